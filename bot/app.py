@@ -1,0 +1,308 @@
+"""The app: makes the parts, connects them, and closes them in reverse.
+
+The only module that knows all others. Clients are made first, the engine is launched after them on
+the running loop, Slack comes last; the way down is the way up backwards.
+"""
+
+import secrets
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+import httpx
+import sqlalchemy as sa
+import structlog
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+import handlers
+from bot import engine as engines
+from bot import slots
+from bot.approval import Policy
+from bot.bell import Loop
+from bot.catalogue import read_catalogue
+from bot.config import Settings
+from bot.keeper import Keeper
+from bot.logs import slack_logger
+from bot.registrar import Registrar
+from bot.runs import Runs, Tenant
+from bot.storage import registrations
+from bot.storage.database import Database, opened, sqlite_path
+from bot.vault import Vault
+from graph.client import Client
+from graph.clock import Clock
+from graph.knowledge import Knowledge
+from graph.signin import BotTokens, SignIn
+from handlers.answers import Answers
+from handlers.messages import Messages
+from handlers.people import People
+
+log = structlog.get_logger()
+
+LOOK_EVERY_SECONDS = 2.0
+"""How often storage is looked at even if no bell rang."""
+
+VIGIL_SECONDS = 10.0
+"""How often a replica looks for others that died."""
+
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
+
+
+class CannotStart(Exception):
+    """Slack does not take the tokens. Its text is a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """The running bot."""
+
+    registrar: Registrar
+    keeper: Keeper
+    messages: Messages
+    database: Database
+    graph: Client
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """Who the bot is in Slack, as Slack says."""
+
+    team_id: str
+    bot_id: str
+    bot_user_id: str
+
+
+class _Bells:
+    """Rings everybody who works in the background."""
+
+    def __init__(self) -> None:
+        self.keeper: Keeper | None = None
+        self.messages: Messages | None = None
+
+    def ring(self) -> None:
+        if self.keeper is not None:
+            self.keeper.loop.bell.ring()
+        if self.messages is not None:
+            self.messages.loop.bell.ring()
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, clock: Clock, *, look_every: float = LOOK_EVERY_SECONDS
+) -> AsyncIterator[App]:
+    """Run the bot while inside.
+
+    Raises CannotStart, AlreadyRunning, slots.NoSlot or sqlalchemy's OperationalError.
+    """
+    catalogue = read_catalogue()
+    vault = Vault(settings.vault_keys)
+    bells = _Bells()
+    async with (
+        opened(settings.database_url) as database,
+        slots.taken(settings.database_url) as slot,
+        aiohttp.ClientSession() as session,
+        _tenant(settings, clock, database) as tenant,
+    ):
+        client = _slack(settings, session, token=settings.slack_bot_token)
+        installed = await check_tokens(client, settings.slack_app_token)
+        policy = Policy(
+            team_id=installed.team_id,
+            requesters=settings.requesters,
+            approvers=settings.approvers,
+            approvals_needed=settings.approvals_needed,
+        )
+        registrar = Registrar(
+            database=database,
+            catalogue=catalogue,
+            policy=policy,
+            vault=vault,
+            clock=clock,
+            installation=tenant.installation,
+            approval_channel=settings.approval_channel,
+            approval_ttl=settings.approval_ttl,
+            new_id=new_id,
+            ring=bells.ring,
+        )
+        runs = Runs(
+            database=database,
+            catalogue=catalogue,
+            vault=vault,
+            tenant=tenant,
+            clock=clock,
+            approval_channel=settings.approval_channel,
+            approval_ttl=settings.approval_ttl,
+            ring=bells.ring,
+        )
+        answers = Answers(session)
+        people = People(client=client, team_id=installed.team_id)
+        messages = Messages(
+            database=database,
+            registrar=registrar,
+            catalogue=catalogue,
+            vault=vault,
+            client=client,
+            answers=answers,
+            clock=clock,
+            every=look_every,
+        )
+        bells.messages = messages
+        bolt = _bolt(_slack(settings, session, token=None), settings, installed)
+        handlers.register(bolt, client=client, registrar=registrar, people=people, answers=answers)
+        async with engines.running(
+            engine_url(settings.database_url),
+            keys=settings.vault_keys,
+            executor=slot.executor,
+            jobs=runs.jobs(),
+            died=runs.died,
+        ) as engine:
+            keeper = Keeper(
+                database=database,
+                engine=engine,
+                runs=runs,
+                clock=clock,
+                ring=bells.ring,
+                every=look_every,
+            )
+            bells.keeper = keeper
+            vigil = Loop("slots", partial(slot.take_over_dead, engine), every=VIGIL_SECONDS)
+            loops = (keeper.loop, messages.loop, vigil)
+            for loop in loops:
+                loop.start()
+            try:
+                async with _listening(bolt, settings.slack_app_token):
+                    log.info("running", team=installed.team_id, slot=slot.executor)
+                    yield App(
+                        registrar=registrar,
+                        keeper=keeper,
+                        messages=messages,
+                        database=database,
+                        graph=tenant.graph,
+                    )
+            finally:
+                for loop in loops:
+                    await loop.stop()
+
+
+async def check_tokens(client: AsyncWebClient, app_token: str) -> Installed:
+    """Try both tokens, because the Socket Mode client retries a wrong one for ever."""
+    try:
+        auth = await client.auth_test()
+        await client.apps_connections_open(app_token=app_token)
+    except SlackApiError as error:
+        code = error.response.get("error")
+        which = (
+            "SLACK_APP_TOKEN"
+            if "connections" in str(error.response.api_url)
+            else ("SLACK_BOT_TOKEN")
+        )
+        raise CannotStart(f"Slack does not take {which}: {code}.") from None
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise CannotStart(f"Slack cannot be reached: {type(error).__name__}.") from None
+    return Installed(team_id=auth["team_id"], bot_id=auth["bot_id"], bot_user_id=auth["user_id"])
+
+
+def engine_url(url: str) -> str:
+    """Return where the engine keeps its record: beside ours, and as expendable as ours is not."""
+    path = sqlite_path(url)
+    if path is not None:
+        return f"sqlite:///{path.with_name(path.stem + '-engine.db')}"
+    return sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def new_id() -> str:
+    """Return an id such as AAD-7K3F, short enough to say aloud; storage sees that it is free."""
+    return "AAD-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
+
+
+def _slack(
+    settings: Settings, session: aiohttp.ClientSession, *, token: str | None
+) -> AsyncWebClient:
+    """Return a client. Bolt gets one without a token: it takes the token from `authorize`."""
+    client = AsyncWebClient(
+        token=token, base_url=settings.slack_api_url, session=session, logger=slack_logger()
+    )
+    # A post whose answer was lost must not be repeated behind our back.
+    client.retry_handlers = []
+    return client
+
+
+def _bolt(client: AsyncWebClient, settings: Settings, installed: Installed) -> AsyncApp:
+    result = AuthorizeResult(
+        enterprise_id=None,
+        team_id=installed.team_id,
+        bot_id=installed.bot_id,
+        bot_user_id=installed.bot_user_id,
+        bot_token=settings.slack_bot_token,
+    )
+
+    async def authorize() -> AuthorizeResult:
+        # Said once at the start: no call for each request, and no OAuth that variables of the
+        # environment (SLACK_CLIENT_ID and SLACK_CLIENT_SECRET) would turn on behind our back.
+        return result
+
+    return AsyncApp(
+        client=client,
+        authorize=authorize,
+        process_before_response=True,
+        # Else Bolt's loggers follow the root's level, and print every payload at DEBUG.
+        logger=client.logger,
+    )
+
+
+@asynccontextmanager
+async def _listening(bolt: AsyncApp, app_token: str) -> AsyncIterator[None]:
+    handler = AsyncSocketModeHandler(bolt, app_token, logger=slack_logger())
+    await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
+    try:
+        yield
+    finally:
+        await handler.close_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
+
+
+@asynccontextmanager
+async def _tenant(settings: Settings, clock: Clock, database: Database) -> AsyncIterator[Tenant]:
+    verify: ssl.SSLContext | bool = True
+    if settings.ca_bundle:
+        verify = ssl.create_default_context(cafile=str(Path(settings.ca_bundle)))
+    sign_in = SignIn(
+        authority=settings.authority,
+        graph_host=settings.graph_url,
+        ca_bundle=settings.ca_bundle,
+    )
+    tokens = BotTokens(
+        sign_in=sign_in,
+        client_id=settings.client_id,
+        credential=settings.client_secret,
+        clock=clock,
+    )
+    async with httpx.AsyncClient(verify=verify, http2=False) as http:
+        graph = Client(
+            http=http,
+            graph_url=settings.graph_url,
+            tokens=tokens,
+            clock=clock,
+            jitter=secrets.SystemRandom().random,
+        )
+        async with database.transaction() as tx:
+            installation = await registrations.installation_id(
+                tx, new=uuid4().hex[:12], now=clock.now()
+            )
+        try:
+            yield Tenant(
+                graph=graph,
+                knowledge=Knowledge(graph=graph, clock=clock),
+                sign_in=sign_in,
+                client_id=settings.client_id,
+                consent_mode=settings.consent_mode,
+                installation=installation,
+            )
+        finally:
+            sign_in.close()

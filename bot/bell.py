@@ -1,0 +1,90 @@
+"""Bells and guards: how background work is woken, and how it survives its own bugs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+import structlog
+
+log = structlog.get_logger()
+
+
+class Bell:
+    """Wakes a loop. Ringing is a hint only: whoever listens looks at storage anyway."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when rung, or when that much real time has passed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._rung.clear()
+
+
+async def survive(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
+    """Do the work. A bug is logged with an id, which is returned, and goes no further.
+
+    One of the two places that catch everything; the other is `handlers.errors`.
+    """
+    try:
+        await work()
+    except Exception as error:  # noqa: BLE001 - this is the place that exists for it
+        return report(what, error)
+    return None
+
+
+def report(what: str, error: BaseException) -> str:
+    """Log a bug without the exception's text, which may quote a response. Return its id."""
+    bug = uuid4().hex[:8]
+    log.error("bug", bug=bug, what=what, type=type(error).__name__, where=_where(error))
+    return bug
+
+
+def _where(error: BaseException) -> list[str]:
+    """Return the traceback as file:line function, without any values."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return frames[-12:]
+
+
+class Loop:
+    """A task that repeats `look` when rung or every few seconds, until it is asked to stop.
+
+    It is never cancelled: a task cancelled inside a database call leaks its connection.
+    """
+
+    def __init__(self, name: str, look: Callable[[], Awaitable[None]], *, every: float) -> None:
+        self.bell = Bell()
+        self._name = name
+        self._look = look
+        self._every = every
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._repeat(), name=self._name)
+
+    async def stop(self) -> None:
+        """Let the present look end, then return."""
+        self._stopping = True
+        self.bell.ring()
+        if self._task is not None:
+            await self._task
+
+    async def _repeat(self) -> None:
+        while not self._stopping:
+            await survive(self._name, self._look)
+            if not self._stopping:
+                await self.bell.wait(self._every)

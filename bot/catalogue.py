@@ -1,0 +1,153 @@
+"""The catalogue: what each kind of connector needs, read from `profiles/*.toml` and checked.
+
+A profile is data, so a vendor is added by a file. What a profile may ask for is limited by the
+hard allow-list in `graph.permissions`, which no file can widen.
+"""
+
+import hashlib
+import json
+import string
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Literal
+
+from graph.permissions import Kind, NotAllowed, lookup
+
+SECRET = "{secret}"
+KNOWN_FIELDS = frozenset({"name", "client_id", "secret", "domain", "tenant_id", "expires"})
+LONGEST_SECRET_DAYS = 730  # the Entra portal's own maximum, 24 months
+
+
+class CatalogueError(Exception):
+    """A profile file is wrong: a mistake of ours or of whoever wrote it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """A form field of the profile's own: a flag, or a list of e-mail domains."""
+
+    id: str
+    kind: Literal["flag", "domains"]
+    label: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """One line of the vendor's form: its label, and a text with fields in braces."""
+
+    label: str
+    value: str
+
+    @property
+    def is_secret(self) -> bool:
+        return self.value == SECRET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What one kind of connector needs."""
+
+    id: str
+    title: str
+    summary: str
+    roles: tuple[str, ...]
+    scopes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    next_steps: str
+    redirect_rule: Literal["none", "optional"]
+    redirect_caution: str
+    secret_name: str
+    secret_days: int
+    secret_choices: tuple[int, ...]
+    options: tuple[Option, ...]
+    values: tuple[Value, ...]
+    digest: str
+
+    @property
+    def longest_secret_days(self) -> int:
+        return max(self.secret_choices)
+
+
+Catalogue = Mapping[str, Profile]
+
+
+def read_catalogue() -> Catalogue:
+    """Read the shipped profiles by id. Raises CatalogueError naming the file and the mistake."""
+    files = resources.files("bot").joinpath("profiles").iterdir()
+    texts = {
+        f.name.removesuffix(".toml"): f.read_text("utf-8")
+        for f in files
+        if f.name.endswith(".toml")
+    }
+    return {id: parse_profile(id, texts[id]) for id in sorted(texts)}
+
+
+def parse_profile(id: str, text: str) -> Profile:
+    """Turn a profile's TOML into a checked Profile. Raises CatalogueError."""
+    try:
+        raw = tomllib.loads(text)
+        profile = _profile(id, raw)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise CatalogueError(f"profile {id}: {type(error).__name__}: {error}") from error
+    problems = list(_problems(profile))
+    if problems:
+        raise CatalogueError(f"profile {id}: " + " ".join(problems))
+    return profile
+
+
+def fill(value: Value, fields: Mapping[str, str]) -> str:
+    """Return the value's text with its fields filled in."""
+    return value.value.format_map(fields)
+
+
+def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
+    redirect, secret = raw["redirect"], raw["secret"]
+    return Profile(
+        id=id,
+        title=raw["title"],
+        summary=raw["summary"],
+        roles=tuple(raw["roles"]),
+        scopes=tuple(raw["scopes"]),
+        warnings=tuple(raw["warnings"]),
+        next_steps=raw["next_steps"],
+        redirect_rule=redirect["rule"],
+        redirect_caution=redirect.get("caution", ""),
+        secret_name=secret["name"],
+        secret_days=secret["default_days"],
+        secret_choices=tuple(secret["choices"]),
+        options=tuple(Option(**option) for option in raw.get("options", ())),
+        values=tuple(Value(**value) for value in raw["values"]),
+        digest=hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def _problems(profile: Profile) -> Iterable[str]:
+    yield from _refused(profile.roles, Kind.ROLE)
+    yield from _refused(profile.scopes, Kind.SCOPE)
+    if profile.redirect_rule not in ("none", "optional"):
+        yield f"Unknown redirect rule {profile.redirect_rule!r}."
+    if profile.secret_days not in profile.secret_choices:
+        yield "The default life of the secret is not among its choices."
+    if profile.longest_secret_days > LONGEST_SECRET_DAYS:
+        yield f"A secret may live {LONGEST_SECRET_DAYS} days at most."
+    if sum(value.is_secret for value in profile.values) != 1:
+        yield "Exactly one value must be the secret, alone in its line."
+    known = KNOWN_FIELDS | {option.id for option in profile.options}
+    for value in profile.values:
+        for field in _fields(value.value) - known:
+            yield f"Unknown field {field!r} in value {value.label!r}."
+
+
+def _refused(names: Iterable[str], kind: Kind) -> Iterable[str]:
+    for name in names:
+        try:
+            lookup(name, kind)
+        except NotAllowed as error:
+            yield str(error)
+
+
+def _fields(text: str) -> set[str]:
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}

@@ -1,0 +1,273 @@
+"""Settings: read once from an environment mapping, every problem reported at once.
+
+Empty configuration means nobody, not everybody. Addresses are allow-listed: a token is sent only
+to Slack's and Microsoft's own hosts, or to this machine.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+
+from graph.signin import CLOUDS
+
+EVERYBODY = "*"
+SLACK_HOSTS = ("slack.com", "slack-gov.com")
+LONGEST_TTL = timedelta(days=30)
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. `problems` are sentences, all of them."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything the bot is told from outside."""
+
+    slack_bot_token: str = field(repr=False)
+    slack_app_token: str = field(repr=False)
+    slack_api_url: str
+    approval_channel: str
+    approvers: frozenset[str]
+    approvals_needed: int
+    approval_ttl: timedelta
+    requesters: frozenset[str]
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    authority: str
+    graph_url: str
+    ca_bundle: str | None
+    consent_mode: str
+    vault_keys: tuple[str, ...] = field(repr=False)
+    database_url: str
+    log_level: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> "Settings":
+        """Return the settings that `environ` holds. Raises SettingsError with every problem."""
+        reader = _Reader(environ)
+        settings = cls(
+            slack_bot_token=reader.token("SLACK_BOT_TOKEN", "xoxb-"),
+            slack_app_token=reader.token("SLACK_APP_TOKEN", "xapp-"),
+            slack_api_url=reader.slack_url("SLACK_API_URL", "https://slack.com/api/"),
+            approval_channel=reader.matching(
+                "APPROVAL_CHANNEL", r"[CG][A-Z0-9]{2,}", "a channel id such as C0123456789"
+            ),
+            approvers=reader.people("APPROVERS", needed=True),
+            approvals_needed=reader.number("APPROVALS_NEEDED", 1, least=1, most=10),
+            approval_ttl=reader.hours("APPROVAL_TTL", timedelta(hours=24)),
+            requesters=reader.people("REQUESTERS", everybody=True),
+            tenant_id=reader.matching("ENTRA_TENANT_ID", GUID, "a directory (tenant) id"),
+            client_id=reader.matching("ENTRA_CLIENT_ID", GUID, "an application (client) id"),
+            client_secret=reader.required("ENTRA_CLIENT_SECRET", "the bot's own client secret"),
+            authority=reader.authority(),
+            graph_url=reader.graph_url(),
+            ca_bundle=reader.file("CA_BUNDLE"),
+            consent_mode=reader.consent_mode(),
+            vault_keys=reader.fernet_keys("VAULT_KEYS"),
+            database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
+            log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+        )
+        reader.check_quorum(settings.approvers, settings.approvals_needed)
+        reader.check_not_yet()
+        if reader.problems:
+            raise SettingsError(reader.problems)
+        return settings
+
+
+GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+NOT_YET = {
+    "SLACK_SIGNING_SECRET": "HTTP mode is not there yet: the bot uses Socket Mode",
+    "PORT": "HTTP mode is not there yet: the bot uses Socket Mode and listens nowhere",
+    "APPROVER_GROUPS": "user groups are not there yet: list people in APPROVERS",
+    "REQUESTER_GROUPS": "user groups are not there yet: list people in REQUESTERS",
+    "ENTRA_CERTIFICATE": "certificates are not there yet: use ENTRA_CLIENT_SECRET",
+    "ENTRA_FEDERATED_TOKEN_FILE": "federation is not there yet: use ENTRA_CLIENT_SECRET",
+    "ENTRA_MANAGED_IDENTITY": "managed identities are not there yet: use ENTRA_CLIENT_SECRET",
+}
+"""Settings that would change who may do what; ignoring one silently would be a lie."""
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def is_slack(url: str) -> bool:
+    """Whether an address is Slack's own over https, or this machine's."""
+    parts = urlsplit(url)
+    if is_loopback(parts.hostname):
+        return parts.scheme in ("http", "https")
+    host = parts.hostname or ""
+    known = any(host == name or host.endswith("." + name) for name in SLACK_HOSTS)
+    return parts.scheme == "https" and known
+
+
+class _Reader:
+    """Reads values and collects problems, so that a person can mend all of them at once."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def _text(self, name: str) -> str:
+        return self._environ.get(name, "").strip()
+
+    def _problem(self, sentence: str) -> None:
+        self.problems.append(sentence)
+
+    def required(self, name: str, what: str) -> str:
+        if not (value := self._text(name)):
+            self._problem(f"{name} is missing: set it to {what}.")
+        return value
+
+    def matching(self, name: str, pattern: str, what: str) -> str:
+        value = self.required(name, what)
+        if value and not re.fullmatch(pattern, value):
+            self._problem(f"{name} does not look like {what}.")
+        return value
+
+    def token(self, name: str, prefix: str) -> str:
+        value = self.required(name, f"a Slack token that begins with {prefix}")
+        if value and not value.startswith(prefix):
+            # The value itself stays out of the sentence: it may be another, valid token.
+            self._problem(f"{name} must begin with {prefix}.")
+        return value
+
+    def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self._text(name) or default
+        if value not in choices:
+            self._problem(f"{name} must be one of {', '.join(choices)}.")
+        return value
+
+    def number(self, name: str, default: int, *, least: int, most: int) -> int:
+        text = self._text(name) or str(default)
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            self._problem(f"{name} must be a whole number from {least} to {most}.")
+            return default
+        return int(text)
+
+    def hours(self, name: str, default: timedelta) -> timedelta:
+        text = self._text(name)
+        if not text:
+            return default
+        found = re.fullmatch(r"(\d{1,6})(m|h|d)", text)
+        units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+        value = int(found[1]) * units[found[2]] if found else timedelta(0)
+        if not timedelta(0) < value <= LONGEST_TTL:
+            self._problem(f"{name} must be a time such as 30m, 24h or 7d, 30d at most.")
+            return default
+        return value
+
+    def people(self, name: str, *, needed: bool = False, everybody: bool = False) -> frozenset[str]:
+        people = frozenset(self._text(name).replace(",", " ").split())
+        if people == {EVERYBODY} and everybody:
+            return people
+        if needed and not people:
+            self._problem(f"{name} is missing: list the Slack user ids of the people who decide.")
+        for person in sorted(people):
+            if not re.fullmatch(r"[UW][A-Z0-9]{2,}", person):
+                self._problem(f"{name} holds {person!r}, which is not a Slack user id (U…).")
+        return people
+
+    def slack_url(self, name: str, default: str) -> str:
+        value = self._text(name) or default
+        if not is_slack(value):
+            self._problem(f"{name} must be an address of slack.com or slack-gov.com over https.")
+        return value if value.endswith("/") else value + "/"
+
+    def consent_mode(self) -> str:
+        value = self._text("CONSENT_MODE") or "portal"
+        if value in ("portal", "signed-in"):
+            self._problem(
+                f"CONSENT_MODE={value} is not there yet. Set CONSENT_MODE=autonomous, which lets"
+                " the bot itself grant the catalogue's permissions and makes it nearly a Global"
+                " Administrator: read README, Rights, first."
+            )
+        elif value != "autonomous":
+            self._problem("CONSENT_MODE must be autonomous.")
+        return value
+
+    def _cloud(self) -> str:
+        return self.one_of("ENTRA_CLOUD", tuple(CLOUDS), "public")
+
+    def authority(self) -> str:
+        cloud = CLOUDS.get(self._cloud(), CLOUDS["public"])
+        default = f"{cloud.login}/{self._text('ENTRA_TENANT_ID')}"
+        hosts = {urlsplit(each.login).hostname for each in CLOUDS.values()}
+        return self._https("ENTRA_AUTHORITY", default, hosts)
+
+    def graph_url(self) -> str:
+        # The cloud's name was judged by authority() already.
+        cloud = CLOUDS.get(self._text("ENTRA_CLOUD") or "public", CLOUDS["public"])
+        hosts = {urlsplit(each.graph).hostname for each in CLOUDS.values()}
+        return self._https("GRAPH_URL", cloud.graph, hosts)
+
+    def _https(self, name: str, default: str, hosts: set[str | None]) -> str:
+        value = self._text(name) or default
+        parts = urlsplit(value)
+        if parts.scheme != "https" or not (parts.hostname in hosts or is_loopback(parts.hostname)):
+            self._problem(f"{name} must be an https address of one of Microsoft's clouds.")
+        return value.rstrip("/")
+
+    def file(self, name: str) -> str | None:
+        value = self._text(name)
+        if value and not Path(value).is_file():
+            self._problem(f"{name}: there is no file {value}.")
+        return value or None
+
+    def fernet_keys(self, name: str) -> tuple[str, ...]:
+        keys = tuple(self._text(name).replace(",", " ").split())
+        if not keys:
+            self._problem(f"{name} is missing: `aad-setup keys new` prints one.")
+        if not all(_is_fernet_key(key) for key in keys):
+            self._problem(
+                f"{name} holds something that is not a key: `aad-setup keys new` prints one."
+            )
+        return keys
+
+    def database_url(self, name: str, default: str) -> str:
+        value = self._text(name) or default
+        value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
+        value = re.sub(r"^sqlite://", "sqlite+aiosqlite://", value)
+        if not re.match(r"sqlite\+aiosqlite:///.+|postgresql\+psycopg://", value):
+            self._problem(
+                f"{name} must begin with sqlite+aiosqlite:/// and name a file, or with postgresql://."
+            )
+            return default
+        return value
+
+    def check_quorum(self, approvers: frozenset[str], needed: int) -> None:
+        if approvers and needed > len(approvers):
+            self._problem(
+                f"APPROVALS_NEEDED is {needed}, but APPROVERS lists {len(approvers)}:"
+                " nothing could ever be approved."
+            )
+
+    def check_not_yet(self) -> None:
+        for name, reason in NOT_YET.items():
+            if self._text(name):
+                self._problem(f"{name} is set, but {reason}.")
+
+
+def _is_fernet_key(text: str) -> bool:
+    try:
+        Fernet(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,83 @@
+"""What a form may hold: pure checks, one sentence for each field that is wrong."""
+
+import re
+from collections.abc import Mapping
+
+from bot.catalogue import Profile
+from bot.registration import Form, Refusal
+from graph.redirects import redirect_problem
+
+LONGEST_NAME = 120  # Entra takes 256; the rest of the guide's screens cut long names
+LONGEST_REASON = 500
+DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
+
+
+class FormProblems(Refusal):
+    """The form cannot be taken as it is. `problems` maps a field's name to its sentence."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.problems = dict(problems)
+        super().__init__(" ".join(self.problems.values()))
+
+
+def check_form(form: Form, profile: Profile) -> dict[str, str]:
+    """Return a sentence for each field that is wrong; none if all are right."""
+    problems = {
+        "name": _name(form.name),
+        "reason": _reason(form.reason),
+        "secret_days": _secret_days(form.secret_days, profile),
+        "redirect": _redirect(form.redirect, profile),
+    }
+    for option in profile.options:
+        if option.kind == "domains":
+            problems[option.id] = _domains(form.options.get(option.id, ()))
+    return {field: sentence for field, sentence in problems.items() if sentence}
+
+
+def split_domains(text: str) -> list[str]:
+    """Return the domains of a list that a person typed, lower-cased, each once."""
+    parts = re.split(r"[\s,;]+", text.strip().lower())
+    return list(dict.fromkeys(part.removeprefix("@") for part in parts if part))
+
+
+def _name(name: str) -> str:
+    if not name.strip():
+        return "Give the application a name."
+    if len(name) > LONGEST_NAME:
+        return f"The name has {len(name)} characters; {LONGEST_NAME} is the most."
+    if not name.isprintable():
+        return "The name must be one line of printable characters."
+    return ""
+
+
+def _reason(reason: str) -> str:
+    if not reason.strip():
+        return "Say what this is for: the approver decides by it."
+    if len(reason) > LONGEST_REASON:
+        return f"The reason has {len(reason)} characters; {LONGEST_REASON} is the most."
+    return ""
+
+
+def _secret_days(days: int, profile: Profile) -> str:
+    if days in profile.secret_choices:
+        return ""
+    choices = ", ".join(str(choice) for choice in profile.secret_choices)
+    return (
+        f"Choose how long the secret lives: {choices} days."
+        " Entra no longer makes secrets that never expire."
+    )
+
+
+def _redirect(redirect: str | None, profile: Profile) -> str:
+    if not redirect:
+        return ""
+    if profile.redirect_rule == "none":
+        return "This profile needs no redirect address: leave it empty."
+    return redirect_problem(redirect) or ""
+
+
+def _domains(domains: list[str]) -> str:
+    wrong = [domain for domain in domains if not DOMAIN.fullmatch(domain)]
+    if not wrong:
+        return ""
+    return f"{wrong[0]!r} is not a domain. Write it like example.com, separated by commas."

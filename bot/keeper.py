@@ -1,0 +1,153 @@
+"""The keeper keeps promises: it starts owed runs, fires what is due, and buries dead runs.
+
+It looks at storage whenever its bell rings and every few seconds anyway, so that a crash anywhere
+between a commit and what it owes loses nothing.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.bell import Loop
+from bot.engine import Engine, Outcome
+from bot.registration import RunKind, SecretState, Status
+from bot.runs import Runs
+from bot.storage import dues, history, messages, registrations, runs, secrets
+from bot.storage.database import Database
+from bot.storage.dues import Due, DueKind
+from bot.storage.messages import MessageKind
+from bot.storage.runs import Run
+from graph.clock import Clock
+
+log = structlog.get_logger()
+
+BUSY = timedelta(minutes=1)
+"""How long a due waits for the registration's open run to end."""
+AT_ONCE = 50
+LATE = {DueKind.SWEEP: RunKind.SWEEP, DueKind.UNDO: RunKind.UNDO}
+
+
+class Keeper:
+    """Compares what is owed with what is done."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        engine: Engine,
+        runs: Runs,
+        clock: Clock,
+        ring: Callable[[], None],
+        every: float,
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._runs = runs
+        self._clock = clock
+        self._ring = ring
+        self._started: set[str] = set()
+        self.loop = Loop("keeper", self.look, every=every)
+
+    async def look(self) -> None:
+        """Look once at everything."""
+        await self._fire_dues()
+        await self._start_runs()
+
+    async def _start_runs(self) -> None:
+        async with self._database.transaction() as tx:
+            owed = await runs.owed(tx)
+        self._started &= {run.id for run in owed}
+        for run in owed:
+            if run.id not in self._started:
+                await self._engine.start(run.id, run.kind)
+                self._started.add(run.id)
+            elif await self._engine.outcome(run.id) in (Outcome.DEAD, Outcome.ENDED):
+                await self._bury(run)
+
+    async def _bury(self, run: Run) -> None:
+        """The engine is through with it, and yet storage says that it is open."""
+        async with self._database.transaction() as tx:
+            if await runs.get(tx, run.id) is None:
+                return
+        bug = uuid4().hex[:8]
+        log.error("run given up", bug=bug, run=run.id, kind=run.kind)
+        await self._runs.died(run.id, bug)
+
+    async def _fire_dues(self) -> None:
+        async with self._database.transaction() as tx:
+            come = await dues.come(tx, self._clock.now(), limit=AT_ONCE)
+        for due in come:
+            async with self._database.transaction() as tx:
+                await registrations.touch(tx, due.registration)
+                if await dues.take(tx, due.id):
+                    await self._fire(tx, due)
+            self._ring()
+
+    async def _fire(self, tx: AsyncConnection, due: Due) -> None:
+        match due.kind:
+            case DueKind.EXPIRE:
+                await self._expire(tx, due)
+            case DueKind.MASK:
+                await self._mask(tx, due)
+            case DueKind.UNKNOWN:
+                await self._doubt(tx, due)
+            case DueKind.UNREAD:
+                await self._remove_unread(tx, due)
+            case DueKind.SWEEP | DueKind.UNDO:
+                await self._owe(tx, due, LATE[due.kind])
+
+    async def _expire(self, tx: AsyncConnection, due: Due) -> None:
+        if await registrations.move(tx, due.registration, Status.EXPIRED, deadline=None):
+            await history.write(tx, due.registration, "expired", now=self._clock.now())
+
+    async def _mask(self, tx: AsyncConnection, due: Due) -> None:
+        """Owe the mask: whoever posts messages lays it over the secret."""
+        found = await registrations.get(tx, due.registration)
+        if found is not None:
+            audience = found.requester.user_id
+            await messages.owe(
+                tx, due.registration, MessageKind.MASK, audience, subject=due.subject
+            )
+
+    async def _doubt(self, tx: AsyncConnection, due: Due) -> None:
+        if await secrets.change(
+            tx, due.subject or "", SecretState.UNKNOWN, since=[SecretState.CLAIMED]
+        ):
+            now = self._clock.now()
+            await history.write(tx, due.registration, "secret doubtful", now=now)
+
+    async def _remove_unread(self, tx: AsyncConnection, due: Due) -> None:
+        """Close the vault first: from here on nobody can be shown a secret that is going away."""
+        if await self._is_busy(tx, due):
+            return
+        if await secrets.change(
+            tx, due.subject or "", SecretState.REMOVED, since=[SecretState.SEALED], sealed=None
+        ):
+            await self._owe(tx, due, RunKind.REMOVE)
+            await history.write(tx, due.registration, "secret unread", now=self._clock.now())
+
+    async def _owe(self, tx: AsyncConnection, due: Due, kind: RunKind) -> None:
+        if await self._is_busy(tx, due):
+            return
+        found = await registrations.get(tx, due.registration)
+        if kind is RunKind.UNDO and (found is None or found.status is not Status.FAILED):
+            return
+        await runs.owe(
+            tx,
+            id=uuid4().hex,
+            registration=due.registration,
+            kind=kind,
+            subject=due.subject,
+            now=self._clock.now(),
+        )
+
+    async def _is_busy(self, tx: AsyncConnection, due: Due) -> bool:
+        """Whether a run is at work; then the due comes back later."""
+        if not await runs.is_busy(tx, due.registration):
+            return False
+        later = self._clock.now() + BUSY
+        await dues.add(tx, due.registration, due.kind, later, subject=due.subject)
+        return True

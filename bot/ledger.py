@@ -1,0 +1,74 @@
+"""The ledger: what the steps of one run write down before and after they touch the tenant."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from bot.storage import secrets
+from bot.storage.database import Database
+from bot.storage.runs import Run
+from bot.vault import Vault
+from graph.clock import Clock
+from graph.steps import Sealed
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLedger:
+    """`graph.steps.Ledger` over our storage and vault, for one run."""
+
+    run: Run
+    database: Database
+    vault: Vault
+    clock: Clock
+    before: bool
+
+    async def intend(self, step: str) -> bool:
+        """Whether an earlier attempt may have written already.
+
+        That this one is about to was stored when the step began.
+        """
+        return self.before
+
+    async def nonce(self) -> str:
+        """Store and return a new nonce for one attempt to make a secret."""
+        nonce = uuid4().hex[:16]
+        async with self.database.transaction() as tx:
+            await secrets.attempt(
+                tx,
+                id=uuid4().hex,
+                registration=self.run.registration,
+                run=self.run.id,
+                nonce=nonce,
+                now=self.clock.now(),
+            )
+        return nonce
+
+    async def seal(
+        self, nonce: str, *, secret: str, key_id: str, hint: str, expires_at: datetime
+    ) -> str:
+        """Keep the secret of this attempt, sealed, and return its id."""
+        async with self.database.transaction() as tx:
+            id = await secrets.id_of(tx, nonce)
+            await secrets.seal(
+                tx,
+                id,
+                sealed=self.vault.seal(id, secret),
+                key_id=key_id,
+                hint=hint,
+                expires_at=expires_at,
+            )
+        return id
+
+    async def sealed(self) -> Sealed | None:
+        """Return the secret that this run has sealed, if it got so far before a crash."""
+        async with self.database.transaction() as tx:
+            found = await secrets.sealed_of_run(tx, self.run.id)
+        if found is None or found.key_id is None or found.expires_at is None:
+            return None
+        return Sealed(id=found.id, key_id=found.key_id, expires_at=found.expires_at)
+
+    async def lend(self, id: str) -> str:
+        """Return the clear secret, for a test of it."""
+        async with self.database.transaction() as tx:
+            sealed = await secrets.sealed_bytes(tx, id)
+        return self.vault.open(id, sealed or b"")

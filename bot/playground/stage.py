@@ -1,0 +1,69 @@
+"""The stage: a workspace and a tenant with the settings that put the bot between them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+from cryptography.fernet import Fernet
+
+from bot.playground import tenant as tenants
+from bot.playground import workspace as workspaces
+from bot.playground.clock import MovableClock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Both simulators, and the clock that they share with the bot."""
+
+    workspace: workspaces.Workspace
+    tenant: tenants.Tenant
+    clock: MovableClock
+    folder: Path
+    vault_key: str
+
+    def environ(self, **changes: str) -> dict[str, str]:
+        """Return the environment that a bot on this stage is started with."""
+        people, administrator = self.workspace.people, self.tenant.administrator
+        return {
+            "SLACK_BOT_TOKEN": self.workspace.bot_token,
+            "SLACK_APP_TOKEN": self.workspace.app_token,
+            "SLACK_API_URL": self.workspace.api_url,
+            "APPROVAL_CHANNEL": self.workspace.channels["approvals"].id,
+            "APPROVERS": f"{people['ada'].id},{people['grace'].id}",
+            "REQUESTERS": people["rosa"].id,
+            "ENTRA_TENANT_ID": self.tenant.id,
+            "ENTRA_CLIENT_ID": administrator.client_id,
+            "ENTRA_CLIENT_SECRET": administrator.client_secret,
+            "ENTRA_AUTHORITY": self.tenant.authority,
+            "GRAPH_URL": self.tenant.graph_url,
+            "CA_BUNDLE": str(self.tenant.ca_file),
+            "CONSENT_MODE": "autonomous",
+            "VAULT_KEYS": self.vault_key,
+            "DATABASE_URL": f"sqlite+aiosqlite:///{self.folder / 'aad-setup.db'}",
+            **changes,
+        }
+
+
+@asynccontextmanager
+async def standing(
+    *,
+    folder: Path,
+    clock: MovableClock,
+    ca: trustme.CA | None = None,
+    users: int = 2000,
+    groups: int = 150,
+) -> AsyncIterator[Stage]:
+    """Start both simulators on free loopback ports; `folder` is where a bot keeps its database."""
+    async with (
+        workspaces.running(clock=clock) as workspace,
+        tenants.running(clock=clock, ca=ca, users=users, groups=groups) as tenant,
+    ):
+        yield Stage(
+            workspace=workspace,
+            tenant=tenant,
+            clock=clock,
+            folder=folder,
+            vault_key=Fernet.generate_key().decode(),
+        )

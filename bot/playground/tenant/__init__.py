@@ -1,0 +1,12 @@
+"""The simulated tenant: Entra's token endpoint and the part of Microsoft Graph the bot uses.
+
+Everything a caller can do wrong is refused as the real services refuse it, and everything they do
+to their callers can happen here: lag, throttling, lost answers, gateways that answer with a page.
+"""
+
+from bot.playground.tenant.calls import Call
+from bot.playground.tenant.faults import Faults, Hold
+from bot.playground.tenant.running import running
+from bot.playground.tenant.tenant import AUTONOMOUS, Credential, Tenant
+
+__all__ = ["AUTONOMOUS", "Call", "Credential", "Faults", "Hold", "Tenant", "running"]

@@ -1,0 +1,94 @@
+"""What goes through the tenant: a request from a caller, an answer, and the line in the log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from bot.playground.tenant.errors import bad_request
+from bot.playground.tenant.replicas import Moment
+from bot.playground.tenant.urls import Target
+
+Json = dict[str, Any]
+Traffic = Literal["graph", "batched", "token", "discovery"]
+"""`batched` calls came inside a `$batch`, which is a `graph` call of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Whoever holds the access token: an application, with the roles its token was issued with."""
+
+    app_id: str
+    principal_id: str
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One Graph request, read and authenticated, also one inside a `$batch`."""
+
+    method: str
+    path: str
+    """As asked for, below `/v1.0`."""
+    target: Target
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """Case-insensitive."""
+    body: object
+    """The parsed JSON, or None where there was none."""
+    caller: Caller
+    moment: Moment
+
+    @property
+    def json(self) -> Json:
+        """The body, which must be a JSON object."""
+        if self.body is None:
+            raise bad_request("Empty Payload. JSON content expected.", code="BadRequest")
+        if not isinstance(self.body, dict):
+            raise bad_request("A JSON object was expected in the request.", code="BadRequest")
+        return self.body
+
+    @property
+    def creates_if_missing(self) -> bool:
+        return self.headers.get("Prefer", "").strip().lower() == "create-if-missing"
+
+    @property
+    def eventual(self) -> bool:
+        """Whether the caller accepts advanced queries: `ConsistencyLevel: eventual`."""
+        return self.headers.get("ConsistencyLevel", "").lower() == "eventual"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What goes back: JSON, or text where something between caller and tenant has failed."""
+
+    status: int
+    body: Json | None = field(default=None, repr=False)
+    text: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def error_code(self) -> str | None:
+        error = (self.body or {}).get("error")
+        if isinstance(error, dict):
+            return str(error.get("code"))
+        if isinstance(error, str) and self.body:
+            return "AADSTS" + str(self.body.get("error_codes", [0])[0])
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call as the tenant remembers it. Secrets in it are masked; answers are not kept."""
+
+    at: datetime
+    kind: Traffic
+    method: str
+    path: str
+    query: Mapping[str, str]
+    status: int
+    """What the tenant answered, arrived or not; 0 where a fault cut the connection instead."""
+    caller_app_id: str | None
+    body: object = field(repr=False)
+    error_code: str | None
+    request_id: str

@@ -1,0 +1,99 @@
+"""Soft delete and `/directory/deletedItems`: list, read, restore, delete for good.
+
+learn.microsoft.com/graph/api/directory-deleteditems-restore: restoring an application does not
+restore its service principal. Grants go with the service principal and do not come back.
+"""
+
+from typing import Any
+
+from bot.playground.tenant.app_role_assignments import withdraw
+from bot.playground.tenant.applications import APPLICATIONS
+from bot.playground.tenant.calls import Answer, Request
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.errors import duplicate, not_found
+from bot.playground.tenant.lookup import changeable
+from bot.playground.tenant.query import EntitySet, many, one
+from bot.playground.tenant.replicas import Kind
+from bot.playground.tenant.rights import check_change, check_read, visible
+from bot.playground.tenant.service_principals import SERVICE_PRINCIPALS
+
+_SETS: dict[Kind, EntitySet] = {
+    Kind.APPLICATION: APPLICATIONS,
+    Kind.SERVICE_PRINCIPAL: SERVICE_PRINCIPALS,
+}
+
+
+def delete_application(directory: Directory, request: Request) -> Answer:
+    """The service principal of the home tenant goes along."""
+    application = changeable(directory, request, Kind.APPLICATION)
+    principal = directory.find(Kind.SERVICE_PRINCIPAL, appId=application["appId"])
+    if principal is not None:
+        _bury_principal(directory, principal)
+    _bury(directory, Kind.APPLICATION, application)
+    return Answer(status=204)
+
+
+def delete_service_principal(directory: Directory, request: Request) -> Answer:
+    _bury_principal(directory, changeable(directory, request, Kind.SERVICE_PRINCIPAL))
+    return Answer(status=204)
+
+
+def list_applications(directory: Directory, request: Request) -> Answer:
+    return _list(directory, request, Kind.APPLICATION)
+
+
+def list_service_principals(directory: Directory, request: Request) -> Answer:
+    return _list(directory, request, Kind.SERVICE_PRINCIPAL)
+
+
+def read(directory: Directory, request: Request) -> Answer:
+    kind, body = _deleted(directory, request)
+    check_read(directory, request.caller, body["id"])
+    return one(directory.url, request, _SETS[kind], body)
+
+
+def restore(directory: Directory, request: Request) -> Answer:
+    kind, body = _deleted(directory, request)
+    check_change(directory, request.caller, body["id"])
+    if directory.find(kind, appId=body["appId"]) is not None:
+        raise duplicate("Another object with the same value for property appId already exists.")
+    directory.claim(body["id"])
+    del directory.deleted[body["id"]]
+    restored = {**body, "deletedDateTime": None}
+    directory.store.put(kind, body["id"], restored)
+    return one(directory.url, request, _SETS[kind], restored)
+
+
+def purge(directory: Directory, request: Request) -> Answer:
+    _, body = _deleted(directory, request)
+    check_change(directory, request.caller, body["id"])
+    del directory.deleted[body["id"]]
+    return Answer(status=204)
+
+
+def _list(directory: Directory, request: Request, wanted: Kind) -> Answer:
+    rows = [body for kind, body in directory.deleted.values() if kind is wanted]
+    rows = visible(directory, request.caller, rows)
+    return many(directory.url, request, _SETS[wanted], rows)
+
+
+def _deleted(directory: Directory, request: Request) -> tuple[Kind, dict[str, Any]]:
+    id = request.target.keys[0].value
+    if id not in directory.deleted:
+        raise not_found(id)
+    return directory.deleted[id]
+
+
+def _bury_principal(directory: Directory, principal: dict[str, Any]) -> None:
+    for row in directory.store.all(Kind.ASSIGNMENT):
+        if principal["id"] in (row["principalId"], row["resourceId"]):
+            withdraw(directory, row)
+    for row in directory.store.all(Kind.GRANT):
+        if principal["id"] in (row["clientId"], row["resourceId"]):
+            directory.store.remove(Kind.GRANT, row["id"])
+    _bury(directory, Kind.SERVICE_PRINCIPAL, principal)
+
+
+def _bury(directory: Directory, kind: Kind, body: dict[str, Any]) -> None:
+    directory.store.remove(kind, body["id"])
+    directory.deleted[body["id"]] = (kind, {**body, "deletedDateTime": directory.stamp()})

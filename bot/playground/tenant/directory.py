@@ -1,0 +1,66 @@
+"""The tenant's directory: everything it holds, and the rules every write obeys."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from bot.playground.tenant.calls import Caller
+from bot.playground.tenant.errors import too_close_together
+from bot.playground.tenant.faults import Faults
+from bot.playground.tenant.policy import CredentialPolicy
+from bot.playground.tenant.replicas import Kind, Store
+from bot.playground.tenant.seeding import People, new_id
+from graph.clock import Clock
+
+
+@dataclass(kw_only=True)
+class Directory:
+    id: str
+    name: str
+    domain: str
+    initial_domain: str
+    url: str
+    clock: Clock
+    random: Random
+    faults: Faults
+    store: Store
+    people: People
+    policy: CredentialPolicy = field(default_factory=CredentialPolicy)
+    owners: dict[str, set[str]] = field(default_factory=dict)
+    """Object id of an application or service principal → object ids of its owners."""
+    deleted: dict[str, tuple[Kind, dict[str, Any]]] = field(default_factory=dict)
+    """What was deleted and can still be restored, by object id."""
+    _written: dict[str, datetime] = field(default_factory=dict)
+
+    def new_id(self) -> str:
+        return new_id(self.random)
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def stamp(self) -> str:
+        return stamp(self.now())
+
+    def claim(self, id: str) -> None:
+        """Begin a write to that object; refused if the one before was a moment ago."""
+        window = timedelta(seconds=self.faults.conflict_window)
+        before = self._written.get(id)
+        if window and before is not None and self.now() - before < window:
+            raise too_close_together()
+        self._written[id] = self.now()
+
+    def owns(self, caller: Caller, id: str) -> bool:
+        return caller.principal_id in self.owners.get(id, ())
+
+    def find(self, kind: Kind, **wanted: object) -> dict[str, Any] | None:
+        """Return the one object that truly has these values, whether a replica shows it or not."""
+        for body in self.store.all(kind):
+            if all(body[name] == value for name, value in wanted.items()):
+                return body
+        return None
+
+
+def stamp(time: datetime) -> str:
+    """Write a time as Graph does."""
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,113 @@
+"""One Graph request from its address to its answer, alone or inside a `$batch`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from bot.playground.tenant.calls import Answer, Caller, Request
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.errors import GraphFailure, bad_request
+from bot.playground.tenant.operations import operation_for
+from bot.playground.tenant.replicas import REPLICAS, Moment
+from bot.playground.tenant.rights import check_rule
+from bot.playground.tenant.urls import target_of
+
+VERSION = "/v1.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """A request as it came in, not yet understood."""
+
+    method: str
+    address: str
+    """Path below `/v1.0`, with its query, as sent."""
+    headers: Mapping[str, str]
+    body: object
+    request_id: str
+
+
+def dispatch(directory: Directory, caller: Caller, incoming: Incoming) -> Answer:
+    """Carry one request out; a refusal is an answer, too."""
+    try:
+        return _carry_out(directory, caller, incoming)
+    except GraphFailure as failure:
+        return refusal(directory, failure, incoming)
+
+
+def refusal(directory: Directory, failure: GraphFailure, incoming: Incoming) -> Answer:
+    body = failure_body(
+        failure,
+        at=directory.now(),
+        request_id=incoming.request_id,
+        client_request_id=incoming.headers.get("client-request-id"),
+    )
+    return Answer(status=failure.status, body=body, headers=failure.headers)
+
+
+def failure_body(
+    failure: GraphFailure, *, at: datetime, request_id: str, client_request_id: str | None
+) -> dict[str, Any]:
+    error: dict[str, Any] = {"code": failure.code, "message": failure.message}
+    if failure.details:
+        error["details"] = list(failure.details)
+    error["innerError"] = {
+        "date": at.strftime("%Y-%m-%dT%H:%M:%S"),
+        "request-id": request_id,
+        "client-request-id": client_request_id or request_id,
+    }
+    return {"error": error}
+
+
+def read_json(content: bytes, content_type: str | None) -> object:
+    """Parse a body; None for no body at all."""
+    if not content:
+        return None
+    if (content_type or "").split(";")[0].strip().lower() != "application/json":
+        raise _unreadable()
+    try:
+        return json.loads(content)
+    except ValueError:
+        raise _unreadable() from None
+
+
+def moment(directory: Directory) -> Moment:
+    """Let one of the replicas serve what comes now."""
+    return Moment(now=directory.now(), replica=directory.random.randrange(REPLICAS))
+
+
+def _carry_out(directory: Directory, caller: Caller, incoming: Incoming) -> Answer:
+    parts = urlsplit(incoming.address)
+    target = target_of(parts.path)
+    operation = operation_for(incoming.method, target.template)
+    check_rule(caller, operation.rule)
+    request = Request(
+        method=incoming.method,
+        path=parts.path,
+        target=target,
+        query=_query(parts.query),
+        headers=incoming.headers,
+        body=incoming.body,
+        caller=caller,
+        moment=moment(directory),
+    )
+    return operation.do(directory, request)
+
+
+def _query(text: str) -> dict[str, str]:
+    pairs = parse_qsl(text, keep_blank_values=True)
+    query = dict(pairs)
+    if len(query) != len(pairs):
+        raise bad_request("A query option must not be given more than once.", code="BadRequest")
+    return query
+
+
+def _unreadable() -> GraphFailure:
+    return bad_request(
+        "Unable to read JSON request payload. Please ensure Content-Type header is set and payload"
+        " is of valid JSON format.",
+        code="BadRequest",
+    )

@@ -1,0 +1,233 @@
+"""The door of the tenant: each request passes the faults, then sign-in or Graph, then the log."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from bot.playground.tenant import batch, sign_in, tokens
+from bot.playground.tenant.calls import Answer, Caller, Traffic
+from bot.playground.tenant.checks import is_guid
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.dispatch import (
+    VERSION,
+    Incoming,
+    dispatch,
+    moment,
+    read_json,
+    refusal,
+)
+from bot.playground.tenant.errors import GraphFailure, SignInFailure, bad_request
+from bot.playground.tenant.log import Log
+
+_SIGN_IN = re.compile(
+    r"/(?P<tenant>[^/]+)/(?P<what>oauth2/v2\.0/token|discovery/v2\.0/keys"
+    r"|v2\.0/\.well-known/openid-configuration)"
+)
+_JSON = "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8"
+
+
+@dataclass(kw_only=True)
+class Exchange:
+    """One HTTP request on its way through, and what is learnt about it for the log."""
+
+    http: web.Request
+    content: bytes
+    request_id: str
+    kind: Traffic
+    caller: str | None = None
+    body: object = None
+
+    @property
+    def method(self) -> str:
+        return self.http.method
+
+    @property
+    def path(self) -> str:
+        return self.http.path
+
+
+class Front:
+    def __init__(self, directory: Directory, log: Log) -> None:
+        self._directory = directory
+        self._faults = directory.faults
+        self._log = log
+
+    async def serve(self, http: web.Request) -> web.StreamResponse:
+        content = await http.read()
+        exchange = Exchange(
+            http=http,
+            content=content,
+            request_id=self._directory.new_id(),
+            kind=_kind_of(http.path),
+        )
+        await self._faults.pause()
+        answer = await self._answer(exchange)
+        self._remember(exchange, answer)
+        if answer is None or not await self._let_through(exchange, answer):
+            return _cut(http)
+        return _response(exchange, answer)
+
+    async def _answer(self, exchange: Exchange) -> Answer | None:
+        """Return what to answer, or None where the connection is to be cut."""
+        method, path = exchange.method, exchange.path
+        if self._faults.unreachable:
+            return None
+        held = self._faults.held(method, path, "before_effect")
+        if held is not None and not await held.wait():
+            return None
+        if fault := self._faults.failure(method, path, "before_effect"):
+            return fault.answer
+        if throttled := self._faults.throttled(method, path, self._directory.now()):
+            return throttled
+        answer = self._effect(exchange)
+        fault = self._faults.failure(method, path, "after_effect")
+        return fault.answer if fault else answer
+
+    async def _let_through(self, exchange: Exchange, answer: Answer) -> bool:
+        held = self._faults.held(exchange.method, exchange.path, "after_effect")
+        return held is None or await held.wait()
+
+    def _effect(self, exchange: Exchange) -> Answer:
+        if found := _SIGN_IN.fullmatch(exchange.path):
+            return self._sign_in(exchange, found["tenant"], found["what"])
+        return self._graph(exchange)
+
+    def _sign_in(self, exchange: Exchange, tenant: str, what: str) -> Answer:
+        try:
+            if exchange.method != ("POST" if exchange.kind == "token" else "GET"):
+                return Answer(status=405, body={})
+            if what.endswith("keys"):
+                return sign_in.keys(self._directory, tenant)
+            if exchange.kind == "discovery":
+                return sign_in.discovery(self._directory, tenant)
+            return self._token(exchange, tenant)
+        except SignInFailure as failure:
+            return self._no_token(exchange, failure)
+
+    def _token(self, exchange: Exchange, tenant: str) -> Answer:
+        form: dict[str, str] = {}
+        if exchange.http.content_type == "application/x-www-form-urlencoded":
+            form = dict(parse_qsl(exchange.content.decode(errors="replace")))
+        exchange.body, exchange.caller = form, form.get("client_id")
+        return sign_in.token(self._directory, tenant, form, moment(self._directory))
+
+    def _no_token(self, exchange: Exchange, failure: SignInFailure) -> Answer:
+        asked = exchange.http.headers.get("client-request-id")
+        body = sign_in.failure_body(
+            failure,
+            at=self._directory.now(),
+            trace=exchange.request_id,
+            correlation=asked if asked and is_guid(asked) else exchange.request_id,
+        )
+        return Answer(status=failure.status, body=body)
+
+    def _graph(self, exchange: Exchange) -> Answer:
+        raw = exchange.http.rel_url.raw_path_qs
+        incoming = Incoming(
+            method=exchange.method,
+            address=raw.removeprefix(VERSION),
+            headers=exchange.http.headers,
+            body=None,
+            request_id=exchange.request_id,
+        )
+        try:
+            caller = self._caller(exchange)
+            if not raw.startswith(VERSION + "/"):
+                raise bad_request("Invalid version.", code="BadRequest")
+            exchange.body = read_json(exchange.content, exchange.http.headers.get("Content-Type"))
+            return self._carry_out(exchange, caller, incoming)
+        except GraphFailure as failure:
+            return refusal(self._directory, failure, incoming)
+
+    def _caller(self, exchange: Exchange) -> Caller:
+        authority = f"{self._directory.url}/{self._directory.id}"
+        authorization = exchange.http.headers.get("Authorization")
+        caller = tokens.caller_of(self._directory, authorization, authority=authority)
+        exchange.caller = caller.app_id
+        return caller
+
+    def _carry_out(self, exchange: Exchange, caller: Caller, incoming: Incoming) -> Answer:
+        whole = _with_body(incoming, exchange.body)
+        if (whole.method, whole.address) == ("POST", "/$batch"):
+            return batch.carry_out(self._directory, whole, self._one_of_batch(caller))
+        return dispatch(self._directory, caller, whole)
+
+    def _one_of_batch(self, caller: Caller) -> Callable[[Incoming], Answer]:
+        def one(inner: Incoming) -> Answer:
+            path = VERSION + inner.address.partition("?")[0]
+            answer = self._inner_answer(caller, inner, path)
+            self._log.add(
+                "batched",
+                inner.method,
+                path,
+                query=dict(parse_qsl(inner.address.partition("?")[2])),
+                body=inner.body,
+                caller=caller.app_id,
+                answer=answer,
+                request_id=inner.request_id,
+            )
+            return answer
+
+        return one
+
+    def _inner_answer(self, caller: Caller, inner: Incoming, path: str) -> Answer:
+        """Requests in a batch fail and are throttled one by one; they cannot be cut off."""
+        if (fault := self._faults.failure(inner.method, path, "before_effect")) and fault.answer:
+            return fault.answer
+        if throttled := self._faults.throttled(inner.method, path, self._directory.now()):
+            return throttled
+        answer = dispatch(self._directory, caller, inner)
+        fault = self._faults.failure(inner.method, path, "after_effect")
+        return fault.answer if fault and fault.answer else answer
+
+    def _remember(self, exchange: Exchange, answer: Answer | None) -> None:
+        self._log.add(
+            exchange.kind,
+            exchange.method,
+            exchange.path,
+            query=dict(exchange.http.query),
+            body=exchange.body,
+            caller=exchange.caller,
+            answer=answer,
+            request_id=exchange.request_id,
+        )
+
+
+def _kind_of(path: str) -> Traffic:
+    found = _SIGN_IN.fullmatch(path)
+    if found is None:
+        return "graph"
+    return "token" if found["what"].endswith("token") else "discovery"
+
+
+def _with_body(incoming: Incoming, body: object) -> Incoming:
+    return Incoming(
+        method=incoming.method,
+        address=incoming.address,
+        headers=incoming.headers,
+        body=body,
+        request_id=incoming.request_id,
+    )
+
+
+def _response(exchange: Exchange, answer: Answer) -> web.Response:
+    asked = exchange.http.headers.get("client-request-id", exchange.request_id)
+    headers = {"request-id": exchange.request_id, "client-request-id": asked}
+    if answer.status != 204:
+        headers["Content-Type"] = _JSON
+    if answer.text is not None:
+        body: bytes | None = answer.text.encode()
+    else:
+        body = None if answer.body is None else json.dumps(answer.body).encode()
+    return web.Response(status=answer.status, body=body, headers={**headers, **answer.headers})
+
+
+def _cut(http: web.Request) -> web.Response:
+    """Reset the connection: the caller learns nothing but that."""
+    if http.transport is not None:
+        http.transport.abort()
+    return web.Response()

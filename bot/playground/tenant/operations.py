@@ -1,0 +1,156 @@
+"""Every operation of this tenant's Graph: method, path, who may, and what does it.
+
+Anything else is answered as the real service answers a path that it does not know.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.playground.tenant import (
+    app_role_assignments,
+    applications,
+    deleted_items,
+    organization,
+    passwords,
+    people,
+    permission_grants,
+    rights,
+    service_principals,
+)
+from bot.playground.tenant.calls import Answer, Request
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.errors import GraphFailure, bad_request
+from bot.playground.tenant.rights import Rule
+
+Do = Callable[[Directory, Request], Answer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    rule: Rule
+    do: Do
+
+
+_TABLE: tuple[tuple[str, str, Rule, Do], ...] = (
+    ("GET", "applications", rights.READ_APPLICATIONS, applications.list_all),
+    ("POST", "applications", rights.CHANGE_APPLICATIONS, applications.create),
+    ("GET", "applications/{}", rights.READ_APPLICATIONS, applications.read),
+    ("PATCH", "applications/{}", rights.CHANGE_APPLICATIONS, applications.update),
+    ("DELETE", "applications/{}", rights.CHANGE_APPLICATIONS, deleted_items.delete_application),
+    ("POST", "applications/{}/addPassword", rights.CHANGE_APPLICATIONS, passwords.add),
+    ("POST", "applications/{}/removePassword", rights.CHANGE_APPLICATIONS, passwords.remove),
+    ("GET", "servicePrincipals", rights.READ_APPLICATIONS, service_principals.list_all),
+    ("POST", "servicePrincipals", rights.CHANGE_APPLICATIONS, service_principals.create),
+    ("GET", "servicePrincipals/{}", rights.READ_APPLICATIONS, service_principals.read),
+    ("PATCH", "servicePrincipals/{}", rights.CHANGE_APPLICATIONS, service_principals.update),
+    (
+        "DELETE",
+        "servicePrincipals/{}",
+        rights.CHANGE_APPLICATIONS,
+        deleted_items.delete_service_principal,
+    ),
+    (
+        "GET",
+        "servicePrincipals/{}/appRoleAssignedTo",
+        rights.READ_ASSIGNMENTS,
+        app_role_assignments.list_on_resource,
+    ),
+    (
+        "POST",
+        "servicePrincipals/{}/appRoleAssignedTo",
+        rights.CHANGE_ASSIGNMENTS,
+        app_role_assignments.grant_on_resource,
+    ),
+    (
+        "GET",
+        "servicePrincipals/{}/appRoleAssignedTo/{}",
+        rights.READ_ASSIGNMENTS,
+        app_role_assignments.read_on_resource,
+    ),
+    (
+        "DELETE",
+        "servicePrincipals/{}/appRoleAssignedTo/{}",
+        rights.CHANGE_ASSIGNMENTS,
+        app_role_assignments.revoke_on_resource,
+    ),
+    (
+        "GET",
+        "servicePrincipals/{}/appRoleAssignments",
+        rights.READ_ASSIGNMENTS,
+        app_role_assignments.list_on_client,
+    ),
+    (
+        "POST",
+        "servicePrincipals/{}/appRoleAssignments",
+        rights.CHANGE_ASSIGNMENTS,
+        app_role_assignments.grant_on_client,
+    ),
+    (
+        "GET",
+        "servicePrincipals/{}/appRoleAssignments/{}",
+        rights.READ_ASSIGNMENTS,
+        app_role_assignments.read_on_client,
+    ),
+    (
+        "DELETE",
+        "servicePrincipals/{}/appRoleAssignments/{}",
+        rights.CHANGE_ASSIGNMENTS,
+        app_role_assignments.revoke_on_client,
+    ),
+    ("GET", "oauth2PermissionGrants", rights.READ_GRANTS, permission_grants.list_all),
+    ("POST", "oauth2PermissionGrants", rights.CHANGE_GRANTS, permission_grants.create),
+    ("GET", "oauth2PermissionGrants/{}", rights.READ_GRANTS, permission_grants.read),
+    ("PATCH", "oauth2PermissionGrants/{}", rights.CHANGE_GRANTS, permission_grants.update),
+    ("DELETE", "oauth2PermissionGrants/{}", rights.CHANGE_GRANTS, permission_grants.delete),
+    ("GET", "organization", rights.READ_ORGANIZATION, organization.list_organizations),
+    ("GET", "organization/{}", rights.READ_ORGANIZATION, organization.read_organization),
+    ("GET", "domains", rights.READ_DOMAINS, organization.list_domains),
+    ("GET", "domains/{}", rights.READ_DOMAINS, organization.read_domain),
+    ("GET", "policies/defaultAppManagementPolicy", rights.READ_POLICY, organization.read_policy),
+    ("GET", "users", rights.READ_USERS, people.list_users),
+    ("GET", "users/$count", rights.READ_USERS, people.count_users),
+    ("GET", "users/{}", rights.READ_USERS, people.read_user),
+    ("GET", "groups", rights.READ_GROUPS, people.list_groups),
+    ("GET", "groups/$count", rights.READ_GROUPS, people.count_groups),
+    ("GET", "groups/{}", rights.READ_GROUPS, people.read_group),
+    ("GET", "groups/{}/members", rights.READ_MEMBERS, people.list_members),
+    (
+        "GET",
+        "directory/deletedItems/microsoft.graph.application",
+        rights.READ_APPLICATIONS,
+        deleted_items.list_applications,
+    ),
+    (
+        "GET",
+        "directory/deletedItems/microsoft.graph.servicePrincipal",
+        rights.READ_APPLICATIONS,
+        deleted_items.list_service_principals,
+    ),
+    ("GET", "directory/deletedItems/{}", rights.READ_APPLICATIONS, deleted_items.read),
+    ("DELETE", "directory/deletedItems/{}", rights.CHANGE_APPLICATIONS, deleted_items.purge),
+    (
+        "POST",
+        "directory/deletedItems/{}/restore",
+        rights.CHANGE_APPLICATIONS,
+        deleted_items.restore,
+    ),
+)
+
+OPERATIONS = {
+    (method, template): Operation(rule=rule, do=do) for method, template, rule, do in _TABLE
+}
+_TEMPLATES = {template for _, template in OPERATIONS}
+
+
+def operation_for(method: str, template: str) -> Operation:
+    """Return the operation, or raise what Graph says of a path or method it does not know."""
+    if found := OPERATIONS.get((method, template)):
+        return found
+    if template in _TEMPLATES:
+        message = "Specified HTTP method is not allowed for the request target."
+        raise GraphFailure(405, "Request_BadRequest", message)
+    known = max(
+        (known for known in _TEMPLATES if template.startswith(known + "/")), key=len, default=""
+    )
+    segment = template.removeprefix(known).strip("/").split("/")[0]
+    raise bad_request(f"Resource not found for the segment '{segment}'.", code="BadRequest")

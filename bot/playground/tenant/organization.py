@@ -1,0 +1,104 @@
+"""`/organization`, `/domains`, the policy for credentials: what the tenant says of itself."""
+
+from typing import Any
+
+from bot.playground.tenant.calls import Answer, Request
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.errors import not_found
+from bot.playground.tenant.query import EntitySet, many, one
+
+_ALWAYS = ("id", "displayName", "verifiedDomains")
+ORGANIZATION = EntitySet(
+    name="organization",
+    type="organization",
+    properties=frozenset(
+        {*_ALWAYS, "assignedPlans", "city", "country", "countryLetterCode", "createdDateTime"}
+        | {"defaultUsageLocation", "deletedDateTime", "onPremisesSyncEnabled", "tenantType"}
+        | {"technicalNotificationMails", "state", "street", "postalCode", "preferredLanguage"}
+    ),
+)
+DOMAINS = EntitySet(
+    name="domains",
+    type="domain",
+    properties=frozenset(
+        {"id", "authenticationType", "availabilityStatus", "isAdminManaged", "isDefault"}
+        | {"isInitial", "isRoot", "isVerified", "supportedServices"}
+    ),
+)
+POLICIES = EntitySet(
+    name="policies/defaultAppManagementPolicy",
+    type="tenantAppManagementPolicy",
+    properties=frozenset(
+        {"id", "displayName", "description", "isEnabled"}
+        | {"applicationRestrictions", "servicePrincipalRestrictions"}
+    ),
+)
+
+
+def list_organizations(directory: Directory, request: Request) -> Answer:
+    return many(directory.url, request, ORGANIZATION, [_organization(directory, request)])
+
+
+def read_organization(directory: Directory, request: Request) -> Answer:
+    if request.target.keys[0].value != directory.id:
+        raise not_found(request.target.keys[0].value)
+    return one(directory.url, request, ORGANIZATION, _organization(directory, request))
+
+
+def list_domains(directory: Directory, request: Request) -> Answer:
+    return many(directory.url, request, DOMAINS, _domains(directory))
+
+
+def read_domain(directory: Directory, request: Request) -> Answer:
+    name = request.target.keys[0].value
+    found = next((domain for domain in _domains(directory) if domain["id"] == name), None)
+    if found is None:
+        raise not_found(name)
+    return one(directory.url, request, DOMAINS, found)
+
+
+def read_policy(directory: Directory, request: Request) -> Answer:
+    return one(directory.url, request, POLICIES, directory.policy.to_json())
+
+
+def _organization(directory: Directory, request: Request) -> dict[str, Any]:
+    known = {
+        "id": directory.id,
+        "displayName": directory.name,
+        "verifiedDomains": [
+            _verified(directory.domain, default=True),
+            _verified(directory.initial_domain, default=False),
+        ],
+    }
+    # With a right over users alone only these properties are filled in.
+    if request.caller.roles & {"Organization.Read.All", "Directory.Read.All"}:
+        known |= {"createdDateTime": "2019-03-01T09:00:00Z", "tenantType": "AAD"}
+    empty: dict[str, Any] = dict.fromkeys(sorted(ORGANIZATION.properties))
+    return {**empty, **known}
+
+
+def _verified(name: str, *, default: bool) -> dict[str, Any]:
+    return {
+        "capabilities": "Email, OfficeCommunicationsOnline",
+        "isDefault": default,
+        "isInitial": not default,
+        "name": name,
+        "type": "Managed",
+    }
+
+
+def _domains(directory: Directory) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": name,
+            "authenticationType": "Managed",
+            "availabilityStatus": None,
+            "isAdminManaged": True,
+            "isDefault": name == directory.domain,
+            "isInitial": name == directory.initial_domain,
+            "isRoot": True,
+            "isVerified": True,
+            "supportedServices": ["Email", "OfficeCommunicationsOnline"],
+        }
+        for name in (directory.domain, directory.initial_domain)
+    ]

@@ -1,0 +1,131 @@
+"""Who may call what, and whose objects an operation may touch.
+
+The permissions are those of learn.microsoft.com/graph/permissions-reference. A rule is a list of
+sets; the caller's token must carry one role of each set.
+"""
+
+from typing import Any
+
+from bot.playground.tenant.calls import Caller
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.errors import denied
+
+Rule = tuple[frozenset[str], ...]
+
+OWNED = "Application.ReadWrite.OwnedBy"
+
+
+def any_of(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+NOBODY: Rule = (frozenset(),)
+SIGNED_IN: Rule = ()
+READ_APPLICATIONS: Rule = (
+    any_of(
+        "Application.Read.All",
+        "Application.ReadWrite.All",
+        OWNED,
+        "Directory.Read.All",
+        "Directory.ReadWrite.All",
+    ),
+)
+CHANGE_APPLICATIONS: Rule = (any_of("Application.ReadWrite.All", OWNED),)
+READ_ASSIGNMENTS: Rule = (
+    any_of(
+        "Application.Read.All",
+        "Application.ReadWrite.All",
+        "AppRoleAssignment.ReadWrite.All",
+        "Directory.Read.All",
+        "Directory.ReadWrite.All",
+    ),
+)
+# Granting needs to read what is granted, too: microsoft-graph-docs-contrib issues 3970 and 16978.
+CHANGE_ASSIGNMENTS: Rule = (
+    any_of("AppRoleAssignment.ReadWrite.All"),
+    any_of("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"),
+)
+READ_GRANTS: Rule = (
+    any_of(
+        "DelegatedPermissionGrant.Read.All",
+        "DelegatedPermissionGrant.ReadWrite.All",
+        "Directory.Read.All",
+        "Directory.ReadWrite.All",
+    ),
+)
+CHANGE_GRANTS: Rule = (any_of("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"),)
+READ_ORGANIZATION: Rule = (
+    any_of(
+        "Organization.Read.All",
+        "Organization.ReadWrite.All",
+        "Directory.Read.All",
+        "Directory.ReadWrite.All",
+        "User.Read.All",
+    ),
+)
+READ_DOMAINS: Rule = (any_of("Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All"),)
+READ_POLICY: Rule = (any_of("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"),)
+READ_USERS: Rule = (
+    any_of(
+        "User.ReadBasic.All",
+        "User.Read.All",
+        "User.ReadWrite.All",
+        "Directory.Read.All",
+        "Directory.ReadWrite.All",
+    ),
+)
+READ_GROUPS: Rule = (
+    any_of(
+        "Group.ReadBasic.All",
+        "Group.Read.All",
+        "Group.ReadWrite.All",
+        "GroupMember.Read.All",
+        "Directory.Read.All",
+        "Directory.ReadWrite.All",
+    ),
+)
+READ_MEMBERS: Rule = (
+    any_of(
+        "GroupMember.ReadBasic.All",
+        "GroupMember.Read.All",
+        "GroupMember.ReadWrite.All",
+        "Group.ReadBasic.All",
+        "Group.Read.All",
+        "Group.ReadWrite.All",
+        "Directory.Read.All",
+    ),
+)
+
+_SEES_ALL_APPLICATIONS = READ_APPLICATIONS[0] - {OWNED}
+
+
+def check_rule(caller: Caller, rule: Rule) -> None:
+    """Refuse a caller whose token lacks a role that the operation asks for."""
+    if any(not caller.roles & sufficient for sufficient in rule):
+        raise denied()
+
+
+def visible(
+    directory: Directory, caller: Caller, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the applications or service principals that this caller may read."""
+    if caller.roles & _SEES_ALL_APPLICATIONS:
+        return rows
+    return [row for row in rows if directory.owns(caller, row["id"])]
+
+
+def check_read(directory: Directory, caller: Caller, id: str) -> None:
+    if not caller.roles & _SEES_ALL_APPLICATIONS and not directory.owns(caller, id):
+        raise denied()
+
+
+def check_change(directory: Directory, caller: Caller, id: str) -> None:
+    """Refuse changes to what the caller does not own, unless it may change all of them."""
+    if "Application.ReadWrite.All" not in caller.roles and not directory.owns(caller, id):
+        raise denied()
+
+
+def adopt(directory: Directory, caller: Caller, id: str) -> None:
+    """With OwnedBy the creator becomes the owner; with rights over all of them nobody does."""
+    if "Application.ReadWrite.All" not in caller.roles:
+        directory.owners.setdefault(id, set()).add(caller.principal_id)

@@ -1,0 +1,101 @@
+"""A tenant that runs: TLS on loopback with a certificate authority of its own, gone afterwards."""
+
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import trustme
+from aiohttp import web
+
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.faults import Faults
+from bot.playground.tenant.front import Front
+from bot.playground.tenant.log import Log
+from bot.playground.tenant.replicas import Store
+from bot.playground.tenant.seeding import new_id, seeded
+from bot.playground.tenant.sim import Sim
+from bot.playground.tenant.tenant import Tenant
+from graph.clock import Clock
+
+HOST = "127.0.0.1"
+DOMAIN = "northwind.example"
+INITIAL_DOMAIN = "northwind.onmicrosoft.com"
+CERTIFICATE_LIFE = timedelta(days=1)
+LARGEST_BODY_BYTES = 4 * 1024 * 1024
+
+
+@asynccontextmanager
+async def running(
+    *,
+    clock: Clock,
+    ca: trustme.CA | None = None,
+    port: int = 0,
+    seed: int = 7,
+    users: int = 2000,
+    groups: int = 150,
+) -> AsyncIterator[Tenant]:
+    """Run a tenant until the block ends; the same seed gives the same ids, people and lags."""
+    authority = ca or trustme.CA(organization_name="aad-setup playground")
+    directory = _directory(clock, seed=seed, users=users, groups=groups)
+    log = Log(directory)
+    tenant = Tenant(directory, log)
+    runner = _runner(Front(directory, log), Sim(tenant, clock))
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, HOST, port, ssl_context=_tls(authority))
+        await site.start()
+        directory.url = f"https://{HOST}:{runner.addresses[0][1]}"
+        with _ca_file(authority) as tenant.ca_file:
+            yield tenant
+    finally:
+        for held in directory.faults.holds:
+            held.drop()
+        await runner.cleanup()
+
+
+def _directory(clock: Clock, *, seed: int, users: int, groups: int) -> Directory:
+    # Not for secrets of anybody: a tenant has to be the same for the same seed.
+    random = Random(seed)  # noqa: S311
+    faults = Faults(random=random)
+    return Directory(
+        id=new_id(random),
+        name="Northwind Traders",
+        domain=DOMAIN,
+        initial_domain=INITIAL_DOMAIN,
+        url="",
+        clock=clock,
+        random=random,
+        faults=faults,
+        store=Store(arrivals=lambda kind: faults.arrivals(kind, clock.now())),
+        people=seeded(
+            random, users=users, groups=groups, domain=DOMAIN, initial_domain=INITIAL_DOMAIN
+        ),
+    )
+
+
+def _runner(front: Front, sim: Sim) -> web.AppRunner:
+    app = web.Application(client_max_size=LARGEST_BODY_BYTES)
+    app.router.add_routes(sim.routes())
+    app.router.add_route("*", "/{path:.*}", front.serve)
+    return web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+
+
+def _tls(authority: trustme.CA) -> ssl.SSLContext:
+    # The machine's clock, not the tenant's: TLS libraries know no other.
+    until = datetime.now(UTC) + CERTIFICATE_LIFE
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(HOST, "localhost", not_after=until).configure_cert(context)
+    return context
+
+
+@contextmanager
+def _ca_file(authority: trustme.CA) -> Iterator[Path]:
+    """The certificate alone; its key never leaves the process."""
+    with tempfile.TemporaryDirectory(prefix="aad-setup-") as folder:
+        path = Path(folder) / "ca.pem"
+        authority.cert_pem.write_to_path(str(path))
+        yield path

@@ -1,0 +1,158 @@
+"""`/servicePrincipals`: the presence of an application in the tenant.
+
+learn.microsoft.com/graph/api/serviceprincipal-post-serviceprincipals and serviceprincipal-upsert.
+"""
+
+from typing import Any
+
+from bot.playground.tenant.calls import Answer, Request
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.errors import GraphFailure, bad_request, denied, duplicate
+from bot.playground.tenant.lookup import changeable, readable
+from bot.playground.tenant.query import EntitySet, created, many, one
+from bot.playground.tenant.replicas import Kind
+from bot.playground.tenant.rights import OWNED, adopt, check_change, visible
+from bot.playground.tenant.shapes import SERVICE_PRINCIPAL
+
+SERVICE_PRINCIPALS = EntitySet(
+    name="servicePrincipals",
+    type="servicePrincipal",
+    properties=SERVICE_PRINCIPAL.properties,
+    filterable=frozenset(
+        {"id", "appId", "displayName", "servicePrincipalType", "tags", "servicePrincipalNames"}
+    ),
+)
+
+
+def create(directory: Directory, request: Request) -> Answer:
+    body = request.json
+    SERVICE_PRINCIPAL.check(body)
+    if "appId" not in body:
+        raise bad_request(
+            "A value is required for property 'appId' of resource 'ServicePrincipal'."
+        )
+    if directory.find(Kind.SERVICE_PRINCIPAL, appId=body["appId"]) is not None:
+        raise duplicate(
+            "The service principal cannot be created, updated, or restored because the service"
+            f" principal name {body['appId']} is already in use."
+        )
+    return _create(directory, request, body["appId"], body)
+
+
+def list_all(directory: Directory, request: Request) -> Answer:
+    rows = directory.store.all_seen(Kind.SERVICE_PRINCIPAL, request.moment)
+    rows = visible(directory, request.caller, rows)
+    return many(directory.url, request, SERVICE_PRINCIPALS, rows)
+
+
+def read(directory: Directory, request: Request) -> Answer:
+    found = readable(directory, request, Kind.SERVICE_PRINCIPAL)
+    return one(directory.url, request, SERVICE_PRINCIPALS, found)
+
+
+def update(directory: Directory, request: Request) -> Answer:
+    """PATCH: 204 for a change; 201 for a new one, by `appId` and `Prefer` only."""
+    body = request.json
+    SERVICE_PRINCIPAL.check(body)
+    key = request.target.keys[0]
+    if key.name != "appId" or not request.creates_if_missing:
+        return _change(directory, changeable(directory, request, Kind.SERVICE_PRINCIPAL), body)
+    if body.get("appId", key.value) != key.value:
+        raise bad_request("Property 'appId' does not match the key in the request.")
+    existing = directory.find(Kind.SERVICE_PRINCIPAL, appId=key.value)
+    if existing is None:
+        return _create(directory, request, key.value, body)
+    check_change(directory, request.caller, existing["id"])
+    directory.claim(existing["id"])
+    return _change(directory, existing, body)
+
+
+def blank_service_principal(
+    directory: Directory, application: dict[str, Any], id: str
+) -> dict[str, Any]:
+    """A new service principal; it copies from its application once, at this moment."""
+    return {
+        "id": id,
+        "deletedDateTime": None,
+        "accountEnabled": True,
+        "alternativeNames": [],
+        "appDescription": application["description"],
+        "appDisplayName": application["displayName"],
+        "appId": application["appId"],
+        "applicationTemplateId": None,
+        "appOwnerOrganizationId": directory.id,
+        "appRoleAssignmentRequired": False,
+        "appRoles": application["appRoles"],
+        "createdByAppId": application["createdByAppId"],
+        "description": None,
+        "disabledByMicrosoftStatus": None,
+        "displayName": application["displayName"],
+        "homepage": application["web"]["homePageUrl"],
+        "info": application["info"],
+        "keyCredentials": [],
+        "loginUrl": None,
+        "logoutUrl": application["web"]["logoutUrl"],
+        "notes": None,
+        "notificationEmailAddresses": [],
+        "oauth2PermissionScopes": application["api"]["oauth2PermissionScopes"],
+        "passwordCredentials": [],
+        "preferredSingleSignOnMode": None,
+        "replyUrls": application["web"]["redirectUris"],
+        "resourceSpecificApplicationPermissions": [],
+        "servicePrincipalNames": [application["appId"], *application["identifierUris"]],
+        "servicePrincipalType": "Application",
+        "signInAudience": application["signInAudience"],
+        "tags": application["tags"],
+        "tokenEncryptionKeyId": None,
+        "verifiedPublisher": application["verifiedPublisher"],
+    }
+
+
+def _create(directory: Directory, request: Request, app_id: str, body: dict[str, Any]) -> Answer:
+    applications = directory.store.all_seen(Kind.APPLICATION, request.moment)
+    application = next((row for row in applications if row["appId"] == app_id), None)
+    if application is None:
+        raise _no_backing_application(directory, request, app_id)
+    _check_backing(directory, request, application)
+    id = directory.new_id()
+    principal = blank_service_principal(directory, application, id)
+    principal |= {name: value for name, value in body.items() if not name.startswith("@odata.")}
+    directory.claim(id)
+    directory.store.put(Kind.SERVICE_PRINCIPAL, id, principal)
+    adopt(directory, request.caller, id)
+    return created(directory.url, SERVICE_PRINCIPALS, principal)
+
+
+def _check_backing(directory: Directory, request: Request, application: dict[str, Any]) -> None:
+    if "Application.ReadWrite.All" in request.caller.roles:
+        return
+    if not directory.owns(request.caller, application["id"]):
+        raise _not_in_this_tenant()
+
+
+def _no_backing_application(directory: Directory, request: Request, app_id: str) -> GraphFailure:
+    """Missing, or not replicated: with OwnedBy one of two answers, as it happens in the wild."""
+    if OWNED in request.caller.roles and directory.random.random() < 0.5:
+        return _not_in_this_tenant()
+    message = (
+        f"The appId '{app_id}' of the service principal does not reference a valid application"
+        " object."
+    )
+    detail = {"code": "NoBackingApplicationObject", "message": message, "target": "appId"}
+    return bad_request(message, details=[detail])
+
+
+def _not_in_this_tenant() -> GraphFailure:
+    # The missing verb is Microsoft's; other clients look for this very text.
+    return denied(
+        "When using this permission, the backing application of the service principal being"
+        " created must in the local tenant"
+    )
+
+
+def _change(directory: Directory, principal: dict[str, Any], body: dict[str, Any]) -> Answer:
+    if body.get("appId", principal["appId"]) != principal["appId"]:
+        raise bad_request("Property 'appId' is read-only and cannot be changed.")
+    changes = {name: value for name, value in body.items() if not name.startswith("@odata.")}
+    directory.store.put(Kind.SERVICE_PRINCIPAL, principal["id"], {**principal, **changes})
+    return Answer(status=204)

@@ -1,0 +1,166 @@
+"""The token endpoint and its discovery document.
+
+Client credentials with a secret; errors with the numbers and statuses of
+learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.playground.tenant import tokens
+from bot.playground.tenant.calls import Answer
+from bot.playground.tenant.checks import is_guid
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.errors import SignInFailure
+from bot.playground.tenant.permissions import MICROSOFT_GRAPH
+from bot.playground.tenant.replicas import Kind, Moment
+
+_DEFAULT = "/.default"
+
+
+def discovery(directory: Directory, tenant: str) -> Answer:
+    check_tenant(directory, tenant)
+    base = f"{directory.url}/{directory.id}"
+    body = {
+        "token_endpoint": f"{base}/oauth2/v2.0/token",
+        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "jwks_uri": f"{base}/discovery/v2.0/keys",
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "response_types_supported": ["code"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "issuer": f"{base}/v2.0",
+        "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+        "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+        "tenant_region_scope": "EU",
+        "msgraph_host": directory.url.removeprefix("https://"),
+    }
+    return Answer(status=200, body=body)
+
+
+def keys(directory: Directory, tenant: str) -> Answer:
+    check_tenant(directory, tenant)
+    return Answer(status=200, body=tokens.published_keys())
+
+
+def token(directory: Directory, tenant: str, form: Mapping[str, str], moment: Moment) -> Answer:
+    """Answer a client's request for a token; raise `SignInFailure`."""
+    check_tenant(directory, tenant)
+    app_id, secret = _client(form)
+    _check_scope(directory, form.get("scope"))
+    principal = _principal(directory, app_id, moment)
+    _check_secret(directory, app_id, secret, moment)
+    if not principal["accountEnabled"]:
+        message = f"Application '{app_id}' is disabled."
+        raise SignInFailure(400, "unauthorized_client", 7000112, message)
+    roles = _roles(directory, principal["id"], moment)
+    access = tokens.issue(directory, app_id=app_id, principal_id=principal["id"], roles=roles)
+    life = int(tokens.LIFE.total_seconds())
+    body = {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life}
+    return Answer(status=200, body={**body, "access_token": access})
+
+
+def check_tenant(directory: Directory, tenant: str) -> None:
+    if tenant.lower() in {directory.id, directory.domain, directory.initial_domain}:
+        return
+    if not is_guid(tenant) and "." not in tenant:
+        message = (
+            f"Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid"
+            " external domain."
+        )
+        raise SignInFailure(400, "invalid_request", 900023, message)
+    message = f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
+    raise SignInFailure(400, "invalid_request", 90002, message)
+
+
+def failure_body(
+    failure: SignInFailure, *, at: datetime, trace: str, correlation: str
+) -> dict[str, Any]:
+    """Shape an error as Entra does; clients are meant to react to `error` and `error_codes`."""
+    time = at.strftime("%Y-%m-%d %H:%M:%SZ")
+    description = (
+        f"AADSTS{failure.number}: {failure.message}"
+        f" Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}"
+    )
+    return {
+        "error": failure.error,
+        "error_description": description,
+        "error_codes": [failure.number],
+        "timestamp": time,
+        "trace_id": trace,
+        "correlation_id": correlation,
+        "error_uri": f"https://login.microsoftonline.com/error?code={failure.number}",
+    }
+
+
+def _client(form: Mapping[str, str]) -> tuple[str, str]:
+    for name in ("grant_type", "client_id", "scope"):
+        if not form.get(name):
+            message = f"The request body must contain the following parameter: '{name}'."
+            raise SignInFailure(400, "invalid_request", 900144, message)
+    if form["grant_type"] != "client_credentials":
+        message = f"The app requested an unsupported grant type '{form['grant_type']}'."
+        raise SignInFailure(400, "unsupported_grant_type", 70003, message)
+    if not form.get("client_secret"):
+        message = (
+            "The request body must contain the following parameter: 'client_assertion' or"
+            " 'client_secret'."
+        )
+        raise SignInFailure(401, "invalid_client", 7000218, message)
+    return form["client_id"], form["client_secret"]
+
+
+def _check_scope(directory: Directory, scope: str | None) -> None:
+    resource, suffix = (scope or "").removesuffix(_DEFAULT), (scope or "").endswith(_DEFAULT)
+    if not suffix or " " in resource:
+        message = (
+            "The provided value for the input parameter 'scope' is not valid. Client credential"
+            " flows must have a scope value with /.default suffixed to the resource identifier."
+        )
+        raise SignInFailure(400, "invalid_scope", 1002012, message)
+    if resource.rstrip("/") not in {directory.url, tokens.AUDIENCE, MICROSOFT_GRAPH}:
+        message = f"The resource principal named {resource} was not found in the tenant."
+        raise SignInFailure(400, "invalid_resource", 500011, message)
+
+
+def _principal(directory: Directory, app_id: str, moment: Moment) -> dict[str, Any]:
+    """Both halves of the application must have arrived."""
+    for kind in (Kind.APPLICATION, Kind.SERVICE_PRINCIPAL):
+        rows = directory.store.all_seen(kind, moment)
+        found = next((row for row in rows if row["appId"] == app_id), None)
+        if found is None:
+            message = (
+                f"Application with identifier '{app_id}' was not found in the directory"
+                f" '{directory.name}'. This can happen if the application has not been installed"
+                " by the administrator of the tenant."
+            )
+            raise SignInFailure(400, "unauthorized_client", 700016, message)
+    assert found is not None
+    return found
+
+
+def _check_secret(directory: Directory, app_id: str, secret: str, moment: Moment) -> None:
+    for held in directory.store.all_seen(Kind.SECRET, moment):
+        if held["appId"] == app_id and held["secretText"] == secret:
+            return _check_life(held, app_id, moment)
+    message = (
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client"
+        f" secret value, not the client secret ID, for a secret added to app '{app_id}'."
+    )
+    raise SignInFailure(401, "invalid_client", 7000215, message)
+
+
+def _check_life(held: dict[str, Any], app_id: str, moment: Moment) -> None:
+    if datetime.fromisoformat(held["endDateTime"]) <= moment.now:
+        message = f"The provided client secret keys for app '{app_id}' are expired."
+        raise SignInFailure(401, "invalid_client", 7000222, message)
+
+
+def _roles(directory: Directory, principal_id: str, moment: Moment) -> list[str]:
+    assigned = directory.store.all_seen(Kind.ROLE, moment)
+    ids = {row["appRoleId"] for row in assigned if row["principalId"] == principal_id}
+    resource = directory.find(Kind.SERVICE_PRINCIPAL, appId=MICROSOFT_GRAPH)
+    offered = resource["appRoles"] if resource else []
+    return [role["value"] for role in offered if role["id"] in ids]

@@ -1,0 +1,189 @@
+"""`/sim/`: the tenant's own API, for programs that cannot reach into this process.
+
+It mirrors what `Tenant` offers: state, log, faults, holds, policy, administrators, the clock. It
+asks for no credential; the tenant listens on loopback only.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+
+from bot.playground.clock import MovableClock
+from bot.playground.tenant.faults import Faults, Span
+from bot.playground.tenant.permissions import role_id
+from bot.playground.tenant.replicas import Kind
+from bot.playground.tenant.tenant import Tenant
+from graph.clock import Clock
+
+_SPANS = ("secret_lag", "role_lag", "latency")
+
+
+class Sim:
+    def __init__(self, tenant: Tenant, clock: Clock) -> None:
+        self._tenant = tenant
+        self._clock = clock
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/sim/state", self.state),
+            web.get("/sim/log", self.log),
+            web.get("/sim/faults", self.faults),
+            web.post("/sim/faults", self.set_faults),
+            web.delete("/sim/faults", self.clear_faults),
+            web.post(r"/sim/holds/{number:\d+}/{decision:release|drop}", self.decide),
+            web.post("/sim/policy", self.set_policy),
+            web.post("/sim/administrators", self.add_administrator),
+            web.get("/sim/clock", self.clock),
+            web.post("/sim/clock", self.move_clock),
+        ]
+
+    async def state(self, _: web.Request) -> web.Response:
+        tenant = self._tenant
+        return _answer(
+            {
+                "id": tenant.id,
+                "name": tenant.name,
+                "domain": tenant.domain,
+                "applications": tenant.applications,
+                "servicePrincipals": tenant.service_principals,
+                "appRoleAssignments": tenant.assignments,
+                "oauth2PermissionGrants": tenant.grants,
+                "deleted": tenant.deleted,
+            }
+        )
+
+    async def log(self, request: web.Request) -> web.Response:
+        wanted = request.query.get("method", ""), request.query.get("path", "")
+        calls = self._tenant.calls(*wanted)
+        return _answer({"calls": [dataclasses.asdict(call) for call in calls]})
+
+    async def faults(self, _: web.Request) -> web.Response:
+        return _answer(_shown(self._tenant.faults))
+
+    async def set_faults(self, request: web.Request) -> web.Response:
+        wanted = await _body(request)
+        with _told():
+            _set(self._tenant.faults, wanted)
+        return _answer(_shown(self._tenant.faults))
+
+    async def clear_faults(self, _: web.Request) -> web.Response:
+        self._tenant.faults.clear()
+        return _answer(_shown(self._tenant.faults))
+
+    async def decide(self, request: web.Request) -> web.Response:
+        number, holds = int(request.match_info["number"]), self._tenant.faults.holds
+        if number >= len(holds):
+            raise web.HTTPNotFound(text=f"There is no hold {number}.")
+        hold = holds[number]
+        decide = hold.release if request.match_info["decision"] == "release" else hold.drop
+        decide()
+        return _answer({})
+
+    async def set_policy(self, request: web.Request) -> web.Response:
+        wanted = await _body(request)
+        with _told():
+            days = wanted.pop("longest_secret_days", None)
+            longest = None if days is None else timedelta(days=days)
+            self._tenant.set_policy(longest_secret=longest, **wanted)
+        return _answer({})
+
+    async def add_administrator(self, request: web.Request) -> web.Response:
+        wanted = await _body(request)
+        with _told():
+            rights = [str(right) for right in wanted["rights"]]
+            for right in rights:
+                role_id(right)  # raises for a right that Microsoft Graph does not publish
+            credential = self._tenant.add_administrator(rights)
+        return _answer(dataclasses.asdict(credential))
+
+    async def clock(self, _: web.Request) -> web.Response:
+        return _answer({"now": self._clock.now()})
+
+    async def move_clock(self, request: web.Request) -> web.Response:
+        if not isinstance(self._clock, MovableClock):
+            raise web.HTTPConflict(text="This tenant runs on the machine's clock.")
+        wanted = await _body(request)
+        with _told():
+            self._clock.move(timedelta(seconds=wanted["seconds"]))
+        return _answer({"now": self._clock.now()})
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Answer mistakes of the caller with 400 and the reason."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, re.error) as error:
+        raise web.HTTPBadRequest(text=f"{type(error).__name__}: {error}") from error
+
+
+def _set(faults: Faults, wanted: dict[str, Any]) -> None:
+    """Set spans and switches; `fail`, `html`, `reset`, `throttle`, `hold` are lists to add."""
+    adding: dict[str, Callable[..., object]] = {
+        "fail": faults.fail,
+        "html": faults.html,
+        "reset": faults.reset,
+        "throttle": faults.throttle,
+        "hold": faults.hold,
+    }
+    for name, value in wanted.items():
+        if name in adding:
+            for fault in value:
+                adding[name](**fault)
+        elif name == "lag" and isinstance(value, dict):
+            faults.lag = {Kind(kind): _span(span) for kind, span in value.items()}
+        elif name == "lag" or name in _SPANS:
+            setattr(faults, name, _span(value))
+        elif name == "conflict_window":
+            faults.conflict_window = float(value)
+        elif name == "unreachable":
+            faults.unreachable = bool(value)
+        else:
+            raise ValueError(f"unknown fault {name!r}")
+
+
+def _span(value: Any) -> Span:
+    if isinstance(value, list):
+        least, most = value
+        return float(least), float(most)
+    return float(value)
+
+
+def _shown(faults: Faults) -> dict[str, Any]:
+    return {
+        **{name: getattr(faults, name) for name in ("lag", *_SPANS)},
+        "conflict_window": faults.conflict_window,
+        "unreachable": faults.unreachable,
+        "failures": [
+            {"method": f.method, "path": f.path, "times": f.times, "when": f.when}
+            for f in faults.failures
+        ],
+        "throttles": [
+            {"method": t.method, "path": t.path, "times": t.times} for t in faults.throttles
+        ],
+        "holds": [
+            {"method": h.method, "path": h.path, "reached": h.reached.is_set()}
+            for h in faults.holds
+        ],
+    }
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.read())
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=str(error)) from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="A JSON object was expected.")
+    return body
+
+
+def _answer(body: dict[str, Any]) -> web.Response:
+    text = json.dumps(body, default=str)
+    return web.Response(text=text, content_type="application/json")

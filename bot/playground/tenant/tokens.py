@@ -1,0 +1,100 @@
+"""Access tokens: signed by the tenant with the roles of this moment, checked at every call.
+
+Claims of app-only tokens: learn.microsoft.com/en-us/entra/identity-platform/
+access-token-claims-reference. Roles are as of issue; a later grant needs a later token.
+"""
+
+import functools
+import json
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from bot.playground.tenant.calls import Caller
+from bot.playground.tenant.directory import Directory
+from bot.playground.tenant.errors import GraphFailure, unauthenticated
+
+LIFE = timedelta(seconds=3599)
+KEY_ID = "playground"
+AUDIENCE = "https://graph.microsoft.com"
+
+
+@functools.cache
+def signing_key() -> rsa.RSAPrivateKey:
+    """One key a process: making it costs more than everything else of a tenant together."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def published_keys() -> dict[str, Any]:
+    """The JSON Web Key Set that the discovery document points to."""
+    key = json.loads(RSAAlgorithm.to_jwk(signing_key().public_key()))
+    return {"keys": [{**key, "use": "sig", "kid": KEY_ID, "alg": "RS256"}]}
+
+
+def issue(directory: Directory, *, app_id: str, principal_id: str, roles: list[str]) -> str:
+    """Sign an access token for Microsoft Graph."""
+    now = int(directory.now().timestamp())
+    claims = {
+        "aud": AUDIENCE,
+        "iss": f"https://sts.windows.net/{directory.id}/",
+        "iat": now,
+        "nbf": now,
+        "exp": now + int(LIFE.total_seconds()),
+        "appid": app_id,
+        "appidacr": "1",
+        "idtyp": "app",
+        "oid": principal_id,
+        "sub": principal_id,
+        "tid": directory.id,
+        "uti": uuid.UUID(int=directory.random.getrandbits(128)).hex,
+        "ver": "1.0",
+    }
+    # An application without roles gets a token without the claim, not one with an empty list.
+    if roles:
+        claims["roles"] = roles
+    return jwt.encode(claims, signing_key(), algorithm="RS256", headers={"kid": KEY_ID})
+
+
+def caller_of(directory: Directory, authorization: str | None, *, authority: str) -> Caller:
+    """Return who is calling; raise 401 unless it is a token of this tenant that still lives."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise unauthenticated("Access token is empty.", authority=authority)
+    claims = _claims(token.strip(), authority)
+    if problem := _problem(directory, claims):
+        raise unauthenticated(problem, authority=authority)
+    return Caller(
+        app_id=claims["appid"],
+        principal_id=claims["oid"],
+        roles=frozenset(claims.get("roles", [])),
+    )
+
+
+def _claims(token: str, authority: str) -> dict[str, Any]:
+    # Times are compared with the tenant's clock, which may be far from the machine's.
+    options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    options |= {"verify_aud": False, "verify_iss": False}
+    key = signing_key().public_key()
+    try:
+        return jwt.decode(token, key, algorithms=["RS256"], options=options)
+    except jwt.InvalidTokenError:
+        raise _malformed(authority) from None
+
+
+def _malformed(authority: str) -> GraphFailure:
+    message = "CompactToken parsing failed with error code: 80049217"
+    return unauthenticated(message, authority=authority)
+
+
+def _problem(directory: Directory, claims: dict[str, Any]) -> str | None:
+    if claims.get("aud") != AUDIENCE:
+        return "Access token validation failure. Invalid audience."
+    if claims.get("tid") != directory.id:
+        return "Access token validation failure. Invalid issuer."
+    if datetime.fromtimestamp(claims["exp"], tz=directory.now().tzinfo) <= directory.now():
+        return "Lifetime validation failed, the token is expired."
+    return None

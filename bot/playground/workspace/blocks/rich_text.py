@@ -1,0 +1,39 @@
+"""rich_text blocks as plain text: docs.slack.dev/reference/block-kit/blocks/rich-text-block."""
+
+from bot.playground.workspace.blocks import mrkdwn
+from bot.playground.workspace.blocks.mrkdwn import NameOf
+from bot.playground.workspace.wire import Json
+
+
+def rich_text(block: Json, name_of: NameOf) -> str:
+    return "\n".join(_part(part, name_of) for part in block["elements"])
+
+
+def _part(part: Json, name_of: NameOf) -> str:
+    match part["type"]:
+        case "rich_text_list":
+            return "\n".join(f"• {_part(item, name_of)}" for item in part["elements"])
+        case "rich_text_quote":
+            return f"> {_run(part, name_of)}"
+        case _:
+            return _run(part, name_of)
+
+
+def _run(part: Json, name_of: NameOf) -> str:
+    return "".join(_leaf(leaf, name_of) for leaf in part["elements"])
+
+
+def _leaf(leaf: Json, name_of: NameOf) -> str:
+    match leaf["type"]:
+        case "link":
+            return str(leaf.get("text") or leaf["url"])
+        case "user":
+            return "@" + name_of(leaf["user_id"])
+        case "usergroup":
+            return "@" + name_of(leaf["usergroup_id"])
+        case "channel":
+            return "#" + name_of(leaf["channel_id"])
+        case "emoji":
+            return mrkdwn.plain(f":{leaf['name']}:")
+        case _:
+            return str(leaf.get("text", ""))

@@ -1,0 +1,146 @@
+"""What can go wrong with Slack: set here, met by the app at its next call.
+
+Methods are named as in the Web API; `response_url` stands for posts to one.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.playground.workspace.wire import Json
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What is answered instead of doing anything."""
+
+    status: int = 200
+    body: Json = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Held:
+    """A call that has taken effect, but whose answer waits to be released or lost."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._decided = asyncio.Event()
+        self._lost = False
+
+    def release(self) -> None:
+        self._decided.set()
+
+    def drop(self) -> None:
+        """Break the connection: the app never learns what became of its call."""
+        self._lost = True
+        self._decided.set()
+
+    async def arrives(self) -> bool:
+        """Wait for the decision; return whether the answer gets through."""
+        self.reached.set()
+        await self._decided.wait()
+        return not self._lost
+
+
+@dataclass(kw_only=True)
+class Fault:
+    method: str
+    times: int
+    trouble: Answer | Held
+
+
+@dataclass(kw_only=True)
+class Limit:
+    """So many calls of one method in so many seconds."""
+
+    calls: int
+    window: timedelta
+    seen: deque[datetime] = field(default_factory=deque)
+
+    def retry_after(self, now: datetime) -> int | None:
+        """Count a call; return the seconds to wait if it is one too many."""
+        while self.seen and now - self.seen[0] >= self.window:
+            self.seen.popleft()
+        if len(self.seen) >= self.calls:
+            return max(1, round((self.seen[0] + self.window - now).total_seconds()))
+        self.seen.append(now)
+        return None
+
+
+class Faults:
+    """The faults in store. Without any, Slack works."""
+
+    def __init__(self) -> None:
+        self.latency_seconds = 0.0
+        self._faults: list[Fault] = []
+        self._limits: dict[str, Limit] = {}
+        self._held: list[Held] = []
+
+    def fail(self, method: str, error: str, *, times: int = 1) -> None:
+        """Answer `{"ok": false, "error": …}` and do nothing."""
+        self._add(method, times, Answer(body={"ok": False, "error": error}))
+
+    def throttle(self, method: str, *, retry_after: int = 1, times: int = 1) -> None:
+        self._add(method, times, throttled(retry_after))
+
+    def breaks(self, method: str, *, status: int = 500, times: int = 1) -> None:
+        """Answer a server error and do nothing."""
+        self._add(method, times, Answer(status=status, body={"ok": False, "error": "fatal_error"}))
+
+    def hold(self, method: str, *, times: int = 1) -> Held:
+        """Do what is asked, but hold the answer until it is released or dropped."""
+        held = Held()
+        self._held.append(held)
+        self._add(method, times, held)
+        return held
+
+    def lose(self, method: str, *, times: int = 1) -> None:
+        """Do what is asked, then break the connection instead of answering."""
+        self.hold(method, times=times).drop()
+
+    def slow(self, seconds: float) -> None:
+        """Let every call take so many real seconds longer."""
+        self.latency_seconds = seconds
+
+    def limit(self, method: str, *, calls: int, seconds: float) -> None:
+        """Answer 429 to more than so many calls in so many seconds of the workspace's clock."""
+        self._limits[method] = Limit(calls=calls, window=timedelta(seconds=seconds))
+
+    def clear(self) -> None:
+        self._faults.clear()
+        self._limits.clear()
+        self.latency_seconds = 0.0
+
+    def drop_held(self) -> None:
+        """Let go of every held call, so that the server can stop."""
+        for held in self._held:
+            held.drop()
+
+    def before(self, method: str, now: datetime) -> Answer | None:
+        """Return the answer given in place of the method's own, if there is to be one."""
+        limit = self._limits.get(method)
+        wait = limit.retry_after(now) if limit else None
+        return throttled(wait) if wait else self._take(method, Answer)
+
+    def after(self, method: str) -> Held | None:
+        return self._take(method, Held)
+
+    def _add(self, method: str, times: int, trouble: Answer | Held) -> None:
+        self._faults.append(Fault(method=method, times=times, trouble=trouble))
+
+    def _take(self, method: str, kind: type[T]) -> T | None:
+        for fault in self._faults:
+            if fault.method == method and isinstance(fault.trouble, kind):
+                fault.times -= 1
+                self._faults = [it for it in self._faults if it.times > 0]
+                return fault.trouble
+        return None
+
+
+def throttled(seconds: int) -> Answer:
+    body = {"ok": False, "error": "ratelimited"}
+    return Answer(status=429, body=body, headers={"Retry-After": str(seconds)})

@@ -1,0 +1,37 @@
+"""response_urls over HTTP: 200 `ok`, or 404 once used up."""
+
+from aiohttp import web
+
+from bot.playground.workspace.faults import Answer
+from bot.playground.workspace.hooks import Hooks
+from bot.playground.workspace.record import Kind
+from bot.playground.workspace.state import State
+from bot.playground.workspace.webapi import finish
+from bot.playground.workspace.wire import ApiError, Json
+
+NAME = "response_url"
+"""What faults call a post to one."""
+
+
+class ResponseUrls:
+    """Answers posts to `/commands/{token}` and `/actions/{token}`."""
+
+    def __init__(self, state: State, hooks: Hooks) -> None:
+        self._state = state
+        self._hooks = hooks
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body: Json = await request.json()
+        faults = self._state.faults
+        trouble = faults.before(NAME, self._state.clock.now())
+        answer = trouble or self._answer(request.match_info["token"], body)
+        self._state.record.add(Kind.HOOK, request.path, body, answer.body)
+        return await finish(request, answer, None if trouble else faults.after(NAME))
+
+    def _answer(self, token: str, body: Json) -> Answer:
+        try:
+            self._hooks.use(token, body)
+        except ApiError as error:
+            gone = error.code in ("expired_url", "used_url")
+            return Answer(status=404 if gone else 400, body=error.to_json())
+        return Answer(body={"ok": True})

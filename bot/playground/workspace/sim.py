@@ -1,0 +1,142 @@
+"""People and faults over HTTP, under `/sim/`: the same verbs as `Workspace`, for other programs.
+
+A body holds a verb's arguments by name. 409 means that a Slack client would not let one do it.
+"""
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, is_dataclass
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+
+from bot.playground.clock import MovableClock
+from bot.playground.workspace.wire import CannotAct, Json
+from bot.playground.workspace.workspace import Workspace
+from graph.clock import Clock
+
+Verb = Callable[..., Any]
+
+
+class Sim:
+    """Answers `/sim/{verb}`: GET to look, POST to act."""
+
+    def __init__(self, workspace: Workspace, clock: Clock) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        self._looking: dict[str, Verb] = {
+            "ephemerals": self._ephemerals,
+            "home": self._home,
+            "log": lambda: [entry.to_json() for entry in workspace.log],
+            "messages": self._messages,
+            "picture": workspace.picture,
+            "state": self._state,
+            "view": self._view,
+        }
+        self._acting: dict[str, Verb] = {
+            "choose": workspace.choose,
+            "click": workspace.click,
+            "clock": self._move,
+            "close_view": workspace.close_view,
+            "command": workspace.command,
+            "disconnect": workspace.disconnect,
+            "drop_connections": workspace.drop_connections,
+            "faults": self._fault,
+            "mention": workspace.mention,
+            "message_im": workspace.message_im,
+            "open_home": workspace.open_home,
+            "redeliver": workspace.redeliver,
+            "reload": workspace.reload,
+            "submit": workspace.submit,
+        }
+
+    async def look(self, request: web.Request) -> web.StreamResponse:
+        return await _carried_out(self._looking, request, dict(request.query))
+
+    async def act(self, request: web.Request) -> web.StreamResponse:
+        try:
+            body = json.loads(await request.text() or "{}")
+        except ValueError:
+            return web.json_response({"error": "The body is not JSON."}, status=400)
+        return await _carried_out(self._acting, request, body)
+
+    def _state(self) -> Json:
+        it = self._workspace
+        return {
+            "team_id": it.team_id,
+            "api_app_id": it.api_app_id,
+            "bot_user_id": it.bot_user_id,
+            "api_url": it.api_url,
+            "people": [person.to_json() for person in it.people],
+            "channels": [channel.to_json(it.bot_user_id) for channel in it.channels],
+            "groups": [group.to_json() for group in it.groups.values()],
+            "connections": it.connections,
+            "unacked": it.unacked,
+            "complaints": [entry.to_json() for entry in it.complaints],
+        }
+
+    def _messages(self, where: str) -> list[Json]:
+        return [self._shown(message) for message in self._workspace.messages(where)]
+
+    def _ephemerals(self, person: str) -> list[Json]:
+        return [self._shown(message) for message in self._workspace.ephemerals(person)]
+
+    def _view(self, person: str) -> Json | None:
+        view = self._workspace.view_of(person)
+        return self._shown(view) if view else None
+
+    def _home(self, person: str) -> Json | None:
+        home = self._workspace.home_of(person)
+        return self._shown(home) if home else None
+
+    def _shown(self, item: Json) -> Json:
+        return {**item, "shown": self._workspace.text_of(item)}
+
+    def _move(self, seconds: float) -> Json:
+        if not isinstance(self._clock, MovableClock):
+            raise CannotAct("This workspace has a clock that cannot be moved.")
+        self._clock.move(timedelta(seconds=seconds))
+        self._workspace.changed()
+        return {"now": self._clock.now().isoformat()}
+
+    def _fault(self, fault: str, **details: Any) -> None:
+        faults = self._workspace.faults
+        verbs: dict[str, Verb] = {
+            "breaks": faults.breaks,
+            "clear": faults.clear,
+            "fail": faults.fail,
+            "latency": faults.slow,
+            "limit": faults.limit,
+            "lose": faults.lose,
+            "throttle": faults.throttle,
+        }
+        if fault not in verbs:
+            raise CannotAct(f"There is no fault {fault!r}; there are {', '.join(verbs)}.")
+        _checked(verbs[fault], details)
+        verbs[fault](**details)
+
+
+async def _carried_out(verbs: dict[str, Verb], request: web.Request, body: Json) -> web.Response:
+    verb = verbs.get(request.match_info["verb"])
+    if verb is None:
+        return web.json_response({"error": f"There are {', '.join(verbs)}."}, status=404)
+    try:
+        _checked(verb, body)
+        found = verb(**body)
+        result = await found if isinstance(found, Awaitable) else found
+    except CannotAct as no:
+        return web.json_response({"error": str(no)}, status=409)
+    return web.json_response({"ok": True, "result": _plain(result)})
+
+
+def _checked(verb: Verb, arguments: Json) -> None:
+    try:
+        inspect.signature(verb).bind(**arguments)
+    except TypeError as wrong:
+        raise CannotAct(f"These are not its arguments: {wrong}.") from None
+
+
+def _plain(result: object) -> object:
+    return asdict(result) if is_dataclass(result) and not isinstance(result, type) else result

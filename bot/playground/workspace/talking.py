@@ -1,0 +1,125 @@
+"""People type: commands, mentions, direct messages; and look at the app's home."""
+
+import html
+import re
+
+from bot.playground.workspace import payloads
+from bot.playground.workspace.channels import Channel
+from bot.playground.workspace.hooks import Hook, Hooks
+from bot.playground.workspace.messages import Message
+from bot.playground.workspace.people import Person
+from bot.playground.workspace.results import Reply
+from bot.playground.workspace.sight import Sight, Where
+from bot.playground.workspace.state import State
+from bot.playground.workspace.wire import Ack, ApiError, CannotAct, Json
+
+
+class Talking:
+    """Turns what people type into deliveries, and the app's answers into messages."""
+
+    def __init__(self, state: State, sight: Sight, hooks: Hooks, url: str) -> None:
+        self._state = state
+        self._sight = sight
+        self._hooks = hooks
+        self._url = url
+
+    async def command(self, person: Person, text: str, *, command: str, where: Where) -> Reply:
+        """Type a slash command: docs.slack.dev/interactivity/implementing-slash-commands."""
+        channel = self._sight.channel_of(person, where)
+        self._check_can_command(person, command)
+        hook = self._hooks.issue(channel, person.id)
+        payload = payloads.command(
+            self._state.installation,
+            person,
+            channel,
+            command=command,
+            text=self._escaped(text),
+            response_url=f"{self._url}/commands/{hook.token}",
+            trigger_id=self._state.triggers.issue(person.id),
+        )
+        ack = await self._state.delivery.deliver("slash_commands", payload, answerable=True)
+        return self._reply(command, hook, ack)
+
+    async def mention(
+        self, person: Person, text: str, where: Where, thread_ts: str | None = None
+    ) -> Message:
+        """Write `@aad-setup text`; the app hears of it in channels that it is in."""
+        channel = self._sight.channel_of(person, where)
+        app = self._state.installation
+        words = f"<@{app.bot_user_id}> {self._escaped(text)}"
+        message = self._state.say(channel, person.id, words, thread_ts)
+        if app.bot_user_id in channel.members and not channel.im:
+            inner = payloads.written("app_mention", app, person, channel, message)
+            await self._event(inner, shared=channel.is_ext_shared)
+        return message
+
+    async def message_im(self, person: Person, text: str) -> Message:
+        """Write to the app; it hears of it with the scope im:history and the event message.im."""
+        app = self._state.installation
+        channel = self._sight.channel(person)
+        message = self._state.say(channel, person.id, self._escaped(text), None)
+        if "message.im" in app.events and "im:history" in app.scopes:
+            await self._event(payloads.written("message", app, person, channel, message))
+        return message
+
+    async def open_home(self, person: Person) -> Json | None:
+        """Open the app's Home tab and return what it shows when the app has been told."""
+        home = self._state.views.home(person.id)
+        im = self._sight.channel(person)
+        await self._event(payloads.app_home_opened(person, im, home, self._state.stamp()))
+        return self._state.views.home(person.id)
+
+    async def _event(self, inner: Json, *, shared: bool = False) -> None:
+        app = self._state.installation
+        if inner["type"] not in app.events and inner.get("channel_type") != "im":
+            return
+        payload = payloads.event(
+            app,
+            inner,
+            event_id=self._state.ids.new("Ev"),
+            event_time=int(self._state.clock.now().timestamp()),
+            shared=shared,
+        )
+        await self._state.delivery.deliver("events_api", payload)
+
+    def _check_can_command(self, person: Person, command: str) -> None:
+        app = self._state.installation
+        if command not in app.commands or "commands" not in app.scopes:
+            raise CannotAct(f"{command} is not a valid command.")
+        if person.team_id != app.team_id or person.deleted:
+            raise CannotAct(f"{person.name} cannot use commands of this workspace.")
+
+    def _reply(self, command: str, hook: Hook, ack: Ack) -> Reply:
+        error = ack.error
+        if ack.payload:
+            error = self._shown(hook, ack.payload)
+        messages = tuple(message.seen() for message in hook.posted)
+        if error:
+            return Reply(text=f'{command} failed with the error "{error}"', error=error)
+        text = "\n".join(self._sight.text_of(message) for message in messages)
+        return Reply(text=text, messages=messages)
+
+    def _shown(self, hook: Hook, body: Json) -> str | None:
+        """Show an ack's answer; return Slack's word for one that cannot be shown."""
+        try:
+            self._hooks.add(hook, body)
+        except ApiError as wrong:
+            self._state.record.complain(f"an ack of a command: {wrong.code}", body=body)
+            return wrong.code
+        return None
+
+    def _escaped(self, text: str) -> str:
+        """Write names as ids, as `should_escape` and every message does."""
+        text = html.escape(text, quote=False)
+        text = re.sub(r"(?<!\w)@([\w-]+)", lambda found: self._mentioned(found[1]), text)
+        return re.sub(r"(?<![\w&])#([\w-]+)", lambda found: self._linked(found[1]), text)
+
+    def _mentioned(self, name: str) -> str:
+        person = next((it for it in self._state.people if it.name == name), None)
+        return f"<@{person.id}|{name}>" if person else f"@{name}"
+
+    def _linked(self, name: str) -> str:
+        channel: Channel | None = self._state.channels.named(name)
+        if channel is None:
+            return f"#{name}"
+        return f"<#{channel.id}|>" if channel.private else f"<#{channel.id}|{name}>"

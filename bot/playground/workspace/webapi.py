@@ -1,0 +1,141 @@
+"""The Web API over HTTP: reads a call, checks token, scope and arguments, answers, meets faults.
+
+Slack answers 200 with `{"ok": false}` to almost everything; JSON, form and query arguments all do.
+"""
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from bot.playground.workspace.faults import Answer, Held
+from bot.playground.workspace.methods import METHODS
+from bot.playground.workspace.methods.method import Method, Token, names
+from bot.playground.workspace.record import Kind
+from bot.playground.workspace.state import State
+from bot.playground.workspace.wire import ApiError, Json
+
+STRUCTURED = frozenset({"blocks", "attachments", "view", "metadata"})
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
+EVERYWHERE = frozenset({"team_id"})  # Bolt's client sends it with every call
+FLAG_NAMES = names(
+    "return_im prevent_creation include_users include_disabled include_count include_locale "
+    "include_num_members reply_broadcast unfurl_links unfurl_media mrkdwn link_names"
+)
+
+
+class WebApi:
+    """Answers `/api/{method}`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["method"]
+        try:
+            token, arguments = await _read(request)
+        except ApiError as error:
+            return web.json_response(error.to_json())
+        await asyncio.sleep(self._state.faults.latency_seconds)
+        trouble = self._state.faults.before(name, self._state.clock.now())
+        answer = trouble or Answer(body=self._answer(name, token, arguments))
+        self._state.record.add(Kind.CALL, name, arguments, answer.body)
+        held = None if trouble else self._state.faults.after(name)
+        return await finish(request, with_address(request, answer), held)
+
+    def _answer(self, name: str, token: str | None, arguments: Json) -> Json:
+        try:
+            method = METHODS.get(name)
+            if method is None:
+                raise ApiError("unknown_method", req_method=name)
+            self._check_token(method, token)
+            _check_arguments(method, arguments)
+            return {"ok": True, **method.do(self._state, arguments)}
+        except ApiError as error:
+            return error.to_json()
+
+    def _check_token(self, method: Method, token: str | None) -> None:
+        app = self._state.installation
+        kinds = {app.bot_token: Token.BOT, app.app_token: Token.APP}
+        if token is None:
+            raise ApiError("not_authed")
+        if token not in kinds:
+            raise ApiError("invalid_auth")
+        if kinds[token] is not method.token:
+            raise ApiError("not_allowed_token_type")
+        if method.scope and method.scope not in app.scopes:
+            provided = ",".join(sorted(app.scopes))
+            raise ApiError("missing_scope", needed=method.scope, provided=provided)
+
+
+async def _read(request: web.Request) -> tuple[str | None, Json]:
+    """Return the token and the arguments, wherever they stand."""
+    arguments: Json = dict(request.query)
+    if request.content_type == "application/json":
+        arguments |= _json_object(await request.text())
+    else:
+        arguments |= dict(await request.post())
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    token = arguments.pop("token", None)
+    if scheme == "Bearer" and bearer:
+        token = bearer
+    return token, {key: _decoded(key, value) for key, value in arguments.items()}
+
+
+def _json_object(text: str) -> Json:
+    try:
+        body = json.loads(text or "{}")
+    except ValueError:
+        raise ApiError("invalid_json") from None
+    if not isinstance(body, dict):
+        raise ApiError("json_not_object")
+    return body
+
+
+def _decoded(key: str, value: object) -> object:
+    """Forms carry structures as JSON and flags as words."""
+    if not isinstance(value, str):
+        return value
+    if key in FLAG_NAMES:
+        return FLAGS.get(value.lower(), value)
+    if key not in STRUCTURED:
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _check_arguments(method: Method, arguments: Json) -> None:
+    given = {key for key, value in arguments.items() if value is not None} - EVERYWHERE
+    missing = [f"missing required field: {key}" for key in sorted(method.required - given)]
+    unknown = given - method.required - method.optional
+    wrong = [key for key in given - unknown if not _fits(key, arguments[key])]
+    found = [
+        *missing,
+        *(f"unknown argument: {key}" for key in sorted(unknown)),
+        *(f"wrong type: {key}" for key in sorted(wrong)),
+    ]
+    if found:
+        raise ApiError("invalid_arguments", *found)
+
+
+def _fits(key: str, value: object) -> bool:
+    if key in STRUCTURED:
+        return True  # each has an error of its own
+    return isinstance(value, bool if key in FLAG_NAMES else str)
+
+
+def with_address(request: web.Request, answer: Answer) -> Answer:
+    """Complete the address of a socket, which only the request knows."""
+    path = str(answer.body.get("url", ""))
+    if not path.startswith("/link"):
+        return answer
+    return Answer(body={**answer.body, "url": f"ws://{request.host}{path}"})
+
+
+async def finish(request: web.Request, answer: Answer, held: Held | None) -> web.Response:
+    """Send the answer, unless a fault holds it back or loses it."""
+    if held and not await held.arrives() and request.transport:
+        request.transport.abort()
+    return web.json_response(answer.body, status=answer.status, headers=answer.headers)

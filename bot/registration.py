@@ -1,0 +1,182 @@
+"""The model of a registration, pure: its states, its moves, the people around it, its refusals.
+
+A registration is one wish for an Entra application, from the form to the secret to revocation.
+`Status` is its lifecycle only; that work is under way is an open run, and the secret has a small
+life of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Refusal(Exception):
+    """An expected "no": its text is a sentence for the person who asked."""
+
+
+class Status(StrEnum):
+    """Where a registration stands."""
+
+    PLANNING = "planning"  # the preflight reads the tenant and makes the plan
+    REFUSED = "refused"  # the preflight found reasons against it
+    PENDING = "pending"  # the plan waits for its approvers
+    DENIED = "denied"
+    CANCELLED = "cancelled"  # taken back by the requester
+    EXPIRED = "expired"  # nobody decided in time
+    APPROVED = "approved"  # the run is at it
+    FAILED = "failed"  # a step gave up; it can be retried
+    READY = "ready"  # made, proven, handed over or waiting to be
+    UNDONE = "undone"  # what a failed run had made is removed
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing can follow."""
+        return not MOVES[self]
+
+
+MOVES: Mapping[Status, frozenset[Status]] = {
+    Status.PLANNING: frozenset({Status.PENDING, Status.REFUSED, Status.FAILED}),
+    Status.REFUSED: frozenset(),
+    Status.PENDING: frozenset({Status.APPROVED, Status.DENIED, Status.CANCELLED, Status.EXPIRED}),
+    Status.DENIED: frozenset(),
+    Status.CANCELLED: frozenset(),
+    Status.EXPIRED: frozenset(),
+    Status.APPROVED: frozenset({Status.READY, Status.FAILED}),
+    Status.FAILED: frozenset({Status.PLANNING, Status.APPROVED, Status.UNDONE}),
+    Status.READY: frozenset(),
+    Status.UNDONE: frozenset(),
+}
+"""Every move there is. Storage makes them by one conditional UPDATE each."""
+
+
+def origins(target: Status) -> frozenset[Status]:
+    """Return the states from which a registration may move to `target`."""
+    return frozenset(status for status, targets in MOVES.items() if target in targets)
+
+
+class SecretState(StrEnum):
+    """The small life of one secret."""
+
+    ATTEMPTED = "attempted"  # its nonce is stored, the call may or may not have reached Entra
+    SEALED = "sealed"  # in the vault, unseen
+    CLAIMED = "claimed"  # taken out of the vault for the one reveal, which is not confirmed yet
+    SHOWN = "shown"  # Slack took it; it is on the requester's screen
+    MASKED = "masked"  # it was seen and is gone
+    UNKNOWN = "unknown"  # nobody can tell whether it was seen
+    REPLACED = "replaced"  # a newer secret works, this one is removed from Entra
+    REMOVED = "removed"  # removed from Entra unseen
+
+
+class RunKind(StrEnum):
+    """What a run does."""
+
+    PLAN = "plan"
+    REGISTER = "register"
+    RENEW = "renew"  # make a new secret for an application that is ready
+    REMOVE = "remove"  # take an unread secret out of Entra
+    SWEEP = "sweep"  # remove stray secrets of lost answers
+    UNDO = "undo"  # remove what a failed registration made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody in Slack: who they are and what Slack says of them now."""
+
+    team_id: str
+    user_id: str
+    name: str = ""
+    doubts: tuple[str, ...] = ()  # why this account may not act: "is a guest", …
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What identifies a person; names and addresses do not."""
+        return self.team_id, self.user_id
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.user_id} in {self.team_id})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What the requester filled in. `options` are the profile's own fields."""
+
+    profile: str
+    name: str
+    reason: str
+    secret_days: int
+    redirect: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a registration failed, as a person reads it."""
+
+    step: str
+    sentence: str
+    advice: str
+    request_id: str | None = None
+    bug: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vote:
+    """One approver's decision."""
+
+    person: Person
+    verdict: str  # "approve" or "deny"
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepState:
+    """How far one step of a run is."""
+
+    name: str
+    title: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secret:
+    """What is known of a secret, which is never the secret."""
+
+    id: str
+    run: str
+    state: SecretState
+    key_id: str | None
+    hint: str | None
+    expires_at: datetime | None
+    made_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """One registration, as storage holds it."""
+
+    id: str
+    version: int
+    status: Status
+    requester: Person
+    form: Form
+    profile_digest: str
+    key: str  # the application's uniqueName in Entra
+    created_at: datetime
+    deadline: datetime | None = None  # when the present state ends by itself
+    plan: Mapping[str, Any] | None = None
+    digest: str | None = None
+    reasons: tuple[str, ...] = ()  # of a refusal, or of a denial
+    failure: Failure | None = None
+    votes: tuple[Vote, ...] = ()
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    steps: tuple[StepState, ...] = ()  # of the latest run that has any
+    run: RunKind | None = None  # the kind of the open run, if one is at work
+    secret: Secret | None = None  # the newest one that was sealed
+
+    def approvals(self) -> tuple[Vote, ...]:
+        """Return the votes in favour."""
+        return tuple(vote for vote in self.votes if vote.verdict == "approve")

@@ -1,0 +1,78 @@
+"""Dues: what must happen at a time. Rows, compared with our clock by the keeper."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.tables import dues
+
+
+class DueKind(StrEnum):
+    """What must happen."""
+
+    EXPIRE = "expire"  # nobody decided in time
+    MASK = "mask"  # the secret has been on the screen long enough
+    UNKNOWN = "unknown"  # a claimed secret was never confirmed as shown
+    UNREAD = "unread"  # nobody came for the secret
+    SWEEP = "sweep"  # look for secrets that lost answers left behind
+    UNDO = "undo"  # a failed registration that nobody retried
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """One of them."""
+
+    id: str
+    registration: str
+    kind: DueKind
+    subject: str | None
+    at: datetime
+
+
+async def add(
+    tx: AsyncConnection, registration: str, kind: DueKind, at: datetime, subject: str | None = None
+) -> None:
+    await tx.execute(
+        sa.insert(dues).values(
+            id=uuid4().hex, registration=registration, kind=kind, subject=subject, at=at
+        )
+    )
+
+
+async def come(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[Due]:
+    """Return what is due by now, oldest first."""
+    query = sa.select(dues).where(dues.c.at <= now).order_by(dues.c.at).limit(limit)
+    return [
+        Due(
+            id=row["id"],
+            registration=row["registration"],
+            kind=DueKind(row["kind"]),
+            subject=row["subject"],
+            at=row["at"],
+        )
+        for row in (await tx.execute(query)).mappings()
+    ]
+
+
+async def take(tx: AsyncConnection, id: str) -> bool:
+    """Strike it off. False if another process was faster."""
+    return (await tx.execute(sa.delete(dues).where(dues.c.id == id))).rowcount == 1
+
+
+async def put_off(tx: AsyncConnection, id: str, until: datetime) -> None:
+    await tx.execute(sa.update(dues).where(dues.c.id == id).values(at=until))
+
+
+async def drop(
+    tx: AsyncConnection, registration: str, kind: DueKind, subject: str | None = None
+) -> None:
+    """Strike off what no longer has to happen."""
+    query = sa.delete(dues).where(dues.c.registration == registration, dues.c.kind == kind)
+    if subject is not None:
+        query = query.where(dues.c.subject == subject)
+    await tx.execute(query)

@@ -1,0 +1,72 @@
+"""History: who did what and when, each entry chained to the one before by its hash."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import Person
+from bot.storage.tables import history
+
+BOT = Person(team_id="-", user_id="-", name="aad-setup")
+"""The bot itself, where nobody clicked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of history."""
+
+    seq: int
+    at: datetime
+    team_id: str
+    user_id: str
+    what: str
+    details: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+async def write(
+    tx: AsyncConnection,
+    registration: str,
+    what: str,
+    *,
+    by: Person = BOT,
+    now: datetime,
+    **details: Any,
+) -> None:
+    """Add an entry. The registration's row must be locked by this transaction."""
+    last = (await tx.execute(_of(registration).order_by(history.c.seq.desc()).limit(1))).first()
+    entry = {
+        "registration": registration,
+        "seq": 1 if last is None else last.seq + 1,
+        "at": now,
+        "team_id": by.team_id,
+        "user_id": by.user_id,
+        "what": what,
+        "details": details,
+        "previous": "" if last is None else last.hash,
+    }
+    await tx.execute(sa.insert(history).values(**entry, hash=digest(entry)))
+
+
+async def read(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
+    """Return the registration's entries, oldest first."""
+    rows = (await tx.execute(_of(registration).order_by(history.c.seq))).mappings()
+    return [Entry(**{k: v for k, v in row.items() if k != "registration"}) for row in rows]
+
+
+def digest(entry: Mapping[str, Any]) -> str:
+    """Return the hash that an entry must carry: sha256 of its canonical JSON."""
+    fields = {k: v for k, v in entry.items() if k != "hash"}
+    fields["at"] = fields["at"].isoformat()
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def _of(registration: str) -> sa.Select[Any]:
+    return sa.select(history).where(history.c.registration == registration)

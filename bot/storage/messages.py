@@ -1,0 +1,150 @@
+"""Messages: what the bot owes somebody in Slack.
+
+A message is stale while `shown < wanted`. Whoever draws it claims it first, so that two processes
+do not post it twice; a claim lapses, so that a crash does not silence it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.tables import messages, seen_events
+
+CLAIM = timedelta(seconds=30)
+
+
+class MessageKind(StrEnum):
+    """What is owed."""
+
+    CARD = "card"  # in the approval channel
+    PROGRESS = "progress"  # in the requester's direct messages
+    VALUES = "values"  # in the requester's direct messages, when they are ready
+    MASK = "mask"  # over the secret, by the reveal's own response_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One of them."""
+
+    id: str
+    registration: str
+    kind: MessageKind
+    audience: str
+    subject: str | None
+    wanted: int
+    shown: int
+    channel: str | None
+    ts: str | None
+    shown_at: datetime | None
+    tries: int
+
+
+async def owe(
+    tx: AsyncConnection,
+    registration: str,
+    kind: MessageKind,
+    audience: str,
+    *,
+    subject: str | None = None,
+) -> None:
+    await tx.execute(
+        sa.insert(messages).values(
+            id=uuid4().hex,
+            registration=registration,
+            kind=kind,
+            audience=audience,
+            subject=subject,
+            wanted=1,
+            shown=0,
+            tries=0,
+        )
+    )
+
+
+async def stale(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[Message]:
+    """Return stale messages that nobody has claimed."""
+    query = (
+        sa.select(messages)
+        .where(
+            messages.c.shown < messages.c.wanted,
+            sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
+        )
+        .limit(limit)
+    )
+    return [_message(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def claim(tx: AsyncConnection, message: Message, now: datetime) -> Message | None:
+    """Claim the message for a while and return it as it is now; None if somebody was faster."""
+    query = (
+        sa.update(messages)
+        .where(
+            messages.c.id == message.id,
+            sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
+        )
+        .values(claimed_until=now + CLAIM, tries=messages.c.tries + 1)
+        .returning(messages)
+    )
+    row = (await tx.execute(query)).mappings().first()
+    return None if row is None else _message(row)
+
+
+async def posted(
+    tx: AsyncConnection, message: Message, *, channel: str, ts: str, now: datetime
+) -> None:
+    """Note where the message is, and that it shows what was wanted when it was claimed."""
+    await tx.execute(
+        sa.update(messages)
+        .where(messages.c.id == message.id)
+        .values(
+            shown=message.wanted, channel=channel, ts=ts, shown_at=now, claimed_until=None, tries=0
+        )
+    )
+
+
+async def release(tx: AsyncConnection, message: Message, *, until: datetime) -> None:
+    """Leave the message alone until then."""
+    await tx.execute(
+        sa.update(messages).where(messages.c.id == message.id).values(claimed_until=until)
+    )
+
+
+async def give_up(tx: AsyncConnection, message: Message) -> None:
+    """Owe the message no longer: it cannot be shown any more."""
+    await tx.execute(
+        sa.update(messages)
+        .where(messages.c.id == message.id)
+        .values(shown=messages.c.wanted, claimed_until=None)
+    )
+
+
+async def first_sight(tx: AsyncConnection, event_id: str, now: datetime) -> bool:
+    """Whether an event comes for the first time in ten minutes, longer than Slack repeats one."""
+    await tx.execute(sa.delete(seen_events).where(seen_events.c.at < now - timedelta(minutes=10)))
+    known = sa.select(seen_events.c.event_id).where(seen_events.c.event_id == event_id)
+    if await tx.scalar(known) is not None:
+        return False
+    await tx.execute(sa.insert(seen_events).values(event_id=event_id, at=now))
+    return True
+
+
+def _message(row: Mapping[Any, Any]) -> Message:
+    return Message(
+        id=row["id"],
+        registration=row["registration"],
+        kind=MessageKind(row["kind"]),
+        audience=row["audience"],
+        subject=row["subject"],
+        wanted=row["wanted"],
+        shown=row["shown"],
+        channel=row["channel"],
+        ts=row["ts"],
+        shown_at=row["shown_at"],
+        tries=row["tries"],
+    )

@@ -1,0 +1,185 @@
+"""Registrations: add, read, lock, move, vote."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import (
+    Failure,
+    Form,
+    Person,
+    Registration,
+    Status,
+    Vote,
+    origins,
+)
+from bot.storage import runs, secrets
+from bot.storage.tables import installation, messages, registrations, votes
+
+
+async def installation_id(tx: AsyncConnection, *, new: str, now: datetime) -> str:
+    """Return this installation's id, which is `new` from the first call on."""
+    found = await tx.scalar(sa.select(installation.c.id))
+    if found is not None:
+        return str(found)
+    await tx.execute(sa.insert(installation).values(id=new, created_at=now))
+    return new
+
+
+async def exists(tx: AsyncConnection, id: str) -> bool:
+    return (
+        await tx.scalar(sa.select(registrations.c.id).where(registrations.c.id == id)) is not None
+    )
+
+
+async def from_origin(tx: AsyncConnection, origin: str) -> str | None:
+    """Return the registration that this form has become already."""
+    query = sa.select(registrations.c.id).where(registrations.c.origin == origin)
+    found: str | None = await tx.scalar(query)
+    return found
+
+
+async def add(tx: AsyncConnection, registration: Registration, *, origin: str) -> None:
+    await tx.execute(
+        sa.insert(registrations).values(
+            id=registration.id,
+            version=registration.version,
+            status=registration.status,
+            team_id=registration.requester.team_id,
+            user_id=registration.requester.user_id,
+            requester_name=registration.requester.name,
+            form=dataclasses.asdict(registration.form),
+            profile_digest=registration.profile_digest,
+            key=registration.key,
+            origin=origin,
+            reasons=[],
+            deadline=registration.deadline,
+            created_at=registration.created_at,
+        )
+    )
+
+
+async def get(tx: AsyncConnection, id: str) -> Registration | None:
+    """Return the registration with its votes, steps, facts, open run and newest secret."""
+    query = sa.select(registrations).where(registrations.c.id == id)
+    row = (await tx.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    latest, open_kind = await runs.progress(tx, id)
+    return dataclasses.replace(
+        _registration(row),
+        votes=await _votes(tx, id),
+        facts=await runs.facts_of(tx, id),
+        steps=latest,
+        run=open_kind,
+        secret=await secrets.newest(tx, id),
+    )
+
+
+async def touch(tx: AsyncConnection, id: str) -> bool:
+    """Raise the registration's version, which locks its row and makes its cards stale."""
+    done = await tx.execute(
+        sa.update(registrations)
+        .where(registrations.c.id == id)
+        .values(version=registrations.c.version + 1)
+    )
+    await tx.execute(
+        sa.update(messages)
+        .where(messages.c.registration == id, messages.c.kind != "mask")
+        .values(wanted=messages.c.wanted + 1)
+    )
+    return done.rowcount == 1
+
+
+async def locked(tx: AsyncConnection, id: str) -> Registration | None:
+    """Lock the registration for the rest of the transaction and return it."""
+    if not await touch(tx, id):
+        return None
+    return await get(tx, id)
+
+
+async def move(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> bool:
+    """Move to `target` if the present state allows it, and set `columns` with it."""
+    done = await tx.execute(
+        sa.update(registrations)
+        .where(registrations.c.id == id, registrations.c.status.in_(sorted(origins(target))))
+        .values(status=target, **columns)
+    )
+    return done.rowcount == 1
+
+
+async def note(tx: AsyncConnection, id: str, **columns: Any) -> None:
+    """Set columns that are no move."""
+    await tx.execute(sa.update(registrations).where(registrations.c.id == id).values(**columns))
+
+
+async def vote(tx: AsyncConnection, id: str, vote: Vote, *, digest: str) -> None:
+    """Add a vote, once for each person: the primary key refuses a second."""
+    await tx.execute(
+        sa.insert(votes).values(
+            registration=id,
+            team_id=vote.person.team_id,
+            user_id=vote.person.user_id,
+            name=vote.person.name,
+            verdict=vote.verdict,
+            digest=digest,
+            at=vote.at,
+        )
+    )
+
+
+async def approvals(tx: AsyncConnection, id: str, *, digest: str) -> int:
+    """Count the approvals of the plan with this digest."""
+    counted = await tx.scalar(
+        sa.select(sa.func.count()).where(
+            votes.c.registration == id, votes.c.verdict == "approve", votes.c.digest == digest
+        )
+    )
+    return int(counted or 0)
+
+
+async def latest_of(tx: AsyncConnection, person: Person, *, limit: int) -> Sequence[str]:
+    """Return the ids of the person's registrations, newest first."""
+    query = (
+        sa.select(registrations.c.id)
+        .where(registrations.c.team_id == person.team_id, registrations.c.user_id == person.user_id)
+        .order_by(registrations.c.created_at.desc())
+        .limit(limit)
+    )
+    return (await tx.scalars(query)).all()
+
+
+async def _votes(tx: AsyncConnection, id: str) -> tuple[Vote, ...]:
+    query = sa.select(votes).where(votes.c.registration == id).order_by(votes.c.at)
+    return tuple(
+        Vote(
+            person=Person(team_id=row["team_id"], user_id=row["user_id"], name=row["name"]),
+            verdict=row["verdict"],
+            at=row["at"],
+        )
+        for row in (await tx.execute(query)).mappings()
+    )
+
+
+def _registration(row: Mapping[Any, Any]) -> Registration:
+    return Registration(
+        id=row["id"],
+        version=row["version"],
+        status=Status(row["status"]),
+        requester=Person(
+            team_id=row["team_id"], user_id=row["user_id"], name=row["requester_name"]
+        ),
+        form=Form(**row["form"]),
+        profile_digest=row["profile_digest"],
+        key=row["key"],
+        created_at=row["created_at"],
+        deadline=row["deadline"],
+        plan=row["plan"],
+        digest=row["digest"],
+        reasons=tuple(row["reasons"]),
+        failure=Failure(**row["failure"]) if row["failure"] else None,
+    )

@@ -1,0 +1,208 @@
+"""Runs and their steps: owed, begun, recorded, ended.
+
+A step's row is written before its call (that is the intention) and again when it has learnt
+something. What a lasting step learnt serves every later run of the registration.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import RunKind, StepState
+from bot.storage.tables import runs, steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One piece of work for a registration."""
+
+    id: str
+    registration: str
+    kind: RunKind
+    subject: str | None
+    created_at: datetime
+
+
+async def owe(
+    tx: AsyncConnection,
+    *,
+    id: str,
+    registration: str,
+    kind: RunKind,
+    now: datetime,
+    subject: str | None = None,
+) -> None:
+    """Add a run; the keeper will start it. An index refuses a second open one."""
+    await tx.execute(
+        sa.insert(runs).values(
+            id=id, registration=registration, kind=kind, subject=subject, created_at=now
+        )
+    )
+
+
+async def get(tx: AsyncConnection, id: str) -> Run | None:
+    """Return the run if it has not ended."""
+    query = sa.select(runs).where(runs.c.id == id, runs.c.ended_at.is_(None))
+    row = (await tx.execute(query)).mappings().one_or_none()
+    return None if row is None else _run(row)
+
+
+async def owed(tx: AsyncConnection) -> Sequence[Run]:
+    """Return every run that has not ended, oldest first."""
+    query = sa.select(runs).where(runs.c.ended_at.is_(None)).order_by(runs.c.created_at)
+    return [_run(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def is_busy(tx: AsyncConnection, registration: str) -> bool:
+    """Whether the registration has an open run."""
+    query = sa.select(runs.c.id).where(
+        runs.c.registration == registration, runs.c.ended_at.is_(None)
+    )
+    return await tx.scalar(query) is not None
+
+
+async def end(tx: AsyncConnection, id: str, *, outcome: str, now: datetime) -> bool:
+    """End the run. False if it had ended before."""
+    done = await tx.execute(
+        sa.update(runs)
+        .where(runs.c.id == id, runs.c.ended_at.is_(None))
+        .values(ended_at=now, outcome=outcome)
+    )
+    return done.rowcount == 1
+
+
+async def list_steps(
+    tx: AsyncConnection, run: Run, planned: Sequence[tuple[str, str, bool]]
+) -> None:
+    """Write down the run's steps as (name, title, lasting), so that a card can show them."""
+    for position, (name, title, lasting) in enumerate(planned):
+        known = await tx.scalar(
+            sa.select(steps.c.name).where(steps.c.run == run.id, steps.c.name == name)
+        )
+        if known is None:
+            await tx.execute(
+                sa.insert(steps).values(
+                    run=run.id,
+                    name=name,
+                    registration=run.registration,
+                    title=title,
+                    position=position,
+                    lasting=lasting,
+                    failed=False,
+                )
+            )
+
+
+async def begin_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> bool:
+    """Note that the step is about to write. True if an earlier attempt may have done so."""
+    query = sa.select(steps.c.started_at).where(
+        steps.c.registration == run.registration,
+        steps.c.name == step,
+        steps.c.started_at.is_not(None),
+    )
+    before = (await tx.scalars(query.limit(1))).first() is not None
+    await tx.execute(
+        sa.update(steps)
+        .where(steps.c.run == run.id, steps.c.name == step)
+        .values(started_at=sa.func.coalesce(steps.c.started_at, now), failed=False)
+    )
+    return before
+
+
+async def record(
+    tx: AsyncConnection, run: Run, step: str, facts: Mapping[str, Any], now: datetime
+) -> None:
+    """Keep what the step learnt."""
+    await tx.execute(
+        sa.update(steps)
+        .where(steps.c.run == run.id, steps.c.name == step)
+        .values(
+            facts=dict(facts),
+            started_at=sa.func.coalesce(steps.c.started_at, now),
+            ended_at=now,
+            failed=False,
+        )
+    )
+
+
+async def carry_facts(
+    tx: AsyncConnection, run: Run, facts: Mapping[str, Mapping[str, Any]], now: datetime
+) -> None:
+    """Show steps that earlier runs have done as done."""
+    for name, learnt in facts.items():
+        await record(tx, run, name, learnt, now)
+
+
+async def fail_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> None:
+    await tx.execute(
+        sa.update(steps)
+        .where(steps.c.run == run.id, steps.c.name == step)
+        .values(ended_at=now, failed=True)
+    )
+
+
+async def known_facts(tx: AsyncConnection, run: Run) -> dict[str, dict[str, Any]]:
+    """Return what this run's steps need not do again, by step."""
+    query = (
+        sa.select(steps.c.name, steps.c.facts)
+        .join(runs, steps.c.run == runs.c.id)
+        .where(
+            steps.c.registration == run.registration,
+            steps.c.facts.is_not(None),
+            sa.or_(steps.c.lasting, steps.c.run == run.id),
+        )
+        .order_by(runs.c.created_at)
+    )
+    return {name: facts for name, facts in await tx.execute(query)}
+
+
+async def facts_of(tx: AsyncConnection, registration: str) -> dict[str, dict[str, Any]]:
+    """Return the newest facts of each step of the registration."""
+    query = (
+        sa.select(steps.c.name, steps.c.facts)
+        .join(runs, steps.c.run == runs.c.id)
+        .where(steps.c.registration == registration, steps.c.facts.is_not(None))
+        .order_by(runs.c.created_at)
+    )
+    return {name: facts for name, facts in await tx.execute(query)}
+
+
+async def progress(
+    tx: AsyncConnection, registration: str
+) -> tuple[tuple[StepState, ...], RunKind | None]:
+    """Return the steps of the latest run that lists any, and the kind of the open run."""
+    query = sa.select(runs).where(runs.c.registration == registration)
+    rows = (await tx.execute(query.order_by(runs.c.created_at.desc()))).mappings().all()
+    open_kind = next((RunKind(row["kind"]) for row in rows if row["ended_at"] is None), None)
+    for row in rows:
+        if found := await _steps(tx, row["id"]):
+            return found, open_kind
+    return (), open_kind
+
+
+async def _steps(tx: AsyncConnection, run: str) -> tuple[StepState, ...]:
+    query = sa.select(steps).where(steps.c.run == run).order_by(steps.c.position)
+    return tuple(
+        StepState(
+            name=row["name"],
+            title=row["title"],
+            started_at=row["started_at"],
+            ended_at=row["ended_at"],
+            failed=row["failed"],
+        )
+        for row in (await tx.execute(query)).mappings()
+    )
+
+
+def _run(row: Mapping[Any, Any]) -> Run:
+    return Run(
+        id=row["id"],
+        registration=row["registration"],
+        kind=RunKind(row["kind"]),
+        subject=row["subject"],
+        created_at=row["created_at"],
+    )

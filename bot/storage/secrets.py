@@ -1,0 +1,121 @@
+"""Secrets: their nonces, their sealed bytes, their states. The clear text never comes here."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import Secret, SecretState
+from bot.storage.tables import secrets
+
+LIVE = (
+    SecretState.SEALED,
+    SecretState.CLAIMED,
+    SecretState.SHOWN,
+    SecretState.MASKED,
+    SecretState.UNKNOWN,
+)
+"""States in which Entra still holds the secret and knows it to be ours."""
+
+
+async def attempt(
+    tx: AsyncConnection, *, id: str, registration: str, run: str, nonce: str, now: datetime
+) -> None:
+    """Store a nonce before the call that carries it."""
+    await tx.execute(
+        sa.insert(secrets).values(
+            id=id,
+            registration=registration,
+            run=run,
+            nonce=nonce,
+            state=SecretState.ATTEMPTED,
+            made_at=now,
+        )
+    )
+
+
+async def id_of(tx: AsyncConnection, nonce: str) -> str:
+    """Return the id under which the attempt with this nonce was stored."""
+    query = sa.select(secrets.c.id).where(secrets.c.nonce == nonce)
+    return str((await tx.execute(query)).scalar_one())
+
+
+async def seal(tx: AsyncConnection, id: str, **columns: Any) -> None:
+    """Keep the sealed secret of this attempt."""
+    await tx.execute(
+        sa.update(secrets).where(secrets.c.id == id).values(state=SecretState.SEALED, **columns)
+    )
+
+
+async def sealed_of_run(tx: AsyncConnection, run: str) -> Secret | None:
+    """Return the secret that this run has sealed, if it got so far."""
+    query = sa.select(secrets).where(secrets.c.run == run, secrets.c.state == SecretState.SEALED)
+    row = (await tx.execute(query)).mappings().first()
+    return None if row is None else _secret(row)
+
+
+async def get(tx: AsyncConnection, id: str) -> Secret | None:
+    row = (await tx.execute(sa.select(secrets).where(secrets.c.id == id))).mappings().first()
+    return None if row is None else _secret(row)
+
+
+async def newest(tx: AsyncConnection, registration: str) -> Secret | None:
+    """Return the registration's newest secret that was ever sealed."""
+    query = (
+        sa.select(secrets)
+        .where(secrets.c.registration == registration, secrets.c.key_id.is_not(None))
+        .order_by(secrets.c.made_at.desc())
+        .limit(1)
+    )
+    row = (await tx.execute(query)).mappings().first()
+    return None if row is None else _secret(row)
+
+
+async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
+    """Return the registration's secrets that Entra should hold."""
+    query = sa.select(secrets).where(
+        secrets.c.registration == registration, secrets.c.state.in_(LIVE)
+    )
+    return tuple(_secret(row) for row in (await tx.execute(query)).mappings())
+
+
+async def sealed_bytes(tx: AsyncConnection, id: str) -> bytes | None:
+    found: bytes | None = await tx.scalar(sa.select(secrets.c.sealed).where(secrets.c.id == id))
+    return found
+
+
+async def answer_to(tx: AsyncConnection, id: str) -> bytes | None:
+    """Return the sealed address at which the reveal can be masked."""
+    found: bytes | None = await tx.scalar(sa.select(secrets.c.answer_to).where(secrets.c.id == id))
+    return found
+
+
+async def change(
+    tx: AsyncConnection,
+    id: str,
+    target: SecretState,
+    *,
+    since: Iterable[SecretState],
+    **columns: Any,
+) -> bool:
+    """Move the secret to `target` from one of `since`, and set `columns` with it."""
+    done = await tx.execute(
+        sa.update(secrets)
+        .where(secrets.c.id == id, secrets.c.state.in_(tuple(since)))
+        .values(state=target, **columns)
+    )
+    return done.rowcount == 1
+
+
+def _secret(row: Mapping[Any, Any]) -> Secret:
+    return Secret(
+        id=row["id"],
+        run=row["run"],
+        state=SecretState(row["state"]),
+        key_id=row["key_id"],
+        hint=row["hint"],
+        expires_at=row["expires_at"],
+        made_at=row["made_at"],
+    )

@@ -1,0 +1,177 @@
+"""The tables, once for both databases. `migrations/` makes them; a test compares the two."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A moment in UTC: SQLite forgets the zone, so it is put back."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        assert isinstance(value, datetime)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+metadata = sa.MetaData()
+
+
+def _registration() -> sa.Column[str]:
+    return sa.Column("registration", sa.ForeignKey("registrations.id"), nullable=False)
+
+
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),  # part of every application's uniqueName
+    sa.Column("created_at", Moment, nullable=False),
+)
+
+registrations = sa.Table(
+    "registrations",
+    metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(24), nullable=False),
+    sa.Column("team_id", sa.String(32), nullable=False),
+    sa.Column("user_id", sa.String(32), nullable=False),
+    sa.Column("requester_name", sa.String(120), nullable=False),
+    sa.Column("form", Json, nullable=False),
+    sa.Column("profile_digest", sa.String(64), nullable=False),
+    sa.Column("key", sa.String(120), nullable=False, unique=True),
+    sa.Column("origin", sa.String(64), nullable=False, unique=True),  # the form it came from
+    sa.Column("plan", Json),
+    sa.Column("digest", sa.String(64)),
+    sa.Column("reasons", Json, nullable=False),
+    sa.Column("failure", Json),
+    sa.Column("deadline", Moment),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Index("registrations_by_requester", "team_id", "user_id", "created_at"),
+)
+
+votes = sa.Table(
+    "votes",
+    metadata,
+    _registration(),
+    sa.Column("team_id", sa.String(32), nullable=False),
+    sa.Column("user_id", sa.String(32), nullable=False),
+    sa.Column("name", sa.String(120), nullable=False),
+    sa.Column("verdict", sa.String(8), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),  # of the plan that was voted on
+    sa.Column("at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("registration", "team_id", "user_id"),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    _registration(),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("subject", sa.String(40)),  # the secret that a run is about, where it is about one
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("outcome", sa.String(120)),
+    sa.Index(
+        "runs_one_open",
+        "registration",
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+)
+
+steps = sa.Table(
+    "steps",
+    metadata,
+    sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("name", sa.String(80), nullable=False),
+    _registration(),
+    sa.Column("title", sa.String(120), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("lasting", sa.Boolean, nullable=False),  # its facts serve later runs, too
+    sa.Column("started_at", Moment),  # stored before the call: the intention
+    sa.Column("ended_at", Moment),
+    sa.Column("failed", sa.Boolean, nullable=False),
+    sa.Column("facts", Json),
+    sa.PrimaryKeyConstraint("run", "name"),
+    sa.Index("steps_by_registration", "registration"),
+)
+
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    _registration(),
+    sa.Column("run", sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("nonce", sa.String(16), nullable=False, unique=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("key_id", sa.String(40)),
+    sa.Column("hint", sa.String(16)),
+    sa.Column("expires_at", Moment),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("sealed", sa.LargeBinary),  # Fernet; gone as soon as it is claimed
+    sa.Column("answer_to", sa.LargeBinary),  # sealed response_url by which it can be masked
+    sa.Index("secrets_by_registration", "registration"),
+)
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    _registration(),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("audience", sa.String(32), nullable=False),  # a channel, or a user for a DM
+    sa.Column("subject", sa.String(40)),  # the secret or run it is about, where it is about one
+    sa.Column("wanted", sa.Integer, nullable=False),
+    sa.Column("shown", sa.Integer, nullable=False),
+    sa.Column("channel", sa.String(32)),
+    sa.Column("ts", sa.String(32)),
+    sa.Column("claimed_until", Moment),
+    sa.Column("shown_at", Moment),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Index("messages_by_registration", "registration"),
+)
+
+dues = sa.Table(
+    "dues",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    _registration(),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("subject", sa.String(40)),
+    sa.Column("at", Moment, nullable=False, index=True),
+)
+
+history = sa.Table(
+    "history",
+    metadata,
+    _registration(),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("team_id", sa.String(32), nullable=False),
+    sa.Column("user_id", sa.String(32), nullable=False),
+    sa.Column("what", sa.String(40), nullable=False),
+    sa.Column("details", Json, nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.PrimaryKeyConstraint("registration", "seq"),
+)
+
+seen_events = sa.Table(
+    "seen_events",
+    metadata,
+    sa.Column("event_id", sa.String(64), primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+)

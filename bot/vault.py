@@ -1,0 +1,34 @@
+"""The vault: seals one-time secrets, opens them, and keeps everybody else out.
+
+The clear text exists only between `open` and whoever shows or tests it. Each sealed text names
+what it belongs to, so that swapping two rows opens neither.
+"""
+
+import json
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+
+class SealBroken(Exception):
+    """A sealed text does not open: another key, another owner, or tampering."""
+
+
+class Vault:
+    """Seals with the first key, opens with any, so that keys can be rotated."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    def seal(self, owner: str, text: str) -> bytes:
+        return self._fernet.encrypt(json.dumps([owner, text]).encode())
+
+    def open(self, owner: str, sealed: bytes) -> str:
+        """Return the text that was sealed for `owner`. Raises SealBroken."""
+        try:
+            found, text = json.loads(self._fernet.decrypt(sealed))
+        except InvalidToken:
+            raise SealBroken(f"The sealed text of {owner} does not open with VAULT_KEYS.") from None
+        if found != owner:
+            raise SealBroken(f"The sealed text of {owner} belongs to something else.")
+        return str(text)

@@ -1,0 +1,189 @@
+"""Which answer of Microsoft Graph means which error.
+
+Graph's own words are matched and then dropped: they may quote what was sent. Codes and texts:
+learn.microsoft.com/graph/errors, and the trackers of tools that met them.
+"""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from graph.errors import (
+    AlreadyThere,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    GraphError,
+    NotFound,
+    NotThereYet,
+    PolicyForbids,
+    QuotaExceeded,
+    Throttled,
+    TokenExpired,
+    Unavailable,
+)
+
+_CODE = re.compile(r"[\w.]{1,80}")
+
+
+class _Row(NamedTuple):
+    """One meaning: the first row whose every given part fits the answer wins."""
+
+    error: type[GraphError]
+    status: int | None = None
+    code: str = ""
+    text: str = ""
+    sentence: str | None = None
+    advice: str | None = None
+
+
+# Replication lag shares codes with real faults, so Graph's text must be matched here,
+# although learn.microsoft.com/graph/errors advises against it. There is no other sign.
+_MEANINGS = (
+    _Row(NotThereYet, text="does not reference a valid application object"),
+    _Row(
+        NotThereYet,
+        text="service principal being created must in the local tenant",
+        sentence="Entra refused the service principal: the new application has not replicated, "
+        "or the bot lacks the right to create service principals.",
+        advice="Check that the bot holds Application.ReadWrite.OwnedBy, then retry.",
+    ),
+    _Row(NotThereYet, text="not a valid reference update"),
+    _Row(
+        NotThereYet,
+        text="permission being assigned was not found on application",
+        sentence="Entra does not know the permission or its owner: the service principal has not "
+        "replicated, or the permission is gone from this tenant.",
+    ),
+    _Row(NotThereYet, text="specified resourceid was not found"),
+    _Row(NotThereYet, code="Directory_ObjectNotFound"),
+    _Row(NotFound, status=400, text="no password credential found"),
+    _Row(AlreadyThere, text="permission being assigned already exists"),
+    _Row(AlreadyThere, text="permission entry already exists"),
+    _Row(AlreadyThere, code="Request_MultipleObjectsWithSameKeyValue"),
+    _Row(
+        BadRequest,
+        code="Error_MsaAppDoesNotExist",
+        sentence="Entra treated the application as one for personal accounts.",
+    ),
+    _Row(Conflict, code="Directory_ConcurrencyViolation"),
+    _Row(Conflict, status=409),
+    _Row(QuotaExceeded, code="Directory_QuotaExceeded"),
+    _Row(
+        QuotaExceeded,
+        code="Directory_ResourceSizeExceeded",
+        sentence="The object holds too many values: Entra has no room for one more.",
+        advice="Remove old secrets, grants or redirect URIs of the application, then retry.",
+    ),
+    _Row(
+        PolicyForbids,
+        code="CredentialInvalidLifetimeAsPerAppPolicy",
+        sentence="The tenant's policy does not allow a secret to live that long.",
+        advice="Ask again with a shorter life for the secret.",
+    ),
+    _Row(
+        PolicyForbids,
+        code="CredentialTypeNotAllowedAsPerAppPolicy",
+        sentence="The tenant's policy does not allow client secrets.",
+    ),
+    _Row(
+        PolicyForbids,
+        code="SignInAudienceNotAllowedAsPerAppPolicy",
+        sentence="The tenant's policy does not allow applications for these accounts.",
+    ),
+    _Row(
+        PolicyForbids,
+        code="HostNameNotOnVerifiedDomain",
+        sentence="The tenant only allows addresses on its own verified domains.",
+        advice="Use an address on a verified domain of the tenant.",
+    ),
+    _Row(
+        BadRequest,
+        code="KeyCredentialsInvalidEndDate",
+        sentence="Entra rejected the end date of a certificate of the application.",
+        advice="Remove expired certificates of the application and check the bot's clock.",
+    ),
+    _Row(
+        TokenExpired,
+        code="insufficient_claims",
+        sentence="Conditional Access does not let this application in from here.",
+        advice="Look at the Conditional Access policies for workload identities.",
+    ),
+    _Row(TokenExpired, status=401),
+    _Row(
+        Forbidden,
+        code="Authentication_Unauthorized",
+        sentence="Entra blocks Azure AD Graph, which was retired in August 2025.",
+        advice="Use Microsoft Graph permissions instead.",
+    ),
+    _Row(Forbidden, status=403),
+    _Row(NotFound, status=404),
+    _Row(Throttled, status=429),
+    _Row(Unavailable, status=408),
+    _Row(Unavailable, status=424),
+)
+
+
+def from_response(
+    status: int, body: object, headers: Mapping[str, str], *, method: str, path: str
+) -> GraphError:
+    """Tell which error an answer of Graph means. Pure; `body` is the JSON read, or None."""
+    said = _read(body)
+    lowered = {name.lower(): value for name, value in headers.items()}
+    if "insufficient_claims" in lowered.get("www-authenticate", ""):
+        said = said._replace(codes=("insufficient_claims",))
+    row = next((row for row in _MEANINGS if _fits(row, status, said)), _Row(_other(status)))
+    return row.error(
+        code=said.codes[0],
+        status=status,
+        request_id=lowered.get("request-id"),
+        call=f"{method} {path}",
+        sentence=row.sentence,
+        advice=row.advice,
+        retry_after=retry_after(lowered),
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After header; Graph sends seconds, never a date."""
+    value = headers.get("retry-after", "")
+    return float(value) if value.isdecimal() else None
+
+
+class _Said(NamedTuple):
+    codes: tuple[str, ...]
+    text: str
+
+
+def _fits(row: _Row, status: int, said: _Said) -> bool:
+    return (
+        row.status in (None, status)
+        and (not row.code or row.code in said.codes)
+        and row.text in said.text
+    )
+
+
+def _other(status: int) -> type[GraphError]:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Unavailable
+    return BadRequest if status >= HTTPStatus.BAD_REQUEST else GraphError
+
+
+def _read(body: object) -> _Said:
+    """Read Graph's error body as far as there is one: its code first, then those of its details."""
+    error = _table(_table(body).get("error"))
+    details = error.get("details")
+    parts = [error, *map(_table, details if isinstance(details, list) else ())]
+    return _Said(
+        codes=tuple(_code(part.get("code")) for part in parts),
+        text=str(error.get("message", "")).casefold(),
+    )
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _code(value: object) -> str:
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else ""

@@ -1,0 +1,152 @@
+"""The first two steps: the application and its service principal.
+
+Both are upserts by a key that was stored before the call, so a second attempt finds what the first
+has made. An upsert must never take over somebody else's application: 204 means “it was there”, and
+only our own earlier attempt may have put it there.
+learn.microsoft.com/graph/api/application-upsert, …/serviceprincipal-upsert
+"""
+
+from contextlib import suppress
+
+from graph.client import Answer, Json
+from graph.errors import AlreadyThere, NotFound, NotOurs
+from graph.permissions import MICROSOFT_GRAPH, Permission
+from graph.site import Learnt, Site, Step
+
+CREATE = {"Prefer": "create-if-missing"}
+
+
+async def register(site: Site) -> Learnt:
+    before = await site.keeper.intend("application")
+    try:
+        answer = await site.graph.send(
+            "PATCH", _by_key(site), body=_application(site), headers=CREATE
+        )
+    except AlreadyThere as error:
+        # Entra knows the key but this replica does not: only an earlier try of ours explains it.
+        return await _adopt(site, tried_before=before or error.tries > 1)
+    if answer.status != 201:
+        return await _adopt(site, tried_before=before or answer.tries > 1)
+    return {
+        "object_id": answer.body["id"],
+        "app_id": answer.body["appId"],
+        "created_at": site.now(),
+    }
+
+
+async def add_to_tenant(site: Site) -> Learnt:
+    async def upsert() -> Answer:
+        return await site.graph.send(
+            "PATCH", _principal(site), body={"displayName": site.plan.name}, headers=CREATE
+        )
+
+    async def find() -> Answer:
+        return await site.graph.send("GET", _principal(site), query={"$select": "id"})
+
+    try:
+        answer = await site.settle(upsert)
+    except AlreadyThere:
+        answer = await site.settle(find)
+    if answer.status == 204:
+        answer = await site.settle(find)
+    return {"object_id": answer.body["id"], "created_at": site.now()}
+
+
+async def remove_from_tenant(site: Site) -> None:
+    """Delete the service principal, and with it its grants.
+
+    If its step never ended it may not be there at all; then one try is enough, because deleting
+    the application takes it along.
+    """
+    if "service_principal" in site.facts:
+        await delete(site, f"/servicePrincipals/{site.fact('service_principal', 'object_id')}")
+    elif "application" in site.facts:
+        with suppress(NotFound):
+            await site.graph.send("DELETE", _principal(site))
+
+
+async def unregister(site: Site) -> None:
+    """Delete the application; Entra keeps it for 30 days. An unknown one is looked for by key."""
+    if "application" in site.facts:
+        await delete(site, f"/applications/{site.fact('application', 'object_id')}")
+        return
+    try:
+        found = await _find(site)
+    except NotFound:
+        return
+    if _is_ours(site, found):
+        await delete(site, f"/applications/{found['id']}")
+
+
+async def delete(site: Site, path: str) -> None:
+    """Delete and make sure: 404 is only believed when replication cannot be its reason."""
+    with suppress(NotFound):
+        await site.settle(lambda: site.graph.send("DELETE", path))
+
+
+async def _adopt(site: Site, *, tried_before: bool) -> Learnt:
+    if not tried_before:
+        raise NotOurs(call="PATCH /applications")
+    found = await site.settle(lambda: _find(site))
+    if not _is_ours(site, found):
+        raise NotOurs(call="PATCH /applications")
+    return {"object_id": found["id"], "app_id": found["appId"], "created_at": site.now()}
+
+
+async def _find(site: Site) -> Json:
+    answer = await site.graph.send(
+        "GET", _by_key(site), query={"$select": "id,appId,tags,createdByAppId"}
+    )
+    return answer.body
+
+
+def _is_ours(site: Site, found: Json) -> bool:
+    creator = found.get("createdByAppId")
+    return set(site.plan.tags) <= set(found["tags"]) and creator == site.bot_client_id
+
+
+def _application(site: Site) -> Json:
+    plan = site.plan
+    body: Json = {
+        "displayName": plan.name,
+        # Never left out: the documented default and Graph's examples disagree.
+        "signInAudience": "AzureADMyOrg",
+        "notes": _notes(site),
+        "tags": list(plan.tags),
+        "serviceManagementReference": plan.registration,
+        "requiredResourceAccess": _access([*plan.roles, *plan.scopes]),
+    }
+    if plan.redirect is not None:
+        body["web"] = {"redirectUris": [plan.redirect]}
+    return body
+
+
+def _notes(site: Site) -> str:
+    if not site.approved_by:
+        return site.plan.notes
+    return f"{site.plan.notes} Approved by {site.approved_by}."
+
+
+def _access(permissions: list[Permission]) -> list[Json]:
+    """Exactly what is granted: the portal's consent page revokes what is not declared."""
+    wanted = [{"id": each.id, "type": each.kind.value} for each in permissions]
+    return [{"resourceAppId": MICROSOFT_GRAPH, "resourceAccess": wanted}] if wanted else []
+
+
+def _by_key(site: Site) -> str:
+    return f"/applications(uniqueName='{site.plan.key}')"
+
+
+def _principal(site: Site) -> str:
+    return f"/servicePrincipals(appId='{site.fact('application', 'app_id')}')"
+
+
+APPLICATION = Step("application", "Register the application", register, unregister, lasting=True)
+
+SERVICE_PRINCIPAL = Step(
+    "service_principal",
+    "Add it to the tenant (service principal)",
+    add_to_tenant,
+    remove_from_tenant,
+    lasting=True,
+)

@@ -1,0 +1,289 @@
+"""One call of Microsoft Graph: token, send, and an Answer or a GraphError.
+
+The client waits out throttling and outages, replaces a token once when it is not accepted, and
+repeats a call whose answer was lost only if the caller says that repeating is safe. Everything
+else is raised. Nothing that was sent or answered is ever logged but method, path, status and ids.
+"""
+
+import logging
+import re
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from graph.answers import from_response
+from graph.clock import Clock
+from graph.errors import (
+    BadRequest,
+    Forbidden,
+    GraphError,
+    LostAnswer,
+    Throttled,
+    TokenExpired,
+    Unavailable,
+    Unreachable,
+)
+from graph.patience import Jitter, patiently, through_outage
+from graph.tokens import OneToken, Token, TokenSource
+
+Json = dict[str, Any]
+
+T = TypeVar("T")
+
+TIMEOUT_SECONDS = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A success. `body` is empty where Graph sends none; `tries` is how often it was asked."""
+
+    status: int
+    body: Json = field(repr=False)
+    request_id: str | None
+    tries: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What to send. `path` is relative to `/v1.0`; `query` is not yet encoded."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Json | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = True
+
+    @property
+    def url(self) -> str:
+        """The path with its query, as OData wants it: `$` bare, spaces as %20."""
+        if not self.query:
+            return self.path
+        pairs = (f"{name}={quote(value, safe='')}" for name, value in self.query.items())
+        return f"{self.path}?{'&'.join(pairs)}"
+
+    @property
+    def template(self) -> str:
+        """The path without the ids in it, for logs and errors."""
+        return _QUOTED.sub("'…'", _GUID.sub("…", self.path))
+
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_QUOTED = re.compile(r"'[^']*'")
+
+
+class Client:
+    """Calls Graph as one application."""
+
+    def __init__(
+        self,
+        *,
+        http: httpx.AsyncClient,
+        graph_url: str,
+        tokens: TokenSource,
+        clock: Clock,
+        jitter: Jitter,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        """Take a shared HTTP client and `https://graph…`, without the version."""
+        self._http = http
+        self._base = f"{graph_url.rstrip('/')}/v1.0"
+        self._tokens = tokens
+        self._clock = clock
+        self.jitter = jitter
+        self._new_id = new_id
+
+    def with_token(self, token: Token) -> "Client":
+        """Return a client that calls with this token and no other."""
+        return Client(
+            http=self._http,
+            graph_url=self._base.removesuffix("/v1.0"),
+            tokens=OneToken(token),
+            clock=self._clock,
+            jitter=self.jitter,
+            new_id=self._new_id,
+        )
+
+    async def roles(self) -> frozenset[str]:
+        """Return the application permissions that the token in use carries."""
+        return (await self._tokens.token()).roles
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Call Graph and return its answer, or raise a GraphError.
+
+        A call that is not `repeatable` raises LostAnswer where its effect is unknown.
+        """
+        return await self._persist(
+            Call(
+                method=method,
+                path=path,
+                query=query or {},
+                body=body,
+                headers=headers or {},
+                repeatable=repeatable,
+            )
+        )
+
+    async def pages(
+        self, path: str, *, query: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Json]:
+        """Yield the items of a collection, page by page."""
+        answer = await self.send("GET", path, query=query)
+        while True:
+            for item in answer.body.get("value", ()):
+                yield item
+            following = answer.body.get("@odata.nextLink")
+            if following is None:
+                return
+            answer = await self.send("GET", self._own(following))
+
+    async def batch(self, reads: Mapping[str, Call]) -> dict[str, Answer | GraphError]:
+        """Send up to 20 reads in one call; each has its own answer or error.
+
+        learn.microsoft.com/graph/json-batching
+        """
+        call = Call(method="POST", path="/$batch", body={"requests": _requests(reads)})
+
+        async def once() -> dict[str, Answer | GraphError]:
+            answer = await self._authorized(call)
+            read = {each["id"]: _inner(each, reads) for each in answer.body["responses"]}
+            for error in read.values():
+                if isinstance(error, Throttled | Unavailable):
+                    raise error
+            return read
+
+        return await self._outlast(once)
+
+    async def _persist(self, call: Call) -> Answer:
+        tries = 0
+
+        async def once() -> Answer:
+            nonlocal tries
+            tries += 1
+            return await self._authorized(call)
+
+        try:
+            answer = await self._outlast(once)
+        except GraphError as error:
+            error.tries = tries
+            raise
+        return answer if tries == 1 else replace(answer, tries=tries)
+
+    async def _outlast(self, act: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(act, clock=self._clock, wait=through_outage(self.jitter))
+
+    async def _authorized(self, call: Call) -> Answer:
+        token = await self._tokens.token()
+        try:
+            return await self._exchange(call, token)
+        except (TokenExpired, Forbidden):
+            # The token may be older than a right that was granted, or revoked: one new one helps.
+            newer = await self._tokens.fresh(token)
+            if newer is token:
+                raise
+        return await self._exchange(call, newer)
+
+    async def _exchange(self, call: Call, token: Token) -> Answer:
+        id = self._new_id()
+        try:
+            response = await self._http.request(
+                call.method,
+                self._base + call.url,
+                json=call.body,
+                headers={
+                    **call.headers,
+                    "Authorization": f"Bearer {token.access}",
+                    "client-request-id": id,
+                },
+                timeout=TIMEOUT_SECONDS,
+                follow_redirects=False,
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Unreachable(call=f"{call.method} {call.template}") from error
+        except httpx.RequestError as error:
+            raise _lost(call, Unavailable(call=f"{call.method} {call.template}")) from error
+        _log.debug(
+            "%s %s: %s (request %s, ours %s)",
+            call.method,
+            call.template,
+            response.status_code,
+            response.headers.get("request-id"),
+            id,
+        )
+        return _answer(call, response)
+
+    def _own(self, link: str) -> str:
+        """Return the path of a link of Graph's; a token never goes to another host."""
+        if not link.startswith(f"{self._base}/"):
+            raise BadRequest(code="ForeignLink", sentence="Graph pointed to another service.")
+        return link.removeprefix(self._base)
+
+
+def _answer(call: Call, response: httpx.Response) -> Answer:
+    body = _json(response)
+    if response.is_success and body is not None:
+        return Answer(
+            status=response.status_code,
+            body=body,
+            request_id=response.headers.get("request-id"),
+        )
+    if response.is_success:
+        raise _lost(call, Unavailable(code="NotJson", status=response.status_code))
+    error = from_response(
+        response.status_code, body, response.headers, method=call.method, path=call.template
+    )
+    raise _lost(call, error) if response.is_server_error else error
+
+
+def _lost(call: Call, error: GraphError) -> GraphError:
+    """Whether a call took effect does not matter if it may be repeated."""
+    if call.repeatable:
+        return error
+    return LostAnswer(
+        code=error.code,
+        status=error.status,
+        request_id=error.request_id,
+        call=error.call,
+        retry_after=error.retry_after,
+    )
+
+
+def _json(response: httpx.Response) -> Json | None:
+    """Return the JSON object answered, an empty one for no content, None for anything else."""
+    if not response.content:
+        return {}
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _requests(reads: Mapping[str, Call]) -> list[Json]:
+    return [
+        {"id": id, "method": read.method, "url": read.url, "headers": dict(read.headers)}
+        for id, read in reads.items()
+    ]
+
+
+def _inner(item: Json, reads: Mapping[str, Call]) -> Answer | GraphError:
+    read, status, body = reads[item["id"]], item["status"], item.get("body")
+    headers = item.get("headers") or {}
+    if 200 <= status < 300 and isinstance(body, dict):
+        return Answer(status=status, body=body, request_id=headers.get("request-id"))
+    return from_response(status, body, headers, method=read.method, path=read.template)

@@ -1,0 +1,162 @@
+"""What can go wrong between this bot and Microsoft Graph, as a tree.
+
+    GraphError                 everything that leaves graph/ as a failure
+    ├── NotThereYet            our own write has not reached the replica that answered
+    │   └── NotFound           a plain 404: not there yet, or gone; only the age of our write tells
+    ├── AlreadyThere           the wish is already fulfilled, or somebody else has the key
+    ├── Conflict               two writes to one object at once
+    ├── Throttled              too many calls; `retry_after` says how long to wait
+    ├── Unavailable            an outage: 5xx, a time-out, a page where JSON should be
+    │   ├── Unreachable        no connection: nothing was sent
+    │   └── LostAnswer         the call may have taken effect, and must not simply be repeated
+    ├── TokenExpired           401: the token is no longer accepted
+    ├── Forbidden              403: a right is missing
+    ├── PolicyForbids          the tenant's policy says no
+    ├── QuotaExceeded          the directory is full for this creator
+    ├── BadRequest             Graph did not understand: a mistake of ours
+    ├── NotOurs                the key belongs to an application of somebody else
+    ├── RolesDiffer            the new credential can do more, or less, than was approved
+    │   └── RolesMissing       less: the grants may still be on their way
+    ├── TooMuchAllowed         the new credential reads what no plan allows
+    └── SignInFailed           the token endpoint said no (its branches: graph/signin_errors.py)
+
+Each error has a sentence for people and advice for an administrator. None carries what was sent or
+answered: graph/answers.py tells which answer means which error, and drops the rest.
+"""
+
+from typing import ClassVar
+
+
+class GraphError(Exception):
+    """A failure with a sentence on what happened and advice on what an administrator can do."""
+
+    WHAT: ClassVar[str] = "Microsoft Graph gave an answer that this bot does not understand."
+    ADVICE: ClassVar[str] = "Try again. If it happens again, report the request id to Microsoft."
+
+    def __init__(
+        self,
+        *,
+        code: str = "",
+        status: int | None = None,
+        request_id: str | None = None,
+        call: str = "",
+        sentence: str | None = None,
+        advice: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.code = code or type(self).__name__
+        self.status = status
+        self.request_id = request_id
+        self.call = call
+        self.sentence = sentence or self.WHAT
+        self.advice = advice or self.ADVICE
+        self.retry_after = retry_after
+        """Seconds that Graph asked to wait, if it did."""
+        self.tries = 1
+        """How often the call was sent before it was given up."""
+        super().__init__(" ".join(part for part in (call, str(status or ""), self.code) if part))
+
+
+class NotThereYet(GraphError):
+    WHAT = (
+        "Entra does not know an object that the bot has just written: it has not replicated, "
+        "or somebody has removed it."
+    )
+    ADVICE = (
+        "Look in the Entra admin centre whether the application is there. "
+        "If it is, retry in some minutes; if not, undo this registration and ask again."
+    )
+
+
+class NotFound(NotThereYet):
+    WHAT = "Entra does not find the object: it has not replicated, or it has been removed."
+
+
+class AlreadyThere(GraphError):
+    WHAT = "Entra already has an object with this key."
+    ADVICE = "Retry. If it happens again, look for a second installation of this bot."
+
+
+class Conflict(GraphError):
+    WHAT = "Entra refused because something else is changing the same object."
+    ADVICE = "Retry in some minutes."
+
+
+class Throttled(GraphError):
+    WHAT = "Microsoft limits how often this tenant may be called, and asked the bot to wait longer."
+    ADVICE = "Retry in some minutes. Look for other tools that poll this tenant."
+
+
+class Unavailable(GraphError):
+    WHAT = "Microsoft's service had an outage and did not recover in time."
+    ADVICE = "Look at Microsoft's service health, then retry."
+
+
+class Unreachable(Unavailable):
+    WHAT = "The bot could not reach the tenant: no connection to Microsoft's service."
+    ADVICE = "Check the bot's network, proxy and certificate settings, then retry."
+
+
+class LostAnswer(Unavailable):
+    WHAT = "The answer of Entra was lost on the way, so nobody knows whether the change was made."
+    ADVICE = "Retry: the bot replaces what may have been left over."
+
+
+class TokenExpired(GraphError):
+    WHAT = "Entra no longer accepts the token, and a new one did not help."
+    ADVICE = "Check whether the application that signs in was disabled or its access revoked."
+
+
+class Forbidden(GraphError):
+    WHAT = "Entra refused: a right is missing (insufficient privileges)."
+    ADVICE = (
+        "Grant the bot's own application the rights that the README lists for this consent mode, "
+        "with admin consent, wait some minutes, then retry."
+    )
+
+
+class PolicyForbids(GraphError):
+    WHAT = "A policy of the tenant forbids this."
+    ADVICE = "Look at “Application policies” in the Entra admin centre, or ask for an exemption."
+
+
+class QuotaExceeded(GraphError):
+    WHAT = (
+        "The tenant allows no more directory objects for the bot; deleted ones count for 30 days."
+    )
+    ADVICE = "Purge deleted applications in the Entra admin centre or raise the quota, then retry."
+
+
+class BadRequest(GraphError):
+    WHAT = "Microsoft Graph rejected what the bot sent."
+    ADVICE = "This is a fault of the bot. Report it with the request id."
+
+
+class NotOurs(GraphError):
+    WHAT = "The key of this registration belongs to an application that this bot did not make."
+    ADVICE = (
+        "Nothing of it was adopted. Look for a second installation that uses a copied database."
+    )
+
+
+class RolesDiffer(GraphError):
+    WHAT = "The new application holds other permissions than were approved."
+    ADVICE = "Remove the grants that the plan does not name, then retry."
+
+
+class RolesMissing(RolesDiffer):
+    WHAT = (
+        "The new application's token lacks permissions that were granted: "
+        "the grants have not reached Entra's sign-in service, or somebody has removed them."
+    )
+    ADVICE = "Look at the application's permissions in the Entra admin centre, then retry."
+
+
+class TooMuchAllowed(GraphError):
+    WHAT = "The new application could read a tenant policy, which no plan allows."
+    ADVICE = "Look for further grants to this application in the Entra admin centre."
+
+
+class SignInFailed(GraphError):
+    WHAT = "Entra refused the sign-in."
+    ADVICE = "Look at the sign-in logs of the application in the Entra admin centre."

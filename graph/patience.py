@@ -1,0 +1,96 @@
+"""How long this bot waits for Entra, and how it spaces its tries.
+
+Waiting is done by the Clock, never by real time alone, so that tests let hours pass. The longest
+wait is for replication: Microsoft promises no time for it, and minutes are common.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from itertools import count
+from typing import TypeVar
+
+from graph.clock import Clock
+from graph.errors import Conflict, GraphError, LostAnswer, NotThereYet, Throttled, Unavailable
+
+T = TypeVar("T")
+
+SETTLING = timedelta(minutes=15)
+"""How long after our own write “not there” may still mean “not there yet”."""
+
+OUTAGE_SECONDS = 120.0
+"""The sum of the waits between tries while Graph is down, or while writes collide."""
+
+ASKED_SECONDS = 600.0
+"""The sum of the waits that Graph itself asks for by Retry-After."""
+
+LONGEST_WAIT_SECONDS = 30.0
+
+Jitter = Callable[[], float]
+"""A random number from 0 to 1, so that many tries at once do not stay together."""
+
+Wait = Callable[[GraphError, int], float | None]
+"""Seconds to wait after this failure of the n-th try; None gives up."""
+
+
+async def patiently(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait) -> T:
+    """Do `act` until it succeeds or `wait` gives up; then its last error is raised."""
+    for tries in count(1):
+        try:
+            return await act()
+        except GraphError as error:
+            seconds = wait(error, tries)
+            if seconds is None:
+                raise
+        await clock.sleep(seconds)
+    raise AssertionError("count() never ends")
+
+
+def backoff(tries: int, jitter: Jitter) -> float:
+    """Return 1 s, doubled with each try, at most 30 s, with full jitter."""
+    return min(LONGEST_WAIT_SECONDS, 2.0 ** min(tries - 1, 10)) * jitter()
+
+
+def through_outage(jitter: Jitter) -> Wait:
+    """Wait out throttling and outages. A lost answer is not ours to repeat."""
+    waited = 0.0
+
+    def wait(error: GraphError, tries: int) -> float | None:
+        nonlocal waited
+        if isinstance(error, LostAnswer) or not isinstance(error, Throttled | Unavailable):
+            return None
+        seconds = _next(error, tries, jitter)
+        waited += seconds
+        return seconds if waited <= _budget(error) else None
+
+    return wait
+
+
+def until_settled(
+    clock: Clock, jitter: Jitter, *, written: datetime, settling: tuple[type[GraphError], ...] = ()
+) -> Wait:
+    """Wait for replication until 15 minutes after `written`, and shortly for colliding writes.
+
+    `settling` are further errors that end by themselves once our write has replicated.
+    """
+    waited = 0.0
+
+    def wait(error: GraphError, tries: int) -> float | None:
+        nonlocal waited
+        seconds = _next(error, tries, jitter)
+        waited += seconds
+        if isinstance(error, (NotThereYet, *settling)):
+            left = (written + SETTLING - clock.now()).total_seconds()
+            return min(seconds, left) if left > 0 else None
+        if isinstance(error, Conflict | LostAnswer):
+            return seconds if waited <= OUTAGE_SECONDS else None
+        return None
+
+    return wait
+
+
+def _next(error: GraphError, tries: int, jitter: Jitter) -> float:
+    return backoff(tries, jitter) if error.retry_after is None else error.retry_after
+
+
+def _budget(error: GraphError) -> float:
+    return OUTAGE_SECONDS if error.retry_after is None else ASKED_SECONDS

@@ -1,0 +1,156 @@
+"""The permissions this bot may ever grant, and the rights it needs itself.
+
+The catalogue is a hard allow-list: a name that is not in it is refused, whoever approves. Its ids
+only cross-check what the tenant says; the tenant's own list of permissions decides.
+Names and ids: learn.microsoft.com/graph/permissions-reference
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+MICROSOFT_GRAPH = "00000003-0000-0000-c000-000000000000"
+
+AZURE_AD_GRAPH = "00000002-0000-0000-c000-000000000000"
+"""Gone since August 2025; only recognised, never asked for."""
+
+
+class Kind(StrEnum):
+    """The two kinds of permission, in the words of `requiredResourceAccess`."""
+
+    ROLE = "Role"
+    """An application permission: the application acts as itself."""
+    SCOPE = "Scope"
+    """A delegated permission: the application acts for somebody who has signed in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permission:
+    """A Microsoft Graph permission with its reach in plain words."""
+
+    name: str
+    kind: Kind
+    id: str
+    meaning: str
+
+
+class NotAllowed(Exception):
+    """A permission outside the catalogue. Its text is a sentence for people."""
+
+    def __init__(self, name: str, kind: Kind) -> None:
+        self.name, self.kind = name, kind
+        word = "application" if kind is Kind.ROLE else "delegated"
+        super().__init__(
+            f"The {word} permission “{name}” is not one this bot may grant. "
+            "It only grants permissions to read a directory."
+        )
+
+
+_ROLES = {
+    "AdministrativeUnit.Read.All": (
+        "134fd756-38ce-4afd-ba33-e9623dbe66c2",
+        "reads every administrative unit and who belongs to it",
+    ),
+    "Directory.Read.All": (
+        "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
+        "reads the whole directory: users, groups, devices, applications and roles",
+    ),
+    "Domain.Read.All": (
+        "dbb9058a-0e50-45d7-ae91-66909b5d4664",
+        "reads the tenant's domains",
+    ),
+    "Group.Read.All": (
+        "5b567255-7703-4780-807c-7be8301ae99b",
+        "reads every group, its members and what groups hold (calendars, conversations, files)",
+    ),
+    "GroupMember.Read.All": (
+        "98830695-27a2-44f7-8c18-0c3ebc9698f6",
+        "reads every group's name and members",
+    ),
+    "Member.Read.Hidden": (
+        "658aa5d8-239f-45c4-aa12-864f4fc7e490",
+        "reads the members of groups that hide them",
+    ),
+    "OrgContact.Read.All": (
+        "e1a88a34-94c4-4418-be12-c87b00e26bea",
+        "reads every organizational contact",
+    ),
+    "Organization.Read.All": (
+        "498476ce-e0fe-48b0-b801-37ba7e2685c6",
+        "reads the tenant's own details, domains and subscriptions",
+    ),
+    "User.Read.All": (
+        "df021288-bdef-4463-88db-98f22de89214",
+        "reads every user's full profile",
+    ),
+    "User.ReadBasic.All": (
+        "97235f07-e226-4f63-ace3-39588e11d3a1",
+        "reads every user's name, photo and mail address",
+    ),
+}
+
+_SCOPES = {
+    "Directory.Read.All": (
+        "06da0dbc-49e2-44d2-8312-53f166ab848a",
+        "reads the directory as far as the person who signs in may",
+    ),
+    "Group.Read.All": (
+        "5f8c59db-677d-491f-a6b8-5f174b11ec1d",
+        "reads the groups that the person who signs in may read",
+    ),
+    "GroupMember.Read.All": (
+        "bc024368-1153-4739-b217-4326f2e966d0",
+        "reads the memberships that the person who signs in may read",
+    ),
+    "User.Read": (
+        "e1fe6dd8-ba31-4d61-89e7-88639da4683d",
+        "signs people in and reads their own profile",
+    ),
+    "User.Read.All": (
+        "a154be20-db9c-4678-8ab7-66f6cc099a59",
+        "reads the full profiles that the person who signs in may read",
+    ),
+    "User.ReadBasic.All": (
+        "b340eb25-3456-403f-be2f-af7a0d370277",
+        "reads names and mail addresses for the person who signs in",
+    ),
+}
+
+
+def _catalogue() -> Mapping[tuple[str, Kind], Permission]:
+    rows = {Kind.ROLE: _ROLES, Kind.SCOPE: _SCOPES}
+    return MappingProxyType(
+        {
+            (name, kind): Permission(name=name, kind=kind, id=id, meaning=meaning)
+            for kind, names in rows.items()
+            for name, (id, meaning) in names.items()
+        }
+    )
+
+
+CATALOGUE: Mapping[tuple[str, Kind], Permission] = _catalogue()
+
+
+def lookup(name: str, kind: Kind) -> Permission:
+    """Return the permission of that name, or raise NotAllowed."""
+    try:
+        return CATALOGUE[name, kind]
+    except KeyError:
+        raise NotAllowed(name, kind) from None
+
+
+def covered_by(granted: frozenset[str], names: frozenset[str]) -> bool:
+    """Whether somebody who holds `granted` holds one of `names`."""
+    return not granted.isdisjoint(names)
+
+
+USER_READERS = frozenset({"User.Read.All", "Directory.Read.All"})
+"""Roles that read users with `accountEnabled` and `userType`."""
+
+BASIC_USER_READERS = USER_READERS | {"User.ReadBasic.All"}
+"""Roles that read users at all."""
+
+GROUP_READERS = frozenset({"Group.Read.All", "GroupMember.Read.All", "Directory.Read.All"})
+
+ORGANIZATION_READERS = frozenset({"Organization.Read.All", "Directory.Read.All"})

@@ -1,0 +1,138 @@
+"""What a directory sync would see: the two tests that the new credential must pass.
+
+First it signs in, and its token must carry exactly the plan's permissions. Then it reads what the
+plan allows, and must be refused one read that no plan allows. Both wait while grants replicate.
+"""
+
+from collections.abc import Iterable
+
+from graph.client import Answer, Call, Json
+from graph.errors import (
+    Forbidden,
+    GraphError,
+    RolesDiffer,
+    RolesMissing,
+    TokenExpired,
+    TooMuchAllowed,
+)
+from graph.permissions import (
+    BASIC_USER_READERS,
+    GROUP_READERS,
+    ORGANIZATION_READERS,
+    USER_READERS,
+    covered_by,
+)
+from graph.plan import Plan
+from graph.signin_errors import SETTLING
+from graph.site import Learnt, Site, Step
+from graph.tokens import Token
+
+_COUNTED = {"ConsistencyLevel": "eventual"}
+
+
+async def sign_in(site: Site) -> Learnt:
+    token = await site.settle(lambda: _signed_in(site), settling=(*SETTLING, RolesMissing))
+    site.sign_in.hold(_app_id(site), token)  # the next step reads with it, if it is not killed
+    return {"roles": sorted(token.roles), "signed_in_at": site.now()}
+
+
+async def read_directory(site: Site) -> Learnt:
+    return await site.settle(
+        lambda: _read(site), settling=(*SETTLING, RolesMissing, Forbidden, TokenExpired)
+    )
+
+
+async def _signed_in(site: Site) -> Token:
+    secret = await site.keeper.lend(site.fact("secret", "sealed_id"))
+    token = await site.outlast(lambda: site.sign_in.token(_app_id(site), secret))
+    wanted = {permission.name for permission in site.plan.roles}
+    if extra := token.roles - wanted:
+        raise RolesDiffer(sentence=f"{RolesDiffer.WHAT} Not in the plan: {_list(extra)}.")
+    if lacking := wanted - token.roles:
+        raise RolesMissing(sentence=f"{RolesMissing.WHAT} Missing: {_list(lacking)}.")
+    return token
+
+
+async def _read(site: Site) -> Learnt:
+    token = site.sign_in.take(_app_id(site)) or await _signed_in(site)
+    answers = await site.graph.with_token(token).batch(reads(site.plan))
+    _must_be_refused(answers.pop("policy"))
+    bodies = {name: _body(answer) for name, answer in answers.items()}
+    return {**_summary(bodies, site.plan), "refused": True, "tested_at": site.now()}
+
+
+def reads(plan: Plan) -> dict[str, Call]:
+    """Return the reads that the plan allows, and one that it must not: the tenant's policy."""
+    roles = frozenset(permission.name for permission in plan.roles)
+    calls = {"policy": Call(method="GET", path="/policies/defaultAppManagementPolicy")}
+    if covered_by(roles, BASIC_USER_READERS):
+        fields = "id,accountEnabled,userType,mail" if covered_by(roles, USER_READERS) else "id,mail"
+        calls["users"] = _collection("/users", fields)
+    if covered_by(roles, GROUP_READERS):
+        calls["groups"] = _collection("/groups", "id")
+    if covered_by(roles, ORGANIZATION_READERS):
+        calls["organization"] = Call(
+            method="GET", path="/organization", query={"$select": "id,verifiedDomains"}
+        )
+    return calls
+
+
+def _collection(path: str, fields: str) -> Call:
+    query = {"$select": fields, "$top": "999", "$count": "true"}
+    return Call(method="GET", path=path, query=query, headers=_COUNTED)
+
+
+def _must_be_refused(answer: Answer | GraphError) -> None:
+    match answer:
+        case Forbidden():
+            return
+        case Answer():
+            raise TooMuchAllowed(request_id=answer.request_id)
+        case _:
+            raise answer
+
+
+def _body(answer: Answer | GraphError) -> Json:
+    if isinstance(answer, GraphError):
+        raise answer
+    return answer.body
+
+
+def _summary(bodies: dict[str, Json], plan: Plan) -> Learnt:
+    """Count what was read; names of people are nobody's business here."""
+    summary: Learnt = {}
+    if "users" in bodies:
+        page = bodies["users"]["value"]
+        summary["users"] = _count(bodies["users"])
+        summary["users_read"] = len(page)
+        summary["disabled"] = sum(user.get("accountEnabled") is False for user in page)
+        summary["guests"] = sum(user.get("userType") == "Guest" for user in page)
+        summary["without_mail"] = sum(not user.get("mail") for user in page)
+    if "groups" in bodies:
+        summary["groups"] = _count(bodies["groups"])
+    if "organization" in bodies:
+        tenant = bodies["organization"]["value"][0]
+        summary["domain_ok"] = plan.domain in [each["name"] for each in tenant["verifiedDomains"]]
+    return summary
+
+
+def _count(page: Json) -> int:
+    """How many there are in all; a page without a count is a whole one."""
+    count: int = page.get("@odata.count", len(page["value"]))
+    return count
+
+
+def _app_id(site: Site) -> str:
+    id: str = site.fact("application", "app_id")
+    return id
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+SIGN_IN = Step("sign_in", "Sign in with the new secret", sign_in, None, lasting=False)
+
+DIRECTORY = Step(
+    "directory", "Read the directory as the connector will", read_directory, None, lasting=False
+)

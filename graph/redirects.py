@@ -1,0 +1,29 @@
+"""Which redirect URLs Entra accepts: learn.microsoft.com/entra/identity-platform/reply-url."""
+
+from urllib.parse import urlsplit
+
+LONGEST = 256
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1"})
+_UNSUPPORTED = frozenset("!$'(),;")
+
+
+def redirect_problem(url: str) -> str | None:
+    """Return what is wrong with a redirect URL, as a sentence, or None."""
+    if len(url) > LONGEST:
+        return f"The redirect URL is longer than {LONGEST} characters."
+    if any(character.isspace() or not character.isprintable() for character in url):
+        return "The redirect URL holds spaces or characters that cannot be printed."
+    if bad := sorted(_UNSUPPORTED.intersection(url)):
+        return f"Entra does not accept {' '.join(bad)} in a redirect URL."
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "The redirect URL is not a URL."
+    if parts.scheme not in ("https", "http") or not host:
+        return "The redirect URL must be absolute, like https://example.com/callback."
+    if parts.scheme == "http" and host not in LOCAL_HOSTS:
+        return "The redirect URL must start with https://; http:// is only for localhost."
+    if parts.username is not None or parts.fragment or "*" in host:
+        return "The redirect URL must not hold a user name, a fragment (#…) or a wildcard."
+    return None

@@ -1,0 +1,108 @@
+"""The client secret: made, sealed at once, and every stray one removed.
+
+Graph shows a secret once, in the answer to the call that makes it. If that answer is lost the
+secret exists and nobody knows it. So each attempt carries its own nonce in the secret's name; a
+new attempt makes a new one, and sweeps later remove what carries our id but is not known.
+learn.microsoft.com/graph/api/application-addpassword
+"""
+
+from datetime import timedelta
+
+from graph.client import Json
+from graph.errors import NotFound
+from graph.site import Learnt, Sealed, Site, Step
+
+
+async def make(site: Site) -> Learnt:
+    sealed = await site.keeper.sealed()
+    if sealed is None:
+        sealed = await site.settle(lambda: _mint(site))
+    return {
+        "sealed_id": sealed.id,
+        "key_id": sealed.key_id,
+        "hint": sealed.hint,
+        "expires_at": sealed.expires_at.isoformat(),
+        "made_at": site.now(),
+    }
+
+
+async def _mint(site: Site) -> Sealed:
+    nonce = await site.keeper.nonce()
+    now = site.clock.now().replace(microsecond=0)
+    expires_at = now + timedelta(days=site.plan.secret_days)
+    answer = await site.graph.send(
+        "POST",
+        f"{_application(site)}/addPassword",
+        body={
+            "passwordCredential": {
+                "displayName": f"{site.plan.secret_name}{_mark(site)}{nonce}",
+                "endDateTime": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+        },
+        repeatable=False,
+    )
+    key_id, hint = answer.body["keyId"], answer.body["hint"] or ""
+    id = await site.keeper.seal(
+        nonce, secret=answer.body["secretText"], key_id=key_id, hint=hint, expires_at=expires_at
+    )
+    return Sealed(id=id, key_id=key_id, expires_at=expires_at, hint=hint)
+
+
+async def remove_secret(site: Site, key_id: str) -> None:
+    """Remove a secret of the application; one that is not there is removed.
+
+    A young secret that Entra does not know is asked for again until replication is no excuse.
+    """
+    try:
+        await site.settle(lambda: _remove(site, key_id))
+    except NotFound:
+        return
+
+
+async def sweep(site: Site, known_key_ids: frozenset[str]) -> list[str]:
+    """Remove the secrets that carry this registration's id but are not known. Return their ids."""
+    strays = [
+        each["keyId"]
+        for each in await _secrets(site)
+        if _mark(site) in (each.get("displayName") or "") and each["keyId"] not in known_key_ids
+    ]
+    for key_id in strays:
+        await remove_secret(site, key_id)
+    return strays
+
+
+async def undo(site: Site) -> None:
+    """Remove every secret that this registration has made."""
+    if "application" not in site.facts:
+        return
+    if "secret" in site.facts:
+        await remove_secret(site, site.fact("secret", "key_id"))
+    await sweep(site, frozenset())
+
+
+async def _remove(site: Site, key_id: str) -> None:
+    await site.graph.send("POST", f"{_application(site)}/removePassword", body={"keyId": key_id})
+
+
+async def _secrets(site: Site) -> list[Json]:
+    try:
+        answer = await site.settle(
+            lambda: site.graph.send(
+                "GET", _application(site), query={"$select": "passwordCredentials"}
+            )
+        )
+    except NotFound:
+        return []
+    secrets: list[Json] = answer.body["passwordCredentials"]
+    return secrets
+
+
+def _mark(site: Site) -> str:
+    return f" · {site.plan.registration} · "
+
+
+def _application(site: Site) -> str:
+    return f"/applications/{site.fact('application', 'object_id')}"
+
+
+SECRET = Step("secret", "Make the client secret", make, undo, lasting=False)

@@ -1,0 +1,82 @@
+"""How long a new secret may live: the requester, the profile or the tenant, whoever says least.
+
+The tenant speaks through its default app management policy:
+learn.microsoft.com/graph/api/resources/tenantappmanagementpolicy
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from graph.plan import LimitedBy, Wish
+
+SLACK_DAYS = 1
+"""Left below the tenant's limit, because its clock and ours differ."""
+
+_DURATION = re.compile(
+    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretPolicy:
+    """What the tenant says about secrets of applications that are made now."""
+
+    banned: bool = False
+    longest: timedelta | None = None
+    readable: bool = True
+
+
+def read_policy(policy: dict[str, Any] | None, *, now: datetime) -> SecretPolicy:
+    """Read Graph's `defaultAppManagementPolicy` for an application that is created now."""
+    if policy is None:
+        return SecretPolicy(readable=False)
+    if not policy.get("isEnabled"):
+        return SecretPolicy()
+    restrictions = policy.get("applicationRestrictions") or {}
+    active = [
+        each for each in restrictions.get("passwordCredentials") or () if _applies(each, now=now)
+    ]
+    longest = [
+        parse_duration(each["maxLifetime"])
+        for each in active
+        if each.get("restrictionType") == "passwordLifetime" and each.get("maxLifetime")
+    ]
+    return SecretPolicy(
+        banned=any(each.get("restrictionType") == "passwordAddition" for each in active),
+        longest=min(longest, default=None),
+    )
+
+
+def limit(wish: Wish, policy: SecretPolicy) -> tuple[int, LimitedBy]:
+    """Return the days a secret may live and whose word that is; the earlier one wins a tie."""
+    said: list[tuple[int, LimitedBy]] = [
+        (wish.secret_days, "requester"),
+        (wish.profile_days, "profile"),
+    ]
+    if policy.longest is not None:
+        said.append((policy.longest.days - SLACK_DAYS, "tenant"))
+    return min(said, key=lambda each: each[0])
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read an ISO 8601 duration; a year counts 365 days and a month 30."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not an ISO 8601 duration: {text!r}")
+    part = {name: int(value or 0) for name, value in match.groupdict().items()}
+    return timedelta(
+        days=part["years"] * 365 + part["months"] * 30 + part["days"],
+        weeks=part["weeks"],
+        hours=part["hours"],
+        minutes=part["minutes"],
+        seconds=part["seconds"],
+    )
+
+
+def _applies(restriction: dict[str, Any], *, now: datetime) -> bool:
+    since = restriction.get("restrictForAppsCreatedAfterDateTime")
+    started = since is None or now >= datetime.fromisoformat(since)
+    return started and restriction.get("state") != "disabled"

@@ -1,0 +1,119 @@
+"""Where steps do their work: the tenant, the plan, what is known so far, and who keeps secrets.
+
+A step may be killed anywhere and done again. What makes that safe is the Keeper: it stores what is
+about to happen before it happens, and finds what an earlier attempt has sealed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from graph.client import Client
+from graph.clock import Clock
+from graph.errors import GraphError
+from graph.patience import patiently, through_outage, until_settled
+from graph.plan import Facts, Plan
+from graph.signin import SignIn
+
+T = TypeVar("T")
+
+Learnt = dict[str, Any]
+"""The facts that one step returns: JSON, and never a secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A secret that an earlier attempt of this run has put into the vault."""
+
+    id: str
+    key_id: str
+    expires_at: datetime
+    hint: str = ""
+
+
+class Keeper(Protocol):
+    """What a run remembers outside the tenant."""
+
+    async def intend(self, step: str) -> bool:
+        """Store that a step is about to write. True if an earlier attempt had stored it."""
+
+    async def nonce(self) -> str:
+        """Return a new nonce, stored, for one attempt to make a secret."""
+
+    async def seal(
+        self, nonce: str, *, secret: str, key_id: str, hint: str, expires_at: datetime
+    ) -> str:
+        """Seal the secret of that attempt and return the id of the sealed row."""
+
+    async def sealed(self) -> Sealed | None:
+        """Return what this run has sealed, if it has."""
+
+    async def lend(self, id: str) -> str:
+        """Return a sealed secret in the clear, for a test."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """All that a step may touch. The steps of one stage share one site."""
+
+    graph: Client
+    plan: Plan
+    facts: Facts
+    clock: Clock
+    keeper: Keeper
+    sign_in: SignIn
+    bot_client_id: str
+    approved_by: str = ""
+    """For people who read the application's notes in Entra."""
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    """Held by writes that have collided with another write to the same object."""
+
+    def now(self) -> str:
+        return self.clock.now().isoformat()
+
+    def fact(self, step: str, name: str) -> Any:
+        return self.facts[step][name]
+
+    def written(self) -> datetime:
+        """When this registration last wrote to the tenant: replication counts from then."""
+        times = [
+            datetime.fromisoformat(learnt[name])
+            for learnt in self.facts.values()
+            for name in WRITTEN
+            if name in learnt
+        ]
+        return max(times, default=self.clock.now())
+
+    async def settle(
+        self, act: Callable[[], Awaitable[T]], *, settling: tuple[type[GraphError], ...] = ()
+    ) -> T:
+        """Do `act`, again and again while our last write may still be replicating."""
+        wait = until_settled(
+            self.clock, self.graph.jitter, written=self.written(), settling=settling
+        )
+        return await patiently(act, clock=self.clock, wait=wait)
+
+    async def outlast(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do `act`, again and again while Microsoft's service is down; clients do so themselves."""
+        wait = through_outage(self.graph.jitter)
+        return await patiently(act, clock=self.clock, wait=wait)
+
+
+WRITTEN = ("created_at", "granted_at", "made_at")
+"""The facts that say when something was written."""
+
+Act = Callable[[Site], Awaitable[Learnt]]
+Undo = Callable[[Site], Awaitable[None]]
+
+
+class Step(NamedTuple):
+    """One idempotent change or check in the tenant."""
+
+    name: str
+    title: str
+    do: Act
+    undo: Undo | None
+    lasting: bool
+    """Whether its facts belong to the registration and serve later runs, or to one run only."""

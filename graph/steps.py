@@ -1,0 +1,37 @@
+"""The steps of a registration, as data: stages in order, and the steps of a stage all at once.
+
+The order is a promise: a secret never exists for an application that is not consented, and nothing
+is announced before the new credential has been tried.
+"""
+
+from graph.application import APPLICATION, SERVICE_PRINCIPAL
+from graph.grants import grants
+from graph.plan import Facts, Plan
+from graph.probe import DIRECTORY, SIGN_IN
+from graph.secret import SECRET, remove_secret, sweep
+from graph.site import Keeper, Learnt, Sealed, Site, Step
+
+__all__ = [
+    "Facts",
+    "Keeper",
+    "Learnt",
+    "Sealed",
+    "Site",
+    "Step",
+    "remove_secret",
+    "stages",
+    "sweep",
+]
+
+
+def stages(plan: Plan) -> list[list[Step]]:
+    """Return what a run walks to carry a plan out. To undo it, walk back."""
+    consent = grants(plan)
+    return [
+        [APPLICATION],
+        [SERVICE_PRINCIPAL],
+        *([consent] if consent else []),
+        [SECRET],
+        [SIGN_IN],
+        [DIRECTORY],
+    ]

@@ -1,0 +1,38 @@
+"""Slack's side of the bot: every listener on one screen."""
+
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.registrar import Registrar
+from handlers import buttons, commands, errors, events, modals
+from handlers.answers import Answers
+from handlers.people import People, middleware
+from handlers.views import ids
+
+
+def register(
+    app: AsyncApp,
+    *,
+    client: AsyncWebClient,
+    registrar: Registrar,
+    people: People,
+    answers: Answers,
+) -> None:
+    """Connect what people do in Slack with the verbs of the registrar."""
+    app.use(middleware(people, registrar, answers))
+    app.error(errors.handler(client, answers))
+
+    app.command(ids.COMMAND)(commands.command)
+    app.view(ids.FORM)(modals.submit_form)
+
+    app.action(ids.APPROVE)(buttons.approve)
+    app.action(ids.DENY)(buttons.deny)
+    app.action(ids.CANCEL)(buttons.cancel)
+    app.action(ids.RETRY)(buttons.retry)
+    app.action(ids.UNDO)(buttons.undo)
+    app.action(ids.VALUES)(buttons.values)
+    app.action(ids.REVEAL)(buttons.reveal)
+    app.action(ids.HIDE)(buttons.hide)
+    app.action(ids.RENEW)(buttons.renew)
+
+    app.event("app_mention")(events.mention)

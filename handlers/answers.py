@@ -1,0 +1,49 @@
+"""Answers to a click by its `response_url`, the only way to change an ephemeral message.
+
+Five uses within 30 minutes: docs.slack.dev/interactivity/handling-user-interaction
+"""
+
+import asyncio
+
+import aiohttp
+import structlog
+
+from bot.config import is_slack
+from handlers.views.words import Blocks
+
+log = structlog.get_logger()
+
+ANSWER_SECONDS = 1.5
+
+
+class Answers:
+    """Posts to response_urls, which work without a token and so count as secrets."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def replace(self, url: str, *, text: str, blocks: Blocks) -> bool:
+        """Put this in the place of the message that was clicked. True if Slack took it."""
+        return await self._post(url, {"replace_original": True, "text": text, "blocks": blocks})
+
+    async def add(self, url: str, *, text: str, blocks: Blocks | None = None) -> bool:
+        """Show this to whoever clicked, and to nobody else. True if Slack took it."""
+        body = {"replace_original": False, "response_type": "ephemeral", "text": text}
+        return await self._post(url, body | ({"blocks": blocks} if blocks else {}))
+
+    async def _post(self, url: str, body: dict[str, object]) -> bool:
+        if not is_slack(url):
+            log.error("response_url refused: not Slack's")
+            return False
+        try:
+            async with (
+                asyncio.timeout(ANSWER_SECONDS),
+                self._session.post(url, json=body, allow_redirects=False) as answer,
+            ):
+                taken = answer.status == 200
+        except (TimeoutError, aiohttp.ClientError) as error:
+            log.warning("answer to a click was lost", type=type(error).__name__)
+            return False
+        if not taken:
+            log.warning("answer to a click was not taken", status=answer.status)
+        return taken

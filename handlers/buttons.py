@@ -1,0 +1,84 @@
+"""Clicks. Each takes the registration's id from the button, calls one verb, answers."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bot.registrar import Registrar
+from bot.registration import Person
+from handlers.answers import Answers
+from handlers.views import handover
+
+Ack = Callable[..., Awaitable[Any]]
+Json = dict[str, Any]
+
+
+async def approve(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    await registrar.approve(action["value"], by=person)
+    await ack()
+
+
+async def deny(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    await registrar.deny(action["value"], by=person)
+    await ack()
+
+
+async def cancel(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    await registrar.cancel(action["value"], by=person)
+    await ack()
+
+
+async def retry(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    await registrar.retry(action["value"], by=person)
+    await ack()
+
+
+async def undo(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    await registrar.undo(action["value"], by=person)
+    await ack()
+
+
+async def renew(
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+) -> None:
+    await registrar.renew(action["value"], by=person)
+    text = "A new secret is being made. You get a message when it works."
+    await answers.add(body["response_url"], text=text)
+    await ack()
+
+
+async def values(
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+) -> None:
+    """Show the values without the secret. The click proves that the person is there to see them."""
+    found = await registrar.values(action["value"], by=person)
+    await answers.add(
+        body["response_url"], text=handover.values_text(found), blocks=handover.values(found)
+    )
+    await ack()
+
+
+async def reveal(
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+) -> None:
+    """Put the secret in the place of the ephemeral that was clicked, once."""
+    id, url = action["value"], body["response_url"]
+    look = await registrar.reveal(id, by=person)
+    text = handover.values_text(look.values)
+    if await answers.replace(url, text=text, blocks=handover.values(look.values)):
+        await registrar.shown(id, look.secret, by=person, answer_to=url)
+    else:
+        await registrar.lost(id, look.secret, by=person)
+    await ack()
+
+
+async def hide(
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+) -> None:
+    """Mask the secret on the screen first, then note that it is masked."""
+    found = await registrar.values(action["value"], by=person)
+    secret = found.registration.secret
+    if secret is not None and await answers.replace(
+        body["response_url"], text=handover.values_text(found), blocks=handover.values(found)
+    ):
+        await registrar.masked(found.registration.id, secret.id, by=person)
+    await ack()

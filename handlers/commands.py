@@ -1,0 +1,57 @@
+"""`/aad-setup …`: the form, the status of a registration, help."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.registrar import Registrar
+from bot.registration import Person
+from handlers.views import card, form, help
+
+Ack = Callable[..., Awaitable[Any]]
+
+
+async def command(
+    ack: Ack,
+    body: dict[str, Any],
+    client: AsyncWebClient,
+    registrar: Registrar,
+    person: Person,
+) -> None:
+    """Answer by the first word. The answer rides on the acknowledgement, for the person alone."""
+    words = str(body.get("text") or "").split()
+    match [word.lower() for word in words]:
+        case []:
+            await open_form(ack, body, client, registrar, person)
+        case ["help"]:
+            await ack(text=help.HELP)
+        case ["status"]:
+            await ack(text=help.listing(await registrar.mine(person)))
+        case ["status", _]:
+            await status(ack, words[1], registrar)
+        case ["status", *_]:
+            await ack(text=f"Name one registration, or none.\n{help.HELP}")
+        case _:
+            await ack(text=help.unknown(words[0]))
+
+
+async def open_form(
+    ack: Ack,
+    body: dict[str, Any],
+    client: AsyncWebClient,
+    registrar: Registrar,
+    person: Person,
+) -> None:
+    registrar.check_may_ask(person)
+    catalogue = registrar.catalogue
+    first = catalogue.get("mimecast") or next(iter(catalogue.values()))
+    await client.views_open(trigger_id=body["trigger_id"], view=form.form(catalogue, first))
+    await ack()
+
+
+async def status(ack: Ack, id: str, registrar: Registrar) -> None:
+    found = await registrar.status(id)
+    profile = registrar.catalogue[found.form.profile]
+    blocks = card.status(found, profile, needed=registrar.approvals_needed)
+    await ack(text=card.headline(found), blocks=blocks)

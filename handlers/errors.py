@@ -1,0 +1,71 @@
+"""What a person reads when the bot says no, or breaks.
+
+A refusal is a sentence for the person. Anything else is a bug: it is logged with an id, and the
+person gets that id. Whatever was typed into a form stays there.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.bell import report
+from bot.forms import FormProblems
+from bot.registration import Refusal
+from handlers.answers import Answers
+from handlers.views import ids
+from handlers.views.form import block_of
+
+Json = dict[str, Any]
+
+
+def handler(client: AsyncWebClient, answers: Answers) -> Callable[..., Awaitable[BoltResponse]]:
+    """Return the function for `app.error`. It must answer 200, or Slack shows its own error."""
+
+    async def handle(error: Exception, body: Json) -> BoltResponse:
+        if isinstance(error, FormProblems):
+            return _errors({block_of(field): text for field, text in error.problems.items()})
+        sentence = str(error) if isinstance(error, Refusal) else _bug(error)
+        if body.get("type") == "view_submission":
+            return _errors({ids.NAME: sentence})
+        if "command" in body:
+            return _json({"response_type": "ephemeral", "text": sentence})
+        if url := body.get("response_url"):
+            await answers.add(url, text=sentence)
+        elif "event" in body:
+            await _whisper(client, body["event"], sentence)
+        return BoltResponse(status=200)
+
+    return handle
+
+
+def _bug(error: Exception) -> str:
+    bug = report("listener", error)
+    return f"The bot broke, and nothing you did caused it. Tell whoever runs it: bug {bug}."
+
+
+def _errors(problems: dict[str, str]) -> BoltResponse:
+    """Show the sentences beside the fields, and keep the form open as it is."""
+    return _json({"response_action": "errors", "errors": problems})
+
+
+def _json(body: Json) -> BoltResponse:
+    return BoltResponse(
+        status=200, body=json.dumps(body), headers={"content-type": "application/json"}
+    )
+
+
+async def _whisper(client: AsyncWebClient, event: Json, sentence: str) -> None:
+    """Tell the person alone, in the channel they asked in."""
+    try:
+        await client.chat_postEphemeral(
+            channel=event["channel"],
+            user=event["user"],
+            text=sentence,
+            thread_ts=event.get("thread_ts"),
+        )
+    except SlackApiError as error:
+        report("whisper", error)

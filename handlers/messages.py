@@ -1,0 +1,174 @@
+"""Messages: posts what is owed, redraws what is stale.
+
+The run never waits for Slack. Whatever goes wrong here heals at a later look, because what is owed
+is a row: a lost update is still stale, a final state is drawn whenever Slack lets us.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.bell import Loop
+from bot.catalogue import Catalogue
+from bot.registrar import Registrar
+from bot.registration import Registration
+from bot.storage import messages, registrations, runs, secrets
+from bot.storage.database import Database
+from bot.storage.messages import Message, MessageKind
+from bot.values import values_of
+from bot.vault import Vault
+from graph.clock import Clock
+from handlers.answers import Answers
+from handlers.views import card, handover
+from handlers.views.words import Blocks
+
+log = structlog.get_logger()
+
+AT_ONCE = 20
+SPACING = timedelta(seconds=3)
+"""How far apart updates of one card are while its run is at work: Slack's own advice."""
+LONGEST_WAIT = timedelta(minutes=5)
+MASK_TRIES = 5
+GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+"""Nothing can be drawn there any more."""
+
+
+class Messages:
+    """Shows what storage says."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        registrar: Registrar,
+        catalogue: Catalogue,
+        vault: Vault,
+        client: AsyncWebClient,
+        answers: Answers,
+        clock: Clock,
+        every: float,
+    ) -> None:
+        self._database = database
+        self._registrar = registrar
+        self._catalogue = catalogue
+        self._vault = vault
+        self._client = client
+        self._answers = answers
+        self._clock = clock
+        self.loop = Loop("messages", self.look, every=every)
+
+    async def look(self) -> None:
+        """Show everything that is stale and may be shown now."""
+        async with self._database.transaction() as tx:
+            stale = await messages.stale(tx, self._clock.now(), limit=AT_ONCE)
+        await asyncio.gather(*(self._show(message) for message in stale))
+        if len(stale) == AT_ONCE:
+            self.loop.bell.ring()
+
+    async def _show(self, message: Message) -> None:
+        async with self._database.transaction() as tx:
+            now = self._clock.now()
+            if self._is_fresh(message, now) and await runs.is_busy(tx, message.registration):
+                return  # it will change again at once, and the end of the run rings
+            fresh = await messages.claim(tx, message, now)
+            if fresh is None:
+                return
+            # Read after the claim: what is drawn is never older than the version claimed.
+            registration = await registrations.get(tx, message.registration)
+            assert registration is not None
+        try:
+            await self._deliver(fresh, registration)
+        except SlackApiError as error:
+            await self._refused(fresh, error)
+        except (TimeoutError, aiohttp.ClientError) as error:
+            # The claim lapses by itself. A post whose answer was lost may then be made twice.
+            log.warning("message lost", message=message.id, type=type(error).__name__)
+
+    def _is_fresh(self, message: Message, now: datetime) -> bool:
+        """Whether it was drawn a moment ago."""
+        return message.shown_at is not None and now < message.shown_at + SPACING
+
+    async def _deliver(self, message: Message, registration: Registration) -> None:
+        if message.kind is MessageKind.MASK:
+            await self._mask(message, registration)
+            return
+        text, blocks = self._draw(message, registration)
+        if message.ts is None:
+            answer = await self._client.chat_postMessage(
+                channel=message.audience,
+                text=text,
+                blocks=blocks,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        else:
+            answer = await self._client.chat_update(
+                channel=message.channel or "", ts=message.ts, text=text, blocks=blocks
+            )
+        async with self._database.transaction() as tx:
+            await messages.posted(
+                tx,
+                message,
+                channel=answer["channel"],
+                ts=answer["ts"],
+                now=self._clock.now(),
+            )
+
+    def _draw(self, message: Message, registration: Registration) -> tuple[str, Blocks]:
+        profile = self._catalogue[registration.form.profile]
+        needed = self._registrar.approvals_needed
+        match message.kind:
+            case MessageKind.CARD:
+                return card.headline(registration), card.card(registration, profile, needed=needed)
+            case MessageKind.PROGRESS:
+                blocks = card.progress(registration, profile, needed=needed)
+                return card.headline(registration), blocks
+            case _:
+                blocks = handover.notice(registration, secret=message.subject)
+                return handover.notice_text(registration), blocks
+
+    async def _mask(self, message: Message, registration: Registration) -> None:
+        """Lay the mask over the secret, by the address that the reveal was answered at."""
+        secret = message.subject or ""
+        async with self._database.transaction() as tx:
+            sealed = await secrets.answer_to(tx, secret)
+        if sealed is None:  # hidden by hand in the meantime
+            await self._give_up(message)
+            return
+        found = values_of(registration, self._catalogue[registration.form.profile])
+        done = await self._answers.replace(
+            self._vault.open(secret, sealed),
+            text=handover.values_text(found),
+            blocks=handover.values(found),
+        )
+        if done:
+            await self._registrar.masked(registration.id, secret)
+        if done or message.tries >= MASK_TRIES:
+            await self._give_up(message)
+
+    async def _give_up(self, message: Message) -> None:
+        async with self._database.transaction() as tx:
+            await messages.give_up(tx, message)
+
+    async def _refused(self, message: Message, error: SlackApiError) -> None:
+        """Come back when Slack allows it, or let go of a message that is no more."""
+        code = str(error.response.get("error"))
+        if code in GONE:
+            log.warning("message gone", message=message.id, code=code)
+            await self._give_up(message)
+            return
+        wait = _retry_after(error) or min(timedelta(seconds=2.0**message.tries), LONGEST_WAIT)
+        log.warning("message refused", message=message.id, code=code, again_in=wait.seconds)
+        async with self._database.transaction() as tx:
+            await messages.release(tx, message, until=self._clock.now() + wait)
+
+
+def _retry_after(error: SlackApiError) -> timedelta | None:
+    if error.response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+        return None
+    return timedelta(seconds=float(error.response.headers.get("Retry-After", 1)))

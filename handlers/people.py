@@ -1,0 +1,111 @@
+"""Who is this, really: what a payload claims, checked with Slack now, fail-closed.
+
+A name is never who somebody is: team id and user id are. Doubt means no.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.registrar import Registrar
+from bot.registration import Person, Refusal
+from handlers.answers import Answers
+
+log = structlog.get_logger()
+
+LOOK_UP_SECONDS = 1.0
+"""Slack waits three seconds for a listener; a look-up may use one of them."""
+
+DOUBTS = {
+    "deleted": "is deactivated",
+    "is_bot": "is a bot",
+    "is_restricted": "is a guest's",
+    "is_ultra_restricted": "is a guest's",
+    "is_stranger": "is from outside",
+    "is_invited_user": "is only invited",
+}
+"""docs.slack.dev/reference/objects/user-object"""
+
+SLACKBOT = "USLACKBOT"  # says is_bot: false of itself
+
+
+class People:
+    """Looks people up in the team the bot is installed in."""
+
+    def __init__(self, *, client: AsyncWebClient, team_id: str) -> None:
+        self._client = client
+        self._team_id = team_id
+
+    async def person(self, body: Mapping[str, Any]) -> Person:
+        """Return who sent this payload. Raises Refusal if that cannot be told."""
+        user_id, team_id = _sender(body)
+        if _team(body) != self._team_id:
+            raise Refusal("This came from another Slack team, so it was ignored.")
+        user = await self._look_up(user_id)
+        name = user.get("real_name") or user.get("name") or user_id
+        return Person(
+            # Slack's record counts; a payload that says otherwise is a reason for doubt.
+            team_id=str(user.get("team_id") or ""),
+            user_id=user_id,
+            name=str(name)[:120],
+            doubts=_doubts(user_id, user, claimed_team=team_id),
+        )
+
+    async def _look_up(self, user_id: str) -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                answer = await self._client.users_info(user=user_id)
+        except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
+            log.warning("person not looked up", user=user_id, type=type(error).__name__)
+            raise Refusal(
+                "Slack did not say who you are, so nothing was done. Try again in a moment."
+            ) from None
+        user: Mapping[str, Any] = answer["user"]
+        return user
+
+
+def middleware(
+    people: People, registrar: Registrar, answers: Answers
+) -> Callable[..., Awaitable[None]]:
+    """Return the one Bolt middleware: what it puts into the context, listeners get by name."""
+
+    async def introduce(
+        context: AsyncBoltContext, body: dict[str, Any], next: Callable[[], Awaitable[None]]
+    ) -> None:
+        context["registrar"] = registrar
+        context["answers"] = answers
+        context["person"] = await people.person(body)
+        await next()
+
+    return introduce
+
+
+def _sender(body: Mapping[str, Any]) -> tuple[str, str]:
+    """Return user id and team id of whoever sent a command, a click, a form or an event."""
+    if "event" in body:
+        event = body["event"]
+        team = event.get("user_team") or event.get("team") or body.get("team_id")
+        return str(event.get("user") or ""), str(team or "")
+    if "user" in body:
+        return str(body["user"]["id"]), str(body["user"].get("team_id") or _team(body))
+    return str(body.get("user_id") or ""), str(body.get("team_id") or "")
+
+
+def _team(body: Mapping[str, Any]) -> str:
+    """Return the team that a payload was sent for."""
+    return str(body.get("team_id") or (body.get("team") or {}).get("id") or "")
+
+
+def _doubts(user_id: str, user: Mapping[str, Any], *, claimed_team: str) -> tuple[str, ...]:
+    doubts = [word for flag, word in DOUBTS.items() if user.get(flag)]
+    if user_id == SLACKBOT:
+        doubts.append("is a bot")
+    if claimed_team != user.get("team_id"):
+        doubts.append("is from outside")
+    return tuple(dict.fromkeys(doubts))

@@ -1,0 +1,256 @@
+"""The card: a registration as its approvers and its requester see it.
+
+A card is a drawing of the database, never its source. It is redrawn whole at each change.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from slack_sdk.models.blocks import Block, PlanBlock, TaskCardBlock
+from slack_sdk.models.blocks.block_elements import ButtonElement
+
+from bot.catalogue import Profile
+from bot.registration import Registration, RunKind, Status, StepState
+from handlers.views import ids
+from handlers.views.words import (
+    Blocks,
+    actions,
+    button,
+    context,
+    days,
+    drawn,
+    escaped,
+    header,
+    person,
+    section,
+    when,
+)
+
+HEADLINES: Mapping[Status, str] = {
+    Status.PLANNING: "is being checked against the tenant",
+    Status.REFUSED: "cannot be made",
+    Status.PENDING: "waits for approval",
+    Status.DENIED: "was denied",
+    Status.CANCELLED: "was cancelled",
+    Status.EXPIRED: "expired: nobody decided in time",
+    Status.APPROVED: "is being set up",
+    Status.FAILED: "failed",
+    Status.READY: "is ready",
+    Status.UNDONE: "was undone",
+}
+
+LIMITED_BY = {
+    "requester": "as asked",
+    "profile": "the profile's limit",
+    "tenant": "the tenant's policy allows no longer",
+}
+
+
+def headline(registration: Registration) -> str:
+    """Return one sentence on where it stands; also what notifications and screen readers say."""
+    if registration.run is RunKind.UNDO:
+        return f"{registration.id} is being undone"
+    return f"{registration.id} {HEADLINES[registration.status]}"
+
+
+def card(registration: Registration, profile: Profile, *, needed: int) -> Blocks:
+    """Return the card for the approval channel, with Approve and Deny while it waits."""
+    return drawn(
+        [
+            header(headline(registration)),
+            *_wish(registration, profile),
+            *_plan(registration, profile),
+            *_outcome(registration, needed),
+            *_progress(registration),
+            *_context(registration),
+            *actions(_approver_buttons(registration)),
+        ]
+    )
+
+
+def progress(registration: Registration, profile: Profile, *, needed: int) -> Blocks:
+    """Return the requester's own card, shorter, with what the requester can do."""
+    return drawn(
+        [
+            header(headline(registration)),
+            *_wish(registration, profile),
+            *_outcome(registration, needed),
+            *_progress(registration),
+            *_context(registration),
+            *actions(_requester_buttons(registration)),
+        ]
+    )
+
+
+def status(registration: Registration, profile: Profile, *, needed: int) -> Blocks:
+    """Return what anybody may know, without buttons."""
+    return drawn(
+        [
+            section(f"*{headline(registration)}*"),
+            *_wish(registration, profile),
+            *_outcome(registration, needed),
+            *_progress(registration),
+        ]
+    )
+
+
+def least(registration: Registration) -> str:
+    """Return the least view, for a thread that a whole channel reads."""
+    asked = f"asked for by {person(registration.requester)} {when(registration.created_at)}"
+    return f"*{headline(registration)}* · {asked}"
+
+
+def _wish(registration: Registration, profile: Profile) -> Iterator[Block]:
+    form = registration.form
+    yield section(
+        f"{person(registration.requester)} asks for the application *{escaped(form.name)}*"
+        f" · {profile.title}\n>{escaped(form.reason).replace(chr(10), chr(10) + '>')}"
+    )
+
+
+def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
+    plan = registration.plan
+    if plan is None:
+        return
+    yield section(
+        f"*What would be created* in {escaped(plan['tenant_name'])} ({plan['domain']})\n"
+        f"• Application *{escaped(plan['name'])}*, for accounts in this directory only\n"
+        f"• Redirect URL: {escaped(plan['redirect'] or 'none')}\n"
+        f"• Secret “{escaped(plan['secret_name'])}” for {_life(registration, plan)}"
+    )
+    yield section("*What it could do*\n" + "\n".join(_permissions(plan)))
+    labels = ", ".join(value.label for value in profile.values)
+    yield section(
+        "*Consent* is given by this bot, for the whole tenant, when you approve.\n"
+        f"*The requester receives* {labels}."
+    )
+    if plan["warnings"]:
+        yield section("\n".join(f":warning: {escaped(warning)}" for warning in plan["warnings"]))
+
+
+def _life(registration: Registration, plan: Mapping[str, Any]) -> str:
+    until = registration.created_at + timedelta(days=plan["secret_days"])
+    limited = LIMITED_BY[plan["secret_limited_by"]]
+    return f"{days(plan['secret_days'])}, until about {until.date().isoformat()} ({limited})"
+
+
+def _permissions(plan: Mapping[str, Any]) -> Iterator[str]:
+    for role in plan["roles"]:
+        yield f"• `{role['name']}` (application): {role['meaning']}"
+    for scope in plan["scopes"]:
+        yield f"• `{scope['name']}` (delegated): {scope['meaning']}"
+
+
+def _outcome(registration: Registration, needed: int) -> Iterator[Block]:
+    """What has been decided and what came of it."""
+    for vote in registration.votes:
+        done = "Approved" if vote.verdict == "approve" else "Denied"
+        yield context(f"{done} by {person(vote.person)} {when(vote.at)}")
+    match registration.status:
+        case Status.PENDING if registration.approvals():
+            missing = needed - len(registration.approvals())
+            yield context(f"{missing} more of {needed} approvals needed")
+        case Status.REFUSED:
+            yield section("\n".join(f"• {escaped(reason)}" for reason in registration.reasons))
+            yield context("Ask again with `/aad-setup` when this is put right.")
+        case Status.CANCELLED | Status.EXPIRED | Status.DENIED:
+            yield context("Nothing was changed in Entra. Ask again with `/aad-setup`.")
+        case Status.UNDONE:
+            yield context("Everything this registration had made in Entra is removed.")
+        case Status.READY:
+            yield from _ready(registration)
+    if registration.failure is not None and registration.status is not Status.UNDONE:
+        yield from _failure(registration)
+
+
+def _ready(registration: Registration) -> Iterator[Block]:
+    client_id = registration.facts["application"]["app_id"]
+    seen = registration.facts.get("directory", {})
+    counts = f" It reads {seen['users']} users" if "users" in seen else ""
+    counts += (
+        f" and {seen['groups']} groups." if counts and "groups" in seen else "." * bool(counts)
+    )
+    yield section(
+        f"Application (client) ID `{client_id}`. The new secret was tried: it signs in.{counts}"
+    )
+    secret = registration.secret
+    if secret is not None and secret.expires_at is not None:
+        yield context(f"The secret expires {when(secret.expires_at)}")
+
+
+def _failure(registration: Registration) -> Iterator[Block]:
+    failure = registration.failure
+    assert failure is not None
+    lines = [f":x: *{escaped(failure.step)}*: {escaped(failure.sentence)}", escaped(failure.advice)]
+    if failure.request_id:
+        lines.append(f"Request id `{escaped(failure.request_id)}`")
+    yield section("\n".join(lines))
+    if registration.status is Status.FAILED and registration.deadline is not None:
+        yield context(
+            f"Unless somebody retries, it is undone by itself {when(registration.deadline)}"
+        )
+
+
+def _progress(registration: Registration) -> Iterator[Block]:
+    if not registration.steps or registration.status is Status.UNDONE:
+        return
+    done = sum(step.ended_at is not None and not step.failed for step in registration.steps)
+    yield PlanBlock(
+        title=f"{done} of {len(registration.steps)} steps done",
+        tasks=[
+            TaskCardBlock(task_id=step.name, title=step.title, status=_status(step))
+            for step in registration.steps
+        ],
+    )
+
+
+def _status(step: StepState) -> str:
+    if step.failed:
+        return "error"
+    if step.ended_at is not None:
+        return "complete"
+    return "pending" if step.started_at is None else "in_progress"
+
+
+def _context(registration: Registration) -> Iterator[Block]:
+    parts = [f"`{registration.id}` · asked {when(registration.created_at)}"]
+    if registration.digest is not None:
+        parts.append(f"plan `{registration.digest[:16]}`")
+    if registration.status is Status.PENDING and registration.deadline is not None:
+        parts.append(f"expires {when(registration.deadline)}")
+    yield context(" · ".join(parts))
+
+
+def _approver_buttons(registration: Registration) -> list[ButtonElement]:
+    id = registration.id
+    if registration.status is Status.PENDING:
+        return [
+            button(
+                "Approve",
+                ids.APPROVE,
+                id,
+                style="primary",
+                confirm=f"The bot creates this application in Entra and gives it the permissions"
+                f" listed, for the whole tenant. Plan {(registration.digest or '')[:16]}.",
+            ),
+            button("Deny", ids.DENY, id, confirm="This ends the registration."),
+        ]
+    return _repair_buttons(registration)
+
+
+def _requester_buttons(registration: Registration) -> list[ButtonElement]:
+    if registration.status is Status.PENDING:
+        confirm = "This takes your registration back."
+        return [button("Cancel", ids.CANCEL, registration.id, confirm=confirm)]
+    return _repair_buttons(registration)
+
+
+def _repair_buttons(registration: Registration) -> list[ButtonElement]:
+    if registration.status is not Status.FAILED or registration.run is not None:
+        return []
+    confirm = "The bot removes from Entra what this registration has made."
+    return [
+        button("Retry", ids.RETRY, registration.id, style="primary"),
+        button("Undo", ids.UNDO, registration.id, style="danger", confirm=confirm),
+    ]

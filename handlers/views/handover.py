@@ -1,0 +1,136 @@
+"""The hand-over: the notice that the values are there, the values, the secret, the mask.
+
+The notice is durable and holds no secret. The values are ephemeral. The secret stands in one
+ephemeral message, in its blocks only, until it is masked.
+"""
+
+from collections.abc import Iterator
+
+from slack_sdk.models.blocks import Block, RichTextBlock
+from slack_sdk.models.blocks.block_elements import (
+    ButtonElement,
+    RichTextElement,
+    RichTextElementParts,
+    RichTextPreformattedElement,
+    RichTextSectionElement,
+)
+
+from bot.approval import RENEWABLE
+from bot.registration import Registration, RunKind, SecretState
+from bot.values import Line, Values
+from handlers.views import ids
+from handlers.views.words import (
+    Blocks,
+    actions,
+    button,
+    context,
+    drawn,
+    escaped,
+    header,
+    section,
+    when,
+)
+
+
+def notice(registration: Registration, *, secret: str | None) -> Blocks:
+    """Return the durable message that says the values are there, for the secret with this id."""
+    current = registration.secret
+    if current is None or current.id != secret:
+        return drawn([section(f"The secret of {registration.id} was replaced by a newer one.")])
+    return drawn(
+        [
+            header(notice_text(registration)),
+            section(f"*{escaped(registration.form.name)}* was created and tried: it signs in."),
+            context(_state(registration)),
+            *actions(_notice_buttons(registration)),
+        ]
+    )
+
+
+def notice_text(registration: Registration) -> str:
+    return f"{registration.id}: your connector values"
+
+
+def values(found: Values) -> Blocks:
+    """Return the ephemeral values, with the secret masked or in the clear."""
+    registration = found.registration
+    return drawn(
+        [
+            header(f"{registration.id} · {found.title}"),
+            *(_line(line) for line in found.lines),
+            *_hints(found),
+            *actions(_values_buttons(found)),
+        ]
+    )
+
+
+def values_text(found: Values) -> str:
+    """Return what notifications and screen readers say: never a value."""
+    return f"{found.registration.id}: connector values"
+
+
+def _line(line: Line) -> RichTextBlock:
+    # Preformatted text is shown as it is, and one click copies it.
+    parts = RichTextElementParts
+    elements: list[RichTextElement] = [
+        RichTextSectionElement(
+            elements=[parts.Text(text=line.label, style=parts.TextStyle(bold=True))]
+        ),
+        RichTextPreformattedElement(elements=[parts.Text(text=line.text)]),
+    ]
+    return RichTextBlock(elements=elements)
+
+
+def _hints(found: Values) -> Iterator[Block]:
+    yield section(found.next_steps)
+    if found.is_open:
+        yield context("Copy the secret now. It is hidden after a minute and never shown again.")
+    else:
+        yield context(_state(found.registration))
+
+
+def _state(registration: Registration) -> str:
+    secret = registration.secret
+    if registration.run is RunKind.RENEW:
+        return "A new secret is being made. You get a message when it works."
+    match secret.state if secret else None:
+        case SecretState.SEALED if registration.deadline is not None:
+            return (
+                "The secret is shown once, to you alone."
+                f" Unless you look, it is removed {when(registration.deadline)}."
+            )
+        case SecretState.SEALED:
+            return "The secret is shown once, to you alone."
+        case SecretState.CLAIMED:
+            return "The secret is being shown."
+        case SecretState.SHOWN | SecretState.MASKED:
+            return "The secret was shown once and is masked for good."
+        case SecretState.UNKNOWN:
+            return "Nobody can tell whether the secret was seen. Make a new one to be safe."
+        case SecretState.REMOVED:
+            return "Nobody came for the secret, so it was removed from Entra. Make a new one."
+        case _:
+            return "There is no secret."
+
+
+def _notice_buttons(registration: Registration) -> list[ButtonElement]:
+    get = button("Get the values", ids.VALUES, registration.id, style="primary")
+    return [get, *_renew(registration)]
+
+
+def _values_buttons(found: Values) -> list[ButtonElement]:
+    registration = found.registration
+    if found.is_open:
+        return [button("Hide", ids.HIDE, registration.id, style="primary")]
+    secret = registration.secret
+    if secret is not None and secret.state is SecretState.SEALED:
+        return [button("Show the secret", ids.REVEAL, registration.id, style="primary")]
+    return _renew(registration)
+
+
+def _renew(registration: Registration) -> list[ButtonElement]:
+    secret = registration.secret
+    if secret is None or secret.state not in RENEWABLE or registration.run is not None:
+        return []
+    confirm = "The bot makes a new secret; the old one stops working."
+    return [button("Make a new one", ids.RENEW, registration.id, confirm=confirm)]

@@ -1,0 +1,22 @@
+"""The ids of forms and buttons. A button's value is a registration's id and nothing else."""
+
+COMMAND = "/aad-setup"
+
+FORM = "registration_form"
+PROFILE = "profile"
+NAME = "name"
+REASON = "reason"
+SECRET_DAYS = "secret_days"
+REDIRECT = "redirect"
+OPTION_PREFIX = "option:"
+CHOSEN = "chosen"  # the one action inside each input block
+
+APPROVE = "approve"
+DENY = "deny"
+CANCEL = "cancel"
+RETRY = "retry"
+UNDO = "undo"
+VALUES = "values"
+REVEAL = "reveal"
+HIDE = "hide"
+RENEW = "renew"

@@ -1,0 +1,181 @@
+"""Small stand-ins for the edges of graph/: a scripted Graph, tokens, a keeper in memory."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from bot.playground.clock import MovableClock
+from graph.client import Client
+from graph.permissions import Kind, lookup
+from graph.plan import Plan, Wish
+from graph.site import Sealed
+from graph.tokens import Token
+
+GRAPH_URL = "https://graph.test"
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def token(*roles: str, access: str = "token") -> Token:
+    return Token(
+        access=access,
+        roles=frozenset(roles),
+        expires_at=datetime(2100, 1, 1, tzinfo=UTC),
+    )
+
+
+class Tokens:
+    """A source of tokens that counts how often a fresh one was asked for."""
+
+    def __init__(self, *roles: str) -> None:
+        self.roles = roles
+        self.made = 1
+
+    async def token(self) -> Token:
+        return self._token
+
+    async def fresh(self, stale: Token) -> Token:
+        self.made += 1
+        return await self.token()
+
+    @property
+    def _token(self) -> Token:
+        return token(*self.roles, access=f"token-{self.made}")
+
+
+class Script:
+    """A Graph that gives the answers of a list, one after another, and keeps what it was sent."""
+
+    def __init__(self, answers: Iterable[httpx.Response | type[Exception]]) -> None:
+        self._answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self._answers.pop(0)
+        if isinstance(answer, type):
+            raise answer("the connection broke")
+        return answer
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [json.loads(request.content) for request in self.requests if request.content]
+
+
+@asynccontextmanager
+async def client(
+    handler: Handler, *, tokens: Tokens | None = None, clock: MovableClock
+) -> AsyncIterator[Client]:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
+        yield Client(
+            http=http,
+            graph_url=GRAPH_URL,
+            tokens=tokens or Tokens(),
+            clock=clock,
+            jitter=lambda: 1.0,
+        )
+
+
+def answer(status: int, body: Any = None, **headers: str) -> httpx.Response:
+    shown = {name.replace("_", "-"): value for name, value in headers.items()}
+    if body is None:
+        return httpx.Response(status, headers=shown)
+    return httpx.Response(status, json=body, headers=shown)
+
+
+def refusal(status: int, code: str, message: str = "", **headers: str) -> httpx.Response:
+    return answer(status, {"error": {"code": code, "message": message}}, **headers)
+
+
+def jwt(claims: dict[str, Any]) -> str:
+    def part(value: dict[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return f"{part({'alg': 'none'})}.{part(claims)}.signature"
+
+
+@dataclass
+class MemoryKeeper:
+    """What a run remembers, in memory. It survives a `kill` of the code that uses it."""
+
+    intended: set[str] = field(default_factory=set)
+    nonces: list[str] = field(default_factory=list)
+    found: Sealed | None = None
+    secret: str = field(default="", repr=False)
+
+    async def intend(self, step: str) -> bool:
+        before = step in self.intended
+        self.intended.add(step)
+        return before
+
+    async def nonce(self) -> str:
+        self.nonces.append(f"nonce-{len(self.nonces) + 1}")
+        return self.nonces[-1]
+
+    async def seal(
+        self, nonce: str, *, secret: str, key_id: str, hint: str, expires_at: datetime
+    ) -> str:
+        self.secret = secret
+        self.found = Sealed(id=f"sealed-{nonce}", key_id=key_id, expires_at=expires_at, hint=hint)
+        return self.found.id
+
+    async def sealed(self) -> Sealed | None:
+        return self.found
+
+    async def lend(self, id: str) -> str:
+        assert self.found is not None
+        assert self.found.id == id
+        return self.secret
+
+
+def wish(**changes: Any) -> Wish:
+    usual: dict[str, Any] = {
+        "registration": "AAD-7K3F",
+        "key": "aad-setup-one-0123456789abcdef0123456789abcdef",
+        "installation": "one",
+        "profile": "mimecast",
+        "profile_digest": "d1",
+        "name": "Mimecast sync",
+        "reason": "the mail gateway must know our people",
+        "requester": "Rosa Diaz (U1 in T1)",
+        "roles": ("User.Read.All",),
+        "scopes": (),
+        "redirect": None,
+        "secret_name": "Mimecast Key",
+        "secret_days": 90,
+        "profile_days": 180,
+        "consent_mode": "autonomous",
+    }
+    return Wish(**{**usual, **changes})
+
+
+def plan(**changes: Any) -> Plan:
+    usual: dict[str, Any] = {
+        "registration": "AAD-7K3F",
+        "key": "aad-setup-one-0123456789abcdef0123456789abcdef",
+        "installation": "one",
+        "profile": "mimecast",
+        "profile_digest": "d1",
+        "tenant_id": "11111111-1111-1111-1111-111111111111",
+        "tenant_name": "Contoso",
+        "domain": "contoso.example",
+        "resource_id": "22222222-2222-2222-2222-222222222222",
+        "name": "Mimecast sync",
+        "notes": "Registered by aad-setup.",
+        "tags": ("aad-setup", "aad-setup:AAD-7K3F", "aad-setup:one:AAD-7K3F"),
+        "redirect": None,
+        "roles": (lookup("User.Read.All", Kind.ROLE),),
+        "scopes": (),
+        "secret_name": "Mimecast Key",
+        "secret_days": 90,
+        "secret_limited_by": "requester",
+        "consent_mode": "autonomous",
+        "warnings": (),
+    }
+    return Plan(**{**usual, **changes})

@@ -1,0 +1,132 @@
+"""Every documented answer of Graph means one class of error, with a sentence and advice."""
+
+import pytest
+
+from graph.answers import from_response
+from graph.errors import (
+    AlreadyThere,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    GraphError,
+    NotFound,
+    NotThereYet,
+    PolicyForbids,
+    QuotaExceeded,
+    Throttled,
+    TokenExpired,
+    Unavailable,
+)
+
+DOCUMENTED = [
+    (404, "Request_ResourceNotFound", "Resource 'x' does not exist or one of its …", NotFound),
+    (404, "Directory_ObjectNotFound", "Unable to read the company information", NotThereYet),
+    (
+        400,
+        "Request_BadRequest",
+        "The appId 'x' of the service principal does not reference a valid application object.",
+        NotThereYet,
+    ),
+    (
+        403,
+        "Authorization_RequestDenied",
+        "When using this permission, the backing application of the service principal being "
+        "created must in the local tenant",
+        NotThereYet,
+    ),
+    (400, "Request_BadRequest", "Not a valid reference update.", NotThereYet),
+    (
+        400,
+        "Request_BadRequest",
+        "Permission being assigned was not found on application 'x'",
+        NotThereYet,
+    ),
+    (
+        400,
+        "Request_BadRequest",
+        "Permission being assigned already exists on the object",
+        AlreadyThere,
+    ),
+    (400, "Request_BadRequest", "Specified resourceId was not found", NotThereYet),
+    (400, "Request_BadRequest", "No password credential found with keyId 'x'.", NotFound),
+    (
+        409,
+        "Request_MultipleObjectsWithSameKeyValue",
+        "Permission entry already exists.",
+        AlreadyThere,
+    ),
+    (400, "Request_BadRequest", "Permission entry already exists.", AlreadyThere),
+    (409, "Request_MultipleObjectsWithSameKeyValue", "is already in use", AlreadyThere),
+    (409, "Directory_ConcurrencyViolation", "Error due to concurrent requests", Conflict),
+    (409, "ObjectConflict", "", Conflict),
+    (409, "Error_MsaAppDoesNotExist", "", BadRequest),
+    (403, "Directory_QuotaExceeded", "The directory object quota limit", QuotaExceeded),
+    (400, "Directory_ResourceSizeExceeded", "", QuotaExceeded),
+    (403, "Directory_ResourceSizeExceeded", "", QuotaExceeded),
+    (403, "Authorization_RequestDenied", "Insufficient privileges to complete", Forbidden),
+    (403, "Authentication_Unauthorized", "Access blocked to AAD Graph API", Forbidden),
+    (401, "InvalidAuthenticationToken", "Access token has expired", TokenExpired),
+    (400, "CredentialInvalidLifetimeAsPerAppPolicy", "Credential lifetime exceeds", PolicyForbids),
+    (400, "CredentialTypeNotAllowedAsPerAppPolicy", "", PolicyForbids),
+    (400, "SignInAudienceNotAllowedAsPerAppPolicy", "", PolicyForbids),
+    (400, "HostNameNotOnVerifiedDomain", "", PolicyForbids),
+    (400, "KeyCredentialsInvalidEndDate", "Key credential end date is invalid.", BadRequest),
+    (400, "Request_BadRequest", "Invalid value specified for property 'tags'", BadRequest),
+    (424, "", "", Unavailable),
+    (429, "TooManyRequests", "", Throttled),
+    (500, "InternalServerError", "", Unavailable),
+    (502, "", "", Unavailable),
+    (503, "ServiceUnavailable", "", Unavailable),
+    (504, "", "", Unavailable),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "message", "expected"), DOCUMENTED)
+def test_each_documented_answer_has_its_class_a_sentence_and_advice(
+    status: int, code: str, message: str, expected: type[GraphError]
+) -> None:
+    error = read(status, {"error": {"code": code, "message": message}})
+    assert type(error) is expected
+    assert error.sentence.endswith(".")
+    assert error.advice.endswith(".")
+    assert error.status == status
+    assert error.code == (code or expected.__name__)
+
+
+def test_the_code_of_a_detail_counts() -> None:
+    details = [{"code": "CredentialInvalidLifetimeAsPerAppPolicy", "target": "EndDate"}]
+    error = read(400, {"error": {"code": "Request_BadRequest", "message": "", "details": details}})
+    assert isinstance(error, PolicyForbids)
+
+
+def test_a_claims_challenge_asks_for_another_token() -> None:
+    challenge = 'Bearer realm="", error="insufficient_claims", claims="e30="'
+    error = read(403, None, {"WWW-Authenticate": challenge})
+    assert isinstance(error, TokenExpired)
+    assert "Conditional Access" in error.sentence
+
+
+@pytest.mark.parametrize("body", [None, [], "no", {"error": "text"}, {"error": {"details": 1}}])
+def test_a_body_of_any_shape_is_survived(body: object) -> None:
+    assert isinstance(read(418, body), BadRequest)
+
+
+def test_request_id_and_retry_after_are_kept() -> None:
+    error = read(429, None, {"request-id": "r1", "Retry-After": "17"})
+    assert (error.request_id, error.retry_after) == ("r1", 17.0)
+
+
+def test_nothing_of_what_was_sent_or_answered_is_in_an_error() -> None:
+    body = {"error": {"code": "Oops: hunter2", "message": "Invalid value 'hunter2'"}}
+    error = read(400, body)
+    assert "hunter2" not in f"{error} {error!r} {error.args} {vars(error)}"
+
+
+def test_the_misleading_403_names_both_of_its_causes() -> None:
+    text = "the service principal being created must in the local tenant"
+    error = read(403, {"error": {"code": "Authorization_RequestDenied", "message": text}})
+    assert "has not replicated, or the bot lacks the right" in error.sentence
+
+
+def read(status: int, body: object, headers: dict[str, str] | None = None) -> GraphError:
+    return from_response(status, body, headers or {}, method="GET", path="/x")

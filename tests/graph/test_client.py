@@ -1,0 +1,220 @@
+"""The client waits out what passes, repeats what may be repeated, and raises the rest."""
+
+import logging
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+
+from bot.playground.clock import MovableClock
+from graph.client import Answer, Call
+from graph.errors import (
+    BadRequest,
+    Forbidden,
+    GraphError,
+    LostAnswer,
+    NotFound,
+    Throttled,
+    TokenExpired,
+    Unavailable,
+    Unreachable,
+)
+from tests.graph.fakes import GRAPH_URL, Script, Tokens, answer, client, refusal, token
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock(eager=True)
+
+
+async def test_a_call_carries_the_token_and_an_id_of_its_own(clock: MovableClock) -> None:
+    graph = Script([answer(200, {"a": 1}), answer(200, {})])
+    async with client(graph, clock=clock) as caller:
+        found = await caller.send("GET", "/me", query={"$filter": "name eq 'O''Hara & Co'"})
+        await caller.send("GET", "/me")
+    first, second = graph.requests
+    assert found.body == {"a": 1}
+    assert str(first.url) == (
+        f"{GRAPH_URL}/v1.0/me?$filter=name%20eq%20%27O%27%27Hara%20%26%20Co%27"
+    )
+    assert first.headers["authorization"] == "Bearer token-1"
+    assert first.headers["client-request-id"] != second.headers["client-request-id"]
+
+
+@pytest.mark.parametrize("status", [429, 503, 504])
+async def test_retry_after_is_honoured_to_the_second(clock: MovableClock, status: int) -> None:
+    times: list[datetime] = []
+    script = Script([answer(status, retry_after="40"), answer(200, {})])
+
+    def graph(request: httpx.Request) -> httpx.Response:
+        times.append(clock.now())
+        return script(request)
+
+    async with client(graph, clock=clock) as caller:
+        found = await caller.send("GET", "/me")
+    assert times[1] - times[0] >= timedelta(seconds=40)
+    assert found.tries == 2
+
+
+async def test_without_retry_after_the_waits_double(clock: MovableClock) -> None:
+    start = clock.now()
+    async with client(Script([answer(429)] * 4 + [answer(200, {})]), clock=clock) as caller:
+        await caller.send("GET", "/me")
+    waited = clock.now() - start
+    assert timedelta(seconds=15) <= waited < timedelta(seconds=20)
+
+
+async def test_a_wait_that_is_too_long_to_grant_is_told(clock: MovableClock) -> None:
+    async with client(Script([answer(429, retry_after="3600")]), clock=clock) as caller:
+        with pytest.raises(Throttled) as caught:
+            await caller.send("GET", "/me")
+    assert caught.value.retry_after == 3600
+
+
+@pytest.mark.parametrize(
+    ("breakage", "expected"),
+    [(httpx.ConnectError, Unreachable), (httpx.ReadTimeout, Unavailable)],
+)
+async def test_an_outage_ends_in_a_sentence_within_minutes(
+    clock: MovableClock, breakage: type[Exception], expected: type[GraphError]
+) -> None:
+    start = clock.now()
+    async with client(Script([breakage] * 20), clock=clock) as caller:
+        with pytest.raises(expected):
+            await caller.send("GET", "/me")
+    assert clock.now() - start < timedelta(minutes=3)
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [
+        httpx.ReadError,
+        httpx.RemoteProtocolError,
+        httpx.ReadTimeout,
+        answer(500),
+        answer(504, retry_after="5"),
+        httpx.Response(200, text="<html>"),
+    ],
+)
+async def test_a_call_that_must_not_be_repeated_tells_that_its_answer_was_lost(
+    clock: MovableClock, breakage: httpx.Response | type[Exception]
+) -> None:
+    graph = Script([breakage])
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises(LostAnswer):
+            await caller.send("POST", "/x/addPassword", body={}, repeatable=False)
+    assert len(graph.requests) == 1
+
+
+async def test_a_call_that_was_never_sent_is_repeated_in_any_case(clock: MovableClock) -> None:
+    graph = Script([httpx.ConnectError, refusal(429, "TooManyRequests"), answer(200, {})])
+    async with client(graph, clock=clock) as caller:
+        await caller.send("POST", "/x/addPassword", body={}, repeatable=False)
+    assert len(graph.requests) == 3
+
+
+async def test_a_page_where_json_should_be_is_an_outage(clock: MovableClock) -> None:
+    graph = Script([httpx.Response(200, text="<html>"), answer(502), answer(200, {"a": 1})])
+    async with client(graph, clock=clock) as caller:
+        assert (await caller.send("GET", "/me")).body == {"a": 1}
+
+
+async def test_a_redirect_is_not_followed(clock: MovableClock) -> None:
+    graph = Script([answer(302, location="https://elsewhere.test/")])
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises(GraphError):
+            await caller.send("GET", "/me")
+    assert len(graph.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "InvalidAuthenticationToken"), (403, "Authorization_RequestDenied")],
+)
+async def test_a_token_that_is_refused_is_replaced_once(
+    clock: MovableClock, status: int, code: str
+) -> None:
+    graph, tokens = Script([refusal(status, code), answer(200, {})]), Tokens()
+    async with client(graph, tokens=tokens, clock=clock) as caller:
+        await caller.send("GET", "/me")
+    assert [each.headers["authorization"] for each in graph.requests] == [
+        "Bearer token-1",
+        "Bearer token-2",
+    ]
+
+
+async def test_a_right_that_is_missing_stops_at_once(clock: MovableClock) -> None:
+    graph, tokens = Script([refusal(403, "Authorization_RequestDenied")] * 2), Tokens()
+    async with client(graph, tokens=tokens, clock=clock) as caller:
+        with pytest.raises(Forbidden):
+            await caller.send("GET", "/me")
+    assert tokens.made == 2
+
+
+async def test_a_given_token_is_never_replaced(clock: MovableClock) -> None:
+    graph = Script([refusal(401, "InvalidAuthenticationToken")])
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises(TokenExpired):
+            await caller.with_token(token(access="mine")).send("GET", "/me")
+    assert [each.headers["authorization"] for each in graph.requests] == ["Bearer mine"]
+
+
+async def test_pages_are_followed_to_the_end(clock: MovableClock) -> None:
+    link = f"{GRAPH_URL}/v1.0/users?$skiptoken=2"
+    graph = Script(
+        [
+            answer(200, {"value": [{"id": 1}, {"id": 2}], "@odata.nextLink": link}),
+            answer(200, {"value": [], "@odata.nextLink": link}),
+            answer(200, {"value": [{"id": 3}]}),
+        ]
+    )
+    async with client(graph, clock=clock) as caller:
+        assert [item["id"] async for item in caller.pages("/users")] == [1, 2, 3]
+
+
+async def test_a_token_never_follows_a_link_to_another_host(clock: MovableClock) -> None:
+    graph = Script([answer(200, {"value": [], "@odata.nextLink": "https://graph.test.evil/v1.0/"})])
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises(BadRequest):
+            [item async for item in caller.pages("/users")]
+    assert len(graph.requests) == 1
+
+
+async def test_a_batch_gives_each_read_its_own_answer(clock: MovableClock) -> None:
+    denied = {"error": {"code": "Authorization_RequestDenied", "message": ""}}
+    responses = [
+        {"id": "b", "status": 403, "body": denied},
+        {"id": "a", "status": 200, "body": {"value": []}},
+        {"id": "c", "status": 404, "body": None},
+    ]
+    graph = Script([answer(200, {"responses": responses})])
+    async with client(graph, clock=clock) as caller:
+        found = await caller.batch({id: Call(method="GET", path=f"/{id}") for id in "abc"})
+    assert isinstance(found["a"], Answer)
+    assert isinstance(found["b"], Forbidden)
+    assert isinstance(found["c"], NotFound)
+
+
+async def test_a_batch_is_repeated_when_one_of_it_is_throttled(clock: MovableClock) -> None:
+    busy = {"id": "a", "status": 429, "headers": {"Retry-After": "30"}, "body": {}}
+    fine = {"id": "a", "status": 200, "body": {"value": []}}
+    graph = Script([answer(200, {"responses": [busy]}), answer(200, {"responses": [fine]})])
+    start = clock.now()
+    async with client(graph, clock=clock) as caller:
+        found = await caller.batch({"a": Call(method="GET", path="/users")})
+    assert isinstance(found["a"], Answer)
+    assert clock.now() - start >= timedelta(seconds=30)
+
+
+async def test_logs_hold_neither_bodies_nor_tokens_nor_ids(
+    clock: MovableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = "/applications/01234567-89ab-cdef-0123-456789abcdef/addPassword"
+    body = {"secretText": "hunter2"}
+    with caplog.at_level(logging.DEBUG):
+        async with client(Script([answer(200, body, request_id="r1")]), clock=clock) as caller:
+            found = await caller.send("POST", path, body={"a": "hunter3"}, repeatable=False)
+    ours = [record.getMessage() for record in caplog.records if record.name == "graph.client"]
+    assert "POST /applications/…/addPassword: 200 (request r1" in ours[0]
+    assert "hunter" not in caplog.text + repr(found)
+    assert "token-1" not in caplog.text

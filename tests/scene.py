@@ -1,0 +1,80 @@
+"""A scene: what people do on a stage, in few words, and what they then see."""
+
+from typing import Any
+
+from bot.playground.stage import Stage
+
+Json = dict[str, Any]
+
+
+class Scene:
+    """Rosa asks, Ada and Grace decide, Ben looks on."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.workspace = stage.workspace
+        self.tenant = stage.tenant
+        self.clock = stage.clock
+
+    async def ask(self, name: str = "billing", *, by: str = "rosa", **values: Any) -> str:
+        """Fill in the form and send it; return the registration's id once its card is there."""
+        before = len(self.workspace.messages("approvals"))
+        await self.workspace.command(by, "")
+        answers = {"Application name": name, "Reason": "To sync the directory", **values}
+        sent = await self.workspace.submit(by, answers)
+        assert not sent.errors, sent.errors
+        await self.until(lambda: len(self.workspace.messages("approvals")) > before)
+        return self.card().split()[0]
+
+    async def ready(self, name: str = "billing", **values: Any) -> str:
+        """Ask and approve; return the id once the values are waiting."""
+        id = await self.ask(name, **values)
+        await self.approve(id)
+        return id
+
+    async def approve(self, id: str, *, by: str = "ada") -> None:
+        """Approve and wait until the values are announced."""
+        await self.workspace.click(by, "Approve", on=self.card_of(id))
+        await self.until(lambda: f"{id}: your connector values" in self.direct("rosa"))
+
+    async def until(self, predicate: Any, timeout: float = 15.0) -> Any:  # noqa: ASYNC109 - as the workspace's own
+        return await self.workspace.until(predicate, timeout=timeout)
+
+    def card(self, index: int = -1) -> str:
+        """Return a card in the approval channel as people read it."""
+        return self.workspace.text_of(self.workspace.messages("approvals")[index])
+
+    def card_of(self, id: str) -> Json:
+        return next(
+            message
+            for message in self.workspace.messages("approvals")
+            if self.workspace.text_of(message).startswith(id)
+        )
+
+    def direct(self, person: str) -> str:
+        """Return everything in somebody's direct messages from the bot."""
+        found = self.workspace.messages(person)
+        return "\n".join(self.workspace.text_of(message) for message in found)
+
+    def whispers(self, person: str) -> str:
+        """Return every ephemeral message that somebody sees."""
+        found = self.workspace.ephemerals(person)
+        return "\n".join(self.workspace.text_of(message) for message in found)
+
+    def notice(self, id: str) -> Json:
+        """Return the newest message that says the values of this registration are there."""
+        return next(
+            message
+            for message in reversed(self.workspace.messages("rosa"))
+            if self.workspace.text_of(message).startswith(f"{id}: your connector values")
+        )
+
+    async def values(self, id: str, *, by: str = "rosa") -> str:
+        """Press *Get the values* and return what the person then sees."""
+        await self.workspace.click(by, "Get the values", on=self.notice(id))
+        return self.whispers(by)
+
+    async def reveal(self, *, by: str = "rosa") -> str:
+        """Press *Show the secret* in the newest ephemeral and return what the person then sees."""
+        await self.workspace.click(by, "Show the secret", on=self.workspace.ephemerals(by)[-1])
+        return self.whispers(by)

@@ -1,0 +1,136 @@
+"""Applications: found or made by their key, changed, deleted, restored."""
+
+import pytest
+
+from bot.playground.tenant import Tenant
+from tests.tenant.asking import Asking, asking, code_of, connector
+
+OTHER = ("Application.ReadWrite.OwnedBy", "Application.Read.All")
+
+
+async def test_an_upsert_makes_one_and_then_changes_it(tenant: Tenant, graph: Asking) -> None:
+    first = await graph.upsert("key-1")
+    second = await graph.upsert("key-1", displayName="Renamed")
+    assert (first.status_code, second.status_code, second.content) == (201, 204, b"")
+    assert [row["displayName"] for row in tenant.applications] == ["Renamed"]
+    assert tenant.applications[0]["createdByAppId"] == tenant.administrator.client_id
+
+
+async def test_without_prefer_a_missing_key_is_404(tenant: Tenant, graph: Asking) -> None:
+    answer = await graph.patch("/applications(uniqueName='key-1')", {"displayName": "Mimecast"})
+    assert (answer.status_code, code_of(answer)) == (404, "Request_ResourceNotFound")
+    assert tenant.applications == []
+
+
+async def test_an_upsert_never_takes_over_what_another_owns(tenant: Tenant, graph: Asking) -> None:
+    await graph.application()
+    async with connector(tenant, *OTHER) as other:
+        answer = await other.upsert("key-1", displayName="Mine now")
+    assert (answer.status_code, code_of(answer)) == (403, "Authorization_RequestDenied")
+    assert tenant.applications_named("Mimecast")
+
+
+async def test_names_are_not_unique_but_keys_are(tenant: Tenant, graph: Asking) -> None:
+    body = {"displayName": "Mimecast", "uniqueName": "key-1"}
+    assert (await graph.post("/applications", body)).status_code == 201
+    assert (await graph.post("/applications", {"displayName": "Mimecast"})).status_code == 201
+    again = await graph.post("/applications", body)
+    assert (again.status_code, code_of(again)) == (409, "Request_MultipleObjectsWithSameKeyValue")
+    assert len(tenant.applications_named("Mimecast")) == 2
+
+
+@pytest.mark.parametrize("key", ["{id}", "(appId='{appId}')", "(uniqueName='{uniqueName}')"])
+async def test_an_application_is_found_by_each_of_its_keys(graph: Asking, key: str) -> None:
+    application = await graph.application()
+    path = key.format(**application)
+    answer = await graph.get("/applications" + (path if path[0] == "(" else f"/{path}"))
+    assert answer.json()["id"] == application["id"]
+
+
+async def test_a_name_with_a_quote_is_filtered_by_doubling_it(graph: Asking) -> None:
+    await graph.application(displayName="O'Hara's sync")
+    await graph.application("key-2", displayName="Other")
+    answer = await graph.get(
+        "/applications",
+        params={"$filter": "displayName eq 'o''hara''s SYNC'", "$select": "displayName"},
+    )
+    assert answer.json()["value"] == [{"displayName": "O'Hara's sync"}]
+
+
+async def test_tags_can_be_searched(graph: Asking) -> None:
+    application = await graph.application(tags=["aad-setup", "aad-setup:AAD-7K3F"])
+    await graph.application("key-2")
+    answer = await graph.get(
+        "/applications", params={"$filter": "tags/any(t:t eq 'aad-setup:AAD-7K3F')"}
+    )
+    assert [row["id"] for row in answer.json()["value"]] == [application["id"]]
+
+
+async def test_a_change_keeps_what_it_does_not_name(graph: Asking) -> None:
+    application = await graph.application(web={"redirectUris": ["https://vendor.example/back"]})
+    path = f"/applications/{application['id']}"
+    answer = await graph.patch(path, {"web": {"logoutUrl": "https://vendor.example/out"}})
+    changed = (await graph.get(path)).json()
+    assert answer.status_code == 204
+    assert changed["web"]["redirectUris"] == ["https://vendor.example/back"]
+    assert changed["web"]["logoutUrl"] == "https://vendor.example/out"
+
+
+async def test_a_deleted_application_takes_its_service_principal_along(
+    tenant: Tenant, graph: Asking
+) -> None:
+    application = await graph.application()
+    principal = await graph.principal(application["appId"])
+    await graph.grant(principal, "User.Read.All")
+    assert (await graph.delete(f"/applications/{application['id']}")).status_code == 204
+    assert (tenant.applications, tenant.service_principals) == ([], [])
+    assert tenant.roles_of(application["appId"]) == set()
+    again = await graph.delete(f"/applications/{application['id']}")
+    assert again.status_code == 404
+
+
+async def test_a_restored_application_comes_back_without_its_service_principal(
+    tenant: Tenant, graph: Asking
+) -> None:
+    application = await graph.application()
+    await graph.principal(application["appId"])
+    await graph.delete(f"/applications/{application['id']}")
+    listed = await graph.get("/directory/deletedItems/microsoft.graph.application")
+    assert [row["id"] for row in listed.json()["value"]] == [application["id"]]
+    restored = await graph.http.post(f"/directory/deletedItems/{application['id']}/restore")
+    assert restored.status_code == 200
+    assert len(tenant.applications) == 1
+    assert tenant.service_principals == []
+
+
+async def test_the_key_of_a_deleted_application_stays_taken_until_it_is_purged(
+    graph: Asking,
+) -> None:
+    application = await graph.application()
+    await graph.delete(f"/applications/{application['id']}")
+    assert (await graph.upsert("key-1")).status_code == 409
+    await graph.delete(f"/directory/deletedItems/{application['id']}")
+    assert (await graph.upsert("key-1")).status_code == 201
+
+
+async def test_owned_by_opens_what_the_caller_made_and_nothing_else(
+    tenant: Tenant, graph: Asking
+) -> None:
+    theirs = await graph.application()
+    async with connector(tenant, "Application.ReadWrite.OwnedBy") as other:
+        mine = await other.application("key-2")
+        listed = (await other.get("/applications")).json()["value"]
+        read = await other.get(f"/applications/{theirs['id']}")
+        change = await other.patch(f"/applications/{theirs['id']}", {"notes": "x"})
+        remove = await other.delete(f"/applications/{theirs['id']}")
+        secret = await other.add_password(theirs)
+    assert [row["id"] for row in listed] == [mine["id"]]
+    refused = [answer.status_code for answer in (read, change, remove, secret)]
+    assert refused == [403, 403, 403, 403]
+
+
+async def test_rights_are_taken_away_from_later_tokens(tenant: Tenant) -> None:
+    tenant.deny(tenant.administrator, "Policy.Read.All")
+    async with asking(tenant, tenant.administrator) as graph:
+        answer = await graph.get("/policies/defaultAppManagementPolicy")
+    assert (answer.status_code, code_of(answer)) == (403, "Authorization_RequestDenied")

@@ -1,0 +1,1 @@
+"""The simulated workspace, driven with the real Slack libraries."""
