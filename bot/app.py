@@ -6,7 +6,7 @@ the running loop, Slack comes last; the way down is the way up backwards.
 
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,12 +22,13 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 import handlers
 from bot import engine as engines
 from bot import slots
 from bot.approval import Policy
-from bot.bell import Loop
+from bot.bell import Bell, Bells, Loop
 from bot.catalogue import read_catalogue
 from bot.config import Settings
 from bot.keeper import Keeper
@@ -57,7 +58,11 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something
 
 
 class CannotStart(Exception):
-    """Slack does not take the tokens. Its text is a sentence."""
+    """Slack does not take what it is given. `problems` are sentences, all of them."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(self.problems))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,20 +85,6 @@ class Installed:
     bot_user_id: str
 
 
-class _Bells:
-    """Rings everybody who works in the background."""
-
-    def __init__(self) -> None:
-        self.keeper: Keeper | None = None
-        self.messages: Messages | None = None
-
-    def ring(self) -> None:
-        if self.keeper is not None:
-            self.keeper.loop.bell.ring()
-        if self.messages is not None:
-            self.messages.loop.bell.ring()
-
-
 @asynccontextmanager
 async def running(
     settings: Settings, clock: Clock, *, look_every: float = LOOK_EVERY_SECONDS
@@ -104,7 +95,7 @@ async def running(
     """
     catalogue = read_catalogue()
     vault = Vault(settings.vault_keys)
-    bells = _Bells()
+    bells = Bells()
     async with (
         opened(settings.database_url) as database,
         slots.taken(settings.database_url) as slot,
@@ -129,7 +120,7 @@ async def running(
             approval_channel=settings.approval_channel,
             approval_ttl=settings.approval_ttl,
             new_id=new_id,
-            ring=bells.ring,
+            bells=bells,
         )
         runs = Runs(
             database=database,
@@ -139,7 +130,7 @@ async def running(
             clock=clock,
             approval_channel=settings.approval_channel,
             approval_ttl=settings.approval_ttl,
-            ring=bells.ring,
+            bells=bells,
         )
         answers = Answers(session)
         people = People(client=client, team_id=installed.team_id)
@@ -151,9 +142,9 @@ async def running(
             client=client,
             answers=answers,
             clock=clock,
+            bell=bells.messages,
             every=look_every,
         )
-        bells.messages = messages
         bolt = _bolt(_slack(settings, session, token=None), settings, installed)
         handlers.register(bolt, client=client, registrar=registrar, people=people, answers=answers)
         async with engines.running(
@@ -168,11 +159,11 @@ async def running(
                 engine=engine,
                 runs=runs,
                 clock=clock,
-                ring=bells.ring,
+                bells=bells,
                 every=look_every,
             )
-            bells.keeper = keeper
-            vigil = Loop("slots", partial(slot.take_over_dead, engine), every=VIGIL_SECONDS)
+            look = partial(slot.take_over_dead, engine)
+            vigil = Loop("slots", look, bell=Bell(), every=VIGIL_SECONDS)
             loops = (keeper.loop, messages.loop, vigil)
             for loop in loops:
                 loop.start()
@@ -193,20 +184,24 @@ async def running(
 
 async def check_tokens(client: AsyncWebClient, app_token: str) -> Installed:
     """Try both tokens, because the Socket Mode client retries a wrong one for ever."""
-    try:
-        auth = await client.auth_test()
-        await client.apps_connections_open(app_token=app_token)
-    except SlackApiError as error:
-        code = error.response.get("error")
-        which = (
-            "SLACK_APP_TOKEN"
-            if "connections" in str(error.response.api_url)
-            else ("SLACK_BOT_TOKEN")
-        )
-        raise CannotStart(f"Slack does not take {which}: {code}.") from None
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise CannotStart(f"Slack cannot be reached: {type(error).__name__}.") from None
+    auth, bot_problem = await _tried("SLACK_BOT_TOKEN", client.auth_test())
+    opening = client.apps_connections_open(app_token=app_token)
+    _, app_problem = await _tried("SLACK_APP_TOKEN", opening)
+    if auth is None or bot_problem or app_problem:
+        raise CannotStart(filter(None, (bot_problem, app_problem)))
     return Installed(team_id=auth["team_id"], bot_id=auth["bot_id"], bot_user_id=auth["user_id"])
+
+
+async def _tried(
+    name: str, call: Awaitable[AsyncSlackResponse]
+) -> tuple[AsyncSlackResponse | None, str | None]:
+    """Return Slack's answer, or a sentence on why this setting does not work."""
+    try:
+        return await call, None
+    except SlackApiError as error:
+        return None, f"Slack does not take {name}: {error.response.get('error')}."
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return None, f"Slack cannot be reached with {name}: {type(error).__name__}."
 
 
 def engine_url(url: str) -> str:

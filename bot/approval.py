@@ -154,5 +154,13 @@ def too_late(verb: Verb, registration: Registration) -> str:
             return f"{id} waits for approval."
         case Status.APPROVED:
             return f"{id} is being set up. Its card will change by itself."
-        case _:
-            return f"Too late: {id} is {status} already."
+        case Status.READY:
+            return f"Too late: {id} is ready already."
+        case Status.FAILED:
+            return f"{id} has failed. Its card says why; *Retry* goes on where it stopped."
+        case Status.REFUSED:
+            return f"{id} was refused. Its card says why; ask again with `/aad-setup`."
+        case Status.EXPIRED:
+            return f"Too late: {id} has expired. Ask again with `/aad-setup`."
+        case Status.DENIED | Status.CANCELLED | Status.UNDONE:
+            return f"Too late: {id} was {status} already."

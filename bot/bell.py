@@ -29,6 +29,19 @@ class Bell:
             self._rung.clear()
 
 
+class Bells:
+    """The bells of those who work in the background."""
+
+    def __init__(self) -> None:
+        self.keeper = Bell()
+        self.messages = Bell()
+
+    def ring(self) -> None:
+        """Wake everybody: something was committed that owes something."""
+        self.keeper.ring()
+        self.messages.ring()
+
+
 async def survive(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
     """Do the work. A bug is logged with an id, which is returned, and goes no further.
 
@@ -65,8 +78,10 @@ class Loop:
     It is never cancelled: a task cancelled inside a database call leaks its connection.
     """
 
-    def __init__(self, name: str, look: Callable[[], Awaitable[None]], *, every: float) -> None:
-        self.bell = Bell()
+    def __init__(
+        self, name: str, look: Callable[[], Awaitable[None]], *, bell: Bell, every: float
+    ) -> None:
+        self.bell = bell
         self._name = name
         self._look = look
         self._every = every

@@ -90,9 +90,9 @@ def parse_profile(id: str, text: str) -> Profile:
     try:
         raw = tomllib.loads(text)
         profile = _profile(id, raw)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        problems = list(_problems(profile))
+    except (ValueError, KeyError, TypeError) as error:  # not TOML, not braces, not our shape
         raise CatalogueError(f"profile {id}: {type(error).__name__}: {error}") from error
-    problems = list(_problems(profile))
     if problems:
         raise CatalogueError(f"profile {id}: " + " ".join(problems))
     return profile
@@ -131,9 +131,23 @@ def _problems(profile: Profile) -> Iterable[str]:
         yield f"Unknown redirect rule {profile.redirect_rule!r}."
     if profile.secret_days not in profile.secret_choices:
         yield "The default life of the secret is not among its choices."
-    if profile.longest_secret_days > LONGEST_SECRET_DAYS:
-        yield f"A secret may live {LONGEST_SECRET_DAYS} days at most."
-    if sum(value.is_secret for value in profile.values) != 1:
+    if not all(1 <= days <= LONGEST_SECRET_DAYS for days in profile.secret_choices):
+        yield f"A secret may live 1 to {LONGEST_SECRET_DAYS} days."
+    yield from _wrong_options(profile)
+    yield from _wrong_values(profile)
+
+
+def _wrong_options(profile: Profile) -> Iterable[str]:
+    for option in profile.options:
+        if option.kind not in ("flag", "domains"):
+            yield f"Unknown kind of option {option.kind!r}."
+        if option.id in KNOWN_FIELDS:
+            yield f"Option {option.id!r} has the name of a field."
+
+
+def _wrong_values(profile: Profile) -> Iterable[str]:
+    holders = [value for value in profile.values if "secret" in _fields(value.value)]
+    if len(holders) != 1 or not holders[0].is_secret:
         yield "Exactly one value must be the secret, alone in its line."
     known = KNOWN_FIELDS | {option.id for option in profile.options}
     for value in profile.values:

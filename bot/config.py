@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from graph.signin import CLOUDS
@@ -49,7 +50,7 @@ class Settings:
     ca_bundle: str | None
     consent_mode: str
     vault_keys: tuple[str, ...] = field(repr=False)
-    database_url: str
+    database_url: str = field(repr=False)  # it may hold a password
     log_level: str
 
     @classmethod
@@ -110,12 +111,21 @@ def is_loopback(host: str | None) -> bool:
 
 def is_slack(url: str) -> bool:
     """Whether an address is Slack's own over https, or this machine's."""
-    parts = urlsplit(url)
-    if is_loopback(parts.hostname):
-        return parts.scheme in ("http", "https")
-    host = parts.hostname or ""
+    scheme, host = _address(url)
+    if is_loopback(host):
+        return scheme in ("http", "https")
     known = any(host == name or host.endswith("." + name) for name in SLACK_HOSTS)
-    return parts.scheme == "https" and known
+    return scheme == "https" and known
+
+
+def _address(url: str) -> tuple[str, str]:
+    """Return scheme and host, empty for what is no URL or carries a user name."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "", ""
+    return ("", "") if parts.username is not None else (parts.scheme, parts.hostname or "")
 
 
 class _Reader:
@@ -175,15 +185,16 @@ class _Reader:
         return value
 
     def people(self, name: str, *, needed: bool = False, everybody: bool = False) -> frozenset[str]:
-        people = frozenset(self._text(name).replace(",", " ").split())
-        if people == {EVERYBODY} and everybody:
-            return people
+        people = self._text(name).replace(",", " ").split()
+        if people == [EVERYBODY] and everybody:
+            return frozenset(people)
         if needed and not people:
             self._problem(f"{name} is missing: list the Slack user ids of the people who decide.")
-        for person in sorted(people):
+        for place, person in enumerate(people, start=1):
             if not re.fullmatch(r"[UW][A-Z0-9]{2,}", person):
-                self._problem(f"{name} holds {person!r}, which is not a Slack user id (U…).")
-        return people
+                # Only its place: a token that was pasted here by mistake must not be printed.
+                self._problem(f"{name}: entry {place} is not a Slack user id such as U0123456789.")
+        return frozenset(people)
 
     def slack_url(self, name: str, default: str) -> str:
         value = self._text(name) or default
@@ -220,15 +231,15 @@ class _Reader:
 
     def _https(self, name: str, default: str, hosts: set[str | None]) -> str:
         value = self._text(name) or default
-        parts = urlsplit(value)
-        if parts.scheme != "https" or not (parts.hostname in hosts or is_loopback(parts.hostname)):
+        scheme, host = _address(value)
+        if scheme != "https" or not (host in hosts or is_loopback(host)):
             self._problem(f"{name} must be an https address of one of Microsoft's clouds.")
         return value.rstrip("/")
 
     def file(self, name: str) -> str | None:
         value = self._text(name)
         if value and not Path(value).is_file():
-            self._problem(f"{name}: there is no file {value}.")
+            self._problem(f"{name} must name a PEM file that exists.")
         return value or None
 
     def fernet_keys(self, name: str) -> tuple[str, ...]:
@@ -245,7 +256,8 @@ class _Reader:
         value = self._text(name) or default
         value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
         value = re.sub(r"^sqlite://", "sqlite+aiosqlite://", value)
-        if not re.match(r"sqlite\+aiosqlite:///.+|postgresql\+psycopg://", value):
+        known = re.match(r"sqlite\+aiosqlite:///.+|postgresql\+psycopg://.+", value)
+        if not known or not _is_database(value):
             self._problem(
                 f"{name} must begin with sqlite+aiosqlite:/// and name a file, or with postgresql://."
             )
@@ -263,6 +275,14 @@ class _Reader:
         for name, reason in NOT_YET.items():
             if self._text(name):
                 self._problem(f"{name} is set, but {reason}.")
+
+
+def _is_database(url: str) -> bool:
+    try:
+        sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        return False
+    return True
 
 
 def _is_fernet_key(text: str) -> bool:

@@ -54,7 +54,12 @@ class Outcome(StrEnum):
 
 async def step(name: str, do: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Do it once for this run; after a crash, return what it returned. For use inside a body."""
-    return await DBOS.run_step_async({"name": name}, do)
+
+    async def once() -> T:
+        # DBOS logs what it calls when it is cancelled; `do` would show all its arguments.
+        return await do()
+
+    return await DBOS.run_step_async({"name": name}, once)
 
 
 class Engine:
@@ -62,7 +67,7 @@ class Engine:
 
     def __init__(self, jobs: Mapping[str, Body], died: Died) -> None:
         self._died = died
-        self._at_work: set[asyncio.Task[Any]] = set()
+        self._at_work: dict[str, asyncio.Task[Any]] = {}
         # DBOS refuses bound methods, and workflows must be registered before the launch.
         self._jobs = {
             kind: DBOS.workflow(name=kind)(self._plain(body)) for kind, body in jobs.items()
@@ -84,18 +89,22 @@ class Engine:
     async def rest(self, seconds: float) -> None:
         """Wait for the bodies at work; whatever takes longer is resumed at the next start."""
         if self._at_work:
-            await asyncio.wait(self._at_work, timeout=seconds)
+            await asyncio.wait(self._at_work.values(), timeout=seconds)
+
+    def is_at_work(self, run: str) -> bool:
+        """Whether this process is carrying the run right now."""
+        return run in self._at_work
 
     def _plain(self, body: Body) -> Callable[[str], Coroutine[Any, Any, None]]:
         async def job(run: str) -> None:
             task = asyncio.current_task()
             assert task is not None
-            self._at_work.add(task)
+            self._at_work[run] = task
             try:
                 if bug := await survive(f"run {run}", lambda: body(run)):
                     await step("died", partial(self._died, run, bug))
             finally:
-                self._at_work.discard(task)
+                del self._at_work[run]
 
         return job
 
@@ -128,7 +137,21 @@ async def running(
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that does not wait for the disk: this database can be thrown away."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.execute("PRAGMA synchronous=NORMAL")
+
+
+# SQLite has one writer; threads that wait for one connection wait in line, those that have their
+# own poll for the lock.
+_SQLITE = {"connect_args": {"factory": _Connection}, "pool_size": 1, "max_overflow": 0}
+
+
 def _config(url: str, keys: Sequence[str], executor: str) -> DBOSConfig:
+    sqlite = _SQLITE if url.startswith("sqlite") else {}
     return {
         "name": "aad-setup",
         "system_database_url": url,
@@ -136,7 +159,7 @@ def _config(url: str, keys: Sequence[str], executor: str) -> DBOSConfig:
         "application_version": VERSION,
         "serializer": SealedJson(keys),
         "log_level": "WARNING",
-        "db_engine_kwargs": {"hide_parameters": True},
+        "db_engine_kwargs": {"hide_parameters": True, **sqlite},
         "notification_listener_polling_interval_sec": 1.0,
     }
 

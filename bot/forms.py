@@ -1,6 +1,7 @@
 """What a form may hold: pure checks, one sentence for each field that is wrong."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 from bot.catalogue import Profile
@@ -9,6 +10,7 @@ from graph.redirects import redirect_problem
 
 LONGEST_NAME = 120  # Entra takes 256; the rest of the guide's screens cut long names
 LONGEST_REASON = 500
+UNKEPT = frozenset({"Cc", "Cs"})  # control characters and halves of pairs: PostgreSQL keeps neither
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 
 
@@ -55,6 +57,8 @@ def _reason(reason: str) -> str:
         return "Say what this is for: the approver decides by it."
     if len(reason) > LONGEST_REASON:
         return f"The reason has {len(reason)} characters; {LONGEST_REASON} is the most."
+    if any(unicodedata.category(c) in UNKEPT and c not in "\n\r\t" for c in reason):
+        return "The reason holds control characters: type it anew."
     return ""
 
 

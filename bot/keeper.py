@@ -4,14 +4,14 @@ It looks at storage whenever its bell rings and every few seconds anyway, so tha
 between a commit and what it owes loses nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import uuid4
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.bell import Loop
+from bot.bell import Bells, Loop
 from bot.engine import Engine, Outcome
 from bot.registration import RunKind, SecretState, Status
 from bot.runs import Runs
@@ -40,51 +40,56 @@ class Keeper:
         engine: Engine,
         runs: Runs,
         clock: Clock,
-        ring: Callable[[], None],
+        bells: Bells,
         every: float,
     ) -> None:
         self._database = database
         self._engine = engine
         self._runs = runs
         self._clock = clock
-        self._ring = ring
+        self._bells = bells
         self._started: set[str] = set()
-        self.loop = Loop("keeper", self.look, every=every)
+        self.loop = Loop("keeper", self.look, bell=bells.keeper, every=every)
 
     async def look(self) -> None:
         """Look once at everything."""
-        await self._fire_dues()
-        await self._start_runs()
-
-    async def _start_runs(self) -> None:
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
+            come = await dues.come(tx, self._clock.now(), limit=AT_ONCE)
             owed = await runs.owed(tx)
+        await self._fire_dues(come)
+        await self._start_runs(owed)
+
+    async def _start_runs(self, owed: Sequence[Run]) -> None:
         self._started &= {run.id for run in owed}
         for run in owed:
             if run.id not in self._started:
                 await self._engine.start(run.id, run.kind)
                 self._started.add(run.id)
-            elif await self._engine.outcome(run.id) in (Outcome.DEAD, Outcome.ENDED):
+            elif await self._is_dead(run):
                 await self._bury(run)
 
+    async def _is_dead(self, run: Run) -> bool:
+        """Whether the engine is through with a run that storage still says is open."""
+        if self._engine.is_at_work(run.id):
+            return False
+        return await self._engine.outcome(run.id) in (Outcome.DEAD, Outcome.ENDED)
+
     async def _bury(self, run: Run) -> None:
-        """The engine is through with it, and yet storage says that it is open."""
-        async with self._database.transaction() as tx:
+        """End it, unless it has just ended by itself."""
+        async with self._database.reading() as tx:
             if await runs.get(tx, run.id) is None:
                 return
         bug = uuid4().hex[:8]
         log.error("run given up", bug=bug, run=run.id, kind=run.kind)
         await self._runs.died(run.id, bug)
 
-    async def _fire_dues(self) -> None:
-        async with self._database.transaction() as tx:
-            come = await dues.come(tx, self._clock.now(), limit=AT_ONCE)
+    async def _fire_dues(self, come: Sequence[Due]) -> None:
         for due in come:
             async with self._database.transaction() as tx:
                 await registrations.touch(tx, due.registration)
                 if await dues.take(tx, due.id):
                     await self._fire(tx, due)
-            self._ring()
+            self._bells.ring()
 
     async def _fire(self, tx: AsyncConnection, due: Due) -> None:
         match due.kind:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from bot.storage import secrets
+from bot.storage import runs, secrets
 from bot.storage.database import Database
 from bot.storage.runs import Run
 from bot.vault import Vault
@@ -20,14 +20,11 @@ class RunLedger:
     database: Database
     vault: Vault
     clock: Clock
-    before: bool
 
     async def intend(self, step: str) -> bool:
-        """Whether an earlier attempt may have written already.
-
-        That this one is about to was stored when the step began.
-        """
-        return self.before
+        """Note that the step is about to write. True if an earlier attempt may have written."""
+        async with self.database.transaction() as tx:
+            return await runs.intend(tx, self.run, step, self.clock.now())
 
     async def nonce(self) -> str:
         """Store and return a new nonce for one attempt to make a secret."""
@@ -61,7 +58,7 @@ class RunLedger:
 
     async def sealed(self) -> Sealed | None:
         """Return the secret that this run has sealed, if it got so far before a crash."""
-        async with self.database.transaction() as tx:
+        async with self.database.reading() as tx:
             found = await secrets.sealed_of_run(tx, self.run.id)
         if found is None or found.key_id is None or found.expires_at is None:
             return None
@@ -69,6 +66,6 @@ class RunLedger:
 
     async def lend(self, id: str) -> str:
         """Return the clear secret, for a test of it."""
-        async with self.database.transaction() as tx:
+        async with self.database.reading() as tx:
             sealed = await secrets.sealed_bytes(tx, id)
         return self.vault.open(id, sealed or b"")

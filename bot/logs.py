@@ -25,10 +25,11 @@ LOUD = (
 def slack_logger() -> logging.Logger:
     """Return a logger for Slack's libraries that never prints what they send or receive.
 
-    They hand their logger's own level on, so it is set here whatever `set_up` was told.
+    They hand their logger's own level on, so it is set here whatever `set_up` was told. Even their
+    warnings quote bodies.
     """
     logger = logging.getLogger("slack")
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(logging.ERROR)
     return logger
 
 

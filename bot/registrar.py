@@ -14,6 +14,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import RENEWABLE, Policy, Verb
+from bot.bell import Bells
 from bot.catalogue import Catalogue, Profile
 from bot.forms import FormProblems, check_form
 from bot.registration import (
@@ -68,7 +69,7 @@ class Registrar:
         approval_channel: str,
         approval_ttl: timedelta,
         new_id: Callable[[], str],
-        ring: Callable[[], None],
+        bells: Bells,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
@@ -79,7 +80,7 @@ class Registrar:
         self._approval_channel = approval_channel
         self._approval_ttl = approval_ttl
         self._new_id = new_id
-        self._ring = ring
+        self._bells = bells
 
     @property
     def catalogue(self) -> Catalogue:
@@ -99,13 +100,15 @@ class Registrar:
         if problems := check_form(form, profile):
             raise FormProblems(problems)
         async with self._writing() as tx:
-            if known := await registrations.from_origin(tx, origin):
-                return known
-            id = await self._free_id(tx)
-            await self._add(tx, id, form, profile, by, origin)
-        return id
+            wish = self._new(form, profile, by)
+            while not await registrations.add(tx, wish, origin=origin):
+                if known := await registrations.from_origin(tx, origin):
+                    return known
+                wish = replace(wish, id=self._new_id())
+            await self._begin(tx, wish)
+        return wish.id
 
-    async def approve(self, id: str, *, by: Person) -> Registration:
+    async def approve(self, id: str, *, by: Person) -> None:
         """Vote for the plan; the last vote that is needed starts the run. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.APPROVE, id, by)
@@ -121,29 +124,29 @@ class Registrar:
                 await registrations.move(tx, id, Status.APPROVED, deadline=None)
                 await dues.drop(tx, id, DueKind.EXPIRE)
                 await self._owe_run(tx, id, RunKind.REGISTER)
-            return await self._get(tx, id)
 
-    async def deny(self, id: str, *, by: Person) -> Registration:
+    async def deny(self, id: str, *, by: Person) -> None:
         """Decide against the plan, which ends the registration. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.DENY, id, by)
             now, digest = self._clock.now(), registration.digest or ""
             if by.key in {vote.person.key for vote in registration.votes}:
-                raise Refusal(f"You have approved {id} already.")
+                raise Refusal(
+                    f"You have approved {id} already, so you cannot deny it."
+                    " Another approver still can."
+                )
             await registrations.vote(tx, id, Vote(person=by, verdict="deny", at=now), digest=digest)
             await history.write(tx, id, "denied", by=by, now=now, digest=digest)
             await self._close(tx, id, Status.DENIED)
-            return await self._get(tx, id)
 
-    async def cancel(self, id: str, *, by: Person) -> Registration:
+    async def cancel(self, id: str, *, by: Person) -> None:
         """Take back a registration that nobody has decided on. Raises Refusal."""
         async with self._writing() as tx:
             await self._allowed(tx, Verb.CANCEL, id, by)
             await history.write(tx, id, "cancelled", by=by, now=self._clock.now())
             await self._close(tx, id, Status.CANCELLED)
-            return await self._get(tx, id)
 
-    async def retry(self, id: str, *, by: Person) -> Registration:
+    async def retry(self, id: str, *, by: Person) -> None:
         """Go on with a failed registration where it stopped. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.RETRY, id, by)
@@ -154,9 +157,8 @@ class Registrar:
             await dues.drop(tx, id, DueKind.UNDO)
             await self._owe_run(tx, id, RunKind.REGISTER if planned else RunKind.PLAN)
             await history.write(tx, id, "retried", by=by, now=self._clock.now())
-            return await self._get(tx, id)
 
-    async def undo(self, id: str, *, by: Person) -> Registration:
+    async def undo(self, id: str, *, by: Person) -> None:
         """Remove what a failed registration has made. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.UNDO, id, by)
@@ -164,20 +166,21 @@ class Registrar:
             await dues.drop(tx, id, DueKind.UNDO)
             await self._owe_run(tx, id, RunKind.UNDO)
             await history.write(tx, id, "undo asked", by=by, now=self._clock.now())
-            return await self._get(tx, id)
 
     async def values(self, id: str, *, by: Person) -> Values:
         """Return the connector values without the secret. Raises Refusal."""
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             registration = await self._get(tx, id)
             self._policy.check(Verb.VALUES, by, registration)
             return values_of(registration, self._profile(registration.form.profile))
 
-    async def reveal(self, id: str, *, by: Person) -> Reveal:
-        """Take the secret out of the vault, for one look. Raises Refusal.
+    async def reveal(self, id: str, *, by: Person, answer_to: str) -> Reveal:
+        """Take the secret out of the vault, for one look at `answer_to`. Raises Refusal.
 
         The claim is committed before the secret is opened: of two clicks one wins, and a crash
-        loses the secret rather than showing it twice. The caller says `shown` or `lost` next.
+        loses the secret rather than showing it twice. That it will be masked is committed with it,
+        because nobody can be sure later what stands on a screen. The caller says `shown` or `lost`
+        next.
         """
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.REVEAL, id, by)
@@ -186,57 +189,52 @@ class Registrar:
                 raise Refusal(_why_not(registration))
             sealed = await secrets.sealed_bytes(tx, secret.id) or b""
             await secrets.change(
-                tx, secret.id, SecretState.CLAIMED, since=[SecretState.SEALED], sealed=None
+                tx,
+                secret.id,
+                SecretState.CLAIMED,
+                since=[SecretState.SEALED],
+                sealed=None,
+                answer_to=self._vault.seal(secret.id, answer_to),
             )
             now = self._clock.now()
             await registrations.note(tx, id, deadline=None)
             await dues.drop(tx, id, DueKind.UNREAD)
             await dues.add(tx, id, DueKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
+            await dues.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret.id)
             await history.write(tx, id, "secret claimed", by=by, now=now, secret=secret.id)
         clear = self._vault.open(secret.id, sealed)
         profile = self._profile(registration.form.profile)
         return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
 
-    async def shown(self, id: str, secret: str, *, by: Person, answer_to: str) -> None:
-        """Note that Slack took the secret, and that it must be masked soon at `answer_to`."""
-        async with self._writing() as tx:
-            await registrations.touch(tx, id)
-            now = self._clock.now()
-            await secrets.change(
-                tx,
-                secret,
-                SecretState.SHOWN,
-                since=[SecretState.CLAIMED],
-                answer_to=self._vault.seal(secret, answer_to),
-            )
-            await dues.drop(tx, id, DueKind.UNKNOWN, secret)
-            await dues.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret)
-            await history.write(tx, id, "secret shown", by=by, now=now, secret=secret)
+    async def shown(self, id: str, secret: str, *, by: Person) -> None:
+        """Note that Slack took the secret."""
+        await self._confirm(id, secret, SecretState.SHOWN, "secret shown", by)
 
     async def lost(self, id: str, secret: str, *, by: Person) -> None:
         """Note that nobody can tell whether the secret was seen."""
+        await self._confirm(id, secret, SecretState.UNKNOWN, "secret doubtful", by)
+
+    async def _confirm(
+        self, id: str, secret: str, state: SecretState, what: str, by: Person
+    ) -> None:
+        """Say what came of a claim, unless that was decided in the meantime."""
         async with self._writing() as tx:
             await registrations.touch(tx, id)
-            await secrets.change(
-                tx, secret, SecretState.UNKNOWN, since=[SecretState.CLAIMED], sealed=None
-            )
             await dues.drop(tx, id, DueKind.UNKNOWN, secret)
-            await history.write(
-                tx, id, "secret doubtful", by=by, now=self._clock.now(), secret=secret
-            )
+            if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
+                await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
 
     async def masked(self, id: str, secret: str, *, by: Person = BOT) -> None:
         """Note that the secret is off the screen."""
         async with self._writing() as tx:
             await registrations.touch(tx, id)
             await dues.drop(tx, id, DueKind.MASK, secret)
-            if await secrets.change(
-                tx, secret, SecretState.MASKED, since=[SecretState.SHOWN], answer_to=None
-            ):
+            await secrets.forget_answer_to(tx, secret)
+            if await secrets.change(tx, secret, SecretState.MASKED, since=[SecretState.SHOWN]):
                 now = self._clock.now()
                 await history.write(tx, id, "secret masked", by=by, now=now, secret=secret)
 
-    async def renew(self, id: str, *, by: Person) -> Registration:
+    async def renew(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.RENEW, id, by)
@@ -246,17 +244,17 @@ class Registrar:
                 raise Refusal(_why_not(registration))
             await self._owe_run(tx, id, RunKind.RENEW, subject=secret.id)
             await history.write(tx, id, "new secret asked", by=by, now=self._clock.now())
-            return await self._get(tx, id)
 
-    async def status(self, id: str) -> Registration:
-        """Return the registration. Raises Refusal if there is none."""
-        async with self._database.transaction() as tx:
+    async def status(self, id: str, *, by: Person) -> Registration:
+        """Return the registration, for anybody in the team. Raises Refusal if there is none."""
+        self._policy.check_account(by)
+        async with self._database.reading() as tx:
             return await self._get(tx, id.upper())
 
     async def mine(self, person: Person) -> Sequence[Registration]:
         """Return the person's latest registrations, newest first."""
         self._policy.check_account(person)
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             ids = await registrations.latest_of(tx, person, limit=LISTED)
             return [await self._get(tx, id) for id in ids]
 
@@ -273,7 +271,7 @@ class Registrar:
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
         async with self._database.transaction() as tx:
             yield tx
-        self._ring()
+        self._bells.ring()
 
     async def _get(self, tx: AsyncConnection, id: str) -> Registration:
         registration = await registrations.get(tx, id)
@@ -309,24 +307,9 @@ class Registrar:
             now=self._clock.now(),
         )
 
-    async def _free_id(self, tx: AsyncConnection) -> str:
-        id = self._new_id()
-        while await registrations.exists(tx, id):
-            id = self._new_id()
-        return id
-
-    async def _add(
-        self,
-        tx: AsyncConnection,
-        id: str,
-        form: Form,
-        profile: Profile,
-        by: Person,
-        origin: str,
-    ) -> None:
-        now = self._clock.now()
-        registration = Registration(
-            id=id,
+    def _new(self, form: Form, profile: Profile, by: Person) -> Registration:
+        return Registration(
+            id=self._new_id(),
             version=1,
             status=Status.PLANNING,
             requester=replace(by, doubts=()),
@@ -334,12 +317,14 @@ class Registrar:
             profile_digest=profile.digest,
             # 128 random bits: no other installation's key can be the same by accident.
             key=f"aad-setup-{self._installation}-{uuid4().hex}",
-            created_at=now,
+            created_at=self._clock.now(),
         )
-        await registrations.add(tx, registration, origin=origin)
-        await messages.owe(tx, id, MessageKind.PROGRESS, by.user_id)
-        await self._owe_run(tx, id, RunKind.PLAN)
-        await history.write(tx, id, "submitted", by=by, now=now, **_plain_form(form))
+
+    async def _begin(self, tx: AsyncConnection, wish: Registration) -> None:
+        by, form = wish.requester, _plain_form(wish.form)
+        await messages.owe(tx, wish.id, MessageKind.PROGRESS, by.user_id)
+        await self._owe_run(tx, wish.id, RunKind.PLAN)
+        await history.write(tx, wish.id, "submitted", by=by, now=wish.created_at, **form)
 
     def _profile(self, id: str) -> Profile:
         if id not in self._catalogue:
@@ -354,6 +339,8 @@ def _plain_form(form: Form) -> dict[str, Any]:
 def _why_not(registration: Registration) -> str:
     """Say why the secret cannot be shown, and what to do next."""
     id, secret = registration.id, registration.secret
+    if registration.run is RunKind.RENEW:
+        return f"A new secret of {id} is being made. You get a message when it works."
     match secret.state if secret else None:
         case SecretState.SHOWN | SecretState.MASKED:
             return f"The secret of {id} was shown once, and once is all there is."
@@ -362,7 +349,7 @@ def _why_not(registration: Registration) -> str:
         case SecretState.UNKNOWN:
             return f"Nobody can tell whether the secret of {id} was seen. Make a new one."
         case SecretState.REMOVED:
-            return f"Nobody came for the secret of {id}, so it was removed. Make a new one."
+            return f"Nobody came for the secret of {id} in time, so it was removed. Make a new one."
         case SecretState.SEALED:
             return f"The secret of {id} waits unseen: press *Get the values*."
         case _:

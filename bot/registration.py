@@ -132,11 +132,11 @@ class Vote:
 
 @dataclass(frozen=True, kw_only=True)
 class StepState:
-    """How far one step of a run is."""
+    """How far one step of a run is. The steps of a stage are taken together."""
 
     name: str
     title: str
-    started_at: datetime | None = None
+    stage: int = 0
     ended_at: datetime | None = None
     failed: bool = False
 
@@ -175,7 +175,7 @@ class Registration:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     steps: tuple[StepState, ...] = ()  # of the latest run that has any
     run: RunKind | None = None  # the kind of the open run, if one is at work
-    secret: Secret | None = None  # the newest one that was sealed
+    secret: Secret | None = None  # the newest one that was proven and announced
 
     def approvals(self) -> tuple[Vote, ...]:
         """Return the votes in favour."""

@@ -7,13 +7,14 @@ never behind. Only `StepFailed` leaves a step.
 import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
 
+from bot.bell import Bells
 from bot.catalogue import Catalogue
 from bot.engine import Body, StepFailed, step
 from bot.ledger import RunLedger
@@ -29,7 +30,7 @@ from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
-from bot.storage.runs import Run
+from bot.storage.runs import Planned, Run
 from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
@@ -80,7 +81,7 @@ class Runs:
         clock: Clock,
         approval_channel: str,
         approval_ttl: timedelta,
-        ring: Callable[[], None],
+        bells: Bells,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
@@ -89,7 +90,7 @@ class Runs:
         self._clock = clock
         self._approval_channel = approval_channel
         self._approval_ttl = approval_ttl
-        self._ring = ring
+        self._bells = bells
 
     def jobs(self) -> Mapping[str, Body]:
         """Return the bodies by kind, as the engine wants them."""
@@ -115,10 +116,11 @@ class Runs:
             begun = await step("begin", partial(self._begin, id))
             if begun is None:
                 return
-            plan, facts = Plan.from_json(begun["plan"]), begun["facts"]
+            run, plan, facts = _run(begun), Plan.from_json(begun["plan"]), begun["facts"]
             for stage in stages(plan):
-                facts = facts | await self._stage(id, stage, plan, facts)
-            await step("retire", partial(self._retire, id))
+                facts = facts | await self._stage(run, stage, plan, facts)
+            if run.kind is RunKind.RENEW:
+                await step("retire", partial(self._retire, id))
         except StepFailed as failure:
             await step("abandon", partial(self._abandon, id))
             await step("fail", partial(self._fail, id, failure))
@@ -139,10 +141,8 @@ class Runs:
             begun = await step("begin", partial(self._begin_undo, id))
             if begun is None:
                 return
-            plan, facts = Plan.from_json(begun["plan"]), begun["facts"]
-            for stage in reversed(stages(plan)):
-                for each in stage:
-                    await step(each.name, partial(self._take_back, id, each, plan, facts))
+            if begun["plan"]:  # without one, nothing was ever made
+                await self._take_all_back(id, Plan.from_json(begun["plan"]), begun["facts"])
         except StepFailed as failure:
             await step("fail", partial(self._fail, id, failure))
         else:
@@ -206,7 +206,7 @@ class Runs:
             await registrations.move(tx, run.registration, Status.REFUSED, reasons=list(reasons))
             await runs.end(tx, run.id, outcome="refused", now=now)
             await history.write(tx, run.registration, "refused", now=now, reasons=list(reasons))
-        self._ring()
+        self._bells.ring()
 
     async def _propose(self, run: Run, plan: Plan) -> None:
         async with self._database.transaction() as tx:
@@ -225,7 +225,7 @@ class Runs:
             await dues.add(tx, id, DueKind.EXPIRE, deadline)
             await runs.end(tx, run.id, outcome="planned", now=now)
             await history.write(tx, id, "planned", now=now, digest=plan.digest)
-        self._ring()
+        self._bells.ring()
 
     async def _begin(self, id: str) -> dict[str, Any] | None:
         """Return the plan and the facts known, once it is sure that this is what was approved."""
@@ -241,14 +241,14 @@ class Runs:
                 tx,
                 run,
                 [
-                    (each.name, each.title, each.lasting)
-                    for stage in stages(plan)
+                    Planned(stage=number, name=each.name, title=each.title, lasting=each.lasting)
+                    for number, stage in enumerate(stages(plan))
                     for each in stage
                     if run.kind is RunKind.REGISTER or each.name not in facts
                 ],
             )
             await runs.carry_facts(tx, run, facts, self._clock.now())
-        return {"plan": plan.to_json(), "facts": facts}
+        return {"run": dataclasses.asdict(run), "plan": plan.to_json(), "facts": facts}
 
     def _approved_plan(self, registration: Registration) -> Plan:
         """Return the plan if its digest is the one approved and the profile has not changed."""
@@ -260,11 +260,12 @@ class Runs:
             raise StepFailed("changed", _changed("The profile has changed since the approval."))
         return plan
 
-    async def _stage(self, id: str, stage: list[Step], plan: Plan, facts: Facts) -> Facts:
+    async def _stage(self, run: Run, stage: list[Step], plan: Plan, facts: Facts) -> Facts:
         """Take the stage's steps together; return what they learnt, or raise the first failure."""
         todo = [each for each in stage if each.name not in facts]
+        turn = asyncio.Lock()
         learnt = await asyncio.gather(
-            *(step(each.name, partial(self._take, id, each, plan, facts)) for each in todo),
+            *(step(each.name, partial(self._take, run, each, plan, facts, turn)) for each in todo),
             return_exceptions=True,  # a sibling is never cancelled in the middle of a call
         )
         facts = {}
@@ -274,28 +275,25 @@ class Runs:
             facts[each.name] = result
         return facts
 
-    async def _take(self, id: str, each: Step, plan: Plan, facts: Facts) -> dict[str, Any]:
-        async with self._database.transaction() as tx:
-            run = await runs.get(tx, id)
-            assert run is not None
-            before = await runs.begin_step(tx, run, each.name, self._clock.now())
-            await registrations.touch(tx, run.registration)
-        self._ring()
+    async def _take(
+        self, run: Run, each: Step, plan: Plan, facts: Facts, turn: asyncio.Lock
+    ) -> dict[str, Any]:
+        """Do one step, and write to storage what it learnt. Cards follow at their own pace."""
+        site = replace(self._site(run, plan, facts), one_at_a_time=turn)
         try:
-            learnt = await each.do(self._site(run, plan, facts, before=before))
+            learnt = await each.do(site)
         except GraphError as error:
             async with self._database.transaction() as tx:
                 await runs.fail_step(tx, run, each.name, self._clock.now())
             raise _failed(each.title, error) from None
         async with self._database.transaction() as tx:
             await runs.record(tx, run, each.name, learnt, self._clock.now())
-            await registrations.touch(tx, run.registration)
-        self._ring()
+            await registrations.stir(tx, run.registration)
         return learnt
 
     async def _retire(self, id: str) -> None:
         """Remove the secrets that a new one replaces."""
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             run = await runs.get(tx, id)
             assert run is not None
             registration = await registrations.get(tx, run.registration)
@@ -365,7 +363,7 @@ class Runs:
             await history.write(
                 tx, run.registration, "failed", now=now, run=run.kind, code=failed.code
             )
-        self._ring()
+        self._bells.ring()
 
     async def _owe_sweeps(self, tx: Any, run: Run) -> None:
         if run.kind not in (RunKind.REGISTER, RunKind.RENEW):
@@ -385,22 +383,15 @@ class Runs:
             await registrations.touch(tx, registration)
             await registrations.move(tx, registration, Status.READY)
             await registrations.note(tx, registration, failure=None, deadline=now + UNREAD_AFTER)
-            found = await registrations.get(tx, registration)
-            assert found is not None
-            await messages.owe(
-                tx,
-                registration,
-                MessageKind.VALUES,
-                found.requester.user_id,
-                subject=sealed.id,
-            )
+            requester = await registrations.requester_of(tx, registration)
+            await messages.owe(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
             await dues.add(tx, registration, DueKind.UNREAD, now + UNREAD_AFTER, subject=sealed.id)
             await self._owe_sweeps(tx, run)
-            await runs.end(tx, id, outcome="ready", now=now)
+            await runs.end(tx, id, outcome=secrets.HANDED_OVER, now=now)
             await history.write(
                 tx, registration, "ready", now=now, secret=sealed.id, key_id=sealed.key_id
             )
-        self._ring()
+        self._bells.ring()
 
     async def _clear_up(self, id: str, work: Callable[[Run, Registration], Any]) -> None:
         """Do one clearing step; if the tenant does not answer, a later sweep does the rest."""
@@ -422,12 +413,12 @@ class Runs:
                     await dues.add(tx, run.registration, DueKind.SWEEP, now + AGAIN_AFTER)
                 await registrations.touch(tx, run.registration)
                 await runs.end(tx, id, outcome=outcome, now=now)
-            self._ring()
+            self._bells.ring()
 
         await step("clear up", once)
 
     async def _remove(self, run: Run, registration: Registration) -> None:
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             secret = await secrets.get(tx, run.subject or "")
         if secret is not None:
             await self._remove_key(run, registration, secret, SecretState.REMOVED)
@@ -435,7 +426,7 @@ class Runs:
     async def _sweep(self, run: Run, registration: Registration) -> None:
         if "application" not in registration.facts:
             return
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             live = await secrets.live(tx, run.registration)
         plan = Plan.from_json(dict(registration.plan or {}))
         site = self._site(run, plan, registration.facts)
@@ -449,10 +440,15 @@ class Runs:
 
     async def _begin_undo(self, id: str) -> dict[str, Any] | None:
         found = await self._open(id)
-        if found is None or found[1].plan is None:
+        if found is None:
             return None
         _, registration = found
         return {"plan": dict(registration.plan or {}), "facts": dict(registration.facts)}
+
+    async def _take_all_back(self, id: str, plan: Plan, facts: Facts) -> None:
+        for stage in reversed(stages(plan)):
+            for each in stage:
+                await step(each.name, partial(self._take_back, id, each, plan, facts))
 
     async def _take_back(self, id: str, each: Step, plan: Plan, facts: Facts) -> None:
         found = await self._open(id)
@@ -479,11 +475,11 @@ class Runs:
                 await dues.drop(tx, registration, kind)
             await runs.end(tx, id, outcome="undone", now=now)
             await history.write(tx, registration, "undone", now=now)
-        self._ring()
+        self._bells.ring()
 
     async def _open(self, id: str) -> tuple[Run, Registration] | None:
         """Return the run and its registration unless the run has ended."""
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             run = await runs.get(tx, id)
             if run is None:
                 return None
@@ -491,22 +487,25 @@ class Runs:
             assert registration is not None
             return run, registration
 
-    def _site(self, run: Run, plan: Plan, facts: AnyFacts, *, before: bool = False) -> Site:
+    def _site(self, run: Run, plan: Plan, facts: AnyFacts) -> Site:
         return Site(
             graph=self._tenant.graph,
             plan=plan,
             facts=facts,
             clock=self._clock,
-            keeper=RunLedger(
+            ledger=RunLedger(
                 run=run,
                 database=self._database,
                 vault=self._vault,
                 clock=self._clock,
-                before=before,
             ),
             sign_in=self._tenant.sign_in,
             bot_client_id=self._tenant.client_id,
         )
+
+
+def _run(begun: Mapping[str, Any]) -> Run:
+    return Run(**{**begun["run"], "kind": RunKind(begun["run"]["kind"])})
 
 
 def _failed(title: str, error: GraphError) -> StepFailed:

@@ -7,9 +7,10 @@ learn.microsoft.com/graph/api/application-upsert, …/serviceprincipal-upsert
 """
 
 from contextlib import suppress
+from http import HTTPStatus
 
 from graph.client import Answer, Json
-from graph.errors import AlreadyThere, NotFound, NotOurs
+from graph.errors import AlreadyThere, GraphError, NotFound, NotOurs
 from graph.permissions import MICROSOFT_GRAPH, Permission
 from graph.site import Learnt, Site, Step
 
@@ -17,21 +18,26 @@ CREATE = {"Prefer": "create-if-missing"}
 
 
 async def register(site: Site) -> Learnt:
-    before = await site.keeper.intend("application")
-    try:
-        answer = await site.graph.send(
-            "PATCH", _by_key(site), body=_application(site), headers=CREATE
-        )
-    except AlreadyThere as error:
-        # Entra knows the key but this replica does not: only an earlier try of ours explains it.
-        return await _adopt(site, tried_before=before or error.tries > 1)
-    if answer.status != 201:
-        return await _adopt(site, tried_before=before or answer.tries > 1)
-    return {
-        "object_id": answer.body["id"],
-        "app_id": answer.body["appId"],
-        "created_at": site.now(),
-    }
+    tried = await site.ledger.intend("application")
+
+    async def upsert() -> Learnt | None:
+        """Return the new application, or None if Entra knew the key."""
+        nonlocal tried
+        try:
+            answer = await site.graph.send(
+                "PATCH", _by_key(site), body=_application(site), headers=CREATE
+            )
+        except AlreadyThere as error:
+            # Entra knows the key although this replica does not.
+            tried = tried or error.tries > 1
+            return None
+        except GraphError:
+            tried = True
+            raise
+        tried = tried or answer.tries > 1
+        return _known(site, answer.body) if answer.status == HTTPStatus.CREATED else None
+
+    return await site.settle(upsert) or await _adopt(site, tried_before=tried)
 
 
 async def add_to_tenant(site: Site) -> Learnt:
@@ -47,7 +53,7 @@ async def add_to_tenant(site: Site) -> Learnt:
         answer = await site.settle(upsert)
     except AlreadyThere:
         answer = await site.settle(find)
-    if answer.status == 204:
+    if answer.status == HTTPStatus.NO_CONTENT:
         answer = await site.settle(find)
     return {"object_id": answer.body["id"], "created_at": site.now()}
 
@@ -90,7 +96,15 @@ async def _adopt(site: Site, *, tried_before: bool) -> Learnt:
     found = await site.settle(lambda: _find(site))
     if not _is_ours(site, found):
         raise NotOurs(call="PATCH /applications")
-    return {"object_id": found["id"], "app_id": found["appId"], "created_at": site.now()}
+    return _known(site, found)
+
+
+def _known(site: Site, application: Json) -> Learnt:
+    return {
+        "object_id": application["id"],
+        "app_id": application["appId"],
+        "created_at": site.now(),
+    }
 
 
 async def _find(site: Site) -> Json:

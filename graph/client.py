@@ -22,6 +22,7 @@ from graph.errors import (
     Forbidden,
     GraphError,
     LostAnswer,
+    NoAnswer,
     Throttled,
     TokenExpired,
     Unavailable,
@@ -216,7 +217,7 @@ class Client:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(call=f"{call.method} {call.template}") from error
         except httpx.RequestError as error:
-            raise _lost(call, Unavailable(call=f"{call.method} {call.template}")) from error
+            raise _lost(call, NoAnswer(call=f"{call.method} {call.template}")) from error
         _log.debug(
             "%s %s: %s (request %s, ours %s)",
             call.method,

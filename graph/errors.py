@@ -8,6 +8,7 @@
     ├── Throttled              too many calls; `retry_after` says how long to wait
     ├── Unavailable            an outage: 5xx, a time-out, a page where JSON should be
     │   ├── Unreachable        no connection: nothing was sent
+    │   ├── NoAnswer           the connection broke off, or nothing came in time
     │   └── LostAnswer         the call may have taken effect, and must not simply be repeated
     ├── TokenExpired           401: the token is no longer accepted
     ├── Forbidden              403: a right is missing
@@ -95,6 +96,11 @@ class Unavailable(GraphError):
 class Unreachable(Unavailable):
     WHAT = "The bot could not reach the tenant: no connection to Microsoft's service."
     ADVICE = "Check the bot's network, proxy and certificate settings, then retry."
+
+
+class NoAnswer(Unavailable):
+    WHAT = "Microsoft's service did not answer: the connection broke off, or nothing came in time."
+    ADVICE = "Check the bot's network and Microsoft's service health, then retry."
 
 
 class LostAnswer(Unavailable):

@@ -5,6 +5,7 @@ has collided is tried again under a lock. A grant that is there already is a suc
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from graph.client import Json
@@ -27,14 +28,17 @@ def _role(permission: Permission) -> Step:
         return await _grant_role(site, permission)
 
     async def undo(site: Site) -> None:
-        await _revoke_role(site, permission)
+        await _revoke(site, lambda: _revoke_role(site, permission))
 
     return Step(f"role:{permission.name}", f"Grant {permission.name}", do, undo, lasting=True)
 
 
 def _scopes(plan: Plan) -> Step:
+    async def undo(site: Site) -> None:
+        await _revoke(site, lambda: _revoke_scopes(site))
+
     names = ", ".join(permission.name for permission in plan.scopes)
-    return Step("scopes", f"Grant {names} (delegated)", _grant_scopes, _revoke_scopes, lasting=True)
+    return Step("scopes", f"Grant {names} (delegated)", _grant_scopes, undo, lasting=True)
 
 
 async def _grant_role(site: Site, permission: Permission) -> Learnt:
@@ -105,30 +109,30 @@ async def _scope_grant(site: Site) -> Json | None:
 
 
 async def _revoke_role(site: Site, permission: Permission) -> None:
-    """Remove one grant. A bot without that right leaves it to the service principal's removal."""
-    if "service_principal" not in site.facts:
-        return
     held = f"/servicePrincipals/{_principal_id(site)}/appRoleAssignments"
-    try:
-        async for grant in site.graph.pages(held):
-            if grant["appRoleId"] == permission.id:
-                await site.graph.send(
-                    "DELETE",
-                    f"/servicePrincipals/{site.plan.resource_id}/appRoleAssignedTo/{grant['id']}",
-                )
-    except (NotFound, Forbidden):
-        return
+    async for grant in site.graph.pages(held):
+        if grant["appRoleId"] == permission.id:
+            await site.graph.send(
+                "DELETE",
+                f"/servicePrincipals/{site.plan.resource_id}/appRoleAssignedTo/{grant['id']}",
+            )
 
 
 async def _revoke_scopes(site: Site) -> None:
-    if "service_principal" not in site.facts:
-        return
-    try:
-        found = await _scope_grant(site)
-        if found is not None:
-            await site.graph.send("DELETE", f"/oauth2PermissionGrants/{found['id']}")
-    except (NotFound, Forbidden):
-        return
+    found = await _scope_grant(site)
+    if found is not None:
+        await site.graph.send("DELETE", f"/oauth2PermissionGrants/{found['id']}")
+
+
+async def _revoke(site: Site, act: Callable[[], Awaitable[None]]) -> None:
+    """Remove a grant. What the bot may not remove goes with the service principal."""
+
+    async def once() -> None:
+        with suppress(NotFound, Forbidden):
+            await act()
+
+    if "service_principal" in site.facts:
+        await site.settle(once)
 
 
 async def _in_turn(site: Site, act: Callable[[], Awaitable[T]]) -> T:

@@ -6,7 +6,6 @@ wait is for replication: Microsoft promises no time for it, and minutes are comm
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from itertools import count
 from typing import TypeVar
 
 from graph.clock import Clock
@@ -34,7 +33,9 @@ Wait = Callable[[GraphError, int], float | None]
 
 async def patiently(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait) -> T:
     """Do `act` until it succeeds or `wait` gives up; then its last error is raised."""
-    for tries in count(1):
+    tries = 0
+    while True:
+        tries += 1
         try:
             return await act()
         except GraphError as error:
@@ -42,7 +43,6 @@ async def patiently(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait
             if seconds is None:
                 raise
         await clock.sleep(seconds)
-    raise AssertionError("count() never ends")
 
 
 def backoff(tries: int, jitter: Jitter) -> float:
@@ -77,13 +77,13 @@ def until_settled(
     def wait(error: GraphError, tries: int) -> float | None:
         nonlocal waited
         seconds = _next(error, tries, jitter)
-        waited += seconds
         if isinstance(error, (NotThereYet, *settling)):
             left = (written + SETTLING - clock.now()).total_seconds()
             return min(seconds, left) if left > 0 else None
-        if isinstance(error, Conflict | LostAnswer):
-            return seconds if waited <= OUTAGE_SECONDS else None
-        return None
+        if not isinstance(error, Conflict | LostAnswer):
+            return None
+        waited += seconds
+        return seconds if waited <= OUTAGE_SECONDS else None
 
     return wait
 

@@ -43,7 +43,7 @@ async def read_directory(site: Site) -> Learnt:
 
 
 async def _signed_in(site: Site) -> Token:
-    secret = await site.keeper.lend(site.fact("secret", "sealed_id"))
+    secret = await site.ledger.lend(site.fact("secret", "sealed_id"))
     token = await site.outlast(lambda: site.sign_in.token(_app_id(site), secret))
     wanted = {permission.name for permission in site.plan.roles}
     if extra := token.roles - wanted:

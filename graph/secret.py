@@ -14,7 +14,7 @@ from graph.site import Learnt, Sealed, Site, Step
 
 
 async def make(site: Site) -> Learnt:
-    sealed = await site.keeper.sealed()
+    sealed = await site.ledger.sealed()
     if sealed is None:
         sealed = await site.settle(lambda: _mint(site))
     return {
@@ -27,7 +27,7 @@ async def make(site: Site) -> Learnt:
 
 
 async def _mint(site: Site) -> Sealed:
-    nonce = await site.keeper.nonce()
+    nonce = await site.ledger.nonce()
     now = site.clock.now().replace(microsecond=0)
     expires_at = now + timedelta(days=site.plan.secret_days)
     answer = await site.graph.send(
@@ -42,7 +42,7 @@ async def _mint(site: Site) -> Sealed:
         repeatable=False,
     )
     key_id, hint = answer.body["keyId"], answer.body["hint"] or ""
-    id = await site.keeper.seal(
+    id = await site.ledger.seal(
         nonce, secret=answer.body["secretText"], key_id=key_id, hint=hint, expires_at=expires_at
     )
     return Sealed(id=id, key_id=key_id, expires_at=expires_at, hint=hint)

@@ -22,7 +22,7 @@ import msal  # type: ignore[import-untyped]  # msal ships no types
 
 from graph.answers import retry_after
 from graph.clock import Clock
-from graph.errors import Unavailable, Unreachable
+from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
 from graph.signin_errors import from_token_answer
 from graph.tokens import Token, TokenSource, read_token
 
@@ -199,7 +199,7 @@ class _Channel:
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unreachable(call="sign-in") from error
         except httpx.RequestError as error:
-            raise Unavailable(call="sign-in") from error
+            raise NoAnswer(call="sign-in") from error
 
 
 def _json(response: httpx.Response) -> dict[str, Any] | None:
@@ -251,4 +251,8 @@ class BotTokens:
             return self._token
 
     async def _new(self) -> Token:
-        return await self._sign_in.token(self._client_id, self._credential)
+        try:
+            return await self._sign_in.token(self._client_id, self._credential)
+        except SignInFailed as error:
+            error.sentence = f"The bot itself could not sign in. {error.sentence}"
+            raise

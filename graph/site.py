@@ -1,6 +1,6 @@
 """Where steps do their work: the tenant, the plan, what is known so far, and who keeps secrets.
 
-A step may be killed anywhere and done again. What makes that safe is the Keeper: it stores what is
+A step may be killed anywhere and done again. What makes that safe is the Ledger: it stores what is
 about to happen before it happens, and finds what an earlier attempt has sealed.
 """
 
@@ -33,7 +33,7 @@ class Sealed:
     hint: str = ""
 
 
-class Keeper(Protocol):
+class Ledger(Protocol):
     """What a run remembers outside the tenant."""
 
     async def intend(self, step: str) -> bool:
@@ -62,7 +62,7 @@ class Site:
     plan: Plan
     facts: Facts
     clock: Clock
-    keeper: Keeper
+    ledger: Ledger
     sign_in: SignIn
     bot_client_id: str
     approved_by: str = ""

@@ -9,12 +9,12 @@ from graph.grants import grants
 from graph.plan import Facts, Plan
 from graph.probe import DIRECTORY, SIGN_IN
 from graph.secret import SECRET, remove_secret, sweep
-from graph.site import Keeper, Learnt, Sealed, Site, Step
+from graph.site import Learnt, Ledger, Sealed, Site, Step
 
 __all__ = [
     "Facts",
-    "Keeper",
     "Learnt",
+    "Ledger",
     "Sealed",
     "Site",
     "Step",

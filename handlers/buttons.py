@@ -62,10 +62,10 @@ async def reveal(
 ) -> None:
     """Put the secret in the place of the ephemeral that was clicked, once."""
     id, url = action["value"], body["response_url"]
-    look = await registrar.reveal(id, by=person)
+    look = await registrar.reveal(id, by=person, answer_to=url)
     text = handover.values_text(look.values)
     if await answers.replace(url, text=text, blocks=handover.values(look.values)):
-        await registrar.shown(id, look.secret, by=person, answer_to=url)
+        await registrar.shown(id, look.secret, by=person)
     else:
         await registrar.lost(id, look.secret, by=person)
     await ack()

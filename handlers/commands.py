@@ -29,7 +29,7 @@ async def command(
         case ["status"]:
             await ack(text=help.listing(await registrar.mine(person)))
         case ["status", _]:
-            await status(ack, words[1], registrar)
+            await status(ack, words[1], registrar, person)
         case ["status", *_]:
             await ack(text=f"Name one registration, or none.\n{help.HELP}")
         case _:
@@ -50,8 +50,8 @@ async def open_form(
     await ack()
 
 
-async def status(ack: Ack, id: str, registrar: Registrar) -> None:
-    found = await registrar.status(id)
+async def status(ack: Ack, id: str, registrar: Registrar, person: Person) -> None:
+    found = await registrar.status(id, by=person)
     profile = registrar.catalogue[found.form.profile]
     blocks = card.status(found, profile, needed=registrar.approvals_needed)
     await ack(text=card.headline(found), blocks=blocks)

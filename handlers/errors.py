@@ -8,6 +8,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -28,7 +29,7 @@ def handler(client: AsyncWebClient, answers: Answers) -> Callable[..., Awaitable
     async def handle(error: Exception, body: Json) -> BoltResponse:
         if isinstance(error, FormProblems):
             return _errors({block_of(field): text for field, text in error.problems.items()})
-        sentence = str(error) if isinstance(error, Refusal) else _bug(error)
+        sentence = _sentence(error)
         if body.get("type") == "view_submission":
             return _errors({ids.NAME: sentence})
         if "command" in body:
@@ -42,8 +43,15 @@ def handler(client: AsyncWebClient, answers: Answers) -> Callable[..., Awaitable
     return handle
 
 
-def _bug(error: Exception) -> str:
+def _sentence(error: Exception) -> str:
+    if isinstance(error, Refusal):
+        return str(error)
     bug = report("listener", error)
+    if isinstance(error, SlackApiError):
+        code = error.response.get("error")
+        return f"Slack did not take the answer ({code}). Try again in a moment."
+    if isinstance(error, (aiohttp.ClientError, TimeoutError)):
+        return "Slack did not answer. Try again in a moment."
     return f"The bot broke, and nothing you did caused it. Tell whoever runs it: bug {bug}."
 
 

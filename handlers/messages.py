@@ -5,7 +5,7 @@ is a row: a lost update is still stale, a final state is drawn whenever Slack le
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 
 import aiohttp
@@ -13,11 +13,11 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bell import Loop
+from bot.bell import Bell, Loop
 from bot.catalogue import Catalogue
 from bot.registrar import Registrar
 from bot.registration import Registration
-from bot.storage import messages, registrations, runs, secrets
+from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind
 from bot.values import values_of
@@ -51,6 +51,7 @@ class Messages:
         client: AsyncWebClient,
         answers: Answers,
         clock: Clock,
+        bell: Bell,
         every: float,
     ) -> None:
         self._database = database
@@ -60,12 +61,13 @@ class Messages:
         self._client = client
         self._answers = answers
         self._clock = clock
-        self.loop = Loop("messages", self.look, every=every)
+        self.loop = Loop("messages", self.look, bell=bell, every=every)
 
     async def look(self) -> None:
         """Show everything that is stale and may be shown now."""
-        async with self._database.transaction() as tx:
-            stale = await messages.stale(tx, self._clock.now(), limit=AT_ONCE)
+        async with self._database.reading() as tx:
+            now = self._clock.now()
+            stale = await messages.stale(tx, now, drawn_before=now - SPACING, limit=AT_ONCE)
         await asyncio.gather(*(self._show(message) for message in stale))
         if len(stale) == AT_ONCE:
             self.loop.bell.ring()
@@ -73,8 +75,6 @@ class Messages:
     async def _show(self, message: Message) -> None:
         async with self._database.transaction() as tx:
             now = self._clock.now()
-            if self._is_fresh(message, now) and await runs.is_busy(tx, message.registration):
-                return  # it will change again at once, and the end of the run rings
             fresh = await messages.claim(tx, message, now)
             if fresh is None:
                 return
@@ -88,10 +88,6 @@ class Messages:
         except (TimeoutError, aiohttp.ClientError) as error:
             # The claim lapses by itself. A post whose answer was lost may then be made twice.
             log.warning("message lost", message=message.id, type=type(error).__name__)
-
-    def _is_fresh(self, message: Message, now: datetime) -> bool:
-        """Whether it was drawn a moment ago."""
-        return message.shown_at is not None and now < message.shown_at + SPACING
 
     async def _deliver(self, message: Message, registration: Registration) -> None:
         if message.kind is MessageKind.MASK:
@@ -135,7 +131,7 @@ class Messages:
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""
         secret = message.subject or ""
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             sealed = await secrets.answer_to(tx, secret)
         if sealed is None:  # hidden by hand in the meantime
             await self._give_up(message)

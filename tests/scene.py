@@ -35,7 +35,12 @@ class Scene:
     async def approve(self, id: str, *, by: str = "ada") -> None:
         """Approve and wait until the values are announced."""
         await self.workspace.click(by, "Approve", on=self.card_of(id))
-        await self.until(lambda: f"{id}: your connector values" in self.direct("rosa"))
+        await self.until(lambda: self.is_announced(id))
+
+    def is_announced(self, id: str) -> bool:
+        """Whether the values of this registration were announced to Rosa."""
+        text = f"{id}: your connector values"
+        return any(message["text"] == text for message in self.workspace.messages("rosa"))
 
     async def until(self, predicate: Any, timeout: float = 15.0) -> Any:  # noqa: ASYNC109 - as the workspace's own
         return await self.workspace.until(predicate, timeout=timeout)

@@ -1,12 +1,13 @@
-"""The database: opened, migrated, guarded, and one way to talk to it: `transaction()`.
+"""The database: opened, migrated, guarded; `transaction()` writes, `reading()` looks.
 
 SQLite is one process with its file locked; PostgreSQL serves replicas. A transaction must never
 span an await of anything but the database.
 """
 
+import asyncio
 import fcntl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from alembic.config import Config
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATING = 0x41AD0000
+"""Ours among a database's advisory locks, which slots use, too."""
 
 
 class AlreadyRunning(Exception):
@@ -23,35 +26,42 @@ class AlreadyRunning(Exception):
 
 
 class Database:
-    """An engine and its transactions."""
+    """Transactions that write, and transactions that only look."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self._writer = writer
+        self._reader = reader
+        is_sqlite = writer.dialect.name == "sqlite"
+        # SQLite lets one write and has the others poll, unfairly: here they stand in line instead.
+        self._turn: AbstractAsyncContextManager[Any] = (
+            asyncio.Lock() if is_sqlite else nullcontext()
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commit everything done inside, or nothing."""
-        async with self._engine.begin() as tx:
+        async with self._turn, self._writer.begin() as tx:
             yield tx
 
-    @property
-    def is_sqlite(self) -> bool:
-        return self._engine.dialect.name == "sqlite"
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Look at the database beside whoever writes. The database itself refuses to write here."""
+        async with self._reader.begin() as tx:
+            yield tx
 
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Database]:
     """Lock (SQLite), connect and migrate; close at the end. Raises AlreadyRunning."""
     with locked(sqlite_path(url)):
-        engine = create_async_engine(url, hide_parameters=True, **_pool(url))
-        if engine.dialect.name == "sqlite":
-            _teach_sqlite(engine)
+        writer, reader = _engines(url)
         try:
-            async with engine.begin() as tx:
+            async with writer.begin() as tx:
                 await tx.run_sync(_migrate)
-            yield Database(engine)
+            yield Database(writer, reader)
         finally:
-            await engine.dispose()
+            await reader.dispose()
+            await writer.dispose()
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -74,37 +84,48 @@ def locked(path: Path | None) -> Iterator[None]:
         yield
 
 
-def _pool(url: str) -> dict[str, Any]:
-    # One writer at a time is SQLite's own rule; readers beside it profit from WAL.
-    return {"pool_size": 4, "max_overflow": 4} if url.startswith("sqlite") else {"pool_size": 8}
+def _engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return an engine that writes and one that cannot."""
+    if sqlite_path(url) is None:
+        engine = create_async_engine(url, hide_parameters=True, pool_size=8)
+        return engine, engine.execution_options(postgresql_readonly=True)
+    writer = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
+    reader = create_async_engine(url, hide_parameters=True, pool_size=4)
+    # A deferred transaction that turns into a writer late fails at once when it lost the race.
+    _teach_sqlite(writer, begin="BEGIN IMMEDIATE", query_only="OFF")
+    _teach_sqlite(reader, begin="BEGIN", query_only="ON")
+    return writer, reader
 
 
-def _teach_sqlite(engine: AsyncEngine) -> None:
-    """WAL, safe writes, foreign keys, and transactions that take the write lock at once."""
+def _teach_sqlite(engine: AsyncEngine, *, begin: str, query_only: str) -> None:
+    """WAL, safe writes, foreign keys, nothing left of what was deleted, and our own BEGIN."""
 
     def connected(connection: Any, _: Any) -> None:
         # Without this the driver begins transactions behind our back, and late.
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
+            "busy_timeout=10000",
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
-            "busy_timeout=10000",
+            f"query_only={query_only}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     def begun(connection: sa.Connection) -> None:
-        # A deferred transaction that turns into a writer late fails at once when it lost the race.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(begin)
 
     sa.event.listen(engine.sync_engine, "connect", connected)
     sa.event.listen(engine.sync_engine, "begin", begun)
 
 
 def _migrate(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # Replicas that start together migrate one after another; SQLite's BEGIN has seen to that.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

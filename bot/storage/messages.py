@@ -14,6 +14,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage.once import insert_once
 from bot.storage.tables import messages, seen_events
 
 CLAIM = timedelta(seconds=30)
@@ -67,12 +68,18 @@ async def owe(
     )
 
 
-async def stale(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[Message]:
-    """Return stale messages that nobody has claimed."""
+async def stale(
+    tx: AsyncConnection, now: datetime, *, drawn_before: datetime, limit: int
+) -> Sequence[Message]:
+    """Return stale messages that nobody has claimed and that were not drawn a moment ago.
+
+    Whatever cannot wait has reset the moment at which its messages were drawn.
+    """
     query = (
         sa.select(messages)
         .where(
             messages.c.shown < messages.c.wanted,
+            sa.or_(messages.c.shown_at.is_(None), messages.c.shown_at <= drawn_before),
             sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
         )
         .limit(limit)
@@ -127,11 +134,7 @@ async def give_up(tx: AsyncConnection, message: Message) -> None:
 async def first_sight(tx: AsyncConnection, event_id: str, now: datetime) -> bool:
     """Whether an event comes for the first time in ten minutes, longer than Slack repeats one."""
     await tx.execute(sa.delete(seen_events).where(seen_events.c.at < now - timedelta(minutes=10)))
-    known = sa.select(seen_events.c.event_id).where(seen_events.c.event_id == event_id)
-    if await tx.scalar(known) is not None:
-        return False
-    await tx.execute(sa.insert(seen_events).values(event_id=event_id, at=now))
-    return True
+    return await insert_once(tx, seen_events, event_id=event_id, at=now)
 
 
 def _message(row: Mapping[Any, Any]) -> Message:

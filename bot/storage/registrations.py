@@ -18,22 +18,14 @@ from bot.registration import (
     origins,
 )
 from bot.storage import runs, secrets
+from bot.storage.once import insert_once
 from bot.storage.tables import installation, messages, registrations, votes
 
 
 async def installation_id(tx: AsyncConnection, *, new: str, now: datetime) -> str:
     """Return this installation's id, which is `new` from the first call on."""
-    found = await tx.scalar(sa.select(installation.c.id))
-    if found is not None:
-        return str(found)
-    await tx.execute(sa.insert(installation).values(id=new, created_at=now))
-    return new
-
-
-async def exists(tx: AsyncConnection, id: str) -> bool:
-    return (
-        await tx.scalar(sa.select(registrations.c.id).where(registrations.c.id == id)) is not None
-    )
+    await insert_once(tx, installation, id=new, only=True, created_at=now)
+    return str((await tx.execute(sa.select(installation.c.id))).scalar_one())
 
 
 async def from_origin(tx: AsyncConnection, origin: str) -> str | None:
@@ -43,23 +35,24 @@ async def from_origin(tx: AsyncConnection, origin: str) -> str | None:
     return found
 
 
-async def add(tx: AsyncConnection, registration: Registration, *, origin: str) -> None:
-    await tx.execute(
-        sa.insert(registrations).values(
-            id=registration.id,
-            version=registration.version,
-            status=registration.status,
-            team_id=registration.requester.team_id,
-            user_id=registration.requester.user_id,
-            requester_name=registration.requester.name,
-            form=dataclasses.asdict(registration.form),
-            profile_digest=registration.profile_digest,
-            key=registration.key,
-            origin=origin,
-            reasons=[],
-            deadline=registration.deadline,
-            created_at=registration.created_at,
-        )
+async def add(tx: AsyncConnection, registration: Registration, *, origin: str) -> bool:
+    """Add it; False if its id is taken, or if its form has become a registration already."""
+    return await insert_once(
+        tx,
+        registrations,
+        id=registration.id,
+        version=registration.version,
+        status=registration.status,
+        team_id=registration.requester.team_id,
+        user_id=registration.requester.user_id,
+        requester_name=registration.requester.name,
+        form=dataclasses.asdict(registration.form),
+        profile_digest=registration.profile_digest,
+        key=registration.key,
+        origin=origin,
+        reasons=[],
+        deadline=registration.deadline,
+        created_at=registration.created_at,
     )
 
 
@@ -80,8 +73,23 @@ async def get(tx: AsyncConnection, id: str) -> Registration | None:
     )
 
 
+async def requester_of(tx: AsyncConnection, id: str) -> str:
+    """Return the Slack user id of whoever asked."""
+    query = sa.select(registrations.c.user_id).where(registrations.c.id == id)
+    return str((await tx.execute(query)).scalar_one())
+
+
 async def touch(tx: AsyncConnection, id: str) -> bool:
-    """Raise the registration's version, which locks its row and makes its cards stale."""
+    """Raise the registration's version: locks its row, makes its cards stale, to be drawn now."""
+    return await _raise_version(tx, id, shown_at=None)
+
+
+async def stir(tx: AsyncConnection, id: str) -> bool:
+    """Raise the version for a step that went on: cards may wait, for more will follow at once."""
+    return await _raise_version(tx, id)
+
+
+async def _raise_version(tx: AsyncConnection, id: str, **columns: Any) -> bool:
     done = await tx.execute(
         sa.update(registrations)
         .where(registrations.c.id == id)
@@ -90,7 +98,7 @@ async def touch(tx: AsyncConnection, id: str) -> bool:
     await tx.execute(
         sa.update(messages)
         .where(messages.c.registration == id, messages.c.kind != "mask")
-        .values(wanted=messages.c.wanted + 1)
+        .values(wanted=messages.c.wanted + 1, **columns)
     )
     return done.rowcount == 1
 

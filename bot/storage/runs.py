@@ -1,18 +1,19 @@
 """Runs and their steps: owed, begun, recorded, ended.
 
-A step's row is written before its call (that is the intention) and again when it has learnt
-something. What a lasting step learnt serves every later run of the registration.
+A step's row is written before the run, and again when the step has learnt something. What a lasting
+step learnt serves every later run of the registration.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import RunKind, StepState
+from bot.storage.once import insert_missing
 from bot.storage.tables import runs, steps
 
 
@@ -24,7 +25,15 @@ class Run:
     registration: str
     kind: RunKind
     subject: str | None
-    created_at: datetime
+
+
+class Planned(NamedTuple):
+    """A step as it is written down before the run."""
+
+    stage: int
+    name: str
+    title: str
+    lasting: bool
 
 
 async def owe(
@@ -75,40 +84,33 @@ async def end(tx: AsyncConnection, id: str, *, outcome: str, now: datetime) -> b
     return done.rowcount == 1
 
 
-async def list_steps(
-    tx: AsyncConnection, run: Run, planned: Sequence[tuple[str, str, bool]]
-) -> None:
-    """Write down the run's steps as (name, title, lasting), so that a card can show them."""
-    for position, (name, title, lasting) in enumerate(planned):
-        known = await tx.scalar(
-            sa.select(steps.c.name).where(steps.c.run == run.id, steps.c.name == name)
-        )
-        if known is None:
-            await tx.execute(
-                sa.insert(steps).values(
-                    run=run.id,
-                    name=name,
-                    registration=run.registration,
-                    title=title,
-                    position=position,
-                    lasting=lasting,
-                    failed=False,
-                )
-            )
+async def list_steps(tx: AsyncConnection, run: Run, planned: Sequence[Planned]) -> None:
+    """Write down the run's steps before the first is taken, so that a card can show them."""
+    rows = [
+        {
+            "run": run.id,
+            "registration": run.registration,
+            "position": position,
+            "failed": False,
+            **each._asdict(),
+        }
+        for position, each in enumerate(planned)
+    ]
+    await insert_missing(tx, steps, rows)
 
 
-async def begin_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> bool:
-    """Note that the step is about to write. True if an earlier attempt may have done so."""
-    query = sa.select(steps.c.started_at).where(
+async def intend(tx: AsyncConnection, run: Run, step: str, now: datetime) -> bool:
+    """Note that the step is about to write. True if an earlier attempt may have written."""
+    query = sa.select(steps.c.intended_at).where(
         steps.c.registration == run.registration,
         steps.c.name == step,
-        steps.c.started_at.is_not(None),
+        steps.c.intended_at.is_not(None),
     )
     before = (await tx.scalars(query.limit(1))).first() is not None
     await tx.execute(
         sa.update(steps)
         .where(steps.c.run == run.id, steps.c.name == step)
-        .values(started_at=sa.func.coalesce(steps.c.started_at, now), failed=False)
+        .values(intended_at=sa.func.coalesce(steps.c.intended_at, now))
     )
     return before
 
@@ -120,12 +122,7 @@ async def record(
     await tx.execute(
         sa.update(steps)
         .where(steps.c.run == run.id, steps.c.name == step)
-        .values(
-            facts=dict(facts),
-            started_at=sa.func.coalesce(steps.c.started_at, now),
-            ended_at=now,
-            failed=False,
-        )
+        .values(facts=dict(facts), ended_at=now, failed=False)
     )
 
 
@@ -190,7 +187,7 @@ async def _steps(tx: AsyncConnection, run: str) -> tuple[StepState, ...]:
         StepState(
             name=row["name"],
             title=row["title"],
-            started_at=row["started_at"],
+            stage=row["stage"],
             ended_at=row["ended_at"],
             failed=row["failed"],
         )
@@ -204,5 +201,4 @@ def _run(row: Mapping[Any, Any]) -> Run:
         registration=row["registration"],
         kind=RunKind(row["kind"]),
         subject=row["subject"],
-        created_at=row["created_at"],
     )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Secret, SecretState
-from bot.storage.tables import secrets
+from bot.storage.tables import runs, secrets
 
 LIVE = (
     SecretState.SEALED,
@@ -18,6 +18,8 @@ LIVE = (
     SecretState.UNKNOWN,
 )
 """States in which Entra still holds the secret and knows it to be ours."""
+HANDED_OVER = "ready"
+"""The outcome of a run that made a secret, proved it and announced it."""
 
 
 async def attempt(
@@ -62,10 +64,18 @@ async def get(tx: AsyncConnection, id: str) -> Secret | None:
 
 
 async def newest(tx: AsyncConnection, registration: str) -> Secret | None:
-    """Return the registration's newest secret that was ever sealed."""
+    """Return the secret of the registration's latest run that proved one and handed it over.
+
+    One that is still being tried, or whose run has failed, is nobody's.
+    """
     query = (
         sa.select(secrets)
-        .where(secrets.c.registration == registration, secrets.c.key_id.is_not(None))
+        .join(runs, runs.c.id == secrets.c.run)
+        .where(
+            secrets.c.registration == registration,
+            secrets.c.key_id.is_not(None),
+            runs.c.outcome == HANDED_OVER,
+        )
         .order_by(secrets.c.made_at.desc())
         .limit(1)
     )
@@ -90,6 +100,10 @@ async def answer_to(tx: AsyncConnection, id: str) -> bytes | None:
     """Return the sealed address at which the reveal can be masked."""
     found: bytes | None = await tx.scalar(sa.select(secrets.c.answer_to).where(secrets.c.id == id))
     return found
+
+
+async def forget_answer_to(tx: AsyncConnection, id: str) -> None:
+    await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(answer_to=None))
 
 
 async def change(

@@ -35,6 +35,7 @@ installation = sa.Table(
     "installation",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),  # part of every application's uniqueName
+    sa.Column("only", sa.Boolean, nullable=False, unique=True),  # always true: there is one row
     sa.Column("created_at", Moment, nullable=False),
 )
 
@@ -99,9 +100,10 @@ steps = sa.Table(
     sa.Column("name", sa.String(80), nullable=False),
     _registration(),
     sa.Column("title", sa.String(120), nullable=False),
+    sa.Column("stage", sa.Integer, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("lasting", sa.Boolean, nullable=False),  # its facts serve later runs, too
-    sa.Column("started_at", Moment),  # stored before the call: the intention
+    sa.Column("intended_at", Moment),  # stored before a call that must not be made twice
     sa.Column("ended_at", Moment),
     sa.Column("failed", sa.Boolean, nullable=False),
     sa.Column("facts", Json),

@@ -195,22 +195,30 @@ def _failure(registration: Registration) -> Iterator[Block]:
 def _progress(registration: Registration) -> Iterator[Block]:
     if not registration.steps or registration.status is Status.UNDONE:
         return
+    stage = _stage_at_work(registration)
     done = sum(step.ended_at is not None and not step.failed for step in registration.steps)
     yield PlanBlock(
         title=f"{done} of {len(registration.steps)} steps done",
         tasks=[
-            TaskCardBlock(task_id=step.name, title=step.title, status=_status(step))
+            TaskCardBlock(task_id=step.name, title=step.title, status=_status(step, stage))
             for step in registration.steps
         ],
     )
 
 
-def _status(step: StepState) -> str:
+def _stage_at_work(registration: Registration) -> int | None:
+    """Return the stage that is being taken: the first with a step that has not ended."""
+    if registration.run is None:
+        return None
+    return min((step.stage for step in registration.steps if step.ended_at is None), default=None)
+
+
+def _status(step: StepState, stage_at_work: int | None) -> str:
     if step.failed:
         return "error"
     if step.ended_at is not None:
         return "complete"
-    return "pending" if step.started_at is None else "in_progress"
+    return "in_progress" if step.stage == stage_at_work else "pending"
 
 
 def _context(registration: Registration) -> Iterator[Block]:

@@ -41,6 +41,7 @@ def notice(registration: Registration, *, secret: str | None) -> Blocks:
         [
             header(notice_text(registration)),
             section(f"*{escaped(registration.form.name)}* was created and tried: it signs in."),
+            *_failed(registration),
             context(_state(registration)),
             *actions(_notice_buttons(registration)),
         ]
@@ -89,10 +90,19 @@ def _hints(found: Values) -> Iterator[Block]:
         yield context(_state(found.registration))
 
 
+def _failed(registration: Registration) -> Iterator[Block]:
+    failure = registration.failure
+    if failure is not None and registration.run is None:
+        words = f"{failure.sentence} {failure.advice}"
+        yield section(f":x: *No new secret was made.* {escaped(words)}")
+
+
 def _state(registration: Registration) -> str:
     secret = registration.secret
     if registration.run is RunKind.RENEW:
         return "A new secret is being made. You get a message when it works."
+    if registration.run is RunKind.REMOVE:
+        return "Nobody came for the secret in time, so it is being removed from Entra."
     match secret.state if secret else None:
         case SecretState.SEALED if registration.deadline is not None:
             return (
@@ -108,7 +118,7 @@ def _state(registration: Registration) -> str:
         case SecretState.UNKNOWN:
             return "Nobody can tell whether the secret was seen. Make a new one to be safe."
         case SecretState.REMOVED:
-            return "Nobody came for the secret, so it was removed from Entra. Make a new one."
+            return "Nobody came for the secret in time, so it was removed. Make a new one."
         case _:
             return "There is no secret."
 

@@ -1,4 +1,4 @@
-"""Small stand-ins for the edges of graph/: a scripted Graph, tokens, a keeper in memory."""
+"""Small stand-ins for the edges of graph/: a scripted Graph, tokens, a ledger in memory."""
 
 import base64
 import json
@@ -101,7 +101,7 @@ def jwt(claims: dict[str, Any]) -> str:
 
 
 @dataclass
-class MemoryKeeper:
+class MemoryLedger:
     """What a run remembers, in memory. It survives a `kill` of the code that uses it."""
 
     intended: set[str] = field(default_factory=set)

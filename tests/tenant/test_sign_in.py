@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import jwt
-import msal
+import msal  # type: ignore[import-untyped]  # msal ships no types
 import pytest
 
 from bot.playground.clock import MovableClock
@@ -57,8 +57,8 @@ async def test_the_published_key_verifies_a_token(tenant: Tenant) -> None:
     ("form", "status", "error", "number"),
     [
         ({"client_id": "0f0f0f0f-0000-4000-8000-000000000000"}, 400, "unauthorized_client", 700016),
-        ({"client_secret": "wrong"}, 401, "invalid_client", 7000215),
-        ({"client_secret": ""}, 401, "invalid_client", 7000218),
+        ({"secret": "wrong"}, 401, "invalid_client", 7000215),
+        ({"secret": ""}, 401, "invalid_client", 7000218),
         ({"scope": "User.Read.All"}, 400, "invalid_scope", 1002012),
         ({"scope": "https://vault.example/.default"}, 400, "invalid_resource", 500011),
         ({"grant_type": "password"}, 400, "unsupported_grant_type", 70003),
@@ -68,8 +68,10 @@ async def test_the_published_key_verifies_a_token(tenant: Tenant) -> None:
 async def test_a_refusal_has_entras_number_and_status(
     tenant: Tenant, form: dict[str, str], status: int, error: str, number: int
 ) -> None:
+    client_id, secret = _administrator(tenant)
+    wanted = {"client_id": client_id, "secret": secret, **form}
     async with client(tenant) as http:
-        answer = await sign_in(http, tenant, *_administrator(tenant), **form)
+        answer = await sign_in(http, tenant, **wanted)
     body = answer.json()
     assert (answer.status_code, body["error"], body["error_codes"]) == (status, error, [number])
     assert body["error_description"].startswith(f"AADSTS{number}: ")
@@ -124,7 +126,7 @@ async def test_a_token_expires(clock: MovableClock, graph: Asking) -> None:
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("header", ["", "Bearer ", "Bearer nonsense", "Basic YTpi"])
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer nonsense", "Basic YTpi"])
 async def test_a_call_without_a_good_token_is_401(tenant: Tenant, header: str) -> None:
     async with client(tenant) as http:
         answer = await http.get("/organization", headers={"Authorization": header})

@@ -1,10 +1,12 @@
 """What the tenant refuses, and that a refused call changes nothing."""
 
+from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from bot.playground.tenant import Tenant
+from bot.playground.tenant import Tenant, shapes
 from tests.tenant.asking import CREATE, GRAPH, Asking, code_of, message_of
 
 ACCESS = {"id": "df021288-bdef-4463-88db-98f22de89214", "type": "Role"}
@@ -27,6 +29,12 @@ ACCESS = {"id": "df021288-bdef-4463-88db-98f22de89214", "type": "Role"}
         {"tags": "aad-setup"},
         {"tags": ["twice", "twice"]},
         {"uniqueName": "another"},
+        {"web": None},
+        {"isFallbackPublicClient": "yes"},
+        {"api": {"requestedAccessTokenVersion": True}},
+        {"keyCredentials": [{"key": "not base64"}]},
+        {"keyCredentials": [{"key": True}]},
+        {"keyCredentials": [{"startDateTime": "2026-01-01"}]},
         {"passwordCredentials": [{"displayName": "key"}]},
         {"requiredResourceAccess": [{"resourceAppId": GRAPH}, {"resourceAppId": GRAPH}]},
         {"requiredResourceAccess": [{"resourceAppId": "Microsoft Graph"}]},
@@ -75,9 +83,7 @@ async def test_a_good_redirect_uri_is_kept(graph: Asking, uri: str) -> None:
     [(b"{", "application/json"), (b"{}", "text/plain"), (b"a=b", ""), (b"[]", "application/json")],
 )
 async def test_what_is_no_json_object_is_400(graph: Asking, content: bytes, kind: str) -> None:
-    answer = await graph.http.post(
-        "/applications", content=content, headers={"Content-Type": kind}
-    )
+    answer = await graph.http.post("/applications", content=content, headers={"Content-Type": kind})
     assert (answer.status_code, code_of(answer)) == (400, "BadRequest")
 
 
@@ -123,6 +129,30 @@ async def test_an_option_that_is_not_supported_is_refused(graph: Asking, path: s
     assert (await graph.get(path)).status_code == 400
 
 
+@pytest.mark.parametrize("action", ["/applications", "/$batch", "addPassword", "removePassword"])
+async def test_no_body_breaks_the_tenant(graph: Asking, action: str) -> None:
+    application = await graph.application()
+    path = action if action.startswith("/") else f"/applications/{application['id']}/{action}"
+    names = [*shapes.APPLICATION.properties, "passwordCredential", "keyId", "requests"]
+    random = Random(11)
+    for _ in range(100):
+        body = {random.choice(names): _odd(random, 3) for _ in range(random.randrange(1, 4))}
+        answer = await graph.post(path, {"displayName": "Mimecast", **body})
+        assert answer.status_code < 500, body
+
+
+def _odd(random: Random, depth: int) -> object:
+    """Any JSON; names and values that Graph knows are more likely than nonsense."""
+    words = ["", "id", "1", "GET", "/users", GRAPH, "AzureADMyOrg", "9999-12-31T00:00:00Z", "\x00"]
+    choice = random.randrange(7 if depth else 5)
+    if choice == 6:
+        keys = ["id", "type", "url", "method", "headers", "dependsOn", "redirectUris", "value"]
+        return {random.choice(keys): _odd(random, depth - 1) for _ in range(3)}
+    if choice == 5:
+        return [_odd(random, depth - 1) for _ in range(2)]
+    return [None, True, 7, -1.5, random.choice(words)][choice]
+
+
 async def test_an_answer_repeats_the_callers_id(graph: Asking) -> None:
     answer = await graph.get("/nope", headers={"client-request-id": "mine"})
     inner = answer.json()["error"]["innerError"]
@@ -138,3 +168,19 @@ async def test_a_principal_needs_its_application(graph: Asking) -> None:
         "Request_BadRequest",
         "Authorization_RequestDenied",
     }
+
+
+async def test_permissions_are_counted(graph: Asking) -> None:
+    access = [{"id": str(UUID(int=number)), "type": "Role"} for number in range(401)]
+    required = [{"resourceAppId": GRAPH, "resourceAccess": access}]
+    assert (await graph.upsert("key-1", requiredResourceAccess=required)).status_code == 400
+    required[0]["resourceAccess"] = access[:400]
+    assert (await graph.upsert("key-1", requiredResourceAccess=required)).status_code == 201
+
+
+async def test_a_key_is_set_once(graph: Asking) -> None:
+    application = await graph.application()
+    path = f"/applications/{application['id']}"
+    assert (await graph.patch(path, {"uniqueName": "key-2"})).status_code == 400
+    assert (await graph.post("/applications", {"notes": "no name"})).status_code == 400
+    assert (await graph.http.post("/applications")).status_code == 400

@@ -105,3 +105,24 @@ async def test_groups_know_their_members(workspace: Workspace, client: AsyncWebC
     assert members == [workspace.people["ada"].id, workspace.people["grace"].id]
     workspace.groups["directory-admins"].disabled = True
     assert await error_of(client.usergroups_users_list(usergroup=group["id"])) == "no_such_subteam"
+
+
+async def test_nobody_is_a_user_that_is_not_found(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    assert await error_of(client.users_info(user="U0")) == "user_not_found"
+    assert await error_of(client.api_call("conversations.open")) == "users_list_not_supplied"
+    several = client.conversations_open(users="U1,U2")
+    assert await error_of(several) == "missing_scope"
+
+
+async def test_a_private_channel_is_hidden_from_those_outside(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    workspace.installation.scopes |= {"groups:read", "im:read"}
+    approvals = workspace.channels["approvals"]
+    assert (await client.conversations_info(channel=approvals.id))["channel"]["is_private"]
+    im = await client.conversations_open(users=workspace.people["rosa"].id, return_im=True)
+    assert im["channel"]["user"] == workspace.people["rosa"].id
+    approvals.members.discard(workspace.bot_user_id)
+    assert await error_of(client.conversations_info(channel=approvals.id)) == "channel_not_found"

@@ -5,6 +5,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
+from bot.playground.workspace.wire import Json
 from tests.workspace.pieces import actions, error_of, section
 
 
@@ -145,3 +146,53 @@ async def test_a_long_update_is_refused(workspace: Workspace, client: AsyncWebCl
     posted = await client.chat_postMessage(channel=channel, text="x", blocks=[actions("Go")])
     update = client.chat_update(channel=channel, ts=posted["ts"], text="x" * 4001)
     assert await error_of(update) == "msg_too_long"
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"blocks": "[{"}, "invalid_blocks_format"),
+        ({"text": "x", "metadata": {"event_type": "x"}}, "invalid_metadata_format"),
+        (
+            {"text": "x", "metadata": {"event_type": "x", "event_payload": 1}},
+            "invalid_metadata_schema",
+        ),
+        ({"text": "x", "attachments": "x"}, "invalid_attachments"),
+        ({"text": "x", "attachments": [{"blocks": []}]}, "invalid_attachments"),
+        ({"text": "x", "attachments": [{"text": "y"}] * 101}, "too_many_attachments"),
+    ],
+)
+async def test_what_a_message_carries_is_checked(
+    workspace: Workspace, client: AsyncWebClient, said: Json, error: str
+) -> None:
+    arguments = {"channel": workspace.channels["general"].id, **said}
+    assert await error_of(client.api_call("chat.postMessage", json=arguments)) == error
+
+
+async def test_metadata_and_attachments_survive_an_update(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    channel = workspace.channels["general"].id
+    metadata = {"event_type": "made", "event_payload": {"id": "1"}}
+    posted = await client.chat_postMessage(
+        channel=channel, text="x", metadata=metadata, attachments=[{"text": "old style"}]
+    )
+    await client.chat_update(channel=channel, ts=posted["ts"], text="y")
+    [message] = workspace.messages("general")
+    assert message["metadata"] == metadata
+    assert message["attachments"] == [{"text": "old style"}]
+
+
+async def test_long_text_is_cut(workspace: Workspace, client: AsyncWebClient) -> None:
+    await client.chat_postMessage(channel=workspace.channels["general"].id, text="x" * 40_001)
+    assert len(workspace.messages("general")[0]["text"]) == 40_000
+
+
+async def test_an_archived_channel_takes_nothing(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    workspace.channels["general"].archived = True
+    post = client.chat_postMessage(channel="#general", text="x")
+    assert await error_of(post) == "is_archived"
+    gone = client.chat_postMessage(channel=workspace.people["dora"].id, text="x")
+    assert await error_of(gone) == "channel_not_found"

@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import CannotAct, Workspace
+from bot.playground.workspace.fields import filled
 from bot.playground.workspace.wire import Json
 from tests.workspace.pieces import actions, error_of, modal, plain, section, text_input
 from tests.workspace.small_bot import connected
@@ -240,3 +241,78 @@ async def test_a_menu_that_is_dispatched_tells_the_app(workspace: Workspace, app
     assert view
     assert seen[0]["selected_option"]["value"] == "Sophos"
     assert "for Sophos" in workspace.text_of(view)
+
+
+@pytest.mark.parametrize(
+    ("element", "wanted", "refusal"),
+    [
+        ({"type": "plain_text_input", "min_length": 3}, "ab", "too few"),
+        ({"type": "email_text_input"}, "nobody", "not an e-mail address"),
+        ({"type": "url_text_input"}, "ftp://x", "not a web address"),
+        ({"type": "number_input", "is_decimal_allowed": False}, "1.5", "not a number"),
+        (
+            {"type": "number_input", "is_decimal_allowed": True, "min_value": "2"},
+            "1.5",
+            "not between 2 and",
+        ),
+        (
+            {"type": "static_select", "options": [{"text": plain("Red"), "value": "r"}]},
+            "r",
+            "no choice 'r'; there are 'Red'",
+        ),
+        (
+            {
+                "type": "multi_static_select",
+                "options": [{"text": plain("Red"), "value": "r"}],
+                "max_selected_items": 1,
+            },
+            ["Red", "Red"],
+            "Only 1",
+        ),
+        ({"type": "users_select"}, "zoe", "nobody called"),
+    ],
+)
+def test_a_field_takes_only_what_a_client_would_send(
+    workspace: Workspace, element: Json, wanted: object, refusal: str
+) -> None:
+    with pytest.raises(CannotAct, match=refusal):
+        filled(element, wanted, lambda name: workspace.people.find(name).id)
+
+
+async def test_one_external_id_names_one_view(
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp
+) -> None:
+    bot = Bot(app, modal(section("x"), external_id="mine"))
+    async with connected(app, workspace):
+        await workspace.command("rosa")
+        await client.views_update(external_id="mine", view=modal(section("y"), external_id="mine"))
+        bot.view = None
+        await workspace.command("ada")
+        view = modal(section("x"), external_id="mine")
+        taken = client.views_open(trigger_id=bot.triggers[-1], view=view)
+        assert await error_of(taken) == "duplicate_external_id"
+
+
+async def test_a_view_without_a_submit_button_cannot_be_submitted(
+    workspace: Workspace, app: AsyncApp
+) -> None:
+    view = modal(section("read only"), clear_on_close=True, notify_on_close=True)
+    del view["submit"]
+    bot = Bot(app, view)
+    async with connected(app, workspace):
+        await workspace.command("rosa")
+        with pytest.raises(CannotAct, match="nothing to submit"):
+            await workspace.submit("rosa")
+        await workspace.close_view("rosa")
+        with pytest.raises(CannotAct, match="no view open"):
+            await workspace.submit("rosa")
+    assert bot.closed[0]["is_cleared"] is True
+
+
+async def test_a_broken_app_leaves_the_form_open(workspace: Workspace, app: AsyncApp) -> None:
+    Bot(app, modal(text_input("Name")))
+    async with connected(app, workspace):
+        await workspace.command("rosa")
+    refused = await workspace.submit("rosa", {"Name": "x"})
+    assert refused.error == "dispatch_failed"
+    assert refused.view is not None

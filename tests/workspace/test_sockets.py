@@ -1,5 +1,6 @@
 """Socket Mode: shared connections, acks in time, retries, disconnects."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -107,8 +108,6 @@ async def test_a_connection_that_breaks_fails_its_envelopes_at_once(
     async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
         assert (await socket.receive_json())["type"] == "hello"
         deliveries = len(workspace.unacked)
-        import asyncio
-
         typed = asyncio.create_task(workspace.command("rosa"))
         assert (await socket.receive_json())["type"] == "slash_commands"
         await socket.close()
@@ -131,8 +130,9 @@ async def test_an_app_has_ten_connections_at_most(
     workspace: Workspace, client: AsyncWebClient
 ) -> None:
     async with aiohttp.ClientSession() as session:
-        for _ in range(10):
-            await session.ws_connect(await link(client, workspace))
+        urls = [await link(client, workspace) for _ in range(10)]
+        sockets = [await session.ws_connect(url) for url in urls]
+        await workspace.until(lambda: workspace.connections == len(sockets))
         with pytest.raises(SlackApiError, match="too_many_websockets"):
             await link(client, workspace)
 
@@ -145,3 +145,18 @@ async def test_nonsense_on_the_socket_is_a_complaint(
         await socket.send_str("hello?")
         await socket.send_json({"envelope_id": "unknown"})
         await workspace.until(lambda: len(workspace.complaints) == 2)
+
+
+async def test_an_answer_where_none_is_taken_is_a_complaint(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    url = await link(client, workspace)
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        await socket.receive_json()
+        said = asyncio.create_task(workspace.mention("ada", "status"))
+        envelope = await socket.receive_json()
+        answer = {"envelope_id": envelope["envelope_id"], "payload": {"text": "x"}}
+        await socket.send_json(answer)
+        await said
+    assert len(workspace.complaints) == 1
+    await workspace.drop_connections()

@@ -102,7 +102,7 @@ def _grant(directory: Directory, request: Request, *, side: str) -> Answer:
 
 
 def _check_role(directory: Directory, resource: dict[str, Any], body: dict[str, Any]) -> None:
-    offered = {role["id"] for role in resource["appRoles"] if role["isEnabled"]}
+    offered = {role.get("id") for role in resource["appRoles"] if role.get("isEnabled")}
     if body["appRoleId"] not in offered:
         message = f"Permission being assigned was not found on application '{resource['appId']}'."
         raise bad_request(message)

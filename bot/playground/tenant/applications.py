@@ -12,7 +12,7 @@ from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import bad_request, duplicate
 from bot.playground.tenant.lookup import changeable, readable
 from bot.playground.tenant.new_application import blank_application
-from bot.playground.tenant.query import EntitySet, created, many, one
+from bot.playground.tenant.query import EntitySet, count, created, many, one
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.rights import adopt, check_change, visible
 from bot.playground.tenant.shapes import APPLICATION
@@ -43,6 +43,11 @@ def create(directory: Directory, request: Request) -> Answer:
 def list_all(directory: Directory, request: Request) -> Answer:
     rows = directory.store.all_seen(Kind.APPLICATION, request.moment)
     return many(directory.url, request, APPLICATIONS, visible(directory, request.caller, rows))
+
+
+def count_all(directory: Directory, request: Request) -> Answer:
+    rows = directory.store.all_seen(Kind.APPLICATION, request.moment)
+    return count(request, visible(directory, request.caller, rows))
 
 
 def read(directory: Directory, request: Request) -> Answer:

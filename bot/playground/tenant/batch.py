@@ -59,10 +59,17 @@ def _check_step(request: object, before: list[str]) -> None:
         raise _invalid(f"Invalid url of batch request step '{id}': it must be relative.")
     if method not in METHODS:
         raise _invalid(f"Invalid method of batch request step '{id}'.")
+    if not _names_values(request.get("headers") or {}):
+        raise _invalid(f"Invalid headers of batch request step '{id}'.")
     if request.get("body") is not None and not _says_json(request.get("headers")):
         raise _invalid(f"Batch request step '{id}' has a body, so it needs a Content-Type header.")
-    if unknown := set(request.get("dependsOn") or ()) - set(before):
-        raise _invalid(f"Batch request step '{id}' depends on unknown steps {sorted(unknown)}.")
+    depends = request.get("dependsOn") or []
+    if not isinstance(depends, list) or any(other not in before for other in depends):
+        raise _invalid(f"Batch request step '{id}' depends on a step that is not before it.")
+
+
+def _names_values(headers: object) -> bool:
+    return isinstance(headers, dict) and all(isinstance(value, str) for value in headers.values())
 
 
 def _says_json(headers: object) -> bool:

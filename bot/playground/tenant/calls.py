@@ -50,7 +50,8 @@ class Request:
 
     @property
     def creates_if_missing(self) -> bool:
-        return self.headers.get("Prefer", "").strip().lower() == "create-if-missing"
+        preferences = self.headers.get("Prefer", "").lower().split(",")
+        return "create-if-missing" in [preference.strip() for preference in preferences]
 
     @property
     def eventual(self) -> bool:

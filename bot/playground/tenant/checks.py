@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bot.playground.tenant.errors import GraphFailure, bad_request
 
@@ -121,8 +121,10 @@ def is_guid(value: object) -> bool:
 
 
 def binary(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise invalid(name)
     try:
-        base64.b64decode(str(value), validate=True)
+        base64.b64decode(value, validate=True)
     except binascii.Error:
         raise invalid(name) from None
 
@@ -134,9 +136,9 @@ def timestamp(name: str, value: object) -> None:
 
 
 def read_time(value: str) -> datetime | None:
-    """Return the time, or None if it is no time or does not say in which zone."""
+    """Return the time in UTC, or None if it is no time or does not say in which zone."""
     try:
         time = datetime.fromisoformat(value)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo is not None else None

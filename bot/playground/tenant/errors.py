@@ -56,6 +56,12 @@ def not_found(id: str) -> GraphFailure:
     return GraphFailure(404, "Request_ResourceNotFound", message)
 
 
+def out_of_date() -> GraphFailure:
+    """Another answer of a replica that lags."""
+    message = "Unable to read the company information from the directory."
+    return GraphFailure(404, "Directory_ObjectNotFound", message)
+
+
 def denied(message: str = "Insufficient privileges to complete the operation.") -> GraphFailure:
     return GraphFailure(403, "Authorization_RequestDenied", message)
 

@@ -4,10 +4,12 @@ from typing import Any
 
 from bot.playground.tenant.calls import Request
 from bot.playground.tenant.directory import Directory
-from bot.playground.tenant.errors import bad_request, not_found
+from bot.playground.tenant.errors import GraphFailure, bad_request, not_found, out_of_date
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.rights import check_change, check_read
+from bot.playground.tenant.urls import Key
 
+OTHER_WORDS = 0.2
 _KEYS = {
     Kind.APPLICATION: {"id", "appId", "uniqueName"},
     Kind.SERVICE_PRINCIPAL: {"id", "appId"},
@@ -26,7 +28,7 @@ def seen(directory: Directory, request: Request, kind: Kind) -> dict[str, Any]:
         rows = directory.store.all_seen(kind, request.moment)
         found = next((row for row in rows if row[key.name] == key.value), None)
     if found is None:
-        raise not_found(key.value)
+        raise _missing(directory, kind, key)
     return found
 
 
@@ -46,3 +48,11 @@ def changeable(directory: Directory, request: Request, kind: Kind) -> dict[str, 
         raise not_found(request.target.keys[0].value)
     directory.claim(truth["id"])
     return truth
+
+
+def _missing(directory: Directory, kind: Kind, key: Key) -> GraphFailure:
+    """What is missing is missing; what only lags is, now and then, answered in other words."""
+    lags = directory.find(kind, **{key.name: key.value}) is not None
+    if lags and directory.random.random() < OTHER_WORDS:
+        return out_of_date()
+    return not_found(key.value)

@@ -7,35 +7,54 @@ from typing import Any
 
 from bot.playground.tenant.directory import Directory
 
+_UNSET = (
+    "applicationTemplateId",
+    "defaultRedirectUri",
+    "deletedDateTime",
+    "description",
+    "disabledByMicrosoftStatus",
+    "displayName",
+    "groupMembershipClaims",
+    "isDeviceOnlyAuthSupported",
+    "isFallbackPublicClient",
+    "nativeAuthenticationApisEnabled",
+    "notes",
+    "optionalClaims",
+    "samlMetadataUrl",
+    "serviceManagementReference",
+    "tokenEncryptionKeyId",
+    "uniqueName",
+)
+_EMPTY = (
+    "addIns",
+    "appRoles",
+    "identifierUris",
+    "keyCredentials",
+    "passwordCredentials",
+    "requiredResourceAccess",
+    "tags",
+)
+_INFO = ("logoUrl", "marketingUrl", "privacyStatementUrl", "supportUrl", "termsOfServiceUrl")
+_PUBLISHER = ("addedDateTime", "displayName", "verifiedPublisherId")
+
 
 def blank_application(directory: Directory, *, id: str, creator: str | None) -> dict[str, Any]:
     return {
         "id": id,
-        "deletedDateTime": None,
         "appId": directory.new_id(),
-        "applicationTemplateId": None,
-        "disabledByMicrosoftStatus": None,
         "createdByAppId": creator,
         "createdDateTime": directory.stamp(),
-        "displayName": None,
-        "description": None,
-        "groupMembershipClaims": None,
-        "identifierUris": [],
-        "isDeviceOnlyAuthSupported": None,
-        "isFallbackPublicClient": None,
-        "nativeAuthenticationApisEnabled": None,
-        "notes": None,
         "publisherDomain": directory.initial_domain,
-        "serviceManagementReference": None,
         # The documented answers show this default, whatever the property's text says.
         "signInAudience": "AzureADandPersonalMicrosoftAccount",
-        "tags": [],
-        "tokenEncryptionKeyId": None,
-        "uniqueName": None,
-        "samlMetadataUrl": None,
-        "defaultRedirectUri": None,
-        "optionalClaims": None,
-        "addIns": [],
+        **dict.fromkeys(_UNSET),
+        **{name: [] for name in _EMPTY},
+        **_complex(),
+    }
+
+
+def _complex() -> dict[str, Any]:
+    return {
         "api": {
             "acceptMappedClaims": None,
             "knownClientApplications": [],
@@ -43,24 +62,11 @@ def blank_application(directory: Directory, *, id: str, creator: str | None) -> 
             "oauth2PermissionScopes": [],
             "preAuthorizedApplications": [],
         },
-        "appRoles": [],
-        "info": {
-            "logoUrl": None,
-            "marketingUrl": None,
-            "privacyStatementUrl": None,
-            "supportUrl": None,
-            "termsOfServiceUrl": None,
-        },
-        "keyCredentials": [],
+        "info": dict.fromkeys(_INFO),
         "parentalControlSettings": {"countriesBlockedForMinors": [], "legalAgeGroupRule": "Allow"},
-        "passwordCredentials": [],
         "publicClient": {"redirectUris": []},
-        "requiredResourceAccess": [],
-        "verifiedPublisher": {
-            "displayName": None,
-            "verifiedPublisherId": None,
-            "addedDateTime": None,
-        },
+        "spa": {"redirectUris": []},
+        "verifiedPublisher": dict.fromkeys(_PUBLISHER),
         "web": {
             "homePageUrl": None,
             "logoutUrl": None,
@@ -71,5 +77,4 @@ def blank_application(directory: Directory, *, id: str, creator: str | None) -> 
             },
             "redirectUriSettings": [],
         },
-        "spa": {"redirectUris": []},
     }

@@ -19,7 +19,8 @@ def add(directory: Directory, request: Request) -> Answer:
     body = request.json
     if set(body) - {"passwordCredential"}:
         raise bad_request("Only the parameter 'passwordCredential' is known to addPassword.")
-    wanted = body.get("passwordCredential") or {}
+    wanted = body.get("passwordCredential")
+    wanted = {} if wanted is None else wanted
     PASSWORD_CREDENTIAL.check(wanted)
     application = changeable(directory, request, Kind.APPLICATION)
     secret = secrets.make(directory, application, wanted)

@@ -99,7 +99,7 @@ def _check_parties(directory: Directory, request: Request, body: dict[str, Any])
 
 
 def _check_scopes(resource: dict[str, Any], scope: str | None) -> None:
-    offered = {offer["value"] for offer in resource["oauth2PermissionScopes"]}
+    offered = {offer.get("value") for offer in resource["oauth2PermissionScopes"]}
     wanted = (scope or "").split()
     if not wanted or set(wanted) - offered or len(set(wanted)) != len(wanted):
         raise invalid("scope")

@@ -19,8 +19,6 @@ def any_of(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
-NOBODY: Rule = (frozenset(),)
-SIGNED_IN: Rule = ()
 READ_APPLICATIONS: Rule = (
     any_of(
         "Application.Read.All",
@@ -35,7 +33,6 @@ READ_ASSIGNMENTS: Rule = (
     any_of(
         "Application.Read.All",
         "Application.ReadWrite.All",
-        "AppRoleAssignment.ReadWrite.All",
         "Directory.Read.All",
         "Directory.ReadWrite.All",
     ),

@@ -5,7 +5,7 @@ once; without an end it lives for two years; the hint is its first three charact
 """
 
 import string
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.playground.tenant.checks import invalid, read_time
@@ -13,6 +13,7 @@ from bot.playground.tenant.directory import Directory, stamp
 from bot.playground.tenant.replicas import Kind
 
 DEFAULT_LIFE = timedelta(days=730)
+_LATEST_START = datetime.max.replace(tzinfo=UTC) - DEFAULT_LIFE
 _LETTERS = string.ascii_letters + string.digits + "._~-"
 
 
@@ -21,16 +22,25 @@ def make(
 ) -> dict[str, Any]:
     """Make a secret within the tenant's policy; nothing is written yet."""
     start = _time(wanted.get("startDateTime")) or directory.now()
+    if start > _LATEST_START:
+        raise invalid("startDateTime")
     end = _time(wanted.get("endDateTime")) or start + DEFAULT_LIFE
     if end <= start or end <= directory.now():
         raise invalid("endDateTime")
     created = datetime.fromisoformat(application["createdDateTime"])
     directory.policy.check(created=created, start=start, end=end)
+    return new_secret(directory, name=wanted.get("displayName"), start=start, end=end)
+
+
+def new_secret(
+    directory: Directory, *, name: str | None, start: datetime, end: datetime
+) -> dict[str, Any]:
+    """Make a secret whatever the policy says."""
     letters = "".join(directory.random.choices(_LETTERS, k=37))
     text = f"{letters[:3]}8Q~{letters[3:]}"
     return {
         "customKeyIdentifier": None,
-        "displayName": wanted.get("displayName"),
+        "displayName": name,
         "endDateTime": stamp(end),
         "hint": text[:3],
         "keyId": directory.new_id(),

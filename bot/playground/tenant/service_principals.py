@@ -22,6 +22,33 @@ SERVICE_PRINCIPALS = EntitySet(
         {"id", "appId", "displayName", "servicePrincipalType", "tags", "servicePrincipalNames"}
     ),
 )
+_COPIED = (
+    "appId",
+    "appRoles",
+    "createdByAppId",
+    "displayName",
+    "info",
+    "signInAudience",
+    "tags",
+    "verifiedPublisher",
+)
+_UNSET = (
+    "applicationTemplateId",
+    "deletedDateTime",
+    "description",
+    "disabledByMicrosoftStatus",
+    "loginUrl",
+    "notes",
+    "preferredSingleSignOnMode",
+    "tokenEncryptionKeyId",
+)
+_EMPTY = (
+    "alternativeNames",
+    "keyCredentials",
+    "notificationEmailAddresses",
+    "passwordCredentials",
+    "resourceSpecificApplicationPermissions",
+)
 
 
 def create(directory: Directory, request: Request) -> Answer:
@@ -73,38 +100,20 @@ def blank_service_principal(
     """A new service principal; it copies from its application once, at this moment."""
     return {
         "id": id,
-        "deletedDateTime": None,
         "accountEnabled": True,
-        "alternativeNames": [],
         "appDescription": application["description"],
         "appDisplayName": application["displayName"],
-        "appId": application["appId"],
-        "applicationTemplateId": None,
         "appOwnerOrganizationId": directory.id,
         "appRoleAssignmentRequired": False,
-        "appRoles": application["appRoles"],
-        "createdByAppId": application["createdByAppId"],
-        "description": None,
-        "disabledByMicrosoftStatus": None,
-        "displayName": application["displayName"],
         "homepage": application["web"]["homePageUrl"],
-        "info": application["info"],
-        "keyCredentials": [],
-        "loginUrl": None,
         "logoutUrl": application["web"]["logoutUrl"],
-        "notes": None,
-        "notificationEmailAddresses": [],
         "oauth2PermissionScopes": application["api"]["oauth2PermissionScopes"],
-        "passwordCredentials": [],
-        "preferredSingleSignOnMode": None,
         "replyUrls": application["web"]["redirectUris"],
-        "resourceSpecificApplicationPermissions": [],
         "servicePrincipalNames": [application["appId"], *application["identifierUris"]],
         "servicePrincipalType": "Application",
-        "signInAudience": application["signInAudience"],
-        "tags": application["tags"],
-        "tokenEncryptionKeyId": None,
-        "verifiedPublisher": application["verifiedPublisher"],
+        **{name: application[name] for name in _COPIED},
+        **dict.fromkeys(_UNSET),
+        **{name: [] for name in _EMPTY},
     }
 
 

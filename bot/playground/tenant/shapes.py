@@ -96,6 +96,7 @@ _API = Shape(
         "preAuthorizedApplications": listed(record(_PRE_AUTHORIZED)),
         "requestedAccessTokenVersion": number,
     },
+    never_null=frozenset({"oauth2PermissionScopes"}),
 )
 _INFO = Shape(
     name="informationalUrl",
@@ -178,6 +179,8 @@ APPLICATION = Shape(
     ),
     never_null=frozenset(
         {"displayName", "signInAudience", "tags", "requiredResourceAccess", "uniqueName"}
+        | {"api", "appRoles", "identifierUris", "info", "keyCredentials"}
+        | {"publicClient", "spa", "web"}
     ),
 )
 SERVICE_PRINCIPAL = Shape(

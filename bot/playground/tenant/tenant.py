@@ -153,7 +153,9 @@ class Tenant:
         application = blank_application(directory, id=directory.new_id(), creator=None)
         application |= {"displayName": "aad-setup", "signInAudience": "AzureADMyOrg"}
         principal = blank_service_principal(directory, application, directory.new_id())
-        secret = secrets.make(directory, application, {"displayName": "playground"})
+        now = directory.now()
+        end = now + secrets.DEFAULT_LIFE
+        secret = secrets.new_secret(directory, name="playground", start=now, end=end)
         application["passwordCredentials"] = [secrets.without_text(secret)]
         store.plant(Kind.APPLICATION, application["id"], application)
         store.plant(Kind.SERVICE_PRINCIPAL, principal["id"], principal)

@@ -29,11 +29,10 @@ class Target:
 class Clicking:
     """Finds what is meant and tells the app that it was clicked."""
 
-    def __init__(self, state: State, sight: Sight, hooks: Hooks, url: str) -> None:
+    def __init__(self, state: State, sight: Sight, hooks: Hooks) -> None:
         self._state = state
         self._sight = sight
         self._hooks = hooks
-        self._url = url
 
     async def click(self, person: Person, label: str, on: Json | None) -> Clicked:
         """Click the newest button of that label or action_id; a `confirm` dialog is confirmed."""
@@ -86,7 +85,7 @@ class Clicking:
             message,
             action=action,
             trigger_id=self._state.triggers.issue(person.id),
-            response_url=f"{self._url}/actions/{hook.token}",
+            response_url=f"{self._state.url}/actions/{hook.token}",
         )
 
     def _in_view(self, person: Person, view: Json, action: Json) -> Json:

@@ -26,7 +26,7 @@ class Person:
     is_ultra_restricted: bool = False
     is_stranger: bool = False
     is_admin: bool = False
-    active: bool = True
+    active: bool = True  # has Slack open; ephemeral messages reach nobody else
 
     def to_json(self) -> Json:
         names = {"real_name": self.real_name, "display_name": self.name}

@@ -6,7 +6,7 @@ from bot.playground.workspace.faults import Answer
 from bot.playground.workspace.hooks import Hooks
 from bot.playground.workspace.record import Kind
 from bot.playground.workspace.state import State
-from bot.playground.workspace.webapi import finish
+from bot.playground.workspace.webapi import finish, json_object
 from bot.playground.workspace.wire import ApiError, Json
 
 NAME = "response_url"
@@ -21,7 +21,10 @@ class ResponseUrls:
         self._hooks = hooks
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        body: Json = await request.json()
+        try:
+            body = json_object(await request.text())
+        except ApiError as error:
+            return web.json_response(error.to_json(), status=400)
         faults = self._state.faults
         trouble = faults.before(NAME, self._state.clock.now())
         answer = trouble or self._answer(request.match_info["token"], body)

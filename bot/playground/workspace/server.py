@@ -1,6 +1,6 @@
 """Opens a workspace on a loopback port and closes it again, with every socket."""
 
-import socket as sockets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -25,32 +25,24 @@ async def running(
     *, clock: Clock, port: int = 0, seed: int = 7, ack_seconds: float = ACK_SECONDS
 ) -> AsyncIterator[Workspace]:
     """Run a workspace on 127.0.0.1. Port 0 takes any that is free; the seed makes the ids."""
-    state = State(clock=clock, seed=seed)
+    listener = socket.create_server(("127.0.0.1", port))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    state = State(clock=clock, seed=seed, url=url)
     state.sockets.ack_seconds = ack_seconds
     sow(state)
-    listener = _listener(port)
     hooks = Hooks(state)
-    workspace = Workspace(state, hooks, f"http://127.0.0.1:{listener.getsockname()[1]}")
-    runner = web.AppRunner(
-        _routes(state, hooks, Sim(workspace, clock)),
-        access_log=None,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-    )
-    await runner.setup()
-    await web.SockSite(runner, listener).start()
+    workspace = Workspace(state, hooks)
+    app = _routes(state, hooks, Sim(workspace, clock))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
         yield workspace
     finally:
         state.faults.drop_held()
         await state.sockets.close()
         await runner.cleanup()
-
-
-def _listener(port: int) -> sockets.socket:
-    listener = sockets.socket()
-    listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
-    return listener
+        listener.close()
 
 
 def _routes(state: State, hooks: Hooks, sim: Sim) -> web.Application:

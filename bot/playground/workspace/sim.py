@@ -65,13 +65,7 @@ class Sim:
     def _state(self) -> Json:
         it = self._workspace
         return {
-            "team_id": it.team_id,
-            "api_app_id": it.api_app_id,
-            "bot_user_id": it.bot_user_id,
-            "api_url": it.api_url,
-            "people": [person.to_json() for person in it.people],
-            "channels": [channel.to_json(it.bot_user_id) for channel in it.channels],
-            "groups": [group.to_json() for group in it.groups.values()],
+            **it.to_json(),
             "connections": it.connections,
             "unacked": it.unacked,
             "complaints": [entry.to_json() for entry in it.complaints],

@@ -60,9 +60,11 @@ class Sockets:
         self._tickets.remove(ticket)
         socket = web.WebSocketResponse(timeout=CLOSE_SECONDS)
         await socket.prepare(request)
+        await self._greet(socket)
         self._connections[socket] = {}
+        self._record.add(Kind.DELIVERY, "hello", {"num_connections": self.connected})
+        self._catch_up()
         try:
-            await self._greet(socket)
             await self._listen(socket)
         finally:
             self._forget(socket)
@@ -77,7 +79,7 @@ class Sockets:
             answer = await self._send(envelope)
             self._record.add(Kind.DELIVERY, kind, envelope, answer)
             if answer is not None:
-                return Ack(payload=answer)
+                return self._taken(envelope, answer)
             self.unacked.append(envelope)
         return Ack(error="operation_timeout")
 
@@ -119,6 +121,12 @@ class Sockets:
         self._record.add(Kind.DELIVERY, envelope["type"], envelope)
         return Ack(error="dispatch_failed")
 
+    def _taken(self, envelope: Json, answer: Json) -> Ack:
+        if answer and not envelope["accepts_response_payload"]:
+            self._record.complain("an answer to an envelope that takes none", answer=answer)
+            return Ack()
+        return Ack(payload=answer)
+
     async def _send(self, envelope: Json) -> Json | None:
         """Return what came with the ack, or None if none came in time."""
         socket = self._rng.choice(list(self._connections))
@@ -138,12 +146,14 @@ class Sockets:
         await socket.send_json(
             {
                 "type": "hello",
-                "num_connections": self.connected,
+                "num_connections": self.connected + 1,
                 "connection_info": {"app_id": self._installation.api_app_id},
                 "debug_info": {"host": "playground", "approximate_connection_time": 18060},
             }
         )
-        self._record.add(Kind.DELIVERY, "hello", {"num_connections": self.connected})
+
+    def _catch_up(self) -> None:
+        """Deliver what happened while nobody was connected."""
         owed, self._owed = self._owed, []
         for envelope in owed:
             self._start(self._redeliver(envelope["payload"]))

@@ -28,8 +28,9 @@ class Delivery(Protocol):
 class State:
     """People, channels, messages, views, and what is under way between Slack and the app."""
 
-    def __init__(self, *, clock: Clock, seed: int) -> None:
+    def __init__(self, *, clock: Clock, seed: int, url: str) -> None:
         rng = Random(seed)  # noqa: S311 - repeatable on purpose; guards nothing
+        self.url = url
         self.clock = clock
         self.ids = Ids(rng)
         self.changes = Changes()

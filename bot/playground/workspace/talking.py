@@ -2,6 +2,7 @@
 
 import html
 import re
+from copy import deepcopy
 
 from bot.playground.workspace import payloads
 from bot.playground.workspace.channels import Channel
@@ -17,11 +18,10 @@ from bot.playground.workspace.wire import Ack, ApiError, CannotAct, Json
 class Talking:
     """Turns what people type into deliveries, and the app's answers into messages."""
 
-    def __init__(self, state: State, sight: Sight, hooks: Hooks, url: str) -> None:
+    def __init__(self, state: State, sight: Sight, hooks: Hooks) -> None:
         self._state = state
         self._sight = sight
         self._hooks = hooks
-        self._url = url
 
     async def command(self, person: Person, text: str, *, command: str, where: Where) -> Reply:
         """Type a slash command: docs.slack.dev/interactivity/implementing-slash-commands."""
@@ -34,7 +34,7 @@ class Talking:
             channel,
             command=command,
             text=self._escaped(text),
-            response_url=f"{self._url}/commands/{hook.token}",
+            response_url=f"{self._state.url}/commands/{hook.token}",
             trigger_id=self._state.triggers.issue(person.id),
         )
         ack = await self._state.delivery.deliver("slash_commands", payload, answerable=True)
@@ -64,7 +64,7 @@ class Talking:
 
     async def open_home(self, person: Person) -> Json | None:
         """Open the app's Home tab and return what it shows when the app has been told."""
-        home = self._state.views.home(person.id)
+        home = deepcopy(self._state.views.home(person.id))
         im = self._sight.channel(person)
         await self._event(payloads.app_home_opened(person, im, home, self._state.stamp()))
         return self._state.views.home(person.id)

@@ -5,6 +5,7 @@ Slack answers 200 with `{"ok": false}` to almost everything; JSON, form and quer
 
 import asyncio
 import json
+from copy import deepcopy
 
 from aiohttp import web
 
@@ -41,7 +42,7 @@ class WebApi:
         answer = trouble or Answer(body=self._answer(name, token, arguments))
         self._state.record.add(Kind.CALL, name, arguments, answer.body)
         held = None if trouble else self._state.faults.after(name)
-        return await finish(request, with_address(request, answer), held)
+        return await finish(request, answer, held)
 
     def _answer(self, name: str, token: str | None, arguments: Json) -> Json:
         try:
@@ -50,7 +51,8 @@ class WebApi:
                 raise ApiError("unknown_method", req_method=name)
             self._check_token(method, token)
             _check_arguments(method, arguments)
-            return {"ok": True, **method.do(self._state, arguments)}
+            # A copy: views go on changing after the log has noted what was answered.
+            return deepcopy({"ok": True, **method.do(self._state, arguments)})
         except ApiError as error:
             return error.to_json()
 
@@ -72,7 +74,7 @@ async def _read(request: web.Request) -> tuple[str | None, Json]:
     """Return the token and the arguments, wherever they stand."""
     arguments: Json = dict(request.query)
     if request.content_type == "application/json":
-        arguments |= _json_object(await request.text())
+        arguments |= json_object(await request.text())
     else:
         arguments |= dict(await request.post())
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
@@ -82,7 +84,7 @@ async def _read(request: web.Request) -> tuple[str | None, Json]:
     return token, {key: _decoded(key, value) for key, value in arguments.items()}
 
 
-def _json_object(text: str) -> Json:
+def json_object(text: str) -> Json:
     try:
         body = json.loads(text or "{}")
     except ValueError:
@@ -124,14 +126,6 @@ def _fits(key: str, value: object) -> bool:
     if key in STRUCTURED:
         return True  # each has an error of its own
     return isinstance(value, bool if key in FLAG_NAMES else str)
-
-
-def with_address(request: web.Request, answer: Answer) -> Answer:
-    """Complete the address of a socket, which only the request knows."""
-    path = str(answer.body.get("url", ""))
-    if not path.startswith("/link"):
-        return answer
-    return Answer(body={**answer.body, "url": f"ws://{request.host}{path}"})
 
 
 async def finish(request: web.Request, answer: Answer, held: Held | None) -> web.Response:

@@ -30,15 +30,18 @@ Who = str | Person
 class Workspace:
     """The workspace. Acting raises CannotAct for what a Slack client would not let one do."""
 
-    def __init__(self, state: State, hooks: Hooks, url: str) -> None:
-        self.url = url
+    def __init__(self, state: State, hooks: Hooks) -> None:
         self._state = state
         self._sight = Sight(state)
-        self._talking = Talking(state, self._sight, hooks, url)
-        self._clicking = Clicking(state, self._sight, hooks, url)
+        self._talking = Talking(state, self._sight, hooks)
+        self._clicking = Clicking(state, self._sight, hooks)
         self._submitting = Submitting(state, self._clicking)
 
     # What it is
+
+    @property
+    def url(self) -> str:
+        return self._state.url
 
     @property
     def api_url(self) -> str:
@@ -87,6 +90,23 @@ class Workspace:
     @property
     def faults(self) -> Faults:
         return self._state.faults
+
+    def to_json(self) -> Json:
+        """Return what another program needs to take part: addresses, tokens, people, channels."""
+        bot = self.bot_user_id
+        return {
+            "url": self.url,
+            "api_url": self.api_url,
+            "team_id": self.team_id,
+            "api_app_id": self.api_app_id,
+            "bot_user_id": bot,
+            "bot_token": self.bot_token,
+            "app_token": self.app_token,
+            "signing_secret": self.signing_secret,
+            "people": {person.name: person.id for person in self.people},
+            "channels": {it.name: it.id for it in self.channels if it.name},
+            "groups": {group.handle: group.id for group in self.groups.values()},
+        }
 
     # What people do
 
@@ -215,7 +235,7 @@ class Workspace:
         )
         return deepcopy(found.versions) if found else []
 
-    async def until(self, predicate: Callable[[], T], timeout: float = 10.0) -> T:  # noqa: ASYNC109 - a failure needs more to say than TimeoutError
+    async def until(self, predicate: Callable[[], T], timeout: float = 10.0) -> T:  # noqa: ASYNC109 - it tells more
         """Wait for a predicate and return its value; it is asked again at every change here.
 
         What changes elsewhere (a clock, the app's database) is not noticed: call `changed()` then.

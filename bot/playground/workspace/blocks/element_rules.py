@@ -43,9 +43,9 @@ def option(words: Check) -> Check:
 
 def begins_with_own_options(element: Json, spot: Spot) -> None:
     """What is chosen at first must be among the options, word for word."""
-    chosen = [element[key] for key in ("initial_option",) if key in element]
-    for one in [*chosen, *element.get("initial_options", [])]:
-        if one not in options_of(element):
+    first = [element["initial_option"]] if "initial_option" in element else []
+    for chosen in [*first, *element.get("initial_options", [])]:
+        if chosen not in options_of(element):
             spot.wrong("initial options must be among the options")
 
 

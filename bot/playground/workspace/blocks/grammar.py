@@ -89,11 +89,11 @@ def shape(
             spot.wrong("must be an object")
             return
         before = len(spot.found)
-        for key in required.keys() - value.keys():
+        for key in sorted(required.keys() - value.keys()):
             spot.wrong(f"missing required field: {key}")
-        for key in value.keys() - known.keys() - {"type"}:
+        for key in sorted(value.keys() - known.keys() - {"type"}):
             spot.wrong(f"unknown field: {key}")
-        for key in value.keys() & known.keys():
+        for key in sorted(value.keys() & known.keys()):
             known[key](value[key], spot.at(key))
         if len(spot.found) == before:
             for rule in rules:

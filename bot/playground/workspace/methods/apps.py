@@ -19,8 +19,8 @@ def test(state: State, arguments: Json) -> Json:
 
 
 def open_connection(state: State, arguments: Json) -> Json:
-    # The server puts its own address before this: state knows none.
-    return {"url": f"/link?ticket={state.sockets.ticket()}"}
+    address = state.url.replace("http://", "ws://")
+    return {"url": f"{address}/link?ticket={state.sockets.ticket()}"}
 
 
 METHODS = {

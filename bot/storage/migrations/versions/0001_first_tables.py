@@ -15,8 +15,10 @@ def upgrade() -> None:
     op.create_table(
         "installation",
         sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("only", sa.Boolean(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("only"),
     )
     op.create_table(
         "registrations",
@@ -173,9 +175,10 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("registration", sa.String(length=16), nullable=False),
         sa.Column("title", sa.String(length=120), nullable=False),
+        sa.Column("stage", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("lasting", sa.Boolean(), nullable=False),
-        sa.Column("started_at", Moment(), nullable=True),
+        sa.Column("intended_at", Moment(), nullable=True),
         sa.Column("ended_at", Moment(), nullable=True),
         sa.Column("failed", sa.Boolean(), nullable=False),
         sa.Column("facts", Json, nullable=True),

@@ -1,0 +1,143 @@
+"""The story that `aad-setup demo` plays: ask, approve, steps, values, reveal, mask, status.
+
+Nothing in it is staged: it is the bot itself, over real sockets, between the two simulators, and
+what is printed is what each person sees in Slack.
+"""
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from bot import app
+from bot.config import Settings
+from bot.playground.clock import MovableClock
+from bot.playground.stage import Stage, standing
+
+LATENCY_SECONDS = 0.6
+"""What the simulated tenant takes for an answer, so that the steps can be watched."""
+
+INDENT = " " * 4
+
+FORM = {
+    "Application name": "Mimecast directory sync",
+    "Reason": "Mail security needs our users and groups, ticket OPS-1907",
+    "The secret works for": "180 days",
+}
+
+NEXT = """That was the bot itself, between a simulated Slack workspace and a simulated Entra tenant.
+Next: README, “Connect your workspace and tenant”. It begins with `aad-setup manifest`."""
+
+
+async def play(console: Console) -> None:
+    """Play the whole story on a stage that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="aad-setup-demo-") as folder:
+        clock = MovableClock()
+        async with standing(folder=Path(folder), clock=clock) as stage:
+            settings = Settings.read(stage.environ(LOG_LEVEL="ERROR"))
+            async with app.running(settings, clock, look_every=0.25):
+                stage.tenant.faults.latency = LATENCY_SECONDS
+                await Demo(console, stage).play()
+    console.print()
+    console.print(NEXT, soft_wrap=True)
+
+
+class Demo:
+    """Rosa asks, Ada approves, Ben wonders."""
+
+    def __init__(self, console: Console, stage: Stage) -> None:
+        self._console = console
+        self._stage = stage
+        self._workspace = stage.workspace
+
+    async def play(self) -> None:
+        await self._ask()
+        await self._approve()
+        await self._hand_over()
+        await self._mask()
+        await self._wonder()
+
+    async def _ask(self) -> None:
+        workspace = self._workspace
+        self._scene("Rosa types /aad-setup and sees a form")
+        await workspace.command("rosa", "")
+        self._show(self._read(workspace.view_of("rosa") or {}))
+        self._scene("She fills it in and sends it; the bot reads the tenant and makes a plan")
+        await workspace.submit("rosa", FORM)
+        await workspace.until(lambda: workspace.messages("approvals"))
+        self._show(self._card(), where="#approvals")
+
+    async def _approve(self) -> None:
+        workspace = self._workspace
+        self._scene("Ada, an approver, reads it and presses Approve; the card keeps up")
+        await workspace.click("ada", "Approve")
+        seen = ""
+        while "is ready" not in seen:
+            seen = await self._progress_after(seen)
+            self._show(seen, where="#approvals")
+        self._scene("The finished card")
+        self._show(self._card(), where="#approvals")
+
+    async def _hand_over(self) -> None:
+        workspace = self._workspace
+        self._scene("Rosa has a new direct message, which holds no secret")
+        await workspace.until(lambda: "your connector values" in self._direct())
+        self._show(self._direct(), where="direct message")
+        self._scene("She presses Get the values: only she sees the answer")
+        await workspace.click("rosa", "Get the values")
+        self._show(self._whisper(), where="ephemeral")
+        self._scene("She presses Show the secret: this works once")
+        await workspace.click("rosa", "Show the secret")
+        self._show(self._whisper(), where="ephemeral")
+
+    async def _mask(self) -> None:
+        self._scene("A minute later it is masked for good")
+        self._stage.clock.move(timedelta(seconds=61))
+        await self._workspace.until(lambda: "masked for good" in self._whisper())
+        self._show(self._whisper(), where="ephemeral")
+
+    async def _wonder(self) -> None:
+        workspace = self._workspace
+        id = self._card().split()[0]
+        self._scene(f"Ben asks in #general: @aad-setup status {id}")
+        asked = await workspace.mention("ben", f"status {id}", channel="general")
+        await workspace.until(lambda: workspace.replies(asked))
+        self._show(self._read(workspace.replies(asked)[0]), where="thread in #general")
+
+    def _card(self) -> str:
+        return self._read(self._workspace.messages("approvals")[-1])
+
+    def _progress(self) -> str:
+        """Return the part of the card that moves: its headline and its steps."""
+        lines = self._card().splitlines()
+        moving = [line for line in lines if line.lstrip()[:1] in tuple("✔●○✖") or " steps " in line]
+        return "\n".join([lines[0], *moving])
+
+    async def _progress_after(self, seen: str) -> str:
+        await self._workspace.until(lambda: self._progress() != seen, timeout=30)
+        return self._progress()
+
+    def _direct(self) -> str:
+        return self._read(self._workspace.messages("rosa")[-1])
+
+    def _whisper(self) -> str:
+        return self._read(self._workspace.ephemerals("rosa")[-1])
+
+    def _read(self, item: dict[str, Any]) -> str:
+        return self._workspace.text_of(item)
+
+    def _scene(self, title: str) -> None:
+        self._console.print()
+        self._console.print(Text(f"▶ {title}", style="bold cyan"), soft_wrap=True)
+
+    def _show(self, text: str, *, where: str | None = None) -> None:
+        if where is not None:
+            self._console.print(Text(f"  ({where})", style="dim"))
+        for line in text.splitlines():
+            indent = INDENT + " " * (len(line) - len(line.lstrip()))
+            for part in wrap(line.strip(), self._console.width - len(indent)) or [""]:
+                self._console.print(Text(indent + part), soft_wrap=True)

@@ -1,0 +1,108 @@
+"""How long the bot takes beside what Entra alone takes.
+
+    python -m tests.bench [--answers 0 50 300] [--rounds 5] [--crowd 20]
+
+The critical path is the chain of answers that nothing can shorten: application, service principal,
+grants (together), secret, token, directory test. Slack answers at once here; the tenant takes as
+long as `--answers` says (milliseconds). Wall is from the click on Approve until the requester has
+the message that the values are there.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trustme
+
+from bot.playground.clock import MovableClock
+from bot.playground.stage import Stage, standing
+from tests.scene import Scene
+
+DEPTH = 6
+
+
+async def bench(answers: list[int], rounds: int, crowd: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        clock = MovableClock()
+        async with (
+            standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage,
+            serving(stage),
+        ):
+            scene = Scene(stage)
+            await scene.ready("warm-up")
+            print(f"{'answer':>8} {'calls':>6} {'depth':>6} {'path':>9} {'wall':>9} {'ratio':>6}")
+            for milliseconds in answers:
+                await one_by_one(scene, milliseconds, rounds)
+            await all_at_once(scene, crowd)
+
+
+@asynccontextmanager
+async def serving(stage: Stage) -> AsyncIterator[None]:
+    """Run `aad-setup serve` in a process of its own, as it runs anywhere else."""
+    environ = {**os.environ, **stage.environ(LOG_LEVEL="WARNING")}
+    bot = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", "serve", env=environ)
+    try:
+        await stage.workspace.until(lambda: stage.workspace.connections > 0, timeout=30)
+        yield
+    finally:
+        bot.terminate()
+        await bot.wait()
+
+
+async def one_by_one(scene: Scene, milliseconds: int, rounds: int) -> None:
+    """Print the median from the click on Approve to the announced values."""
+    scene.tenant.faults.latency = milliseconds / 1000
+    walls, calls = [], []
+    for number in range(rounds):
+        id = await scene.ask(f"bench-{milliseconds}-{number}")
+        before = len(answered(scene.stage))
+        start = time.perf_counter()
+        await scene.approve(id)
+        walls.append(time.perf_counter() - start)
+        calls.append(len(answered(scene.stage)) - before)
+    path, wall = DEPTH * milliseconds / 1000, statistics.median(walls)
+    ratio = f"{wall / path:.2f}" if path else "-"
+    print(
+        f"{milliseconds:>5} ms {max(calls):>6} {DEPTH:>6} {path * 1000:>6.0f} ms"
+        f" {wall * 1000:>6.0f} ms {ratio:>6}"
+    )
+
+
+async def all_at_once(scene: Scene, crowd: int) -> None:
+    """Print how long many registrations take that are approved together."""
+    scene.tenant.faults.latency = 0.05
+    ids = [await scene.ask(f"crowd-{number}") for number in range(crowd)]
+    start = time.perf_counter()
+    clicks = [scene.workspace.click("ada", "Approve", on=scene.card_of(id)) for id in ids]
+    await asyncio.gather(*clicks)
+    acked = time.perf_counter() - start
+    await scene.until(lambda: all(scene.is_announced(id) for id in ids), timeout=60)
+    wall = time.perf_counter() - start
+    print(
+        f"\n{crowd} at once, 50 ms an answer: all acknowledged after {acked:.2f} s,"
+        f" ready after {wall:.2f} s"
+    )
+
+
+def answered(stage: Stage) -> list[object]:
+    """Return the Graph and token calls so far; discovery is remembered, batched reads are one."""
+    return [call for call in stage.tenant.log if call.kind in ("graph", "token")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--answers", type=int, nargs="+", default=[0, 50, 300])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--crowd", type=int, default=20)
+    arguments = parser.parse_args()
+    asyncio.run(bench(arguments.answers, arguments.rounds, arguments.crowd))
+
+
+main()

@@ -1,0 +1,106 @@
+"""Killed at a commit: before it, when nothing of it counts, and after it, with all that it owes.
+
+The road writes about sixty times, in our database and in the engine's. Just before a commit is
+also just after everything outside that came first: the answer is there, the facts are not.
+"""
+
+import pytest
+
+from tests.crash.finale import holds
+from tests.crash.road import Road
+from tests.crash.victim import Commit, Death
+
+STEPS = (
+    "application",
+    "service_principal",
+    "role:Directory.Read.All",
+    "role:User.Read.All",
+    "scopes",
+    "secret",
+    "sign_in",
+    "directory",
+)
+TOLD = (
+    "submitted",
+    "planned",
+    "approved",
+    "ready",
+    "secret claimed",
+    "secret shown",
+    "secret masked",
+)
+
+
+def told(what: str) -> Commit:
+    """The commit that writes this into the history."""
+    return Commit(what, rf"INSERT INTO history.*'{what}'")
+
+
+def learnt(step: str) -> Commit:
+    """The commit that keeps the facts of this step."""
+    return Commit(f"facts of {step}", rf"UPDATE steps SET [^\n]*facts=[^\n]*'{step}'\)")
+
+
+def recorded(step: str) -> Commit:
+    """The commit by which the engine knows that this step is done."""
+    words = rf"INSERT INTO main\.operation_outputs[^\n]*'{step}'"
+    return Commit(f"the engine's record of {step}", words)
+
+
+NONCE = Commit("the nonce", "INSERT INTO secrets")
+SEALED = Commit("the seal", "UPDATE secrets SET [^\n]*'sealed'")
+POSTED = Commit("where a message is", r"UPDATE messages SET shown=")
+ANY = Commit(
+    "any",
+    r"(?m)^(INSERT INTO|UPDATE|DELETE FROM) (registrations|votes|runs|steps|secrets|messages|dues)"
+    r"|^INSERT INTO main\.(workflow_status|operation_outputs)"
+    r"|^UPDATE main\.workflow_status SET status=[^\n]*\('SUCCESS'",
+)
+"""A commit that changes anything; the engine's own polling is left out."""
+COMMITS = 58
+"""How many the road has, from the form to the mask: some depend on which of two came first."""
+
+SAMPLE = (
+    Death(when="after", at=told("approved")),
+    Death(when="before", at=learnt("application")),
+    Death(when="before", at=SEALED),
+    Death(when="after", at=told("secret claimed")),
+    Death(when="after", at=told("secret shown")),
+)
+NAMED = (
+    *(Death(when="after", at=told(what)) for what in TOLD),
+    *(Death(when="before", at=learnt(step)) for step in STEPS),
+    *(Death(when="after", at=learnt(step)) for step in STEPS),
+    *(Death(when="before", at=recorded(step)) for step in ("begin", *STEPS, "finish")),
+    *(Death(when="after", at=at) for at in (NONCE, SEALED)),
+    *(Death(when="before", at=at) for at in (NONCE, SEALED)),
+    *(Death(when="before", at=POSTED, nth=nth) for nth in range(1, 9)),
+)
+
+
+@pytest.mark.parametrize("death", SAMPLE, ids=str)
+async def test_a_kill_at_a_commit_loses_nothing_and_doubles_nothing(
+    road: Road, death: Death
+) -> None:
+    await _dies_on_the_road(road, death)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("death", [it for it in NAMED if it not in SAMPLE], ids=str)
+async def test_a_kill_at_any_named_commit_loses_nothing(road: Road, death: Death) -> None:
+    await _dies_on_the_road(road, death)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nth", range(1, COMMITS + 1))
+async def test_a_kill_before_the_nth_commit_loses_nothing(road: Road, nth: int) -> None:
+    """Whatever was done outside since the commit before is done, and not written down."""
+    await _dies_on_the_road(road, Death(when="before", at=ANY, nth=nth))
+
+
+async def _dies_on_the_road(road: Road, death: Death) -> None:
+    await road.lives.begin(death)
+    await road.walk()
+    assert road.lives.deaths == 1
+    # A post that Slack has taken and that was not written down is made again.
+    await holds(road, cards=2)

@@ -1,0 +1,58 @@
+"""Pieces that pure tests are made of: people, a form, a registration in any state."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.registration import Form, Person, Registration, Secret, SecretState, Status, Vote
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TEAM = "T0HOME"
+ROSA = Person(team_id=TEAM, user_id="U0ROSA", name="Rosa Marin")
+ADA = Person(team_id=TEAM, user_id="U0ADA", name="Ada Lovelace")
+GRACE = Person(team_id=TEAM, user_id="U0GRACE", name="Grace Hopper")
+BEN = Person(team_id=TEAM, user_id="U0BEN", name="Ben Okafor")
+
+PLAN = {"tenant_id": "11111111-2222-3333-4444-555555555555", "domain": "northwind.example"}
+CLIENT_ID = "99999999-2222-3333-4444-555555555555"
+
+
+def form(**changes: Any) -> Form:
+    wish = {"profile": "mimecast", "name": "billing", "reason": "To sync", "secret_days": 365}
+    return Form(**(wish | changes))
+
+
+def registration(
+    status: Status = Status.READY,
+    *,
+    requester: Person = ROSA,
+    votes: tuple[Vote, ...] = (),
+    secret: Secret | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Registration:
+    return Registration(
+        id="AAD-7K3F",
+        version=1,
+        status=status,
+        requester=requester,
+        form=form(options=options or {}),
+        profile_digest="",
+        key="aad-setup-x-y",
+        created_at=NOON,
+        plan=PLAN,
+        votes=votes,
+        facts={"application": {"app_id": CLIENT_ID}},
+        secret=secret,
+    )
+
+
+def secret(state: SecretState = SecretState.SEALED) -> Secret:
+    return Secret(
+        id="s1",
+        run="r1",
+        state=state,
+        key_id="k1",
+        hint="abc",
+        expires_at=datetime(2027, 3, 1, tzinfo=UTC),
+        made_at=NOON,
+    )

@@ -1,0 +1,108 @@
+"""Dues are taken once; secrets move through their small life and never back."""
+
+import asyncio
+from datetime import timedelta
+
+from bot.registration import SecretState
+from bot.storage import dues, secrets
+from bot.storage.dues import Due, DueKind
+from tests.office import SECRET, Office
+from tests.pieces import NOON, ROSA
+
+
+async def _come(desk: Office, at: timedelta = timedelta(0)) -> list[Due]:
+    async with desk.database.reading() as tx:
+        return list(await dues.come(tx, NOON + at, limit=50))
+
+
+async def test_what_is_due_comes_in_order_and_not_before_its_time(desk: Office) -> None:
+    id = await desk.submitted()
+    async with desk.database.transaction() as tx:
+        for minutes, kind in ((10, DueKind.SWEEP), (5, DueKind.MASK), (20, DueKind.UNREAD)):
+            await dues.add(tx, id, kind, NOON + timedelta(minutes=minutes))
+    assert await _come(desk, timedelta(minutes=4)) == []
+    come = await _come(desk, timedelta(minutes=10))
+    assert [due.kind for due in come] == [DueKind.MASK, DueKind.SWEEP]
+
+
+async def test_a_due_is_taken_by_one(desk: Office) -> None:
+    id = await desk.submitted()
+    async with desk.database.transaction() as tx:
+        await dues.add(tx, id, DueKind.SWEEP, NOON)
+    [due] = await _come(desk)
+
+    async def take() -> bool:
+        async with desk.database.transaction() as tx:
+            return await dues.take(tx, due.id)
+
+    assert sorted(await asyncio.gather(*(take() for _ in range(5)))) == [False] * 4 + [True]
+    assert await _come(desk) == []
+
+
+async def test_dropping_leaves_other_subjects_and_kinds_alone(desk: Office) -> None:
+    id = await desk.submitted()
+    async with desk.database.transaction() as tx:
+        await dues.add(tx, id, DueKind.MASK, NOON, subject="s1")
+        await dues.add(tx, id, DueKind.MASK, NOON, subject="s2")
+        await dues.add(tx, id, DueKind.UNREAD, NOON, subject="s1")
+        await dues.drop(tx, id, DueKind.MASK, "s1")
+    left = {(due.kind, due.subject) for due in await _come(desk)}
+    assert left == {(DueKind.MASK, "s2"), (DueKind.UNREAD, "s1")}
+
+
+async def test_a_secret_moves_only_from_the_states_that_are_named(desk: Office) -> None:
+    id = await desk.ready()
+    secret = (await desk.found(id)).secret
+    assert secret is not None
+    async with desk.database.transaction() as tx:
+        assert not await secrets.change(
+            tx, secret.id, SecretState.SHOWN, since=[SecretState.CLAIMED]
+        )
+        assert await secrets.change(
+            tx, secret.id, SecretState.CLAIMED, since=[SecretState.SEALED], sealed=None
+        )
+        assert await secrets.sealed_bytes(tx, secret.id) is None
+    assert await desk.secret_state(id) is SecretState.CLAIMED
+
+
+async def test_the_clear_text_is_in_no_row(desk: Office) -> None:
+    id = await desk.ready()
+    secret = (await desk.found(id)).secret
+    assert secret is not None
+    async with desk.database.reading() as tx:
+        sealed = await secrets.sealed_bytes(tx, secret.id)
+    assert sealed is not None
+    assert SECRET.encode() not in sealed
+    assert desk.vault.open(secret.id, sealed) == SECRET
+
+
+async def test_an_attempt_counts_as_a_secret_only_when_it_was_sealed(desk: Office) -> None:
+    id = await desk.approved()
+    run = await desk.run_of(id)
+    async with desk.database.transaction() as tx:
+        await secrets.attempt(tx, id="s0", registration=id, run=run.id, nonce="n0", now=NOON)
+        assert await secrets.newest(tx, id) is None
+        assert await secrets.sealed_of_run(tx, run.id) is None
+        assert await secrets.live(tx, id) == ()
+        assert await secrets.id_of(tx, "n0") == "s0"
+    sealed = await desk.seal(id, run)
+    async with desk.database.reading() as tx:
+        found = await secrets.sealed_of_run(tx, run.id)
+        assert found is not None
+        assert found.id == sealed
+        assert [each.id for each in await secrets.live(tx, id)] == [sealed]
+
+
+async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(desk: Office) -> None:
+    id = await desk.ready()
+    look = await desk.registrar.reveal(id, by=ROSA)
+    await desk.registrar.shown(id, look.secret, by=ROSA, answer_to="https://hooks.slack.com/x")
+    async with desk.database.reading() as tx:
+        address = await secrets.answer_to(tx, look.secret)
+    assert address is not None
+    assert b"hooks" not in address
+    for _ in range(2):
+        await desk.registrar.masked(id, look.secret)
+    async with desk.database.reading() as tx:
+        assert await secrets.answer_to(tx, look.secret) is None
+    assert await desk.secret_state(id) is SecretState.MASKED

@@ -1,0 +1,110 @@
+"""Messages: claimed by one, shown as of the version claimed, owed until they are shown."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage import messages, registrations
+from bot.storage.database import Database
+from bot.storage.messages import CLAIM, Message, MessageKind
+from tests.office import Office
+from tests.pieces import NOON
+
+LONG_AGO = NOON - timedelta(hours=1)
+
+
+async def _card(desk: Office) -> str:
+    """Return the id of a registration that owes one card and nothing else."""
+    id = await desk.pending()
+    async with desk.database.transaction() as tx:
+        for message in await _stale(tx):
+            await messages.give_up(tx, message)
+        await messages.owe(tx, id, MessageKind.CARD, "C0APPROVE")
+    return id
+
+
+async def _stale(tx: AsyncConnection, now: object = None) -> list[Message]:
+    at = NOON if now is None else now
+    return list(await messages.stale(tx, at, drawn_before=at - timedelta(seconds=3), limit=20))  # type: ignore[arg-type, operator] # a moment
+
+
+async def _claim(database: Database, now: object = NOON) -> Message | None:
+    async with database.transaction() as tx:
+        found = await _stale(tx, now)
+        return await messages.claim(tx, found[0], now) if found else None  # type: ignore[arg-type] # a moment
+
+
+async def test_a_stale_message_is_claimed_by_one(desk: Office) -> None:
+    await _card(desk)
+    async with desk.database.reading() as tx:
+        [message] = await _stale(tx)
+
+    async def claim() -> Message | None:
+        async with desk.database.transaction() as tx:
+            return await messages.claim(tx, message, NOON)
+
+    claims = await asyncio.gather(*(claim() for _ in range(5)))
+    assert sum(claim is not None for claim in claims) == 1
+
+
+async def test_a_claim_lapses(desk: Office) -> None:
+    await _card(desk)
+    assert await _claim(desk.database) is not None
+    assert await _claim(desk.database, NOON + CLAIM - timedelta(seconds=1)) is None
+    again = await _claim(desk.database, NOON + CLAIM)
+    assert again is not None
+    assert again.tries == 2
+
+
+async def test_a_posted_message_is_not_stale_until_its_registration_changes(desk: Office) -> None:
+    id = await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    async with desk.database.transaction() as tx:
+        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1", now=NOON)
+        assert await _stale(tx) == []
+        await registrations.touch(tx, id)
+        [message] = await _stale(tx)
+    assert (message.channel, message.ts, message.tries) == ("C0APPROVE", "1.1", 0)
+
+
+async def test_what_changes_while_it_is_drawn_is_drawn_again(desk: Office) -> None:
+    id = await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    async with desk.database.transaction() as tx:
+        await registrations.touch(tx, id)
+    async with desk.database.transaction() as tx:
+        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1", now=LONG_AGO)
+        [message] = await _stale(tx)
+    assert message.shown < message.wanted
+
+
+async def test_a_released_message_is_left_alone_for_a_while(desk: Office) -> None:
+    await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    later = NOON + timedelta(minutes=5)
+    async with desk.database.transaction() as tx:
+        await messages.release(tx, claimed, until=later)
+    assert await _claim(desk.database, later - timedelta(seconds=1)) is None
+    assert await _claim(desk.database, later) is not None
+
+
+async def test_a_message_given_up_is_owed_no_longer(desk: Office) -> None:
+    await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    async with desk.database.transaction() as tx:
+        await messages.give_up(tx, claimed)
+        assert await _stale(tx) == []
+
+
+async def test_an_event_is_news_once_in_ten_minutes(desk: Office) -> None:
+    registrar = desk.registrar
+    news = await asyncio.gather(*(registrar.is_news("Ev1") for _ in range(8)))
+    assert sorted(news) == [False] * 7 + [True]
+    assert await registrar.is_news("Ev2")
+    desk.clock.move(timedelta(minutes=11))
+    assert await registrar.is_news("Ev1")

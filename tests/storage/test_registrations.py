@@ -1,0 +1,112 @@
+"""Registrations in storage: moves, votes, origins, the installation."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from bot.registration import MOVES, Refusal, RunKind, Status, Vote
+from bot.storage import registrations, runs
+from bot.storage.database import Database
+from bot.storage.tables import registrations as table
+from tests.office import DIGEST, Office
+from tests.pieces import ADA, GRACE, NOON, ROSA, form
+
+
+@pytest.mark.parametrize("origin", list(Status))
+async def test_only_the_moves_of_the_table_are_made(desk: Office, origin: Status) -> None:
+    id = await desk.submitted()
+    made = set()
+    for target in Status:
+        async with desk.database.transaction() as tx:
+            await tx.execute(sa.update(table).where(table.c.id == id).values(status=origin))
+            if await registrations.move(tx, id, target):
+                made.add(target)
+                assert await _status(tx, id) is target
+            else:
+                assert await _status(tx, id) is origin
+    assert made == MOVES[origin]
+
+
+async def test_a_move_that_is_not_made_sets_nothing_else(desk: Office) -> None:
+    id = await desk.pending()
+    async with desk.database.transaction() as tx:
+        assert not await registrations.move(tx, id, Status.READY, digest="other")
+    assert (await desk.found(id)).digest == DIGEST
+
+
+async def test_a_person_votes_once(desk: Office) -> None:
+    id = await desk.pending()
+    vote = Vote(person=ADA, verdict="approve", at=NOON)
+    async with desk.database.transaction() as tx:
+        await registrations.vote(tx, id, vote, digest=DIGEST)
+    with pytest.raises(sa.exc.IntegrityError):
+        async with desk.database.transaction() as tx:
+            # Another name and another mind do not make another person.
+            changed = Vote(person=replace(ADA, name="A. L."), verdict="deny", at=NOON)
+            await registrations.vote(tx, id, changed, digest=DIGEST)
+    async with desk.database.reading() as tx:
+        assert await registrations.approvals(tx, id, digest=DIGEST) == 1
+
+
+async def test_votes_count_only_for_the_plan_they_were_given_to(desk: Office) -> None:
+    id = await desk.pending()
+    async with desk.database.transaction() as tx:
+        for person, digest in ((ADA, DIGEST), (GRACE, "e" * 64)):
+            vote = Vote(person=person, verdict="approve", at=NOON)
+            await registrations.vote(tx, id, vote, digest=digest)
+        assert await registrations.approvals(tx, id, digest=DIGEST) == 1
+
+
+async def test_one_registration_has_one_open_run(desk: Office) -> None:
+    id = await desk.approved()
+    with pytest.raises(sa.exc.IntegrityError):
+        await desk.owe(id, RunKind.SWEEP)
+    await desk.end_run(id)
+    await desk.owe(id, RunKind.SWEEP)
+    other = await desk.pending()
+    await desk.owe(other, RunKind.SWEEP)
+    async with desk.database.reading() as tx:
+        assert {run.registration for run in await runs.owed(tx)} == {id, other}
+
+
+async def test_a_run_ends_once(desk: Office) -> None:
+    id = await desk.approved()
+    run = await desk.run_of(id)
+    async with desk.database.transaction() as tx:
+        assert await runs.end(tx, run.id, outcome="ready", now=NOON)
+        assert not await runs.end(tx, run.id, outcome="failed", now=NOON)
+        assert await runs.get(tx, run.id) is None
+
+
+async def test_a_form_that_was_sent_already_is_the_same_registration(desk: Office) -> None:
+    first = await desk.registrar.submit(form(), by=ROSA, origin="V1")
+    assert await desk.registrar.submit(form(name="other"), by=ROSA, origin="V1") == first
+    assert await desk.registrar.submit(form(), by=ROSA, origin="V2") != first
+
+
+async def test_text_that_a_database_cannot_hold_is_refused_before_it_gets_there(
+    desk: Office,
+) -> None:
+    """PostgreSQL keeps no NUL and no half of a surrogate pair."""
+    for reason in ("a\x00b", "a\ud800b"):
+        with pytest.raises(Refusal, match="reason"):
+            await desk.registrar.submit(form(reason=reason), by=ROSA, origin="V1")
+    good = "Zeile eins\nZeile zwei\t👩‍💻 und 日本語"
+    id = await desk.registrar.submit(form(reason=good), by=ROSA, origin="V1")
+    assert (await desk.found(id)).form.reason == good
+
+
+async def test_the_installation_is_named_once(database: Database) -> None:
+    async def named(new: str) -> str:
+        async with database.transaction() as tx:
+            return await registrations.installation_id(tx, new=new, now=NOON)
+
+    names = await asyncio.gather(*(named(f"installation{n}") for n in range(8)))
+    assert len(set(names)) == 1
+    assert await named("another") == names[0]
+
+
+async def _status(tx: sa.ext.asyncio.AsyncConnection, id: str) -> Status:
+    return Status(await tx.scalar(sa.select(table.c.status).where(table.c.id == id)))

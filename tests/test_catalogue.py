@@ -1,0 +1,117 @@
+"""The catalogue: the shipped profiles are right, and a wrong one is refused with its mistake."""
+
+import re
+import tomllib
+
+import pytest
+
+from bot.catalogue import CatalogueError, fill, parse_profile, read_catalogue
+
+RIGHT = """
+title = "A connector"
+summary = "Reads users."
+roles = ["User.Read.All"]
+scopes = []
+warnings = []
+next_steps = "Enter these values."
+[redirect]
+rule = "none"
+[secret]
+name = "Key"
+default_days = 90
+choices = [90, 180]
+[[options]]
+id = "domains"
+kind = "domains"
+label = "Domains"
+hint = "Separate them with commas."
+[[values]]
+label = "Id"
+value = "{client_id} for {domains}"
+[[values]]
+label = "Key"
+value = "{secret}"
+"""
+
+
+def mistake(old: str, new: str) -> str:
+    """Return what is said of the right profile once it has been changed."""
+    assert old in RIGHT
+    with pytest.raises(CatalogueError) as caught:
+        parse_profile("mine", RIGHT.replace(old, new))
+    assert str(caught.value).startswith("profile mine: ")
+    return str(caught.value)
+
+
+def test_the_shipped_profiles_are_right() -> None:
+    catalogue = read_catalogue()
+    assert set(catalogue) >= {"mimecast", "directory-read"}
+    assert list(catalogue) == sorted(catalogue)
+
+
+def test_mimecast_asks_for_what_the_guide_asks_for_without_azure_ad_graph() -> None:
+    mimecast = read_catalogue()["mimecast"]
+    assert mimecast.roles == ("Directory.Read.All", "User.Read.All")
+    assert mimecast.scopes == ("User.Read.All",)
+    assert "New Mimecast tenants use Mimecast's own application" in mimecast.warnings[0]
+    assert [option.id for option in mimecast.options] == ["acknowledge_disabled", "domains"]
+    assert mimecast.longest_secret_days == 730
+
+
+def test_the_right_profile_is_taken() -> None:
+    profile = parse_profile("mine", RIGHT)
+    assert profile.id == "mine"
+    assert fill(profile.values[0], {"client_id": "1", "domains": "d"}) == "1 for d"
+    assert [value.is_secret for value in profile.values] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"User.Read.All"', '"User.ReadWrite.All"', "“User.ReadWrite.All” is not one this bot may"),
+        ("scopes = []", 'scopes = ["Mail.Read"]', "delegated permission “Mail.Read” is not one"),
+        ('rule = "none"', 'rule = "any"', "Unknown redirect rule 'any'."),
+        ("default_days = 90", "default_days = 91", "The default life of the secret is not among"),
+        ("[90, 180]", "[90, 3650]", "A secret may live 1 to 730 days."),
+        ("[90, 180]", "[90, 0]", "A secret may live 1 to 730 days."),
+        ("[90, 180]", "[]", "The default life of the secret is not among"),
+        ('"{secret}"', '"none"', "Exactly one value must be the secret, alone in its line."),
+        ('"{secret}"', '"key: {secret}"', "Exactly one value must be the secret"),
+        ("{client_id} for", "{client_id} {secret}", "Exactly one value must be the secret"),
+        ("{client_id}", "{object_id}", "Unknown field 'object_id' in value 'Id'."),
+        ("{client_id}", "{client_id.__class__}", "Unknown field 'client_id.__class__'"),
+        ("{client_id}", "{", "ValueError"),
+        ('kind = "domains"', 'kind = "number"', "Unknown kind of option 'number'."),
+        ('id = "domains"', 'id = "secret"', "Option 'secret' has the name of a field."),
+        ('title = "A connector"', "", "KeyError: 'title'"),
+        ('hint = "', 'advice = "', "TypeError"),
+        ("[redirect]", "[redirect", "TOMLDecodeError"),
+    ],
+)
+def test_each_mistake_is_named(old: str, new: str, words: str) -> None:
+    assert words in mistake(old, new)
+
+
+def test_every_mistake_is_told_of_at_once() -> None:
+    words = mistake('roles = ["User.Read.All"]', 'roles = ["A.Write", "B.Write"]')
+    assert "“A.Write”" in words
+    assert "“B.Write”" in words
+
+
+def test_the_digest_follows_the_meaning_and_not_the_layout() -> None:
+    digest = parse_profile("mine", RIGHT).digest
+    assert parse_profile("mine", f"# a comment\n{RIGHT}").digest == digest
+    assert parse_profile("mine", RIGHT.replace("Reads users", "Reads all")).digest != digest
+
+
+def test_every_text_of_the_shipped_profiles_fits_into_slack() -> None:
+    for profile in read_catalogue().values():
+        assert len(profile.title) <= 75
+        assert all(len(option.label) <= 75 for option in profile.options)
+        for text in (profile.summary, *(option.hint for option in profile.options)):
+            assert len(text) <= 150
+            assert re.match(r"[A-Z].*\.$", text)
+
+
+def test_the_fixture_is_plain_toml() -> None:
+    assert tomllib.loads(RIGHT)["title"] == "A connector"

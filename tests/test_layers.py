@@ -1,0 +1,97 @@
+"""Imports point down, and only one place knows each outside thing."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted(path for top in ("bot", "handlers", "graph") for path in (ROOT / top).rglob("*.py"))
+
+# From the top down. A module belongs to the longest name here that it begins with, and may import
+# its own layer and those below.
+LAYERS = (
+    ("bot.__main__",),
+    ("bot.playground",),
+    ("bot.app", "bot.manifest", "bot.doctor"),
+    ("handlers",),
+    ("bot.registrar", "bot.keeper"),
+    ("bot.runs", "bot.slots"),
+    ("bot.engine", "bot.ledger", "bot.forms", "bot.values"),
+    ("bot.vault", "bot.storage", "bot.catalogue"),
+    ("bot.approval",),
+    ("bot.registration", "bot.config"),
+    ("bot.bell", "bot.logs"),
+    ("graph",),
+)
+RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+TOOLS = {
+    "dbos": ("bot.engine",),
+    "alembic": ("bot.storage",),
+    "msal": ("graph.signin",),
+    "httpx": ("graph", "bot.app"),
+    "slack_sdk": ("handlers", "bot.app"),
+    "slack_bolt": ("handlers", "bot.app"),
+    "trustme": ("bot.playground",),
+    "typer": ("bot.__main__",),
+}
+"""Who may import what comes from outside; `bot.playground` stands for the world and may all."""
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield every module that a file imports; `from bot import app` is `bot.app`."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def rank(module: str) -> int:
+    fitting = [name for name in RANKS if within(module, name)]
+    assert fitting, f"{module} has no layer yet: give it one in LAYERS."
+    return RANKS[max(fitting, key=len)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_point_down(path: Path) -> None:
+    module = name_of(path)
+    if module == "bot":
+        return
+    for imported in imports(path):
+        if imported.partition(".")[0] in ("bot", "handlers", "graph"):
+            assert rank(imported) >= rank(module), f"{module} imports {imported}, which is above it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_each_tool_has_its_place(path: Path) -> None:
+    module = name_of(path)
+    for imported in imports(path):
+        places = (*TOOLS.get(imported.partition(".")[0], ("",)), "bot.playground")
+        known = places[0] == "" or any(within(module, place) for place in places)
+        assert known, f"{module} imports {imported}, which only {places} may"
+
+
+def test_listeners_see_only_the_registrar() -> None:
+    for name in ("buttons", "commands", "modals", "events"):
+        found = set(imports(ROOT / "handlers" / f"{name}.py"))
+        reached = {module for module in found if within(module, "bot")}
+        assert reached <= {"bot.registrar.Registrar", "bot.registration.Person"}
+
+
+def test_only_the_playground_is_built_from_simulators() -> None:
+    for path in FILES:
+        module = name_of(path)
+        if not within(module, "bot.playground") and module != "bot.__main__":
+            assert not any(within(it, "bot.playground") for it in imports(path)), module

@@ -1,0 +1,204 @@
+"""Settings: what is read, what is refused, and that no problem repeats what somebody typed."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from bot.config import NOT_YET, Settings, SettingsError
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+KEY = Fernet.generate_key().decode()
+GOOD = {
+    "SLACK_BOT_TOKEN": "xoxb-1-bot",
+    "SLACK_APP_TOKEN": "xapp-1-app",
+    "APPROVAL_CHANNEL": "C0123456789",
+    "APPROVERS": "U0ADA, U0GRACE",
+    "REQUESTERS": "U0ROSA",
+    "ENTRA_TENANT_ID": TENANT,
+    "ENTRA_CLIENT_ID": "99999999-2222-3333-4444-555555555555",
+    "ENTRA_CLIENT_SECRET": "s3cret-of-the-bot",
+    "CONSENT_MODE": "autonomous",
+    "VAULT_KEYS": KEY,
+}
+
+
+def read(**changes: str) -> Settings:
+    return Settings.read(GOOD | changes)
+
+
+def problems(**changes: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        read(**changes)
+    return caught.value.problems
+
+
+def test_defaults_are_the_public_cloud_one_approval_and_a_day() -> None:
+    settings = read()
+    assert settings.slack_api_url == "https://slack.com/api/"
+    assert settings.authority == f"https://login.microsoftonline.com/{TENANT}"
+    assert settings.graph_url == "https://graph.microsoft.com"
+    assert settings.approvals_needed == 1
+    assert settings.approval_ttl == timedelta(hours=24)
+    assert settings.database_url == "sqlite+aiosqlite:///aad-setup.db"
+    assert settings.log_level == "INFO"
+    assert settings.ca_bundle is None
+
+
+def test_unset_requesters_are_nobody_and_a_star_says_everybody_aloud() -> None:
+    assert read(REQUESTERS="").requesters == frozenset()
+    assert read(REQUESTERS=" * ").requesters == {"*"}
+
+
+def test_spaces_around_values_do_not_count() -> None:
+    settings = read(SLACK_BOT_TOKEN=" xoxb-1 ", APPROVERS="U0ADA U0GRACE,\nU0EVE")
+    assert settings.slack_bot_token == "xoxb-1"
+    assert settings.approvers == {"U0ADA", "U0GRACE", "U0EVE"}
+
+
+@pytest.mark.parametrize(
+    ("cloud", "login", "graph"),
+    [
+        ("public", "login.microsoftonline.com", "graph.microsoft.com"),
+        ("usgov", "login.microsoftonline.us", "graph.microsoft.us"),
+        ("usgov-dod", "login.microsoftonline.us", "dod-graph.microsoft.us"),
+        ("china", "login.partner.microsoftonline.cn", "microsoftgraph.chinacloudapi.cn"),
+    ],
+)
+def test_each_cloud_has_its_own_addresses(cloud: str, login: str, graph: str) -> None:
+    settings = read(ENTRA_CLOUD=cloud)
+    assert settings.authority == f"https://{login}/{TENANT}"
+    assert settings.graph_url == f"https://{graph}"
+
+
+@pytest.mark.parametrize("host", ["localhost:4433", "127.0.0.1:4433", "[::1]:4433"])
+def test_this_machine_may_stand_in_for_slack_and_entra(host: str) -> None:
+    settings = read(
+        SLACK_API_URL=f"http://{host}/api",
+        ENTRA_AUTHORITY=f"https://{host}/{TENANT}/",
+        GRAPH_URL=f"https://{host}",
+    )
+    assert settings.slack_api_url == f"http://{host}/api/"
+    assert settings.authority == f"https://{host}/{TENANT}"
+    assert settings.graph_url == f"https://{host}"
+
+
+@pytest.mark.parametrize(
+    ("given", "read_as"),
+    [
+        ("postgresql://u:p@db/aad", "postgresql+psycopg://u:p@db/aad"),
+        ("postgres://u:p@db/aad", "postgresql+psycopg://u:p@db/aad"),
+        ("sqlite:///here.db", "sqlite+aiosqlite:///here.db"),
+    ],
+)
+def test_common_ways_to_write_a_database_are_understood(given: str, read_as: str) -> None:
+    assert read(DATABASE_URL=given).database_url == read_as
+
+
+@pytest.mark.parametrize(
+    ("text", "ttl"),
+    [("30m", timedelta(minutes=30)), ("36h", timedelta(hours=36)), ("30d", timedelta(days=30))],
+)
+def test_an_approval_may_take_minutes_hours_or_days(text: str, ttl: timedelta) -> None:
+    assert read(APPROVAL_TTL=text).approval_ttl == ttl
+
+
+SENTENCES = [
+    ("SLACK_BOT_TOKEN", "", "is missing: set it to a Slack token that begins with xoxb-."),
+    ("SLACK_BOT_TOKEN", "xapp-1-swapped", "must begin with xoxb-."),
+    ("SLACK_APP_TOKEN", "", "is missing: set it to a Slack token that begins with xapp-."),
+    ("SLACK_APP_TOKEN", "xoxb-1-swapped", "must begin with xapp-."),
+    ("SLACK_API_URL", "http://slack.com/api/", "must be an address of slack.com"),
+    ("SLACK_API_URL", "https://slack.com.evil.example/", "must be an address of slack.com"),
+    ("SLACK_API_URL", "https://slack.com@evil.example/", "must be an address of slack.com"),
+    ("SLACK_API_URL", "https://[broken/", "must be an address of slack.com"),
+    ("SLACK_API_URL", "https://slack.com:port/", "must be an address of slack.com"),
+    ("APPROVAL_CHANNEL", "", "is missing: set it to a channel id such as C0123456789."),
+    ("APPROVAL_CHANNEL", "#approvals", "does not look like a channel id"),
+    ("APPROVERS", "", "is missing: list the Slack user ids of the people who decide."),
+    ("APPROVERS", "*", "entry 1 is not a Slack user id"),
+    ("APPROVERS", "U0ADA @grace", "entry 2 is not a Slack user id"),
+    ("APPROVALS_NEEDED", "0", "must be a whole number from 1 to 10."),
+    ("APPROVALS_NEEDED", "two", "must be a whole number from 1 to 10."),
+    ("APPROVALS_NEEDED", "²", "must be a whole number from 1 to 10."),
+    ("APPROVALS_NEEDED", "3", "is 3, but APPROVERS lists 2: nothing could ever be approved."),
+    ("APPROVAL_TTL", "0h", "must be a time such as 30m, 24h or 7d, 30d at most."),
+    ("APPROVAL_TTL", "31d", "must be a time such as 30m, 24h or 7d, 30d at most."),
+    ("APPROVAL_TTL", "tomorrow", "must be a time such as 30m, 24h or 7d, 30d at most."),
+    ("REQUESTERS", "* U0ROSA", "entry 1 is not a Slack user id"),
+    ("ENTRA_TENANT_ID", "", "is missing: set it to a directory (tenant) id."),
+    ("ENTRA_TENANT_ID", "contoso.com", "does not look like a directory (tenant) id."),
+    ("ENTRA_CLIENT_ID", "", "is missing: set it to an application (client) id."),
+    ("ENTRA_CLIENT_ID", "my-app", "does not look like an application (client) id."),
+    ("ENTRA_CLIENT_SECRET", "", "is missing: set it to the bot's own client secret."),
+    ("ENTRA_CLOUD", "germany", "must be one of public, usgov, usgov-dod, china."),
+    ("ENTRA_AUTHORITY", "https://evil.example/t", "must be an https address of one of Microsoft's"),
+    ("ENTRA_AUTHORITY", "http://localhost/t", "must be an https address of one of Microsoft's"),
+    ("GRAPH_URL", "https://graph.microsoft.com.evil.example", "must be an https address of one of"),
+    ("GRAPH_URL", "https://[broken", "must be an https address of one of Microsoft's"),
+    ("CA_BUNDLE", "/no/such/file.pem", "must name a PEM file that exists."),
+    ("CONSENT_MODE", "", "Set CONSENT_MODE=autonomous"),
+    ("CONSENT_MODE", "signed-in", "is not there yet. Set CONSENT_MODE=autonomous"),
+    ("CONSENT_MODE", "yes", "must be autonomous."),
+    ("VAULT_KEYS", "", "is missing: `aad-setup keys new` prints one."),
+    ("VAULT_KEYS", f"{KEY},short", "holds something that is not a key"),
+    ("VAULT_KEYS", "ключ", "holds something that is not a key"),
+    ("DATABASE_URL", "mysql://db/aad", "must begin with sqlite+aiosqlite:/// and name a file"),
+    ("DATABASE_URL", "sqlite:///", "must begin with sqlite+aiosqlite:/// and name a file"),
+    ("DATABASE_URL", "postgresql://u:p@db:port/aad", "must begin with sqlite+aiosqlite:///"),
+    ("LOG_LEVEL", "verbose", "must be one of DEBUG, INFO, WARNING, ERROR."),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), SENTENCES)
+def test_each_problem_names_its_setting_and_says_what_it_must_be(
+    name: str, value: str, sentence: str
+) -> None:
+    found = problems(**{name: value})
+    assert len(found) == 1
+    assert found[0].startswith(name)
+    assert sentence in found[0]
+    assert found[0].endswith(".")
+
+
+@pytest.mark.parametrize("name", NOT_YET)
+def test_what_is_not_there_yet_is_refused_rather_than_ignored(name: str) -> None:
+    assert problems(**{name: "something"}) == (f"{name} is set, but {NOT_YET[name]}.",)
+
+
+def test_an_empty_environment_hears_of_everything_that_is_missing_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({})
+    named = [sentence.split()[0].split("=")[0] for sentence in caught.value.problems]
+    assert named == [
+        "SLACK_BOT_TOKEN",
+        "SLACK_APP_TOKEN",
+        "APPROVAL_CHANNEL",
+        "APPROVERS",
+        "ENTRA_TENANT_ID",
+        "ENTRA_CLIENT_ID",
+        "ENTRA_CLIENT_SECRET",
+        "CONSENT_MODE",
+        "VAULT_KEYS",
+    ]
+    assert str(caught.value) == "\n".join(caught.value.problems)
+
+
+def test_no_sentence_repeats_what_was_typed_because_it_may_be_a_secret() -> None:
+    pasted = "hunter2-in-the-wrong-place"
+    names = {name for name, _, _ in SENTENCES} | set(NOT_YET)
+    with pytest.raises(SettingsError) as caught:
+        Settings.read(dict.fromkeys(names, pasted))
+    assert pasted not in str(caught.value)
+    assert pasted not in repr(caught.value)
+
+
+def test_settings_never_print_tokens_secrets_keys_or_passwords(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("")
+    settings = read(DATABASE_URL="postgresql://aad:pa55@db/aad", CA_BUNDLE=str(ca))
+    printed = repr(settings) + str(settings)
+    for secret in ("xoxb-1-bot", "xapp-1-app", "s3cret-of-the-bot", KEY, "pa55"):
+        assert secret not in printed
+    assert str(ca) in printed

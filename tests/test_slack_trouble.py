@@ -1,0 +1,89 @@
+"""When Slack is slow, refuses or loses answers: cards heal, and the last state always arrives."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.scene import Scene
+from tests.waiting import eventually
+
+SOON = timedelta(seconds=10)
+
+
+def trouble(scene: Scene, kind: str, method: str, *, times: int) -> None:
+    faults = scene.workspace.faults
+    match kind:
+        case "429":
+            faults.throttle(method, retry_after=7, times=times)
+        case "500":
+            faults.breaks(method, times=times)
+        case "error":
+            faults.fail(method, "internal_error", times=times)
+        case _:
+            faults.lose(method, times=times)
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "error"])
+async def test_a_post_that_slack_refuses_is_made_later_and_once(scene: Scene, kind: str) -> None:
+    trouble(scene, kind, "chat.postMessage", times=4)
+    await scene.workspace.command("rosa", "")
+    await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+    await eventually(scene, lambda: scene.workspace.messages("approvals"), step=SOON)
+    await eventually(scene, lambda: "waits for approval" in scene.direct("rosa"), step=SOON)
+    assert len(scene.workspace.messages("approvals")) == 1
+    assert len(scene.workspace.messages("rosa")) == 1
+    await scene.approve(scene.card().split()[0])
+
+
+async def test_a_post_whose_answer_was_lost_is_doubled_at_most_once_and_then_kept(
+    scene: Scene,
+) -> None:
+    await scene.workspace.command("rosa", "")
+    trouble(scene, "lost", "chat.postMessage", times=2)
+    await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+    await eventually(
+        scene, lambda: len(scene.workspace.messages("rosa")) == 2, step=timedelta(seconds=31)
+    )
+    await eventually(
+        scene, lambda: scene.workspace.messages("approvals"), step=timedelta(seconds=31)
+    )
+    id = scene.card().split()[0]
+    await scene.workspace.click("ada", "Approve", on=scene.workspace.messages("approvals")[-1])
+    await eventually(scene, lambda: f"{id} is ready" in scene.card(), step=SOON)
+    assert len(scene.workspace.messages("approvals")) <= 2
+    assert len(scene.tenant.applications) == 1
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "error", "lost"])
+async def test_the_last_state_arrives_whatever_happens_to_updates(scene: Scene, kind: str) -> None:
+    id = await scene.ask("billing")
+    trouble(scene, kind, "chat.update", times=6)
+    await scene.approve(id)
+    await eventually(scene, lambda: f"{id} is ready" in scene.card(), step=SOON)
+    await eventually(scene, lambda: f"{id} is ready" in scene.direct("rosa"), step=SOON)
+    assert "8 of 8 steps done" in scene.card()
+    assert len(scene.workspace.messages("approvals")) == 1
+
+
+async def test_the_run_does_not_wait_for_slack(scene: Scene) -> None:
+    id = await scene.ask("billing")
+    held = scene.workspace.faults.hold("chat.update", times=10)
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await held.reached.wait()
+    await eventually(scene, lambda: scene.tenant.calls("POST", "batch"), step=SOON)
+    held.release()
+    await eventually(scene, lambda: f"{id} is ready" in scene.card(), step=SOON)
+
+
+async def test_a_card_that_somebody_deleted_does_not_stop_the_rest(scene: Scene) -> None:
+    id = await scene.ask("billing")
+    card = scene.card_of(id)
+    scene.workspace.faults.fail("chat.update", "message_not_found")
+    await scene.workspace.click("ada", "Approve", on=card)
+    await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
+
+
+async def test_a_socket_that_breaks_is_opened_again(scene: Scene) -> None:
+    await scene.workspace.drop_connections()
+    await scene.until(lambda: scene.workspace.connections > 0)
+    await scene.ready("billing")

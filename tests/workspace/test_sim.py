@@ -1,0 +1,145 @@
+"""The same over HTTP, and delivery over signed HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.clock import MovableClock
+from bot.playground.workspace import Workspace
+from bot.playground.workspace.wire import Json
+from tests.workspace.pieces import actions, error_of, modal, text_input
+from tests.workspace.small_bot import connected
+
+
+class Sim:
+    """Another program that acts through `/sim/`."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def look(self, verb: str, **arguments: str) -> Any:
+        async with self._session.get(f"{self._url}/sim/{verb}", params=arguments) as answer:
+            return (await answer.json())["result"]
+
+    async def act(self, verb: str, **arguments: object) -> tuple[int, Any]:
+        async with self._session.post(f"{self._url}/sim/{verb}", json=arguments) as answer:
+            said = await answer.json()
+            return answer.status, said.get("result", said.get("error"))
+
+
+@pytest.fixture
+async def sim(workspace: Workspace) -> AsyncIterator[Sim]:
+    async with aiohttp.ClientSession() as session:
+        yield Sim(session, workspace.url)
+
+
+def teach(app: AsyncApp) -> None:
+    @app.command("/aad-setup")
+    async def ask(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+        await client.views_open(trigger_id=body["trigger_id"], view=modal(text_input("Name")))
+        await ack("opened")
+
+    @app.view("form")
+    async def sent(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+        await client.chat_postMessage(
+            channel=body["user"]["id"], text="got it", blocks=[actions("Go")]
+        )
+        await ack()
+
+    @app.action("go")
+    async def go(ack: AsyncAck) -> None:
+        await ack()
+
+
+async def test_a_program_can_do_what_people_do(
+    workspace: Workspace, app: AsyncApp, sim: Sim
+) -> None:
+    teach(app)
+    async with connected(app, workspace):
+        status, reply = await sim.act("command", person="rosa", text="")
+        assert (status, reply["text"]) == (200, "opened")
+        assert "[Send]" in (await sim.look("view", person="rosa"))["shown"]
+        await sim.act("submit", person="rosa", values={"Name": "payroll"})
+        [message] = await sim.look("messages", where="rosa")
+        assert message["shown"] == "[Go]"
+        assert (await sim.act("click", person="rosa", label="Go"))[0] == 200
+        assert [it["text"] for it in await sim.look("ephemerals", person="rosa")] == ["opened"]
+        assert await sim.look("home", person="rosa") is None
+    state = await sim.look("state")
+    assert (state["connections"], state["complaints"]) == (0, [])
+    assert "rosa" in await sim.look("picture")
+    assert {"call", "delivery", "message"} <= {it["kind"] for it in await sim.look("log")}
+
+
+async def test_what_people_cannot_do_a_program_cannot_either(
+    workspace: Workspace, sim: Sim
+) -> None:
+    assert await sim.act("submit", person="rosa") == (409, "rosa has no view open.")
+    status, error = await sim.act("command", who="rosa")
+    assert (status, "arguments" in error) == (409, True)
+    assert (await sim.act("dance"))[0] == 404
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{workspace.url}/sim/command", data="{") as answer,
+    ):
+        assert answer.status == 400
+
+
+async def test_faults_and_time_are_in_reach(
+    workspace: Workspace, client: AsyncWebClient, clock: MovableClock, sim: Sim
+) -> None:
+    await sim.act("faults", fault="fail", method="auth.test", error="fatal_error")
+    assert await error_of(client.auth_test()) == "fatal_error"
+    assert (await sim.act("faults", fault="rain"))[0] == 409
+    await sim.act("clock", seconds=3600)
+    assert (clock.now() - datetime.now(UTC)).total_seconds() > 3590
+
+
+@asynccontextmanager
+async def served(app: AsyncApp) -> AsyncIterator[str]:
+    """The app at a request URL of its own."""
+    runner = web.AppRunner(app.web_app(), access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    finally:
+        await runner.cleanup()
+
+
+async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: AsyncApp) -> None:
+    teach(app)
+    heard: list[str] = []
+
+    @app.event("app_mention")
+    async def mentioned(event: Json) -> None:
+        heard.append(event["text"])
+
+    async with served(app) as url:
+        workspace.deliver_to(url)
+        assert (await workspace.command("rosa")).text == "opened"
+        assert (await workspace.submit("rosa", {"Name": "payroll"})).acked
+        assert (await workspace.click("rosa", "Go")).acked
+        await workspace.mention("ada", "status")
+    assert len(heard) == 1
+    assert (await workspace.command("rosa")).error == "dispatch_failed"
+
+
+async def test_a_wrong_signature_is_refused_by_the_app(workspace: Workspace, app: AsyncApp) -> None:
+    teach(app)
+    workspace.installation.signing_secret = "changed"
+    async with served(app) as url:
+        workspace.deliver_to(url)
+        assert (await workspace.command("rosa")).error == "dispatch_failed"
+        await workspace.mention("ada", "status")
+    tries = [entry for entry in workspace.log if entry.what == "events_api"]
+    assert len(tries) == 2
