@@ -51,6 +51,10 @@ log = structlog.get_logger()
 LOOK_EVERY_SECONDS = 2.0
 """How often storage is looked at even if no bell rang."""
 
+SLACK_SECONDS = 10.0
+"""How long Slack may take to answer: less than a message's claim lasts, or another replica would
+post it, too."""
+
 VIGIL_SECONDS = 10.0
 """How often a replica looks for others that died."""
 
@@ -74,6 +78,7 @@ class App:
     messages: Messages
     database: Database
     graph: Client
+    slot: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +92,11 @@ class Installed:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, clock: Clock, *, look_every: float = LOOK_EVERY_SECONDS
+    settings: Settings,
+    clock: Clock,
+    *,
+    look_every: float = LOOK_EVERY_SECONDS,
+    vigil_every: float = VIGIL_SECONDS,
 ) -> AsyncIterator[App]:
     """Run the bot while inside.
 
@@ -99,7 +108,7 @@ async def running(
     async with (
         opened(settings.database_url) as database,
         slots.taken(settings.database_url) as slot,
-        aiohttp.ClientSession() as session,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS)) as session,
         _tenant(settings, clock, database) as tenant,
     ):
         client = _slack(settings, session, token=settings.slack_bot_token)
@@ -157,13 +166,13 @@ async def running(
             keeper = Keeper(
                 database=database,
                 engine=engine,
-                runs=runs,
+                died=runs.died,
                 clock=clock,
                 bells=bells,
                 every=look_every,
             )
             look = partial(slot.take_over_dead, engine)
-            vigil = Loop("slots", look, bell=Bell(), every=VIGIL_SECONDS)
+            vigil = Loop("slots", look, bell=Bell(), every=vigil_every)
             loops = (keeper.loop, messages.loop, vigil)
             for loop in loops:
                 loop.start()
@@ -176,6 +185,7 @@ async def running(
                         messages=messages,
                         database=database,
                         graph=tenant.graph,
+                        slot=slot.executor,
                     )
             finally:
                 for loop in loops:

@@ -79,12 +79,20 @@ class Loop:
     """
 
     def __init__(
-        self, name: str, look: Callable[[], Awaitable[None]], *, bell: Bell, every: float
+        self,
+        name: str,
+        look: Callable[[], Awaitable[None]],
+        *,
+        bell: Bell,
+        every: float,
+        calm: float = 0.0,
     ) -> None:
+        """Take real seconds: look `every` so many at least, and `calm` after the bell at most."""
         self.bell = bell
         self._name = name
         self._look = look
         self._every = every
+        self._calm = calm
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -103,3 +111,4 @@ class Loop:
             await survive(self._name, self._look)
             if not self._stopping:
                 await self.bell.wait(self._every)
+                await asyncio.sleep(self._calm)

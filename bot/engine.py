@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
@@ -32,6 +33,10 @@ REST_SECONDS = 5.0
 
 VERSION = "1"
 """Constant: a new version would strand the runs of the old one. Bodies change through patches."""
+
+
+ENDS = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+FORGOTTEN_AT_ONCE = 1000
 
 
 class StepFailed(Exception):
@@ -116,6 +121,18 @@ class Engine:
         if left:
             await DBOS.resume_workflows_async([workflow.workflow_id for workflow in left])
 
+    async def forget(self, *, before: datetime) -> None:
+        """Delete the record of runs that ended before then: the engine itself keeps everything."""
+        ended = await DBOS.list_workflows_async(
+            status=ENDS,
+            completed_before=before.isoformat(),
+            limit=FORGOTTEN_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        )
+        if ended:
+            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
+
 
 @asynccontextmanager
 async def running(
@@ -160,7 +177,8 @@ def _config(url: str, keys: Sequence[str], executor: str) -> DBOSConfig:
         "serializer": SealedJson(keys),
         "log_level": "WARNING",
         "db_engine_kwargs": {"hide_parameters": True, **sqlite},
-        "notification_listener_polling_interval_sec": 1.0,
+        # Nothing is ever waiting there: this is only how long a stop takes.
+        "notification_listener_polling_interval_sec": 0.1,
     }
 
 

@@ -5,16 +5,16 @@ between a commit and what it owes loses nothing.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.bell import Bells, Loop
-from bot.engine import Engine, Outcome
+from bot.bell import Bells, Loop, survive
+from bot.engine import Died, Engine, Outcome
 from bot.registration import RunKind, SecretState, Status
-from bot.runs import Runs
 from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import Due, DueKind
@@ -27,6 +27,9 @@ log = structlog.get_logger()
 BUSY = timedelta(minutes=1)
 """How long a due waits for the registration's open run to end."""
 AT_ONCE = 50
+DAILY = timedelta(days=1)
+REMEMBERED = timedelta(days=30)
+"""How long the engine keeps its record of a run that has ended, for whoever looks into a bug."""
 LATE = {DueKind.SWEEP: RunKind.SWEEP, DueKind.UNDO: RunKind.UNDO}
 
 
@@ -38,17 +41,18 @@ class Keeper:
         *,
         database: Database,
         engine: Engine,
-        runs: Runs,
+        died: Died,
         clock: Clock,
         bells: Bells,
         every: float,
     ) -> None:
         self._database = database
         self._engine = engine
-        self._runs = runs
+        self._died = died
         self._clock = clock
         self._bells = bells
         self._started: set[str] = set()
+        self._forgot_at: datetime | None = None
         self.loop = Loop("keeper", self.look, bell=bells.keeper, every=every)
 
     async def look(self) -> None:
@@ -58,15 +62,20 @@ class Keeper:
             owed = await runs.owed(tx)
         await self._fire_dues(come)
         await self._start_runs(owed)
+        await self._forget()
 
     async def _start_runs(self, owed: Sequence[Run]) -> None:
         self._started &= {run.id for run in owed}
         for run in owed:
             if run.id not in self._started:
-                await self._engine.start(run.id, run.kind)
-                self._started.add(run.id)
+                # One that cannot be started keeps nobody else waiting.
+                await survive(f"start of run {run.id}", partial(self._start, run))
             elif await self._is_dead(run):
                 await self._bury(run)
+
+    async def _start(self, run: Run) -> None:
+        await self._engine.start(run.id, run.kind)
+        self._started.add(run.id)
 
     async def _is_dead(self, run: Run) -> bool:
         """Whether the engine is through with a run that storage still says is open."""
@@ -81,15 +90,27 @@ class Keeper:
                 return
         bug = uuid4().hex[:8]
         log.error("run given up", bug=bug, run=run.id, kind=run.kind)
-        await self._runs.died(run.id, bug)
+        await self._died(run.id, bug)
+
+    async def _forget(self) -> None:
+        """Once a day, let the engine forget what ended long ago. Storage keeps what counts."""
+        now = self._clock.now()
+        if self._forgot_at is None or now >= self._forgot_at + DAILY:
+            await self._engine.forget(before=now - REMEMBERED)
+            self._forgot_at = now
 
     async def _fire_dues(self, come: Sequence[Due]) -> None:
         for due in come:
-            async with self._database.transaction() as tx:
-                await registrations.touch(tx, due.registration)
-                if await dues.take(tx, due.id):
-                    await self._fire(tx, due)
-            self._bells.ring()
+            # One that breaks stays due, and keeps nobody else waiting.
+            await survive(f"due {due.kind} of {due.registration}", partial(self._fire_due, due))
+
+    async def _fire_due(self, due: Due) -> None:
+        async with self._database.transaction() as tx:
+            await registrations.touch(tx, due.registration)
+            if not await dues.take(tx, due.id):
+                return
+            await self._fire(tx, due)
+        self._bells.ring()
 
     async def _fire(self, tx: AsyncConnection, due: Due) -> None:
         match due.kind:

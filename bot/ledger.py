@@ -26,6 +26,16 @@ class RunLedger:
         async with self.database.transaction() as tx:
             return await runs.intend(tx, self.run, step, self.clock.now())
 
+    async def intended(self, step: str) -> bool:
+        """Whether an attempt at this step may have written."""
+        async with self.database.reading() as tx:
+            return await runs.is_intended(tx, self.run.registration, step)
+
+    async def withdraw(self, step: str) -> None:
+        """Note that no attempt at this step has written."""
+        async with self.database.transaction() as tx:
+            await runs.withdraw(tx, self.run.registration, step)
+
     async def nonce(self) -> str:
         """Store and return a new nonce for one attempt to make a secret."""
         nonce = uuid4().hex[:16]

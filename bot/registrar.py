@@ -289,7 +289,7 @@ class Registrar:
 
     def _check_idle(self, registration: Registration) -> None:
         if registration.run is not None:
-            raise Refusal(f"{registration.id} is being worked on. Its card will change by itself.")
+            raise Refusal(f"{registration.id} is being worked on. Try again in a moment.")
 
     async def _close(self, tx: AsyncConnection, id: str, target: Status) -> None:
         await registrations.move(tx, id, target, deadline=None)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import Bells
 from bot.catalogue import Catalogue
@@ -201,16 +202,17 @@ class Runs:
 
     async def _refuse(self, run: Run, reasons: tuple[str, ...]) -> None:
         async with self._database.transaction() as tx:
-            await registrations.touch(tx, run.registration)
+            if not await self._end(tx, run, "refused"):
+                return
             now = self._clock.now()
             await registrations.move(tx, run.registration, Status.REFUSED, reasons=list(reasons))
-            await runs.end(tx, run.id, outcome="refused", now=now)
             await history.write(tx, run.registration, "refused", now=now, reasons=list(reasons))
         self._bells.ring()
 
     async def _propose(self, run: Run, plan: Plan) -> None:
         async with self._database.transaction() as tx:
-            await registrations.touch(tx, run.registration)
+            if not await self._end(tx, run, "planned"):
+                return
             now, id = self._clock.now(), run.registration
             deadline = now + self._approval_ttl
             await registrations.move(
@@ -223,7 +225,6 @@ class Runs:
             )
             await messages.owe(tx, id, MessageKind.CARD, self._approval_channel)
             await dues.add(tx, id, DueKind.EXPIRE, deadline)
-            await runs.end(tx, run.id, outcome="planned", now=now)
             await history.write(tx, id, "planned", now=now, digest=plan.digest)
         self._bells.ring()
 
@@ -345,10 +346,9 @@ class Runs:
         )
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
-            if run is None:
+            if run is None or not await self._end(tx, run, failed.code[:120]):
                 return
             now = self._clock.now()
-            await registrations.touch(tx, run.registration)
             columns = {"failure": dataclasses.asdict(failure)}
             if await registrations.move(
                 tx, run.registration, Status.FAILED, deadline=now + UNDO_AFTER, **columns
@@ -357,15 +357,16 @@ class Runs:
             else:
                 await registrations.note(tx, run.registration, **columns)
             if run.kind is RunKind.UNDO:
-                await dues.add(tx, run.registration, DueKind.UNDO, now + AGAIN_AFTER)
+                again = now + AGAIN_AFTER
+                await registrations.note(tx, run.registration, deadline=again)
+                await dues.add(tx, run.registration, DueKind.UNDO, again)
             await self._owe_sweeps(tx, run)
-            await runs.end(tx, id, outcome=failed.code[:120], now=now)
             await history.write(
                 tx, run.registration, "failed", now=now, run=run.kind, code=failed.code
             )
         self._bells.ring()
 
-    async def _owe_sweeps(self, tx: Any, run: Run) -> None:
+    async def _owe_sweeps(self, tx: AsyncConnection, run: Run) -> None:
         if run.kind not in (RunKind.REGISTER, RunKind.RENEW):
             return
         for after in SWEEPS:
@@ -375,19 +376,17 @@ class Runs:
         """Announce what has been made and proven: the values are owed from here on."""
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
-            if run is None:
+            if run is None or not await self._end(tx, run, secrets.HANDED_OVER):
                 return
             now, registration = self._clock.now(), run.registration
             sealed = await secrets.sealed_of_run(tx, id)
             assert sealed is not None
-            await registrations.touch(tx, registration)
             await registrations.move(tx, registration, Status.READY)
             await registrations.note(tx, registration, failure=None, deadline=now + UNREAD_AFTER)
             requester = await registrations.requester_of(tx, registration)
             await messages.owe(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
             await dues.add(tx, registration, DueKind.UNREAD, now + UNREAD_AFTER, subject=sealed.id)
             await self._owe_sweeps(tx, run)
-            await runs.end(tx, id, outcome=secrets.HANDED_OVER, now=now)
             await history.write(
                 tx, registration, "ready", now=now, secret=sealed.id, key_id=sealed.key_id
             )
@@ -408,11 +407,9 @@ class Runs:
                 outcome = error.code[:120]
                 log.warning("clearing up comes later", run=id, code=error.code)
             async with self._database.transaction() as tx:
-                now = self._clock.now()
-                if outcome != "done":
-                    await dues.add(tx, run.registration, DueKind.SWEEP, now + AGAIN_AFTER)
-                await registrations.touch(tx, run.registration)
-                await runs.end(tx, id, outcome=outcome, now=now)
+                later = self._clock.now() + AGAIN_AFTER
+                if await self._end(tx, run, outcome) and outcome != "done":
+                    await dues.add(tx, run.registration, DueKind.SWEEP, later)
             self._bells.ring()
 
         await step("clear up", once)
@@ -458,14 +455,16 @@ class Runs:
             await each.undo(self._site(found[0], plan, facts))
         except GraphError as error:
             raise _failed(f"Undo: {each.title}", error) from None
+        async with self._database.transaction() as tx:
+            # Else a retry after half an undo would take for done what has been removed.
+            await runs.forget(tx, found[0].registration, each.name)
 
     async def _finish_undo(self, id: str) -> None:
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
-            if run is None:
+            if run is None or not await self._end(tx, run, "undone"):
                 return
             now, registration = self._clock.now(), run.registration
-            await registrations.touch(tx, registration)
             await registrations.move(tx, registration, Status.UNDONE, deadline=None)
             for secret in await secrets.live(tx, registration):
                 await secrets.change(
@@ -473,9 +472,16 @@ class Runs:
                 )
             for kind in (DueKind.SWEEP, DueKind.UNDO):
                 await dues.drop(tx, registration, kind)
-            await runs.end(tx, id, outcome="undone", now=now)
             await history.write(tx, registration, "undone", now=now)
         self._bells.ring()
+
+    async def _end(self, tx: AsyncConnection, run: Run, outcome: str) -> bool:
+        """Lock the registration and end the run. False if another process has ended it before.
+
+        A frozen process may wake up after its run was taken over: then it has nothing to add.
+        """
+        await registrations.touch(tx, run.registration)
+        return await runs.end(tx, run.id, outcome=outcome, now=self._clock.now())
 
     async def _open(self, id: str) -> tuple[Run, Registration] | None:
         """Return the run and its registration unless the run has ended."""

@@ -1,19 +1,28 @@
 """Slots: which replica is which, and which one is dead. PostgreSQL's advisory locks say so.
 
-A lock goes with its connection, so death needs no clock and no lease. On SQLite there is one
-process, one slot, and no lock beyond the file's.
+A lock goes with its connection, so death needs no clock and no lease; and a replica whose
+connection goes has to go with it, because others believe it dead. On SQLite there is one process,
+one slot, and no lock beyond the file's.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 import psycopg
 import sqlalchemy as sa
+import structlog
 
 from bot.engine import Engine
 
+log = structlog.get_logger()
+
+Connection = psycopg.AsyncConnection[tuple[bool]]
 CLASS = 0x41AD  # ours among a database's advisory locks
 SLOTS = 16
+LOST = 75
+"""Exit status of a replica that has lost its slot: whoever supervises it starts it again."""
 
 
 class NoSlot(Exception):
@@ -23,11 +32,9 @@ class NoSlot(Exception):
 class Slot:
     """One replica's place, held as long as its connection lives."""
 
-    def __init__(
-        self, number: int, connection: psycopg.AsyncConnection[tuple[bool]] | None
-    ) -> None:
+    def __init__(self, number: int, address: str | None) -> None:
         self._number = number
-        self._connection = connection
+        self._address = address
 
     @property
     def executor(self) -> str:
@@ -36,42 +43,66 @@ class Slot:
 
     async def take_over_dead(self, engine: Engine) -> None:
         """Resume the runs of replicas that are gone, while holding their slots."""
-        if self._connection is None:
+        if self._address is None:
             return
-        for number in range(SLOTS):
-            if number != self._number and await _lock(self._connection, number):
-                try:
+        async with await _connect(self._address) as connection:
+            for number in range(SLOTS):
+                if number != self._number and await _lock(connection, number):
                     await engine.take_over(_executor(number))
-                finally:
-                    await self._connection.execute(
-                        "SELECT pg_advisory_unlock(%s, %s)", (CLASS, number)
-                    )
+                    await connection.execute("SELECT pg_advisory_unlock(%s, %s)", (CLASS, number))
+
+
+def leave() -> None:
+    """End this process at once: another replica may be carrying on its runs already."""
+    log.critical("slot lost: the connection that held it is gone")
+    os._exit(LOST)
 
 
 @asynccontextmanager
-async def taken(url: str) -> AsyncIterator[Slot]:
-    """Take the first free slot of this database. Raises NoSlot."""
+async def taken(url: str, *, lost: Callable[[], None] = leave) -> AsyncIterator[Slot]:
+    """Take the first free slot of this database; call `lost` if it is lost. Raises NoSlot."""
     if not url.startswith("postgresql"):
         yield Slot(0, None)
         return
     address = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    async with await _connect(address) as connection:
+        slot = Slot(await _first_free(connection), address)
+        watch = asyncio.create_task(_watch(connection, lost), name="slot")
+        try:
+            yield slot
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+
+
+async def _connect(address: str) -> Connection:
+    """Connect so that each side soon notices when the other is gone without a word."""
     connection = await psycopg.AsyncConnection.connect(
-        address, autocommit=True, keepalives_idle=10, keepalives_interval=5
+        address, autocommit=True, keepalives_idle=10, keepalives_interval=5, keepalives_count=3
     )
+    for setting, value in (("idle", 10), ("interval", 5), ("count", 3)):
+        await connection.execute(f"SET tcp_keepalives_{setting} = {value}".encode())
+    return connection
+
+
+async def _watch(connection: Connection, lost: Callable[[], None]) -> None:
+    """Wait for what never comes: nobody notifies, so this ends only with the connection."""
     try:
-        yield Slot(await _first_free(connection), connection)
-    finally:
-        await connection.close()
+        async for _ in connection.notifies():
+            pass
+    except psycopg.OperationalError:
+        lost()
 
 
-async def _first_free(connection: psycopg.AsyncConnection[tuple[bool]]) -> int:
+async def _first_free(connection: Connection) -> int:
     for number in range(SLOTS):
         if await _lock(connection, number):
             return number
     raise NoSlot(f"{SLOTS} replicas are running already.")
 
 
-async def _lock(connection: psycopg.AsyncConnection[tuple[bool]], number: int) -> bool:
+async def _lock(connection: Connection, number: int) -> bool:
     cursor = await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (CLASS, number))
     row = await cursor.fetchone()
     return bool(row and row[0])

@@ -76,6 +76,8 @@ async def unregister(site: Site) -> None:
     if "application" in site.facts:
         await delete(site, f"/applications/{site.fact('application', 'object_id')}")
         return
+    if not await site.ledger.intended("application"):
+        return
     try:
         found = await _find(site)
     except NotFound:
@@ -92,6 +94,8 @@ async def delete(site: Site, path: str) -> None:
 
 async def _adopt(site: Site, *, tried_before: bool) -> Learnt:
     if not tried_before:
+        # Else a retry would take this very attempt for the one that made the application.
+        await site.ledger.withdraw("application")
         raise NotOurs(call="PATCH /applications")
     found = await site.settle(lambda: _find(site))
     if not _is_ours(site, found):

@@ -39,6 +39,12 @@ class Ledger(Protocol):
     async def intend(self, step: str) -> bool:
         """Store that a step is about to write. True if an earlier attempt had stored it."""
 
+    async def intended(self, step: str) -> bool:
+        """Whether an attempt at this step may have written."""
+
+    async def withdraw(self, step: str) -> None:
+        """Note that no attempt at this step has written, whatever was intended."""
+
     async def nonce(self) -> str:
         """Return a new nonce, stored, for one attempt to make a secret."""
 

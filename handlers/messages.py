@@ -6,6 +6,7 @@ is a row: a lost update is still stale, a final state is drawn whenever Slack le
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 
 import aiohttp
@@ -13,7 +14,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bell import Bell, Loop
+from bot.bell import Bell, Loop, survive
 from bot.catalogue import Catalogue
 from bot.registrar import Registrar
 from bot.registration import Registration
@@ -30,6 +31,8 @@ from handlers.views.words import Blocks
 log = structlog.get_logger()
 
 AT_ONCE = 20
+CALM_SECONDS = 0.03
+"""How long to wait after a commit: the run it owes goes first, and more may be stale by then."""
 SPACING = timedelta(seconds=3)
 """How far apart updates of one card are while its run is at work: Slack's own advice."""
 LONGEST_WAIT = timedelta(minutes=5)
@@ -61,14 +64,17 @@ class Messages:
         self._client = client
         self._answers = answers
         self._clock = clock
-        self.loop = Loop("messages", self.look, bell=bell, every=every)
+        self.loop = Loop("messages", self.look, bell=bell, every=every, calm=CALM_SECONDS)
 
     async def look(self) -> None:
         """Show everything that is stale and may be shown now."""
         async with self._database.reading() as tx:
             now = self._clock.now()
             stale = await messages.stale(tx, now, drawn_before=now - SPACING, limit=AT_ONCE)
-        await asyncio.gather(*(self._show(message) for message in stale))
+        # A bug in one is logged, and the others are still waited for.
+        await asyncio.gather(
+            *(survive(f"message {each.id}", partial(self._show, each)) for each in stale)
+        )
         if len(stale) == AT_ONCE:
             self.loop.bell.ring()
 
@@ -107,13 +113,9 @@ class Messages:
                 channel=message.channel or "", ts=message.ts, text=text, blocks=blocks
             )
         async with self._database.transaction() as tx:
-            await messages.posted(
-                tx,
-                message,
-                channel=answer["channel"],
-                ts=answer["ts"],
-                now=self._clock.now(),
-            )
+            more = await messages.posted(tx, message, channel=answer["channel"], ts=answer["ts"])
+        if more:
+            self.loop.bell.ring()
 
     def _draw(self, message: Message, registration: Registration) -> tuple[str, Blocks]:
         profile = self._catalogue[registration.form.profile]

@@ -12,10 +12,11 @@ from bot.app import App
 from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
-from tests.postgres import database_url, postgres_server, postgres_url
+from tests.postgres import database_url, postgres_database, postgres_server, postgres_url
 from tests.scene import Scene
 
-__all__ = ["database_url", "postgres_server", "postgres_url"]  # fixtures for every folder below
+# Fixtures for every folder below.
+__all__ = ["database_url", "postgres_database", "postgres_server", "postgres_url"]
 
 LOOK_EVERY = 0.1
 

@@ -3,11 +3,12 @@
 It brings registrations to where a test begins by the same storage functions that runs use.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
+from typing import cast
 from uuid import uuid4
 
 from cryptography.fernet import Fernet
@@ -16,9 +17,12 @@ from bot.app import new_id
 from bot.approval import Policy
 from bot.bell import Bells
 from bot.catalogue import read_catalogue
+from bot.engine import Engine, Outcome
+from bot.keeper import Keeper
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.registration import Person, Registration, RunKind, SecretState, Status
+from bot.runs import Runs, Tenant
 from bot.storage import dues, registrations, runs, secrets
 from bot.storage.database import Database, opened
 from bot.storage.dues import DueKind
@@ -40,6 +44,30 @@ class Office:
     registrar: Registrar
     vault: Vault
     clock: MovableClock
+
+    def keeper(self, engine: Engine | None = None) -> Keeper:
+        """Return a keeper that looks when it is told to."""
+        return Keeper(
+            database=self.database,
+            engine=engine or IdleEngine(),
+            died=_nobody,
+            clock=self.clock,
+            bells=Bells(),
+            every=3600,
+        )
+
+    def runs(self) -> Runs:
+        """Return the bodies of runs, for what they do without a tenant."""
+        return Runs(
+            database=self.database,
+            catalogue=read_catalogue(),
+            vault=self.vault,
+            tenant=cast(Tenant, None),  # whoever asks it anyway breaks the test
+            clock=self.clock,
+            approval_channel="C0APPROVE",
+            approval_ttl=timedelta(days=1),
+            bells=Bells(),
+        )
 
     async def submitted(self, *, by: Person = ROSA) -> str:
         return await self.registrar.submit(form(), by=by, origin=f"V{next(FORMS)}")
@@ -72,7 +100,7 @@ class Office:
             await runs.record(tx, run, "application", {"app_id": CLIENT_ID}, self.clock.now())
             await registrations.move(tx, id, Status.READY)
         await self.seal(id, run)
-        await self.end_run(id)
+        await self.end_run(id, secrets.HANDED_OVER)
         return id
 
     async def seal(self, id: str, run: Run) -> str:
@@ -103,10 +131,19 @@ class Office:
         async with self.database.reading() as tx:
             return next(run for run in await runs.owed(tx) if run.registration == id)
 
-    async def end_run(self, id: str) -> None:
+    async def failed(self) -> str:
+        """Return the id of a registration whose run has failed."""
+        id = await self.approved()
+        async with self.database.transaction() as tx:
+            await registrations.touch(tx, id)
+            await registrations.move(tx, id, Status.FAILED)
+        await self.end_run(id, "failed")
+        return id
+
+    async def end_run(self, id: str, outcome: str = "done") -> None:
         run = await self.run_of(id)
         async with self.database.transaction() as tx:
-            await runs.end(tx, run.id, outcome="done", now=self.clock.now())
+            await runs.end(tx, run.id, outcome=outcome, now=self.clock.now())
 
     async def owe(self, id: str, kind: RunKind) -> Run:
         async with self.database.transaction() as tx:
@@ -118,7 +155,37 @@ class Office:
         return found.state if found else None
 
 
-def office(database: Database, clock: MovableClock, *, approvals_needed: int = 1) -> Office:
+class IdleEngine(Engine):
+    """Takes every run and begins none; runs named in `poison` it cannot even take."""
+
+    def __init__(self) -> None:
+        super().__init__({}, _nobody)
+        self.started: list[str] = []
+        self.poison: set[str] = set()
+
+    async def start(self, run: str, kind: str) -> None:
+        if run in self.poison:
+            raise KeyError(kind)
+        self.started.append(run)
+
+    async def outcome(self, run: str) -> Outcome:
+        return Outcome.OPEN
+
+    async def forget(self, *, before: datetime) -> None:
+        pass  # it has done nothing that could be remembered
+
+
+async def _nobody(run: str, bug: str) -> None:
+    raise AssertionError(f"{run} died of {bug}")
+
+
+def office(
+    database: Database,
+    clock: MovableClock,
+    *,
+    approvals_needed: int = 1,
+    next_id: Callable[[], str] = new_id,
+) -> Office:
     vault = Vault([KEY])
     registrar = Registrar(
         database=database,
@@ -134,7 +201,7 @@ def office(database: Database, clock: MovableClock, *, approvals_needed: int = 1
         installation="aaaabbbbcccc",
         approval_channel="C0APPROVE",
         approval_ttl=timedelta(days=1),
-        new_id=new_id,
+        new_id=next_id,
         bells=Bells(),
     )
     return Office(database=database, registrar=registrar, vault=vault, clock=clock)
@@ -142,16 +209,18 @@ def office(database: Database, clock: MovableClock, *, approvals_needed: int = 1
 
 @asynccontextmanager
 async def two_offices(
-    url: str, clock: MovableClock, *, approvals_needed: int = 1
+    url: str,
+    clock: MovableClock,
+    *,
+    approvals_needed: int = 1,
+    next_ids: tuple[Callable[[], str], Callable[[], str]] = (new_id, new_id),
 ) -> AsyncIterator[tuple[Office, Office]]:
-    """Open two replicas' offices on PostgreSQL, or the only one twice on SQLite."""
-    async with opened(url) as first:
-        if url.startswith("sqlite"):
-            one = office(first, clock, approvals_needed=approvals_needed)
-            yield one, one
-            return
-        async with opened(url) as second:
-            yield (
-                office(first, clock, approvals_needed=approvals_needed),
-                office(second, clock, approvals_needed=approvals_needed),
-            )
+    """Open the offices of two replicas on PostgreSQL, or two over the one database of SQLite."""
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(opened(url))
+        is_sqlite = url.startswith("sqlite")
+        second = first if is_sqlite else await stack.enter_async_context(opened(url))
+        yield (
+            office(first, clock, approvals_needed=approvals_needed, next_id=next_ids[0]),
+            office(second, clock, approvals_needed=approvals_needed, next_id=next_ids[1]),
+        )

@@ -18,7 +18,12 @@ CLIENT_ID = "99999999-2222-3333-4444-555555555555"
 
 
 def form(**changes: Any) -> Form:
-    wish = {"profile": "mimecast", "name": "billing", "reason": "To sync", "secret_days": 365}
+    wish: dict[str, Any] = {
+        "profile": "mimecast",
+        "name": "billing",
+        "reason": "To sync",
+        "secret_days": 365,
+    }
     return Form(**(wish | changes))
 
 

@@ -20,6 +20,10 @@ import pytest
 import sqlalchemy as sa
 
 SETTINGS = "-c fsync=off -c full_page_writes=off -c listen_addresses='' -c max_connections=200"
+ALONE = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 MISSING = (
     "PostgreSQL is not here: set TEST_DATABASE_URL to a server on which databases may be created,"
     " or install Debian's package postgresql (its initdb and pg_ctl are what is missing)"
@@ -39,15 +43,26 @@ def postgres_server() -> Iterator[sa.URL]:
         yield server
 
 
-@pytest.fixture
-def postgres_url(postgres_server: sa.URL) -> Iterator[str]:
-    """The address of an empty database that is there for one test."""
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: sa.URL) -> Iterator[sa.URL]:
+    """The address of this worker's database: a new one costs more than most tests do."""
     name = f"test_{uuid4().hex}"
     with _administrating(postgres_server) as connection:
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    yield postgres_server.set(database=name).render_as_string(hide_password=False)
+    yield postgres_server.set(database=name)
     with _administrating(postgres_server) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def postgres_url(postgres_database: sa.URL) -> str:
+    """The address of a database in which nothing is, and to which nobody else is connected."""
+    with _administrating(postgres_database) as connection:
+        connection.execute(ALONE)
+        for schema in ("dbos", "public"):
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
+        connection.execute("CREATE SCHEMA public")
+    return postgres_database.render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -105,6 +105,27 @@ async def test_an_undo_that_fails_says_so_and_comes_back(scene: Scene) -> None:
     assert not scene.tenant.applications
 
 
+async def test_a_retry_after_half_an_undo_makes_again_what_was_removed(scene: Scene) -> None:
+    scene.tenant.faults.fail(
+        "POST", "batch", status=403, code="Authorization_RequestDenied", times=1_000
+    )
+    id = await scene.ask("billing")
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await scene.until(lambda: f"{id} failed" in scene.card())
+    scene.tenant.faults.clear()
+    scene.tenant.faults.fail(
+        "DELETE", "/applications", status=403, code="Authorization_RequestDenied", times=FOR_EVER
+    )
+    await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
+    await scene.until(lambda: "Undo: Register the application" in scene.card())
+    assert not scene.tenant.service_principals
+    scene.tenant.faults.clear()
+    await scene.workspace.click("ada", "Retry", on=scene.card_of(id))
+    await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
+    [application] = scene.tenant.applications_named("billing")
+    assert scene.tenant.roles_of(application["appId"]) == {"Directory.Read.All", "User.Read.All"}
+
+
 async def test_a_secret_that_does_not_work_is_removed_when_the_run_fails(scene: Scene) -> None:
     scene.tenant.faults.fail(
         "POST", "batch", status=403, code="Authorization_RequestDenied", times=FOR_EVER

@@ -43,3 +43,23 @@ async def test_anybody_may_ask_in_a_channel_how_it_stands(scene: Scene) -> None:
     answer = scene.workspace.text_of(scene.workspace.replies(asked)[0])
     assert answer.startswith(f"{id} is ready · asked for by @rosa")
     assert "billing" not in answer
+
+
+async def test_the_whole_road_takes_nine_calls_when_caches_are_warm(scene: Scene) -> None:
+    await scene.ready("first")
+    before = len(scene.tenant.log)
+    await scene.ready("second")
+    calls = [call for call in scene.tenant.log[before:] if call.kind in ("graph", "token")]
+    made = [f"{call.method} {call.path.rsplit('/')[-1].split('(')[0]}" for call in calls]
+    made[3:6] = sorted(made[3:6])  # the grants are made together
+    assert made == [
+        "GET applications",  # the preflight: is there one of the same name?
+        "PATCH applications",
+        "PATCH servicePrincipals",
+        "POST appRoleAssignedTo",
+        "POST appRoleAssignedTo",
+        "POST oauth2PermissionGrants",
+        "POST addPassword",
+        "POST token",
+        "POST $batch",
+    ]

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from bot.playground.workspace import Workspace
 from tests.conftest import Bot
 from tests.scene import Scene
@@ -137,18 +135,17 @@ async def test_a_mention_that_slack_repeats_is_answered_once(scene: Scene) -> No
     assert len(scene.workspace.replies(asked)) == 1
 
 
-@pytest.mark.parametrize("name", ["ext", "gus"])
-async def test_guests_and_people_from_outside_learn_nothing(scene: Scene, name: str) -> None:
+async def test_guests_and_people_from_outside_learn_nothing(scene: Scene) -> None:
     id = await scene.ask("billing")
-    person = scene.workspace.people[name]
-    scene.workspace.channels["partners"].members.add(person.id)
-    asked = await scene.workspace.mention(name, f"status {id}", channel="partners")
-    await scene.until(lambda: scene.whispers(name))
-    assert "so you cannot use this bot" in scene.whispers(name)
-    assert not scene.workspace.replies(asked)
-    if name == "gus":
-        answer = await scene.workspace.command("gus", f"status {id}")
-        assert "so you cannot use this bot" in answer.text
+    for name in ("ext", "gus"):
+        person = scene.workspace.people[name]
+        scene.workspace.channels["partners"].members.add(person.id)
+        asked = await scene.workspace.mention(name, f"status {id}", channel="partners")
+        await scene.until(lambda name=name: scene.whispers(name))
+        assert "so you cannot use this bot" in scene.whispers(name)
+        assert not scene.workspace.replies(asked)
+    answer = await scene.workspace.command("gus", f"status {id}")
+    assert "so you cannot use this bot" in answer.text
 
 
 async def test_only_approvers_approve_and_never_their_own(bot: Bot, stage: Any) -> None:
@@ -172,24 +169,21 @@ async def test_only_approvers_approve_and_never_their_own(bot: Bot, stage: Any) 
         assert not scene.tenant.applications
 
 
-@pytest.mark.parametrize(
-    ("flag", "words"),
-    [
+async def test_an_approver_whose_account_has_changed_decides_nothing(scene: Scene) -> None:
+    id = await scene.ask("billing")
+    for flag, words in (
         ("deleted", "is deactivated"),
         ("is_restricted", "is a guest's"),
         ("is_ultra_restricted", "is a guest's"),
         ("is_bot", "is a bot"),
         ("is_stranger", "is from outside"),
-    ],
-)
-async def test_an_approver_whose_account_has_changed_decides_nothing(
-    scene: Scene, flag: str, words: str
-) -> None:
-    id = await scene.ask("billing")
-    setattr(scene.workspace.people["ada"], flag, True)
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    expected = f"Slack says that your account {words}, so you cannot use this bot."
-    assert scene.whispers("ada") == expected
+    ):
+        setattr(scene.workspace.people["ada"], flag, True)
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        expected = f"Slack says that your account {words}, so you cannot use this bot."
+        assert scene.whispers("ada") == expected
+        setattr(scene.workspace.people["ada"], flag, False)
+        scene.workspace.reload("ada")
     assert "waits for approval" in scene.card()
 
 
@@ -201,21 +195,17 @@ async def test_an_approver_of_another_team_is_nobody(scene: Scene) -> None:
     assert "waits for approval" in scene.card()
 
 
-@pytest.mark.parametrize("trouble", ["error", "server error", "silence"])
-async def test_when_slack_does_not_say_who_it_is_nothing_is_done(
-    scene: Scene, trouble: str
-) -> None:
+async def test_when_slack_does_not_say_who_it_is_nothing_is_done(scene: Scene) -> None:
     id = await scene.ask("billing")
     faults = scene.workspace.faults
-    match trouble:
-        case "error":
-            faults.fail("users.info", "user_not_found")
-        case "server error":
-            faults.breaks("users.info")
-        case _:
-            faults.hold("users.info")
+    faults.fail("users.info", "user_not_found")
     await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    assert scene.whispers("ada").startswith("Slack did not say who you are, so nothing was done.")
+    faults.breaks("users.info")
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    faults.hold("users.info")
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    unknown = "Slack did not say who you are, so nothing was done. Try again in a moment."
+    assert scene.whispers("ada").splitlines() == [unknown] * 3
     assert "waits for approval" in scene.card()
     await scene.approve(id)
 
@@ -228,22 +218,24 @@ async def test_a_form_that_slack_cannot_open_says_try_again(scene: Scene) -> Non
     )
 
 
-@pytest.mark.parametrize("button", ["values", "reveal", "hide", "renew", "cancel"])
-async def test_what_is_the_requesters_is_nobody_elses(scene: Scene, button: str) -> None:
+async def test_what_is_the_requesters_is_nobody_elses(scene: Scene) -> None:
     id = await scene.ready("billing")
-    stolen = await forged_button(scene.workspace, button, id)
-    for name in ("ben", "ada"):
-        await scene.workspace.click(name, button, on=stolen)
-        assert scene.whispers(name).startswith("Only the requester")
-        assert "8Q~" not in scene.whispers(name)
+    for button in ("values", "reveal", "hide", "renew", "cancel"):
+        stolen = await forged_button(scene.workspace, button, id)
+        for name in ("ben", "ada"):
+            scene.workspace.reload(name)
+            await scene.workspace.click(name, button, on=stolen)
+            assert scene.whispers(name).startswith("Only the requester")
+            assert "8Q~" not in scene.whispers(name)
     assert "Show the secret" in await scene.values(id)
 
 
-@pytest.mark.parametrize("button", ["approve", "reveal", "retry", "undo"])
-async def test_a_button_with_an_invented_id_does_nothing(scene: Scene, button: str) -> None:
-    forged = await forged_button(scene.workspace, button, "AAD-ZZZZ")
-    await scene.workspace.click("ada", button, on=forged)
-    assert scene.whispers("ada").startswith("There is no registration AAD-ZZZZ.")
+async def test_a_button_with_an_invented_id_does_nothing(scene: Scene) -> None:
+    for button in ("approve", "deny", "cancel", "retry", "undo", "values", "reveal", "renew"):
+        forged = await forged_button(scene.workspace, button, "AAD-ZZZZ")
+        scene.workspace.reload("ada")
+        await scene.workspace.click("ada", button, on=forged)
+        assert scene.whispers("ada").startswith("There is no registration AAD-ZZZZ.")
 
 
 async def test_a_registration_that_nobody_decides_on_expires(scene: Scene) -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from tests.scene import Scene
 from tests.slack import forged_button
-from tests.waiting import eventually
+from tests.waiting import eventually, make_a_new_one
 
 MASK = "••••••••"
 MARK = "8Q~"
-"""Stands in every secret that the simulated tenant makes, after the three characters of its hint."""
+"""Stands in every secret that the simulated tenant makes."""
 
 
 def live(scene: Scene, name: str = "billing") -> list[str]:
@@ -65,7 +65,7 @@ async def test_a_reveal_that_may_not_have_arrived_is_replaced(scene: Scene, trou
         lambda: MARK not in scene.whispers("rosa") and doubt in scene.whispers("rosa")
     )
 
-    await scene.workspace.click("rosa", "Make a new one", on=scene.notice(id))
+    await make_a_new_one(scene, id)
     await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
     await scene.until(lambda: scene.direct("rosa").count(f"{id}: your connector values") == 1)
     [second] = live(scene)
@@ -84,7 +84,7 @@ async def test_an_old_notice_leads_to_the_new_secret_and_never_to_the_old(scene:
     scene.workspace.faults.lose("response_url")
     await scene.reveal()
     await scene.until(lambda: "Make a new one" in scene.workspace.text_of(scene.notice(id)))
-    await scene.workspace.click("rosa", "Make a new one", on=scene.notice(id))
+    await make_a_new_one(scene, id)
     forged = await forged_button(scene.workspace, "renew", id)
     await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
     await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
@@ -99,7 +99,7 @@ async def test_no_secret_is_shown_before_it_has_been_proven(scene: Scene) -> Non
     await scene.reveal()
     await scene.until(lambda: "Make a new one" in scene.workspace.text_of(scene.notice(id)))
     held = scene.tenant.faults.hold("POST", "batch")
-    await scene.workspace.click("rosa", "Make a new one", on=scene.notice(id))
+    await make_a_new_one(scene, id)
     await held.reached.wait()
     assert len(live(scene)) == 2
     scene.workspace.reload("rosa")
@@ -122,7 +122,7 @@ async def test_a_new_secret_that_cannot_be_made_says_why_and_can_be_tried_again(
     broken = scene.tenant.faults.fail(
         "POST", "batch", status=403, code="Authorization_RequestDenied", times=10_000
     )
-    await scene.workspace.click("rosa", "Make a new one", on=scene.notice(id))
+    await make_a_new_one(scene, id)
     told = "No new secret was made"
     await scene.until(lambda: told in scene.workspace.text_of(scene.notice(id)))
     notice = scene.workspace.text_of(scene.notice(id))
@@ -130,7 +130,7 @@ async def test_a_new_secret_that_cannot_be_made_says_why_and_can_be_tried_again(
     assert len(live(scene)) == 1
 
     broken.times = 0
-    await scene.workspace.click("rosa", "Make a new one", on=scene.notice(id))
+    await make_a_new_one(scene, id)
     await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
     await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
     assert told not in scene.direct("rosa")
@@ -152,7 +152,7 @@ async def test_a_secret_that_nobody_came_for_is_removed_and_can_be_made_anew(sce
     assert f"Nobody came for the secret of {id} in time" in scene.whispers("rosa")
     assert "so it was removed. Make a new one." in scene.whispers("rosa")
 
-    await scene.workspace.click("rosa", "Make a new one", on=scene.notice(id))
+    await make_a_new_one(scene, id)
     await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
     await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
     scene.workspace.reload("rosa")

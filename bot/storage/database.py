@@ -87,7 +87,8 @@ def locked(path: Path | None) -> Iterator[None]:
 def _engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     """Return an engine that writes and one that cannot."""
     if sqlite_path(url) is None:
-        engine = create_async_engine(url, hide_parameters=True, pool_size=8)
+        # Firewalls and failovers cut connections that lie in the pool: each is tried before use.
+        engine = create_async_engine(url, hide_parameters=True, pool_size=8, pool_pre_ping=True)
         return engine, engine.execution_options(postgresql_readonly=True)
     writer = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
     reader = create_async_engine(url, hide_parameters=True, pool_size=4)

@@ -95,30 +95,35 @@ async def claim(tx: AsyncConnection, message: Message, now: datetime) -> Message
             messages.c.id == message.id,
             sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
         )
-        .values(claimed_until=now + CLAIM, tries=messages.c.tries + 1)
+        # Drawn from now on: whatever cannot wait and comes while it is drawn resets this again.
+        .values(claimed_until=now + CLAIM, shown_at=now, tries=messages.c.tries + 1)
         .returning(messages)
     )
     row = (await tx.execute(query)).mappings().first()
     return None if row is None else _message(row)
 
 
-async def posted(
-    tx: AsyncConnection, message: Message, *, channel: str, ts: str, now: datetime
-) -> None:
-    """Note where the message is, and that it shows what was wanted when it was claimed."""
-    await tx.execute(
+async def posted(tx: AsyncConnection, message: Message, *, channel: str, ts: str) -> bool:
+    """Note where the message is, and that it shows what was wanted when it was claimed.
+
+    Return whether more is wanted by now.
+    """
+    query = (
         sa.update(messages)
         .where(messages.c.id == message.id)
-        .values(
-            shown=message.wanted, channel=channel, ts=ts, shown_at=now, claimed_until=None, tries=0
-        )
+        .values(shown=message.wanted, channel=channel, ts=ts, claimed_until=None, tries=0)
+        .returning(messages.c.wanted)
     )
+    wanted: int = (await tx.execute(query)).scalar_one()
+    return wanted > message.wanted
 
 
 async def release(tx: AsyncConnection, message: Message, *, until: datetime) -> None:
     """Leave the message alone until then."""
     await tx.execute(
-        sa.update(messages).where(messages.c.id == message.id).values(claimed_until=until)
+        sa.update(messages)
+        .where(messages.c.id == message.id)
+        .values(claimed_until=until, shown_at=None)
     )
 
 

@@ -101,18 +101,32 @@ async def list_steps(tx: AsyncConnection, run: Run, planned: Sequence[Planned]) 
 
 async def intend(tx: AsyncConnection, run: Run, step: str, now: datetime) -> bool:
     """Note that the step is about to write. True if an earlier attempt may have written."""
-    query = sa.select(steps.c.intended_at).where(
-        steps.c.registration == run.registration,
-        steps.c.name == step,
-        steps.c.intended_at.is_not(None),
-    )
-    before = (await tx.scalars(query.limit(1))).first() is not None
+    before = await is_intended(tx, run.registration, step)
     await tx.execute(
         sa.update(steps)
         .where(steps.c.run == run.id, steps.c.name == step)
         .values(intended_at=sa.func.coalesce(steps.c.intended_at, now))
     )
     return before
+
+
+async def is_intended(tx: AsyncConnection, registration: str, step: str) -> bool:
+    """Whether an attempt of the registration at this step may have written."""
+    query = sa.select(steps.c.intended_at).where(
+        steps.c.registration == registration,
+        steps.c.name == step,
+        steps.c.intended_at.is_not(None),
+    )
+    return (await tx.scalars(query.limit(1))).first() is not None
+
+
+async def withdraw(tx: AsyncConnection, registration: str, step: str) -> None:
+    """Note that no attempt of the registration at this step has written."""
+    await tx.execute(
+        sa.update(steps)
+        .where(steps.c.registration == registration, steps.c.name == step)
+        .values(intended_at=None)
+    )
 
 
 async def record(
@@ -139,6 +153,15 @@ async def fail_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> 
         sa.update(steps)
         .where(steps.c.run == run.id, steps.c.name == step)
         .values(ended_at=now, failed=True)
+    )
+
+
+async def forget(tx: AsyncConnection, registration: str, step: str) -> None:
+    """Drop what this step has ever learnt for the registration: it has been undone."""
+    await tx.execute(
+        sa.update(steps)
+        .where(steps.c.registration == registration, steps.c.name == step)
+        .values(facts=None)
     )
 
 

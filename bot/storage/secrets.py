@@ -45,9 +45,16 @@ async def id_of(tx: AsyncConnection, nonce: str) -> str:
 
 
 async def seal(tx: AsyncConnection, id: str, **columns: Any) -> None:
-    """Keep the sealed secret of this attempt."""
+    """Keep the sealed secret of this attempt.
+
+    If its run has ended in the meantime, in a process that took it over, nobody would ever use it:
+    then it stays an attempt, which a sweep removes.
+    """
+    is_open = sa.exists().where(runs.c.id == secrets.c.run, runs.c.ended_at.is_(None))
     await tx.execute(
-        sa.update(secrets).where(secrets.c.id == id).values(state=SecretState.SEALED, **columns)
+        sa.update(secrets)
+        .where(secrets.c.id == id, is_open)
+        .values(state=SecretState.SEALED, **columns)
     )
 
 

@@ -12,7 +12,7 @@ async def holds(road: Road, *, cards: int = 1) -> None:
 
     `cards` is how many cards the approval channel may hold: two where a post's answer was lost.
     """
-    await _a_day_later(road)
+    await a_day_later(road)
     await _tenant_holds_one_of_each(road)
     _screens_are_right(road, cards=cards)
     assert await road.sign_in(road.secret) == 200
@@ -21,7 +21,8 @@ async def holds(road: Road, *, cards: int = 1) -> None:
     assert not road.workspace.complaints
 
 
-async def _a_day_later(road: Road) -> None:
+async def a_day_later(road: Road) -> None:
+    """Start the bot 25 hours later and wait for its sweep."""
     if not road.lives.dead:
         assert await road.lives.stop() == 0
     swept = road.told("swept")

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -77,7 +77,8 @@ class Lives:
         process = self._process
         assert process is not None
         if not self.dead and process.pid is not None:
-            os.kill(process.pid, number)
+            with suppress(ProcessLookupError):  # it has just died by itself
+                os.kill(process.pid, number)
         await self.until_dead()
         return process.exitcode
 

@@ -3,17 +3,18 @@
 Rosa and Ada insist. Whoever starts the bot does so two minutes after each death.
 """
 
+import asyncio
 import sqlite3
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from bot.playground.stage import Stage
-from tests.crash.lives import Lives
+from tests.crash.lives import SECONDS, Lives
 from tests.scene import Scene
 
 LATER = timedelta(minutes=2)
@@ -24,6 +25,15 @@ TRIES = 5
 Json = dict[str, Any]
 
 
+class Held(Protocol):
+    """A call that a simulator keeps back."""
+
+    reached: asyncio.Event
+
+    def drop(self) -> None:
+        """Break the connection."""
+
+
 class Road(Scene):
     """The main road, walked whatever happens."""
 
@@ -32,7 +42,7 @@ class Road(Scene):
         self.lives = lives
         self.id = ""
         self.secret = ""
-        self._is_sent = False
+        self.is_sent = False
 
     async def walk(self) -> None:
         """Ask, approve, reveal, hide."""
@@ -73,13 +83,24 @@ class Road(Scene):
                 return
         raise AssertionError(f"It died {self.lives.deaths} times.\n{self.workspace.picture()}")
 
+    async def reach(self, held: Held) -> None:
+        """Wait until the bot's call has come to where it is held."""
+        async with asyncio.timeout(SECONDS):
+            await held.reached.wait()
+
+    async def kill_at(self, held: Held) -> None:
+        """Kill the bot while its call is held, and let nobody ever have the answer."""
+        await self.reach(held)
+        await self.lives.kill()
+        held.drop()
+
     async def revive(self) -> None:
         while self.lives.dead:
             await self.lives.begin(later=LATER)
 
     async def send_form(self) -> None:
         """A form that was not taken stays open and is sent again; one that was is waited for."""
-        if self._is_sent:
+        if self.is_sent:
             return
         if self.workspace.view_of("rosa") is None:
             await self.workspace.command("rosa", "")
@@ -87,7 +108,7 @@ class Road(Scene):
             return
         answers = {"Application name": "billing", "Reason": "To sync the directory"}
         sent = await self.workspace.submit("rosa", answers)
-        self._is_sent = sent.error is None
+        self.is_sent = sent.error is None
 
     async def click_approve(self) -> None:
         cards = self.workspace.messages("approvals")
@@ -138,9 +159,14 @@ class Road(Scene):
     def _is_live(self, key: str) -> bool:
         return any(key.startswith(each["hint"]) for each in self.live_secrets())
 
+    @property
+    def application(self) -> Json:
+        """The application in the tenant that has this registration's key."""
+        key = self.stored("SELECT key FROM registrations")
+        return next(each for each in self.tenant.applications if each["uniqueName"] == key)
+
     def live_secrets(self) -> list[Json]:
-        app_id = self.tenant.applications_named("billing")[0]["appId"]
-        return self.tenant.live_secrets(app_id)
+        return self.tenant.live_secrets(self.application["appId"])
 
     def cards(self, words: str) -> list[str]:
         """Return the cards in the approval channel that say this."""
@@ -164,19 +190,20 @@ class Road(Scene):
         return self.workspace.text_of(self.notices()[-1])
 
     def told(self, what: str) -> int:
-        """Return how often this stands in the history, read beside the running bot."""
-        return self.count("SELECT count(*) FROM history WHERE what = ?", what)
+        """Return how often this stands in the history."""
+        return int(self.stored("SELECT count(*) FROM history WHERE what = ?", what))
 
-    def count(self, question: str, *values: str) -> int:
+    def stored(self, question: str, *values: str) -> Any:
+        """Ask the bot's database beside the running bot."""
         address = f"file:{self.stage.folder / 'aad-setup.db'}?mode=ro"
         with closing(sqlite3.connect(address, uri=True)) as database:
-            return int(database.execute(question, values).fetchone()[0])
+            return database.execute(question, values).fetchone()[0]
 
     async def sign_in(self, secret: str) -> int:
         """Return the status with which the tenant's token endpoint answers this secret."""
         form = {
             "grant_type": "client_credentials",
-            "client_id": self.tenant.applications_named("billing")[0]["appId"],
+            "client_id": self.application["appId"],
             "client_secret": secret,
             "scope": f"{self.tenant.graph_url}/.default",
         }

@@ -92,7 +92,7 @@ def live(
     logs.set_up(settings.log_level)
     if death is not None:
         Fate(death).listen()
-    asyncio.run(_run(settings, MovableClock(offset=offset, eager=True)))
+    asyncio.run(_run(settings, MovableClock(offset=offset)))
 
 
 async def _run(settings: Settings, clock: MovableClock) -> None:

@@ -104,15 +104,21 @@ def jwt(claims: dict[str, Any]) -> str:
 class MemoryLedger:
     """What a run remembers, in memory. It survives a `kill` of the code that uses it."""
 
-    intended: set[str] = field(default_factory=set)
+    intentions: set[str] = field(default_factory=set)
     nonces: list[str] = field(default_factory=list)
     found: Sealed | None = None
     secret: str = field(default="", repr=False)
 
     async def intend(self, step: str) -> bool:
-        before = step in self.intended
-        self.intended.add(step)
+        before = step in self.intentions
+        self.intentions.add(step)
         return before
+
+    async def intended(self, step: str) -> bool:
+        return step in self.intentions
+
+    async def withdraw(self, step: str) -> None:
+        self.intentions.discard(step)
 
     async def nonce(self) -> str:
         self.nonces.append(f"nonce-{len(self.nonces) + 1}")

@@ -91,12 +91,26 @@ async def test_an_attempt_counts_as_a_secret_only_when_it_was_sealed(desk: Offic
         assert found is not None
         assert found.id == sealed
         assert [each.id for each in await secrets.live(tx, id)] == [sealed]
+        assert await secrets.newest(tx, id) is None  # nobody has proven it yet
+
+
+async def test_a_secret_that_comes_after_the_end_of_its_run_is_left_to_the_sweep(
+    desk: Office,
+) -> None:
+    """A process that was frozen wakes up when its run was taken over and has ended."""
+    id = await desk.approved()
+    run = await desk.run_of(id)
+    await desk.end_run(id, "failed")
+    await desk.seal(id, run)
+    async with desk.database.reading() as tx:
+        assert await secrets.live(tx, id) == ()
+        assert await secrets.sealed_of_run(tx, run.id) is None
 
 
 async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(desk: Office) -> None:
     id = await desk.ready()
-    look = await desk.registrar.reveal(id, by=ROSA)
-    await desk.registrar.shown(id, look.secret, by=ROSA, answer_to="https://hooks.slack.com/x")
+    look = await desk.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+    await desk.registrar.shown(id, look.secret, by=ROSA)
     async with desk.database.reading() as tx:
         address = await secrets.answer_to(tx, look.secret)
     assert address is not None

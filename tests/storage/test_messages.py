@@ -1,38 +1,37 @@
 """Messages: claimed by one, shown as of the version claimed, owed until they are shown."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.app import SLACK_SECONDS
 from bot.storage import messages, registrations
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
 from tests.office import Office
 from tests.pieces import NOON
 
-LONG_AGO = NOON - timedelta(hours=1)
-
 
 async def _card(desk: Office) -> str:
-    """Return the id of a registration that owes one card and nothing else."""
+    """Return the id of a registration that owes one card."""
     id = await desk.pending()
     async with desk.database.transaction() as tx:
-        for message in await _stale(tx):
-            await messages.give_up(tx, message)
         await messages.owe(tx, id, MessageKind.CARD, "C0APPROVE")
     return id
 
 
-async def _stale(tx: AsyncConnection, now: object = None) -> list[Message]:
-    at = NOON if now is None else now
-    return list(await messages.stale(tx, at, drawn_before=at - timedelta(seconds=3), limit=20))  # type: ignore[arg-type, operator] # a moment
+async def _stale(tx: AsyncConnection, now: datetime = NOON) -> list[Message]:
+    """Return the stale cards."""
+    drawn_before = now - timedelta(seconds=3)
+    found = await messages.stale(tx, now, drawn_before=drawn_before, limit=20)
+    return [message for message in found if message.kind is MessageKind.CARD]
 
 
-async def _claim(database: Database, now: object = NOON) -> Message | None:
+async def _claim(database: Database, now: datetime = NOON) -> Message | None:
     async with database.transaction() as tx:
         found = await _stale(tx, now)
-        return await messages.claim(tx, found[0], now) if found else None  # type: ignore[arg-type] # a moment
+        return await messages.claim(tx, found[0], now) if found else None
 
 
 async def test_a_stale_message_is_claimed_by_one(desk: Office) -> None:
@@ -57,12 +56,16 @@ async def test_a_claim_lapses(desk: Office) -> None:
     assert again.tries == 2
 
 
+def test_a_claim_outlasts_the_call_that_it_is_made_for() -> None:
+    assert timedelta(seconds=SLACK_SECONDS) < CLAIM
+
+
 async def test_a_posted_message_is_not_stale_until_its_registration_changes(desk: Office) -> None:
     id = await _card(desk)
     claimed = await _claim(desk.database)
     assert claimed is not None
     async with desk.database.transaction() as tx:
-        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1", now=NOON)
+        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
         assert await _stale(tx) == []
         await registrations.touch(tx, id)
         [message] = await _stale(tx)
@@ -76,7 +79,7 @@ async def test_what_changes_while_it_is_drawn_is_drawn_again(desk: Office) -> No
     async with desk.database.transaction() as tx:
         await registrations.touch(tx, id)
     async with desk.database.transaction() as tx:
-        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1", now=LONG_AGO)
+        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
         [message] = await _stale(tx)
     assert message.shown < message.wanted
 

@@ -1,6 +1,7 @@
 """The migrations make exactly the tables that the code talks to, up and down again."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -69,12 +70,10 @@ async def test_a_moment_comes_back_in_utc_whatever_zone_it_was_given_in(database
         assert await tx.scalar(earlier) is None
 
 
-async def test_a_second_process_on_one_sqlite_file_is_refused(database_url: str) -> None:
-    if not database_url.startswith("sqlite"):
-        pytest.skip("PostgreSQL serves several processes")
-    async with opened(database_url):
-        with pytest.raises(AlreadyRunning, match="Another process is using .*aad-setup.db"):
-            async with opened(database_url):
-                pass
-    async with opened(database_url):
+async def test_a_second_process_on_one_sqlite_file_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+    async with opened(url):
+        with pytest.raises(AlreadyRunning, match="Another process is using"):
+            await opened(url).__aenter__()
+    async with opened(url):
         pass  # the lock went with its holder

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import MOVES, Refusal, RunKind, Status, Vote
 from bot.storage import registrations, runs
@@ -38,14 +39,15 @@ async def test_a_move_that_is_not_made_sets_nothing_else(desk: Office) -> None:
 
 async def test_a_person_votes_once(desk: Office) -> None:
     id = await desk.pending()
-    vote = Vote(person=ADA, verdict="approve", at=NOON)
-    async with desk.database.transaction() as tx:
-        await registrations.vote(tx, id, vote, digest=DIGEST)
-    with pytest.raises(sa.exc.IntegrityError):
+
+    async def vote(vote: Vote) -> None:
         async with desk.database.transaction() as tx:
-            # Another name and another mind do not make another person.
-            changed = Vote(person=replace(ADA, name="A. L."), verdict="deny", at=NOON)
-            await registrations.vote(tx, id, changed, digest=DIGEST)
+            await registrations.vote(tx, id, vote, digest=DIGEST)
+
+    await vote(Vote(person=ADA, verdict="approve", at=NOON))
+    # Another name and another mind do not make another person.
+    with pytest.raises(sa.exc.IntegrityError):
+        await vote(Vote(person=replace(ADA, name="A. L."), verdict="deny", at=NOON))
     async with desk.database.reading() as tx:
         assert await registrations.approvals(tx, id, digest=DIGEST) == 1
 
@@ -108,5 +110,6 @@ async def test_the_installation_is_named_once(database: Database) -> None:
     assert await named("another") == names[0]
 
 
-async def _status(tx: sa.ext.asyncio.AsyncConnection, id: str) -> Status:
-    return Status(await tx.scalar(sa.select(table.c.status).where(table.c.id == id)))
+async def _status(tx: AsyncConnection, id: str) -> Status:
+    query = sa.select(table.c.status).where(table.c.id == id)
+    return Status((await tx.execute(query)).scalar_one())

@@ -20,19 +20,24 @@ class Interrupted(Exception):
 async def test_what_breaks_off_leaves_nothing_behind(desk: Office) -> None:
     id = await desk.pending()
     before = await desk.found(id)
-    with pytest.raises(Interrupted):
+
+    async def break_off() -> None:
         async with desk.database.transaction() as tx:
             await registrations.touch(tx, id)
             await registrations.move(tx, id, Status.APPROVED)
             await history.write(tx, id, "approved", now=NOON)
             raise Interrupted
+
+    with pytest.raises(Interrupted):
+        await break_off()
     assert await desk.found(id) == before
 
 
 async def test_reading_cannot_write(database: Database) -> None:
-    with pytest.raises(sa.exc.DBAPIError):
-        async with database.reading() as tx:
-            await tx.execute(sa.insert(seen_events).values(event_id="Ev1", at=NOON))
+    insert = sa.insert(seen_events).values(event_id="Ev1", at=NOON)
+    async with database.reading() as tx:
+        with pytest.raises(sa.exc.DBAPIError):
+            await tx.execute(insert)
 
 
 async def test_a_reader_is_not_kept_waiting_by_a_writer(desk: Office) -> None:

@@ -71,6 +71,11 @@ class Store:
     def all(self, kind: Kind) -> list[dict[str, Any]]:
         return [body for row in self._rows[kind].values() if (body := row[-1].body) is not None]
 
+    def ever(self, kind: Kind) -> list[dict[str, Any]]:
+        """Return every content that every object has ever had."""
+        rows = self._rows[kind].values()
+        return [version.body for row in rows for version in row if version.body is not None]
+
     def seen(self, kind: Kind, id: str, moment: Moment) -> dict[str, Any] | None:
         """Return what the replica of that moment shows."""
         return _seen(self._rows[kind].get(id, []), moment)

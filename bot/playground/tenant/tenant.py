@@ -113,6 +113,12 @@ class Tenant:
         """What was deleted and can still be restored: applications and service principals."""
         return [body for _, body in self._directory.deleted.values()]
 
+    @property
+    def minted(self) -> list[str]:
+        """The text of every secret ever made here, removed ones too: what must never leak."""
+        made = self._directory.store.ever(Kind.SECRET)
+        return sorted({secret["secretText"] for secret in made})
+
     def calls(self, method: str = "", path: str = "") -> list[Call]:
         """Return the calls with that method whose path contains these words."""
         return [

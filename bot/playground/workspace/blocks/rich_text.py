@@ -15,6 +15,8 @@ def _part(part: Json, name_of: NameOf) -> str:
             return "\n".join(f"• {_part(item, name_of)}" for item in part["elements"])
         case "rich_text_quote":
             return f"> {_run(part, name_of)}"
+        case "rich_text_preformatted":
+            return "\n".join(f"  {line}" for line in _run(part, name_of).splitlines())
         case _:
             return _run(part, name_of)
 

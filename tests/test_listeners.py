@@ -1,0 +1,61 @@
+"""Every listener has a story: adding one without the other fails here."""
+
+from collections.abc import Callable
+from typing import Any
+
+import handlers
+from handlers.views import ids
+from tests import test_decisions, test_failures, test_main_road, test_refusals, test_reveals
+
+STORIES: dict[tuple[str, str], Callable[..., Any]] = {
+    ("command", ids.COMMAND): test_main_road.test_from_the_form_to_the_masked_secret,
+    ("view", ids.FORM): test_refusals.test_a_form_that_arrives_twice_is_one_registration,
+    ("action", ids.APPROVE): test_decisions.test_two_approvals_are_two_people,
+    ("action", ids.DENY): test_decisions.test_denied_is_the_end_and_the_card_says_by_whom,
+    ("action", ids.CANCEL): (
+        test_decisions.test_the_requester_takes_it_back_and_the_approver_comes_too_late
+    ),
+    ("action", ids.RETRY): test_failures.test_retry_goes_on_where_it_stopped,
+    ("action", ids.UNDO): test_failures.test_undo_removes_what_was_made,
+    ("action", ids.VALUES): test_main_road.test_from_the_form_to_the_masked_secret,
+    ("action", ids.REVEAL): test_reveals.test_a_second_reveal_is_refused,
+    ("action", ids.HIDE): test_reveals.test_hide_masks_the_secret_at_once_and_for_good,
+    ("action", ids.RENEW): test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced,
+    ("event", "app_mention"): test_main_road.test_anybody_may_ask_in_a_channel_how_it_stands,
+}
+
+
+class Listening:
+    """Stands where a Bolt app does and notes what is connected to it."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.middleware = 0
+        self.on_error = 0
+
+    def use(self, middleware: object) -> None:
+        self.middleware += 1
+
+    def error(self, handler: object) -> None:
+        self.on_error += 1
+
+    def __getattr__(self, kind: str) -> Callable[[str], Callable[[object], None]]:
+        def note(id: str) -> Callable[[object], None]:
+            self.heard.append((kind, id))
+            return lambda listener: None
+
+        return note
+
+
+def test_every_listener_has_a_story() -> None:
+    app = Listening()
+    parts: Any = {name: None for name in ("client", "registrar", "people", "answers")}
+    as_bolt: Any = app
+    handlers.register(as_bolt, **parts)
+    assert sorted(app.heard) == sorted(STORIES)
+    assert app.middleware == app.on_error == 1
+
+
+def test_no_two_buttons_share_an_id() -> None:
+    buttons = [id for kind, id in STORIES if kind == "action"]
+    assert len(buttons) == len(set(buttons))
