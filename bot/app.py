@@ -34,7 +34,7 @@ from bot.config import Settings
 from bot.keeper import Keeper
 from bot.logs import slack_logger
 from bot.registrar import Registrar
-from bot.runs import Runs, Tenant
+from bot.runs import Parts, Runs, Tenant
 from bot.storage import registrations
 from bot.storage.database import Database, opened, sqlite_path
 from bot.vault import Vault
@@ -132,14 +132,16 @@ async def running(
             bells=bells,
         )
         runs = Runs(
-            database=database,
-            catalogue=catalogue,
-            vault=vault,
-            tenant=tenant,
-            clock=clock,
-            approval_channel=settings.approval_channel,
-            approval_ttl=settings.approval_ttl,
-            bells=bells,
+            Parts(
+                database=database,
+                catalogue=catalogue,
+                vault=vault,
+                tenant=tenant,
+                clock=clock,
+                approval_channel=settings.approval_channel,
+                approval_ttl=settings.approval_ttl,
+                bells=bells,
+            )
         )
         answers = Answers(session)
         people = People(client=client, team_id=installed.team_id)

@@ -22,7 +22,7 @@ from bot.keeper import Keeper
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.registration import Person, Registration, RunKind, SecretState, Status
-from bot.runs import Runs, Tenant
+from bot.runs import Parts, Runs, Tenant
 from bot.storage import dues, registrations, runs, secrets
 from bot.storage.database import Database, opened
 from bot.storage.dues import DueKind
@@ -59,14 +59,16 @@ class Office:
     def runs(self) -> Runs:
         """Return the bodies of runs, for what they do without a tenant."""
         return Runs(
-            database=self.database,
-            catalogue=read_catalogue(),
-            vault=self.vault,
-            tenant=cast(Tenant, None),  # whoever asks it anyway breaks the test
-            clock=self.clock,
-            approval_channel="C0APPROVE",
-            approval_ttl=timedelta(days=1),
-            bells=Bells(),
+            Parts(
+                database=self.database,
+                catalogue=read_catalogue(),
+                vault=self.vault,
+                tenant=cast(Tenant, None),  # whoever asks it anyway breaks the test
+                clock=self.clock,
+                approval_channel="C0APPROVE",
+                approval_ttl=timedelta(days=1),
+                bells=Bells(),
+            )
         )
 
     async def submitted(self, *, by: Person = ROSA) -> str:

@@ -1,0 +1,43 @@
+"""Runs: the bodies of each kind of work for a registration. A body only walks steps, which the
+engine carries across crashes."""
+
+from collections.abc import Mapping
+
+from bot.engine import Body, StepFailed
+from bot.registration import RunKind
+from bot.runs.carrying import Carrying
+from bot.runs.clearing import Clearing
+from bot.runs.planning import Planning
+from bot.runs.work import Parts, Tenant
+
+__all__ = ["Parts", "Runs", "Tenant"]
+
+
+class Runs:
+    """What each kind of run does."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._planning = Planning(parts)
+        self._carrying = Carrying(parts)
+        self._clearing = Clearing(parts)
+
+    def jobs(self) -> Mapping[str, Body]:
+        """Return the bodies by kind, as the engine wants them."""
+        return {
+            RunKind.PLAN: self._planning.make_plan,
+            RunKind.REGISTER: self._carrying.carry_out,
+            RunKind.RENEW: self._carrying.carry_out,
+            RunKind.REMOVE: self._clearing.remove,
+            RunKind.SWEEP: self._clearing.sweep,
+            RunKind.UNDO: self._clearing.undo,
+        }
+
+    async def died(self, id: str, bug: str) -> None:
+        """End a run that broke, or that the engine gave up, and say so with the bug's id."""
+        words = {
+            "step": "Run",
+            "sentence": "The bot itself broke down: this is a bug, and nothing you did.",
+            "advice": f"Retry. If it happens again, tell whoever runs this bot: bug {bug}.",
+        }
+        await self._carrying.abandon(id)
+        await self._carrying.fail(id, StepFailed("bug", words), bug=bug)

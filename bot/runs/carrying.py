@@ -1,0 +1,196 @@
+"""The run that carries an approved plan out, or makes a new secret for one that is ready.
+
+A step writes what it learnt to storage before the engine notes that it is done, so that storage is
+never behind. Only `StepFailed` leaves a step.
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from bot.engine import StepFailed, step
+from bot.registration import Registration, RunKind, SecretState, Status
+from bot.runs.work import Work, failed
+from bot.storage import dues, history, messages, registrations, runs, secrets
+from bot.storage.dues import DueKind
+from bot.storage.messages import MessageKind
+from bot.storage.runs import Planned, Run
+from graph.errors import GraphError
+from graph.plan import Plan
+from graph.steps import Site, Step, stages
+
+log = structlog.get_logger()
+
+UNREAD_AFTER = timedelta(days=7)
+"""A secret that nobody came for by then is removed from Entra."""
+
+Facts = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Road:
+    """What a run walks: itself, the plan, and who approved it."""
+
+    run: Run
+    plan: Plan
+    approved_by: str
+
+
+class Carrying(Work):
+    """From approval to READY."""
+
+    async def carry_out(self, id: str) -> None:
+        """Walk the stages of an approved plan: everything, or what a new secret needs."""
+        try:
+            begun = await step("begin", partial(self._begin, id))
+            if begun is None:
+                return
+            road, facts = _road(begun), begun["facts"]
+            for stage in stages(road.plan):
+                facts = facts | await self._stage(road, stage, facts)
+            if road.run.kind is RunKind.RENEW:
+                await step("retire", partial(self._retire, id))
+        except StepFailed as failure:
+            await step("abandon", partial(self.abandon, id))
+            await step("fail", partial(self.fail, id, failure))
+        else:
+            await step("finish", partial(self._finish, id))
+
+    async def _begin(self, id: str) -> dict[str, Any] | None:
+        """Return the plan and the facts known, once it is sure that this is what was approved."""
+        async with self._database.transaction() as tx:
+            run = await runs.get(tx, id)
+            if run is None:
+                return None
+            registration = await registrations.get(tx, run.registration)
+            assert registration is not None
+            plan = self._approved_plan(registration)
+            facts = await runs.known_facts(tx, run)
+            await runs.list_steps(tx, run, _planned(run, plan, facts))
+            await runs.carry_facts(tx, run, facts, self._clock.now())
+        return {
+            "run": dataclasses.asdict(run),
+            "plan": plan.to_json(),
+            "facts": facts,
+            "approved_by": ", ".join(str(vote.person) for vote in registration.approvals()),
+        }
+
+    def _approved_plan(self, registration: Registration) -> Plan:
+        """Return the plan if its digest is the one approved and the profile has not changed."""
+        plan = Plan.from_json(dict(registration.plan or {}))
+        profile = self._parts.catalogue.get(registration.form.profile)
+        if plan.digest != registration.digest:
+            raise StepFailed("changed", _changed("The stored plan is not the one approved."))
+        if profile is None or profile.digest != plan.profile_digest:
+            raise StepFailed("changed", _changed("The profile has changed since the approval."))
+        return plan
+
+    async def _stage(self, road: Road, stage: list[Step], facts: Facts) -> Facts:
+        """Take the stage's steps together; return what they learnt, or raise the first failure."""
+        todo = [each for each in stage if each.name not in facts]
+        # One site for the stage: its steps take turns where their writes collide.
+        site = replace(self._site(road.run, road.plan, facts), approved_by=road.approved_by)
+        learnt = await asyncio.gather(
+            *(step(each.name, partial(self._take, road.run, each, site)) for each in todo),
+            return_exceptions=True,  # a sibling is never cancelled in the middle of a call
+        )
+        found = {}
+        for each, result in zip(todo, learnt, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            found[each.name] = result
+        return found
+
+    async def _take(self, run: Run, each: Step, site: Site) -> dict[str, Any]:
+        """Do one step, and write to storage what it learnt. Cards follow at their own pace."""
+        try:
+            learnt = await each.do(site)
+        except GraphError as error:
+            async with self._database.transaction() as tx:
+                await runs.fail_step(tx, run, each.name, self._clock.now())
+            raise failed(each.title, error) from None
+        async with self._database.transaction() as tx:
+            await runs.record(tx, run, each.name, learnt, self._clock.now())
+            await registrations.stir(tx, run.registration)
+        return learnt
+
+    async def _retire(self, id: str) -> None:
+        """Remove the secrets that a new one replaces."""
+        async with self._database.reading() as tx:
+            run = await runs.get(tx, id)
+            assert run is not None
+            registration = await registrations.get(tx, run.registration)
+            assert registration is not None
+            live = await secrets.live(tx, run.registration)
+        for old in live:
+            if old.run != id:
+                await self._remove_key(run, registration, old, SecretState.REPLACED)
+
+    async def _finish(self, id: str) -> None:
+        """Announce what has been made and proven: the values are owed from here on."""
+        async with self._database.transaction() as tx:
+            run = await runs.get(tx, id)
+            if run is None or not await self._end(tx, run, secrets.HANDED_OVER):
+                return
+            now, registration = self._clock.now(), run.registration
+            sealed = await secrets.sealed_of_run(tx, id)
+            assert sealed is not None
+            await registrations.move(tx, registration, Status.READY)
+            await registrations.note(tx, registration, failure=None, deadline=now + UNREAD_AFTER)
+            requester = await registrations.requester_of(tx, registration)
+            await messages.owe(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
+            await dues.add(tx, registration, DueKind.UNREAD, now + UNREAD_AFTER, subject=sealed.id)
+            await self._owe_sweeps(tx, run)
+            await history.write(
+                tx, registration, "ready", now=now, secret=sealed.id, key_id=sealed.key_id
+            )
+        self._parts.bells.ring()
+
+    async def abandon(self, id: str) -> None:
+        """Take this run's unseen secret out of the vault and, if Entra answers, out of Entra.
+
+        What cannot be removed now is no longer known as live, so a sweep removes it.
+        """
+        async with self._database.transaction() as tx:
+            run = await runs.get(tx, id)
+            sealed = None if run is None else await secrets.sealed_of_run(tx, id)
+            if run is None or sealed is None:
+                return
+            await secrets.change(
+                tx, sealed.id, SecretState.REMOVED, since=[SecretState.SEALED], sealed=None
+            )
+            registration = await registrations.get(tx, run.registration)
+            assert registration is not None
+        try:
+            await self._remove_key(run, registration, sealed, SecretState.REMOVED)
+        except StepFailed as failure:
+            log.warning("secret left for the sweep", run=id, code=failure.code)
+
+
+def _planned(run: Run, plan: Plan, facts: Facts) -> list[Planned]:
+    """Return the steps to show: all of them, or those that a new secret needs."""
+    return [
+        Planned(stage=number, name=each.name, title=each.title, lasting=each.lasting)
+        for number, stage in enumerate(stages(plan))
+        for each in stage
+        if run.kind is RunKind.REGISTER or each.name not in facts
+    ]
+
+
+def _road(begun: Mapping[str, Any]) -> Road:
+    return Road(
+        run=Run(**{**begun["run"], "kind": RunKind(begun["run"]["kind"])}),
+        plan=Plan.from_json(begun["plan"]),
+        approved_by=begun["approved_by"],
+    )
+
+
+def _changed(sentence: str) -> dict[str, str | None]:
+    advice = "Ask again with a new registration: what runs must be what was approved."
+    return {"step": "Compare the plan", "sentence": sentence, "advice": advice}

@@ -1,0 +1,129 @@
+"""The runs that clear up: an unread secret, stray secrets, all that a failed registration made."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import structlog
+
+from bot.engine import StepFailed, step
+from bot.registration import Registration, SecretState, Status
+from bot.runs.work import AGAIN_AFTER, Work, failed
+from bot.storage import dues, history, registrations, runs, secrets
+from bot.storage.dues import DueKind
+from bot.storage.runs import Run
+from graph.errors import GraphError
+from graph.plan import Facts, Plan
+from graph.steps import Step, stages, sweep
+
+log = structlog.get_logger()
+
+
+class Clearing(Work):
+    """From something that should not be in Entra to its absence."""
+
+    async def remove(self, id: str) -> None:
+        """Take a secret that nobody may see any more out of Entra."""
+        await self._clear_up(id, self._remove)
+
+    async def sweep(self, id: str) -> None:
+        """Remove secrets that carry our id but not our key id: answers that were lost."""
+        await self._clear_up(id, self._sweep)
+
+    async def undo(self, id: str) -> None:
+        """Remove exactly what this registration made, in reverse order."""
+        try:
+            begun = await step("begin", partial(self._begin_undo, id))
+            if begun is None:
+                return
+            if begun["plan"]:  # without one, nothing was ever made
+                await self._take_all_back(id, Plan.from_json(begun["plan"]), begun["facts"])
+        except StepFailed as failure:
+            await step("fail", partial(self.fail, id, failure))
+        else:
+            await step("finish", partial(self._finish_undo, id))
+
+    async def _clear_up(
+        self, id: str, work: Callable[[Run, Registration], Awaitable[None]]
+    ) -> None:
+        """Do one clearing step; if the tenant does not answer, a later sweep does the rest."""
+
+        async def once() -> None:
+            found = await self._open(id)
+            if found is None:
+                return
+            run, registration = found
+            outcome = "done"
+            try:
+                await work(run, registration)
+            except (GraphError, StepFailed) as error:
+                outcome = error.code[:120]
+                log.warning("clearing up comes later", run=id, code=error.code)
+            async with self._database.transaction() as tx:
+                later = self._clock.now() + AGAIN_AFTER
+                if await self._end(tx, run, outcome) and outcome != "done":
+                    await dues.add(tx, run.registration, DueKind.SWEEP, later)
+            self._parts.bells.ring()
+
+        await step("clear up", once)
+
+    async def _remove(self, run: Run, registration: Registration) -> None:
+        async with self._database.reading() as tx:
+            secret = await secrets.get(tx, run.subject or "")
+        if secret is not None:
+            await self._remove_key(run, registration, secret, SecretState.REMOVED)
+
+    async def _sweep(self, run: Run, registration: Registration) -> None:
+        if "application" not in registration.facts:
+            return
+        async with self._database.reading() as tx:
+            live = await secrets.live(tx, run.registration)
+        plan = Plan.from_json(dict(registration.plan or {}))
+        site = self._site(run, plan, registration.facts)
+        known = frozenset(secret.key_id for secret in live if secret.key_id)
+        removed = await sweep(site, known)
+        async with self._database.transaction() as tx:
+            await registrations.touch(tx, run.registration)
+            await history.write(
+                tx, run.registration, "swept", now=self._clock.now(), removed=removed
+            )
+
+    async def _begin_undo(self, id: str) -> dict[str, Any] | None:
+        found = await self._open(id)
+        if found is None:
+            return None
+        _, registration = found
+        return {"plan": dict(registration.plan or {}), "facts": dict(registration.facts)}
+
+    async def _take_all_back(self, id: str, plan: Plan, facts: Facts) -> None:
+        for stage in reversed(stages(plan)):
+            for each in stage:
+                await step(each.name, partial(self._take_back, id, each, plan, facts))
+
+    async def _take_back(self, id: str, each: Step, plan: Plan, facts: Facts) -> None:
+        found = await self._open(id)
+        if found is None or each.undo is None:
+            return
+        try:
+            await each.undo(self._site(found[0], plan, facts))
+        except GraphError as error:
+            raise failed(f"Undo: {each.title}", error) from None
+        async with self._database.transaction() as tx:
+            # Else a retry after half an undo would take for done what has been removed.
+            await runs.forget(tx, found[0].registration, each.name)
+
+    async def _finish_undo(self, id: str) -> None:
+        async with self._database.transaction() as tx:
+            run = await runs.get(tx, id)
+            if run is None or not await self._end(tx, run, "undone"):
+                return
+            now, registration = self._clock.now(), run.registration
+            await registrations.move(tx, registration, Status.UNDONE, deadline=None)
+            for secret in await secrets.live(tx, registration):
+                await secrets.change(
+                    tx, secret.id, SecretState.REMOVED, since=[secret.state], sealed=None
+                )
+            for kind in (DueKind.SWEEP, DueKind.UNDO):
+                await dues.drop(tx, registration, kind)
+            await history.write(tx, registration, "undone", now=now)
+        self._parts.bells.ring()

@@ -1,0 +1,94 @@
+"""The run that makes the plan: it reads the tenant and changes nothing."""
+
+from functools import partial
+
+from bot.engine import StepFailed, step
+from bot.registration import Registration, Status
+from bot.runs.work import Work, failed
+from bot.storage import dues, history, messages, registrations
+from bot.storage.dues import DueKind
+from bot.storage.messages import MessageKind
+from bot.storage.runs import Run
+from graph.errors import GraphError
+from graph.plan import Plan, Wish
+from graph.preflight import Refused, preflight
+
+
+class Planning(Work):
+    """From the form to a plan that waits for approval, or to every reason against it."""
+
+    async def make_plan(self, id: str) -> None:
+        """Read the tenant and make the plan, or collect every reason against it."""
+        try:
+            await step("plan", partial(self._plan, id))
+        except StepFailed as failure:
+            await step("fail", partial(self.fail, id, failure))
+
+    async def _plan(self, id: str) -> None:
+        found = await self._open(id)
+        if found is None:
+            return
+        run, registration = found
+        try:
+            plan = await preflight(
+                self._wish(registration),
+                graph=self._tenant.graph,
+                knowledge=self._tenant.knowledge,
+                clock=self._clock,
+            )
+        except Refused as refused:
+            await self._refuse(run, refused.reasons)
+        except GraphError as error:
+            raise failed("Check the tenant", error) from None
+        else:
+            await self._propose(run, plan)
+
+    def _wish(self, registration: Registration) -> Wish:
+        form = registration.form
+        profile = self._parts.catalogue[form.profile]
+        return Wish(
+            registration=registration.id,
+            key=registration.key,
+            installation=self._tenant.installation,
+            profile=profile.id,
+            profile_digest=profile.digest,
+            name=form.name,
+            reason=form.reason,
+            requester=str(registration.requester),
+            roles=profile.roles,
+            scopes=profile.scopes,
+            redirect=form.redirect,
+            secret_name=profile.secret_name,
+            secret_days=form.secret_days,
+            profile_days=profile.longest_secret_days,
+            warnings=profile.warnings,
+            consent_mode=self._tenant.consent_mode,
+        )
+
+    async def _refuse(self, run: Run, reasons: tuple[str, ...]) -> None:
+        async with self._database.transaction() as tx:
+            if not await self._end(tx, run, "refused"):
+                return
+            now = self._clock.now()
+            await registrations.move(tx, run.registration, Status.REFUSED, reasons=list(reasons))
+            await history.write(tx, run.registration, "refused", now=now, reasons=list(reasons))
+        self._parts.bells.ring()
+
+    async def _propose(self, run: Run, plan: Plan) -> None:
+        async with self._database.transaction() as tx:
+            if not await self._end(tx, run, "planned"):
+                return
+            now, id = self._clock.now(), run.registration
+            deadline = now + self._parts.approval_ttl
+            await registrations.move(
+                tx,
+                id,
+                Status.PENDING,
+                plan=plan.to_json(),
+                digest=plan.digest,
+                deadline=deadline,
+            )
+            await messages.owe(tx, id, MessageKind.CARD, self._parts.approval_channel)
+            await dues.add(tx, id, DueKind.EXPIRE, deadline)
+            await history.write(tx, id, "planned", now=now, digest=plan.digest)
+        self._parts.bells.ring()

@@ -1,0 +1,161 @@
+"""What every kind of run needs: its parts, and how runs are opened, ended and failed."""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.bell import Bells
+from bot.catalogue import Catalogue
+from bot.engine import StepFailed
+from bot.ledger import RunLedger
+from bot.registration import Failure, Registration, RunKind, Secret, SecretState, Status
+from bot.storage import dues, history, registrations, runs, secrets
+from bot.storage.database import Database
+from bot.storage.dues import DueKind
+from bot.storage.runs import Run
+from bot.vault import Vault
+from graph.client import Client
+from graph.clock import Clock
+from graph.errors import GraphError
+from graph.knowledge import Knowledge
+from graph.plan import Facts, Plan
+from graph.signin import SignIn
+from graph.steps import Site, remove_secret
+
+SWEEPS = (timedelta(minutes=15), timedelta(hours=24))
+"""When to look for stray secrets: reads lag, so once early and once when all has settled."""
+UNDO_AFTER = timedelta(days=7)
+"""A failed registration that nobody retried by then is undone."""
+AGAIN_AFTER = timedelta(hours=1)
+"""When to try again what clears up after a run and could not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """How runs reach Entra, and what stands in every plan."""
+
+    graph: Client
+    knowledge: Knowledge
+    sign_in: SignIn
+    client_id: str
+    consent_mode: str
+    installation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What runs are made of."""
+
+    database: Database
+    catalogue: Catalogue
+    vault: Vault
+    tenant: Tenant
+    clock: Clock
+    approval_channel: str
+    approval_ttl: timedelta
+    bells: Bells
+
+
+class Work:
+    """The base of each kind of run."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._tenant = parts.tenant
+        self._clock = parts.clock
+
+    async def _open(self, id: str) -> tuple[Run, Registration] | None:
+        """Return the run and its registration unless the run has ended."""
+        async with self._database.reading() as tx:
+            run = await runs.get(tx, id)
+            if run is None:
+                return None
+            registration = await registrations.get(tx, run.registration)
+            assert registration is not None
+            return run, registration
+
+    async def _end(self, tx: AsyncConnection, run: Run, outcome: str) -> bool:
+        """Lock the registration and end the run. False if another process has ended it before.
+
+        A frozen process may wake up after its run was taken over: then it has nothing to add.
+        """
+        await registrations.touch(tx, run.registration)
+        return await runs.end(tx, run.id, outcome=outcome, now=self._clock.now())
+
+    async def fail(self, id: str, failed: StepFailed, bug: str | None = None) -> None:
+        failure = Failure(
+            step=failed.words.get("step") or "Run",
+            sentence=failed.words.get("sentence") or "The bot broke down.",
+            advice=failed.words.get("advice") or "Retry.",
+            request_id=failed.words.get("request_id"),
+            bug=bug or failed.words.get("bug"),
+        )
+        async with self._database.transaction() as tx:
+            run = await runs.get(tx, id)
+            if run is None or not await self._end(tx, run, failed.code[:120]):
+                return
+            now = self._clock.now()
+            columns = {"failure": dataclasses.asdict(failure)}
+            if await registrations.move(
+                tx, run.registration, Status.FAILED, deadline=now + UNDO_AFTER, **columns
+            ):
+                await dues.add(tx, run.registration, DueKind.UNDO, now + UNDO_AFTER)
+            else:
+                await registrations.note(tx, run.registration, **columns)
+            if run.kind is RunKind.UNDO:
+                again = now + AGAIN_AFTER
+                await registrations.note(tx, run.registration, deadline=again)
+                await dues.add(tx, run.registration, DueKind.UNDO, again)
+            await self._owe_sweeps(tx, run)
+            await history.write(
+                tx, run.registration, "failed", now=now, run=run.kind, code=failed.code
+            )
+        self._parts.bells.ring()
+
+    async def _owe_sweeps(self, tx: AsyncConnection, run: Run) -> None:
+        if run.kind not in (RunKind.REGISTER, RunKind.RENEW):
+            return
+        for after in SWEEPS:
+            await dues.add(tx, run.registration, DueKind.SWEEP, self._clock.now() + after)
+
+    async def _remove_key(
+        self, run: Run, registration: Registration, secret: Secret, target: SecretState
+    ) -> None:
+        plan = Plan.from_json(dict(registration.plan or {}))
+        site = self._site(run, plan, registration.facts)
+        try:
+            await remove_secret(site, secret.key_id or "")
+        except GraphError as error:
+            raise failed("Remove a secret", error) from None
+        async with self._database.transaction() as tx:
+            await secrets.change(tx, secret.id, target, since=list(SecretState), sealed=None)
+
+    def _site(self, run: Run, plan: Plan, facts: Facts) -> Site:
+        return Site(
+            graph=self._tenant.graph,
+            plan=plan,
+            facts=facts,
+            clock=self._clock,
+            ledger=RunLedger(
+                run=run,
+                database=self._database,
+                vault=self._parts.vault,
+                clock=self._clock,
+            ),
+            sign_in=self._tenant.sign_in,
+            bot_client_id=self._tenant.client_id,
+        )
+
+
+def failed(title: str, error: GraphError) -> StepFailed:
+    """Keep of an error what people may read."""
+    words = {
+        "step": title,
+        "sentence": error.sentence,
+        "advice": error.advice,
+        "request_id": error.request_id,
+    }
+    return StepFailed(error.code, words)
