@@ -62,13 +62,13 @@ async def get(tx: AsyncConnection, id: str) -> Registration | None:
     row = (await tx.execute(query)).mappings().one_or_none()
     if row is None:
         return None
-    latest, open_kind = await runs.progress(tx, id)
+    progress = await runs.progress(tx, id)
     return dataclasses.replace(
         _registration(row),
         votes=await _votes(tx, id),
-        facts=await runs.facts_of(tx, id),
-        steps=latest,
-        run=open_kind,
+        facts=progress.facts,
+        steps=progress.steps,
+        run=progress.open_kind,
         secret=await secrets.newest(tx, id),
     )
 

@@ -180,41 +180,38 @@ async def known_facts(tx: AsyncConnection, run: Run) -> dict[str, dict[str, Any]
     return {name: facts for name, facts in await tx.execute(query)}
 
 
-async def facts_of(tx: AsyncConnection, registration: str) -> dict[str, dict[str, Any]]:
-    """Return the newest facts of each step of the registration."""
+class Progress(NamedTuple):
+    """What all runs of a registration have come to."""
+
+    steps: tuple[StepState, ...]  # of the latest run that lists any
+    open_kind: RunKind | None
+    facts: dict[str, dict[str, Any]]  # the newest of each step
+
+
+async def progress(tx: AsyncConnection, registration: str) -> Progress:
+    """Return how far the registration's runs are, in one look."""
     query = (
-        sa.select(steps.c.name, steps.c.facts)
-        .join(runs, steps.c.run == runs.c.id)
-        .where(steps.c.registration == registration, steps.c.facts.is_not(None))
-        .order_by(runs.c.created_at)
+        sa.select(runs.c.id, runs.c.kind, runs.c.ended_at.label("run_ended_at"), steps)
+        .outerjoin(steps, steps.c.run == runs.c.id)
+        .where(runs.c.registration == registration)
+        .order_by(runs.c.created_at, steps.c.position)
     )
-    return {name: facts for name, facts in await tx.execute(query)}
+    rows = (await tx.execute(query)).mappings().all()
+    taken = [row for row in rows if row["name"] is not None]
+    return Progress(
+        steps=tuple(_step(row) for row in taken if row["run"] == taken[-1]["run"]),
+        open_kind=next((RunKind(row["kind"]) for row in rows if not row["run_ended_at"]), None),
+        facts={row["name"]: row["facts"] for row in taken if row["facts"] is not None},
+    )
 
 
-async def progress(
-    tx: AsyncConnection, registration: str
-) -> tuple[tuple[StepState, ...], RunKind | None]:
-    """Return the steps of the latest run that lists any, and the kind of the open run."""
-    query = sa.select(runs).where(runs.c.registration == registration)
-    rows = (await tx.execute(query.order_by(runs.c.created_at.desc()))).mappings().all()
-    open_kind = next((RunKind(row["kind"]) for row in rows if row["ended_at"] is None), None)
-    for row in rows:
-        if found := await _steps(tx, row["id"]):
-            return found, open_kind
-    return (), open_kind
-
-
-async def _steps(tx: AsyncConnection, run: str) -> tuple[StepState, ...]:
-    query = sa.select(steps).where(steps.c.run == run).order_by(steps.c.position)
-    return tuple(
-        StepState(
-            name=row["name"],
-            title=row["title"],
-            stage=row["stage"],
-            ended_at=row["ended_at"],
-            failed=row["failed"],
-        )
-        for row in (await tx.execute(query)).mappings()
+def _step(row: Mapping[Any, Any]) -> StepState:
+    return StepState(
+        name=row["name"],
+        title=row["title"],
+        stage=row["stage"],
+        ended_at=row["ended_at"],
+        failed=row["failed"],
     )
 
 
