@@ -109,7 +109,7 @@ def same(transcript: str) -> list[str]:
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "GUID", text)
     text = re.sub(r"^( +)\w{3}8Q~\S+$", r"\1SECRET", text, flags=re.M)
     before, _, after = text.partition("the card keeps up")
-    return (before + after.partition("▶ The finished card")[2]).split()
+    return (before + after.partition("▶ What the finished card")[2]).split()
 
 
 def plain() -> dict[str, str]:

@@ -97,7 +97,10 @@ async def test_the_other_replica_takes_over_from_one_that_is_killed(pair: Pair) 
         held.drop()
         await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"), 30)
         assert len(scene.tenant.applications_named("billing")) == 1
-        await scene.until(lambda: f"{id} is ready" in scene.workspace.text_of(scene.card_of(id)))
+        # The dead one may have claimed the card, and a claim lapses after 15 seconds.
+        await scene.until(
+            lambda: f"{id} is ready" in scene.workspace.text_of(scene.card_of(id)), 30
+        )
         assert _cards(scene, id) == 1
         assert await other.stop() == 0
 

@@ -18,7 +18,7 @@ from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 
-LATENCY_SECONDS = 0.6
+LATENCY_SECONDS = 0.9
 """What the simulated tenant takes for an answer, so that the steps can be watched."""
 
 INDENT = " " * 4
@@ -75,12 +75,12 @@ class Demo:
         workspace = self._workspace
         self._scene("Ada, an approver, reads it and presses Approve; the card keeps up")
         await workspace.click("ada", "Approve")
-        seen = ""
+        seen = self._progress()
         while "is ready" not in seen:
             seen = await self._progress_after(seen)
             self._show(seen, where="#approvals")
-        self._scene("The finished card")
-        self._show(self._card(), where="#approvals")
+        self._scene("What the finished card says below the plan")
+        self._show(self._card().partition("ask for an Application Id and a Key.\n")[2])
 
     async def _hand_over(self) -> None:
         workspace = self._workspace

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage.once import insert_once
 from bot.storage.tables import messages, seen_events
 
-CLAIM = timedelta(seconds=30)
+CLAIM = timedelta(seconds=15)
+"""Longer than Slack may take to answer, and as short as a crash should silence a message."""
 
 
 class MessageKind(StrEnum):
