@@ -80,7 +80,7 @@ class Demo:
             seen = await self._progress_after(seen)
             self._show(seen, where="#approvals")
         self._scene("What the finished card says below the plan")
-        self._show(self._card().partition("ask for an Application Id and a Key.\n")[2])
+        self._show("Approved by" + self._card().partition("Approved by")[2])
 
     async def _hand_over(self) -> None:
         workspace = self._workspace
