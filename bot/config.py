@@ -87,6 +87,10 @@ class Settings:
 
 
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+AUTONOMOUS = (
+    "Set CONSENT_MODE=autonomous: the bot itself then grants the catalogue's permissions, which"
+    " makes it nearly a Global Administrator. Read README, Rights, first."
+)
 NOT_YET = {
     "SLACK_SIGNING_SECRET": "HTTP mode is not there yet: the bot uses Socket Mode",
     "PORT": "HTTP mode is not there yet: the bot uses Socket Mode and listens nowhere",
@@ -203,14 +207,14 @@ class _Reader:
         return value if value.endswith("/") else value + "/"
 
     def consent_mode(self) -> str:
-        value = self._text("CONSENT_MODE") or "portal"
-        if value in ("portal", "signed-in"):
-            self._problem(
-                f"CONSENT_MODE={value} is not there yet. Set CONSENT_MODE=autonomous, which lets"
-                " the bot itself grant the catalogue's permissions and makes it nearly a Global"
-                " Administrator: read README, Rights, first."
-            )
-        elif value != "autonomous":
+        value = self._text("CONSENT_MODE")
+        if value == "autonomous":
+            return value
+        if not value:
+            self._problem(f"CONSENT_MODE is missing. {AUTONOMOUS}")
+        elif value in ("portal", "signed-in"):
+            self._problem(f"CONSENT_MODE={value} is not there yet. {AUTONOMOUS}")
+        else:
             self._problem("CONSENT_MODE must be autonomous.")
         return value
 

@@ -138,7 +138,7 @@ SENTENCES = [
     ("GRAPH_URL", "https://graph.microsoft.com.evil.example", "must be an https address of one of"),
     ("GRAPH_URL", "https://[broken", "must be an https address of one of Microsoft's"),
     ("CA_BUNDLE", "/no/such/file.pem", "must name a PEM file that exists."),
-    ("CONSENT_MODE", "", "Set CONSENT_MODE=autonomous"),
+    ("CONSENT_MODE", "", "CONSENT_MODE is missing. Set CONSENT_MODE=autonomous"),
     ("CONSENT_MODE", "signed-in", "is not there yet. Set CONSENT_MODE=autonomous"),
     ("CONSENT_MODE", "yes", "must be autonomous."),
     ("VAULT_KEYS", "", "is missing: `aad-setup keys new` prints one."),
