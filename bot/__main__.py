@@ -1,4 +1,4 @@
-"""The command line: serve, demo, manifest, keys.
+"""The command line: serve, demo, plan, doctor, manifest, keys.
 
 Whatever cannot be used is said all at once, in sentences, with exit status 2 and nothing started.
 """
@@ -6,24 +6,30 @@ Whatever cannot be used is said all at once, in sentences, with exit status 2 an
 import asyncio
 import json
 import os
+import resource
 import signal
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated, NoReturn
 
 import typer
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 from rich.console import Console
-from sqlalchemy.exc import OperationalError
 
 from bot import app, logs, slots
-from bot.config import Settings, SettingsError
+from bot import doctor as doctors
+from bot.arguments import Unusable, form_of
+from bot.catalogue import read_catalogue
+from bot.config import EntraSettings, Settings, SettingsError
 from bot.manifest import manifest as slack_manifest
 from bot.playground import demo as story
-from bot.storage.database import AlreadyRunning
+from bot.preview import preview
+from bot.storage.database import AlreadyRunning, UnusableDatabase
 from graph.clock import SystemClock
+from graph.errors import GraphError
 
-UNUSABLE = 2
+UNWELL = 1
+FAILED, UNUSABLE, REFUSED = 1, 2, 3
 
 main = typer.Typer(
     add_completion=False,
@@ -49,14 +55,13 @@ def serve() -> None:
     except SettingsError as error:
         _refuse(error.problems)
     logs.set_up(settings.log_level)
+    _keep_to_itself()
     try:
         asyncio.run(_serve(settings))
     except app.CannotStart as error:
         _refuse(error.problems)
-    except (AlreadyRunning, slots.NoSlot) as error:
+    except (AlreadyRunning, UnusableDatabase, slots.NoSlot) as error:
         _refuse([str(error)])
-    except OperationalError as error:
-        _refuse([f"DATABASE_URL: the database cannot be opened ({type(error.orig).__name__})."])
 
 
 @main.command()
@@ -72,6 +77,70 @@ def demo(
 
 
 @main.command()
+def doctor(
+    orphans: Annotated[
+        bool, typer.Option(help="Look for what carries our mark in the tenant and nobody knows.")
+    ] = False,
+) -> None:
+    """Look at everything the bot needs, and say what to do. Exit status 1 if something is."""
+    logs.set_up("ERROR")
+    look = doctors.find_orphans if orphans else doctors.examine
+    if not asyncio.run(_is_well(look({**_dotenv(), **os.environ}, SystemClock()))):
+        raise typer.Exit(UNWELL)
+
+
+@main.command()
+def plan(
+    profile: Annotated[str, typer.Option(help="The connector's profile. Required.")] = "",
+    name: Annotated[str, typer.Option(help="The application's name. Required.")] = "",
+    reason: Annotated[str, typer.Option(help="What it is for.")] = "",
+    secret_days: Annotated[
+        str, typer.Option(metavar="N", help="How many days the secret works.")
+    ] = "",
+    redirect: Annotated[
+        str, typer.Option(metavar="URL", help="The redirect URL that the vendor gave.")
+    ] = "",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID=VALUE", help="An option of the profile; may be repeated."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the plan that an approver would see. Reads the tenant, changes and stores nothing.
+
+    Ends with 0; 3 if the plan is refused, with every reason; 2 if arguments or settings cannot be
+    used; 1 if the tenant does not answer.
+    """
+    problems: list[str] = []
+    try:
+        form, chosen = form_of(
+            read_catalogue(),
+            profile=profile,
+            name=name,
+            reason=reason,
+            secret_days=secret_days,
+            redirect=redirect,
+            options=option or (),
+        )
+    except Unusable as error:
+        problems += error.problems
+    try:
+        settings = EntraSettings.read({**_dotenv(), **os.environ})
+    except SettingsError as error:
+        problems += error.problems
+    if problems:
+        _refuse(problems)
+    logs.set_up("WARNING")
+    try:
+        seen = asyncio.run(preview(form, chosen, settings=settings, clock=SystemClock()))
+    except GraphError as error:
+        _refuse(_told(error), status=FAILED)
+    typer.echo(json.dumps(seen.to_json(), indent=2) if as_json else seen.to_text())
+    if seen.plan is None:
+        raise typer.Exit(REFUSED)
+
+
+@main.command()
 def manifest() -> None:
     """Print the Slack app manifest: api.slack.com/apps, Create New App, From a manifest."""
     typer.echo(json.dumps(slack_manifest(), indent=2))
@@ -83,6 +152,12 @@ def new_key() -> None:
     typer.echo(Fernet.generate_key().decode())
 
 
+def _keep_to_itself() -> None:
+    """Files that others cannot read, and no memory on disk if the process dies."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -92,14 +167,34 @@ async def _serve(settings: Settings) -> None:
         await stop.wait()
 
 
+async def _is_well(findings: AsyncIterator[doctors.Finding]) -> bool:
+    """Print each finding as it comes; return whether nothing has to be mended."""
+    marks = []
+    async for finding in findings:
+        typer.echo(str(finding))
+        marks.append(finding.mark)
+    return doctors.Mark.WRONG not in marks
+
+
 def _dotenv() -> dict[str, str]:
-    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    try:
+        found = dotenv_values(".env", interpolate=False)  # a password may hold ${
+    except UnicodeDecodeError:
+        _refuse([".env is not UTF-8 text: save it as UTF-8."])
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _refuse(problems: Iterable[str]) -> NoReturn:
+def _told(error: GraphError) -> Iterable[str]:
+    yield error.sentence
+    yield error.advice
+    if error.request_id:
+        yield f"Request id {error.request_id}"
+
+
+def _refuse(problems: Iterable[str], *, status: int = UNUSABLE) -> NoReturn:
     for problem in problems:
         typer.echo(problem, err=True)
-    raise typer.Exit(UNUSABLE)
+    raise typer.Exit(status)
 
 
 if __name__ == "__main__":

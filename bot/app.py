@@ -5,16 +5,14 @@ the running loop, Slack comes last; the way down is the way up backwards.
 """
 
 import secrets
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
-import httpx
 import sqlalchemy as sa
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
@@ -33,6 +31,7 @@ from bot.catalogue import read_catalogue
 from bot.config import Settings
 from bot.keeper import Keeper
 from bot.logs import slack_logger
+from bot.patrol import Patrol
 from bot.registrar import Registrar
 from bot.runs import Parts, Runs, Tenant
 from bot.storage import registrations
@@ -40,8 +39,8 @@ from bot.storage.database import Database, opened, sqlite_path
 from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
-from graph.knowledge import Knowledge
-from graph.signin import BotTokens, SignIn
+from graph.connection import connected
+from graph.errors import GraphError, SignInFailed
 from handlers.answers import Answers
 from handlers.messages import Messages
 from handlers.people import People
@@ -57,6 +56,9 @@ post it, too."""
 
 VIGIL_SECONDS = 10.0
 """How often a replica looks for others that died."""
+
+PATROL_SECONDS = 60.0
+"""How often a replica asks whether the tenant has to be searched for orphans again."""
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
 
@@ -75,6 +77,7 @@ class App:
 
     registrar: Registrar
     keeper: Keeper
+    patrol: Patrol
     messages: Messages
     database: Database
     graph: Client
@@ -97,10 +100,11 @@ async def running(
     *,
     look_every: float = LOOK_EVERY_SECONDS,
     vigil_every: float = VIGIL_SECONDS,
+    patrol_every: float = PATROL_SECONDS,
 ) -> AsyncIterator[App]:
     """Run the bot while inside.
 
-    Raises CannotStart, AlreadyRunning, slots.NoSlot or sqlalchemy's OperationalError.
+    Raises CannotStart, AlreadyRunning, UnusableDatabase or slots.NoSlot.
     """
     catalogue = read_catalogue()
     vault = Vault(settings.vault_keys)
@@ -111,8 +115,9 @@ async def running(
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS)) as session,
         _tenant(settings, clock, database) as tenant,
     ):
-        client = _slack(settings, session, token=settings.slack_bot_token)
+        client = slack_client(settings, session, token=settings.slack_bot_token)
         installed = await check_tokens(client, settings.slack_app_token)
+        await check_channel(client, settings.approval_channel)
         policy = Policy(
             team_id=installed.team_id,
             requesters=settings.requesters,
@@ -156,7 +161,7 @@ async def running(
             bell=bells.messages,
             every=look_every,
         )
-        bolt = _bolt(_slack(settings, session, token=None), settings, installed)
+        bolt = _bolt(slack_client(settings, session, token=None), settings, installed)
         handlers.register(bolt, client=client, registrar=registrar, people=people, answers=answers)
         async with engines.running(
             engine_url(settings.database_url),
@@ -173,9 +178,18 @@ async def running(
                 bells=bells,
                 every=look_every,
             )
+            patrol = Patrol(
+                database=database,
+                graph=tenant.graph,
+                installation=tenant.installation,
+                client_id=tenant.client_id,
+                clock=clock,
+                bells=bells,
+                every=patrol_every,
+            )
             look = partial(slot.take_over_dead, engine)
             vigil = Loop("slots", look, bell=Bell(), every=vigil_every)
-            loops = (keeper.loop, messages.loop, vigil)
+            loops = (keeper.loop, messages.loop, patrol.loop, vigil)
             for loop in loops:
                 loop.start()
             try:
@@ -184,6 +198,7 @@ async def running(
                     yield App(
                         registrar=registrar,
                         keeper=keeper,
+                        patrol=patrol,
                         messages=messages,
                         database=database,
                         graph=tenant.graph,
@@ -196,15 +211,44 @@ async def running(
 
 async def check_tokens(client: AsyncWebClient, app_token: str) -> Installed:
     """Try both tokens, because the Socket Mode client retries a wrong one for ever."""
-    auth, bot_problem = await _tried("SLACK_BOT_TOKEN", client.auth_test())
+    auth, bot_problem = await tried("SLACK_BOT_TOKEN", client.auth_test())
     opening = client.apps_connections_open(app_token=app_token)
-    _, app_problem = await _tried("SLACK_APP_TOKEN", opening)
+    _, app_problem = await tried("SLACK_APP_TOKEN", opening)
     if auth is None or bot_problem or app_problem:
         raise CannotStart(filter(None, (bot_problem, app_problem)))
     return Installed(team_id=auth["team_id"], bot_id=auth["bot_id"], bot_user_id=auth["user_id"])
 
 
-async def _tried(
+async def check_channel(client: AsyncWebClient, channel: str) -> None:
+    """See that cards can be posted where the settings say, and that only colleagues see them."""
+    answer, problem = await tried("APPROVAL_CHANNEL", client.conversations_info(channel=channel))
+    if answer is not None:
+        problem = _channel_problem(answer["channel"])
+    if problem:
+        raise CannotStart([problem])
+
+
+def _channel_problem(channel: dict[str, Any]) -> str | None:
+    if channel.get("is_archived"):
+        return "APPROVAL_CHANNEL is archived: choose another."
+    if not channel.get("is_member"):
+        return "The bot is not in APPROVAL_CHANNEL: type /invite @aad-setup there."
+    if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):
+        return "APPROVAL_CHANNEL is shared with another organization: choose one of your own."
+    return None
+
+
+async def check_sign_in(graph: Client) -> None:
+    """Try the bot's own sign-in. Only a clear no stops the start: an outage may pass."""
+    try:
+        await graph.roles()
+    except SignInFailed as error:
+        raise CannotStart([f"Entra does not take ENTRA_CLIENT_SECRET: {error.sentence}"]) from None
+    except GraphError as error:
+        log.warning("Entra not reached at start", code=error.code)
+
+
+async def tried(
     name: str, call: Awaitable[AsyncSlackResponse]
 ) -> tuple[AsyncSlackResponse | None, str | None]:
     """Return Slack's answer, or a sentence on why this setting does not work."""
@@ -229,7 +273,7 @@ def new_id() -> str:
     return "AAD-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
 
 
-def _slack(
+def slack_client(
     settings: Settings, session: aiohttp.ClientSession, *, token: str | None
 ) -> AsyncWebClient:
     """Return a client. Bolt gets one without a token: it takes the token from `authorize`."""
@@ -276,40 +320,24 @@ async def _listening(bolt: AsyncApp, app_token: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _tenant(settings: Settings, clock: Clock, database: Database) -> AsyncIterator[Tenant]:
-    verify: ssl.SSLContext | bool = True
-    if settings.ca_bundle:
-        verify = ssl.create_default_context(cafile=str(Path(settings.ca_bundle)))
-    sign_in = SignIn(
+    async with connected(
         authority=settings.authority,
-        graph_host=settings.graph_url,
+        graph_url=settings.graph_url,
         ca_bundle=settings.ca_bundle,
-    )
-    tokens = BotTokens(
-        sign_in=sign_in,
         client_id=settings.client_id,
-        credential=settings.client_secret,
+        client_secret=settings.client_secret,
         clock=clock,
-    )
-    async with httpx.AsyncClient(verify=verify, http2=False) as http:
-        graph = Client(
-            http=http,
-            graph_url=settings.graph_url,
-            tokens=tokens,
-            clock=clock,
-            jitter=secrets.SystemRandom().random,
-        )
+    ) as connection:
+        await check_sign_in(connection.graph)
         async with database.transaction() as tx:
             installation = await registrations.installation_id(
                 tx, new=uuid4().hex[:12], now=clock.now()
             )
-        try:
-            yield Tenant(
-                graph=graph,
-                knowledge=Knowledge(graph=graph, clock=clock),
-                sign_in=sign_in,
-                client_id=settings.client_id,
-                consent_mode=settings.consent_mode,
-                installation=installation,
-            )
-        finally:
-            sign_in.close()
+        yield Tenant(
+            graph=connection.graph,
+            knowledge=connection.knowledge,
+            sign_in=connection.sign_in,
+            client_id=settings.client_id,
+            consent_mode=settings.consent_mode,
+            installation=installation,
+        )

@@ -19,6 +19,7 @@ class Verb(StrEnum):
     VALUES = "values"
     REVEAL = "reveal"
     RENEW = "renew"
+    CHECK = "check"
 
 
 class Role(StrEnum):
@@ -79,12 +80,26 @@ RULES: Mapping[Verb, Rule] = {
         states=frozenset({Status.READY}),
         otherwise="Only the requester can make a new secret.",
     ),
+    Verb.CHECK: Rule(
+        roles=frozenset({Role.REQUESTER, Role.APPROVER}),
+        states=frozenset({Status.READY}),
+        otherwise="Only the requester or an approver can have this checked.",
+    ),
 }
 
 SELF = {Verb.APPROVE: "approve", Verb.DENY: "deny"}
 """Verbs that are never the requester's, whatever else the requester is."""
 
-RENEWABLE = frozenset({SecretState.UNKNOWN, SecretState.REMOVED})
+RENEWABLE = frozenset(
+    {
+        SecretState.MASKED,
+        SecretState.UNKNOWN,
+        SecretState.UNMASKED,
+        SecretState.CLOSED,
+        SecretState.REMOVED,
+        SecretState.REPLACED,
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +124,16 @@ class Policy:
     def check_may_ask(self, person: Person) -> None:
         """Raise Refusal unless this person may ask for applications."""
         self.check_account(person)
-        if EVERYBODY in self.requesters or person.user_id in self.requesters:
-            return
-        raise Refusal(
-            "You may not ask for applications. Ask whoever runs this bot to add you to REQUESTERS."
-        )
+        if EVERYBODY not in self.requesters and person.user_id not in self.requesters:
+            raise Refusal(
+                "You may not ask for applications."
+                " Ask whoever runs this bot to add you to REQUESTERS."
+            )
+        if len(self.approvers - {person.user_id}) < self.approvals_needed:
+            raise Refusal(
+                "You are an approver yourself, and without you there are too few."
+                " Ask whoever runs this bot to add another to APPROVERS."
+            )
 
     def check(self, verb: Verb, person: Person, registration: Registration) -> None:
         """Raise Refusal unless the table lets this person do this now."""

@@ -14,6 +14,8 @@ from importlib import resources
 from typing import Any, Literal
 
 from graph.permissions import Kind, NotAllowed, lookup
+from graph.retired import NotRetired, Retired, retired
+from graph.secret_life import NEVER
 
 SECRET = "{secret}"
 KNOWN_FIELDS = frozenset({"name", "client_id", "secret", "domain", "tenant_id", "expires"})
@@ -51,10 +53,13 @@ class Profile:
     """What one kind of connector needs."""
 
     id: str
+    order: int
     title: str
     summary: str
     roles: tuple[str, ...]
     scopes: tuple[str, ...]
+    legacy: tuple[Retired, ...]
+    """What the vendor's guide still asks of Azure AD Graph: explained, never requested."""
     warnings: tuple[str, ...]
     next_steps: str
     redirect_rule: Literal["none", "optional"]
@@ -75,14 +80,15 @@ Catalogue = Mapping[str, Profile]
 
 
 def read_catalogue() -> Catalogue:
-    """Read the shipped profiles by id. Raises CatalogueError naming the file and the mistake."""
+    """Read the shipped profiles by id, in their own order. Raises CatalogueError."""
     files = resources.files("bot").joinpath("profiles").iterdir()
     texts = {
         f.name.removesuffix(".toml"): f.read_text("utf-8")
         for f in files
         if f.name.endswith(".toml")
     }
-    return {id: parse_profile(id, texts[id]) for id in sorted(texts)}
+    profiles = [parse_profile(id, text) for id, text in texts.items()]
+    return {each.id: each for each in sorted(profiles, key=lambda it: (it.order, it.id))}
 
 
 def parse_profile(id: str, text: str) -> Profile:
@@ -91,6 +97,8 @@ def parse_profile(id: str, text: str) -> Profile:
         raw = tomllib.loads(text)
         profile = _profile(id, raw)
         problems = list(_problems(profile))
+    except NotRetired as error:
+        raise CatalogueError(f"profile {id}: {error}") from error
     except (ValueError, KeyError, TypeError) as error:  # not TOML, not braces, not our shape
         raise CatalogueError(f"profile {id}: {type(error).__name__}: {error}") from error
     if problems:
@@ -107,10 +115,12 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
     redirect, secret = raw["redirect"], raw["secret"]
     return Profile(
         id=id,
+        order=raw["order"],
         title=raw["title"],
         summary=raw["summary"],
         roles=tuple(raw["roles"]),
         scopes=tuple(raw["scopes"]),
+        legacy=tuple(retired(text) for text in raw.get("legacy", ())),
         warnings=tuple(raw["warnings"]),
         next_steps=raw["next_steps"],
         redirect_rule=redirect["rule"],
@@ -131,10 +141,14 @@ def _problems(profile: Profile) -> Iterable[str]:
         yield f"Unknown redirect rule {profile.redirect_rule!r}."
     if profile.secret_days not in profile.secret_choices:
         yield "The default life of the secret is not among its choices."
-    if not all(1 <= days <= LONGEST_SECRET_DAYS for days in profile.secret_choices):
-        yield f"A secret may live 1 to {LONGEST_SECRET_DAYS} days."
+    if not all(_is_a_life(days) for days in profile.secret_choices):
+        yield f"A secret may live 1 to {LONGEST_SECRET_DAYS} days. {NEVER}"
     yield from _wrong_options(profile)
     yield from _wrong_values(profile)
+
+
+def _is_a_life(days: object) -> bool:
+    return isinstance(days, int) and 1 <= days <= LONGEST_SECRET_DAYS
 
 
 def _wrong_options(profile: Profile) -> Iterable[str]:

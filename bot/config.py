@@ -6,10 +6,11 @@ to Slack's and Microsoft's own hosts, or to this machine.
 
 import ipaddress
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -31,7 +32,30 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class EntraSettings:
+    """How to reach the tenant, and who gives consent there. This is all that reading it takes."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    authority: str
+    graph_url: str
+    ca_bundle: str | None
+    consent_mode: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> "EntraSettings":
+        """Return what `environ` says of Entra alone. Raises SettingsError with every problem."""
+        reader = _Reader(environ)
+        settings = EntraSettings(**reader.entra())
+        reader.check_not_yet("ENTRA_")
+        if reader.problems:
+            raise SettingsError(reader.problems)
+        return settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(EntraSettings):
     """Everything the bot is told from outside."""
 
     slack_bot_token: str = field(repr=False)
@@ -42,13 +66,6 @@ class Settings:
     approvals_needed: int
     approval_ttl: timedelta
     requesters: frozenset[str]
-    tenant_id: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    authority: str
-    graph_url: str
-    ca_bundle: str | None
-    consent_mode: str
     vault_keys: tuple[str, ...] = field(repr=False)
     database_url: str = field(repr=False)  # it may hold a password
     log_level: str
@@ -68,13 +85,7 @@ class Settings:
             approvals_needed=reader.number("APPROVALS_NEEDED", 1, least=1, most=10),
             approval_ttl=reader.hours("APPROVAL_TTL", timedelta(hours=24)),
             requesters=reader.people("REQUESTERS", everybody=True),
-            tenant_id=reader.matching("ENTRA_TENANT_ID", GUID, "a directory (tenant) id"),
-            client_id=reader.matching("ENTRA_CLIENT_ID", GUID, "an application (client) id"),
-            client_secret=reader.required("ENTRA_CLIENT_SECRET", "the bot's own client secret"),
-            authority=reader.authority(),
-            graph_url=reader.graph_url(),
-            ca_bundle=reader.file("CA_BUNDLE"),
-            consent_mode=reader.consent_mode(),
+            **reader.entra(),
             vault_keys=reader.fernet_keys("VAULT_KEYS"),
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
             log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
@@ -118,8 +129,18 @@ def is_slack(url: str) -> bool:
     scheme, host = _address(url)
     if is_loopback(host):
         return scheme in ("http", "https")
+    if not re.fullmatch(r"[a-z0-9.-]+", host):
+        return False
     known = any(host == name or host.endswith("." + name) for name in SLACK_HOSTS)
     return scheme == "https" and known
+
+
+def _holds_certificates(path: str) -> bool:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError:  # what is wrong with the file, SSLError among it
+        return False
+    return True
 
 
 def _address(url: str) -> tuple[str, str]:
@@ -144,6 +165,18 @@ class _Reader:
 
     def _problem(self, sentence: str) -> None:
         self.problems.append(sentence)
+
+    def entra(self) -> dict[str, Any]:
+        """Return the fields of EntraSettings."""
+        return {
+            "tenant_id": self.matching("ENTRA_TENANT_ID", GUID, "a directory (tenant) id"),
+            "client_id": self.matching("ENTRA_CLIENT_ID", GUID, "an application (client) id"),
+            "client_secret": self.required("ENTRA_CLIENT_SECRET", "the bot's own client secret"),
+            "authority": self.authority(),
+            "graph_url": self.graph_url(),
+            "ca_bundle": self.file("CA_BUNDLE"),
+            "consent_mode": self.consent_mode(),
+        }
 
     def required(self, name: str, what: str) -> str:
         if not (value := self._text(name)):
@@ -242,8 +275,8 @@ class _Reader:
 
     def file(self, name: str) -> str | None:
         value = self._text(name)
-        if value and not Path(value).is_file():
-            self._problem(f"{name} must name a PEM file that exists.")
+        if value and not _holds_certificates(value):
+            self._problem(f"{name} must name a PEM file with certificates.")
         return value or None
 
     def fernet_keys(self, name: str) -> tuple[str, ...]:
@@ -266,6 +299,8 @@ class _Reader:
                 f"{name} must begin with sqlite+aiosqlite:/// and name a file, or with postgresql://."
             )
             return default
+        if ":memory:" in value:
+            self._problem(f"{name} must name a file: what only memory holds is lost at each stop.")
         return value
 
     def check_quorum(self, approvers: frozenset[str], needed: int) -> None:
@@ -275,9 +310,9 @@ class _Reader:
                 " nothing could ever be approved."
             )
 
-    def check_not_yet(self) -> None:
+    def check_not_yet(self, prefix: str = "") -> None:
         for name, reason in NOT_YET.items():
-            if self._text(name):
+            if name.startswith(prefix) and self._text(name):
                 self._problem(f"{name} is set, but {reason}.")
 
 

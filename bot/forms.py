@@ -6,11 +6,15 @@ from collections.abc import Mapping
 
 from bot.catalogue import Profile
 from bot.registration import Form, Refusal
+from graph.preflight import LONGEST_NAME
 from graph.redirects import redirect_problem
+from graph.secret_life import NEVER
 
-LONGEST_NAME = 120  # Entra takes 256; the rest of the guide's screens cut long names
 LONGEST_REASON = 500
-UNKEPT = frozenset({"Cc", "Cs"})  # control characters and halves of pairs: PostgreSQL keeps neither
+MOST_LINES = 15
+UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Kinds of characters that nobody sees, that reorder or break lines, or that PostgreSQL refuses."""
+JOINERS = "\u200c\u200d"  # without which some scripts and emoji cannot be written
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 
 
@@ -47,8 +51,8 @@ def _name(name: str) -> str:
         return "Give the application a name."
     if len(name) > LONGEST_NAME:
         return f"The name has {len(name)} characters; {LONGEST_NAME} is the most."
-    if not name.isprintable():
-        return "The name must be one line of printable characters."
+    if _unseen(name):
+        return "The name holds a line break or an invisible character: type it anew, as one line."
     return ""
 
 
@@ -57,19 +61,22 @@ def _reason(reason: str) -> str:
         return "Say what this is for: the approver decides by it."
     if len(reason) > LONGEST_REASON:
         return f"The reason has {len(reason)} characters; {LONGEST_REASON} is the most."
-    if any(unicodedata.category(c) in UNKEPT and c not in "\n\r\t" for c in reason):
-        return "The reason holds control characters: type it anew."
+    if _unseen(reason.replace("\n", "").replace("\t", "")):
+        return "The reason holds invisible or control characters: type it anew."
+    if reason.count("\n") >= MOST_LINES:
+        return f"The reason has too many lines; {MOST_LINES} is the most."
     return ""
+
+
+def _unseen(text: str) -> bool:
+    return any(unicodedata.category(each) in UNSEEN and each not in JOINERS for each in text)
 
 
 def _secret_days(days: int, profile: Profile) -> str:
     if days in profile.secret_choices:
         return ""
     choices = ", ".join(str(choice) for choice in profile.secret_choices)
-    return (
-        f"Choose how long the secret lives: {choices} days."
-        " Entra no longer makes secrets that never expire."
-    )
+    return f"Choose how long the secret lives: {choices} days. {NEVER}"
 
 
 def _redirect(redirect: str | None, profile: Profile) -> str:

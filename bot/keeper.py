@@ -30,7 +30,15 @@ AT_ONCE = 50
 DAILY = timedelta(days=1)
 REMEMBERED = timedelta(days=30)
 """How long the engine keeps its record of a run that has ended, for whoever looks into a bug."""
-LATE = {DueKind.SWEEP: RunKind.SWEEP, DueKind.UNDO: RunKind.UNDO}
+UNDOABLE = (Status.FAILED, Status.UNDONE)
+"""What an undo that is late may still be for: one that was undone may have left something."""
+LATE = {
+    DueKind.SWEEP: RunKind.SWEEP,
+    DueKind.UNDO: RunKind.UNDO,
+    DueKind.CHECK: RunKind.CHECK,
+}
+ONLY_FROM = {RunKind.UNDO: UNDOABLE, RunKind.CHECK: (Status.READY,)}
+"""Runs that have lost their point if the registration has moved on."""
 
 
 class Keeper:
@@ -122,12 +130,14 @@ class Keeper:
                 await self._doubt(tx, due)
             case DueKind.UNREAD:
                 await self._remove_unread(tx, due)
-            case DueKind.SWEEP | DueKind.UNDO:
+            case DueKind.SWEEP | DueKind.UNDO | DueKind.CHECK:
                 await self._owe(tx, due, LATE[due.kind])
 
     async def _expire(self, tx: AsyncConnection, due: Due) -> None:
         if await registrations.move(tx, due.registration, Status.EXPIRED, deadline=None):
             await history.write(tx, due.registration, "expired", now=self._clock.now())
+            requester = await registrations.requester_of(tx, due.registration)
+            await messages.owe(tx, due.registration, MessageKind.NEWS, requester)
 
     async def _mask(self, tx: AsyncConnection, due: Due) -> None:
         """Owe the mask: whoever posts messages lays it over the secret."""
@@ -150,7 +160,7 @@ class Keeper:
         if await self._is_busy(tx, due):
             return
         if await secrets.change(
-            tx, due.subject or "", SecretState.REMOVED, since=[SecretState.SEALED], sealed=None
+            tx, due.subject or "", SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
         ):
             await self._owe(tx, due, RunKind.REMOVE)
             await history.write(tx, due.registration, "secret unread", now=self._clock.now())
@@ -159,7 +169,7 @@ class Keeper:
         if await self._is_busy(tx, due):
             return
         found = await registrations.get(tx, due.registration)
-        if kind is RunKind.UNDO and (found is None or found.status is not Status.FAILED):
+        if found is None or found.status not in ONLY_FROM.get(kind, Status):
             return
         await runs.owe(
             tx,

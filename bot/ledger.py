@@ -26,10 +26,10 @@ class RunLedger:
         async with self.database.transaction() as tx:
             return await runs.intend(tx, self.run, step, self.clock.now())
 
-    async def intended(self, step: str) -> bool:
-        """Whether an attempt at this step may have written."""
+    async def intended(self, step: str) -> datetime | None:
+        """Return when an attempt at this step was last about to write, if one was."""
         async with self.database.reading() as tx:
-            return await runs.is_intended(tx, self.run.registration, step)
+            return await runs.intended_at(tx, self.run.registration, step)
 
     async def withdraw(self, step: str) -> None:
         """Note that no attempt at this step has written."""

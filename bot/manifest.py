@@ -9,8 +9,10 @@ from handlers.views.ids import COMMAND
 
 SCOPES = {
     "app_mentions:read": "hears “@aad-setup status …” in channels",
+    "channels:read": "looks at start whether the approval channel will do, if it is public",
     "chat:write": "posts and updates cards, direct messages and answers",
     "commands": f"offers {COMMAND}",
+    "groups:read": "the same, if it is private",
     "im:write": "opens the direct message with a requester",
     "users:read": "asks Slack who somebody is: guest, bot, deactivated, outsider",
 }
@@ -39,7 +41,7 @@ def manifest() -> dict[str, Any]:
                 {
                     "command": COMMAND,
                     "description": "Ask for an Entra application, or see how one stands",
-                    "usage_hint": "[status [id] | help]",
+                    "usage_hint": "[status [id] | check id | help]",
                     "should_escape": True,
                 }
             ],

@@ -4,6 +4,7 @@ Listeners call these and nothing else. A verb touches only the database; what En
 to do with it is owed as rows, and bells are rung after the commit.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -30,7 +31,6 @@ from bot.registration import (
 from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import DueKind
-from bot.storage.history import BOT
 from bot.storage.messages import MessageKind
 from bot.values import Values, values_of
 from bot.vault import Vault
@@ -40,6 +40,8 @@ VISIBLE = timedelta(seconds=60)
 """How long a secret stays on the screen unless the requester hides it."""
 CONFIRMED_WITHIN = timedelta(seconds=30)
 """A reveal that nobody confirmed by then is doubtful: the process died while it answered."""
+SHORTEST = timedelta(days=1)
+"""A secret that would end sooner is not worth making."""
 LISTED = 10
 
 
@@ -96,7 +98,7 @@ class Registrar:
         Raises Refusal, or FormProblems with a sentence for each field.
         """
         self._policy.check_may_ask(by)
-        profile = self._profile(form.profile)
+        profile = self.profile(form.profile)
         if problems := check_form(form, profile):
             raise FormProblems(problems)
         async with self._writing() as tx:
@@ -112,6 +114,7 @@ class Registrar:
         """Vote for the plan; the last vote that is needed starts the run. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.APPROVE, id, by)
+            self._check_in_time(registration)
             digest = registration.digest or ""
             if by.key in {vote.person.key for vote in registration.votes}:
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
@@ -138,6 +141,7 @@ class Registrar:
             await registrations.vote(tx, id, Vote(person=by, verdict="deny", at=now), digest=digest)
             await history.write(tx, id, "denied", by=by, now=now, digest=digest)
             await self._close(tx, id, Status.DENIED)
+            await messages.owe(tx, id, MessageKind.NEWS, registration.requester.user_id)
 
     async def cancel(self, id: str, *, by: Person) -> None:
         """Take back a registration that nobody has decided on. Raises Refusal."""
@@ -172,7 +176,7 @@ class Registrar:
         async with self._database.reading() as tx:
             registration = await self._get(tx, id)
             self._policy.check(Verb.VALUES, by, registration)
-            return values_of(registration, self._profile(registration.form.profile))
+            return values_of(registration, self.profile(registration.form.profile))
 
     async def reveal(self, id: str, *, by: Person, answer_to: str) -> Reveal:
         """Take the secret out of the vault, for one look at `answer_to`. Raises Refusal.
@@ -187,6 +191,7 @@ class Registrar:
             secret = registration.secret
             if secret is None or secret.state is not SecretState.SEALED:
                 raise Refusal(_why_not(registration))
+            self._check_in_time(registration)
             sealed = await secrets.sealed_bytes(tx, secret.id) or b""
             await secrets.change(
                 tx,
@@ -203,7 +208,7 @@ class Registrar:
             await dues.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret.id)
             await history.write(tx, id, "secret claimed", by=by, now=now, secret=secret.id)
         clear = self._vault.open(secret.id, sealed)
-        profile = self._profile(registration.form.profile)
+        profile = self.profile(registration.form.profile)
         return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
 
     async def shown(self, id: str, secret: str, *, by: Person) -> None:
@@ -224,15 +229,28 @@ class Registrar:
             if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
                 await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
 
-    async def masked(self, id: str, secret: str, *, by: Person = BOT) -> None:
+    async def hide(self, id: str, *, by: Person) -> None:
+        """Have whatever is open masked now instead of in a minute. Raises Refusal."""
+        async with self._writing() as tx:
+            await self._allowed(tx, Verb.VALUES, id, by)
+            now = self._clock.now()
+            await dues.hasten(tx, id, DueKind.MASK, now)
+            await history.write(tx, id, "hidden by hand", by=by, now=now)
+
+    async def masked(self, id: str, secret: str) -> None:
         """Note that the secret is off the screen."""
+        await self._cover(id, secret, SecretState.MASKED, "secret masked")
+
+    async def unmasked(self, id: str, secret: str) -> None:
+        """Note that Slack would not hide the secret."""
+        await self._cover(id, secret, SecretState.UNMASKED, "secret not masked")
+
+    async def _cover(self, id: str, secret: str, state: SecretState, what: str) -> None:
         async with self._writing() as tx:
             await registrations.touch(tx, id)
-            await dues.drop(tx, id, DueKind.MASK, secret)
             await secrets.forget_answer_to(tx, secret)
-            if await secrets.change(tx, secret, SecretState.MASKED, since=[SecretState.SHOWN]):
-                now = self._clock.now()
-                await history.write(tx, id, "secret masked", by=by, now=now, secret=secret)
+            if await secrets.change(tx, secret, state, since=[SecretState.SHOWN]):
+                await history.write(tx, id, what, now=self._clock.now(), secret=secret)
 
     async def renew(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""
@@ -242,8 +260,22 @@ class Registrar:
             secret = registration.secret
             if secret is None or secret.state not in RENEWABLE:
                 raise Refusal(_why_not(registration))
+            if secret.expires_at is None or secret.expires_at < self._clock.now() + SHORTEST:
+                raise Refusal(
+                    f"The time approved for the secret of {id} is over."
+                    " Ask for a new application with `/aad-setup`."
+                )
             await self._owe_run(tx, id, RunKind.RENEW, subject=secret.id)
             await history.write(tx, id, "new secret asked", by=by, now=self._clock.now())
+
+    async def check(self, id: str, *, by: Person) -> None:
+        """Have the tenant compared with the plan; `by` is told the result. Raises Refusal."""
+        id = id.upper()
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.CHECK, id, by)
+            self._check_idle(registration)
+            await self._owe_run(tx, id, RunKind.CHECK, subject=by.user_id)
+            await history.write(tx, id, "check asked", by=by, now=self._clock.now())
 
     async def status(self, id: str, *, by: Person) -> Registration:
         """Return the registration, for anybody in the team. Raises Refusal if there is none."""
@@ -276,16 +308,21 @@ class Registrar:
     async def _get(self, tx: AsyncConnection, id: str) -> Registration:
         registration = await registrations.get(tx, id)
         if registration is None:
-            raise Refusal(f"There is no registration {id}. `/aad-setup status` lists yours.")
+            raise Refusal(_unknown(id))
         return registration
 
     async def _allowed(self, tx: AsyncConnection, verb: Verb, id: str, by: Person) -> Registration:
         """Lock the registration and judge: whoever comes second sees what the first one did."""
         registration = await registrations.locked(tx, id)
         if registration is None:
-            raise Refusal(f"There is no registration {id}. `/aad-setup status` lists yours.")
+            raise Refusal(_unknown(id))
         self._policy.check(verb, by, registration)
         return registration
+
+    def _check_in_time(self, registration: Registration) -> None:
+        """Raise Refusal if the state's deadline is over, though nobody has noticed yet."""
+        if registration.deadline is not None and registration.deadline <= self._clock.now():
+            raise Refusal(f"Too late: the time that {registration.id} had for this is over.")
 
     def _check_idle(self, registration: Registration) -> None:
         if registration.run is not None:
@@ -326,10 +363,17 @@ class Registrar:
         await self._owe_run(tx, wish.id, RunKind.PLAN)
         await history.write(tx, wish.id, "submitted", by=by, now=wish.created_at, **form)
 
-    def _profile(self, id: str) -> Profile:
+    def profile(self, id: str) -> Profile:
+        """Return the profile. Raises Refusal if there is none."""
         if id not in self._catalogue:
             raise Refusal(f"There is no profile {id}. Open the form again and choose one.")
         return self._catalogue[id]
+
+
+def _unknown(id: str) -> str:
+    if not re.fullmatch(r"AAD-[A-Z0-9]{4}", id):
+        return "That is no id: they look like AAD-7K3F. `/aad-setup status` lists yours."
+    return f"There is no registration {id}. `/aad-setup status` lists yours."
 
 
 def _plain_form(form: Form) -> dict[str, Any]:
@@ -342,14 +386,19 @@ def _why_not(registration: Registration) -> str:
     if registration.run is RunKind.RENEW:
         return f"A new secret of {id} is being made. You get a message when it works."
     match secret.state if secret else None:
-        case SecretState.SHOWN | SecretState.MASKED:
-            return f"The secret of {id} was shown once, and once is all there is."
+        case SecretState.SHOWN | SecretState.MASKED | SecretState.UNMASKED:
+            return (
+                f"The secret of {id} was shown once, and once is all there is."
+                " If you did not keep it, make a new one."
+            )
         case SecretState.CLAIMED:
             return f"The secret of {id} is being shown right now."
         case SecretState.UNKNOWN:
             return f"Nobody can tell whether the secret of {id} was seen. Make a new one."
-        case SecretState.REMOVED:
-            return f"Nobody came for the secret of {id} in time, so it was removed. Make a new one."
+        case SecretState.CLOSED | SecretState.REMOVED:
+            return f"Nobody came for the secret of {id} in time, so it is gone. Make a new one."
+        case SecretState.REPLACED:
+            return f"The secret of {id} was replaced by one that did not last. Make a new one."
         case SecretState.SEALED:
             return f"The secret of {id} waits unseen: press *Get the values*."
         case _:

@@ -66,6 +66,8 @@ class SecretState(StrEnum):
     MASKED = "masked"  # it was seen and is gone
     UNKNOWN = "unknown"  # nobody can tell whether it was seen
     REPLACED = "replaced"  # a newer secret works, this one is removed from Entra
+    UNMASKED = "unmasked"  # it was seen, and Slack did not let us hide it
+    CLOSED = "closed"  # out of the vault unseen; Entra still has to be told
     REMOVED = "removed"  # removed from Entra unseen
 
 
@@ -78,6 +80,7 @@ class RunKind(StrEnum):
     REMOVE = "remove"  # take an unread secret out of Entra
     SWEEP = "sweep"  # remove stray secrets of lost answers
     UNDO = "undo"  # remove what a failed registration made
+    CHECK = "check"  # compare the tenant with the plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +131,7 @@ class Vote:
     person: Person
     verdict: str  # "approve" or "deny"
     at: datetime
+    digest: str = ""  # of the plan that was voted on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +159,17 @@ class Secret:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Check:
+    """What the latest comparison of the tenant with the plan has come to, as people read it."""
+
+    at: datetime
+    differences: tuple[str, ...] = ()
+    tolerated: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    failure: str | None = None  # why the bot could not look
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registration:
     """One registration, as storage holds it."""
 
@@ -176,6 +191,7 @@ class Registration:
     steps: tuple[StepState, ...] = ()  # of the latest run that has any
     run: RunKind | None = None  # the kind of the open run, if one is at work
     secret: Secret | None = None  # the newest one that was proven and announced
+    check: Check | None = None  # the latest one
 
     def approvals(self) -> tuple[Vote, ...]:
         """Return the votes in favour."""

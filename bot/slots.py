@@ -15,12 +15,16 @@ import sqlalchemy as sa
 import structlog
 
 from bot.engine import Engine
+from bot.storage.database import is_locked, sqlite_path
 
 log = structlog.get_logger()
 
 Connection = psycopg.AsyncConnection[tuple[bool]]
 CLASS = 0x41AD  # ours among a database's advisory locks
 SLOTS = 16
+HELD = b"""SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 LOST = 75
 """Exit status of a replica that has lost its slot: whoever supervises it starts it again."""
 
@@ -64,7 +68,7 @@ async def taken(url: str, *, lost: Callable[[], None] = leave) -> AsyncIterator[
     if not url.startswith("postgresql"):
         yield Slot(0, None)
         return
-    address = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    address = _address(url)
     async with await _connect(address) as connection:
         slot = Slot(await _first_free(connection), address)
         watch = asyncio.create_task(_watch(connection, lost), name="slot")
@@ -74,6 +78,21 @@ async def taken(url: str, *, lost: Callable[[], None] = leave) -> AsyncIterator[
             watch.cancel()
             with suppress(asyncio.CancelledError):
                 await watch
+
+
+async def held(url: str) -> int:
+    """Count the replicas that run on this database, from outside."""
+    path = sqlite_path(url)
+    if path is not None:
+        return int(is_locked(path))
+    async with await _connect(_address(url)) as connection:
+        cursor = await connection.execute(HELD, (CLASS,))
+        row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _address(url: str) -> str:
+    return sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 async def _connect(address: str) -> Connection:

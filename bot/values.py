@@ -64,11 +64,12 @@ def _fields(registration: Registration, profile: Profile) -> dict[str, str]:
     }
     options = registration.form.options
     return fields | {
-        option.id: _option(option, options.get(option.id)) for option in profile.options
+        option.id: option_text(option, options.get(option.id)) for option in profile.options
     }
 
 
-def _option(option: Option, value: Any) -> str:
+def option_text(option: Option, value: Any) -> str:
+    """Return an option as it goes into the vendor's form."""
     if option.kind == "flag":
         return "Yes" if value else "No"
     return ", ".join(value or ()) or "(leave empty)"

@@ -9,12 +9,16 @@ learn.microsoft.com/graph/api/application-upsert, …/serviceprincipal-upsert
 from contextlib import suppress
 from http import HTTPStatus
 
-from graph.client import Answer, Json
+from graph.client import Json
 from graph.errors import AlreadyThere, GraphError, NotFound, NotOurs
 from graph.permissions import MICROSOFT_GRAPH, Permission
 from graph.site import Learnt, Site, Step
 
 CREATE = {"Prefer": "create-if-missing"}
+
+
+LONGEST_NOTES = 1024
+"""Not documented for `notes`: the limit of `description`, to be on the safe side."""
 
 
 async def register(site: Site) -> Learnt:
@@ -41,21 +45,24 @@ async def register(site: Site) -> Learnt:
 
 
 async def add_to_tenant(site: Site) -> Learnt:
-    async def upsert() -> Answer:
-        return await site.graph.send(
-            "PATCH", _principal(site), body={"displayName": site.plan.name}, headers=CREATE
-        )
+    async def upsert() -> Json | None:
+        """Return the new service principal, or None if Entra has it."""
+        try:
+            answer = await site.graph.send(
+                "PATCH", _principal(site), body={"displayName": site.plan.name}, headers=CREATE
+            )
+        except AlreadyThere:
+            return None
+        return answer.body if answer.status == HTTPStatus.CREATED else None
 
-    async def find() -> Answer:
-        return await site.graph.send("GET", _principal(site), query={"$select": "id"})
+    async def find() -> Json:
+        answer = await site.graph.send("GET", _principal(site), query={"$select": "id"})
+        return answer.body
 
-    try:
-        answer = await site.settle(upsert)
-    except AlreadyThere:
-        answer = await site.settle(find)
-    if answer.status == HTTPStatus.NO_CONTENT:
-        answer = await site.settle(find)
-    return {"object_id": answer.body["id"], "created_at": site.now()}
+    made = await site.settle(upsert)
+    if made is None:  # by an attempt whose answer was lost, perhaps a moment ago
+        made = await site.settle(find, written=site.clock.now())
+    return {"object_id": made["id"], "created_at": site.now()}
 
 
 async def remove_from_tenant(site: Site) -> None:
@@ -76,10 +83,12 @@ async def unregister(site: Site) -> None:
     if "application" in site.facts:
         await delete(site, f"/applications/{site.fact('application', 'object_id')}")
         return
-    if not await site.ledger.intended("application"):
+    intended = await site.ledger.intended("application")
+    if intended is None:
         return
     try:
-        found = await _find(site)
+        # An answer that was lost may have made it, and what is new is not seen at once.
+        found = await site.settle(lambda: _find(site), written=intended)
     except NotFound:
         return
     if _is_ours(site, found):
@@ -141,8 +150,9 @@ def _application(site: Site) -> Json:
 
 def _notes(site: Site) -> str:
     if not site.approved_by:
-        return site.plan.notes
-    return f"{site.plan.notes} Approved by {site.approved_by}."
+        return site.plan.notes[:LONGEST_NOTES]
+    # Who approved comes before what the requester wrote, which may say anything.
+    return f"Approved by {site.approved_by}. {site.plan.notes}"[:LONGEST_NOTES]
 
 
 def _access(permissions: list[Permission]) -> list[Json]:

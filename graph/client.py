@@ -113,7 +113,7 @@ class Client:
 
     async def roles(self) -> frozenset[str]:
         """Return the application permissions that the token in use carries."""
-        return (await self._tokens.token()).roles
+        return (await self._outlast(self._tokens.token)).roles
 
     async def send(
         self,
@@ -164,6 +164,8 @@ class Client:
             answer = await self._authorized(call)
             read = {each["id"]: _inner(each, reads) for each in answer.body["responses"]}
             for error in read.values():
+                if isinstance(error, GraphError):
+                    error.request_id = error.request_id or answer.request_id
                 if isinstance(error, Throttled | Unavailable):
                     raise error
             return read

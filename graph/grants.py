@@ -6,6 +6,7 @@ has collided is tried again under a lock. A grant that is there already is a suc
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import TypeVar
 
 from graph.client import Json
@@ -80,8 +81,8 @@ async def _grant_scopes(site: Site) -> Learnt:
 
     try:
         await _in_turn(site, grant)
-    except AlreadyThere:
-        await _in_turn(site, lambda: _widen(site, names))
+    except AlreadyThere:  # by an attempt whose answer was lost, perhaps a moment ago
+        await _in_turn(site, lambda: _widen(site, names), written=site.clock.now())
     return {"granted_at": site.now()}
 
 
@@ -135,7 +136,9 @@ async def _revoke(site: Site, act: Callable[[], Awaitable[None]]) -> None:
         await site.settle(once)
 
 
-async def _in_turn(site: Site, act: Callable[[], Awaitable[T]]) -> T:
+async def _in_turn(
+    site: Site, act: Callable[[], Awaitable[T]], *, written: datetime | None = None
+) -> T:
     """Do `act` beside the other grants; once it has collided, one after another."""
     collided = False
 
@@ -150,7 +153,7 @@ async def _in_turn(site: Site, act: Callable[[], Awaitable[T]]) -> T:
             collided = True
             raise
 
-    return await site.settle(once)
+    return await site.settle(once, written=written)
 
 
 def _principal_id(site: Site) -> str:

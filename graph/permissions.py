@@ -5,24 +5,28 @@ only cross-check what the tenant says; the tenant's own list of permissions deci
 Names and ids: learn.microsoft.com/graph/permissions-reference
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
-MICROSOFT_GRAPH = "00000003-0000-0000-c000-000000000000"
+from graph.kinds import AZURE_AD_GRAPH, KIND_WORDS, MICROSOFT_GRAPH, Kind
+from graph.retired import hint_at
 
-AZURE_AD_GRAPH = "00000002-0000-0000-c000-000000000000"
-"""Gone since August 2025; only recognised, never asked for."""
-
-
-class Kind(StrEnum):
-    """The two kinds of permission, in the words of `requiredResourceAccess`."""
-
-    ROLE = "Role"
-    """An application permission: the application acts as itself."""
-    SCOPE = "Scope"
-    """A delegated permission: the application acts for somebody who has signed in."""
+__all__ = [
+    "AZURE_AD_GRAPH",
+    "BASIC_USER_READERS",
+    "CATALOGUE",
+    "GROUP_READERS",
+    "MICROSOFT_GRAPH",
+    "ORGANIZATION_READERS",
+    "USER_READERS",
+    "Kind",
+    "NotAllowed",
+    "Permission",
+    "covered_by",
+    "lookup",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +44,41 @@ class NotAllowed(Exception):
 
     def __init__(self, name: str, kind: Kind) -> None:
         self.name, self.kind = name, kind
-        word = "application" if kind is Kind.ROLE else "delegated"
         super().__init__(
-            f"The {word} permission “{name}” is not one this bot may grant. "
-            "It only grants permissions to read a directory."
+            f"The {KIND_WORDS[kind]} permission “{name}” is not one this bot may grant. "
+            f"{_danger(name, kind)}"
+            "It only grants permissions to read a directory, whoever approves."
         )
+
+
+_ESCALATES = {
+    "AppRoleAssignment.ReadWrite.All": "any permission, and so make itself Global Administrator",
+    "RoleManagement.ReadWrite.Directory": "the role of Global Administrator",
+    "Application.ReadWrite.All": "a credential of any application, and act as that one",
+    "DelegatedPermissionGrant.ReadWrite.All": "what anybody who signs in may do",
+}
+"""What an application that holds it could give itself."""
+
+_CONTENTS = re.compile(
+    r"(Calendars|Channel\w*|Chat\w*|Contacts|Files|Mail\w*|Notes|OnlineMeetings|Sites|Tasks)\."
+    r"|full_access_as_app"
+)
+"""How names begin that reach what people write and keep."""
+
+_CHANGES = re.compile(r"Write|Send|Create|Manage|FullControl|AccessAsUser|Delete")
+
+
+def _danger(name: str, kind: Kind) -> str:
+    """Return what is wrong with it, as a sentence with a space behind it, or nothing."""
+    if hint := hint_at(name, kind):
+        return f"{hint} "
+    if name in _ESCALATES:
+        return f"Whoever holds it can give itself {_ESCALATES[name]}. "
+    if _CONTENTS.match(name):
+        return "It reaches what people write and keep. "
+    if _CHANGES.search(name):
+        return "It changes things. "
+    return ""
 
 
 _ROLES = {
@@ -130,6 +164,11 @@ def _catalogue() -> Mapping[tuple[str, Kind], Permission]:
 
 
 CATALOGUE: Mapping[tuple[str, Kind], Permission] = _catalogue()
+
+
+def is_allowed(permission: Permission) -> bool:
+    """Whether this is, letter by letter, a permission of the catalogue."""
+    return CATALOGUE.get((permission.name, permission.kind)) == permission
 
 
 def lookup(name: str, kind: Kind) -> Permission:

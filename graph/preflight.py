@@ -22,6 +22,9 @@ __all__ = ["Knowledge", "Refused", "preflight", "tags"]
 LONGEST_NAME = 120
 """Entra's own limit is 256, but its portal cuts names much earlier."""
 
+MOST_SHOWN = 10
+"""How many names one warning lists."""
+
 
 class Refused(Exception):
     """The wish cannot be planned. Each reason is a sentence for people."""
@@ -118,7 +121,7 @@ def _plan(wish: Wish, seen: _Seen, *, warnings: tuple[str, ...]) -> Plan:
 def _notes(wish: Wish) -> str:
     return (
         f"Registered by aad-setup ({wish.registration}, profile {wish.profile}) "
-        f"for {wish.requester}. Reason: {wish.reason}"
+        f"for {wish.requester}. Reason: {' '.join(wish.reason.split())}"
     )
 
 
@@ -165,7 +168,7 @@ def _obstacles(wish: Wish, seen: _Seen) -> Iterator[str]:
 
 def _warnings(wish: Wish, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
     if seen.namesakes:
-        ids = ", ".join(each["appId"] for each in seen.namesakes)
+        ids = _some([each["appId"] for each in seen.namesakes])
         yield f"The tenant already has an application of this name, left as it is: {ids}."
     if not seen.policy.readable:
         yield (
@@ -173,7 +176,7 @@ def _warnings(wish: Wish, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
             f"it lacks {_list(HELPFUL)}."
         )
     if unused := excess(ConsentMode(wish.consent_mode), rights):
-        yield f"The bot's own application holds rights that it never uses: {_list(unused)}."
+        yield f"The bot's own application holds rights that it never uses: {_some(sorted(unused))}."
 
 
 def _wanted(wish: Wish) -> Iterator[tuple[str, Kind]]:
@@ -183,6 +186,12 @@ def _wanted(wish: Wish) -> Iterator[tuple[str, Kind]]:
 
 def _unique(names: tuple[str, ...]) -> list[str]:
     return sorted(set(names))
+
+
+def _some(names: list[str]) -> str:
+    """Return the first names and how many more there are: a card holds only so much."""
+    shown, more = names[:MOST_SHOWN], len(names) - MOST_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _list(names: frozenset[str]) -> str:

@@ -55,7 +55,11 @@ async def _signed_in(site: Site) -> Token:
 
 async def _read(site: Site) -> Learnt:
     token = site.sign_in.take(_app_id(site)) or await _signed_in(site)
-    answers = await site.graph.with_token(token).batch(reads(site.plan))
+    try:
+        answers = await site.graph.with_token(token).batch(reads(site.plan))
+    except TokenExpired:  # it may have lived its hour while the bot was made to wait
+        token = await _signed_in(site)
+        answers = await site.graph.with_token(token).batch(reads(site.plan))
     _must_be_refused(answers.pop("policy"))
     bodies = {name: _body(answer) for name, answer in answers.items()}
     return {**_summary(bodies, site.plan), "refused": True, "tested_at": site.now()}

@@ -13,6 +13,8 @@ def redirect_problem(url: str) -> str | None:
         return f"The redirect URL is longer than {LONGEST} characters."
     if any(character.isspace() or not character.isprintable() for character in url):
         return "The redirect URL holds spaces or characters that cannot be printed."
+    if "\\" in url:
+        return "The redirect URL holds a backslash, which browsers read as a slash."
     if bad := sorted(_UNSUPPORTED.intersection(url)):
         return f"Entra does not accept {' '.join(bad)} in a redirect URL."
     try:
@@ -22,6 +24,8 @@ def redirect_problem(url: str) -> str | None:
         return "The redirect URL is not a URL."
     if parts.scheme not in ("https", "http") or not host:
         return "The redirect URL must be absolute, like https://example.com/callback."
+    if not host.isascii():
+        return "Write the host of the redirect URL in ASCII (xn--…): letters may look alike."
     if parts.scheme == "http" and host not in LOCAL_HOSTS:
         return "The redirect URL must start with https://; http:// is only for localhost."
     if parts.username is not None or parts.fragment or "*" in host:

@@ -27,7 +27,14 @@ _WRITE = frozenset({"Application.ReadWrite.OwnedBy", "Application.Read.All"})
 _GRANT = frozenset({"AppRoleAssignment.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"})
 
 _BASE = MappingProxyType(
-    {"plan": _PLAN, "register": _WRITE, "rotate": _WRITE, "revoke": _WRITE, "undo": _WRITE}
+    {
+        "plan": _PLAN,
+        "register": _WRITE,
+        "rotate": _WRITE,
+        "revoke": _WRITE,
+        "undo": _WRITE,
+        "check": frozenset({"Application.Read.All"}),
+    }
 )
 
 BOT_RIGHTS: Mapping[ConsentMode, Mapping[str, frozenset[str]]] = MappingProxyType(

@@ -30,6 +30,8 @@ async def _mint(site: Site) -> Sealed:
     nonce = await site.ledger.nonce()
     now = site.clock.now().replace(microsecond=0)
     expires_at = now + timedelta(days=site.plan.secret_days)
+    if site.secret_until is not None:
+        expires_at = min(expires_at, site.secret_until)
     answer = await site.graph.send(
         "POST",
         f"{_application(site)}/addPassword",
@@ -97,8 +99,13 @@ async def _secrets(site: Site) -> list[Json]:
     return secrets
 
 
+def mark(registration: str) -> str:
+    """Return what stands in the name of every secret that a registration makes."""
+    return f" · {registration} · "
+
+
 def _mark(site: Site) -> str:
-    return f" · {site.plan.registration} · "
+    return mark(site.plan.registration)
 
 
 def _application(site: Site) -> str:

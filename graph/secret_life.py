@@ -11,6 +11,8 @@ from typing import Any
 
 from graph.plan import LimitedBy, Wish
 
+NEVER = "Entra no longer makes secrets that never expire."
+
 SLACK_DAYS = 1
 """Left below the tenant's limit, because its clock and ours differ."""
 

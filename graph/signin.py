@@ -22,7 +22,7 @@ import msal  # type: ignore[import-untyped]  # msal ships no types
 
 from graph.answers import retry_after
 from graph.clock import Clock
-from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
+from graph.errors import GraphError, NoAnswer, SignInFailed, Unavailable, Unreachable
 from graph.signin_errors import from_token_answer
 from graph.tokens import Token, TokenSource, read_token
 
@@ -124,7 +124,7 @@ class SignIn:
         channel = _Channel(self._http, self._discovery)
         answer = self._ask(channel, client_id, credential)
         if "access_token" not in answer:
-            raise from_token_answer(channel.status, answer, channel.wait)
+            raise channel.refusal(answer)
         token = read_token(answer["access_token"])
         if token is None:
             raise Unavailable(code="UnreadableToken", call="sign-in")
@@ -169,6 +169,13 @@ class _Channel:
         self._discovery = discovery
         self.status = 0
         self.wait: float | None = None
+        self._request_id: str | None = None
+
+    def refusal(self, answer: Mapping[str, Any]) -> GraphError:
+        """Return what this answer, the last one, means."""
+        error = from_token_answer(self.status, answer, self.wait)
+        error.request_id = error.request_id or self._request_id
+        return error
 
     def get(self, url: str, **options: Any) -> httpx.Response:
         return self._discovery.get(url, lambda: self._discover(url, options))
@@ -180,7 +187,7 @@ class _Channel:
     def _discover(self, url: str, options: dict[str, Any]) -> httpx.Response:
         response, document = self._exchange("GET", url, options)
         if response.status_code != HTTPStatus.OK:
-            raise from_token_answer(response.status_code, document, self.wait)
+            raise self.refusal(document)
         return response
 
     def _exchange(
@@ -188,9 +195,15 @@ class _Channel:
     ) -> tuple[httpx.Response, dict[str, Any]]:
         response = self._send(method, url, options)
         self.status, self.wait = response.status_code, retry_after(response.headers)
+        self._request_id = _request_id(response)
         answer = _json(response)
         if answer is None or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Unavailable(status=self.status, call="sign-in", retry_after=self.wait)
+            raise Unavailable(
+                status=self.status,
+                request_id=self._request_id,
+                call="sign-in",
+                retry_after=self.wait,
+            )
         return response, answer
 
     def _send(self, method: str, url: str, options: dict[str, Any]) -> httpx.Response:
@@ -200,6 +213,13 @@ class _Channel:
             raise Unreachable(call="sign-in") from error
         except httpx.RequestError as error:
             raise NoAnswer(call="sign-in") from error
+
+
+def _request_id(response: httpx.Response) -> str | None:
+    """The sign-in service has a name of its own for it; what stands before it, Graph's."""
+    headers = response.headers
+    id: str | None = headers.get("x-ms-request-id") or headers.get("request-id")
+    return id
 
 
 def _json(response: httpx.Response) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ class Ledger(Protocol):
     async def intend(self, step: str) -> bool:
         """Store that a step is about to write. True if an earlier attempt had stored it."""
 
-    async def intended(self, step: str) -> bool:
+    async def intended(self, step: str) -> datetime | None:
         """Whether an attempt at this step may have written."""
 
     async def withdraw(self, step: str) -> None:
@@ -72,6 +72,8 @@ class Site:
     sign_in: SignIn
     bot_client_id: str
     approved_by: str = ""
+    secret_until: datetime | None = None
+    """A secret made anew must not outlive the one that was approved."""
     """For people who read the application's notes in Entra."""
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """Held by writes that have collided with another write to the same object."""
@@ -93,11 +95,18 @@ class Site:
         return max(times, default=self.clock.now())
 
     async def settle(
-        self, act: Callable[[], Awaitable[T]], *, settling: tuple[type[GraphError], ...] = ()
+        self,
+        act: Callable[[], Awaitable[T]],
+        *,
+        settling: tuple[type[GraphError], ...] = (),
+        written: datetime | None = None,
     ) -> T:
-        """Do `act`, again and again while our last write may still be replicating."""
+        """Do `act`, again and again while our last write may still be replicating.
+
+        `written` is given where that write is younger than the facts know.
+        """
         wait = until_settled(
-            self.clock, self.graph.jitter, written=self.written(), settling=settling
+            self.clock, self.graph.jitter, written=written or self.written(), settling=settling
         )
         return await patiently(act, clock=self.clock, wait=wait)
 

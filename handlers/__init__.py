@@ -24,6 +24,7 @@ def register(
 
     app.command(ids.COMMAND)(commands.command)
     app.view(ids.FORM)(modals.submit_form)
+    app.action(ids.CHOOSE_PROFILE)(modals.choose_profile)
 
     app.action(ids.APPROVE)(buttons.approve)
     app.action(ids.DENY)(buttons.deny)

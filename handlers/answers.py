@@ -9,11 +9,18 @@ import aiohttp
 import structlog
 
 from bot.config import is_slack
+from bot.registration import Refusal
 from handlers.views.words import Blocks
 
 log = structlog.get_logger()
 
 ANSWER_SECONDS = 1.5
+
+
+def check(url: str) -> None:
+    """Raise Refusal if a click's answer would go anywhere but to Slack."""
+    if not is_slack(url):
+        raise Refusal("This click did not come from Slack, so it was ignored.")
 
 
 class Answers:
@@ -40,7 +47,7 @@ class Answers:
                 asyncio.timeout(ANSWER_SECONDS),
                 self._session.post(url, json=body, allow_redirects=False) as answer,
             ):
-                taken = answer.status == 200
+                taken = answer.status == 200 and '"ok":false' not in await answer.text()
         except (TimeoutError, aiohttp.ClientError) as error:
             log.warning("answer to a click was lost", type=type(error).__name__)
             return False

@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.registrar import Registrar
 from bot.registration import Person
-from handlers.answers import Answers
+from handlers.answers import Answers, check
 from handlers.views import handover
 
 Ack = Callable[..., Awaitable[Any]]
@@ -62,6 +62,7 @@ async def reveal(
 ) -> None:
     """Put the secret in the place of the ephemeral that was clicked, once."""
     id, url = action["value"], body["response_url"]
+    check(url)
     look = await registrar.reveal(id, by=person, answer_to=url)
     text = handover.values_text(look.values)
     if await answers.replace(url, text=text, blocks=handover.values(look.values)):
@@ -74,11 +75,10 @@ async def reveal(
 async def hide(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:
-    """Mask the secret on the screen first, then note that it is masked."""
+    """Mask what was clicked at once, and have whatever else is open masked now."""
     found = await registrar.values(action["value"], by=person)
-    secret = found.registration.secret
-    if secret is not None and await answers.replace(
-        body["response_url"], text=handover.values_text(found), blocks=handover.values(found)
-    ):
-        await registrar.masked(found.registration.id, secret.id, by=person)
+    await answers.replace(
+        body["response_url"], text=handover.values_text(found), blocks=handover.masked(found)
+    )
+    await registrar.hide(found.registration.id, by=person)
     await ack()

@@ -1,4 +1,4 @@
-"""`/aad-setup …`: the form, the status of a registration, help."""
+"""`/aad-setup …`: the form, the status of a registration, a check of it, help."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
-from handlers.views import card, form, help
+from handlers.views import card, drift, form, help, ids
 
 Ack = Callable[..., Awaitable[Any]]
 
@@ -30,6 +30,11 @@ async def command(
             await ack(text=help.listing(await registrar.mine(person)))
         case ["status", _]:
             await status(ack, words[1], registrar, person)
+        case ["check", _]:
+            await registrar.check(words[1], by=person)
+            await ack(text=drift.asked(words[1]))
+        case ["check", *_]:
+            await ack(text=f"Name one registration, like `{ids.COMMAND} check AAD-7K3F`.")
         case ["status", *_]:
             await ack(text=f"Name one registration, or none.\n{help.HELP}")
         case _:
@@ -45,7 +50,7 @@ async def open_form(
 ) -> None:
     registrar.check_may_ask(person)
     catalogue = registrar.catalogue
-    first = catalogue.get("mimecast") or next(iter(catalogue.values()))
+    first = next(iter(catalogue.values()))
     await client.views_open(trigger_id=body["trigger_id"], view=form.form(catalogue, first))
     await ack()
 

@@ -28,7 +28,8 @@ def handler(client: AsyncWebClient, answers: Answers) -> Callable[..., Awaitable
 
     async def handle(error: Exception, body: Json) -> BoltResponse:
         if isinstance(error, FormProblems):
-            return _errors({block_of(field): text for field, text in error.problems.items()})
+            view = body["view"]
+            return _errors({block_of(field, view): it for field, it in error.problems.items()})
         sentence = _sentence(error)
         if body.get("type") == "view_submission":
             return _errors({ids.NAME: sentence})
@@ -71,9 +72,9 @@ async def _whisper(client: AsyncWebClient, event: Json, sentence: str) -> None:
     try:
         await client.chat_postEphemeral(
             channel=event["channel"],
-            user=event["user"],
+            user=event.get("user", ""),
             text=sentence,
             thread_ts=event.get("thread_ts"),
         )
-    except SlackApiError as error:
+    except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
         report("whisper", error)

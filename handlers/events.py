@@ -14,7 +14,7 @@ Json = dict[str, Any]
 async def mention(body: Json, client: AsyncWebClient, registrar: Registrar, person: Person) -> None:
     """Answer `@bot status AAD-7K3F` in the thread; Slack repeats events, so each counts once."""
     event = body["event"]
-    if event.get("bot_id") or not await registrar.is_news(body["event_id"]):
+    if not await registrar.is_news(body["event_id"]):
         return
     await client.chat_postMessage(
         channel=event["channel"],
@@ -24,9 +24,11 @@ async def mention(body: Json, client: AsyncWebClient, registrar: Registrar, pers
 
 
 async def _answer(text: str, registrar: Registrar, person: Person) -> str:
-    words = [word for word in text.split() if not word.startswith("<@")]
+    words = [word.strip(",.!?") for word in text.split() if not word.startswith("<@")]
     match [word.lower() for word in words]:
-        case ["status", _]:
+        case ["status"]:
+            return "Name one: `status AAD-7K3F`."
+        case ["status", *_]:
             return card.least(await registrar.status(words[1], by=person))
         case [] | ["help", *_]:
             return help.HELP

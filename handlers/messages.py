@@ -25,7 +25,7 @@ from bot.values import values_of
 from bot.vault import Vault
 from graph.clock import Clock
 from handlers.answers import Answers
-from handlers.views import card, handover
+from handlers.views import card, drift, handover
 from handlers.views.words import Blocks
 
 log = structlog.get_logger()
@@ -36,7 +36,8 @@ CALM_SECONDS = 0.03
 SPACING = timedelta(seconds=3)
 """How far apart updates of one card are while its run is at work: Slack's own advice."""
 LONGEST_WAIT = timedelta(minutes=5)
-MASK_TRIES = 5
+MASK_TRIES = 12
+"""With the waits between them they take half an hour, which is how long a response_url works."""
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 """Nothing can be drawn there any more."""
 
@@ -126,6 +127,10 @@ class Messages:
             case MessageKind.PROGRESS:
                 blocks = card.progress(registration, profile, needed=needed)
                 return card.headline(registration), blocks
+            case MessageKind.NEWS:
+                return card.headline(registration), card.news(registration)
+            case MessageKind.DRIFT:
+                return drift.report_text(registration), drift.report(registration)
             case _:
                 blocks = handover.notice(registration, secret=message.subject)
                 return handover.notice_text(registration), blocks
@@ -142,12 +147,18 @@ class Messages:
         done = await self._answers.replace(
             self._vault.open(secret, sealed),
             text=handover.values_text(found),
-            blocks=handover.values(found),
+            blocks=handover.masked(found),
         )
         if done:
             await self._registrar.masked(registration.id, secret)
-        if done or message.tries >= MASK_TRIES:
-            await self._give_up(message)
+        elif message.tries >= MASK_TRIES:
+            await self._registrar.unmasked(registration.id, secret)
+        else:
+            async with self._database.transaction() as tx:
+                later = self._clock.now() + _backoff(message.tries)
+                await messages.release(tx, message, until=later)
+            return
+        await self._give_up(message)
 
     async def _give_up(self, message: Message) -> None:
         async with self._database.transaction() as tx:
@@ -160,10 +171,14 @@ class Messages:
             log.warning("message gone", message=message.id, code=code)
             await self._give_up(message)
             return
-        wait = _retry_after(error) or min(timedelta(seconds=2.0**message.tries), LONGEST_WAIT)
+        wait = _retry_after(error) or _backoff(message.tries)
         log.warning("message refused", message=message.id, code=code, again_in=wait.seconds)
         async with self._database.transaction() as tx:
             await messages.release(tx, message, until=self._clock.now() + wait)
+
+
+def _backoff(tries: int) -> timedelta:
+    return min(timedelta(seconds=2.0 ** min(tries, 10)), LONGEST_WAIT)
 
 
 def _retry_after(error: SlackApiError) -> timedelta | None:

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import structlog
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -72,16 +73,19 @@ class People:
 
 def middleware(
     people: People, registrar: Registrar, answers: Answers
-) -> Callable[..., Awaitable[None]]:
+) -> Callable[..., Awaitable[BoltResponse | None]]:
     """Return the one Bolt middleware: what it puts into the context, listeners get by name."""
 
     async def introduce(
         context: AsyncBoltContext, body: dict[str, Any], next: Callable[[], Awaitable[None]]
-    ) -> None:
+    ) -> BoltResponse | None:
+        if "bot_id" in body.get("event", {}):
+            return BoltResponse(status=200)  # bots are not answered, or two would never end
         context["registrar"] = registrar
         context["answers"] = answers
         context["person"] = await people.person(body)
         await next()
+        return None
 
     return introduce
 

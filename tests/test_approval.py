@@ -26,6 +26,7 @@ ALLOWED = {
     Verb.VALUES: ({Role.REQUESTER}, {Status.READY}),
     Verb.REVEAL: ({Role.REQUESTER}, {Status.READY}),
     Verb.RENEW: ({Role.REQUESTER}, {Status.READY}),
+    Verb.CHECK: ({Role.REQUESTER, Role.APPROVER}, {Status.READY}),
 }
 CELLS = [(verb, role, status) for verb in Verb for role in Role for status in Status]
 

@@ -8,6 +8,7 @@ import pytest
 from bot.catalogue import CatalogueError, fill, parse_profile, read_catalogue
 
 RIGHT = """
+order = 9
 title = "A connector"
 summary = "Reads users."
 roles = ["User.Read.All"]
@@ -46,13 +47,17 @@ def mistake(old: str, new: str) -> str:
 def test_the_shipped_profiles_are_right() -> None:
     catalogue = read_catalogue()
     assert set(catalogue) >= {"mimecast", "directory-read"}
-    assert list(catalogue) == sorted(catalogue)
+    assert list(catalogue) == ["mimecast", "directory-read"]
 
 
 def test_mimecast_asks_for_what_the_guide_asks_for_without_azure_ad_graph() -> None:
     mimecast = read_catalogue()["mimecast"]
     assert mimecast.roles == ("Directory.Read.All", "User.Read.All")
     assert mimecast.scopes == ("User.Read.All",)
+    assert [str(each) for each in mimecast.legacy] == [
+        "Directory.Read.All (application)",
+        "User.Read.All (delegated)",
+    ]
     assert "New Mimecast tenants use Mimecast's own application" in mimecast.warnings[0]
     assert [option.id for option in mimecast.options] == ["acknowledge_disabled", "domains"]
     assert mimecast.longest_secret_days == 730
@@ -74,6 +79,17 @@ def test_the_right_profile_is_taken() -> None:
         ("default_days = 90", "default_days = 91", "The default life of the secret is not among"),
         ("[90, 180]", "[90, 3650]", "A secret may live 1 to 730 days."),
         ("[90, 180]", "[90, 0]", "A secret may live 1 to 730 days."),
+        ("[90, 180]", '[90, "never"]', "Entra no longer makes secrets that never expire."),
+        (
+            "scopes = []",
+            'scopes = []\nlegacy = ["Mail.Read"]',
+            "“Mail.Read” is no permission of Azure",
+        ),
+        (
+            '"User.Read.All"',
+            '"5778995a-e1bf-45b8-affa-663a9f3f4d04"',
+            "Azure AD Graph was retired in August 2025",
+        ),
         ("[90, 180]", "[]", "The default life of the secret is not among"),
         ('"{secret}"', '"none"', "Exactly one value must be the secret, alone in its line."),
         ('"{secret}"', '"key: {secret}"', "Exactly one value must be the secret"),

@@ -21,14 +21,17 @@ def test_a_right_form_has_no_problems() -> None:
     assert problems(redirect="https://example.com/cb", options=options) == {}
 
 
+UNSEEN = "The name holds a line break or an invisible character: type it anew, as one line."
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
         ("", "Give the application a name."),
         (" \t ", "Give the application a name."),
         ("n" * 300, "The name has 300 characters; 120 is the most."),
-        ("two\nlines", "The name must be one line of printable characters."),
-        ("right\u202eleft", "The name must be one line of printable characters."),
+        ("two\nlines", UNSEEN),
+        ("right\u202eleft", UNSEEN),
     ],
 )
 def test_a_name_is_one_short_printable_line(name: str, sentence: str) -> None:

@@ -5,8 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
-from bot.config import NOT_YET, Settings, SettingsError
+from bot.config import NOT_YET, EntraSettings, Settings, SettingsError
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # constant: it stands in test ids
@@ -137,7 +138,7 @@ SENTENCES = [
     ("ENTRA_AUTHORITY", "http://localhost/t", "must be an https address of one of Microsoft's"),
     ("GRAPH_URL", "https://graph.microsoft.com.evil.example", "must be an https address of one of"),
     ("GRAPH_URL", "https://[broken", "must be an https address of one of Microsoft's"),
-    ("CA_BUNDLE", "/no/such/file.pem", "must name a PEM file that exists."),
+    ("CA_BUNDLE", "/no/such/file.pem", "must name a PEM file with certificates."),
     ("CONSENT_MODE", "", "CONSENT_MODE is missing. Set CONSENT_MODE=autonomous"),
     ("CONSENT_MODE", "signed-in", "is not there yet. Set CONSENT_MODE=autonomous"),
     ("CONSENT_MODE", "yes", "must be autonomous."),
@@ -185,6 +186,22 @@ def test_an_empty_environment_hears_of_everything_that_is_missing_at_once() -> N
     assert str(caught.value) == "\n".join(caught.value.problems)
 
 
+def test_entra_alone_is_read_without_a_word_about_slack() -> None:
+    about_entra = {name: GOOD[name] for name in GOOD if name.startswith(("ENTRA", "CONSENT"))}
+    assert EntraSettings.read(about_entra).tenant_id == TENANT
+    assert EntraSettings.read(about_entra | {"PORT": "80"}).graph_url == read().graph_url
+    assert "s3cret-of-the-bot" not in repr(EntraSettings.read(about_entra))
+    with pytest.raises(SettingsError) as caught:
+        EntraSettings.read({"ENTRA_CERTIFICATE": "bot.pfx"})
+    assert [sentence.split()[0] for sentence in caught.value.problems] == [
+        "ENTRA_TENANT_ID",
+        "ENTRA_CLIENT_ID",
+        "ENTRA_CLIENT_SECRET",
+        "CONSENT_MODE",
+        "ENTRA_CERTIFICATE",
+    ]
+
+
 def test_no_sentence_repeats_what_was_typed_because_it_may_be_a_secret() -> None:
     pasted = "hunter2-in-the-wrong-place"
     names = {name for name, _, _ in SENTENCES} | set(NOT_YET)
@@ -196,7 +213,7 @@ def test_no_sentence_repeats_what_was_typed_because_it_may_be_a_secret() -> None
 
 def test_settings_never_print_tokens_secrets_keys_or_passwords(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
-    ca.write_text("")
+    trustme.CA().cert_pem.write_to_path(str(ca))
     settings = read(DATABASE_URL="postgresql://aad:pa55@db/aad", CA_BUNDLE=str(ca))
     printed = repr(settings) + str(settings)
     for secret in ("xoxb-1-bot", "xapp-1-app", "s3cret-of-the-bot", KEY, "pa55"):

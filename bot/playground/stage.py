@@ -8,6 +8,7 @@ from pathlib import Path
 import trustme
 from cryptography.fernet import Fernet
 
+from bot.manifest import manifest
 from bot.playground import tenant as tenants
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
@@ -46,6 +47,14 @@ class Stage:
         }
 
 
+def install(workspace: workspaces.Workspace) -> None:
+    """Install the app as its manifest says: a scope that is missing there is missing here."""
+    wanted = manifest()
+    workspace.installation.scopes = set(wanted["oauth_config"]["scopes"]["bot"])
+    workspace.installation.events = set(wanted["settings"]["event_subscriptions"]["bot_events"])
+    workspace.installation.home_enabled = wanted["features"]["app_home"]["home_tab_enabled"]
+
+
 @asynccontextmanager
 async def standing(
     *,
@@ -60,6 +69,7 @@ async def standing(
         workspaces.running(clock=clock) as workspace,
         tenants.running(clock=clock, ca=ca, users=users, groups=groups) as tenant,
     ):
+        install(workspace)
         yield Stage(
             workspace=workspace,
             tenant=tenant,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from bot.engine import Body, StepFailed
 from bot.registration import RunKind
 from bot.runs.carrying import Carrying
+from bot.runs.checking import Checking
 from bot.runs.clearing import Clearing
 from bot.runs.planning import Planning
 from bot.runs.work import Parts, Tenant
@@ -20,6 +21,7 @@ class Runs:
         self._planning = Planning(parts)
         self._carrying = Carrying(parts)
         self._clearing = Clearing(parts)
+        self._checking = Checking(parts)
 
     def jobs(self) -> Mapping[str, Body]:
         """Return the bodies by kind, as the engine wants them."""
@@ -30,14 +32,17 @@ class Runs:
             RunKind.REMOVE: self._clearing.remove,
             RunKind.SWEEP: self._clearing.sweep,
             RunKind.UNDO: self._clearing.undo,
+            RunKind.CHECK: self._checking.check,
         }
 
     async def died(self, id: str, bug: str) -> None:
         """End a run that broke, or that the engine gave up, and say so with the bug's id."""
+        if await self._checking.give_up(id, bug):
+            return
         words = {
             "step": "Run",
             "sentence": "The bot itself broke down: this is a bug, and nothing you did.",
             "advice": f"Retry. If it happens again, tell whoever runs this bot: bug {bug}.",
         }
-        await self._carrying.abandon(id)
+        await self._carrying.close(id)  # the sweeps do the rest: the keeper must not wait for Entra
         await self._carrying.fail(id, StepFailed("bug", words), bug=bug)

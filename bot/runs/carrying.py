@@ -8,20 +8,21 @@ import asyncio
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
 
 from bot.engine import StepFailed, step
-from bot.registration import Registration, RunKind, SecretState, Status
+from bot.registration import Registration, RunKind, Secret, SecretState, Status
 from bot.runs.work import Work, failed
 from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Planned, Run
 from graph.errors import GraphError
+from graph.permissions import is_allowed
 from graph.plan import Plan
 from graph.steps import Site, Step, stages
 
@@ -29,6 +30,9 @@ log = structlog.get_logger()
 
 UNREAD_AFTER = timedelta(days=7)
 """A secret that nobody came for by then is removed from Entra."""
+
+CHECK_AFTER = UNREAD_AFTER + timedelta(hours=1)
+"""The first comparison with the tenant: an unread secret is removed first."""
 
 Facts = dict[str, dict[str, Any]]
 
@@ -40,6 +44,7 @@ class Road:
     run: Run
     plan: Plan
     approved_by: str
+    secret_until: datetime | None  # for a new secret in place of an old one
 
 
 class Carrying(Work):
@@ -74,11 +79,13 @@ class Carrying(Work):
             facts = await runs.known_facts(tx, run)
             await runs.list_steps(tx, run, _planned(run, plan, facts))
             await runs.carry_facts(tx, run, facts, self._clock.now())
+            until = await secrets.approved_until(tx, run.registration)
         return {
+            "secret_until": None if until is None else until.isoformat(),
             "run": dataclasses.asdict(run),
             "plan": plan.to_json(),
             "facts": facts,
-            "approved_by": ", ".join(str(vote.person) for vote in registration.approvals()),
+            "approved_by": ", ".join(vote.person.user_id for vote in registration.approvals()),
         }
 
     def _approved_plan(self, registration: Registration) -> Plan:
@@ -87,6 +94,10 @@ class Carrying(Work):
         profile = self._parts.catalogue.get(registration.form.profile)
         if plan.digest != registration.digest:
             raise StepFailed("changed", _changed("The stored plan is not the one approved."))
+        if {vote.digest for vote in registration.approvals()} != {plan.digest}:
+            raise StepFailed("changed", _changed("Another plan was approved than the stored one."))
+        if not all(is_allowed(each) for each in (*plan.roles, *plan.scopes)):
+            raise StepFailed("changed", _changed("The plan holds a permission not allowed."))
         if profile is None or profile.digest != plan.profile_digest:
             raise StepFailed("changed", _changed("The profile has changed since the approval."))
         return plan
@@ -95,7 +106,11 @@ class Carrying(Work):
         """Take the stage's steps together; return what they learnt, or raise the first failure."""
         todo = [each for each in stage if each.name not in facts]
         # One site for the stage: its steps take turns where their writes collide.
-        site = replace(self._site(road.run, road.plan, facts), approved_by=road.approved_by)
+        site = replace(
+            self._site(road.run, road.plan, facts),
+            approved_by=road.approved_by,
+            secret_until=road.secret_until,
+        )
         learnt = await asyncio.gather(
             *(step(each.name, partial(self._take, road.run, each, site)) for each in todo),
             return_exceptions=True,  # a sibling is never cancelled in the middle of a call
@@ -147,30 +162,40 @@ class Carrying(Work):
             await messages.owe(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
             await dues.add(tx, registration, DueKind.UNREAD, now + UNREAD_AFTER, subject=sealed.id)
             await self._owe_sweeps(tx, run)
+            await dues.drop(tx, registration, DueKind.CHECK)
+            await dues.add(tx, registration, DueKind.CHECK, now + CHECK_AFTER)
             await history.write(
                 tx, registration, "ready", now=now, secret=sealed.id, key_id=sealed.key_id
             )
         self._parts.bells.ring()
 
     async def abandon(self, id: str) -> None:
-        """Take this run's unseen secret out of the vault and, if Entra answers, out of Entra.
+        """Close this run's unseen secret, and take it out of Entra if Entra answers.
 
         What cannot be removed now is no longer known as live, so a sweep removes it.
         """
+        closed = await self.close(id)
+        if closed is None:
+            return
+        run, registration, secret = closed
+        try:
+            await self._remove_key(run, registration, secret, SecretState.REMOVED)
+        except StepFailed as failure:
+            log.warning("secret left for the sweep", run=id, code=failure.code)
+
+    async def close(self, id: str) -> tuple[Run, Registration, Secret] | None:
+        """Take this run's unseen secret out of the vault, if it has come so far."""
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
             sealed = None if run is None else await secrets.sealed_of_run(tx, id)
             if run is None or sealed is None:
-                return
+                return None
             await secrets.change(
-                tx, sealed.id, SecretState.REMOVED, since=[SecretState.SEALED], sealed=None
+                tx, sealed.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
             )
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
-        try:
-            await self._remove_key(run, registration, sealed, SecretState.REMOVED)
-        except StepFailed as failure:
-            log.warning("secret left for the sweep", run=id, code=failure.code)
+            return run, registration, sealed
 
 
 def _planned(run: Run, plan: Plan, facts: Facts) -> list[Planned]:
@@ -188,6 +213,7 @@ def _road(begun: Mapping[str, Any]) -> Road:
         run=Run(**{**begun["run"], "kind": RunKind(begun["run"]["kind"])}),
         plan=Plan.from_json(begun["plan"]),
         approved_by=begun["approved_by"],
+        secret_until=datetime.fromisoformat(until) if (until := begun["secret_until"]) else None,
     )
 
 

@@ -84,6 +84,7 @@ class Clearing(Work):
         removed = await sweep(site, known)
         async with self._database.transaction() as tx:
             await registrations.touch(tx, run.registration)
+            await secrets.confirm_removed(tx, run.registration)
             await history.write(
                 tx, run.registration, "swept", now=self._clock.now(), removed=removed
             )
@@ -121,8 +122,9 @@ class Clearing(Work):
             await registrations.move(tx, registration, Status.UNDONE, deadline=None)
             for secret in await secrets.live(tx, registration):
                 await secrets.change(
-                    tx, secret.id, SecretState.REMOVED, since=[secret.state], sealed=None
+                    tx, secret.id, SecretState.CLOSED, since=[secret.state], sealed=None
                 )
+            await secrets.confirm_removed(tx, registration)
             for kind in (DueKind.SWEEP, DueKind.UNDO):
                 await dues.drop(tx, registration, kind)
             await history.write(tx, registration, "undone", now=now)

@@ -9,6 +9,7 @@ from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
+from bot.wishes import wish_of
 from graph.errors import GraphError
 from graph.plan import Plan, Wish
 from graph.preflight import Refused, preflight
@@ -45,23 +46,13 @@ class Planning(Work):
 
     def _wish(self, registration: Registration) -> Wish:
         form = registration.form
-        profile = self._parts.catalogue[form.profile]
-        return Wish(
+        return wish_of(
+            form,
+            self._parts.catalogue[form.profile],
             registration=registration.id,
             key=registration.key,
             installation=self._tenant.installation,
-            profile=profile.id,
-            profile_digest=profile.digest,
-            name=form.name,
-            reason=form.reason,
             requester=str(registration.requester),
-            roles=profile.roles,
-            scopes=profile.scopes,
-            redirect=form.redirect,
-            secret_name=profile.secret_name,
-            secret_days=form.secret_days,
-            profile_days=profile.longest_secret_days,
-            warnings=profile.warnings,
             consent_mode=self._tenant.consent_mode,
         )
 
@@ -72,6 +63,7 @@ class Planning(Work):
             now = self._clock.now()
             await registrations.move(tx, run.registration, Status.REFUSED, reasons=list(reasons))
             await history.write(tx, run.registration, "refused", now=now, reasons=list(reasons))
+            await self.tell(tx, run)
         self._parts.bells.ring()
 
     async def _propose(self, run: Run, plan: Plan) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import Bells
@@ -11,9 +12,10 @@ from bot.catalogue import Catalogue
 from bot.engine import StepFailed
 from bot.ledger import RunLedger
 from bot.registration import Failure, Registration, RunKind, Secret, SecretState, Status
-from bot.storage import dues, history, registrations, runs, secrets
+from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import DueKind
+from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.vault import Vault
 from graph.client import Client
@@ -24,12 +26,16 @@ from graph.plan import Facts, Plan
 from graph.signin import SignIn
 from graph.steps import Site, remove_secret
 
+log = structlog.get_logger()
+
 SWEEPS = (timedelta(minutes=15), timedelta(hours=24))
 """When to look for stray secrets: reads lag, so once early and once when all has settled."""
 UNDO_AFTER = timedelta(days=7)
 """A failed registration that nobody retried by then is undone."""
 AGAIN_AFTER = timedelta(hours=1)
 """When to try again what clears up after a run and could not."""
+
+CLEARING = frozenset({RunKind.REMOVE, RunKind.SWEEP})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +104,15 @@ class Work:
             if run is None or not await self._end(tx, run, failed.code[:120]):
                 return
             now = self._clock.now()
+            if run.kind in CLEARING:  # nobody asked for it, so nobody is told; it comes back
+                await dues.add(tx, run.registration, DueKind.SWEEP, now + AGAIN_AFTER)
+                return
             columns = {"failure": dataclasses.asdict(failure)}
             if await registrations.move(
                 tx, run.registration, Status.FAILED, deadline=now + UNDO_AFTER, **columns
             ):
                 await dues.add(tx, run.registration, DueKind.UNDO, now + UNDO_AFTER)
+                await self.tell(tx, run)
             else:
                 await registrations.note(tx, run.registration, **columns)
             if run.kind is RunKind.UNDO:
@@ -113,7 +123,20 @@ class Work:
             await history.write(
                 tx, run.registration, "failed", now=now, run=run.kind, code=failed.code
             )
+        log.warning(
+            "run failed",
+            registration=run.registration,
+            run=run.kind,
+            step=failure.step,
+            code=failed.code,
+            request_id=failure.request_id,
+        )
         self._parts.bells.ring()
+
+    async def tell(self, tx: AsyncConnection, run: Run) -> None:
+        """Owe the requester a message of its own: Slack notifies nobody of a card redrawn."""
+        requester = await registrations.requester_of(tx, run.registration)
+        await messages.owe(tx, run.registration, MessageKind.NEWS, requester)
 
     async def _owe_sweeps(self, tx: AsyncConnection, run: Run) -> None:
         if run.kind not in (RunKind.REGISTER, RunKind.RENEW):

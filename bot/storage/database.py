@@ -8,12 +8,17 @@ import asyncio
 import fcntl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -23,6 +28,19 @@ MIGRATING = 0x41AD0000
 
 class AlreadyRunning(Exception):
     """Another process holds this SQLite database."""
+
+
+class UnusableDatabase(Exception):
+    """The database cannot be opened or migrated. Its text is a sentence."""
+
+
+class Age(Enum):
+    """How a database's tables compare with those that this program knows."""
+
+    EMPTY = "empty"  # nobody has started here yet
+    OLDER = "older"  # the next start migrates them
+    CURRENT = "current"
+    UNKNOWN = "unknown"  # a newer program made them
 
 
 class Database:
@@ -52,16 +70,61 @@ class Database:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Database]:
-    """Lock (SQLite), connect and migrate; close at the end. Raises AlreadyRunning."""
+    """Lock (SQLite), connect, migrate; close at the end.
+
+    Raises AlreadyRunning or UnusableDatabase.
+    """
     with locked(sqlite_path(url)):
         writer, reader = _engines(url)
         try:
-            async with writer.begin() as tx:
-                await tx.run_sync(_migrate)
+            await _prepare(writer)
             yield Database(writer, reader)
         finally:
             await reader.dispose()
             await writer.dispose()
+
+
+async def _prepare(writer: AsyncEngine) -> None:
+    try:
+        async with writer.begin() as tx:
+            await tx.run_sync(_migrate)
+    except DBAPIError as error:
+        raise UnusableDatabase(
+            f"DATABASE_URL: the database cannot be used ({type(error.orig).__name__})."
+            " Check host, name, password and file."
+        ) from None
+    except CommandError:
+        raise UnusableDatabase(
+            "DATABASE_URL: a newer version of this program made that database."
+        ) from None
+
+
+@asynccontextmanager
+async def beside(url: str) -> AsyncIterator[Database]:
+    """Look into a database that exists, beside whoever runs: no lock, no migration, no writing."""
+    writer, reader = _engines(url)
+    try:
+        yield Database(reader, reader)
+    finally:
+        await reader.dispose()
+        await writer.dispose()
+
+
+async def age(tx: AsyncConnection) -> Age:
+    """Compare the database's tables with those of this program."""
+    return await tx.run_sync(_age)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process uses this SQLite file. The lock itself is not taken away from anybody."""
+    try:
+        with path.with_name(path.name + ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -76,7 +139,13 @@ def locked(path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    with path.with_name(path.name + ".lock").open("w") as lock:
+    try:
+        lock = path.with_name(path.name + ".lock").open("w")
+    except OSError:
+        raise UnusableDatabase(
+            f"DATABASE_URL: the folder {path.parent} does not exist or cannot be written."
+        ) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -123,6 +192,16 @@ def _teach_sqlite(engine: AsyncEngine, *, begin: str, query_only: str) -> None:
 
     sa.event.listen(engine.sync_engine, "connect", connected)
     sa.event.listen(engine.sync_engine, "begin", begun)
+
+
+def _age(connection: sa.Connection) -> Age:
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is None:
+        return Age.EMPTY
+    known = ScriptDirectory(str(MIGRATIONS))
+    if found == known.get_current_head():
+        return Age.CURRENT
+    return Age.OLDER if found in {each.revision for each in known.walk_revisions()} else Age.UNKNOWN
 
 
 def _migrate(connection: sa.Connection) -> None:

@@ -21,6 +21,7 @@ class DueKind(StrEnum):
     UNREAD = "unread"  # nobody came for the secret
     SWEEP = "sweep"  # look for secrets that lost answers left behind
     UNDO = "undo"  # a failed registration that nobody retried
+    CHECK = "check"  # compare the tenant with the plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +65,13 @@ async def take(tx: AsyncConnection, id: str) -> bool:
     return (await tx.execute(sa.delete(dues).where(dues.c.id == id))).rowcount == 1
 
 
-async def put_off(tx: AsyncConnection, id: str, until: datetime) -> None:
-    await tx.execute(sa.update(dues).where(dues.c.id == id).values(at=until))
+async def hasten(tx: AsyncConnection, registration: str, kind: DueKind, at: datetime) -> None:
+    """Let what is due later happen then."""
+    await tx.execute(
+        sa.update(dues)
+        .where(dues.c.registration == registration, dues.c.kind == kind, dues.c.at > at)
+        .values(at=at)
+    )
 
 
 async def drop(

@@ -28,6 +28,8 @@ class MessageKind(StrEnum):
     PROGRESS = "progress"  # in the requester's direct messages
     VALUES = "values"  # in the requester's direct messages, when they are ready
     MASK = "mask"  # over the secret, by the reveal's own response_url
+    NEWS = "news"  # in the requester's direct messages: a change nobody is told of by a redrawing
+    DRIFT = "drift"  # in the direct messages of whoever is to know what a check has found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import (
+    Check,
     Failure,
     Form,
     Person,
@@ -21,10 +22,13 @@ from bot.storage import runs, secrets
 from bot.storage.once import insert_once
 from bot.storage.tables import installation, messages, registrations, votes
 
+SAID_ONCE = ("mask", "news", "drift")
+"""Messages that tell of one moment: no later version redraws them."""
+
 
 async def installation_id(tx: AsyncConnection, *, new: str, now: datetime) -> str:
     """Return this installation's id, which is `new` from the first call on."""
-    await insert_once(tx, installation, id=new, only=True, created_at=now)
+    await insert_once(tx, installation, id=new, only=True, created_at=now, patrolled_at=now)
     return str((await tx.execute(sa.select(installation.c.id))).scalar_one())
 
 
@@ -97,7 +101,7 @@ async def _raise_version(tx: AsyncConnection, id: str, **columns: Any) -> bool:
     )
     await tx.execute(
         sa.update(messages)
-        .where(messages.c.registration == id, messages.c.kind != "mask")
+        .where(messages.c.registration == id, messages.c.kind.not_in(SAID_ONCE))
         .values(wanted=messages.c.wanted + 1, **columns)
     )
     return done.rowcount == 1
@@ -123,6 +127,12 @@ async def move(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> 
 async def note(tx: AsyncConnection, id: str, **columns: Any) -> None:
     """Set columns that are no move."""
     await tx.execute(sa.update(registrations).where(registrations.c.id == id).values(**columns))
+
+
+async def checked(tx: AsyncConnection, id: str, check: Check) -> None:
+    """Keep what the latest comparison with the tenant has come to."""
+    stored = dataclasses.asdict(check) | {"at": check.at.isoformat()}
+    await note(tx, id, last_check=stored)
 
 
 async def vote(tx: AsyncConnection, id: str, vote: Vote, *, digest: str) -> None:
@@ -168,6 +178,7 @@ async def _votes(tx: AsyncConnection, id: str) -> tuple[Vote, ...]:
             person=Person(team_id=row["team_id"], user_id=row["user_id"], name=row["name"]),
             verdict=row["verdict"],
             at=row["at"],
+            digest=row["digest"],
         )
         for row in (await tx.execute(query)).mappings()
     )
@@ -190,4 +201,15 @@ def _registration(row: Mapping[Any, Any]) -> Registration:
         digest=row["digest"],
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
+        check=_check(row["last_check"]) if row["last_check"] else None,
+    )
+
+
+def _check(stored: Mapping[str, Any]) -> Check:
+    return Check(
+        at=datetime.fromisoformat(stored["at"]),
+        differences=tuple(stored["differences"]),
+        tolerated=tuple(stored["tolerated"]),
+        unseen=tuple(stored["unseen"]),
+        failure=stored["failure"],
     )

@@ -74,6 +74,25 @@ async def is_busy(tx: AsyncConnection, registration: str) -> bool:
     return await tx.scalar(query) is not None
 
 
+async def last_write(tx: AsyncConnection, registration: str) -> datetime | None:
+    """Return when a run that has written to the tenant has last ended.
+
+    A sweep hardly ever has to, and what it removes is no part of what was made.
+    """
+    query = (
+        sa.select(runs.c.ended_at)
+        .where(
+            runs.c.registration == registration,
+            runs.c.ended_at.is_not(None),
+            runs.c.kind.not_in([RunKind.PLAN, RunKind.CHECK, RunKind.SWEEP]),
+        )
+        .order_by(runs.c.ended_at.desc())
+        .limit(1)
+    )
+    found: datetime | None = await tx.scalar(query)
+    return found
+
+
 async def end(tx: AsyncConnection, id: str, *, outcome: str, now: datetime) -> bool:
     """End the run. False if it had ended before."""
     done = await tx.execute(
@@ -101,7 +120,7 @@ async def list_steps(tx: AsyncConnection, run: Run, planned: Sequence[Planned]) 
 
 async def intend(tx: AsyncConnection, run: Run, step: str, now: datetime) -> bool:
     """Note that the step is about to write. True if an earlier attempt may have written."""
-    before = await is_intended(tx, run.registration, step)
+    before = await intended_at(tx, run.registration, step) is not None
     await tx.execute(
         sa.update(steps)
         .where(steps.c.run == run.id, steps.c.name == step)
@@ -110,12 +129,27 @@ async def intend(tx: AsyncConnection, run: Run, step: str, now: datetime) -> boo
     return before
 
 
-async def is_intended(tx: AsyncConnection, registration: str, step: str) -> bool:
-    """Whether an attempt of the registration at this step may have written."""
-    query = sa.select(steps.c.intended_at).where(
+async def intended_at(tx: AsyncConnection, registration: str, step: str) -> datetime | None:
+    """Return when an attempt of the registration at this step was last about to write."""
+    query = (
+        sa.select(steps.c.intended_at)
+        .where(
+            steps.c.registration == registration,
+            steps.c.name == step,
+            steps.c.intended_at.is_not(None),
+        )
+        .order_by(steps.c.intended_at.desc())
+    )
+    return (await tx.scalars(query.limit(1))).first()
+
+
+async def was_done(tx: AsyncConnection, registration: str, step: str) -> bool:
+    """Whether any run of the registration has taken this step, be it undone since or not."""
+    query = sa.select(steps.c.name).where(
         steps.c.registration == registration,
         steps.c.name == step,
-        steps.c.intended_at.is_not(None),
+        steps.c.ended_at.is_not(None),
+        steps.c.failed.is_(False),
     )
     return (await tx.scalars(query.limit(1))).first() is not None
 

@@ -1,6 +1,6 @@
 """Secrets: their nonces, their sealed bytes, their states. The clear text never comes here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ LIVE = (
     SecretState.SHOWN,
     SecretState.MASKED,
     SecretState.UNKNOWN,
+    SecretState.UNMASKED,
 )
 """States in which Entra still holds the secret and knows it to be ours."""
 HANDED_OVER = "ready"
@@ -90,6 +91,17 @@ async def newest(tx: AsyncConnection, registration: str) -> Secret | None:
     return None if row is None else _secret(row)
 
 
+async def approved_until(tx: AsyncConnection, registration: str) -> datetime | None:
+    """Return when the first secret that was handed over ends: what was approved goes so far."""
+    query = (
+        sa.select(secrets.c.expires_at)
+        .join(runs, runs.c.id == secrets.c.run)
+        .where(secrets.c.registration == registration, runs.c.outcome == HANDED_OVER)
+        .order_by(secrets.c.made_at)
+    )
+    return (await tx.scalars(query.limit(1))).first()
+
+
 async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
     """Return the registration's secrets that Entra should hold."""
     query = sa.select(secrets).where(
@@ -101,6 +113,21 @@ async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
 async def sealed_bytes(tx: AsyncConnection, id: str) -> bytes | None:
     found: bytes | None = await tx.scalar(sa.select(secrets.c.sealed).where(secrets.c.id == id))
     return found
+
+
+async def waiting(tx: AsyncConnection) -> Sequence[tuple[str, bytes]]:
+    """Return the registration and the sealed bytes of every secret that waits to be seen."""
+    query = sa.select(secrets.c.registration, secrets.c.sealed).where(secrets.c.sealed.is_not(None))
+    return [(registration, sealed) for registration, sealed in await tx.execute(query)]
+
+
+async def confirm_removed(tx: AsyncConnection, registration: str) -> None:
+    """Note that Entra holds none of the registration's closed secrets any more."""
+    await tx.execute(
+        sa.update(secrets)
+        .where(secrets.c.registration == registration, secrets.c.state == SecretState.CLOSED)
+        .values(state=SecretState.REMOVED)
+    )
 
 
 async def answer_to(tx: AsyncConnection, id: str) -> bytes | None:

@@ -37,6 +37,7 @@ installation = sa.Table(
     sa.Column("id", sa.String(32), primary_key=True),  # part of every application's uniqueName
     sa.Column("only", sa.Boolean, nullable=False, unique=True),  # always true: there is one row
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("patrolled_at", Moment, nullable=False),  # when the tenant was searched for orphans
 )
 
 registrations = sa.Table(
@@ -56,6 +57,7 @@ registrations = sa.Table(
     sa.Column("digest", sa.String(64)),
     sa.Column("reasons", Json, nullable=False),
     sa.Column("failure", Json),
+    sa.Column("last_check", Json),  # what the latest comparison with the tenant has come to
     sa.Column("deadline", Moment),
     sa.Column("created_at", Moment, nullable=False),
     sa.Index("registrations_by_requester", "team_id", "user_id", "created_at"),
@@ -80,7 +82,7 @@ runs = sa.Table(
     sa.Column("id", sa.String(40), primary_key=True),
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("subject", sa.String(40)),  # the secret that a run is about, where it is about one
+    sa.Column("subject", sa.String(40)),  # the secret that it is about, or who asked for a check
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
     sa.Column("outcome", sa.String(120)),

@@ -4,21 +4,21 @@ A card is a drawing of the database, never its source. It is redrawn whole at ea
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
-from typing import Any
 
 from slack_sdk.models.blocks import Block, PlanBlock, TaskCardBlock
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.catalogue import Profile
+from bot.plan_words import plan_paragraphs
 from bot.registration import Registration, RunKind, Status, StepState
-from handlers.views import ids
+from graph.plan import Plan
+from handlers.views import drift, ids
 from handlers.views.words import (
     Blocks,
+    SlackPen,
     actions,
     button,
     context,
-    days,
     drawn,
     escaped,
     header,
@@ -40,12 +40,6 @@ HEADLINES: Mapping[Status, str] = {
     Status.UNDONE: "was undone",
 }
 
-LIMITED_BY = {
-    "requester": "as asked",
-    "profile": "the profile's limit",
-    "tenant": "the tenant's policy allows no longer",
-}
-
 
 def headline(registration: Registration) -> str:
     """Return one sentence on where it stands; also what notifications and screen readers say."""
@@ -62,6 +56,7 @@ def card(registration: Registration, profile: Profile, *, needed: int) -> Blocks
             *_wish(registration, profile),
             *_plan(registration, profile),
             *_outcome(registration, needed),
+            *drift.details(registration),
             *_progress(registration),
             *_context(registration),
             *actions(_approver_buttons(registration)),
@@ -76,6 +71,7 @@ def progress(registration: Registration, profile: Profile, *, needed: int) -> Bl
             header(headline(registration)),
             *_wish(registration, profile),
             *_outcome(registration, needed),
+            *drift.details(registration),
             *_progress(registration),
             *_context(registration),
             *actions(_requester_buttons(registration)),
@@ -95,6 +91,15 @@ def status(registration: Registration, profile: Profile, *, needed: int) -> Bloc
     )
 
 
+def news(registration: Registration) -> Blocks:
+    """Return the line that makes Slack notify the requester; the card itself says the rest."""
+    by = "".join(f" by {person(vote.person)}" for vote in registration.votes[-1:])
+    by = by if registration.status is Status.DENIED else ""
+    return drawn(
+        [section(f"*{headline(registration)}*{by}"), context("Your card above says more.")]
+    )
+
+
 def least(registration: Registration) -> str:
     """Return the least view, for a thread that a whole channel reads."""
     asked = f"asked for by {person(registration.requester)} {when(registration.created_at)}"
@@ -105,41 +110,19 @@ def _wish(registration: Registration, profile: Profile) -> Iterator[Block]:
     form = registration.form
     yield section(
         f"{person(registration.requester)} asks for the application *{escaped(form.name)}*"
-        f" · {profile.title}\n>{escaped(form.reason).replace(chr(10), chr(10) + '>')}"
+        f" · {profile.title}"
     )
+    # In a section of its own: escapes may make it five times as long.
+    yield section("\n".join(f">{escaped(line)}" for line in form.reason.splitlines()))
 
 
 def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
-    plan = registration.plan
-    if plan is None:
+    if registration.plan is None:
         return
-    yield section(
-        f"*What would be created* in {escaped(plan['tenant_name'])} ({plan['domain']})\n"
-        f"• Application *{escaped(plan['name'])}*, for accounts in this directory only\n"
-        f"• Redirect URL: {escaped(plan['redirect'] or 'none')}\n"
-        f"• Secret “{escaped(plan['secret_name'])}” for {_life(registration, plan)}"
-    )
-    yield section("*What it could do*\n" + "\n".join(_permissions(plan)))
-    labels = ", ".join(value.label for value in profile.values)
-    yield section(
-        "*Consent* is given by this bot, for the whole tenant, when you approve.\n"
-        f"*The requester receives* {labels}."
-    )
-    if plan["warnings"]:
-        yield section("\n".join(f":warning: {escaped(warning)}" for warning in plan["warnings"]))
-
-
-def _life(registration: Registration, plan: Mapping[str, Any]) -> str:
-    until = registration.created_at + timedelta(days=plan["secret_days"])
-    limited = LIMITED_BY[plan["secret_limited_by"]]
-    return f"{days(plan['secret_days'])}, until about {until.date().isoformat()} ({limited})"
-
-
-def _permissions(plan: Mapping[str, Any]) -> Iterator[str]:
-    for role in plan["roles"]:
-        yield f"• `{role['name']}` (application): {role['meaning']}"
-    for scope in plan["scopes"]:
-        yield f"• `{scope['name']}` (delegated): {scope['meaning']}"
+    plan = Plan.from_json(dict(registration.plan))
+    asked_at = registration.created_at
+    words = plan_paragraphs(plan, profile, registration.form, SlackPen(), asked_at=asked_at)
+    yield from (section(paragraph) for paragraph in words)
 
 
 def _outcome(registration: Registration, needed: int) -> Iterator[Block]:
@@ -177,6 +160,7 @@ def _ready(registration: Registration) -> Iterator[Block]:
     secret = registration.secret
     if secret is not None and secret.expires_at is not None:
         yield context(f"The secret expires {when(secret.expires_at)}")
+    yield from drift.line(registration)
 
 
 def _failure(registration: Registration) -> Iterator[Block]:

@@ -16,9 +16,10 @@ from slack_sdk.models.views import View
 from bot.catalogue import Catalogue, Profile
 from bot.catalogue import Option as ProfileOption
 from bot.forms import split_domains
+from bot.plan_words import days
 from bot.registration import Form
 from handlers.views import ids
-from handlers.views.words import Json, context, days, section
+from handlers.views.words import Json, context, section
 
 FLAG_ON = "yes"
 
@@ -53,12 +54,13 @@ def read_form(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
     """Return what was filled in, as it was filled in; checking it comes later."""
     values = {block: next(iter(state.values())) for block, state in view["state"]["values"].items()}
     profile = _selected(values[ids.PROFILE])
+    days = values.get(f"{ids.SECRET_DAYS}:{profile}", {})
     known = catalogue[profile].options if profile in catalogue else ()
     return Form(
         profile=profile,
         name=_typed(values[ids.NAME]),
         reason=_typed(values[ids.REASON]),
-        secret_days=int(_selected(values[ids.SECRET_DAYS]) or 0),
+        secret_days=int(_selected(days) or 0),
         redirect=_typed(values.get(ids.REDIRECT, {})) or None,
         options={
             option.id: _read_option(option, values.get(ids.OPTION_PREFIX + option.id, {}))
@@ -67,10 +69,14 @@ def read_form(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
     )
 
 
-def block_of(field: str) -> str:
-    """Return the block that shows a field's problem."""
-    plain = (ids.PROFILE, ids.NAME, ids.REASON, ids.SECRET_DAYS, ids.REDIRECT)
-    return field if field in plain else ids.OPTION_PREFIX + field
+def block_of(field: str, view: Mapping[str, Any]) -> str:
+    """Return the block of this view that shows a field's problem."""
+    blocks = [block["block_id"] for block in view["blocks"]]
+    names = (field, ids.OPTION_PREFIX + field)
+    return next(
+        (id for id in blocks if id in names or id.startswith(f"{field}:")),
+        ids.NAME,  # a field that this form does not show
+    )
 
 
 def _profile(catalogue: Catalogue, chosen: Profile) -> Block:
@@ -79,10 +85,11 @@ def _profile(catalogue: Catalogue, chosen: Profile) -> Block:
         block_id=ids.PROFILE,
         label="Connector",
         element=StaticSelectElement(
-            action_id=ids.CHOSEN,
+            action_id=ids.CHOOSE_PROFILE,
             options=options,
             initial_option=next(each for each in options if each.value == chosen.id),
         ),
+        dispatch_action=True,
         hint=chosen.summary,
     )
 
@@ -103,7 +110,8 @@ def _secret_days(profile: Profile) -> Block:
     options = [Option(text=days(each), value=str(each)) for each in profile.secret_choices]
     initial = next(each for each in options if each.value == str(profile.secret_days))
     return InputBlock(
-        block_id=ids.SECRET_DAYS,
+        # What was chosen is kept while the block's id stays, and profiles offer other choices.
+        block_id=f"{ids.SECRET_DAYS}:{profile.id}",
         label="The secret works for",
         hint="The tenant's policy may shorten this; the plan will say so.",
         element=StaticSelectElement(action_id=ids.CHOSEN, options=options, initial_option=initial),

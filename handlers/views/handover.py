@@ -31,6 +31,8 @@ from handlers.views.words import (
     when,
 )
 
+OPEN = "Copy the secret now. It is hidden after a minute and never shown again."
+
 
 def notice(registration: Registration, *, secret: str | None) -> Blocks:
     """Return the durable message that says the values are there, for the secret with this id."""
@@ -54,13 +56,26 @@ def notice_text(registration: Registration) -> str:
 
 def values(found: Values) -> Blocks:
     """Return the ephemeral values, with the secret masked or in the clear."""
-    registration = found.registration
+    hint = OPEN if found.is_open else _state(found.registration)
+    return _sheet(found, hint, _values_buttons(found))
+
+
+def masked(found: Values) -> Blocks:
+    """Return what is laid over the values in which the secret was open."""
+    secret = found.registration.secret
+    if secret is not None and secret.state in (SecretState.CLAIMED, SecretState.SHOWN):
+        return _sheet(found, "The secret was shown once and is masked for good.", [])
+    return values(found)
+
+
+def _sheet(found: Values, hint: str, buttons: list[ButtonElement]) -> Blocks:
     return drawn(
         [
-            header(f"{registration.id} · {found.title}"),
+            header(f"{found.registration.id} · {found.title}"),
             *(_line(line) for line in found.lines),
-            *_hints(found),
-            *actions(_values_buttons(found)),
+            section(found.next_steps),
+            context(hint),
+            *actions(buttons),
         ]
     )
 
@@ -82,14 +97,6 @@ def _line(line: Line) -> RichTextBlock:
     return RichTextBlock(elements=elements)
 
 
-def _hints(found: Values) -> Iterator[Block]:
-    yield section(found.next_steps)
-    if found.is_open:
-        yield context("Copy the secret now. It is hidden after a minute and never shown again.")
-    else:
-        yield context(_state(found.registration))
-
-
 def _failed(registration: Registration) -> Iterator[Block]:
     failure = registration.failure
     if failure is not None and registration.run is None:
@@ -101,8 +108,6 @@ def _state(registration: Registration) -> str:
     secret = registration.secret
     if registration.run is RunKind.RENEW:
         return "A new secret is being made. You get a message when it works."
-    if registration.run is RunKind.REMOVE:
-        return "Nobody came for the secret in time, so it is being removed from Entra."
     match secret.state if secret else None:
         case SecretState.SEALED if registration.deadline is not None:
             return (
@@ -113,12 +118,29 @@ def _state(registration: Registration) -> str:
             return "The secret is shown once, to you alone."
         case SecretState.CLAIMED:
             return "The secret is being shown."
-        case SecretState.SHOWN | SecretState.MASKED:
-            return "The secret was shown once and is masked for good."
+        case SecretState.SHOWN:
+            return "The secret is on your screen, for a minute at most. Copy it now."
+        case SecretState.MASKED:
+            return (
+                "The secret was shown once and is masked for good."
+                " If you did not keep it, make a new one."
+            )
+        case SecretState.UNMASKED:
+            return (
+                "Slack did not let me hide the secret. Reload Slack to be rid of it,"
+                " and make a new one if somebody else may have seen it."
+            )
         case SecretState.UNKNOWN:
             return "Nobody can tell whether the secret was seen. Make a new one to be safe."
+        case SecretState.CLOSED:
+            return (
+                "Nobody came for the secret in time. It can no longer be shown, and is being"
+                " removed from Entra. Make a new one."
+            )
         case SecretState.REMOVED:
             return "Nobody came for the secret in time, so it was removed. Make a new one."
+        case SecretState.REPLACED:
+            return "The secret was replaced by one that did not last. Make a new one."
         case _:
             return "There is no secret."
 

@@ -8,12 +8,13 @@ from handlers.views.card import headline
 from handlers.views.ids import COMMAND
 from handlers.views.words import escaped, when
 
-SUBCOMMANDS = ("status", "help")
+SUBCOMMANDS = ("status", "check", "help")
 
 HELP = f"""*Ask for an Entra application, have it approved, get its values once.*
 • `{COMMAND}` opens the form
 • `{COMMAND} status` lists your registrations
 • `{COMMAND} status AAD-7K3F` shows one
+• `{COMMAND} check AAD-7K3F` compares one with the tenant
 • `{COMMAND} help` shows this
 In a channel, mention me with `status AAD-7K3F` and I answer in the thread."""
 

@@ -9,7 +9,8 @@ REASON = "reason"
 SECRET_DAYS = "secret_days"
 REDIRECT = "redirect"
 OPTION_PREFIX = "option:"
-CHOSEN = "chosen"  # the one action inside each input block
+CHOSEN = "chosen"  # the one action inside each input block, but for the profile's
+CHOOSE_PROFILE = "choose_profile"  # redraws the form
 
 APPROVE = "approve"
 DENY = "deny"

@@ -17,6 +17,9 @@ from slack_sdk.models.blocks import (
 
 from bot.registration import Person
 
+LONGEST_TEXT = 3000
+"""docs.slack.dev/reference/block-kit/blocks/section-block"""
+
 Json = dict[str, Any]
 Blocks = list[Json]
 
@@ -26,9 +29,29 @@ def escaped(text: str) -> str:
 
     docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    plain = _safe(text)
     # Emphasis marks would run on into our own words.
     return plain.replace("*", "∗").replace("`", "'").replace("~", "∼")
+
+
+class SlackPen:
+    """Writes a plan's words in Slack's markup."""
+
+    def text(self, text: str) -> str:
+        return escaped(text)
+
+    def strong(self, text: str) -> str:
+        return f"*{text}*"
+
+    def code(self, text: str) -> str:
+        return f"`{text}`"
+
+    def warning(self, text: str) -> str:
+        return f":warning: {text}"
+
+
+def _safe(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def person(who: Person) -> str:
@@ -41,20 +64,36 @@ def when(moment: datetime) -> str:
     return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
 
 
-def days(count: int) -> str:
-    return f"{count} day" if count == 1 else f"{count} days"
-
-
 def header(text: str) -> HeaderBlock:
     return HeaderBlock(text=text[:150])
 
 
 def section(text: str) -> SectionBlock:
-    return SectionBlock(text=MarkdownTextObject(text=text))
+    return SectionBlock(text=mrkdwn(text))
 
 
 def context(text: str) -> ContextBlock:
-    return ContextBlock(elements=[MarkdownTextObject(text=text)])
+    return ContextBlock(elements=[mrkdwn(text)])
+
+
+def mrkdwn(text: str) -> MarkdownTextObject:
+    """Return text that Slack formats but does not search for names and addresses to link."""
+    return MarkdownTextObject(text=clipped(text), verbatim=True)
+
+
+def clipped(text: str) -> str:
+    """Return the text, cut between two words if Slack would refuse the whole message for it."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    kept = text[: LONGEST_TEXT - 2]
+    at = max(kept.rfind(" "), kept.rfind("\n"))
+    # Without any gap, at least no escape such as &amp; may be cut in two.
+    return (kept[:at] if at > 0 else kept[: max(kept.rfind("&"), LONGEST_TEXT // 2)]) + " …"
+
+
+def code(text: str) -> str:
+    """Return somebody's text letter by letter."""
+    return "`" + _safe(text).replace("`", "'") + "`"
 
 
 def button(

@@ -1,11 +1,16 @@
 """How long the bot takes beside what Entra alone takes.
 
-    python -m tests.bench [--answers 0 50 300] [--rounds 5] [--crowd 20]
+    python -m tests.bench [--answers 0 50 300] [--rounds 5] [--crowd 20] [--lag 5]
 
 The critical path is the chain of answers that nothing can shorten: application, service principal,
 grants (together), secret, token, directory test. Slack answers at once here; the tenant takes as
 long as `--answers` says (milliseconds). Ready is from the click on Approve to the commit of READY,
 told until the requester has the message about it; the ratio is ready to path.
+
+With replication lag the path has three waits more: for the application, for the service principal,
+and for the grants (or the secret, made a moment later) to reach the sign-in service. There the
+waits are simulated: the clock jumps over them, so these seconds are counted and not waited, and the
+bot runs in this process because it shares that clock. Answers still take their real time.
 """
 
 import argparse
@@ -23,14 +28,25 @@ from pathlib import Path
 
 import trustme
 
+from bot import app, logs
+from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from tests.scene import Scene
 
 DEPTH = 6
+WAITS = 3
+"""How often the road waits for replication: nothing that it needs next is there before."""
+
+HEADINGS = "  answer  calls  depth      path     ready  ratio      told"
 
 
-async def bench(answers: list[int], rounds: int, crowd: int) -> None:
+async def bench(answers: list[int], rounds: int, crowd: int, lag: float) -> None:
+    await without_lag(answers, rounds, crowd)
+    await under_lag(answers, rounds, lag)
+
+
+async def without_lag(answers: list[int], rounds: int, crowd: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         clock = MovableClock()
         async with (
@@ -39,10 +55,27 @@ async def bench(answers: list[int], rounds: int, crowd: int) -> None:
         ):
             scene = Scene(stage)
             await scene.ready("warm-up")
-            print("  answer  calls  depth      path     ready  ratio      told")
+            print(HEADINGS)
             for milliseconds in answers:
                 await one_by_one(scene, milliseconds, rounds)
             await all_at_once(scene, crowd)
+
+
+async def under_lag(answers: list[int], rounds: int, lag: float) -> None:
+    """Print the same while every write is seen `lag` seconds later, on a clock that jumps."""
+    with tempfile.TemporaryDirectory() as folder:
+        clock = MovableClock(eager=True)
+        async with standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage:
+            logs.set_up("WARNING")
+            async with app.running(Settings.read(stage.environ()), clock):
+                scene = Scene(stage)
+                await scene.ready("warm-up")
+                faults = scene.tenant.faults
+                faults.lag = faults.secret_lag = faults.role_lag = lag
+                print(f"\nunder {lag:g} s of lag (waits simulated, bot and tenant in one process):")
+                print(HEADINGS)
+                for milliseconds in answers:
+                    await one_by_one(scene, milliseconds, rounds, waiting=WAITS * lag)
 
 
 @asynccontextmanager
@@ -58,19 +91,22 @@ async def serving(stage: Stage) -> AsyncIterator[None]:
         await bot.wait()
 
 
-async def one_by_one(scene: Scene, milliseconds: int, rounds: int) -> None:
-    """Print medians from the click on Approve: to READY, and to the message about it."""
+async def one_by_one(scene: Scene, milliseconds: int, rounds: int, *, waiting: float = 0.0) -> None:
+    """Print medians from the click on Approve: to READY, and to the message about it.
+
+    `waiting` are the seconds of replication lag on the path.
+    """
     scene.tenant.faults.latency = milliseconds / 1000
     ready, told, calls = [], [], []
     for number in range(rounds):
         id = await scene.ask(f"bench-{milliseconds}-{number}")
         before = len(answered(scene.stage))
-        clicked = datetime.now(UTC)
+        clicked = scene.clock.now()
         await scene.approve(id)
-        told.append((datetime.now(UTC) - clicked).total_seconds())
+        told.append((scene.clock.now() - clicked).total_seconds())
         ready.append((became_ready(scene.stage, id) - clicked).total_seconds())
         calls.append(len(answered(scene.stage)) - before)
-    path, wall = DEPTH * milliseconds / 1000, statistics.median(ready)
+    path, wall = DEPTH * milliseconds / 1000 + waiting, statistics.median(ready)
     ratio = f"{wall / path:.2f}" if path else "-"
     print(
         f"{milliseconds:>5} ms {max(calls):>6} {DEPTH:>6} {path * 1000:>6.0f} ms"
@@ -112,8 +148,9 @@ def main() -> None:
     parser.add_argument("--answers", type=int, nargs="+", default=[0, 50, 300])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--crowd", type=int, default=20)
+    parser.add_argument("--lag", type=float, default=5.0)
     arguments = parser.parse_args()
-    asyncio.run(bench(arguments.answers, arguments.rounds, arguments.crowd))
+    asyncio.run(bench(arguments.answers, arguments.rounds, arguments.crowd, arguments.lag))
 
 
 main()

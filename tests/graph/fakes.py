@@ -17,6 +17,7 @@ from graph.plan import Plan, Wish
 from graph.site import Sealed
 from graph.tokens import Token
 
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 GRAPH_URL = "https://graph.test"
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -114,8 +115,8 @@ class MemoryLedger:
         self.intentions.add(step)
         return before
 
-    async def intended(self, step: str) -> bool:
-        return step in self.intentions
+    async def intended(self, step: str) -> datetime | None:
+        return EPOCH if step in self.intentions else None
 
     async def withdraw(self, step: str) -> None:
         self.intentions.discard(step)

@@ -101,6 +101,14 @@ async def test_a_namesake_is_shown_and_left_alone(tenant: Tenant) -> None:
     assert "a1" in made.warnings[0]
 
 
+async def test_of_a_hundred_namesakes_a_few_are_named_because_a_card_holds_only_so_much(
+    tenant: Tenant,
+) -> None:
+    tenant.namesakes = [{"appId": f"a{number}", "uniqueName": None} for number in range(100)]
+    [warning] = (await make(tenant)).warnings
+    assert warning.endswith("a8, a9 and 90 more.")
+
+
 async def test_our_own_earlier_attempt_is_no_namesake(tenant: Tenant) -> None:
     tenant.namesakes = [{"appId": "a1", "uniqueName": wish().key}]
     assert (await make(tenant)).warnings == ()

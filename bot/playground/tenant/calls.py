@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Literal
 
 from bot.playground.tenant.errors import bad_request
@@ -67,6 +68,10 @@ class Answer:
     body: Json | None = field(default=None, repr=False)
     text: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_success(self) -> bool:
+        return self.status < HTTPStatus.BAD_REQUEST
 
     @property
     def error_code(self) -> str | None:

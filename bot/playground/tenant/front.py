@@ -84,6 +84,8 @@ class Front:
         if throttled := self._faults.throttled(method, path, self._directory.now()):
             return throttled
         answer = self._effect(exchange)
+        if not answer.is_success:
+            return answer  # nothing has happened that a fault could hide
         fault = self._faults.failure(method, path, "after_effect")
         return fault.answer if fault else answer
 
@@ -181,6 +183,8 @@ class Front:
         if throttled := self._faults.throttled(inner.method, path, self._directory.now()):
             return throttled
         answer = dispatch(self._directory, caller, inner)
+        if not answer.is_success:
+            return answer
         fault = self._faults.failure(inner.method, path, "after_effect")
         return fault.answer if fault and fault.answer else answer
 

@@ -39,7 +39,9 @@ class WebApi:
             return web.json_response(error.to_json())
         await asyncio.sleep(self._state.faults.latency_seconds)
         trouble = self._state.faults.before(name, self._state.clock.now())
-        answer = trouble or Answer(body=self._answer(name, token, arguments))
+        answer = trouble or Answer(
+            body=self._answer(name, token, arguments), headers=self._headers(token)
+        )
         self._state.record.add(Kind.CALL, name, arguments, answer.body)
         held = None if trouble else self._state.faults.after(name)
         return await finish(request, answer, held)
@@ -55,6 +57,11 @@ class WebApi:
             return deepcopy({"ok": True, **method.do(self._state, arguments)})
         except ApiError as error:
             return error.to_json()
+
+    def _headers(self, token: str | None) -> dict[str, str]:
+        """Slack's own clients read a token's scopes from a header: node-slack-sdk, web-api."""
+        app = self._state.installation
+        return {"X-OAuth-Scopes": ",".join(sorted(app.scopes))} if token == app.bot_token else {}
 
     def _check_token(self, method: Method, token: str | None) -> None:
         app = self._state.installation

@@ -1,0 +1,116 @@
+"""Orphans: what carries our mark in the tenant and belongs to no registration, and who removes it.
+
+A mark can be copied by anybody who may write applications, so it proves nothing. Ours is what
+carries the key and all tags of a registration and was made by this bot; only that is ever removed.
+The tenant is read first and storage after it: then nothing found is too young to be known.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import Registration, RunKind, Status
+from bot.storage import registrations, runs, secrets
+from graph.orphans import Marked
+
+HOLDING = frozenset({Status.APPROVED, Status.READY, Status.FAILED})
+"""The states in which a registration may have an application."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orphan:
+    """An application, or one of its secrets, that no registration answers for."""
+
+    application: Marked
+    key_id: str | None = None
+    """The secret's, where it is not the whole application."""
+    why: str
+    is_known: bool = True
+    """Whether there is a registration that it names."""
+    removed_by: RunKind | None = None
+    """The run that removes it, if it is proven ours."""
+
+    @property
+    def registration(self) -> str:
+        return self.application.registration
+
+
+async def find(
+    tx: AsyncConnection, application: Marked, *, client_id: str, now: datetime
+) -> list[Orphan]:
+    """Return what is wrong with an application that the tenant has shown before."""
+    found = await registrations.get(tx, application.registration)
+    live = await secrets.live(tx, application.registration)
+    was_made = await runs.was_done(tx, application.registration, "application")
+    kept = frozenset(secret.key_id for secret in live if secret.key_id)
+    return list(
+        judged(application, found, kept=kept, was_made=was_made, client_id=client_id, now=now)
+    )
+
+
+def judged(
+    application: Marked,
+    registration: Registration | None,
+    *,
+    kept: frozenset[str],
+    was_made: bool,
+    client_id: str,
+    now: datetime,
+) -> Iterator[Orphan]:
+    """Yield the orphans of one application.
+
+    `kept` are the key ids that should be there. `was_made` is whether the registration has ever
+    known its application: then an undo has removed it, and only a person can have brought it back.
+    """
+    if registration is None:
+        why = "no registration here has this id"
+        yield Orphan(application=application, is_known=False, why=why)
+    elif application.key != registration.key:
+        yield Orphan(application=application, why="it does not carry the registration's key")
+    elif registration.run is not None:
+        return  # a run is at work on it, and clears up after itself
+    elif registration.status is Status.UNDONE and was_made:
+        yield Orphan(application=application, why="it was removed, and somebody has restored it")
+    elif _is_over(registration, now):
+        undo = RunKind.UNDO if _is_ours(application, client_id) else None
+        why = f"its registration is {registration.status}"
+        yield Orphan(application=application, why=why, removed_by=undo)
+    elif registration.status not in HOLDING:
+        why = f"its registration is {registration.status} and never made one"
+        yield Orphan(application=application, why=why)
+    else:
+        yield from _strays(application, registration, kept, client_id)
+
+
+def _strays(
+    application: Marked, registration: Registration, kept: frozenset[str], client_id: str
+) -> Iterator[Orphan]:
+    is_sweepable = _is_ours(application, client_id) and _made(registration) == application.id
+    for key_id in application.secrets:
+        if key_id not in kept:
+            yield Orphan(
+                application=application,
+                key_id=key_id,
+                why="it carries the registration's id, but is none that the bot keeps",
+                removed_by=RunKind.SWEEP if is_sweepable else None,
+            )
+
+
+def _is_over(registration: Registration, now: datetime) -> bool:
+    """Whether nothing of it should be left: undone, or failed and past the time for a retry."""
+    if registration.status is Status.UNDONE:
+        return True
+    deadline = registration.deadline
+    return registration.status is Status.FAILED and deadline is not None and now >= deadline
+
+
+def _is_ours(application: Marked, client_id: str) -> bool:
+    return application.is_complete and application.created_by == client_id
+
+
+def _made(registration: Registration) -> str | None:
+    """Return the object id of the application that the registration knows it has made."""
+    id: str | None = registration.facts.get("application", {}).get("object_id")
+    return id

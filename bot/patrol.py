@@ -1,0 +1,145 @@
+"""The patrol: once a day one replica searches the tenant for orphans.
+
+What is proven ours is removed by the runs that exist for it; all else is only reported, once in
+the registration's history and each day in the log. It has a loop of its own, so that a tenant that
+does not answer keeps no due waiting.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import orphans
+from bot.bell import Bell, Bells, Loop
+from bot.orphans import Orphan
+from bot.storage import history, installation, registrations, runs
+from bot.storage.database import Database
+from graph.client import Client
+from graph.clock import Clock
+from graph.errors import GraphError
+from graph.orphans import Marked, marked
+
+log = structlog.get_logger()
+
+DAILY = timedelta(days=1)
+AGAIN_AFTER = timedelta(hours=1)
+"""When to try again if the tenant could not be read."""
+LONGEST_SECONDS = 20.0
+"""Real seconds for reading: a stop waits for them, and an hour later is early enough."""
+REPORT = "orphan"
+
+
+class Patrol:
+    """Searches for an installation, which it shares with other replicas."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        graph: Client,
+        installation: str,
+        client_id: str,
+        clock: Clock,
+        bells: Bells,
+        every: float,
+    ) -> None:
+        self._database = database
+        self._graph = graph
+        self._installation = installation
+        self._client_id = client_id
+        self._clock = clock
+        self._bells = bells
+        self.loop = Loop("patrol", self.look, bell=Bell(), every=every)
+
+    async def look(self) -> None:
+        """Search the tenant if nobody has for a day."""
+        if not await self._is_my_turn():
+            return
+        found = await self._search()
+        if found is None:
+            async with self._database.transaction() as tx:
+                again = self._clock.now() - DAILY + AGAIN_AFTER
+                await installation.put_patrol(tx, again)
+            return
+        for application in found:
+            await self._deal_with(application)
+
+    async def _is_my_turn(self) -> bool:
+        now = self._clock.now()
+        async with self._database.reading() as tx:
+            if not await installation.is_patrol_owed(tx, since=now - DAILY):
+                return False
+        async with self._database.transaction() as tx:
+            return await installation.take_patrol(tx, since=now - DAILY, now=now)
+
+    async def _search(self) -> tuple[Marked, ...] | None:
+        """Return what carries our mark, or None if the tenant does not say."""
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                return (await marked(self._graph, installation=self._installation)).ours
+        except GraphError as error:
+            log.warning("orphans are looked for later", code=error.code, request=error.request_id)
+        except TimeoutError:
+            log.warning("orphans are looked for later", code="TimeoutError")
+        return None
+
+    async def _deal_with(self, application: Marked) -> None:
+        async with self._database.reading() as tx:
+            found = await self._find(tx, application)
+            owing = [orphan for orphan in found if await self._owes(tx, orphan)]
+        for orphan in found:
+            if orphan.removed_by is None:
+                _report(orphan)
+        if not owing:
+            return
+        async with self._database.transaction() as tx:
+            await registrations.touch(tx, application.registration)
+            # Looked at again under the lock: somebody may have begun a run since.
+            for orphan in await self._find(tx, application):
+                if await self._owes(tx, orphan):
+                    await self._settle(tx, orphan)
+        self._bells.ring()
+
+    async def _find(self, tx: AsyncConnection, application: Marked) -> list[Orphan]:
+        return await orphans.find(tx, application, client_id=self._client_id, now=self._clock.now())
+
+    async def _owes(self, tx: AsyncConnection, orphan: Orphan) -> bool:
+        """Whether it is still to be removed, or to be told to a registration that is there."""
+        if orphan.removed_by is not None:
+            return not await runs.is_busy(tx, orphan.registration)
+        if not orphan.is_known:
+            return False
+        told = await history.read(tx, orphan.registration)
+        return all(entry.what != REPORT or entry.details != _told(orphan) for entry in told)
+
+    async def _settle(self, tx: AsyncConnection, orphan: Orphan) -> None:
+        """Owe the run that removes it, or tell its registration."""
+        now = self._clock.now()
+        if orphan.removed_by is None:
+            await history.write(tx, orphan.registration, REPORT, now=now, **_told(orphan))
+            return
+        await runs.owe(
+            tx,
+            id=uuid4().hex,
+            registration=orphan.registration,
+            kind=orphan.removed_by,
+            now=now,
+        )
+        log.info("orphan is removed", registration=orphan.registration, **_ids(orphan))
+
+
+def _report(orphan: Orphan) -> None:
+    log.warning("orphan found", registration=orphan.registration, **_told(orphan))
+
+
+def _told(orphan: Orphan) -> dict[str, Any]:
+    return {"why": orphan.why, **_ids(orphan)}
+
+
+def _ids(orphan: Orphan) -> dict[str, str]:
+    secret = {} if orphan.key_id is None else {"secret": orphan.key_id}
+    return {"application": orphan.application.app_id, **secret}

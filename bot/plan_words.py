@@ -1,0 +1,117 @@
+"""A plan in words, the same for the approver's card and for a terminal.
+
+A pen decides how they look there: what is escaped, how emphasis is written.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.catalogue import Profile
+from bot.registration import Form
+from bot.values import option_text
+from graph.plan import Plan
+from graph.rights import ConsentMode
+
+LIMITED_BY = {
+    "requester": "as asked",
+    "profile": "the profile's limit",
+    "tenant": "the tenant's policy allows no longer",
+}
+MOST_DOMAINS = 3
+"""How many domains of a filter are shown; the requester gets all of them."""
+
+
+class Pen(Protocol):
+    """How words are written in one place."""
+
+    def text(self, text: str) -> str:
+        """Return somebody's text so that it is shown and not obeyed."""
+
+    def strong(self, text: str) -> str: ...
+
+    def code(self, text: str) -> str: ...
+
+    def warning(self, text: str) -> str: ...
+
+
+def plan_paragraphs(
+    plan: Plan, profile: Profile, form: Form, pen: Pen, *, asked_at: datetime
+) -> Iterator[str]:
+    """Yield what an approver has to know: what is made, its reach, consent, values, warnings."""
+    yield "\n".join(_created(plan, pen, asked_at))
+    yield "\n".join([pen.strong("What it could do"), *_reach(plan, pen)])
+    yield f"{_consent(plan, pen)}\n{_received(profile, form, pen)}"
+    if plan.warnings:
+        yield "\n".join(pen.warning(pen.text(warning)) for warning in plan.warnings)
+
+
+def days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
+
+
+def received(profile: Profile, form: Form, pen: Pen) -> Iterator[str]:
+    """Yield what the requester is handed, line by line, with the options that were chosen."""
+    chosen = {f"{{{option.id}}}": option for option in profile.options}
+    for value in profile.values:
+        option = chosen.get(value.value)
+        answer = form.options.get(option.id) if option else None
+        if option is None or not answer:
+            yield value.label
+        elif isinstance(answer, list) and len(answer) > MOST_DOMAINS:
+            shown = option_text(option, answer[:MOST_DOMAINS])
+            more = len(answer) - MOST_DOMAINS
+            yield f"{value.label} ({pen.text(shown)} and {more} more)"
+        else:
+            yield f"{value.label} ({pen.text(option_text(option, answer))})"
+
+
+def _created(plan: Plan, pen: Pen, asked_at: datetime) -> Iterator[str]:
+    until = (asked_at + timedelta(days=plan.secret_days)).date().isoformat()
+    where = f"{pen.text(plan.tenant_name)} ({pen.text(plan.domain)})"
+    yield f"{pen.strong('What would be created')} in {where}"
+    name = pen.strong(pen.text(plan.name))
+    yield f"• Application {name}, for accounts in this directory only"
+    yield f"• Redirect URL: {pen.text(plan.redirect or 'none')}"
+    yield (
+        f"• Secret “{pen.text(plan.secret_name)}” for {days(plan.secret_days)},"
+        f" until about {until} ({LIMITED_BY[plan.secret_limited_by]})"
+    )
+
+
+def _reach(plan: Plan, pen: Pen) -> Iterator[str]:
+    for role in plan.roles:
+        yield f"• {pen.code(role.name)} (application): {role.meaning}"
+    for scope in plan.scopes:
+        yield f"• {pen.code(scope.name)} (delegated): {scope.meaning}"
+
+
+def _consent(plan: Plan, pen: Pen) -> str:
+    by = _consenters(delegated_only=not plan.roles)
+    if plan.consent_mode == ConsentMode.AUTONOMOUS:
+        return (
+            f"{pen.strong('Consent')} is given by this bot, for the whole tenant, once the plan is"
+            f" approved. By hand, only {by} could give it."
+        )
+    return f"{pen.strong('Consent')} is given by {by}, for the whole tenant."
+
+
+def _consenters(*, delegated_only: bool) -> str:
+    """Return the directory roles that may consent to permissions of Microsoft Graph.
+
+    learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
+    """
+    roles = ["a Privileged Role Administrator", "a Global Administrator"]
+    if delegated_only:
+        roles = ["an Application Administrator", "a Cloud Application Administrator", *roles]
+    return _either(roles)
+
+
+def _received(profile: Profile, form: Form, pen: Pen) -> str:
+    labels = ", ".join(received(profile, form, pen))
+    return f"{pen.strong('The requester receives')} {labels}."
+
+
+def _either(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}"

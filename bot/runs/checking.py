@@ -1,0 +1,136 @@
+"""The run that compares the tenant with the plan: it reads, tells, and changes nothing there."""
+
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.engine import step
+from bot.registration import Check, Registration, RunKind
+from bot.runs.work import Work
+from bot.storage import dues, history, messages, registrations, runs, secrets
+from bot.storage.dues import DueKind
+from bot.storage.messages import MessageKind
+from bot.storage.runs import Run
+from graph.drift import Drift, look
+from graph.errors import GraphError, NotThereYet
+from graph.patience import SETTLING
+from graph.plan import Plan
+
+log = structlog.get_logger()
+
+WEEKLY = timedelta(days=7)
+TOMORROW = timedelta(days=1)
+"""When to try again if the tenant could not be read."""
+
+
+class Checking(Work):
+    """From a plan that was carried out to what has become of it."""
+
+    async def check(self, id: str) -> None:
+        """Look once, keep what was found, and tell whoever is to know."""
+        await step("look", partial(self._check, id))
+
+    async def give_up(self, id: str, bug: str) -> bool:
+        """End a check that broke, which is no failure of the registration. False for other runs."""
+        async with self._database.reading() as tx:
+            run = await runs.get(tx, id)
+        if run is None or run.kind is not RunKind.CHECK:
+            return False
+        await self._could_not(run, "bug", f"The bot itself broke down: bug {bug}.")
+        return True
+
+    async def _check(self, id: str) -> None:
+        found = await self._open(id)
+        if found is None:
+            return
+        run, registration = found
+        settled_at = await self._settled_at(registration)
+        try:
+            drift = await self._look(run, registration)
+        except GraphError as error:
+            log.warning("tenant not compared", run=id, code=error.code, request=error.request_id)
+            if isinstance(error, NotThereYet) and self._clock.now() < settled_at:
+                await self._wait(run, settled_at)
+            else:
+                await self._could_not(run, error.code, f"{error.sentence} {error.advice}")
+            return
+        if drift.differences and self._clock.now() < settled_at:
+            await self._wait(run, settled_at)
+        else:
+            await self._tell(run, drift)
+
+    async def _look(self, run: Run, registration: Registration) -> Drift:
+        async with self._database.reading() as tx:
+            live = await secrets.live(tx, run.registration)
+        plan = Plan.from_json(dict(registration.plan or {}))
+        return await look(
+            self._site(run, plan, registration.facts),
+            knowledge=self._tenant.knowledge,
+            secrets={
+                each.key_id: each.expires_at for each in live if each.key_id and each.expires_at
+            },
+        )
+
+    async def _settled_at(self, registration: Registration) -> datetime:
+        """From when on a difference is one, and not our own write on its way to a replica."""
+        async with self._database.reading() as tx:
+            written = await runs.last_write(tx, registration.id)
+        return (written or registration.created_at) + SETTLING
+
+    async def _wait(self, run: Run, until: datetime) -> None:
+        """End without a word, and look again for the same person when all has settled."""
+        async with self._database.transaction() as tx:
+            await self._end_check(tx, run, "unsettled", again=until, told=run.subject)
+
+    async def _tell(self, run: Run, drift: Drift) -> None:
+        async with self._database.transaction() as tx:
+            now, id = self._clock.now(), run.registration
+            if not await self._end_check(tx, run, "checked", again=now + WEEKLY):
+                return
+            audience = run.subject
+            if audience is None and drift.differences:
+                audience = await registrations.requester_of(tx, id)
+            check = Check(
+                at=now,
+                differences=drift.differences,
+                tolerated=drift.tolerated,
+                unseen=drift.unseen,
+            )
+            await self._keep(tx, run, check, audience)
+            await history.write(tx, id, "checked", now=now, differences=list(drift.differences))
+        self._parts.bells.ring()
+
+    async def _could_not(self, run: Run, code: str, sentence: str) -> None:
+        """Say to whoever asked that the bot could not look, and try again tomorrow."""
+        async with self._database.transaction() as tx:
+            now = self._clock.now()
+            if not await self._end_check(tx, run, code[:120], again=now + TOMORROW):
+                return
+            await self._keep(tx, run, Check(at=now, failure=sentence), run.subject)
+            await history.write(tx, run.registration, "check failed", now=now, code=code)
+        self._parts.bells.ring()
+
+    async def _keep(
+        self, tx: AsyncConnection, run: Run, check: Check, audience: str | None
+    ) -> None:
+        await registrations.checked(tx, run.registration, check)
+        if audience is not None:
+            await messages.owe(tx, run.registration, MessageKind.DRIFT, audience, subject=run.id)
+
+    async def _end_check(
+        self,
+        tx: AsyncConnection,
+        run: Run,
+        outcome: str,
+        *,
+        again: datetime,
+        told: str | None = None,
+    ) -> bool:
+        """End the run and owe exactly one more, whose result `told` is told whatever it is."""
+        if not await self._end(tx, run, outcome):
+            return False
+        await dues.drop(tx, run.registration, DueKind.CHECK)
+        await dues.add(tx, run.registration, DueKind.CHECK, again, subject=told)
+        return True

@@ -1,0 +1,42 @@
+"""Wishes: what a form and its profile ask of the tenant, before the tenant has been looked at."""
+
+from bot.catalogue import Profile
+from bot.registration import Form
+from graph.plan import Wish
+from graph.retired import explain_retired
+
+
+def wish_of(
+    form: Form,
+    profile: Profile,
+    *,
+    registration: str,
+    key: str,
+    installation: str,
+    requester: str,
+    consent_mode: str,
+) -> Wish:
+    """Return the wish, with what the profile has to say about itself as its warnings."""
+    return Wish(
+        registration=registration,
+        key=key,
+        installation=installation,
+        profile=profile.id,
+        profile_digest=profile.digest,
+        name=form.name,
+        reason=form.reason,
+        requester=requester,
+        roles=profile.roles,
+        scopes=profile.scopes,
+        redirect=form.redirect,
+        secret_name=profile.secret_name,
+        secret_days=form.secret_days,
+        profile_days=profile.longest_secret_days,
+        warnings=_warnings(profile),
+        consent_mode=consent_mode,
+    )
+
+
+def _warnings(profile: Profile) -> tuple[str, ...]:
+    retired = explain_retired(profile.legacy, roles=profile.roles, scopes=profile.scopes)
+    return (*profile.warnings, retired) if retired else profile.warnings

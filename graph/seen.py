@@ -1,0 +1,141 @@
+"""What the tenant holds of one registration: read in one `$batch`, and nothing changed.
+
+A part may be gone, or refused to the bot. Both are kept as they are: what they mean is judged by
+graph/drift.py. Anything else that goes wrong is raised.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graph.client import Answer, Call, Client
+from graph.errors import Forbidden, GraphError, NotFound
+from graph.site import Site
+
+Json = dict[str, Any]
+
+APPLICATION, PRINCIPAL = "application", "service principal"
+OWNERS, PRINCIPAL_OWNERS = "owners", "service principal's owners"
+ROLES, SCOPES = "application permissions", "delegated permissions"
+BOT = "bot"
+
+_PARTS_OF = {OWNERS: APPLICATION, PRINCIPAL_OWNERS: PRINCIPAL, ROLES: PRINCIPAL}
+"""What cannot be gone while that which it belongs to is there: then a replica lags."""
+
+OWNS_ALL = "Application.ReadWrite.All"
+"""Whoever holds this does not become the owner of what it makes."""
+
+_APPLICATION = (
+    "id,appId,displayName,signInAudience,isDisabled,disabledByMicrosoftStatus,web,spa,publicClient,"
+    "requiredResourceAccess,passwordCredentials,keyCredentials"
+)
+_PRINCIPAL = "id,accountEnabled,disabledByMicrosoftStatus,passwordCredentials,keyCredentials"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The parts that were read, those that are not there, and those that the bot may not read."""
+
+    parts: Mapping[str, Json] = field(default_factory=dict)
+    """By name: an object, or a collection with all its items in `value`."""
+    gone: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    deleted_at: Mapping[str, str] = field(default_factory=dict)
+    """When a part that is gone was deleted, if it can still be restored."""
+    must_own: bool = True
+    """Whether the bot has become the owner of what it has made."""
+
+    def items(self, name: str) -> list[Json] | None:
+        """Return a collection, or None if it was not read."""
+        return self.parts[name]["value"] if name in self.parts else None
+
+
+def reads(site: Site) -> dict[str, Call]:
+    """Return everything to look at. None of it needs a right that the bot's other work does not."""
+    application = f"/applications/{site.fact('application', 'object_id')}"
+    id = site.fact("service_principal", "object_id")
+    principal = f"/servicePrincipals/{id}"
+    return {
+        APPLICATION: _get(application, {"$select": _APPLICATION}),
+        PRINCIPAL: _get(principal, {"$select": _PRINCIPAL}),
+        OWNERS: _get(f"{application}/owners", {"$select": "id,displayName"}),
+        PRINCIPAL_OWNERS: _get(f"{principal}/owners", {"$select": "id,displayName"}),
+        ROLES: _get(f"{principal}/appRoleAssignments", {}),
+        SCOPES: _get("/oauth2PermissionGrants", {"$filter": f"clientId eq '{id}'"}),
+        BOT: _get(f"/servicePrincipals(appId='{site.bot_client_id}')", {"$select": "id"}),
+    }
+
+
+async def read(site: Site) -> Seen:
+    """Look at everything. Raises GraphError, Forbidden if the bot may see nothing at all."""
+    calls = reads(site)
+    answers = await _answers(site.graph, calls)
+    refused = {name: it for name, it in answers.items() if isinstance(it, Forbidden)}
+    if len(refused) == len(calls):
+        raise refused[APPLICATION]
+    gone = {name for name, it in answers.items() if isinstance(it, NotFound)}
+    return Seen(
+        parts={
+            name: await whole(site.graph, calls[name], it)
+            for name, it in answers.items()
+            if isinstance(it, Answer)
+        },
+        gone=frozenset(gone),
+        refused=frozenset(refused),
+        deleted_at=await _deleted_at(site, gone & {APPLICATION, PRINCIPAL}),
+        must_own=OWNS_ALL not in await site.graph.roles(),
+    )
+
+
+async def _answers(graph: Client, calls: Mapping[str, Call]) -> dict[str, Answer | GraphError]:
+    answers = await graph.batch(calls)
+    refused = [name for name, it in answers.items() if isinstance(it, Forbidden)]
+    if refused and await _may_by_now(graph, calls[min(refused)]):
+        answers = await graph.batch(calls)
+    for answer in answers.values():
+        if isinstance(answer, GraphError) and not isinstance(answer, NotFound | Forbidden):
+            raise answer
+    for part, whole in _PARTS_OF.items():
+        lost = answers[part]
+        if isinstance(lost, NotFound) and not isinstance(answers[whole], NotFound):
+            raise lost
+    return answers
+
+
+async def _may_by_now(graph: Client, call: Call) -> bool:
+    """Ask for one part alone: that gets a new token, because the old one may lack a new right."""
+    try:
+        await graph.send(call.method, call.path, query=call.query)
+    except Forbidden:
+        return False
+    except NotFound:
+        return True
+    return True
+
+
+async def whole(graph: Client, call: Call, answer: Answer) -> Json:
+    """Return the object, or the collection with what stands on further pages."""
+    if "@odata.nextLink" not in answer.body:
+        return answer.body
+    return {"value": [each async for each in graph.pages(call.path, query=call.query)]}
+
+
+async def _deleted_at(site: Site, gone: set[str]) -> dict[str, str]:
+    """Look into the bin, where Entra keeps what was deleted for 30 days."""
+    if not gone:
+        return {}
+    ids = {
+        APPLICATION: site.fact("application", "object_id"),
+        PRINCIPAL: site.fact("service_principal", "object_id"),
+    }
+    bin = {name: _get(f"/directory/deletedItems/{ids[name]}", {}) for name in gone}
+    found = await site.graph.batch(bin)
+    return {
+        name: str(answer.body.get("deletedDateTime"))
+        for name, answer in found.items()
+        if isinstance(answer, Answer)
+    }
+
+
+def _get(path: str, query: dict[str, str]) -> Call:
+    return Call(method="GET", path=path, query=query)

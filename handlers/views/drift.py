@@ -1,0 +1,92 @@
+"""Drift: how the tenant differs from the plan, as a message and as a few words on a card."""
+
+from collections.abc import Iterator, Sequence
+
+from slack_sdk.models.blocks import Block
+
+from bot.registration import Check, Registration
+from handlers.views.ids import COMMAND
+from handlers.views.words import Blocks, context, drawn, escaped, header, section, when
+
+SHOWN = 12
+LONGEST = 240
+"""More than that would push the other differences off the message."""
+
+
+def report_text(registration: Registration) -> str:
+    """Return one sentence on what the check has come to."""
+    return f"{registration.id} {_outcome(registration.check)}"
+
+
+def report(registration: Registration) -> Blocks:
+    """Return the message that tells what a check has found."""
+    check = registration.check
+    assert check is not None
+    return drawn([header(report_text(registration)), *_findings(check), _foot(registration)])
+
+
+def line(registration: Registration) -> Iterator[Block]:
+    """Yield what anybody may know of the latest check: when, and how much differs."""
+    if registration.check is not None:
+        at, outcome = when(registration.check.at), _outcome(registration.check)
+        yield context(f"Compared with the tenant {at}: it {outcome}")
+
+
+def details(registration: Registration) -> Iterator[Block]:
+    """Yield every difference, for the requester and the approvers."""
+    if registration.check is not None and registration.check.differences:
+        lines = _lines(registration.check.differences)
+        yield section(f":warning: *In the tenant it is not as it was approved*\n{lines}")
+
+
+def asked(id: str) -> str:
+    """Return the answer to whoever asks for a check."""
+    return (
+        f"{escaped(id.upper())} is being compared with the tenant. You get the result as a direct"
+        " message, in a moment, or in a quarter of an hour if the bot has just changed something."
+    )
+
+
+def _outcome(check: Check | None) -> str:
+    if check is None:
+        return "has not been compared with the tenant yet"
+    if check.failure is not None:
+        return "could not be compared with the tenant"
+    match len(check.differences):
+        case 0 if check.unseen:
+            return "is as it was approved, as far as the bot could look"
+        case 0:
+            return "is as it was approved"
+        case 1:
+            return "differs from the plan in one thing"
+        case count:
+            return f"differs from the plan in {count} things"
+
+
+def _findings(check: Check) -> Iterator[Block]:
+    if check.failure is not None:
+        yield section(escaped(check.failure))
+        yield section("The bot looks again by itself tomorrow. Nothing was changed.")
+    if check.differences:
+        yield section(_lines(check.differences))
+        yield section(
+            "The bot changes none of this. If nobody meant it, ask whoever looks after the tenant:"
+            " the audit log of Entra says who did it."
+        )
+    if check.unseen:
+        yield section(f"*The bot could not look at*\n{_lines(check.unseen)}")
+    if check.tolerated:
+        yield context(_lines(check.tolerated))
+
+
+def _foot(registration: Registration) -> Block:
+    assert registration.check is not None
+    name, at = escaped(registration.form.name), when(registration.check.at)
+    return context(f"*{name}* · {at} · `{COMMAND} check {registration.id}` looks again")
+
+
+def _lines(sentences: Sequence[str]) -> str:
+    # Names in the tenant are anybody's text, line breaks included.
+    lines = [f"• {escaped(' '.join(each.split())[:LONGEST])}" for each in sentences[:SHOWN]]
+    more = len(sentences) - SHOWN
+    return "\n".join([*lines, *([f"• and {more} more"] if more > 0 else [])])

@@ -1,0 +1,83 @@
+"""The calls that a registration makes, as the faults of the simulated tenant name them."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.playground.tenant.calls import Call
+
+
+class Part(StrEnum):
+    """When a call is made: before anybody is asked, or after the approval."""
+
+    PREFLIGHT = "preflight"
+    ROAD = "road"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """One call: how the tenant's faults find it, and what may happen to it."""
+
+    name: str
+    method: str
+    path: str
+    part: Part
+    writes: bool = False
+    signs_in: bool = False
+    batched: bool = False
+    """It travels inside a `$batch`, so its own connection cannot be cut."""
+    siblings: int = 0
+    """How many other calls are made here at the same time."""
+
+    def of(self, log: list[Call]) -> list[Call]:
+        """Return the calls of the log that were made here."""
+        return [
+            call for call in log if call.method == self.method and re.search(self.path, call.path)
+        ]
+
+
+TOKEN = r"/oauth2/v2\.0/token$"
+
+SPOTS = (
+    Spot(name="own-token", method="POST", path=TOKEN, part=Part.PREFLIGHT, signs_in=True),
+    Spot(name="organization", method="GET", path=r"/organization$", part=Part.PREFLIGHT),
+    Spot(
+        name="microsoft-graph",
+        method="GET",
+        path=r"/servicePrincipals\(appId='00000003-",
+        part=Part.PREFLIGHT,
+    ),
+    Spot(name="policy", method="GET", path="/defaultAppManagementPolicy$", part=Part.PREFLIGHT),
+    Spot(name="namesakes", method="GET", path=r"/applications$", part=Part.PREFLIGHT),
+    Spot(
+        name="application",
+        method="PATCH",
+        path=r"/applications\(uniqueName=",
+        part=Part.ROAD,
+        writes=True,
+    ),
+    Spot(
+        name="service-principal",
+        method="PATCH",
+        path=r"/servicePrincipals\(appId=",
+        part=Part.ROAD,
+        writes=True,
+    ),
+    Spot(
+        name="role",
+        method="POST",
+        path="/appRoleAssignedTo$",
+        part=Part.ROAD,
+        writes=True,
+        siblings=1,
+    ),
+    Spot(
+        name="scopes", method="POST", path="/oauth2PermissionGrants$", part=Part.ROAD, writes=True
+    ),
+    Spot(name="secret", method="POST", path="/addPassword$", part=Part.ROAD, writes=True),
+    Spot(name="new-token", method="POST", path=TOKEN, part=Part.ROAD, signs_in=True),
+    Spot(name="batch", method="POST", path=r"/\$batch$", part=Part.ROAD),
+    Spot(name="users", method="GET", path="/users$", part=Part.ROAD, batched=True),
+)
+
+BY_NAME = {spot.name: spot for spot in SPOTS}

@@ -1,0 +1,225 @@
+"""`aad-setup doctor`: one line for each check, what to do, and a status that scripts can use."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from bot import doctor
+from bot.manifest import SCOPES
+from bot.playground.stage import Stage
+from bot.storage.database import opened
+from tests.conftest import Bot
+from tests.doctors import call, call_with
+from tests.scene import Scene
+
+ELSEWHERE = "11111111-2222-3333-4444-555555555555"
+
+
+async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
+    stage: Stage, bot: Bot, database_url: str
+) -> None:
+    stage.workspace.installation.scopes = set(SCOPES)
+    async with bot(DATABASE_URL=database_url):
+        await Scene(stage).ready()
+        before = len(stage.tenant.log)
+        told = await call(stage, DATABASE_URL=database_url)
+        assert told.status == 0, told.text
+        assert told.wrong == told.doubts == [], told.text
+        for line in (
+            "✔ Settings: everything that is needed is there.",
+            "✔ Database: it opens and is up to date.",
+            "✔ Vault: the keys open all that wait unseen (1).",
+            "✔ Running: yes (1 at work on this database).",
+            "✔ Slack: SLACK_BOT_TOKEN is aad-setup in playground.",
+            "✔ Slack: the scopes are those of the manifest.",
+            "✔ Slack: the approval channel can be posted to.",
+            "✔ Slack: SLACK_APP_TOKEN opens Socket Mode.",
+            "✔ Entra: the bot's own application signs in.",
+            "✔ Rights: enough for CONSENT_MODE=autonomous, and none too many.",
+            "✔ Tenant: Northwind Traders (northwind.example) answers.",
+            "✔ Policy: mimecast: the tenant does not limit its secret.",
+        ):
+            assert line in told.text.splitlines()
+        asked = [call for call in stage.tenant.log[before:] if call.kind == "graph"]
+        assert {call.method for call in asked} == {"GET"}
+        for hidden in (stage.vault_key, *stage.tenant.minted, stage.workspace.bot_token):
+            assert hidden not in told.text
+
+
+async def test_before_the_first_start_there_is_nothing_to_mend(stage: Stage) -> None:
+    told = await call(stage)
+    assert told.status == 0, told.text
+    assert "✔ Database: nothing there yet; the first start makes it." in told.text
+    assert "⚠ Running: no bot is at work on this database. `aad-setup serve` starts it." in (
+        told.doubts
+    )
+    assert not list(stage.folder.glob("aad-setup*"))
+
+
+async def test_everything_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path) -> None:
+    told = await call_with({}, tmp_path)
+    assert told.status == 1
+    assert "✖ Settings: SLACK_BOT_TOKEN is missing" in told.text
+    assert "✖ Settings: VAULT_KEYS is missing" in told.text
+    assert len(told.doubts) == 1
+
+
+async def test_arguments_that_do_not_exist_have_a_status_of_their_own(stage: Stage) -> None:
+    assert (await call(stage, "--everything")).status == 2
+
+
+Spoil = Callable[[Stage], dict[str, str]]
+
+
+def taken(*rights: str) -> Spoil:
+    def spoil(stage: Stage) -> dict[str, str]:
+        stage.tenant.deny(stage.tenant.administrator, *rights)
+        return {}
+
+    return spoil
+
+
+def elsewhere(stage: Stage) -> dict[str, str]:
+    return {"APPROVAL_CHANNEL": stage.workspace.channels["random"].id}
+
+
+def without_scope(stage: Stage) -> dict[str, str]:
+    stage.workspace.installation.scopes.discard("users:read")
+    return {}
+
+
+def banned(stage: Stage) -> dict[str, str]:
+    stage.tenant.set_policy(secrets_banned=True)
+    return {}
+
+
+def hardly_allowed(stage: Stage) -> dict[str, str]:
+    stage.tenant.set_policy(longest_secret=timedelta(days=1))
+    return {}
+
+
+def no_database(stage: Stage) -> dict[str, str]:
+    file = stage.folder / "letter.db"
+    file.write_text("Dear database, " * 100)
+    return {"DATABASE_URL": f"sqlite:///{file}"}
+
+
+def newer_database(stage: Stage) -> dict[str, str]:
+    file = stage.folder / "newer.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+    return {"DATABASE_URL": f"sqlite:///{file}"}
+
+
+WRONG: dict[str, tuple[Spoil, str]] = {
+    "bot token": (
+        lambda stage: {"SLACK_BOT_TOKEN": "xoxb-of-somebody"},
+        "Slack does not take SLACK_BOT_TOKEN: invalid_auth.",
+    ),
+    "app token": (
+        lambda stage: {"SLACK_APP_TOKEN": "xapp-of-somebody"},
+        "Slack does not take SLACK_APP_TOKEN: invalid_auth.",
+    ),
+    "slack": (
+        lambda stage: {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
+        "Slack cannot be reached with SLACK_BOT_TOKEN",
+    ),
+    "scopes": (without_scope, "Slack: scopes are missing: users:read."),
+    "channel": (elsewhere, "Slack: The bot is not in APPROVAL_CHANNEL"),
+    "client secret": (
+        lambda stage: {"ENTRA_CLIENT_SECRET": "wrong"},
+        "Entra: The bot itself could not sign in.",
+    ),
+    "tenant away": (
+        lambda stage: {"ENTRA_AUTHORITY": f"https://127.0.0.1:9/{stage.tenant.id}"},
+        "Entra: The bot could not reach the tenant",
+    ),
+    "another tenant": (
+        lambda stage: {"ENTRA_TENANT_ID": ELSEWHERE},
+        "not for ENTRA_TENANT_ID.",
+    ),
+    "a right": (
+        taken("AppRoleAssignment.ReadWrite.All"),
+        "Rights: AppRoleAssignment.ReadWrite.All is missing for CONSENT_MODE=autonomous.",
+    ),
+    "a right for scopes": (
+        taken("DelegatedPermissionGrant.ReadWrite.All"),
+        "Rights: DelegatedPermissionGrant.ReadWrite.All is missing",
+    ),
+    "no secrets": (banned, "Policy: mimecast: the tenant allows no secrets"),
+    "no life": (hardly_allowed, "Policy: mimecast: the tenant does not let a secret live"),
+    "a letter": (no_database, "Database: it does not open (DatabaseError)."),
+    "no server": (
+        lambda stage: {"DATABASE_URL": "postgresql://aad@127.0.0.1:9/aad"},
+        "Database: it does not open (OperationalError).",
+    ),
+    "a newer database": (newer_database, "Database: a newer version of this program made it."),
+    "no folder": (
+        lambda stage: {"DATABASE_URL": f"sqlite:///{stage.folder}/none/here.db"},
+        "Database: its folder is not there or cannot be written.",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_what_is_wrong_has_a_line_with_advice(stage: Stage, what: str) -> None:
+    spoil, sentence = WRONG[what]
+    wrong = await marked(stage, doctor.Mark.WRONG, **spoil(stage))
+    (line,) = [each for each in wrong if sentence in each.sentence] or wrong
+    assert sentence in line.sentence
+    assert line.advice
+
+
+async def test_what_is_only_doubtful_needs_no_mending(stage: Stage) -> None:
+    stage.workspace.installation.scopes = {*SCOPES, "files:read"}
+    stage.tenant.deny(stage.tenant.administrator, "Policy.Read.All")
+    stage.tenant.allow(stage.tenant.administrator, "Application.ReadWrite.All")
+    told = await call(stage)
+    assert told.status == 0, told.text
+    for doubt in (
+        "Slack: scopes that the bot never uses: files:read.",
+        "Rights: Policy.Read.All is missing; plans then say what they could not see.",
+        "Rights: Application.ReadWrite.All is held and never used in CONSENT_MODE=autonomous.",
+        "Policy: whether the tenant limits secrets cannot be read.",
+    ):
+        assert any(doubt in line for line in told.doubts), told.text
+
+
+async def test_a_profile_s_secret_that_the_tenant_shortens_is_named(stage: Stage) -> None:
+    stage.tenant.set_policy(longest_secret=timedelta(days=91))
+    found = await marked(stage, doctor.Mark.DOUBT)
+    said = [it.sentence for it in found if it.sentence.startswith("Policy: mimecast")]
+    assert said == ["Policy: mimecast: its secret lives 90 days, not 365."]
+
+
+async def test_keys_that_do_not_open_what_waits_are_found_without_opening_it(
+    stage: Stage, bot: Bot
+) -> None:
+    async with bot():
+        id = await Scene(stage).ready()
+    told = await call(stage, VAULT_KEYS=Fernet.generate_key().decode())
+    assert told.status == 1
+    assert f"✖ Vault: VAULT_KEYS does not open the secrets that wait for {id}." in told.text
+    both = f"{Fernet.generate_key().decode()},{stage.vault_key}"
+    assert "✔ Vault: the keys open all" in (await call(stage, VAULT_KEYS=both)).text
+
+
+async def test_looking_keeps_no_bot_from_starting(stage: Stage) -> None:
+    url = stage.environ()["DATABASE_URL"]
+    async with opened(url):
+        pass
+    looking = doctor.examine(stage.environ(), stage.clock)
+    async for _ in looking:
+        async with opened(url):
+            pass
+
+
+async def marked(stage: Stage, mark: doctor.Mark, **changes: str) -> list[doctor.Finding]:
+    environ = stage.environ(**changes)
+    return [it async for it in doctor.examine(environ, stage.clock) if it.mark is mark]
