@@ -10,7 +10,7 @@ from contextlib import suppress
 from http import HTTPStatus
 
 from graph.client import Json
-from graph.errors import AlreadyThere, GraphError, NotFound, NotOurs
+from graph.errors import AlreadyThere, GraphError, NotFound, NotOurs, NotThereYet
 from graph.permissions import MICROSOFT_GRAPH, Permission
 from graph.site import Learnt, Site, Step
 
@@ -89,7 +89,7 @@ async def unregister(site: Site) -> None:
     try:
         # An answer that was lost may have made it, and what is new is not seen at once.
         found = await site.settle(lambda: _find(site), written=intended)
-    except NotFound:
+    except NotThereYet:  # and by now it would be
         return
     if _is_ours(site, found):
         await delete(site, f"/applications/{found['id']}")

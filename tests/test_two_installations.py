@@ -17,7 +17,7 @@ import trustme
 
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
-from bot.playground.stage import Stage, standing
+from bot.playground.stage import Stage, install, standing
 from bot.playground.tenant.tenant import AUTONOMOUS
 from tests.crash.finale import a_day_later
 from tests.crash.lives import living
@@ -47,6 +47,7 @@ async def stages(
         standing(folder=tmp_path / "first", clock=clock, ca=ca, users=50, groups=5) as first,
         workspaces.running(clock=clock) as workspace,
     ):
+        install(workspace)
         yield first, replace(first, workspace=workspace, folder=tmp_path / "second")
 
 

@@ -11,7 +11,7 @@ from tests.scene import Scene
 AT_LEAST = 120
 
 MATRIX = [
-    pytest.param(case, id=case.id, marks=() if case.id in SAMPLE else pytest.mark.slow)
+    pytest.param(case, id=case.id, marks=() if case.id in SAMPLE else pytest.mark.long)
     for case in cases()
 ]
 
