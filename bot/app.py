@@ -165,7 +165,6 @@ async def running(
         handlers.register(bolt, client=client, registrar=registrar, people=people, answers=answers)
         async with engines.running(
             engine_url(settings.database_url),
-            keys=settings.vault_keys,
             executor=slot.executor,
             jobs=runs.jobs(),
             died=runs.died,

@@ -1,29 +1,27 @@
 """The engine: durable execution by DBOS Transact, behind this one module; it knows no registration.
 
-A run's body calls `step(name, do)`; what a step returned is kept, so that after a crash the body is
-walked again and finished steps answer from the record. Storage stays the truth: this database can
-be thrown away, and a fresh engine starts owed runs again.
+It sees to it that every run that was begun is carried to its end, by one replica at a time: after a
+crash it calls the run's body again. What the body has done by then stands in storage, in one place
+and not in two, so a body asks there before it does anything. This database holds no more than ids;
+it can be thrown away, and a fresh engine starts owed runs again.
 """
 
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import dbos._serialization
 import sqlalchemy as sa
-from cryptography.fernet import Fernet, MultiFernet
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 
 from bot.bell import survive
 
-T = TypeVar("T")
 Body = Callable[[str], Awaitable[None]]
 Died = Callable[[str, str], Coroutine[Any, Any, None]]
 """What to do with a run that broke: its id, and the id under which the bug was logged."""
@@ -39,15 +37,6 @@ ENDS = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 FORGOTTEN_AT_ONCE = 1000
 
 
-class StepFailed(Exception):
-    """The one exception that may leave a step: a code and safe words, never a response's body."""
-
-    def __init__(self, code: str, words: Mapping[str, str | None]) -> None:
-        super().__init__(code)
-        self.code = code
-        self.words = dict(words)
-
-
 class Outcome(StrEnum):
     """What the engine knows of a run."""
 
@@ -55,16 +44,6 @@ class Outcome(StrEnum):
     OPEN = "open"
     ENDED = "ended"
     DEAD = "dead"  # given up
-
-
-async def step(name: str, do: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Do it once for this run; after a crash, return what it returned. For use inside a body."""
-
-    async def once() -> T:
-        # DBOS logs what it calls when it is cancelled; `do` would show all its arguments.
-        return await do()
-
-    return await DBOS.run_step_async({"name": name}, once)
 
 
 class Engine:
@@ -107,7 +86,7 @@ class Engine:
             self._at_work[run] = task
             try:
                 if bug := await survive(f"run {run}", lambda: body(run)):
-                    await step("died", partial(self._died, run, bug))
+                    await self._died(run, bug)
             finally:
                 del self._at_work[run]
 
@@ -136,13 +115,13 @@ class Engine:
 
 @asynccontextmanager
 async def running(
-    url: str, *, keys: Sequence[str], executor: str, jobs: Mapping[str, Body], died: Died
+    url: str, *, executor: str, jobs: Mapping[str, Body], died: Died
 ) -> AsyncIterator[Engine]:
     """Launch the engine on the running loop, after every client that the bodies use exists."""
     asyncio.get_running_loop()  # launched anywhere else, recovered bodies get a loop of their own
     _use_wal(url)
     dbos._serialization.DBOSDefaultSerializer = _NoPickle()
-    DBOS(config=_config(url, keys, executor))
+    DBOS(config=_config(url, executor))
     try:
         engine = Engine(jobs, died)
         DBOS.launch()
@@ -167,14 +146,14 @@ class _Connection(sqlite3.Connection):
 _SQLITE = {"connect_args": {"factory": _Connection}, "pool_size": 1, "max_overflow": 0}
 
 
-def _config(url: str, keys: Sequence[str], executor: str) -> DBOSConfig:
+def _config(url: str, executor: str) -> DBOSConfig:
     sqlite = _SQLITE if url.startswith("sqlite") else {}
     return {
         "name": "aad-setup",
         "system_database_url": url,
         "executor_id": executor,
         "application_version": VERSION,
-        "serializer": SealedJson(keys),
+        "serializer": PlainJson(),
         "log_level": "WARNING",
         "max_executor_threads": 24,  # also what the loop's own threads come from: sign-ins
         "db_engine_kwargs": {"hide_parameters": True, **sqlite},
@@ -192,41 +171,20 @@ def _use_wal(url: str) -> None:
         connection.close()
 
 
-class SealedJson(Serializer):
-    """JSON only, sealed at rest; a failure comes back on replay as the class that was raised."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+class PlainJson(Serializer):
+    """JSON for the ids of runs, which are all that a body takes; of an exception only its class."""
 
     def name(self) -> str:
-        return "sealed_json"
+        return "plain_json"
 
     def serialize(self, data: Any) -> str:
-        return self._fernet.encrypt(json.dumps(_to_json(data)).encode()).decode()
+        if isinstance(data, BaseException):
+            # The text of an unexpected exception may hold anything.
+            return json.dumps({"type": type(data).__name__})
+        return json.dumps(data)
 
     def deserialize(self, serialized_data: str) -> Any:
-        return _from_json(json.loads(self._fernet.decrypt(serialized_data.encode())))
-
-
-def _to_json(data: Any) -> Any:
-    if isinstance(data, StepFailed):
-        return {"failed": data.code, "words": data.words}
-    if isinstance(data, BaseException):
-        # Only the name: the text of an unexpected exception may hold anything.
-        return {"failed": "bug", "words": {"type": type(data).__name__}}
-    if isinstance(data, dict) and set(data) == {"args", "kwargs"}:
-        return {"args": list(data["args"]), "kwargs": data["kwargs"]}
-    return data
-
-
-def _from_json(data: Any) -> Any:
-    if not isinstance(data, dict):
-        return data
-    if set(data) == {"failed", "words"}:
-        return StepFailed(data["failed"], data["words"])
-    if set(data) == {"args", "kwargs"}:
-        return {"args": tuple(data["args"]), "kwargs": data["kwargs"]}
-    return data
+        return json.loads(serialized_data)
 
 
 class _NoPickle(Serializer):

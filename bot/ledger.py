@@ -1,6 +1,7 @@
 """The ledger: what the steps of one run write down before and after they touch the tenant."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
@@ -20,9 +21,13 @@ class RunLedger:
     database: Database
     vault: Vault
     clock: Clock
+    announced: Mapping[str, bool] = field(default_factory=dict)
+    """What was intended in the commit that the walk began with, and whether it was before."""
 
     async def intend(self, step: str) -> bool:
         """Note that the step is about to write. True if an earlier attempt may have written."""
+        if step in self.announced:
+            return self.announced[step]
         async with self.database.transaction() as tx:
             return await runs.intend(tx, self.run, step, self.clock.now())
 
@@ -36,10 +41,13 @@ class RunLedger:
         async with self.database.transaction() as tx:
             await runs.withdraw(tx, self.run.registration, step)
 
-    async def nonce(self) -> str:
-        """Store and return a new nonce for one attempt to make a secret."""
+    async def attempt(self) -> Sealed | str:
+        """Return the secret that this run has sealed; else store and return a new nonce for one."""
         nonce = uuid4().hex[:16]
         async with self.database.transaction() as tx:
+            found = await secrets.sealed_of_run(tx, self.run.id)
+            if found is not None and found.key_id is not None and found.expires_at is not None:
+                return Sealed(id=found.id, key_id=found.key_id, expires_at=found.expires_at)
             await secrets.attempt(
                 tx,
                 id=uuid4().hex,
@@ -65,14 +73,6 @@ class RunLedger:
                 expires_at=expires_at,
             )
         return id
-
-    async def sealed(self) -> Sealed | None:
-        """Return the secret that this run has sealed, if it got so far before a crash."""
-        async with self.database.reading() as tx:
-            found = await secrets.sealed_of_run(tx, self.run.id)
-        if found is None or found.key_id is None or found.expires_at is None:
-            return None
-        return Sealed(id=found.id, key_id=found.key_id, expires_at=found.expires_at)
 
     async def lend(self, id: str) -> str:
         """Return the clear secret, for a test of it."""

@@ -14,9 +14,7 @@ from graph.site import Learnt, Sealed, Site, Step
 
 
 async def make(site: Site) -> Learnt:
-    sealed = await site.ledger.sealed()
-    if sealed is None:
-        sealed = await site.settle(lambda: _mint(site))
+    sealed = await site.settle(lambda: _mint(site))
     return {
         "sealed_id": sealed.id,
         "key_id": sealed.key_id,
@@ -27,7 +25,9 @@ async def make(site: Site) -> Learnt:
 
 
 async def _mint(site: Site) -> Sealed:
-    nonce = await site.ledger.nonce()
+    attempt = await site.ledger.attempt()
+    if isinstance(attempt, Sealed):  # before a crash
+        return attempt
     now = site.clock.now().replace(microsecond=0)
     expires_at = now + timedelta(days=site.plan.secret_days)
     if site.secret_until is not None:
@@ -37,7 +37,7 @@ async def _mint(site: Site) -> Sealed:
         f"{_application(site)}/addPassword",
         body={
             "passwordCredential": {
-                "displayName": f"{site.plan.secret_name}{_mark(site)}{nonce}",
+                "displayName": f"{site.plan.secret_name}{_mark(site)}{attempt}",
                 "endDateTime": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
         },
@@ -45,7 +45,7 @@ async def _mint(site: Site) -> Sealed:
     )
     key_id, hint = answer.body["keyId"], answer.body["hint"] or ""
     id = await site.ledger.seal(
-        nonce, secret=answer.body["secretText"], key_id=key_id, hint=hint, expires_at=expires_at
+        attempt, secret=answer.body["secretText"], key_id=key_id, hint=hint, expires_at=expires_at
     )
     return Sealed(id=id, key_id=key_id, expires_at=expires_at, hint=hint)
 

@@ -45,16 +45,13 @@ class Ledger(Protocol):
     async def withdraw(self, step: str) -> None:
         """Note that no attempt at this step has written, whatever was intended."""
 
-    async def nonce(self) -> str:
-        """Return a new nonce, stored, for one attempt to make a secret."""
+    async def attempt(self) -> "Sealed | str":
+        """Return what this run has sealed; else a new nonce, stored, to make a secret with."""
 
     async def seal(
         self, nonce: str, *, secret: str, key_id: str, hint: str, expires_at: datetime
     ) -> str:
         """Seal the secret of that attempt and return the id of the sealed row."""
-
-    async def sealed(self) -> Sealed | None:
-        """Return what this run has sealed, if it has."""
 
     async def lend(self, id: str) -> str:
         """Return a sealed secret in the clear, for a test."""

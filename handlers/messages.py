@@ -72,26 +72,26 @@ class Messages:
         async with self._database.reading() as tx:
             now = self._clock.now()
             stale = await messages.stale(tx, now, drawn_before=now - SPACING, limit=AT_ONCE)
+        if not stale:
+            return
+        async with self._database.transaction() as tx:
+            claimed = await messages.claim(tx, stale, self._clock.now())
         # A bug in one is logged, and the others are still waited for.
         await asyncio.gather(
-            *(survive(f"message {each.id}", partial(self._show, each)) for each in stale)
+            *(survive(f"message {each.id}", partial(self._show, each)) for each in claimed)
         )
         if len(stale) == AT_ONCE:
             self.loop.bell.ring()
 
     async def _show(self, message: Message) -> None:
-        async with self._database.transaction() as tx:
-            now = self._clock.now()
-            fresh = await messages.claim(tx, message, now)
-            if fresh is None:
-                return
-            # Read after the claim: what is drawn is never older than the version claimed.
+        # Read after the claim: what is drawn is never older than the version claimed.
+        async with self._database.reading() as tx:
             registration = await registrations.get(tx, message.registration)
-            assert registration is not None
+        assert registration is not None
         try:
-            await self._deliver(fresh, registration)
+            await self._deliver(message, registration)
         except SlackApiError as error:
-            await self._refused(fresh, error)
+            await self._refused(message, error)
         except (TimeoutError, aiohttp.ClientError) as error:
             # The claim lapses by itself. A post whose answer was lost may then be made twice.
             log.warning("message lost", message=message.id, type=type(error).__name__)

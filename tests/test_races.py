@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal, RunKind, SecretState, Status
-from bot.storage import dues, history, runs
+from bot.registration import Refusal, RunKind, SecretState, Status, Vote
+from bot.storage import dues, history, registrations, runs
 from bot.storage.dues import DueKind
 from tests.office import SECRET, IdleEngine, Office, two_offices
 from tests.pieces import ADA, GRACE, ROSA, form
@@ -50,6 +50,16 @@ async def _what(office: Office, id: str) -> list[str]:
 async def _owed(office: Office) -> Counter[tuple[str, RunKind]]:
     async with office.database.reading() as tx:
         return Counter((run.registration, run.kind) for run in await runs.owed(tx))
+
+
+async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Offices) -> None:
+    one, _ = careful
+    id = await one.pending()
+    async with one.database.transaction() as tx:
+        vote = Vote(person=GRACE, verdict="approve", at=one.clock.now())
+        await registrations.vote(tx, id, vote, digest="e" * 64)
+    await one.registrar.approve(id, by=ADA)
+    assert (await one.found(id)).status is Status.PENDING
 
 
 async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> None:

@@ -3,13 +3,13 @@ engine carries across crashes."""
 
 from collections.abc import Mapping
 
-from bot.engine import Body, StepFailed
+from bot.engine import Body
 from bot.registration import RunKind
 from bot.runs.carrying import Carrying
 from bot.runs.checking import Checking
 from bot.runs.clearing import Clearing
 from bot.runs.planning import Planning
-from bot.runs.work import Parts, Tenant
+from bot.runs.work import Parts, StepFailed, Tenant
 
 __all__ = ["Parts", "Runs", "Tenant"]
 

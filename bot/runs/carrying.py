@@ -1,26 +1,24 @@
 """The run that carries an approved plan out, or makes a new secret for one that is ready.
 
-A step writes what it learnt to storage before the engine notes that it is done, so that storage is
-never behind. Only `StepFailed` leaves a step.
+After a crash it is walked again: what a step learnt is in storage before the next one begins, and a
+step whose facts are known is not taken again.
 """
 
 import asyncio
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import structlog
 
-from bot.engine import StepFailed, step
 from bot.registration import Registration, RunKind, Secret, SecretState, Status
-from bot.runs.work import Work, failed
+from bot.runs.recorder import Entry, Recorder
+from bot.runs.work import Parts, StepFailed, Work, failed
 from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Planned, Run
+from graph.application import APPLICATION
 from graph.errors import GraphError
 from graph.permissions import is_allowed
 from graph.plan import Plan
@@ -37,12 +35,18 @@ CHECK_AFTER = UNREAD_AFTER + timedelta(hours=1)
 Facts = dict[str, dict[str, Any]]
 
 
+class Overtaken(Exception):
+    """Another process carries this run on: one that was frozen, or cut off, has woken up."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Road:
-    """What a run walks: itself, the plan, and who approved it."""
+    """What a run walks: itself, the plan, what is known already, and who approved it."""
 
     run: Run
     plan: Plan
+    facts: Facts
+    announced: dict[str, bool]  # what the first commit says that the walk is about to write
     approved_by: str
     secret_until: datetime | None  # for a new secret in place of an old one
 
@@ -50,25 +54,31 @@ class Road:
 class Carrying(Work):
     """From approval to READY."""
 
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._recorder = Recorder(parts.database, parts.clock)
+
     async def carry_out(self, id: str) -> None:
         """Walk the stages of an approved plan: everything, or what a new secret needs."""
         try:
-            begun = await step("begin", partial(self._begin, id))
-            if begun is None:
+            road = await self._begin(id)
+            if road is None:
                 return
-            road, facts = _road(begun), begun["facts"]
+            facts = road.facts
             for stage in stages(road.plan):
                 facts = facts | await self._stage(road, stage, facts)
             if road.run.kind is RunKind.RENEW:
-                await step("retire", partial(self._retire, id))
+                await self._retire(id)
+        except Overtaken:
+            log.warning("run left to the process that has taken it over", run=id)
         except StepFailed as failure:
-            await step("abandon", partial(self.abandon, id))
-            await step("fail", partial(self.fail, id, failure))
+            await self.abandon(id)
+            await self.fail(id, failure)
         else:
-            await step("finish", partial(self._finish, id))
+            await self._finish(id)
 
-    async def _begin(self, id: str) -> dict[str, Any] | None:
-        """Return the plan and the facts known, once it is sure that this is what was approved."""
+    async def _begin(self, id: str) -> Road | None:
+        """Return what to walk, once it is sure that this is what was approved."""
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
             if run is None:
@@ -79,14 +89,20 @@ class Carrying(Work):
             facts = await runs.known_facts(tx, run)
             await runs.list_steps(tx, run, _planned(run, plan, facts))
             await runs.carry_facts(tx, run, facts, self._clock.now())
-            until = await secrets.approved_until(tx, run.registration)
-        return {
-            "secret_until": None if until is None else until.isoformat(),
-            "run": dataclasses.asdict(run),
-            "plan": plan.to_json(),
-            "facts": facts,
-            "approved_by": ", ".join(vote.person.user_id for vote in registration.approvals()),
-        }
+            announced, first = {}, APPLICATION.name
+            if first not in facts:
+                announced[first] = await runs.intend(tx, run, first, self._clock.now())
+            until = None
+            if run.kind is RunKind.RENEW:
+                until = await secrets.approved_until(tx, run.registration)
+        return Road(
+            run=run,
+            plan=plan,
+            facts=facts,
+            announced=announced,
+            approved_by=", ".join(vote.person.user_id for vote in registration.approvals()),
+            secret_until=until,
+        )
 
     def _approved_plan(self, registration: Registration) -> Plan:
         """Return the plan if its digest is the one approved and the profile has not changed."""
@@ -107,19 +123,22 @@ class Carrying(Work):
         todo = [each for each in stage if each.name not in facts]
         # One site for the stage: its steps take turns where their writes collide.
         site = replace(
-            self._site(road.run, road.plan, facts),
+            self._site(road.run, road.plan, facts, road.announced),
             approved_by=road.approved_by,
             secret_until=road.secret_until,
         )
         learnt = await asyncio.gather(
-            *(step(each.name, partial(self._take, road.run, each, site)) for each in todo),
+            *(self._take(road.run, each, site) for each in todo),
             return_exceptions=True,  # a sibling is never cancelled in the middle of a call
         )
-        found = {}
+        found, failures = {}, []
         for each, result in zip(todo, learnt, strict=True):
             if isinstance(result, BaseException):
-                raise result
-            found[each.name] = result
+                failures.append(result)
+            else:
+                found[each.name] = result
+        if failures:
+            raise next((it for it in failures if isinstance(it, Overtaken)), failures[0])
         return found
 
     async def _take(self, run: Run, each: Step, site: Site) -> dict[str, Any]:
@@ -130,9 +149,8 @@ class Carrying(Work):
             async with self._database.transaction() as tx:
                 await runs.fail_step(tx, run, each.name, self._clock.now())
             raise failed(each.title, error) from None
-        async with self._database.transaction() as tx:
-            await runs.record(tx, run, each.name, learnt, self._clock.now())
-            await registrations.stir(tx, run.registration)
+        if not await self._recorder.record(Entry(run=run, step=each.name, facts=learnt)):
+            raise Overtaken
         return learnt
 
     async def _retire(self, id: str) -> None:
@@ -193,6 +211,8 @@ class Carrying(Work):
             await secrets.change(
                 tx, sealed.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
             )
+            # A walk that a crash begins anew must not take up what it can no longer open.
+            await runs.forget(tx, run.registration, "secret", run=id)
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
             return run, registration, sealed
@@ -206,15 +226,6 @@ def _planned(run: Run, plan: Plan, facts: Facts) -> list[Planned]:
         for each in stage
         if run.kind is RunKind.REGISTER or each.name not in facts
     ]
-
-
-def _road(begun: Mapping[str, Any]) -> Road:
-    return Road(
-        run=Run(**{**begun["run"], "kind": RunKind(begun["run"]["kind"])}),
-        plan=Plan.from_json(begun["plan"]),
-        approved_by=begun["approved_by"],
-        secret_until=datetime.fromisoformat(until) if (until := begun["secret_until"]) else None,
-    )
 
 
 def _changed(sentence: str) -> dict[str, str | None]:

@@ -1,12 +1,10 @@
 """The run that compares the tenant with the plan: it reads, tells, and changes nothing there."""
 
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.engine import step
 from bot.registration import Check, Registration, RunKind
 from bot.runs.work import Work
 from bot.storage import dues, history, messages, registrations, runs, secrets
@@ -30,18 +28,6 @@ class Checking(Work):
 
     async def check(self, id: str) -> None:
         """Look once, keep what was found, and tell whoever is to know."""
-        await step("look", partial(self._check, id))
-
-    async def give_up(self, id: str, bug: str) -> bool:
-        """End a check that broke, which is no failure of the registration. False for other runs."""
-        async with self._database.reading() as tx:
-            run = await runs.get(tx, id)
-        if run is None or run.kind is not RunKind.CHECK:
-            return False
-        await self._could_not(run, "bug", f"The bot itself broke down: bug {bug}.")
-        return True
-
-    async def _check(self, id: str) -> None:
         found = await self._open(id)
         if found is None:
             return
@@ -60,6 +46,15 @@ class Checking(Work):
             await self._wait(run, settled_at)
         else:
             await self._tell(run, drift)
+
+    async def give_up(self, id: str, bug: str) -> bool:
+        """End a check that broke, which is no failure of the registration. False for other runs."""
+        async with self._database.reading() as tx:
+            run = await runs.get(tx, id)
+        if run is None or run.kind is not RunKind.CHECK:
+            return False
+        await self._could_not(run, "bug", f"The bot itself broke down: bug {bug}.")
+        return True
 
     async def _look(self, run: Run, registration: Registration) -> Drift:
         async with self._database.reading() as tx:

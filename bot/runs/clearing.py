@@ -1,14 +1,11 @@
 """The runs that clear up: an unread secret, stray secrets, all that a failed registration made."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any
 
 import structlog
 
-from bot.engine import StepFailed, step
 from bot.registration import Registration, SecretState, Status
-from bot.runs.work import AGAIN_AFTER, Work, failed
+from bot.runs.work import AGAIN_AFTER, StepFailed, Work, failed
 from bot.storage import dues, history, registrations, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.runs import Run
@@ -33,39 +30,37 @@ class Clearing(Work):
     async def undo(self, id: str) -> None:
         """Remove exactly what this registration made, in reverse order."""
         try:
-            begun = await step("begin", partial(self._begin_undo, id))
-            if begun is None:
-                return
-            if begun["plan"]:  # without one, nothing was ever made
-                await self._take_all_back(id, Plan.from_json(begun["plan"]), begun["facts"])
-        except StepFailed as failure:
-            await step("fail", partial(self.fail, id, failure))
-        else:
-            await step("finish", partial(self._finish_undo, id))
-
-    async def _clear_up(
-        self, id: str, work: Callable[[Run, Registration], Awaitable[None]]
-    ) -> None:
-        """Do one clearing step; if the tenant does not answer, a later sweep does the rest."""
-
-        async def once() -> None:
             found = await self._open(id)
             if found is None:
                 return
             run, registration = found
-            outcome = "done"
-            try:
-                await work(run, registration)
-            except (GraphError, StepFailed) as error:
-                outcome = error.code[:120]
-                log.warning("clearing up comes later", run=id, code=error.code)
-            async with self._database.transaction() as tx:
-                later = self._clock.now() + AGAIN_AFTER
-                if await self._end(tx, run, outcome) and outcome != "done":
-                    await dues.add(tx, run.registration, DueKind.SWEEP, later)
-            self._parts.bells.ring()
+            if registration.plan:  # without one, nothing was ever made
+                plan = Plan.from_json(dict(registration.plan))
+                await self._take_all_back(run, plan, registration.facts)
+        except StepFailed as failure:
+            await self.fail(id, failure)
+        else:
+            await self._finish_undo(id)
 
-        await step("clear up", once)
+    async def _clear_up(
+        self, id: str, work: Callable[[Run, Registration], Awaitable[None]]
+    ) -> None:
+        """Do the work; if the tenant does not answer, a later sweep does the rest."""
+        found = await self._open(id)
+        if found is None:
+            return
+        run, registration = found
+        outcome = "done"
+        try:
+            await work(run, registration)
+        except (GraphError, StepFailed) as error:
+            outcome = error.code[:120]
+            log.warning("clearing up comes later", run=id, code=error.code)
+        async with self._database.transaction() as tx:
+            later = self._clock.now() + AGAIN_AFTER
+            if await self._end(tx, run, outcome) and outcome != "done":
+                await dues.add(tx, run.registration, DueKind.SWEEP, later)
+        self._parts.bells.ring()
 
     async def _remove(self, run: Run, registration: Registration) -> None:
         async with self._database.reading() as tx:
@@ -89,29 +84,21 @@ class Clearing(Work):
                 tx, run.registration, "swept", now=self._clock.now(), removed=removed
             )
 
-    async def _begin_undo(self, id: str) -> dict[str, Any] | None:
-        found = await self._open(id)
-        if found is None:
-            return None
-        _, registration = found
-        return {"plan": dict(registration.plan or {}), "facts": dict(registration.facts)}
-
-    async def _take_all_back(self, id: str, plan: Plan, facts: Facts) -> None:
+    async def _take_all_back(self, run: Run, plan: Plan, facts: Facts) -> None:
         for stage in reversed(stages(plan)):
             for each in stage:
-                await step(each.name, partial(self._take_back, id, each, plan, facts))
+                await self._take_back(run, each, plan, facts)
 
-    async def _take_back(self, id: str, each: Step, plan: Plan, facts: Facts) -> None:
-        found = await self._open(id)
-        if found is None or each.undo is None:
+    async def _take_back(self, run: Run, each: Step, plan: Plan, facts: Facts) -> None:
+        if each.undo is None or await self._open(run.id) is None:  # ended by another process
             return
         try:
-            await each.undo(self._site(found[0], plan, facts))
+            await each.undo(self._site(run, plan, facts))
         except GraphError as error:
             raise failed(f"Undo: {each.title}", error) from None
         async with self._database.transaction() as tx:
             # Else a retry after half an undo would take for done what has been removed.
-            await runs.forget(tx, found[0].registration, each.name)
+            await runs.forget(tx, run.registration, each.name)
 
     async def _finish_undo(self, id: str) -> None:
         async with self._database.transaction() as tx:

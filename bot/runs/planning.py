@@ -1,10 +1,7 @@
 """The run that makes the plan: it reads the tenant and changes nothing."""
 
-from functools import partial
-
-from bot.engine import StepFailed, step
 from bot.registration import Registration, Status
-from bot.runs.work import Work, failed
+from bot.runs.work import StepFailed, Work, failed
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
@@ -21,9 +18,9 @@ class Planning(Work):
     async def make_plan(self, id: str) -> None:
         """Read the tenant and make the plan, or collect every reason against it."""
         try:
-            await step("plan", partial(self._plan, id))
+            await self._plan(id)
         except StepFailed as failure:
-            await step("fail", partial(self.fail, id, failure))
+            await self.fail(id, failure)
 
     async def _plan(self, id: str) -> None:
         found = await self._open(id)

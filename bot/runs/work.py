@@ -1,6 +1,7 @@
 """What every kind of run needs: its parts, and how runs are opened, ended and failed."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import Bells
 from bot.catalogue import Catalogue
-from bot.engine import StepFailed
 from bot.ledger import RunLedger
 from bot.registration import Failure, Registration, RunKind, Secret, SecretState, Status
 from bot.storage import dues, history, messages, registrations, runs, secrets
@@ -36,6 +36,15 @@ AGAIN_AFTER = timedelta(hours=1)
 """When to try again what clears up after a run and could not."""
 
 CLEARING = frozenset({RunKind.REMOVE, RunKind.SWEEP})
+
+
+class StepFailed(Exception):
+    """What stops a run: a code, and words that a person may read, never a response's body."""
+
+    def __init__(self, code: str, words: Mapping[str, str | None]) -> None:
+        super().__init__(code)
+        self.code = code
+        self.words = dict(words)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +165,9 @@ class Work:
         async with self._database.transaction() as tx:
             await secrets.change(tx, secret.id, target, since=list(SecretState), sealed=None)
 
-    def _site(self, run: Run, plan: Plan, facts: Facts) -> Site:
+    def _site(
+        self, run: Run, plan: Plan, facts: Facts, announced: Mapping[str, bool] | None = None
+    ) -> Site:
         return Site(
             graph=self._tenant.graph,
             plan=plan,
@@ -167,6 +178,7 @@ class Work:
                 database=self._database,
                 vault=self._parts.vault,
                 clock=self._clock,
+                announced=announced or {},
             ),
             sign_in=self._tenant.sign_in,
             bot_client_id=self._tenant.client_id,

@@ -90,20 +90,24 @@ async def stale(
     return [_message(row) for row in (await tx.execute(query)).mappings()]
 
 
-async def claim(tx: AsyncConnection, message: Message, now: datetime) -> Message | None:
-    """Claim the message for a while and return it as it is now; None if somebody was faster."""
-    query = (
-        sa.update(messages)
+async def claim(tx: AsyncConnection, found: Sequence[Message], now: datetime) -> Sequence[Message]:
+    """Claim messages for a while. Return them as they are now, without those claimed by others."""
+    free = (
+        sa.select(messages.c.id)
         .where(
-            messages.c.id == message.id,
+            messages.c.id.in_([message.id for message in found]),
             sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
         )
+        .with_for_update(skip_locked=True)  # nobody waits here, so nobody can wait in a circle
+    )
+    query = (
+        sa.update(messages)
+        .where(messages.c.id.in_(free.scalar_subquery()))
         # Drawn from now on: whatever cannot wait and comes while it is drawn resets this again.
         .values(claimed_until=now + CLAIM, shown_at=now, tries=messages.c.tries + 1)
         .returning(messages)
     )
-    row = (await tx.execute(query)).mappings().first()
-    return None if row is None else _message(row)
+    return [_message(row) for row in (await tx.execute(query)).mappings()]
 
 
 async def posted(tx: AsyncConnection, message: Message, *, channel: str, ts: str) -> bool:

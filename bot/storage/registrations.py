@@ -150,16 +150,6 @@ async def vote(tx: AsyncConnection, id: str, vote: Vote, *, digest: str) -> None
     )
 
 
-async def approvals(tx: AsyncConnection, id: str, *, digest: str) -> int:
-    """Count the approvals of the plan with this digest."""
-    counted = await tx.scalar(
-        sa.select(sa.func.count()).where(
-            votes.c.registration == id, votes.c.verdict == "approve", votes.c.digest == digest
-        )
-    )
-    return int(counted or 0)
-
-
 async def latest_of(tx: AsyncConnection, person: Person, *, limit: int) -> Sequence[str]:
     """Return the ids of the person's registrations, newest first."""
     query = (

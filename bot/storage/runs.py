@@ -165,13 +165,14 @@ async def withdraw(tx: AsyncConnection, registration: str, step: str) -> None:
 
 async def record(
     tx: AsyncConnection, run: Run, step: str, facts: Mapping[str, Any], now: datetime
-) -> None:
-    """Keep what the step learnt."""
-    await tx.execute(
+) -> bool:
+    """Keep what the step learnt. False if the run knew it before."""
+    done = await tx.execute(
         sa.update(steps)
-        .where(steps.c.run == run.id, steps.c.name == step)
+        .where(steps.c.run == run.id, steps.c.name == step, steps.c.facts.is_(None))
         .values(facts=dict(facts), ended_at=now, failed=False)
     )
+    return done.rowcount == 1
 
 
 async def carry_facts(
@@ -190,13 +191,14 @@ async def fail_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> 
     )
 
 
-async def forget(tx: AsyncConnection, registration: str, step: str) -> None:
-    """Drop what this step has ever learnt for the registration: it has been undone."""
-    await tx.execute(
-        sa.update(steps)
-        .where(steps.c.registration == registration, steps.c.name == step)
-        .values(facts=None)
-    )
+async def forget(
+    tx: AsyncConnection, registration: str, step: str, *, run: str | None = None
+) -> None:
+    """Drop what this step has learnt, in one run or in all of the registration's: it is undone."""
+    query = sa.update(steps).where(steps.c.registration == registration, steps.c.name == step)
+    if run is not None:
+        query = query.where(steps.c.run == run)
+    await tx.execute(query.values(facts=None))
 
 
 async def known_facts(tx: AsyncConnection, run: Run) -> dict[str, dict[str, Any]]:

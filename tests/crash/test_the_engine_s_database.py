@@ -11,7 +11,6 @@ from pathlib import Path
 
 import dbos._serialization
 import pytest
-from cryptography.fernet import Fernet
 
 from bot import engine as engines
 from bot.playground.tenant.faults import Hold
@@ -19,8 +18,6 @@ from tests.crash.finale import holds
 from tests.crash.lives import SECONDS
 from tests.crash.road import Road
 from tests.waiting import eventually
-
-KEY = Fernet.generate_key().decode()
 
 
 class Hostile:
@@ -42,9 +39,9 @@ def test_a_pickle_would_be_code_if_it_were_opened(tmp_path: Path) -> None:
 async def test_no_pickle_is_opened_whatever_a_row_says(tmp_path: Path) -> None:
     """It goes through a private name of DBOS: if that is renamed, this fails."""
     async with engines.running(
-        f"sqlite:///{tmp_path / 'engine.db'}", keys=[KEY], executor="x", jobs={}, died=_died
+        f"sqlite:///{tmp_path / 'engine.db'}", executor="x", jobs={}, died=_died
     ):
-        mark, ours = dbos._serialization.DefaultSerializer().name(), engines.SealedJson([KEY])
+        mark, ours = dbos._serialization.DefaultSerializer().name(), engines.PlainJson()
         for read in (dbos._serialization.deserialize_args, dbos._serialization.deserialize_value):
             with pytest.raises(TypeError, match="pickle is off"):
                 read(pickled(tmp_path / "proof"), mark, ours)
@@ -59,11 +56,10 @@ async def test_hostile_rows_are_refused_and_the_run_survives_them(road: Road) ->
     await road.kill_at(held)
     with closing(sqlite3.connect(engine_file(road))) as database, database:
         poison = (pickled(proof), "py_pickle")
-        for question in (
-            "UPDATE workflow_status SET inputs = ?, serialization = ? WHERE status = 'PENDING'",
-            "UPDATE operation_outputs SET output = ?, serialization = ?",
-        ):
-            assert database.execute(question, poison).rowcount
+        question = (
+            "UPDATE workflow_status SET inputs = ?, serialization = ? WHERE status = 'PENDING'"
+        )
+        assert database.execute(question, poison).rowcount
     await road.lives.begin()
     await eventually(road, lambda: "pickle is off" in road.lives.log.read_text())
     await road.lives.kill()
@@ -109,7 +105,7 @@ async def test_a_recovered_run_is_carried_by_the_main_loop(tmp_path: Path) -> No
     url = f"sqlite:///{tmp_path / 'engine.db'}"
     births = get_context("forkserver")
     begun = births.Event()
-    child = births.Process(target=_begin_and_hang, args=(url, KEY, begun))
+    child = births.Process(target=_begin_and_hang, args=(url, begun))
     child.start()
     assert await asyncio.to_thread(begun.wait, SECONDS)
     child.kill()
@@ -120,7 +116,7 @@ async def test_a_recovered_run_is_carried_by_the_main_loop(tmp_path: Path) -> No
     async def body(_: str) -> None:
         carried.set_result((asyncio.get_running_loop(), threading.current_thread()))
 
-    async with engines.running(url, keys=[KEY], executor="x", jobs={"work": body}, died=_died):
+    async with engines.running(url, executor="x", jobs={"work": body}, died=_died):
         async with asyncio.timeout(SECONDS):
             found = await carried
     assert found == (asyncio.get_running_loop(), threading.main_thread())
@@ -148,17 +144,15 @@ async def _died(run: str, bug: str) -> None:
     raise AssertionError(f"{run} died: {bug}")
 
 
-def _begin_and_hang(url: str, key: str, begun: threading.Event) -> None:
-    asyncio.run(_hang(url, key, begun))
+def _begin_and_hang(url: str, begun: threading.Event) -> None:
+    asyncio.run(_hang(url, begun))
 
 
-async def _hang(url: str, key: str, begun: threading.Event) -> None:
+async def _hang(url: str, begun: threading.Event) -> None:
     async def body(_: str) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    async with engines.running(
-        url, keys=[key], executor="x", jobs={"work": body}, died=_died
-    ) as engine:
+    async with engines.running(url, executor="x", jobs={"work": body}, died=_died) as engine:
         await engine.start("run", "work")
         await asyncio.Event().wait()

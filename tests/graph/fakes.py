@@ -121,7 +121,9 @@ class MemoryLedger:
     async def withdraw(self, step: str) -> None:
         self.intentions.discard(step)
 
-    async def nonce(self) -> str:
+    async def attempt(self) -> Sealed | str:
+        if self.found is not None:
+            return self.found
         self.nonces.append(f"nonce-{len(self.nonces) + 1}")
         return self.nonces[-1]
 
@@ -131,9 +133,6 @@ class MemoryLedger:
         self.secret = secret
         self.found = Sealed(id=f"sealed-{nonce}", key_id=key_id, expires_at=expires_at, hint=hint)
         return self.found.id
-
-    async def sealed(self) -> Sealed | None:
-        return self.found
 
     async def lend(self, id: str) -> str:
         assert self.found is not None

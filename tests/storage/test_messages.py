@@ -1,6 +1,7 @@
 """Messages: claimed by one, shown as of the version claimed, owed until they are shown."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,8 +31,8 @@ async def _stale(tx: AsyncConnection, now: datetime = NOON) -> list[Message]:
 
 async def _claim(database: Database, now: datetime = NOON) -> Message | None:
     async with database.transaction() as tx:
-        found = await _stale(tx, now)
-        return await messages.claim(tx, found[0], now) if found else None
+        claimed = await messages.claim(tx, await _stale(tx, now), now)
+        return claimed[0] if claimed else None
 
 
 async def test_a_stale_message_is_claimed_by_one(desk: Office) -> None:
@@ -39,12 +40,20 @@ async def test_a_stale_message_is_claimed_by_one(desk: Office) -> None:
     async with desk.database.reading() as tx:
         [message] = await _stale(tx)
 
-    async def claim() -> Message | None:
+    async def claim() -> Sequence[Message]:
         async with desk.database.transaction() as tx:
-            return await messages.claim(tx, message, NOON)
+            return await messages.claim(tx, [message], NOON)
 
     claims = await asyncio.gather(*(claim() for _ in range(5)))
-    assert sum(claim is not None for claim in claims) == 1
+    assert sum(len(claim) for claim in claims) == 1
+
+
+async def test_messages_are_claimed_together(desk: Office) -> None:
+    ids = {await _card(desk), await _card(desk)}
+    async with desk.database.transaction() as tx:
+        claimed = await messages.claim(tx, await _stale(tx), NOON)
+        assert {each.registration for each in claimed} == ids
+        assert await messages.claim(tx, claimed, NOON) == []
 
 
 async def test_a_claim_lapses(desk: Office) -> None:

@@ -1,0 +1,108 @@
+"""The desk: what every verb of a person needs, to be one transaction that writes all it owes."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.approval import Policy, Verb
+from bot.bell import Bells
+from bot.catalogue import Catalogue, Profile
+from bot.registration import Person, Refusal, Registration, RunKind
+from bot.storage import registrations, runs
+from bot.storage.database import Database
+from bot.vault import Vault
+from graph.clock import Clock
+
+
+class Desk:
+    """The base of each group of verbs."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        catalogue: Catalogue,
+        policy: Policy,
+        vault: Vault,
+        clock: Clock,
+        installation: str,
+        approval_channel: str,
+        approval_ttl: timedelta,
+        new_id: Callable[[], str],
+        bells: Bells,
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._policy = policy
+        self._vault = vault
+        self._clock = clock
+        self._installation = installation
+        self._approval_channel = approval_channel
+        self._approval_ttl = approval_ttl
+        self._new_id = new_id
+        self._bells = bells
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._catalogue
+
+    @property
+    def approvals_needed(self) -> int:
+        return self._policy.approvals_needed
+
+    def profile(self, id: str) -> Profile:
+        """Return the profile. Raises Refusal if there is none."""
+        if id not in self._catalogue:
+            raise Refusal(f"There is no profile {id}. Open the form again and choose one.")
+        return self._catalogue[id]
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        async with self._database.transaction() as tx:
+            yield tx
+        self._bells.ring()
+
+    async def _get(self, tx: AsyncConnection, id: str) -> Registration:
+        registration = await registrations.get(tx, id)
+        if registration is None:
+            raise Refusal(_unknown(id))
+        return registration
+
+    async def _allowed(self, tx: AsyncConnection, verb: Verb, id: str, by: Person) -> Registration:
+        """Lock the registration and judge: whoever comes second sees what the first one did."""
+        registration = await registrations.locked(tx, id)
+        if registration is None:
+            raise Refusal(_unknown(id))
+        self._policy.check(verb, by, registration)
+        return registration
+
+    def _check_in_time(self, registration: Registration) -> None:
+        """Raise Refusal if the state's deadline is over, though nobody has noticed yet."""
+        if registration.deadline is not None and registration.deadline <= self._clock.now():
+            raise Refusal(f"Too late: the time that {registration.id} had for this is over.")
+
+    def _check_idle(self, registration: Registration) -> None:
+        if registration.run is not None:
+            raise Refusal(f"{registration.id} is being worked on. Try again in a moment.")
+
+    async def _owe_run(
+        self, tx: AsyncConnection, id: str, kind: RunKind, subject: str | None = None
+    ) -> None:
+        await runs.owe(
+            tx,
+            id=uuid4().hex,
+            registration=id,
+            kind=kind,
+            subject=subject,
+            now=self._clock.now(),
+        )
+
+
+def _unknown(id: str) -> str:
+    if not re.fullmatch(r"AAD-[A-Z0-9]{4}", id):
+        return "That is no id: they look like AAD-7K3F. `/aad-setup status` lists yours."
+    return f"There is no registration {id}. `/aad-setup status` lists yours."

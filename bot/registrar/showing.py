@@ -1,0 +1,155 @@
+"""Showing the values, and the secret once: claimed, shown, hidden, made anew."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.approval import RENEWABLE, Verb
+from bot.registrar.desk import Desk
+from bot.registration import Person, Refusal, Registration, RunKind, SecretState
+from bot.storage import dues, history, registrations, secrets
+from bot.storage.dues import DueKind
+from bot.values import Values, values_of
+
+VISIBLE = timedelta(seconds=60)
+"""How long a secret stays on the screen unless the requester hides it."""
+CONFIRMED_WITHIN = timedelta(seconds=30)
+"""A reveal that nobody confirmed by then is doubtful: the process died while it answered."""
+SHORTEST = timedelta(days=1)
+"""A secret that would end sooner is not worth making."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reveal:
+    """The one look at a secret."""
+
+    secret: str
+    values: Values
+
+    def __repr__(self) -> str:
+        return f"Reveal({self.secret}, …)"
+
+
+class Showing(Desk):
+    """What the requester gets, and how often."""
+
+    async def values(self, id: str, *, by: Person) -> Values:
+        """Return the connector values without the secret. Raises Refusal."""
+        async with self._database.reading() as tx:
+            registration = await self._get(tx, id)
+            self._policy.check(Verb.VALUES, by, registration)
+            return values_of(registration, self.profile(registration.form.profile))
+
+    async def reveal(self, id: str, *, by: Person, answer_to: str) -> Reveal:
+        """Take the secret out of the vault, for one look at `answer_to`. Raises Refusal.
+
+        The claim is committed before the secret is opened: of two clicks one wins, and a crash
+        loses the secret rather than showing it twice. That it will be masked is committed with it,
+        because nobody can be sure later what stands on a screen. The caller says `shown` or `lost`
+        next.
+        """
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.REVEAL, id, by)
+            secret = registration.secret
+            if secret is None or secret.state is not SecretState.SEALED:
+                raise Refusal(_why_not(registration))
+            self._check_in_time(registration)
+            sealed = await secrets.sealed_bytes(tx, secret.id) or b""
+            await secrets.change(
+                tx,
+                secret.id,
+                SecretState.CLAIMED,
+                since=[SecretState.SEALED],
+                sealed=None,
+                answer_to=self._vault.seal(secret.id, answer_to),
+            )
+            now = self._clock.now()
+            await registrations.note(tx, id, deadline=None)
+            await dues.drop(tx, id, DueKind.UNREAD)
+            await dues.add(tx, id, DueKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
+            await dues.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret.id)
+            await history.write(tx, id, "secret claimed", by=by, now=now, secret=secret.id)
+        clear = self._vault.open(secret.id, sealed)
+        profile = self.profile(registration.form.profile)
+        return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
+
+    async def shown(self, id: str, secret: str, *, by: Person) -> None:
+        """Note that Slack took the secret."""
+        await self._confirm(id, secret, SecretState.SHOWN, "secret shown", by)
+
+    async def lost(self, id: str, secret: str, *, by: Person) -> None:
+        """Note that nobody can tell whether the secret was seen."""
+        await self._confirm(id, secret, SecretState.UNKNOWN, "secret doubtful", by)
+
+    async def _confirm(
+        self, id: str, secret: str, state: SecretState, what: str, by: Person
+    ) -> None:
+        """Say what came of a claim, unless that was decided in the meantime."""
+        async with self._writing() as tx:
+            await registrations.touch(tx, id)
+            await dues.drop(tx, id, DueKind.UNKNOWN, secret)
+            if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
+                await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
+
+    async def hide(self, id: str, *, by: Person) -> None:
+        """Have whatever is open masked now instead of in a minute. Raises Refusal."""
+        async with self._writing() as tx:
+            await self._allowed(tx, Verb.VALUES, id, by)
+            now = self._clock.now()
+            await dues.hasten(tx, id, DueKind.MASK, now)
+            await history.write(tx, id, "hidden by hand", by=by, now=now)
+
+    async def masked(self, id: str, secret: str) -> None:
+        """Note that the secret is off the screen."""
+        await self._cover(id, secret, SecretState.MASKED, "secret masked")
+
+    async def unmasked(self, id: str, secret: str) -> None:
+        """Note that Slack would not hide the secret."""
+        await self._cover(id, secret, SecretState.UNMASKED, "secret not masked")
+
+    async def _cover(self, id: str, secret: str, state: SecretState, what: str) -> None:
+        async with self._writing() as tx:
+            await registrations.touch(tx, id)
+            await secrets.forget_answer_to(tx, secret)
+            if await secrets.change(tx, secret, state, since=[SecretState.SHOWN]):
+                await history.write(tx, id, what, now=self._clock.now(), secret=secret)
+
+    async def renew(self, id: str, *, by: Person) -> None:
+        """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.RENEW, id, by)
+            self._check_idle(registration)
+            secret = registration.secret
+            if secret is None or secret.state not in RENEWABLE:
+                raise Refusal(_why_not(registration))
+            if secret.expires_at is None or secret.expires_at < self._clock.now() + SHORTEST:
+                raise Refusal(
+                    f"The time approved for the secret of {id} is over."
+                    " Ask for a new application with `/aad-setup`."
+                )
+            await self._owe_run(tx, id, RunKind.RENEW, subject=secret.id)
+            await history.write(tx, id, "new secret asked", by=by, now=self._clock.now())
+
+
+def _why_not(registration: Registration) -> str:
+    """Say why the secret cannot be shown, and what to do next."""
+    id, secret = registration.id, registration.secret
+    if registration.run is RunKind.RENEW:
+        return f"A new secret of {id} is being made. You get a message when it works."
+    match secret.state if secret else None:
+        case SecretState.SHOWN | SecretState.MASKED | SecretState.UNMASKED:
+            return (
+                f"The secret of {id} was shown once, and once is all there is."
+                " If you did not keep it, make a new one."
+            )
+        case SecretState.CLAIMED:
+            return f"The secret of {id} is being shown right now."
+        case SecretState.UNKNOWN:
+            return f"Nobody can tell whether the secret of {id} was seen. Make a new one."
+        case SecretState.CLOSED | SecretState.REMOVED:
+            return f"Nobody came for the secret of {id} in time, so it is gone. Make a new one."
+        case SecretState.REPLACED:
+            return f"The secret of {id} was replaced by one that did not last. Make a new one."
+        case SecretState.SEALED:
+            return f"The secret of {id} waits unseen: press *Get the values*."
+        case _:
+            return f"{id} has no secret yet."

@@ -1,0 +1,79 @@
+"""The recorder: writes down what steps have learnt, of all runs at once.
+
+Steps that end together are committed together: a commit waits for the disk, and of many one after
+another each would wait for all before it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from bot.storage import registrations, runs
+from bot.storage.database import Database
+from bot.storage.runs import Run
+from graph.clock import Clock
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What one step of a run has learnt."""
+
+    run: Run
+    step: str
+    facts: Mapping[str, Any]
+
+
+@dataclass
+class Page:
+    """Entries that one commit writes down."""
+
+    entries: list[Entry] = field(default_factory=list)
+    taken: list[bool] | None = None
+    """Whether each entry was the first for its step, once they are committed."""
+
+
+class Recorder:
+    """Commits entries, together with those that wait for the same turn."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._page = Page()
+
+    async def record(self, entry: Entry) -> bool:
+        """Keep the facts. False if another process has carried the run past this step before."""
+        page, line = self._page, len(self._page.entries)
+        page.entries.append(entry)
+        async with self._turn:
+            if page.taken is None:
+                await self._commit(page)
+        if page.taken is None:  # something on the page cannot be kept: each for itself
+            page, line = Page(entries=[entry]), 0
+            await self._write(page)
+        assert page.taken is not None
+        return page.taken[line]
+
+    async def _commit(self, page: Page) -> None:
+        try:
+            await self._write(page)
+        except (sa.exc.SQLAlchemyError, TypeError) as error:
+            log.warning("facts not kept together", of=len(page.entries), type=type(error).__name__)
+
+    async def _write(self, page: Page) -> None:
+        async with self._database.transaction() as tx:
+            if page is self._page:
+                self._page = Page()  # whoever comes from here on waits for the next
+            now = self._clock.now()
+            taken = [
+                await runs.record(tx, each.run, each.step, each.facts, now) for each in page.entries
+            ]
+            for registration in sorted({each.run.registration for each in page.entries}):
+                await registrations.stir(tx, registration)
+        page.taken = taken
