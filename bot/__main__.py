@@ -1,4 +1,4 @@
-"""The command line: serve, demo, plan, doctor, manifest, keys.
+"""The command line: serve, demo, tenant, workspace, plan, doctor, manifest, keys.
 
 Whatever cannot be used is said all at once, in sentences, with exit status 2 and nothing started.
 """
@@ -9,6 +9,8 @@ import os
 import resource
 import signal
 from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -22,6 +24,7 @@ from bot.arguments import Unusable, form_of
 from bot.catalogue import read_catalogue
 from bot.config import EntraSettings, Settings, SettingsError
 from bot.manifest import manifest as slack_manifest
+from bot.playground import alone
 from bot.playground import demo as story
 from bot.preview import preview
 from bot.storage.database import AlreadyRunning, UnusableDatabase
@@ -30,6 +33,9 @@ from graph.errors import GraphError
 
 UNWELL = 1
 FAILED, UNUSABLE, REFUSED = 1, 2, 3
+
+Port = Annotated[int, typer.Option(metavar="N", help="Where it listens; 0 takes a free port.")]
+AsLine = Annotated[bool, typer.Option("--json", help="Print one line of JSON when it is there.")]
 
 main = typer.Typer(
     add_completion=False,
@@ -74,6 +80,31 @@ def demo(
         Console(no_color=True, width=100, highlight=False) if plain else Console(highlight=False)
     )
     asyncio.run(story.play(console))
+
+
+@main.command()
+def tenant(
+    port: Port = 9443,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the certificate to trust here; it may stay."),
+    ] = None,
+    users: Annotated[int, typer.Option(metavar="N", help="How many people it has.")] = 2000,
+    groups: Annotated[int, typer.Option(metavar="N", help="How many groups.")] = 150,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same ids and names each time.")] = 7,
+    as_json: AsLine = False,
+) -> None:
+    """Run the simulated Entra tenant alone, for other programs to talk to, until it is stopped."""
+    _stand(
+        alone.tenant(port=port, ca_file=ca_file, users=users, groups=groups, seed=seed),
+        as_json=as_json,
+    )
+
+
+@main.command()
+def workspace(port: Port = 9080, as_json: AsLine = False) -> None:
+    """Run the simulated Slack workspace alone, for other programs to talk to, until stopped."""
+    _stand(alone.workspace(port=port), as_json=as_json)
 
 
 @main.command()
@@ -159,12 +190,34 @@ def _keep_to_itself() -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    stop = _stop_asked_for()
+    async with app.running(settings, SystemClock()):
+        await stop.wait()
+
+
+def _stand(simulator: AbstractAsyncContextManager[alone.Alone], *, as_json: bool) -> None:
+    """Let a simulator run until it is stopped; say that it is there once it answers."""
+
+    async def stand() -> None:
+        stop = _stop_asked_for()
+        async with simulator as it:
+            typer.echo(json.dumps(it.to_json()) if as_json else it.to_text())
+            await stop.wait()
+
+    logs.set_up("WARNING")
+    try:
+        asyncio.run(stand())
+    except Unusable as error:
+        _refuse(error.problems)
+
+
+def _stop_asked_for() -> asyncio.Event:
+    """Return what is set when the process is asked to end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with app.running(settings, SystemClock()):
-        await stop.wait()
+    return stop
 
 
 async def _is_well(findings: AsyncIterator[doctors.Finding]) -> bool:

@@ -8,7 +8,8 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -27,7 +28,9 @@ from bot.vault import Vault
 from graph.clock import Clock
 from graph.connection import Connection, connected
 from graph.errors import GraphError
-from graph.orphans import Marks, marked
+from graph.knowledge import Organization
+from graph.orphans import Bare, Buried, Marks, bare, buried, marked
+from graph.restrictions import PERHAPS_EXEMPT, judge
 from graph.rights import HELPFUL, ConsentMode, excess, missing
 from graph.secret_life import SLACK_DAYS, SecretPolicy, read_policy
 
@@ -37,6 +40,7 @@ TENANT_SECONDS = 60.0
 CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
 LOOK = "Look at it in the Entra admin centre, and delete it there if nobody uses it."
 BY_ITSELF = "A running bot removes it by itself within a day."
+RESTORE = "Restore it before then in the Entra admin centre, under Deleted applications."
 
 
 class Mark(StrEnum):
@@ -98,10 +102,13 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Fin
 
 
 async def find_orphans(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
-    """Yield what carries this installation's mark in the tenant and belongs to no registration."""
+    """Yield what carries this installation's mark in the tenant and belongs to no registration.
+
+    Then what waits in Entra's bin: it counts towards the directory's quota until it is purged.
+    """
     try:
         settings = Settings.read(environ)
-        marks, found = await _search(settings, clock)
+        found = await _search(settings, clock)
     except SettingsError as error:
         for problem in error.problems:
             yield wrong(f"Settings: {problem}")
@@ -109,14 +116,38 @@ async def find_orphans(environ: Mapping[str, str], clock: Clock) -> AsyncIterato
     except _Unknown as error:
         yield error.finding
         return
-    for orphan in found:
+    for orphan in found.orphans:
         yield wrong(_of(orphan), BY_ITSELF if orphan.removed_by else LOOK)
-    if not found:
-        yield well(f"No orphans: applications of this installation looked at: {len(marks.ours)}.")
-    if marks.elsewhere:
-        yield doubt(
-            f"Left out, because other installations of this program made them: {marks.elsewhere}."
+    for principal in found.alone:
+        yield wrong(
+            f"Service principal “{principal.name}” ({principal.app_id}) of"
+            f" {principal.registration}: its application is gone.",
+            LOOK,
         )
+    if not found.orphans and not found.alone:
+        looked_at = len(found.marks.ours)
+        yield well(f"No orphans: applications of this installation looked at: {looked_at}.")
+    for each in found.missed:
+        yield wrong(_until_purged(each, clock.now()), RESTORE)
+    for each in found.buried:
+        yield well(_until_purged(each, clock.now()))
+    if found.marks.elsewhere:
+        left_out = found.marks.elsewhere
+        yield doubt(f"Left out, because other installations of this program made them: {left_out}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What a search has come to."""
+
+    marks: Marks
+    orphans: list[Orphan] = field(default_factory=list)
+    alone: list[Bare] = field(default_factory=list)
+    """Service principals whose application is gone."""
+    missed: list[Buried] = field(default_factory=list)
+    """Deleted applications that a registration counts on."""
+    buried: list[Buried] = field(default_factory=list)
+    """The other deleted applications."""
 
 
 class _Unknown(Exception):
@@ -127,7 +158,7 @@ class _Unknown(Exception):
         super().__init__(finding.sentence)
 
 
-async def _search(settings: Settings, clock: Clock) -> tuple[Marks, list[Orphan]]:
+async def _search(settings: Settings, clock: Clock) -> _Found:
     """Read the tenant, then storage: what is too young to be known cannot come between."""
     inside = await _look_inside(settings)
     if inside is None or inside.age is not Age.CURRENT or inside.installation is None:
@@ -139,14 +170,36 @@ async def _search(settings: Settings, clock: Clock) -> tuple[Marks, list[Orphan]
         )
     try:
         async with asyncio.timeout(TENANT_SECONDS), _connected(settings, clock) as tenant:
-            marks = await marked(tenant.graph, installation=inside.installation)
+            graph, ours = tenant.graph, inside.installation
+            marks = await marked(graph, installation=ours)
+            known = {each.app_id for each in marks.ours}
+            alone = await bare(graph, installation=ours, known=known)
+            deleted = await buried(graph, installation=ours)
     except (GraphError, TimeoutError) as error:
         raise _Unknown(_unreachable(error)) from None
-    found: list[Orphan] = []
+    found = _Found(marks=marks)
     async with beside(settings.database_url) as database, database.reading() as tx:
         for each in marks.ours:
-            found += await orphans.find(tx, each, client_id=settings.client_id, now=clock.now())
-    return marks, found
+            found.orphans.extend(
+                await orphans.find(tx, each, client_id=settings.client_id, now=clock.now())
+            )
+        for principal in alone:
+            if await orphans.is_alone(tx, principal, now=clock.now()):
+                found.alone.append(principal)
+        for application in deleted:
+            missed = await orphans.is_missed(tx, application.registration)
+            (found.missed if missed else found.buried).append(application)
+    return found
+
+
+def _until_purged(it: Buried, now: datetime) -> str:
+    left = (it.purged_at - now) / timedelta(days=1)
+    days = round(left)
+    when = "within a day" if left < 1 else f"in {days} day{'' if days == 1 else 's'}"
+    return (
+        f"Deleted application “{it.name}” ({it.app_id}) of {it.registration}: Entra purges it"
+        f" {when}, on {it.purged_at.date()}."
+    )
 
 
 def _of(orphan: Orphan) -> str:
@@ -267,7 +320,11 @@ async def _entra(settings: Settings, clock: Clock) -> list[Finding]:
             held = await tenant.graph.roles()
             found += [well("Entra: the bot's own application signs in."), *_rights(settings, held)]
             found.append(await _organization(settings, tenant))
-            found += _policy(read_policy(await tenant.knowledge.policy(), now=clock.now()))
+            found += _quota(await tenant.knowledge.organization())
+            policy, now = await tenant.knowledge.policy(), clock.now()
+            found += _policy(read_policy(policy, now=now))
+            unknown = judge(policy, redirect=None, now=now).doubts
+            found += [doubt(f"Policy: {sentence}") for sentence in unknown]
     except (GraphError, TimeoutError) as error:
         found.append(_unreachable(error))
     return found
@@ -317,6 +374,19 @@ async def _organization(settings: Settings, tenant: Connection) -> Finding:
     return well(f"Tenant: {found.name} ({found.domain}) answers.")
 
 
+def _quota(organization: Organization) -> Iterator[Finding]:
+    """Say nothing where Graph does not tell it."""
+    quota = organization.quota
+    if quota is None:
+        return
+    if quota.is_full:
+        yield wrong(f"Quota: the directory is full: {quota}.", quota.ADVICE)
+    elif quota.is_almost_full:
+        yield doubt(f"Quota: the directory is almost full: {quota}.", quota.ADVICE)
+    else:
+        yield well(f"Quota: the directory has room: {quota}.")
+
+
 def _policy(policy: SecretPolicy) -> Iterator[Finding]:
     if not policy.readable:
         yield doubt("Policy: whether the tenant limits secrets cannot be read.")
@@ -330,6 +400,8 @@ def _allowed(policy: SecretPolicy, profile: Profile) -> Finding:
     exempt = "Ask for an exemption under Application policies in the Entra admin centre."
     if policy.banned:
         return wrong(f"{name}: the tenant allows no secrets for new applications.", exempt)
+    if policy.perhaps_banned:
+        return doubt(f"{name}: the tenant allows no secrets for new applications. {PERHAPS_EXEMPT}")
     if policy.longest is None:
         return well(f"{name}: the tenant does not limit its secret.")
     days = policy.longest.days - SLACK_DAYS

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Registration, RunKind, Status
 from bot.storage import registrations, runs, secrets
-from graph.orphans import Marked
+from graph.orphans import Bare, Marked
+from graph.patience import SETTLING
 
 HOLDING = frozenset({Status.APPROVED, Status.READY, Status.FAILED})
 """The states in which a registration may have an application."""
@@ -45,9 +46,29 @@ async def find(
     live = await secrets.live(tx, application.registration)
     was_made = await runs.was_done(tx, application.registration, "application")
     kept = frozenset(secret.key_id for secret in live if secret.key_id)
+    kept |= await secrets.closing(tx, application.registration)  # they are on their way out
     return list(
         judged(application, found, kept=kept, was_made=was_made, client_id=client_id, now=now)
     )
+
+
+async def is_alone(tx: AsyncConnection, principal: Bare, *, now: datetime) -> bool:
+    """Whether a service principal has lost its application, and no run of ours is the reason.
+
+    While a registration is made or undone, and until what was written has settled, one of the two
+    is seen without the other.
+    """
+    found = await registrations.get(tx, principal.registration)
+    if found is None:
+        return True
+    written = await runs.last_write(tx, principal.registration)
+    return found.run is None and (written is None or now >= written + SETTLING)
+
+
+async def is_missed(tx: AsyncConnection, registration: str) -> bool:
+    """Whether a deleted application is one that its registration counts on."""
+    found = await registrations.get(tx, registration)
+    return found is not None and found.status is Status.READY and found.run is None
 
 
 def judged(

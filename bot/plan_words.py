@@ -14,8 +14,8 @@ from graph.plan import Plan
 from graph.rights import ConsentMode
 
 LIMITED_BY = {
-    "requester": "as asked",
-    "profile": "the profile's limit",
+    "requester": "as the requester asked",
+    "profile": "the profile allows no longer",
     "tenant": "the tenant's policy allows no longer",
 }
 MOST_DOMAINS = 3
@@ -88,12 +88,23 @@ def _reach(plan: Plan, pen: Pen) -> Iterator[str]:
 
 def _consent(plan: Plan, pen: Pen) -> str:
     by = _consenters(delegated_only=not plan.roles)
-    if plan.consent_mode == ConsentMode.AUTONOMOUS:
-        return (
-            f"{pen.strong('Consent')} is given by this bot, for the whole tenant, once the plan is"
-            f" approved. By hand, only {by} could give it."
-        )
-    return f"{pen.strong('Consent')} is given by {by}, for the whole tenant."
+    consent = pen.strong("Consent")
+    match plan.consent_mode:
+        case ConsentMode.AUTONOMOUS:
+            return (
+                f"{consent} is given by this bot, for the whole tenant, once the plan is approved."
+                f" By hand, only {by} could give it."
+            )
+        case ConsentMode.SIGNED_IN:
+            return (
+                f"{consent} is given by the sign-in of {by}, for the whole tenant, once the plan is"
+                " approved."
+            )
+        case _:
+            return (
+                f"{consent} is given by {by} in the Entra admin centre, for the whole tenant, once"
+                " the plan is approved and the application is made."
+            )
 
 
 def _consenters(*, delegated_only: bool) -> str:

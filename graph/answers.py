@@ -25,6 +25,7 @@ from graph.errors import (
 )
 
 _CODE = re.compile(r"[\w.]{1,80}")
+_REQUEST_ID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
 class _Row(NamedTuple):
@@ -33,6 +34,7 @@ class _Row(NamedTuple):
     error: type[GraphError]
     status: int | None = None
     code: str = ""
+    code_ends: str = ""
     text: str = ""
     sentence: str | None = None
     advice: str | None = None
@@ -99,6 +101,23 @@ _MEANINGS = (
         advice="Use an address on a verified domain of the tenant.",
     ),
     _Row(
+        PolicyForbids,
+        code="InvalidUniqueTenantIdentifierAsPerAppPolicy",
+        sentence="The tenant's policy does not allow this identifier URI.",
+    ),
+    # What a forbidden redirect URL is called is not documented; its siblings all end like this.
+    _Row(
+        PolicyForbids,
+        code_ends="AsPerAppPolicy",
+        sentence="The tenant's policy on applications does not allow what the plan asks for.",
+    ),
+    _Row(
+        PolicyForbids,
+        code="ServiceTreeValueMissing",
+        sentence="The tenant demands a service management reference for each application.",
+        advice="Ask an administrator which references the tenant accepts.",
+    ),
+    _Row(
         BadRequest,
         code="KeyCredentialsInvalidEndDate",
         sentence="Entra rejected the end date of a certificate of the application.",
@@ -137,7 +156,7 @@ def from_response(
     return row.error(
         code=said.codes[0],
         status=status,
-        request_id=lowered.get("request-id"),
+        request_id=lowered.get("request-id") or said.request_id,
         call=f"{method} {path}",
         sentence=row.sentence,
         advice=row.advice,
@@ -154,12 +173,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 class _Said(NamedTuple):
     codes: tuple[str, ...]
     text: str
+    request_id: str | None
 
 
 def _fits(row: _Row, status: int, said: _Said) -> bool:
     return (
         row.status in (None, status)
         and (not row.code or row.code in said.codes)
+        and (not row.code_ends or any(code.endswith(row.code_ends) for code in said.codes))
         and row.text in said.text
     )
 
@@ -178,7 +199,15 @@ def _read(body: object) -> _Said:
     return _Said(
         codes=tuple(_code(part.get("code")) for part in parts),
         text=str(error.get("message", "")).casefold(),
+        request_id=_id(error),
     )
+
+
+def _id(error: dict[str, Any]) -> str | None:
+    """Return the request id inside the error: within a `$batch`, answers may have no header."""
+    inner = error.get("innerError", error.get("innererror"))  # both are written in the wild
+    id = _table(inner).get("request-id")
+    return id if isinstance(id, str) and _REQUEST_ID.fullmatch(id) else None
 
 
 def _table(value: object) -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """Drift: how the tenant differs from the plan, in sentences for people. It changes nothing.
 
-A check costs one call: a `$batch` of seven reads. More only where there is something to say: one if
-the application or its service principal is gone, one for Microsoft Graph's own list of permissions
+A check costs one call: a `$batch` of nine reads. More only where there is something to say: one if
+the application or its service principal is gone, one if another service principal stands in its
+place, one for Microsoft Graph's own list of permissions
 (remembered for five minutes) if one was granted that this bot never grants, one for each page of
 more than a hundred grants. If the bot was refused a part, it asks for that part alone, the second
 time with a new token (two), and for everything again if that has helped (one).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from graph import seen as parts
+from graph.application import LONGEST_NOTES
 from graph.knowledge import Knowledge
 from graph.permissions import CATALOGUE, MICROSOFT_GRAPH, Kind
 from graph.plan import Plan
@@ -51,6 +54,8 @@ class Expected:
     secrets: Mapping[str, datetime]
     """The end of each live secret of ours, by key id."""
     now: datetime
+    closing: AbstractSet[str] = frozenset()
+    """Key ids of secrets of ours that are closed, and that Entra may still hold."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Microsoft Graph's permissions in this tenant: names by id."""
 
@@ -62,11 +67,25 @@ class Expected:
         return _KNOWN_IDS.get(id) or self.names.get(id) or id
 
 
-async def look(site: Site, *, knowledge: Knowledge, secrets: Mapping[str, datetime]) -> Drift:
-    """Read the tenant and compare. Raises GraphError if it could not be read at all."""
+async def look(
+    site: Site,
+    *,
+    knowledge: Knowledge,
+    secrets: Mapping[str, datetime],
+    closing: AbstractSet[str] = frozenset(),
+) -> Drift:
+    """Read the tenant and compare. Raises GraphError if it could not be read at all.
+
+    `secrets` are the live ones: their ends by key id; `closing` those that wait for their removal.
+    """
     seen = await parts.read(site)
-    names = await _names(seen, knowledge)
-    expected = Expected(plan=site.plan, secrets=secrets, now=site.clock.now(), names=names)
+    expected = Expected(
+        plan=site.plan,
+        secrets=secrets,
+        now=site.clock.now(),
+        closing=closing,
+        names=await _names(seen, knowledge),
+    )
     return compare(expected, seen)
 
 
@@ -78,9 +97,12 @@ def compare(expected: Expected, seen: Seen) -> Drift:
         differences=tuple(
             chain(
                 _gone(seen),
+                _remade(seen),
                 _application(expected.plan, application) if application else (),
                 _required(expected, application) if application else (),
+                _marks(expected.plan, application) if application else (),
                 _secrets(expected, application) if application else (),
+                _federated(seen),
                 _principal(principal) if principal else (),
                 _roles(expected, seen),
                 _scopes(expected, seen),
@@ -88,7 +110,7 @@ def compare(expected: Expected, seen: Seen) -> Drift:
                 _owners(seen, parts.PRINCIPAL_OWNERS, "the service principal"),
             )
         ),
-        tolerated=tuple(_tolerated(expected.plan, seen)),
+        tolerated=tuple(chain(_tolerated(expected.plan, seen), _waiting(expected, application))),
         unseen=tuple(_unseen(seen)),
     )
 
@@ -118,6 +140,14 @@ def _gone(seen: Seen) -> Iterator[str]:
             yield f"The {name} is gone from the tenant for good. The connector cannot sign in."
         if name == parts.APPLICATION:
             return
+
+
+def _remade(seen: Seen) -> Iterator[str]:
+    if seen.remade is not None:
+        yield (
+            "The service principal was deleted and made again by hand (object id"
+            f" {seen.remade}). Grants do not come back by themselves."
+        )
 
 
 def _application(plan: Plan, application: Json) -> Iterator[str]:
@@ -151,6 +181,28 @@ def _required(expected: Expected, application: Json) -> Iterator[str]:
         yield f"The application no longer asks for {_what(expected, id, kind)}."
 
 
+def _marks(plan: Plan, application: Json) -> Iterator[str]:
+    """What tells people whose application it is, and tells this bot that it is its own."""
+    wanted, found = set(plan.tags), set(application["tags"])
+    yield from (f"A tag was added: {tag}" for tag in sorted(found - wanted))
+    for tag in sorted(wanted - found):
+        yield f"A tag was removed, by which the bot knows its own: {tag}"
+    if not _holds_notes(plan, application["notes"] or ""):
+        yield "The notes were changed: they said who asked for the application, and why."
+    reference = application["serviceManagementReference"]
+    if reference != plan.registration:
+        yield f"The service management reference was changed to “{reference or ''}”."
+
+
+def _holds_notes(plan: Plan, notes: str) -> bool:
+    """Whether these are the plan's notes: behind the approvers' names, and cut where Entra cuts."""
+    start = notes.find(plan.notes[:40])
+    if start < 0 or (start > 0 and not notes.startswith("Approved by ")):
+        return False
+    rest = notes[start:]
+    return rest == plan.notes or (len(notes) == LONGEST_NOTES and plan.notes.startswith(rest))
+
+
 def _secrets(expected: Expected, application: Json) -> Iterator[str]:
     held = {each["keyId"]: each for each in application["passwordCredentials"]}
     for key_id in sorted(expected.secrets.keys() - held.keys()):
@@ -158,7 +210,7 @@ def _secrets(expected: Expected, application: Json) -> Iterator[str]:
     for key_id, end in sorted(expected.secrets.items()):
         if key_id in held and end <= expected.now:
             yield f"Our secret expired on {end.date()} (key id {key_id})."
-    for key_id in sorted(held.keys() - expected.secrets.keys()):
+    for key_id in sorted(held.keys() - expected.secrets.keys() - expected.closing):
         yield _foreign_secret(expected, held[key_id])
     for each in application["keyCredentials"]:
         yield f"A certificate was added by hand{_named(each)}{_ending(each, expected.now)}."
@@ -171,8 +223,33 @@ def _foreign_secret(expected: Expected, secret: Json) -> str:
     return f"A secret was added by hand{details}."
 
 
+def _federated(seen: Seen) -> Iterator[str]:
+    """This bot makes none, so each is somebody's way in without any secret."""
+    for each in seen.items(parts.FEDERATED) or ():
+        yield (
+            f"A federated credential was added by hand (“{each['name']}”): {each['issuer']} lets"
+            f" “{_subject(each)}” sign in as this application, without a secret."
+        )
+
+
+def _subject(credential: Json) -> str:
+    """Return whom it lets in; a flexible one has an expression in place of a subject (beta)."""
+    expression = (credential.get("claimsMatchingExpression") or {}).get("value")
+    return str(credential.get("subject") or expression or "anybody")
+
+
+def _waiting(expected: Expected, application: Json | None) -> Iterator[str]:
+    held = application["passwordCredentials"] if application else ()
+    for each in held:
+        if each["keyId"] in expected.closing:
+            yield (
+                f"A secret of ours{_named(each)} is closed and waits for its removal"
+                f" (key id {each['keyId']})."
+            )
+
+
 def _principal(principal: Json) -> Iterator[str]:
-    if not principal["accountEnabled"] or _is_blocked(principal):
+    if not principal["accountEnabled"] or principal.get("isDisabled") or _is_blocked(principal):
         yield "Sign-in is disabled for the service principal. The connector cannot sign in."
     for each in (*principal["passwordCredentials"], *principal["keyCredentials"]):
         yield f"A credential was added to the service principal by hand{_named(each)}."
@@ -234,7 +311,7 @@ def _tolerated(plan: Plan, seen: Seen) -> Iterator[str]:
 
 
 def _unseen(seen: Seen) -> Iterator[str]:
-    for name in sorted(seen.refused - {parts.BOT}):
+    for name in sorted(seen.refused - {parts.BOT, parts.STANDING}):
         yield f"The {name}: Entra refused (insufficient privileges)."
     if parts.BOT in seen.refused | seen.gone:
         yield "Who owns it: Entra does not tell the bot which service principal is its own."

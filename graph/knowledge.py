@@ -2,13 +2,22 @@
 
 Organization, permissions and policy change rarely and are the same for every registration, so a
 preflight with fresh knowledge needs one call only. Many who ask at once cause one read.
+
+The quota of the directory is read along with the organization where it is told. Microsoft documents
+`directorySizeQuota` for beta only (learn.microsoft.com/graph/api/resources/directorysizequota; the
+right is Organization.Read.All: …/azure/active-directory-b2c/tenant-management-directory-quota).
+In v1.0 `organization` is an open type, and scripts in use find the property in v1.0's whole answer.
+So the whole object is asked for: a `$select` of a property that v1.0 does not declare might be
+refused, and would take the preflight down with it. The limit of 250 objects to one creator is
+documented for users without a directory role, not for applications, and cannot be read:
+…/entra/identity/role-based-access-control/quickstart-app-registration-limits.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from graph.client import Client, Json
 from graph.clock import Clock
@@ -21,6 +30,34 @@ FRESH = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quota:
+    """How many objects the directory holds and may hold. Deleted ones count until purged."""
+
+    ADVICE: ClassVar[str] = (
+        "Purge deleted objects in the Entra admin centre, or ask Microsoft for a larger quota."
+    )
+    NEEDED: ClassVar[int] = 2
+    """What a registration adds: an application and its service principal."""
+    ALMOST: ClassVar[float] = 0.9
+    """The share at which Microsoft advises an alert (the page on B2C named above)."""
+
+    used: int
+    total: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for a registration."""
+        return self.total - self.used < self.NEEDED
+
+    @property
+    def is_almost_full(self) -> bool:
+        return self.used >= self.total * self.ALMOST
+
+    def __str__(self) -> str:
+        return f"{self.used} of {self.total} objects"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Organization:
     """The tenant itself."""
 
@@ -28,6 +65,8 @@ class Organization:
     name: str
     domain: str
     """The primary domain: the one that is `isDefault`."""
+    quota: Quota | None = None
+    """None where Graph does not tell it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +111,14 @@ class Knowledge:
         return await self._policy.get()
 
     async def _read_organization(self) -> Organization:
-        answer = await self._graph.send(
-            "GET", "/organization", query={"$select": "id,displayName,verifiedDomains"}
-        )
+        answer = await self._graph.send("GET", "/organization")
         tenant = answer.body["value"][0]
         domains = tenant["verifiedDomains"]
         return Organization(
             id=tenant["id"],
             name=tenant["displayName"],
             domain=next(each["name"] for each in domains if each["isDefault"]),
+            quota=_quota(tenant.get("directorySizeQuota")),
         )
 
     async def _read_resource(self) -> Resource:
@@ -107,3 +145,10 @@ class Knowledge:
 
 def _ids(published: list[Json], kind: Kind) -> dict[tuple[str, Kind], str]:
     return {(each["value"], kind): each["id"] for each in published if each["isEnabled"]}
+
+
+def _quota(told: Any) -> Quota | None:
+    match told:
+        case {"used": int(used), "total": int(total)} if total > 0:
+            return Quota(used=used, total=total)
+    return None

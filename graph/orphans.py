@@ -1,20 +1,26 @@
-"""What carries this program's mark in the tenant: applications by tag, their secrets by name.
+"""What carries this program's mark in the tenant: applications by tag, their secrets by name,
+service principals that have lost their application, and applications in Entra's bin.
 
 Reading only, and it judges nothing: whether something that carries a mark belongs to anybody is
 known by storage alone. Graph compares whole tags, so all installations are asked for at once.
-learn.microsoft.com/graph/api/application-list; the filter: …/graph/aad-advanced-queries
+learn.microsoft.com/graph/api/application-list; the filter: …/graph/aad-advanced-queries; the bin:
+…/graph/api/directory-deleteditems-list, which documents no `$filter` by tags that needs no count.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from graph.client import Client, Json
+from graph.errors import NotFound
 from graph.preflight import tags
 from graph.secret import mark
 
 MARK = "aad-setup"
 PAGE = 999
 FIELDS = "id,appId,displayName,uniqueName,tags,createdByAppId,passwordCredentials"
+KEPT = timedelta(days=30)
+"""How long Entra keeps what was deleted, then purges it: …/graph/api/resources/directory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,27 @@ class Marks:
     """How many applications carry the mark, but of no registration of this installation."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bare:
+    """A service principal with the tag of one registration, whose application is gone."""
+
+    id: str
+    app_id: str
+    name: str
+    registration: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buried:
+    """A deleted application with the tag of one registration, until Entra purges it."""
+
+    id: str
+    app_id: str
+    name: str
+    registration: str
+    purged_at: datetime
+
+
 async def marked(graph: Client, *, installation: str, page: int = PAGE) -> Marks:
     """Return what carries the mark. Raises GraphError."""
     query = {"$filter": f"tags/any(t:t eq '{MARK}')", "$select": FIELDS, "$top": str(page)}
@@ -56,22 +83,82 @@ async def marked(graph: Client, *, installation: str, page: int = PAGE) -> Marks
     return Marks(ours=tuple(ours), elsewhere=elsewhere)
 
 
+async def bare(
+    graph: Client, *, installation: str, known: Collection[str], page: int = PAGE
+) -> tuple[Bare, ...]:
+    """Return the installation's service principals without an application. Raises GraphError.
+
+    `known` are the client ids of applications that are there: the others are asked for one by one.
+    """
+    query = {
+        "$filter": f"tags/any(t:t eq '{MARK}')",
+        "$select": "id,appId,displayName,tags",
+        "$top": str(page),
+    }
+    found = [
+        Bare(
+            id=principal["id"],
+            app_id=principal["appId"],
+            name=principal["displayName"],
+            registration=registration,
+        )
+        async for principal in graph.pages("/servicePrincipals", query=query)
+        for registration in _registrations(principal, installation)
+        if principal["appId"] not in known
+    ]
+    return tuple([each for each in found if not await _is_there(graph, each.app_id)])
+
+
+async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple[Buried, ...]:
+    """Return the installation's deleted applications, the next to be purged first.
+
+    Raises GraphError.
+    """
+    query = {"$select": "id,appId,displayName,tags,deletedDateTime", "$top": str(page)}
+    bin = graph.pages("/directory/deletedItems/microsoft.graph.application", query=query)
+    found = [
+        Buried(
+            id=application["id"],
+            app_id=application["appId"],
+            name=application["displayName"],
+            registration=registration,
+            purged_at=datetime.fromisoformat(application["deletedDateTime"]) + KEPT,
+        )
+        async for application in bin
+        for registration in _registrations(application, installation)
+    ]
+    return tuple(sorted(found, key=lambda each: each.purged_at))
+
+
+async def _is_there(graph: Client, app_id: str) -> bool:
+    try:
+        await graph.send("GET", f"/applications(appId='{app_id}')", query={"$select": "id"})
+    except NotFound:
+        return False
+    return True
+
+
 def _read(application: Json, installation: str) -> Iterator[Marked]:
-    prefix = f"{MARK}:{installation}:"
     carried = set(application["tags"])
-    for tag in sorted(carried):
+    for registration in _registrations(application, installation):
+        yield Marked(
+            id=application["id"],
+            app_id=application["appId"],
+            name=application["displayName"],
+            key=application.get("uniqueName"),
+            created_by=application.get("createdByAppId"),
+            registration=registration,
+            is_complete=carried >= set(tags(installation, registration)),
+            secrets=tuple(_carrying(application, mark(registration))),
+        )
+
+
+def _registrations(carrier: Json, installation: str) -> Iterator[str]:
+    """Yield the registrations of this installation whose tags it carries."""
+    prefix = f"{MARK}:{installation}:"
+    for tag in sorted(set(carrier["tags"])):
         if tag.startswith(prefix):
-            registration = tag.removeprefix(prefix)
-            yield Marked(
-                id=application["id"],
-                app_id=application["appId"],
-                name=application["displayName"],
-                key=application.get("uniqueName"),
-                created_by=application.get("createdByAppId"),
-                registration=registration,
-                is_complete=carried >= set(tags(installation, registration)),
-                secrets=tuple(_carrying(application, mark(registration))),
-            )
+            yield tag.removeprefix(prefix)
 
 
 def _carrying(application: Json, mark: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from graph.knowledge import Knowledge, Organization, Resource
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
 from graph.plan import Plan, Wish
 from graph.redirects import redirect_problem
+from graph.restrictions import MEND, PERHAPS_EXEMPT, Restrictions, judge
 from graph.rights import HELPFUL, ConsentMode, excess, missing
 from graph.secret_life import SecretPolicy, limit, read_policy
 
@@ -41,6 +42,7 @@ class _Seen:
     organization: Organization
     resource: Resource
     policy: SecretPolicy
+    restrictions: Restrictions
     namesakes: list[Json]
 
 
@@ -76,6 +78,7 @@ async def _look(wish: Wish, graph: Client, knowledge: Knowledge, clock: Clock) -
         organization=organization.result(),
         resource=resource.result(),
         policy=read_policy(policy.result(), now=clock.now()),
+        restrictions=judge(policy.result(), redirect=wish.redirect, now=clock.now()),
         namesakes=namesakes.result(),
     )
 
@@ -155,9 +158,15 @@ def _problems(wish: Wish) -> Iterator[str]:
 def _obstacles(wish: Wish, seen: _Seen) -> Iterator[str]:
     """What in the tenant stands in the way."""
     if seen.policy.banned:
-        yield "The tenant's policy does not allow client secrets for new applications."
+        yield (
+            "The tenant's policy does not allow client secrets for new applications."
+            f" To go on, {MEND}."
+        )
     elif limit(wish, seen.policy)[0] < 1 <= wish.secret_days:
         yield "The tenant's policy does not allow a client secret to live even for one day."
+    yield from seen.restrictions.refusals
+    if (quota := seen.organization.quota) and quota.is_full:
+        yield f"The directory is full: {quota}. {quota.ADVICE}"
     for wanted in _wanted(wish):
         known, found = CATALOGUE.get(wanted), seen.resource.ids.get(wanted)
         if known is not None and found is None:
@@ -172,9 +181,17 @@ def _warnings(wish: Wish, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
         yield f"The tenant already has an application of this name, left as it is: {ids}."
     if not seen.policy.readable:
         yield (
-            "The bot cannot read the tenant's policy on secrets, which may refuse this secret: "
-            f"it lacks {_list(HELPFUL)}."
+            "The bot cannot read the tenant's policy on applications, which may refuse this plan "
+            f"or its secret: it lacks {_list(HELPFUL)}."
         )
+    if seen.policy.perhaps_banned and not seen.policy.banned:
+        yield (
+            "The tenant's policy does not allow client secrets for new applications."
+            f" {PERHAPS_EXEMPT}"
+        )
+    yield from seen.restrictions.doubts
+    if (quota := seen.organization.quota) and quota.is_almost_full:
+        yield f"The directory is almost full: {quota}."
     if unused := excess(ConsentMode(wish.consent_mode), rights):
         yield f"The bot's own application holds rights that it never uses: {_some(sorted(unused))}."
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from graph.plan import LimitedBy, Wish
+from graph.restrictions import applies, may_exempt
 
 NEVER = "Entra no longer makes secrets that never expire."
 
@@ -27,6 +28,8 @@ class SecretPolicy:
     """What the tenant says about secrets of applications that are made now."""
 
     banned: bool = False
+    perhaps_banned: bool = False
+    """Banned, but for callers that the policy exempts, and the bot may be one of them."""
     longest: timedelta | None = None
     readable: bool = True
 
@@ -39,15 +42,17 @@ def read_policy(policy: dict[str, Any] | None, *, now: datetime) -> SecretPolicy
         return SecretPolicy()
     restrictions = policy.get("applicationRestrictions") or {}
     active = [
-        each for each in restrictions.get("passwordCredentials") or () if _applies(each, now=now)
+        each for each in restrictions.get("passwordCredentials") or () if applies(each, now=now)
     ]
     longest = [
         parse_duration(each["maxLifetime"])
         for each in active
         if each.get("restrictionType") == "passwordLifetime" and each.get("maxLifetime")
     ]
+    bans = [each for each in active if each.get("restrictionType") == "passwordAddition"]
     return SecretPolicy(
-        banned=any(each.get("restrictionType") == "passwordAddition" for each in active),
+        banned=any(not may_exempt(each) for each in bans),
+        perhaps_banned=any(may_exempt(each) for each in bans),
         longest=min(longest, default=None),
     )
 
@@ -76,9 +81,3 @@ def parse_duration(text: str) -> timedelta:
         minutes=part["minutes"],
         seconds=part["seconds"],
     )
-
-
-def _applies(restriction: dict[str, Any], *, now: datetime) -> bool:
-    since = restriction.get("restrictForAppsCreatedAfterDateTime")
-    started = since is None or now >= datetime.fromisoformat(since)
-    return started and restriction.get("state") != "disabled"

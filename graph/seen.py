@@ -2,6 +2,10 @@
 
 A part may be gone, or refused to the bot. Both are kept as they are: what they mean is judged by
 graph/drift.py. Anything else that goes wrong is raised.
+
+Federated credentials are no property but a collection beside the application (its `$select` does
+not give them, and whether `$expand` does on one application is not documented), so they are a read
+of their own in the same batch: …/graph/api/application-list-federatedidentitycredentials.
 """
 
 from collections.abc import Mapping
@@ -17,9 +21,17 @@ Json = dict[str, Any]
 APPLICATION, PRINCIPAL = "application", "service principal"
 OWNERS, PRINCIPAL_OWNERS = "owners", "service principal's owners"
 ROLES, SCOPES = "application permissions", "delegated permissions"
+FEDERATED = "federated credentials"
+STANDING = "service principal by client id"
+"""Whichever one the application has now: ours, or another that stands in its place."""
 BOT = "bot"
 
-_PARTS_OF = {OWNERS: APPLICATION, PRINCIPAL_OWNERS: PRINCIPAL, ROLES: PRINCIPAL}
+_PARTS_OF = {
+    OWNERS: APPLICATION,
+    FEDERATED: APPLICATION,
+    PRINCIPAL_OWNERS: PRINCIPAL,
+    ROLES: PRINCIPAL,
+}
 """What cannot be gone while that which it belongs to is there: then a replica lags."""
 
 OWNS_ALL = "Application.ReadWrite.All"
@@ -27,9 +39,12 @@ OWNS_ALL = "Application.ReadWrite.All"
 
 _APPLICATION = (
     "id,appId,displayName,signInAudience,isDisabled,disabledByMicrosoftStatus,web,spa,publicClient,"
-    "requiredResourceAccess,passwordCredentials,keyCredentials"
+    "requiredResourceAccess,passwordCredentials,keyCredentials,tags,notes,"
+    "serviceManagementReference"
 )
-_PRINCIPAL = "id,accountEnabled,disabledByMicrosoftStatus,passwordCredentials,keyCredentials"
+_PRINCIPAL = (
+    "id,accountEnabled,isDisabled,disabledByMicrosoftStatus,passwordCredentials,keyCredentials"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +57,9 @@ class Seen:
     refused: frozenset[str] = frozenset()
     deleted_at: Mapping[str, str] = field(default_factory=dict)
     """When a part that is gone was deleted, if it can still be restored."""
+    remade: str | None = None
+    """The object id of the service principal that somebody has made in place of ours. Then the
+    parts that belong to a service principal are that one's."""
     must_own: bool = True
     """Whether the bot has become the owner of what it has made."""
 
@@ -52,17 +70,26 @@ class Seen:
 
 def reads(site: Site) -> dict[str, Call]:
     """Return everything to look at. None of it needs a right that the bot's other work does not."""
+    # Owners without `$select`: their type, directoryObject, declares no displayName.
     application = f"/applications/{site.fact('application', 'object_id')}"
-    id = site.fact("service_principal", "object_id")
-    principal = f"/servicePrincipals/{id}"
+    by_client_id = f"/servicePrincipals(appId='{site.fact('application', 'app_id')}')"
     return {
         APPLICATION: _get(application, {"$select": _APPLICATION}),
+        OWNERS: _get(f"{application}/owners", {}),
+        FEDERATED: _get(f"{application}/federatedIdentityCredentials", {}),
+        STANDING: _get(by_client_id, {"$select": "id"}),
+        BOT: _get(f"/servicePrincipals(appId='{site.bot_client_id}')", {"$select": "id"}),
+        **_of_principal(site.fact("service_principal", "object_id")),
+    }
+
+
+def _of_principal(id: str) -> dict[str, Call]:
+    principal = f"/servicePrincipals/{id}"
+    return {
         PRINCIPAL: _get(principal, {"$select": _PRINCIPAL}),
-        OWNERS: _get(f"{application}/owners", {"$select": "id,displayName"}),
-        PRINCIPAL_OWNERS: _get(f"{principal}/owners", {"$select": "id,displayName"}),
+        PRINCIPAL_OWNERS: _get(f"{principal}/owners", {}),
         ROLES: _get(f"{principal}/appRoleAssignments", {}),
         SCOPES: _get("/oauth2PermissionGrants", {"$filter": f"clientId eq '{id}'"}),
-        BOT: _get(f"/servicePrincipals(appId='{site.bot_client_id}')", {"$select": "id"}),
     }
 
 
@@ -70,6 +97,11 @@ async def read(site: Site) -> Seen:
     """Look at everything. Raises GraphError, Forbidden if the bot may see nothing at all."""
     calls = reads(site)
     answers = await _answers(site.graph, calls)
+    remade = _remade(site, answers)
+    if remade is not None:
+        calls |= _of_principal(remade)
+        answers |= await site.graph.batch(_of_principal(remade))
+        _believe(answers)
     refused = {name: it for name, it in answers.items() if isinstance(it, Forbidden)}
     if len(refused) == len(calls):
         raise refused[APPLICATION]
@@ -83,6 +115,7 @@ async def read(site: Site) -> Seen:
         gone=frozenset(gone),
         refused=frozenset(refused),
         deleted_at=await _deleted_at(site, gone & {APPLICATION, PRINCIPAL}),
+        remade=remade,
         must_own=OWNS_ALL not in await site.graph.roles(),
     )
 
@@ -92,6 +125,12 @@ async def _answers(graph: Client, calls: Mapping[str, Call]) -> dict[str, Answer
     refused = [name for name, it in answers.items() if isinstance(it, Forbidden)]
     if refused and await _may_by_now(graph, calls[min(refused)]):
         answers = await graph.batch(calls)
+    _believe(answers)
+    return answers
+
+
+def _believe(answers: Mapping[str, Answer | GraphError]) -> None:
+    """Raise what is no finding: another failure, or a replica that lags."""
     for answer in answers.values():
         if isinstance(answer, GraphError) and not isinstance(answer, NotFound | Forbidden):
             raise answer
@@ -99,7 +138,17 @@ async def _answers(graph: Client, calls: Mapping[str, Call]) -> dict[str, Answer
         lost = answers[part]
         if isinstance(lost, NotFound) and not isinstance(answers[whole], NotFound):
             raise lost
-    return answers
+
+
+def _remade(site: Site, answers: Mapping[str, Answer | GraphError]) -> str | None:
+    """Return the id of the service principal that stands where ours is gone, if there is one."""
+    ours, standing = answers[PRINCIPAL], answers[STANDING]
+    if not isinstance(ours, NotFound) or not isinstance(standing, Answer):
+        return None
+    id = str(standing.body["id"])
+    if id == site.fact("service_principal", "object_id"):
+        raise ours  # a replica lags: the same answer both shows and lacks it
+    return id
 
 
 async def _may_by_now(graph: Client, call: Call) -> bool:

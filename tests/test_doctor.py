@@ -198,6 +198,28 @@ async def test_a_profile_s_secret_that_the_tenant_shortens_is_named(stage: Stage
     assert said == ["Policy: mimecast: its secret lives 90 days, not 365."]
 
 
+async def test_a_directory_that_is_full_or_almost_so_is_named(stage: Stage) -> None:
+    room, almost, full = (211, 300_000), (270_000, 300_000), (299_999, 300_000)
+    for (used, total), mark, word in (
+        (room, doctor.Mark.WELL, "has room"),
+        (almost, doctor.Mark.DOUBT, "is almost full"),
+        (full, doctor.Mark.WRONG, "is full"),
+    ):
+        stage.tenant.set_quota(used=used, total=total)
+        said = [it.sentence for it in await marked(stage, mark) if "Quota" in it.sentence]
+        assert said == [f"Quota: the directory {word}: {used} of {total} objects."]
+
+
+async def test_a_ban_from_which_some_are_exempt_is_a_doubt(stage: Stage) -> None:
+    stage.tenant.set_policy(secrets_banned=True, exempt=[stage.tenant.administrator.client_id])
+    said = [it.sentence for it in await marked(stage, doctor.Mark.DOUBT)]
+    told = [each for each in said if each.startswith("Policy: mimecast")]
+    assert len(told) == 1
+    assert "the bot cannot see whether it is one" in told[0]
+    wrong = await marked(stage, doctor.Mark.WRONG)
+    assert not [it for it in wrong if it.sentence.startswith("Policy")]
+
+
 async def test_keys_that_do_not_open_what_waits_are_found_without_opening_it(
     stage: Stage, bot: Bot
 ) -> None:

@@ -16,6 +16,7 @@ ADMINISTRATOR = (
     "Application.ReadWrite.All",
     "AppRoleAssignment.ReadWrite.All",
     "DelegatedPermissionGrant.ReadWrite.All",
+    "Directory.Read.All",  # adding an owner takes reading what is referred to
 )
 FOR_EVER = 10_000
 SETTLED = timedelta(minutes=16)
@@ -158,6 +159,32 @@ async def test_a_deleted_application_is_one_difference_and_says_until_when_it_ca
         await hand.delete(f"/directory/deletedItems/{hand.application['id']}")
     await asked(scene, id)
     await scene.until(lambda: "gone from the tenant for good" in report(scene, id))
+
+
+async def test_ways_in_without_a_secret_and_a_service_principal_made_anew_are_told(
+    scene: Scene,
+) -> None:
+    id = await settled(scene)
+    async with by_hand(scene) as hand:
+        path = f"/applications/{hand.application['id']}/federatedIdentityCredentials"
+        body = {
+            "name": "build",
+            "issuer": "https://token.actions.example",
+            "subject": "repo:mallory/*x*:ref:refs/heads/main",
+            "audiences": ["api://AzureADTokenExchange"],
+        }
+        assert (await hand.graph.post(path, body)).status_code == 201
+        await hand.change(tags=[], notes="mine")
+        await hand.delete(f"/servicePrincipals/{hand.principal['id']}")
+        made = await hand.graph.principal(hand.application["appId"])
+    await asked(scene, id)
+    told = await reported(scene, id)
+    assert "A federated credential was added by hand (“build”)" in told
+    assert "“repo:mallory/∗x∗:ref:refs/heads/main” sign in as this application" in told
+    assert "A tag was removed, by which the bot knows its own: aad-setup" in told
+    assert "The notes were changed" in told
+    assert f"made again by hand (object id {made['id']})" in told
+    assert "The service principal was deleted on" not in told
 
 
 @pytest.mark.slow
@@ -306,3 +333,17 @@ async def own(hand: Hand, scene: Scene, app_id: str) -> None:
     path = f"/applications/{hand.application['id']}/owners/$ref"
     added = await hand.graph.post(path, {"@odata.id": reference})
     assert added.status_code == 204, added.text
+
+
+async def test_a_secret_that_waits_for_its_removal_is_no_leftover(scene: Scene) -> None:
+    id = await settled(scene)
+    scene.tenant.faults.fail(
+        "POST", "/removePassword", status=403, code="Authorization_RequestDenied", times=FOR_EVER
+    )
+    scene.clock.move(timedelta(days=7))  # nobody came for it
+    waits = "It can no longer be shown, and is being removed"
+    await eventually(scene, lambda: waits in scene.direct("rosa"))
+    await asked(scene, id)
+    found = await reported(scene, id)
+    assert "is closed and waits for its removal" in found
+    assert "leftover" not in found

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import structlog
 
+from bot import doctor
 from bot.app import App
 from bot.orphans import judged
 from bot.playground.stage import Stage
@@ -28,6 +29,7 @@ from tests.graph.test_orphans import secret
 from tests.pieces import NOON, registration
 from tests.scene import Scene
 from tests.test_failures import failed
+from tests.waiting import eventually
 
 DAY = timedelta(hours=25)
 KEY = "a key that nobody else has"
@@ -79,6 +81,60 @@ async def test_the_doctor_names_every_orphan_and_touches_none(
     asked = [each for each in stage.tenant.log[before:] if each.kind == "graph"]
     assert {each.method for each in asked} == {"GET"}
     assert len(stage.tenant.applications) == 3
+
+
+async def test_the_doctor_says_how_long_a_deleted_application_can_be_restored(
+    stage: Stage, bot: Bot, hand: Hand
+) -> None:
+    scene = Scene(stage)
+    async with bot():
+        id = await scene.ready("billing")
+    (billing,) = stage.tenant.applications
+    theirs = await _planted(hand, ["aad-setup", f"aad-setup:{id}", f"aad-setup:elsewhere:{id}"])
+    for each in (billing, theirs):
+        await hand.graph.send("DELETE", f"/applications/{each['id']}")
+    (line,) = await _said(stage, doctor.Mark.WRONG)
+    start = f"Deleted application “billing” ({billing['appId']}) of {id}: Entra purges it"
+    assert line.sentence.startswith(f"{start} in 30 days, on ")
+    assert line.advice == doctor.RESTORE
+    stage.clock.move(timedelta(days=28, hours=23))
+    assert f"{start} in 1 day, on " in (await _said(stage, doctor.Mark.WRONG))[0].sentence
+    stage.clock.move(timedelta(hours=20))
+    assert f"{start} within a day, on " in (await _said(stage, doctor.Mark.WRONG))[0].sentence
+
+    _forget(stage, id)  # then nobody misses it, and it still counts towards the quota
+    assert await _said(stage, doctor.Mark.WRONG) == []
+    told = await _said(stage, doctor.Mark.WELL)
+    assert [each.sentence.split(":")[0] for each in told] == ["No orphans", start.split(":")[0]]
+
+
+async def test_the_doctor_names_a_service_principal_that_has_lost_its_application(
+    stage: Stage, bot: Bot, hand: Hand
+) -> None:
+    scene = Scene(stage)
+    async with bot():
+        id, kept = await scene.ready("billing"), await scene.ready("payroll")
+    (billing,) = stage.tenant.applications_named("billing")
+    (principal,) = [
+        each for each in stage.tenant.service_principals if each["appId"] == billing["appId"]
+    ]
+    await hand.graph.send("DELETE", f"/applications/{billing['id']}")
+    await hand.graph.send("DELETE", f"/directory/deletedItems/{billing['id']}")
+    await hand.graph.send("POST", f"/directory/deletedItems/{principal['id']}/restore")
+    # What the bot has written may still be on its way to a replica.
+    assert await _said(stage, doctor.Mark.WRONG) == []
+    stage.clock.move(timedelta(minutes=16))
+    before = len(stage.tenant.log)
+    (line,) = await _said(stage, doctor.Mark.WRONG)
+    assert line.sentence == (
+        f"Service principal “billing” ({billing['appId']}) of {id}: its application is gone."
+    )
+    assert line.advice == doctor.LOOK
+    assert kept not in line.sentence
+    asked = [each for each in stage.tenant.log[before:] if each.kind == "graph"]
+    assert {each.method for each in asked} == {"GET"}
+    _forget(stage, id)
+    assert len(await _said(stage, doctor.Mark.WRONG)) == 1
 
 
 async def test_without_a_database_nobody_can_say_what_is_an_orphan(stage: Stage) -> None:
@@ -276,6 +332,23 @@ def test_an_application_that_was_never_approved_is_reported_only(status: Status)
     assert orphan.removed_by is None
 
 
+async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
+    stage: Stage, app: App, database_url: str
+) -> None:
+    """Its deadline has passed unread, and Entra does not let the bot remove it yet."""
+    scene = Scene(stage)
+    await scene.ready()
+    (application,) = stage.tenant.applications
+    removed = "/removePassword"
+    stage.tenant.faults.fail(
+        "POST", removed, status=403, code="Authorization_RequestDenied", times=10_000
+    )
+    stage.clock.move(timedelta(days=7, minutes=1))
+    await eventually(scene, lambda: [each for each in stage.tenant.log if removed in each.path])
+    assert len(_keys(stage, application)) == 1
+    assert await _said(stage, doctor.Mark.WRONG, DATABASE_URL=database_url) == []
+
+
 def test_a_secret_of_an_application_that_its_registration_did_not_make_is_reported_only() -> None:
     for made, removed_by in (("object", RunKind.SWEEP), ("another object", None)):
         ready = replace(registration(), key=KEY, facts={"application": {"object_id": made}})
@@ -294,6 +367,11 @@ MARKED = Marked(
     is_complete=True,
     secrets=("kept", "stray"),
 )
+
+
+async def _said(stage: Stage, mark: doctor.Mark, **changes: str) -> list[doctor.Finding]:
+    looking = doctor.find_orphans(stage.environ(**changes), stage.clock)
+    return [each async for each in looking if each.mark is mark]
 
 
 def _forget(stage: Stage, id: str) -> None:

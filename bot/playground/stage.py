@@ -26,25 +26,39 @@ class Stage:
 
     def environ(self, **changes: str) -> dict[str, str]:
         """Return the environment that a bot on this stage is started with."""
-        people, administrator = self.workspace.people, self.tenant.administrator
         return {
-            "SLACK_BOT_TOKEN": self.workspace.bot_token,
-            "SLACK_APP_TOKEN": self.workspace.app_token,
-            "SLACK_API_URL": self.workspace.api_url,
-            "APPROVAL_CHANNEL": self.workspace.channels["approvals"].id,
-            "APPROVERS": f"{people['ada'].id},{people['grace'].id}",
-            "REQUESTERS": people["rosa"].id,
-            "ENTRA_TENANT_ID": self.tenant.id,
-            "ENTRA_CLIENT_ID": administrator.client_id,
-            "ENTRA_CLIENT_SECRET": administrator.client_secret,
-            "ENTRA_AUTHORITY": self.tenant.authority,
-            "GRAPH_URL": self.tenant.graph_url,
-            "CA_BUNDLE": str(self.tenant.ca_file),
-            "CONSENT_MODE": "autonomous",
+            **slack_environ(self.workspace),
+            **entra_environ(self.tenant, self.tenant.ca_file),
             "VAULT_KEYS": self.vault_key,
             "DATABASE_URL": f"sqlite+aiosqlite:///{self.folder / 'aad-setup.db'}",
             **changes,
         }
+
+
+def slack_environ(workspace: workspaces.Workspace) -> dict[str, str]:
+    """Return the settings of a bot that talks to this workspace."""
+    people = workspace.people
+    return {
+        "SLACK_BOT_TOKEN": workspace.bot_token,
+        "SLACK_APP_TOKEN": workspace.app_token,
+        "SLACK_API_URL": workspace.api_url,
+        "APPROVAL_CHANNEL": workspace.channels["approvals"].id,
+        "APPROVERS": f"{people['ada'].id},{people['grace'].id}",
+        "REQUESTERS": people["rosa"].id,
+    }
+
+
+def entra_environ(tenant: tenants.Tenant, ca_file: Path) -> dict[str, str]:
+    """Return the settings of a bot that talks to this tenant as its administrator."""
+    return {
+        "ENTRA_TENANT_ID": tenant.id,
+        "ENTRA_CLIENT_ID": tenant.administrator.client_id,
+        "ENTRA_CLIENT_SECRET": tenant.administrator.client_secret,
+        "ENTRA_AUTHORITY": tenant.authority,
+        "GRAPH_URL": tenant.graph_url,
+        "CA_BUNDLE": str(ca_file),
+        "CONSENT_MODE": "autonomous",
+    }
 
 
 def install(workspace: workspaces.Workspace) -> None:

@@ -59,10 +59,12 @@ class Checking(Work):
     async def _look(self, run: Run, registration: Registration) -> Drift:
         async with self._database.reading() as tx:
             live = await secrets.live(tx, run.registration)
+            closing = await secrets.closing(tx, run.registration)
         plan = Plan.from_json(dict(registration.plan or {}))
         return await look(
             self._site(run, plan, registration.facts),
             knowledge=self._tenant.knowledge,
+            closing=closing,
             secrets={
                 each.key_id: each.expires_at for each in live if each.key_id and each.expires_at
             },

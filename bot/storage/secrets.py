@@ -110,6 +110,16 @@ async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
     return tuple(_secret(row) for row in (await tx.execute(query)).mappings())
 
 
+async def closing(tx: AsyncConnection, registration: str) -> frozenset[str]:
+    """Return the key ids of secrets that are closed and wait for their removal from Entra."""
+    query = sa.select(secrets.c.key_id).where(
+        secrets.c.registration == registration,
+        secrets.c.state == SecretState.CLOSED,
+        secrets.c.key_id.is_not(None),
+    )
+    return frozenset((await tx.scalars(query)).all())
+
+
 async def sealed_bytes(tx: AsyncConnection, id: str) -> bytes | None:
     found: bytes | None = await tx.scalar(sa.select(secrets.c.sealed).where(secrets.c.id == id))
     return found

@@ -9,6 +9,7 @@ from bot.playground.tenant import Credential
 from graph.errors import (
     NotOurs,
     PolicyForbids,
+    QuotaExceeded,
     RolesDiffer,
     TooMuchAllowed,
 )
@@ -159,4 +160,54 @@ async def test_the_tenants_policy_is_seen_before_anybody_is_asked(bot: Bot) -> N
     await bot.carry_out(plan)
     bot.tenant.set_policy(secrets_banned=True)
     with pytest.raises(Refused, match="does not allow client secrets"):
+        await bot.plan()
+
+
+async def test_a_redirect_url_that_the_policy_forbids_is_refused_where_v1_0_tells_it(
+    bot: Bot,
+) -> None:
+    bot.tenant.set_policy(redirect_domains=["intranet.example"], tells_beta=True)
+    with pytest.raises(Refused, match=r"on example.com, only on intranet.example"):
+        await bot.plan()
+    assert not bot.tenant.applications
+
+
+async def test_where_v1_0_does_not_tell_it_the_plan_says_so_and_entra_refuses(bot: Bot) -> None:
+    bot.tenant.set_policy(redirect_domains=["intranet.example"])
+    plan = await bot.plan()
+    (warning,) = plan.warnings
+    assert warning.startswith("The bot cannot see whether the tenant's policy on applications")
+    with pytest.raises(PolicyForbids) as caught:
+        await bot.carry_out(plan)
+    assert "Application policies" in caught.value.advice
+    assert not bot.tenant.applications
+
+
+async def test_restrictions_that_do_not_concern_the_bot_are_no_warning_and_stop_nothing(
+    bot: Bot,
+) -> None:
+    bot.tenant.set_policy(
+        audiences_banned=["azureAdMultipleOrgs", "personalMicrosoftAccount"],
+        identifier_uris_checked=True,
+        longest_certificate=timedelta(days=90),
+        reference_required=True,
+        redirect_domains=["EXAMPLE.com"],
+        tells_beta=True,
+    )
+    plan = await bot.plan()
+    assert plan.warnings == ()
+    await bot.carry_out(plan)
+    assert_complete(bot, plan)
+
+
+async def test_a_directory_without_room_for_two_objects_is_seen_before_anybody_is_asked(
+    bot: Bot,
+) -> None:
+    bot.tenant.set_quota(used=98, total=100)
+    plan = await bot.plan()
+    assert plan.warnings == ("The directory is almost full: 98 of 100 objects.",)
+    bot.tenant.set_quota(used=99, total=100)
+    with pytest.raises(QuotaExceeded):
+        await bot.carry_out(plan)
+    with pytest.raises(Refused, match="The directory is full: 100 of 100 objects"):
         await bot.plan()

@@ -70,6 +70,9 @@ DOCUMENTED = [
     (400, "CredentialTypeNotAllowedAsPerAppPolicy", "", PolicyForbids),
     (400, "SignInAudienceNotAllowedAsPerAppPolicy", "", PolicyForbids),
     (400, "HostNameNotOnVerifiedDomain", "", PolicyForbids),
+    (400, "InvalidUniqueTenantIdentifierAsPerAppPolicy", "Failed to add identifier", PolicyForbids),
+    (400, "RedirectUriNotAllowedAsPerAppPolicy", "", PolicyForbids),
+    (400, "ServiceTreeValueMissing", "ServiceManagementReference field is", PolicyForbids),
     (400, "KeyCredentialsInvalidEndDate", "Key credential end date is invalid.", BadRequest),
     (400, "Request_BadRequest", "Invalid value specified for property 'tags'", BadRequest),
     (424, "", "", Unavailable),
@@ -114,6 +117,19 @@ def test_a_body_of_any_shape_is_survived(body: object) -> None:
 def test_request_id_and_retry_after_are_kept() -> None:
     error = read(429, None, {"request-id": "r1", "Retry-After": "17"})
     assert (error.request_id, error.retry_after) == ("r1", 17.0)
+
+
+@pytest.mark.parametrize("inner", ["innerError", "innererror"])
+def test_without_a_header_the_request_id_inside_the_error_is_kept(inner: str) -> None:
+    id = "0f1e2d3c-4b5a-4968-8776-655443322110"
+    body = {"error": {"code": "Oops", inner: {"request-id": id, "client-request-id": "ours"}}}
+    assert read(400, body).request_id == id
+    assert read(400, body, {"request-id": "r1"}).request_id == "r1"
+
+
+@pytest.mark.parametrize("inner", [None, "text", {}, {"request-id": 7}, {"request-id": "hunter2"}])
+def test_what_is_no_request_id_is_none(inner: object) -> None:
+    assert read(400, {"error": {"code": "Oops", "innerError": inner}}).request_id is None
 
 
 def test_nothing_of_what_was_sent_or_answered_is_in_an_error() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from graph import seen as parts
+from graph.application import LONGEST_NOTES
 from graph.client import Answer, Call
 from graph.drift import PORTAL_EXTRAS, Drift, Expected, compare, look
 from graph.errors import Forbidden, NotFound
@@ -57,9 +59,15 @@ def untouched() -> Parts:
             ],
             "passwordCredentials": [credential("key-1", "Mimecast Key · AAD-7K3F · 0123")],
             "keyCredentials": [],
+            "tags": [*PLAN.tags],
+            "notes": f"Approved by Ada Lovelace (U2 in T1). {PLAN.notes}",
+            "serviceManagementReference": PLAN.registration,
         },
+        parts.FEDERATED: {"value": []},
+        parts.STANDING: {"id": "sp"},
         parts.PRINCIPAL: {
             "accountEnabled": True,
+            "isDisabled": None,
             "disabledByMicrosoftStatus": None,
             "passwordCredentials": [],
             "keyCredentials": [],
@@ -82,6 +90,10 @@ def role(id: str, resource: str = PLAN.resource_id, name: str = "Microsoft Graph
 
 def grant(scope: str, resource: str = PLAN.resource_id, kind: str = "AllPrincipals") -> Any:
     return {"scope": scope, "resourceId": resource, "consentType": kind}
+
+
+def federated(**more: Any) -> dict[str, Any]:
+    return {"name": "ci", "issuer": "https://issuer.example", **more}
 
 
 def secrets(tenant: Parts) -> list[Any]:
@@ -168,6 +180,48 @@ TABLE: dict[str, tuple[Change, str]] = {
         lambda it: it[parts.APPLICATION]["keyCredentials"].append(credential("key-3", "CN=x")),
         "A certificate was added by hand “CN=x”, works until 2027-02-21.",
     ),
+    "federated credential": (
+        lambda it: it[parts.FEDERATED]["value"].append(
+            federated(subject="repo:evil/evil:ref:refs/heads/main")
+        ),
+        "A federated credential was added by hand (“ci”): https://issuer.example lets"
+        " “repo:evil/evil:ref:refs/heads/main” sign in as this application, without a secret.",
+    ),
+    "flexible federated credential": (
+        lambda it: it[parts.FEDERATED]["value"].append(
+            federated(subject=None, claimsMatchingExpression={"value": "claims['sub'] matches '*'"})
+        ),
+        "A federated credential was added by hand (“ci”): https://issuer.example lets"
+        " “claims['sub'] matches '*'” sign in as this application, without a secret.",
+    ),
+    "tag added": (
+        lambda it: it[parts.APPLICATION]["tags"].append("HideApp"),
+        "A tag was added: HideApp",
+    ),
+    "tag removed": (
+        lambda it: it[parts.APPLICATION]["tags"].pop(),
+        "A tag was removed, by which the bot knows its own: aad-setup:one:AAD-7K3F",
+    ),
+    "notes emptied": (
+        lambda it: it[parts.APPLICATION].update(notes=None),
+        "The notes were changed: they said who asked for the application, and why.",
+    ),
+    "notes lengthened": (
+        lambda it: it[parts.APPLICATION].update(notes=f"{PLAN.notes} Call Mallory."),
+        "The notes were changed: they said who asked for the application, and why.",
+    ),
+    "notes with something before them": (
+        lambda it: it[parts.APPLICATION].update(notes=f"Mallory's. {PLAN.notes}"),
+        "The notes were changed: they said who asked for the application, and why.",
+    ),
+    "reference": (
+        lambda it: it[parts.APPLICATION].update(serviceManagementReference="CMDB-1"),
+        "The service management reference was changed to “CMDB-1”.",
+    ),
+    "service principal disabled as a whole": (
+        lambda it: it[parts.PRINCIPAL].update(isDisabled=True),
+        "Sign-in is disabled for the service principal. The connector cannot sign in.",
+    ),
     "credential of the service principal": (
         lambda it: it[parts.PRINCIPAL]["passwordCredentials"].append(credential("key-4", "y")),
         "A credential was added to the service principal by hand “y”.",
@@ -233,6 +287,47 @@ def test_our_own_secret_that_has_expired_is_named() -> None:
     ended = Expected(plan=PLAN, secrets={"key-1": NOW - timedelta(days=1)}, now=NOW)
     told = compare(ended, Seen(parts=untouched()))
     assert told.differences == ("Our secret expired on 2026-11-22 (key id key-1).",)
+
+
+def test_a_secret_that_is_closed_waits_for_its_removal_and_is_no_leftover() -> None:
+    tenant = deepcopy(untouched())
+    secrets(tenant).append(credential("key-2", "Mimecast Key · AAD-7K3F · 9999"))
+    told = compare(replace(EXPECTED, closing=frozenset({"key-2", "gone"})), Seen(parts=tenant))
+    assert told == Drift(
+        tolerated=(
+            "A secret of ours “Mimecast Key · AAD-7K3F · 9999” is closed and waits for its removal"
+            " (key id key-2).",
+        )
+    )
+
+
+@pytest.mark.parametrize("approvers", ["", "Ada Lovelace (U2 in T1)", "Ada and others " * 40])
+def test_the_notes_are_known_with_any_approvers_and_cut_where_entra_cuts(approvers: str) -> None:
+    long = replace(PLAN, notes="Registered by aad-setup for Rosa. Reason: " + "x" * 900)
+    tenant = deepcopy(untouched())
+    written = f"Approved by {approvers}. {long.notes}" if approvers else long.notes
+    tenant[parts.APPLICATION]["notes"] = written[:LONGEST_NOTES]
+    assert compare(replace(EXPECTED, plan=long), Seen(parts=tenant)) == Drift()
+
+
+def test_notes_cut_by_hand_are_a_difference() -> None:
+    long = replace(PLAN, notes="Registered by aad-setup for Rosa. Reason: " + "x" * 90)
+    tenant = deepcopy(untouched())
+    tenant[parts.APPLICATION]["notes"] = long.notes[:60]
+    (told,) = compare(replace(EXPECTED, plan=long), Seen(parts=tenant)).differences
+    assert told.startswith("The notes were changed")
+
+
+def test_a_service_principal_made_anew_by_hand_is_not_called_deleted() -> None:
+    def remake(tenant: Parts) -> None:
+        tenant[parts.ROLES]["value"] = []
+
+    told = drift(remake, remade="another")
+    assert told.differences == (
+        "The service principal was deleted and made again by hand (object id another)."
+        " Grants do not come back by themselves.",
+        "No longer granted: User.Read.All (application).",
+    )
 
 
 def test_what_the_portal_adds_is_named_and_no_difference() -> None:
@@ -333,6 +428,63 @@ async def test_a_deleted_application_costs_one_call_more(bot: Bot) -> None:
     (told,) = (await looked(bot, plan)).differences
     assert "it can be restored until then" in told
     assert graph_calls(bot) == ["POST /$batch", "POST /$batch"]
+
+
+async def test_a_federated_credential_is_somebody_s_way_in_and_costs_no_call(bot: Bot) -> None:
+    plan = await made(bot)
+    [application] = bot.tenant.applications
+    path = f"/applications/{application['id']}/federatedIdentityCredentials"
+    body = {
+        "name": "build",
+        "issuer": "https://token.actions.example",
+        "subject": "repo:mallory/x:ref:refs/heads/main",
+        "audiences": ["api://AzureADTokenExchange"],
+    }
+    await bot.graph.send("POST", path, body=body)
+    (told,) = (await looked(bot, plan)).differences
+    assert told == (
+        "A federated credential was added by hand (“build”): https://token.actions.example lets"
+        " “repo:mallory/x:ref:refs/heads/main” sign in as this application, without a secret."
+    )
+    assert graph_calls(bot) == ["POST /$batch"]
+
+
+async def test_a_service_principal_made_anew_is_looked_at_in_the_place_of_ours(bot: Bot) -> None:
+    plan = await made(bot)
+    [principal] = bot.tenant.service_principals
+    await bot.graph.send("DELETE", f"/servicePrincipals/{principal['id']}")
+    body = {"appId": principal["appId"]}
+    new = (await bot.graph.send("POST", "/servicePrincipals", body=body)).body
+    granted = {
+        "principalId": new["id"],
+        "resourceId": plan.resource_id,
+        "appRoleId": lookup("Group.Read.All", Kind.ROLE).id,
+    }
+    path = f"/servicePrincipals/{plan.resource_id}/appRoleAssignedTo"
+    await bot.graph.send("POST", path, body=granted)
+    bot.clock.move(timedelta(hours=1))
+    told = (await looked(bot, plan)).differences
+    assert told == (
+        f"The service principal was deleted and made again by hand (object id {new['id']})."
+        " Grants do not come back by themselves.",
+        "Granted and not in the plan: Group.Read.All (application).",
+        "No longer granted: Directory.Read.All (application).",
+        "No longer granted: User.Read.All (application).",
+        "No longer granted: User.Read (delegated).",
+        "No longer granted: User.Read.All (delegated).",
+    )
+    assert graph_calls(bot) == ["POST /$batch", "POST /$batch"]
+
+
+async def test_a_service_principal_that_both_is_there_and_is_not_is_a_lagging_replica(
+    bot: Bot,
+) -> None:
+    plan = await made(bot)
+    [principal] = bot.tenant.service_principals
+    path = f"/servicePrincipals/{principal['id']}"
+    bot.tenant.faults.fail("GET", path, status=404, code="Request_ResourceNotFound", times=4)
+    with pytest.raises(NotFound):
+        await parts.read(bot.site(plan))
 
 
 async def test_a_bot_that_lost_its_rights_asks_once_more_with_a_new_token(bot: Bot) -> None:

@@ -1,8 +1,10 @@
 """Marks in the tenant: whose they are is told by whole tags, and secrets by their names."""
 
+from datetime import timedelta
 from typing import Any
 
-from graph.orphans import MARK, marked
+from graph.application import CREATE
+from graph.orphans import MARK, bare, buried, marked
 from graph.preflight import tags
 from tests.graph.bots import Bot
 
@@ -43,10 +45,53 @@ async def test_secrets_are_known_by_the_registration_s_id_in_their_names(bot: Bo
     assert found.secrets == (keys[0],)
 
 
+async def test_a_service_principal_is_alone_only_if_its_application_is_gone(bot: Bot) -> None:
+    untagged = await planted(bot, tags(HERE, "AAD-7K3F"))
+    lost = await planted(bot, tags(HERE, "AAD-2222"))
+    theirs = await planted(bot, tags(ELSEWHERE, "AAD-2222"))
+    for each in (untagged, lost, theirs):
+        path = f"/servicePrincipals(appId='{each['appId']}')"
+        await bot.graph.send("PATCH", path, body={}, headers=CREATE)
+    await bot.graph.send("PATCH", f"/applications/{untagged['id']}", body={"tags": []})
+    for each in (lost, theirs):
+        await bury_but_the_principal(bot, each)
+    (found,) = await bare(bot.graph, installation=HERE, known=set(), page=1)
+    assert (found.app_id, found.registration) == (lost["appId"], "AAD-2222")
+    known = {lost["appId"]}
+    assert await bare(bot.graph, installation=HERE, known=known) == ()
+
+
+async def test_the_next_to_be_purged_comes_first(bot: Bot) -> None:
+    ids = []
+    for number in (3, 2, 4):
+        each = await planted(bot, tags(HERE, f"AAD-222{number}"))
+        await bot.graph.send("DELETE", f"/applications/{each['id']}")
+        ids.append(each["id"])
+        bot.clock.move(timedelta(days=1))
+    theirs = await planted(bot, tags(ELSEWHERE, "AAD-2222"))
+    await bot.graph.send("DELETE", f"/applications/{theirs['id']}")
+    found = await buried(bot.graph, installation=HERE, page=2)
+    assert [each.id for each in found] == ids
+    assert found[1].purged_at - found[0].purged_at == timedelta(days=1)
+    left = found[0].purged_at - bot.clock.now()
+    assert timedelta(days=26) < left <= timedelta(days=27)
+
+
+async def bury_but_the_principal(bot: Bot, application: dict[str, Any]) -> None:
+    (principal,) = [
+        each for each in bot.tenant.service_principals if each["appId"] == application["appId"]
+    ]
+    await bot.graph.send("DELETE", f"/applications/{application['id']}")
+    await bot.graph.send("POST", f"/directory/deletedItems/{principal['id']}/restore", body={})
+    bot.tenant.log.clear()  # somebody else's hand, with rights that the bot does not have
+
+
 async def test_looking_changes_nothing(bot: Bot) -> None:
     await planted(bot, tags(HERE, "AAD-7K3F"))
     before = len(bot.tenant.log)
     await marked(bot.graph, installation=HERE)
+    await bare(bot.graph, installation=HERE, known=())
+    await buried(bot.graph, installation=HERE)
     assert {call.method for call in bot.tenant.log[before:]} == {"GET"}
 
 

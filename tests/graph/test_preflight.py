@@ -24,13 +24,14 @@ class Tenant:
         self.namesakes: list[dict[str, Any]] = []
         self.policy: httpx.Response = answer(200, {"isEnabled": False})
         self.published = {(each.name, each.kind): each.id for each in CATALOGUE.values()}
+        self.organization: dict[str, Any] = ORGANIZATION
         self.asked: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.path.removeprefix("/v1.0"))
         match self.asked[-1]:
             case "/organization":
-                return answer(200, {"value": [ORGANIZATION]})
+                return answer(200, {"value": [self.organization]})
             case "/applications":
                 self.filter = request.url.params["$filter"]
                 return answer(200, {"value": self.namesakes})
@@ -123,8 +124,81 @@ async def test_the_tenants_policy_limits_the_secret(tenant: Tenant) -> None:
 async def test_a_policy_that_bans_secrets_refuses(tenant: Tenant) -> None:
     tenant.policy = answer(200, secret_policy("passwordAddition"))
     assert await reasons(tenant) == (
-        "The tenant's policy does not allow client secrets for new applications.",
+        "The tenant's policy does not allow client secrets for new applications."
+        " To go on, ask for an exemption under “Application policies” in the Entra admin centre.",
     )
+
+
+async def test_a_ban_that_exempts_some_is_a_warning_because_the_bot_may_be_exempt(
+    tenant: Tenant,
+) -> None:
+    exempt = {"customSecurityAttributes": [{"id": "a_b", "operator": "equals", "value": "c"}]}
+    tenant.policy = answer(200, secret_policy("passwordAddition", excludeActors=exempt))
+    [warning] = (await make(tenant)).warnings
+    assert warning == (
+        "The tenant's policy does not allow client secrets for new applications."
+        " Some callers are exempt, and the bot cannot see whether it is one."
+    )
+    nobody: dict[str, list[str]] = {"customSecurityAttributes": []}
+    tenant.policy = answer(200, secret_policy("passwordAddition", excludeActors=nobody))
+    assert len(await reasons(tenant)) == 1
+
+
+async def test_a_redirect_url_that_the_policy_forbids_refuses_beside_the_other_reasons(
+    tenant: Tenant,
+) -> None:
+    tenant.policy = answer(
+        200,
+        {
+            "isEnabled": True,
+            "applicationRestrictions": {
+                "passwordCredentials": [{"restrictionType": "passwordAddition"}],
+                "redirectUris": {"uriWithoutAllowedDomain": {"allowedDomains": ["a.example"]}},
+            },
+        },
+    )
+    given = await reasons(tenant, wish(redirect="https://vendor.example/"))
+    assert [("secrets" in each, "a.example" in each) for each in given] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+async def test_what_the_policy_holds_and_nobody_knows_is_a_warning_in_the_same_calls(
+    tenant: Tenant,
+) -> None:
+    tenant.policy = answer(200, secret_policy("passwordMoonPhase"))
+    [warning] = (await make(tenant)).warnings
+    assert "passwordCredentials.passwordMoonPhase" in warning
+    assert len(tenant.asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("quota", "warnings", "refusals"),
+    [
+        (None, 0, 0),
+        ({"used": 211, "total": 300_000}, 0, 0),
+        ({"used": 270_000, "total": 300_000}, 1, 0),
+        ({"used": 299_998, "total": 300_000}, 1, 0),
+        ({"used": 299_999, "total": 300_000}, 0, 1),
+        ({"used": 300_007, "total": 300_000}, 0, 1),
+        ({"used": 5, "total": 0}, 0, 0),
+        ("much", 0, 0),
+    ],
+)
+async def test_a_quota_that_is_told_warns_when_almost_full_and_refuses_when_full(
+    tenant: Tenant, quota: Any, warnings: int, refusals: int
+) -> None:
+    tenant.organization = {**ORGANIZATION, "directorySizeQuota": quota}
+    if refusals:
+        (reason,) = await reasons(tenant)
+        assert reason.startswith(f"The directory is full: {quota['used']} of 300000 objects.")
+        assert "Purge deleted objects" in reason
+        return
+    made = await make(tenant)
+    assert len(made.warnings) == warnings
+    assert all("almost full" in warning for warning in made.warnings)
+    assert len(tenant.asked) == 4
 
 
 async def test_a_policy_that_allows_hours_refuses(tenant: Tenant) -> None:

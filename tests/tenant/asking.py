@@ -12,6 +12,14 @@ from bot.playground.tenant import Credential, Tenant
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
 CREATE = {"Prefer": "create-if-missing"}
+WIDE = (
+    "AuditLog.Read.All",
+    "Directory.Read.All",
+    "Domain.Read.All",
+    "GroupMember.Read.All",
+    "Policy.ReadWrite.ApplicationConfiguration",
+    "User.Read.All",
+)
 EVENTUAL = {"ConsistencyLevel": "eventual"}
 
 

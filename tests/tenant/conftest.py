@@ -7,7 +7,7 @@ import trustme
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant, running
-from tests.tenant.asking import Asking, asking
+from tests.tenant.asking import WIDE, Asking, asking
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +31,11 @@ async def graph(tenant: Tenant) -> AsyncIterator[Asking]:
     """The administrator, who holds every right of the autonomous mode."""
     async with asking(tenant, tenant.administrator) as graph:
         yield graph
+
+
+@pytest.fixture
+async def wide(tenant: Tenant) -> AsyncIterator[Asking]:
+    """The same administrator with rights to everything that this tenant knows besides."""
+    tenant.allow(tenant.administrator, *WIDE)
+    async with asking(tenant, tenant.administrator) as wide:
+        yield wide

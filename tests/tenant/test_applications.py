@@ -129,24 +129,24 @@ async def test_owned_by_opens_what_the_caller_made_and_nothing_else(
     assert refused == [403, 403, 403, 403]
 
 
-async def test_an_owner_may_change_what_somebody_else_made(tenant: Tenant, graph: Asking) -> None:
-    application = await graph.application()
+async def test_an_owner_may_change_what_somebody_else_made(tenant: Tenant, wide: Asking) -> None:
+    application = await wide.application()
     path = f"/applications/{application['id']}"
     async with connector(tenant, *OTHER) as other:
         assert (await other.patch(path, {"notes": "x"})).status_code == 403
         me = (await other.get("/servicePrincipals", params=_by_name("aad-setup"))).json()["value"]
         for principal in me:
             reference = f"{tenant.url}/v1.0/directoryObjects/{principal['id']}"
-            await graph.post(f"{path}/owners/$ref", {"@odata.id": reference})
+            await wide.post(f"{path}/owners/$ref", {"@odata.id": reference})
         assert (await other.patch(path, {"notes": "x"})).status_code == 204
-    assert len((await graph.get(f"{path}/owners")).json()["value"]) == len(me) == 2
+    assert len((await wide.get(f"{path}/owners")).json()["value"]) == len(me) == 2
 
 
 @pytest.mark.parametrize("reference", ["nonsense", None, "https://vendor.example/v1.0/users/me"])
-async def test_a_wrong_reference_makes_no_owner(graph: Asking, reference: str | None) -> None:
-    application = await graph.application()
+async def test_a_wrong_reference_makes_no_owner(wide: Asking, reference: str | None) -> None:
+    application = await wide.application()
     path = f"/applications/{application['id']}/owners/$ref"
-    assert (await graph.post(path, {"@odata.id": reference})).status_code == 400
+    assert (await wide.post(path, {"@odata.id": reference})).status_code == 400
 
 
 async def test_applications_are_counted(graph: Asking) -> None:

@@ -82,11 +82,11 @@ async def test_they_are_searched_by_the_start_of_their_name(graph: Asking) -> No
     assert [row["id"] for row in found.json()["value"]] == [principal["id"]]
 
 
-async def test_each_has_owners_of_its_own(tenant: Tenant, graph: Asking) -> None:
-    principal = await graph.principal((await graph.application())["appId"])
+async def test_each_has_owners_of_its_own(tenant: Tenant, wide: Asking) -> None:
+    principal = await wide.principal((await wide.application())["appId"])
     path = f"/servicePrincipals/{principal['id']}/owners"
     reference = f"{tenant.url}/v1.0/directoryObjects/{{}}"
-    added = await graph.post(f"{path}/$ref", {"@odata.id": reference.format(principal["id"])})
-    missing = await graph.post(f"{path}/$ref", {"@odata.id": reference.format(MISSING)})
+    added = await wide.post(f"{path}/$ref", {"@odata.id": reference.format(principal["id"])})
+    missing = await wide.post(f"{path}/$ref", {"@odata.id": reference.format(MISSING)})
     assert (added.status_code, missing.status_code) == (204, 404)
-    assert len((await graph.get(path)).json()["value"]) == 2
+    assert len((await wide.get(path)).json()["value"]) == 2

@@ -8,6 +8,8 @@ service principals. Texts of errors as other clients look for them.
 import base64
 from typing import Any
 
+from bot.playground.tenant import audit_log
+from bot.playground.tenant.audit_log import Activity, Touched, modified, unchanged
 from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, bad_request, not_found
@@ -98,6 +100,7 @@ def _grant(directory: Directory, request: Request, *, side: str) -> Answer:
     assignment = new_assignment(directory, principal, resource, body["appRoleId"])
     directory.store.put(Kind.ASSIGNMENT, assignment["id"], assignment)
     directory.store.put(Kind.ROLE, assignment["id"], assignment)
+    _record(directory, request, Activity.ADD_ASSIGNMENT, assignment)
     return created(directory.url, ASSIGNMENTS, assignment)
 
 
@@ -140,4 +143,35 @@ def _revoke(directory: Directory, request: Request, *, side: str) -> Answer:
         raise not_found(assignment["id"])
     directory.claim(assignment["principalId"])
     withdraw(directory, assignment)
+    _record(directory, request, Activity.REMOVE_ASSIGNMENT, assignment)
     return Answer(status=204)
+
+
+def _record(
+    directory: Directory, request: Request, activity: Activity, assignment: dict[str, Any]
+) -> None:
+    """The log names the resource first, with the role; then who has it."""
+    resource = {"id": assignment["resourceId"], "displayName": assignment["resourceDisplayName"]}
+    client = {"id": assignment["principalId"], "displayName": assignment["principalDisplayName"]}
+    truth = directory.store.get(Kind.SERVICE_PRINCIPAL, resource["id"]) or {"appRoles": []}
+    names = [
+        role.get("value") for role in truth["appRoles"] if role.get("id") == assignment["appRoleId"]
+    ]
+    told = {
+        "AppRole.Id": assignment["appRoleId"],
+        "AppRole.Value": names[0] if names else None,
+        "ServicePrincipal.ObjectID": client["id"],
+        "ServicePrincipal.DisplayName": client["displayName"],
+    }
+    adds = activity is Activity.ADD_ASSIGNMENT
+    changes = tuple(
+        modified(name, None if adds else value, value if adds else None)
+        for name, value in told.items()
+    )
+    audit_log.record(
+        directory,
+        request.caller,
+        activity,
+        Touched(kind="ServicePrincipal", body=resource, changes=changes),
+        unchanged("ServicePrincipal", client),
+    )

@@ -5,16 +5,19 @@ learn.microsoft.com/graph/api/application-post-applications and application-upse
 
 from typing import Any
 
-from bot.playground.tenant import secrets
+from bot.playground.tenant import audit_log, certificates, quota, secrets
+from bot.playground.tenant.app_policies import default_policy_for
+from bot.playground.tenant.audit_log import Activity
 from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.checks import invalid
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import bad_request, duplicate
 from bot.playground.tenant.lookup import changeable, readable
 from bot.playground.tenant.new_application import blank_application
+from bot.playground.tenant.owners import check_bound, own, split_bound
 from bot.playground.tenant.query import EntitySet, count, created, many, one
 from bot.playground.tenant.replicas import Kind
-from bot.playground.tenant.rights import adopt, check_change, visible
+from bot.playground.tenant.rights import check_change, visible
 from bot.playground.tenant.shapes import APPLICATION
 
 APPLICATIONS = EntitySet(
@@ -36,8 +39,8 @@ MOST_PERMISSIONS = 400
 
 
 def create(directory: Directory, request: Request) -> Answer:
-    body = _checked(request.json)
-    return _create(directory, request, body)
+    body, owners = split_bound(request.json)
+    return _create(directory, request, _checked(body), owners)
 
 
 def list_all(directory: Directory, request: Request) -> Answer:
@@ -82,35 +85,51 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
 def _find_or_create(
     directory: Directory, request: Request, name: str, body: dict[str, Any]
 ) -> Answer:
+    APPLICATION.check({"uniqueName": name})
     if body.get("uniqueName", name) != name:
         raise bad_request("Property 'uniqueName' does not match the key in the request.")
     # Keys are unique at once: a second upsert updates even where reads do not show the first yet.
     existing = directory.find(Kind.APPLICATION, uniqueName=name)
     if existing is None:
-        return _create(directory, request, {**body, "uniqueName": name})
+        return _create(directory, request, {**body, "uniqueName": name}, [])
     check_change(directory, request.caller, existing["id"])
     directory.claim(existing["id"])
     return _change(directory, request, existing, body)
 
 
-def _create(directory: Directory, request: Request, body: dict[str, Any]) -> Answer:
+def _create(
+    directory: Directory, request: Request, body: dict[str, Any], owners: list[str]
+) -> Answer:
     if "displayName" not in body:
         raise bad_request(
             "A value is required for property 'displayName' of resource 'Application'."
         )
     _check_unique_name(directory, body.get("uniqueName"))
+    check_bound(directory, request, owners)
+    quota.check(directory)
     id = directory.new_id()
     application = blank_application(directory, id=id, creator=request.caller.app_id)
     given = {name: value for name, value in body.items() if name != "passwordCredentials"}
-    application = _merge(application, given)
+    application = _merged(directory, application, given)
+    _check_policy(directory, request, application, before=None)
     inline = [
-        secrets.make(directory, application, wanted)
+        secrets.make(directory, application, wanted, caller=request.caller.app_id)
         for wanted in body.get("passwordCredentials") or []
     ]
     application["passwordCredentials"] = [secrets.without_text(secret) for secret in inline]
     directory.claim(id)
     directory.store.put(Kind.APPLICATION, id, application)
-    adopt(directory, request.caller, id)
+    audit_log.record(
+        directory,
+        request.caller,
+        Activity.ADD_APPLICATION,
+        audit_log.application(application),
+    )
+    own(directory, request, Kind.APPLICATION, application, owners)
+    if inline or application["keyCredentials"]:
+        blank: dict[str, Any] = {"passwordCredentials": [], "keyCredentials": []}
+        touched = audit_log.credentials(blank, application)
+        audit_log.record(directory, request.caller, Activity.UPDATE_CREDENTIALS, touched)
     for secret in inline:
         secrets.announce(directory, application["appId"], secret)
     return created(directory.url, APPLICATIONS, {**application, "passwordCredentials": inline})
@@ -128,8 +147,38 @@ def _change(
 ) -> Answer:
     if body.get("uniqueName", application["uniqueName"]) != application["uniqueName"]:
         raise bad_request("Property 'uniqueName' is immutable once it has been set.")
-    directory.store.put(Kind.APPLICATION, application["id"], _merge(application, body))
+    changed = _merged(directory, application, body)
+    _check_policy(directory, request, changed, before=application)
+    directory.store.put(Kind.APPLICATION, application["id"], changed)
+    touched = audit_log.application(changed, application)
+    audit_log.record(directory, request.caller, Activity.UPDATE_APPLICATION, touched)
+    if changed["keyCredentials"] != application["keyCredentials"]:
+        touched = audit_log.credentials(application, changed)
+        audit_log.record(directory, request.caller, Activity.UPDATE_CREDENTIALS, touched)
     return Answer(status=204)
+
+
+def _check_policy(
+    directory: Directory,
+    request: Request,
+    application: dict[str, Any],
+    *,
+    before: dict[str, Any] | None,
+) -> None:
+    names = (directory.id, directory.domain, directory.initial_domain)
+    default_policy_for(directory, application["id"]).check_application(
+        application, before=before, caller=request.caller.app_id, names=names
+    )
+
+
+def _merged(
+    directory: Directory, application: dict[str, Any], changes: dict[str, Any]
+) -> dict[str, Any]:
+    merged = _merge(application, changes)
+    if "keyCredentials" in changes:
+        wanted = changes["keyCredentials"]
+        merged["keyCredentials"] = certificates.replaced(directory, application, wanted)
+    return merged
 
 
 def _merge(application: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ restore its service principal. Grants go with the service principal and do not c
 
 from typing import Any
 
+from bot.playground.tenant import audit_log
 from bot.playground.tenant.app_role_assignments import withdraw
 from bot.playground.tenant.applications import APPLICATIONS
+from bot.playground.tenant.audit_log import Activity, Touched, unchanged
 from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import duplicate, not_found
@@ -21,6 +23,14 @@ _SETS: dict[Kind, EntitySet] = {
     Kind.APPLICATION: APPLICATIONS,
     Kind.SERVICE_PRINCIPAL: SERVICE_PRINCIPALS,
 }
+_RESTORED = {
+    Kind.APPLICATION: Activity.RESTORE_APPLICATION,
+    Kind.SERVICE_PRINCIPAL: Activity.RESTORE_SERVICE_PRINCIPAL,
+}
+_PURGED = {
+    Kind.APPLICATION: Activity.HARD_DELETE_APPLICATION,
+    Kind.SERVICE_PRINCIPAL: Activity.HARD_DELETE_SERVICE_PRINCIPAL,
+}
 
 
 def delete_application(directory: Directory, request: Request) -> Answer:
@@ -28,13 +38,16 @@ def delete_application(directory: Directory, request: Request) -> Answer:
     application = changeable(directory, request, Kind.APPLICATION)
     principal = directory.find(Kind.SERVICE_PRINCIPAL, appId=application["appId"])
     if principal is not None:
-        _bury_principal(directory, principal)
+        _bury_principal(directory, request, principal)
     _bury(directory, Kind.APPLICATION, application)
+    touched = unchanged("Application", application)
+    audit_log.record(directory, request.caller, Activity.DELETE_APPLICATION, touched)
     return Answer(status=204)
 
 
 def delete_service_principal(directory: Directory, request: Request) -> Answer:
-    _bury_principal(directory, changeable(directory, request, Kind.SERVICE_PRINCIPAL))
+    principal = changeable(directory, request, Kind.SERVICE_PRINCIPAL)
+    _bury_principal(directory, request, principal)
     return Answer(status=204)
 
 
@@ -61,14 +74,21 @@ def restore(directory: Directory, request: Request) -> Answer:
     del directory.deleted[body["id"]]
     restored = {**body, "deletedDateTime": None}
     directory.store.put(kind, body["id"], restored)
+    audit_log.record(directory, request.caller, _RESTORED[kind], _touched(kind, restored))
     return one(directory.url, request, _SETS[kind], restored)
 
 
 def purge(directory: Directory, request: Request) -> Answer:
-    _, body = _deleted(directory, request)
+    kind, body = _deleted(directory, request)
     check_change(directory, request.caller, body["id"])
     del directory.deleted[body["id"]]
+    directory.store.remove(kind, body["id"])  # a change of its own for who tracks changes
+    audit_log.record(directory, request.caller, _PURGED[kind], _touched(kind, body))
     return Answer(status=204)
+
+
+def _touched(kind: Kind, body: dict[str, Any]) -> Touched:
+    return unchanged("Application" if kind is Kind.APPLICATION else "ServicePrincipal", body)
 
 
 def _list(directory: Directory, request: Request, wanted: Kind) -> Answer:
@@ -84,7 +104,7 @@ def _deleted(directory: Directory, request: Request) -> tuple[Kind, dict[str, An
     return directory.deleted[id]
 
 
-def _bury_principal(directory: Directory, principal: dict[str, Any]) -> None:
+def _bury_principal(directory: Directory, request: Request, principal: dict[str, Any]) -> None:
     for row in directory.store.all(Kind.ASSIGNMENT):
         if principal["id"] in (row["principalId"], row["resourceId"]):
             withdraw(directory, row)
@@ -92,6 +112,8 @@ def _bury_principal(directory: Directory, principal: dict[str, Any]) -> None:
         if principal["id"] in (row["clientId"], row["resourceId"]):
             directory.store.remove(Kind.GRANT, row["id"])
     _bury(directory, Kind.SERVICE_PRINCIPAL, principal)
+    touched = unchanged("ServicePrincipal", principal)
+    audit_log.record(directory, request.caller, Activity.REMOVE_SERVICE_PRINCIPAL, touched)
 
 
 def _bury(directory: Directory, kind: Kind, body: dict[str, Any]) -> None:

@@ -8,10 +8,19 @@ from typing import Any
 from bot.playground.tenant.calls import Caller
 from bot.playground.tenant.errors import too_close_together
 from bot.playground.tenant.faults import Faults
-from bot.playground.tenant.policy import CredentialPolicy
+from bot.playground.tenant.policy import AppManagementPolicy
 from bot.playground.tenant.replicas import Kind, Store
+from bot.playground.tenant.rounds import Round
 from bot.playground.tenant.seeding import People, new_id
 from graph.clock import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """A limit, and how many objects there are of kinds that this tenant does not count."""
+
+    total: int
+    others: int
 
 
 @dataclass(kw_only=True)
@@ -26,11 +35,20 @@ class Directory:
     faults: Faults
     store: Store
     people: People
-    policy: CredentialPolicy = field(default_factory=CredentialPolicy)
+    policy: AppManagementPolicy = field(default_factory=AppManagementPolicy)
+    quota: Quota | None = None
     owners: dict[str, set[str]] = field(default_factory=dict)
     """Object id of an application or service principal → object ids of its owners."""
+    app_policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """App management policies besides the default one, by id; like owners, they do not lag."""
+    assigned_policies: dict[str, str] = field(default_factory=dict)
+    """Object id of an application → id of the policy that takes the default one's place."""
     deleted: dict[str, tuple[Kind, dict[str, Any]]] = field(default_factory=dict)
     """What was deleted and can still be restored, by object id."""
+    audits: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
+    """The audit log: when readers see an entry, and the entry."""
+    rounds: dict[str, Round] = field(default_factory=dict)
+    """Rounds of change tracking that a delta token may continue, by the token's id."""
     _written: dict[str, datetime] = field(default_factory=dict)
 
     def new_id(self) -> str:

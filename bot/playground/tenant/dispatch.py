@@ -5,17 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from bot.playground.tenant.calls import Answer, Caller, Request
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, bad_request
 from bot.playground.tenant.operations import operation_for
+from bot.playground.tenant.query import option_name
 from bot.playground.tenant.replicas import REPLICAS, Moment
 from bot.playground.tenant.rights import check_rule
 from bot.playground.tenant.urls import target_of
 
 VERSION = "/v1.0"
+MOST_OPTIONS = 100
+LONGEST_ADDRESS = 16_384
+"""Characters; longer ones do not reach Graph's own code in the real service either."""
+DEEPEST_BODY = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +48,7 @@ def refusal(directory: Directory, failure: GraphFailure, incoming: Incoming) -> 
         failure,
         at=directory.now(),
         request_id=incoming.request_id,
-        client_request_id=incoming.headers.get("client-request-id"),
+        client_request_id=incoming.headers.get("client-request-id") or None,
     )
     return Answer(status=failure.status, body=body, headers=failure.headers)
 
@@ -62,16 +67,47 @@ def failure_body(
     return {"error": error}
 
 
-def read_json(content: bytes, content_type: str | None) -> object:
+def read_json(content: bytes, headers: Mapping[str, str]) -> object:
     """Parse a body; None for no body at all."""
     if not content:
         return None
-    if (content_type or "").split(";")[0].strip().lower() != "application/json":
+    if headers.get("Content-Encoding", "identity").lower() != "identity":
+        message = "The request's Content-Encoding is not supported."
+        raise GraphFailure(415, "UnsupportedMediaType", message)
+    if headers.get("Content-Type", "").split(";")[0].strip().lower() != "application/json":
         raise _unreadable()
     try:
-        return json.loads(content)
-    except ValueError:
+        body: object = json.loads(content, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         raise _unreadable() from None
+    _check_text_and_depth(body)
+    return body
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _check_text_and_depth(body: object) -> None:
+    """Refuse halves of characters, and nesting deeper than any Graph type."""
+    level = [body]
+    for _ in range(DEEPEST_BODY):
+        if any(isinstance(it, str) and not _is_text(it) for it in level):
+            raise _unreadable()
+        level = [item for it in level for item in _items(it)]
+        if not level:
+            return
+    raise _unreadable()
+
+
+def _items(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def moment(directory: Directory) -> Moment:
@@ -80,15 +116,17 @@ def moment(directory: Directory) -> Moment:
 
 
 def _carry_out(directory: Directory, caller: Caller, incoming: Incoming) -> Answer:
-    parts = urlsplit(incoming.address)
-    target = target_of(parts.path)
+    path, _, query = incoming.address.partition("?")
+    if len(incoming.address) > LONGEST_ADDRESS:
+        raise GraphFailure(414, "UriTooLong", "The request URI is too long.")
+    target = target_of(path)
     operation = operation_for(incoming.method, target.template)
     check_rule(caller, operation.rule)
     request = Request(
         method=incoming.method,
-        path=parts.path,
+        path=path,
         target=target,
-        query=_query(parts.query),
+        query=_query(query),
         headers=incoming.headers,
         body=incoming.body,
         caller=caller,
@@ -98,8 +136,11 @@ def _carry_out(directory: Directory, caller: Caller, incoming: Incoming) -> Answ
 
 
 def _query(text: str) -> dict[str, str]:
-    pairs = parse_qsl(text, keep_blank_values=True)
-    query = dict(pairs)
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_OPTIONS)
+    except ValueError:
+        raise bad_request("Too many query options.", code="BadRequest") from None
+    query = {option_name(name): value for name, value in pairs}
     if len(query) != len(pairs):
         raise bad_request("A query option must not be given more than once.", code="BadRequest")
     return query

@@ -87,6 +87,8 @@ class Faults:
     """Until the token endpoint knows a secret, or has forgotten a removed one."""
     role_lag: Span = 0.0
     """Until tokens are issued with a granted role, or without a revoked one."""
+    audit_lag: Span = 0.0
+    """Until the audit log shows what was written: minutes, in the real one."""
     latency: Span = 0.0
     """Real seconds before each answer."""
     conflict_window: float = 0.0
@@ -164,6 +166,10 @@ class Faults:
         """Draw when a write of this kind reaches each replica."""
         span = self._span(kind)
         return tuple(now + timedelta(seconds=self._draw(span)) for _ in range(REPLICAS))
+
+    def draw_audit_lag(self) -> float:
+        """Draw how many seconds an entry of the audit log takes to be seen."""
+        return self._draw(self.audit_lag)
 
     async def pause(self) -> None:
         if seconds := self._draw(self.latency):

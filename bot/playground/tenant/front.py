@@ -49,6 +49,11 @@ class Exchange:
     def path(self) -> str:
         return self.http.path
 
+    @property
+    def address(self) -> str:
+        """Path and query as sent, still percent-encoded."""
+        return self.http.rel_url.raw_path_qs
+
 
 class Front:
     def __init__(self, directory: Directory, log: Log) -> None:
@@ -57,19 +62,30 @@ class Front:
         self._log = log
 
     async def serve(self, http: web.Request) -> web.StreamResponse:
-        content = await http.read()
         exchange = Exchange(
             http=http,
-            content=content,
+            content=b"",
             request_id=self._directory.new_id(),
             kind=_kind_of(http.path),
         )
         await self._faults.pause()
-        answer = await self._answer(exchange)
+        try:
+            exchange.content = await http.read()
+            answer = await self._answer(exchange)
+        except web.HTTPRequestEntityTooLarge:
+            answer = self._too_large(exchange)
         self._remember(exchange, answer)
         if answer is None or not await self._let_through(exchange, answer):
             return _cut(http)
         return _response(exchange, answer)
+
+    def _too_large(self, exchange: Exchange) -> Answer:
+        message = "The request is too large."
+        if exchange.kind != "graph":
+            failure = SignInFailure(413, "invalid_request", 90013, message)
+            return self._no_token(exchange, failure)
+        failed = GraphFailure(413, "RequestEntityTooLarge", message)
+        return refusal(self._directory, failed, self._incoming(exchange))
 
     async def _answer(self, exchange: Exchange) -> Answer | None:
         """Return what to answer, or None where the connection is to be cut."""
@@ -100,8 +116,7 @@ class Front:
 
     def _sign_in(self, exchange: Exchange, tenant: str, what: str) -> Answer:
         try:
-            if exchange.method != ("POST" if exchange.kind == "token" else "GET"):
-                return Answer(status=405, body={})
+            _check_method(exchange.method, "POST" if exchange.kind == "token" else "GET")
             if what.endswith("keys"):
                 return sign_in.keys(self._directory, tenant)
             if exchange.kind == "discovery":
@@ -128,22 +143,24 @@ class Front:
         return Answer(status=failure.status, body=body)
 
     def _graph(self, exchange: Exchange) -> Answer:
-        raw = exchange.http.rel_url.raw_path_qs
-        incoming = Incoming(
+        incoming = self._incoming(exchange)
+        try:
+            caller = self._caller(exchange)
+            if not exchange.address.startswith(VERSION + "/"):
+                raise bad_request("Invalid version.", code="BadRequest")
+            exchange.body = read_json(exchange.content, exchange.http.headers)
+            return self._carry_out(exchange, caller, incoming)
+        except GraphFailure as failure:
+            return refusal(self._directory, failure, incoming)
+
+    def _incoming(self, exchange: Exchange) -> Incoming:
+        return Incoming(
             method=exchange.method,
-            address=raw.removeprefix(VERSION),
+            address=exchange.address.removeprefix(VERSION),
             headers=exchange.http.headers,
             body=None,
             request_id=exchange.request_id,
         )
-        try:
-            caller = self._caller(exchange)
-            if not raw.startswith(VERSION + "/"):
-                raise bad_request("Invalid version.", code="BadRequest")
-            exchange.body = read_json(exchange.content, exchange.http.headers.get("Content-Type"))
-            return self._carry_out(exchange, caller, incoming)
-        except GraphFailure as failure:
-            return refusal(self._directory, failure, incoming)
 
     def _caller(self, exchange: Exchange) -> Caller:
         authority = f"{self._directory.url}/{self._directory.id}"
@@ -201,6 +218,12 @@ class Front:
         )
 
 
+def _check_method(method: str, allowed: str) -> None:
+    if method != allowed:
+        message = f"The endpoint only accepts {allowed} requests. Received a {method} request."
+        raise SignInFailure(405, "invalid_request", 900561, message)
+
+
 def _kind_of(path: str) -> Traffic:
     found = _SIGN_IN.fullmatch(path)
     if found is None:
@@ -219,7 +242,8 @@ def _with_body(incoming: Incoming, body: object) -> Incoming:
 
 
 def _response(exchange: Exchange, answer: Answer) -> web.Response:
-    asked = exchange.http.headers.get("client-request-id", exchange.request_id)
+    asked = exchange.http.headers.get("client-request-id", "")
+    asked = asked if asked.isascii() and asked.isprintable() and asked else exchange.request_id
     headers = {"request-id": exchange.request_id, "client-request-id": asked}
     if answer.status != 204:
         headers["Content-Type"] = _JSON

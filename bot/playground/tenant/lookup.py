@@ -4,24 +4,17 @@ from typing import Any
 
 from bot.playground.tenant.calls import Request
 from bot.playground.tenant.directory import Directory
-from bot.playground.tenant.errors import GraphFailure, bad_request, not_found, out_of_date
+from bot.playground.tenant.errors import GraphFailure, not_found, out_of_date
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.rights import check_change, check_read
 from bot.playground.tenant.urls import Key
 
 OTHER_WORDS = 0.2
-_KEYS = {
-    Kind.APPLICATION: {"id", "appId", "uniqueName"},
-    Kind.SERVICE_PRINCIPAL: {"id", "appId"},
-}
 
 
 def seen(directory: Directory, request: Request, kind: Kind) -> dict[str, Any]:
     """Return the object that the path names, as the request's replica shows it."""
     key = request.target.keys[0]
-    if key.name not in _KEYS[kind]:
-        message = f"The key property '{key.name}' is not a key of the requested type."
-        raise bad_request(message, code="BadRequest")
     if key.name == "id":
         found = directory.store.seen(kind, key.value, request.moment)
     else:

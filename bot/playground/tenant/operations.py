@@ -7,9 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.playground.tenant import (
+    app_policies,
     app_role_assignments,
     applications,
     deleted_items,
+    delta,
+    directory_audits,
+    federated_credentials,
     organization,
     owners,
     passwords,
@@ -33,16 +37,16 @@ class Operation:
 
 
 _TABLE: tuple[tuple[str, str, Rule, Do], ...] = (
-    ("GET", "applications", rights.READ_APPLICATIONS, applications.list_all),
+    ("GET", "applications", rights.LIST_APPLICATIONS, applications.list_all),
     ("POST", "applications", rights.CHANGE_APPLICATIONS, applications.create),
     ("GET", "applications/{}", rights.READ_APPLICATIONS, applications.read),
     ("PATCH", "applications/{}", rights.CHANGE_APPLICATIONS, applications.update),
     ("DELETE", "applications/{}", rights.CHANGE_APPLICATIONS, deleted_items.delete_application),
     ("POST", "applications/{}/addPassword", rights.CHANGE_APPLICATIONS, passwords.add),
     ("POST", "applications/{}/removePassword", rights.CHANGE_APPLICATIONS, passwords.remove),
-    ("GET", "applications/$count", rights.READ_APPLICATIONS, applications.count_all),
+    ("GET", "applications/$count", rights.LIST_APPLICATIONS, applications.count_all),
     ("GET", "applications/{}/owners", rights.READ_APPLICATIONS, owners.list_of_application),
-    ("POST", "applications/{}/owners/$ref", rights.CHANGE_APPLICATIONS, owners.add_to_application),
+    ("POST", "applications/{}/owners/$ref", rights.ADD_OWNERS, owners.add_to_application),
     (
         "GET",
         "servicePrincipals/{}/owners",
@@ -52,10 +56,74 @@ _TABLE: tuple[tuple[str, str, Rule, Do], ...] = (
     (
         "POST",
         "servicePrincipals/{}/owners/$ref",
-        rights.CHANGE_APPLICATIONS,
+        rights.ADD_OWNERS,
         owners.add_to_service_principal,
     ),
-    ("GET", "servicePrincipals", rights.READ_APPLICATIONS, service_principals.list_all),
+    (
+        "DELETE",
+        "applications/{}/owners/{}/$ref",
+        rights.CHANGE_APPLICATIONS,
+        owners.remove_from_application,
+    ),
+    (
+        "DELETE",
+        "servicePrincipals/{}/owners/{}/$ref",
+        rights.CHANGE_APPLICATIONS,
+        owners.remove_from_service_principal,
+    ),
+    ("DELETE", "applications/{}/owners/{}", rights.CHANGE_APPLICATIONS, owners.delete_owner),
+    ("DELETE", "servicePrincipals/{}/owners/{}", rights.CHANGE_APPLICATIONS, owners.delete_owner),
+    ("GET", "applications/delta", rights.READ_APPLICATIONS, delta.applications),
+    ("GET", "servicePrincipals/delta", rights.READ_APPLICATIONS, delta.service_principals),
+    (
+        "GET",
+        "applications/{}/federatedIdentityCredentials",
+        rights.READ_FEDERATED_CREDENTIALS,
+        federated_credentials.list_all,
+    ),
+    (
+        "POST",
+        "applications/{}/federatedIdentityCredentials",
+        rights.CHANGE_APPLICATIONS,
+        federated_credentials.create,
+    ),
+    (
+        "GET",
+        "applications/{}/federatedIdentityCredentials/{}",
+        rights.READ_FEDERATED_CREDENTIAL,
+        federated_credentials.read,
+    ),
+    (
+        "PATCH",
+        "applications/{}/federatedIdentityCredentials/{}",
+        rights.CHANGE_APPLICATIONS,
+        federated_credentials.update,
+    ),
+    (
+        "DELETE",
+        "applications/{}/federatedIdentityCredentials/{}",
+        rights.CHANGE_APPLICATIONS,
+        federated_credentials.delete,
+    ),
+    (
+        "GET",
+        "applications/{}/appManagementPolicies",
+        rights.READ_ASSIGNED_POLICY,
+        app_policies.list_of_application,
+    ),
+    (
+        "POST",
+        "applications/{}/appManagementPolicies/$ref",
+        rights.ASSIGN_POLICY,
+        app_policies.assign,
+    ),
+    (
+        "DELETE",
+        "applications/{}/appManagementPolicies/{}/$ref",
+        rights.ASSIGN_POLICY,
+        app_policies.unassign,
+    ),
+    ("GET", "servicePrincipals", rights.LIST_APPLICATIONS, service_principals.list_all),
     ("POST", "servicePrincipals", rights.CHANGE_APPLICATIONS, service_principals.create),
     ("GET", "servicePrincipals/{}", rights.READ_APPLICATIONS, service_principals.read),
     ("PATCH", "servicePrincipals/{}", rights.CHANGE_APPLICATIONS, service_principals.update),
@@ -123,6 +191,21 @@ _TABLE: tuple[tuple[str, str, Rule, Do], ...] = (
     ("GET", "domains", rights.READ_DOMAINS, organization.list_domains),
     ("GET", "domains/{}", rights.READ_DOMAINS, organization.read_domain),
     ("GET", "policies/defaultAppManagementPolicy", rights.READ_POLICY, organization.read_policy),
+    ("GET", "policies/appManagementPolicies", rights.READ_POLICY, app_policies.list_all),
+    ("POST", "policies/appManagementPolicies", rights.CHANGE_POLICY, app_policies.create),
+    ("GET", "policies/appManagementPolicies/{}", rights.READ_POLICY, app_policies.read),
+    ("PATCH", "policies/appManagementPolicies/{}", rights.CHANGE_POLICY, app_policies.update),
+    ("DELETE", "policies/appManagementPolicies/{}", rights.CHANGE_POLICY, app_policies.delete),
+    (
+        "GET",
+        "policies/appManagementPolicies/{}/appliesTo",
+        rights.READ_ASSIGNED_POLICY,
+        app_policies.list_applications,
+    ),
+    ("GET", "auditLogs/directoryAudits", rights.READ_AUDITS, directory_audits.list_all),
+    ("GET", "auditLogs/directoryAudits/{}", rights.READ_AUDITS, directory_audits.read),
+    ("GET", "users/delta", rights.TRACK_USERS, delta.users),
+    ("GET", "groups/delta", rights.TRACK_GROUPS, delta.groups),
     ("GET", "users", rights.READ_USERS, people.list_users),
     ("GET", "users/$count", rights.READ_USERS, people.count_users),
     ("GET", "users/{}", rights.READ_USERS, people.read_user),
@@ -160,6 +243,9 @@ _TEMPLATES = {template for _, template in OPERATIONS}
 
 def operation_for(method: str, template: str) -> Operation:
     """Return the operation, or raise what Graph says of a path or method it does not know."""
+    if template.split("/")[0] == "me":
+        message = "/me request is only valid with delegated authentication flow."
+        raise bad_request(message, code="BadRequest")
     if found := OPERATIONS.get((method, template)):
         return found
     if template in _TEMPLATES:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bot.playground.tenant import quota
 from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import not_found
@@ -62,7 +63,7 @@ def read_policy(directory: Directory, request: Request) -> Answer:
 
 
 def _organization(directory: Directory, request: Request) -> dict[str, Any]:
-    known = {
+    known: dict[str, Any] = {
         "id": directory.id,
         "displayName": directory.name,
         "verifiedDomains": [
@@ -73,6 +74,8 @@ def _organization(directory: Directory, request: Request) -> dict[str, Any]:
     # With a right over users alone only these properties are filled in.
     if request.caller.roles & {"Organization.Read.All", "Directory.Read.All"}:
         known |= {"createdDateTime": "2019-03-01T09:00:00Z", "tenantType": "AAD"}
+        if (size := quota.told(directory)) is not None:
+            known["directorySizeQuota"] = size
     empty: dict[str, Any] = dict.fromkeys(sorted(ORGANIZATION.properties))
     return {**empty, **known}
 

@@ -6,6 +6,8 @@ learn.microsoft.com/graph/api/oauth2permissiongrant-post.
 import base64
 from typing import Any
 
+from bot.playground.tenant import audit_log
+from bot.playground.tenant.audit_log import Activity, Touched, modified, unchanged
 from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.checks import invalid
 from bot.playground.tenant.directory import Directory
@@ -40,6 +42,7 @@ def create(directory: Directory, request: Request) -> Answer:
     key = base64.urlsafe_b64encode(directory.random.randbytes(32)).decode().rstrip("=")
     grant = {**identity, "id": key, "principalId": principal, "scope": body["scope"]}
     directory.store.put(Kind.GRANT, key, grant)
+    _record(directory, request, Activity.ADD_GRANT, grant, old=None, new=grant["scope"])
     return created(directory.url, GRANTS, grant)
 
 
@@ -62,6 +65,7 @@ def update(directory: Directory, request: Request) -> Answer:
     _check_scopes(resource or {"oauth2PermissionScopes": []}, body["scope"])
     directory.claim(grant["clientId"])
     directory.store.put(Kind.GRANT, grant["id"], {**grant, "scope": body["scope"]})
+    _record(directory, request, Activity.ADD_GRANT, grant, old=grant["scope"], new=body["scope"])
     return Answer(status=204)
 
 
@@ -69,6 +73,7 @@ def delete(directory: Directory, request: Request) -> Answer:
     grant = _truth(directory, request)
     directory.claim(grant["clientId"])
     directory.store.remove(Kind.GRANT, grant["id"])
+    _record(directory, request, Activity.REMOVE_GRANT, grant, old=grant["scope"], new=None)
     return Answer(status=204)
 
 
@@ -103,3 +108,32 @@ def _check_scopes(resource: dict[str, Any], scope: str | None) -> None:
     wanted = (scope or "").split()
     if not wanted or set(wanted) - offered or len(set(wanted)) != len(wanted):
         raise invalid("scope")
+
+
+def _record(
+    directory: Directory,
+    request: Request,
+    activity: Activity,
+    grant: dict[str, Any],
+    *,
+    old: str | None,
+    new: str | None,
+) -> None:
+    """The log names the resource first, with the scopes; then who has them."""
+    resource, client = (
+        {"id": grant[side], "displayName": (principal or {}).get("displayName")}
+        for side in ("resourceId", "clientId")
+        for principal in (directory.store.get(Kind.SERVICE_PRINCIPAL, grant[side]),)
+    )
+    changes = (
+        modified("DelegatedPermissionGrant.Scope", old, new),
+        modified("DelegatedPermissionGrant.ConsentType", None, grant["consentType"]),
+        modified("ServicePrincipal.ObjectID", None, client["id"]),
+    )
+    audit_log.record(
+        directory,
+        request.caller,
+        activity,
+        Touched(kind="ServicePrincipal", body=resource, changes=changes),
+        unchanged("ServicePrincipal", client),
+    )

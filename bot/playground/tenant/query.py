@@ -1,4 +1,4 @@
-"""Query options: `$select`, `$filter`, `$top`, `$count` and pages, for one object and for lists.
+"""Query options: `$select`, `$filter`, `$top`, `$orderby`, `$count` and pages.
 
 An option or clause that is not known here is refused, never ignored
 (learn.microsoft.com/graph/query-parameters, learn.microsoft.com/graph/aad-advanced-queries).
@@ -6,6 +6,7 @@ An option or clause that is not known here is refused, never ignored
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,10 @@ from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.errors import bad_request
 from bot.playground.tenant.filters import matching
 
+OPTIONS = {
+    *("$count", "$deltatoken", "$expand", "$filter", "$format", "$levels", "$orderby", "$search"),
+    *("$select", "$skip", "$skiptoken", "$top"),
+}
 _OF_ONE = {"$select"}
 _OF_MANY = {"$select", "$filter", "$top", "$count", "$skiptoken"}
 
@@ -29,15 +34,17 @@ class EntitySet:
     filterable: frozenset[str] = frozenset()
     default: tuple[str, ...] | None = None
     """Returned without `$select`; None for everything."""
+    comparable: frozenset[str] = frozenset()
+    """Times that `$filter` compares with `ge` and `le`, and that `$orderby` sorts by."""
     page: int = 100
     most: int = 999
 
 
 def one(url: str, request: Request, of: EntitySet, body: Mapping[str, Any]) -> Answer:
     """Answer 200 with one object, as selected."""
-    _check_options(request.query, _OF_ONE)
+    check_options(request.query, _OF_ONE)
     context = f"{url}/v1.0/$metadata#{of.name}/$entity"
-    chosen = _select(body, _selected(request.query, of), of)
+    chosen = _select(body, selected(request.query, of), of)
     return Answer(status=200, body={"@odata.context": context, **chosen})
 
 
@@ -50,10 +57,12 @@ def created(url: str, of: EntitySet, body: Mapping[str, Any]) -> Answer:
 def many(url: str, request: Request, of: EntitySet, rows: Sequence[Mapping[str, Any]]) -> Answer:
     """Answer 200 with a page of the rows that match, and a link to the next one."""
     query = request.query
-    _check_options(query, _OF_MANY)
-    names = _selected(query, of)
+    check_options(query, _OF_MANY | ({"$orderby"} if of.comparable else set()))
+    names = selected(query, of)
     if "$filter" in query:
-        rows = matching(rows, query["$filter"], of.filterable)
+        rows = matching(rows, query["$filter"], of.filterable, of.comparable)
+    if "$orderby" in query:
+        rows = _ordered(rows, query["$orderby"], of)
     top, start = _top(query, of), _start(query, len(rows))
     body: dict[str, Any] = {"@odata.context": f"{url}/v1.0/$metadata#{of.name}"}
     if query.get("$count") == "true" and request.eventual and start == 0:
@@ -71,7 +80,15 @@ def count(request: Request, rows: Sequence[Mapping[str, Any]]) -> Answer:
     return Answer(status=200, text=str(len(rows)), headers={"Content-Type": "text/plain"})
 
 
-def _check_options(query: Mapping[str, str], known: Iterable[str]) -> None:
+def option_name(raw: str) -> str:
+    """Return the name of a query option as it is looked up: Graph knows `$Top` and `top`, too."""
+    name = raw.lower()
+    name = name if name.startswith("$") else f"${name}"
+    return name if name in OPTIONS else raw
+
+
+def check_options(query: Mapping[str, str], known: Iterable[str]) -> None:
+    """Refuse what the resource does not support."""
     for option in query:
         if option.startswith("$") and option not in known:
             message = f"The query option '{option}' is not supported on this resource."
@@ -80,7 +97,8 @@ def _check_options(query: Mapping[str, str], known: Iterable[str]) -> None:
         raise bad_request("Invalid value for $count.", code="BadRequest")
 
 
-def _selected(query: Mapping[str, str], of: EntitySet) -> tuple[str, ...] | None:
+def selected(query: Mapping[str, str], of: EntitySet) -> tuple[str, ...] | None:
+    """Return the names in `$select`; raise for a property that the type does not have."""
     if "$select" not in query:
         return of.default
     names = tuple(name.strip() for name in query["$select"].split(","))
@@ -96,12 +114,23 @@ def _selected(query: Mapping[str, str], of: EntitySet) -> tuple[str, ...] | None
 def _select(row: Mapping[str, Any], names: tuple[str, ...] | None, of: EntitySet) -> dict[str, Any]:
     if names is None:
         return dict(row)
-    return {name: row.get(name) for name in names}
+    annotations = {name: value for name, value in row.items() if name.startswith("@")}
+    return annotations | {name: row.get(name) for name in names}
+
+
+def _ordered(
+    rows: Sequence[Mapping[str, Any]], text: str, of: EntitySet
+) -> list[Mapping[str, Any]]:
+    name, _, direction = text.partition(" ")
+    if name not in of.comparable or direction not in {"", "asc", "desc"}:
+        message = f"Sorting by '{text}' is not supported."
+        raise bad_request(message, code="Request_UnsupportedQuery")
+    return sorted(rows, key=lambda row: str(row[name]), reverse=direction == "desc")
 
 
 def _top(query: Mapping[str, str], of: EntitySet) -> int:
     top = query.get("$top", str(of.page))
-    if not top.isascii() or not top.isdigit() or not 1 <= int(top) <= of.most:
+    if not re.fullmatch(r"[0-9]{1,9}", top) or not 1 <= int(top) <= of.most:
         message = (
             f"Invalid page size specified: '{top}'. Must be between 1 and {of.most} inclusive."
         )

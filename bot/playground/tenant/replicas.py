@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+Body = dict[str, Any]
+
 REPLICAS = 2
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -21,6 +23,7 @@ class Kind(StrEnum):
     SERVICE_PRINCIPAL = "service_principal"
     ASSIGNMENT = "app_role_assignment"
     GRANT = "permission_grant"
+    FEDERATED_CREDENTIAL = "federated_identity_credential"
     # What the token endpoint knows travels on a road of its own.
     SECRET = "secret"
     ROLE = "role"
@@ -84,13 +87,23 @@ class Store:
         rows = self._rows[kind].values()
         return [body for row in rows if (body := _seen(row, moment)) is not None]
 
+    def history_seen(self, kind: Kind, moment: Moment) -> dict[str, tuple[int, Body | None]]:
+        """Return what that replica shows, removals too: by id, the version's number and body."""
+        rows = self._rows[kind].items()
+        return {id: shown for id, versions in rows if (shown := _shown(versions, moment))}
+
     def _write(self, kind: Kind, id: str, body: dict[str, Any] | None) -> None:
         version = Version(body=body, seen_from=self.arrivals(kind))
         self._rows[kind].setdefault(id, []).append(version)
 
 
-def _seen(versions: list[Version], moment: Moment) -> dict[str, Any] | None:
-    for version in reversed(versions):
+def _seen(versions: list[Version], moment: Moment) -> Body | None:
+    shown = _shown(versions, moment)
+    return shown[1] if shown else None
+
+
+def _shown(versions: list[Version], moment: Moment) -> tuple[int, Body | None] | None:
+    for number, version in reversed(list(enumerate(versions))):
         if version.seen_from[moment.replica] <= moment.now:
-            return version.body
+            return number, version.body
     return None

@@ -19,16 +19,19 @@ def any_of(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
-READ_APPLICATIONS: Rule = (
-    any_of(
-        "Application.Read.All",
-        "Application.ReadWrite.All",
-        OWNED,
-        "Directory.Read.All",
-        "Directory.ReadWrite.All",
-    ),
+# The public table lets Directory.ReadWrite.All read one application, and not list them.
+LIST_APPLICATIONS: Rule = (
+    any_of("Application.Read.All", "Application.ReadWrite.All", OWNED, "Directory.Read.All"),
 )
+READ_APPLICATIONS: Rule = (LIST_APPLICATIONS[0] | {"Directory.ReadWrite.All"},)
 CHANGE_APPLICATIONS: Rule = (any_of("Application.ReadWrite.All", OWNED),)
+# An owner is added by reference, and who refers to an object must be able to read it.
+ADD_OWNERS: Rule = (*CHANGE_APPLICATIONS, any_of("Directory.Read.All"))
+READ_FEDERATED_CREDENTIALS: Rule = (
+    any_of("Application.Read.All", "Application.ReadWrite.All", OWNED),
+)
+# The table has no Application.Read.All for one of them, only for the list.
+READ_FEDERATED_CREDENTIAL: Rule = CHANGE_APPLICATIONS
 READ_ASSIGNMENTS: Rule = (
     any_of(
         "Application.Read.All",
@@ -44,7 +47,6 @@ CHANGE_ASSIGNMENTS: Rule = (
 )
 READ_GRANTS: Rule = (
     any_of(
-        "DelegatedPermissionGrant.Read.All",
         "DelegatedPermissionGrant.ReadWrite.All",
         "Directory.Read.All",
         "Directory.ReadWrite.All",
@@ -62,6 +64,11 @@ READ_ORGANIZATION: Rule = (
 )
 READ_DOMAINS: Rule = (any_of("Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All"),)
 READ_POLICY: Rule = (any_of("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"),)
+CHANGE_POLICY: Rule = (any_of("Policy.ReadWrite.ApplicationConfiguration"),)
+# Both together, as learn.microsoft.com/graph/api/appmanagementpolicy-post-appliesto asks.
+ASSIGN_POLICY: Rule = (any_of("Application.Read.All"), *CHANGE_POLICY)
+READ_ASSIGNED_POLICY: Rule = (any_of("Application.Read.All"), *READ_POLICY)
+READ_AUDITS: Rule = (any_of("AuditLog.Read.All"),)
 READ_USERS: Rule = (
     any_of(
         "User.ReadBasic.All",
@@ -71,6 +78,8 @@ READ_USERS: Rule = (
         "Directory.ReadWrite.All",
     ),
 )
+# Change tracking opens nothing to User.ReadBasic.All and Group.ReadBasic.All.
+TRACK_USERS: Rule = (READ_USERS[0] - {"User.ReadBasic.All"},)
 READ_GROUPS: Rule = (
     any_of(
         "Group.ReadBasic.All",
@@ -81,6 +90,7 @@ READ_GROUPS: Rule = (
         "Directory.ReadWrite.All",
     ),
 )
+TRACK_GROUPS: Rule = (READ_GROUPS[0] - {"Group.ReadBasic.All"},)
 READ_MEMBERS: Rule = (
     any_of(
         "GroupMember.ReadBasic.All",
@@ -120,9 +130,3 @@ def check_change(directory: Directory, caller: Caller, id: str) -> None:
     """Refuse changes to what the caller does not own, unless it may change all of them."""
     if "Application.ReadWrite.All" not in caller.roles and not directory.owns(caller, id):
         raise denied()
-
-
-def adopt(directory: Directory, caller: Caller, id: str) -> None:
-    """With OwnedBy the creator becomes the owner; with rights over all of them nobody does."""
-    if "Application.ReadWrite.All" not in caller.roles:
-        directory.owners.setdefault(id, set()).add(caller.principal_id)

@@ -14,6 +14,7 @@ from aiohttp import web
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.faults import Faults
 from bot.playground.tenant.front import Front
+from bot.playground.tenant.guard import guard
 from bot.playground.tenant.log import Log
 from bot.playground.tenant.replicas import Store
 from bot.playground.tenant.seeding import new_id, seeded
@@ -26,6 +27,8 @@ DOMAIN = "northwind.example"
 INITIAL_DOMAIN = "northwind.onmicrosoft.com"
 CERTIFICATE_LIFE = timedelta(days=1)
 LARGEST_BODY_BYTES = 4 * 1024 * 1024
+LONGEST_LINE_BYTES = 64 * 1024
+"""Of an address or header: long enough that Graph's own refusals are met first."""
 
 
 @asynccontextmanager
@@ -78,10 +81,17 @@ def _directory(clock: Clock, *, seed: int, users: int, groups: int) -> Directory
 
 
 def _runner(front: Front, sim: Sim) -> web.AppRunner:
-    app = web.Application(client_max_size=LARGEST_BODY_BYTES)
+    app = web.Application(client_max_size=LARGEST_BODY_BYTES, middlewares=[guard])
     app.router.add_routes(sim.routes())
-    app.router.add_route("*", "/{path:.*}", front.serve)
-    return web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    app.router.add_route("*", r"/{path:[\s\S]*}", front.serve)
+    return web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=0.1,
+        auto_decompress=False,  # the front refuses what is compressed, in Graph's own words
+        max_line_size=LONGEST_LINE_BYTES,
+        max_field_size=LONGEST_LINE_BYTES,
+    )
 
 
 def _tls(authority: trustme.CA) -> ssl.SSLContext:

@@ -8,6 +8,7 @@ import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.playground.tenant.app_policies import check_secret, default_policy_for
 from bot.playground.tenant.checks import invalid, read_time
 from bot.playground.tenant.directory import Directory, stamp
 from bot.playground.tenant.replicas import Kind
@@ -18,7 +19,11 @@ _LETTERS = string.ascii_letters + string.digits + "._~-"
 
 
 def make(
-    directory: Directory, application: dict[str, Any], wanted: dict[str, Any]
+    directory: Directory,
+    application: dict[str, Any],
+    wanted: dict[str, Any],
+    *,
+    caller: str | None,
 ) -> dict[str, Any]:
     """Make a secret within the tenant's policy; nothing is written yet."""
     start = _time(wanted.get("startDateTime")) or directory.now()
@@ -28,7 +33,9 @@ def make(
     if end <= start or end <= directory.now():
         raise invalid("endDateTime")
     created = datetime.fromisoformat(application["createdDateTime"])
-    directory.policy.check(created=created, start=start, end=end)
+    default = default_policy_for(directory, application["id"])
+    default.check(caller=caller, created=created, start=start, end=end)
+    check_secret(directory, application, start=start, end=end)
     return new_secret(directory, name=wanted.get("displayName"), start=start, end=end)
 
 

@@ -5,13 +5,16 @@ learn.microsoft.com/graph/api/serviceprincipal-post-serviceprincipals and servic
 
 from typing import Any
 
+from bot.playground.tenant import audit_log, quota
+from bot.playground.tenant.audit_log import Activity
 from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, bad_request, denied, duplicate
 from bot.playground.tenant.lookup import changeable, readable
+from bot.playground.tenant.owners import check_bound, own, split_bound
 from bot.playground.tenant.query import EntitySet, created, many, one
 from bot.playground.tenant.replicas import Kind
-from bot.playground.tenant.rights import OWNED, adopt, check_change, visible
+from bot.playground.tenant.rights import OWNED, check_change, visible
 from bot.playground.tenant.shapes import SERVICE_PRINCIPAL
 
 SERVICE_PRINCIPALS = EntitySet(
@@ -52,7 +55,7 @@ _EMPTY = (
 
 
 def create(directory: Directory, request: Request) -> Answer:
-    body = request.json
+    body, owners = split_bound(request.json)
     SERVICE_PRINCIPAL.check(body)
     if "appId" not in body:
         raise bad_request(
@@ -63,7 +66,7 @@ def create(directory: Directory, request: Request) -> Answer:
             "The service principal cannot be created, updated, or restored because the service"
             f" principal name {body['appId']} is already in use."
         )
-    return _create(directory, request, body["appId"], body)
+    return _create(directory, request, body["appId"], body, owners)
 
 
 def list_all(directory: Directory, request: Request) -> Answer:
@@ -83,15 +86,16 @@ def update(directory: Directory, request: Request) -> Answer:
     SERVICE_PRINCIPAL.check(body)
     key = request.target.keys[0]
     if key.name != "appId" or not request.creates_if_missing:
-        return _change(directory, changeable(directory, request, Kind.SERVICE_PRINCIPAL), body)
+        principal = changeable(directory, request, Kind.SERVICE_PRINCIPAL)
+        return _change(directory, request, principal, body)
     if body.get("appId", key.value) != key.value:
         raise bad_request("Property 'appId' does not match the key in the request.")
     existing = directory.find(Kind.SERVICE_PRINCIPAL, appId=key.value)
     if existing is None:
-        return _create(directory, request, key.value, body)
+        return _create(directory, request, key.value, body, [])
     check_change(directory, request.caller, existing["id"])
     directory.claim(existing["id"])
-    return _change(directory, existing, body)
+    return _change(directory, request, existing, body)
 
 
 def blank_service_principal(
@@ -117,18 +121,28 @@ def blank_service_principal(
     }
 
 
-def _create(directory: Directory, request: Request, app_id: str, body: dict[str, Any]) -> Answer:
+def _create(
+    directory: Directory, request: Request, app_id: str, body: dict[str, Any], owners: list[str]
+) -> Answer:
     applications = directory.store.all_seen(Kind.APPLICATION, request.moment)
     application = next((row for row in applications if row["appId"] == app_id), None)
     if application is None:
         raise _no_backing_application(directory, request, app_id)
     _check_backing(directory, request, application)
+    quota.check(directory)
+    check_bound(directory, request, owners)
     id = directory.new_id()
     principal = blank_service_principal(directory, application, id)
     principal |= {name: value for name, value in body.items() if not name.startswith("@odata.")}
     directory.claim(id)
     directory.store.put(Kind.SERVICE_PRINCIPAL, id, principal)
-    adopt(directory, request.caller, id)
+    audit_log.record(
+        directory,
+        request.caller,
+        Activity.ADD_SERVICE_PRINCIPAL,
+        audit_log.principal(principal),
+    )
+    own(directory, request, Kind.SERVICE_PRINCIPAL, principal, owners)
     return created(directory.url, SERVICE_PRINCIPALS, principal)
 
 
@@ -159,9 +173,14 @@ def _not_in_this_tenant() -> GraphFailure:
     )
 
 
-def _change(directory: Directory, principal: dict[str, Any], body: dict[str, Any]) -> Answer:
+def _change(
+    directory: Directory, request: Request, principal: dict[str, Any], body: dict[str, Any]
+) -> Answer:
     if body.get("appId", principal["appId"]) != principal["appId"]:
         raise bad_request("Property 'appId' is read-only and cannot be changed.")
     changes = {name: value for name, value in body.items() if not name.startswith("@odata.")}
-    directory.store.put(Kind.SERVICE_PRINCIPAL, principal["id"], {**principal, **changes})
+    changed = {**principal, **changes}
+    directory.store.put(Kind.SERVICE_PRINCIPAL, principal["id"], changed)
+    touched = audit_log.principal(changed, principal)
+    audit_log.record(directory, request.caller, Activity.UPDATE_SERVICE_PRINCIPAL, touched)
     return Answer(status=204)

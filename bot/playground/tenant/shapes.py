@@ -7,15 +7,19 @@ long and how many: learn.microsoft.com/en-us/graph/api/resources/application and
 from bot.playground.tenant.checks import (
     Shape,
     binary,
+    duration,
     filled_text,
     flag,
     guid,
+    https_url,
     listed,
+    nothing,
     number,
     one_of,
     record,
     text,
     timestamp,
+    url_friendly,
 )
 from bot.playground.tenant.redirects import redirect_uri
 
@@ -46,7 +50,11 @@ _WEB = Shape(
     },
     never_null=frozenset({"redirectUris"}),
 )
-_REDIRECTING = Shape(name="publicClientApplication", writable={"redirectUris": _redirect_uris})
+_REDIRECTING = Shape(
+    name="publicClientApplication",
+    writable={"redirectUris": _redirect_uris},
+    never_null=frozenset({"redirectUris"}),
+)
 _ACCESS = Shape(
     name="resourceAccess",
     writable={"id": guid, "type": one_of("Role", "Scope")},
@@ -227,6 +235,18 @@ SERVICE_PRINCIPAL = Shape(
     ),
     never_null=frozenset({"appId", "accountEnabled", "displayName", "tags"}),
 )
+FEDERATED_CREDENTIAL = Shape(
+    name="federatedIdentityCredential",
+    writable={
+        "audiences": listed(filled_text(600), at_most=1),
+        "description": text(600),
+        "issuer": https_url(600),
+        "name": url_friendly(3, 120),
+        "subject": filled_text(600),
+    },
+    read_only=frozenset({"id"}),
+    never_null=frozenset({"audiences", "issuer", "name", "subject"}),
+)
 ASSIGNMENT = Shape(
     name="appRoleAssignment",
     writable={"appRoleId": guid, "principalId": guid, "resourceId": guid},
@@ -241,6 +261,48 @@ ASSIGNMENT = Shape(
         }
     ),
     never_null=frozenset({"appRoleId", "principalId", "resourceId"}),
+)
+_PASSWORD_RESTRICTION = Shape(
+    name="passwordCredentialConfiguration",
+    writable={
+        "excludeActors": nothing,
+        "maxLifetime": duration,
+        "restrictForAppsCreatedAfterDateTime": timestamp,
+        "restrictionType": one_of(
+            *("passwordAddition", "passwordLifetime", "symmetricKeyAddition"),
+            *("symmetricKeyLifetime", "customPasswordAddition"),
+        ),
+        "state": one_of("enabled", "disabled"),
+    },
+    never_null=frozenset({"restrictionType"}),
+)
+_KEY_RESTRICTION = Shape(
+    name="keyCredentialConfiguration",
+    writable={
+        **_PASSWORD_RESTRICTION.writable,
+        "restrictionType": one_of("asymmetricKeyLifetime"),
+    },
+    never_null=frozenset({"restrictionType"}),
+)
+_RESTRICTIONS = Shape(
+    name="customAppManagementConfiguration",
+    writable={
+        "applicationRestrictions": nothing,
+        "keyCredentials": listed(record(_KEY_RESTRICTION)),
+        "passwordCredentials": listed(record(_PASSWORD_RESTRICTION)),
+    },
+    never_null=frozenset({"keyCredentials", "passwordCredentials"}),
+)
+APP_POLICY = Shape(
+    name="appManagementPolicy",
+    writable={
+        "description": filled_text(1024),
+        "displayName": filled_text(256),
+        "isEnabled": flag,
+        "restrictions": record(_RESTRICTIONS),
+    },
+    read_only=frozenset({"id", "deletedDateTime"}),
+    never_null=frozenset({"description", "displayName", "isEnabled", "restrictions"}),
 )
 GRANT = Shape(
     name="oAuth2PermissionGrant",

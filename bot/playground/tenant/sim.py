@@ -1,7 +1,7 @@
 """`/sim/`: the tenant's own API, for programs that cannot reach into this process.
 
 It mirrors what `Tenant` offers: state, log, faults, holds, policy, administrators, the clock. It
-asks for no credential; the tenant listens on loopback only.
+asks for no credential: the tenant listens on loopback only, and `guard.py` keeps browsers out.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.tenant import Tenant
 from graph.clock import Clock
 
-_SPANS = ("secret_lag", "role_lag", "latency")
+_SPANS = ("secret_lag", "role_lag", "audit_lag", "latency")
 
 
 class Sim:
@@ -88,9 +88,10 @@ class Sim:
     async def set_policy(self, request: web.Request) -> web.Response:
         wanted = await _body(request)
         with _told():
-            days = wanted.pop("longest_secret_days", None)
-            longest = None if days is None else timedelta(days=days)
-            self._tenant.set_policy(longest_secret=longest, **wanted)
+            for name in ("longest_secret", "longest_certificate"):
+                if (days := wanted.pop(f"{name}_days", None)) is not None:
+                    wanted[name] = timedelta(days=days)
+            self._tenant.set_policy(**wanted)
         return _answer({})
 
     async def add_administrator(self, request: web.Request) -> web.Response:

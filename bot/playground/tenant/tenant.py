@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.playground.tenant import app_role_assignments, permissions, secrets
+from bot.playground.tenant import app_role_assignments, audit_log, permissions, quota, secrets
 from bot.playground.tenant.calls import Call
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.faults import Faults
 from bot.playground.tenant.log import Log
 from bot.playground.tenant.new_application import blank_application
-from bot.playground.tenant.policy import CredentialPolicy
+from bot.playground.tenant.policy import AppManagementPolicy
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.seeding import People
 from bot.playground.tenant.service_principals import blank_service_principal
@@ -109,6 +109,11 @@ class Tenant:
         return self._directory.store.all(Kind.GRANT)
 
     @property
+    def audits(self) -> list[dict[str, Any]]:
+        """What the audit log shows now, newest first."""
+        return audit_log.entries(self._directory, self._directory.now())
+
+    @property
     def deleted(self) -> list[dict[str, Any]]:
         """What was deleted and can still be restored: applications and service principals."""
         return [body for _, body in self._directory.deleted.values()]
@@ -196,14 +201,40 @@ class Tenant:
         *,
         secrets_banned: bool = False,
         longest_secret: timedelta | None = None,
+        longest_certificate: timedelta | None = None,
+        audiences_banned: Iterable[str] = (),
+        redirect_domains: Iterable[str] | None = None,
+        redirect_domains_banned: Iterable[str] = (),
+        redirect_schemes_banned: Iterable[str] = (),
+        identifier_uris_checked: bool = False,
+        reference_required: bool = False,
+        exempt: Iterable[str] = (),
         for_applications_since: datetime | None = None,
+        tells_beta: bool = False,
     ) -> None:
-        """Set the tenant's default policy: `passwordAddition` and `passwordLifetime`."""
-        self._directory.policy = CredentialPolicy(
+        """Set the tenant's default app management policy; what is not named is not restricted.
+
+        What each means: `AppManagementPolicy`. Restrictions on audiences and redirect URIs are
+        enforced, but v1.0 only shows them with `tells_beta`.
+        """
+        self._directory.policy = AppManagementPolicy(
             secrets_banned=secrets_banned,
             longest_secret=longest_secret,
+            longest_certificate=longest_certificate,
+            audiences_banned=tuple(audiences_banned),
+            redirect_domains=None if redirect_domains is None else tuple(redirect_domains),
+            redirect_domains_banned=tuple(redirect_domains_banned),
+            redirect_schemes_banned=tuple(redirect_schemes_banned),
+            identifier_uris_checked=identifier_uris_checked,
+            reference_required=reference_required,
+            exempt=tuple(exempt),
             for_applications_since=for_applications_since,
+            tells_beta=tells_beta,
         )
+
+    def set_quota(self, *, used: int, total: int) -> None:
+        """Let the directory hold so many objects, of which so many are there now."""
+        self._directory.quota = quota.limited(self._directory, used=used, total=total)
 
     def _principal_of(self, administrator: Credential) -> dict[str, Any]:
         principal = self._directory.find(Kind.SERVICE_PRINCIPAL, appId=administrator.client_id)

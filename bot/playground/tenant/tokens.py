@@ -62,7 +62,7 @@ def issue(directory: Directory, *, app_id: str, principal_id: str, roles: list[s
 def caller_of(directory: Directory, authorization: str | None, *, authority: str) -> Caller:
     """Return who is calling; raise 401 unless it is a token of this tenant that still lives."""
     scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    if scheme.lower() != "bearer" or not token.strip() or not token.isascii():
         raise unauthenticated("Access token is empty.", authority=authority)
     claims = _claims(token.strip(), authority)
     if problem := _problem(directory, claims):

@@ -1,6 +1,11 @@
-"""Graph's paths: `/applications(uniqueName='x')/addPassword` becomes a template and its keys."""
+"""Graph's paths: `/applications(uniqueName='x')/addPassword` becomes a template and its keys.
+
+Operations may be called by their qualified name and with empty brackets, as Microsoft's SDKs do:
+`/users/microsoft.graph.delta()` is `/users/delta`. Alternate keys are those of the public schema.
+"""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -12,15 +17,29 @@ COLLECTIONS = {
     "oauth2PermissionGrants",
     "appRoleAssignedTo",
     "appRoleAssignments",
+    "appManagementPolicies",
+    "directoryAudits",
+    "federatedIdentityCredentials",
     "organization",
+    "owners",
     "domains",
     "users",
     "groups",
     "deletedItems",
 }
 """Segments whose next segment is the id of a member."""
+ALTERNATE_KEYS: Mapping[str, frozenset[str]] = {
+    "applications": frozenset({"appId", "uniqueName"}),
+    "servicePrincipals": frozenset({"appId"}),
+    "federatedIdentityCredentials": frozenset({"name"}),
+}
+OPERATION_NAMES = {"addPassword", "removePassword", "delta", "restore"}
+"""Actions and functions: never the id of a member."""
 
-_KEYED = re.compile(r"(?P<name>\w+)\((?P<key>\w+)='(?P<value>(?:[^']|'')*)'\)")
+_KEYED = re.compile(r"(?P<name>[A-Za-z0-9]+)\((?:(?P<key>[A-Za-z]+)=)?'(?P<value>(?:[^']|'')*)'\)")
+_NAMESPACE = "microsoft.graph."
+_ALIAS = "graph."
+"""What the public schema calls the namespace for short; msgraph-sdk writes it in casts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +62,13 @@ def target_of(raw_path: str) -> Target:
     """Read a path below `/v1.0`, still percent-encoded."""
     parts: list[str] = []
     keys: list[Key] = []
-    for segment in map(unquote, raw_path.strip("/").split("/")):
+    for segment in map(_plain, raw_path.strip("/").split("/")):
         if parts and parts[-1] in COLLECTIONS and _is_id(segment):
             parts.append("{}")
             keys.append(Key(name="id", value=segment))
-        elif keyed := _KEYED.fullmatch(segment):
+        elif (keyed := _KEYED.fullmatch(segment)) and keyed["name"] in COLLECTIONS:
             parts += [keyed["name"], "{}"]
-            keys.append(Key(name=keyed["key"], value=keyed["value"].replace("''", "'")))
+            keys.append(_key(keyed))
         elif "(" in segment:
             raise bad_request(f"Syntax error in segment '{segment}'.", code="BadRequest")
         else:
@@ -57,5 +76,25 @@ def target_of(raw_path: str) -> Target:
     return Target(template="/".join(parts), keys=tuple(keys))
 
 
+def _plain(raw_segment: str) -> str:
+    """Decode a segment; an operation loses its namespace and its empty brackets.
+
+    The namespace's alias is as good as its name.
+    """
+    segment = unquote(raw_segment)
+    if segment.startswith(_ALIAS):
+        segment = _NAMESPACE + segment.removeprefix(_ALIAS)
+    name = segment.removeprefix(_NAMESPACE).removesuffix("()")
+    return name if name in OPERATION_NAMES else segment
+
+
+def _key(keyed: re.Match[str]) -> Key:
+    name = keyed["key"] or "id"
+    if name != "id" and name not in ALTERNATE_KEYS.get(keyed["name"], ()):
+        message = f"The key property '{name}' is not a key of the requested type."
+        raise bad_request(message, code="BadRequest")
+    return Key(name=name, value=keyed["value"].replace("''", "'"))
+
+
 def _is_id(segment: str) -> bool:
-    return not segment.startswith(("$", "microsoft.graph.")) and segment != "delta"
+    return not segment.startswith(("$", _NAMESPACE)) and segment not in OPERATION_NAMES

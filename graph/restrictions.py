@@ -1,0 +1,211 @@
+"""What the tenant's app management policy forbids besides secrets, for one application to be made.
+
+`defaultAppManagementPolicy.applicationRestrictions` as Microsoft documented it in June 2026,
+learn.microsoft.com/graph/api/resources/appmanagementapplicationconfiguration:
+
+- `passwordCredentials`: graph/secret_life.py. `keyCredentials` (`asymmetricKeyLifetime`, in beta
+  `trustedCertificateAuthority`) and `identifierUris` (`nonDefaultUriAddition`,
+  `uriAdditionWithoutUniqueTenantIdentifier`) concern certificates and identifier URIs, which this
+  bot never adds: they cannot stop a plan.
+- `audiences` and `redirectUris`: documented for beta only. v1.0 enforces them and does not tell
+  them; they are read here where they are told. `audiences` knows `azureAdMultipleOrgs` and
+  `personalMicrosoftAccount`, and this bot only makes applications of one directory.
+- An entry counts while its `state` is not `disabled` and from
+  `restrictForAppsCreatedAfterDateTime` on. `excludeActors` exempts callers by custom security
+  attributes, which the bot's rights do not show: then nobody knows, and a doubt is said.
+- That applications must name a `serviceManagementReference` is no part of this policy (not found
+  in it): some tenants refuse with `ServiceTreeValueMissing`. The bot always sends one.
+- Policies for single applications (`appManagementPolicies`) cannot concern one that is not there.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+Json = dict[str, Any]
+
+_SECRETS = frozenset(
+    {
+        *("passwordAddition", "passwordLifetime"),
+        *("customPasswordAddition", "symmetricKeyAddition", "symmetricKeyLifetime"),
+    }
+)
+"""The first two are graph/secret_life.py's. The others are about values that a caller chooses and
+about symmetric keys: this bot sends neither."""
+_HARMLESS = frozenset({"keyCredentials", "identifierUris"})
+_AUDIENCES = frozenset({"azureAdMultipleOrgs", "personalMicrosoftAccount"})
+
+MEND = "ask for an exemption under “Application policies” in the Entra admin centre"
+PERHAPS_EXEMPT = "Some callers are exempt, and the bot cannot see whether it is one."
+LONGEST_LIST = 5
+"""How many domains or schemes one sentence names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restrictions:
+    """What stands in the way for certain, and what may; each a sentence for people."""
+
+    refusals: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def judge(policy: Json | None, *, redirect: str | None, now: datetime) -> Restrictions:
+    """Judge an application with that redirect URL, made now. Pure.
+
+    A policy that cannot be read (None) restricts nothing here: that it is unread is said elsewhere.
+    """
+    if policy is None or not policy.get("isEnabled"):
+        return Restrictions()
+    found = _told(policy.get("applicationRestrictions"))
+    refusals: list[str] = []
+    doubts = [_unknown(name) for name in sorted(_strange(found, now))]
+    if redirect is not None and found.get("redirectUris") is None:
+        doubts.append(
+            "The bot cannot see whether the tenant's policy on applications restricts redirect"
+            " URLs: Entra may refuse this one."
+        )
+    elif redirect is not None:
+        for name, sentence in _redirect_problems(_told(found["redirectUris"]), redirect, now):
+            if may_exempt(_told(found["redirectUris"])[name]):
+                doubts.append(f"{sentence} {PERHAPS_EXEMPT}")
+            else:
+                refusals.append(f"{sentence} Choose another URL, or {MEND}.")
+        doubts += [
+            _unknown(f"redirectUris.{name}")
+            for name, entry in sorted(_told(found["redirectUris"]).items())
+            if name not in _REDIRECTS and _is_active(entry, now)
+        ]
+    return Restrictions(refusals=tuple(refusals), doubts=tuple(doubts))
+
+
+def applies(restriction: Json, *, now: datetime) -> bool:
+    """Tell whether one entry concerns an application that is created now."""
+    since = restriction.get("restrictForAppsCreatedAfterDateTime")
+    started = since is None or now >= datetime.fromisoformat(since)
+    return started and restriction.get("state") != "disabled"
+
+
+def may_exempt(restriction: Json) -> bool:
+    """Tell whether an entry exempts somebody or something, which may be the bot or its URL."""
+    # `exemptFormats` and `excludeFormats` exempt addresses by patterns of their own grammar.
+    exempt = ("excludeActors", "exemptFormats", "excludeFormats")
+    return any(_holds(restriction.get(name)) for name in exempt) or _holds(
+        _told(restriction.get("web")).get("exemptFormats")
+    )
+
+
+def _redirect_problems(
+    restrictions: Json, redirect: str, now: datetime
+) -> Iterator[tuple[str, str]]:
+    """Yield each documented restriction that the URL breaks, by its name."""
+    for name, broken in _REDIRECTS.items():
+        entry = restrictions.get(name)
+        if isinstance(entry, dict) and applies(entry, now=now) and (why := broken(entry, redirect)):
+            yield name, f"The tenant's policy on applications {why} ({name})."
+
+
+def _outside_domains(entry: Json, redirect: str) -> str | None:
+    allowed, host = _lists(entry, "allowedDomains"), _host(redirect)
+    if host in allowed:
+        return None
+    return f"does not allow redirect URLs on {host}, only on {_some(allowed)}"
+
+
+def _in_blocked_domain(entry: Json, redirect: str) -> str | None:
+    host = _host(redirect)
+    blocked = host in _lists(entry, "blockedDomains")
+    return f"does not allow redirect URLs on {host}" if blocked else None
+
+
+def _outside_schemes(entry: Json, redirect: str) -> str | None:
+    allowed, scheme = _lists(entry, "allowedSchemes"), urlsplit(redirect).scheme
+    if scheme in allowed or "*" in allowed:
+        return None
+    return f"does not allow redirect URLs with {scheme}, only with {_some(allowed)}"
+
+
+def _in_blocked_scheme(entry: Json, redirect: str) -> str | None:
+    scheme = urlsplit(redirect).scheme
+    blocked = scheme in _lists(entry, "blockedSchemes")
+    return f"does not allow redirect URLs with {scheme}" if blocked else None
+
+
+def _with_wildcard(entry: Json, redirect: str) -> str | None:
+    return "does not allow wildcards in redirect URLs" if "*" in redirect else None
+
+
+_REDIRECTS = {
+    "uriWithoutAllowedDomain": _outside_domains,
+    "uriWithBlockedDomain": _in_blocked_domain,
+    "uriWithoutAllowedScheme": _outside_schemes,
+    "uriWithBlockedScheme": _in_blocked_scheme,
+    "uriWithWildcard": _with_wildcard,
+}
+"""learn.microsoft.com/graph/api/resources/redirecturiconfiguration (beta). Domains match whole and
+whatever their case; the list for a platform is combined with the one for all."""
+
+
+def _lists(entry: Json, name: str) -> set[str]:
+    """Return the list for all platforms with that for `web`, the only one that the bot fills."""
+    web = _told(entry.get("web"))
+    return {str(each).casefold() for each in (*(entry.get(name) or ()), *(web.get(name) or ()))}
+
+
+def _host(redirect: str) -> str:
+    try:
+        return (urlsplit(redirect).hostname or "").casefold()
+    except ValueError:  # graph/redirects.py refuses it, with its own sentence
+        return ""
+
+
+def _strange(found: Json, now: datetime) -> Iterator[str]:
+    """Yield what restricts something and is not known here."""
+    for entry in found.get("passwordCredentials") or ():
+        kind = str(entry.get("restrictionType"))
+        if kind not in _SECRETS and applies(entry, now=now):
+            yield f"passwordCredentials.{kind}"
+    for name, entry in _told(found.get("audiences")).items():
+        if name not in _AUDIENCES and _is_active(entry, now):
+            yield f"audiences.{name}"
+    for name, entry in found.items():
+        known = name in _HARMLESS | {"passwordCredentials", "audiences", "redirectUris"}
+        if not known and _is_active(entry, now):
+            yield name
+
+
+def _is_active(value: object, now: datetime) -> bool:
+    """Whether there is a restriction in it that is not switched off."""
+    if isinstance(value, list):
+        return any(_is_active(each, now) for each in value)
+    if not isinstance(value, dict):
+        return False
+    if "state" in value:
+        return applies(value, now=now)
+    return any(_is_active(each, now) for each in value.values())
+
+
+def _holds(value: object) -> bool:
+    """Whether there is anything in it: an object with empty lists exempts nobody."""
+    if isinstance(value, Mapping):
+        return any(_holds(each) for name, each in value.items() if not name.startswith("@odata."))
+    return bool(value)
+
+
+def _told(value: object) -> Json:
+    if not isinstance(value, dict):
+        return {}
+    return {name: each for name, each in value.items() if not name.startswith("@odata.")}
+
+
+def _unknown(name: str) -> str:
+    return (
+        f"The tenant's policy on applications holds a restriction that this bot does not know"
+        f" ({name[:80]}): Entra may refuse this plan."
+    )
+
+
+def _some(names: set[str]) -> str:
+    shown, more = sorted(names)[:LONGEST_LIST], len(names) - LONGEST_LIST
+    return (", ".join(shown) or "none") + (f" and {more} more" if more > 0 else "")

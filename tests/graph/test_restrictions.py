@@ -1,0 +1,149 @@
+"""What the tenant's policy forbids besides secrets: refused when certain, said when in doubt."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from graph.restrictions import MEND, PERHAPS_EXEMPT, Restrictions, judge
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+REDIRECT = "https://Login.Vendor.example/back"
+NOTHING = Restrictions()
+
+
+def policy(**restrictions: Any) -> dict[str, Any]:
+    return {"isEnabled": True, "applicationRestrictions": restrictions}
+
+
+def on_redirects(name: str, **entry: Any) -> dict[str, Any]:
+    return policy(redirectUris={name: {"state": "enabled", **entry}})
+
+
+def judged(policy: dict[str, Any] | None, redirect: str | None = REDIRECT) -> Restrictions:
+    return judge(policy, redirect=redirect, now=NOW)
+
+
+FORBIDDEN: dict[str, tuple[dict[str, Any], str]] = {
+    "uriWithoutAllowedDomain": (
+        {"allowedDomains": ["vendor.example"], "web": {"allowedDomains": ["app.example"]}},
+        "does not allow redirect URLs on login.vendor.example, only on app.example, vendor.example",
+    ),
+    "uriWithBlockedDomain": (
+        {"blockedDomains": [], "web": {"blockedDomains": ["LOGIN.vendor.example"]}},
+        "does not allow redirect URLs on login.vendor.example",
+    ),
+    "uriWithoutAllowedScheme": (
+        {"allowedSchemes": ["msal"]},
+        "does not allow redirect URLs with https, only with msal",
+    ),
+    "uriWithBlockedScheme": (
+        {"blockedSchemes": ["https"]},
+        "does not allow redirect URLs with https",
+    ),
+    "uriWithWildcard": ({}, "does not allow wildcards in redirect URLs"),
+}
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_a_forbidden_redirect_url_is_refused_with_the_policy_s_word_for_it(name: str) -> None:
+    entry, why = FORBIDDEN[name]
+    redirect = f"{REDIRECT}/*" if name == "uriWithWildcard" else REDIRECT
+    (sentence,) = judged(on_redirects(name, **entry), redirect).refusals
+    assert sentence == (
+        f"The tenant's policy on applications {why} ({name}). Choose another URL, or {MEND}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("uriWithoutAllowedDomain", {"allowedDomains": ["login.vendor.EXAMPLE"]}),
+        ("uriWithoutAllowedDomain", {"web": {"allowedDomains": ["login.vendor.example"]}}),
+        ("uriWithBlockedDomain", {"blockedDomains": ["vendor.example"]}),  # whole names only
+        ("uriWithBlockedDomain", {"spa": {"blockedDomains": ["login.vendor.example"]}}),
+        ("uriWithoutAllowedScheme", {"allowedSchemes": ["*"]}),
+        ("uriWithBlockedScheme", {"blockedSchemes": ["http"]}),
+        ("uriWithWildcard", {}),
+    ],
+)
+def test_an_allowed_redirect_url_is_allowed(name: str, entry: dict[str, Any]) -> None:
+    assert judged(on_redirects(name, **entry)) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"state": "disabled"},
+        {"restrictForAppsCreatedAfterDateTime": "2026-12-01T00:00:00Z"},
+    ],
+)
+def test_what_is_off_or_still_to_come_forbids_nothing(entry: dict[str, Any]) -> None:
+    name = "uriWithoutAllowedDomain"
+    assert judged(on_redirects(name, allowedDomains=[], **entry)) == NOTHING
+
+
+def test_a_policy_that_is_off_or_unread_forbids_nothing() -> None:
+    banned = on_redirects("uriWithoutAllowedDomain", allowedDomains=[])
+    assert judged({**banned, "isEnabled": False}) == NOTHING
+    assert judged(None) == NOTHING
+
+
+def test_without_a_redirect_url_restrictions_on_them_do_not_matter() -> None:
+    banned = on_redirects("uriWithoutAllowedDomain", allowedDomains=[])
+    assert judged(banned, redirect=None) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("uriWithBlockedDomain", {"excludeActors": {"customSecurityAttributes": [{"id": "x"}]}}),
+        ("uriWithBlockedScheme", {"exemptFormats": ["https://x.example/{y}"]}),
+        ("uriWithBlockedScheme", {"web": {"exemptFormats": ["https://x.example/{y}"]}}),
+    ],
+)
+def test_where_some_are_exempt_there_is_only_a_doubt(name: str, entry: dict[str, Any]) -> None:
+    blocked = {"blockedDomains": ["login.vendor.example"], "blockedSchemes": ["https"]}
+    told = judged(on_redirects(name, **blocked, **entry))
+    assert told.refusals == ()
+    assert told.doubts[0].endswith(PERHAPS_EXEMPT)
+
+
+def test_v1_0_does_not_tell_restrictions_on_redirect_urls_and_the_plan_says_so() -> None:
+    told = judged(policy(passwordCredentials=[], keyCredentials=[], identifierUris=None))
+    assert told.refusals == ()
+    assert [each[:18] for each in told.doubts] == ["The bot cannot see"]
+    assert judged(policy(), redirect=None) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("restrictions", "name"),
+    [
+        ({"passwordCredentials": [{"restrictionType": "new"}]}, "passwordCredentials.new"),
+        ({"audiences": {"azureAdMyOrg": {"state": "enabled"}}}, "audiences.azureAdMyOrg"),
+        ({"redirectUris": {"uriWithPort": {"state": "enabled"}}}, "redirectUris.uriWithPort"),
+        ({"names": {"deep": [{"er": {"state": "enabled"}}]}}, "names"),
+    ],
+)
+def test_a_restriction_that_nobody_knows_is_a_doubt(
+    restrictions: dict[str, Any], name: str
+) -> None:
+    told = judged(policy(**{"redirectUris": {}, **restrictions}))
+    assert told.refusals == ()
+    assert [f"({name})" in each for each in told.doubts] == [True]
+
+
+@pytest.mark.parametrize(
+    "restrictions",
+    [
+        {"passwordCredentials": [{"restrictionType": "customPasswordAddition"}]},
+        {"passwordCredentials": [{"restrictionType": "new", "state": "disabled"}]},
+        {"keyCredentials": [{"restrictionType": "trustedCertificateAuthority"}]},
+        {"identifierUris": {"nonDefaultUriAddition": {"state": "enabled"}}},
+        {"audiences": {"azureAdMultipleOrgs": {"state": "enabled"}}},
+        {"names": {"deep": [{"er": {"state": "disabled"}}]}},
+        {"@odata.type": "#microsoft.graph.appManagementApplicationConfiguration", "names": None},
+    ],
+)
+def test_what_cannot_concern_this_bot_is_not_said(restrictions: dict[str, Any]) -> None:
+    assert judged(policy(**{"redirectUris": {}, **restrictions})) == NOTHING

@@ -1,0 +1,83 @@
+"""`aad-setup tenant` and `aad-setup workspace` as other programs meet them: processes."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SECONDS = 30.0
+"""How long a process may take to begin or to end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lone:
+    """A simulator in a process of its own. `told` is the first line that it printed."""
+
+    process: Process
+    told: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return dict(json.loads(self.told))
+
+    async def lines_until(self, last: str) -> list[str]:
+        """Return the lines that it prints next, up to this one."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            text = await self.process.stdout.readuntil(f"{last}\n".encode())
+        return text.decode().splitlines()
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> Ended:
+        """Ask it to end, and return how it did and what else it had printed."""
+        self.process.send_signal(number)
+        return await ended(self.process)
+
+
+async def command(
+    *arguments: str, folder: Path, environ: Mapping[str, str] | None = None
+) -> Process:
+    """Start `aad-setup` in a folder, with an environment that knows nothing of ours."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *arguments),
+        stdout=PIPE,
+        stderr=PIPE,
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(folder), **(environ or {})},
+        cwd=folder,
+    )
+
+
+async def ended(process: Process) -> Ended:
+    async with asyncio.timeout(SECONDS):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ended(status=process.returncode, out=out.decode(), err=err.decode())
+
+
+@asynccontextmanager
+async def lone(*arguments: str, folder: Path) -> AsyncIterator[Lone]:
+    """Run a simulator on a free port; kill it at the end if it is still there."""
+    process = await command(*arguments, "--port", "0", folder=folder)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(SECONDS):
+            told = (await process.stdout.readline()).decode()
+        assert told, (await ended(process)).err
+        yield Lone(process=process, told=told)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
