@@ -12,7 +12,9 @@ from bot.app import App
 from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
+from tests.graph_schema import CUT, Schema, read_schema
 from tests.postgres import database_url, postgres_database, postgres_server, postgres_url
+from tests.requests_fit import story_fits
 from tests.scene import Scene
 
 # Fixtures for every folder below.
@@ -28,6 +30,20 @@ def ca() -> trustme.CA:
     return trustme.CA()
 
 
+@pytest.fixture(scope="session")
+def schema() -> Schema | None:
+    """Microsoft's description of Graph, or None where it is not beside this checkout."""
+    return read_schema()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not CUT.exists():
+        terminalreporter.write_line(
+            "Microsoft's schema is not beside this checkout: NO request to Graph was checked.",
+            yellow=True,
+        )
+
+
 @pytest.fixture
 def clock() -> MovableClock:
     """A clock on which waiting takes no time."""
@@ -35,9 +51,14 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, clock: MovableClock, ca: trustme.CA) -> AsyncIterator[Stage]:
+async def stage(
+    tmp_path: Path, clock: MovableClock, ca: trustme.CA, schema: Schema | None
+) -> AsyncIterator[Stage]:
+    """Both simulators. Whatever was asked of the tenant must fit Microsoft's schema."""
     async with standing(folder=tmp_path, clock=clock, ca=ca, users=50, groups=5) as stage:
         yield stage
+    if schema is not None:
+        story_fits(schema, stage.tenant)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bot.playground.tenant.calls import Call
@@ -58,8 +59,10 @@ does, type by type."""
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_CAST = "microsoft.graph."
 _KEYED = re.compile(r"(?P<set>\w+)\((?P<key>\w+)='[^']*'\)")
-_FILTERED = re.compile(r"([\w/]+) (?:eq|ne|ge|le|gt|lt) |startswith\(([\w/]+),|([\w/]+)/any\(")
+_ANY = re.compile(r"([\w/]+)/any\((\w+):\2 eq '[^']*'\)")
+_FILTERED = re.compile(r"([\w/]+) (?:eq|ne|ge|le|gt|lt) |startswith\(([\w/]+),")
 
 
 class Misfit(AssertionError):
@@ -89,14 +92,19 @@ class Schema:
         self._ops: list[Json] = cut["ops"]
         self._permissions: Json = cut["permissions"]
 
-    def check(self, call: Call) -> Place | None:
-        """Return where the call went, or raise Misfit. A `$batch` is only its requests."""
+    def check(
+        self, call: Call, *, members: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    ) -> Place | None:
+        """Return where the call went, or raise Misfit. A `$batch` is only its requests.
+
+        `members` are, for templates of collections, the types whose properties may be selected.
+        """
         path = call.path.removeprefix("/v1.0")
         if path == "/$batch":
             return None
         place = self.place(path)
         for name, value in call.query.items():
-            self._option(place.type, name, value)
+            self._option(members.get(place.template, (place.type,)), name, value)
         self._body(call, place)
         return place
 
@@ -130,6 +138,10 @@ class Schema:
         if operation := self._operation(place, segment):
             params = operation["params"]
             return Place(type=place.type, many=place.many, template=template, params=params)
+        if place.many and (cast := segment.removeprefix(_CAST)) != segment:
+            if place.type not in self._lineage(cast):
+                raise Misfit(f"{cast} is no {place.type}")
+            return Place(type=cast, many=True, template=template)
         if place.many:
             if not _GUID.fullmatch(segment) and len(segment) < 20:
                 raise Misfit(f"{segment} is no id of {place.type}")
@@ -147,13 +159,15 @@ class Schema:
                 return str(found)
         raise Misfit(f"{type} leads to no {name}")
 
-    def _option(self, type: str, name: str, value: str) -> None:
-        """Check one query option; what it names must be properties of the type."""
+    def _option(self, types: tuple[str, ...], name: str, value: str) -> None:
+        """Check one query option; what it names must be properties of one of the types."""
         match name:
             case "$select":
                 named = value.split(",")
             case "$filter":
-                named = [next(filter(None, groups)) for groups in _FILTERED.findall(value)]
+                rest = _ANY.sub("", value)
+                named = [found[0] for found in _ANY.findall(value)]
+                named += [next(filter(None, groups)) for groups in _FILTERED.findall(rest)]
             case "$top" if value.isdecimal() and 0 < int(value) < 1000:
                 named = []
             case "$count" if value in ("true", "false"):
@@ -161,9 +175,11 @@ class Schema:
             case "$skiptoken" | "$deltatoken":
                 named = []
             case _:
-                raise Misfit(f"{name}={value} on {type}")
+                raise Misfit(f"{name}={value} on {' or '.join(types)}")
+        known = {name for type in types for name in self._properties(type)}
         for each in named:
-            self._property(type, each.split("/")[0])
+            if each.split("/")[0] not in known:
+                raise Misfit(f"{' or '.join(types)} has no {each}")
 
     def _body(self, call: Call, place: Place) -> None:
         if call.method in ("GET", "DELETE"):

@@ -25,6 +25,8 @@ from tests.crash.road import Road
 from tests.crash.test_calls_in_flight import CALLS
 from tests.crash.test_gaps import told
 from tests.crash.victim import Death
+from tests.graph_schema import Schema
+from tests.requests_fit import story_fits
 
 SUBMITTED = Death(when="after", at=told("submitted"))
 SECRET = next(call for call in CALLS if call.name == "secret")
@@ -39,7 +41,7 @@ class Two(NamedTuple):
 
 @pytest.fixture
 async def stages(
-    tmp_path: Path, clock: MovableClock, ca: trustme.CA
+    tmp_path: Path, clock: MovableClock, ca: trustme.CA, schema: Schema | None
 ) -> AsyncIterator[tuple[Stage, Stage]]:
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
@@ -49,6 +51,8 @@ async def stages(
     ):
         install(workspace)
         yield first, replace(first, workspace=workspace, folder=tmp_path / "second")
+    if schema is not None:
+        story_fits(schema, first.tenant)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import TypeVar
 
 from bot.playground.stage import Stage
 from tests.crash import victim
@@ -21,8 +22,16 @@ from tests.crash.victim import Death
 SECONDS = 20.0
 """How long a life may take to begin or to end."""
 
+LAST_LINES = 40
+
+T = TypeVar("T")
+
 _births = multiprocessing.get_context("forkserver")
 _births.set_forkserver_preload([victim.__name__])
+
+
+class Lost(AssertionError):
+    """The victim ended, and neither the test nor its death had said that it should."""
 
 
 class Lives:
@@ -35,6 +44,9 @@ class Lives:
         self._process: ForkServerProcess | None = None
         self._ended = asyncio.Event()
         self._ended.set()
+        self._is_doomed = False
+        self._lost: Lost | None = None
+        self._born_at = 0
 
     @property
     def log(self) -> Path:
@@ -52,6 +64,8 @@ class Lives:
         offset = self._stage.clock.now() - datetime.now(UTC)
         process = _births.Process(target=victim.live, args=(environ, offset, death, self.log))
         greeted = self._hellos()
+        self._is_doomed = death is not None
+        self._born_at = self.log.stat().st_size if self.log.exists() else 0
         process.start()
         self._ended.clear()
         self._process = process
@@ -70,12 +84,24 @@ class Lives:
         async with asyncio.timeout(SECONDS):
             await self._ended.wait()
 
-    async def until(self, predicate: Callable[[], bool]) -> None:
-        await self._stage.workspace.until(predicate, timeout=SECONDS)
+    async def until(self, predicate: Callable[[], T], timeout: float = SECONDS) -> T:  # noqa: ASYNC109 - as the workspace's own
+        """Wait for a predicate. Raises Lost as soon as the victim has ended unexpectedly."""
+
+        def look() -> T:
+            self.check()
+            return predicate()
+
+        return await self._stage.workspace.until(look, timeout=timeout)
+
+    def check(self) -> None:
+        """Raise Lost, with what the victim said last, if it has ended unexpectedly."""
+        if self._lost is not None:
+            raise self._lost
 
     async def _end(self, number: signal.Signals) -> int | None:
         process = self._process
         assert process is not None
+        self._is_doomed = True
         if not self.dead and process.pid is not None:
             with suppress(ProcessLookupError):  # it has just died by itself
                 os.kill(process.pid, number)
@@ -91,16 +117,23 @@ class Lives:
         asyncio.get_running_loop().remove_reader(process.sentinel)
         process.join()
         self.deaths += process.exitcode == -signal.SIGKILL
+        if not self._is_doomed or process.exitcode not in (0, -signal.SIGKILL):
+            self._lost = Lost(f"The victim ended with {process.exitcode}.\n{self._last_words()}")
         self._ended.set()
         self._stage.workspace.changed()
+
+    def _last_words(self) -> str:
+        said = self.log.read_bytes()[self._born_at :].decode(errors="replace")
+        return "\n".join(said.splitlines()[-LAST_LINES:])
 
 
 @asynccontextmanager
 async def living(stage: Stage, **changes: str) -> AsyncIterator[Lives]:
-    """Whatever is alive at the end of a story is killed."""
+    """Whatever is alive at the end of a story is killed; what ended unexpectedly fails it."""
     lives = Lives(stage, **changes)
     try:
         yield lives
     finally:
         if not lives.dead:
             await lives.kill()
+    lives.check()

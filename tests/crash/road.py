@@ -44,6 +44,9 @@ class Road(Scene):
         self.secret = ""
         self.is_sent = False
 
+    async def until(self, predicate: Any, timeout: float = 15.0) -> Any:  # noqa: ASYNC109 - as the workspace's own
+        return await self.lives.until(predicate, timeout=timeout)
+
     async def walk(self) -> None:
         """Ask, approve, reveal, hide."""
         await self.ask_for_it()
@@ -85,8 +88,12 @@ class Road(Scene):
 
     async def reach(self, held: Held) -> None:
         """Wait until the bot's call has come to where it is held."""
-        async with asyncio.timeout(SECONDS):
-            await held.reached.wait()
+        coming = asyncio.create_task(held.reached.wait())
+        coming.add_done_callback(lambda _: self.workspace.changed())
+        try:
+            await self.until(coming.done, timeout=SECONDS)
+        finally:
+            coming.cancel()
 
     async def kill_at(self, held: Held) -> None:
         """Kill the bot while its call is held, and let nobody ever have the answer."""

@@ -8,13 +8,17 @@ import trustme
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import running
 from tests.graph.bots import Bot, bot_of
+from tests.graph_schema import Schema
+from tests.requests_fit import story_fits
 
 
 @pytest.fixture
-async def bot(ca: trustme.CA) -> AsyncIterator[Bot]:
+async def bot(ca: trustme.CA, schema: Schema | None) -> AsyncIterator[Bot]:
     clock = MovableClock(eager=True)
     async with (
         running(clock=clock, ca=ca, users=60, groups=8) as tenant,
         bot_of(tenant, clock, tenant.administrator) as made,
     ):
         yield made
+    if schema is not None:
+        story_fits(schema, tenant)

@@ -1,16 +1,20 @@
-"""The cases: call by fault, lag by kind of object, and lost answers while reads lag."""
+"""The cases: call by fault, lag by kind of object, collisions, and several of these at once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from random import Random
 
 from bot.playground.tenant.faults import Faults, Span
 from bot.playground.tenant.replicas import Kind
 from bot.registration import Status
 from tests.matrix.calls import BY_NAME, SPOTS, Spot
-from tests.matrix.troubles import TROUBLES, Trouble, cut, refuse
+from tests.matrix.troubles import ENDING, TROUBLES, Trouble, cut, refuse
 
 OBJECTS = (Kind.APPLICATION, Kind.SERVICE_PRINCIPAL, Kind.ASSIGNMENT, Kind.GRANT)
-LAGS: tuple[Span, ...] = (5.0, 60.0, 600.0)
+LAGS: tuple[Span, ...] = (5.0, 60.0, 600.0, (0.0, 600.0))
+COLLISIONS = (2.0, 20.0)
+"""Seconds within which a second write to one object is refused."""
+STORMS = 16
 SLOW_SIGN_IN: tuple[Span, ...] = (30.0, 300.0, (30.0, 300.0))
 WRITES = tuple(spot for spot in SPOTS if spot.writes)
 
@@ -52,7 +56,14 @@ SAMPLE = frozenset(
 
 
 def cases() -> list[Case]:
-    return [*_every_call_by_every_trouble(), *_lags(), *_lost_while_reads_lag(), *_strays()]
+    return [
+        *_every_call_by_every_trouble(),
+        *_lags(),
+        *_collisions(),
+        *_lost_while_reads_lag(),
+        *_strays(),
+        *_storms(),
+    ]
 
 
 def _every_call_by_every_trouble() -> Iterator[Case]:
@@ -80,10 +91,20 @@ def _lags() -> Iterator[Case]:
         yield Case(id=f"sign-in-lag-{_words(lag)}", slow=_lagging(5.0, secret=lag, role=lag))
 
 
+def _collisions() -> Iterator[Case]:
+    """Two grants are writes to one service principal at the same time."""
+    for seconds in COLLISIONS:
+        for lag in (0.0, 60.0):
+            yield Case(
+                id=f"lag-{_words(lag)}-collisions-{_words(seconds)}",
+                slow=_colliding(seconds, lag=lag),
+            )
+
+
 def _lost_while_reads_lag() -> Iterator[Case]:
     """Another attempt must find what the first has made, although no replica shows it yet."""
     lost = Trouble(name="lost", arm=cut(late=True))
-    for lag in (60.0, 600.0):
+    for lag in LAGS[1:]:
         for spot in WRITES:
             yield Case(
                 id=f"lag-{_words(lag)}-{spot.name}-lost",
@@ -107,6 +128,29 @@ def _strays() -> Iterator[Case]:
                 slow=_lagging(lag),
                 ends=Status.FAILED,
             )
+
+
+def _storms() -> Iterator[Case]:
+    """Three calls in trouble, each in its own way, while everything lags."""
+    passing = [it for it in TROUBLES if it.name not in ENDING]
+    for seed in range(STORMS):
+        random = Random(seed)
+        strikes = []
+        for spot in random.sample(SPOTS, k=3):
+            fitting = [trouble for trouble in passing if trouble.fits(spot)]
+            strikes.append(Strike(spot=spot, trouble=random.choice(fitting)))
+        yield Case(
+            id=f"storm-{seed}",
+            strikes=tuple(strikes),
+            slow=_lagging((0.0, 120.0), secret=(0.0, 120.0), role=(0.0, 120.0)),
+        )
+
+
+def _colliding(seconds: float, *, lag: Span) -> Slow:
+    def slow(faults: Faults) -> None:
+        faults.conflict_window, faults.lag = seconds, lag
+
+    return slow
 
 
 def _lagging(lag: Span | Mapping[str, Span], *, secret: Span = 0.0, role: Span = 0.0) -> Slow:

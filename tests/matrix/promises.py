@@ -1,19 +1,15 @@
 """What holds however a registration ends: looked at in the tenant, on the screens, in storage."""
 
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from bot.playground.tenant.calls import Call
 from bot.registration import Status
-from tests.graph_schema import read_schema
 from tests.matrix.cases import Case
 from tests.matrix.record import registration, sealed_keys
 from tests.matrix.story import cards
-from tests.requests_fit import fitting
 from tests.scene import Scene
 
-SCHEMA = cache(read_schema)
 SCOPES = {"User.Read.All"}
 ROLES = {"Directory.Read.All", "User.Read.All"}
 
@@ -74,12 +70,6 @@ def screens_and_storage_agree(scene: Scene, ended: Status) -> None:
     assert registration(scene.stage)["status"] == ended
     assert "bug" not in scene.direct("rosa") + cards(scene)
     assert not scene.workspace.complaints
-
-
-def every_request_fits(scene: Scene) -> None:
-    """Microsoft's schema and the bot's list of rights allow it all (where the schema is there)."""
-    if (schema := SCHEMA()) is not None:
-        fitting(schema, scene.tenant.log, bot=scene.tenant.administrator.client_id)
 
 
 def live_keys(scene: Scene) -> set[str]:

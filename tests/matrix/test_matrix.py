@@ -8,10 +8,10 @@ from tests.matrix.cases import SAMPLE, Case, cases
 from tests.matrix.story import play, retry, sweeps
 from tests.scene import Scene
 
-AT_LEAST = 120
+AT_LEAST = 280
 
 MATRIX = [
-    pytest.param(case, id=case.id, marks=() if case.id in SAMPLE else pytest.mark.long)
+    pytest.param(case, id=case.id, marks=() if case.id in SAMPLE else pytest.mark.slow)
     for case in cases()
 ]
 
@@ -24,7 +24,8 @@ async def test_it_ends_well_or_with_a_sentence(scene: Scene, case: Case) -> None
     promises.there_is_one_application(scene)
     if ended is Status.FAILED:
         promises.a_failure_is_told(scene)
-        scene.tenant.faults.failures.clear()  # what lags goes on lagging
+        scene.tenant.faults.failures.clear()
+        scene.tenant.faults.throttles.clear()  # what lags goes on lagging
     await sweeps(scene)
     promises.screens_and_storage_agree(scene, ended)
     if ended is Status.FAILED:
@@ -32,7 +33,6 @@ async def test_it_ends_well_or_with_a_sentence(scene: Scene, case: Case) -> None
         await retry(scene)
         promises.there_is_one_application(scene)
     promises.all_is_complete(scene)
-    promises.every_request_fits(scene)
 
 
 def test_the_matrix_is_large_and_the_sample_is_part_of_it() -> None:

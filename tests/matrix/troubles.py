@@ -52,9 +52,9 @@ def fail(status: int, code: str, message: str = "", *, times: int = TWICE, **mor
     return arm
 
 
-def throttle(retry_after: int | None) -> Arm:
+def throttle(retry_after: int | None, *, times: int = TWICE) -> Arm:
     def arm(faults: Faults, spot: Spot) -> None:
-        faults.throttle(spot.method, spot.path, times=TWICE, retry_after=retry_after)
+        faults.throttle(spot.method, spot.path, times=times, retry_after=retry_after)
 
     return arm
 
@@ -127,6 +127,10 @@ def _fails(spot: Spot) -> Status:
     return Status.FAILED
 
 
+def _writes(spot: Spot) -> bool:
+    return spot.writes
+
+
 def _has_a_connection(spot: Spot) -> bool:
     return not spot.batched
 
@@ -136,9 +140,16 @@ TROUBLES = (
     Trouble(name="429-retry-after", arm=throttle(ASKED), asked=ASKED),
     Trouble(name="503", arm=fail(503, "ServiceUnavailable")),
     Trouble(name="503-retry-after", arm=fail(503, "ServiceUnavailable", asked=True), asked=ASKED),
+    Trouble(
+        name="503-after-effect",
+        arm=fail(503, "ServiceUnavailable", late=True),
+        fits=lambda spot: spot.writes or spot.signs_in,
+    ),
+    Trouble(name="504", arm=fail(504, "GatewayTimeout")),
     Trouble(name="504-after-effect", arm=fail(504, "GatewayTimeout", late=True)),
     Trouble(name="500-after-effect", arm=fail(500, "InternalServerError", late=True)),
     Trouble(name="page-502", arm=page(502, late=False), fits=_has_a_connection),
+    Trouble(name="page-200-before-effect", arm=page(200, late=False), fits=_writes),
     Trouble(name="page-200-after-effect", arm=page(200, late=True), fits=_has_a_connection),
     Trouble(name="reset-before-effect", arm=cut(late=False), fits=_has_a_connection),
     Trouble(name="reset-after-effect", arm=cut(late=True), fits=_has_a_connection),
@@ -154,8 +165,18 @@ TROUBLES = (
     Trouble(
         name="409",
         arm=fail(409, "Directory_ConcurrencyViolation", "Please wait briefly and retry."),
-        fits=lambda spot: spot.writes,
+        fits=_writes,
     ),
+    Trouble(
+        name="409-for-good",
+        arm=fail(409, "Directory_ConcurrencyViolation", "Please retry.", times=FOR_GOOD),
+        fits=_writes,
+        ends=_fails,
+    ),
+    Trouble(name="429-for-good", arm=throttle(ASKED, times=FOR_GOOD), ends=_fails, asked=ASKED),
     Trouble(name="refused-for-good", arm=refuse, ends=_refused),
     Trouble(name="503-for-good", arm=fail(503, "Outage", times=FOR_GOOD), ends=_fails),
 )
+
+ENDING = frozenset(trouble.name for trouble in TROUBLES if "for-good" in trouble.name)
+"""Those that a registration cannot outlast."""
