@@ -63,10 +63,7 @@ def entra_environ(tenant: tenants.Tenant, ca_file: Path) -> dict[str, str]:
 
 def install(workspace: workspaces.Workspace) -> None:
     """Install the app as its manifest says: a scope that is missing there is missing here."""
-    wanted = manifest()
-    workspace.installation.scopes = set(wanted["oauth_config"]["scopes"]["bot"])
-    workspace.installation.events = set(wanted["settings"]["event_subscriptions"]["bot_events"])
-    workspace.installation.home_enabled = wanted["features"]["app_home"]["home_tab_enabled"]
+    workspace.installation.follow(manifest())
 
 
 @asynccontextmanager

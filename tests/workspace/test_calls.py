@@ -88,7 +88,7 @@ async def test_forms_carry_structures_as_json(workspace: Workspace) -> None:
         ("una", {"is_restricted": True, "is_ultra_restricted": True}),
         ("dora", {"deleted": True}),
         ("builder", {"is_bot": True}),
-        ("ext", {"is_stranger": True}),
+        ("stan", {"is_stranger": True}),
     ],
 )
 async def test_slack_says_what_somebody_is(
@@ -96,7 +96,7 @@ async def test_slack_says_what_somebody_is(
 ) -> None:
     user = (await client.users_info(user=workspace.people[name].id))["user"]
     assert {key: user[key] for key in flags} == flags
-    assert (user["team_id"] == workspace.team_id) is (name != "ext")
+    assert (user["team_id"] == workspace.team_id) is (name != "stan")
 
 
 async def test_groups_know_their_members(workspace: Workspace, client: AsyncWebClient) -> None:

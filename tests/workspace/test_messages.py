@@ -115,7 +115,7 @@ async def test_a_person_is_written_to_in_direct_messages(
 
 @pytest.mark.parametrize(
     ("name", "error"),
-    [("dora", "user_disabled"), ("ext", "user_not_visible"), ("builder", "user_not_found")],
+    [("dora", "user_disabled"), ("stan", "user_not_visible"), ("builder", "user_not_found")],
 )
 async def test_some_people_cannot_be_written_to(
     workspace: Workspace, client: AsyncWebClient, name: str, error: str

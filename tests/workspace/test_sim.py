@@ -1,13 +1,11 @@
 """The same over HTTP, and delivery over signed HTTP."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -15,7 +13,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.workspace import Workspace
 from bot.playground.workspace.wire import Json
 from tests.workspace.pieces import actions, error_of, modal, text_input
-from tests.workspace.small_bot import connected
+from tests.workspace.small_bot import connected, served
 
 
 class Sim:
@@ -103,19 +101,6 @@ async def test_faults_and_time_are_in_reach(
     assert (clock.now() - datetime.now(UTC)).total_seconds() > 3590
 
 
-@asynccontextmanager
-async def served(app: AsyncApp) -> AsyncIterator[str]:
-    """The app at a request URL of its own."""
-    runner = web.AppRunner(app.web_app(), access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
-    finally:
-        await runner.cleanup()
-
-
 async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: AsyncApp) -> None:
     teach(app)
     heard: list[str] = []
@@ -124,7 +109,7 @@ async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: 
     async def mentioned(event: Json) -> None:
         heard.append(event["text"])
 
-    async with served(app) as url:
+    async with served(app.web_app()) as url:
         workspace.deliver_to(url)
         assert (await workspace.command("rosa")).text == "opened"
         assert (await workspace.submit("rosa", {"Name": "payroll"})).acked
@@ -137,7 +122,7 @@ async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: 
 async def test_a_wrong_signature_is_refused_by_the_app(workspace: Workspace, app: AsyncApp) -> None:
     teach(app)
     workspace.installation.signing_secret = "changed"
-    async with served(app) as url:
+    async with served(app.web_app()) as url:
         workspace.deliver_to(url)
         assert (await workspace.command("rosa")).error == "dispatch_failed"
         await workspace.mention("ada", "status")

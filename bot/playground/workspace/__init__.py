@@ -7,10 +7,13 @@ Apps reach it over HTTP and a websocket on loopback. People act through `Workspa
 from bot.playground.workspace.changes import NeverHappened
 from bot.playground.workspace.channels import Channel
 from bot.playground.workspace.faults import Held
-from bot.playground.workspace.people import Group, Person
+from bot.playground.workspace.groups import Group
+from bot.playground.workspace.notices import Notification
+from bot.playground.workspace.people import Person
 from bot.playground.workspace.record import Entry, Kind
 from bot.playground.workspace.results import Clicked, Reply, Submitted
 from bot.playground.workspace.server import running
+from bot.playground.workspace.signing import Forgery
 from bot.playground.workspace.wire import CannotAct
 from bot.playground.workspace.workspace import Workspace
 
@@ -19,10 +22,12 @@ __all__ = [
     "Channel",
     "Clicked",
     "Entry",
+    "Forgery",
     "Group",
     "Held",
     "Kind",
     "NeverHappened",
+    "Notification",
     "Person",
     "Reply",
     "Submitted",

@@ -58,7 +58,10 @@ class Clicking:
         """Return the id of a channel (#name) or a person."""
         if name.startswith("#"):
             return self._state.channels[name[1:]].id
-        return self._state.people.find(name).id
+        person = self._state.people.find(name)
+        if person.deleted:
+            raise CannotAct(f"{person.name} is deactivated and offered nowhere.")
+        return person.id
 
     async def _act(self, person: Person, target: Target, details: Json) -> Clicked:
         action = {
@@ -112,7 +115,8 @@ class Clicking:
         if modal := self._state.views.top(person.id):
             yield modal
         yield from self._sight.visible(person)
-        if home := self._state.views.home(person.id):
+        home = self._state.views.home(person.id)
+        if home and self._state.home_tabs.get(person.id) == "home":
             yield home
 
     def _nothing(self, person: Person, label: str, items: list[Item]) -> str:

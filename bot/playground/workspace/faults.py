@@ -1,14 +1,15 @@
 """What can go wrong with Slack: set here, met by the app at its next call.
 
-Methods are named as in the Web API; `response_url` stands for posts to one.
+Methods are named as in the Web API; `response_url` stands for posts to one, and `link` for the
+handshake of a socket.
 """
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from bot.playground.workspace.limits import Window
 from bot.playground.workspace.wire import Json
 
 T = TypeVar("T")
@@ -53,31 +54,13 @@ class Fault:
     trouble: Answer | Held
 
 
-@dataclass(kw_only=True)
-class Limit:
-    """So many calls of one method in so many seconds."""
-
-    calls: int
-    window: timedelta
-    seen: deque[datetime] = field(default_factory=deque)
-
-    def retry_after(self, now: datetime) -> int | None:
-        """Count a call; return the seconds to wait if it is one too many."""
-        while self.seen and now - self.seen[0] >= self.window:
-            self.seen.popleft()
-        if len(self.seen) >= self.calls:
-            return max(1, round((self.seen[0] + self.window - now).total_seconds()))
-        self.seen.append(now)
-        return None
-
-
 class Faults:
     """The faults in store. Without any, Slack works."""
 
     def __init__(self) -> None:
         self.latency_seconds = 0.0
         self._faults: list[Fault] = []
-        self._limits: dict[str, Limit] = {}
+        self._limits: dict[str, Window] = {}
         self._held: list[Held] = []
 
     def fail(self, method: str, error: str, *, times: int = 1) -> None:
@@ -108,7 +91,7 @@ class Faults:
 
     def limit(self, method: str, *, calls: int, seconds: float) -> None:
         """Answer 429 to more than so many calls in so many seconds of the workspace's clock."""
-        self._limits[method] = Limit(calls=calls, window=timedelta(seconds=seconds))
+        self._limits[method] = Window(calls=calls, window=timedelta(seconds=seconds))
 
     def clear(self) -> None:
         self._faults.clear()

@@ -59,7 +59,10 @@ def _number(element: Json, wanted: Any, _: Find) -> str:
 
 
 def _day(element: Json, wanted: Any, _: Find) -> str:
-    return date.fromisoformat(str(wanted)).isoformat()
+    try:
+        return date.fromisoformat(str(wanted)).isoformat()
+    except ValueError:
+        raise CannotAct(f"{wanted!r} is not a day, such as 2027-01-31.") from None
 
 
 def _option(element: Json, wanted: Any, _: Find) -> Json:

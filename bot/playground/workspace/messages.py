@@ -3,6 +3,7 @@
 No Web API method finds an ephemeral message: docs.slack.dev/messaging/modifying-messages.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -60,10 +61,16 @@ class Message:
         return {**self.to_json(), "channel": self.channel, **ephemeral}
 
 
+Listener = Callable[[Message, str, Json | None], None]
+"""Hears of a message, what became of it, and what it was before."""
+POSTED, CHANGED, DELETED = "posted", "message_changed", "message_deleted"
+
+
 class Messages:
     """A shelf of messages by `ts`, oldest first; each version is written to the log."""
 
     def __init__(self, record: Record, kind: Kind) -> None:
+        self.listeners: list[Listener] = []
         self._record = record
         self._kind = kind
         self._by_ts: dict[str, Message] = {}
@@ -71,16 +78,20 @@ class Messages:
     def post(self, message: Message) -> Message:
         self._by_ts[message.ts] = message
         self._write(message)
+        self._tell(message, POSTED)
         return message
 
     def change(self, message: Message, content: Content, edited_ts: str) -> None:
+        before = message.to_json()
         message.content = content
         message.edited_ts = edited_ts
         self._write(message)
+        self._tell(message, CHANGED, before)
 
     def remove(self, message: Message) -> None:
         del self._by_ts[message.ts]
         self._record.add(self._kind, message.ts, {"channel": message.channel, "deleted": True})
+        self._tell(message, DELETED, message.to_json())
 
     def find(self, channel: object, ts: object) -> Message | None:
         message = self._by_ts.get(ts) if isinstance(ts, str) else None
@@ -91,6 +102,10 @@ class Messages:
 
     def all(self) -> list[Message]:
         return list(self._by_ts.values())
+
+    def _tell(self, message: Message, what: str, before: Json | None = None) -> None:
+        for listener in self.listeners:
+            listener(message, what, before)
 
     def _write(self, message: Message) -> None:
         message.versions.append(message.content.to_json())

@@ -130,21 +130,22 @@ def event(app: Installation, inner: Json, *, event_id: str, event_time: int, sha
     }
 
 
-def app_home_opened(person: Person, im: Channel, home: Json | None, ts: str) -> Json:
+def app_home_opened(person: Person, im: Channel, tab: str, home: Json | None, ts: str) -> Json:
+    """The Messages tab tells of itself, too, and without a view: docs …/events/app_home_opened."""
     inner: dict[str, Any] = {
         "type": "app_home_opened",
         "user": person.id,
         "channel": im.id,
-        "tab": "home",
+        "tab": tab,
         "event_ts": ts,
     }
-    return {**inner, "view": home} if home else inner
+    return {**inner, "view": home} if home and tab == "home" else inner
 
 
 def written(
     kind: str, app: Installation, person: Person, channel: Channel, message: Message
 ) -> Json:
-    """An app_mention, or a message in the app's direct messages."""
+    """An app_mention, or a message in a conversation."""
     inner: dict[str, Any] = {
         "type": kind,
         "user": person.id,
@@ -156,8 +157,28 @@ def written(
     }
     if message.thread_ts:
         inner["thread_ts"] = message.thread_ts
-    if channel.im:
-        inner["channel_type"] = "im"
+    if kind == "message":
+        inner["channel_type"] = channel.kind
     if person.team_id != app.team_id:
         inner |= {"user_team": person.team_id, "source_team": person.team_id}
     return inner
+
+
+def own_message(
+    app: Installation,
+    channel: Channel,
+    message: Message,
+    *,
+    what: str,
+    before: Json | None,
+    stamp: str,
+) -> Json:
+    """What an app hears of its own message. A changed or deleted one names no author on top."""
+    common = {"type": "message", "channel": channel.id, "channel_type": channel.kind}
+    if before is None:
+        own = {"app_id": app.api_app_id, "team": app.team_id, "event_ts": message.ts}
+        return {**message.to_json(), **common, **own}
+    hidden = {**common, "subtype": what, "hidden": True, "ts": stamp, "event_ts": stamp}
+    if what == "message_deleted":
+        return {**hidden, "deleted_ts": message.ts, "previous_message": before}
+    return {**hidden, "message": message.to_json(), "previous_message": before}

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot.playground.workspace.ids import Ids
 from bot.playground.workspace.wire import CannotAct, Json
@@ -24,34 +27,63 @@ class Person:
     is_bot: bool = False
     is_restricted: bool = False
     is_ultra_restricted: bool = False
-    is_stranger: bool = False
+    is_stranger: bool = False  # of another company, and in no channel that the app is in
+    is_invited_user: bool = False
+    is_app_user: bool = False
     is_admin: bool = False
+    is_owner: bool = False
+    is_primary_owner: bool = False
+    is_external: bool = False  # of another company; Slack has no such flag, only another team_id
+    hidden: bool = False  # users.info answers user_not_visible
     active: bool = True  # has Slack open; ephemeral messages reach nobody else
+    tz: str = "Europe/London"
 
-    def to_json(self) -> Json:
-        names = {"real_name": self.real_name, "display_name": self.name}
+    def to_json(self, now: datetime) -> Json:
+        """Return what users.info says. Apps must bear what is left out, as Slack leaves it out."""
         user = {
             "id": self.id,
             "team_id": self.team_id,
             "name": self.name,
             "deleted": self.deleted,
-            "profile": {**names, "team": self.team_id},
+            "profile": self._profile(),
             "is_bot": self.is_bot,
-            "is_app_user": False,
+            "is_app_user": self.is_app_user,
+            "updated": int(now.timestamp()),
         }
         if self.is_stranger:
             user["is_stranger"] = True
-        return user if self.deleted else {**user, **self._full()}
+        if self.is_invited_user:
+            user["is_invited_user"] = True
+        return user if self.deleted else {**user, **self._place(now), **self._rights()}
 
-    def _full(self) -> Json:
-        """Slack leaves these out for deactivated accounts."""
+    def _profile(self) -> Json:
         return {
             "real_name": self.real_name,
-            "tz": "Europe/London",
-            "tz_offset": 0,
+            "real_name_normalized": self.real_name,
+            "display_name": self.name,
+            "display_name_normalized": self.name,
+            "team": self.team_id,
+        }
+
+    def _place(self, now: datetime) -> Json:
+        zone = ZoneInfo(self.tz)
+        offset = now.astimezone(zone).utcoffset() or timedelta(0)
+        return {
+            "real_name": self.real_name,
+            "tz": self.tz,
+            "tz_label": now.astimezone(zone).tzname(),
+            "tz_offset": int(offset.total_seconds()),
+        }
+
+    def _rights(self) -> Json:
+        # What Slack says of people of other companies is not documented field by field; the
+        # stricter reading is that their rights at home are none of the app's business.
+        if self.is_external:
+            return {}
+        return {
             "is_admin": self.is_admin,
-            "is_owner": False,
-            "is_primary_owner": False,
+            "is_owner": self.is_owner,
+            "is_primary_owner": self.is_primary_owner,
             "is_restricted": self.is_restricted,
             "is_ultra_restricted": self.is_ultra_restricted,
         }
@@ -65,12 +97,13 @@ class People:
         self._team_id = team_id
         self._by_id: dict[str, Person] = {}
 
-    def add(self, name: str, real_name: str, **flags: bool) -> Person:
+    def add(self, name: str, real_name: str, **flags: Any) -> Person:
+        """Add a member of this workspace; flags are the fields of Person."""
         return self._keep(name, real_name, self._team_id, flags)
 
-    def add_external(self, name: str, real_name: str) -> Person:
-        """Add somebody of another company, met in a shared channel."""
-        return self._keep(name, real_name, self._ids.new("T"), {"is_stranger": True})
+    def add_external(self, name: str, real_name: str, **flags: Any) -> Person:
+        """Add somebody of another company: met in a shared channel, or not (is_stranger=True)."""
+        return self._keep(name, real_name, self._ids.new("T"), {"is_external": True, **flags})
 
     def find(self, who: "str | Person") -> Person:
         """Return the person of that name or id."""
@@ -90,28 +123,8 @@ class People:
     def __iter__(self) -> Iterator[Person]:
         return iter(self._by_id.values())
 
-    def _keep(self, name: str, real_name: str, team_id: str, flags: dict[str, bool]) -> Person:
+    def _keep(self, name: str, real_name: str, team_id: str, flags: Json) -> Person:
         id = self._ids.new("U")
         person = Person(id=id, name=name, real_name=real_name, team_id=team_id, **flags)
         self._by_id[id] = person
         return person
-
-
-@dataclass(kw_only=True)
-class Group:
-    """A user group, such as @directory-admins."""
-
-    id: str
-    handle: str
-    members: list[str]
-    disabled: bool = False
-
-    def to_json(self) -> Json:
-        return {
-            "id": self.id,
-            "is_usergroup": True,
-            "handle": self.handle,
-            "name": self.handle,
-            "user_count": len(self.members),
-            "date_delete": int(self.disabled),
-        }

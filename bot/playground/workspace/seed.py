@@ -1,15 +1,14 @@
 """Who and what is there when the workspace opens: enough people to approve, ask and be refused."""
 
-from bot.playground.workspace.people import Group
 from bot.playground.workspace.state import State
 
 
 def seed(state: State) -> None:
     people = state.people
     bot = state.installation.bot_user_id
-    requester = people.add("rosa", "Rosa Marin")
+    requester = people.add("rosa", "Rosa Marin", tz="Europe/Madrid")
     ada = people.add("ada", "Ada Lovelace", is_admin=True)
-    grace = people.add("grace", "Grace Hopper")
+    grace = people.add("grace", "Grace Hopper", tz="America/New_York")
     bystander = people.add("ben", "Ben Okafor")
     guest = people.add("gus", "Gus Petrov", is_restricted=True)
     ultra = people.add("una", "Una Lind", is_restricted=True, is_ultra_restricted=True)
@@ -22,6 +21,5 @@ def seed(state: State) -> None:
     state.channels.add("random", {requester.id, ada.id, bystander.id, machine.id, guest.id})
     shared = state.channels.add("partners", {requester.id, ada.id, stranger.id, bot})
     shared.is_ext_shared = True
-    handle = "directory-admins"
-    group = Group(id=state.ids.new("S"), handle=handle, members=[ada.id, grace.id, gone.id])
-    state.groups[handle] = group
+    state.groups.add("directory-admins", [ada.id, grace.id, gone.id], name="Directory admins")
+    people.add_external("stan", "Stan Ito", is_stranger=True, tz="Asia/Tokyo")

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 
@@ -22,13 +23,22 @@ LARGEST_BODY = 4 * 1024 * 1024
 
 @asynccontextmanager
 async def running(
-    *, clock: Clock, port: int = 0, seed: int = 7, ack_seconds: float = ACK_SECONDS
+    *,
+    clock: Clock,
+    port: int = 0,
+    seed: int = 7,
+    ack_seconds: float = ACK_SECONDS,
+    rates: bool = False,
 ) -> AsyncIterator[Workspace]:
-    """Run a workspace on 127.0.0.1. Port 0 takes any that is free; the seed makes the ids."""
+    """Run a workspace on 127.0.0.1. Port 0 takes any that is free; the seed makes the ids.
+
+    `rates` enforces Slack's rate limits, by the clock.
+    """
     listener = socket.create_server(("127.0.0.1", port))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     state = State(clock=clock, seed=seed, url=url)
     state.sockets.ack_seconds = ack_seconds
+    state.rates.enforced = rates
     sow(state)
     hooks = Hooks(state)
     workspace = Workspace(state, hooks)
@@ -40,6 +50,7 @@ async def running(
         yield workspace
     finally:
         state.faults.drop_held()
+        await state.tasks.close()
         await state.sockets.close()
         await runner.cleanup()
         listener.close()
@@ -51,7 +62,15 @@ def _routes(state: State, hooks: Hooks, sim: Sim) -> web.Application:
     app.router.add_route("*", "/api/{method}", WebApi(state).handle)
     app.router.add_post("/commands/{token}", response_urls.handle)
     app.router.add_post("/actions/{token}", response_urls.handle)
-    app.router.add_get("/link", state.sockets.serve)
+    app.router.add_get("/link", partial(_linked, state))
     app.router.add_get("/sim/{verb}", sim.look)
     app.router.add_post("/sim/{verb}", sim.act)
     return app
+
+
+async def _linked(state: State, request: web.Request) -> web.StreamResponse:
+    """Shake hands, unless a fault has it refused."""
+    trouble = state.faults.before("link", state.clock.now())
+    if trouble:
+        return web.json_response(trouble.body, status=trouble.status, headers=trouble.headers)
+    return await state.sockets.serve(request)

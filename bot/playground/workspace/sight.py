@@ -1,7 +1,8 @@
 """What people see: the messages of their conversations, their ephemerals, their views."""
 
-from bot.playground.workspace.blocks import render
+from bot.playground.workspace.blocks import dates, mrkdwn, render
 from bot.playground.workspace.channels import Channel
+from bot.playground.workspace.installation import BOT_NAME
 from bot.playground.workspace.messages import Message
 from bot.playground.workspace.people import Person
 from bot.playground.workspace.record import Entry, Kind
@@ -51,15 +52,22 @@ class Sight:
         """Return the name of what has this id; a mention may bring a name along: U123|ada."""
         id = id.partition("|")[0]
         if id == self._state.installation.bot_user_id:
-            return "aad-setup"
+            return BOT_NAME
         named = self._state.people.by_id(id) or self._state.channels.by_id(id)
         if named:
             return named.name
-        handles = {group.id: group.handle for group in self._state.groups.values()}
-        return handles.get(id, id)
+        group = self._state.groups.by_id(id)
+        return group.handle if group else id
 
-    def text_of(self, item: Json) -> str:
-        return render.text_of(item, self.name_of)
+    def text_of(self, item: Json, person: Person | None = None) -> str:
+        """Return what is on the screen; dates as this person sees them, or their fallbacks."""
+        return render.text_of(item, self.name_of, self._when(person))
+
+    def words(self, text: str, person: Person | None = None) -> str:
+        return mrkdwn.shown(text, self.name_of, self._when(person))
+
+    def _when(self, person: Person | None) -> dates.When:
+        return dates.reader(person.tz, self._state.clock.now()) if person else dates.nobody
 
     def picture(self) -> str:
         """Return the whole workspace as text, for whoever waits in vain."""

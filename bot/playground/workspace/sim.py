@@ -31,24 +31,35 @@ class Sim:
             "home": self._home,
             "log": lambda: [entry.to_json() for entry in workspace.log],
             "messages": self._messages,
+            "notifications": self._notifications,
             "picture": workspace.picture,
             "state": self._state,
+            "unread": workspace.unread,
             "view": self._view,
         }
         self._acting: dict[str, Verb] = {
             "choose": workspace.choose,
             "click": workspace.click,
             "clock": self._move,
+            "close_home": workspace.close_home,
             "close_view": workspace.close_view,
             "command": workspace.command,
+            "deactivate": workspace.deactivate,
             "disconnect": workspace.disconnect,
             "drop_connections": workspace.drop_connections,
             "faults": self._fault,
+            "freeze_connections": workspace.freeze_connections,
             "mention": workspace.mention,
             "message_im": workspace.message_im,
             "open_home": workspace.open_home,
+            "open_messages": workspace.open_messages,
+            "rates": self._rates,
+            "read": workspace.read,
             "redeliver": workspace.redeliver,
             "reload": workspace.reload,
+            "repeat_envelopes": workspace.repeat_envelopes,
+            "revoke_token": workspace.revoke_token,
+            "say": workspace.say,
             "submit": workspace.submit,
         }
 
@@ -76,6 +87,12 @@ class Sim:
 
     def _ephemerals(self, person: str) -> list[Json]:
         return [self._shown(message) for message in self._workspace.ephemerals(person)]
+
+    def _notifications(self, person: str) -> list[Json]:
+        return [asdict(it) for it in self._workspace.notifications(person)]
+
+    def _rates(self, enforced: bool) -> None:
+        self._workspace.rates.enforced = enforced
 
     def _view(self, person: str) -> Json | None:
         view = self._workspace.view_of(person)

@@ -6,39 +6,56 @@ pattern; an envelope not acknowledged within three seconds counts as failed and 
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from datetime import datetime, timedelta
 from random import Random
-from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from bot.playground.workspace.connections import Connection, Connections
 from bot.playground.workspace.ids import Ids
 from bot.playground.workspace.installation import Installation
 from bot.playground.workspace.record import Kind, Record
-from bot.playground.workspace.wire import Ack, ApiError, Json
+from bot.playground.workspace.retries import EVENT, later
+from bot.playground.workspace.tasks import Tasks
+from bot.playground.workspace.wire import Ack, ApiError, CannotAct, Json
+from graph.clock import Clock
 
 ACK_SECONDS = 3.0
 """Real seconds, whatever the clock says. Tests of what is late take less."""
 MOST_CONNECTIONS = 10
-CLOSE_SECONDS = 0.2
+WARNING = timedelta(seconds=10)
+"""From a warning until the connection is closed, by the workspace's clock."""
+REASONS = ("warning", "refresh_requested", "link_disabled", "too_many_websockets")
 
 
 class Sockets:
     """The app's connections and the envelopes under way."""
 
     def __init__(
-        self, *, installation: Installation, ids: Ids, rng: Random, record: Record
+        self,
+        *,
+        installation: Installation,
+        ids: Ids,
+        rng: Random,
+        chance: Random,
+        record: Record,
+        clock: Clock,
+        tasks: Tasks,
     ) -> None:
         self.unacked: list[Json] = []
         self.ack_seconds = ACK_SECONDS
+        self.repeats = 0.0
+        """How likely it is that an acknowledged envelope is followed by an old one, sent again."""
         self._installation = installation
         self._ids = ids
-        self._rng = rng
         self._record = record
+        self._clock = clock
+        self._tasks = tasks
         self._tickets: set[str] = set()
-        self._connections: dict[web.WebSocketResponse, dict[str, asyncio.Future[Json | None]]] = {}
+        self._connections = Connections(rng)
+        self._acked: list[Json] = []
         self._owed: list[Json] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._chance = chance
 
     @property
     def connected(self) -> int:
@@ -58,47 +75,80 @@ class Sockets:
         if ticket not in self._tickets:
             raise web.HTTPForbidden(text="unknown ticket")
         self._tickets.remove(ticket)
-        socket = web.WebSocketResponse(timeout=CLOSE_SECONDS)
-        await socket.prepare(request)
-        await self._greet(socket)
-        self._connections[socket] = {}
+        connection = Connection()
+        await connection.socket.prepare(request)
+        if self.connected >= MOST_CONNECTIONS:
+            await connection.ask_to_go("too_many_websockets")
+            await connection.close()
+            return connection.socket
+        await self._greet(connection)
+        self._connections.add(connection)
         self._record.add(Kind.DELIVERY, "hello", {"num_connections": self.connected})
         self._catch_up()
         try:
-            await self._listen(socket)
+            await self._listen(connection)
         finally:
-            self._forget(socket)
-        return socket
+            self._forget(connection)
+        return connection.socket
 
     async def deliver(self, kind: str, payload: Json, *, answerable: bool = False) -> Ack:
-        """Send an envelope, a second time if need be, and return how the app took it."""
+        """Send an envelope, a second time if need be, and return how the app took it.
+
+        An event that is still not taken comes again later, beside what goes on.
+        """
         for attempt in range(2):
-            envelope = self._envelope(kind, payload, answerable, attempt)
-            if not self._connections:
-                return self._nobody_there(envelope)
-            answer = await self._send(envelope)
-            self._record.add(Kind.DELIVERY, kind, envelope, answer)
-            if answer is not None:
-                return self._taken(envelope, answer)
-            self.unacked.append(envelope)
-        return Ack(error="operation_timeout")
+            ack = await self._deliver(kind, payload, answerable, attempt)
+            if ack.error != "operation_timeout":
+                return ack
+        if kind == EVENT:
+            self._tasks.start(self._later(payload, self._clock.now()))
+        return ack
 
     async def disconnect(self, reason: str) -> None:
-        """Ask every connection to go, as Slack does when it refreshes them, and close them."""
-        for socket in list(self._connections):
-            await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
-        await self.drop()
+        """Ask every connection to go, and close it: after a warning ten seconds later."""
+        if reason not in REASONS:
+            raise CannotAct(f"Slack disconnects by {', '.join(REASONS)}.")
+        if reason == "link_disabled":
+            self._installation.socket_mode_enabled = False
+        asked = list(self._connections)
+        for connection in asked:
+            await connection.ask_to_go(reason)
+        if reason == "warning":
+            self._tasks.start(self._close_at(self._clock.now() + WARNING, asked))
+        else:
+            await self._close(asked)
 
-    async def drop(self) -> None:
-        """Close every connection without a word."""
-        await asyncio.gather(*(it.close(code=1001) for it in list(self._connections)))
+    async def drop(self, count: int | None = None) -> None:
+        """Close every connection, or so many, without a word."""
+        await self._close(list(self._connections)[:count])
+
+    def freeze(self) -> None:
+        """Leave the connections open but dead: nothing is sent, no ping is answered."""
+        for connection in self._connections:
+            connection.frozen = True
 
     async def close(self) -> None:
         self._tickets.clear()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.drop()
+
+    async def _deliver(self, kind: str, payload: Json, answerable: bool, attempt: int) -> Ack:
+        envelope = self._envelope(kind, payload, answerable, attempt)
+        if not self._connections:
+            return self._nobody_there(envelope)
+        answer = await self._send(envelope)
+        self._record.add(Kind.DELIVERY, kind, envelope, answer)
+        if answer is None:
+            self.unacked.append(envelope)
+            return Ack(error="operation_timeout")
+        self._acked.append(envelope)
+        self._repeat()
+        return self._taken(envelope, answer)
+
+    async def _later(self, payload: Json, failed: datetime) -> None:
+        async for attempt in later(self._clock, failed):
+            ack = await self._deliver(EVENT, payload, False, attempt)
+            if ack.error != "operation_timeout":
+                return
 
     def _envelope(self, kind: str, payload: Json, answerable: bool, attempt: int) -> Json:
         # A retry comes in an envelope of its own, so that envelope ids tell no duplicates apart.
@@ -108,13 +158,32 @@ class Sockets:
             "payload": payload,
             "accepts_response_payload": answerable,
         }
-        if kind == "events_api" or attempt:
+        if kind == EVENT or attempt:
             envelope |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
         return envelope
 
+    def _repeat(self) -> None:
+        """Now and then send an old envelope once more, as seen in the wild.
+
+        The same id can come twice (bolt-js#2487), and the same event in a new envelope
+        (gugu91/pinet#226).
+        """
+        if self._chance.random() >= self.repeats:
+            return
+        envelope = dict(self._chance.choice(self._acked))
+        if self._chance.random() < 0.5:
+            envelope["envelope_id"] = self._ids.secret("")
+        self._tasks.start(self._again(envelope))
+
+    async def _again(self, envelope: Json) -> None:
+        """What the app answers to a repetition changes nothing."""
+        if self._connections:
+            answer = await self._send(envelope)
+            self._record.add(Kind.DELIVERY, envelope["type"], envelope, answer)
+
     def _nobody_there(self, envelope: Json) -> Ack:
         """Events wait for the next connection; people see that it failed."""
-        if envelope["type"] == "events_api":
+        if envelope["type"] == EVENT:
             self._owed.append(envelope)
         else:
             self.unacked.append(envelope)
@@ -129,21 +198,15 @@ class Sockets:
 
     async def _send(self, envelope: Json) -> Json | None:
         """Return what came with the ack, or None if none came in time."""
-        socket = self._rng.choice(list(self._connections))
-        waiting = self._connections[socket]
-        future: asyncio.Future[Json | None] = asyncio.get_running_loop().create_future()
-        waiting[envelope["envelope_id"]] = future
+        connection = self._connections.any()
         try:
             async with asyncio.timeout(self.ack_seconds):
-                await socket.send_json(envelope)
-                return await future
+                return await connection.send(envelope)
         except (TimeoutError, ConnectionError):
             return None
-        finally:
-            waiting.pop(envelope["envelope_id"], None)
 
-    async def _greet(self, socket: web.WebSocketResponse) -> None:
-        await socket.send_json(
+    async def _greet(self, connection: Connection) -> None:
+        await connection.socket.send_json(
             {
                 "type": "hello",
                 "num_connections": self.connected + 1,
@@ -156,36 +219,35 @@ class Sockets:
         """Deliver what happened while nobody was connected."""
         owed, self._owed = self._owed, []
         for envelope in owed:
-            self._start(self._redeliver(envelope["payload"]))
+            self._tasks.start(self._redeliver(envelope["payload"]))
 
     async def _redeliver(self, payload: Json) -> None:
-        await self.deliver("events_api", payload)
+        await self.deliver(EVENT, payload)
 
-    async def _listen(self, socket: web.WebSocketResponse) -> None:
-        async for message in socket:
+    async def _listen(self, connection: Connection) -> None:
+        async for message in connection.socket:
+            if message.type is WSMsgType.PING and not connection.frozen:
+                await connection.socket.pong(message.data)
             if message.type is WSMsgType.TEXT:
-                self._acked(socket, message.data)
+                self._hear(connection, message.data)
 
-    def _acked(self, socket: web.WebSocketResponse, text: str) -> None:
+    def _hear(self, connection: Connection, text: str) -> None:
         try:
             answer = json.loads(text)
             envelope_id = answer["envelope_id"]
         except (ValueError, KeyError, TypeError):
             self._record.complain("a message on the socket that is no acknowledgement", text=text)
             return
-        future = self._connections[socket].get(envelope_id)
-        if future is None or future.done():
+        if not connection.acked(envelope_id, answer.get("payload") or {}):
             self._record.complain("an acknowledgement for no open envelope", id=envelope_id)
-            return
-        future.set_result(answer.get("payload") or {})
 
-    def _forget(self, socket: web.WebSocketResponse) -> None:
-        for future in self._connections.pop(socket).values():
-            if not future.done():
-                future.set_result(None)
+    def _forget(self, connection: Connection) -> None:
+        self._connections.remove(connection)
         self._record.add(Kind.DELIVERY, "goodbye", {"num_connections": self.connected})
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _close_at(self, time: datetime, connections: list[Connection]) -> None:
+        await self._clock.sleep((time - self._clock.now()).total_seconds())
+        await self._close(connections)
+
+    async def _close(self, connections: list[Connection]) -> None:
+        await asyncio.gather(*(connection.close() for connection in connections))

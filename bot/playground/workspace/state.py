@@ -6,12 +6,15 @@ from typing import Protocol
 from bot.playground.workspace.changes import Changes
 from bot.playground.workspace.channels import Channel, Channels
 from bot.playground.workspace.faults import Faults
+from bot.playground.workspace.groups import Groups
 from bot.playground.workspace.ids import Ids
 from bot.playground.workspace.installation import Installation
 from bot.playground.workspace.messages import Content, Message, Messages
-from bot.playground.workspace.people import Group, People
+from bot.playground.workspace.people import People
+from bot.playground.workspace.rates import Rates
 from bot.playground.workspace.record import Kind, Record
 from bot.playground.workspace.sockets import Sockets
+from bot.playground.workspace.tasks import Tasks
 from bot.playground.workspace.triggers import Triggers
 from bot.playground.workspace.views import Views
 from bot.playground.workspace.wire import Ack, Json
@@ -35,17 +38,27 @@ class State:
         self.ids = Ids(rng)
         self.changes = Changes()
         self.record = Record(clock, self.changes.tell)
+        self.tasks = Tasks()
         self.faults = Faults()
+        self.rates = Rates()
         self.installation = Installation.new(self.ids)
         self.people = People(self.ids, self.installation.team_id)
-        self.groups: dict[str, Group] = {}
+        self.groups = Groups(self.ids)
         self.channels = Channels(self.ids)
         self.messages = Messages(self.record, Kind.MESSAGE)
         self.ephemerals = Messages(self.record, Kind.EPHEMERAL)
         self.views = Views(self.installation, self.ids, self.record)
         self.triggers = Triggers(self.ids, clock)
+        self.home_tabs: dict[str, str] = {}
+        """Who has the app open, and which of its tabs: home or messages."""
         self.sockets = Sockets(
-            installation=self.installation, ids=self.ids, rng=rng, record=self.record
+            installation=self.installation,
+            ids=self.ids,
+            rng=rng,
+            chance=Random(seed),  # noqa: S311 - of its own, so that it shifts no ids
+            record=self.record,
+            clock=clock,
+            tasks=self.tasks,
         )
         self.delivery: Delivery = self.sockets
 

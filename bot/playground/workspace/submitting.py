@@ -45,10 +45,16 @@ class Submitting:
             return self._submitted(person, error=ack.error)
         return self._followed(person, view, ack.payload)
 
-    async def close(self, person: Person) -> None:
-        """Close the view in front; the app hears of it if it asked to."""
-        view = self._in_front(person)
-        cleared = bool(view["clear_on_close"])
+    async def close(self, person: Person, *, whole: bool = False) -> None:
+        """Close the view in front, or the whole stack by its cross; an app that asked is told.
+
+        docs.slack.dev/reference/interaction-payloads/view-interactions-payload: the cross tells
+        of the stack's first view.
+        """
+        front = self._in_front(person)
+        stack = self._state.views.stack(person.id)
+        view = stack[0] if whole else front
+        cleared = whole or bool(front["clear_on_close"])
         if cleared:
             self._state.views.clear(person.id)
         else:

@@ -6,7 +6,9 @@ from copy import deepcopy
 
 from bot.playground.workspace import payloads
 from bot.playground.workspace.channels import Channel
+from bot.playground.workspace.events import Events
 from bot.playground.workspace.hooks import Hook, Hooks
+from bot.playground.workspace.installation import BOT_NAME
 from bot.playground.workspace.messages import Message
 from bot.playground.workspace.people import Person
 from bot.playground.workspace.results import Reply
@@ -20,6 +22,7 @@ class Talking:
 
     def __init__(self, state: State, sight: Sight, hooks: Hooks) -> None:
         self._state = state
+        self._events = Events(state)
         self._sight = sight
         self._hooks = hooks
 
@@ -40,47 +43,43 @@ class Talking:
         ack = await self._state.delivery.deliver("slash_commands", payload, answerable=True)
         return self._reply(command, hook, ack)
 
+    async def say(
+        self, person: Person, text: str, where: Where, thread_ts: str | None = None
+    ) -> Message:
+        """Write in a conversation; the app hears what it has subscribed to where it is."""
+        channel = self._sight.channel_of(person, where)
+        self._check_can_write(channel)
+        message = self._state.say(channel, person.id, self._escaped(text), thread_ts)
+        await self._events.written(person, channel, message)
+        return message
+
     async def mention(
         self, person: Person, text: str, where: Where, thread_ts: str | None = None
     ) -> Message:
         """Write `@aad-setup text`; the app hears of it in channels that it is in."""
-        channel = self._sight.channel_of(person, where)
-        app = self._state.installation
-        words = f"<@{app.bot_user_id}> {self._escaped(text)}"
-        message = self._state.say(channel, person.id, words, thread_ts)
-        if app.bot_user_id in channel.members and not channel.im:
-            inner = payloads.written("app_mention", app, person, channel, message)
-            await self._event(inner, shared=channel.is_ext_shared)
-        return message
+        return await self.say(person, f"@{BOT_NAME} {text}", where, thread_ts)
 
-    async def message_im(self, person: Person, text: str) -> Message:
-        """Write to the app; it hears of it with the scope im:history and the event message.im."""
+    async def open_home(self, person: Person, tab: str = "home") -> Json | None:
+        """Open one of the app's tabs; return the home view that is there once the app knows."""
         app = self._state.installation
-        channel = self._sight.channel(person)
-        message = self._state.say(channel, person.id, self._escaped(text), None)
-        if "message.im" in app.events and "im:history" in app.scopes:
-            await self._event(payloads.written("message", app, person, channel, message))
-        return message
-
-    async def open_home(self, person: Person) -> Json | None:
-        """Open the app's Home tab and return what it shows when the app has been told."""
+        offered = {"home": app.home_enabled, "messages": app.messages_tab_enabled}
+        if not offered.get(tab):
+            raise CannotAct(f"The app has no {tab} tab.")
+        self._state.home_tabs[person.id] = tab
         home = deepcopy(self._state.views.home(person.id))
-        im = self._sight.channel(person)
-        await self._event(payloads.app_home_opened(person, im, home, self._state.stamp()))
+        await self._events.home_opened(person, self._sight.channel(person), tab, home)
         return self._state.views.home(person.id)
 
-    async def _event(self, inner: Json, *, shared: bool = False) -> None:
+    def _check_can_write(self, channel: Channel) -> None:
         app = self._state.installation
-        if inner["type"] not in app.events and inner.get("channel_type") != "im":
+        if channel.archived:
+            raise CannotAct(f"{channel.name} is archived.")
+        if not channel.im or app.bot_user_id not in channel.members:
             return
-        payload = payloads.event(
-            app,
-            inner,
-            event_id=self._state.ids.new("Ev"),
-            event_time=int(self._state.clock.now().timestamp()),
-            shared=shared,
-        )
-        await self._state.delivery.deliver("events_api", payload)
+        if not app.messages_tab_enabled:
+            raise CannotAct("The app has no messages tab.")
+        if app.messages_tab_read_only:
+            raise CannotAct("Sending messages to this app has been turned off.")
 
     def _check_can_command(self, person: Person, command: str) -> None:
         app = self._state.installation
@@ -115,8 +114,13 @@ class Talking:
         return re.sub(r"(?<![\w&])#([\w-]+)", lambda found: self._linked(found[1]), text)
 
     def _mentioned(self, name: str) -> str:
+        if name == BOT_NAME:
+            return f"<@{self._state.installation.bot_user_id}>"
         person = next((it for it in self._state.people if it.name == name), None)
-        return f"<@{person.id}|{name}>" if person else f"@{name}"
+        if person:
+            return f"<@{person.id}|{name}>"
+        group = self._state.groups.called(name)
+        return f"<!subteam^{group.id}|@{name}>" if group else f"@{name}"
 
     def _linked(self, name: str) -> str:
         channel: Channel | None = self._state.channels.named(name)

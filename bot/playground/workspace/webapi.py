@@ -9,9 +9,10 @@ from copy import deepcopy
 
 from aiohttp import web
 
-from bot.playground.workspace.faults import Answer, Held
+from bot.playground.workspace.faults import Answer, Held, throttled
 from bot.playground.workspace.methods import METHODS
 from bot.playground.workspace.methods.method import Method, Token, names
+from bot.playground.workspace.rates import POST
 from bot.playground.workspace.record import Kind
 from bot.playground.workspace.state import State
 from bot.playground.workspace.wire import ApiError, Json
@@ -39,8 +40,9 @@ class WebApi:
             return web.json_response(error.to_json())
         await asyncio.sleep(self._state.faults.latency_seconds)
         trouble = self._state.faults.before(name, self._state.clock.now())
+        trouble = trouble or self._too_often(name, token, arguments)
         answer = trouble or Answer(
-            body=self._answer(name, token, arguments), headers=self._headers(token)
+            body=self._answer(name, token, arguments), headers=self._headers(name, token)
         )
         self._state.record.add(Kind.CALL, name, arguments, answer.body)
         held = None if trouble else self._state.faults.after(name)
@@ -58,22 +60,49 @@ class WebApi:
         except ApiError as error:
             return error.to_json()
 
-    def _headers(self, token: str | None) -> dict[str, str]:
+    def _headers(self, name: str, token: str | None) -> dict[str, str]:
         """Slack's own clients read a token's scopes from a header: node-slack-sdk, web-api."""
+        method = METHODS.get(name)
+        granted = self._granted(token)
+        if method is None or not granted:
+            return {}
+        accepted = {"X-Accepted-OAuth-Scopes": method.scope} if method.scope else {}
+        return {"X-OAuth-Scopes": ",".join(sorted(granted)), **accepted}
+
+    def _too_often(self, name: str, token: str | None, arguments: Json) -> Answer | None:
+        """Limits are the app's own: a call that nobody can be held to is not counted."""
+        if name not in METHODS or token not in self._state.installation.tokens:
+            return None
+        place = self._place(arguments.get("channel")) if name == POST else ""
+        wait = self._state.rates.retry_after(name, place, self._state.clock.now())
+        return throttled(wait) if wait else None
+
+    def _place(self, reference: object) -> str:
+        """Return the id of the conversation that is meant, so that it has one limit."""
+        bot = self._state.installation.bot_user_id
+        person = self._state.people.by_id(reference)
+        im = self._state.channels.opened_im(person.id, bot) if person else None
+        channel = im or self._state.channels.named(str(reference))
+        return channel.id if channel else str(reference)
+
+    def _granted(self, token: str | None) -> set[str]:
         app = self._state.installation
-        return {"X-OAuth-Scopes": ",".join(sorted(app.scopes))} if token == app.bot_token else {}
+        return {app.bot_token: app.scopes, app.app_token: app.app_scopes}.get(token or "", set())
 
     def _check_token(self, method: Method, token: str | None) -> None:
         app = self._state.installation
         kinds = {app.bot_token: Token.BOT, app.app_token: Token.APP}
-        if token is None:
+        if not token:
             raise ApiError("not_authed")
+        if token in app.refused_tokens:
+            raise ApiError(app.refused_tokens[token])
         if token not in kinds:
             raise ApiError("invalid_auth")
         if kinds[token] is not method.token:
             raise ApiError("not_allowed_token_type")
-        if method.scope and method.scope not in app.scopes:
-            provided = ",".join(sorted(app.scopes))
+        granted = self._granted(token)
+        if method.scope and method.scope not in granted:
+            provided = ",".join(sorted(granted))
             raise ApiError("missing_scope", needed=method.scope, provided=provided)
 
 

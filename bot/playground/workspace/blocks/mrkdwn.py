@@ -7,6 +7,8 @@ import html
 import re
 from collections.abc import Callable
 
+from bot.playground.workspace.blocks.dates import When, nobody
+
 NameOf = Callable[[str], str]
 """Turns the id of a person, channel or group into the name that is shown."""
 
@@ -50,24 +52,24 @@ def plain(text: str) -> str:
     return EMOJI_NAME.sub(lambda found: EMOJI.get(found[1], found[0]), text)
 
 
-def shown(text: str, name_of: NameOf) -> str:
+def shown(text: str, name_of: NameOf, when: When = nobody) -> str:
     """Return mrkdwn as shown. What stands in code is left as it is, but for the marks around it."""
     parts: list[str] = []
     end = 0
     for code in CODE.finditer(text):
-        parts.append(_prose(text[end : code.start()], name_of))
+        parts.append(_prose(text[end : code.start()], name_of, when))
         parts.append(_unescaped(code[1] or code[2] or ""))
         end = code.end()
-    return "".join([*parts, _prose(text[end:], name_of)])
+    return "".join([*parts, _prose(text[end:], name_of, when)])
 
 
-def _prose(text: str, name_of: NameOf) -> str:
+def _prose(text: str, name_of: NameOf, when: When) -> str:
     text = STYLED.sub(r"\2", STYLED.sub(r"\2", text))
-    text = REFERENCE.sub(lambda found: _reference(found[1], name_of), text)
+    text = REFERENCE.sub(lambda found: _reference(found[1], name_of, when), text)
     return _unescaped(plain(text))
 
 
-def _reference(inside: str, name_of: NameOf) -> str:
+def _reference(inside: str, name_of: NameOf, when: When) -> str:
     target, _, label = inside.partition("|")
     match target[0]:
         case "@":
@@ -77,11 +79,17 @@ def _reference(inside: str, name_of: NameOf) -> str:
         case "!" if target.startswith("!subteam^"):
             return "@" + name_of(target.removeprefix("!subteam^"))
         case "!" if target.startswith("!date^"):
-            return label
+            return _date(target, label, when) or f"<{inside}>"
         case "!":
             return "@" + target[1:]
         case _:
             return label or target.removeprefix("mailto:")
+
+
+def _date(target: str, fallback: str, when: When) -> str:
+    """Return nothing without a fallback, which Slack requires: then one sees what was written."""
+    _, timestamp, format, *_ = [*target.split("^"), "", ""]
+    return (when(timestamp, format) or fallback) if fallback else ""
 
 
 def _unescaped(text: str) -> str:

@@ -7,6 +7,7 @@ the demo prints it, so it says all that is on the screen and nothing that is not
 from collections.abc import Callable, Iterable
 
 from bot.playground.workspace.blocks import mrkdwn
+from bot.playground.workspace.blocks.dates import When, nobody
 from bot.playground.workspace.blocks.mrkdwn import NameOf
 from bot.playground.workspace.blocks.rich_text import rich_text
 from bot.playground.workspace.fields import KINDS, options_of
@@ -18,9 +19,9 @@ RULE = "────────"
 EMPTY = "____"
 
 
-def text_of(item: Json, name_of: NameOf) -> str:
+def text_of(item: Json, name_of: NameOf, when: When = nobody) -> str:
     """Return a message, ephemeral or view as text."""
-    page = Page(name_of, item.get("state", {}).get("values", {}))
+    page = Page(name_of, item.get("state", {}).get("values", {}), when)
     if "ts" in item:
         return page.blocks(item["blocks"]) if item.get("blocks") else page.mrkdwn(item["text"])
     lines = [*page.title(item), page.blocks(item["blocks"]), *page.footer(item)]
@@ -30,8 +31,9 @@ def text_of(item: Json, name_of: NameOf) -> str:
 class Page:
     """One message or view being read; `values` is what has been typed into it."""
 
-    def __init__(self, name_of: NameOf, values: Json) -> None:
+    def __init__(self, name_of: NameOf, values: Json, when: When) -> None:
         self._name_of = name_of
+        self._when = when
         self._values = values
         self._kinds: dict[str, Callable[[Json], str]] = {
             "actions": self._row,
@@ -43,7 +45,7 @@ class Page:
             "input": self._input,
             "markdown": lambda block: str(block["text"]),
             "plan": self._plan,
-            "rich_text": lambda block: rich_text(block, name_of),
+            "rich_text": lambda block: rich_text(block, name_of, when),
             "section": self._section,
             "table": self._table,
             "task_card": self._task,
@@ -62,7 +64,7 @@ class Page:
         return "\n".join(self._kinds[block["type"]](block) for block in blocks)
 
     def mrkdwn(self, text: str) -> str:
-        return mrkdwn.shown(text, self._name_of)
+        return mrkdwn.shown(text, self._name_of, self._when)
 
     def text(self, text: Json) -> str:
         if text["type"] == "mrkdwn":
@@ -105,7 +107,7 @@ class Page:
         lines = [f"{MARKS[block['status']]} {mrkdwn.plain(block['title'])}"]
         for key in ("details", "output"):
             if key in block:
-                said = rich_text(block[key], self._name_of)
+                said = rich_text(block[key], self._name_of, self._when)
                 lines += [f"    {line}" for line in said.splitlines()]
         return "\n".join(lines)
 
@@ -114,7 +116,7 @@ class Page:
 
     def _cell(self, cell: Json) -> str:
         if cell["type"] == "rich_text":
-            return rich_text(cell, self._name_of)
+            return rich_text(cell, self._name_of, self._when)
         return str(cell.get("text", cell.get("value", "")))
 
     def _element(self, element: Json, block: Json) -> str:

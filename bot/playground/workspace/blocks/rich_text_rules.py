@@ -18,6 +18,10 @@ LEAF = kinds(
     {
         "text": shape({"text": string(ANY)}, STYLED),
         "link": shape({"url": string(3000)}, {**STYLED, "text": string(ANY), "unsafe": flag}),
+        "date": shape(
+            {"timestamp": whole(0, 99_999_999_999), "format": string(ANY)},
+            {**STYLED, "url": string(3000), "fallback": string(ANY), "timezone": string(100)},
+        ),
         "emoji": shape({"name": string(100)}, {"unicode": string(100)}),
         "user": shape({"user_id": string(20)}, STYLED),
         "usergroup": shape({"usergroup_id": string(20)}, STYLED),

@@ -1,29 +1,39 @@
 """usergroups.*: groups, and who is in them."""
 
+from bot.playground.workspace.groups import Group
 from bot.playground.workspace.methods.method import Method, names
-from bot.playground.workspace.people import Group
 from bot.playground.workspace.state import State
 from bot.playground.workspace.wire import ApiError, Json
 
 
 def groups(state: State, arguments: Json) -> Json:
+    """Members and their number are only told to those who ask: docs …/usergroups.list."""
     shown = []
     for group in _visible(state, arguments):
-        users = {"users": _members(state, group)} if arguments.get("include_users") else {}
-        shown.append({**group.to_json(), **users, "team_id": state.installation.team_id})
+        body = group.to_json(state.installation.team_id, state.clock.now())
+        members = _members(state, group)
+        if arguments.get("include_users"):
+            body["users"] = members
+        if arguments.get("include_count"):
+            body["user_count"] = len(members)
+        shown.append(body)
     return {"usergroups": shown}
 
 
 def members(state: State, arguments: Json) -> Json:
     for group in _visible(state, arguments):
         if group.id == arguments["usergroup"]:
+            if group.unreadable:
+                raise ApiError("internal_error")
             return {"users": _members(state, group)}
     raise ApiError("no_such_subteam")
 
 
 def _visible(state: State, arguments: Json) -> list[Group]:
+    if not state.groups.available:
+        raise ApiError("plan_upgrade_required")
     everything = arguments.get("include_disabled")
-    return [group for group in state.groups.values() if everything or not group.disabled]
+    return [group for group in state.groups if everything or not group.disabled]
 
 
 def _members(state: State, group: Group) -> list[str]:

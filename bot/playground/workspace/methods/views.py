@@ -24,7 +24,7 @@ def update(state: State, arguments: Json) -> Json:
     view = state.views.find(arguments.get("view_id"), arguments.get("external_id"))
     if view is None:
         raise ApiError("not_found")
-    definition = checked(arguments["view"], Surface(view["type"]))
+    definition = checked(arguments["view"], Surface.MODAL)
     _check_hash(view, arguments)
     return {"view": state.views.update(view, definition)}
 
@@ -36,7 +36,11 @@ def publish(state: State, arguments: Json) -> Json:
     if person is None or person.deleted or person.is_bot:
         raise ApiError("invalid_arguments", "invalid `user_id`")
     definition = checked(arguments["view"], Surface.HOME)
-    _check_hash(state.views.home(person.id), arguments)
+    home = state.views.home(person.id)
+    if home is None and arguments.get("hash"):
+        # Not documented; the stricter reading is that a hash of nothing matches nothing.
+        raise ApiError("hash_conflict")
+    _check_hash(home, arguments)
     return {"view": state.views.publish(person.id, definition)}
 
 

@@ -1,0 +1,106 @@
+"""What people do in a simulated workspace. Each acts as a Slack client would let them."""
+
+from copy import deepcopy
+from typing import Any
+
+from bot.playground.workspace.channels import Channel
+from bot.playground.workspace.place import Place, Who
+from bot.playground.workspace.results import Clicked, Reply, Submitted
+from bot.playground.workspace.sight import Where
+from bot.playground.workspace.wire import CannotAct, Json
+
+
+class Acting(Place):
+    """Acting raises CannotAct for what a Slack client would not let one do."""
+
+    async def command(
+        self,
+        person: Who,
+        text: str = "",
+        *,
+        command: str = "/aad-setup",
+        channel: Where = "general",
+    ) -> Reply:
+        """Type a slash command and return what it showed by the time the app acknowledged it."""
+        who = self.people.find(person)
+        return await self._talking.command(who, text, command=command, where=channel)
+
+    async def mention(
+        self, person: Who, text: str, *, channel: Where = "general", thread: Json | None = None
+    ) -> Json:
+        """Write `@aad-setup text` in a channel, or below a message, and return what was written."""
+        thread_ts = (thread.get("thread_ts") or thread["ts"]) if thread else None
+        who = self.people.find(person)
+        return (await self._talking.mention(who, text, channel, thread_ts)).seen()
+
+    async def say(
+        self, person: Who, text: str, *, channel: Where = "general", thread: Json | None = None
+    ) -> Json:
+        """Write in a conversation; @names and #names become mentions. Return what was written."""
+        thread_ts = (thread.get("thread_ts") or thread["ts"]) if thread else None
+        who = self.people.find(person)
+        return (await self._talking.say(who, text, channel, thread_ts)).seen()
+
+    async def message_im(self, person: Who, text: str) -> Json:
+        """Write to the app in its Messages tab and return what was written."""
+        who = self.people.find(person)
+        return (await self._talking.say(who, text, who)).seen()
+
+    async def open_home(self, person: Who) -> Json | None:
+        """Open the app's Home tab and return the home view, if there is one by then."""
+        return deepcopy(await self._talking.open_home(self.people.find(person)))
+
+    async def open_messages(self, person: Who) -> None:
+        """Open the app's Messages tab, which leaves its Home tab."""
+        await self._talking.open_home(self.people.find(person), "messages")
+
+    def close_home(self, person: Who) -> None:
+        """Look at something else than the app. It is not told: Slack has no event for it."""
+        self._state.home_tabs.pop(self.people.find(person).id, None)
+
+    def has_home_open(self, person: Who) -> bool:
+        return self._state.home_tabs.get(self.people.find(person).id) == "home"
+
+    def direct(self, *people: Who) -> Channel:
+        """Return the direct messages among these people, without the app: two, or a group."""
+        members = {it.id: it.name for it in map(self.people.find, people)}
+        if len(members) < 2:
+            raise CannotAct("It takes two.")
+        if len(members) == 2:
+            return self.channels.im(*members)
+        return self.channels.group_im(members)
+
+    async def click(self, person: Who, label: str, *, on: Json | None = None) -> Clicked:
+        """Click a button by its label or action_id: in `on`, or wherever it is seen first.
+
+        First comes the modal in front, then messages and ephemerals from the newest, then the home.
+        """
+        return await self._clicking.click(self.people.find(person), label, on)
+
+    async def choose(
+        self, person: Who, label: str, value: object, *, on: Json | None = None
+    ) -> Clicked:
+        """Choose from a menu or fill in one field, which tells the app if it is dispatched."""
+        return await self._clicking.choose(self.people.find(person), label, value, on)
+
+    async def submit(self, person: Who, values: dict[str, Any] | None = None) -> Submitted:
+        """Fill in the view in front (by label, block_id or action_id) and submit it.
+
+        Choices are named by their visible text (a list of them for checkboxes), people by name.
+        """
+        return await self._submitting.submit(self.people.find(person), values or {})
+
+    def fill(self, person: Who, values: dict[str, Any]) -> Json:
+        """Fill in the view in front without submitting it."""
+        return deepcopy(self._submitting.fill(self.people.find(person), values))
+
+    async def close_view(self, person: Who, *, whole: bool = False) -> None:
+        """Close the view in front, or with `whole` all of the stack."""
+        await self._submitting.close(self.people.find(person), whole=whole)
+
+    def reload(self, person: Who) -> None:
+        """Reload this person's Slack: ephemeral messages and open modals are gone."""
+        who = self.people.find(person)
+        for message in self._sight.ephemerals(who):
+            self._state.ephemerals.remove(message)
+        self._state.views.clear(who.id)

@@ -1,0 +1,209 @@
+"""Direct messages: with the app, without it, and among several."""
+
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.manifest import manifest
+from bot.playground.workspace import CannotAct, Workspace
+from bot.playground.workspace.channels import Channel
+from bot.playground.workspace.wire import Json
+from tests.workspace.pieces import error_of
+from tests.workspace.small_bot import connected
+
+
+class Bot:
+    """Hears messages and mentions, and answers commands twice."""
+
+    def __init__(self, app: AsyncApp, workspace: Workspace) -> None:
+        self._changed = workspace.changed
+        self.heard: list[Json] = []
+        self.commands: list[Json] = []
+        app.event("message")(self.event)
+        app.event("app_mention")(self.event)
+        app.command("/aad-setup")(self.command)
+
+    async def event(self, event: Json) -> None:
+        self.heard.append(event)
+        self._changed()
+
+    async def command(self, ack: AsyncAck, body: Json, respond: AsyncRespond) -> None:
+        self.commands.append(body)
+        await ack("one")
+        await respond("two")
+
+
+@pytest.fixture
+def bot(app: AsyncApp, workspace: Workspace) -> Bot:
+    return Bot(app, workspace)
+
+
+def subscribe(workspace: Workspace, kind: str) -> None:
+    workspace.installation.scopes.add(f"{kind}:history")
+    workspace.installation.events.add(f"message.{kind}")
+
+
+async def test_the_app_is_told_of_its_own_messages_too(
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+) -> None:
+    subscribe(workspace, "im")
+    async with connected(app, workspace):
+        await workspace.message_im("rosa", "hello")
+        im = told(workspace)[0]["channel"]
+        posted = await client.chat_postMessage(channel=im, text="hi")
+        await workspace.until(lambda: len(told(workspace)) == 2)
+        await client.chat_update(channel=im, ts=posted["ts"], text="hi there")
+        await workspace.until(lambda: len(told(workspace)) == 3)
+        await client.chat_delete(channel=im, ts=posted["ts"])
+        await workspace.until(lambda: len(told(workspace)) == 4)
+    theirs, mine, changed, deleted = told(workspace)
+    assert "bot_id" not in theirs
+    assert (mine["bot_id"], mine["channel_type"]) == (workspace.installation.bot_id, "im")
+    assert (changed["subtype"], deleted["subtype"]) == ("message_changed", "message_deleted")
+    assert changed["message"]["text"] == "hi there"
+    assert not {"user", "bot_id"} & set(changed)
+    assert bot.heard == [theirs]  # Bolt leaves out the app's own
+    assert workspace.unacked == []
+
+
+def told(workspace: Workspace) -> list[Json]:
+    """Return the events that were delivered."""
+    return [it.sent["payload"]["event"] for it in workspace.log if it.what == "events_api"]
+
+
+@pytest.mark.parametrize("lacking", ["scope", "event"])
+async def test_the_app_hears_what_it_may_and_wants_to(
+    workspace: Workspace, app: AsyncApp, bot: Bot, lacking: str
+) -> None:
+    subscribe(workspace, "im")
+    if lacking == "scope":
+        workspace.installation.scopes.discard("im:history")
+    else:
+        workspace.installation.events.discard("message.im")
+    async with connected(app, workspace):
+        await workspace.message_im("rosa", "hello")
+    assert bot.heard == []
+
+
+async def test_nobody_writes_to_an_app_that_only_tells(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    workspace.installation.messages_tab_read_only = True
+    with pytest.raises(CannotAct, match="turned off"):
+        await workspace.message_im("rosa", "hello")
+    assert (await client.chat_postMessage(channel=workspace.people["rosa"].id, text="x"))["ok"]
+    workspace.installation.messages_tab_enabled = False
+    post = client.chat_postMessage(channel=workspace.people["rosa"].id, text="x")
+    assert await error_of(post) == "messages_tab_disabled"
+    im = workspace.channel("rosa").id
+    whisper = client.chat_postEphemeral(channel=im, user=workspace.people["rosa"].id, text="x")
+    assert await error_of(whisper) == "messages_tab_disabled"
+
+
+async def test_the_manifest_decides_what_an_app_is(workspace: Workspace) -> None:
+    wanted = manifest()
+    home = wanted["features"]["app_home"]
+    workspace.installation.follow(wanted)
+    assert workspace.installation.messages_tab_read_only is home["messages_tab_read_only_enabled"]
+    assert workspace.installation.commands == {"/aad-setup"}
+    assert workspace.installation.scopes == set(wanted["oauth_config"]["scopes"]["bot"])
+
+
+@pytest.mark.parametrize("where", ["two", "three", "random"])
+async def test_a_command_works_where_the_app_is_not(
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot, where: str
+) -> None:
+    channel: Channel = {
+        "two": lambda: workspace.direct("rosa", "ada"),
+        "three": lambda: workspace.direct("rosa", "ada", "ben"),
+        "random": lambda: workspace.channel("random"),
+    }[where]()
+    async with connected(app, workspace):
+        await workspace.command("rosa", channel=channel)
+    assert {it["text"] for it in workspace.ephemerals("rosa", channel)} == {"one", "two"}
+    post = client.chat_postMessage(channel=bot.commands[0]["channel_id"], text="x")
+    assert await error_of(post) == ("not_in_channel" if where == "random" else "channel_not_found")
+    whisper = client.chat_postEphemeral(
+        channel=channel.id, user=workspace.people["rosa"].id, text="x"
+    )
+    assert await error_of(whisper) in ("not_in_channel", "channel_not_found")
+    assert (
+        bot.commands[0]["channel_name"]
+        == {
+            "two": "directmessage",
+            "three": "mpdm-rosa--ada--ben-1",
+            "random": "random",
+        }[where]
+    )
+
+
+async def test_others_direct_messages_are_not_the_apps(
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+) -> None:
+    subscribe(workspace, "im")
+    workspace.installation.scopes.add("im:read")
+    theirs = workspace.direct("rosa", "ada")
+    async with connected(app, workspace):
+        await workspace.say("rosa", "between us", channel=theirs)
+        await workspace.mention("rosa", "and you", channel=theirs)
+    assert bot.heard == []
+    assert await error_of(client.conversations_info(channel=theirs.id)) == "channel_not_found"
+    assert await error_of(client.conversations_open(channel=theirs.id)) == "channel_not_found"
+    with pytest.raises(CannotAct, match="ben is not in"):
+        await workspace.say("ben", "what is it?", channel=theirs)
+    with pytest.raises(CannotAct, match="takes two"):
+        workspace.direct("rosa", "rosa")
+
+
+async def test_the_app_talks_with_several(
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+) -> None:
+    workspace.installation.scopes.add("mpim:write")
+    subscribe(workspace, "mpim")
+    users = [workspace.people[name].id for name in ("rosa", "ada")]
+    opened = (await client.conversations_open(users=users))["channel"]["id"]
+    again = await client.conversations_open(users=users[::-1])
+    assert (again["channel"]["id"], again["already_open"]) == (opened, True)
+    async with connected(app, workspace):
+        await workspace.say("rosa", "hello", channel=opened)
+        await workspace.mention("ada", "status", channel=opened)
+    assert [event["type"] for event in bot.heard] == ["message", "app_mention", "message"]
+    assert bot.heard[0]["channel_type"] == "mpim"
+    too_many = client.conversations_open(users=["U1"] * 9)
+    assert await error_of(too_many) == "too_many_users"
+
+
+async def test_direct_messages_are_found_without_being_opened(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    rosa = workspace.people["rosa"].id
+    none = client.conversations_open(users=rosa, prevent_creation=True)
+    assert await error_of(none) == "channel_not_found"
+    im = (await client.conversations_open(users=rosa))["channel"]["id"]
+    resumed = await client.conversations_open(channel=im)
+    assert (resumed["channel"]["id"], resumed["no_op"]) == (im, True)
+    general = client.conversations_open(channel=workspace.channels["general"].id)
+    assert await error_of(general) == "method_not_supported_for_channel_type"
+
+
+async def test_messages_in_channels_are_heard_by_those_who_subscribe(
+    workspace: Workspace, app: AsyncApp, bot: Bot
+) -> None:
+    subscribe(workspace, "channels")
+    async with connected(app, workspace):
+        await workspace.say("ada", "not for you", channel="approvals")
+        await workspace.say("ada", "not here", channel="random")
+        await workspace.say("ada", "but here", channel="general")
+    [event] = bot.heard
+    assert (event["text"], event["channel_type"]) == ("but here", "channel")
+
+
+async def test_a_scope_lets_the_app_post_where_it_is_not(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    random = workspace.channels["random"].id
+    assert await error_of(client.chat_postMessage(channel=random, text="x")) == "not_in_channel"
+    workspace.installation.scopes.add("chat:write.public")
+    assert (await client.chat_postMessage(channel=random, text="x"))["ok"]
+    theirs = workspace.direct("rosa", "ada").id
+    assert await error_of(client.chat_postMessage(channel=theirs, text="x")) == "channel_not_found"
