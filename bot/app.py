@@ -27,7 +27,7 @@ from bot import engine as engines
 from bot import slots
 from bot.approval import Policy
 from bot.bell import Bell, Bells, Loop
-from bot.catalogue import read_catalogue
+from bot.catalogue import Catalogue, read_catalogue
 from bot.config import Settings
 from bot.keeper import Keeper
 from bot.logs import slack_logger
@@ -42,8 +42,9 @@ from graph.clock import Clock
 from graph.connection import connected
 from graph.errors import GraphError, SignInFailed
 from handlers.answers import Answers
+from handlers.groups import Groups
 from handlers.messages import Messages
-from handlers.people import People
+from handlers.people import LOOK_UP_SECONDS, People
 
 log = structlog.get_logger()
 
@@ -123,7 +124,12 @@ async def running(
             requesters=settings.requesters,
             approvers=settings.approvers,
             approvals_needed=settings.approvals_needed,
+            requester_groups=settings.requester_groups,
+            approver_groups=settings.approver_groups,
+            open_limit=settings.open_limit,
+            daily_limit=settings.daily_limit,
         )
+        check_quorums(policy, catalogue)
         registrar = Registrar(
             database=database,
             catalogue=catalogue,
@@ -149,7 +155,8 @@ async def running(
             )
         )
         answers = Answers(session)
-        people = People(client=client, team_id=installed.team_id)
+        groups = Groups(client=client, clock=clock, ids=policy.groups, seconds=LOOK_UP_SECONDS)
+        people = People(client=client, team_id=installed.team_id, groups=groups)
         messages = Messages(
             database=database,
             registrar=registrar,
@@ -157,6 +164,7 @@ async def running(
             vault=vault,
             client=client,
             answers=answers,
+            people=people,
             clock=clock,
             bell=bells.messages,
             every=look_every,
@@ -175,6 +183,7 @@ async def running(
                 died=runs.died,
                 clock=clock,
                 bells=bells,
+                approval_channel=settings.approval_channel,
                 every=look_every,
             )
             patrol = Patrol(
@@ -225,6 +234,17 @@ async def check_channel(client: AsyncWebClient, channel: str) -> None:
         problem = _channel_problem(answer["channel"])
     if problem:
         raise CannotStart([problem])
+
+
+def check_quorums(policy: Policy, catalogue: Catalogue) -> None:
+    """See that every profile can be approved by those whom the settings name."""
+    problems = []
+    for profile in catalogue.values():
+        quorum = policy.quorum(approvals=profile.approvals, distinct_groups=profile.distinct_groups)
+        if why := policy.unreachable(quorum):
+            problems.append(f"The profile {profile.id} could never be approved: it needs {why}.")
+    if problems:
+        raise CannotStart(problems)
 
 
 def _channel_problem(channel: dict[str, Any]) -> str | None:

@@ -1,18 +1,23 @@
 """Who may do what, and when: one table verb x role x state, and pure functions over it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.config import EVERYBODY
+from bot.quorum import Quorum
 from bot.registration import Person, Refusal, Registration, SecretState, Status
 
 
 class Verb(StrEnum):
     """What a person can do to a registration."""
 
+    SEE = "see"
+    HISTORY = "history"
+    ASK_AGAIN = "ask again"
     APPROVE = "approve"
     DENY = "deny"
+    WITHDRAW = "withdraw"
     CANCEL = "cancel"
     RETRY = "retry"
     UNDO = "undo"
@@ -20,6 +25,8 @@ class Verb(StrEnum):
     REVEAL = "reveal"
     RENEW = "renew"
     CHECK = "check"
+    HAND_OVER = "hand over"
+    CONFIRM = "confirm a handover"
 
 
 class Role(StrEnum):
@@ -39,55 +46,100 @@ class Rule:
     otherwise: str
 
 
+ANYBODY = frozenset(Role)
+REQUESTER = frozenset({Role.REQUESTER})
+APPROVER = frozenset({Role.APPROVER})
+EITHER = REQUESTER | APPROVER
+
+ANY_STATE = frozenset(Status)
+LIVING = frozenset({Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY})
+"""States in which a registration needs somebody who looks after it."""
+
+ASKABLE_AGAIN = frozenset(
+    {Status.REFUSED, Status.DENIED, Status.CANCELLED, Status.EXPIRED, Status.UNDONE}
+)
+"""Ends after which the requester may ask for the same once more."""
+
 RULES: Mapping[Verb, Rule] = {
+    Verb.SEE: Rule(roles=ANYBODY, states=ANY_STATE, otherwise=""),
+    Verb.HISTORY: Rule(
+        roles=EITHER,
+        states=ANY_STATE,
+        otherwise="Only the requester or an approver can read the history of this.",
+    ),
+    Verb.ASK_AGAIN: Rule(
+        roles=REQUESTER,
+        states=ASKABLE_AGAIN,
+        otherwise="Only the requester can ask for this again. `/aad-setup` opens an empty form.",
+    ),
     Verb.APPROVE: Rule(
-        roles=frozenset({Role.APPROVER}),
+        roles=APPROVER,
         states=frozenset({Status.PENDING}),
         otherwise="Only an approver can approve this.",
     ),
     Verb.DENY: Rule(
-        roles=frozenset({Role.APPROVER}),
+        roles=APPROVER,
         states=frozenset({Status.PENDING}),
         otherwise="Only an approver can deny this. If you asked for it, you can cancel it.",
     ),
+    Verb.WITHDRAW: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.PENDING}),
+        otherwise="Only an approver can withdraw an approval.",
+    ),
     Verb.CANCEL: Rule(
-        roles=frozenset({Role.REQUESTER}),
+        roles=REQUESTER,
         states=frozenset({Status.PENDING}),
         otherwise="Only the requester can cancel this.",
     ),
     Verb.RETRY: Rule(
-        roles=frozenset({Role.REQUESTER, Role.APPROVER}),
+        roles=EITHER,
         states=frozenset({Status.FAILED}),
         otherwise="Only the requester or an approver can retry this.",
     ),
     Verb.UNDO: Rule(
-        roles=frozenset({Role.REQUESTER, Role.APPROVER}),
+        roles=EITHER,
         states=frozenset({Status.FAILED}),
         otherwise="Only the requester or an approver can undo this.",
     ),
     Verb.VALUES: Rule(
-        roles=frozenset({Role.REQUESTER}),
+        roles=REQUESTER,
         states=frozenset({Status.READY}),
         otherwise="Only the requester gets the values.",
     ),
     Verb.REVEAL: Rule(
-        roles=frozenset({Role.REQUESTER}),
+        roles=REQUESTER,
         states=frozenset({Status.READY}),
         otherwise="Only the requester can see the secret.",
     ),
     Verb.RENEW: Rule(
-        roles=frozenset({Role.REQUESTER}),
+        roles=REQUESTER,
         states=frozenset({Status.READY}),
         otherwise="Only the requester can make a new secret.",
     ),
     Verb.CHECK: Rule(
-        roles=frozenset({Role.REQUESTER, Role.APPROVER}),
+        roles=EITHER,
         states=frozenset({Status.READY}),
         otherwise="Only the requester or an approver can have this checked.",
     ),
+    Verb.HAND_OVER: Rule(
+        roles=EITHER,
+        states=LIVING,
+        otherwise="Only the requester or an approver can hand this over.",
+    ),
+    Verb.CONFIRM: Rule(
+        roles=APPROVER,
+        states=LIVING,
+        otherwise="Only an approver can confirm a handover.",
+    ),
 }
 
-SELF = {Verb.APPROVE: "approve", Verb.DENY: "deny"}
+SELF = {
+    Verb.APPROVE: "You cannot approve your own registration. Another approver has to decide.",
+    Verb.DENY: "You cannot deny your own registration. Another approver has to decide.",
+    Verb.WITHDRAW: "You cannot withdraw anything from your own registration.",
+    Verb.CONFIRM: "You cannot confirm the handover of your own registration. Another approver can.",
+}
 """Verbs that are never the requester's, whatever else the requester is."""
 
 RENEWABLE = frozenset(
@@ -101,6 +153,8 @@ RENEWABLE = frozenset(
     }
 )
 
+UNSAID = "Slack did not say who belongs to {}, so nothing was done. Try again in a moment."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
@@ -110,6 +164,34 @@ class Policy:
     requesters: frozenset[str]
     approvers: frozenset[str]
     approvals_needed: int
+    requester_groups: frozenset[str] = frozenset()
+    approver_groups: frozenset[str] = frozenset()
+    open_limit: int = 3
+    """How many registrations one person may have open at a time."""
+    daily_limit: int = 20
+    """How many registrations the team may begin in 24 hours."""
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The user groups whose members have to be known."""
+        return self.requester_groups | self.approver_groups
+
+    def quorum(self, *, approvals: int = 1, distinct_groups: bool = False) -> Quorum:
+        """Return what it takes to approve where a profile asks for this much."""
+        return Quorum(needed=max(self.approvals_needed, approvals), distinct_groups=distinct_groups)
+
+    def unreachable(self, quorum: Quorum) -> str | None:
+        """Return why this quorum can never be reached, if that is known without Slack."""
+        if self.approver_groups:
+            parties = len(self.approver_groups) + bool(self.approvers)
+            if quorum.distinct_groups and parties < quorum.needed:
+                return f"{quorum.needed} approvers of distinct groups; there are {parties} groups"
+            return None
+        if quorum.distinct_groups and quorum.needed > 1:
+            return f"{quorum.needed} approvers of distinct groups; APPROVER_GROUPS is empty"
+        if len(self.approvers) < quorum.needed:
+            return f"{quorum.needed} approvers; APPROVERS lists {len(self.approvers)}"
+        return None
 
     def check_account(self, person: Person) -> None:
         """Raise Refusal if there is any doubt about who this is."""
@@ -124,12 +206,20 @@ class Policy:
     def check_may_ask(self, person: Person) -> None:
         """Raise Refusal unless this person may ask for applications."""
         self.check_account(person)
-        if EVERYBODY not in self.requesters and person.user_id not in self.requesters:
+        is_requester = (
+            EVERYBODY in self.requesters
+            or person.user_id in self.requesters
+            or bool(person.groups & self.requester_groups)
+        )
+        if not is_requester and person.unread & self.requester_groups:
+            raise Refusal(UNSAID.format("the groups of requesters"))
+        if not is_requester:
             raise Refusal(
                 "You may not ask for applications."
                 " Ask whoever runs this bot to add you to REQUESTERS."
             )
-        if len(self.approvers - {person.user_id}) < self.approvals_needed:
+        others = self.approvers - {person.user_id}
+        if not self.approver_groups and len(others) < self.approvals_needed:
             raise Refusal(
                 "You are an approver yourself, and without you there are too few."
                 " Ask whoever runs this bot to add another to APPROVERS."
@@ -139,12 +229,11 @@ class Policy:
         """Raise Refusal unless the table lets this person do this now."""
         self.check_account(person)
         rule = RULES[verb]
-        is_requester = person.key == registration.requester.key
-        if verb in SELF and is_requester:
-            raise Refusal(
-                f"You cannot {SELF[verb]} your own registration. Another approver has to decide."
-            )
+        if verb in SELF and person.key == registration.requester.key:
+            raise Refusal(SELF[verb])
         if not rule.roles & self.roles(person, registration):
+            if Role.APPROVER in rule.roles and person.unread & self.approver_groups:
+                raise Refusal(UNSAID.format("the groups of approvers"))
             raise Refusal(rule.otherwise)
         if registration.status not in rule.states:
             raise Refusal(too_late(verb, registration))
@@ -154,15 +243,24 @@ class Policy:
         found = set()
         if person.key == registration.requester.key:
             found.add(Role.REQUESTER)
-        if person.team_id == self.team_id and person.user_id in self.approvers:
+        if self.is_approver(person):
             found.add(Role.APPROVER)
         return frozenset(found) or frozenset({Role.BYSTANDER})
+
+    def is_approver(self, person: Person) -> bool:
+        """Whether this person decides on what others ask for."""
+        named = person.user_id in self.approvers or bool(person.groups & self.approver_groups)
+        return person.team_id == self.team_id and named
+
+    def parties(self, person: Person) -> tuple[str, ...]:
+        """Return the approver groups that this person speaks for, for a quorum of distinct ones."""
+        return tuple(sorted(person.groups & self.approver_groups))
 
 
 def too_late(verb: Verb, registration: Registration) -> str:
     """Say why the registration's state does not allow the verb, and who decided if somebody did."""
     id, status = registration.id, registration.status
-    if verb in (Verb.APPROVE, Verb.DENY, Verb.CANCEL) and registration.votes:
+    if verb in (Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL) and registration.votes:
         last = registration.votes[-1]
         done = "approved" if last.verdict == "approve" else "denied"
         if status not in (Status.PENDING, Status.CANCELLED, Status.EXPIRED):
@@ -184,3 +282,16 @@ def too_late(verb: Verb, registration: Registration) -> str:
             return f"Too late: {id} has expired. Ask again with `/aad-setup`."
         case Status.DENIED | Status.CANCELLED | Status.UNDONE:
             return f"Too late: {id} was {status} already."
+
+
+def table() -> Iterator[tuple[str, str, str]]:
+    """Yield each verb, who may use it, and in which states: what README prints."""
+    for verb, rule in RULES.items():
+        yield verb, _listed(rule.roles, Role), _listed(rule.states, Status)
+
+
+def _listed(some: frozenset[Role] | frozenset[Status], every: Iterable[Role | Status]) -> str:
+    everything = list(every)
+    if len(some) == len(everything):
+        return "anybody in the team" if Role.REQUESTER in some else "any"
+    return ", ".join(each for each in everything if each in some)

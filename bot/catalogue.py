@@ -19,6 +19,7 @@ from graph.secret_life import NEVER
 
 SECRET = "{secret}"
 KNOWN_FIELDS = frozenset({"name", "client_id", "secret", "domain", "tenant_id", "expires"})
+MOST_APPROVALS = 10
 LONGEST_SECRET_DAYS = 730  # the Entra portal's own maximum, 24 months
 
 
@@ -60,6 +61,10 @@ class Profile:
     scopes: tuple[str, ...]
     legacy: tuple[Retired, ...]
     """What the vendor's guide still asks of Azure AD Graph: explained, never requested."""
+    approvals: int
+    """How many approvals it takes at least, whatever the settings say."""
+    distinct_groups: bool
+    """Whether each approval has to come from an approver group of its own."""
     warnings: tuple[str, ...]
     next_steps: str
     redirect_rule: Literal["none", "optional"]
@@ -112,7 +117,7 @@ def fill(value: Value, fields: Mapping[str, str]) -> str:
 
 
 def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
-    redirect, secret = raw["redirect"], raw["secret"]
+    redirect, secret, approval = raw["redirect"], raw["secret"], raw.get("approval", {})
     return Profile(
         id=id,
         order=raw["order"],
@@ -121,6 +126,8 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
         roles=tuple(raw["roles"]),
         scopes=tuple(raw["scopes"]),
         legacy=tuple(retired(text) for text in raw.get("legacy", ())),
+        approvals=approval.get("needed", 1),
+        distinct_groups=approval.get("distinct_groups", False),
         warnings=tuple(raw["warnings"]),
         next_steps=raw["next_steps"],
         redirect_rule=redirect["rule"],
@@ -137,6 +144,8 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
 def _problems(profile: Profile) -> Iterable[str]:
     yield from _refused(profile.roles, Kind.ROLE)
     yield from _refused(profile.scopes, Kind.SCOPE)
+    if not 1 <= profile.approvals <= MOST_APPROVALS:
+        yield f"1 to {MOST_APPROVALS} approvals can be needed."
     if profile.redirect_rule not in ("none", "optional"):
         yield f"Unknown redirect rule {profile.redirect_rule!r}."
     if profile.secret_days not in profile.secret_choices:

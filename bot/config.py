@@ -63,9 +63,13 @@ class Settings(EntraSettings):
     slack_api_url: str
     approval_channel: str
     approvers: frozenset[str]
+    approver_groups: frozenset[str]
     approvals_needed: int
     approval_ttl: timedelta
     requesters: frozenset[str]
+    requester_groups: frozenset[str]
+    open_limit: int
+    daily_limit: int
     vault_keys: tuple[str, ...] = field(repr=False)
     database_url: str = field(repr=False)  # it may hold a password
     log_level: str
@@ -81,16 +85,20 @@ class Settings(EntraSettings):
             approval_channel=reader.matching(
                 "APPROVAL_CHANNEL", r"[CG][A-Z0-9]{2,}", "a channel id such as C0123456789"
             ),
-            approvers=reader.people("APPROVERS", needed=True),
+            approvers=reader.people("APPROVERS"),
+            approver_groups=reader.groups("APPROVER_GROUPS"),
             approvals_needed=reader.number("APPROVALS_NEEDED", 1, least=1, most=10),
             approval_ttl=reader.hours("APPROVAL_TTL", timedelta(hours=24)),
             requesters=reader.people("REQUESTERS", everybody=True),
+            requester_groups=reader.groups("REQUESTER_GROUPS"),
+            open_limit=reader.number("OPEN_LIMIT", 3, least=1, most=1000),
+            daily_limit=reader.number("DAILY_LIMIT", 20, least=1, most=10_000),
             **reader.entra(),
             vault_keys=reader.fernet_keys("VAULT_KEYS"),
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
             log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
         )
-        reader.check_quorum(settings.approvers, settings.approvals_needed)
+        reader.check_policy(settings)
         reader.check_not_yet()
         if reader.problems:
             raise SettingsError(reader.problems)
@@ -105,8 +113,6 @@ AUTONOMOUS = (
 NOT_YET = {
     "SLACK_SIGNING_SECRET": "HTTP mode is not there yet: the bot uses Socket Mode",
     "PORT": "HTTP mode is not there yet: the bot uses Socket Mode and listens nowhere",
-    "APPROVER_GROUPS": "user groups are not there yet: list people in APPROVERS",
-    "REQUESTER_GROUPS": "user groups are not there yet: list people in REQUESTERS",
     "ENTRA_CERTIFICATE": "certificates are not there yet: use ENTRA_CLIENT_SECRET",
     "ENTRA_FEDERATED_TOKEN_FILE": "federation is not there yet: use ENTRA_CLIENT_SECRET",
     "ENTRA_MANAGED_IDENTITY": "managed identities are not there yet: use ENTRA_CLIENT_SECRET",
@@ -221,17 +227,22 @@ class _Reader:
             return default
         return value
 
-    def people(self, name: str, *, needed: bool = False, everybody: bool = False) -> frozenset[str]:
+    def people(self, name: str, *, everybody: bool = False) -> frozenset[str]:
         people = self._text(name).replace(",", " ").split()
         if people == [EVERYBODY] and everybody:
             return frozenset(people)
-        if needed and not people:
-            self._problem(f"{name} is missing: list the Slack user ids of the people who decide.")
         for place, person in enumerate(people, start=1):
             if not re.fullmatch(r"[UW][A-Z0-9]{2,}", person):
                 # Only its place: a token that was pasted here by mistake must not be printed.
                 self._problem(f"{name}: entry {place} is not a Slack user id such as U0123456789.")
         return frozenset(people)
+
+    def groups(self, name: str) -> frozenset[str]:
+        groups = self._text(name).replace(",", " ").split()
+        for place, group in enumerate(groups, start=1):
+            if not re.fullmatch(r"S[A-Z0-9]{2,}", group):
+                self._problem(f"{name}: entry {place} is not a user group's id, as S0123456789.")
+        return frozenset(groups)
 
     def slack_url(self, name: str, default: str) -> str:
         value = self._text(name) or default
@@ -303,11 +314,34 @@ class _Reader:
             self._problem(f"{name} must name a file: what only memory holds is lost at each stop.")
         return value
 
-    def check_quorum(self, approvers: frozenset[str], needed: int) -> None:
-        if approvers and needed > len(approvers):
+    def check_policy(self, settings: Settings) -> None:
+        """Note what nobody could ever ask for, or approve."""
+        approvers, needed = settings.approvers, settings.approvals_needed
+        if not settings.requesters and not settings.requester_groups:
+            self._problem(
+                "REQUESTERS is missing: list the Slack user ids of the people who may ask, or * for"
+                " every full member of the team; or set REQUESTER_GROUPS."
+            )
+        if settings.approver_groups:
+            return  # who is in them can change at any time
+        if not approvers:
+            self._problem(
+                "APPROVERS is missing: list the Slack user ids of the people who decide, or set"
+                " APPROVER_GROUPS."
+            )
+        elif needed > len(approvers):
             self._problem(
                 f"APPROVALS_NEEDED is {needed}, but APPROVERS lists {len(approvers)}:"
                 " nothing could ever be approved."
+            )
+        elif (
+            settings.requesters
+            and not settings.requester_groups
+            and all(len(approvers - {person}) < needed for person in settings.requesters)
+        ):
+            self._problem(
+                "Everybody in REQUESTERS is needed in APPROVERS, and nobody decides on what they"
+                " asked for themselves: add another approver."
             )
 
     def check_not_yet(self, prefix: str = "") -> None:

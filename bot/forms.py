@@ -40,6 +40,16 @@ def check_form(form: Form, profile: Profile) -> dict[str, str]:
     return {field: sentence for field, sentence in problems.items() if sentence}
 
 
+def check_reason(text: str) -> str:
+    """Return why somebody denies, trimmed. Raises FormProblems."""
+    reason = text.strip()
+    if not reason:
+        raise FormProblems({"reason": "Say why: the requester reads it and can ask again."})
+    if problem := _reason(reason):
+        raise FormProblems({"reason": problem})
+    return reason
+
+
 def split_domains(text: str) -> list[str]:
     """Return the domains of a list that a person typed, lower-cased, each once."""
     parts = re.split(r"[\s,;]+", text.strip().lower())

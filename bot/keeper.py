@@ -17,7 +17,7 @@ from bot.engine import Died, Engine, Outcome
 from bot.registration import RunKind, SecretState, Status
 from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.database import Database
-from bot.storage.dues import Due, DueKind
+from bot.storage.dues import REMIND_AFTER, REMINDERS, Due, DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from graph.clock import Clock
@@ -52,6 +52,7 @@ class Keeper:
         died: Died,
         clock: Clock,
         bells: Bells,
+        approval_channel: str,
         every: float,
     ) -> None:
         self._database = database
@@ -59,6 +60,7 @@ class Keeper:
         self._died = died
         self._clock = clock
         self._bells = bells
+        self._approval_channel = approval_channel
         self._started: set[str] = set()
         self._forgot_at: datetime | None = None
         self.loop = Loop("keeper", self.look, bell=bells.keeper, every=every)
@@ -124,6 +126,8 @@ class Keeper:
         match due.kind:
             case DueKind.EXPIRE:
                 await self._expire(tx, due)
+            case DueKind.REMIND:
+                await self._remind(tx, due)
             case DueKind.MASK:
                 await self._mask(tx, due)
             case DueKind.UNKNOWN:
@@ -135,9 +139,28 @@ class Keeper:
 
     async def _expire(self, tx: AsyncConnection, due: Due) -> None:
         if await registrations.move(tx, due.registration, Status.EXPIRED, deadline=None):
+            await dues.drop(tx, due.registration, DueKind.REMIND)
             await history.write(tx, due.registration, "expired", now=self._clock.now())
             requester = await registrations.requester_of(tx, due.registration)
             await messages.owe(tx, due.registration, MessageKind.NEWS, requester)
+
+    async def _remind(self, tx: AsyncConnection, due: Due) -> None:
+        """Tell the approvers once more, and come back after twice the time."""
+        found = await registrations.get(tx, due.registration)
+        if found is None or found.status is not Status.PENDING:
+            return
+        count = int(due.subject or 1)
+        await messages.owe(
+            tx,
+            due.registration,
+            MessageKind.REMINDER,
+            self._approval_channel,
+            subject=str(count),
+        )
+        await history.write(tx, due.registration, "reminded", now=self._clock.now())
+        if count < REMINDERS:
+            later = self._clock.now() + REMIND_AFTER * 2**count
+            await dues.add(tx, due.registration, DueKind.REMIND, later, subject=str(count + 1))
 
     async def _mask(self, tx: AsyncConnection, due: Due) -> None:
         """Owe the mask: whoever posts messages lays it over the secret."""

@@ -14,6 +14,7 @@ SCOPES = {
     "commands": f"offers {COMMAND}",
     "groups:read": "the same, if it is private",
     "im:write": "opens the direct message with a requester",
+    "usergroups:read": "reads who is in APPROVER_GROUPS and REQUESTER_GROUPS",
     "users:read": "asks Slack who somebody is: guest, bot, deactivated, outsider",
 }
 """Each scope and what the bot does with it."""

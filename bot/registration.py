@@ -91,6 +91,8 @@ class Person:
     user_id: str
     name: str = ""
     doubts: tuple[str, ...] = ()  # why this account may not act: "is a guest", …
+    groups: frozenset[str] = frozenset()  # the user groups of the settings that it belongs to
+    unread: frozenset[str] = frozenset()  # those of which Slack did not say who is in them
 
     @property
     def key(self) -> tuple[str, str]:
@@ -132,6 +134,7 @@ class Vote:
     verdict: str  # "approve" or "deny"
     at: datetime
     digest: str = ""  # of the plan that was voted on
+    groups: tuple[str, ...] = ()  # the approver groups that the person belonged to then
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +195,11 @@ class Registration:
     run: RunKind | None = None  # the kind of the open run, if one is at work
     secret: Secret | None = None  # the newest one that was proven and announced
     check: Check | None = None  # the latest one
+    heir: Person | None = None  # who is to be the requester once an approver confirms it
+
+    def vote_of(self, person: Person) -> Vote | None:
+        """Return what this person has decided, if anything."""
+        return next((vote for vote in self.votes if vote.person.key == person.key), None)
 
     def approvals(self) -> tuple[Vote, ...]:
         """Return the votes in favour."""

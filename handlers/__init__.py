@@ -24,11 +24,15 @@ def register(
 
     app.command(ids.COMMAND)(commands.command)
     app.view(ids.FORM)(modals.submit_form)
+    app.view(ids.DENIAL)(modals.submit_denial)
     app.action(ids.CHOOSE_PROFILE)(modals.choose_profile)
 
     app.action(ids.APPROVE)(buttons.approve)
     app.action(ids.DENY)(buttons.deny)
+    app.action(ids.WITHDRAW)(buttons.withdraw)
     app.action(ids.CANCEL)(buttons.cancel)
+    app.action(ids.AGAIN)(buttons.again)
+    app.action(ids.CONFIRM_HANDOVER)(buttons.confirm_handover)
     app.action(ids.RETRY)(buttons.retry)
     app.action(ids.UNDO)(buttons.undo)
     app.action(ids.VALUES)(buttons.values)

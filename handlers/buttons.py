@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from bot.registrar import Registrar
 from bot.registration import Person
 from handlers.answers import Answers, check
-from handlers.views import handover
+from handlers.views import denial, form, handover
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
@@ -17,8 +19,43 @@ async def approve(ack: Ack, action: Json, registrar: Registrar, person: Person) 
     await ack()
 
 
-async def deny(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    await registrar.deny(action["value"], by=person)
+async def deny(
+    ack: Ack,
+    action: Json,
+    body: Json,
+    client: AsyncWebClient,
+    registrar: Registrar,
+    person: Person,
+) -> None:
+    """Ask why first; the answer is judged anew when it comes."""
+    id = action["value"]
+    await registrar.check_may_deny(id, by=person)
+    await client.views_open(trigger_id=body["trigger_id"], view=denial.denial(id))
+    await ack()
+
+
+async def withdraw(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    await registrar.withdraw(action["value"], by=person)
+    await ack()
+
+
+async def again(
+    ack: Ack,
+    action: Json,
+    body: Json,
+    client: AsyncWebClient,
+    registrar: Registrar,
+    person: Person,
+) -> None:
+    """Open the form filled in as it was sent."""
+    filled = await registrar.form_of(action["value"], by=person)
+    view = form.form(registrar.catalogue, registrar.profile(filled.profile), filled)
+    await client.views_open(trigger_id=body["trigger_id"], view=view)
+    await ack()
+
+
+async def confirm_handover(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    await registrar.confirm_handover(action["value"], by=person)
     await ack()
 
 

@@ -7,6 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
+from handlers.people import People
 from handlers.views import card, drift, form, help, ids
 
 Ack = Callable[..., Awaitable[Any]]
@@ -18,6 +19,7 @@ async def command(
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
+    people: People,
 ) -> None:
     """Answer by the first word. The answer rides on the acknowledgement, for the person alone."""
     words = str(body.get("text") or "").split()
@@ -33,6 +35,12 @@ async def command(
         case ["check", _]:
             await registrar.check(words[1], by=person)
             await ack(text=drift.asked(words[1]))
+        case ["handover", _, _]:
+            to = await people.mentioned(words[2])
+            await registrar.hand_over(words[1].upper(), to=to, by=person)
+            await ack(text="An approver has to confirm this: the approval channel was asked.")
+        case ["handover", *_]:
+            await ack(text=f"Say what and to whom: `{ids.COMMAND} handover AAD-7K3F @person`.")
         case ["check", *_]:
             await ack(text=f"Name one registration, like `{ids.COMMAND} check AAD-7K3F`.")
         case ["status", *_]:
@@ -58,5 +66,5 @@ async def open_form(
 async def status(ack: Ack, id: str, registrar: Registrar, person: Person) -> None:
     found = await registrar.status(id, by=person)
     profile = registrar.catalogue[found.form.profile]
-    blocks = card.status(found, profile, needed=registrar.approvals_needed)
+    blocks = card.status(found, profile, quorum=registrar.quorum(found))
     await ack(text=card.headline(found), blocks=blocks)

@@ -32,7 +32,7 @@ def handler(client: AsyncWebClient, answers: Answers) -> Callable[..., Awaitable
             return _errors({block_of(field, view): it for field, it in error.problems.items()})
         sentence = _sentence(error)
         if body.get("type") == "view_submission":
-            return _errors({ids.NAME: sentence})
+            return _errors({_first_field(body["view"]): sentence})
         if "command" in body:
             return _json({"response_type": "ephemeral", "text": sentence})
         if url := body.get("response_url"):
@@ -54,6 +54,12 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, (aiohttp.ClientError, TimeoutError)):
         return "Slack did not answer. Try again in a moment."
     return f"The bot broke, and nothing you did caused it. Tell whoever runs it: bug {bug}."
+
+
+def _first_field(view: Json) -> str:
+    """Return the block beside which a sentence about the whole form is shown."""
+    blocks = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
+    return ids.NAME if ids.NAME in blocks else str(blocks[0])
 
 
 def _errors(problems: dict[str, str]) -> BoltResponse:

@@ -5,6 +5,7 @@ is a row: a lost update is still stale, a final state is drawn whenever Slack le
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
@@ -25,7 +26,8 @@ from bot.values import values_of
 from bot.vault import Vault
 from graph.clock import Clock
 from handlers.answers import Answers
-from handlers.views import card, drift, handover
+from handlers.people import People
+from handlers.views import approvers, card, drift, handover
 from handlers.views.words import Blocks
 
 log = structlog.get_logger()
@@ -54,6 +56,7 @@ class Messages:
         vault: Vault,
         client: AsyncWebClient,
         answers: Answers,
+        people: People,
         clock: Clock,
         bell: Bell,
         every: float,
@@ -64,6 +67,7 @@ class Messages:
         self._vault = vault
         self._client = client
         self._answers = answers
+        self._people = people
         self._clock = clock
         self.loop = Loop("messages", self.look, bell=bell, every=every, calm=CALM_SECONDS)
 
@@ -72,6 +76,14 @@ class Messages:
         async with self._database.reading() as tx:
             now = self._clock.now()
             stale = await messages.stale(tx, now, drawn_before=now - SPACING, limit=AT_ONCE)
+        # What is there is redrawn before anything new points to it.
+        await self._show_all([message for message in stale if message.ts is not None])
+        await self._show_all([message for message in stale if message.ts is None])
+        if len(stale) == AT_ONCE:
+            self.loop.bell.ring()
+
+    async def _show_all(self, stale: Sequence[Message]) -> None:
+        """Claim these and show them together."""
         if not stale:
             return
         async with self._database.transaction() as tx:
@@ -80,8 +92,6 @@ class Messages:
         await asyncio.gather(
             *(survive(f"message {each.id}", partial(self._show, each)) for each in claimed)
         )
-        if len(stale) == AT_ONCE:
-            self.loop.bell.ring()
 
     async def _show(self, message: Message) -> None:
         # Read after the claim: what is drawn is never older than the version claimed.
@@ -99,6 +109,10 @@ class Messages:
     async def _deliver(self, message: Message, registration: Registration) -> None:
         if message.kind is MessageKind.MASK:
             await self._mask(message, registration)
+            return
+        if await self._is_for_nobody(message):
+            await self._registrar.requester_left(registration.id)
+            await self._give_up(message)
             return
         text, blocks = self._draw(message, registration)
         if message.ts is None:
@@ -118,14 +132,31 @@ class Messages:
         if more:
             self.loop.bell.ring()
 
+    async def _is_for_nobody(self, message: Message) -> bool:
+        """Whether values are about to be announced to an account that is deactivated."""
+        is_first = message.kind is MessageKind.VALUES and message.ts is None
+        return is_first and await self._people.has_left(message.audience)
+
     def _draw(self, message: Message, registration: Registration) -> tuple[str, Blocks]:
         profile = self._catalogue[registration.form.profile]
-        needed = self._registrar.approvals_needed
+        quorum = self._registrar.quorum(registration)
         match message.kind:
             case MessageKind.CARD:
-                return card.headline(registration), card.card(registration, profile, needed=needed)
+                return card.headline(registration), card.card(registration, profile, quorum=quorum)
+            case MessageKind.PROGRESS if message.audience != registration.requester.user_id:
+                return card.headline(registration), card.passed_on(registration)
+            case MessageKind.VALUES if message.audience != registration.requester.user_id:
+                return card.headline(registration), card.passed_on(registration)
+            case MessageKind.REMINDER:
+                policy = self._registrar.policy
+                blocks = approvers.reminder(registration, policy, quorum)
+                return approvers.reminder_text(registration), blocks
+            case MessageKind.HANDOVER:
+                return approvers.handover_text(registration), approvers.handover(registration)
+            case MessageKind.LEFT:
+                return approvers.left_text(registration), approvers.left(registration)
             case MessageKind.PROGRESS:
-                blocks = card.progress(registration, profile, needed=needed)
+                blocks = card.progress(registration, profile, quorum=quorum)
                 return card.headline(registration), blocks
             case MessageKind.NEWS:
                 return card.headline(registration), card.news(registration)

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
-from handlers.views import form
+from handlers.views import form, ids
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
@@ -35,4 +35,13 @@ async def submit_form(ack: Ack, view: dict[str, Any], registrar: Registrar, pers
     """Start a registration. The form's own id makes a repeated submission the same one."""
     wish = form.read_form(view, registrar.catalogue)
     await registrar.submit(wish, by=person, origin=view["id"])
+    await ack()
+
+
+async def submit_denial(
+    ack: Ack, view: dict[str, Any], registrar: Registrar, person: Person
+) -> None:
+    """Deny, for the reason given: whether this person may is judged now, not when it opened."""
+    reason = view["state"]["values"][ids.REASON][ids.CHOSEN].get("value") or ""
+    await registrar.deny(view["private_metadata"], by=person, reason=reason)
     await ack()

@@ -4,6 +4,7 @@ A name is never who somebody is: team id and user id are. Doubt means no.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.registrar import Registrar
 from bot.registration import Person, Refusal
 from handlers.answers import Answers
+from handlers.groups import Groups
 
 log = structlog.get_logger()
 
@@ -39,23 +41,45 @@ SLACKBOT = "USLACKBOT"  # says is_bot: false of itself
 class People:
     """Looks people up in the team the bot is installed in."""
 
-    def __init__(self, *, client: AsyncWebClient, team_id: str) -> None:
+    def __init__(self, *, client: AsyncWebClient, team_id: str, groups: Groups) -> None:
         self._client = client
         self._team_id = team_id
+        self._groups = groups
 
     async def person(self, body: Mapping[str, Any]) -> Person:
         """Return who sent this payload. Raises Refusal if that cannot be told."""
         user_id, team_id = _sender(body)
         if _team(body) != self._team_id:
             raise Refusal("This came from another Slack team, so it was ignored.")
-        user = await self._look_up(user_id)
+        return await self._known(user_id, claimed_team=team_id)
+
+    async def mentioned(self, text: str) -> Person:
+        """Return whom somebody has named as `@person`. Raises Refusal."""
+        found = re.fullmatch(r"<@([UW][A-Z0-9]+)(\|[^>]*)?>", text)
+        if found is None:
+            raise Refusal(f"{text[:40]!r} is nobody. Name a person like `@rosa`.")
+        return await self._known(found[1], claimed_team=self._team_id)
+
+    async def has_left(self, user_id: str) -> bool:
+        """Whether Slack says that this account is deactivated. If it says nothing, nobody left."""
+        try:
+            return bool((await self._look_up(user_id)).get("deleted"))
+        except Refusal:
+            return False
+
+    async def _known(self, user_id: str, *, claimed_team: str) -> Person:
+        user, (groups, unread) = await asyncio.gather(
+            self._look_up(user_id), self._groups.of(user_id)
+        )
         name = user.get("real_name") or user.get("name") or user_id
         return Person(
             # Slack's record counts; a payload that says otherwise is a reason for doubt.
             team_id=str(user.get("team_id") or ""),
             user_id=user_id,
             name=str(name)[:120],
-            doubts=_doubts(user_id, user, claimed_team=team_id),
+            doubts=_doubts(user_id, user, claimed_team=claimed_team),
+            groups=groups,
+            unread=unread,
         )
 
     async def _look_up(self, user_id: str) -> Mapping[str, Any]:
@@ -83,6 +107,7 @@ def middleware(
             return BoltResponse(status=200)  # bots are not answered, or two would never end
         context["registrar"] = registrar
         context["answers"] = answers
+        context["people"] = people
         context["person"] = await people.person(body)
         await next()
         return None

@@ -53,6 +53,7 @@ class Office:
             died=_nobody,
             clock=self.clock,
             bells=Bells(),
+            approval_channel="C0APPROVE",
             every=3600,
         )
 
@@ -73,11 +74,15 @@ class Office:
         )
 
     async def submitted(self, *, by: Person = ROSA) -> str:
-        return await self.registrar.submit(form(), by=by, origin=f"V{next(FORMS)}")
+        number = next(FORMS)
+        wish = form(name=f"billing {number}")
+        return await self.registrar.submit(wish, by=by, origin=f"V{number}")
 
     async def pending(self) -> str:
         """Return the id of a registration whose plan waits for its approvers."""
-        id = await self.submitted()
+        return await self.make_pending(await self.submitted())
+
+    async def make_pending(self, id: str) -> str:
         async with self.database.transaction() as tx:
             await registrations.touch(tx, id)
             await registrations.move(tx, id, Status.PENDING, plan=PLAN, digest=DIGEST)
@@ -188,6 +193,8 @@ def office(
     *,
     approvals_needed: int = 1,
     next_id: Callable[[], str] = new_id,
+    open_limit: int = 1000,
+    daily_limit: int = 10_000,
 ) -> Office:
     vault = Vault([KEY])
     registrar = Registrar(
@@ -198,6 +205,8 @@ def office(
             requesters=frozenset({ROSA.user_id}),
             approvers=frozenset({ADA.user_id, GRACE.user_id}),
             approvals_needed=approvals_needed,
+            open_limit=open_limit,
+            daily_limit=daily_limit,
         ),
         vault=vault,
         clock=clock,
@@ -216,14 +225,19 @@ async def two_offices(
     clock: MovableClock,
     *,
     approvals_needed: int = 1,
+    open_limit: int = 1000,
+    daily_limit: int = 10_000,
     next_ids: tuple[Callable[[], str], Callable[[], str]] = (new_id, new_id),
 ) -> AsyncIterator[tuple[Office, Office]]:
     """Open the offices of two replicas on PostgreSQL, or two over the one database of SQLite."""
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(opened(url))
+        async with first.transaction() as tx:
+            await registrations.installation_id(tx, new="aaaabbbbcccc", now=clock.now())
         is_sqlite = url.startswith("sqlite")
         second = first if is_sqlite else await stack.enter_async_context(opened(url))
+        limits = {"open_limit": open_limit, "daily_limit": daily_limit}
         yield (
-            office(first, clock, approvals_needed=approvals_needed, next_id=next_ids[0]),
-            office(second, clock, approvals_needed=approvals_needed, next_id=next_ids[1]),
+            office(first, clock, approvals_needed=approvals_needed, next_id=next_ids[0], **limits),
+            office(second, clock, approvals_needed=approvals_needed, next_id=next_ids[1], **limits),
         )

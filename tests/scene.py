@@ -39,6 +39,11 @@ class Scene:
         await self.workspace.click(by, "Approve", on=self.card_of(id))
         await self.until(lambda: self.is_announced(id))
 
+    async def deny(self, id: str, *, by: str = "grace", reason: str = "Not this quarter") -> Any:
+        """Press *Deny*, say why, and return what became of the form."""
+        await self.workspace.click(by, "Deny", on=self.card_of(id))
+        return await self.workspace.submit(by, {"Reason": reason})
+
     def is_announced(self, id: str) -> bool:
         """Whether the values of this registration were announced to Rosa."""
         text = f"{id}: your connector values"

@@ -13,6 +13,7 @@ import typer.main
 from jsonschema import Draft7Validator
 
 from bot.__main__ import main
+from bot.approval import table
 from bot.catalogue import read_catalogue
 from bot.config import NOT_YET, Settings, SettingsError
 from bot.manifest import SCOPES, manifest
@@ -48,6 +49,11 @@ def settings_read() -> set[str]:
 
 def test_the_settings_table_lists_exactly_what_is_read() -> None:
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", section("Settings"), re.M)) == settings_read()
+
+
+def test_the_policy_is_the_one_that_is_enforced() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", section("Who may do what"), re.M)
+    assert rows[1:] == list(table())
 
 
 def test_the_example_settings_are_settings() -> None:

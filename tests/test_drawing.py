@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.catalogue import read_catalogue
 from bot.forms import LONGEST_REASON, check_form
+from bot.quorum import Quorum
 from bot.registration import Failure, Form, Person, Registration, Status
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, help
@@ -80,16 +81,16 @@ def test_every_form_that_is_taken_can_be_drawn_in_every_state(
     if check_form(form, profile):
         return
     drawn = registration(form, status)
-    assert card.card(drawn, profile, needed=1)
-    assert card.progress(drawn, profile, needed=1)
-    assert card.status(drawn, profile, needed=1)
+    assert card.card(drawn, profile, quorum=Quorum(needed=1))
+    assert card.progress(drawn, profile, quorum=Quorum(needed=1))
+    assert card.status(drawn, profile, quorum=Quorum(needed=1))
     assert help.listing([drawn])
 
 
 def test_a_hundred_warnings_of_any_length_can_be_drawn() -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
     drawn = registration(form, Status.PENDING, ["&" * 4000] + ["w"] * 20)
-    assert card.card(drawn, CATALOGUE["mimecast"], needed=1)
+    assert card.card(drawn, CATALOGUE["mimecast"], quorum=Quorum(needed=1))
 
 
 @pytest.mark.parametrize("text", ["a" * 4000, "a " * 2000, "&amp;" * 900, "x\n" * 2000])

@@ -22,6 +22,7 @@ LAYERS = (
     ("bot.engine", "bot.ledger", "bot.forms", "bot.values", "bot.wishes", "bot.plan_words"),
     ("bot.vault", "bot.storage", "bot.catalogue"),
     ("bot.approval",),
+    ("bot.quorum",),
     ("bot.registration", "bot.config"),
     ("bot.bell", "bot.logs"),
     ("graph",),

@@ -5,7 +5,15 @@ from typing import Any
 
 import handlers
 from handlers.views import ids
-from tests import test_decisions, test_failures, test_main_road, test_refusals, test_reveals
+from tests import (
+    test_decisions,
+    test_failures,
+    test_handing_over,
+    test_main_road,
+    test_quorums,
+    test_refusals,
+    test_reveals,
+)
 
 STORIES: dict[tuple[str, str], Callable[..., Any]] = {
     ("command", ids.COMMAND): test_main_road.test_from_the_form_to_the_masked_secret,
@@ -13,6 +21,16 @@ STORIES: dict[tuple[str, str], Callable[..., Any]] = {
     ("action", ids.CHOOSE_PROFILE): test_failures.test_another_profile_goes_the_same_road,
     ("action", ids.APPROVE): test_decisions.test_two_approvals_are_two_people,
     ("action", ids.DENY): test_decisions.test_denied_is_the_end_and_the_card_says_by_whom,
+    ("view", ids.DENIAL): test_quorums.test_a_reason_that_is_missing_keeps_the_form_open,
+    ("action", ids.WITHDRAW): (
+        test_quorums.test_an_approval_can_be_withdrawn_until_the_quorum_is_reached
+    ),
+    ("action", ids.AGAIN): (
+        test_quorums.test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form
+    ),
+    ("action", ids.CONFIRM_HANDOVER): (
+        test_handing_over.test_the_heir_gets_the_values_and_the_old_requester_no_longer
+    ),
     ("action", ids.CANCEL): (
         test_decisions.test_the_requester_takes_it_back_and_the_approver_comes_too_late
     ),

@@ -56,8 +56,8 @@ async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Offices
     one, _ = careful
     id = await one.pending()
     async with one.database.transaction() as tx:
-        vote = Vote(person=GRACE, verdict="approve", at=one.clock.now())
-        await registrations.vote(tx, id, vote, digest="e" * 64)
+        vote = Vote(person=GRACE, verdict="approve", at=one.clock.now(), digest="e" * 64)
+        await registrations.vote(tx, id, vote)
     await one.registrar.approve(id, by=ADA)
     assert (await one.found(id)).status is Status.PENDING
 
@@ -98,7 +98,7 @@ async def test_of_approve_and_deny_one_wins_and_the_other_is_told_who_did(
     for _ in range(ROUNDS):
         id = await one.pending()
         approved, denied = await _all(
-            one.registrar.approve(id, by=ADA), other.registrar.deny(id, by=GRACE)
+            one.registrar.approve(id, by=ADA), other.registrar.deny(id, by=GRACE, reason="Not now")
         )
         found = await one.found(id)
         assert len(found.votes) == 1

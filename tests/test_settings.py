@@ -47,8 +47,14 @@ def test_defaults_are_the_public_cloud_one_approval_and_a_day() -> None:
     assert settings.ca_bundle is None
 
 
-def test_unset_requesters_are_nobody_and_a_star_says_everybody_aloud() -> None:
-    assert read(REQUESTERS="").requesters == frozenset()
+def test_nobody_by_name_needs_a_group_and_a_star_says_everybody_aloud() -> None:
+    by_group = read(REQUESTERS="", REQUESTER_GROUPS="S0ASKERS")
+    assert not by_group.requesters
+    assert by_group.requester_groups == {"S0ASKERS"}
+    assert read(APPROVERS="", APPROVER_GROUPS="S0ADMINS, S0SEC").approver_groups == {
+        "S0ADMINS",
+        "S0SEC",
+    }
     assert read(REQUESTERS=" * ").requesters == {"*"}
 
 
@@ -117,7 +123,12 @@ SENTENCES = [
     ("SLACK_API_URL", "https://slack.com:port/", "must be an address of slack.com"),
     ("APPROVAL_CHANNEL", "", "is missing: set it to a channel id such as C0123456789."),
     ("APPROVAL_CHANNEL", "#approvals", "does not look like a channel id"),
-    ("APPROVERS", "", "is missing: list the Slack user ids of the people who decide."),
+    ("APPROVERS", "", "is missing: list the Slack user ids of the people who decide, or set"),
+    ("APPROVER_GROUPS", "@admins", "entry 1 is not a user group's id"),
+    ("REQUESTERS", "", "is missing: list the Slack user ids of the people who may ask, or"),
+    ("REQUESTER_GROUPS", "S0OK, C0NO", "entry 2 is not a user group's id"),
+    ("OPEN_LIMIT", "0", "must be a whole number from 1 to 1000."),
+    ("DAILY_LIMIT", "many", "must be a whole number from 1 to 10000."),
     ("APPROVERS", "*", "entry 1 is not a Slack user id"),
     ("APPROVERS", "U0ADA @grace", "entry 2 is not a Slack user id"),
     ("APPROVALS_NEEDED", "0", "must be a whole number from 1 to 10."),
@@ -168,6 +179,13 @@ def test_what_is_not_there_yet_is_refused_rather_than_ignored(name: str) -> None
     assert problems(**{name: "something"}) == (f"{name} is set, but {NOT_YET[name]}.",)
 
 
+def test_nobody_can_be_the_only_one_who_decides_on_what_they_ask_for() -> None:
+    [sentence] = problems(REQUESTERS="U0ADA U0GRACE", APPROVALS_NEEDED="2")
+    assert sentence.startswith("Everybody in REQUESTERS is needed in APPROVERS")
+    read(REQUESTERS="U0ADA U0ROSA", APPROVALS_NEEDED="2")
+    read(REQUESTERS="U0ADA", APPROVERS="U0ADA", APPROVER_GROUPS="S0ADMINS")
+
+
 def test_an_empty_environment_hears_of_everything_that_is_missing_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.read({})
@@ -176,12 +194,13 @@ def test_an_empty_environment_hears_of_everything_that_is_missing_at_once() -> N
         "SLACK_BOT_TOKEN",
         "SLACK_APP_TOKEN",
         "APPROVAL_CHANNEL",
-        "APPROVERS",
         "ENTRA_TENANT_ID",
         "ENTRA_CLIENT_ID",
         "ENTRA_CLIENT_SECRET",
         "CONSENT_MODE",
         "VAULT_KEYS",
+        "REQUESTERS",
+        "APPROVERS",
     ]
     assert str(caught.value) == "\n".join(caught.value.problems)
 

@@ -45,6 +45,8 @@ def slack_environ(workspace: workspaces.Workspace) -> dict[str, str]:
         "APPROVAL_CHANNEL": workspace.channels["approvals"].id,
         "APPROVERS": f"{people['ada'].id},{people['grace'].id}",
         "REQUESTERS": people["rosa"].id,
+        "OPEN_LIMIT": "1000",
+        "DAILY_LIMIT": "10000",
     }
 
 

@@ -6,6 +6,7 @@ to do with it is owed as rows, and bells are rung after the commit.
 
 from bot.registrar.asking import Asking
 from bot.registrar.deciding import Deciding
+from bot.registrar.handing_over import HandingOver
 from bot.registrar.looking import Looking
 from bot.registrar.mending import Mending
 from bot.registrar.showing import Reveal, Showing
@@ -13,5 +14,5 @@ from bot.registrar.showing import Reveal, Showing
 __all__ = ["Registrar", "Reveal"]
 
 
-class Registrar(Asking, Deciding, Mending, Showing, Looking):
+class Registrar(Asking, Deciding, HandingOver, Mending, Showing, Looking):
     """What people can do."""

@@ -1,17 +1,23 @@
 """Asking for a registration."""
 
+import hashlib
+import unicodedata
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.approval import Verb
 from bot.catalogue import Profile
 from bot.forms import FormProblems, check_form
 from bot.registrar.desk import Desk
-from bot.registration import Form, Person, Registration, RunKind, Status
+from bot.registration import Form, Person, Refusal, Registration, RunKind, Status
 from bot.storage import history, messages, registrations
 from bot.storage.messages import MessageKind
+
+COMMAND = "/aad-setup"
 
 
 class Asking(Desk):
@@ -31,13 +37,56 @@ class Asking(Desk):
         if problems := check_form(form, profile):
             raise FormProblems(problems)
         async with self._writing() as tx:
+            await registrations.stand_in_line(tx)
+            if known := await registrations.from_origin(tx, origin):
+                return known
+            await self._check_room(tx, by)
+            await self._check_new(tx, form)
             wish = self._new(form, profile, by)
-            while not await registrations.add(tx, wish, origin=origin):
+            while not await registrations.add(
+                tx, wish, origin=origin, wish_digest=_wish_digest(form)
+            ):
                 if known := await registrations.from_origin(tx, origin):
                     return known
                 wish = replace(wish, id=self._new_id())
             await self._begin(tx, wish)
         return wish.id
+
+    async def form_of(self, id: str, *, by: Person) -> Form:
+        """Return what the requester of an ended registration had filled in. Raises Refusal."""
+        async with self._database.reading() as tx:
+            registration = await self._get(tx, id)
+        self._policy.check(Verb.ASK_AGAIN, by, registration)
+        self._policy.check_may_ask(by)
+        return registration.form
+
+    async def _check_room(self, tx: AsyncConnection, by: Person) -> None:
+        """Raise Refusal if the person, or the team, has enough of them under way."""
+        policy = self._policy
+        if await registrations.count_open(tx, by) >= policy.open_limit:
+            raise Refusal(
+                f"You have {policy.open_limit} registrations open, which is the most. Finish,"
+                f" cancel or undo one first: `{COMMAND} status` lists them."
+            )
+        yesterday = self._clock.now() - timedelta(days=1)
+        if await registrations.count_since(tx, yesterday) >= policy.daily_limit:
+            raise Refusal(
+                f"The team has begun {policy.daily_limit} registrations in 24 hours, which is the"
+                " most. Try again later, or ask whoever runs this bot to raise DAILY_LIMIT."
+            )
+
+    async def _check_new(self, tx: AsyncConnection, form: Form) -> None:
+        """Raise FormProblems if the same has been asked for and is open or ready."""
+        id = await registrations.living_twin(tx, _wish_digest(form))
+        if id is None:
+            return
+        twin = await self._get(tx, id)
+        raise FormProblems(
+            {
+                "name": f"{id} is the same: {twin.requester.name} asked for it, and it is"
+                f" {twin.status}. See {COMMAND} status {id}, or choose another name."
+            }
+        )
 
     def _new(self, form: Form, profile: Profile, by: Person) -> Registration:
         return Registration(
@@ -57,6 +106,12 @@ class Asking(Desk):
         await messages.owe(tx, wish.id, MessageKind.PROGRESS, by.user_id)
         await self._owe_run(tx, wish.id, RunKind.PLAN)
         await history.write(tx, wish.id, "submitted", by=by, now=wish.created_at, **form)
+
+
+def _wish_digest(form: Form) -> str:
+    """Return what is equal for equal wishes: the connector, and the name as people read it."""
+    name = " ".join(unicodedata.normalize("NFKC", form.name).casefold().split())
+    return hashlib.sha256(f"{form.profile}\n{name}".encode()).hexdigest()
 
 
 def _plain_form(form: Form) -> dict[str, Any]:

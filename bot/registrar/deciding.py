@@ -1,8 +1,9 @@
-"""Deciding on a plan: approve, deny, cancel."""
+"""Deciding on a plan: approve, withdraw, deny, cancel."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
+from bot.forms import check_reason
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, RunKind, Status, Vote
 from bot.storage import dues, history, messages, registrations
@@ -19,41 +20,68 @@ class Deciding(Desk):
             registration = await self._allowed(tx, Verb.APPROVE, id, by)
             self._check_in_time(registration)
             digest = registration.digest or ""
-            if by.key in {vote.person.key for vote in registration.votes}:
+            if registration.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
             now = self._clock.now()
-            await registrations.vote(
-                tx, id, Vote(person=by, verdict="approve", at=now), digest=digest
+            vote = Vote(
+                person=by,
+                verdict="approve",
+                at=now,
+                digest=digest,
+                groups=self._policy.parties(by),
             )
+            await registrations.vote(tx, id, vote)
             await history.write(tx, id, "approved", by=by, now=now, digest=digest)
-            before = [vote for vote in registration.approvals() if vote.digest == digest]
-            if len(before) + 1 >= self.approvals_needed:
-                await registrations.move(tx, id, Status.APPROVED, deadline=None)
-                await dues.drop(tx, id, DueKind.EXPIRE)
+            votes = [each for each in registration.approvals() if each.digest == digest]
+            if self.quorum(registration).missing([*votes, vote]):
+                await self._tell(tx, registration.requester, id)
+            else:
+                await self._leave_pending(tx, id, Status.APPROVED)
                 await self._owe_run(tx, id, RunKind.REGISTER)
 
-    async def deny(self, id: str, *, by: Person) -> None:
-        """Decide against the plan, which ends the registration. Raises Refusal."""
+    async def withdraw(self, id: str, *, by: Person) -> None:
+        """Take one's own approval back while others are still awaited. Raises Refusal."""
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.WITHDRAW, id, by)
+            self._check_in_time(registration)
+            if registration.vote_of(by) is None:
+                raise Refusal(f"You have not approved {id}, so there is nothing to withdraw.")
+            await registrations.withdraw_vote(tx, id, by)
+            await history.write(tx, id, "withdrawn", by=by, now=self._clock.now())
+            await self._tell(tx, registration.requester, id)
+
+    async def check_may_deny(self, id: str, *, by: Person) -> None:
+        """Raise Refusal unless this person could deny it now: a form is asked for first."""
+        async with self._database.reading() as tx:
+            self._policy.check(Verb.DENY, by, await self._get(tx, id))
+
+    async def deny(self, id: str, *, by: Person, reason: str) -> None:
+        """Decide against the plan, which ends the registration. Raises Refusal, FormProblems."""
+        reason = check_reason(reason)
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.DENY, id, by)
             now, digest = self._clock.now(), registration.digest or ""
-            if by.key in {vote.person.key for vote in registration.votes}:
-                raise Refusal(
-                    f"You have approved {id} already, so you cannot deny it."
-                    " Another approver still can."
-                )
-            await registrations.vote(tx, id, Vote(person=by, verdict="deny", at=now), digest=digest)
-            await history.write(tx, id, "denied", by=by, now=now, digest=digest)
-            await self._close(tx, id, Status.DENIED)
-            await messages.owe(tx, id, MessageKind.NEWS, registration.requester.user_id)
+            if registration.vote_of(by) is not None:
+                raise Refusal(f"You have approved {id}. Withdraw that first, then deny it.")
+            vote = Vote(person=by, verdict="deny", at=now, digest=digest)
+            await registrations.vote(tx, id, vote)
+            await history.write(tx, id, "denied", by=by, now=now, digest=digest, reason=reason)
+            await self._leave_pending(tx, id, Status.DENIED, reasons=[reason])
+            await self._tell(tx, registration.requester, id)
 
     async def cancel(self, id: str, *, by: Person) -> None:
         """Take back a registration that nobody has decided on. Raises Refusal."""
         async with self._writing() as tx:
             await self._allowed(tx, Verb.CANCEL, id, by)
             await history.write(tx, id, "cancelled", by=by, now=self._clock.now())
-            await self._close(tx, id, Status.CANCELLED)
+            await self._leave_pending(tx, id, Status.CANCELLED)
 
-    async def _close(self, tx: AsyncConnection, id: str, target: Status) -> None:
-        await registrations.move(tx, id, target, deadline=None)
-        await dues.drop(tx, id, DueKind.EXPIRE)
+    async def _leave_pending(
+        self, tx: AsyncConnection, id: str, target: Status, **columns: object
+    ) -> None:
+        await registrations.move(tx, id, target, deadline=None, **columns)
+        for kind in (DueKind.EXPIRE, DueKind.REMIND):
+            await dues.drop(tx, id, kind)
+
+    async def _tell(self, tx: AsyncConnection, requester: Person, id: str) -> None:
+        await messages.owe(tx, id, MessageKind.NEWS, requester.user_id)

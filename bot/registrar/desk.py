@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Policy, Verb
 from bot.bell import Bells
 from bot.catalogue import Catalogue, Profile
+from bot.quorum import Quorum
 from bot.registration import Person, Refusal, Registration, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
@@ -51,8 +52,17 @@ class Desk:
         return self._catalogue
 
     @property
-    def approvals_needed(self) -> int:
-        return self._policy.approvals_needed
+    def policy(self) -> Policy:
+        return self._policy
+
+    def quorum(self, registration: Registration) -> Quorum:
+        """Return what it takes to approve this registration."""
+        profile = self._catalogue.get(registration.form.profile)
+        if profile is None:
+            return self._policy.quorum()
+        return self._policy.quorum(
+            approvals=profile.approvals, distinct_groups=profile.distinct_groups
+        )
 
     def profile(self, id: str) -> Profile:
         """Return the profile. Raises Refusal if there is none."""

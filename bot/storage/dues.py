@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import uuid4
 
@@ -11,11 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.tables import dues
 
+REMIND_AFTER = timedelta(minutes=15)
+"""From a plan to the first reminder; each further one comes after twice the time."""
+REMINDERS = 4
+
 
 class DueKind(StrEnum):
     """What must happen."""
 
     EXPIRE = "expire"  # nobody decided in time
+    REMIND = "remind"  # approvers have let it lie
     MASK = "mask"  # the secret has been on the screen long enough
     UNKNOWN = "unknown"  # a claimed secret was never confirmed as shown
     UNREAD = "unread"  # nobody came for the secret

@@ -29,6 +29,9 @@ class MessageKind(StrEnum):
     VALUES = "values"  # in the requester's direct messages, when they are ready
     MASK = "mask"  # over the secret, by the reveal's own response_url
     NEWS = "news"  # in the requester's direct messages: a change nobody is told of by a redrawing
+    REMINDER = "reminder"  # in the approval channel: it still waits
+    HANDOVER = "handover"  # in the approval channel: somebody else is to be the requester
+    LEFT = "left"  # in the approval channel: the requester's account is deactivated
     DRIFT = "drift"  # in the direct messages of whoever is to know what a check has found
 
 

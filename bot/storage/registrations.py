@@ -22,7 +22,9 @@ from bot.storage import runs, secrets
 from bot.storage.once import insert_once
 from bot.storage.tables import installation, messages, registrations, votes
 
-SAID_ONCE = ("mask", "news", "drift")
+OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED)
+"""States in which something is still to be decided or done."""
+SAID_ONCE = ("mask", "news", "drift", "reminder", "left")
 """Messages that tell of one moment: no later version redraws them."""
 
 
@@ -39,7 +41,9 @@ async def from_origin(tx: AsyncConnection, origin: str) -> str | None:
     return found
 
 
-async def add(tx: AsyncConnection, registration: Registration, *, origin: str) -> bool:
+async def add(
+    tx: AsyncConnection, registration: Registration, *, origin: str, wish_digest: str
+) -> bool:
     """Add it; False if its id is taken, or if its form has become a registration already."""
     return await insert_once(
         tx,
@@ -54,6 +58,7 @@ async def add(tx: AsyncConnection, registration: Registration, *, origin: str) -
         profile_digest=registration.profile_digest,
         key=registration.key,
         origin=origin,
+        wish_digest=wish_digest,
         reasons=[],
         deadline=registration.deadline,
         created_at=registration.created_at,
@@ -135,7 +140,7 @@ async def checked(tx: AsyncConnection, id: str, check: Check) -> None:
     await note(tx, id, last_check=stored)
 
 
-async def vote(tx: AsyncConnection, id: str, vote: Vote, *, digest: str) -> None:
+async def vote(tx: AsyncConnection, id: str, vote: Vote) -> None:
     """Add a vote, once for each person: the primary key refuses a second."""
     await tx.execute(
         sa.insert(votes).values(
@@ -144,10 +149,59 @@ async def vote(tx: AsyncConnection, id: str, vote: Vote, *, digest: str) -> None
             user_id=vote.person.user_id,
             name=vote.person.name,
             verdict=vote.verdict,
-            digest=digest,
+            digest=vote.digest,
+            groups=list(vote.groups),
             at=vote.at,
         )
     )
+
+
+async def withdraw_vote(tx: AsyncConnection, id: str, person: Person) -> None:
+    """Strike a vote off; history remembers it."""
+    await tx.execute(
+        sa.delete(votes).where(
+            votes.c.registration == id,
+            votes.c.team_id == person.team_id,
+            votes.c.user_id == person.user_id,
+        )
+    )
+
+
+async def change_requester(tx: AsyncConnection, id: str, heir: Person) -> None:
+    await note(
+        tx, id, team_id=heir.team_id, user_id=heir.user_id, requester_name=heir.name, heir=None
+    )
+
+
+async def stand_in_line(tx: AsyncConnection) -> None:
+    """Let no other registration begin before this transaction ends: what is counted stays so."""
+    await tx.execute(sa.update(installation).values(only=True))
+
+
+async def count_open(tx: AsyncConnection, person: Person) -> int:
+    """Count what the person has asked for and what is not done."""
+    query = sa.select(sa.func.count()).where(
+        registrations.c.team_id == person.team_id,
+        registrations.c.user_id == person.user_id,
+        registrations.c.status.in_(OPEN),
+    )
+    return int(await tx.scalar(query) or 0)
+
+
+async def count_since(tx: AsyncConnection, moment: datetime) -> int:
+    """Count the registrations that anybody has begun since then."""
+    query = sa.select(sa.func.count()).where(registrations.c.created_at > moment)
+    return int(await tx.scalar(query) or 0)
+
+
+async def living_twin(tx: AsyncConnection, wish_digest: str) -> str | None:
+    """Return the id of a registration for an equal wish that is open or ready."""
+    query = sa.select(registrations.c.id).where(
+        registrations.c.wish_digest == wish_digest,
+        registrations.c.status.in_([*OPEN, Status.READY]),
+    )
+    found: str | None = (await tx.scalars(query.limit(1))).first()
+    return found
 
 
 async def latest_of(tx: AsyncConnection, person: Person, *, limit: int) -> Sequence[str]:
@@ -169,6 +223,7 @@ async def _votes(tx: AsyncConnection, id: str) -> tuple[Vote, ...]:
             verdict=row["verdict"],
             at=row["at"],
             digest=row["digest"],
+            groups=tuple(row["groups"]),
         )
         for row in (await tx.execute(query)).mappings()
     )
@@ -192,6 +247,7 @@ def _registration(row: Mapping[Any, Any]) -> Registration:
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_check(row["last_check"]) if row["last_check"] else None,
+        heir=Person(**row["heir"]) if row["heir"] else None,
     )
 
 

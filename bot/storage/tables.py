@@ -53,13 +53,15 @@ registrations = sa.Table(
     sa.Column("profile_digest", sa.String(64), nullable=False),
     sa.Column("key", sa.String(120), nullable=False, unique=True),
     sa.Column("origin", sa.String(64), nullable=False, unique=True),  # the form it came from
+    sa.Column("wish_digest", sa.String(64), nullable=False, index=True),  # equal for equal wishes
     sa.Column("plan", Json),
     sa.Column("digest", sa.String(64)),
     sa.Column("reasons", Json, nullable=False),
     sa.Column("failure", Json),
+    sa.Column("heir", Json),  # who is to be the requester, until an approver confirms it
     sa.Column("last_check", Json),  # what the latest comparison with the tenant has come to
     sa.Column("deadline", Moment),
-    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("created_at", Moment, nullable=False, index=True),
     sa.Index("registrations_by_requester", "team_id", "user_id", "created_at"),
 )
 
@@ -72,6 +74,7 @@ votes = sa.Table(
     sa.Column("name", sa.String(120), nullable=False),
     sa.Column("verdict", sa.String(8), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),  # of the plan that was voted on
+    sa.Column("groups", Json, nullable=False),  # approver groups that the person was in
     sa.Column("at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("registration", "team_id", "user_id"),
 )

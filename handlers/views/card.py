@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from slack_sdk.models.blocks import Block, PlanBlock, TaskCardBlock
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
+from bot.approval import ASKABLE_AGAIN
 from bot.catalogue import Profile
 from bot.plan_words import plan_paragraphs
+from bot.quorum import Quorum
 from bot.registration import Registration, RunKind, Status, StepState
 from graph.plan import Plan
-from handlers.views import drift, ids
+from handlers.views import approvers, drift, ids
 from handlers.views.words import (
     Blocks,
     SlackPen,
@@ -48,14 +50,14 @@ def headline(registration: Registration) -> str:
     return f"{registration.id} {HEADLINES[registration.status]}"
 
 
-def card(registration: Registration, profile: Profile, *, needed: int) -> Blocks:
+def card(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blocks:
     """Return the card for the approval channel, with Approve and Deny while it waits."""
     return drawn(
         [
             header(headline(registration)),
             *_wish(registration, profile),
             *_plan(registration, profile),
-            *_outcome(registration, needed),
+            *_outcome(registration, quorum),
             *drift.details(registration),
             *_progress(registration),
             *_context(registration),
@@ -64,13 +66,13 @@ def card(registration: Registration, profile: Profile, *, needed: int) -> Blocks
     )
 
 
-def progress(registration: Registration, profile: Profile, *, needed: int) -> Blocks:
+def progress(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blocks:
     """Return the requester's own card, shorter, with what the requester can do."""
     return drawn(
         [
             header(headline(registration)),
             *_wish(registration, profile),
-            *_outcome(registration, needed),
+            *_outcome(registration, quorum),
             *drift.details(registration),
             *_progress(registration),
             *_context(registration),
@@ -79,13 +81,13 @@ def progress(registration: Registration, profile: Profile, *, needed: int) -> Bl
     )
 
 
-def status(registration: Registration, profile: Profile, *, needed: int) -> Blocks:
+def status(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blocks:
     """Return what anybody may know, without buttons."""
     return drawn(
         [
             section(f"*{headline(registration)}*"),
             *_wish(registration, profile),
-            *_outcome(registration, needed),
+            *_outcome(registration, quorum),
             *_progress(registration),
         ]
     )
@@ -98,6 +100,12 @@ def news(registration: Registration) -> Blocks:
     return drawn(
         [section(f"*{headline(registration)}*{by}"), context("Your card above says more.")]
     )
+
+
+def passed_on(registration: Registration) -> Blocks:
+    """Return the card of somebody who was the requester once."""
+    now = f"{person(registration.requester)} is the requester of *{registration.id}* now."
+    return drawn([section(now)])
 
 
 def least(registration: Registration) -> str:
@@ -125,19 +133,21 @@ def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
     yield from (section(paragraph) for paragraph in words)
 
 
-def _outcome(registration: Registration, needed: int) -> Iterator[Block]:
+def _outcome(registration: Registration, quorum: Quorum) -> Iterator[Block]:
     """What has been decided and what came of it."""
     for vote in registration.votes:
         done = "Approved" if vote.verdict == "approve" else "Denied"
         yield context(f"{done} by {person(vote.person)} {when(vote.at)}")
     match registration.status:
-        case Status.PENDING if registration.approvals():
-            missing = needed - len(registration.approvals())
-            yield context(f"{missing} more of {needed} approvals needed")
+        case Status.PENDING if quorum.needed > 1:
+            yield context(approvers.missing(registration, quorum))
         case Status.REFUSED:
             yield section("\n".join(f"• {escaped(reason)}" for reason in registration.reasons))
             yield context("Ask again with `/aad-setup` when this is put right.")
-        case Status.CANCELLED | Status.EXPIRED | Status.DENIED:
+        case Status.DENIED:
+            yield section("\n".join(f">{escaped(line)}" for line in _said(registration)))
+            yield context("Nothing was changed in Entra. Ask again with `/aad-setup`.")
+        case Status.CANCELLED | Status.EXPIRED:
             yield context("Nothing was changed in Entra. Ask again with `/aad-setup`.")
         case Status.UNDONE:
             yield context("Everything this registration had made in Entra is removed.")
@@ -145,6 +155,11 @@ def _outcome(registration: Registration, needed: int) -> Iterator[Block]:
             yield from _ready(registration)
     if registration.failure is not None and registration.status is not Status.UNDONE:
         yield from _failure(registration)
+
+
+def _said(registration: Registration) -> list[str]:
+    """Return why it was denied, line by line."""
+    return [line for reason in registration.reasons for line in reason.splitlines()]
 
 
 def _ready(registration: Registration) -> Iterator[Block]:
@@ -226,15 +241,24 @@ def _approver_buttons(registration: Registration) -> list[ButtonElement]:
                 confirm=f"The bot creates this application in Entra and gives it the permissions"
                 f" listed, for the whole tenant. Plan {(registration.digest or '')[:16]}.",
             ),
-            button("Deny", ids.DENY, id, confirm="This ends the registration."),
+            button("Deny", ids.DENY, id),
+            *_withdraw_button(registration),
         ]
     return _repair_buttons(registration)
+
+
+def _withdraw_button(registration: Registration) -> list[ButtonElement]:
+    if not registration.approvals():
+        return []
+    return [button("Withdraw my approval", ids.WITHDRAW, registration.id)]
 
 
 def _requester_buttons(registration: Registration) -> list[ButtonElement]:
     if registration.status is Status.PENDING:
         confirm = "This takes your registration back."
         return [button("Cancel", ids.CANCEL, registration.id, confirm=confirm)]
+    if registration.status in ASKABLE_AGAIN:
+        return [button("Ask again", ids.AGAIN, registration.id, style="primary")]
     return _repair_buttons(registration)
 
 

@@ -24,8 +24,8 @@ from handlers.views.words import Json, context, section
 FLAG_ON = "yes"
 
 
-def form(catalogue: Catalogue, profile: Profile) -> Json:
-    """Return the modal for a profile."""
+def form(catalogue: Catalogue, profile: Profile, filled: Form | None = None) -> Json:
+    """Return the modal for a profile, empty or filled in as a form that was sent before."""
     view = View(
         type="modal",
         callback_id=ids.FORM,
@@ -38,13 +38,22 @@ def form(catalogue: Catalogue, profile: Profile) -> Json:
                 " somebody has approved it."
             ),
             _profile(catalogue, profile),
-            _text("Application name", ids.NAME, hint="As it will be listed in Entra."),
             _text(
-                "Reason", ids.REASON, hint="What it is for. The approver reads this.", lines=True
+                "Application name",
+                ids.NAME,
+                hint="As it will be listed in Entra.",
+                filled=filled.name if filled else "",
             ),
-            _secret_days(profile),
-            *_redirect(profile),
-            *(_option(option) for option in profile.options),
+            _text(
+                "Reason",
+                ids.REASON,
+                hint="What it is for. The approver reads this.",
+                lines=True,
+                filled=filled.reason if filled else "",
+            ),
+            _secret_days(profile, filled),
+            *_redirect(profile, filled),
+            *(_option(option, filled) for option in profile.options),
         ],
     )
     return dict(view.to_dict())
@@ -95,20 +104,31 @@ def _profile(catalogue: Catalogue, chosen: Profile) -> Block:
 
 
 def _text(
-    label: str, block: str, *, hint: str, lines: bool = False, optional: bool = False
+    label: str,
+    block: str,
+    *,
+    hint: str,
+    lines: bool = False,
+    optional: bool = False,
+    filled: str = "",
 ) -> Block:
     return InputBlock(
         block_id=block,
         label=label,
         hint=hint,
         optional=optional,
-        element=PlainTextInputElement(action_id=ids.CHOSEN, multiline=lines),
+        element=PlainTextInputElement(
+            action_id=ids.CHOSEN, multiline=lines, initial_value=filled or None
+        ),
     )
 
 
-def _secret_days(profile: Profile) -> Block:
+def _secret_days(profile: Profile, filled: Form | None) -> Block:
     options = [Option(text=days(each), value=str(each)) for each in profile.secret_choices]
-    initial = next(each for each in options if each.value == str(profile.secret_days))
+    wanted = profile.secret_days
+    if filled is not None and filled.secret_days in profile.secret_choices:
+        wanted = filled.secret_days
+    initial = next(each for each in options if each.value == str(wanted))
     return InputBlock(
         # What was chosen is kept while the block's id stays, and profiles offer other choices.
         block_id=f"{ids.SECRET_DAYS}:{profile.id}",
@@ -118,26 +138,35 @@ def _secret_days(profile: Profile) -> Block:
     )
 
 
-def _redirect(profile: Profile) -> list[Block]:
+def _redirect(profile: Profile, filled: Form | None) -> list[Block]:
     if profile.redirect_rule == "none":
         return []
     return [
-        _text("Redirect URL", ids.REDIRECT, hint="https://…", optional=True),
+        _text(
+            "Redirect URL",
+            ids.REDIRECT,
+            hint="https://…",
+            optional=True,
+            filled=(filled.redirect if filled else None) or "",
+        ),
         context(profile.redirect_caution),
     ]
 
 
-def _option(option: ProfileOption) -> Block:
+def _option(option: ProfileOption, filled: Form | None) -> Block:
     block = ids.OPTION_PREFIX + option.id
+    value = filled.options.get(option.id) if filled else None
     if option.kind == "domains":
-        return _text(option.label, block, hint=option.hint, optional=True)
+        domains = ", ".join(value or ())
+        return _text(option.label, block, hint=option.hint, optional=True, filled=domains)
+    yes = Option(text="Yes", value=FLAG_ON)
     return InputBlock(
         block_id=block,
         label=option.label,
         hint=option.hint,
         optional=True,
         element=CheckboxesElement(
-            action_id=ids.CHOSEN, options=[Option(text="Yes", value=FLAG_ON)]
+            action_id=ids.CHOSEN, options=[yes], initial_options=[yes] if value else None
         ),
     )
 

@@ -14,7 +14,11 @@ CHOOSE_PROFILE = "choose_profile"  # redraws the form
 
 APPROVE = "approve"
 DENY = "deny"
+DENIAL = "denial"  # the form in which an approver says why
+WITHDRAW = "withdraw"
 CANCEL = "cancel"
+AGAIN = "ask_again"
+CONFIRM_HANDOVER = "confirm_handover"
 RETRY = "retry"
 UNDO = "undo"
 VALUES = "values"

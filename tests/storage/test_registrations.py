@@ -42,7 +42,7 @@ async def test_a_person_votes_once(desk: Office) -> None:
 
     async def vote(vote: Vote) -> None:
         async with desk.database.transaction() as tx:
-            await registrations.vote(tx, id, vote, digest=DIGEST)
+            await registrations.vote(tx, id, vote)
 
     await vote(Vote(person=ADA, verdict="approve", at=NOON))
     # Another name and another mind do not make another person.

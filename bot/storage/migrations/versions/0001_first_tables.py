@@ -33,10 +33,12 @@ def upgrade() -> None:
         sa.Column("profile_digest", sa.String(length=64), nullable=False),
         sa.Column("key", sa.String(length=120), nullable=False),
         sa.Column("origin", sa.String(length=64), nullable=False),
+        sa.Column("wish_digest", sa.String(length=64), nullable=False),
         sa.Column("plan", Json, nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=True),
         sa.Column("reasons", Json, nullable=False),
         sa.Column("failure", Json, nullable=True),
+        sa.Column("heir", Json, nullable=True),
         sa.Column("last_check", Json, nullable=True),
         sa.Column("deadline", Moment(), nullable=True),
         sa.Column("created_at", Moment(), nullable=False),
@@ -49,6 +51,12 @@ def upgrade() -> None:
         "registrations",
         ["team_id", "user_id", "created_at"],
         unique=False,
+    )
+    op.create_index(
+        op.f("ix_registrations_wish_digest"), "registrations", ["wish_digest"], unique=False
+    )
+    op.create_index(
+        op.f("ix_registrations_created_at"), "registrations", ["created_at"], unique=False
     )
     op.create_table(
         "seen_events",
@@ -139,6 +147,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("verdict", sa.String(length=8), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("groups", Json, nullable=False),
         sa.Column("at", Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["registration"],

@@ -1,0 +1,68 @@
+"""Handing a registration over to somebody else, when its requester leaves."""
+
+from bot.approval import Verb
+from bot.registrar.desk import Desk
+from bot.registration import Person, Refusal, Registration, Status
+from bot.storage import history, messages, registrations
+from bot.storage.messages import MessageKind
+
+
+class HandingOver(Desk):
+    """From one requester to the next, confirmed by an approver."""
+
+    async def hand_over(self, id: str, *, to: Person, by: Person) -> None:
+        """Ask that `to` becomes the requester. Nothing changes before an approver confirms it."""
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.HAND_OVER, id, by)
+            self._check_heir(registration, to)
+            heir = {"team_id": to.team_id, "user_id": to.user_id, "name": to.name}
+            await registrations.note(tx, id, heir=heir)
+            await history.write(
+                tx, id, "handover asked", by=by, now=self._clock.now(), to=to.user_id
+            )
+            await messages.owe(tx, id, MessageKind.HANDOVER, self._approval_channel)
+
+    async def confirm_handover(self, id: str, *, by: Person) -> None:
+        """Let the heir be the requester from now on. Raises Refusal."""
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.CONFIRM, id, by)
+            heir = registration.heir
+            if heir is None:
+                raise Refusal(f"Nobody is to take {id} over: this was decided already.")
+            if heir.key == by.key:
+                raise Refusal(f"You are to take {id} over. Another approver has to confirm it.")
+            self._check_votes(registration, heir)
+            await registrations.change_requester(tx, id, heir)
+            await history.write(
+                tx, id, "handed over", by=by, now=self._clock.now(), to=heir.user_id
+            )
+            await messages.owe(tx, id, MessageKind.PROGRESS, heir.user_id)
+            secret = registration.secret
+            if registration.status is Status.READY and secret is not None:
+                await messages.owe(tx, id, MessageKind.VALUES, heir.user_id, subject=secret.id)
+
+    async def requester_left(self, id: str) -> None:
+        """Note that the requester's account is deactivated, and tell the approvers so."""
+        async with self._writing() as tx:
+            await registrations.touch(tx, id)
+            await history.write(tx, id, "requester left", now=self._clock.now())
+            await messages.owe(tx, id, MessageKind.LEFT, self._approval_channel)
+
+    def _check_heir(self, registration: Registration, heir: Person) -> None:
+        if heir.key == registration.requester.key:
+            raise Refusal(f"{registration.id} is <@{heir.user_id}>'s already.")
+        try:
+            self._policy.check_may_ask(heir)
+        except Refusal:
+            raise Refusal(
+                f"<@{heir.user_id}> may not ask for applications, so cannot take"
+                f" {registration.id} over. Choose somebody who may."
+            ) from None
+        self._check_votes(registration, heir)
+
+    def _check_votes(self, registration: Registration, heir: Person) -> None:
+        """Whoever has decided on it must not own it: the requester never counts."""
+        if registration.vote_of(heir) is not None:
+            raise Refusal(
+                f"<@{heir.user_id}> has voted on {registration.id}, so cannot take it over."
+            )

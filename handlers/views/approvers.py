@@ -1,0 +1,109 @@
+"""What the approval channel is told beside the card: reminders, handovers, a requester who left."""
+
+from collections.abc import Iterator
+
+from slack_sdk.models.blocks import Block
+
+from bot.approval import Policy
+from bot.quorum import Quorum
+from bot.registration import Registration, Status
+from handlers.views import ids
+from handlers.views.words import (
+    Blocks,
+    actions,
+    button,
+    context,
+    drawn,
+    escaped,
+    person,
+    section,
+    when,
+)
+
+
+def missing(registration: Registration, quorum: Quorum) -> str:
+    """Return how many approvals are there and how many are missing."""
+    given = quorum.needed - quorum.missing(registration.approvals())
+    each = ", each by another approver group" if quorum.distinct_groups else ""
+    return f"{given} of {quorum.needed} approvals given{each}"
+
+
+def reminder_text(registration: Registration) -> str:
+    return f"{registration.id} still waits for approval"
+
+
+def reminder(registration: Registration, policy: Policy, quorum: Quorum) -> Blocks:
+    """Call those who can still decide. If it was decided meanwhile, call nobody."""
+    if registration.status is not Status.PENDING:
+        return drawn([context(f"{registration.id} has been decided on.")])
+    asked = f"{person(registration.requester)} asked {when(registration.created_at)}"
+    name = escaped(registration.form.name)
+    lines = [f"*{reminder_text(registration)}*: *{name}*, {asked}."]
+    if called := " ".join(_called(registration, policy)):
+        lines.append(f"{called}: the card above has *Approve* and *Deny*.")
+    blocks: list[Block] = [section("\n".join(lines)), context(missing(registration, quorum))]
+    if registration.deadline is not None:
+        blocks.append(context(f"It expires {when(registration.deadline)}"))
+    return drawn(blocks)
+
+
+def _called(registration: Registration, policy: Policy) -> Iterator[str]:
+    """Yield mentions of whoever may decide and has not; never the requester."""
+    silent = {vote.person.user_id for vote in registration.votes}
+    silent.add(registration.requester.user_id)
+    yield from (f"<@{id}>" for id in sorted(policy.approvers - silent))
+    yield from (f"<!subteam^{id}>" for id in sorted(policy.approver_groups))
+
+
+def handover_text(registration: Registration) -> str:
+    if registration.heir is None:
+        return f"{registration.id} belongs to {registration.requester.name}"
+    return f"{registration.id}: somebody else is to be the requester"
+
+
+def handover(registration: Registration) -> Blocks:
+    """Ask an approver to confirm; once it is decided, say what came of it."""
+    if registration.heir is None:
+        return drawn([section(f"*{registration.id}* belongs to {person(registration.requester)}.")])
+    name = escaped(registration.form.name)
+    return drawn(
+        [
+            section(
+                f"{person(registration.heir)} is to take *{registration.id}* ({name}) over from"
+                f" {person(registration.requester)}: its values and its secret go to whoever is"
+                " the requester. An approver has to confirm it."
+            ),
+            *actions(
+                [
+                    button(
+                        "Confirm the handover",
+                        ids.CONFIRM_HANDOVER,
+                        registration.id,
+                        style="primary",
+                        confirm=f"{registration.heir.name or 'The new requester'} gets whatever"
+                        f" {registration.id} has, and the present requester loses it.",
+                    )
+                ]
+            ),
+        ]
+    )
+
+
+def left_text(registration: Registration) -> str:
+    return f"{registration.id} is ready, and its requester's account is deactivated"
+
+
+def left(registration: Registration) -> Blocks:
+    """Say that nobody can be given the values, and what to do."""
+    until = ""
+    if registration.deadline is not None:
+        until = f" Unless that happens, its secret is removed {when(registration.deadline)}."
+    return drawn(
+        [
+            section(f"*{left_text(registration)}*, so the values were sent to nobody."),
+            section(
+                f"Type `{ids.COMMAND} handover {registration.id} @person` to give it to somebody"
+                f" else.{until}"
+            ),
+        ]
+    )

@@ -1,0 +1,31 @@
+"""The form in which an approver says why."""
+
+from slack_sdk.models.blocks import InputBlock, PlainTextInputElement
+from slack_sdk.models.views import View
+
+from bot.forms import LONGEST_REASON
+from handlers.views import ids
+from handlers.views.words import Json, section
+
+
+def denial(id: str) -> Json:
+    """Return the modal for one registration; its id comes back with the submission."""
+    view = View(
+        type="modal",
+        callback_id=ids.DENIAL,
+        private_metadata=id,
+        title=f"Deny {id}",
+        submit="Deny",
+        close="Not now",
+        blocks=[
+            section("This ends the registration. The requester reads why, and can ask again."),
+            InputBlock(
+                block_id=ids.REASON,
+                label="Reason",
+                element=PlainTextInputElement(
+                    action_id=ids.CHOSEN, multiline=True, max_length=LONGEST_REASON
+                ),
+            ),
+        ],
+    )
+    return dict(view.to_dict())

@@ -1,0 +1,114 @@
+"""Handing over: somebody leaves, somebody else becomes the requester, an approver confirms it."""
+
+from typing import Any
+
+import pytest
+
+from bot.playground.stage import Stage
+from tests.conftest import Bot
+from tests.scene import Scene
+
+
+@pytest.fixture
+async def open_house(bot: Bot, stage: Stage) -> Any:
+    """A scene in which everybody may ask."""
+    async with bot(REQUESTERS="*"):
+        yield Scene(stage)
+
+
+async def _asked(scene: Scene, id: str, to: str, *, by: str = "ada") -> str:
+    answer = await scene.workspace.command(by, f"handover {id} @{to}")
+    return str(answer.text)
+
+
+async def _confirm(scene: Scene, *, by: str) -> None:
+    await scene.until(lambda: "[Confirm the handover]" in scene.workspace.picture())
+    asked = next(
+        each
+        for each in reversed(scene.workspace.messages("approvals"))
+        if "[Confirm the handover]" in scene.workspace.text_of(each)
+    )
+    await scene.workspace.click(by, "Confirm the handover", on=asked)
+
+
+async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(
+    open_house: Scene,
+) -> None:
+    scene = open_house
+    id = await scene.ready()
+    assert "An approver has to confirm this" in await _asked(scene, id, "ben")
+    await _confirm(scene, by="grace")
+    await scene.until(lambda: f"{id}: your connector values" in scene.direct("ben"))
+    await scene.until(lambda: f"@ben is the requester of {id} now." in scene.direct("rosa"))
+    assert "[Get the values]" not in scene.direct("rosa")
+    for message in scene.workspace.messages("ben"):
+        if "[Get the values]" in scene.workspace.text_of(message):
+            await scene.workspace.click("ben", "Get the values", on=message)
+    assert "Show the secret" in scene.whispers("ben")
+
+
+async def test_until_it_is_confirmed_nothing_changes(open_house: Scene) -> None:
+    scene = open_house
+    id = await scene.ready()
+    await _asked(scene, id, "ben", by="rosa")
+    await scene.until(lambda: "[Confirm the handover]" in scene.workspace.picture())
+    assert "your connector values" not in scene.direct("ben")
+    assert "Show the secret" in await scene.values(id)
+
+
+@pytest.mark.parametrize(
+    ("to", "by", "said"),
+    [
+        ("rosa", "ada", "'s already."),
+        ("gus", "ada", "may not ask for applications, so cannot take"),
+        ("ben", "ben", "Only the requester or an approver can hand this over."),
+    ],
+)
+async def test_not_everybody_can_be_given_it_or_give_it(
+    open_house: Scene, to: str, by: str, said: str
+) -> None:
+    id = await open_house.ask()
+    assert said in await _asked(open_house, id, to, by=by)
+
+
+async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: Scene) -> None:
+    scene = open_house
+    id = await scene.ask()
+    await _asked(scene, id, "grace")
+    await _confirm(scene, by="grace")
+    assert scene.whispers("grace") == (
+        f"You are to take {id} over. Another approver has to confirm it."
+    )
+    await _confirm(scene, by="ben")
+    assert scene.whispers("ben") == "Only an approver can confirm a handover."
+    await _confirm(scene, by="ada")
+    await scene.until(lambda: id in scene.direct("grace"))
+    # Who is the requester now does not decide on it.
+    scene.workspace.reload("grace")
+    await scene.workspace.click("grace", "Approve", on=scene.card_of(id))
+    assert "You cannot approve your own registration" in scene.whispers("grace")
+
+
+async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: Stage) -> None:
+    deciders = ",".join(stage.workspace.people[name].id for name in ("ada", "grace", "ben"))
+    async with bot(REQUESTERS="*", APPROVERS=deciders, APPROVALS_NEEDED="2"):
+        scene = Scene(stage)
+        id = await scene.ask()
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        said = await _asked(scene, id, "ada", by="grace")
+        assert f"has voted on {id}, so cannot take it over." in said
+
+
+async def test_values_are_sent_to_nobody_whose_account_is_deactivated(
+    open_house: Scene,
+) -> None:
+    scene = open_house
+    id = await scene.ask()
+    scene.workspace.deactivate("rosa")
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    gone = f"{id} is ready, and its requester's account is deactivated"
+    await scene.until(lambda: gone in scene.workspace.picture())
+    assert "your connector values" not in scene.direct("rosa")
+    await _asked(scene, id, "ben")
+    await _confirm(scene, by="ada")
+    await scene.until(lambda: f"{id}: your connector values" in scene.direct("ben"))

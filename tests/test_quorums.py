@@ -1,0 +1,145 @@
+"""Quorums: groups that decide, approvals withdrawn, reminders, and asking again."""
+
+from datetime import timedelta
+
+from bot.playground.stage import Stage
+from bot.storage.dues import REMIND_AFTER
+from tests.conftest import Bot
+from tests.scene import Scene
+from tests.waiting import eventually
+
+
+async def test_members_of_an_approver_group_decide_and_nobody_else(bot: Bot, stage: Stage) -> None:
+    group = stage.workspace.add_group("deciders", "ben")
+    async with bot(APPROVERS="", APPROVER_GROUPS=group.id):
+        scene = Scene(stage)
+        id = await scene.ask("billing")
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        assert scene.whispers("ada") == "Only an approver can approve this."
+        await scene.approve(id, by="ben")
+        assert "Approved by @ben" in scene.card()
+
+
+async def test_a_group_is_remembered_for_five_minutes_and_no_longer(bot: Bot, stage: Stage) -> None:
+    group = stage.workspace.add_group("deciders", "ada", "grace")
+    async with bot(APPROVERS="", APPROVER_GROUPS=group.id):
+        scene = Scene(stage)
+        id = await scene.ask("billing")
+        group.members.append(stage.workspace.people["ben"].id)
+        await scene.workspace.click("ben", "Approve", on=scene.card_of(id))
+        assert scene.whispers("ben") == "Only an approver can approve this."
+        scene.clock.move(timedelta(minutes=6))
+        await scene.approve(id, by="ben")
+
+
+async def test_a_group_that_cannot_be_read_is_a_no_with_a_word_to_try_again(
+    bot: Bot, stage: Stage
+) -> None:
+    group = stage.workspace.add_group("deciders", "ben")
+    async with bot(APPROVER_GROUPS=group.id):
+        scene = Scene(stage)
+        id = await scene.ask("billing")
+        scene.clock.move(timedelta(minutes=6))
+        group.unreadable = True
+        await scene.workspace.click("ben", "Approve", on=scene.card_of(id))
+        assert scene.whispers("ben") == (
+            "Slack did not say who belongs to the groups of approvers, so nothing was done."
+            " Try again in a moment."
+        )
+        assert f"{id} waits for approval" in scene.card()
+        await scene.approve(id, by="ada")  # who is named, and needs no group
+
+
+async def test_members_of_a_requester_group_ask(bot: Bot, stage: Stage) -> None:
+    group = stage.workspace.add_group("askers", "ben")
+    async with bot(REQUESTERS="", REQUESTER_GROUPS=group.id):
+        scene = Scene(stage)
+        assert "You may not ask" in (await scene.workspace.command("rosa", "")).text
+        await scene.ask("billing", by="ben")
+
+
+async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(
+    bot: Bot, stage: Stage
+) -> None:
+    async with bot(APPROVALS_NEEDED="2"):
+        scene = Scene(stage)
+        id = await scene.ask("billing")
+        assert "0 of 2 approvals given" in scene.card()
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
+        await scene.until(lambda: "1 of 2 approvals given" in scene.direct("rosa"))
+        await scene.workspace.click("grace", "Withdraw my approval", on=scene.card_of(id))
+        assert scene.whispers("grace") == (
+            f"You have not approved {id}, so there is nothing to withdraw."
+        )
+        await scene.workspace.click("ada", "Withdraw my approval", on=scene.card_of(id))
+        await scene.until(lambda: "0 of 2 approvals given" in scene.card())
+        assert "Approved by @ada" not in scene.card()
+
+        await scene.workspace.click("grace", "Approve", on=scene.card_of(id))
+        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
+        assert not scene.tenant.applications
+        await scene.approve(id, by="ada")
+
+
+async def test_a_reason_that_is_missing_keeps_the_form_open(scene: Scene) -> None:
+    id = await scene.ask("billing")
+    denied = await scene.deny(id, reason="  ")
+    assert denied.errors == {"Reason": "Say why: the requester reads it and can ask again."}
+    assert f"{id} waits for approval" in scene.card()
+
+
+async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(
+    scene: Scene,
+) -> None:
+    id = await scene.ask("billing", **{"Email domains filter": "example.com"})
+    await scene.deny(id, reason="Say which domains, please")
+    await scene.until(lambda: "Say which domains, please" in scene.direct("rosa"))
+    await scene.workspace.click("rosa", "Ask again")
+    before = len(scene.workspace.messages("approvals"))
+    sent = await scene.workspace.submit("rosa", {})  # nothing has to be typed again
+    assert not sent.errors
+    await scene.until(lambda: len(scene.workspace.messages("approvals")) > before)
+    assert scene.card().split()[0] != id
+    for typed in ("billing", "To sync the directory"):
+        assert typed in scene.card()
+    await scene.approve(scene.card().split()[0])
+
+
+async def test_approvers_are_reminded_four_times_at_growing_intervals(
+    bot: Bot, stage: Stage
+) -> None:
+    async with bot(APPROVALS_NEEDED="2", APPROVAL_TTL="7d"):
+        scene = Scene(stage)
+        id = await scene.ask("billing")
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
+
+        def reminders() -> list[str]:
+            texts = map(scene.workspace.text_of, scene.workspace.messages("approvals"))
+            return [text for text in texts if f"{id} still waits for approval" in text]
+
+        assert reminders() == []
+        for count in range(1, 5):
+            scene.clock.move(REMIND_AFTER * 2 ** (count - 1) - timedelta(minutes=1))
+            assert len(reminders()) == count - 1
+            scene.clock.move(timedelta(minutes=2))
+            await scene.until(lambda count=count: len(reminders()) == count)
+        assert "@grace" in reminders()[0]
+        assert "@ada" not in reminders()[0]  # has approved already
+        assert "@rosa asked" in reminders()[0]
+        scene.clock.move(timedelta(days=2))
+        await scene.approve(id, by="grace")
+        assert len(reminders()) == 4
+
+
+async def test_nobody_is_reminded_of_what_is_decided(scene: Scene) -> None:
+    id = await scene.ask("billing")
+    await scene.deny(id)
+    await scene.until(lambda: f"{id} was denied" in scene.card())
+    scene.clock.move(timedelta(hours=5))
+    other = await scene.ask("crm")
+    await eventually(
+        scene, lambda: f"{other} still waits for approval" in str(scene.workspace.picture())
+    )
+    assert f"{id} still waits" not in scene.workspace.picture()
