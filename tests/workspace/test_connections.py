@@ -184,6 +184,7 @@ async def test_an_eleventh_connection_is_shown_the_door(
 async def test_a_dead_connection_looks_alive(hasty: Workspace, line: Line) -> None:
     hasty.freeze_connections()
     assert (await hasty.command("rosa")).error == "operation_timeout"
+    assert [taken.seconds >= 0.05 for taken in hasty.acks] == [True, True]
     assert hasty.connections == 1
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(line.next(), 0.05)

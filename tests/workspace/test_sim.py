@@ -101,6 +101,29 @@ async def test_faults_and_time_are_in_reach(
     assert (clock.now() - datetime.now(UTC)).total_seconds() > 3590
 
 
+async def test_people_can_be_added_and_changed(
+    workspace: Workspace, client: AsyncWebClient, sim: Sim
+) -> None:
+    await sim.act("add_person", name="zoe", real_name="Zoe New", is_restricted=True)
+    await sim.act("add_external", name="pat", real_name="Pat Far")
+    status, group = await sim.act("add_group", handle="admins", members=["ada", "zoe"])
+    assert (status, group["members"][1]) == (200, workspace.people["zoe"].id)
+    assert workspace.people["pat"].team_id != workspace.team_id
+    await sim.act("change_person", person="zoe", is_restricted=False, tz="Asia/Tokyo")
+    user = (await client.users_info(user=workspace.people["zoe"].id))["user"]
+    assert (user["is_restricted"], user["tz"]) == (False, "Asia/Tokyo")
+    assert (await sim.act("change_person", person="zoe", id="U1"))[0] == 409
+    await sim.act("say", person="ben", text="@ada look")
+    [notice] = await sim.look("notifications", person="ada")
+    assert notice["text"] == "@ada look"
+    await sim.act("read", person="ada")
+    assert await sim.look("unread", person="ada") == []
+    await sim.act("rates", enforced=True)
+    assert workspace.rates.enforced
+    await sim.act("deactivate", person="zoe")
+    assert workspace.groups["admins"].members == [workspace.people["ada"].id]
+
+
 async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: AsyncApp) -> None:
     teach(app)
     heard: list[str] = []
@@ -117,6 +140,10 @@ async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: 
         await workspace.mention("ada", "status")
     assert len(heard) == 1
     assert (await workspace.command("rosa")).error == "dispatch_failed"
+    opened = app.client.apps_connections_open(app_token=workspace.app_token)
+    assert await error_of(opened) == "forbidden_team"
+    kinds = [it.kind for it in workspace.acks]
+    assert kinds == ["slash_commands", "interactive", "interactive", "events_api", "slash_commands"]
 
 
 async def test_a_wrong_signature_is_refused_by_the_app(workspace: Workspace, app: AsyncApp) -> None:

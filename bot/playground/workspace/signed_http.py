@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from bot.playground.workspace.acks import Acks
 from bot.playground.workspace.record import Kind, Record
 from bot.playground.workspace.retries import EVENT, later
 from bot.playground.workspace.signing import Forgery, signed
@@ -51,6 +52,7 @@ class SignedHttp:
         record: Record,
         clock: Clock,
         tasks: Tasks,
+        acks: Acks,
         ack_seconds: float = ACK_SECONDS,
     ) -> None:
         self.forgery: Forgery | None = None
@@ -59,6 +61,7 @@ class SignedHttp:
         self._record = record
         self._clock = clock
         self._tasks = tasks
+        self._acks = acks
         self._ack_seconds = ack_seconds
         self._latest: tuple[str, dict[str, str]] | None = None
 
@@ -133,7 +136,8 @@ class SignedHttp:
             else {}
         )
         self._latest = (body, headers | retry)
-        response = await self.send(*self._latest)
+        with self._acks.timed(kind):
+            response = await self.send(*self._latest)
         sent = {"type": kind, "payload": payload, **retry}
         self._record.add(Kind.DELIVERY, kind, sent, {"status": response.status})
         return response

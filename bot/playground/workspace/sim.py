@@ -6,17 +6,20 @@ A body holds a verb's arguments by name. 409 means that a Slack client would not
 import inspect
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
 from bot.playground.clock import MovableClock
+from bot.playground.workspace.groups import Group
+from bot.playground.workspace.people import Person
 from bot.playground.workspace.wire import CannotAct, Json
 from bot.playground.workspace.workspace import Workspace
 from graph.clock import Clock
 
+CHANGEABLE = sorted({it.name for it in fields(Person)} - {"id", "name", "team_id"})
 Verb = Callable[..., Any]
 
 
@@ -38,6 +41,10 @@ class Sim:
             "view": self._view,
         }
         self._acting: dict[str, Verb] = {
+            "add_external": workspace.add_external,
+            "add_group": self._add_group,
+            "add_person": workspace.add_person,
+            "change_person": self._change_person,
             "choose": workspace.choose,
             "click": workspace.click,
             "clock": self._move,
@@ -87,6 +94,18 @@ class Sim:
 
     def _ephemerals(self, person: str) -> list[Json]:
         return [self._shown(message) for message in self._workspace.ephemerals(person)]
+
+    def _add_group(self, handle: str, members: list[str]) -> Group:
+        return self._workspace.add_group(handle, *members)
+
+    def _change_person(self, person: str, **flags: Any) -> Person:
+        """Set what Slack says of somebody: deleted, is_restricted, tz and the like."""
+        who = self._workspace.people.find(person)
+        for name, value in flags.items():
+            if name not in CHANGEABLE:
+                raise CannotAct(f"{name} cannot be changed; there are {', '.join(CHANGEABLE)}.")
+            setattr(who, name, value)
+        return who
 
     def _notifications(self, person: str) -> list[Json]:
         return [asdict(it) for it in self._workspace.notifications(person)]

@@ -11,6 +11,7 @@ from random import Random
 
 from aiohttp import WSMsgType, web
 
+from bot.playground.workspace.acks import Acks
 from bot.playground.workspace.connections import Connection, Connections
 from bot.playground.workspace.ids import Ids
 from bot.playground.workspace.installation import Installation
@@ -41,6 +42,7 @@ class Sockets:
         record: Record,
         clock: Clock,
         tasks: Tasks,
+        acks: Acks,
     ) -> None:
         self.unacked: list[Json] = []
         self.ack_seconds = ACK_SECONDS
@@ -51,6 +53,7 @@ class Sockets:
         self._record = record
         self._clock = clock
         self._tasks = tasks
+        self._acks = acks
         self._tickets: set[str] = set()
         self._connections = Connections(rng)
         self._acked: list[Json] = []
@@ -200,8 +203,9 @@ class Sockets:
         """Return what came with the ack, or None if none came in time."""
         connection = self._connections.any()
         try:
-            async with asyncio.timeout(self.ack_seconds):
-                return await connection.send(envelope)
+            with self._acks.timed(envelope["type"]):
+                async with asyncio.timeout(self.ack_seconds):
+                    return await connection.send(envelope)
         except (TimeoutError, ConnectionError):
             return None
 

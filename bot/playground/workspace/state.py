@@ -3,6 +3,7 @@
 from random import Random
 from typing import Protocol
 
+from bot.playground.workspace.acks import Acks
 from bot.playground.workspace.changes import Changes
 from bot.playground.workspace.channels import Channel, Channels
 from bot.playground.workspace.faults import Faults
@@ -41,6 +42,7 @@ class State:
         self.tasks = Tasks()
         self.faults = Faults()
         self.rates = Rates()
+        self.acks = Acks()
         self.installation = Installation.new(self.ids)
         self.people = People(self.ids, self.installation.team_id)
         self.groups = Groups(self.ids)
@@ -59,6 +61,7 @@ class State:
             record=self.record,
             clock=clock,
             tasks=self.tasks,
+            acks=self.acks,
         )
         self.delivery: Delivery = self.sockets
 

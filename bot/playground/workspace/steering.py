@@ -36,7 +36,7 @@ class Steering(Place):
         await self._state.delivery.deliver(latest[-1]["type"], latest[-1]["payload"])
 
     def deliver_to(self, url: str) -> SignedHttp:
-        """Tell the app by signed requests to this URL instead of a socket.
+        """Tell the app by signed requests to this URL instead of a socket, which is turned off.
 
         What is returned verifies the URL, checks its certificate, forges and replays.
         """
@@ -46,9 +46,11 @@ class Steering(Place):
             record=self._state.record,
             clock=self._state.clock,
             tasks=self._state.tasks,
+            acks=self._state.acks,
             ack_seconds=self._state.sockets.ack_seconds,
         )
         self._state.delivery = http
+        self.installation.socket_mode_enabled = False
         return http
 
     def revoke_token(self, error: str = "token_revoked") -> None:
