@@ -15,6 +15,7 @@ async def test_members_come_and_go(workspace: Workspace, client: AsyncWebClient)
     group.members.append(workspace.people["grace"].id)
     workspace.deactivate("ben")
     assert await members(client, group.id) == ids(workspace, "ada", "grace")
+    assert group.members == ids(workspace, "ada", "grace")
     assert workspace.groups["admins"] is workspace.groups[group.id] is group
 
 

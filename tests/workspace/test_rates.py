@@ -47,10 +47,12 @@ async def test_updates_have_fifty_a_minute(
     wait = int(caught.value.response.headers["Retry-After"])
     assert 50 < wait <= 60
     assert strict.messages("general")[0]["text"] == "y"
-    clock.move(timedelta(seconds=wait))
+    clock.move(timedelta(seconds=wait - 5))
+    assert await error_of(caller.chat_update(channel=channel, ts=ts, text="z")) == "ratelimited"
+    clock.move(timedelta(seconds=5))
     await caller.chat_update(channel=channel, ts=ts, text="z")
     count = strict.rates.count("chat.update")
-    assert (len(count.allowed), len(count.refused)) == (51, 1)
+    assert (len(count.allowed), len(count.refused)) == (51, 2)
     share = strict.rates.share("chat.update", since=began, until=clock.now())
     assert share == pytest.approx(51 / 50, abs=0.03)
 
