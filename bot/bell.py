@@ -1,6 +1,7 @@
 """Bells and guards: how background work is woken, and how it survives its own bugs."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -89,7 +90,9 @@ class Loop:
     ) -> None:
         """Take real seconds: look `every` so many at least, and `calm` after the bell at most."""
         self.bell = bell
-        self._name = name
+        self.name = name
+        self.looked_at = time.monotonic()
+        """When a look last ended, or the loop was made: real seconds."""
         self._look = look
         self._every = every
         self._calm = calm
@@ -97,7 +100,7 @@ class Loop:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._repeat(), name=self._name)
+        self._task = asyncio.create_task(self._repeat(), name=self.name)
 
     async def stop(self) -> None:
         """Let the present look end, then return."""
@@ -108,7 +111,8 @@ class Loop:
 
     async def _repeat(self) -> None:
         while not self._stopping:
-            await survive(self._name, self._look)
+            await survive(self.name, self._look)
+            self.looked_at = time.monotonic()
             if not self._stopping:
                 await self.bell.wait(self._every)
                 await asyncio.sleep(self._calm)

@@ -33,6 +33,16 @@ def slack_logger() -> logging.Logger:
     return logger
 
 
+def socket_logger() -> logging.Logger:
+    """Return a logger for Slack's socket, whose errors quote the address with its ticket.
+
+    What goes wrong there is told by whoever watches over the socket.
+    """
+    logger = logging.getLogger("slack.socket")
+    logger.setLevel(logging.CRITICAL)
+    return logger
+
+
 def set_up(level: str) -> None:
     """Log to standard error: our own events from `level` on, the libraries' from WARNING on."""
     logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s", force=True)

@@ -14,7 +14,9 @@ FILES = sorted(path for top in ("bot", "handlers", "graph") for path in (ROOT / 
 LAYERS = (
     ("bot.__main__",),
     ("bot.playground",),
-    ("bot.app", "bot.manifest", "bot.doctor", "bot.preview", "bot.arguments"),
+    ("bot.app", "bot.doctor", "bot.preview", "bot.arguments"),
+    ("bot.start", "bot.door"),
+    ("bot.manifest", "bot.health"),
     ("handlers",),
     ("bot.registrar", "bot.keeper", "bot.patrol"),
     ("bot.orphans",),
@@ -33,7 +35,8 @@ TOOLS = {
     "alembic": ("bot.storage",),
     "msal": ("graph.signin",),
     "httpx": ("graph", "bot.app"),
-    "slack_sdk": ("handlers", "bot.app"),
+    # The start tries the tokens before there is anybody who could listen.
+    "slack_sdk": ("handlers", "bot.app", "bot.start"),
     "slack_bolt": ("handlers", "bot.app"),
     "trustme": ("bot.playground",),
     "typer": ("bot.__main__",),

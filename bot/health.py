@@ -1,0 +1,73 @@
+"""Health: whether the process lives, and whether it is ready for what Slack delivers."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+import sqlalchemy as sa
+import structlog
+
+from bot.bell import Loop
+from bot.storage.database import Database
+from handlers.intake import Intake
+
+log = structlog.get_logger()
+
+STUCK_SECONDS = 300.0
+"""How long a loop may go without having looked: each look is bounded well below this."""
+
+DATABASE_SECONDS = 2.0
+
+
+class Health:
+    """Says what is wrong, in a few words that anybody may read."""
+
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        database: Database,
+        loops: Iterable[Loop],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`now` tells real seconds: what hangs does not hang by the bot's clock."""
+        self._intake = intake
+        self._database = database
+        self._loops = tuple(loops)
+        self._now = now
+        self._question: asyncio.Task[bool] | None = None
+
+    def ailments(self) -> list[str]:
+        """Return why this process should be started anew; nothing if it lives."""
+        late = self._now() - STUCK_SECONDS
+        return [f"{loop.name} hangs" for loop in self._loops if loop.looked_at < late]
+
+    async def hindrances(self) -> list[str]:
+        """Return why nothing should be sent here now; nothing if the bot is ready."""
+        hindrances = []
+        if not await self._intake.is_up():
+            hindrances.append("nothing comes in from Slack")
+        if not await self._database_answers():
+            hindrances.append("the database does not answer")
+        return hindrances
+
+    async def settle(self) -> None:
+        """Let the last question to the database end, so that it can be closed."""
+        if self._question is not None:
+            await self._question
+
+    async def _database_answers(self) -> bool:
+        # One question at a time, and never cancelled: that would leak its connection.
+        if self._question is None or self._question.done():
+            self._question = asyncio.create_task(self._ask_database())
+        done, _ = await asyncio.wait({self._question}, timeout=DATABASE_SECONDS)
+        return bool(done) and self._question.result()
+
+    async def _ask_database(self) -> bool:
+        try:
+            async with self._database.reading() as tx:
+                await tx.execute(sa.text("SELECT 1"))
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            log.warning("database does not answer", type=type(error).__name__)
+            return False
+        return True

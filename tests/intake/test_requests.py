@@ -1,0 +1,202 @@
+"""HTTP mode at its door: what is let in, and what each refusal looks like."""
+
+import asyncio
+import io
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import door as doors
+from bot.bell import Loop
+from bot.health import Health
+from bot.playground.workspace import Workspace
+from bot.storage.database import opened
+from handlers.intake.http import Http
+from handlers.intake.signature import Signatures
+from tests.intake.doors import Door, stamped
+from tests.workspace.conftest import app, client, clock, workspace
+
+__all__ = ["app", "client", "clock", "workspace"]
+
+EVENTS = "/slack/events"
+COMMAND = urlencode(
+    {"command": "/aad-setup", "text": "hush-hush", "team_id": "T1", "user_id": "U1"}
+)
+
+
+@dataclass(kw_only=True)
+class Post:
+    """A bot behind a door, and what it has heard."""
+
+    door: Door
+    secret: str
+    intake: Http
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    broken: bool = False
+
+    async def signed(self, body: str | bytes, *, path: str = EVENTS, **headers: str) -> Any:
+        headers = {**stamped(self.secret, body), **headers}
+        return await self.door.send("POST", path, data=body, headers=headers)
+
+
+@pytest.fixture
+async def post(
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, tmp_path: Any
+) -> AsyncIterator[Post]:
+    intake = Http(app, signatures=Signatures(workspace.signing_secret, now=time.time))
+    post = Post(door=Door(), secret=workspace.signing_secret, intake=intake)
+
+    @app.command("/aad-setup")
+    async def command(ack: AsyncAck, body: dict[str, Any]) -> None:
+        post.heard.append(body)
+        if post.broken:
+            raise ValueError("a bug")
+        await ack("hello")
+
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}") as database:
+        loops: list[Loop] = []
+        health = Health(intake=intake, database=database, loops=loops)
+        routes: doors.Routes = {EVENTS: intake.handle}
+        async with doors.opened("127.0.0.1", post.door.port, health=health, routes=routes):
+            await intake.start()
+            yield post
+            await intake.stop()
+
+
+async def test_a_signed_command_is_heard_and_answered(post: Post) -> None:
+    told = await post.signed(COMMAND)
+    assert (told.status, told.body) == (200, "hello")
+    assert [body["text"] for body in post.heard] == ["hush-hush"]
+
+
+async def test_what_is_not_signed_is_401_and_not_heard(
+    post: Post, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = stamped(post.secret, COMMAND)
+    forged: list[dict[str, str]] = [
+        {},
+        {**good, "X-Slack-Signature": ""},
+        {**good, "X-Slack-Signature": "v0=" + "0" * 64},
+        {**good, "X-Slack-Request-Timestamp": ""},
+        {**good, "X-Slack-Request-Timestamp": "yesterday"},
+        dict(stamped("another-secret", COMMAND)),
+        dict(stamped(post.secret, COMMAND + "x")),
+        dict(stamped(post.secret, COMMAND, ago=310)),
+        dict(stamped(post.secret, COMMAND, ago=-310)),
+    ]
+    for headers in forged:
+        told = await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)
+        assert (told.status, told.body) == (401, ""), headers
+    assert not post.heard
+    printed = "".join(capsys.readouterr())
+    assert "a wrong signature" in printed
+    for hidden in ("hush-hush", post.secret, good["X-Slack-Signature"], "0" * 64):
+        assert hidden not in printed
+
+
+async def test_a_replay_is_401_even_beside_the_first(post: Post) -> None:
+    headers = stamped(post.secret, COMMAND)
+    told = await asyncio.gather(
+        *(post.door.send("POST", EVENTS, data=COMMAND, headers=headers) for _ in range(5))
+    )
+    assert sorted(it.status for it in told) == [200, 401, 401, 401, 401]
+    assert len(post.heard) == 1
+
+
+async def test_slack_may_repeat_at_once_what_has_failed(post: Post) -> None:
+    headers = stamped(post.secret, COMMAND)
+    post.broken = True
+    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 500
+    post.broken = False
+    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 200
+
+
+async def test_only_posts_to_one_path_are_for_slack(post: Post) -> None:
+    for method in ("GET", "PUT", "DELETE", "HEAD"):
+        assert (await post.door.send(method, EVENTS)).status == 405
+    for path in ("/", "/slack", "/slack/events/", "/slack/install", "/metrics"):
+        assert (await post.signed(COMMAND, path=path)).status == 404
+    assert (await post.door.send("POST", "/healthz")).status == 405
+    assert not post.heard
+
+
+async def test_a_look_at_the_certificate_is_answered_and_means_nothing(post: Post) -> None:
+    check = urlencode({"ssl_check": "1", "token": "deprecated", "command": "/aad-setup"})
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for told in (
+        await post.door.ask(f"{EVENTS}?ssl_check=1"),
+        await post.door.send("POST", EVENTS, data=check, headers=form),
+    ):
+        assert (told.status, told.body) == (200, "")
+    assert not post.heard
+
+
+async def test_slack_proves_the_address_by_a_signed_challenge(post: Post) -> None:
+    body = json.dumps({"type": "url_verification", "challenge": "3eZbrw1aB"})
+    told = await post.signed(body, **{"Content-Type": "application/json"})
+    assert (told.status, told.body) == (200, {"challenge": "3eZbrw1aB"})
+    assert (await post.door.send("POST", EVENTS, data=body)).status == 401
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "[]",
+        '"a"',
+        "payload=%7B",
+        "payload=[1]",
+        "payload=1",
+        "payload={}",
+        "",
+        b"\xff\xfe",
+        "{" * 20_000,
+        '{"a":' * 20_000,
+        "[" * 100_000,
+        '{"type": "event_callback", "event": []}',
+        '{"authorizations": [1]}',
+        '{"team": 1, "user": [], "type": "block_actions", "actions": [{}]}',
+    ],
+    ids=range(15),
+)
+async def test_what_is_signed_but_no_payload_is_a_4xx(post: Post, body: str | bytes) -> None:
+    for kind in ("application/json", "application/x-www-form-urlencoded"):
+        told = await post.signed(body, **{"Content-Type": kind})
+        assert 400 <= told.status < 500, (kind, told)
+    assert not post.heard
+
+
+async def test_a_body_that_is_too_large_is_413(post: Post) -> None:
+    body = io.BytesIO(b"x" * (doors.LARGEST_BODY + 1))
+    assert (await post.door.send("POST", EVENTS, data=body)).status == 413
+
+
+async def test_a_body_that_never_ends_is_not_waited_for(post: Post) -> None:
+    """Nor is one whose sender goes away, which must not break the door."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", post.door.port)
+    writer.write(b"POST /slack/events HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab")
+    await writer.drain()
+    async with asyncio.timeout(10):
+        assert b" 408 " in await reader.readline()
+    writer.close()
+    _, writer = await asyncio.open_connection("127.0.0.1", post.door.port)
+    writer.write(b"POST /slack/events HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab")
+    await writer.drain()
+    writer.close()
+    assert (await post.signed(COMMAND)).status == 200
+
+
+async def test_when_it_stops_slack_is_told_and_may_try_another(post: Post) -> None:
+    await post.intake.stop()
+    assert (await post.signed(COMMAND)).status == 503
+    told = await post.door.ask("/readyz")
+    assert told.status == 503
+    assert told.body == {"ready": False, "because": ["nothing comes in from Slack"]}
+    assert (await post.door.ask("/healthz")).status == 200

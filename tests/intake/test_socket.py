@@ -1,0 +1,121 @@
+"""The watchdog: a socket that Slack's client cannot get back is replaced."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.workspace import Workspace
+from handlers.intake import CannotListen
+from handlers.intake.socket_mode import SocketMode
+from tests.workspace.conftest import app, client, clock, workspace
+
+__all__ = ["app", "client", "clock", "workspace"]
+
+
+@pytest.fixture
+def answering(app: AsyncApp) -> AsyncApp:
+    @app.command("/aad-setup")
+    async def command(ack: AsyncAck) -> None:
+        await ack("here")
+
+    return app
+
+
+@asynccontextmanager
+async def listening(app: AsyncApp, workspace: Workspace) -> AsyncIterator[SocketMode]:
+    intake = SocketMode(app, app_token=workspace.app_token, watch_every=0.05, connect_seconds=0.3)
+    await intake.start()
+    try:
+        yield intake
+    finally:
+        await intake.stop()
+        assert not await intake.is_up()
+
+
+async def answered(workspace: Workspace) -> None:
+    """Type a command until the bot is back: Slack refuses those that come before."""
+    async with asyncio.timeout(10):
+        await workspace.until(lambda: workspace.connections)
+        while (await workspace.command("rosa", "help")).text != "here":
+            await workspace.until(lambda: workspace.connections)
+
+
+async def test_a_handshake_that_is_refused_is_not_tried_for_ever_at_one_address(
+    answering: AsyncApp, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with listening(answering, workspace) as intake:
+            workspace.faults.breaks("link", status=503, times=3)
+            await workspace.drop_connections()
+            assert not await intake.is_up()
+            await answered(workspace)
+            assert await intake.is_up()
+            assert workspace.connections == 1
+    assert workspace.connections == 0
+    assert len(workspace.calls("apps.connections.open")) >= 4
+    assert "ticket=" not in caplog.text
+
+
+@pytest.mark.parametrize("trouble", ["link_disabled", "ratelimited", "internal_error"])
+async def test_an_address_that_slack_does_not_give_is_asked_for_again(
+    answering: AsyncApp, workspace: Workspace, trouble: str
+) -> None:
+    async with listening(answering, workspace) as intake:
+        if trouble == "ratelimited":
+            workspace.faults.throttle("apps.connections.open", retry_after=30, times=3)
+        else:
+            workspace.faults.fail("apps.connections.open", trouble, times=3)
+        await workspace.disconnect("link_disabled")
+        await answered(workspace)
+        assert await intake.is_up()
+
+
+async def test_a_socket_that_never_opens_stops_the_start_with_a_sentence(
+    app: AsyncApp, workspace: Workspace
+) -> None:
+    workspace.faults.breaks("link", status=503, times=1)
+    with pytest.raises(CannotListen, match=r"does not open \(TimeoutError\): a proxy or firewall"):
+        async with listening(app, workspace):
+            pass
+    workspace.faults.fail("apps.connections.open", "internal_error")
+    with pytest.raises(CannotListen, match=r"\(internal_error\)"):
+        async with listening(app, workspace):
+            pass
+
+
+async def test_a_refresh_by_slack_is_followed(answering: AsyncApp, workspace: Workspace) -> None:
+    async with listening(answering, workspace):
+        for _ in range(3):
+            await workspace.disconnect("refresh_requested")
+            await answered(workspace)
+
+
+async def test_a_stop_waits_for_what_is_listened_to_and_takes_nothing_more(
+    app: AsyncApp, client: AsyncWebClient, workspace: Workspace
+) -> None:
+    heard, may_end = asyncio.Event(), asyncio.Event()
+
+    @app.command("/aad-setup")
+    async def command(ack: AsyncAck) -> None:
+        heard.set()
+        await may_end.wait()
+        await ack("at last")
+
+    async with listening(app, workspace) as intake:
+        first = asyncio.create_task(workspace.command("rosa", "one"))
+        await heard.wait()
+        heard.clear()
+        stopping = asyncio.create_task(intake.stop())
+        await asyncio.sleep(0)
+        second = asyncio.create_task(workspace.command("ben", "two"))
+        await workspace.until(lambda: not intake._traffic.is_open)
+        may_end.set()
+        assert (await first).text == "at last"
+        await stopping
+        assert not (await second).acked
+    assert not heard.is_set()
