@@ -23,10 +23,12 @@ from bot import doctor as doctors
 from bot.arguments import Unusable, form_of
 from bot.catalogue import read_catalogue
 from bot.config import EntraSettings, Settings, SettingsError
+from bot.manifest import NoAddress, request_url
 from bot.manifest import manifest as slack_manifest
 from bot.playground import alone
 from bot.playground import demo as story
 from bot.preview import preview
+from bot.start import CannotStart
 from bot.storage.database import AlreadyRunning, UnusableDatabase
 from graph.clock import SystemClock
 from graph.errors import GraphError
@@ -64,7 +66,7 @@ def serve() -> None:
     _keep_to_itself()
     try:
         asyncio.run(_serve(settings))
-    except app.CannotStart as error:
+    except CannotStart as error:
         _refuse(error.problems)
     except (AlreadyRunning, UnusableDatabase, slots.NoSlot) as error:
         _refuse([str(error)])
@@ -172,9 +174,20 @@ def plan(
 
 
 @main.command()
-def manifest() -> None:
-    """Print the Slack app manifest: api.slack.com/apps, Create New App, From a manifest."""
-    typer.echo(json.dumps(slack_manifest(), indent=2))
+def manifest(
+    http: Annotated[
+        str, typer.Option(metavar="URL", help="The bot's public https address: HTTP mode.")
+    ] = "",
+) -> None:
+    """Print the Slack app manifest: api.slack.com/apps, Create New App, From a manifest.
+
+    For Socket Mode, or with --http for HTTP mode.
+    """
+    try:
+        url = request_url(http) if http else None
+    except NoAddress as error:
+        _refuse([str(error)])
+    typer.echo(json.dumps(slack_manifest(url), indent=2))
 
 
 @keys.command("new")

@@ -4,36 +4,35 @@ The only module that knows all others. Clients are made first, the engine is lau
 the running loop, Slack comes last; the way down is the way up backwards.
 """
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Iterable
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from uuid import uuid4
 
 import aiohttp
 import sqlalchemy as sa
 import structlog
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 import handlers
+from bot import door, slots
 from bot import engine as engines
-from bot import slots
 from bot.approval import Policy
 from bot.bell import Bell, Bells, Loop
-from bot.catalogue import Catalogue, read_catalogue
+from bot.catalogue import read_catalogue
 from bot.config import Settings
+from bot.health import Health
 from bot.keeper import Keeper
-from bot.logs import slack_logger
 from bot.patrol import Patrol
 from bot.registrar import Registrar
 from bot.runs import Parts, Runs, Tenant
+from bot.start import CannotStart, Installed, check_quorums, check_slack, slack_client
 from bot.storage import registrations
 from bot.storage.database import Database, opened, sqlite_path
 from bot.vault import Vault
@@ -43,6 +42,10 @@ from graph.connection import connected
 from graph.errors import GraphError, SignInFailed
 from handlers.answers import Answers
 from handlers.groups import Groups
+from handlers.intake import CannotListen, Intake, http
+from handlers.intake.http import Http
+from handlers.intake.signature import Signatures
+from handlers.intake.socket_mode import SocketMode
 from handlers.messages import Messages
 from handlers.people import LOOK_UP_SECONDS, People
 
@@ -61,15 +64,10 @@ VIGIL_SECONDS = 10.0
 PATROL_SECONDS = 60.0
 """How often a replica asks whether the tenant has to be searched for orphans again."""
 
+WATCH_SECONDS = 5.0
+"""How often the socket is looked at; one that is down twice is replaced."""
+
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
-
-
-class CannotStart(Exception):
-    """Slack does not take what it is given. `problems` are sentences, all of them."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(" ".join(self.problems))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +83,6 @@ class App:
     slot: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Installed:
-    """Who the bot is in Slack, as Slack says."""
-
-    team_id: str
-    bot_id: str
-    bot_user_id: str
-
-
 @asynccontextmanager
 async def running(
     settings: Settings,
@@ -102,6 +91,7 @@ async def running(
     look_every: float = LOOK_EVERY_SECONDS,
     vigil_every: float = VIGIL_SECONDS,
     patrol_every: float = PATROL_SECONDS,
+    watch_every: float = WATCH_SECONDS,
 ) -> AsyncIterator[App]:
     """Run the bot while inside.
 
@@ -117,8 +107,7 @@ async def running(
         _tenant(settings, clock, database) as tenant,
     ):
         client = slack_client(settings, session, token=settings.slack_bot_token)
-        installed = await check_tokens(client, settings.slack_app_token)
-        await check_channel(client, settings.approval_channel)
+        installed = await check_slack(client, settings)
         policy = Policy(
             team_id=installed.team_id,
             requesters=settings.requesters,
@@ -156,7 +145,9 @@ async def running(
         )
         answers = Answers(session)
         groups = Groups(client=client, clock=clock, ids=policy.groups, seconds=LOOK_UP_SECONDS)
-        people = People(client=client, team_id=installed.team_id, groups=groups)
+        people = People(
+            client=client, team_id=installed.team_id, app_id=installed.app_id, groups=groups
+        )
         messages = Messages(
             database=database,
             registrar=registrar,
@@ -201,7 +192,7 @@ async def running(
             for loop in loops:
                 loop.start()
             try:
-                async with _listening(bolt, settings.slack_app_token):
+                async with _listening(bolt, settings, database, loops, watch_every):
                     log.info("running", team=installed.team_id, slot=slot.executor)
                     yield App(
                         registrar=registrar,
@@ -213,48 +204,7 @@ async def running(
                         slot=slot.executor,
                     )
             finally:
-                for loop in loops:
-                    await loop.stop()
-
-
-async def check_tokens(client: AsyncWebClient, app_token: str) -> Installed:
-    """Try both tokens, because the Socket Mode client retries a wrong one for ever."""
-    auth, bot_problem = await tried("SLACK_BOT_TOKEN", client.auth_test())
-    opening = client.apps_connections_open(app_token=app_token)
-    _, app_problem = await tried("SLACK_APP_TOKEN", opening)
-    if auth is None or bot_problem or app_problem:
-        raise CannotStart(filter(None, (bot_problem, app_problem)))
-    return Installed(team_id=auth["team_id"], bot_id=auth["bot_id"], bot_user_id=auth["user_id"])
-
-
-async def check_channel(client: AsyncWebClient, channel: str) -> None:
-    """See that cards can be posted where the settings say, and that only colleagues see them."""
-    answer, problem = await tried("APPROVAL_CHANNEL", client.conversations_info(channel=channel))
-    if answer is not None:
-        problem = _channel_problem(answer["channel"])
-    if problem:
-        raise CannotStart([problem])
-
-
-def check_quorums(policy: Policy, catalogue: Catalogue) -> None:
-    """See that every profile can be approved by those whom the settings name."""
-    problems = []
-    for profile in catalogue.values():
-        quorum = policy.quorum(approvals=profile.approvals, distinct_groups=profile.distinct_groups)
-        if why := policy.unreachable(quorum):
-            problems.append(f"The profile {profile.id} could never be approved: it needs {why}.")
-    if problems:
-        raise CannotStart(problems)
-
-
-def _channel_problem(channel: dict[str, Any]) -> str | None:
-    if channel.get("is_archived"):
-        return "APPROVAL_CHANNEL is archived: choose another."
-    if not channel.get("is_member"):
-        return "The bot is not in APPROVAL_CHANNEL: type /invite @aad-setup there."
-    if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):
-        return "APPROVAL_CHANNEL is shared with another organization: choose one of your own."
-    return None
+                await asyncio.gather(*(loop.stop() for loop in loops))
 
 
 async def check_sign_in(graph: Client) -> None:
@@ -265,18 +215,6 @@ async def check_sign_in(graph: Client) -> None:
         raise CannotStart([f"Entra does not take ENTRA_CLIENT_SECRET: {error.sentence}"]) from None
     except GraphError as error:
         log.warning("Entra not reached at start", code=error.code)
-
-
-async def tried(
-    name: str, call: Awaitable[AsyncSlackResponse]
-) -> tuple[AsyncSlackResponse | None, str | None]:
-    """Return Slack's answer, or a sentence on why this setting does not work."""
-    try:
-        return await call, None
-    except SlackApiError as error:
-        return None, f"Slack does not take {name}: {error.response.get('error')}."
-    except (aiohttp.ClientError, TimeoutError) as error:
-        return None, f"Slack cannot be reached with {name}: {type(error).__name__}."
 
 
 def engine_url(url: str) -> str:
@@ -290,18 +228,6 @@ def engine_url(url: str) -> str:
 def new_id() -> str:
     """Return an id such as AAD-7K3F, short enough to say aloud; storage sees that it is free."""
     return "AAD-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
-
-
-def slack_client(
-    settings: Settings, session: aiohttp.ClientSession, *, token: str | None
-) -> AsyncWebClient:
-    """Return a client. Bolt gets one without a token: it takes the token from `authorize`."""
-    client = AsyncWebClient(
-        token=token, base_url=settings.slack_api_url, session=session, logger=slack_logger()
-    )
-    # A post whose answer was lost must not be repeated behind our back.
-    client.retry_handlers = []
-    return client
 
 
 def _bolt(client: AsyncWebClient, settings: Settings, installed: Installed) -> AsyncApp:
@@ -320,7 +246,9 @@ def _bolt(client: AsyncWebClient, settings: Settings, installed: Installed) -> A
 
     return AsyncApp(
         client=client,
+        # Given, it also keeps SLACK_CLIENT_ID and SLACK_CLIENT_SECRET from turning Bolt's OAuth on.
         authorize=authorize,
+        signing_secret=settings.slack_signing_secret,
         process_before_response=True,
         # Else Bolt's loggers follow the root's level, and print every payload at DEBUG.
         logger=client.logger,
@@ -328,13 +256,36 @@ def _bolt(client: AsyncWebClient, settings: Settings, installed: Installed) -> A
 
 
 @asynccontextmanager
-async def _listening(bolt: AsyncApp, app_token: str) -> AsyncIterator[None]:
-    handler = AsyncSocketModeHandler(bolt, app_token, logger=slack_logger())
-    await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
+async def _listening(
+    bolt: AsyncApp,
+    settings: Settings,
+    database: Database,
+    loops: Sequence[Loop],
+    watch_every: float,
+) -> AsyncIterator[None]:
+    """Take what Slack delivers, and answer at PORT, while inside. Raises CannotStart."""
+    intake, routes = _intake(bolt, settings, watch_every)
+    health = Health(intake=intake, database=database, loops=loops)
     try:
-        yield
-    finally:
-        await handler.close_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
+        async with door.opened(settings.bind_address, settings.port, health=health, routes=routes):
+            await intake.start()
+            try:
+                yield
+            finally:
+                await intake.stop()
+    except (CannotListen, door.CannotOpen) as error:
+        raise CannotStart([str(error)]) from None
+
+
+def _intake(bolt: AsyncApp, settings: Settings, watch_every: float) -> tuple[Intake, door.Routes]:
+    """Return the transport that the settings choose, and what it takes at PORT."""
+    if settings.slack_signing_secret is None:
+        token = settings.slack_app_token or ""
+        return SocketMode(bolt, app_token=token, watch_every=watch_every), {}
+    # Slack stamps its requests with real time, so the bot's own clock stays out.
+    signatures = Signatures(settings.slack_signing_secret, now=time.time)
+    taking = Http(bolt, signatures=signatures)
+    return taking, {http.PATH: taking.handle}
 
 
 @asynccontextmanager

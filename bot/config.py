@@ -21,6 +21,7 @@ from graph.signin import CLOUDS
 EVERYBODY = "*"
 SLACK_HOSTS = ("slack.com", "slack-gov.com")
 LONGEST_TTL = timedelta(days=30)
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a platform's router and its probes come from outside
 
 
 class SettingsError(Exception):
@@ -59,8 +60,11 @@ class Settings(EntraSettings):
     """Everything the bot is told from outside."""
 
     slack_bot_token: str = field(repr=False)
-    slack_app_token: str = field(repr=False)
+    slack_app_token: str | None = field(repr=False)  # Socket Mode
+    slack_signing_secret: str | None = field(repr=False)  # HTTP mode; one of the two is set
     slack_api_url: str
+    port: int | None
+    bind_address: str
     approval_channel: str
     approvers: frozenset[str]
     approver_groups: frozenset[str]
@@ -80,7 +84,7 @@ class Settings(EntraSettings):
         reader = _Reader(environ)
         settings = cls(
             slack_bot_token=reader.token("SLACK_BOT_TOKEN", "xoxb-"),
-            slack_app_token=reader.token("SLACK_APP_TOKEN", "xapp-"),
+            **reader.transport(),
             slack_api_url=reader.slack_url("SLACK_API_URL", "https://slack.com/api/"),
             approval_channel=reader.matching(
                 "APPROVAL_CHANNEL", r"[CG][A-Z0-9]{2,}", "a channel id such as C0123456789"
@@ -111,8 +115,6 @@ AUTONOMOUS = (
     " makes it nearly a Global Administrator. Read README, Rights, first."
 )
 NOT_YET = {
-    "SLACK_SIGNING_SECRET": "HTTP mode is not there yet: the bot uses Socket Mode",
-    "PORT": "HTTP mode is not there yet: the bot uses Socket Mode and listens nowhere",
     "ENTRA_CERTIFICATE": "certificates are not there yet: use ENTRA_CLIENT_SECRET",
     "ENTRA_FEDERATED_TOKEN_FILE": "federation is not there yet: use ENTRA_CLIENT_SECRET",
     "ENTRA_MANAGED_IDENTITY": "managed identities are not there yet: use ENTRA_CLIENT_SECRET",
@@ -184,6 +186,28 @@ class _Reader:
             "consent_mode": self.consent_mode(),
         }
 
+    def transport(self) -> dict[str, Any]:
+        """Return the fields of Socket Mode or HTTP mode: what is present chooses."""
+        socket, http = self._text("SLACK_APP_TOKEN"), self._text("SLACK_SIGNING_SECRET")
+        if socket and http:
+            self._problem(
+                "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both set: keep the first for Socket"
+                " Mode or the second for HTTP mode."
+            )
+        elif not socket and not http:
+            self._problem(
+                "SLACK_APP_TOKEN is missing: set it to a Slack token that begins with xapp-. For"
+                " HTTP mode set SLACK_SIGNING_SECRET and PORT instead."
+            )
+        elif http and not self._text("PORT"):
+            self._problem("PORT is missing: with SLACK_SIGNING_SECRET the bot listens there.")
+        return {
+            "slack_app_token": self.app_token("SLACK_APP_TOKEN"),
+            "slack_signing_secret": self.signing_secret("SLACK_SIGNING_SECRET"),
+            "port": self.port("PORT"),
+            "bind_address": self.ip_address("BIND_ADDRESS", EVERY_ADDRESS),
+        }
+
     def required(self, name: str, what: str) -> str:
         if not (value := self._text(name)):
             self._problem(f"{name} is missing: set it to {what}.")
@@ -197,9 +221,37 @@ class _Reader:
 
     def token(self, name: str, prefix: str) -> str:
         value = self.required(name, f"a Slack token that begins with {prefix}")
+        self._check_prefix(name, value, prefix)
+        return value
+
+    def _check_prefix(self, name: str, value: str, prefix: str) -> None:
         if value and not value.startswith(prefix):
             # The value itself stays out of the sentence: it may be another, valid token.
             self._problem(f"{name} must begin with {prefix}.")
+
+    def app_token(self, name: str) -> str | None:
+        value = self._text(name)
+        self._check_prefix(name, value, "xapp-")
+        return value or None
+
+    def signing_secret(self, name: str) -> str | None:
+        value = self._text(name)
+        if value and not re.fullmatch(r"[0-9A-Za-z]{16,}", value):
+            # A token of the same app, which is the likely slip, has hyphens.
+            self._problem(f"{name} must be the signing secret of the app's Basic Information page.")
+        return value or None
+
+    def port(self, name: str) -> int | None:
+        if not self._text(name):
+            return None
+        return self.number(name, 1, least=1, most=65535)
+
+    def ip_address(self, name: str, default: str) -> str:
+        value = self._text(name) or default
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            self._problem(f"{name} must be an IP address of this machine, such as 127.0.0.1.")
         return value
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:

@@ -17,7 +17,8 @@ import aiohttp
 import psycopg
 import sqlalchemy as sa
 
-from bot import app, orphans, slots
+from bot import orphans, slots, start
+from bot.app import SLACK_SECONDS
 from bot.catalogue import Profile, read_catalogue
 from bot.config import Settings, SettingsError
 from bot.manifest import SCOPES
@@ -271,10 +272,10 @@ def _vault(settings: Settings, waiting: tuple[tuple[str, bytes], ...]) -> Findin
 
 
 async def _slack(settings: Settings) -> AsyncIterator[Finding]:
-    timeout = aiohttp.ClientTimeout(total=app.SLACK_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=SLACK_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        client = app.slack_client(settings, session, token=settings.slack_bot_token)
-        auth, problem = await app.tried("SLACK_BOT_TOKEN", client.auth_test())
+        client = start.slack_client(settings, session, token=settings.slack_bot_token)
+        auth, problem = await start.tried("SLACK_BOT_TOKEN", client.auth_test())
         if auth is None:
             yield wrong(f"Slack: {problem}", "Copy it from the app's page, Install App.")
         else:
@@ -282,14 +283,15 @@ async def _slack(settings: Settings) -> AsyncIterator[Finding]:
             for finding in _scopes(auth.headers):
                 yield finding
             try:
-                await app.check_channel(client, settings.approval_channel)
-            except app.CannotStart as error:
+                await start.check_channel(client, settings.approval_channel)
+            except start.CannotStart as error:
                 yield wrong(f"Slack: {error}", "Cards cannot be posted until then.")
             else:
                 yield well("Slack: the approval channel can be posted to.")
-        opening = client.apps_connections_open(app_token=settings.slack_app_token)
-        opened, problem = await app.tried("SLACK_APP_TOKEN", opening)
-        if opened is None:
+        if settings.slack_app_token is None:
+            doing = f"Slack: HTTP mode, at port {settings.port}."
+            yield well(f"{doing} Whether SLACK_SIGNING_SECRET is right, only a request shows.")
+        elif problem := await start.app_problem(client, settings.slack_app_token):
             advice = "Make one with connections:write on the app's page, Basic Information."
             yield wrong(f"Slack: {problem}", advice)
         else:
@@ -298,14 +300,12 @@ async def _slack(settings: Settings) -> AsyncIterator[Finding]:
 
 def _scopes(headers: Mapping[str, str]) -> Iterator[Finding]:
     """Compare the token's scopes with the manifest's, if Slack says them."""
-    said = {name.lower(): value for name, value in headers.items()}
-    if "x-oauth-scopes" not in said:
+    held = start.scopes(headers)
+    if held is None:
         return
-    held = {scope.strip() for scope in said["x-oauth-scopes"].split(",")} - {""}
     lacking, unused = sorted(SCOPES.keys() - held), sorted(held - SCOPES.keys())
     if lacking:
-        advice = "Update the app from `aad-setup manifest` and install it again."
-        yield wrong(f"Slack: scopes are missing: {', '.join(lacking)}.", advice)
+        yield wrong(f"Slack: scopes are missing: {', '.join(lacking)}.", start.UPDATE)
     if unused:
         advice = "Remove them on the app's page, OAuth & Permissions."
         yield doubt(f"Slack: scopes that the bot never uses: {', '.join(unused)}.", advice)

@@ -4,7 +4,9 @@ Schema: github.com/slackapi/manifest-schema; limits: docs.slack.dev/reference/ap
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
+from handlers.intake.http import PATH
 from handlers.views.ids import COMMAND
 
 SCOPES = {
@@ -15,15 +17,33 @@ SCOPES = {
     "groups:read": "the same, if it is private",
     "im:write": "opens the direct message with a requester",
     "usergroups:read": "reads who is in APPROVER_GROUPS and REQUESTER_GROUPS",
-    "users:read": "asks Slack who somebody is: guest, bot, deactivated, outsider",
+    "users:read": "asks Slack who somebody is, and which app the bot is of",
 }
 """Each scope and what the bot does with it."""
 
 EVENTS = ("app_mention",)
 
 
-def manifest() -> dict[str, Any]:
-    """Return the manifest for Socket Mode."""
+class NoAddress(Exception):
+    """Slack cannot post there; the sentence says why."""
+
+
+def request_url(address: str) -> str:
+    """Return where Slack has to post, for a bot at this public address. Raises NoAddress."""
+    try:
+        parts = urlsplit(address.strip())
+        usable = parts.scheme == "https" and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or parts.query or parts.fragment:
+        raise NoAddress("--http must be the bot's public address, such as https://bot.example.com.")
+    path = parts.path.rstrip("/").removesuffix(PATH)
+    return f"https://{parts.netloc}{path}{PATH}"
+
+
+def manifest(url: str | None = None) -> dict[str, Any]:
+    """Return the manifest for HTTP mode at this request URL, or without one for Socket Mode."""
+    posted_to = {} if url is None else {"request_url": url}
     return {
         "_metadata": {"major_version": 2, "minor_version": 1},
         "display_information": {
@@ -44,15 +64,16 @@ def manifest() -> dict[str, Any]:
                     "description": "Ask for an Entra application, or see how one stands",
                     "usage_hint": "[status [id] | check id | help]",
                     "should_escape": True,
+                    **({} if url is None else {"url": url}),
                 }
             ],
         },
         "oauth_config": {"scopes": {"bot": sorted(SCOPES)}},
         "settings": {
-            "event_subscriptions": {"bot_events": list(EVENTS)},
-            "interactivity": {"is_enabled": True},
+            "event_subscriptions": {**posted_to, "bot_events": list(EVENTS)},
+            "interactivity": {"is_enabled": True, **posted_to},
             "org_deploy_enabled": False,
-            "socket_mode_enabled": True,
+            "socket_mode_enabled": url is None,
             "token_rotation_enabled": False,
         },
     }

@@ -41,9 +41,12 @@ SLACKBOT = "USLACKBOT"  # says is_bot: false of itself
 class People:
     """Looks people up in the team the bot is installed in."""
 
-    def __init__(self, *, client: AsyncWebClient, team_id: str, groups: Groups) -> None:
+    def __init__(
+        self, *, client: AsyncWebClient, team_id: str, app_id: str, groups: Groups
+    ) -> None:
         self._client = client
         self._team_id = team_id
+        self._app_id = app_id
         self._groups = groups
 
     async def person(self, body: Mapping[str, Any]) -> Person:
@@ -51,6 +54,8 @@ class People:
         user_id, team_id = _sender(body)
         if _team(body) != self._team_id:
             raise Refusal("This came from another Slack team, so it was ignored.")
+        if body.get("api_app_id") != self._app_id:
+            raise Refusal("This was sent to another Slack app, so it was ignored.")
         return await self._known(user_id, claimed_team=team_id)
 
     async def mentioned(self, text: str) -> Person:

@@ -33,7 +33,7 @@ async def call(stage: Stage, *arguments: str, **changes: str) -> Told:
 
 
 async def call_with(environ: dict[str, str], folder: Path, *arguments: str) -> Told:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "bot", "doctor", *arguments),

@@ -1,5 +1,6 @@
 """What README, the manifest and `.env.example` say is what the code does."""
 
+import ast
 import json
 import os
 import re
@@ -11,12 +12,14 @@ import pytest
 import typer.core
 import typer.main
 from jsonschema import Draft7Validator
+from typer.testing import CliRunner
 
 from bot.__main__ import main
 from bot.approval import table
 from bot.catalogue import read_catalogue
 from bot.config import NOT_YET, Settings, SettingsError
-from bot.manifest import SCOPES, manifest
+from bot.manifest import EVENTS, SCOPES, manifest
+from bot.playground.workspace.methods import METHODS
 from bot.registration import MOVES
 from graph.rights import ConsentMode, rights
 
@@ -88,10 +91,87 @@ def test_every_command_of_the_command_line_is_in_readme() -> None:
     assert set(commands.commands) == shown
 
 
-def test_the_manifest_fits_slacks_published_schema() -> None:
+URL = "https://bot.example.com/slack/events"
+
+
+@pytest.mark.parametrize("url", [None, URL], ids=["socket", "http"])
+def test_the_manifest_fits_slacks_published_schema(url: str | None) -> None:
     if not SCHEMA.exists():
         pytest.skip("Slack's manifest schema is not beside this checkout")
-    Draft7Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(manifest())
+    Draft7Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(manifest(url))
+
+
+def test_in_http_mode_slack_posts_everything_to_one_address() -> None:
+    socket, http = manifest(), manifest(URL)
+    assert "example.com" not in json.dumps(socket)
+    assert socket["settings"]["socket_mode_enabled"]
+    assert not http["settings"]["socket_mode_enabled"]
+    assert http["settings"]["event_subscriptions"]["request_url"] == URL
+    assert http["settings"]["interactivity"]["request_url"] == URL
+    assert {it["url"] for it in http["features"]["slash_commands"]} == {URL}
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("https://bot.example.com", URL),
+        ("https://bot.example.com/", URL),
+        (URL, URL),
+        ("https://example.com:8443/bot", "https://example.com:8443/bot/slack/events"),
+    ],
+)
+def test_the_path_is_added_to_the_address_unless_it_is_there(address: str, url: str) -> None:
+    told = CliRunner().invoke(main, ["manifest", "--http", address])
+    assert told.exit_code == 0
+    assert json.loads(told.stdout) == manifest(url)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://bot.example.com",
+        "bot.example.com",
+        "https://",
+        "https://me:pw@bot.example.com",
+        "https://bot.example.com/?a=b",
+        "https://bot.example.com/#a",
+        "https://bot.example.com:port",
+        "https://[broken",
+    ],
+)
+def test_an_address_that_slack_cannot_post_to_is_refused(address: str) -> None:
+    told = CliRunner().invoke(main, ["manifest", "--http", address])
+    assert told.exit_code == 2
+    assert told.stdout == ""
+    assert told.stderr == (
+        "--http must be the bot's public address, such as https://bot.example.com.\n"
+    )
+
+
+NOT_BY_METHOD = {
+    "commands": "features.slash_commands",
+    "app_mentions:read": "the event app_mention",
+    "im:write": "chat.postMessage to a person's id opens the direct message",
+    "channels:read": "conversations.info of a public channel",
+    "groups:read": "conversations.info of a private channel",
+}
+"""Scopes that no method has to itself."""
+
+
+def test_the_scopes_are_exactly_those_that_the_code_uses() -> None:
+    """By what each method asks for, as the simulated workspace enforces it."""
+    files = [ROOT / "bot" / "start.py", *sorted((ROOT / "handlers").rglob("*.py"))]
+    called = {
+        node.attr
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    methods = {name.replace(".", "_"): method.scope for name, method in METHODS.items()}
+    asked = {scope for name, scope in methods.items() if scope and name in called}
+    assert {"bots_info", "conversations_info", "chat_postMessage", "views_open"} <= called
+    assert asked | set(NOT_BY_METHOD) == set(SCOPES)
+    assert EVENTS == ("app_mention",)
 
 
 def test_the_manifest_asks_for_no_scope_that_is_not_explained() -> None:

@@ -51,6 +51,15 @@ async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
             assert hidden not in told.text
 
 
+async def test_in_http_mode_there_is_no_socket_to_try(stage: Stage) -> None:
+    signed = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": stage.workspace.signing_secret}
+    told = await call(stage, **signed, PORT="8080")
+    assert told.status == 0, told.text
+    assert "✔ Slack: HTTP mode, at port 8080. Whether SLACK_SIGNING_SECRET is right" in told.text
+    assert not stage.workspace.calls("apps.connections.open")
+    assert stage.workspace.signing_secret not in told.text
+
+
 async def test_before_the_first_start_there_is_nothing_to_mend(stage: Stage) -> None:
     told = await call(stage)
     assert told.status == 0, told.text

@@ -115,7 +115,12 @@ SENTENCES = [
     ("SLACK_BOT_TOKEN", "", "is missing: set it to a Slack token that begins with xoxb-."),
     ("SLACK_BOT_TOKEN", "xapp-1-swapped", "must begin with xoxb-."),
     ("SLACK_APP_TOKEN", "", "is missing: set it to a Slack token that begins with xapp-."),
+    ("SLACK_APP_TOKEN", "", "For HTTP mode set SLACK_SIGNING_SECRET and PORT instead."),
     ("SLACK_APP_TOKEN", "xoxb-1-swapped", "must begin with xapp-."),
+    ("PORT", "0", "must be a whole number from 1 to 65535."),
+    ("PORT", "65536", "must be a whole number from 1 to 65535."),
+    ("PORT", "http", "must be a whole number from 1 to 65535."),
+    ("BIND_ADDRESS", "localhost", "must be an IP address of this machine, such as 127.0.0.1."),
     ("SLACK_API_URL", "http://slack.com/api/", "must be an address of slack.com"),
     ("SLACK_API_URL", "https://slack.com.evil.example/", "must be an address of slack.com"),
     ("SLACK_API_URL", "https://slack.com@evil.example/", "must be an address of slack.com"),
@@ -174,6 +179,37 @@ def test_each_problem_names_its_setting_and_says_what_it_must_be(
     assert found[0].endswith(".")
 
 
+SIGNED = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": "0123456789abcdef" * 2, "PORT": "8080"}
+
+
+def test_the_settings_present_choose_socket_mode_or_http_mode() -> None:
+    socket, http = read(), read(**SIGNED)
+    assert (socket.slack_app_token, socket.slack_signing_secret) == ("xapp-1-app", None)
+    assert (socket.port, read(PORT="80").port) == (None, 80)
+    assert (http.slack_app_token, http.slack_signing_secret) == (None, "0123456789abcdef" * 2)
+    assert (http.port, http.bind_address) == (8080, "0.0.0.0")
+    assert read(BIND_ADDRESS="::1").bind_address == "::1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"SLACK_APP_TOKEN": "xapp-1-app"},
+            "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both set: keep the first for Socket Mode"
+            " or the second for HTTP mode.",
+        ),
+        ({"PORT": ""}, "PORT is missing: with SLACK_SIGNING_SECRET the bot listens there."),
+        (
+            {"SLACK_SIGNING_SECRET": "xapp-1-app"},
+            "SLACK_SIGNING_SECRET must be the signing secret of the app's Basic Information page.",
+        ),
+    ],
+)
+def test_half_a_transport_or_two_are_refused(changes: dict[str, str], sentence: str) -> None:
+    assert problems(**(SIGNED | changes)) == (sentence,)
+
+
 @pytest.mark.parametrize("name", NOT_YET)
 def test_what_is_not_there_yet_is_refused_rather_than_ignored(name: str) -> None:
     assert problems(**{name: "something"}) == (f"{name} is set, but {NOT_YET[name]}.",)
@@ -223,7 +259,7 @@ def test_entra_alone_is_read_without_a_word_about_slack() -> None:
 
 def test_no_sentence_repeats_what_was_typed_because_it_may_be_a_secret() -> None:
     pasted = "hunter2-in-the-wrong-place"
-    names = {name for name, _, _ in SENTENCES} | set(NOT_YET)
+    names = {name for name, _, _ in SENTENCES} | set(NOT_YET) | {"SLACK_SIGNING_SECRET"}
     with pytest.raises(SettingsError) as caught:
         Settings.read(dict.fromkeys(names, pasted))
     assert pasted not in str(caught.value)
@@ -235,6 +271,14 @@ def test_settings_never_print_tokens_secrets_keys_or_passwords(tmp_path: Path) -
     trustme.CA().cert_pem.write_to_path(str(ca))
     settings = read(DATABASE_URL="postgresql://aad:pa55@db/aad", CA_BUNDLE=str(ca))
     printed = repr(settings) + str(settings)
-    for secret in ("xoxb-1-bot", "xapp-1-app", "s3cret-of-the-bot", KEY, "pa55"):
+    printed += repr(read(**SIGNED))
+    for secret in (
+        SIGNED["SLACK_SIGNING_SECRET"],
+        "xoxb-1-bot",
+        "xapp-1-app",
+        "s3cret-of-the-bot",
+        KEY,
+        "pa55",
+    ):
         assert secret not in printed
     assert str(ca) in printed

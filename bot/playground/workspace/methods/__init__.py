@@ -5,6 +5,7 @@ An argument that is not listed is refused, although Slack would ignore it: it is
 
 from bot.playground.workspace.methods import (
     apps,
+    bots,
     chat,
     conversations,
     usergroups,
@@ -15,6 +16,7 @@ from bot.playground.workspace.methods.method import Method
 
 METHODS: dict[str, Method] = {
     **apps.METHODS,
+    **bots.METHODS,
     **chat.METHODS,
     **conversations.METHODS,
     **usergroups.METHODS,

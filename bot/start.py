@@ -1,0 +1,148 @@
+"""The start: what has to be right in Slack before the bot runs, tried first, in sentences."""
+
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.approval import Policy
+from bot.catalogue import Catalogue
+from bot.config import Settings
+from bot.logs import slack_logger
+from bot.manifest import SCOPES
+
+log = structlog.get_logger()
+
+UPDATE = "Update the app from `aad-setup manifest` and install it again."
+
+
+class CannotStart(Exception):
+    """Something is not as the bot needs it. `problems` are sentences, all of them."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(self.problems))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """Who the bot is in Slack, as Slack says."""
+
+    team_id: str
+    app_id: str
+    bot_id: str
+    bot_user_id: str
+
+
+def slack_client(
+    settings: Settings, session: aiohttp.ClientSession, *, token: str | None
+) -> AsyncWebClient:
+    """Return a client. Bolt gets one without a token: it takes the token from `authorize`."""
+    client = AsyncWebClient(
+        token=token, base_url=settings.slack_api_url, session=session, logger=slack_logger()
+    )
+    # A post whose answer was lost must not be repeated behind our back.
+    client.retry_handlers = []
+    return client
+
+
+async def check_slack(client: AsyncWebClient, settings: Settings) -> Installed:
+    """Try the tokens, the scopes and the channel. Raises CannotStart."""
+    installed = await check_tokens(client, settings.slack_app_token)
+    await check_channel(client, settings.approval_channel)
+    return installed
+
+
+async def check_tokens(client: AsyncWebClient, app_token: str | None) -> Installed:
+    """Try each token there is, because the Socket Mode client retries a wrong one for ever."""
+    auth, problem = await tried("SLACK_BOT_TOKEN", client.auth_test())
+    if auth is not None:
+        problem = _scope_problem(auth.headers)
+    problems = [problem, await app_problem(client, app_token) if app_token else None]
+    if auth is None or any(problems):
+        raise CannotStart(filter(None, problems))
+    # auth.test does not say which app the token is of: docs.slack.dev/reference/methods/bots.info
+    bot, problem = await tried("SLACK_BOT_TOKEN", client.bots_info(bot=auth["bot_id"]))
+    if bot is None:
+        raise CannotStart(filter(None, [problem]))
+    return Installed(
+        team_id=auth["team_id"],
+        app_id=bot["bot"]["app_id"],
+        bot_id=auth["bot_id"],
+        bot_user_id=auth["user_id"],
+    )
+
+
+async def app_problem(client: AsyncWebClient, app_token: str) -> str | None:
+    """Return a sentence on why this token opens no socket, if it does not."""
+    opening = client.apps_connections_open(app_token=app_token)
+    _, problem = await tried("SLACK_APP_TOKEN", opening)
+    return problem
+
+
+def _scope_problem(headers: Mapping[str, str]) -> str | None:
+    """Compare the token's scopes with those that the code uses; too many are only worth a line."""
+    held = scopes(headers)
+    if held is None:
+        log.warning("Slack does not say which scopes SLACK_BOT_TOKEN has")
+        return None
+    if unused := sorted(held - SCOPES.keys()):
+        log.warning("scopes that the bot never uses", scopes=",".join(unused))
+    if lacking := sorted(SCOPES.keys() - held):
+        return f"SLACK_BOT_TOKEN lacks these scopes: {', '.join(lacking)}. {UPDATE}"
+    return None
+
+
+def scopes(headers: Mapping[str, str]) -> set[str] | None:
+    """Return the scopes that Slack says a token has, or None if it does not say."""
+    said = {name.lower(): value for name, value in headers.items()}
+    if "x-oauth-scopes" not in said:
+        return None
+    return {scope.strip() for scope in said["x-oauth-scopes"].split(",")} - {""}
+
+
+async def check_channel(client: AsyncWebClient, channel: str) -> None:
+    """See that cards can be posted where the settings say, and that only colleagues see them."""
+    answer, problem = await tried("APPROVAL_CHANNEL", client.conversations_info(channel=channel))
+    if answer is not None:
+        problem = _channel_problem(answer["channel"])
+    if problem:
+        raise CannotStart([problem])
+
+
+def check_quorums(policy: Policy, catalogue: Catalogue) -> None:
+    """See that every profile can be approved by those whom the settings name."""
+    problems = []
+    for profile in catalogue.values():
+        quorum = policy.quorum(approvals=profile.approvals, distinct_groups=profile.distinct_groups)
+        if why := policy.unreachable(quorum):
+            problems.append(f"The profile {profile.id} could never be approved: it needs {why}.")
+    if problems:
+        raise CannotStart(problems)
+
+
+def _channel_problem(channel: dict[str, Any]) -> str | None:
+    if channel.get("is_archived"):
+        return "APPROVAL_CHANNEL is archived: choose another."
+    if not channel.get("is_member"):
+        return "The bot is not in APPROVAL_CHANNEL: type /invite @aad-setup there."
+    if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):
+        return "APPROVAL_CHANNEL is shared with another organization: choose one of your own."
+    return None
+
+
+async def tried(
+    name: str, call: Awaitable[AsyncSlackResponse]
+) -> tuple[AsyncSlackResponse | None, str | None]:
+    """Return Slack's answer, or a sentence on why this setting does not work."""
+    try:
+        return await call, None
+    except SlackApiError as error:
+        return None, f"Slack does not take {name}: {error.response.get('error')}."
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return None, f"Slack cannot be reached with {name}: {type(error).__name__}."
