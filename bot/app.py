@@ -7,7 +7,7 @@ the running loop, Slack comes last; the way down is the way up backwards.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -189,10 +189,12 @@ async def running(
             look = partial(slot.take_over_dead, engine)
             vigil = Loop("slots", look, bell=Bell(), every=vigil_every)
             loops = (keeper.loop, messages.loop, patrol.loop, vigil)
+            intake, routes = _intake(bolt, settings, installed, watch_every)
+            health = Health(intake=intake, database=database, loops=loops)
             for loop in loops:
                 loop.start()
             try:
-                async with _listening(bolt, settings, database, loops, watch_every):
+                async with _listening(intake, routes, settings, health):
                     log.info("running", team=installed.team_id, slot=slot.executor)
                     yield App(
                         registrar=registrar,
@@ -257,15 +259,9 @@ def _bolt(client: AsyncWebClient, settings: Settings, installed: Installed) -> A
 
 @asynccontextmanager
 async def _listening(
-    bolt: AsyncApp,
-    settings: Settings,
-    database: Database,
-    loops: Sequence[Loop],
-    watch_every: float,
+    intake: Intake, routes: door.Routes, settings: Settings, health: Health
 ) -> AsyncIterator[None]:
     """Take what Slack delivers, and answer at PORT, while inside. Raises CannotStart."""
-    intake, routes = _intake(bolt, settings, watch_every)
-    health = Health(intake=intake, database=database, loops=loops)
     try:
         async with door.opened(settings.bind_address, settings.port, health=health, routes=routes):
             await intake.start()
@@ -277,11 +273,18 @@ async def _listening(
         raise CannotStart([str(error)]) from None
 
 
-def _intake(bolt: AsyncApp, settings: Settings, watch_every: float) -> tuple[Intake, door.Routes]:
+def _intake(
+    bolt: AsyncApp, settings: Settings, installed: Installed, watch_every: float
+) -> tuple[Intake, door.Routes]:
     """Return the transport that the settings choose, and what it takes at PORT."""
     if settings.slack_signing_secret is None:
-        token = settings.slack_app_token or ""
-        return SocketMode(bolt, app_token=token, watch_every=watch_every), {}
+        socket = SocketMode(
+            bolt,
+            app_token=settings.slack_app_token or "",
+            app_id=installed.app_id,
+            watch_every=watch_every,
+        )
+        return socket, {}
     # Slack stamps its requests with real time, so the bot's own clock stays out.
     signatures = Signatures(settings.slack_signing_secret, now=time.time)
     taking = Http(bolt, signatures=signatures)

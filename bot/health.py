@@ -52,9 +52,10 @@ class Health:
         return hindrances
 
     async def settle(self) -> None:
-        """Let the last question to the database end, so that it can be closed."""
+        """Let the last question to the database end, so that it can be closed; not for ever."""
         if self._question is not None:
-            await self._question
+            await asyncio.wait({self._question}, timeout=DATABASE_SECONDS)
+            self._question.cancel()
 
     async def _database_answers(self) -> bool:
         # One question at a time, and never cancelled: that would leak its connection.

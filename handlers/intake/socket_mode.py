@@ -6,6 +6,7 @@ watchdog looks, and replaces the whole client if it stays down.
 """
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import structlog
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
+ANOTHER_APP = "another app"
 LONGEST_WAIT_SECONDS = 60.0
 """How far apart the watchdog's attempts get when Slack goes on refusing."""
 
@@ -37,12 +39,14 @@ class SocketMode:
         bolt: AsyncApp,
         *,
         app_token: str,
+        app_id: str,
         watch_every: float,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         """Take the real seconds between two looks; a socket down at both is replaced."""
         self._bolt = bolt
         self._app_token = app_token
+        self._app_id = app_id
         self._traffic = Traffic()
         self._handler: _Handler | None = None
         self._watch_every = watch_every
@@ -56,9 +60,7 @@ class SocketMode:
         self._traffic.is_open = True
         if problem := await self._connect():
             self._traffic.is_open = False
-            raise CannotListen(
-                f"Slack's socket does not open ({problem}): a proxy or firewall may stand between."
-            )
+            raise CannotListen(_sentence(problem))
         self._watchdog.start()
 
     async def is_up(self) -> bool:
@@ -105,12 +107,15 @@ class SocketMode:
                 answer = await self._bolt.client.apps_connections_open(app_token=self._app_token)
                 handler.client.wss_uri = answer["url"]
                 await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
+                app_id = await handler.greeting
         except SlackApiError as error:
             problem = str(error.response.get("error"))
         except (aiohttp.ClientError, TimeoutError) as error:
             problem = type(error).__name__
         else:
-            return None
+            if app_id in (self._app_id, None):
+                return None
+            problem = ANOTHER_APP
         await self._disconnect()
         return problem
 
@@ -123,6 +128,14 @@ class SocketMode:
                 await handler.close_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
             await _abandon(handler.client)
+
+
+def _sentence(problem: str) -> str:
+    if problem == ANOTHER_APP:
+        return (
+            "SLACK_APP_TOKEN is not of the same Slack app as SLACK_BOT_TOKEN: take both from one."
+        )
+    return f"Slack's socket does not open ({problem}): a proxy or firewall may stand between."
 
 
 async def _abandon(client: SocketModeClient) -> None:
@@ -139,9 +152,18 @@ class _Handler(AsyncSocketModeHandler):
     def __init__(self, bolt: AsyncApp, app_token: str, traffic: Traffic) -> None:
         super().__init__(bolt, app_token, logger=socket_logger())
         self._traffic = traffic
+        self.greeting: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        """The id of the app that Slack has connected, as soon as it says hello."""
+        self.client.message_listeners.append(self._hear)
 
     async def handle(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
         if not self._traffic.is_open:
             return
         with self._traffic.one():
             await super().handle(client, req)  # type: ignore[arg-type] # narrower than what calls it
+
+    async def _hear(
+        self, client: AsyncBaseSocketModeClient, message: dict[str, Any], raw: str | None
+    ) -> None:
+        if message.get("type") == "hello" and not self.greeting.done():
+            self.greeting.set_result((message.get("connection_info") or {}).get("app_id"))

@@ -127,7 +127,7 @@ async def test_slack_s_own_oauth_settings_in_the_environment_change_nothing(
     assert not [it for it in stage.folder.iterdir() if "install" in it.name or it.is_dir()]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [pytest.param("socket mode", marks=pytest.mark.slow), "http mode"])
 async def test_no_line_of_the_log_quotes_slack(stage: Stage, door: Door, mode: str) -> None:
     environment = stage.environ(**environ(mode, door, stage), LOG_LEVEL="DEBUG")
     async with served(environment, door, folder=stage.folder) as bot:

@@ -27,8 +27,16 @@ def answering(app: AsyncApp) -> AsyncApp:
 
 
 @asynccontextmanager
-async def listening(app: AsyncApp, workspace: Workspace) -> AsyncIterator[SocketMode]:
-    intake = SocketMode(app, app_token=workspace.app_token, watch_every=0.05, connect_seconds=0.3)
+async def listening(
+    app: AsyncApp, workspace: Workspace, *, app_id: str | None = None
+) -> AsyncIterator[SocketMode]:
+    intake = SocketMode(
+        app,
+        app_token=workspace.app_token,
+        app_id=app_id or workspace.api_app_id,
+        watch_every=0.05,
+        connect_seconds=0.3,
+    )
     await intake.start()
     try:
         yield intake
@@ -86,6 +94,15 @@ async def test_a_socket_that_never_opens_stops_the_start_with_a_sentence(
     with pytest.raises(CannotListen, match=r"\(internal_error\)"):
         async with listening(app, workspace):
             pass
+
+
+async def test_a_token_of_another_app_stops_the_start_with_a_sentence(
+    app: AsyncApp, workspace: Workspace
+) -> None:
+    with pytest.raises(CannotListen, match="SLACK_APP_TOKEN is not of the same Slack app as"):
+        async with listening(app, workspace, app_id="A0ANOTHER"):
+            pass
+    await workspace.until(lambda: not workspace.connections)
 
 
 async def test_a_refresh_by_slack_is_followed(answering: AsyncApp, workspace: Workspace) -> None:
