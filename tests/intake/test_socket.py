@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
 from handlers.intake import CannotListen
-from handlers.intake.socket_mode import SocketMode
+from handlers.intake.socket_mode import CLOSE_SECONDS, SocketMode
 from tests.workspace.conftest import app, client, clock, workspace
+from tests.workspace.small_bot import app_of
 
 __all__ = ["app", "client", "clock", "workspace"]
 
@@ -136,3 +138,70 @@ async def test_a_stop_waits_for_what_is_listened_to_and_takes_nothing_more(
         await stopping
         assert not (await second).acked
     assert not heard.is_set()
+
+
+async def test_a_stop_does_not_wait_for_a_socket_that_is_down(
+    app: AsyncApp, workspace: Workspace
+) -> None:
+    async with listening(app, workspace) as intake:
+        workspace.refuse_handshakes(1000)
+        await workspace.drop_connections()
+        async with asyncio.timeout(5):
+            await intake.stop()
+    workspace.refuse_handshakes(0)
+    assert not workspace.connections
+
+
+class Mute:
+    """A Slack that says hello and then nothing more, not even goodbye."""
+
+    def __init__(self) -> None:
+        self._end = asyncio.Event()
+        self.url = ""
+
+    async def open(self, request: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "url": f"{self.url}/link"})
+
+    async def link(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(timeout=0.1)
+        await socket.prepare(request)
+        await socket.send_json({"type": "hello", "connection_info": {"app_id": "A0MUTE"}})
+        await self._end.wait()
+        return socket
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        server = web.Application()
+        server.router.add_post("/apps.connections.open", self.open)
+        server.router.add_get("/link", self.link)
+        runner = web.AppRunner(server, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield
+        finally:
+            self._end.set()
+            await runner.cleanup()
+
+
+async def test_a_slack_that_does_not_say_goodbye_is_left(
+    client: AsyncWebClient, workspace: Workspace
+) -> None:
+    mute = Mute()
+    async with mute.running():
+        client.base_url = mute.url + "/"
+        before = asyncio.all_tasks()
+        intake = SocketMode(
+            app_of(client, workspace), app_token="xapp-1", app_id="A0MUTE", watch_every=0.05
+        )
+        await intake.start()
+        assert await intake.is_up()
+        async with asyncio.timeout(CLOSE_SECONDS + 3):
+            await intake.stop()
+        await asyncio.sleep(0)
+        ours = {
+            it for it in asyncio.all_tasks() - before if "SocketModeClient" in str(it.get_coro())
+        }
+        assert not ours
