@@ -91,7 +91,7 @@ class SocketMode:
         await self._disconnect()
         if problem := await self._connect():
             self._failures += 1
-            wait = min(self._watch_every * 2.0**self._failures, LONGEST_WAIT_SECONDS)
+            wait = min(self._watch_every * 2.0 ** min(self._failures, 10), LONGEST_WAIT_SECONDS)
             self._again_at = asyncio.get_running_loop().time() + wait
             log.warning("socket not opened", why=problem, again_in=round(wait, 1))
         else:
