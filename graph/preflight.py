@@ -66,14 +66,17 @@ def tags(installation: str, registration: str) -> tuple[str, ...]:
 
 
 async def _look(wish: Wish, graph: Client, knowledge: Knowledge, clock: Clock) -> _Seen:
-    try:
-        async with asyncio.TaskGroup() as reads:
-            organization = reads.create_task(knowledge.organization())
-            resource = reads.create_task(knowledge.resource())
-            policy = reads.create_task(knowledge.policy())
-            namesakes = reads.create_task(_namesakes(wish, graph))
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+    reads = (
+        asyncio.create_task(knowledge.organization()),
+        asyncio.create_task(knowledge.resource()),
+        asyncio.create_task(knowledge.policy()),
+        asyncio.create_task(_namesakes(wish, graph)),
+    )
+    # All of them end: one that is cancelled while it connects leaves its socket open.
+    await asyncio.wait(reads)
+    if failures := [error for read in reads if (error := read.exception())]:
+        raise failures[0]
+    organization, resource, policy, namesakes = reads
     return _Seen(
         organization=organization.result(),
         resource=resource.result(),

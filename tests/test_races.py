@@ -148,7 +148,7 @@ async def test_a_form_sent_twice_at_once_is_one_registration(offices: Offices) -
         origin = f"Vtwice{turn}"
         ids = await asyncio.gather(
             *(
-                office.registrar.submit(form(), by=ROSA, origin=origin)
+                office.registrar.submit(form(name=origin), by=ROSA, origin=origin)
                 for office in (one, other) * 2
             )
         )

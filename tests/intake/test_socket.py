@@ -81,6 +81,7 @@ async def test_an_address_that_slack_does_not_give_is_asked_for_again(
         else:
             workspace.faults.fail("apps.connections.open", trouble, times=3)
         await workspace.disconnect("link_disabled")
+        workspace.installation.socket_mode_enabled = True  # somebody has turned it on again
         await answered(workspace)
         assert await intake.is_up()
 
@@ -144,11 +145,11 @@ async def test_a_stop_does_not_wait_for_a_socket_that_is_down(
     app: AsyncApp, workspace: Workspace
 ) -> None:
     async with listening(app, workspace) as intake:
-        workspace.refuse_handshakes(1000)
+        workspace.faults.breaks("link", status=503, times=1000)
         await workspace.drop_connections()
         async with asyncio.timeout(5):
             await intake.stop()
-    workspace.refuse_handshakes(0)
+    workspace.faults.breaks("link", status=503, times=0)
     assert not workspace.connections
 
 
