@@ -42,6 +42,7 @@ from graph.connection import connected
 from graph.errors import GraphError, SignInFailed
 from handlers.answers import Answers
 from handlers.groups import Groups
+from handlers.homes import Homes
 from handlers.intake import CannotListen, Intake, http
 from handlers.intake.http import Http
 from handlers.intake.signature import Signatures
@@ -159,9 +160,26 @@ async def running(
             clock=clock,
             bell=bells.messages,
             every=look_every,
+            plain=settings.plain_cards,
+        )
+        homes = Homes(
+            registrar=registrar,
+            client=client,
+            look_up=people.person,
+            clock=clock,
+            bell=bells.homes,
+            every=look_every,
         )
         bolt = _bolt(slack_client(settings, session, token=None), settings, installed)
-        handlers.register(bolt, client=client, registrar=registrar, people=people, answers=answers)
+        handlers.register(
+            bolt,
+            client=client,
+            registrar=registrar,
+            people=people,
+            answers=answers,
+            homes=homes,
+            plain=settings.plain_cards,
+        )
         async with engines.running(
             engine_url(settings.database_url),
             executor=slot.executor,
@@ -188,7 +206,7 @@ async def running(
             )
             look = partial(slot.take_over_dead, engine)
             vigil = Loop("slots", look, bell=Bell(), every=vigil_every)
-            loops = (keeper.loop, messages.loop, patrol.loop, vigil)
+            loops = (keeper.loop, messages.loop, homes.loop, patrol.loop, vigil)
             intake, routes = _intake(bolt, settings, installed, watch_every)
             health = Health(intake=intake, database=database, loops=loops)
             for loop in loops:

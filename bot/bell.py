@@ -36,11 +36,13 @@ class Bells:
     def __init__(self) -> None:
         self.keeper = Bell()
         self.messages = Bell()
+        self.homes = Bell()
 
     def ring(self) -> None:
         """Wake everybody: something was committed that owes something."""
         self.keeper.ring()
         self.messages.ring()
+        self.homes.ring()
 
 
 async def survive(what: str, work: Callable[[], Awaitable[None]]) -> str | None:

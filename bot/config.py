@@ -77,6 +77,7 @@ class Settings(EntraSettings):
     vault_keys: tuple[str, ...] = field(repr=False)
     database_url: str = field(repr=False)  # it may hold a password
     log_level: str
+    plain_cards: bool
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Settings":
@@ -101,6 +102,7 @@ class Settings(EntraSettings):
             vault_keys=reader.fernet_keys("VAULT_KEYS"),
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
             log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+            plain_cards=reader.one_of("PLAIN_CARDS", ("true", "false"), "false") == "true",
         )
         reader.check_policy(settings)
         reader.check_not_yet()

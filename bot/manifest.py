@@ -15,13 +15,14 @@ SCOPES = {
     "chat:write": "posts and updates cards, direct messages and answers",
     "commands": f"offers {COMMAND}",
     "groups:read": "the same, if it is private",
+    "im:history": "reads what people write to the bot in direct messages",
     "im:write": "opens the direct message with a requester",
     "usergroups:read": "reads who is in APPROVER_GROUPS and REQUESTER_GROUPS",
     "users:read": "asks Slack who somebody is, and which app the bot is of",
 }
 """Each scope and what the bot does with it."""
 
-EVENTS = ("app_mention",)
+EVENTS = ("app_home_opened", "app_mention", "message.im")
 
 
 class NoAddress(Exception):
@@ -53,16 +54,16 @@ def manifest(url: str | None = None) -> dict[str, Any]:
         },
         "features": {
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
-                "messages_tab_read_only_enabled": True,
+                "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "aad-setup", "always_online": True},
             "slash_commands": [
                 {
                     "command": COMMAND,
                     "description": "Ask for an Entra application, or see how one stands",
-                    "usage_hint": "[status [id] | check id | help]",
+                    "usage_hint": "[connector | status id | list | values id | history id | help]",
                     "should_escape": True,
                     **({} if url is None else {"url": url}),
                 }

@@ -34,6 +34,8 @@ class Pen(Protocol):
 
     def warning(self, text: str) -> str: ...
 
+    def day(self, moment: datetime) -> str: ...
+
 
 def plan_paragraphs(
     plan: Plan, profile: Profile, form: Form, pen: Pen, *, asked_at: datetime
@@ -67,7 +69,7 @@ def received(profile: Profile, form: Form, pen: Pen) -> Iterator[str]:
 
 
 def _created(plan: Plan, pen: Pen, asked_at: datetime) -> Iterator[str]:
-    until = (asked_at + timedelta(days=plan.secret_days)).date().isoformat()
+    until = asked_at + timedelta(days=plan.secret_days)
     where = f"{pen.text(plan.tenant_name)} ({pen.text(plan.domain)})"
     yield f"{pen.strong('What would be created')} in {where}"
     name = pen.strong(pen.text(plan.name))
@@ -75,7 +77,7 @@ def _created(plan: Plan, pen: Pen, asked_at: datetime) -> Iterator[str]:
     yield f"• Redirect URL: {pen.text(plan.redirect or 'none')}"
     yield (
         f"• Secret “{pen.text(plan.secret_name)}” for {days(plan.secret_days)},"
-        f" until about {until} ({LIMITED_BY[plan.secret_limited_by]})"
+        f" until about {pen.day(until)} ({LIMITED_BY[plan.secret_limited_by]})"
     )
 
 

@@ -46,6 +46,9 @@ class PlainPen:
     def warning(self, text: str) -> str:
         return f"! {text}"
 
+    def day(self, moment: datetime) -> str:
+        return moment.date().isoformat()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:

@@ -192,6 +192,7 @@ class Registration:
     votes: tuple[Vote, ...] = ()
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     steps: tuple[StepState, ...] = ()  # of the latest run that has any
+    began_at: datetime | None = None  # when that run was owed
     run: RunKind | None = None  # the kind of the open run, if one is at work
     secret: Secret | None = None  # the newest one that was proven and announced
     check: Check | None = None  # the latest one

@@ -4,8 +4,9 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
-from handlers import buttons, commands, errors, events, modals
+from handlers import buttons, commands, errors, events, home, modals
 from handlers.answers import Answers
+from handlers.homes import Homes
 from handlers.people import People, middleware
 from handlers.views import ids
 
@@ -17,10 +18,12 @@ def register(
     registrar: Registrar,
     people: People,
     answers: Answers,
+    homes: Homes,
+    plain: bool,
 ) -> None:
     """Connect what people do in Slack with the verbs of the registrar."""
-    app.use(middleware(people, registrar, answers))
-    app.error(errors.handler(client, answers))
+    app.use(middleware(people, registrar, answers, homes, plain=plain))
+    app.error(errors.handler(client, answers, homes))
 
     app.command(ids.COMMAND)(commands.command)
     app.view(ids.FORM)(modals.submit_form)
@@ -40,4 +43,11 @@ def register(
     app.action(ids.HIDE)(buttons.hide)
     app.action(ids.RENEW)(buttons.renew)
 
+    app.action(ids.UNDO_ASKED)(commands.confirm_undo)
+    app.action(ids.OPEN_FORM)(commands.form_button)
+    app.action(ids.HOME_BACK)(home.turn)
+    app.action(ids.HOME_ON)(home.turn)
+
     app.event("app_mention")(events.mention)
+    app.event("message")(events.direct_message)
+    app.event("app_home_opened")(home.opened)

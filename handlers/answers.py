@@ -4,6 +4,8 @@ Five uses within 30 minutes: docs.slack.dev/interactivity/handling-user-interact
 """
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 import structlog
@@ -21,6 +23,15 @@ def check(url: str) -> None:
     """Raise Refusal if a click's answer would go anywhere but to Slack."""
     if not is_slack(url):
         raise Refusal("This click did not come from Slack, so it was ignored.")
+
+
+def url_of(body: Mapping[str, Any]) -> str:
+    """Return where a click is answered. Raises Refusal for one that did not come from a message."""
+    url = body.get("response_url")
+    if not isinstance(url, str):
+        raise Refusal("This works in messages only: type `/aad-setup values` with the id.")
+    check(url)
+    return url
 
 
 class Answers:

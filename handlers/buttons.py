@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
-from handlers.answers import Answers, check
+from handlers.answers import Answers, url_of
 from handlers.views import denial, form, handover
 
 Ack = Callable[..., Awaitable[Any]]
@@ -77,9 +77,10 @@ async def undo(ack: Ack, action: Json, registrar: Registrar, person: Person) -> 
 async def renew(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:
+    url = url_of(body)
     await registrar.renew(action["value"], by=person)
     text = "A new secret is being made. You get a message when it works."
-    await answers.add(body["response_url"], text=text)
+    await answers.add(url, text=text)
     await ack()
 
 
@@ -88,9 +89,7 @@ async def values(
 ) -> None:
     """Show the values without the secret. The click proves that the person is there to see them."""
     found = await registrar.values(action["value"], by=person)
-    await answers.add(
-        body["response_url"], text=handover.values_text(found), blocks=handover.values(found)
-    )
+    await answers.add(url_of(body), text=handover.values_text(found), blocks=handover.values(found))
     await ack()
 
 
@@ -98,8 +97,7 @@ async def reveal(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:
     """Put the secret in the place of the ephemeral that was clicked, once."""
-    id, url = action["value"], body["response_url"]
-    check(url)
+    id, url = action["value"], url_of(body)
     look = await registrar.reveal(id, by=person, answer_to=url)
     text = handover.values_text(look.values)
     if await answers.replace(url, text=text, blocks=handover.values(look.values)):
@@ -115,7 +113,7 @@ async def hide(
     """Mask what was clicked at once, and have whatever else is open masked now."""
     found = await registrar.values(action["value"], by=person)
     await answers.replace(
-        body["response_url"], text=handover.values_text(found), blocks=handover.masked(found)
+        url_of(body), text=handover.values_text(found), blocks=handover.masked(found)
     )
     await registrar.hide(found.registration.id, by=person)
     await ack()

@@ -1,4 +1,7 @@
-"""`/aad-setup …`: the form, the status of a registration, a check of it, help."""
+"""`/aad-setup …`, the form that it opens, and what has to be confirmed.
+
+The answer rides on the acknowledgement: it reaches people also where the bot is no member.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,64 +10,78 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
+from handlers import asked
+from handlers.answers import Answers, url_of
 from handlers.people import People
-from handlers.views import card, drift, form, help, ids
+from handlers.replies import reply
+from handlers.views import form, ids
 
 Ack = Callable[..., Awaitable[Any]]
+Json = dict[str, Any]
 
 
 async def command(
     ack: Ack,
-    body: dict[str, Any],
+    body: Json,
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
     people: People,
+    plain: bool,
 ) -> None:
-    """Answer by the first word. The answer rides on the acknowledgement, for the person alone."""
-    words = str(body.get("text") or "").split()
-    match [word.lower() for word in words]:
-        case []:
-            await open_form(ack, body, client, registrar, person)
-        case ["help"]:
-            await ack(text=help.HELP)
-        case ["status"]:
-            await ack(text=help.listing(await registrar.mine(person)))
-        case ["status", _]:
-            await status(ack, words[1], registrar, person)
-        case ["check", _]:
-            await registrar.check(words[1], by=person)
-            await ack(text=drift.asked(words[1]))
-        case ["handover", _, _]:
-            to = await people.mentioned(words[2])
-            await registrar.hand_over(words[1].upper(), to=to, by=person)
-            await ack(text="An approver has to confirm this: the approval channel was asked.")
-        case ["handover", *_]:
-            await ack(text=f"Say what and to whom: `{ids.COMMAND} handover AAD-7K3F @person`.")
-        case ["check", *_]:
-            await ack(text=f"Name one registration, like `{ids.COMMAND} check AAD-7K3F`.")
-        case ["status", *_]:
-            await ack(text=f"Name one registration, or none.\n{help.HELP}")
-        case _:
-            await ack(text=help.unknown(words[0]))
+    """Answer, for the person alone unless the last word is `public`."""
+    text = str(body.get("text") or "")
+    wish = asked.read(text, registrar.catalogue)
+    if wish.word == asked.FORM:
+        await open_form(client, body.get("trigger_id"), wish.profile, registrar, person)
+        await ack()
+        return
+    if wish.word == asked.HANDOVER and wish.id is not None:
+        to = await people.mentioned(asked.mentioned(text))
+        await registrar.hand_over(wish.id, to=to, by=person)
+        await ack(text="An approver has to confirm this: the approval channel was asked.")
+        return
+    answer = await reply(wish, registrar, person, plain=plain)
+    said: Json = {"response_type": "in_channel" if wish.is_public else "ephemeral"}
+    await ack(text=answer.text, blocks=answer.blocks, **said)
 
 
-async def open_form(
+async def form_button(
     ack: Ack,
-    body: dict[str, Any],
+    action: Json,
+    body: Json,
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
 ) -> None:
-    registrar.check_may_ask(person)
-    catalogue = registrar.catalogue
-    first = next(iter(catalogue.values()))
-    await client.views_open(trigger_id=body["trigger_id"], view=form.form(catalogue, first))
+    """Open the form where no command was typed: in direct messages and in the App Home."""
+    wanted = action.get("value")
+    profile = None if wanted == ids.ANY_PROFILE else str(wanted)
+    await open_form(client, body.get("trigger_id"), profile, registrar, person)
     await ack()
 
 
-async def status(ack: Ack, id: str, registrar: Registrar, person: Person) -> None:
-    found = await registrar.status(id, by=person)
-    profile = registrar.catalogue[found.form.profile]
-    blocks = card.status(found, profile, quorum=registrar.quorum(found))
-    await ack(text=card.headline(found), blocks=blocks)
+async def open_form(
+    client: AsyncWebClient,
+    trigger_id: str | None,
+    profile: str | None,
+    registrar: Registrar,
+    person: Person,
+) -> None:
+    """Open the form for a profile, or for the first one. Raises Refusal."""
+    registrar.check_may_ask(person)
+    chosen = registrar.profile(profile or next(iter(registrar.catalogue)))
+    await client.views_open(
+        trigger_id=trigger_id or "", view=form.form(registrar.catalogue, chosen)
+    )
+
+
+async def confirm_undo(
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+) -> None:
+    """Undo what was asked for by a word, now that it is confirmed."""
+    id, url = action["value"], url_of(body)
+    await registrar.undo(id, by=person)
+    text = f"{id} is being undone. Its card says when that is done."
+    await answers.replace(url, text=text, blocks=[])
+    await ack()

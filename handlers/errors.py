@@ -17,13 +17,17 @@ from bot.bell import report
 from bot.forms import FormProblems
 from bot.registration import Refusal
 from handlers.answers import Answers
+from handlers.homes import Homes, is_home
 from handlers.views import ids
+from handlers.views import sentence as sentences
 from handlers.views.form import block_of
 
 Json = dict[str, Any]
 
 
-def handler(client: AsyncWebClient, answers: Answers) -> Callable[..., Awaitable[BoltResponse]]:
+def handler(
+    client: AsyncWebClient, answers: Answers, homes: Homes
+) -> Callable[..., Awaitable[BoltResponse]]:
     """Return the function for `app.error`. It must answer 200, or Slack shows its own error."""
 
     async def handle(error: Exception, body: Json) -> BoltResponse:
@@ -35,10 +39,18 @@ def handler(client: AsyncWebClient, answers: Answers) -> Callable[..., Awaitable
             return _errors({_first_field(body["view"]): sentence})
         if "command" in body:
             return _json({"response_type": "ephemeral", "text": sentence})
-        if url := body.get("response_url"):
+        if isinstance(url := body.get("response_url"), str) and url:
             await answers.add(url, text=sentence)
+        elif is_home(body):
+            user = (body.get("user") or {}).get("id", "")
+            await _survived("home", homes.say(body, user, sentence))
+        elif isinstance(view := body.get("view"), dict) and view.get("type") == "modal":
+            over = client.views_push(
+                trigger_id=body.get("trigger_id", ""), view=sentences.modal(sentence)
+            )
+            await _survived("modal", over)
         elif "event" in body:
-            await _whisper(client, body["event"], sentence)
+            await _survived("whisper", _tell(client, homes, body, sentence))
         return BoltResponse(status=200)
 
     return handle
@@ -73,14 +85,24 @@ def _json(body: Json) -> BoltResponse:
     )
 
 
-async def _whisper(client: AsyncWebClient, event: Json, sentence: str) -> None:
-    """Tell the person alone, in the channel they asked in."""
-    try:
+async def _tell(client: AsyncWebClient, homes: Homes, body: Json, sentence: str) -> None:
+    """Tell the person alone, where they asked: in their own messages, in the channel, at home."""
+    event = body["event"]
+    user, channel = event.get("user", ""), event.get("channel", "")
+    if event.get("type") == "app_home_opened":
+        await homes.close(body, user, sentence)
+    elif event.get("channel_type") == "im":
+        await client.chat_postMessage(channel=channel, text=sentence)
+    else:
+        thread_ts = event.get("thread_ts")
         await client.chat_postEphemeral(
-            channel=event["channel"],
-            user=event.get("user", ""),
-            text=sentence,
-            thread_ts=event.get("thread_ts"),
+            channel=channel, user=user, text=sentence, thread_ts=thread_ts
         )
+
+
+async def _survived(what: str, telling: Awaitable[object]) -> None:
+    """Say it if Slack lets us; there is nobody else to tell."""
+    try:
+        await telling
     except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-        report("whisper", error)
+        report(what, error)

@@ -1,36 +1,110 @@
-"""Mentions. The answer stands in a thread that the whole channel reads: the least view only."""
+"""Mentions and direct messages.
 
+A mention is answered in a thread that the whole channel reads: the least view only. More than that
+goes to the person alone, and what changes something is left to the command. A direct message is
+answered like the command, but that only a button can open a form.
+"""
+
+from dataclasses import replace
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
-from handlers.views import card, help
+from handlers import asked
+from handlers.asked import Asked, NotUnderstood
+from handlers.replies import Reply, reply
+from handlers.views import ids
+from handlers.views.words import actions, button, context, drawn, section
 
 Json = dict[str, Any]
 
+IN_THREAD = ("status", "list", "help")
+FOR_ONE = ("values", "history", "details")
+WHY = "This is for you alone, because everybody in the channel reads the thread."
 
-async def mention(body: Json, client: AsyncWebClient, registrar: Registrar, person: Person) -> None:
-    """Answer `@bot status AAD-7K3F` in the thread; Slack repeats events, so each counts once."""
+
+async def mention(
+    body: Json, client: AsyncWebClient, registrar: Registrar, person: Person, plain: bool
+) -> None:
+    """Answer `@bot status AAD-7K3F`; Slack repeats events, so each counts once."""
     event = body["event"]
-    if not await registrar.is_news(body["event_id"]):
+    if not await registrar.is_news(str(body.get("event_id"))):
         return
+    registrar.check_may_look(person)
+    try:
+        wish = asked.read(event.get("text") or "", registrar.catalogue)
+    except NotUnderstood as not_understood:
+        await _in_thread(client, event, str(not_understood))
+        return
+    if wish.word in FOR_ONE:
+        await _for_one(client, event, await reply(wish, registrar, person, plain=plain))
+    elif wish.word in IN_THREAD:
+        least = replace(wish, is_public=True)
+        await _in_thread(client, event, (await reply(least, registrar, person, plain=plain)).text)
+    else:
+        await _in_thread(client, event, _by_command(wish))
+
+
+async def direct_message(
+    body: Json, client: AsyncWebClient, registrar: Registrar, person: Person, plain: bool
+) -> None:
+    """Answer the words of the command, without the command."""
+    event = body["event"]
+    if event.get("channel_type") != "im" or not await registrar.is_news(str(body.get("event_id"))):
+        return
+    wish = asked.read(event.get("text") or "", registrar.catalogue)
+    if wish.word == asked.FORM:
+        answer = _form_button(wish, registrar, person)
+    else:
+        answer = await reply(wish, registrar, person, plain=plain)
+    if answer.is_fleeting:
+        await _whisper(client, event, answer)
+    else:
+        await client.chat_postMessage(
+            channel=event.get("channel", ""),
+            thread_ts=event.get("thread_ts"),
+            text=answer.text,
+            blocks=answer.blocks,
+        )
+
+
+def _by_command(wish: Asked) -> str:
+    """Say how to do what a mention does not do."""
+    words = " ".join(filter(None, [ids.COMMAND, wish.word, wish.id or wish.profile]))
+    what = "I open the form" if wish.word == asked.FORM else "I do that"
+    return f"In channels I only tell how things stand. Type `{words}` and {what} for you."
+
+
+def _form_button(wish: Asked, registrar: Registrar, person: Person) -> Reply:
+    registrar.check_may_ask(person)
+    text = "Press the button and I open the form. `help` says what else I understand."
+    value = wish.profile or ids.ANY_PROFILE
+    open_it = button("Open the form", ids.OPEN_FORM, value, style="primary")
+    return Reply(text=text, blocks=drawn([section(text), *actions([open_it])]))
+
+
+async def _in_thread(client: AsyncWebClient, event: Json, text: str) -> None:
     await client.chat_postMessage(
-        channel=event["channel"],
-        thread_ts=event.get("thread_ts") or event["ts"],
-        text=await _answer(event.get("text") or "", registrar, person),
+        channel=event.get("channel", ""),
+        thread_ts=event.get("thread_ts") or event.get("ts"),
+        text=text,
     )
 
 
-async def _answer(text: str, registrar: Registrar, person: Person) -> str:
-    words = [word.strip(",.!?") for word in text.split() if not word.startswith("<@")]
-    match [word.lower() for word in words]:
-        case ["status"]:
-            return "Name one: `status AAD-7K3F`."
-        case ["status", *_]:
-            return card.least(await registrar.status(words[1], by=person))
-        case [] | ["help", *_]:
-            return help.HELP
-        case _:
-            return help.unknown(words[0])
+async def _for_one(client: AsyncWebClient, event: Json, answer: Reply) -> None:
+    blocks = answer.blocks or drawn([section(answer.text)])
+    told = Reply(text=f"{answer.text}\n{WHY}", blocks=[*blocks, *drawn([context(WHY)])])
+    await _whisper(client, event, told)
+
+
+async def _whisper(client: AsyncWebClient, event: Json, answer: Reply) -> None:
+    # In a thread that is not there yet, an ephemeral message would not be seen.
+    await client.chat_postEphemeral(
+        channel=event.get("channel", ""),
+        user=event.get("user", ""),
+        thread_ts=event.get("thread_ts"),
+        text=answer.text,
+        blocks=answer.blocks,
+    )

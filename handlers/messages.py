@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.bell import Bell, Loop, survive
 from bot.catalogue import Catalogue
 from bot.registrar import Registrar
-from bot.registration import Registration
+from bot.registration import Registration, RunKind
 from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind
@@ -28,6 +28,7 @@ from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.people import People
 from handlers.views import approvers, card, drift, handover
+from handlers.views.steps import Drawing
 from handlers.views.words import Blocks
 
 log = structlog.get_logger()
@@ -60,6 +61,7 @@ class Messages:
         clock: Clock,
         bell: Bell,
         every: float,
+        plain: bool,
     ) -> None:
         self._database = database
         self._registrar = registrar
@@ -69,6 +71,7 @@ class Messages:
         self._answers = answers
         self._people = people
         self._clock = clock
+        self._plain = plain
         self.loop = Loop("messages", self.look, bell=bell, every=every, calm=CALM_SECONDS)
 
     async def look(self) -> None:
@@ -114,7 +117,7 @@ class Messages:
             await self._registrar.requester_left(registration.id)
             await self._give_up(message)
             return
-        text, blocks = self._draw(message, registration)
+        text, blocks = self._draw(message, registration, await self._drawing(registration))
         if message.ts is None:
             answer = await self._client.chat_postMessage(
                 channel=message.audience,
@@ -137,16 +140,24 @@ class Messages:
         is_first = message.kind is MessageKind.VALUES and message.ts is None
         return is_first and await self._people.has_left(message.audience)
 
-    def _draw(self, message: Message, registration: Registration) -> tuple[str, Blocks]:
+    async def _drawing(self, registration: Registration) -> Drawing:
+        at_work = registration.run is RunKind.REGISTER
+        expected = await self._registrar.expected() if at_work else None
+        return Drawing(expected=expected, plain=self._plain)
+
+    def _draw(
+        self, message: Message, registration: Registration, drawing: Drawing
+    ) -> tuple[str, Blocks]:
         profile = self._catalogue[registration.form.profile]
         quorum = self._registrar.quorum(registration)
         match message.kind:
             case MessageKind.CARD:
-                return card.headline(registration), card.card(registration, profile, quorum=quorum)
+                blocks = card.card(registration, profile, quorum=quorum, drawing=drawing)
+                return card.spoken(registration, profile), blocks
             case MessageKind.PROGRESS if message.audience != registration.requester.user_id:
-                return card.headline(registration), card.passed_on(registration)
+                return card.spoken(registration, profile), card.passed_on(registration)
             case MessageKind.VALUES if message.audience != registration.requester.user_id:
-                return card.headline(registration), card.passed_on(registration)
+                return card.spoken(registration, profile), card.passed_on(registration)
             case MessageKind.REMINDER:
                 policy = self._registrar.policy
                 blocks = approvers.reminder(registration, policy, quorum)
@@ -156,15 +167,15 @@ class Messages:
             case MessageKind.LEFT:
                 return approvers.left_text(registration), approvers.left(registration)
             case MessageKind.PROGRESS:
-                blocks = card.progress(registration, profile, quorum=quorum)
-                return card.headline(registration), blocks
+                blocks = card.progress(registration, profile, quorum=quorum, drawing=drawing)
+                return card.spoken(registration, profile), blocks
             case MessageKind.NEWS:
-                return card.headline(registration), card.news(registration)
+                return card.spoken(registration, profile), card.news(registration)
             case MessageKind.DRIFT:
                 return drift.report_text(registration), drift.report(registration)
             case _:
                 blocks = handover.notice(registration, secret=message.subject)
-                return handover.notice_text(registration), blocks
+                return handover.notice_spoken(registration, secret=message.subject), blocks
 
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""

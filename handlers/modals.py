@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
@@ -11,6 +12,10 @@ from handlers.views import form, ids
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
+
+OVERTAKEN = frozenset({"hash_conflict", "not_found"})
+"""A later choice has redrawn the form already, or it is closed. If it is then sent with the fields
+of another profile, `submit_form` redraws it."""
 
 
 async def choose_profile(
@@ -21,19 +26,30 @@ async def choose_profile(
     registrar: Registrar,
     person: Person,
 ) -> None:
-    """Redraw the form for the profile chosen; Slack keeps what was typed into the same fields."""
+    """Redraw the form for the profile chosen, with all that was typed so far."""
     registrar.check_may_ask(person)
     profile = registrar.profile((action.get("selected_option") or {}).get("value") or "")
-    view = body["view"]
-    await client.views_update(
-        view_id=view["id"], hash=view["hash"], view=form.form(registrar.catalogue, profile)
-    )
+    view, catalogue = body["view"], registrar.catalogue
+    redrawn = form.form(catalogue, profile, form.typed_so_far(view, catalogue))
+    try:
+        await client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
+    except SlackApiError as error:
+        if error.response.get("error") not in OVERTAKEN:
+            raise
     await ack()
 
 
-async def submit_form(ack: Ack, view: dict[str, Any], registrar: Registrar, person: Person) -> None:
+async def submit_form(ack: Ack, view: Json, registrar: Registrar, person: Person) -> None:
     """Start a registration. The form's own id makes a repeated submission the same one."""
-    wish = form.read_form(view, registrar.catalogue)
+    catalogue = registrar.catalogue
+    wish = form.read_form(view, catalogue)
+    if wish.profile in catalogue and not form.is_drawn_for(view, wish.profile):
+        registrar.check_may_ask(person)
+        typed = form.typed_so_far(view, catalogue)
+        profile, sentence = catalogue[wish.profile], form.CHANGED_MEANWHILE
+        redrawn = form.form(catalogue, profile, typed, introduction=sentence)
+        await ack(response_action="update", view=redrawn)
+        return
     await registrar.submit(wish, by=person, origin=view["id"])
     await ack()
 

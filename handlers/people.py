@@ -19,6 +19,7 @@ from bot.registrar import Registrar
 from bot.registration import Person, Refusal
 from handlers.answers import Answers
 from handlers.groups import Groups
+from handlers.homes import Homes, is_home
 
 log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ class People:
         """Return whom somebody has named as `@person`. Raises Refusal."""
         found = re.fullmatch(r"<@([UW][A-Z0-9]+)(\|[^>]*)?>", text)
         if found is None:
-            raise Refusal(f"{text[:40]!r} is nobody. Name a person like `@rosa`.")
+            raise Refusal("Say to whom, with an @ before the name, and let Slack complete it.")
         return await self._known(found[1], claimed_team=self._team_id)
 
     async def has_left(self, user_id: str) -> bool:
@@ -101,23 +102,45 @@ class People:
 
 
 def middleware(
-    people: People, registrar: Registrar, answers: Answers
+    people: People, registrar: Registrar, answers: Answers, homes: Homes, *, plain: bool
 ) -> Callable[..., Awaitable[BoltResponse | None]]:
     """Return the one Bolt middleware: what it puts into the context, listeners get by name."""
 
     async def introduce(
         context: AsyncBoltContext, body: dict[str, Any], next: Callable[[], Awaitable[None]]
     ) -> BoltResponse | None:
-        if "bot_id" in body.get("event", {}):
-            return BoltResponse(status=200)  # bots are not answered, or two would never end
+        if "event" in body and not _is_said_anew(body["event"]):
+            return BoltResponse(status=200)
         context["registrar"] = registrar
         context["answers"] = answers
         context["people"] = people
+        context["homes"] = homes
+        context["plain"] = plain
         context["person"] = await people.person(body)
+        if "event" in body and DOUBTS["is_bot"] in context["person"].doubts:
+            return BoltResponse(status=200)
+        _check_buttons(body)
+        if is_home(body):
+            homes.clicked(body, context["person"].user_id)
         await next()
         return None
 
     return introduce
+
+
+def _is_said_anew(event: Mapping[str, Any]) -> bool:
+    """Whether an event is what somebody does now. An edited message is no second command, and bots
+    are not answered, or two would never end.
+    """
+    return not (event.get("bot_id") or event.get("subtype") or event.get("edited"))
+
+
+def _check_buttons(body: Mapping[str, Any]) -> None:
+    """Raise Refusal for a button that cannot be one of ours: its value would reach the database."""
+    for action in body.get("actions") or ():
+        value = action.get("value") if action.get("type") == "button" else ""
+        if not isinstance(value, str) or not value.isprintable():
+            raise Refusal("This button is none of this bot's. `/aad-setup status` lists yours.")
 
 
 def _sender(body: Mapping[str, Any]) -> tuple[str, str]:
@@ -126,8 +149,8 @@ def _sender(body: Mapping[str, Any]) -> tuple[str, str]:
         event = body["event"]
         team = event.get("user_team") or event.get("team") or body.get("team_id")
         return str(event.get("user") or ""), str(team or "")
-    if "user" in body:
-        return str(body["user"]["id"]), str(body["user"].get("team_id") or _team(body))
+    if user := body.get("user"):
+        return str(user.get("id") or ""), str(user.get("team_id") or _team(body))
     return str(body.get("user_id") or ""), str(body.get("team_id") or "")
 
 

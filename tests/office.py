@@ -44,6 +44,8 @@ class Office:
     registrar: Registrar
     vault: Vault
     clock: MovableClock
+    requester: Person = ROSA
+    approver: Person = ADA
 
     def keeper(self, engine: Engine | None = None) -> Keeper:
         """Return a keeper that looks when it is told to."""
@@ -73,10 +75,10 @@ class Office:
             bells=Bells(),
         )
 
-    async def submitted(self, *, by: Person = ROSA) -> str:
+    async def submitted(self, *, by: Person | None = None) -> str:
         number = next(FORMS)
         wish = form(name=f"billing {number}")
-        return await self.registrar.submit(wish, by=by, origin=f"V{number}")
+        return await self.registrar.submit(wish, by=by or self.requester, origin=f"V{number}")
 
     async def pending(self) -> str:
         """Return the id of a registration whose plan waits for its approvers."""
@@ -92,7 +94,7 @@ class Office:
 
     async def approved(self) -> str:
         id = await self.pending()
-        await self.registrar.approve(id, by=ADA)
+        await self.registrar.approve(id, by=self.approver)
         return id
 
     async def ready(self) -> str:

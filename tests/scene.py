@@ -47,7 +47,7 @@ class Scene:
     def is_announced(self, id: str) -> bool:
         """Whether the values of this registration were announced to Rosa."""
         text = f"{id}: your connector values"
-        return any(message["text"] == text for message in self.workspace.messages("rosa"))
+        return any(message["text"].startswith(text) for message in self.workspace.messages("rosa"))
 
     async def until(self, predicate: Any, timeout: float = 15.0) -> Any:  # noqa: ASYNC109 - as the workspace's own
         return await self.workspace.until(predicate, timeout=timeout)

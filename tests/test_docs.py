@@ -22,6 +22,7 @@ from bot.manifest import EVENTS, SCOPES, manifest
 from bot.playground.workspace.methods import METHODS
 from bot.registration import MOVES
 from graph.rights import ConsentMode, rights
+from handlers.views.help import SUBCOMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -151,6 +152,7 @@ def test_an_address_that_slack_cannot_post_to_is_refused(address: str) -> None:
 NOT_BY_METHOD = {
     "commands": "features.slash_commands",
     "app_mentions:read": "the event app_mention",
+    "im:history": "the event message.im",
     "im:write": "chat.postMessage to a person's id opens the direct message",
     "channels:read": "conversations.info of a public channel",
     "groups:read": "conversations.info of a private channel",
@@ -172,11 +174,16 @@ def test_the_scopes_are_exactly_those_that_the_code_uses() -> None:
     asked = {scope for name, scope in methods.items() if scope and name in called} - of_the_app
     assert {"bots_info", "conversations_info", "chat_postMessage", "views_open"} <= called
     assert asked | set(NOT_BY_METHOD) == set(SCOPES)
-    assert EVENTS == ("app_mention",)
+    assert EVENTS == ("app_home_opened", "app_mention", "message.im")
 
 
 def test_the_manifest_asks_for_no_scope_that_is_not_explained() -> None:
     assert manifest()["oauth_config"]["scopes"]["bot"] == sorted(SCOPES)
+
+
+def test_every_word_of_the_slash_command_is_in_readme() -> None:
+    shown = set(re.findall(r"^\| `/aad-setup ?(\w*)", section("Commands"), re.M))
+    assert shown == {"", *SUBCOMMANDS}
 
 
 @pytest.mark.slow
@@ -195,6 +202,7 @@ def same(transcript: str) -> list[str]:
     text = re.sub(r"\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?", "DATE", text)
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "GUID", text)
     text = re.sub(r"^( +)\w{3}8Q~\S+$", r"\1SECRET", text, flags=re.M)
+    text = re.sub(r"steps done (in|after) \d+ (s|min|h)$", "steps done", text, flags=re.M)
     before, _, after = text.partition("the card keeps up")
     return (before + after.partition("▶ What the finished card")[2]).split()
 

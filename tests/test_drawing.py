@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 from bot.catalogue import read_catalogue
 from bot.forms import LONGEST_REASON, check_form
 from bot.quorum import Quorum
+from bot.registrar.looking import Home, Part
 from bot.registration import Failure, Form, Person, Registration, Status
+from bot.storage.listing import Health, Page, Told
 from graph.preflight import LONGEST_NAME
-from handlers.views import card, help
+from handlers.views import card, home
+from handlers.views.steps import Drawing
 from handlers.views.words import LONGEST_TEXT, clipped
 
 CATALOGUE = read_catalogue()
+ONE = Quorum(needed=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -37,6 +41,25 @@ def registration(form: Form, status: Status, warnings: list[str] | None = None) 
             step="&" * 200, sentence="<" * 2000, advice=">" * 2000, request_id="&" * 99
         ),
         facts={"application": {"app_id": "1"}, "directory": {"users": 1, "groups": 1}},
+    )
+
+
+def seen(drawn: Registration) -> Home:
+    """Return the Home of an approver to whom this is everything, several times over."""
+    return Home(
+        may_ask=True,
+        is_approver=True,
+        pages=dict.fromkeys(Part, 2),
+        mine=[drawn] * 4,
+        waiting=[drawn] * 3,
+        expiring=Page(lines=(), total=0),
+        history=Told(entries=(), total=0),
+        totals=dict.fromkeys(Part, 1000),
+        health=Health(
+            open_runs=1, owed_messages=1, sealed_secrets=1, last_run_at=NOON, last_run_failed="&"
+        ),
+        mark=1,
+        at=NOON,
     )
 
 
@@ -81,10 +104,19 @@ def test_every_form_that_is_taken_can_be_drawn_in_every_state(
     if check_form(form, profile):
         return
     drawn = registration(form, status)
-    assert card.card(drawn, profile, quorum=Quorum(needed=1))
-    assert card.progress(drawn, profile, quorum=Quorum(needed=1))
-    assert card.status(drawn, profile, quorum=Quorum(needed=1))
-    assert help.listing([drawn])
+    assert card.card(drawn, profile, quorum=ONE)
+    assert card.progress(drawn, profile, quorum=ONE)
+    assert card.status(drawn, profile, quorum=ONE, drawing=Drawing(plain=True))
+    assert card.spoken(drawn, profile)
+    assert home.home(seen(drawn), CATALOGUE, quorum_of=lambda _: ONE)
+
+
+def test_the_fullest_home_fits_into_a_hundred_blocks() -> None:
+    form = Form(profile="mimecast", name="&" * 120, reason="&" * 500, secret_days=90)
+    full = seen(registration(form, Status.PENDING, ["w"] * 20))
+    blocks = home.home(full, CATALOGUE, quorum_of=lambda _: ONE, said="said")["blocks"]
+    assert len(blocks) < home.MOST_BLOCKS
+    assert "How the bot stands" in str(blocks)
 
 
 def test_a_hundred_warnings_of_any_length_can_be_drawn() -> None:

@@ -31,10 +31,10 @@ def refuses_grants(scene: Scene) -> Fault:
     )
 
 
-async def failed(scene: Scene) -> tuple[str, Fault]:
+async def failed(scene: Scene, name: str = "billing") -> tuple[str, Fault]:
     """Ask and approve while the tenant refuses to grant; return the id and the fault."""
     fault = refuses_grants(scene)
-    id = await scene.ask("billing")
+    id = await scene.ask(name)
     await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
     await scene.until(lambda: f"{id} failed" in scene.card())
     await scene.until(lambda: f"{id} failed" in scene.direct("rosa"))

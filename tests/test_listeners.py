@@ -9,10 +9,12 @@ from tests import (
     test_decisions,
     test_failures,
     test_handing_over,
+    test_home,
     test_main_road,
     test_quorums,
     test_refusals,
     test_reveals,
+    test_talking,
 )
 
 STORIES: dict[tuple[str, str], Callable[..., Any]] = {
@@ -40,6 +42,12 @@ STORIES: dict[tuple[str, str], Callable[..., Any]] = {
     ("action", ids.REVEAL): test_reveals.test_a_second_reveal_is_refused,
     ("action", ids.HIDE): test_reveals.test_hide_masks_the_secret_at_once_and_for_good,
     ("action", ids.RENEW): test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced,
+    ("action", ids.UNDO_ASKED): test_talking.test_retry_and_undo_by_command_and_undo_is_confirmed,
+    ("action", ids.OPEN_FORM): test_talking.test_a_direct_message_is_answered_like_the_command,
+    ("action", ids.HOME_BACK): test_home.test_pages_are_turned_and_invented_ones_are_not,
+    ("action", ids.HOME_ON): test_home.test_pages_are_turned_and_invented_ones_are_not,
+    ("event", "message"): test_talking.test_a_direct_message_is_answered_like_the_command,
+    ("event", "app_home_opened"): test_home.test_the_first_visit_is_greeted_and_the_next_is_not,
     ("event", "app_mention"): test_main_road.test_anybody_may_ask_in_a_channel_how_it_stands,
 }
 
@@ -68,7 +76,9 @@ class Listening:
 
 def test_every_listener_has_a_story() -> None:
     app = Listening()
-    parts: Any = {name: None for name in ("client", "registrar", "people", "answers")}
+    parts: Any = {
+        name: None for name in ("client", "registrar", "people", "answers", "homes", "plain")
+    }
     as_bolt: Any = app
     handlers.register(as_bolt, **parts)
     assert sorted(app.heard) == sorted(STORIES)

@@ -47,6 +47,15 @@ def test_defaults_are_the_public_cloud_one_approval_and_a_day() -> None:
     assert settings.ca_bundle is None
 
 
+def test_cards_are_plain_only_if_that_is_said() -> None:
+    assert [read(PLAIN_CARDS=it).plain_cards for it in ("", "false", "true")] == [
+        False,
+        False,
+        True,
+    ]
+    assert problems(PLAIN_CARDS="yes") == ("PLAIN_CARDS must be one of true, false.",)
+
+
 def test_nobody_by_name_needs_a_group_and_a_star_says_everybody_aloud() -> None:
     by_group = read(REQUESTERS="", REQUESTER_GROUPS="S0ASKERS")
     assert not by_group.requesters

@@ -1,16 +1,67 @@
-"""Looking: how a registration stands, whose there are, and whether an event is news."""
+"""Looking: how a registration stands, whose there are, what happened, and whether an event is news.
 
-from collections.abc import Sequence
+Nothing changes by it. Whoever looks must be a full member of the team; history is for the requester
+and for approvers.
+"""
 
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.approval import Verb
 from bot.registrar.desk import Desk
-from bot.registration import Person, Registration
-from bot.storage import messages, registrations
+from bot.registration import Person, Refusal, Registration
+from bot.storage import listing, messages
+from bot.storage.listing import Health, Page, Told, Which
 
 LISTED = 10
+"""How many lines a list has at most; it says how many more there are."""
+ENTRIES = 20
+"""How many entries of a history are shown, the newest."""
+FEWEST_RUNS = 3
+"""Of fewer runs no median is made: it would only be a guess."""
+
+
+class Part(StrEnum):
+    """A part of somebody's App Home that has pages of its own."""
+
+    MINE = "mine"
+    WAITING = "waiting"
+    EXPIRING = "expiring"
+    HISTORY = "history"
+
+
+PAGE: Mapping[Part, int] = {Part.MINE: 4, Part.WAITING: 3, Part.EXPIRING: 5, Part.HISTORY: 8}
+"""How many entries a page has: all parts together must fit into the hundred blocks of a Home."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """What somebody sees in the App Home. `pages` holds the page of each part, from 1."""
+
+    may_ask: bool
+    is_approver: bool
+    pages: Mapping[Part, int]
+    mine: Sequence[Registration]
+    waiting: Sequence[Registration]
+    expiring: Page
+    history: Told
+    totals: Mapping[Part, int]
+    health: Health | None  # for approvers
+    mark: int  # storage's number of the change that this shows
+    at: datetime
 
 
 class Looking(Desk):
-    """What people read; nothing changes by it."""
+    """What people read."""
+
+    def check_may_look(self, person: Person) -> None:
+        """Raise Refusal unless this is a full member of the team."""
+        self._policy.check_account(person)
 
     async def status(self, id: str, *, by: Person) -> Registration:
         """Return the registration, for anybody in the team. Raises Refusal if there is none."""
@@ -18,14 +69,134 @@ class Looking(Desk):
         async with self._database.reading() as tx:
             return await self._get(tx, id.upper())
 
-    async def mine(self, person: Person) -> Sequence[Registration]:
-        """Return the person's latest registrations, newest first."""
-        self._policy.check_account(person)
+    def decides(self, person: Person) -> bool:
+        """Whether this person decides on what others ask for."""
+        return self._policy.is_approver(person)
+
+    async def listed(self, which: Which, *, by: Person, for_all: bool) -> Page:
+        """Return the first lines of a list, as everybody may read it or as this person needs it.
+
+        For an approver, those wait that they can decide on.
+        """
+        self._policy.check_account(by)
+        waits = which is Which.WAITING and not for_all and self.decides(by)
         async with self._database.reading() as tx:
-            ids = await registrations.latest_of(tx, person, limit=LISTED)
-            return [await self._get(tx, id) for id in ids]
+            return await listing.find(
+                tx,
+                which,
+                reader=by,
+                now=self._clock.now(),
+                limit=LISTED,
+                undecided_by=by if waits else None,
+            )
+
+    async def history(self, id: str, *, by: Person) -> Told:
+        """Return what happened to a registration, newest first. Raises Refusal."""
+        async with self._database.reading() as tx:
+            self._policy.check(Verb.HISTORY, by, await self._get(tx, id))
+            return await listing.recent_history(tx, limit=ENTRIES, registration=id)
+
+    async def check_may_undo(self, id: str, *, by: Person) -> None:
+        """Raise Refusal unless this person can undo it now: whether to is asked first."""
+        async with self._database.reading() as tx:
+            registration = await self._get(tx, id)
+            self._policy.check(Verb.UNDO, by, registration)
+            self._check_idle(registration)
+
+    async def expected(self) -> timedelta | None:
+        """Return how long making an application usually takes, once there were enough of them."""
+        async with self._database.reading() as tx:
+            took = await listing.durations(tx)
+        if len(took) < FEWEST_RUNS:
+            return None
+        return timedelta(seconds=statistics.median(each.total_seconds() for each in took))
+
+    async def mark(self) -> int:
+        """Return a number that grows at each change, by whatever process."""
+        async with self._database.reading() as tx:
+            return await listing.mark(tx)
+
+    async def home(self, pages: Mapping[Part, int], *, by: Person) -> Home:
+        """Return what this person's App Home shows, in one look. Raises Refusal.
+
+        A page that is no more, because its list has become shorter, is the last one there is.
+        """
+        self._policy.check_account(by)
+        async with self._database.reading() as tx:
+            return await self._home(tx, pages, by)
+
+    async def _home(self, tx: AsyncConnection, pages: Mapping[Part, int], by: Person) -> Home:
+        mark, now, decides = await listing.mark(tx), self._clock.now(), self.decides(by)
+        only_of = None if decides else by
+        totals = await self._totals(tx, by, now)
+        at = {part: _page(part, pages.get(part, 1), totals[part]) for part in Part}
+        history = await listing.recent_history(
+            tx, limit=PAGE[Part.HISTORY], offset=_offset(Part.HISTORY, at), only_of=only_of
+        )
+        return Home(
+            may_ask=self._may_ask(by),
+            is_approver=decides,
+            pages=at,
+            mine=await self._all(tx, await self._find(tx, Part.MINE, by, now, at)),
+            waiting=await self._all(tx, await self._find(tx, Part.WAITING, by, now, at)),
+            expiring=await self._find(tx, Part.EXPIRING, by, now, at),
+            history=history,
+            totals=totals,
+            health=await listing.health(tx) if decides else None,
+            mark=mark,
+            at=now,
+        )
+
+    async def _totals(self, tx: AsyncConnection, by: Person, now: datetime) -> Mapping[Part, int]:
+        none = dict.fromkeys(Part, 1)
+        lists = (Part.MINE, Part.WAITING, Part.EXPIRING)
+        totals = {part: (await self._find(tx, part, by, now, none)).total for part in lists}
+        only_of = None if self.decides(by) else by
+        history = await listing.recent_history(tx, limit=0, only_of=only_of)
+        return {**totals, Part.HISTORY: history.total}
+
+    async def _find(
+        self, tx: AsyncConnection, part: Part, by: Person, now: datetime, at: Mapping[Part, int]
+    ) -> Page:
+        """Return a page of registrations. Nothing waits for who is no approver."""
+        decides = self.decides(by)
+        if part is Part.WAITING and not decides:
+            return Page(lines=(), total=0)
+        return await listing.find(
+            tx,
+            Which(part),
+            reader=by,
+            now=now,
+            limit=PAGE[part],
+            offset=_offset(part, at),
+            only_of=by if part is Part.EXPIRING and not decides else None,
+            undecided_by=by if part is Part.WAITING else None,
+        )
+
+    async def _all(self, tx: AsyncConnection, page: Page) -> Sequence[Registration]:
+        return [await self._get(tx, line.id) for line in page.lines]
+
+    def _may_ask(self, person: Person) -> bool:
+        try:
+            self._policy.check_may_ask(person)
+        except Refusal:
+            return False
+        return True
 
     async def is_news(self, event_id: str) -> bool:
         """Whether this event of Slack's comes for the first time."""
         async with self._database.transaction() as tx:
             return await messages.first_sight(tx, event_id, self._clock.now())
+
+
+def _page(part: Part, wanted: int, total: int) -> int:
+    return max(1, min(wanted, last_page(part, total)))
+
+
+def last_page(part: Part, total: int) -> int:
+    """Return the number of the last page of a list of that many."""
+    return max(1, -(-total // PAGE[part]))
+
+
+def _offset(part: Part, at: Mapping[Part, int]) -> int:
+    return (at[part] - 1) * PAGE[part]

@@ -1,7 +1,7 @@
 """Registrations: add, read, lock, move, vote."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +77,7 @@ async def get(tx: AsyncConnection, id: str) -> Registration | None:
         votes=await _votes(tx, id),
         facts=progress.facts,
         steps=progress.steps,
+        began_at=progress.began_at,
         run=progress.open_kind,
         secret=await secrets.newest(tx, id),
     )
@@ -202,17 +203,6 @@ async def living_twin(tx: AsyncConnection, wish_digest: str) -> str | None:
     )
     found: str | None = (await tx.scalars(query.limit(1))).first()
     return found
-
-
-async def latest_of(tx: AsyncConnection, person: Person, *, limit: int) -> Sequence[str]:
-    """Return the ids of the person's registrations, newest first."""
-    query = (
-        sa.select(registrations.c.id)
-        .where(registrations.c.team_id == person.team_id, registrations.c.user_id == person.user_id)
-        .order_by(registrations.c.created_at.desc())
-        .limit(limit)
-    )
-    return (await tx.scalars(query)).all()
 
 
 async def _votes(tx: AsyncConnection, id: str) -> tuple[Vote, ...]:

@@ -220,6 +220,7 @@ class Progress(NamedTuple):
     """What all runs of a registration have come to."""
 
     steps: tuple[StepState, ...]  # of the latest run that lists any
+    began_at: datetime | None  # when that run was owed
     open_kind: RunKind | None
     facts: dict[str, dict[str, Any]]  # the newest of each step
 
@@ -227,7 +228,13 @@ class Progress(NamedTuple):
 async def progress(tx: AsyncConnection, registration: str) -> Progress:
     """Return how far the registration's runs are, in one look."""
     query = (
-        sa.select(runs.c.id, runs.c.kind, runs.c.ended_at.label("run_ended_at"), steps)
+        sa.select(
+            runs.c.id,
+            runs.c.kind,
+            runs.c.created_at.label("run_began_at"),
+            runs.c.ended_at.label("run_ended_at"),
+            steps,
+        )
         .outerjoin(steps, steps.c.run == runs.c.id)
         .where(runs.c.registration == registration)
         .order_by(runs.c.created_at, steps.c.position)
@@ -236,6 +243,7 @@ async def progress(tx: AsyncConnection, registration: str) -> Progress:
     taken = [row for row in rows if row["name"] is not None]
     return Progress(
         steps=tuple(_step(row) for row in taken if row["run"] == taken[-1]["run"]),
+        began_at=taken[-1]["run_began_at"] if taken else None,
         open_kind=next((RunKind(row["kind"]) for row in rows if not row["run_ended_at"]), None),
         facts={row["name"]: row["facts"] for row in taken if row["facts"] is not None},
     )

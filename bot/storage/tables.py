@@ -174,6 +174,7 @@ history = sa.Table(
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
     sa.PrimaryKeyConstraint("registration", "seq"),
+    sa.Index("history_by_time", "at"),
 )
 
 seen_events = sa.Table(

@@ -4,22 +4,25 @@ A card is a drawing of the database, never its source. It is redrawn whole at ea
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
-from slack_sdk.models.blocks import Block, PlanBlock, TaskCardBlock
+from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.approval import ASKABLE_AGAIN
 from bot.catalogue import Profile
 from bot.plan_words import plan_paragraphs
 from bot.quorum import Quorum
-from bot.registration import Registration, RunKind, Status, StepState
+from bot.registration import Registration, RunKind, Status
 from graph.plan import Plan
 from handlers.views import approvers, drift, ids
+from handlers.views.steps import Drawing, steps
 from handlers.views.words import (
     Blocks,
     SlackPen,
     actions,
     button,
+    clipped,
     context,
     drawn,
     escaped,
@@ -43,14 +46,43 @@ HEADLINES: Mapping[Status, str] = {
 }
 
 
-def headline(registration: Registration) -> str:
-    """Return one sentence on where it stands; also what notifications and screen readers say."""
+DEFAULT = Drawing()
+
+
+class Standing(Protocol):
+    """What a headline is about: a registration, or its line in a list."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def status(self) -> Status: ...
+
+    @property
+    def run(self) -> RunKind | None: ...
+
+
+def headline(registration: Standing) -> str:
+    """Return one sentence on where it stands."""
     if registration.run is RunKind.UNDO:
         return f"{registration.id} is being undone"
     return f"{registration.id} {HEADLINES[registration.status]}"
 
 
-def card(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blocks:
+def spoken(registration: Registration, profile: Profile) -> str:
+    """Return the card in a breath, as notifications and screen readers say it: how it stands,
+    whose it is, what for. Names are written out, because to mention somebody would call them.
+    """
+    who, name = escaped(registration.requester.name), escaped(registration.form.name)
+    words = f"{headline(registration)}. {who} asks for the application {name}, {profile.title}."
+    if registration.failure is not None and registration.status is Status.FAILED:
+        words += f" {escaped(registration.failure.sentence)}"
+    return clipped(words)
+
+
+def card(
+    registration: Registration, profile: Profile, *, quorum: Quorum, drawing: Drawing = DEFAULT
+) -> Blocks:
     """Return the card for the approval channel, with Approve and Deny while it waits."""
     return drawn(
         [
@@ -59,14 +91,16 @@ def card(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blo
             *_plan(registration, profile),
             *_outcome(registration, quorum),
             *drift.details(registration),
-            *_progress(registration),
+            *steps(registration, drawing),
             *_context(registration),
             *actions(_approver_buttons(registration)),
         ]
     )
 
 
-def progress(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blocks:
+def progress(
+    registration: Registration, profile: Profile, *, quorum: Quorum, drawing: Drawing = DEFAULT
+) -> Blocks:
     """Return the requester's own card, shorter, with what the requester can do."""
     return drawn(
         [
@@ -74,21 +108,28 @@ def progress(registration: Registration, profile: Profile, *, quorum: Quorum) ->
             *_wish(registration, profile),
             *_outcome(registration, quorum),
             *drift.details(registration),
-            *_progress(registration),
+            *steps(registration, drawing),
             *_context(registration),
-            *actions(_requester_buttons(registration)),
+            *actions(requester_buttons(registration)),
         ]
     )
 
 
-def status(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blocks:
+def waiting(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blocks:
+    """Return the card for an approver's App Home, where Slack draws no plan block."""
+    return card(registration, profile, quorum=quorum, drawing=Drawing(plain=True))
+
+
+def status(
+    registration: Registration, profile: Profile, *, quorum: Quorum, drawing: Drawing = DEFAULT
+) -> Blocks:
     """Return what anybody may know, without buttons."""
     return drawn(
         [
             section(f"*{headline(registration)}*"),
             *_wish(registration, profile),
             *_outcome(registration, quorum),
-            *_progress(registration),
+            *steps(registration, drawing),
         ]
     )
 
@@ -191,35 +232,6 @@ def _failure(registration: Registration) -> Iterator[Block]:
         )
 
 
-def _progress(registration: Registration) -> Iterator[Block]:
-    if not registration.steps or registration.status is Status.UNDONE:
-        return
-    stage = _stage_at_work(registration)
-    done = sum(step.ended_at is not None and not step.failed for step in registration.steps)
-    yield PlanBlock(
-        title=f"{done} of {len(registration.steps)} steps done",
-        tasks=[
-            TaskCardBlock(task_id=step.name, title=step.title, status=_status(step, stage))
-            for step in registration.steps
-        ],
-    )
-
-
-def _stage_at_work(registration: Registration) -> int | None:
-    """Return the stage that is being taken: the first with a step that has not ended."""
-    if registration.run is None:
-        return None
-    return min((step.stage for step in registration.steps if step.ended_at is None), default=None)
-
-
-def _status(step: StepState, stage_at_work: int | None) -> str:
-    if step.failed:
-        return "error"
-    if step.ended_at is not None:
-        return "complete"
-    return "in_progress" if step.stage == stage_at_work else "pending"
-
-
 def _context(registration: Registration) -> Iterator[Block]:
     parts = [f"`{registration.id}` · asked {when(registration.created_at)}"]
     if registration.digest is not None:
@@ -253,7 +265,8 @@ def _withdraw_button(registration: Registration) -> list[ButtonElement]:
     return [button("Withdraw my approval", ids.WITHDRAW, registration.id)]
 
 
-def _requester_buttons(registration: Registration) -> list[ButtonElement]:
+def requester_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return what the requester can do now."""
     if registration.status is Status.PENDING:
         confirm = "This takes your registration back."
         return [button("Cancel", ids.CANCEL, registration.id, confirm=confirm)]

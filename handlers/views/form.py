@@ -1,6 +1,12 @@
-"""The form that starts a registration, and how it is read back."""
+"""The form that starts a registration, and how it is read back.
 
-from collections.abc import Mapping
+The connector chosen decides on the other fields, so the form is redrawn when it changes. Slack
+keeps what was typed into fields that stay; what was typed into others is kept in the view, so that
+it is there again when they come back.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -18,13 +24,30 @@ from bot.catalogue import Option as ProfileOption
 from bot.forms import split_domains
 from bot.plan_words import days
 from bot.registration import Form
+from graph.permissions import Kind, lookup
 from handlers.views import ids
-from handlers.views.words import Json, context, section
+from handlers.views.words import Json, code, context, section
 
 FLAG_ON = "yes"
+LONGEST_METADATA = 3000
+"""docs.slack.dev/reference/views/modal-views"""
+INTRODUCTION = (
+    "An approver sees exactly what would be created. Nothing changes in Entra before"
+    " somebody has approved it."
+)
+CHANGED_MEANWHILE = (
+    ":warning: The connector was changed while the form was being redrawn. These are its fields:"
+    " look at them, then send the form again."
+)
 
 
-def form(catalogue: Catalogue, profile: Profile, filled: Form | None = None) -> Json:
+def form(
+    catalogue: Catalogue,
+    profile: Profile,
+    filled: Form | None = None,
+    *,
+    introduction: str = INTRODUCTION,
+) -> Json:
     """Return the modal for a profile, empty or filled in as a form that was sent before."""
     view = View(
         type="modal",
@@ -32,12 +55,11 @@ def form(catalogue: Catalogue, profile: Profile, filled: Form | None = None) -> 
         title="New Entra application",
         submit="Ask for approval",
         close="Cancel",
+        private_metadata=_kept(filled),
         blocks=[
-            section(
-                "An approver sees exactly what would be created. Nothing changes in Entra before"
-                " somebody has approved it."
-            ),
+            section(introduction),
             _profile(catalogue, profile),
+            section("\n".join(_reach(profile))),
             _text(
                 "Application name",
                 ids.NAME,
@@ -61,15 +83,14 @@ def form(catalogue: Catalogue, profile: Profile, filled: Form | None = None) -> 
 
 def read_form(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
     """Return what was filled in, as it was filled in; checking it comes later."""
-    values = {block: next(iter(state.values())) for block, state in view["state"]["values"].items()}
-    profile = _selected(values[ids.PROFILE])
-    days = values.get(f"{ids.SECRET_DAYS}:{profile}", {})
+    values = _values(view)
+    profile = _selected(values.get(ids.PROFILE, {}))
     known = catalogue[profile].options if profile in catalogue else ()
     return Form(
         profile=profile,
-        name=_typed(values[ids.NAME]),
-        reason=_typed(values[ids.REASON]),
-        secret_days=int(_selected(days) or 0),
+        name=_typed(values.get(ids.NAME, {})),
+        reason=_typed(values.get(ids.REASON, {})),
+        secret_days=_number(_selected(values.get(f"{ids.SECRET_DAYS}:{profile}", {}))),
         redirect=_typed(values.get(ids.REDIRECT, {})) or None,
         options={
             option.id: _read_option(option, values.get(ids.OPTION_PREFIX + option.id, {}))
@@ -78,9 +99,38 @@ def read_form(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
     )
 
 
+def typed_so_far(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
+    """Return all that was typed into a form, also into fields that it no longer shows.
+
+    `secret_days` is 0 unless somebody chose otherwise than the profile would.
+    """
+    values, before = _values(view), _read_kept(view)
+    options = {option.id: option for each in catalogue.values() for option in each.options}
+    shown = {
+        id: _read_option(option, values[ids.OPTION_PREFIX + id])
+        for id, option in options.items()
+        if ids.OPTION_PREFIX + id in values
+    }
+    redirect = _typed(values[ids.REDIRECT]) if ids.REDIRECT in values else before.get("redirect")
+    kept = {id: it for id, it in before.get("options", {}).items() if _fits(options.get(id), it)}
+    return Form(
+        profile=_selected(values.get(ids.PROFILE, {})),
+        name=_typed(values.get(ids.NAME, {})),
+        reason=_typed(values.get(ids.REASON, {})),
+        secret_days=_days_chosen(values, catalogue) or before.get("secret_days", 0),
+        redirect=redirect or None,
+        options={**kept, **shown},
+    )
+
+
+def is_drawn_for(view: Mapping[str, Any], profile: str) -> bool:
+    """Whether the form shows the fields of this profile, or still those of another."""
+    return f"{ids.SECRET_DAYS}:{profile}" in _values(view)
+
+
 def block_of(field: str, view: Mapping[str, Any]) -> str:
     """Return the block of this view that shows a field's problem."""
-    blocks = [block["block_id"] for block in view["blocks"]]
+    blocks = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
     names = (field, ids.OPTION_PREFIX + field)
     return next(
         (id for id in blocks if id in names or id.startswith(f"{field}:")),
@@ -171,8 +221,67 @@ def _option(option: ProfileOption, filled: Form | None) -> Block:
     )
 
 
+def _reach(profile: Profile) -> Iterator[str]:
+    """Yield what the application could do, in the words of the plan."""
+    yield "*What the application could do*"
+    for kind, names in ((Kind.ROLE, profile.roles), (Kind.SCOPE, profile.scopes)):
+        word = "application" if kind is Kind.ROLE else "delegated"
+        yield from (f"• {code(name)} ({word}): {lookup(name, kind).meaning}" for name in names)
+
+
+def _kept(filled: Form | None) -> str:
+    """Return what fields that come and go hold, as text for the view to bring back."""
+    if filled is None:
+        return ""
+    kept = {
+        "redirect": filled.redirect,
+        "secret_days": filled.secret_days,
+        "options": dict(filled.options),
+    }
+    text = json.dumps(kept)
+    return text if len(text) <= LONGEST_METADATA else ""
+
+
+def _read_kept(view: Mapping[str, Any]) -> Json:
+    try:
+        kept = json.loads(view.get("private_metadata") or "{}")
+    except ValueError:
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _fits(option: ProfileOption | None, value: object) -> bool:
+    if option is None:
+        return False
+    return isinstance(value, list if option.kind == "domains" else bool)
+
+
+def _days_chosen(values: Mapping[str, Json], catalogue: Catalogue) -> int:
+    """Return how long the secret shall live, unless it is what the form began with."""
+    for profile in catalogue.values():
+        chosen = _number(_selected(values.get(f"{ids.SECRET_DAYS}:{profile.id}", {})))
+        if chosen not in (0, profile.secret_days):
+            return chosen
+    return 0
+
+
+def _values(view: Mapping[str, Any]) -> dict[str, Json]:
+    """Return the state of each block that has one."""
+    state = view.get("state") or {}
+    return {
+        block: next(iter(states.values()))
+        for block, states in (state.get("values") or {}).items()
+        if states
+    }
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
 def _typed(state: Mapping[str, Any]) -> str:
-    return (state.get("value") or "").strip()
+    value = state.get("value")
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _selected(state: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ def notice(registration: Registration, *, secret: str | None) -> Blocks:
     """Return the durable message that says the values are there, for the secret with this id."""
     current = registration.secret
     if current is None or current.id != secret:
-        return drawn([section(f"The secret of {registration.id} was replaced by a newer one.")])
+        return drawn([section(_replaced(registration))])
     return drawn(
         [
             header(notice_text(registration)),
@@ -52,6 +52,21 @@ def notice(registration: Registration, *, secret: str | None) -> Blocks:
 
 def notice_text(registration: Registration) -> str:
     return f"{registration.id}: your connector values"
+
+
+def notice_spoken(registration: Registration, *, secret: str | None) -> str:
+    """Return what notifications and screen readers say of the notice."""
+    current = registration.secret
+    if current is None or current.id != secret:
+        return _replaced(registration)
+    name = escaped(registration.form.name)
+    return (
+        f"{notice_text(registration)}. {name} is ready: it was created and tried, and it signs in."
+    )
+
+
+def _replaced(registration: Registration) -> str:
+    return f"The secret of {registration.id} was replaced by a newer one."
 
 
 def values(found: Values) -> Blocks:

@@ -1,37 +1,29 @@
-"""Help, lists, and the words for what the bot does not understand."""
+"""Help, and the words for what the bot does not understand."""
 
-from collections.abc import Sequence
-from difflib import get_close_matches
-
-from bot.registration import Registration
-from handlers.views.card import headline
 from handlers.views.ids import COMMAND
-from handlers.views.words import escaped, when
+from handlers.views.words import escaped
 
-SUBCOMMANDS = ("status", "check", "help")
+SUBCOMMANDS = (
+    "status", "list", "values", "check", "cancel", "retry", "undo", "history", "handover", "help"
+)  # fmt: skip
 
 HELP = f"""*Ask for an Entra application, have it approved, get its values once.*
-• `{COMMAND}` opens the form
+• `{COMMAND}` opens the form; `{COMMAND} mimecast` opens it for that connector
 • `{COMMAND} status` lists your registrations
 • `{COMMAND} status AAD-7K3F` shows one
+• `{COMMAND} list` lists what is on its way; so do `list mine`, `waiting`, `failed`, `expiring`
+• `{COMMAND} values AAD-7K3F` shows its values, with the secret once
 • `{COMMAND} check AAD-7K3F` compares one with the tenant
+• `{COMMAND} cancel`, `retry` or `undo` with an id does what the button does
+• `{COMMAND} history AAD-7K3F` tells what happened, and who did it
+• `{COMMAND} handover AAD-7K3F @person` gives it to somebody else, once an approver confirms it
 • `{COMMAND} help` shows this
-In a channel, mention me with `status AAD-7K3F` and I answer in the thread."""
+Only you see the answer, unless you write `public` behind `status` or `list`.
+In a channel, mention me with `status AAD-7K3F` or `list` and I answer in the thread.
+In a direct message to me, leave out `{COMMAND}`."""
 
 
-def unknown(word: str) -> str:
-    """Return the answer to a word that is no subcommand, with the nearest one that is."""
-    near = get_close_matches(word.lower(), SUBCOMMANDS, n=1)
-    meant = f" Did you mean `{COMMAND} {near[0]}`?" if near else ""
+def unknown(word: str, near: str | None) -> str:
+    """Return the answer to a word that is none of ours, with the nearest one that is."""
+    meant = f" Did you mean `{COMMAND} {near}`?" if near else ""
     return f"I do not know “{escaped(word[:60])}”.{meant}\n{HELP}"
-
-
-def listing(registrations: Sequence[Registration]) -> str:
-    """Return the person's registrations, a line each."""
-    if not registrations:
-        return f"You have no registrations yet. `{COMMAND}` opens the form."
-    lines = [
-        f"• *{headline(each)}* · {escaped(each.form.name)} · {when(each.created_at)}"
-        for each in registrations
-    ]
-    return "\n".join(["*Your latest registrations*", *lines])

@@ -1,4 +1,8 @@
-"""The ids of forms and buttons. A button's value is a registration's id and nothing else."""
+"""The ids of forms and buttons.
+
+A button's value is a registration's id and nothing else; but for those of the App Home, which hold
+a page, and those that open the form, which hold a profile.
+"""
 
 COMMAND = "/aad-setup"
 
@@ -25,3 +29,8 @@ VALUES = "values"
 REVEAL = "reveal"
 HIDE = "hide"
 RENEW = "renew"
+UNDO_ASKED = "undo_asked"  # asked for by a word, and confirmed by this button
+OPEN_FORM = "open_form"
+ANY_PROFILE = "any"  # the value of a button that opens the form for the first connector
+HOME_BACK = "home_back"
+HOME_ON = "home_on"

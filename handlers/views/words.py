@@ -1,7 +1,7 @@
 """Small words for all views: escaping, people, times, buttons."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from slack_sdk.models.blocks import (
@@ -19,6 +19,9 @@ from bot.registration import Person
 
 LONGEST_TEXT = 3000
 """docs.slack.dev/reference/block-kit/blocks/section-block"""
+
+LONGEST_CONTEXT = 2000
+"""docs.slack.dev/reference/block-kit/blocks/context-block"""
 
 Json = dict[str, Any]
 Blocks = list[Json]
@@ -49,6 +52,9 @@ class SlackPen:
     def warning(self, text: str) -> str:
         return f":warning: {text}"
 
+    def day(self, moment: datetime) -> str:
+        return day(moment)
+
 
 def _safe(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -64,6 +70,20 @@ def when(moment: datetime) -> str:
     return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
 
 
+def day(moment: datetime) -> str:
+    """Return a day, as it is where the reader is."""
+    return f"<!date^{int(moment.timestamp())}^{{date_short}}|{moment.date().isoformat()}>"
+
+
+def lasting(time: timedelta) -> str:
+    """Return how long something took, no more exactly than people would say it."""
+    seconds = max(1, round(time.total_seconds()))
+    if seconds < 100:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{round(minutes / 60)} h"
+
+
 def header(text: str) -> HeaderBlock:
     return HeaderBlock(text=text[:150])
 
@@ -73,22 +93,22 @@ def section(text: str) -> SectionBlock:
 
 
 def context(text: str) -> ContextBlock:
-    return ContextBlock(elements=[mrkdwn(text)])
+    return ContextBlock(elements=[mrkdwn(text, longest=LONGEST_CONTEXT)])
 
 
-def mrkdwn(text: str) -> MarkdownTextObject:
+def mrkdwn(text: str, *, longest: int = LONGEST_TEXT) -> MarkdownTextObject:
     """Return text that Slack formats but does not search for names and addresses to link."""
-    return MarkdownTextObject(text=clipped(text), verbatim=True)
+    return MarkdownTextObject(text=clipped(text, longest=longest), verbatim=True)
 
 
-def clipped(text: str) -> str:
+def clipped(text: str, *, longest: int = LONGEST_TEXT) -> str:
     """Return the text, cut between two words if Slack would refuse the whole message for it."""
-    if len(text) <= LONGEST_TEXT:
+    if len(text) <= longest:
         return text
-    kept = text[: LONGEST_TEXT - 2]
+    kept = text[: longest - 2]
     at = max(kept.rfind(" "), kept.rfind("\n"))
     # Without any gap, at least no escape such as &amp; may be cut in two.
-    return (kept[:at] if at > 0 else kept[: max(kept.rfind("&"), LONGEST_TEXT // 2)]) + " …"
+    return (kept[:at] if at > 0 else kept[: max(kept.rfind("&"), longest // 2)]) + " …"
 
 
 def code(text: str) -> str:

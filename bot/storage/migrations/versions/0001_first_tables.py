@@ -95,6 +95,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("registration", "seq"),
     )
+    op.create_index("history_by_time", "history", ["at"], unique=False)
     op.create_table(
         "messages",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -221,6 +222,7 @@ def downgrade() -> None:
     op.drop_table("runs")
     op.drop_index("messages_by_registration", table_name="messages")
     op.drop_table("messages")
+    op.drop_index("history_by_time", table_name="history")
     op.drop_table("history")
     op.drop_index(op.f("ix_dues_at"), table_name="dues")
     op.drop_table("dues")

@@ -1,0 +1,238 @@
+"""Lists of registrations, of their history, and of how the bot itself stands: one query each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import Person, RunKind, Status
+from bot.storage.history import Entry
+from bot.storage.secrets import HANDED_OVER, LIVE
+from bot.storage.tables import history, messages, registrations, runs, secrets, votes
+
+SOON = timedelta(days=30)
+"""How long before its end a secret counts as about to expire."""
+SAMPLE = 20
+"""How many runs say how long the next one takes."""
+
+
+class Which(StrEnum):
+    """Which registrations a list holds."""
+
+    OPEN = "open"  # those that are on their way
+    MINE = "mine"  # all that the reader has asked for
+    WAITING = "waiting"  # for approvers
+    FAILED = "failed"
+    EXPIRING = "expiring"  # whose secret ends soon
+
+
+WELL = frozenset({"planned", "refused", HANDED_OVER, "checked", "unsettled", "done", "undone"})
+"""Outcomes of runs that Entra has answered; that of one that failed is a code."""
+OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A registration as one line of a list."""
+
+    id: str
+    status: Status
+    run: RunKind | None
+    requester: Person
+    name: str
+    created_at: datetime
+    expires_at: datetime | None  # of its newest working secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Some lines of a list, and how long the whole list is."""
+
+    lines: Sequence[Listed]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Some entries of history, newest first, and how many there are in all."""
+
+    entries: Sequence[tuple[str, Entry]]  # each with its registration's id
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """How the bot stands, as far as storage knows."""
+
+    open_runs: int
+    owed_messages: int
+    sealed_secrets: int
+    last_run_at: datetime | None  # when a run last came back from the tenant
+    last_run_failed: str | None  # its code, if it failed
+
+
+async def find(
+    tx: AsyncConnection,
+    which: Which,
+    *,
+    reader: Person,
+    now: datetime,
+    limit: int,
+    offset: int = 0,
+    only_of: Person | None = None,
+    undecided_by: Person | None = None,
+) -> Page:
+    """Return a page of a list: what waits or ends first comes first, else the newest.
+
+    `only_of` keeps to one requester. `undecided_by` leaves out what this person may not decide on
+    any more: their own registrations, and those they have voted on.
+    """
+    expires = _expiries().subquery()
+    found = (
+        sa.select(registrations, runs.c.kind.label("run"), expires.c.expires_at)
+        .outerjoin(
+            runs, sa.and_(runs.c.registration == registrations.c.id, runs.c.ended_at.is_(None))
+        )
+        .outerjoin(expires, expires.c.registration == registrations.c.id)
+        .where(_is(which, reader, expires.c.expires_at, now))
+    )
+    if only_of is not None:
+        found = found.where(_asked_by(only_of))
+    if undecided_by is not None:
+        found = found.where(sa.not_(_asked_by(undecided_by)), sa.not_(_voted_on(undecided_by)))
+    total = await tx.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
+    order = {
+        Which.WAITING: registrations.c.created_at.asc(),
+        Which.EXPIRING: expires.c.expires_at.asc(),
+    }.get(which, registrations.c.created_at.desc())
+    rows = await tx.execute(found.order_by(order, registrations.c.id).limit(limit).offset(offset))
+    return Page(lines=[_listed(row) for row in rows.mappings()], total=int(total or 0))
+
+
+async def recent_history(
+    tx: AsyncConnection,
+    *,
+    limit: int,
+    offset: int = 0,
+    only_of: Person | None = None,
+    registration: str | None = None,
+) -> Told:
+    """Return entries, newest first: of all, of one person's registrations, or of one."""
+    wanted = sa.select(history)
+    if only_of is not None:
+        wanted = wanted.join(registrations).where(_asked_by(only_of))
+    if registration is not None:
+        wanted = wanted.where(history.c.registration == registration)
+    total = await tx.scalar(sa.select(sa.func.count()).select_from(wanted.subquery()))
+    order = (history.c.at.desc(), history.c.registration, history.c.seq.desc())
+    rows = (await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))).mappings()
+    return Told(entries=[_entry(row) for row in rows], total=int(total or 0))
+
+
+async def health(tx: AsyncConnection) -> Health:
+    """Return what storage can tell of the bot without asking anybody."""
+    last = (
+        await tx.execute(
+            sa.select(runs.c.ended_at, runs.c.outcome)
+            .where(runs.c.ended_at.is_not(None))
+            .order_by(runs.c.ended_at.desc())
+            .limit(1)
+        )
+    ).first()
+    return Health(
+        open_runs=await _count(tx, runs, runs.c.ended_at.is_(None)),
+        owed_messages=await _count(tx, messages, messages.c.shown < messages.c.wanted),
+        sealed_secrets=await _count(tx, secrets, secrets.c.sealed.is_not(None)),
+        last_run_at=last.ended_at if last else None,
+        last_run_failed=last.outcome if last and last.outcome not in WELL else None,
+    )
+
+
+async def mark(tx: AsyncConnection) -> int:
+    """Return a number that grows at each change of any registration."""
+    return int(await tx.scalar(sa.select(sa.func.sum(registrations.c.version))) or 0)
+
+
+async def durations(tx: AsyncConnection) -> Sequence[timedelta]:
+    """Return how long the latest runs took that made what they were to make, newest first."""
+    latest = (
+        sa.select(runs.c.created_at, runs.c.ended_at)
+        .where(runs.c.kind == RunKind.REGISTER, runs.c.outcome == HANDED_OVER)
+        .order_by(runs.c.ended_at.desc())
+        .limit(SAMPLE)
+    )
+    return [row.ended_at - row.created_at for row in await tx.execute(latest)]
+
+
+def _is(
+    which: Which, reader: Person, expires_at: sa.ColumnElement[datetime], now: datetime
+) -> sa.ColumnElement[bool]:
+    match which:
+        case Which.OPEN:
+            return registrations.c.status.in_(OPEN)
+        case Which.MINE:
+            return _asked_by(reader)
+        case Which.WAITING:
+            return registrations.c.status == Status.PENDING
+        case Which.FAILED:
+            return registrations.c.status == Status.FAILED
+        case Which.EXPIRING:
+            return sa.and_(
+                registrations.c.status == Status.READY,
+                expires_at > now,
+                expires_at <= now + SOON,
+            )
+
+
+def _asked_by(person: Person) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        registrations.c.team_id == person.team_id, registrations.c.user_id == person.user_id
+    )
+
+
+def _voted_on(person: Person) -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        votes.c.registration == registrations.c.id,
+        votes.c.team_id == person.team_id,
+        votes.c.user_id == person.user_id,
+    )
+
+
+def _expiries() -> sa.Select[Any]:
+    """Each registration's newest secret that was handed over and still works, by its end."""
+    return (
+        sa.select(
+            secrets.c.registration,
+            sa.func.max(secrets.c.expires_at).label("expires_at"),
+        )
+        .join(runs, runs.c.id == secrets.c.run)
+        .where(runs.c.outcome == HANDED_OVER, secrets.c.state.in_(LIVE))
+        .group_by(secrets.c.registration)
+    )
+
+
+async def _count(tx: AsyncConnection, table: sa.Table, those: sa.ColumnElement[bool]) -> int:
+    return int(await tx.scalar(sa.select(sa.func.count()).select_from(table).where(those)) or 0)
+
+
+def _listed(row: Mapping[Any, Any]) -> Listed:
+    return Listed(
+        id=row["id"],
+        status=Status(row["status"]),
+        run=RunKind(row["run"]) if row["run"] else None,
+        requester=Person(
+            team_id=row["team_id"], user_id=row["user_id"], name=row["requester_name"]
+        ),
+        name=row["form"]["name"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def _entry(row: Mapping[Any, Any]) -> tuple[str, Entry]:
+    fields = {name: value for name, value in row.items() if name != "registration"}
+    return row["registration"], Entry(**fields)

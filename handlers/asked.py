@@ -1,0 +1,145 @@
+"""What somebody typed, after the command, after a mention or in a direct message: pure reading."""
+
+import html
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from bot.registration import Refusal
+from handlers.views import help
+from handlers.views.ids import COMMAND
+from handlers.views.words import escaped
+
+ENTITY = re.compile(r"<[^<>]*>")
+"""A person, a channel, a link: docs.slack.dev/messaging/formatting-message-text. What people type
+in angle brackets themselves arrives escaped."""
+AROUND = "\"'“”‘’`´.,:;!?()[]{}<>*_~#@/\\…-–—"
+ID = re.compile(r"AAD[-–—_ ]?([A-Z0-9]{4})")
+BARE_ID = re.compile(r"[2-9A-HJKMNP-TV-Z]{4}")
+"""Four letters of those that ids are made of."""
+
+FORM = ""
+HANDOVER = "handover"
+WITH_ID = ("status", "details", "values", "check", "cancel", "retry", "undo", "history", HANDOVER)
+LISTS = ("mine", "waiting", "failed", "expiring")
+PUBLIC = "public"
+MAY_BE_PUBLIC = ("status", "list")
+LONGEST = 3000
+"""More than that nobody types; the rest is not read."""
+
+
+class NotUnderstood(Refusal):
+    """It is no word of ours. The text says which one is nearest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is wanted. `word` is FORM for the form, with its profile if one was named."""
+
+    word: str
+    id: str | None = None
+    which: str | None = None  # which list
+    profile: str | None = None
+    is_public: bool = False
+
+
+def read(text: str, profiles: Collection[str]) -> Asked:
+    """Return what a text asks for. Raises Refusal, with the nearest words that would do."""
+    words = _words(text)
+    is_public = len(words) > 1 and words[-1].lower() == PUBLIC
+    if is_public:
+        words.pop()
+    asked = _asked(words, profiles)
+    if is_public and asked.word not in MAY_BE_PUBLIC:
+        raise Refusal(
+            f"Only `status` and `list` can be public. Leave out `{PUBLIC}`,"
+            " and the answer is for you alone."
+        )
+    return replace(asked, is_public=is_public)
+
+
+def mentioned(text: str) -> str:
+    """Return the first person, channel or link that a text names, as Slack writes it."""
+    found = ENTITY.search(text[:LONGEST])
+    return found[0] if found else ""
+
+
+def _asked(words: Sequence[str], profiles: Collection[str]) -> Asked:
+    if not words:
+        return Asked(word=FORM)
+    word, rest = words[0].lower(), words[1:]
+    known = {each.lower(): each for each in profiles}
+    if word in WITH_ID:
+        return _with_id(word, rest)
+    if word == "list":
+        return Asked(word="list", which=_which(rest))
+    if word == "help":
+        return Asked(word="help")
+    if word in known:
+        return Asked(word=FORM, profile=known[word])
+    if found := _looks_like_an_id(words):
+        return Asked(word="status", id=found)
+    raise NotUnderstood(_nearest(words[0], [*help.SUBCOMMANDS, *profiles]))
+
+
+def _with_id(word: str, rest: Sequence[str]) -> Asked:
+    found = _ids(rest)
+    if len(found) == 1:
+        return Asked(word=word, id=found[0])
+    if not rest and word == "status":
+        return Asked(word="list", which="mine")
+    if len(found) > 1 and word == "status":
+        raise Refusal(f"Name one registration, or none.\n{help.HELP}")
+    if rest and not found:
+        raise Refusal(
+            f"“{escaped(' '.join(rest)[:60])}” is no id: they look like AAD-7K3F."
+            f" `{COMMAND} status` lists yours."
+        )
+    raise Refusal(f"Name one registration, like `{COMMAND} {word} AAD-7K3F`.")
+
+
+def _which(rest: Sequence[str]) -> str | None:
+    if not rest:
+        return None
+    word = rest[0].lower()
+    if word in LISTS:
+        return word
+    near = get_close_matches(word, LISTS, n=1)
+    meant = f" Did you mean `{COMMAND} list {near[0]}`?" if near else ""
+    lists = ", ".join(f"`{each}`" for each in LISTS)
+    raise Refusal(f"I do not know the list “{escaped(rest[0][:60])}”.{meant} There are {lists}.")
+
+
+def _ids(words: Sequence[str]) -> list[str]:
+    """Return the ids among these words: AAD-7K3F, aad 7k3f, or 7k3f alone."""
+    found: list[str] = []
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0).upper()
+        if word == "AAD" and waiting:
+            word = f"AAD {waiting.pop(0).upper()}"
+        if match := ID.fullmatch(word):
+            found.append(f"AAD-{match[1]}")
+        elif BARE_ID.fullmatch(word):
+            found.append(f"AAD-{word}")
+    return found
+
+
+def _looks_like_an_id(words: Sequence[str]) -> str | None:
+    """Return the id if that is all there is. Four letters without a digit are a word."""
+    found = _ids(words)
+    is_plain = words[0].upper().startswith("AAD") or any(each.isdigit() for each in words[0])
+    return found[0] if len(found) == 1 and is_plain else None
+
+
+def _words(text: str) -> list[str]:
+    typed = html.unescape(ENTITY.sub(" ", text[:LONGEST]))
+    words = [word for each in typed.split() if (word := each.strip(AROUND))]
+    # Whoever copies a line out of the help brings the command along.
+    return words[1:] if words[:1] == [COMMAND.strip(AROUND)] else words
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    near = get_close_matches(word.lower(), known, n=1)
+    return help.unknown(word, near[0] if near else None)

@@ -1,0 +1,27 @@
+"""The App Home is opened, and its pages are turned."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bot.registration import Person
+from handlers.homes import Homes
+from handlers.views import home as views
+
+Ack = Callable[..., Awaitable[Any]]
+Json = dict[str, Any]
+
+
+async def opened(body: Json, homes: Homes, person: Person) -> None:
+    """Publish the Home for whoever opens it; the first visit is greeted."""
+    event = body["event"]
+    if event.get("tab") != "home":  # the same event tells of the Messages tab
+        return
+    said = "" if event.get("view") else views.GREETING
+    await homes.open(body, person.user_id, said=said)
+
+
+async def turn(ack: Ack, action: Json, body: Json, homes: Homes, person: Person) -> None:
+    """Show the page that the button stands for."""
+    part, page = views.read_page(action.get("value"))
+    await homes.turn(body, person.user_id, part, page)
+    await ack()

@@ -1,0 +1,193 @@
+"""The App Home: published when somebody opens it, and again when something has changed.
+
+Only those are kept up to date who have it open, as far as anybody can tell: Slack says when it is
+opened and never when it is closed. A person's Home is drawn once in a few seconds at most, but at
+once after a click of their own. Who has it open is kept in memory only: the next opening heals it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.bell import Bell, Loop, survive
+from bot.registrar import Registrar
+from bot.registrar.looking import Part
+from bot.registration import Person, Refusal
+from graph.clock import Clock
+from handlers.views import home as views
+from handlers.views import sentence
+
+Json = dict[str, Any]
+Look = Callable[[Mapping[str, Any]], Awaitable[Person]]
+"""Finds out who somebody is now, from what a payload claims."""
+
+log = structlog.get_logger()
+
+SPACING = timedelta(seconds=3)
+IN_DOUBT = timedelta(minutes=1)
+"""When to look again who somebody is, if Slack has not said so."""
+OPEN_FOR = timedelta(minutes=30)
+"""How long after it was last looked at a Home counts as open."""
+MOST_OPEN = 100
+AT_ONCE = 10
+
+
+@dataclass(kw_only=True)
+class Visit:
+    """Somebody who has the Home open: who they claim to be, and what they see."""
+
+    claim: Mapping[str, Any]
+    pages: dict[Part, int] = field(default_factory=dict)
+    said: str = ""
+    mark: int | None = None  # storage's number of the change that is shown
+    seen_at: datetime
+    not_before: datetime
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Homes:
+    """Draws Homes."""
+
+    def __init__(
+        self,
+        *,
+        registrar: Registrar,
+        client: AsyncWebClient,
+        look_up: Look,
+        clock: Clock,
+        bell: Bell,
+        every: float,
+    ) -> None:
+        self._registrar = registrar
+        self._client = client
+        self._look_up = look_up
+        self._clock = clock
+        self._visits: dict[str, Visit] = {}
+        self.loop = Loop("homes", self.look, bell=bell, every=every)
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The ids of those whose Home is kept up to date."""
+        return frozenset(self._visits)
+
+    async def open(self, body: Json, user: str, *, said: str = "") -> None:
+        """Publish the Home of somebody who opens it, from its first pages."""
+        visit = self._visit(body, user)
+        visit.pages, visit.said = {}, said
+        await self._publish(user, visit)
+
+    async def turn(self, body: Json, user: str, part: Part, page: int) -> None:
+        """Publish the Home with another page of a part."""
+        visit = self._visit(body, user)
+        visit.pages[part], visit.said = page, ""
+        await self._publish(user, visit)
+
+    async def say(self, body: Json, user: str, sentence: str) -> None:
+        """Publish the Home with a sentence on top: why a click there did nothing."""
+        visit = self._visit(body, user)
+        visit.said = sentence
+        await self._publish(user, visit)
+
+    async def close(self, body: Json, user: str, words: str) -> None:
+        """Publish nothing but a sentence, for now: who opened it is in doubt."""
+        visit = self._visit(body, user)
+        async with visit.turn:
+            visit.mark, visit.not_before = None, self._clock.now() + IN_DOUBT
+            await self._client.views_publish(user_id=user, view=sentence.home(words))
+
+    def clicked(self, body: Json, user: str) -> None:
+        """Let the Home be drawn as soon as the click has changed something."""
+        visit = self._visit(body, user)
+        visit.said, visit.not_before = "", self._clock.now()
+
+    async def look(self) -> None:
+        """Draw every Home that shows less than storage says."""
+        now = self._clock.now()
+        for user in [it for it, visit in self._visits.items() if visit.seen_at < now - OPEN_FOR]:
+            del self._visits[user]
+        if not self._visits:
+            return
+        mark = await self._registrar.mark()
+        due = [
+            (user, visit)
+            for user, visit in self._visits.items()
+            if visit.mark != mark and visit.not_before <= now
+        ]
+        await asyncio.gather(
+            *(survive("home", partial(self._redraw, *each)) for each in due[:AT_ONCE])
+        )
+        if len(due) > AT_ONCE:
+            self.loop.bell.ring()
+
+    async def _redraw(self, user: str, visit: Visit) -> None:
+        try:
+            await self._publish(user, visit)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            visit.not_before = self._clock.now() + _retry_after(error)
+            log.warning("home not drawn", type=type(error).__name__)
+
+    async def _publish(self, user: str, visit: Visit) -> None:
+        # One after another, or the older of two drawings might be the one that stays.
+        async with visit.turn:
+            visit.not_before = self._clock.now() + SPACING
+            mark, view = await self._drawn(user, visit)
+            await self._client.views_publish(user_id=user, view=view)
+            visit.mark = mark
+
+    async def _drawn(self, user: str, visit: Visit) -> tuple[int | None, Json]:
+        """Return the change that is shown, and what is to be seen by whoever this person is now."""
+        try:
+            person = await self._look_up(visit.claim)
+        except Refusal as refusal:  # Slack does not say who it is: it may in a while
+            visit.not_before = self._clock.now() + IN_DOUBT
+            return None, sentence.home(str(refusal))
+        try:
+            found = await self._registrar.home(visit.pages, by=person)
+        except Refusal as refusal:
+            self._visits.pop(user, None)
+            return None, sentence.home(str(refusal))
+        visit.pages = dict(found.pages)
+        registrar = self._registrar
+        view = views.home(found, registrar.catalogue, quorum_of=registrar.quorum, said=visit.said)
+        return found.mark, view
+
+    def _visit(self, body: Json, user: str) -> Visit:
+        """Return the visit of somebody who is there now; the longest unseen make room for it."""
+        now = self._clock.now()
+        visit = self._visits.pop(user, None)
+        if visit is None:
+            visit = Visit(claim=_claim(body, user), seen_at=now, not_before=now)
+        visit.seen_at = now
+        self._visits[user] = visit  # at the end of the line
+        while len(self._visits) > MOST_OPEN:
+            del self._visits[next(iter(self._visits))]
+        return visit
+
+
+def is_home(body: Mapping[str, Any]) -> bool:
+    """Whether a payload comes from an App Home, where no response_url comes along."""
+    view = body.get("view")
+    return isinstance(view, dict) and view.get("type") == "home"
+
+
+def _claim(body: Mapping[str, Any], user: str) -> Mapping[str, Any]:
+    """Keep of a payload what says who sent it, without what was sent."""
+    team = body.get("team_id") or (body.get("team") or {}).get("id")
+    return {"user_id": user, "team_id": team, "api_app_id": body.get("api_app_id")}
+
+
+def _retry_after(error: Exception) -> timedelta:
+    if not isinstance(error, SlackApiError):
+        return SPACING
+    if error.response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+        return SPACING
+    return max(SPACING, timedelta(seconds=float(error.response.headers.get("Retry-After", 1))))

@@ -1,0 +1,94 @@
+"""Replies to words: what a command, a mention and a direct message have in common.
+
+Each word calls one verb. What it answers is for the person alone, unless it is said to be for
+everybody; then it is the least there is to say.
+"""
+
+from dataclasses import dataclass
+
+from bot.registrar import Registrar
+from bot.registration import Person, Refusal
+from bot.storage.listing import Which
+from handlers.asked import Asked
+from handlers.views import card, drift, handover, help, history, ids, listing
+from handlers.views.steps import Drawing
+from handlers.views.words import Blocks, actions, button, drawn, section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What is said. `is_fleeting` must never be put where Slack keeps it."""
+
+    text: str
+    blocks: Blocks | None = None
+    is_fleeting: bool = False
+
+
+async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bool) -> Reply:
+    """Do what is asked and return the answer. Raises Refusal."""
+    id = asked.id or ""
+    match asked.word:
+        case "list":
+            return await _list(asked, registrar, person)
+        case "status" if asked.is_public:
+            return Reply(text=card.least(await registrar.status(id, by=person)))
+        case "status" | "details":
+            return await _status(id, registrar, person, plain=plain)
+        case "values":
+            found = await registrar.values(id, by=person)
+            return Reply(
+                text=handover.values_text(found), blocks=handover.values(found), is_fleeting=True
+            )
+        case "history":
+            told = await registrar.history(id, by=person)
+            return Reply(text=history.history(id, told))
+        case "check":
+            await registrar.check(id, by=person)
+            return Reply(text=drift.asked(id))
+        case "cancel":
+            await registrar.cancel(id, by=person)
+            return Reply(text=f"{id} is cancelled. Nothing was changed in Entra.")
+        case "retry":
+            await registrar.retry(id, by=person)
+            return Reply(text=f"{id} goes on where it stopped. Its card says how far it is.")
+        case "handover":
+            raise Refusal(
+                f"Type `{ids.COMMAND} handover {id} @person`: only so can I tell whom you mean."
+            )
+        case "undo":
+            return await _ask_whether_to_undo(id, registrar, person)
+        case _:
+            registrar.check_may_look(person)
+            return Reply(text=help.HELP)
+
+
+async def _list(asked: Asked, registrar: Registrar, person: Person) -> Reply:
+    which = Which(asked.which or "open")
+    page = await registrar.listed(which, by=person, for_all=asked.is_public)
+    if asked.is_public:
+        return Reply(text=listing.least(which, page))
+    return Reply(text=listing.listing(which, page, decides=registrar.decides(person)))
+
+
+async def _status(id: str, registrar: Registrar, person: Person, *, plain: bool) -> Reply:
+    found = await registrar.status(id, by=person)
+    profile = registrar.profile(found.form.profile)
+    drawing = Drawing(expected=await registrar.expected(), plain=plain)
+    return Reply(
+        text=card.spoken(found, profile),
+        blocks=card.status(found, profile, quorum=registrar.quorum(found), drawing=drawing),
+    )
+
+
+async def _ask_whether_to_undo(id: str, registrar: Registrar, person: Person) -> Reply:
+    """Answer with a button: a word is typed faster than it is thought over."""
+    await registrar.check_may_undo(id, by=person)
+    text = f"Undo {id}? The bot then removes from Entra what this registration has made."
+    undo = button(
+        "Undo",
+        ids.UNDO_ASKED,
+        id,
+        style="danger",
+        confirm="The bot removes from Entra what this registration has made.",
+    )
+    return Reply(text=text, blocks=drawn([section(text), *actions([undo])]))

@@ -1,0 +1,175 @@
+"""The App Home: mine, waiting for me, about to expire, what happened, and how the bot stands.
+
+At most a hundred blocks (docs.slack.dev/reference/views/home-tab-views), so every part has pages.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import TypeVar
+
+from slack_sdk.models.blocks import Block, DividerBlock
+
+from bot.catalogue import Catalogue
+from bot.quorum import Quorum
+from bot.registrar.looking import Home, Part, last_page
+from bot.registration import Refusal, Registration, SecretState, Status
+from bot.storage.listing import Health, Listed
+from handlers.views import card, ids
+from handlers.views.history import entry
+from handlers.views.words import (
+    Blocks,
+    Json,
+    actions,
+    button,
+    context,
+    drawn,
+    escaped,
+    header,
+    person,
+    section,
+    when,
+)
+
+T = TypeVar("T")
+
+MOST_BLOCKS = 100
+GREETING = (
+    "Welcome: here you ask for Entra applications and see how yours stand."
+    " Approvers also decide here on what others ask for."
+)
+
+QuorumOf = Callable[[Registration], Quorum]
+"""What it takes to approve a registration."""
+
+
+def home(found: Home, catalogue: Catalogue, *, quorum_of: QuorumOf, said: str = "") -> Json:
+    """Return the view. `said` stands above all else: a greeting, or why a click did nothing."""
+    blocks = [
+        *drawn(list(_top(found, said))),
+        *_waiting(found, catalogue, quorum_of),
+        *drawn(list(chain(_mine(found), _expiring(found), _history(found), _health(found.health)))),
+    ]
+    return {"type": "home", "blocks": blocks[:MOST_BLOCKS]}
+
+
+def read_page(value: object) -> tuple[Part, int]:
+    """Return which page of which part a button stands for. Raises Refusal if it is none of ours."""
+    part, _, page = str(value).partition(":")
+    if part not in set(Part) or not (page.isascii() and page.isdigit() and len(page) < 5):
+        raise Refusal("There is no such page. Open this tab again.")
+    return Part(part), int(page)
+
+
+def _top(found: Home, said: str) -> Iterator[Block]:
+    if said:
+        yield section(said)
+    if found.may_ask:
+        yield from actions(
+            [button("New application", ids.OPEN_FORM, ids.ANY_PROFILE, style="primary")]
+        )
+    yield context(f"As of {when(found.at)}. `{ids.COMMAND} help` lists all commands.")
+
+
+def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> Blocks:
+    if not found.is_approver:
+        return []
+    top = drawn(list(_title(found, Part.WAITING, "Waiting for you", "Nothing waits for you.")))
+    cards: Blocks = []
+    for each in found.waiting:
+        cards += drawn([DividerBlock()])
+        cards += card.waiting(each, catalogue[each.form.profile], quorum=quorum_of(each))
+    return [*top, *cards, *drawn(list(_turning(found, Part.WAITING)))]
+
+
+def _mine(found: Home) -> Iterator[Block]:
+    nothing = "You have asked for nothing yet." + " Press *New application*." * found.may_ask
+    yield from _title(found, Part.MINE, "Your registrations", nothing)
+    for each in found.mine:
+        yield section("\n".join(_lines(each)))
+        yield from actions(card.requester_buttons(each))
+    yield from _turning(found, Part.MINE)
+
+
+def _lines(registration: Registration) -> Iterator[str]:
+    yield f"*{card.headline(registration)}* · {escaped(registration.form.name)}"
+    yield f"Asked {when(registration.created_at)}"
+    secret = registration.secret
+    if registration.failure is not None and registration.status is Status.FAILED:
+        yield escaped(registration.failure.sentence[:500])
+    if secret is not None and secret.state is SecretState.SEALED:
+        yield f"Its values wait for you: `{ids.COMMAND} values {registration.id}`"
+    if secret is not None and secret.expires_at is not None:
+        yield f"The secret expires {when(secret.expires_at)}"
+
+
+def _expiring(found: Home) -> Iterator[Block]:
+    nothing = "No secret expires within 30 days."
+    yield from _title(found, Part.EXPIRING, "Secrets about to expire", nothing)
+    yield from _listed(found.expiring.lines, _expires)
+    yield from _turning(found, Part.EXPIRING)
+
+
+def _expires(listed: Listed) -> str:
+    assert listed.expires_at is not None
+    return (
+        f"• *{listed.id}* · {escaped(listed.name)} · {person(listed.requester)}"
+        f" · expires {when(listed.expires_at)}"
+    )
+
+
+def _history(found: Home) -> Iterator[Block]:
+    title = "What happened lately" if found.is_approver else "What happened to yours"
+    yield from _title(found, Part.HISTORY, title, "Nothing yet.")
+    yield from _listed(found.history.entries, lambda it: f"• *{it[0]}* · {entry(it[1])}")
+    yield from _turning(found, Part.HISTORY)
+
+
+def _health(health: Health | None) -> Iterator[Block]:
+    if health is None:
+        return
+    yield header("How the bot stands")
+    yield section(
+        "\n".join(
+            [
+                "• Database: answers",
+                f"• Entra: {_entra(health)}",
+                f"• Runs at work: {health.open_runs}",
+                f"• Messages waiting for Slack: {health.owed_messages}",
+                f"• Secrets waiting to be seen: {health.sealed_secrets}",
+            ]
+        )
+    )
+
+
+def _entra(health: Health) -> str:
+    if health.last_run_at is None:
+        return "not asked anything yet"
+    at = when(health.last_run_at)
+    if health.last_run_failed is not None:
+        return f"the latest run failed {at} (`{escaped(health.last_run_failed)}`)"
+    return f"the latest run ended well {at}"
+
+
+def _title(found: Home, part: Part, title: str, nothing: str) -> Iterator[Block]:
+    total = found.totals[part]
+    yield header(f"{title} ({total})" if total else title)
+    if not total:
+        yield context(nothing)
+
+
+def _turning(found: Home, part: Part) -> Iterator[Block]:
+    page, last = found.pages[part], last_page(part, found.totals[part])
+    if last == 1:
+        return
+    yield context(f"Page {page} of {last}")
+    buttons = []
+    if page > 1:
+        buttons.append(button("Previous", ids.HOME_BACK, f"{part}:{page - 1}"))
+    if page < last:
+        buttons.append(button("Next", ids.HOME_ON, f"{part}:{page + 1}"))
+    yield from actions(buttons)
+
+
+def _listed(lines: Sequence[T], words: Callable[[T], str]) -> Iterator[Block]:
+    if lines:
+        yield section("\n".join(words(each) for each in lines))

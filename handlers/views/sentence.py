@@ -1,0 +1,16 @@
+"""A sentence where nothing else can be said: a Home that is closed, a modal on top of a form."""
+
+from slack_sdk.models.views import View
+
+from handlers.views.words import Json, drawn, section
+
+
+def home(sentence: str) -> Json:
+    """Return the Home of somebody who may not see anything."""
+    return {"type": "home", "blocks": drawn([section(sentence)])}
+
+
+def modal(sentence: str) -> Json:
+    """Return a modal to lay over a form, which stays below as it is."""
+    view = View(type="modal", title="That did not work", close="Back", blocks=[section(sentence)])
+    return dict(view.to_dict())

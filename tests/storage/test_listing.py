@@ -1,0 +1,146 @@
+"""Lists: which registrations each holds, in which order, and how long it is beyond its page."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from bot.registration import Person, RunKind, Status
+from bot.storage import listing
+from bot.storage.database import Database
+from bot.storage.listing import Page, Which
+from bot.storage.tables import registrations, runs
+from tests.office import Office
+from tests.pieces import ADA, GRACE, ROSA
+
+
+async def found(
+    desk: Office,
+    which: Which,
+    *,
+    reader: Person = ROSA,
+    limit: int = 10,
+    offset: int = 0,
+    undecided_by: Person | None = None,
+) -> Page:
+    async with desk.database.reading() as tx:
+        return await listing.find(
+            tx,
+            which,
+            reader=reader,
+            now=desk.clock.now(),
+            limit=limit,
+            offset=offset,
+            undecided_by=undecided_by,
+        )
+
+
+def ids(page: Page) -> Sequence[str]:
+    return [line.id for line in page.lines]
+
+
+async def test_each_list_holds_its_own(desk: Office) -> None:
+    planning = await desk.submitted()
+    pending = await desk.pending()
+    failed = await desk.failed()
+    ready = await desk.ready()
+    assert set(ids(await found(desk, Which.OPEN))) == {planning, pending, failed}
+    assert set(ids(await found(desk, Which.MINE))) == {planning, pending, failed, ready}
+    assert ids(await found(desk, Which.MINE, reader=ADA)) == []
+    assert ids(await found(desk, Which.WAITING)) == [pending]
+    assert ids(await found(desk, Which.FAILED)) == [failed]
+    assert ids(await found(desk, Which.EXPIRING)) == []
+
+
+async def test_a_secret_about_to_expire_is_listed_until_it_has(desk: Office) -> None:
+    ready = await desk.ready()
+    for days, listed in ((334, []), (2, [ready]), (28, [ready]), (2, [])):
+        desk.clock.move(timedelta(days=days))
+        assert ids(await found(desk, Which.EXPIRING)) == listed
+    [line] = (await found(desk, Which.MINE)).lines
+    assert line.expires_at is not None
+
+
+async def test_pages_are_parts_of_one_order(desk: Office) -> None:
+    made = [await desk.pending() for _ in range(5)]
+    whole = ids(await found(desk, Which.WAITING))
+    assert sorted(whole) == sorted(made)
+    pages = [await found(desk, Which.WAITING, limit=2, offset=at) for at in (0, 2, 4, 6)]
+    assert [id for page in pages for id in ids(page)] == whole
+    assert {page.total for page in pages} == {5}
+
+
+async def test_nothing_waits_for_who_has_decided_or_asked(desk: Office) -> None:
+    id = await desk.pending()
+    assert ids(await found(desk, Which.WAITING, undecided_by=ADA)) == [id]
+    assert ids(await found(desk, Which.WAITING, undecided_by=ROSA)) == []
+    await desk.registrar.approve(id, by=ADA)
+    async with desk.database.transaction() as tx:
+        await tx.execute(
+            sa.update(registrations).where(registrations.c.id == id).values(status=Status.PENDING)
+        )
+    assert ids(await found(desk, Which.WAITING, undecided_by=ADA)) == []
+    assert ids(await found(desk, Which.WAITING, undecided_by=GRACE)) == [id]
+
+
+async def test_history_is_told_newest_first(desk: Office) -> None:
+    id, other = await desk.approved(), await desk.pending()
+    async with desk.database.reading() as tx:
+        whole = await listing.recent_history(tx, limit=10)
+        one = await listing.recent_history(tx, limit=1, registration=id)
+        nobodys = await listing.recent_history(tx, limit=10, only_of=ADA)
+    assert {at for at, _ in whole.entries} == {id, other}
+    assert [entry.what for _, entry in one.entries] == ["approved"]
+    assert one.total == 2
+    assert nobodys.total == 0
+
+
+async def test_health_counts_what_is_owed(desk: Office) -> None:
+    async with desk.database.reading() as tx:
+        fresh = await listing.health(tx)
+    assert (fresh.open_runs, fresh.owed_messages, fresh.last_run_at) == (0, 0, None)
+    await desk.ready()
+    await desk.submitted()
+    async with desk.database.reading() as tx:
+        health = await listing.health(tx)
+    assert (health.open_runs, health.sealed_secrets) == (1, 1)
+    assert health.owed_messages > 0
+    assert health.last_run_failed is None
+    failed = await desk.failed()
+    async with desk.database.transaction() as tx:
+        await tx.execute(
+            sa.update(runs).where(runs.c.registration == failed).values(outcome="AADSTS7000215")
+        )
+    async with desk.database.reading() as tx:
+        assert (await listing.health(tx)).last_run_failed == "AADSTS7000215"
+
+
+async def test_every_change_raises_the_mark(desk: Office) -> None:
+    async def mark() -> int:
+        async with desk.database.reading() as tx:
+            return await listing.mark(tx)
+
+    marks = [await mark()]
+    id = await desk.pending()
+    marks.append(await mark())
+    await desk.registrar.approve(id, by=ADA)
+    marks.append(await mark())
+    assert marks == sorted(set(marks))
+
+
+@pytest.mark.parametrize(("runs_before", "seconds"), [(2, None), (3, 60.0), (4, 65.0)])
+async def test_what_is_expected_is_the_median_of_what_it_took(
+    desk: Office, database: Database, runs_before: int, seconds: float | None
+) -> None:
+    for took in (10, 60, 600, 70)[:runs_before]:
+        id = await desk.ready()
+        ended = desk.clock.now() + timedelta(seconds=took)
+        async with database.transaction() as tx:
+            await tx.execute(
+                sa.update(runs)
+                .where(runs.c.registration == id, runs.c.kind == RunKind.REGISTER)
+                .values(created_at=ended - timedelta(seconds=took), ended_at=ended)
+            )
+    expected = await desk.registrar.expected()
+    assert (expected.total_seconds() if expected else None) == seconds

@@ -1,0 +1,157 @@
+"""The listeners over a real registrar and a simulated workspace, without sockets and without Entra.
+
+Payloads are put in by hand, so that they may be what no client sends.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import sqlalchemy as sa
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+import handlers
+from bot.app import new_id
+from bot.approval import Policy
+from bot.bell import Bell, Bells
+from bot.catalogue import read_catalogue
+from bot.logs import slack_logger
+from bot.playground.clock import MovableClock
+from bot.playground.workspace import Workspace
+from bot.registrar import Registrar
+from bot.registration import Person
+from bot.storage.database import Database
+from bot.storage.tables import metadata
+from bot.vault import Vault
+from handlers.answers import Answers
+from handlers.groups import Groups
+from handlers.homes import Homes
+from handlers.people import People
+from tests.office import KEY, Office
+
+Json = dict[str, Any]
+NOT_STATE = frozenset({"seen_events"})
+"""Tables that remember deliveries, and nothing of any registration."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switchboard:
+    """What Slack would deliver to, and the office behind it."""
+
+    bolt: AsyncApp
+    office: Office
+    workspace: Workspace
+
+    async def deliver(self, body: Json) -> BoltResponse:
+        """Deliver a payload as a socket would, and return the answer."""
+        return await self.bolt.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body))
+
+    async def state(self) -> str:
+        """Return everything that storage holds of registrations, as text."""
+        async with self.office.database.reading() as tx:
+            tables = [table for table in metadata.sorted_tables if table.name not in NOT_STATE]
+            rows = {
+                table.name: sorted(str(tuple(row)) for row in await tx.execute(sa.select(table)))
+                for table in tables
+            }
+        return json.dumps(rows)
+
+
+@asynccontextmanager
+async def connected(
+    workspace: Workspace, database: Database, clock: MovableClock
+) -> AsyncIterator[Switchboard]:
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(
+            token=workspace.bot_token,
+            base_url=workspace.api_url,
+            session=session,
+            logger=slack_logger(),
+        )
+        client.retry_handlers = []
+        office = _office(workspace, database, clock)
+        people = People(
+            client=client,
+            team_id=workspace.team_id,
+            app_id=workspace.api_app_id,
+            groups=Groups(client=client, clock=clock, ids=(), seconds=1.0),
+        )
+        bolt = _bolt(client, workspace)
+        handlers.register(
+            bolt,
+            client=client,
+            registrar=office.registrar,
+            people=people,
+            answers=Answers(session),
+            homes=Homes(
+                registrar=office.registrar,
+                client=client,
+                look_up=people.person,
+                clock=clock,
+                bell=Bell(),
+                every=3600,
+            ),
+            plain=False,
+        )
+        yield Switchboard(bolt=bolt, office=office, workspace=workspace)
+
+
+def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Office:
+    people, vault = workspace.people, Vault([KEY])
+    registrar = Registrar(
+        database=database,
+        catalogue=read_catalogue(),
+        policy=Policy(
+            team_id=workspace.team_id,
+            requesters=frozenset({people["rosa"].id}),
+            approvers=frozenset({people["ada"].id, people["grace"].id}),
+            approvals_needed=1,
+            open_limit=1000,
+            daily_limit=10_000,
+        ),
+        vault=vault,
+        clock=clock,
+        installation="aaaabbbbcccc",
+        approval_channel=workspace.channels["approvals"].id,
+        approval_ttl=timedelta(days=1),
+        new_id=new_id,
+        bells=Bells(),
+    )
+    return Office(
+        database=database,
+        registrar=registrar,
+        vault=vault,
+        clock=clock,
+        requester=person(workspace, "rosa"),
+        approver=person(workspace, "ada"),
+    )
+
+
+def person(workspace: Workspace, name: str) -> Person:
+    who = workspace.people[name]
+    return Person(team_id=who.team_id, user_id=who.id, name=who.real_name)
+
+
+def _bolt(client: AsyncWebClient, workspace: Workspace) -> AsyncApp:
+    result = AuthorizeResult(
+        enterprise_id=None,
+        team_id=workspace.team_id,
+        bot_id=workspace.installation.bot_id,
+        bot_user_id=workspace.bot_user_id,
+        bot_token=workspace.bot_token,
+    )
+
+    async def authorize() -> AuthorizeResult:
+        return result
+
+    return AsyncApp(
+        client=client, authorize=authorize, process_before_response=True, logger=client.logger
+    )

@@ -1,0 +1,132 @@
+"""Words: what people type is understood however they type it, or the nearest word is named."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.registration import Refusal
+from handlers import asked
+from handlers.asked import LISTS, WITH_ID, Asked, read
+
+PROFILES = ("mimecast", "directory-read")
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(Refusal) as refused:
+        read(text, PROFILES)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "AAD-7K3F",
+        "aad-7k3f",
+        "7k3f",
+        "7K3F.",
+        "AAD 7K3F",
+        "aad – 7k3f",
+        "AAD–7K3F",
+        "AAD_7K3F",
+        "“AAD-7K3F”,",
+        "(AAD-7K3F)?",
+        "*AAD-7K3F*",
+        "`aad-7k3f`",
+        "#AAD-7K3F!",
+        "<@U0ROSA|rosa> AAD-7K3F",
+        "AAD-7K3F <#C0AAAA|AAD-2222>",
+        "of AAD-7K3F please",
+    ],
+)
+@pytest.mark.parametrize("word", ["status", "History", "UNDO:"])
+def test_an_id_may_be_written_as_people_write_it(word: str, typed: str) -> None:
+    expected = Asked(word=word.lower().strip(":"), id="AAD-7K3F")
+    assert read(f"{word} {typed}", PROFILES) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {"word": asked.FORM}),
+        (" \t\n", {"word": asked.FORM}),
+        ("<@U0ROSA>", {"word": asked.FORM}),
+        ("mimecast", {"word": asked.FORM, "profile": "mimecast"}),
+        ("Directory-Read please", {"word": asked.FORM, "profile": "directory-read"}),
+        ("list", {"word": "list"}),
+        ("list WAITING", {"word": "list", "which": "waiting"}),
+        ("list public", {"word": "list", "is_public": True}),
+        ("list failed Public", {"word": "list", "which": "failed", "is_public": True}),
+        ("status", {"word": "list", "which": "mine"}),
+        ("status public", {"word": "list", "which": "mine", "is_public": True}),
+        ("status 7k3f public", {"word": "status", "id": "AAD-7K3F", "is_public": True}),
+        ("AAD-7K3F", {"word": "status", "id": "AAD-7K3F"}),
+        ("7k3f", {"word": "status", "id": "AAD-7K3F"}),
+        ("help me", {"word": "help"}),
+        ("/aad-setup check AAD-7K3F", {"word": "check", "id": "AAD-7K3F"}),
+    ],
+)
+def test_what_is_understood(text: str, expected: dict[str, Any]) -> None:
+    assert read(text, PROFILES) == Asked(**expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("staus", "status"),
+        ("lst", "list"),
+        ("vlaues AAD-7K3F", "values"),
+        ("retyr 7k3f", "retry"),
+        ("hisotry", "history"),
+        ("mimcast", "mimecast"),
+        ("directoryread", "directory-read"),
+        ("MIMECST", "mimecast"),
+    ],
+)
+def test_a_misspelt_word_is_answered_with_the_nearest(text: str, meant: str) -> None:
+    assert f"Did you mean `/aad-setup {meant}`?" in refusal(text)
+
+
+def test_a_misspelt_list_is_answered_with_the_nearest() -> None:
+    assert "Did you mean `/aad-setup list waiting`?" in refusal("list waitng")
+    assert "There are `mine`, `waiting`, `failed`, `expiring`." in refusal("list everything")
+
+
+@pytest.mark.parametrize("word", ["values", "history", "check", "cancel", "retry", "undo", "help"])
+def test_only_the_least_is_ever_public(word: str) -> None:
+    assert refusal(f"{word} AAD-7K3F public").startswith("Only `status` and `list` can be public.")
+
+
+@pytest.mark.parametrize("word", ["values", "history", "check", "cancel", "retry", "undo"])
+def test_one_id_is_needed_and_one_only(word: str) -> None:
+    one = f"Name one registration, like `/aad-setup {word} AAD-7K3F`."
+    assert refusal(word) == one
+    assert refusal(f"{word} AAD-7K3F AAD-2222") == one
+    assert refusal(f"{word} everything").startswith("“everything” is no id")
+
+
+def test_nothing_that_is_echoed_is_obeyed() -> None:
+    echoed = refusal("a&lt;!channel&gt;*bold*b")
+    assert "a&lt;!channel&gt;∗bold∗b" in echoed
+
+
+PIECES = (*WITH_ID, *LISTS, "list", "public", "AAD", "7K3F", "AAD-7K3F", "<@U1|x>", "&lt;", "help")
+TEXTS = st.text(max_size=200) | st.lists(st.sampled_from(PIECES)).map(" ".join)
+
+
+@given(TEXTS)
+def test_every_text_is_understood_or_answered_with_a_sentence(text: str) -> None:
+    found, sentence = understood(text)
+    if found is None:
+        assert sentence.strip()
+    else:
+        assert found.id is None or asked.ID.fullmatch(found.id)
+        assert (found.id is not None) == (found.word in WITH_ID)
+
+
+def understood(text: str) -> tuple[Asked | None, str]:
+    try:
+        return read(text, PROFILES), ""
+    except Refusal as refused:
+        return None, str(refused)
