@@ -66,7 +66,7 @@ async def test_approve_and_deny_at_once_have_one_winner(scene: Scene) -> None:
 async def test_a_click_that_slack_repeats_is_one_vote(scene: Scene) -> None:
     id = await scene.ask("billing")
     await scene.approve(id)
-    await scene.workspace.redeliver()
+    await scene.workspace.redeliver("interactive")
     assert f"Too late: @ada has approved {id} already." in scene.whispers("ada")
     assert len(scene.tenant.applications) == 1
     assert scene.card().count("Approved by") == 1

@@ -53,7 +53,7 @@ async def test_blanks_are_no_name_and_no_reason(scene: Scene) -> None:
 
 async def test_a_form_that_arrives_twice_is_one_registration(scene: Scene) -> None:
     await scene.ask("billing")
-    await scene.workspace.redeliver()
+    await scene.workspace.redeliver("interactive")
     listed = await scene.workspace.command("rosa", "status")
     assert listed.text.count("AAD-") == 1
     assert len(scene.workspace.messages("approvals")) == 1

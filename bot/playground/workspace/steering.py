@@ -28,9 +28,13 @@ class Steering(Place):
         """From now on follow an acknowledged envelope, so often, by any earlier one once more."""
         self._state.sockets.repeats = chance
 
-    async def redeliver(self) -> None:
-        """Tell the app of the latest event, click or command once more, as Slack sometimes does."""
-        latest = [it.sent for it in self._state.record.of(Kind.DELIVERY) if "payload" in it.sent]
+    async def redeliver(self, kind: str | None = None) -> None:
+        """Tell the app of the latest event, click or command once more, as Slack sometimes does.
+
+        `kind` is one of events_api, interactive and slash_commands; without it, of any.
+        """
+        sent = [it.sent for it in self._state.record.of(Kind.DELIVERY) if "payload" in it.sent]
+        latest = [it for it in sent if kind in (None, it["type"])]
         if not latest:
             raise CannotAct("Nothing has been delivered yet.")
         await self._state.delivery.deliver(latest[-1]["type"], latest[-1]["payload"])
