@@ -50,6 +50,16 @@ class Value:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Approval:
+    """What a profile asks of its approvers beyond the settings."""
+
+    needed: int = 1
+    """How many approvals it takes at least."""
+    distinct_groups: bool = False
+    """Whether each approval has to come from an approver group of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Profile:
     """What one kind of connector needs."""
 
@@ -61,10 +71,7 @@ class Profile:
     scopes: tuple[str, ...]
     legacy: tuple[Retired, ...]
     """What the vendor's guide still asks of Azure AD Graph: explained, never requested."""
-    approvals: int
-    """How many approvals it takes at least, whatever the settings say."""
-    distinct_groups: bool
-    """Whether each approval has to come from an approver group of its own."""
+    approval: Approval
     warnings: tuple[str, ...]
     next_steps: str
     redirect_rule: Literal["none", "optional"]
@@ -117,7 +124,7 @@ def fill(value: Value, fields: Mapping[str, str]) -> str:
 
 
 def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
-    redirect, secret, approval = raw["redirect"], raw["secret"], raw.get("approval", {})
+    redirect, secret = raw["redirect"], raw["secret"]
     return Profile(
         id=id,
         order=raw["order"],
@@ -126,8 +133,7 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
         roles=tuple(raw["roles"]),
         scopes=tuple(raw["scopes"]),
         legacy=tuple(retired(text) for text in raw.get("legacy", ())),
-        approvals=approval.get("needed", 1),
-        distinct_groups=approval.get("distinct_groups", False),
+        approval=Approval(**raw.get("approval", {})),
         warnings=tuple(raw["warnings"]),
         next_steps=raw["next_steps"],
         redirect_rule=redirect["rule"],
@@ -144,8 +150,7 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
 def _problems(profile: Profile) -> Iterable[str]:
     yield from _refused(profile.roles, Kind.ROLE)
     yield from _refused(profile.scopes, Kind.SCOPE)
-    if not 1 <= profile.approvals <= MOST_APPROVALS:
-        yield f"1 to {MOST_APPROVALS} approvals can be needed."
+    yield from _wrong_approval(profile.approval)
     if profile.redirect_rule not in ("none", "optional"):
         yield f"Unknown redirect rule {profile.redirect_rule!r}."
     if profile.secret_days not in profile.secret_choices:
@@ -154,6 +159,13 @@ def _problems(profile: Profile) -> Iterable[str]:
         yield f"A secret may live 1 to {LONGEST_SECRET_DAYS} days. {NEVER}"
     yield from _wrong_options(profile)
     yield from _wrong_values(profile)
+
+
+def _wrong_approval(approval: Approval) -> Iterable[str]:
+    if type(approval.needed) is not int or not 1 <= approval.needed <= MOST_APPROVALS:
+        yield f"1 to {MOST_APPROVALS} approvals can be needed."
+    if type(approval.distinct_groups) is not bool:
+        yield "distinct_groups is true or false."
 
 
 def _is_a_life(days: object) -> bool:

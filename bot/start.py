@@ -119,7 +119,8 @@ def check_quorums(policy: Policy, catalogue: Catalogue) -> None:
     """See that every profile can be approved by those whom the settings name."""
     problems = []
     for profile in catalogue.values():
-        quorum = policy.quorum(approvals=profile.approvals, distinct_groups=profile.distinct_groups)
+        asked = profile.approval
+        quorum = policy.quorum(approvals=asked.needed, distinct_groups=asked.distinct_groups)
         if why := policy.unreachable(quorum):
             problems.append(f"The profile {profile.id} could never be approved: it needs {why}.")
     if problems:

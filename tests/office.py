@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import cast
 from uuid import uuid4
@@ -16,7 +17,7 @@ from cryptography.fernet import Fernet
 from bot.app import new_id
 from bot.approval import Policy
 from bot.bell import Bells
-from bot.catalogue import read_catalogue
+from bot.catalogue import Catalogue, read_catalogue
 from bot.engine import Engine, Outcome
 from bot.keeper import Keeper
 from bot.playground.clock import MovableClock
@@ -197,15 +198,18 @@ def office(
     next_id: Callable[[], str] = new_id,
     open_limit: int = 1000,
     daily_limit: int = 10_000,
+    catalogue: Catalogue | None = None,
+    approver_groups: frozenset[str] = frozenset(),
 ) -> Office:
     vault = Vault([KEY])
     registrar = Registrar(
         database=database,
-        catalogue=read_catalogue(),
+        catalogue=catalogue or read_catalogue(),
         policy=Policy(
             team_id=TEAM,
             requesters=frozenset({ROSA.user_id}),
             approvers=frozenset({ADA.user_id, GRACE.user_id}),
+            approver_groups=approver_groups,
             approvals_needed=approvals_needed,
             open_limit=open_limit,
             daily_limit=daily_limit,
@@ -238,8 +242,11 @@ async def two_offices(
             await registrations.installation_id(tx, new="aaaabbbbcccc", now=clock.now())
         is_sqlite = url.startswith("sqlite")
         second = first if is_sqlite else await stack.enter_async_context(opened(url))
-        limits = {"open_limit": open_limit, "daily_limit": daily_limit}
-        yield (
-            office(first, clock, approvals_needed=approvals_needed, next_id=next_ids[0], **limits),
-            office(second, clock, approvals_needed=approvals_needed, next_id=next_ids[1], **limits),
+        made = partial(
+            office,
+            clock=clock,
+            approvals_needed=approvals_needed,
+            open_limit=open_limit,
+            daily_limit=daily_limit,
         )
+        yield made(first, next_id=next_ids[0]), made(second, next_id=next_ids[1])

@@ -102,6 +102,10 @@ def test_the_right_profile_is_taken() -> None:
         ('title = "A connector"', "", "KeyError: 'title'"),
         ('hint = "', 'advice = "', "TypeError"),
         ("[redirect]", "[redirect", "TOMLDecodeError"),
+        ("[redirect]", "[approval]\nneeded = 0\n[redirect]", "1 to 10 approvals can be needed."),
+        ("[redirect]", "[approval]\nneeded = true\n[redirect]", "1 to 10 approvals"),
+        ("[redirect]", "[approval]\nneed = 2\n[redirect]", "TypeError"),
+        ("[redirect]", '[approval]\ndistinct_groups = "no"\n[redirect]', "is true or false."),
     ],
 )
 def test_each_mistake_is_named(old: str, new: str, words: str) -> None:

@@ -1,10 +1,17 @@
 """Quorums: groups that decide, approvals withdrawn, reminders, and asking again."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+from bot.catalogue import Approval, read_catalogue
+from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
+from bot.registration import Status
+from bot.storage.database import opened
 from bot.storage.dues import REMIND_AFTER
 from tests.conftest import Bot
+from tests.office import office
+from tests.pieces import ADA, BEN, GRACE
 from tests.scene import Scene
 from tests.waiting import eventually
 
@@ -56,6 +63,28 @@ async def test_members_of_a_requester_group_ask(bot: Bot, stage: Stage) -> None:
         scene = Scene(stage)
         assert "You may not ask" in (await scene.workspace.command("rosa", "")).text
         await scene.ask("billing", by="ben")
+
+
+async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
+    database_url: str, clock: MovableClock
+) -> None:
+    [mimecast] = [each for each in read_catalogue().values() if each.id == "mimecast"]
+    strict = replace(mimecast, approval=Approval(needed=2, distinct_groups=True))
+    first, second = (replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE))
+    third = replace(BEN, groups=frozenset({"S0SECURITY"}))
+    async with opened(database_url) as database:
+        desk = office(
+            database,
+            clock,
+            catalogue={"mimecast": strict},
+            approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
+        )
+        id = await desk.pending()
+        for person in (first, second):
+            await desk.registrar.approve(id, by=person)
+            assert (await desk.found(id)).status is Status.PENDING
+        await desk.registrar.approve(id, by=third)
+        assert (await desk.found(id)).status is Status.APPROVED
 
 
 async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(

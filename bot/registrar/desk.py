@@ -61,7 +61,7 @@ class Desk:
         if profile is None:
             return self._policy.quorum()
         return self._policy.quorum(
-            approvals=profile.approvals, distinct_groups=profile.distinct_groups
+            approvals=profile.approval.needed, distinct_groups=profile.approval.distinct_groups
         )
 
     def profile(self, id: str) -> Profile:
