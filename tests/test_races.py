@@ -197,12 +197,12 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
             one.registrar.reveal(id, by=ROSA, answer_to=URL), other.keeper().look()
         )
         shown = refused is None
-        assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.REMOVED)
+        assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
         assert (await _owed(one))[id, RunKind.REMOVE] == (0 if shown else 1)
         if shown:
             continue
         assert refused == (
-            f"Nobody came for the secret of {id} in time, so it was removed. Make a new one."
+            f"Nobody came for the secret of {id} in time, so it is gone. Make a new one."
         )
 
 
