@@ -142,6 +142,9 @@ SELF = {
 }
 """Verbs that are never the requester's, whatever else the requester is."""
 
+FORMER = "You asked for this before it was handed over. Another approver has to decide."
+"""Nor are they of whoever was the requester once: else a handover would be a way around that."""
+
 RENEWABLE = frozenset(
     {
         SecretState.MASKED,
@@ -231,6 +234,8 @@ class Policy:
         rule = RULES[verb]
         if verb in SELF and person.key == registration.requester.key:
             raise Refusal(SELF[verb])
+        if verb in SELF and registration.was_of(person):
+            raise Refusal(FORMER)
         if not rule.roles & self.roles(person, registration):
             if Role.APPROVER in rule.roles and person.unread & self.approver_groups:
                 raise Refusal(UNSAID.format("the groups of approvers"))
@@ -252,19 +257,26 @@ class Policy:
         named = person.user_id in self.approvers or bool(person.groups & self.approver_groups)
         return person.team_id == self.team_id and named
 
-    def parties(self, person: Person) -> tuple[str, ...]:
-        """Return the approver groups that this person speaks for, for a quorum of distinct ones."""
-        return tuple(sorted(person.groups & self.approver_groups))
+    def parties(self, person: Person, quorum: Quorum) -> tuple[str, ...]:
+        """Return the approver groups that this person speaks for, for a quorum of distinct ones.
+
+        Raises Refusal where a group that Slack did not say could make somebody count twice.
+        """
+        found = tuple(sorted(person.groups & self.approver_groups))
+        if quorum.distinct_groups and not found and person.unread & self.approver_groups:
+            raise Refusal(UNSAID.format("the groups of approvers"))
+        return found
 
 
 def too_late(verb: Verb, registration: Registration) -> str:
     """Say why the registration's state does not allow the verb, and who decided if somebody did."""
     id, status = registration.id, registration.status
-    if verb in (Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL) and registration.votes:
-        last = registration.votes[-1]
-        done = "approved" if last.verdict == "approve" else "denied"
-        if status not in (Status.PENDING, Status.CANCELLED, Status.EXPIRED):
-            return f"Too late: <@{last.person.user_id}> has {done} {id} already."
+    if verb in (Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL):
+        # By its verdict, not by its time: the clocks of two replicas may differ.
+        verdict, done = ("deny", "denied") if status is Status.DENIED else ("approve", "approved")
+        decisive = [vote for vote in registration.votes if vote.verdict == verdict]
+        if decisive and status not in (Status.PENDING, Status.CANCELLED, Status.EXPIRED):
+            return f"Too late: <@{decisive[-1].person.user_id}> has {done} {id} already."
     match status:
         case Status.PLANNING:
             return f"{id} is still being checked. Its card will change by itself."

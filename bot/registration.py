@@ -197,6 +197,11 @@ class Registration:
     secret: Secret | None = None  # the newest one that was proven and announced
     check: Check | None = None  # the latest one
     heir: Person | None = None  # who is to be the requester once an approver confirms it
+    former: tuple[Person, ...] = ()  # who was the requester before it was handed over
+
+    def was_of(self, person: Person) -> bool:
+        """Whether this person was the requester before it was handed over."""
+        return any(each.key == person.key for each in self.former)
 
     def vote_of(self, person: Person) -> Vote | None:
         """Return what this person has decided, if anything."""

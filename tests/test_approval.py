@@ -1,6 +1,7 @@
 """Who may do what, and when: the whole table, and the words for everybody else."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -183,6 +184,34 @@ def test_each_state_has_words_for_whoever_comes_at_the_wrong_time(
     verb: Verb, person: Person, status: Status, sentence: str
 ) -> None:
     assert (refusal(verb, person, status) or "").startswith(sentence)
+
+
+def test_who_decided_is_told_by_the_verdict_and_not_by_the_clock() -> None:
+    """The clock of the replica on which it was denied was behind the other one's."""
+    votes = [
+        Vote(person=GRACE, verdict="deny", at=NOON),
+        Vote(person=EVE, verdict="approve", at=NOON + timedelta(seconds=1)),
+    ]
+    sentence = refusal(Verb.APPROVE, ADA, Status.DENIED, *votes)
+    assert sentence == "Too late: <@U0GRACE> has denied AAD-7K3F already."
+
+
+@pytest.mark.parametrize("verb", sorted(NEVER_OWN))
+def test_whoever_handed_it_over_does_not_decide_on_it_either(verb: Verb) -> None:
+    given_away = replace(registration(Status.PENDING, requester=BEN), former=(ADA,))
+    with pytest.raises(Refusal, match="You asked for this before it was handed over"):
+        POLICY.check(verb, ADA, given_away)
+    POLICY.check(verb, GRACE, given_away)
+
+
+def test_a_group_that_cannot_be_read_makes_nobody_a_party_of_their_own() -> None:
+    """Ada is named, and perhaps in the very group that has approved already."""
+    unsaid = replace(ADA, unread=frozenset({"S0ADMINS"}))
+    assert POLICY.parties(unsaid, Quorum(needed=2)) == ()
+    with pytest.raises(Refusal, match="Slack did not say who belongs to the groups of approvers"):
+        POLICY.parties(unsaid, Quorum(needed=2, distinct_groups=True))
+    both = replace(unsaid, groups=frozenset({"S0SECURITY"}))
+    assert POLICY.parties(both, Quorum(needed=2, distinct_groups=True)) == ("S0SECURITY",)
 
 
 def test_half_a_quorum_does_not_pass_for_a_decision() -> None:

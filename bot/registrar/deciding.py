@@ -22,18 +22,13 @@ class Deciding(Desk):
             digest = registration.digest or ""
             if registration.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
-            now = self._clock.now()
-            vote = Vote(
-                person=by,
-                verdict="approve",
-                at=now,
-                digest=digest,
-                groups=self._policy.parties(by),
-            )
+            now, quorum = self._clock.now(), self.quorum(registration)
+            groups = self._policy.parties(by, quorum)
+            vote = Vote(person=by, verdict="approve", at=now, digest=digest, groups=groups)
             await registrations.vote(tx, id, vote)
             await history.write(tx, id, "approved", by=by, now=now, digest=digest)
             votes = [each for each in registration.approvals() if each.digest == digest]
-            if self.quorum(registration).missing([*votes, vote]):
+            if quorum.missing([*votes, vote]):
                 await self._tell(tx, registration.requester, id)
             else:
                 await self._leave_pending(tx, id, Status.APPROVED)
@@ -53,13 +48,16 @@ class Deciding(Desk):
     async def check_may_deny(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person could deny it now: a form is asked for first."""
         async with self._database.reading() as tx:
-            self._policy.check(Verb.DENY, by, await self._get(tx, id))
+            registration = await self._get(tx, id)
+            self._policy.check(Verb.DENY, by, registration)
+            self._check_in_time(registration)
 
     async def deny(self, id: str, *, by: Person, reason: str) -> None:
         """Decide against the plan, which ends the registration. Raises Refusal, FormProblems."""
         reason = check_reason(reason)
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.DENY, id, by)
+            self._check_in_time(registration)
             now, digest = self._clock.now(), registration.digest or ""
             if registration.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id}. Withdraw that first, then deny it.")

@@ -15,8 +15,7 @@ class HandingOver(Desk):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.HAND_OVER, id, by)
             self._check_heir(registration, to)
-            heir = {"team_id": to.team_id, "user_id": to.user_id, "name": to.name}
-            await registrations.note(tx, id, heir=heir)
+            await registrations.offer(tx, id, to)
             await history.write(
                 tx, id, "handover asked", by=by, now=self._clock.now(), to=to.user_id
             )
@@ -32,7 +31,7 @@ class HandingOver(Desk):
             if heir.key == by.key:
                 raise Refusal(f"You are to take {id} over. Another approver has to confirm it.")
             self._check_votes(registration, heir)
-            await registrations.change_requester(tx, id, heir)
+            await registrations.change_requester(tx, registration, heir)
             await history.write(
                 tx, id, "handed over", by=by, now=self._clock.now(), to=heir.user_id
             )

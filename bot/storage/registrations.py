@@ -168,10 +168,27 @@ async def withdraw_vote(tx: AsyncConnection, id: str, person: Person) -> None:
     )
 
 
-async def change_requester(tx: AsyncConnection, id: str, heir: Person) -> None:
+async def offer(tx: AsyncConnection, id: str, heir: Person) -> None:
+    """Note who is to be the requester once an approver confirms it."""
+    await note(tx, id, heir=_plain(heir))
+
+
+async def change_requester(tx: AsyncConnection, registration: Registration, heir: Person) -> None:
+    """Let the heir be the requester, and remember who was."""
+    former = [*registration.former, registration.requester]
     await note(
-        tx, id, team_id=heir.team_id, user_id=heir.user_id, requester_name=heir.name, heir=None
+        tx,
+        registration.id,
+        team_id=heir.team_id,
+        user_id=heir.user_id,
+        requester_name=heir.name,
+        heir=None,
+        former=[_plain(each) for each in former],
     )
+
+
+def _plain(person: Person) -> dict[str, str]:
+    return {"team_id": person.team_id, "user_id": person.user_id, "name": person.name}
 
 
 async def stand_in_line(tx: AsyncConnection) -> None:
@@ -238,6 +255,7 @@ def _registration(row: Mapping[Any, Any]) -> Registration:
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_check(row["last_check"]) if row["last_check"] else None,
         heir=Person(**row["heir"]) if row["heir"] else None,
+        former=tuple(Person(**each) for each in row["former"] or ()),
     )
 
 

@@ -59,6 +59,7 @@ registrations = sa.Table(
     sa.Column("reasons", Json, nullable=False),
     sa.Column("failure", Json),
     sa.Column("heir", Json),  # who is to be the requester, until an approver confirms it
+    sa.Column("former", Json),  # who was the requester before it was handed over
     sa.Column("last_check", Json),  # what the latest comparison with the tenant has come to
     sa.Column("deadline", Moment),
     sa.Column("created_at", Moment, nullable=False, index=True),

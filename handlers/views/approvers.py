@@ -48,9 +48,9 @@ def reminder(registration: Registration, policy: Policy, quorum: Quorum) -> Bloc
 
 
 def _called(registration: Registration, policy: Policy) -> Iterator[str]:
-    """Yield mentions of whoever may decide and has not; never the requester."""
+    """Yield mentions of whoever may decide and has not; never a requester, present or former."""
     silent = {vote.person.user_id for vote in registration.votes}
-    silent.add(registration.requester.user_id)
+    silent |= {each.user_id for each in (registration.requester, *registration.former)}
     yield from (f"<@{id}>" for id in sorted(policy.approvers - silent))
     yield from (f"<!subteam^{id}>" for id in sorted(policy.approver_groups))
 

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("reasons", Json, nullable=False),
         sa.Column("failure", Json, nullable=True),
         sa.Column("heir", Json, nullable=True),
+        sa.Column("former", Json, nullable=True),
         sa.Column("last_check", Json, nullable=True),
         sa.Column("deadline", Moment(), nullable=True),
         sa.Column("created_at", Moment(), nullable=False),
