@@ -206,6 +206,21 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         )
 
 
+async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
+    offices: Offices,
+) -> None:
+    """The requester is faster than the reveal's second commit: whatever was masked is masked."""
+    one, other = offices
+    id = await one.ready()
+    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await other.registrar.hide(id, by=ROSA)
+    await other.keeper().look()
+    await other.registrar.masked(id, look.secret)
+    await one.registrar.shown(id, look.secret, by=ROSA)
+    assert await one.secret_state(id) is SecretState.MASKED
+    await one.registrar.renew(id, by=ROSA)
+
+
 async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> None:
     one, other = offices
     id = await one.ready()

@@ -110,7 +110,10 @@ class Showing(Desk):
         async with self._writing() as tx:
             await registrations.touch(tx, id)
             await secrets.forget_answer_to(tx, secret)
-            if await secrets.change(tx, secret, state, since=[SecretState.SHOWN]):
+            # The requester may hide it before the reveal has come to note that it is shown.
+            since = [SecretState.CLAIMED, SecretState.SHOWN]
+            if await secrets.change(tx, secret, state, since=since):
+                await dues.drop(tx, id, DueKind.UNKNOWN, secret)
                 await history.write(tx, id, what, now=self._clock.now(), secret=secret)
 
     async def renew(self, id: str, *, by: Person) -> None:
