@@ -41,6 +41,7 @@ FORMS = count(1)
 class Office:
     """One process's registrar and the pool that it works with."""
 
+    catalogue: Catalogue
     database: Database
     registrar: Registrar
     vault: Vault
@@ -67,7 +68,7 @@ class Office:
     def parts(self) -> Parts:
         return Parts(
             database=self.database,
-            catalogue=read_catalogue(),
+            catalogue=self.catalogue,
             vault=self.vault,
             tenant=cast(Tenant, None),  # whoever asks it anyway breaks the test
             clock=self.clock,
@@ -198,18 +199,19 @@ def office(
     next_id: Callable[[], str] = new_id,
     open_limit: int = 1000,
     daily_limit: int = 10_000,
+    policy: Policy | None = None,
     catalogue: Catalogue | None = None,
-    approver_groups: frozenset[str] = frozenset(),
 ) -> Office:
-    vault = Vault([KEY])
+    """Return an office, of Rosa who asks and Ada and Grace who decide unless `policy` says more."""
+    vault, catalogue = Vault([KEY]), catalogue or read_catalogue()
     registrar = Registrar(
         database=database,
-        catalogue=catalogue or read_catalogue(),
-        policy=Policy(
+        catalogue=catalogue,
+        policy=policy
+        or Policy(
             team_id=TEAM,
             requesters=frozenset({ROSA.user_id}),
             approvers=frozenset({ADA.user_id, GRACE.user_id}),
-            approver_groups=approver_groups,
             approvals_needed=approvals_needed,
             open_limit=open_limit,
             daily_limit=daily_limit,
@@ -222,7 +224,9 @@ def office(
         new_id=next_id,
         bells=Bells(),
     )
-    return Office(database=database, registrar=registrar, vault=vault, clock=clock)
+    return Office(
+        database=database, registrar=registrar, vault=vault, clock=clock, catalogue=catalogue
+    )
 
 
 @asynccontextmanager

@@ -105,10 +105,10 @@ async def connected(
 
 
 def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Office:
-    people, vault = workspace.people, Vault([KEY])
+    people, vault, catalogue = workspace.people, Vault([KEY]), read_catalogue()
     registrar = Registrar(
         database=database,
-        catalogue=read_catalogue(),
+        catalogue=catalogue,
         policy=Policy(
             team_id=workspace.team_id,
             requesters=frozenset({people["rosa"].id}),
@@ -130,6 +130,7 @@ def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Of
         registrar=registrar,
         vault=vault,
         clock=clock,
+        catalogue=catalogue,
         requester=person(workspace, "rosa"),
         approver=person(workspace, "ada"),
     )

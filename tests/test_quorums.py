@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.approval import Policy
 from bot.catalogue import Approval, read_catalogue
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
@@ -11,7 +12,7 @@ from bot.storage.database import opened
 from bot.storage.dues import REMIND_AFTER
 from tests.conftest import Bot
 from tests.office import office
-from tests.pieces import ADA, BEN, GRACE
+from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 from tests.scene import Scene
 from tests.waiting import eventually
 
@@ -77,7 +78,13 @@ async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
             database,
             clock,
             catalogue={"mimecast": strict},
-            approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
+            policy=Policy(
+                team_id=TEAM,
+                requesters=frozenset({ROSA.user_id}),
+                approvers=frozenset({ADA.user_id}),
+                approvals_needed=1,
+                approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
+            ),
         )
         id = await desk.pending()
         for person in (first, second):

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from bot.storage import history
 from bot.storage.database import Database
-from bot.storage.history import Entry, digest
+from bot.storage.history import Entry
 from bot.storage.tables import history as table
+from tests.chain import is_whole
 from tests.office import Office
 
 
@@ -17,24 +18,12 @@ async def _entries(database: Database, id: str) -> list[Entry]:
         return list(await history.read(tx, id))
 
 
-def _is_whole(id: str, entries: list[Entry]) -> bool:
-    """Whether each entry carries its own hash and that of the one before, from the first on."""
-    previous = ""
-    for seq, entry in enumerate(entries, start=1):
-        if entry.seq != seq or entry.previous != previous:
-            return False
-        if digest({"registration": id, **vars(entry)}) != entry.hash:
-            return False
-        previous = entry.hash
-    return True
-
-
 async def test_every_verb_adds_to_the_chain(desk: Office) -> None:
     id = await desk.ready()
     entries = await _entries(desk.database, id)
     assert [entry.what for entry in entries] == ["submitted", "approved"]
     assert entries[1].user_id == "U0ADA"
-    assert _is_whole(id, entries)
+    assert is_whole(id, entries)
 
 
 @pytest.mark.parametrize(
@@ -53,14 +42,14 @@ async def test_a_changed_entry_shows(desk: Office, change: dict[str, object]) ->
         change = {"at": desk.clock.now() + timedelta(days=1)}
     async with desk.database.transaction() as tx:
         await tx.execute(sa.update(table).where(table.c.seq == 2).values(**change))
-    assert not _is_whole(id, await _entries(desk.database, id))
+    assert not is_whole(id, await _entries(desk.database, id))
 
 
 async def test_a_removed_entry_shows(desk: Office) -> None:
     id = await desk.approved()
     async with desk.database.transaction() as tx:
         await tx.execute(sa.delete(table).where(table.c.seq == 1))
-    assert not _is_whole(id, await _entries(desk.database, id))
+    assert not is_whole(id, await _entries(desk.database, id))
 
 
 async def test_each_registration_has_a_chain_of_its_own(desk: Office) -> None:
@@ -68,4 +57,4 @@ async def test_each_registration_has_a_chain_of_its_own(desk: Office) -> None:
     for id in ids:
         entries = await _entries(desk.database, id)
         assert [entry.seq for entry in entries] == [1, 2]
-        assert _is_whole(id, entries)
+        assert is_whole(id, entries)

@@ -1,0 +1,199 @@
+"""The bodies of runs without a tenant: how each ends is said beforehand, all else is the real code.
+
+Only what would call Graph is replaced: the preflight, the steps, the removals, the comparison.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from bot.ledger import RunLedger
+from bot.registration import Registration, RunKind, Secret, SecretState
+from bot.runs import Parts, Runs
+from bot.runs.carrying import Carrying, Facts, Road
+from bot.runs.checking import Checking
+from bot.runs.clearing import Clearing
+from bot.runs.planning import Planning
+from bot.runs.recorder import Entry
+from bot.runs.work import StepFailed, Work
+from bot.storage import runs, secrets
+from bot.storage.runs import Run
+from graph.drift import Drift
+from graph.errors import GraphError
+from graph.permissions import Kind, lookup
+from graph.plan import Plan
+from graph.steps import Step
+from tests.pieces import CLIENT_ID
+
+SECRET = "the-one-time-secret"
+
+
+class Ending(StrEnum):
+    """How a run ends."""
+
+    WELL = "well"
+    REFUSED = "refused"  # the preflight finds reasons against it
+    FAILS_EARLY = "fails early"  # before anything is made
+    FAILS_LATE = "fails late"  # the secret is made, and does not work
+    FAILS_LAST = "fails last"  # everything works, and an old secret cannot be removed
+    BREAKS = "breaks"  # a bug, when the secret is made
+
+
+class Broken(Exception):
+    """A bug of ours."""
+
+
+@dataclass
+class Said:
+    """How the next run ends."""
+
+    ending: Ending = Ending.WELL
+
+
+class PlayedRuns(Runs):
+    """Runs that end as they are told to."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.said = Said()
+        self._planning = PlayedPlanning(parts, self.said)
+        self._carrying = PlayedCarrying(parts, self.said)
+        self._clearing = PlayedClearing(parts, self.said)
+        self._checking = PlayedChecking(parts, self.said)
+
+    async def play(self, run: Run, ending: Ending) -> None:
+        """Let the run end so, as the engine would."""
+        self.said.ending = ending
+        try:
+            await self.jobs()[run.kind](run.id)
+        except Broken:
+            await self.died(run.id, "b0b0b0b0")
+
+
+class Played(Work):
+    """What all of them do where Graph would be called."""
+
+    def __init__(self, parts: Parts, said: Said) -> None:
+        super().__init__(parts)
+        self._said = said
+
+    def _fail(self, *endings: Ending) -> None:
+        if self._said.ending is Ending.BREAKS and Ending.FAILS_LATE in endings:
+            raise Broken
+        if self._said.ending in endings:
+            raise StepFailed("outage", {"step": "Run", "sentence": "No.", "advice": "Retry."})
+
+    async def _remove_key(
+        self, run: Run, registration: Registration, secret: Secret, target: SecretState
+    ) -> None:
+        # A removal is all that its run does; else it is the last thing.
+        self._fail(Ending.FAILS_LAST)
+        if run.kind is RunKind.REMOVE:
+            self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
+        async with self._database.transaction() as tx:
+            await secrets.change(tx, secret.id, target, since=list(SecretState), sealed=None)
+
+
+class PlayedPlanning(Played, Planning):
+    async def _plan(self, id: str) -> None:
+        found = await self._open(id)
+        if found is None:
+            return
+        run, registration = found
+        self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
+        if self._said.ending is Ending.REFUSED:
+            await self._refuse(run, ("There is no such tenant.",))
+        else:
+            await self._propose(run, self._made(registration))
+
+    def _made(self, registration: Registration) -> Plan:
+        form = registration.form
+        profile = self._parts.catalogue[form.profile]
+        return Plan(
+            registration=registration.id,
+            key=registration.key,
+            installation="one",
+            profile=profile.id,
+            profile_digest=profile.digest,
+            tenant_id="11111111-1111-1111-1111-111111111111",
+            tenant_name="Contoso",
+            domain="contoso.example",
+            resource_id="22222222-2222-2222-2222-222222222222",
+            name=form.name,
+            notes=uuid4().hex,  # no two plans are the same
+            tags=(),
+            redirect=None,
+            roles=(lookup("User.Read.All", Kind.ROLE),),
+            scopes=(),
+            secret_name=profile.secret_name,
+            secret_days=form.secret_days,
+            secret_limited_by="requester",
+            consent_mode="autonomous",
+            warnings=(),
+        )
+
+
+class PlayedCarrying(Played, Carrying):
+    def __init__(self, parts: Parts, said: Said) -> None:
+        Carrying.__init__(self, parts)
+        self._said = said
+
+    async def _stage(self, road: Road, stage: list[Step], facts: Facts) -> Facts:
+        """Learn what the steps would have learnt."""
+        found = {}
+        for each in stage:
+            if each.name in facts:
+                continue
+            if each.name == "application":
+                self._fail(Ending.FAILS_EARLY)
+            if each.name == "sign_in":
+                self._fail(Ending.FAILS_LATE)
+            learnt: dict[str, Any] = {"app_id": CLIENT_ID}
+            if each.name == "secret":
+                self._fail(Ending.FAILS_EARLY)  # of a run for which nothing else is to do
+                learnt = await self._minted(road)
+            entry = Entry(run=road.run, step=each.name, facts=learnt)
+            assert await self._recorder.record(entry)
+            found[each.name] = learnt
+        return found
+
+    async def _minted(self, road: Road) -> dict[str, Any]:
+        ledger = RunLedger(
+            run=road.run, database=self._database, vault=self._parts.vault, clock=self._clock
+        )
+        nonce = await ledger.attempt()
+        assert isinstance(nonce, str)
+        expires_at = self._clock.now() + timedelta(days=road.plan.secret_days)
+        id = await ledger.seal(
+            nonce,
+            secret=f"{SECRET} {nonce}",
+            key_id=str(uuid4()),
+            hint=SECRET[:3],
+            expires_at=min(expires_at, road.secret_until or expires_at),
+        )
+        return {"sealed_id": id}
+
+
+class PlayedClearing(Played, Clearing):
+    async def _sweep(self, run: Run, registration: Registration) -> None:
+        self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
+        async with self._database.transaction() as tx:
+            await secrets.confirm_removed(tx, run.registration)
+
+    async def _take_back(self, run: Run, each: Step, plan: Plan, facts: Any) -> None:
+        if each.name == "secret":
+            self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
+        async with self._database.transaction() as tx:
+            await runs.forget(tx, run.registration, each.name)
+        if each.name == "application":
+            self._fail(Ending.FAILS_LAST)
+
+
+class PlayedChecking(Played, Checking):
+    async def _look(self, run: Run, registration: Registration) -> Drift:
+        if self._said.ending is Ending.BREAKS:
+            raise Broken
+        if self._said.ending is not Ending.WELL:
+            raise GraphError(code="outage")
+        return Drift()
