@@ -225,6 +225,7 @@ async def running(
                     )
             finally:
                 await asyncio.gather(*(loop.stop() for loop in loops))
+                await messages.settle()
 
 
 async def check_sign_in(graph: Client) -> None:

@@ -14,11 +14,15 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.registration import Status
 from bot.storage.once import insert_once
-from bot.storage.tables import messages, seen_events
+from bot.storage.tables import messages, registrations, seen_events
 
 CLAIM = timedelta(seconds=15)
 """Longer than Slack may take to answer, and as short as a crash should silence a message."""
+
+ON_THE_WAY = (Status.PLANNING, Status.PENDING, Status.APPROVED)
+"""All other states are final: people wait for them, and nothing follows at once."""
 
 
 class MessageKind(StrEnum):
@@ -52,6 +56,14 @@ class Message:
     tries: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stale:
+    """A message to be shown, and whether it will show a final state."""
+
+    message: Message
+    is_final: bool
+
+
 async def owe(
     tx: AsyncConnection,
     registration: str,
@@ -76,21 +88,32 @@ async def owe(
 
 async def stale(
     tx: AsyncConnection, now: datetime, *, drawn_before: datetime, limit: int
-) -> Sequence[Message]:
+) -> Sequence[Stale]:
     """Return stale messages that nobody has claimed and that were not drawn a moment ago.
 
-    Whatever cannot wait has reset the moment at which its messages were drawn.
+    Whatever cannot wait has reset the moment at which its messages were drawn. If there are more
+    than the limit, masks, posts, final states and what was drawn longest ago are among those found.
     """
+    is_final = registrations.c.status.not_in(ON_THE_WAY)
+    order = sa.case(
+        (messages.c.kind == MessageKind.MASK, 0),
+        (messages.c.ts.is_(None), 1),
+        (is_final, 2),
+        else_=3,
+    )
     query = (
-        sa.select(messages)
+        sa.select(messages, is_final.label("is_final"))
+        .join(registrations, registrations.c.id == messages.c.registration)
         .where(
             messages.c.shown < messages.c.wanted,
             sa.or_(messages.c.shown_at.is_(None), messages.c.shown_at <= drawn_before),
             sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
         )
+        .order_by(order, messages.c.shown_at.nulls_first())
         .limit(limit)
     )
-    return [_message(row) for row in (await tx.execute(query)).mappings()]
+    rows = (await tx.execute(query)).mappings()
+    return [Stale(message=_message(row), is_final=bool(row["is_final"])) for row in rows]
 
 
 async def claim(tx: AsyncConnection, found: Sequence[Message], now: datetime) -> Sequence[Message]:
@@ -134,6 +157,15 @@ async def release(tx: AsyncConnection, message: Message, *, until: datetime) -> 
         sa.update(messages)
         .where(messages.c.id == message.id)
         .values(claimed_until=until, shown_at=None)
+    )
+
+
+async def hand_back(tx: AsyncConnection, message: Message) -> None:
+    """Let anybody claim the message again, as if it had not been tried: it was not its fault."""
+    await tx.execute(
+        sa.update(messages)
+        .where(messages.c.id == message.id)
+        .values(claimed_until=None, shown_at=None, tries=messages.c.tries - 1)
     )
 
 

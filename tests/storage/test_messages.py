@@ -26,7 +26,7 @@ async def _stale(tx: AsyncConnection, now: datetime = NOON) -> list[Message]:
     """Return the stale cards."""
     drawn_before = now - timedelta(seconds=3)
     found = await messages.stale(tx, now, drawn_before=drawn_before, limit=20)
-    return [message for message in found if message.kind is MessageKind.CARD]
+    return [it.message for it in found if it.message.kind is MessageKind.CARD]
 
 
 async def _claim(database: Database, now: datetime = NOON) -> Message | None:

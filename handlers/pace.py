@@ -1,0 +1,196 @@
+"""Pace: when Slack may be called next, so that it hardly ever has to say 429.
+
+Slack limits each method for the whole workspace and app, and posts for each channel, too:
+docs.slack.dev/apis/web-api/rate-limits. What it promises is "50+ per minute" and the like. Here the
+stricter reading counts: never more than 50 in any minute. A 429 stops what it was said of, and
+nothing else, until its Retry-After is over.
+
+Each process paces itself alone. Replicas share one limit at Slack and do not count each other's
+calls: what goes over it is answered with 429, waits, and is sent later by whoever comes first, so
+that the limit stays used and nothing is lost.
+"""
+
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from graph.clock import Clock
+
+POST, UPDATE, LOOK_UP = "chat.postMessage", "chat.update", "users.info"
+
+MINUTE = timedelta(seconds=61)
+"""A minute as Slack sees it: one call may be under way for a second longer than another."""
+
+UPDATES_A_MINUTE = 50
+"""chat.update is of tier 3: docs.slack.dev/reference/methods/chat.update"""
+KEPT_FOR_FINAL = 3
+"""Of these so many are only for what cannot wait: a final state finds the way free."""
+UPDATES_BURST = 4
+"""How many others go at once after a pause, before they are spread over the minute."""
+
+POST_EVERY = timedelta(seconds=1)
+"""In one channel: docs.slack.dev/reference/methods/chat.postMessage"""
+POST_BURST = 2
+""""Short bursts" are allowed there; how short is not said."""
+POSTS_A_MINUTE = 240
+"""In the whole workspace Slack allows "several hundred" a minute."""
+
+LOOK_UPS_A_MINUTE = 40
+"""users.info is of tier 4, 100 a minute; the rest is for people who click and type now."""
+
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(minutes=5)
+"""How long a closed channel, or Slack as a whole, is left alone: the double each time."""
+EVERYTHING = ""
+FORGET_AT = 1000
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A call that is to be made. `place` is the channel or person, where there is one."""
+
+    method: str
+    place: str = ""
+    is_urgent: bool = False
+
+    def stoppers(self) -> tuple[str, ...]:
+        """Return what can be stopped that would stop this call."""
+        return EVERYTHING, self.method, _place(self.place), f"{self.method} in {self.place}"
+
+
+class Pace:
+    """What may be called when."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._updates = Window(calls=UPDATES_A_MINUTE)
+        self._spread = Bucket(
+            every=MINUTE / (UPDATES_A_MINUTE - KEPT_FOR_FINAL), burst=UPDATES_BURST
+        )
+        self._posts = Window(calls=POSTS_A_MINUTE)
+        self._posts_in: defaultdict[str, Bucket] = defaultdict(
+            lambda: Bucket(every=POST_EVERY, burst=POST_BURST)
+        )
+        self._look_ups = Window(calls=LOOK_UPS_A_MINUTE)
+        self._stopped: dict[str, datetime] = {}
+        self._closed: dict[str, int] = {}
+
+    def free_at(self, call: Call) -> datetime:
+        """Return the earliest moment for this call; if that is past, it may be made now."""
+        now = self._clock.now()
+        free = [self._stopped.get(key, LONG_AGO) for key in call.stoppers()]
+        match call.method:
+            case "chat.update" if call.is_urgent:
+                free.append(self._updates.free_at(now))
+            case "chat.update":
+                free += [self._updates.free_at(now, keep=KEPT_FOR_FINAL), self._spread.free_at()]
+            case "chat.postMessage":
+                free += [self._posts.free_at(now), self._posts_in[call.place].free_at()]
+            case "users.info":
+                free.append(self._look_ups.free_at(now))
+        return max(free)
+
+    def take(self, call: Call) -> None:
+        """Count a call that is about to be made."""
+        now = self._clock.now()
+        for limit in self._limits(call):
+            limit.take(now)
+        self._forget(now)
+
+    def give_back(self, call: Call) -> None:
+        """Count a call as not made after all."""
+        for limit in self._limits(call):
+            limit.give_back()
+
+    def throttled(self, call: Call, wait: timedelta) -> None:
+        """Obey a 429: it is about this method, for posts in this channel."""
+        key = f"{call.method} in {call.place}" if call.method == POST else call.method
+        self._stop(key, self._clock.now() + wait)
+
+    def closed(self, place: str = EVERYTHING) -> timedelta | None:
+        """Leave a channel alone for a while, or without one all of Slack, and longer each time.
+
+        Return for how long, or None if it is left alone already.
+        """
+        key, now = _place(place), self._clock.now()
+        if self._stopped.get(key, LONG_AGO) > now:
+            return None
+        wait = min(FIRST_WAIT * 2 ** self._closed.get(key, 0), LONGEST_WAIT)
+        self._closed[key] = min(self._closed.get(key, 0) + 1, 10)
+        self._stop(key, now + wait)
+        return wait
+
+    def went_through(self, call: Call) -> None:
+        """Note that Slack took it: nothing is closed there."""
+        for key in call.stoppers():
+            self._closed.pop(key, None)
+
+    def _limits(self, call: Call) -> "tuple[Window | Bucket, ...]":
+        match call.method:
+            case "chat.update" if call.is_urgent:
+                return (self._updates,)
+            case "chat.update":
+                return self._updates, self._spread
+            case "chat.postMessage":
+                return self._posts, self._posts_in[call.place]
+            case _:
+                return (self._look_ups,)
+
+    def _stop(self, key: str, until: datetime) -> None:
+        self._stopped[key] = max(until, self._stopped.get(key, until))
+
+    def _forget(self, now: datetime) -> None:
+        """Drop what says nothing any more about people who were written to long ago."""
+        if len(self._posts_in) + len(self._stopped) < FORGET_AT:
+            return
+        for place in [it for it, bucket in self._posts_in.items() if bucket.is_full(now)]:
+            del self._posts_in[place]
+        self._stopped = {key: until for key, until in self._stopped.items() if until > now}
+
+
+@dataclass(kw_only=True)
+class Window:
+    """So many in any minute."""
+
+    calls: int
+    _made: deque[datetime] = field(default_factory=deque)
+
+    def free_at(self, now: datetime, *, keep: int = 0) -> datetime:
+        """Return since or from when there is room for one more, with so many to spare."""
+        while self._made and self._made[0] + MINUTE <= now:
+            self._made.popleft()
+        over = len(self._made) - (self.calls - keep)
+        return LONG_AGO if over < 0 else self._made[over] + MINUTE
+
+    def take(self, now: datetime) -> None:
+        self._made.append(now)
+
+    def give_back(self) -> None:
+        if self._made:
+            self._made.pop()
+
+
+@dataclass(kw_only=True)
+class Bucket:
+    """One every so often, and so many at once after a pause."""
+
+    every: timedelta
+    burst: int
+    _full_at: datetime = LONG_AGO + timedelta(days=1)
+
+    def free_at(self) -> datetime:
+        return self._full_at - self.every * (self.burst - 1)
+
+    def is_full(self, now: datetime) -> bool:
+        return self._full_at <= now
+
+    def take(self, now: datetime) -> None:
+        self._full_at = max(self._full_at, now) + self.every
+
+    def give_back(self) -> None:
+        self._full_at -= self.every
+
+
+def _place(place: str) -> str:
+    return f"in {place}" if place else EVERYTHING

@@ -1,0 +1,85 @@
+"""Trouble: what an error of Slack's means for the message that met it, and for the others."""
+
+from datetime import timedelta
+from enum import Enum
+from http import HTTPStatus
+
+from slack_sdk.errors import SlackApiError
+
+
+class Trouble(Enum):
+    """How far it reaches."""
+
+    TOO_OFTEN = "too often"  # the method waits
+    GONE = "gone"  # nothing can be drawn there any more
+    CLOSED = "closed"  # nothing can be written in that channel, until somebody changes it
+    SHUT_OUT = "shut out"  # nothing can be done at all, until somebody changes it
+    PASSING = "passing"  # this message waits a while
+
+
+MEANING = {
+    "ratelimited": Trouble.TOO_OFTEN,
+    "rate_limited": Trouble.TOO_OFTEN,
+    "message_not_found": Trouble.GONE,
+    "cant_update_message": Trouble.GONE,
+    "edit_window_closed": Trouble.GONE,
+    "channel_not_found": Trouble.CLOSED,
+    "not_in_channel": Trouble.CLOSED,
+    "is_archived": Trouble.CLOSED,
+    "is_inactive": Trouble.CLOSED,
+    "restricted_action": Trouble.CLOSED,
+    "restricted_action_read_only_channel": Trouble.CLOSED,
+    "messages_tab_disabled": Trouble.CLOSED,
+    "cannot_dm_bot": Trouble.CLOSED,
+    "user_not_found": Trouble.CLOSED,
+    "token_revoked": Trouble.SHUT_OUT,
+    "token_expired": Trouble.SHUT_OUT,
+    "account_inactive": Trouble.SHUT_OUT,
+    "invalid_auth": Trouble.SHUT_OUT,
+    "not_authed": Trouble.SHUT_OUT,
+    "no_permission": Trouble.SHUT_OUT,
+    "missing_scope": Trouble.SHUT_OUT,
+    "org_login_required": Trouble.SHUT_OUT,
+    "access_denied": Trouble.SHUT_OUT,
+}
+"""docs.slack.dev/reference/methods: chat.postMessage, chat.update."""
+
+ADVICE = {
+    "not_in_channel": "Type /invite @aad-setup there.",
+    "channel_not_found": "If it is private, type /invite @aad-setup there; else look at the id.",
+    "is_archived": "Unarchive it, or set APPROVAL_CHANNEL to another and start again.",
+    "missing_scope": "Compare the app's scopes with `aad-setup manifest` and install it again.",
+}
+INSTALL_AGAIN = "Install the app again, set SLACK_BOT_TOKEN, and start again."
+LOOK_AT_SLACK = "See what the channel's settings in Slack allow."
+
+
+def code_of(error: SlackApiError) -> str:
+    """Return Slack's word for it, or the HTTP status: a proxy's page has no word."""
+    data = getattr(error.response, "data", None)
+    code = data.get("error") if isinstance(data, dict) else None
+    return str(code or status_of(error))
+
+
+def status_of(error: SlackApiError) -> int:
+    """Return the HTTP status. An answer that is no JSON comes as the client library's own."""
+    answer = error.response
+    return int(getattr(answer, "status_code", None) or getattr(answer, "status", 0))
+
+
+def meaning_of(error: SlackApiError) -> Trouble:
+    if status_of(error) == HTTPStatus.TOO_MANY_REQUESTS:
+        return Trouble.TOO_OFTEN
+    return MEANING.get(code_of(error), Trouble.PASSING)
+
+
+def retry_after(error: SlackApiError) -> timedelta:
+    """Return how long Slack asks to be left alone; a second if it does not say."""
+    said = error.response.headers.get("Retry-After", "1")
+    return timedelta(seconds=max(1, int(said))) if str(said).isdigit() else timedelta(seconds=1)
+
+
+def advice_on(code: str, trouble: Trouble) -> str:
+    """Return what whoever runs the bot can do."""
+    otherwise = INSTALL_AGAIN if trouble is Trouble.SHUT_OUT else LOOK_AT_SLACK
+    return ADVICE.get(code, otherwise)

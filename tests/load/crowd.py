@@ -1,0 +1,119 @@
+"""A crowd: people who ask, approvers who approve, and all of them try again when told to."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from bot.playground.stage import Stage
+from tests.load import report
+from tests.scene import Scene
+
+REFUSED = "Slack did not say who you are"
+DRAIN_SECONDS = 3600.0
+
+
+class Crowd:
+    """People who ask, and approvers who approve."""
+
+    def __init__(self, stage: Stage, *, people: int, every: float) -> None:
+        self.stage = stage
+        self.scene = Scene(stage)
+        self.workspace = stage.workspace
+        self.names = [f"person-{number}" for number in range(people)]
+        for name in self.names:
+            self.workspace.add_person(name, name.capitalize())
+        self.refused = 0
+        self.took: defaultdict[str, list[float]] = defaultdict(list)
+        self._every = every
+
+    async def ask(self, count: int) -> Sequence[str]:
+        """Send so many forms; return the ids once every card waits for approval."""
+        each = [self.names[number % len(self.names)] for number in range(count)]
+        await self._paced([self._asking(name, number) for number, name in enumerate(each)])
+        cards = await self.workspace.until(
+            lambda: self._if_all(self.workspace.messages("approvals"), count),
+            timeout=DRAIN_SECONDS,
+        )
+        return [str(card["text"]).split()[0].rstrip(":") for card in cards]
+
+    async def approve(self, ids: Sequence[str]) -> None:
+        cards = {id: self.scene.card_of(id) for id in ids}
+        await self._paced([self._approving(id, cards[id]) for id in ids])
+
+    async def see_all_ready(self, ids: Sequence[str]) -> None:
+        """Wait until every message of theirs shows it; look twice a second, not at every call."""
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while not self._all_ready(ids):  # noqa: ASYNC110 - nothing tells it
+                await asyncio.sleep(0.5)
+
+    def _all_ready(self, ids: Sequence[str]) -> bool:
+        where = ["approvals", *self.names]
+        return self.announced() == len(ids) and not report.lost(self.workspace, where, ids)
+
+    def announced(self) -> int:
+        """Count the registrations whose values were announced."""
+        return sum(
+            "your connector values" in message["text"]
+            for name in self.names
+            for message in self.workspace.messages(name)
+        )
+
+    @staticmethod
+    def _if_all(cards: list[dict[str, object]], count: int) -> list[dict[str, object]] | None:
+        return cards if len(cards) == count else None
+
+    def _asking(self, name: str, number: int) -> Callable[[], Awaitable[None]]:
+        async def ask() -> None:
+            while (await self._command(name)).startswith(REFUSED):
+                await self._again()
+            form = {"Application name": f"load {number}", "Reason": "To sync"}
+            while errors := await self._submit(name, form):
+                assert all(REFUSED in each for each in errors.values()), errors
+                await self._again()
+
+        return ask
+
+    def _approving(self, id: str, card: dict[str, object]) -> Callable[[], Awaitable[None]]:
+        async def approve() -> None:
+            seen = len(self.workspace.ephemerals("ada"))
+            await self._approve(card)
+            while len(whispers := self.workspace.ephemerals("ada")) > seen:
+                assert str(whispers[-1]["text"]).startswith(REFUSED), whispers[-1]
+                await self._again()
+                seen = len(whispers)
+                await self._approve(card)
+
+        return approve
+
+    async def _command(self, name: str) -> str:
+        with self._timed("command"):
+            return (await self.workspace.command(name, "")).text
+
+    async def _submit(self, name: str, form: dict[str, str]) -> dict[str, str]:
+        with self._timed("submission"):
+            return (await self.workspace.submit(name, form)).errors
+
+    async def _approve(self, card: dict[str, object]) -> None:
+        with self._timed("click"):
+            await self.workspace.click("ada", "Approve", on=card)
+
+    @contextmanager
+    def _timed(self, kind: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.took[kind].append(time.perf_counter() - began)
+
+    async def _again(self) -> None:
+        """Wait a moment, as the sentence says."""
+        self.refused += 1
+        await asyncio.sleep(5)
+
+    async def _paced(self, acts: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        """Begin one act after another, whatever became of those before."""
+        tasks = []
+        for act in acts:
+            tasks.append(asyncio.ensure_future(act()))
+            await asyncio.sleep(self._every)
+        await asyncio.gather(*tasks)
