@@ -104,6 +104,11 @@ class Messages:
             task = asyncio.create_task(self._shown(message, calls[message.id]))
             self._under_way[message.id] = message, task
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way to Slack."""
+        return not self._under_way
+
     async def settle(self) -> None:
         """After the loop has stopped, let what is under way end."""
         if self._alarm is not None:

@@ -116,8 +116,9 @@ class Pace:
         key, now = _place(place), self._clock.now()
         if self._stopped.get(key, LONG_AGO) > now:
             return None
-        wait = min(FIRST_WAIT * 2 ** self._closed.get(key, 0), LONGEST_WAIT)
-        self._closed[key] = min(self._closed.get(key, 0) + 1, 10)
+        times = self._closed.get(key, 0)
+        wait = min(FIRST_WAIT * (1 << times), LONGEST_WAIT)
+        self._closed[key] = min(times + 1, 10)
         self._stop(key, now + wait)
         return wait
 

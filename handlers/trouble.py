@@ -64,7 +64,8 @@ def code_of(error: SlackApiError) -> str:
 def status_of(error: SlackApiError) -> int:
     """Return the HTTP status. An answer that is no JSON comes as the client library's own."""
     answer = error.response
-    return int(getattr(answer, "status_code", None) or getattr(answer, "status", 0))
+    status: int = getattr(answer, "status_code", None) or getattr(answer, "status", 0)
+    return status
 
 
 def meaning_of(error: SlackApiError) -> Trouble:

@@ -39,7 +39,8 @@ async def told(desk: Office) -> list[tuple[MessageKind, str]]:
     async with desk.database.reading() as tx:
         now = desk.clock.now()
         stale = await messages.stale(tx, now, drawn_before=now, limit=100)
-    return [(each.kind, each.audience) for each in stale if each.kind is MessageKind.DRIFT]
+    owed = [it.message for it in stale]
+    return [(each.kind, each.audience) for each in owed if each.kind is MessageKind.DRIFT]
 
 
 async def test_a_due_check_of_what_is_ready_becomes_a_run(desk: Office) -> None:

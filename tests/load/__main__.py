@@ -30,6 +30,7 @@ from tests.load import report
 from tests.load.crowd import Crowd
 from tests.load.report import UPDATE
 
+PATIENCE = 3600.0
 METHODS = (UPDATE, "chat.postMessage", "users.info", "views.open")
 
 
@@ -39,7 +40,7 @@ async def load(registrations: int, people: int, a_minute: float, answer: int) ->
             standing(folder=Path(folder), clock=MovableClock(), ca=trustme.CA()) as stage,
             serving(stage),
         ):
-            crowd = Crowd(stage, people=people, every=60 / a_minute)
+            crowd = Crowd(stage, people=people, every=60 / a_minute, patience=PATIENCE)
             stage.tenant.faults.latency = answer / 1000
             stage.workspace.rates.clear()
             stage.workspace.rates.enforced = True

@@ -11,13 +11,13 @@ from tests.load import report
 from tests.scene import Scene
 
 REFUSED = "Slack did not say who you are"
-DRAIN_SECONDS = 3600.0
 
 
 class Crowd:
     """People who ask, and approvers who approve."""
 
-    def __init__(self, stage: Stage, *, people: int, every: float) -> None:
+    def __init__(self, stage: Stage, *, people: int, every: float, patience: float) -> None:
+        """Take the seconds between two acts, and how many to wait for what they lead to."""
         self.stage = stage
         self.scene = Scene(stage)
         self.workspace = stage.workspace
@@ -27,24 +27,27 @@ class Crowd:
         self.refused = 0
         self.took: defaultdict[str, list[float]] = defaultdict(list)
         self._every = every
+        self._patience = patience
+        # Nobody does two things at once.
+        self._hands: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def ask(self, count: int) -> Sequence[str]:
         """Send so many forms; return the ids once every card waits for approval."""
         each = [self.names[number % len(self.names)] for number in range(count)]
         await self._paced([self._asking(name, number) for number, name in enumerate(each)])
-        cards = await self.workspace.until(
-            lambda: self._if_all(self.workspace.messages("approvals"), count),
-            timeout=DRAIN_SECONDS,
+        await self.workspace.until(
+            lambda: len(self.workspace.messages("approvals")) == count, timeout=self._patience
         )
+        cards = self.workspace.messages("approvals")
         return [str(card["text"]).split()[0].rstrip(":") for card in cards]
 
     async def approve(self, ids: Sequence[str]) -> None:
         cards = {id: self.scene.card_of(id) for id in ids}
-        await self._paced([self._approving(id, cards[id]) for id in ids])
+        await self._paced([self._approving(cards[id]) for id in ids])
 
     async def see_all_ready(self, ids: Sequence[str]) -> None:
         """Wait until every message of theirs shows it; look twice a second, not at every call."""
-        async with asyncio.timeout(DRAIN_SECONDS):
+        async with asyncio.timeout(self._patience):
             while not self._all_ready(ids):  # noqa: ASYNC110 - nothing tells it
                 await asyncio.sleep(0.5)
 
@@ -60,32 +63,35 @@ class Crowd:
             for message in self.workspace.messages(name)
         )
 
-    @staticmethod
-    def _if_all(cards: list[dict[str, object]], count: int) -> list[dict[str, object]] | None:
-        return cards if len(cards) == count else None
-
     def _asking(self, name: str, number: int) -> Callable[[], Awaitable[None]]:
         async def ask() -> None:
-            while (await self._command(name)).startswith(REFUSED):
-                await self._again()
-            form = {"Application name": f"load {number}", "Reason": "To sync"}
-            while errors := await self._submit(name, form):
-                assert all(REFUSED in each for each in errors.values()), errors
-                await self._again()
+            async with self._hands[name]:
+                await self._ask(name, {"Application name": f"load {number}", "Reason": "To sync"})
 
         return ask
 
-    def _approving(self, id: str, card: dict[str, object]) -> Callable[[], Awaitable[None]]:
+    def _approving(self, card: dict[str, object]) -> Callable[[], Awaitable[None]]:
         async def approve() -> None:
-            seen = len(self.workspace.ephemerals("ada"))
-            await self._approve(card)
-            while len(whispers := self.workspace.ephemerals("ada")) > seen:
-                assert str(whispers[-1]["text"]).startswith(REFUSED), whispers[-1]
-                await self._again()
-                seen = len(whispers)
+            async with self._hands["ada"]:
                 await self._approve(card)
 
         return approve
+
+    async def _ask(self, name: str, form: dict[str, str]) -> None:
+        while (await self._command(name)).startswith(REFUSED):
+            await self._again()
+        while errors := await self._submit(name, form):
+            assert all(REFUSED in each for each in errors.values()), errors
+            await self._again()
+
+    async def _approve(self, card: dict[str, object]) -> None:
+        seen = len(self.workspace.ephemerals("ada"))
+        await self._click(card)
+        while len(whispers := self.workspace.ephemerals("ada")) > seen:
+            assert str(whispers[-1]["text"]).startswith(REFUSED), whispers[-1]
+            await self._again()
+            seen = len(whispers)
+            await self._click(card)
 
     async def _command(self, name: str) -> str:
         with self._timed("command"):
@@ -95,7 +101,7 @@ class Crowd:
         with self._timed("submission"):
             return (await self.workspace.submit(name, form)).errors
 
-    async def _approve(self, card: dict[str, object]) -> None:
+    async def _click(self, card: dict[str, object]) -> None:
         with self._timed("click"):
             await self.workspace.click("ada", "Approve", on=card)
 
