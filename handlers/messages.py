@@ -8,7 +8,8 @@ only what may be sent now, and does not wait for it: a slow answer keeps nobody 
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -51,6 +52,11 @@ MASK_TRIES = 12
 """With the waits between them they take half an hour, which is how long a response_url works."""
 REMEMBERED = 5000
 """Of how many messages it is remembered what they show."""
+
+
+CARDS = (MessageKind.CARD, MessageKind.PROGRESS)
+Place = tuple[str, str]
+"""A registration, and the channel or person that its card is for."""
 
 
 class Messages:
@@ -121,6 +127,7 @@ class Messages:
         """Return what goes to Slack now, counted as sent. Wake up when more may go."""
         chosen: list[tuple[Message, Sequence[Call]]] = []
         redrawn = {each.registration for each, _ in self._under_way.values() if each.ts}
+        unposted = _unposted([*(each.message for each in stale), *self._being_shown()])
         again_at: datetime | None = None
         self._held_back = False
         ready = [it for it in stale if it.message.id not in self._under_way]
@@ -130,7 +137,7 @@ class Messages:
             free_at = max((self._pace.free_at(call) for call in calls), default=now)
             if free_at > now:
                 again_at = min(free_at, again_at or free_at)
-            elif self._must_wait(message, redrawn, under_way=len(chosen)):
+            elif self._must_wait(message, redrawn, unposted, under_way=len(chosen)):
                 self._held_back = True
             else:
                 for call in calls:
@@ -141,14 +148,28 @@ class Messages:
         self._wake_at(again_at, now)
         return chosen
 
-    def _must_wait(self, message: Message, redrawn: set[str], *, under_way: int) -> bool:
+    def _being_shown(self) -> Iterator[Message]:
+        yield from (message for message, _ in self._under_way.values())
+
+    def _must_wait(
+        self,
+        message: Message,
+        redrawn: AbstractSet[str],
+        unposted: AbstractSet[Place],
+        *,
+        under_way: int,
+    ) -> bool:
         """Whether something that is under way has to end first. Masks wait for nothing."""
         if message.kind is MessageKind.MASK:
             return False
         if len(self._under_way) + under_way >= AT_ONCE:
             return True
-        # What is there is redrawn before anything new points to it.
-        return message.ts is None and message.registration in redrawn
+        if message.ts is not None:
+            return False
+        # What is there is redrawn, and what is not there is posted, before anything points to it.
+        return message.registration in redrawn or (
+            message.kind not in CARDS and (message.registration, message.audience) in unposted
+        )
 
     def _wake_at(self, at: datetime | None, now: datetime) -> None:
         """Ring the bell at that moment of the clock, and at no other that was said before."""
@@ -364,6 +385,15 @@ class Messages:
         async with self._database.transaction() as tx:
             await messages.hand_back(tx, message)
         self.loop.bell.ring()
+
+
+def _unposted(stale: Iterable[Message]) -> frozenset[Place]:
+    """Return where cards are that nobody can see yet."""
+    return frozenset(
+        (each.registration, each.audience)
+        for each in stale
+        if each.kind in CARDS and each.ts is None
+    )
 
 
 def _calls(message: Message, urgency: Urgency) -> tuple[Call, ...]:

@@ -802,7 +802,8 @@ class Bot(RuleBasedStateMachine):
         async with self.world.database.transaction() as tx:
             now = self.clock.now()
             stale = await messages.stale(tx, now, drawn_before=now, limit=9999)
-            masks = [each for each in stale if each.kind is MessageKind.MASK]
+            owed = [each.message for each in stale]
+            masks = [each for each in owed if each.kind is MessageKind.MASK]
             for each in masks:
                 await messages.give_up(tx, each)
         return masks
@@ -810,7 +811,8 @@ class Bot(RuleBasedStateMachine):
     async def _owed_masks(self, tx: Any) -> set[str]:
         now = self.clock.at
         stale = await messages.stale(tx, now, drawn_before=now, limit=9999)
-        return {each.subject or "" for each in stale if each.kind is MessageKind.MASK}
+        owed = [each.message for each in stale]
+        return {each.subject or "" for each in owed if each.kind is MessageKind.MASK}
 
     def _let_it_end(self) -> None:
         for _ in range(20):
