@@ -194,6 +194,43 @@ async def test_approve_and_deny_in_two_processes_have_one_winner(pair: Pair) -> 
 
 
 @pytest.mark.slow
+async def test_of_50_people_in_two_processes_one_decides_and_the_others_hear_who(
+    pair: Pair,
+) -> None:
+    workspace = pair.stage.workspace
+    crowd = [workspace.people.add(f"no{n}", f"No. {n}") for n in range(50)]
+    workspace.channels["approvals"].members |= {each.id for each in crowd}
+    approving, denying = crowd[::2], crowd[1::2]
+    async with pair.running(APPROVERS=",".join(each.id for each in crowd)) as scene:
+        id = await scene.ask()
+        card = scene.card_of(id)
+        for each in denying:
+            await workspace.click(each, "Deny", on=card)
+        _, denials = await asyncio.gather(
+            asyncio.gather(*(workspace.click(each, "Approve", on=card) for each in approving)),
+            asyncio.gather(*(workspace.submit(each, {"Reason": "Not now"}) for each in denying)),
+        )
+        told = {each.id: scene.whispers(each.name) for each in approving}
+        told |= {
+            each.id: " ".join(answer.errors.values())
+            for each, answer in zip(denying, denials, strict=True)
+        }
+        [winner] = [person for person, said in told.items() if not said]
+        verb = "approved" if winner in {each.id for each in approving} else "denied"
+        # A whisper reads as Slack draws it, a form's error as it was sent.
+        names = {f"@{workspace.people[winner].name}", f"<@{winner}>"}
+        too_late = {f"Too late: {name} has {verb} {id} already." for name in names}
+        assert not set(told.values()) - {"", *too_late}
+        if verb == "approved":
+            await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"), 30)
+        else:
+            await scene.until(lambda: f"{id} was denied" in scene.direct("rosa"))
+            assert not scene.tenant.applications
+        assert not workspace.unacked
+        assert not workspace.complaints
+
+
+@pytest.mark.slow
 async def test_two_last_approvers_in_two_processes_reach_the_quorum(pair: Pair) -> None:
     async with pair.running(APPROVALS_NEEDED="2") as scene:
         ids = [await scene.ask(f"connector {turn}") for turn in range(4)]
