@@ -126,8 +126,7 @@ class Messages:
     ) -> Sequence[tuple[Message, Sequence[Call]]]:
         """Return what goes to Slack now, counted as sent. Wake up when more may go."""
         chosen: list[tuple[Message, Sequence[Call]]] = []
-        redrawn = {each.registration for each, _ in self._under_way.values() if each.ts}
-        unposted = _unposted([*(each.message for each in stale), *self._being_shown()])
+        outdated = _outdated([*(each.message for each in stale), *self._being_shown()])
         again_at: datetime | None = None
         self._held_back = False
         ready = [it for it in stale if it.message.id not in self._under_way]
@@ -137,39 +136,27 @@ class Messages:
             free_at = max((self._pace.free_at(call) for call in calls), default=now)
             if free_at > now:
                 again_at = min(free_at, again_at or free_at)
-            elif self._must_wait(message, redrawn, unposted, under_way=len(chosen)):
+            elif self._must_wait(message, outdated, under_way=len(chosen)):
                 self._held_back = True
             else:
                 for call in calls:
                     self._pace.take(call)
                 chosen.append((message, calls))
-                if message.ts is not None:
-                    redrawn.add(message.registration)
         self._wake_at(again_at, now)
         return chosen
 
     def _being_shown(self) -> Iterator[Message]:
         yield from (message for message, _ in self._under_way.values())
 
-    def _must_wait(
-        self,
-        message: Message,
-        redrawn: AbstractSet[str],
-        unposted: AbstractSet[Place],
-        *,
-        under_way: int,
-    ) -> bool:
-        """Whether something that is under way has to end first. Masks wait for nothing."""
+    def _must_wait(self, message: Message, outdated: AbstractSet[Place], *, under_way: int) -> bool:
+        """Whether something else has to come first. Masks wait for nothing."""
         if message.kind is MessageKind.MASK:
             return False
         if len(self._under_way) + under_way >= AT_ONCE:
             return True
-        if message.ts is not None:
-            return False
-        # What is there is redrawn, and what is not there is posted, before anything points to it.
-        return message.registration in redrawn or (
-            message.kind not in CARDS and (message.registration, message.audience) in unposted
-        )
+        # Whatever points to a card comes when the card says what it points to.
+        is_card = message.ts is not None or message.kind in CARDS
+        return not is_card and (message.registration, message.audience) in outdated
 
     def _wake_at(self, at: datetime | None, now: datetime) -> None:
         """Ring the bell at that moment of the clock, and at no other that was said before."""
@@ -387,13 +374,9 @@ class Messages:
         self.loop.bell.ring()
 
 
-def _unposted(stale: Iterable[Message]) -> frozenset[Place]:
-    """Return where cards are that nobody can see yet."""
-    return frozenset(
-        (each.registration, each.audience)
-        for each in stale
-        if each.kind in CARDS and each.ts is None
-    )
+def _outdated(stale: Iterable[Message]) -> frozenset[Place]:
+    """Return where cards are that are not there yet, or say what is no longer so."""
+    return frozenset((each.registration, each.audience) for each in stale if each.kind in CARDS)
 
 
 def _calls(message: Message, urgency: Urgency) -> tuple[Call, ...]:

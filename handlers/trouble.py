@@ -64,8 +64,8 @@ def code_of(error: SlackApiError) -> str:
 def status_of(error: SlackApiError) -> int:
     """Return the HTTP status. An answer that is no JSON comes as the client library's own."""
     answer = error.response
-    status: int = getattr(answer, "status_code", None) or getattr(answer, "status", 0)
-    return status
+    status = getattr(answer, "status_code", None) or getattr(answer, "status", 0)
+    return status if isinstance(status, int) else 0
 
 
 def meaning_of(error: SlackApiError) -> Trouble:
