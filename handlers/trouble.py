@@ -64,8 +64,8 @@ def code_of(error: SlackApiError) -> str:
 def status_of(error: SlackApiError) -> int:
     """Return the HTTP status. An answer that is no JSON comes as the client library's own."""
     answer = error.response
-    status = getattr(answer, "status_code", None) or getattr(answer, "status", 0)
-    return status if isinstance(status, int) else 0
+    name = "status_code" if hasattr(answer, "status_code") else "status"
+    return int(getattr(answer, name))
 
 
 def meaning_of(error: SlackApiError) -> Trouble:
