@@ -211,8 +211,9 @@ class Carrying(Work):
             await secrets.change(
                 tx, sealed.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
             )
-            # A walk that a crash begins anew must not take up what it can no longer open.
-            await runs.forget(tx, run.registration, "secret", run=id)
+            # A walk that a crash begins anew must not take up what it can no longer open, nor
+            # believe of its next secret what was proved of this one.
+            await runs.forget_tries(tx, id)
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
             return run, registration, sealed

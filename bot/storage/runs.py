@@ -191,13 +191,15 @@ async def fail_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> 
     )
 
 
-async def forget(
-    tx: AsyncConnection, registration: str, step: str, *, run: str | None = None
-) -> None:
-    """Drop what this step has learnt, in one run or in all of the registration's: it is undone."""
+async def forget(tx: AsyncConnection, registration: str, step: str) -> None:
+    """Drop what this step has learnt, in all of the registration's runs: it is undone."""
     query = sa.update(steps).where(steps.c.registration == registration, steps.c.name == step)
-    if run is not None:
-        query = query.where(steps.c.run == run)
+    await tx.execute(query.values(facts=None))
+
+
+async def forget_tries(tx: AsyncConnection, run: str) -> None:
+    """Drop what this run has learnt that serves no other: its secret, and the proofs of it."""
+    query = sa.update(steps).where(steps.c.run == run, steps.c.lasting.is_(False))
     await tx.execute(query.values(facts=None))
 
 
