@@ -8,7 +8,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.registrar import Registrar
 from bot.registration import Person
 from handlers.answers import Answers, url_of
-from handlers.views import denial, form, handover
+from handlers.people import People
+from handlers.views import denial, form, handover, ids
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
@@ -54,8 +55,13 @@ async def again(
     await ack()
 
 
-async def confirm_handover(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    await registrar.confirm_handover(action["value"], by=person)
+async def confirm_handover(
+    ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
+) -> None:
+    """Confirm the heir that stands on the button, who is judged anew."""
+    id, heir = ids.read_handover_value(action["value"])
+    to = await people.mentioned(f"<@{heir}>")
+    await registrar.confirm_handover(id, to=to, by=person)
     await ack()
 
 

@@ -89,7 +89,8 @@ class Office:
     async def make_pending(self, id: str) -> str:
         async with self.database.transaction() as tx:
             await registrations.touch(tx, id)
-            await registrations.move(tx, id, Status.PENDING, plan=PLAN, digest=DIGEST)
+            plan = PLAN | {"profile_digest": read_catalogue()["mimecast"].digest}
+            await registrations.move(tx, id, Status.PENDING, plan=plan, digest=DIGEST)
             await dues.add(tx, id, DueKind.EXPIRE, self.clock.now() + timedelta(days=1))
         await self.end_run(id)
         return id

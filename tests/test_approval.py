@@ -310,3 +310,18 @@ def test_distinct_groups_are_counted_as_helps_most(
 ) -> None:
     votes = [Vote(person=ADA, verdict="approve", at=NOON, groups=each) for each in groups]
     assert Quorum(needed=2, distinct_groups=True).missing(votes) == missing
+
+
+def test_a_member_of_an_unread_group_does_not_count_as_of_none() -> None:
+    ada = replace(ADA, unread=frozenset({"S0ADMINS"}))
+    with pytest.raises(Refusal, match="Slack did not say who belongs to the groups of approvers"):
+        POLICY.parties(ada, Quorum(needed=2, distinct_groups=True))
+    assert POLICY.parties(ada, Quorum(needed=2)) == ()
+
+
+@pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.DENY, Verb.WITHDRAW])
+def test_whose_it_was_does_not_decide_on_it(verb: Verb) -> None:
+    handed_over = replace(registration(Status.PENDING), former=(ADA,))
+    with pytest.raises(Refusal, match="You were the requester of this once"):
+        POLICY.check(verb, ADA, handed_over)
+    POLICY.check(verb, GRACE, handed_over)

@@ -1,5 +1,6 @@
 """Handing over: somebody leaves, somebody else becomes the requester, an approver confirms it."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -87,6 +88,64 @@ async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: 
     scene.workspace.reload("grace")
     await scene.workspace.click("grace", "Approve", on=scene.card_of(id))
     assert "You cannot approve your own registration" in scene.whispers("grace")
+
+
+async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Scene) -> None:
+    scene = open_house
+    id = await scene.ask(by="ada")
+    await _asked(scene, id, "ben")
+    await _confirm(scene, by="grace")
+    await scene.until(lambda: id in scene.direct("ben"))
+    for verb in ("Approve", "Deny"):
+        scene.workspace.reload("ada")
+        await scene.workspace.click("ada", verb, on=scene.card_of(id))
+        assert "You were the requester of this once" in scene.whispers("ada")
+    assert (
+        "No registration waits for your decision."
+        in (await scene.workspace.command("ada", "list waiting")).text
+    )
+    assert id in (await scene.workspace.command("grace", "list waiting")).text
+    assert not scene.tenant.applications
+
+
+async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Scene) -> None:
+    scene = open_house
+    id = await scene.ready()
+    await _asked(scene, id, "ben", by="rosa")
+    await scene.until(lambda: "[Confirm the handover]" in scene.workspace.picture())
+    read = copy.deepcopy(scene.workspace.messages("approvals")[-1])
+    await _asked(scene, id, "grace", by="rosa")
+    await scene.workspace.click("ada", "Confirm the handover", on=read)
+    assert "read the request again." in scene.whispers("ada")
+    assert "your connector values" not in scene.direct("grace")
+    assert "was asked already" in await _asked(scene, id, "grace", by="rosa")
+    asked = [m for m in scene.workspace.messages("approvals") if "is to take" in str(m)]
+    assert len(asked) == 1  # however often somebody asks
+
+
+async def test_an_heir_is_judged_again_when_it_is_confirmed(open_house: Scene) -> None:
+    scene = open_house
+    id = await scene.ready()
+    await _asked(scene, id, "ben")
+    scene.workspace.deactivate("ben")
+    await _confirm(scene, by="grace")
+    assert "may not ask for applications, so cannot take" in scene.whispers("grace")
+    assert "your connector values" not in scene.direct("ben")
+
+
+async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Scene) -> None:
+    scene = open_house
+    scene.workspace.people["ben"].real_name = "<!channel> *<https://evil.example|Ben>* " + "&" * 90
+    id = await scene.ready()
+    await _asked(scene, id, "ben")
+    await _confirm(scene, by="grace")
+    await scene.until(lambda: f"{id}: your connector values" in scene.direct("ben"))
+
+    def texts() -> str:
+        return "\n".join(each["text"] for each in scene.workspace.messages("approvals"))
+
+    await scene.until(lambda: f"{id} belongs to &lt;!channel&gt;" in texts())
+    assert "<!channel>" not in texts()
 
 
 async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: Stage) -> None:

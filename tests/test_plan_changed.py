@@ -90,12 +90,30 @@ async def test_a_plan_made_by_another_version_of_the_profile_does_not_run(
 ) -> None:
     id = await intruder.scene.ask()
     older = {**await intruder.plan(), "profile_digest": "0" * 64}
+    text, digest = json.dumps(older).replace("'", "''"), digest_of(older)
+    await intruder.once_approved(
+        f"plan = '{text}', digest = '{digest}'; UPDATE votes SET digest = '{digest}'"
+    )
+    await intruder.refused(id, "The profile has changed since the approval.")
+
+
+async def test_a_plan_of_another_version_of_the_profile_cannot_be_approved(
+    intruder: Intruder,
+) -> None:
+    """How many approvals it takes stands in the profile: a vote counts under the plan's own."""
+    id = await intruder.scene.ask()
+    older = {**await intruder.plan(), "profile_digest": "0" * 64}
     await intruder.sql(
         "UPDATE registrations SET plan = :plan, digest = :digest",
         plan=json.dumps(older),
         digest=digest_of(older),
     )
-    await intruder.refused(id, "The profile has changed since the approval.")
+    await intruder.scene.workspace.click("ada", "Approve", on=intruder.scene.card_of(id))
+    assert "has changed since the plan" in intruder.scene.whispers("ada")
+    await intruder.sql("UPDATE registrations SET form = json_replace(form, '$.profile', 'gone')")
+    await intruder.scene.workspace.click("ada", "Approve", on=intruder.scene.card_of(id))
+    assert "There is no profile gone." in intruder.scene.whispers("ada")
+    assert f"{id} waits for approval" in intruder.scene.card()
 
 
 async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: Intruder) -> None:

@@ -618,7 +618,7 @@ class Bot(RuleBasedStateMachine):
             it.may(Verb.HAND_OVER, who)
             and to.is_sure
             and to.asks
-            and to.key != it.requester
+            and to.key not in (it.requester, it.heir)
             and to.key not in it.votes
         )
         self._try(allowed, self.world.registrar.hand_over(it.id, to=to.person, by=who.person))
@@ -634,7 +634,11 @@ class Bot(RuleBasedStateMachine):
             and heir != who.key
             and heir not in it.votes
         )
-        self._try(allowed, self.world.registrar.confirm_handover(it.id, by=who.person))
+        named = next((each for each in CAST.values() if each.key == heir), who)
+        self._try(
+            allowed,
+            self.world.registrar.confirm_handover(it.id, to=named.person, by=who.person),
+        )
         if allowed and heir is not None:
             it.former.add(it.requester)
             it.requester, it.heir = heir, None

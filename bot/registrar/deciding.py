@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.forms import check_reason
 from bot.registrar.desk import Desk
-from bot.registration import Person, Refusal, RunKind, Status, Vote
+from bot.registration import Person, Refusal, Registration, RunKind, Status, Vote
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
@@ -19,11 +19,11 @@ class Deciding(Desk):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.APPROVE, id, by)
             self._check_in_time(registration)
-            digest = registration.digest or ""
+            self._check_profile(registration)
+            quorum, digest = self.quorum(registration), registration.digest or ""
             if registration.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
-            now, quorum = self._clock.now(), self.quorum(registration)
-            groups = self._policy.parties(by, quorum)
+            now, groups = self._clock.now(), self._policy.parties(by, quorum)
             vote = Vote(person=by, verdict="approve", at=now, digest=digest, groups=groups)
             await registrations.vote(tx, id, vote)
             await history.write(tx, id, "approved", by=by, now=now, digest=digest)
@@ -33,6 +33,15 @@ class Deciding(Desk):
             else:
                 await self._leave_pending(tx, id, Status.APPROVED)
                 await self._owe_run(tx, id, RunKind.REGISTER)
+
+    def _check_profile(self, registration: Registration) -> None:
+        """Raise Refusal unless the profile, which says how many it takes, is still the plan's."""
+        profile = self.profile(registration.form.profile)
+        if (registration.plan or {}).get("profile_digest") != profile.digest:
+            raise Refusal(
+                f"The connector {profile.title} has changed since the plan of {registration.id} was"
+                " made. Deny it: the requester can ask again."
+            )
 
     async def withdraw(self, id: str, *, by: Person) -> None:
         """Take one's own approval back while others are still awaited. Raises Refusal."""

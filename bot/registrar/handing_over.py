@@ -15,30 +15,36 @@ class HandingOver(Desk):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.HAND_OVER, id, by)
             self._check_heir(registration, to)
+            if registration.heir is None:  # else the message that asks is redrawn
+                await messages.owe(tx, id, MessageKind.HANDOVER, self._approval_channel)
+            elif registration.heir.key == to.key:
+                raise Refusal(f"An approver was asked already whether <@{to.user_id}> takes over.")
             await registrations.offer(tx, id, to)
             await history.write(
                 tx, id, "handover asked", by=by, now=self._clock.now(), to=to.user_id
             )
-            await messages.owe(tx, id, MessageKind.HANDOVER, self._approval_channel)
 
-    async def confirm_handover(self, id: str, *, by: Person) -> None:
-        """Let the heir be the requester from now on. Raises Refusal."""
+    async def confirm_handover(self, id: str, *, to: Person, by: Person) -> None:
+        """Let `to`, who must still be the heir and able to, be the requester. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.CONFIRM, id, by)
             heir = registration.heir
             if heir is None:
                 raise Refusal(f"Nobody is to take {id} over: this was decided already.")
+            if heir.key != to.key:
+                raise Refusal(
+                    f"<@{heir.user_id}> is to take {id} over by now, not <@{to.user_id}>:"
+                    " read the request again."
+                )
             if heir.key == by.key:
                 raise Refusal(f"You are to take {id} over. Another approver has to confirm it.")
-            self._check_votes(registration, heir)
-            await registrations.change_requester(tx, registration, heir)
-            await history.write(
-                tx, id, "handed over", by=by, now=self._clock.now(), to=heir.user_id
-            )
-            await messages.owe(tx, id, MessageKind.PROGRESS, heir.user_id)
+            self._check_heir(registration, to)
+            await registrations.change_requester(tx, registration, to)
+            await history.write(tx, id, "handed over", by=by, now=self._clock.now(), to=to.user_id)
+            await messages.owe(tx, id, MessageKind.PROGRESS, to.user_id)
             secret = registration.secret
             if registration.status is Status.READY and secret is not None:
-                await messages.owe(tx, id, MessageKind.VALUES, heir.user_id, subject=secret.id)
+                await messages.owe(tx, id, MessageKind.VALUES, to.user_id, subject=secret.id)
 
     async def requester_left(self, id: str) -> None:
         """Note that the requester's account is deactivated, and tell the approvers so."""

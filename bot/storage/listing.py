@@ -89,7 +89,7 @@ async def find(
     """Return a page of a list: what waits or ends first comes first, else the newest.
 
     `only_of` keeps to one requester. `undecided_by` leaves out what this person may not decide on
-    any more: their own registrations, and those they have voted on.
+    any more: registrations that are or were their own, and those they have voted on.
     """
     expires = _expiries().subquery()
     found = (
@@ -103,7 +103,10 @@ async def find(
     if only_of is not None:
         found = found.where(_asked_by(only_of))
     if undecided_by is not None:
-        found = found.where(sa.not_(_asked_by(undecided_by)), sa.not_(_voted_on(undecided_by)))
+        decided = sa.or_(
+            _asked_by(undecided_by), _once_asked_by(undecided_by), _voted_on(undecided_by)
+        )
+        found = found.where(sa.not_(decided))
     total = await tx.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
     order = {
         Which.WAITING: registrations.c.created_at.asc(),
@@ -192,6 +195,11 @@ def _asked_by(person: Person) -> sa.ColumnElement[bool]:
     return sa.and_(
         registrations.c.team_id == person.team_id, registrations.c.user_id == person.user_id
     )
+
+
+def _once_asked_by(person: Person) -> sa.ColumnElement[bool]:
+    former = sa.cast(registrations.c.former, sa.Text)
+    return former.contains(f'"{person.user_id}"', autoescape=True)
 
 
 def _voted_on(person: Person) -> sa.ColumnElement[bool]:

@@ -60,6 +60,7 @@ async def add(
         origin=origin,
         wish_digest=wish_digest,
         reasons=[],
+        former=[],
         deadline=registration.deadline,
         created_at=registration.created_at,
     )

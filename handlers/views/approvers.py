@@ -57,7 +57,7 @@ def _called(registration: Registration, policy: Policy) -> Iterator[str]:
 
 def handover_text(registration: Registration) -> str:
     if registration.heir is None:
-        return f"{registration.id} belongs to {registration.requester.name}"
+        return f"{registration.id} belongs to {escaped(registration.requester.name)}"
     return f"{registration.id}: somebody else is to be the requester"
 
 
@@ -78,7 +78,7 @@ def handover(registration: Registration) -> Blocks:
                     button(
                         "Confirm the handover",
                         ids.CONFIRM_HANDOVER,
-                        registration.id,
+                        ids.handover_value(registration.id, registration.heir.user_id),
                         style="primary",
                         confirm=f"{registration.heir.name or 'The new requester'} gets whatever"
                         f" {registration.id} has, and the present requester loses it.",

@@ -1,7 +1,8 @@
 """The ids of forms and buttons.
 
 A button's value is a registration's id and nothing else; but for those of the App Home, which hold
-a page, and those that open the form, which hold a profile.
+a page, those that open the form, which hold a profile, and those that confirm a handover, which
+also hold the heir: whoever confirms means the one they have read of.
 """
 
 COMMAND = "/aad-setup"
@@ -34,3 +35,14 @@ OPEN_FORM = "open_form"
 ANY_PROFILE = "any"  # the value of a button that opens the form for the first connector
 HOME_BACK = "home_back"
 HOME_ON = "home_on"
+
+
+def handover_value(id: str, heir: str) -> str:
+    """Return the value of the button that confirms a handover to this user id."""
+    return f"{id}:{heir}"
+
+
+def read_handover_value(value: str) -> tuple[str, str]:
+    """Return the registration's id and the heir's user id."""
+    id, _, heir = value.partition(":")
+    return id, heir

@@ -12,6 +12,7 @@ from slack_sdk.models.blocks import (
     ContextBlock,
     HeaderBlock,
     MarkdownTextObject,
+    PlainTextObject,
     SectionBlock,
 )
 
@@ -126,7 +127,9 @@ def button(
 ) -> ButtonElement:
     asked = None
     if confirm is not None:
-        asked = ConfirmObject(title=text, text=confirm, confirm=text, deny="Not now")
+        # As plain text: names of people stand in it.
+        words = PlainTextObject(text=clipped(confirm, longest=ConfirmObject.text_max_length))
+        asked = ConfirmObject(title=text, text=words, confirm=text, deny="Not now")
     return ButtonElement(text=text, action_id=action, value=value, style=style, confirm=asked)
 
 
