@@ -36,7 +36,11 @@ async def opened(
         yield
         return
     runner = web.AppRunner(
-        _app(health, routes), access_log=None, handle_signals=False, shutdown_timeout=REST_SECONDS
+        _app(health, routes),
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=REST_SECONDS,
+        auto_decompress=False,  # Slack compresses nothing, and anybody may send a bomb
     )
     await runner.setup()
     try:

@@ -1,6 +1,7 @@
 """HTTP mode at its door: what is let in, and what each refusal looks like."""
 
 import asyncio
+import gzip
 import io
 import json
 import time
@@ -99,6 +100,18 @@ async def test_what_is_not_signed_is_401_and_not_heard(
     assert "a wrong signature" in printed
     for hidden in ("hush-hush", post.secret, good["X-Slack-Signature"], "0" * 64):
         assert hidden not in printed
+
+
+async def test_what_is_compressed_is_not_unpacked_before_it_is_believed(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    for body, encoding in ((b"no gzip", "gzip"), (b"no deflate", "deflate"), (bomb, "gzip")):
+        told = await post.door.send(
+            "POST", EVENTS, data=body, headers={"Content-Encoding": encoding}
+        )
+        assert (told.status, told.body) == (401, ""), encoding
+    assert not caplog.records  # no traceback for whoever sends nonsense
 
 
 async def test_a_replay_is_401_even_beside_the_first(post: Post) -> None:
