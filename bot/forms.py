@@ -14,7 +14,11 @@ LONGEST_REASON = 500
 MOST_LINES = 15
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Kinds of characters that nobody sees, that reorder or break lines, or that PostgreSQL refuses."""
+BLANKS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+"""Letters, marks and signs that nobody sees, whatever their kind."""
 JOINERS = "\u200c\u200d"  # without which some scripts and emoji cannot be written
+SELECTORS = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+"""Choose between pictures of one character, where a font has several."""
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 
 
@@ -56,8 +60,15 @@ def split_domains(text: str) -> list[str]:
     return list(dict.fromkeys(part.removeprefix("@") for part in parts if part))
 
 
+def as_read(name: str) -> str:
+    """Return what is equal for names that people take for equal: width, case, spaces, joiners."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    seen = (each for each in folded if each not in JOINERS and each not in SELECTORS)
+    return " ".join("".join(seen).split())
+
+
 def _name(name: str) -> str:
-    if not name.strip():
+    if not as_read(name):
         return "Give the application a name."
     if len(name) > LONGEST_NAME:
         return f"The name has {len(name)} characters; {LONGEST_NAME} is the most."
@@ -79,7 +90,10 @@ def _reason(reason: str) -> str:
 
 
 def _unseen(text: str) -> bool:
-    return any(unicodedata.category(each) in UNSEEN and each not in JOINERS for each in text)
+    return any(
+        each in BLANKS or (unicodedata.category(each) in UNSEEN and each not in JOINERS)
+        for each in text
+    )
 
 
 def _secret_days(days: int, profile: Profile) -> str:

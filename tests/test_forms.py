@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.catalogue import read_catalogue
-from bot.forms import FormProblems, check_form, split_domains
+from bot.forms import FormProblems, as_read, check_form, split_domains
 from tests.pieces import form
 
 CATALOGUE = read_catalogue()
@@ -32,6 +32,9 @@ UNSEEN = "The name holds a line break or an invisible character: type it anew, a
         ("n" * 300, "The name has 300 characters; 120 is the most."),
         ("two\nlines", UNSEEN),
         ("right\u202eleft", UNSEEN),
+        ("\u3164", UNSEEN),
+        ("billing\u2800", UNSEEN),
+        ("\u200d\ufe0f", "Give the application a name."),
     ],
 )
 def test_a_name_is_one_short_printable_line(name: str, sentence: str) -> None:
@@ -41,6 +44,15 @@ def test_a_name_is_one_short_printable_line(name: str, sentence: str) -> None:
 @pytest.mark.parametrize("name", ["n" * 120, "Büro – Sync & <Co> *'\"", "日本語"])
 def test_any_printable_name_of_120_characters_will_do(name: str) -> None:
     assert problems(name=name) == {}
+
+
+@pytest.mark.parametrize(
+    "twin",
+    ["BILLING  sync", "ｂｉｌｌｉｎｇ sync", "bil\u200dling sync", "billing\ufe0e\u00a0sync"],
+)
+def test_names_that_read_alike_are_equal(twin: str) -> None:
+    assert as_read(twin) == as_read("billing sync")
+    assert as_read("billing sink") != as_read("billing sync")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Asking for a registration."""
 
 import hashlib
-import unicodedata
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.catalogue import Profile
-from bot.forms import FormProblems, check_form
+from bot.forms import FormProblems, as_read, check_form
 from bot.registrar.desk import Desk
 from bot.registration import Form, Person, Refusal, Registration, RunKind, Status
 from bot.storage import history, messages, registrations
@@ -110,8 +109,7 @@ class Asking(Desk):
 
 def _wish_digest(form: Form) -> str:
     """Return what is equal for equal wishes: the connector, and the name as people read it."""
-    name = " ".join(unicodedata.normalize("NFKC", form.name).casefold().split())
-    return hashlib.sha256(f"{form.profile}\n{name}".encode()).hexdigest()
+    return hashlib.sha256(f"{form.profile}\n{as_read(form.name)}".encode()).hexdigest()
 
 
 def _plain_form(form: Form) -> dict[str, Any]:
