@@ -197,6 +197,7 @@ class Registration:
     secret: Secret | None = None  # the newest one that was proven and announced
     check: Check | None = None  # the latest one
     heir: Person | None = None  # who is to be the requester once an approver confirms it
+    heir_named_by: str | None = None  # the user id of whoever asked for that
     former: tuple[Person, ...] = ()  # who was the requester before it was handed over
 
     def was_of(self, person: Person) -> bool:

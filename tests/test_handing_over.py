@@ -148,6 +148,18 @@ async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Scene) -> No
     assert "<!channel>" not in texts()
 
 
+async def test_what_takes_two_approvers_is_not_given_away_by_one(bot: Bot, stage: Stage) -> None:
+    async with bot(REQUESTERS="*", APPROVALS_NEEDED="2"):
+        scene = Scene(stage)
+        id = await scene.ask()
+        await _asked(scene, id, "ben", by="ada")
+        await _confirm(scene, by="ada")
+        assert "Another has to confirm it." in scene.whispers("ada")
+        assert id not in scene.direct("ben")
+        await _confirm(scene, by="grace")
+        await scene.until(lambda: id in scene.direct("ben"))
+
+
 async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: Stage) -> None:
     deciders = ",".join(stage.workspace.people[name].id for name in ("ada", "grace", "ben"))
     async with bot(REQUESTERS="*", APPROVERS=deciders, APPROVALS_NEEDED="2"):

@@ -159,6 +159,7 @@ class Expected:
     votes: dict[Key, str] = field(default_factory=dict)  # whom each approval speaks for
     decided_by: Key | None = None
     heir: Key | None = None
+    named_by: Key | None = None
     run: RunKind | None = RunKind.PLAN
     has_plan: bool = False
     secret: SecretState | None = None
@@ -623,7 +624,7 @@ class Bot(RuleBasedStateMachine):
         )
         self._try(allowed, self.world.registrar.hand_over(it.id, to=to.person, by=who.person))
         if allowed:
-            it.heir = to.key
+            it.heir, it.named_by = to.key, who.key
             it.said.append(("handover asked", who.key))
 
     def _confirm(self, it: Expected, who: Figure, _: Any = None) -> None:
@@ -633,6 +634,7 @@ class Bot(RuleBasedStateMachine):
             and heir is not None
             and heir != who.key
             and heir not in it.votes
+            and ((self.needed == 1 and it.profile != STRICT) or it.named_by != who.key)
         )
         named = next((each for each in CAST.values() if each.key == heir), who)
         self._try(

@@ -19,7 +19,7 @@ class HandingOver(Desk):
                 await messages.owe(tx, id, MessageKind.HANDOVER, self._approval_channel)
             elif registration.heir.key == to.key:
                 raise Refusal(f"An approver was asked already whether <@{to.user_id}> takes over.")
-            await registrations.offer(tx, id, to)
+            await registrations.offer(tx, id, to, named_by=by)
             await history.write(
                 tx, id, "handover asked", by=by, now=self._clock.now(), to=to.user_id
             )
@@ -38,6 +38,11 @@ class HandingOver(Desk):
                 )
             if heir.key == by.key:
                 raise Refusal(f"You are to take {id} over. Another approver has to confirm it.")
+            if registration.heir_named_by == by.user_id and self.quorum(registration).needed > 1:
+                raise Refusal(
+                    f"You asked for this yourself, and {id} takes more than one approver."
+                    " Another has to confirm it."
+                )
             self._check_heir(registration, to)
             await registrations.change_requester(tx, registration, to)
             await history.write(tx, id, "handed over", by=by, now=self._clock.now(), to=to.user_id)

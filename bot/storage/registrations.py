@@ -169,9 +169,9 @@ async def withdraw_vote(tx: AsyncConnection, id: str, person: Person) -> None:
     )
 
 
-async def offer(tx: AsyncConnection, id: str, heir: Person) -> None:
-    """Note who is to be the requester once an approver confirms it."""
-    await note(tx, id, heir=_plain(heir))
+async def offer(tx: AsyncConnection, id: str, heir: Person, *, named_by: Person) -> None:
+    """Note who is to be the requester once an approver confirms it, and who has asked for that."""
+    await note(tx, id, heir={**_plain(heir), "named_by": named_by.user_id})
 
 
 async def change_requester(tx: AsyncConnection, registration: Registration, heir: Person) -> None:
@@ -255,9 +255,14 @@ def _registration(row: Mapping[Any, Any]) -> Registration:
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_check(row["last_check"]) if row["last_check"] else None,
-        heir=Person(**row["heir"]) if row["heir"] else None,
+        heir=_heir(row["heir"]) if row["heir"] else None,
+        heir_named_by=row["heir"]["named_by"] if row["heir"] else None,
         former=tuple(Person(**each) for each in row["former"] or ()),
     )
+
+
+def _heir(stored: Mapping[str, Any]) -> Person:
+    return Person(team_id=stored["team_id"], user_id=stored["user_id"], name=stored["name"])
 
 
 def _check(stored: Mapping[str, Any]) -> Check:
