@@ -86,6 +86,17 @@ async def test_what_a_step_has_learnt_is_not_learnt_again(desks: tuple[Office, O
         assert await runs.known_facts(tx, run) == {"scopes": {"by": "one"}}
 
 
+async def test_nothing_is_learnt_for_a_run_that_has_ended(desks: tuple[Office, Office]) -> None:
+    """Another process has failed it: whoever still walks it stops, and passes no undo."""
+    one, other = desks
+    run = await _begun(one)
+    await other.end_run(run.registration, "failed")
+    recorder = Recorder(one.database, one.clock)
+    assert not await recorder.record(Entry(run=run, step="scopes", facts={"by": "one"}))
+    async with one.database.reading() as tx:
+        assert await runs.known_facts(tx, run) == {}
+
+
 async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
     desks: tuple[Office, Office],
 ) -> None:

@@ -166,10 +166,11 @@ async def withdraw(tx: AsyncConnection, registration: str, step: str) -> None:
 async def record(
     tx: AsyncConnection, run: Run, step: str, facts: Mapping[str, Any], now: datetime
 ) -> bool:
-    """Keep what the step learnt. False if the run knew it before."""
+    """Keep what the step learnt. False if the run knew it before, or has ended in the meantime."""
+    is_open = sa.exists().where(runs.c.id == steps.c.run, runs.c.ended_at.is_(None))
     done = await tx.execute(
         sa.update(steps)
-        .where(steps.c.run == run.id, steps.c.name == step, steps.c.facts.is_(None))
+        .where(steps.c.run == run.id, steps.c.name == step, steps.c.facts.is_(None), is_open)
         .values(facts=dict(facts), ended_at=now, failed=False)
     )
     return done.rowcount == 1

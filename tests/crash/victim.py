@@ -62,7 +62,8 @@ class Fate:
     def _said(
         self, connection: sa.Connection, _: Any, statement: str, values: Any, *__: Any
     ) -> None:
-        connection.info.setdefault(STATEMENTS, []).append(f"{statement} {values}")
+        line = " ".join(statement.split())  # subqueries come on lines of their own
+        connection.info.setdefault(STATEMENTS, []).append(f"{line} {values}")
 
     def _committing(self, connection: sa.Connection) -> None:
         if not self._is_the_one("\n".join(connection.info.pop(STATEMENTS, ()))):
