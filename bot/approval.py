@@ -281,9 +281,14 @@ def too_late(verb: Verb, registration: Registration) -> str:
         case Status.PLANNING:
             return f"{id} is still being checked. Its card will change by itself."
         case Status.PENDING:
-            return f"{id} waits for approval."
+            return f"{id} waits for approval. Its card will change by itself."
         case Status.APPROVED:
             return f"{id} is being set up. Its card will change by itself."
+        case Status.READY if verb is Verb.UNDO:
+            return (
+                f"Too late: {id} is ready already. Only what failed can be undone:"
+                " delete the application in the Entra admin centre, if nobody needs it."
+            )
         case Status.READY:
             return f"Too late: {id} is ready already."
         case Status.FAILED:

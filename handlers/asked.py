@@ -90,7 +90,10 @@ def _with_id(word: str, rest: Sequence[str]) -> Asked:
     if not rest and word == "status":
         return Asked(word="list", which="mine")
     if len(found) > 1 and word == "status":
-        raise Refusal(f"Name one registration, or none.\n{help.HELP}")
+        raise Refusal(
+            f"Name one registration, like `{COMMAND} status {found[0]}`."
+            f" `{COMMAND} status` alone lists yours."
+        )
     if rest and not found:
         raise Refusal(
             f"“{escaped(' '.join(rest)[:60])}” is no id: they look like AAD-7K3F."

@@ -72,7 +72,8 @@ async def direct_message(
 
 def _by_command(wish: Asked) -> str:
     """Say how to do what a mention does not do."""
-    words = " ".join(filter(None, [ids.COMMAND, wish.word, wish.id or wish.profile]))
+    to = "@person" if wish.word == asked.HANDOVER else None
+    words = " ".join(filter(None, [ids.COMMAND, wish.word, wish.id or wish.profile, to]))
     what = "I open the form" if wish.word == asked.FORM else "I do that"
     return f"In channels I only tell how things stand. Type `{words}` and {what} for you."
 

@@ -172,7 +172,7 @@ def test_whoever_comes_too_late_learns_who_decided(
         (Verb.APPROVE, ADA, Status.PLANNING, "AAD-7K3F is still being checked."),
         (Verb.APPROVE, ADA, Status.CANCELLED, "Too late: AAD-7K3F was cancelled already."),
         (Verb.DENY, ADA, Status.EXPIRED, "Too late: AAD-7K3F has expired."),
-        (Verb.REVEAL, ROSA, Status.PENDING, "AAD-7K3F waits for approval."),
+        (Verb.REVEAL, ROSA, Status.PENDING, "AAD-7K3F waits for approval. Its card will"),
         (Verb.REVEAL, ROSA, Status.APPROVED, "AAD-7K3F is being set up."),
         (Verb.RETRY, ROSA, Status.READY, "Too late: AAD-7K3F is ready already."),
         (Verb.RETRY, ROSA, Status.UNDONE, "Too late: AAD-7K3F was undone already."),

@@ -305,7 +305,7 @@ async def test_a_new_secret_is_known_and_the_old_one_is_not_missed(scene: Scene)
 async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(scene: Scene) -> None:
     id = await scene.ask()
     refusals = {
-        ("rosa", f"check {id}"): f"{id} waits for approval.",
+        ("rosa", f"check {id}"): f"{id} waits for approval. Its card will change by itself.",
         ("ada", "check AAD-ZZZZ"): "There is no registration AAD-ZZZZ.",
         ("ben", f"check {id}"): "Only the requester or an approver can have this checked.",
         ("rosa", "check"): "Name one registration, like /aad-setup check AAD-7K3F.",

@@ -72,8 +72,9 @@ async def test_everybody_sees_their_own(scene: Scene) -> None:
 
     ben = await opened(scene, "ben")
     assert id not in ben
-    assert "Nothing yet." in part(ben, "What happened to yours")
+    assert "Nothing yet." in part(ben, "What happened to your registrations")
     assert "[New application]" not in ben
+    assert "add you to REQUESTERS" in ben
     assert not scene.workspace.complaints
 
 

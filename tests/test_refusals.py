@@ -89,7 +89,8 @@ async def test_an_unknown_word_is_answered_with_the_nearest_and_help(scene: Scen
     assert answer.text.startswith("I do not know “staus”. Did you mean /aad-setup status?")
     far = await scene.workspace.command("rosa", "frobnicate")
     assert "Did you mean" not in far.text
-    for each in (answer, far, await scene.workspace.command("ben", "help")):
+    assert answer.text.endswith("/aad-setup help lists all commands.")
+    for each in (far, await scene.workspace.command("ben", "help")):
         assert "/aad-setup status AAD-7K3F shows one" in each.text
 
 
@@ -97,7 +98,7 @@ async def test_status_of_an_unknown_id_says_so_and_of_too_many_shows_help(scene:
     unknown = await scene.workspace.command("rosa", "status AAD-0000")
     assert unknown.text.startswith("There is no registration AAD-0000.")
     many = await scene.workspace.command("rosa", "status AAD-0000 AAD-1111")
-    assert many.text.startswith("Name one registration, or none.")
+    assert many.text.startswith("Name one registration, like /aad-setup status AAD-")
     none = await scene.workspace.command("rosa", "status")
     assert none.text == "You have no registrations yet. /aad-setup opens the form."
 

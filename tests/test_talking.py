@@ -100,7 +100,7 @@ async def test_history_is_told_to_the_requester_and_to_approvers(scene: Scene) -
     told = await said(scene, "rosa", f"history {id}")
     lines = told.splitlines()
     assert lines[0] == f"History of {id}"
-    assert lines[1].endswith("· submitted · @rosa")
+    assert lines[1].endswith("· asked for · @rosa")
     assert any(line.endswith("· approved · @ada") for line in lines)
     assert lines[-1].endswith("· ready")
     assert await said(scene, "ada", f"history {id}") == told

@@ -138,8 +138,10 @@ def news(registration: Registration) -> Blocks:
     """Return the line that makes Slack notify the requester; the card itself says the rest."""
     by = "".join(f" by {person(vote.person)}" for vote in registration.votes[-1:])
     by = by if registration.status is Status.DENIED else ""
+    # Until it is decided, only approvals come and go.
+    still = ": the approvals have changed" if registration.status is Status.PENDING else ""
     return drawn(
-        [section(f"*{headline(registration)}*{by}"), context("Your card above says more.")]
+        [section(f"*{headline(registration)}*{by}{still}"), context("Your card above says more.")]
     )
 
 

@@ -25,5 +25,7 @@ In a direct message to me, leave out `{COMMAND}`."""
 
 def unknown(word: str, near: str | None) -> str:
     """Return the answer to a word that is none of ours, with the nearest one that is."""
-    meant = f" Did you mean `{COMMAND} {near}`?" if near else ""
-    return f"I do not know “{escaped(word[:60])}”.{meant}\n{HELP}"
+    sentence = f"I do not know “{escaped(word[:60])}”."
+    if near is None:
+        return f"{sentence}\n{HELP}"
+    return f"{sentence} Did you mean `{COMMAND} {near}`? `{COMMAND} help` lists all commands."

@@ -7,6 +7,28 @@ from bot.storage.history import BOT, Entry
 from bot.storage.listing import Told
 from handlers.views.words import clipped, escaped, when
 
+WORDS = {
+    "submitted": "asked for",
+    "planned": "plan made",
+    "reminded": "approvers reminded",
+    "withdrawn": "approval withdrawn",
+    "retried": "retry asked for",
+    "undo asked": "undo asked for",
+    "handover asked": "handover asked for",
+    "requester left": "the requester's account is deactivated",
+    "secret claimed": "asked to see the secret",
+    "secret doubtful": "nobody can tell whether the secret was seen",
+    "secret unread": "nobody came for the secret in time",
+    "hidden by hand": "secret hidden",
+    "new secret asked": "new secret asked for",
+    "check asked": "check asked for",
+    "checked": "compared with the tenant",
+    "check failed": "could not be compared with the tenant",
+    "swept": "looked for stray secrets",
+    "orphan": "something in the tenant fits no registration",
+}
+"""What storage's words mean to people; all others say it themselves."""
+
 LONGEST = 200
 """More of a detail would push the other lines away."""
 
@@ -21,10 +43,16 @@ def history(id: str, told: Told) -> str:
 
 def entry(told: Entry) -> str:
     """Return one entry as a line."""
-    words = [when(told.at), f"{escaped(told.what)}{_details(told.details)}"]
+    what = WORDS.get(told.what, told.what)
+    words = [when(told.at), f"{escaped(what)}{_to(told.details)}{_details(told.details)}"]
     if told.user_id != BOT.user_id:
         words.append(f"<@{told.user_id}>")
     return " · ".join(words)
+
+
+def _to(details: Mapping[str, Any]) -> str:
+    """Say to whom a registration is handed over."""
+    return f" to <@{details['to']}>" if details.get("to") else ""
 
 
 def _details(details: Mapping[str, Any]) -> str:
@@ -34,7 +62,7 @@ def _details(details: Mapping[str, Any]) -> str:
 
 def _said(details: Mapping[str, Any]) -> Iterator[str]:
     """Yield what people want to know; digests and key ids are for whoever reads the database."""
-    for name in ("run", "code", "reason"):
+    for name in ("run", "code", "reason", "why"):
         if details.get(name):
             yield str(details[name])
     if differences := details.get("differences"):

@@ -38,6 +38,9 @@ GREETING = (
     " Approvers also decide here on what others ask for."
 )
 
+ASK = "Press *New application*."
+MAY_NOT_ASK = "Ask whoever runs this bot to add you to REQUESTERS."
+
 QuorumOf = Callable[[Registration], Quorum]
 """What it takes to approve a registration."""
 
@@ -82,7 +85,7 @@ def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> Blocks:
 
 
 def _mine(found: Home) -> Iterator[Block]:
-    nothing = "You have asked for nothing yet." + " Press *New application*." * found.may_ask
+    nothing = f"You have asked for nothing yet. {ASK if found.may_ask else MAY_NOT_ASK}"
     yield from _title(found, Part.MINE, "Your registrations", nothing)
     for each in found.mine:
         yield section("\n".join(_lines(each)))
@@ -118,7 +121,7 @@ def _expires(listed: Listed) -> str:
 
 
 def _history(found: Home) -> Iterator[Block]:
-    title = "What happened lately" if found.is_approver else "What happened to yours"
+    title = "What happened lately" if found.is_approver else "What happened to your registrations"
     yield from _title(found, Part.HISTORY, title, "Nothing yet.")
     yield from _listed(found.history.entries, lambda it: f"• *{it[0]}* · {entry(it[1])}")
     yield from _turning(found, Part.HISTORY)
