@@ -74,7 +74,7 @@ def serve() -> None:
 
 @main.command()
 def demo(
-    plain: Annotated[bool, typer.Option(help="No colours, 100 columns.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="No colours, 100 columns.")] = False,
 ) -> None:
     """Play the whole story between simulators: no account, no network, a few seconds."""
     logs.set_up("ERROR")
@@ -89,11 +89,13 @@ def tenant(
     port: Port = 9443,
     ca_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the certificate to trust here; it may stay."),
+        typer.Option(metavar="FILE", help="Where to write the certificate that callers trust."),
     ] = None,
-    users: Annotated[int, typer.Option(metavar="N", help="How many people it has.")] = 2000,
-    groups: Annotated[int, typer.Option(metavar="N", help="How many groups.")] = 150,
-    seed: Annotated[int, typer.Option(metavar="N", help="The same ids and names each time.")] = 7,
+    users: Annotated[int, typer.Option(metavar="N", help="How many users it has.")] = 2000,
+    groups: Annotated[int, typer.Option(metavar="N", help="How many groups it has.")] = 150,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="The same seed makes the same ids and names.")
+    ] = 7,
     as_json: AsLine = False,
 ) -> None:
     """Run the simulated Entra tenant alone, for other programs to talk to, until it is stopped."""
@@ -112,10 +114,17 @@ def workspace(port: Port = 9080, as_json: AsLine = False) -> None:
 @main.command()
 def doctor(
     orphans: Annotated[
-        bool, typer.Option(help="Look for what carries our mark in the tenant and nobody knows.")
+        bool,
+        typer.Option(
+            "--orphans",
+            help="List what carries the bot's mark in the tenant and belongs to no registration.",
+        ),
     ] = False,
 ) -> None:
-    """Look at everything the bot needs, and say what to do. Exit status 1 if something is."""
+    """Look at everything the bot needs, and say what to do. It changes nothing.
+
+    Ends with 0 if nothing has to be mended, with 1 if something has.
+    """
     logs.set_up("ERROR")
     look = doctors.find_orphans if orphans else doctors.examine
     if not asyncio.run(_is_well(look({**_dotenv(), **os.environ}, SystemClock()))):
@@ -141,8 +150,8 @@ def plan(
 ) -> None:
     """Print the plan that an approver would see. Reads the tenant, changes and stores nothing.
 
-    Ends with 0; 3 if the plan is refused, with every reason; 2 if arguments or settings cannot be
-    used; 1 if the tenant does not answer.
+    Ends with 0, or with 3 if the plan is refused, 2 if arguments or settings cannot be used,
+    1 if the tenant does not answer.
     """
     problems: list[str] = []
     try:
@@ -181,7 +190,7 @@ def manifest(
 ) -> None:
     """Print the Slack app manifest: api.slack.com/apps, Create New App, From a manifest.
 
-    For Socket Mode, or with --http for HTTP mode.
+    It is for Socket Mode; with --http for HTTP mode.
     """
     try:
         url = request_url(http) if http else None
@@ -192,7 +201,7 @@ def manifest(
 
 @keys.command("new")
 def new_key() -> None:
-    """Print a new key for VAULT_KEYS. To rotate, put it in front of the old ones."""
+    """Print a new key for VAULT_KEYS. To change keys, put it and a comma before the old ones."""
     typer.echo(Fernet.generate_key().decode())
 
 

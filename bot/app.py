@@ -233,7 +233,7 @@ async def check_sign_in(graph: Client) -> None:
     try:
         await graph.roles()
     except SignInFailed as error:
-        raise CannotStart([f"Entra does not take ENTRA_CLIENT_SECRET: {error.sentence}"]) from None
+        raise CannotStart([f"Entra: {error.sentence} {error.advice}"]) from None
     except GraphError as error:
         log.warning("Entra not reached at start", code=error.code)
 

@@ -227,7 +227,9 @@ class _Reader:
         return value
 
     def _check_prefix(self, name: str, value: str, prefix: str) -> None:
-        if value and not value.startswith(prefix):
+        if value == prefix:
+            self._problem(f"{name} is only the beginning of a token: copy the whole of it.")
+        elif value and not value.startswith(prefix):
             # The value itself stays out of the sentence: it may be another, valid token.
             self._problem(f"{name} must begin with {prefix}.")
 
@@ -286,7 +288,9 @@ class _Reader:
         if people == [EVERYBODY] and everybody:
             return frozenset(people)
         for place, person in enumerate(people, start=1):
-            if not re.fullmatch(r"[UW][A-Z0-9]{2,}", person):
+            if person == EVERYBODY and everybody:
+                self._problem(f"{name}: * means everybody, so it must stand alone.")
+            elif not re.fullmatch(r"[UW][A-Z0-9]{2,}", person):
                 # Only its place: a token that was pasted here by mistake must not be printed.
                 self._problem(f"{name}: entry {place} is not a Slack user id such as U0123456789.")
         return frozenset(people)
@@ -295,7 +299,9 @@ class _Reader:
         groups = self._text(name).replace(",", " ").split()
         for place, group in enumerate(groups, start=1):
             if not re.fullmatch(r"S[A-Z0-9]{2,}", group):
-                self._problem(f"{name}: entry {place} is not a user group's id, as S0123456789.")
+                self._problem(
+                    f"{name}: entry {place} is not a user group's id such as S0123456789."
+                )
         return frozenset(groups)
 
     def slack_url(self, name: str, default: str) -> str:

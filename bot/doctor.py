@@ -277,7 +277,7 @@ async def _slack(settings: Settings) -> AsyncIterator[Finding]:
         client = start.slack_client(settings, session, token=settings.slack_bot_token)
         auth, problem = await start.tried("SLACK_BOT_TOKEN", client.auth_test())
         if auth is None:
-            yield wrong(f"Slack: {problem}", "Copy it from the app's page, Install App.")
+            yield wrong(f"Slack: {problem}", "The bot does not start before that.")
         else:
             yield well(f"Slack: SLACK_BOT_TOKEN is {auth['user']} in {auth['team']}.")
             for finding in _scopes(auth.headers):
@@ -285,15 +285,14 @@ async def _slack(settings: Settings) -> AsyncIterator[Finding]:
             try:
                 await start.check_channel(client, settings.approval_channel)
             except start.CannotStart as error:
-                yield wrong(f"Slack: {error}", "Cards cannot be posted until then.")
+                yield wrong(f"Slack: {error}", "No card can be posted before that.")
             else:
                 yield well("Slack: the approval channel can be posted to.")
         if settings.slack_app_token is None:
             doing = f"Slack: HTTP mode, at port {settings.port}."
             yield well(f"{doing} Whether SLACK_SIGNING_SECRET is right, only a request shows.")
         elif problem := await start.app_problem(client, settings.slack_app_token):
-            advice = "Make one with connections:write on the app's page, Basic Information."
-            yield wrong(f"Slack: {problem}", advice)
+            yield wrong(f"Slack: {problem}", "The bot does not start before that.")
         else:
             yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
 

@@ -56,7 +56,10 @@ async def _listen(runner: web.AppRunner, address: str, port: int) -> None:
         await web.TCPSite(runner, address, port).start()
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
-        raise CannotOpen(f"PORT {port} on {address} cannot be listened on: {why}.") from None
+        raise CannotOpen(
+            f"PORT {port} on {address} cannot be listened on: {why}. Choose another, or stop"
+            " what uses it."
+        ) from None
     log.info("listening", address=address, port=port)
 
 

@@ -18,6 +18,18 @@ from bot.manifest import SCOPES
 
 log = structlog.get_logger()
 
+ADVICE = {
+    "SLACK_BOT_TOKEN": "Copy it from the app's page, Install App.",
+    "SLACK_APP_TOKEN": "Make one with connections:write on the app's page, Basic Information.",
+    "APPROVAL_CHANNEL": "Check the id; if the channel is private, type /invite @aad-setup there.",
+}
+"""What to do if Slack does not know what a setting names."""
+
+UNKNOWN = frozenset(
+    {"invalid_auth", "not_authed", "token_revoked", "account_inactive", "token_expired"}
+    | {"not_allowed_token_type", "no_permission", "missing_scope", "channel_not_found"}
+)
+
 UPDATE = "Update the app from `aad-setup manifest` and install it again."
 
 
@@ -144,6 +156,12 @@ async def tried(
     try:
         return await call, None
     except SlackApiError as error:
-        return None, f"Slack does not take {name}: {error.response.get('error')}."
+        code = str(error.response.get("error"))
+        advice = f" {ADVICE[name]}" if code in UNKNOWN else ""
+        return None, f"Slack does not take {name}: {code}.{advice}"
     except (aiohttp.ClientError, TimeoutError) as error:
-        return None, f"Slack cannot be reached with {name}: {type(error).__name__}."
+        kind = type(error).__name__
+        return (
+            None,
+            f"Slack cannot be reached with {name}: {kind}. Check network and SLACK_API_URL.",
+        )

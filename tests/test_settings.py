@@ -123,6 +123,7 @@ def test_an_approval_may_take_minutes_hours_or_days(text: str, ttl: timedelta) -
 SENTENCES = [
     ("SLACK_BOT_TOKEN", "", "is missing: set it to a Slack token that begins with xoxb-."),
     ("SLACK_BOT_TOKEN", "xapp-1-swapped", "must begin with xoxb-."),
+    ("SLACK_BOT_TOKEN", "xoxb-", "is only the beginning of a token"),
     ("SLACK_APP_TOKEN", "", "is missing: set it to a Slack token that begins with xapp-."),
     ("SLACK_APP_TOKEN", "", "For HTTP mode set SLACK_SIGNING_SECRET and PORT instead."),
     ("SLACK_APP_TOKEN", "xoxb-1-swapped", "must begin with xapp-."),
@@ -152,7 +153,7 @@ SENTENCES = [
     ("APPROVAL_TTL", "0h", "must be a time such as 30m, 24h or 7d, 30d at most."),
     ("APPROVAL_TTL", "31d", "must be a time such as 30m, 24h or 7d, 30d at most."),
     ("APPROVAL_TTL", "tomorrow", "must be a time such as 30m, 24h or 7d, 30d at most."),
-    ("REQUESTERS", "* U0ROSA", "entry 1 is not a Slack user id"),
+    ("REQUESTERS", "* U0ROSA", "* means everybody, so it must stand alone"),
     ("ENTRA_TENANT_ID", "", "is missing: set it to a directory (tenant) id."),
     ("ENTRA_TENANT_ID", "contoso.com", "does not look like a directory (tenant) id."),
     ("ENTRA_CLIENT_ID", "", "is missing: set it to an application (client) id."),

@@ -136,7 +136,8 @@ async def test_scopes_that_are_missing_stop_the_start_in_one_sentence(
     assert await refused(serving, SLACK_APP_TOKEN="xapp-of-somebody") == (
         "SLACK_BOT_TOKEN lacks these scopes: im:write, users:read. Update the app from"
         " `aad-setup manifest` and install it again.",
-        "Slack does not take SLACK_APP_TOKEN: invalid_auth.",
+        "Slack does not take SLACK_APP_TOKEN: invalid_auth. Make one with connections:write on the"
+        " app's page, Basic Information.",
     )
 
 
@@ -151,4 +152,7 @@ async def test_a_port_that_is_taken_stops_the_start(serving: Serving) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         told = await refused(serving, PORT=port, BIND_ADDRESS="127.0.0.1")
-    assert told == (f"PORT {port} on 127.0.0.1 cannot be listened on: address already in use.",)
+    assert told == (
+        f"PORT {port} on 127.0.0.1 cannot be listened on: address already in use. Choose another,"
+        " or stop what uses it.",
+    )
