@@ -3,7 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 
+from bot.playground.stage import Stage
+from tests.conftest import Bot
 from tests.scene import Scene
 from tests.slack import forged_button
 from tests.waiting import eventually, make_a_new_one
@@ -189,3 +192,19 @@ async def test_somebody_who_left_is_shown_nothing(scene: Scene) -> None:
     said = await scene.reveal()
     assert MARK not in said
     assert "Slack says that your account is deactivated" in said
+
+
+async def test_a_key_that_is_missing_loses_no_secret(bot: Bot, stage: Stage) -> None:
+    """Whoever has changed VAULT_KEYS and forgot the old key can still put it back."""
+    async with bot():
+        scene = Scene(stage)
+        id = await scene.ready()
+    async with bot(VAULT_KEYS=Fernet.generate_key().decode()):
+        await scene.values(id)
+        refused = await scene.reveal()
+        assert "The bot's keys do not open this secret" in refused
+        assert "VAULT_KEYS lacks a key" in refused
+    async with bot():
+        scene.workspace.reload("rosa")
+        await scene.values(id)
+        assert MARK in await scene.reveal()

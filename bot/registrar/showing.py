@@ -54,6 +54,11 @@ class Showing(Desk):
                 raise Refusal(_why_not(registration))
             self._check_in_time(registration)
             sealed = await secrets.sealed_bytes(tx, secret.id) or b""
+            if not self._vault.holds_key_of(sealed):
+                raise Refusal(
+                    "The bot's keys do not open this secret, so nothing was shown and nothing is"
+                    " lost. Tell whoever runs the bot that VAULT_KEYS lacks a key."
+                )
             await secrets.change(
                 tx,
                 secret.id,
