@@ -126,14 +126,18 @@ class Messages:
     ) -> Sequence[tuple[Message, Sequence[Call]]]:
         """Return what goes to Slack now, counted as sent. Wake up when more may go."""
         chosen: list[tuple[Message, Sequence[Call]]] = []
-        outdated = _outdated([*(each.message for each in stale), *self._being_shown()])
         again_at: datetime | None = None
         self._held_back = False
         ready = [it for it in stale if it.message.id not in self._under_way]
-        for urgency, it in self._queue.ordered(ready, now):
-            message = it.message
-            calls = _calls(message, urgency)
-            free_at = max((self._pace.free_at(call) for call in calls), default=now)
+        queued = [
+            (it.message, _calls(it.message, urgency))
+            for urgency, it in self._queue.ordered(ready, now)
+        ]
+        # A card that Slack does not take now keeps nothing waiting that points to it.
+        going = (message for message, calls in queued if self._free_at(calls, now) <= now)
+        outdated = _outdated([*going, *self._being_shown()])
+        for message, calls in queued:
+            free_at = self._free_at(calls, now)
             if free_at > now:
                 again_at = min(free_at, again_at or free_at)
             elif self._must_wait(message, outdated, under_way=len(chosen)):
@@ -144,6 +148,10 @@ class Messages:
                 chosen.append((message, calls))
         self._wake_at(again_at, now)
         return chosen
+
+    def _free_at(self, calls: Sequence[Call], now: datetime) -> datetime:
+        """Return when all of these calls may be made, which is now if nothing limits them."""
+        return max((self._pace.free_at(call) for call in calls), default=now)
 
     def _being_shown(self) -> Iterator[Message]:
         yield from (message for message, _ in self._under_way.values())

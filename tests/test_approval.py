@@ -322,6 +322,6 @@ def test_a_member_of_an_unread_group_does_not_count_as_of_none() -> None:
 @pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.DENY, Verb.WITHDRAW])
 def test_whose_it_was_does_not_decide_on_it(verb: Verb) -> None:
     handed_over = replace(registration(Status.PENDING), former=(ADA,))
-    with pytest.raises(Refusal, match="You were the requester of this once"):
+    with pytest.raises(Refusal, match="You asked for this before it was handed over"):
         POLICY.check(verb, ADA, handed_over)
     POLICY.check(verb, GRACE, handed_over)

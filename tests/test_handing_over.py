@@ -99,7 +99,7 @@ async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Scen
     for verb in ("Approve", "Deny"):
         scene.workspace.reload("ada")
         await scene.workspace.click("ada", verb, on=scene.card_of(id))
-        assert "You were the requester of this once" in scene.whispers("ada")
+        assert "You asked for this before it was handed over" in scene.whispers("ada")
     assert (
         "No registration waits for your decision."
         in (await scene.workspace.command("ada", "list waiting")).text
