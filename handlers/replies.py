@@ -74,10 +74,14 @@ async def _status(id: str, registrar: Registrar, person: Person, *, plain: bool)
     found = await registrar.status(id, by=person)
     profile = registrar.profile(found.form.profile)
     drawing = Drawing(expected=await registrar.expected(), plain=plain)
-    return Reply(
-        text=card.spoken(found, profile),
-        blocks=card.status(found, profile, quorum=registrar.quorum(found), drawing=drawing),
+    blocks = card.status(
+        found,
+        profile,
+        quorum=registrar.quorum(found),
+        in_full=registrar.is_concerned(found, person),
+        drawing=drawing,
     )
+    return Reply(text=card.spoken(found, profile), blocks=blocks)
 
 
 async def _ask_whether_to_undo(id: str, registrar: Registrar, person: Person) -> Reply:

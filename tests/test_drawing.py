@@ -106,7 +106,7 @@ def test_every_form_that_is_taken_can_be_drawn_in_every_state(
     drawn = registration(form, status)
     assert card.card(drawn, profile, quorum=ONE)
     assert card.progress(drawn, profile, quorum=ONE)
-    assert card.status(drawn, profile, quorum=ONE, drawing=Drawing(plain=True))
+    assert card.status(drawn, profile, quorum=ONE, in_full=True, drawing=Drawing(plain=True))
     assert card.spoken(drawn, profile)
     assert home.home(seen(drawn), CATALOGUE, quorum_of=lambda _: ONE)
 

@@ -125,6 +125,19 @@ async def test_a_reason_that_is_missing_keeps_the_form_open(scene: Scene) -> Non
     assert f"{id} waits for approval" in scene.card()
 
 
+async def test_why_it_was_denied_is_not_for_bystanders(scene: Scene) -> None:
+    id = await scene.ask("billing")
+    await scene.deny(id, reason="Say which domains, please")
+    await scene.until(lambda: f"{id} was denied" in scene.direct("rosa"))
+    for person in ("rosa", "grace"):
+        await scene.workspace.command(person, f"status {id}")
+        assert "Say which domains, please" in scene.whispers(person)
+    await scene.workspace.command("ben", f"status {id}")
+    assert f"{id} was denied" in scene.whispers("ben")
+    assert "Say which domains" not in scene.whispers("ben")
+    assert "The requester and the approvers can read why." in scene.whispers("ben")
+
+
 async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(
     scene: Scene,
 ) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.approval import Verb
+from bot.approval import Role, Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration
 from bot.storage import listing, messages
@@ -72,6 +72,10 @@ class Looking(Desk):
     def decides(self, person: Person) -> bool:
         """Whether this person decides on what others ask for."""
         return self._policy.is_approver(person)
+
+    def is_concerned(self, registration: Registration, person: Person) -> bool:
+        """Whether this person asked for it or decides on it."""
+        return self._policy.roles(person, registration) != {Role.BYSTANDER}
 
     async def listed(self, which: Which, *, by: Person, for_all: bool) -> Page:
         """Return the first lines of a list, as everybody may read it or as this person needs it.

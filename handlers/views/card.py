@@ -121,14 +121,19 @@ def waiting(registration: Registration, profile: Profile, *, quorum: Quorum) -> 
 
 
 def status(
-    registration: Registration, profile: Profile, *, quorum: Quorum, drawing: Drawing = DEFAULT
+    registration: Registration,
+    profile: Profile,
+    *,
+    quorum: Quorum,
+    in_full: bool,
+    drawing: Drawing = DEFAULT,
 ) -> Blocks:
-    """Return what anybody may know, without buttons."""
+    """Return what anybody may know, without buttons; why it ended only for whom that concerns."""
     return drawn(
         [
             section(f"*{headline(registration)}*"),
             *_wish(registration, profile),
-            *_outcome(registration, quorum),
+            *_outcome(registration, quorum, in_full=in_full),
             *steps(registration, drawing),
         ]
     )
@@ -176,7 +181,9 @@ def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
     yield from (section(paragraph) for paragraph in words)
 
 
-def _outcome(registration: Registration, quorum: Quorum) -> Iterator[Block]:
+def _outcome(
+    registration: Registration, quorum: Quorum, *, in_full: bool = True
+) -> Iterator[Block]:
     """What has been decided and what came of it."""
     for vote in registration.votes:
         done = "Approved" if vote.verdict == "approve" else "Denied"
@@ -184,6 +191,8 @@ def _outcome(registration: Registration, quorum: Quorum) -> Iterator[Block]:
     match registration.status:
         case Status.PENDING if quorum.needed > 1:
             yield context(approvers.missing(registration, quorum))
+        case Status.REFUSED | Status.DENIED if not in_full:
+            yield context("The requester and the approvers can read why.")
         case Status.REFUSED:
             yield section("\n".join(f"• {escaped(reason)}" for reason in registration.reasons))
             yield context("Ask again with `/aad-setup` when this is put right.")
