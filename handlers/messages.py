@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.bell import Bell, Loop, survive
 from bot.catalogue import Catalogue
 from bot.registrar import Registrar
-from bot.registration import Registration, RunKind
+from bot.registration import Registration
 from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind, Stale
@@ -29,12 +29,12 @@ from bot.values import values_of
 from bot.vault import Vault
 from graph.clock import Clock
 from handlers.answers import Answers
+from handlers.drawings import Drawings
 from handlers.pace import LOOK_UP, POST, UPDATE, Call, Pace
 from handlers.people import People
 from handlers.queue import Queue, Urgency
 from handlers.trouble import Trouble, advice_on, code_of, meaning_of, retry_after
-from handlers.views import approvers, card, drift, handover
-from handlers.views.steps import Drawing
+from handlers.views import handover
 from handlers.views.words import Blocks
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ class Messages:
         self._answers = answers
         self._people = people
         self._clock = clock
-        self._plain = plain
+        self._drawings = Drawings(registrar=registrar, catalogue=catalogue, plain=plain)
         self._pace = Pace(clock)
         self._queue = Queue()
         self._under_way: dict[str, tuple[Message, asyncio.Task[None]]] = {}
@@ -207,7 +207,7 @@ class Messages:
             await self._registrar.requester_left(registration.id)
             await self._give_up(message)
             return
-        text, blocks = self._draw(message, registration, await self._drawing(registration))
+        text, blocks = await self._drawings.draw(message, registration)
         drawing = _digest(text, blocks)
         if self._is_there(message, drawing):
             for call in calls:
@@ -252,43 +252,6 @@ class Messages:
         """Whether values are about to be announced to an account that is deactivated."""
         is_first = message.kind is MessageKind.VALUES and message.ts is None
         return is_first and await self._people.has_left(message.audience)
-
-    async def _drawing(self, registration: Registration) -> Drawing:
-        at_work = registration.run is RunKind.REGISTER
-        expected = await self._registrar.expected() if at_work else None
-        return Drawing(expected=expected, plain=self._plain)
-
-    def _draw(
-        self, message: Message, registration: Registration, drawing: Drawing
-    ) -> tuple[str, Blocks]:
-        profile = self._catalogue[registration.form.profile]
-        quorum = self._registrar.quorum(registration)
-        match message.kind:
-            case MessageKind.CARD:
-                blocks = card.card(registration, profile, quorum=quorum, drawing=drawing)
-                return card.spoken(registration, profile), blocks
-            case MessageKind.PROGRESS if message.audience != registration.requester.user_id:
-                return card.spoken(registration, profile), card.passed_on(registration)
-            case MessageKind.VALUES if message.audience != registration.requester.user_id:
-                return card.spoken(registration, profile), card.passed_on(registration)
-            case MessageKind.REMINDER:
-                policy = self._registrar.policy
-                blocks = approvers.reminder(registration, policy, quorum)
-                return approvers.reminder_text(registration), blocks
-            case MessageKind.HANDOVER:
-                return approvers.handover_text(registration), approvers.handover(registration)
-            case MessageKind.LEFT:
-                return approvers.left_text(registration), approvers.left(registration)
-            case MessageKind.PROGRESS:
-                blocks = card.progress(registration, profile, quorum=quorum, drawing=drawing)
-                return card.spoken(registration, profile), blocks
-            case MessageKind.NEWS:
-                return card.spoken(registration, profile), card.news(registration)
-            case MessageKind.DRIFT:
-                return drift.report_text(registration), drift.report(registration)
-            case _:
-                blocks = handover.notice(registration, secret=message.subject)
-                return handover.notice_spoken(registration, secret=message.subject), blocks
 
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""

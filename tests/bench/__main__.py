@@ -15,14 +15,11 @@ bot runs in this process because it shares that clock. Answers still take their 
 
 import argparse
 import asyncio
-import os
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +30,7 @@ from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from tests.scene import Scene
+from tests.serving import serving
 
 DEPTH = 6
 WAITS = 3
@@ -51,7 +49,7 @@ async def without_lag(answers: list[int], rounds: int, crowd: int) -> None:
         clock = MovableClock()
         async with (
             standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage,
-            serving(stage),
+            serving(stage, log_level="WARNING"),
         ):
             scene = Scene(stage)
             await scene.ready("warm-up")
@@ -76,19 +74,6 @@ async def under_lag(answers: list[int], rounds: int, lag: float) -> None:
                 print(HEADINGS)
                 for milliseconds in answers:
                     await one_by_one(scene, milliseconds, rounds, waiting=WAITS * lag)
-
-
-@asynccontextmanager
-async def serving(stage: Stage) -> AsyncIterator[None]:
-    """Run `aad-setup serve` in a process of its own, as it runs anywhere else."""
-    environ = {**os.environ, **stage.environ(LOG_LEVEL="WARNING", REQUESTERS="*")}
-    bot = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", "serve", env=environ)
-    try:
-        await stage.workspace.until(lambda: stage.workspace.connections > 0, timeout=30)
-        yield
-    finally:
-        bot.terminate()
-        await bot.wait()
 
 
 async def one_by_one(scene: Scene, milliseconds: int, rounds: int, *, waiting: float = 0.0) -> None:

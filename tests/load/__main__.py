@@ -14,21 +14,19 @@ are updates on the way that were sent while some message waited for its final st
 
 import argparse
 import asyncio
-import os
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import trustme
 
 from bot.playground.clock import MovableClock
-from bot.playground.stage import Stage, standing
+from bot.playground.stage import standing
 from tests.load import report
 from tests.load.crowd import Crowd
 from tests.load.report import UPDATE
+from tests.serving import serving
 
 PATIENCE = 3600.0
 METHODS = (UPDATE, "chat.postMessage", "users.info", "views.open")
@@ -38,7 +36,7 @@ async def load(registrations: int, people: int, a_minute: float, answer: int) ->
     with tempfile.TemporaryDirectory() as folder:
         async with (
             standing(folder=Path(folder), clock=MovableClock(), ca=trustme.CA()) as stage,
-            serving(stage),
+            serving(stage, log_level="ERROR"),
         ):
             crowd = Crowd(stage, people=people, every=60 / a_minute, patience=PATIENCE)
             stage.tenant.faults.latency = answer / 1000
@@ -93,19 +91,6 @@ def tell(crowd: Crowd, ids: Sequence[str], *, clicked: datetime, approved: datet
 def _minutes(span: timedelta) -> str:
     seconds = int(span.total_seconds())
     return f"{seconds // 60} min {seconds % 60:02} s"
-
-
-@asynccontextmanager
-async def serving(stage: Stage) -> AsyncIterator[None]:
-    """Run `aad-setup serve` in a process of its own, for everybody in the team."""
-    environ = {**os.environ, **stage.environ(LOG_LEVEL="ERROR", REQUESTERS="*")}
-    bot = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", "serve", env=environ)
-    try:
-        await stage.workspace.until(lambda: stage.workspace.connections > 0, timeout=30)
-        yield
-    finally:
-        bot.terminate()
-        await bot.wait()
 
 
 def main() -> None:

@@ -1,0 +1,59 @@
+"""Drawings: what each kind of message shows of its registration."""
+
+from bot.catalogue import Catalogue
+from bot.registrar import Registrar
+from bot.registration import Registration, RunKind
+from bot.storage.messages import Message, MessageKind
+from handlers.views import approvers, card, drift, handover
+from handlers.views.steps import Drawing
+from handlers.views.words import Blocks
+
+
+class Drawings:
+    """Draws a message as the registration stands now."""
+
+    def __init__(self, *, registrar: Registrar, catalogue: Catalogue, plain: bool) -> None:
+        self._registrar = registrar
+        self._catalogue = catalogue
+        self._plain = plain
+
+    async def draw(self, message: Message, registration: Registration) -> tuple[str, Blocks]:
+        """Return what is read aloud, and the blocks."""
+        return self._draw(message, registration, await self._drawing(registration))
+
+    async def _drawing(self, registration: Registration) -> Drawing:
+        at_work = registration.run is RunKind.REGISTER
+        expected = await self._registrar.expected() if at_work else None
+        return Drawing(expected=expected, plain=self._plain)
+
+    def _draw(
+        self, message: Message, registration: Registration, drawing: Drawing
+    ) -> tuple[str, Blocks]:
+        profile = self._catalogue[registration.form.profile]
+        quorum = self._registrar.quorum(registration)
+        match message.kind:
+            case MessageKind.CARD:
+                blocks = card.card(registration, profile, quorum=quorum, drawing=drawing)
+                return card.spoken(registration, profile), blocks
+            case MessageKind.PROGRESS if message.audience != registration.requester.user_id:
+                return card.spoken(registration, profile), card.passed_on(registration)
+            case MessageKind.VALUES if message.audience != registration.requester.user_id:
+                return card.spoken(registration, profile), card.passed_on(registration)
+            case MessageKind.REMINDER:
+                policy = self._registrar.policy
+                blocks = approvers.reminder(registration, policy, quorum)
+                return approvers.reminder_text(registration), blocks
+            case MessageKind.HANDOVER:
+                return approvers.handover_text(registration), approvers.handover(registration)
+            case MessageKind.LEFT:
+                return approvers.left_text(registration), approvers.left(registration)
+            case MessageKind.PROGRESS:
+                blocks = card.progress(registration, profile, quorum=quorum, drawing=drawing)
+                return card.spoken(registration, profile), blocks
+            case MessageKind.NEWS:
+                return card.spoken(registration, profile), card.news(registration)
+            case MessageKind.DRIFT:
+                return drift.report_text(registration), drift.report(registration)
+            case _:
+                blocks = handover.notice(registration, secret=message.subject)
+                return handover.notice_spoken(registration, secret=message.subject), blocks
