@@ -7,7 +7,13 @@ span an await of anything but the database.
 import asyncio
 import fcntl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -24,6 +30,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATING = 0x41AD0000
 """Ours among a database's advisory locks, which slots use, too."""
+CLOSE_SECONDS = 5.0
+"""Longer than any transaction takes that is not stuck."""
 
 
 class AlreadyRunning(Exception):
@@ -44,11 +52,19 @@ class Age(Enum):
 
 
 class Database:
-    """Transactions that write, and transactions that only look."""
+    """Transactions that write, and transactions that only look.
+
+    `close` lets those inside end. Whoever comes later is kept waiting and never gets in: the rest
+    of a body that outlived its stop must not write beside the next process.
+    """
 
     def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
         self._writer = writer
         self._reader = reader
+        self._inside: list[asyncio.Task[Any] | None] = []
+        self._is_closed = False
+        self._empty = asyncio.Event()
+        self._empty.set()
         is_sqlite = writer.dialect.name == "sqlite"
         # SQLite lets one write and has the others poll, unfairly: here they stand in line instead.
         self._turn: AbstractAsyncContextManager[Any] = (
@@ -58,14 +74,47 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commit everything done inside, or nothing."""
-        async with self._turn, self._writer.begin() as tx:
+        async with self._entered(), self._turn, self._writer.begin() as tx:
             yield tx
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Look at the database beside whoever writes. The database itself refuses to write here."""
-        async with self._reader.begin() as tx:
+        async with self._entered(), self._reader.begin() as tx:
             yield tx
+
+    async def close(self, *, seconds: float = CLOSE_SECONDS) -> None:
+        """Let nobody in any more, wait for those inside for so many real seconds, disconnect.
+
+        Whoever is stuck is cancelled: a connection given back later would be closed by nobody.
+        """
+        self._is_closed = True
+        await self._emptied(seconds)
+        for task in self._inside:
+            if task is not None:
+                task.cancel()
+        await self._emptied(seconds)
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    @asynccontextmanager
+    async def _entered(self) -> AsyncIterator[None]:
+        if self._is_closed:
+            await asyncio.get_running_loop().create_future()  # until the loop ends
+        task = asyncio.current_task()
+        self._inside.append(task)
+        self._empty.clear()
+        try:
+            yield
+        finally:
+            self._inside.remove(task)
+            if not self._inside:
+                self._empty.set()
+
+    async def _emptied(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
 
 
 @asynccontextmanager
@@ -76,12 +125,12 @@ async def opened(url: str) -> AsyncIterator[Database]:
     """
     with locked(sqlite_path(url)):
         writer, reader = _engines(url)
+        database = Database(writer, reader)
         try:
             await _prepare(writer)
-            yield Database(writer, reader)
+            yield database
         finally:
-            await reader.dispose()
-            await writer.dispose()
+            await database.close()
 
 
 async def _prepare(writer: AsyncEngine) -> None:
@@ -102,12 +151,12 @@ async def _prepare(writer: AsyncEngine) -> None:
 @asynccontextmanager
 async def beside(url: str) -> AsyncIterator[Database]:
     """Look into a database that exists, beside whoever runs: no lock, no migration, no writing."""
-    writer, reader = _engines(url)
+    _, reader = _engines(url)
+    database = Database(reader, reader)
     try:
-        yield Database(reader, reader)
+        yield database
     finally:
-        await reader.dispose()
-        await writer.dispose()
+        await database.close()
 
 
 async def age(tx: AsyncConnection) -> Age:
