@@ -29,13 +29,15 @@ def missing(registration: Registration, quorum: Quorum) -> str:
 
 
 def reminder_text(registration: Registration) -> str:
+    if registration.status is not Status.PENDING:
+        return f"{registration.id} has been decided on"
     return f"{registration.id} still waits for approval"
 
 
 def reminder(registration: Registration, policy: Policy, quorum: Quorum) -> Blocks:
     """Call those who can still decide. If it was decided meanwhile, call nobody."""
     if registration.status is not Status.PENDING:
-        return drawn([context(f"{registration.id} has been decided on.")])
+        return drawn([context(f"{reminder_text(registration)}.")])
     asked = f"{person(registration.requester)} asked {when(registration.created_at)}"
     name = escaped(registration.form.name)
     lines = [f"*{reminder_text(registration)}*: *{name}*, {asked}."]
