@@ -19,10 +19,12 @@ from dotenv import dotenv_values
 from rich.console import Console
 
 from bot import app, logs, slots
-from bot import doctor as doctors
 from bot.arguments import Unusable, form_of
 from bot.catalogue import read_catalogue
 from bot.config import EntraSettings, Settings, SettingsError
+from bot.doctor import examine
+from bot.doctor.findings import Finding, Mark
+from bot.doctor.orphans import find_orphans
 from bot.manifest import NoAddress, request_url
 from bot.manifest import manifest as slack_manifest
 from bot.playground import alone
@@ -126,7 +128,7 @@ def doctor(
     Ends with 0 if nothing has to be mended, with 1 if something has.
     """
     logs.set_up("ERROR")
-    look = doctors.find_orphans if orphans else doctors.examine
+    look = find_orphans if orphans else examine
     if not asyncio.run(_is_well(look({**_dotenv(), **os.environ}, SystemClock()))):
         raise typer.Exit(UNWELL)
 
@@ -242,13 +244,13 @@ def _stop_asked_for() -> asyncio.Event:
     return stop
 
 
-async def _is_well(findings: AsyncIterator[doctors.Finding]) -> bool:
+async def _is_well(findings: AsyncIterator[Finding]) -> bool:
     """Print each finding as it comes; return whether nothing has to be mended."""
     marks = []
     async for finding in findings:
         typer.echo(str(finding))
         marks.append(finding.mark)
-    return doctors.Mark.WRONG not in marks
+    return Mark.WRONG not in marks
 
 
 def _dotenv() -> dict[str, str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from bot import doctor
+from bot.doctor import examine
+from bot.doctor.findings import Finding, Mark
 from bot.manifest import SCOPES
 from bot.playground.stage import Stage
 from bot.storage.database import opened
@@ -179,7 +180,7 @@ WRONG: dict[str, tuple[Spoil, str]] = {
 @pytest.mark.parametrize("what", WRONG)
 async def test_what_is_wrong_has_a_line_with_advice(stage: Stage, what: str) -> None:
     spoil, sentence = WRONG[what]
-    wrong = await marked(stage, doctor.Mark.WRONG, **spoil(stage))
+    wrong = await marked(stage, Mark.WRONG, **spoil(stage))
     (line,) = [each for each in wrong if sentence in each.sentence] or wrong
     assert sentence in line.sentence
     assert line.advice
@@ -202,7 +203,7 @@ async def test_what_is_only_doubtful_needs_no_mending(stage: Stage) -> None:
 
 async def test_a_profile_s_secret_that_the_tenant_shortens_is_named(stage: Stage) -> None:
     stage.tenant.set_policy(longest_secret=timedelta(days=91))
-    found = await marked(stage, doctor.Mark.DOUBT)
+    found = await marked(stage, Mark.DOUBT)
     said = [it.sentence for it in found if it.sentence.startswith("Policy: mimecast")]
     assert said == ["Policy: mimecast: its secret lives 90 days, not 365."]
 
@@ -210,9 +211,9 @@ async def test_a_profile_s_secret_that_the_tenant_shortens_is_named(stage: Stage
 async def test_a_directory_that_is_full_or_almost_so_is_named(stage: Stage) -> None:
     room, almost, full = (211, 300_000), (270_000, 300_000), (299_999, 300_000)
     for (used, total), mark, word in (
-        (room, doctor.Mark.WELL, "has room"),
-        (almost, doctor.Mark.DOUBT, "is almost full"),
-        (full, doctor.Mark.WRONG, "is full"),
+        (room, Mark.WELL, "has room"),
+        (almost, Mark.DOUBT, "is almost full"),
+        (full, Mark.WRONG, "is full"),
     ):
         stage.tenant.set_quota(used=used, total=total)
         said = [it.sentence for it in await marked(stage, mark) if "Quota" in it.sentence]
@@ -221,11 +222,11 @@ async def test_a_directory_that_is_full_or_almost_so_is_named(stage: Stage) -> N
 
 async def test_a_ban_from_which_some_are_exempt_is_a_doubt(stage: Stage) -> None:
     stage.tenant.set_policy(secrets_banned=True, exempt=[stage.tenant.administrator.client_id])
-    said = [it.sentence for it in await marked(stage, doctor.Mark.DOUBT)]
+    said = [it.sentence for it in await marked(stage, Mark.DOUBT)]
     told = [each for each in said if each.startswith("Policy: mimecast")]
     assert len(told) == 1
     assert "the bot cannot see whether it is one" in told[0]
-    wrong = await marked(stage, doctor.Mark.WRONG)
+    wrong = await marked(stage, Mark.WRONG)
     assert not [it for it in wrong if it.sentence.startswith("Policy")]
 
 
@@ -245,12 +246,12 @@ async def test_looking_keeps_no_bot_from_starting(stage: Stage) -> None:
     url = stage.environ()["DATABASE_URL"]
     async with opened(url):
         pass
-    looking = doctor.examine(stage.environ(), stage.clock)
+    looking = examine(stage.environ(), stage.clock)
     async for _ in looking:
         async with opened(url):
             pass
 
 
-async def marked(stage: Stage, mark: doctor.Mark, **changes: str) -> list[doctor.Finding]:
+async def marked(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
     environ = stage.environ(**changes)
-    return [it async for it in doctor.examine(environ, stage.clock) if it.mark is mark]
+    return [it async for it in examine(environ, stage.clock) if it.mark is mark]

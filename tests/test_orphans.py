@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import structlog
 
-from bot import doctor
 from bot.app import App
+from bot.doctor.findings import Finding, Mark
+from bot.doctor.orphans import LOOK, RESTORE, find_orphans
 from bot.orphans import judged
 from bot.playground.stage import Stage
 from bot.registration import RunKind, Status
@@ -93,18 +94,18 @@ async def test_the_doctor_says_how_long_a_deleted_application_can_be_restored(
     theirs = await _planted(hand, ["aad-setup", f"aad-setup:{id}", f"aad-setup:elsewhere:{id}"])
     for each in (billing, theirs):
         await hand.graph.send("DELETE", f"/applications/{each['id']}")
-    (line,) = await _said(stage, doctor.Mark.WRONG)
+    (line,) = await _said(stage, Mark.WRONG)
     start = f"Deleted application “billing” ({billing['appId']}) of {id}: Entra purges it"
     assert line.sentence.startswith(f"{start} in 30 days, on ")
-    assert line.advice == doctor.RESTORE
+    assert line.advice == RESTORE
     stage.clock.move(timedelta(days=28, hours=23))
-    assert f"{start} in 1 day, on " in (await _said(stage, doctor.Mark.WRONG))[0].sentence
+    assert f"{start} in 1 day, on " in (await _said(stage, Mark.WRONG))[0].sentence
     stage.clock.move(timedelta(hours=20))
-    assert f"{start} within a day, on " in (await _said(stage, doctor.Mark.WRONG))[0].sentence
+    assert f"{start} within a day, on " in (await _said(stage, Mark.WRONG))[0].sentence
 
     _forget(stage, id)  # then nobody misses it, and it still counts towards the quota
-    assert await _said(stage, doctor.Mark.WRONG) == []
-    told = await _said(stage, doctor.Mark.WELL)
+    assert await _said(stage, Mark.WRONG) == []
+    told = await _said(stage, Mark.WELL)
     assert [each.sentence.split(":")[0] for each in told] == ["No orphans", start.split(":")[0]]
 
 
@@ -122,19 +123,19 @@ async def test_the_doctor_names_a_service_principal_that_has_lost_its_applicatio
     await hand.graph.send("DELETE", f"/directory/deletedItems/{billing['id']}")
     await hand.graph.send("POST", f"/directory/deletedItems/{principal['id']}/restore")
     # What the bot has written may still be on its way to a replica.
-    assert await _said(stage, doctor.Mark.WRONG) == []
+    assert await _said(stage, Mark.WRONG) == []
     stage.clock.move(timedelta(minutes=16))
     before = len(stage.tenant.log)
-    (line,) = await _said(stage, doctor.Mark.WRONG)
+    (line,) = await _said(stage, Mark.WRONG)
     assert line.sentence == (
         f"Service principal “billing” ({billing['appId']}) of {id}: its application is gone."
     )
-    assert line.advice == doctor.LOOK
+    assert line.advice == LOOK
     assert kept not in line.sentence
     asked = [each for each in stage.tenant.log[before:] if each.kind == "graph"]
     assert {each.method for each in asked} == {"GET"}
     _forget(stage, id)
-    assert len(await _said(stage, doctor.Mark.WRONG)) == 1
+    assert len(await _said(stage, Mark.WRONG)) == 1
 
 
 async def test_without_a_database_nobody_can_say_what_is_an_orphan(stage: Stage) -> None:
@@ -347,7 +348,7 @@ async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
     stage.clock.move(timedelta(days=7, minutes=1))
     await eventually(scene, lambda: [each for each in stage.tenant.log if removed in each.path])
     assert len(_keys(stage, application)) == 1
-    assert await _said(stage, doctor.Mark.WRONG, DATABASE_URL=database_url) == []
+    assert await _said(stage, Mark.WRONG, DATABASE_URL=database_url) == []
 
 
 def test_a_secret_of_an_application_that_its_registration_did_not_make_is_reported_only() -> None:
@@ -370,8 +371,8 @@ MARKED = Marked(
 )
 
 
-async def _said(stage: Stage, mark: doctor.Mark, **changes: str) -> list[doctor.Finding]:
-    looking = doctor.find_orphans(stage.environ(**changes), stage.clock)
+async def _said(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
+    looking = find_orphans(stage.environ(**changes), stage.clock)
     return [each async for each in looking if each.mark is mark]
 
 

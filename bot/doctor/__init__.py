@@ -1,0 +1,32 @@
+"""The doctor: looks at everything the bot needs, changes nothing, and says what to do.
+
+Each check is one line. It looks into the database beside a running bot, without its lock, and it
+judges by the same tables that the bot itself works with.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+
+from bot.config import Settings, SettingsError
+from bot.doctor.database import check_database
+from bot.doctor.entra import check_entra
+from bot.doctor.findings import Finding, doubt, well, wrong
+from bot.doctor.slack import check_slack
+from graph.clock import Clock
+
+
+async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
+    """Yield what every check finds, as it is found."""
+    try:
+        settings = Settings.read(environ)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield wrong(f"Settings: {problem}")
+        yield doubt("Nothing else can be looked at before the settings are right.")
+        return
+    yield well("Settings: everything that is needed is there.")
+    async for finding in check_database(settings):
+        yield finding
+    async for finding in check_slack(settings):
+        yield finding
+    for finding in await check_entra(settings, clock):
+        yield finding

@@ -1,0 +1,84 @@
+"""What the doctor finds in the database, its vault and its slots."""
+
+import os
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import psycopg
+import sqlalchemy as sa
+
+from bot import slots
+from bot.config import Settings
+from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
+from bot.storage import installation, secrets
+from bot.storage.database import Age, age, beside, sqlite_path
+from bot.vault import Vault
+
+
+class Inside(NamedTuple):
+    """What the database holds that other checks ask for."""
+
+    age: Age
+    installation: str | None = None
+    waiting: tuple[tuple[str, bytes], ...] = ()
+
+
+async def check_database(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield whether it opens and is of this version, whether the keys fit, and who is at work."""
+    try:
+        inside = await look_inside(settings)
+        running = await slots.held(settings.database_url)
+    except Unknown as error:
+        yield error.finding
+        return
+    except psycopg.Error as error:
+        yield _closed(error)
+        return
+    if inside is None or inside.age is Age.EMPTY:
+        yield well("Database: nothing there yet; the first start makes it.")
+    elif inside.age is Age.OLDER:
+        yield doubt("Database: it is older than this program.", "The next start migrates it.")
+    elif inside.age is Age.UNKNOWN:
+        yield wrong("Database: a newer version of this program made it.", "Install that version.")
+    else:
+        yield well("Database: it opens and is up to date.")
+        yield _vault(settings, inside.waiting)
+    if running:
+        yield well(f"Running: yes ({running} at work on this database).")
+    else:
+        yield doubt("Running: no bot is at work on this database.", "`aad-setup serve` starts it.")
+
+
+async def look_inside(settings: Settings) -> Inside | None:
+    """Return what the database holds, or None if its file is not there yet. Raises Unknown."""
+    path = sqlite_path(settings.database_url)
+    if path is not None and not path.exists():
+        if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+            raise Unknown(
+                wrong("Database: its folder is not there or cannot be written.", "Mend the path.")
+            )
+        return None
+    try:
+        async with beside(settings.database_url) as database, database.reading() as tx:
+            found = await age(tx)
+            if found is not Age.CURRENT:
+                return Inside(found)
+            return Inside(found, await installation.id_of(tx), tuple(await secrets.waiting(tx)))
+    except sa.exc.DBAPIError as error:
+        raise Unknown(_closed(error.orig or error)) from None
+
+
+def _closed(error: BaseException) -> Finding:
+    kind = type(error).__name__  # its text may hold the address
+    return wrong(f"Database: it does not open ({kind}).", "Check DATABASE_URL.")
+
+
+def _vault(settings: Settings, waiting: tuple[tuple[str, bytes], ...]) -> Finding:
+    vault = Vault(settings.vault_keys)
+    lost = sorted({registration for registration, it in waiting if not vault.holds_key_of(it)})
+    if lost:
+        return wrong(
+            f"Vault: VAULT_KEYS does not open the secrets that wait for {', '.join(lost)}.",
+            "Add the key that sealed them behind the first one.",
+        )
+    return well(f"Vault: the keys open all that wait unseen ({len(waiting)}).")

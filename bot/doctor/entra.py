@@ -1,0 +1,123 @@
+"""What the doctor finds in Entra: the sign-in, the rights, the tenant, its quota and its policy."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+
+from bot.catalogue import Profile, read_catalogue
+from bot.config import Settings
+from bot.doctor.findings import Finding, doubt, well, wrong
+from graph.clock import Clock
+from graph.connection import Connection, connected
+from graph.errors import GraphError
+from graph.knowledge import Organization
+from graph.restrictions import PERHAPS_EXEMPT, judge
+from graph.rights import HELPFUL, ConsentMode, excess, missing
+from graph.secret_life import SLACK_DAYS, SecretPolicy, read_policy
+
+TENANT_SECONDS = 60.0
+"""How long the tenant may take for all that is asked of it."""
+
+CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
+
+
+async def check_entra(settings: Settings, clock: Clock) -> list[Finding]:
+    """Return whether the bot signs in with the rights it needs, and what the tenant allows."""
+    found: list[Finding] = []
+    try:
+        async with asyncio.timeout(TENANT_SECONDS), reached(settings, clock) as tenant:
+            held = await tenant.graph.roles()
+            found += [well("Entra: the bot's own application signs in."), *_rights(settings, held)]
+            found.append(await _organization(settings, tenant))
+            found += _quota(await tenant.knowledge.organization())
+            policy, now = await tenant.knowledge.policy(), clock.now()
+            found += _policy(read_policy(policy, now=now))
+            unknown = judge(policy, redirect=None, now=now).doubts
+            found += [doubt(f"Policy: {sentence}") for sentence in unknown]
+    except (GraphError, TimeoutError) as error:
+        found.append(unreachable(error))
+    return found
+
+
+def reached(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Connection]:
+    """Return the tenant of these settings, to be entered."""
+    return connected(
+        authority=settings.authority,
+        graph_url=settings.graph_url,
+        ca_bundle=settings.ca_bundle,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret,
+        clock=clock,
+    )
+
+
+def unreachable(error: GraphError | TimeoutError) -> Finding:
+    """Return why nothing more can be asked of the tenant."""
+    if isinstance(error, GraphError):
+        return wrong(f"Entra: {error.sentence}", error.advice)
+    return wrong("Entra: the tenant did not answer in time.", "Try again in some minutes.")
+
+
+def _rights(settings: Settings, held: frozenset[str]) -> Iterator[Finding]:
+    mode = ConsentMode(settings.consent_mode)
+    scopes = tuple(scope for profile in read_catalogue().values() for scope in profile.scopes)
+    lacking, unused = missing(mode, held, scopes=scopes), excess(mode, held)
+    for right in sorted(lacking):
+        yield wrong(f"Rights: {right} is missing for CONSENT_MODE={mode}.", CONSENT)
+    for right in sorted(HELPFUL - held):
+        yield doubt(f"Rights: {right} is missing; plans then say what they could not see.", CONSENT)
+    for right in sorted(unused):
+        yield doubt(
+            f"Rights: {right} is held and never used in CONSENT_MODE={mode}.",
+            "Remove it in the Entra admin centre under API permissions.",
+        )
+    if not lacking and not unused:
+        yield well(f"Rights: enough for CONSENT_MODE={mode}, and none too many.")
+
+
+async def _organization(settings: Settings, tenant: Connection) -> Finding:
+    found = await tenant.knowledge.organization()
+    if found.id.lower() != settings.tenant_id.lower():
+        return wrong(
+            f"Tenant: the token is for {found.name} ({found.id}), not for ENTRA_TENANT_ID.",
+            "Check ENTRA_TENANT_ID and ENTRA_AUTHORITY.",
+        )
+    return well(f"Tenant: {found.name} ({found.domain}) answers.")
+
+
+def _quota(organization: Organization) -> Iterator[Finding]:
+    """Say nothing where Graph does not tell it."""
+    quota = organization.quota
+    if quota is None:
+        return
+    if quota.is_full:
+        yield wrong(f"Quota: the directory is full: {quota}.", quota.ADVICE)
+    elif quota.is_almost_full:
+        yield doubt(f"Quota: the directory is almost full: {quota}.", quota.ADVICE)
+    else:
+        yield well(f"Quota: the directory has room: {quota}.")
+
+
+def _policy(policy: SecretPolicy) -> Iterator[Finding]:
+    if not policy.readable:
+        yield doubt("Policy: whether the tenant limits secrets cannot be read.")
+        return
+    for profile in read_catalogue().values():
+        yield _allowed(policy, profile)
+
+
+def _allowed(policy: SecretPolicy, profile: Profile) -> Finding:
+    name = f"Policy: {profile.id}"
+    exempt = "Ask for an exemption under Application policies in the Entra admin centre."
+    if policy.banned:
+        return wrong(f"{name}: the tenant allows no secrets for new applications.", exempt)
+    if policy.perhaps_banned:
+        return doubt(f"{name}: the tenant allows no secrets for new applications. {PERHAPS_EXEMPT}")
+    if policy.longest is None:
+        return well(f"{name}: the tenant does not limit its secret.")
+    days = policy.longest.days - SLACK_DAYS
+    if days < 1:
+        return wrong(f"{name}: the tenant does not let a secret live for a day.", exempt)
+    if days < profile.secret_days:
+        return doubt(f"{name}: its secret lives {days} days, not {profile.secret_days}.")
+    return well(f"{name}: its secret may live for {profile.secret_days} days.")

@@ -1,0 +1,44 @@
+"""What a check has found: one line, how it came out, and what to do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mark(StrEnum):
+    """How a check came out. Only what is wrong must be mended."""
+
+    WELL = "✔"
+    DOUBT = "⚠"
+    WRONG = "✖"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one check has found."""
+
+    mark: Mark
+    sentence: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.mark, self.sentence, self.advice)))
+
+
+def well(sentence: str) -> Finding:
+    return Finding(mark=Mark.WELL, sentence=sentence)
+
+
+def doubt(sentence: str, advice: str = "") -> Finding:
+    return Finding(mark=Mark.DOUBT, sentence=sentence, advice=advice)
+
+
+def wrong(sentence: str, advice: str = "") -> Finding:
+    return Finding(mark=Mark.WRONG, sentence=sentence, advice=advice)
+
+
+class Unknown(Exception):
+    """It cannot be found out; the finding says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.sentence)

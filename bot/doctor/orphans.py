@@ -1,0 +1,122 @@
+"""`aad-setup doctor --orphans`: what this installation has left in the tenant, in sentences."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot import orphans
+from bot.config import Settings, SettingsError
+from bot.doctor.database import look_inside
+from bot.doctor.entra import TENANT_SECONDS, reached, unreachable
+from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
+from bot.orphans import Orphan
+from bot.storage.database import Age, beside
+from graph.clock import Clock
+from graph.errors import GraphError
+from graph.orphans import Bare, Buried, Marks, bare, buried, marked
+
+LOOK = "Look at it in the Entra admin centre, and delete it there if nobody uses it."
+BY_ITSELF = "A running bot removes it by itself within a day."
+RESTORE = "Restore it before then in the Entra admin centre, under Deleted applications."
+
+
+async def find_orphans(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
+    """Yield what carries this installation's mark in the tenant and belongs to no registration.
+
+    Then what waits in Entra's bin: it counts towards the directory's quota until it is purged.
+    """
+    try:
+        settings = Settings.read(environ)
+        found = await _search(settings, clock)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield wrong(f"Settings: {problem}")
+        return
+    except Unknown as error:
+        yield error.finding
+        return
+    for orphan in found.orphans:
+        yield wrong(_of(orphan), BY_ITSELF if orphan.removed_by else LOOK)
+    for principal in found.alone:
+        yield wrong(
+            f"Service principal “{principal.name}” ({principal.app_id}) of"
+            f" {principal.registration}: its application is gone.",
+            LOOK,
+        )
+    if not found.orphans and not found.alone:
+        looked_at = len(found.marks.ours)
+        yield well(f"No orphans: applications of this installation looked at: {looked_at}.")
+    for each in found.missed:
+        yield wrong(_until_purged(each, clock.now()), RESTORE)
+    for each in found.buried:
+        yield well(_until_purged(each, clock.now()))
+    if found.marks.elsewhere:
+        left_out = found.marks.elsewhere
+        yield doubt(f"Left out, because other installations of this program made them: {left_out}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What a search has come to."""
+
+    marks: Marks
+    orphans: list[Orphan] = field(default_factory=list)
+    alone: list[Bare] = field(default_factory=list)
+    """Service principals whose application is gone."""
+    missed: list[Buried] = field(default_factory=list)
+    """Deleted applications that a registration counts on."""
+    buried: list[Buried] = field(default_factory=list)
+    """The other deleted applications."""
+
+
+async def _search(settings: Settings, clock: Clock) -> _Found:
+    """Read the tenant, then storage: what is too young to be known cannot come between."""
+    inside = await look_inside(settings)
+    if inside is None or inside.age is not Age.CURRENT or inside.installation is None:
+        raise Unknown(
+            wrong(
+                "Database: no registrations of this version are there to compare with.",
+                "Start the bot once, or check DATABASE_URL.",
+            )
+        )
+    try:
+        async with asyncio.timeout(TENANT_SECONDS), reached(settings, clock) as tenant:
+            graph, ours = tenant.graph, inside.installation
+            marks = await marked(graph, installation=ours)
+            known = {each.app_id for each in marks.ours}
+            alone = await bare(graph, installation=ours, known=known)
+            deleted = await buried(graph, installation=ours)
+    except (GraphError, TimeoutError) as error:
+        raise Unknown(unreachable(error)) from None
+    found = _Found(marks=marks)
+    async with beside(settings.database_url) as database, database.reading() as tx:
+        for each in marks.ours:
+            found.orphans.extend(
+                await orphans.find(tx, each, client_id=settings.client_id, now=clock.now())
+            )
+        for principal in alone:
+            if await orphans.is_alone(tx, principal, now=clock.now()):
+                found.alone.append(principal)
+        for application in deleted:
+            missed = await orphans.is_missed(tx, application.registration)
+            (found.missed if missed else found.buried).append(application)
+    return found
+
+
+def _until_purged(it: Buried, now: datetime) -> str:
+    left = (it.purged_at - now) / timedelta(days=1)
+    days = round(left)
+    when = "within a day" if left < 1 else f"in {days} day{'' if days == 1 else 's'}"
+    return (
+        f"Deleted application “{it.name}” ({it.app_id}) of {it.registration}: Entra purges it"
+        f" {when}, on {it.purged_at.date()}."
+    )
+
+
+def _of(orphan: Orphan) -> str:
+    it = orphan.application
+    what = f"Application “{it.name}” ({it.app_id}) of {it.registration}"
+    if orphan.key_id is None:
+        return f"{what}: {orphan.why}."
+    return f"Secret {orphan.key_id} of {what[0].lower()}{what[1:]}: {orphan.why}."

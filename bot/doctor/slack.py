@@ -1,0 +1,53 @@
+"""What the doctor finds in Slack: both tokens, the scopes and the approval channel."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import aiohttp
+
+from bot import start
+from bot.app import SLACK_SECONDS
+from bot.config import Settings
+from bot.doctor.findings import Finding, doubt, well, wrong
+from bot.manifest import SCOPES
+
+
+async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield whether the bot could start and post there."""
+    timeout = aiohttp.ClientTimeout(total=SLACK_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        client = start.slack_client(settings, session, token=settings.slack_bot_token)
+        auth, problem = await start.tried("SLACK_BOT_TOKEN", client.auth_test())
+        if auth is None:
+            yield wrong(f"Slack: {problem}", "The bot does not start before that.")
+        else:
+            yield well(f"Slack: SLACK_BOT_TOKEN is {auth['user']} in {auth['team']}.")
+            for finding in _scopes(auth.headers):
+                yield finding
+            try:
+                await start.check_channel(client, settings.approval_channel)
+            except start.CannotStart as error:
+                yield wrong(f"Slack: {error}", "No card can be posted before that.")
+            else:
+                yield well("Slack: the approval channel can be posted to.")
+        if settings.slack_app_token is None:
+            doing = f"Slack: HTTP mode, at port {settings.port}."
+            yield well(f"{doing} Whether SLACK_SIGNING_SECRET is right, only a request shows.")
+        elif problem := await start.app_problem(client, settings.slack_app_token):
+            yield wrong(f"Slack: {problem}", "The bot does not start before that.")
+        else:
+            yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
+
+
+def _scopes(headers: Mapping[str, str]) -> Iterator[Finding]:
+    """Compare the token's scopes with the manifest's, if Slack says them."""
+    held = start.scopes(headers)
+    if held is None:
+        return
+    lacking, unused = sorted(SCOPES.keys() - held), sorted(held - SCOPES.keys())
+    if lacking:
+        yield wrong(f"Slack: scopes are missing: {', '.join(lacking)}.", start.UPDATE)
+    if unused:
+        advice = "Remove them on the app's page, OAuth & Permissions."
+        yield doubt(f"Slack: scopes that the bot never uses: {', '.join(unused)}.", advice)
+    if not lacking and not unused:
+        yield well("Slack: the scopes are those of the manifest.")
