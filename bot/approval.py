@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.config import EVERYBODY
+from bot.environment import EVERYBODY
 from bot.quorum import Quorum
 from bot.registration import Person, Refusal, Registration, SecretState, Status
 

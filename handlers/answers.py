@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bot.config import is_slack
+from bot.addresses import is_slack
 from bot.registration import Refusal
 from handlers.views.words import Blocks
 

@@ -26,7 +26,8 @@ LAYERS = (
     ("bot.approval",),
     ("bot.quorum",),
     ("bot.registration", "bot.config"),
-    ("bot.bell", "bot.logs"),
+    ("bot.environment",),
+    ("bot.bell", "bot.logs", "bot.addresses"),
     ("graph",),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

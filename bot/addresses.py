@@ -1,0 +1,45 @@
+"""Where the bot may send a token: to Slack's own hosts, to Microsoft's, or to this machine."""
+
+import ipaddress
+import re
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+SLACK_HOSTS = ("slack.com", "slack-gov.com")
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def is_slack(url: str) -> bool:
+    """Whether an address is Slack's own over https, or this machine's."""
+    scheme, host = _address(url)
+    if is_loopback(host):
+        return scheme in ("http", "https")
+    if not re.fullmatch(r"[a-z0-9.-]+", host):
+        return False
+    known = any(host == name or host.endswith("." + name) for name in SLACK_HOSTS)
+    return scheme == "https" and known
+
+
+def is_one_of(url: str, hosts: Collection[str | None]) -> bool:
+    """Whether an address is one of these hosts over https, or this machine's."""
+    scheme, host = _address(url)
+    return scheme == "https" and (host in hosts or is_loopback(host))
+
+
+def _address(url: str) -> tuple[str, str]:
+    """Return scheme and host, empty for what is no URL or carries a user name."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "", ""
+    return ("", "") if parts.username is not None else (parts.scheme, parts.hostname or "")
