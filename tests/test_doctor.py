@@ -15,8 +15,9 @@ from bot.manifest import SCOPES
 from bot.playground.stage import Stage
 from bot.storage.database import opened
 from tests.conftest import Bot
-from tests.doctors import call, call_with
+from tests.doctors import call
 from tests.scene import Scene
+from tests.terminal import typed_cold
 
 ELSEWHERE = "11111111-2222-3333-4444-555555555555"
 
@@ -72,11 +73,11 @@ async def test_before_the_first_start_there_is_nothing_to_mend(stage: Stage) -> 
 
 
 async def test_everything_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path) -> None:
-    told = await call_with({}, tmp_path)
+    told = await typed_cold("doctor", environ={}, folder=tmp_path)
     assert told.status == 1
-    assert "✖ Settings: SLACK_BOT_TOKEN is missing" in told.text
-    assert "✖ Settings: VAULT_KEYS is missing" in told.text
-    assert len(told.doubts) == 1
+    assert "✖ Settings: SLACK_BOT_TOKEN is missing" in told.out
+    assert "✖ Settings: VAULT_KEYS is missing" in told.out
+    assert told.out.count("⚠") == 1
 
 
 async def test_arguments_that_do_not_exist_have_a_status_of_their_own(stage: Stage) -> None:

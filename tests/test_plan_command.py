@@ -1,12 +1,9 @@
-"""`aad-setup plan`, in a process of its own: what an approver would see, for people in a terminal.
+"""`aad-setup plan`: what an approver would see, for people in a terminal.
 
 It reads the tenant and changes nothing. Its exit status tells what became of the plan.
 """
 
 import json
-import os
-import sys
-from asyncio.subprocess import PIPE, create_subprocess_exec
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,16 +12,10 @@ import pytest
 
 from bot.playground.stage import Stage
 from tests.scene import Scene
+from tests.terminal import Ended, typed, typed_cold
 
 PLANNED, FAILED, UNUSABLE, REFUSED = 0, 1, 2, 3
 ENTRA = ("ENTRA_", "GRAPH_URL", "CA_BUNDLE", "CONSENT_MODE")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    status: int
-    out: str
-    err: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,19 +28,7 @@ class Terminal:
     async def plan(self, *arguments: str, **changes: str) -> Ended:
         settings = self.stage.environ(**changes)
         environ = {name: value for name, value in settings.items() if name.startswith(ENTRA)}
-        return await self.run(*arguments, environ=environ)
-
-    async def run(self, *arguments: str, environ: dict[str, str]) -> Ended:
-        process = await create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "plan", *arguments),
-            stdout=PIPE,
-            stderr=PIPE,
-            env={"PATH": os.environ["PATH"], **environ},
-            cwd=self.folder,
-        )
-        out, err = await process.communicate()
-        assert process.returncode is not None
-        return Ended(status=process.returncode, out=out.decode(), err=err.decode())
+        return await typed("plan", *arguments, environ=environ, folder=self.folder)
 
 
 @pytest.fixture
@@ -159,7 +138,11 @@ async def test_rights_that_the_bot_lacks_refuse_the_plan(terminal: Terminal) -> 
 async def test_arguments_and_settings_that_cannot_be_used_are_all_said_and_end_with_2(
     terminal: Terminal,
 ) -> None:
-    ended = await terminal.run("--profile", "nonesuch", environ={"ENTRA_CERTIFICATE": "a.pfx"})
+    ended = await typed_cold(
+        *("plan", "--profile", "nonesuch"),
+        environ={"ENTRA_CERTIFICATE": "a.pfx"},
+        folder=terminal.folder,
+    )
     assert ended.status == UNUSABLE
     assert ended.out == ""
     assert [line.split()[0] for line in ended.err.splitlines()] == [

@@ -1,11 +1,6 @@
-"""Lives: starts the victim on a stage, kills it, starts it again on the same databases.
-
-Children are forked from a server that has imported the bot once, so that a life begins in a
-fraction of a second. Each is a process of its own all the same.
-"""
+"""Lives: starts the victim on a stage, kills it, starts it again on the same databases."""
 
 import asyncio
-import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.playground.stage import Stage
+from tests.births import births
 from tests.crash import victim
 from tests.crash.victim import Death
 
@@ -25,9 +21,6 @@ SECONDS = 20.0
 LAST_LINES = 40
 
 T = TypeVar("T")
-
-_births = multiprocessing.get_context("forkserver")
-_births.set_forkserver_preload([victim.__name__])
 
 
 class Lost(AssertionError):
@@ -62,7 +55,7 @@ class Lives:
         self._stage.clock.move(later)
         environ = self._stage.environ(**self._changes)
         offset = self._stage.clock.now() - datetime.now(UTC)
-        process = _births.Process(target=victim.live, args=(environ, offset, death, self.log))
+        process = births.Process(target=victim.live, args=(environ, offset, death, self.log))
         greeted = self._hellos()
         self._is_doomed = death is not None
         self._born_at = self.log.stat().st_size if self.log.exists() else 0
