@@ -9,7 +9,8 @@ from bot.registrar import Registrar
 from bot.registration import Person
 from handlers.answers import Answers, url_of
 from handlers.people import People
-from handlers.views import denial, form, handover, ids
+from handlers.views import denial, form, ids
+from handlers.views.values import masked_sheet, sheet, sheet_text
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
@@ -95,7 +96,7 @@ async def values(
 ) -> None:
     """Show the values without the secret. The click proves that the person is there to see them."""
     found = await registrar.values(action["value"], by=person)
-    await answers.add(url_of(body), text=handover.values_text(found), blocks=handover.values(found))
+    await answers.add(url_of(body), text=sheet_text(found), blocks=sheet(found))
     await ack()
 
 
@@ -105,8 +106,8 @@ async def reveal(
     """Put the secret in the place of the ephemeral that was clicked, once."""
     id, url = action["value"], url_of(body)
     look = await registrar.reveal(id, by=person, answer_to=url)
-    text = handover.values_text(look.values)
-    if await answers.replace(url, text=text, blocks=handover.values(look.values)):
+    text = sheet_text(look.values)
+    if await answers.replace(url, text=text, blocks=sheet(look.values)):
         await registrar.shown(id, look.secret, by=person)
     else:
         await registrar.lost(id, look.secret, by=person)
@@ -118,8 +119,6 @@ async def hide(
 ) -> None:
     """Mask what was clicked at once, and have whatever else is open masked now."""
     found = await registrar.values(action["value"], by=person)
-    await answers.replace(
-        url_of(body), text=handover.values_text(found), blocks=handover.masked(found)
-    )
+    await answers.replace(url_of(body), text=sheet_text(found), blocks=masked_sheet(found))
     await registrar.hide(found.registration.id, by=person)
     await ack()

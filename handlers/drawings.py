@@ -4,7 +4,7 @@ from bot.catalogue import Catalogue
 from bot.registrar import Registrar
 from bot.registration import Registration, RunKind
 from bot.storage.messages import Message, MessageKind
-from handlers.views import approvers, card, drift, handover
+from handlers.views import approvers, card, drift, values
 from handlers.views.steps import Drawing
 from handlers.views.words import Blocks
 
@@ -55,5 +55,5 @@ class Drawings:
             case MessageKind.DRIFT:
                 return drift.report_text(registration), drift.report(registration)
             case _:
-                blocks = handover.notice(registration, secret=message.subject)
-                return handover.notice_spoken(registration, secret=message.subject), blocks
+                blocks = values.notice(registration, secret=message.subject)
+                return values.notice_spoken(registration, secret=message.subject), blocks

@@ -34,7 +34,7 @@ from handlers.pace import LOOK_UP, POST, UPDATE, Call, Pace
 from handlers.people import People
 from handlers.queue import Queue, Urgency
 from handlers.trouble import Trouble, advice_on, code_of, meaning_of, retry_after
-from handlers.views import handover
+from handlers.views.values import masked_sheet, sheet_text
 from handlers.views.words import Blocks
 
 log = structlog.get_logger()
@@ -264,8 +264,8 @@ class Messages:
         found = values_of(registration, self._catalogue[registration.form.profile])
         done = await self._answers.replace(
             self._vault.open(secret, sealed),
-            text=handover.values_text(found),
-            blocks=handover.masked(found),
+            text=sheet_text(found),
+            blocks=masked_sheet(found),
         )
         if done:
             await self._registrar.masked(registration.id, secret)

@@ -10,8 +10,9 @@ from bot.registrar import Registrar
 from bot.registration import Person, Refusal
 from bot.storage.listing import Which
 from handlers.asked import Asked
-from handlers.views import card, drift, handover, help, history, ids, listing
+from handlers.views import card, drift, help, history, ids, listing
 from handlers.views.steps import Drawing
+from handlers.views.values import sheet, sheet_text
 from handlers.views.words import Blocks, actions, button, drawn, section
 
 
@@ -36,9 +37,7 @@ async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bo
             return await _status(id, registrar, person, plain=plain)
         case "values":
             found = await registrar.values(id, by=person)
-            return Reply(
-                text=handover.values_text(found), blocks=handover.values(found), is_fleeting=True
-            )
+            return Reply(text=sheet_text(found), blocks=sheet(found), is_fleeting=True)
         case "history":
             told = await registrar.history(id, by=person)
             return Reply(text=history.history(id, told))

@@ -1,6 +1,6 @@
-"""The hand-over: the notice that the values are there, the values, the secret, the mask.
+"""The values: the notice that they are there, the sheet that shows them, the secret, the mask.
 
-The notice is durable and holds no secret. The values are ephemeral. The secret stands in one
+The notice is durable and holds no secret. The sheet is ephemeral. The secret stands in one
 ephemeral message, in its blocks only, until it is masked.
 """
 
@@ -69,21 +69,21 @@ def _replaced(registration: Registration) -> str:
     return f"The secret of {registration.id} was replaced by a newer one."
 
 
-def values(found: Values) -> Blocks:
-    """Return the ephemeral values, with the secret masked or in the clear."""
+def sheet(found: Values) -> Blocks:
+    """Return the ephemeral sheet of values, with the secret masked or in the clear."""
     hint = OPEN if found.is_open else _state(found.registration)
-    return _sheet(found, hint, _values_buttons(found))
+    return _drawn(found, hint, _sheet_buttons(found))
 
 
-def masked(found: Values) -> Blocks:
-    """Return what is laid over the values in which the secret was open."""
+def masked_sheet(found: Values) -> Blocks:
+    """Return what is laid over the sheet on which the secret was open."""
     secret = found.registration.secret
     if secret is not None and secret.state in (SecretState.CLAIMED, SecretState.SHOWN):
-        return _sheet(found, "The secret was shown once and is masked for good.", [])
-    return values(found)
+        return _drawn(found, "The secret was shown once and is masked for good.", [])
+    return sheet(found)
 
 
-def _sheet(found: Values, hint: str, buttons: list[ButtonElement]) -> Blocks:
+def _drawn(found: Values, hint: str, buttons: list[ButtonElement]) -> Blocks:
     return drawn(
         [
             header(f"{found.registration.id} · {found.title}"),
@@ -95,7 +95,7 @@ def _sheet(found: Values, hint: str, buttons: list[ButtonElement]) -> Blocks:
     )
 
 
-def values_text(found: Values) -> str:
+def sheet_text(found: Values) -> str:
     """Return what notifications and screen readers say: never a value."""
     return f"{found.registration.id}: connector values"
 
@@ -165,7 +165,7 @@ def _notice_buttons(registration: Registration) -> list[ButtonElement]:
     return [get, *_renew(registration)]
 
 
-def _values_buttons(found: Values) -> list[ButtonElement]:
+def _sheet_buttons(found: Values) -> list[ButtonElement]:
     registration = found.registration
     if found.is_open:
         return [button("Hide", ids.HIDE, registration.id, style="primary")]
