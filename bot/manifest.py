@@ -63,7 +63,7 @@ def manifest(url: str | None = None) -> dict[str, Any]:
                 {
                     "command": COMMAND,
                     "description": "Ask for an Entra application, or see how one stands",
-                    "usage_hint": "[connector | status id | list | values id | history id | help]",
+                    "usage_hint": "[profile | status id | list | values id | history id | help]",
                     "should_escape": True,
                     **({} if url is None else {"url": url}),
                 }

@@ -66,7 +66,7 @@ class SecretState(StrEnum):
     MASKED = "masked"  # it was seen and is gone
     UNKNOWN = "unknown"  # nobody can tell whether it was seen
     REPLACED = "replaced"  # a newer secret works, this one is removed from Entra
-    UNMASKED = "unmasked"  # it was seen, and Slack did not let us hide it
+    UNMASKED = "unmasked"  # it was seen, and Slack did not let us mask it
     CLOSED = "closed"  # out of the vault unseen; Entra still has to be told
     REMOVED = "removed"  # removed from Entra unseen
 

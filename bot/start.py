@@ -145,7 +145,7 @@ def _channel_problem(channel: dict[str, Any]) -> str | None:
     if not channel.get("is_member"):
         return "The bot is not in APPROVAL_CHANNEL: type /invite @aad-setup there."
     if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):
-        return "APPROVAL_CHANNEL is shared with another organization: choose one of your own."
+        return "APPROVAL_CHANNEL is shared with another organisation: choose one of your own."
     return None
 
 

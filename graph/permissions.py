@@ -108,7 +108,7 @@ _ROLES = {
     ),
     "OrgContact.Read.All": (
         "e1a88a34-94c4-4418-be12-c87b00e26bea",
-        "reads every organizational contact",
+        "reads every organisational contact",
     ),
     "Organization.Read.All": (
         "498476ce-e0fe-48b0-b801-37ba7e2685c6",

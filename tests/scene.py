@@ -20,8 +20,8 @@ class Scene:
         """Fill in the form and send it; return the registration's id once its card is there."""
         before = len(self.workspace.messages("approvals"))
         await self.workspace.command(by, "")
-        if "Connector" in values:  # which redraws the form
-            await self.workspace.choose(by, "Connector", values.pop("Connector"))
+        if "Profile" in values:  # which redraws the form
+            await self.workspace.choose(by, "Profile", values.pop("Profile"))
         answers = {"Application name": name, "Reason": "To sync the directory", **values}
         sent = await self.workspace.submit(by, answers)
         assert not sent.errors, sent.errors

@@ -227,7 +227,7 @@ async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(scene
 
 @pytest.mark.parametrize("profile", ["Directory reader (any vendor)"])
 async def test_another_profile_goes_the_same_road(scene: Scene, profile: str) -> None:
-    id = await scene.ask("crm", Connector=profile, **{"The secret works for": "90 days"})
+    id = await scene.ask("crm", Profile=profile, **{"The secret works for": "90 days"})
     await scene.approve(id)
     values = await scene.values(id)
     assert scene.tenant.id in values
@@ -236,5 +236,5 @@ async def test_another_profile_goes_the_same_road(scene: Scene, profile: str) ->
 
 async def test_an_application_of_the_same_name_is_left_alone_and_named(scene: Scene) -> None:
     await scene.ready("billing")
-    await scene.ask("billing", Connector="Directory reader (any vendor)")
+    await scene.ask("billing", Profile="Directory reader (any vendor)")
     assert "The tenant already has an application of this name, left as it is" in scene.card()

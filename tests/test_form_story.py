@@ -1,4 +1,4 @@
-"""The form: it follows the connector chosen, and loses nothing that was typed."""
+"""The form: it follows the profile chosen, and loses nothing that was typed."""
 
 import json
 from typing import Any
@@ -26,10 +26,10 @@ def shown(scene: Scene) -> str:
 
 
 async def choose(scene: Scene, title: str) -> None:
-    assert (await scene.workspace.choose("rosa", "Connector", title)).acked
+    assert (await scene.workspace.choose("rosa", "Profile", title)).acked
 
 
-async def test_the_connector_decides_on_fields_and_permissions(scene: Scene) -> None:
+async def test_the_profile_decides_on_fields_and_permissions(scene: Scene) -> None:
     await scene.workspace.command("rosa", "")
     assert "Directory.Read.All (application): reads the whole directory" in shown(scene)
     await choose(scene, CATALOGUE["directory-read"].title)
@@ -62,7 +62,7 @@ async def test_what_was_typed_is_there_again_when_its_field_is(scene: Scene) -> 
     assert "Redirect URL: https://example.com/cb" in scene.card()
 
 
-async def test_a_form_of_another_connector_is_redrawn_before_it_counts(scene: Scene) -> None:
+async def test_a_form_of_another_profile_is_redrawn_before_it_counts(scene: Scene) -> None:
     """Two choices in a row: Slack refuses the second redrawing, for the first has come between."""
     await scene.workspace.command("rosa", "")
     scene.workspace.fill("rosa", TYPED)
@@ -73,7 +73,7 @@ async def test_a_form_of_another_connector_is_redrawn_before_it_counts(scene: Sc
     assert not sent.errors
     assert sent.error is None
     redrawn = shown(scene)
-    assert "The connector was changed while the form was being redrawn." in redrawn
+    assert "The profile was changed while the form was being redrawn." in redrawn
     assert "GroupMember.Read.All" in redrawn
     assert "Application name: billing" in redrawn
     assert not scene.workspace.messages("approvals")

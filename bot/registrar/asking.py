@@ -108,7 +108,7 @@ class Asking(Desk):
 
 
 def _wish_digest(form: Form) -> str:
-    """Return what is equal for equal wishes: the connector, and the name as people read it."""
+    """Return what is equal for equal wishes: the profile, and the name as people read it."""
     return hashlib.sha256(f"{form.profile}\n{as_read(form.name)}".encode()).hexdigest()
 
 

@@ -39,7 +39,7 @@ class Deciding(Desk):
         profile = self.profile(registration.form.profile)
         if (registration.plan or {}).get("profile_digest") != profile.digest:
             raise Refusal(
-                f"The connector {profile.title} has changed since the plan of {registration.id} was"
+                f"The profile {profile.title} has changed since the plan of {registration.id} was"
                 " made. Deny it: the requester can ask again."
             )
 

@@ -1,4 +1,4 @@
-"""Showing the values, and the secret once: claimed, shown, hidden, made anew."""
+"""Showing the values, and the secret once: claimed, shown, masked, made anew."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -108,7 +108,7 @@ class Showing(Desk):
         await self._cover(id, secret, SecretState.MASKED, "secret masked")
 
     async def unmasked(self, id: str, secret: str) -> None:
-        """Note that Slack would not hide the secret."""
+        """Note that Slack would not mask the secret."""
         await self._cover(id, secret, SecretState.UNMASKED, "secret not masked")
 
     async def _cover(self, id: str, secret: str, state: SecretState, what: str) -> None:

@@ -1,6 +1,6 @@
 """The form that starts a registration, and how it is read back.
 
-The connector chosen decides on the other fields, so the form is redrawn when it changes. Slack
+The profile chosen decides on the other fields, so the form is redrawn when it changes. Slack
 keeps what was typed into fields that stay; what was typed into others is kept in the view, so that
 it is there again when they come back.
 """
@@ -36,7 +36,7 @@ INTRODUCTION = (
     " somebody has approved it."
 )
 CHANGED_MEANWHILE = (
-    ":warning: The connector was changed while the form was being redrawn. These are its fields:"
+    ":warning: The profile was changed while the form was being redrawn. These are its fields:"
     " look at them, then send the form again."
 )
 
@@ -142,7 +142,7 @@ def _profile(catalogue: Catalogue, chosen: Profile) -> Block:
     options = [Option(text=each.title[:75], value=each.id) for each in catalogue.values()]
     return InputBlock(
         block_id=ids.PROFILE,
-        label="Connector",
+        label="Profile",
         element=StaticSelectElement(
             action_id=ids.CHOOSE_PROFILE,
             options=options,

@@ -8,7 +8,7 @@ SUBCOMMANDS = (
 )  # fmt: skip
 
 HELP = f"""*Ask for an Entra application, have it approved, get its values once.*
-• `{COMMAND}` opens the form; `{COMMAND} mimecast` opens it for that connector
+• `{COMMAND}` opens the form; `{COMMAND} mimecast` opens it for that profile
 • `{COMMAND} status` lists your registrations
 • `{COMMAND} status AAD-7K3F` shows one
 • `{COMMAND} list` lists what is on its way; so do `list mine`, `waiting`, `failed`, `expiring`

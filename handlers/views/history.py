@@ -19,7 +19,7 @@ WORDS = {
     "secret claimed": "asked to see the secret",
     "secret doubtful": "nobody can tell whether the secret was seen",
     "secret unread": "nobody came for the secret in time",
-    "hidden by hand": "secret hidden",
+    "hidden by hand": "masked by hand",
     "new secret asked": "new secret asked for",
     "check asked": "check asked for",
     "checked": "compared with the tenant",

@@ -32,7 +32,7 @@ HIDE = "hide"
 RENEW = "renew"
 UNDO_ASKED = "undo_asked"  # asked for by a word, and confirmed by this button
 OPEN_FORM = "open_form"
-ANY_PROFILE = "any"  # the value of a button that opens the form for the first connector
+ANY_PROFILE = "any"  # the value of a button that opens the form for the first profile
 HOME_BACK = "home_back"
 HOME_ON = "home_on"
 

@@ -31,7 +31,7 @@ from handlers.views.words import (
     when,
 )
 
-OPEN = "Copy the secret now. It is hidden after a minute and never shown again."
+OPEN = "Copy the secret now. It is masked after a minute and never shown again."
 
 
 def notice(registration: Registration, *, secret: str | None) -> Blocks:
@@ -134,7 +134,10 @@ def _state(registration: Registration) -> str:
         case SecretState.CLAIMED:
             return "The secret is being shown."
         case SecretState.SHOWN:
-            return "The secret is on your screen, for a minute at most. Copy it now."
+            return (
+                "The secret was shown to you. It is masked a minute later at the latest,"
+                " or when you press *Hide*."
+            )
         case SecretState.MASKED:
             return (
                 "The secret was shown once and is masked for good."
@@ -142,7 +145,7 @@ def _state(registration: Registration) -> str:
             )
         case SecretState.UNMASKED:
             return (
-                "Slack did not let me hide the secret. Reload Slack to be rid of it,"
+                "Slack did not let me mask the secret. Reload Slack to be rid of it,"
                 " and make a new one if somebody else may have seen it."
             )
         case SecretState.UNKNOWN:
