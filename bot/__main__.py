@@ -10,6 +10,7 @@ import resource
 import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,7 +21,7 @@ from rich.console import Console
 
 from bot import app, logs, slots
 from bot.arguments import Unusable, form_of
-from bot.catalogue import read_catalogue
+from bot.catalogue import profile_ids, read_catalogue
 from bot.config import EntraSettings, Settings, SettingsError
 from bot.doctor import examine
 from bot.doctor.findings import Finding, Mark
@@ -51,8 +52,14 @@ main.add_typer(keys, name="keys")
 
 
 @main.callback(invoke_without_command=True)
-def default(context: typer.Context) -> None:
+def default(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     """Serve, unless another command is named."""
+    if version:
+        typer.echo(f"aad-setup {metadata.version('aad-setup')}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
         serve()
 
@@ -135,7 +142,9 @@ def doctor(
 
 @main.command()
 def plan(
-    profile: Annotated[str, typer.Option(help="The connector's profile. Required.")] = "",
+    profile: Annotated[
+        str, typer.Option(help=f"One of {', '.join(profile_ids())}. Required.")
+    ] = "",
     name: Annotated[str, typer.Option(help="The application's name. Required.")] = "",
     reason: Annotated[str, typer.Option(help="What it is for.")] = "",
     secret_days: Annotated[

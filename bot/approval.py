@@ -241,7 +241,8 @@ class Policy:
                 raise Refusal(UNSAID.format("the groups of approvers"))
             raise Refusal(rule.otherwise)
         if registration.status not in rule.states:
-            raise Refusal(too_late(verb, registration))
+            decided = [vote.person for vote in registration.votes]
+            raise Refusal(too_late(verb, registration), people=decided)
 
     def roles(self, person: Person, registration: Registration) -> frozenset[Role]:
         """Return what the person is to this registration."""

@@ -8,9 +8,10 @@ import hashlib
 import json
 import string
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 from graph.permissions import Kind, NotAllowed, lookup
@@ -91,16 +92,20 @@ class Profile:
 Catalogue = Mapping[str, Profile]
 
 
+def profile_ids() -> Sequence[str]:
+    """Return the ids of the shipped profiles by the alphabet, without reading them."""
+    return sorted(_files())
+
+
 def read_catalogue() -> Catalogue:
     """Read the shipped profiles by id, in their own order. Raises CatalogueError."""
-    files = resources.files("bot").joinpath("profiles").iterdir()
-    texts = {
-        f.name.removesuffix(".toml"): f.read_text("utf-8")
-        for f in files
-        if f.name.endswith(".toml")
-    }
-    profiles = [parse_profile(id, text) for id, text in texts.items()]
+    profiles = [parse_profile(id, file.read_text("utf-8")) for id, file in _files().items()]
     return {each.id: each for each in sorted(profiles, key=lambda it: (it.order, it.id))}
+
+
+def _files() -> Mapping[str, Traversable]:
+    files = resources.files("bot").joinpath("profiles").iterdir()
+    return {f.name.removesuffix(".toml"): f for f in files if f.name.endswith(".toml")}
 
 
 def parse_profile(id: str, text: str) -> Profile:

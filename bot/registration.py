@@ -5,7 +5,7 @@ A registration is one wish for an Entra application, from the form to the secret
 life of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,15 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """An expected "no": its text is a sentence for the person who asked."""
+    """An expected "no": its text is a sentence for the person who asked.
+
+    `people` are those whom it mentions: their names stand in their places where Slack shows plain
+    text.
+    """
+
+    def __init__(self, sentence: str, *, people: "Iterable[Person]" = ()) -> None:
+        self.people = tuple(people)
+        super().__init__(sentence)
 
 
 class Status(StrEnum):

@@ -30,7 +30,11 @@ LONGEST = 3000
 
 
 class NotUnderstood(Refusal):
-    """It is no word of ours. The text says which one is nearest."""
+    """It is no word of ours. The text says which one is nearest, or which there are."""
+
+    def __init__(self, word: str, near: str | None) -> None:
+        self.in_a_line = help.unknown_in_a_line(word, near)
+        super().__init__(help.unknown(word, near))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +84,7 @@ def _asked(words: Sequence[str], profiles: Collection[str]) -> Asked:
         return Asked(word=FORM, profile=known[word])
     if found := _looks_like_an_id(words):
         return Asked(word="status", id=found)
-    raise NotUnderstood(_nearest(words[0], [*help.SUBCOMMANDS, *profiles]))
+    raise NotUnderstood(words[0], _nearest(words[0], [*help.SUBCOMMANDS, *profiles]))
 
 
 def _with_id(word: str, rest: Sequence[str]) -> Asked:
@@ -143,6 +147,5 @@ def _words(text: str) -> list[str]:
     return words[1:] if words[:1] == [COMMAND.strip(AROUND)] else words
 
 
-def _nearest(word: str, known: Sequence[str]) -> str:
-    near = get_close_matches(word.lower(), known, n=1)
-    return help.unknown(word, near[0] if near else None)
+def _nearest(word: str, known: Sequence[str]) -> str | None:
+    return next(iter(get_close_matches(word.lower(), known, n=1)), None)

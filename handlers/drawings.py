@@ -4,22 +4,37 @@ from bot.catalogue import Catalogue
 from bot.registrar import Registrar
 from bot.registration import Registration, RunKind
 from bot.storage.messages import Message, MessageKind
+from handlers.people import People
 from handlers.views import approvers, card, drift, values
 from handlers.views.steps import Drawing
-from handlers.views.words import Blocks
+from handlers.views.words import Blocks, drawn, section
 
 
 class Drawings:
     """Draws a message as the registration stands now."""
 
-    def __init__(self, *, registrar: Registrar, catalogue: Catalogue, plain: bool) -> None:
+    def __init__(
+        self, *, registrar: Registrar, catalogue: Catalogue, people: People, plain: bool
+    ) -> None:
         self._registrar = registrar
+        self._people = people
         self._catalogue = catalogue
         self._plain = plain
 
     async def draw(self, message: Message, registration: Registration) -> tuple[str, Blocks]:
-        """Return what is read aloud, and the blocks."""
+        """Return what is read aloud, and the blocks.
+
+        Raises Refusal if Slack does not say whether its reader may still see it.
+        """
+        if message.kind is MessageKind.DRIFT and not await self._may_read(message, registration):
+            words = drift.kept_back(registration)
+            return words, drawn([section(words)])
         return self._draw(message, registration, await self._drawing(registration))
+
+    async def _may_read(self, message: Message, registration: Registration) -> bool:
+        """Judge anew: since a check was asked for, the registration may have been handed over."""
+        reader = await self._people.known(message.audience)
+        return self._registrar.may_read_check(registration, reader)
 
     async def _drawing(self, registration: Registration) -> Drawing:
         at_work = registration.run is RunKind.REGISTER

@@ -5,7 +5,8 @@ person gets that id. Whatever was typed into a form stays there.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import aiohttp
@@ -15,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bell import report
 from bot.forms import FormProblems
-from bot.registration import Refusal
+from bot.registration import Person, Refusal
 from handlers.answers import Answers
 from handlers.homes import Homes, is_home
 from handlers.views import ids
@@ -36,7 +37,8 @@ def handler(
             return _errors({block_of(field, view): it for field, it in error.problems.items()})
         sentence = _sentence(error)
         if body.get("type") == "view_submission":
-            return _errors({_first_field(body["view"]): sentence})
+            people = error.people if isinstance(error, Refusal) else ()
+            return _errors({_first_field(body["view"]): plain(sentence, people)})
         if "command" in body:
             return _json({"response_type": "ephemeral", "text": sentence})
         if isinstance(url := body.get("response_url"), str) and url:
@@ -66,6 +68,13 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, (aiohttp.ClientError, TimeoutError)):
         return "Slack did not answer. Try again in a moment."
     return f"The bot broke, and nothing you did caused it. Tell whoever runs it: bug {bug}."
+
+
+def plain(sentence: str, people: Iterable[Person]) -> str:
+    """Return a sentence without markup: beside a field Slack shows it letter by letter."""
+    names = {person.user_id: person.name for person in people}
+    named = re.sub(r"<@([^>|]+)[^>]*>", lambda it: names.get(it[1]) or "somebody", sentence)
+    return re.sub(r"[*`]", "", named)
 
 
 def _first_field(view: Json) -> str:

@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.bell import Bell, Loop, survive
 from bot.catalogue import Catalogue
 from bot.registrar import Registrar
-from bot.registration import Registration
+from bot.registration import Refusal, Registration
 from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind, Stale
@@ -54,6 +54,8 @@ REMEMBERED = 5000
 """Of how many messages it is remembered what they show."""
 
 
+LOOKED_UP = (MessageKind.VALUES, MessageKind.DRIFT)
+"""Whose readers are looked up before they are told."""
 CARDS = (MessageKind.CARD, MessageKind.PROGRESS)
 Place = tuple[str, str]
 """A registration, and the channel or person that its card is for."""
@@ -85,7 +87,9 @@ class Messages:
         self._answers = answers
         self._people = people
         self._clock = clock
-        self._drawings = Drawings(registrar=registrar, catalogue=catalogue, plain=plain)
+        self._drawings = Drawings(
+            registrar=registrar, catalogue=catalogue, people=people, plain=plain
+        )
         self._pace = Pace(clock)
         self._queue = Queue()
         self._under_way: dict[str, tuple[Message, asyncio.Task[None]]] = {}
@@ -196,6 +200,8 @@ class Messages:
             await self._refused(message, calls, error)
         except (TimeoutError, aiohttp.ClientError) as error:
             await self._lost(message, error)
+        except Refusal:  # Slack does not say who would read it
+            await self._release(message, _backoff(message.tries))
 
     async def _deliver(
         self, message: Message, registration: Registration, calls: Sequence[Call]
@@ -358,7 +364,7 @@ def _calls(message: Message, urgency: Urgency) -> tuple[Call, ...]:
         is_urgent = urgency <= Urgency.FINAL
         return (Call(method=UPDATE, place=message.channel or "", is_urgent=is_urgent),)
     post = Call(method=POST, place=message.audience)
-    return (Call(method=LOOK_UP), post) if message.kind is MessageKind.VALUES else (post,)
+    return (Call(method=LOOK_UP), post) if message.kind in LOOKED_UP else (post,)
 
 
 def _digest(text: str, blocks: Blocks) -> str:

@@ -64,7 +64,11 @@ class People:
         found = re.fullmatch(r"<@([UW][A-Z0-9]+)(\|[^>]*)?>", text)
         if found is None:
             raise Refusal("Say to whom, with an @ before the name, and let Slack complete it.")
-        return await self._known(found[1], claimed_team=self._team_id)
+        return await self.known(found[1])
+
+    async def known(self, user_id: str) -> Person:
+        """Return who this is now. Raises Refusal if Slack does not say."""
+        return await self._known(user_id, claimed_team=self._team_id)
 
     async def has_left(self, user_id: str) -> bool:
         """Whether Slack says that this account is deactivated. If it says nothing, nobody left."""

@@ -190,7 +190,7 @@ async def test_missing_rights_are_all_named_before_anybody_is_asked(scene: Scene
         "• The bot's own application lacks rights in this tenant:"
         " AppRoleAssignment.ReadWrite.All, DelegatedPermissionGrant.ReadWrite.All."
     ) in told
-    assert "Ask again with /aad-setup when this is put right." in told
+    assert "Press Ask again when this is put right." in told
     assert not scene.workspace.messages("approvals")
     scene.tenant.allow(scene.tenant.administrator, *AUTONOMOUS)
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.approval import Role, Verb
+from bot.approval import UNSAID, Role, Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration
 from bot.storage import listing, messages
@@ -76,6 +76,19 @@ class Looking(Desk):
     def is_concerned(self, registration: Registration, person: Person) -> bool:
         """Whether this person asked for it or decides on it."""
         return self._policy.roles(person, registration) != {Role.BYSTANDER}
+
+    def may_read_check(self, registration: Registration, person: Person) -> bool:
+        """Whether this person may read now what a check has found.
+
+        Raises Refusal if that depends on a user group that Slack did not say.
+        """
+        if person.doubts or person.team_id != self._policy.team_id:
+            return False
+        if self.is_concerned(registration, person):
+            return True
+        if person.unread & self._policy.approver_groups:
+            raise Refusal(UNSAID.format("the groups of approvers"))
+        return False
 
     async def listed(self, which: Which, *, by: Person, for_all: bool) -> Page:
         """Return the first lines of a list, as everybody may read it or as this person needs it.

@@ -106,7 +106,7 @@ def progress(
         [
             header(headline(registration)),
             *_wish(registration, profile),
-            *_outcome(registration, quorum),
+            *_outcome(registration, quorum, has_button=True),
             *drift.details(registration),
             *steps(registration, drawing),
             *_context(registration),
@@ -135,6 +135,7 @@ def status(
             *_wish(registration, profile),
             *_outcome(registration, quorum, in_full=in_full),
             *steps(registration, drawing),
+            context(" · ".join(_times(registration))),
         ]
     )
 
@@ -182,9 +183,9 @@ def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
 
 
 def _outcome(
-    registration: Registration, quorum: Quorum, *, in_full: bool = True
+    registration: Registration, quorum: Quorum, *, in_full: bool = True, has_button: bool = False
 ) -> Iterator[Block]:
-    """What has been decided and what came of it."""
+    """What has been decided and what came of it; `has_button` if *Ask again* stands below."""
     for vote in registration.votes:
         done = "Approved" if vote.verdict == "approve" else "Denied"
         yield context(f"{done} by {person(vote.person)} {when(vote.at)}")
@@ -195,18 +196,23 @@ def _outcome(
             yield context("The requester and the approvers can read why.")
         case Status.REFUSED:
             yield section("\n".join(f"• {escaped(reason)}" for reason in registration.reasons))
-            yield context("Ask again with `/aad-setup` when this is put right.")
+            yield context(f"{_again(has_button)} when this is put right.")
         case Status.DENIED:
             yield section("\n".join(f">{escaped(line)}" for line in _said(registration)))
-            yield context("Nothing was changed in Entra. Ask again with `/aad-setup`.")
+            yield context(f"Nothing was changed in Entra. {_again(has_button)}.")
         case Status.CANCELLED | Status.EXPIRED:
-            yield context("Nothing was changed in Entra. Ask again with `/aad-setup`.")
+            yield context(f"Nothing was changed in Entra. {_again(has_button)}.")
         case Status.UNDONE:
             yield context("Everything this registration had made in Entra is removed.")
         case Status.READY:
             yield from _ready(registration)
     if registration.failure is not None and registration.status is not Status.UNDONE:
         yield from _failure(registration)
+
+
+def _again(has_button: bool) -> str:
+    """Say how to ask again, where the button stands below or where it does not."""
+    return "Press *Ask again*" if has_button else f"Ask again with `{ids.COMMAND}`"
 
 
 def _said(registration: Registration) -> list[str]:
@@ -244,12 +250,16 @@ def _failure(registration: Registration) -> Iterator[Block]:
 
 
 def _context(registration: Registration) -> Iterator[Block]:
-    parts = [f"`{registration.id}` · asked {when(registration.created_at)}"]
-    if registration.digest is not None:
-        parts.append(f"plan `{registration.digest[:16]}`")
+    asked, *expires = _times(registration)
+    plan = [f"plan `{registration.digest[:16]}`"] if registration.digest is not None else []
+    yield context(" · ".join([f"`{registration.id}`", asked, *plan, *expires]))
+
+
+def _times(registration: Registration) -> Iterator[str]:
+    """Yield when it was asked and, while it waits, when it expires."""
+    yield f"asked {when(registration.created_at)}"
     if registration.status is Status.PENDING and registration.deadline is not None:
-        parts.append(f"expires {when(registration.deadline)}")
-    yield context(" · ".join(parts))
+        yield f"expires {when(registration.deadline)}"
 
 
 def _approver_buttons(registration: Registration) -> list[ButtonElement]:

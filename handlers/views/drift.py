@@ -25,6 +25,14 @@ def report(registration: Registration) -> Blocks:
     return drawn([header(report_text(registration)), *_findings(check), _foot(registration)])
 
 
+def kept_back(registration: Registration) -> str:
+    """Return what somebody is told who is neither requester nor approver any more."""
+    return (
+        f"{registration.id} was compared with the tenant as you asked. It is no longer yours, so"
+        " what was found is for its requester and the approvers."
+    )
+
+
 def line(registration: Registration) -> Iterator[Block]:
     """Yield what anybody may know of the latest check: when, and how much differs."""
     if registration.check is not None:

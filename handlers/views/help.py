@@ -4,13 +4,14 @@ from handlers.views.ids import COMMAND
 from handlers.views.words import escaped
 
 SUBCOMMANDS = (
-    "status", "list", "values", "check", "cancel", "retry", "undo", "history", "handover", "help"
+    "status", "details", "list", "values", "check", "cancel", "retry", "undo", "history",
+    "handover", "help",
 )  # fmt: skip
 
 HELP = f"""*Ask for an Entra application, have it approved, get its values once.*
 • `{COMMAND}` opens the form; `{COMMAND} mimecast` opens it for that profile
 • `{COMMAND} status` lists your registrations
-• `{COMMAND} status AAD-7K3F` shows one
+• `{COMMAND} status AAD-7K3F` shows one; so does `details`
 • `{COMMAND} list` lists what is on its way; so do `list mine`, `waiting`, `failed`, `expiring`
 • `{COMMAND} values AAD-7K3F` shows its values, with the secret once
 • `{COMMAND} check AAD-7K3F` compares one with the tenant
@@ -19,13 +20,23 @@ HELP = f"""*Ask for an Entra application, have it approved, get its values once.
 • `{COMMAND} handover AAD-7K3F @person` gives it to somebody else, once an approver confirms it
 • `{COMMAND} help` shows this
 Only you see the answer, unless you write `public` behind `status` or `list`.
-In a channel, mention me with `status AAD-7K3F` or `list` and I answer in the thread.
+In a channel, mention me: `status AAD-7K3F` and `list` are answered in the thread, `details`,
+`history` and `values` to you alone.
 In a direct message to me, leave out `{COMMAND}`."""
 
 
 def unknown(word: str, near: str | None) -> str:
     """Return the answer to a word that is none of ours, with the nearest one that is."""
-    sentence = f"I do not know “{escaped(word[:60])}”."
     if near is None:
-        return f"{sentence}\n{HELP}"
-    return f"{sentence} Did you mean `{COMMAND} {near}`? `{COMMAND} help` lists all commands."
+        return f"{_strange(word)}\n{HELP}"
+    return unknown_in_a_line(word, near)
+
+
+def unknown_in_a_line(word: str, near: str | None) -> str:
+    """Return the same for a thread, where others read it, too."""
+    meant = f" Did you mean `{COMMAND} {near}`?" if near else ""
+    return f"{_strange(word)}{meant} `{COMMAND} help` lists all commands."
+
+
+def _strange(word: str) -> str:
+    return f"I do not know “{escaped(word[:60])}”."

@@ -1,0 +1,116 @@
+"""Sentences that are true only for some, for a while, or where Slack shows them as they are."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.__main__ import main
+from bot.catalogue import read_catalogue
+from bot.playground.stage import Stage
+from bot.registration import SecretState
+from bot.values import values_of
+from handlers.errors import plain
+from handlers.views.values import sheet
+from tests.conftest import Bot
+from tests.pieces import ADA, BEN, registration, secret
+from tests.scene import Scene
+from tests.test_drift import report, settled
+from tests.test_handing_over import _asked, _confirm
+from tests.test_talking import MOMENT, in_thread, said
+from tests.waiting import eventually
+
+
+async def test_a_status_says_when_it_was_asked_and_when_it_expires(scene: Scene) -> None:
+    id = await scene.ask()
+    last = (await said(scene, "ben", f"status {id}")).splitlines()[-1]
+    asked, expires = last.split(" · ")
+    assert asked.startswith("asked ")
+    assert expires.startswith("expires ")
+    assert MOMENT.search(asked)
+    assert MOMENT.search(expires)
+    await scene.approve(id)
+    assert (await said(scene, "ben", f"status {id}")).splitlines()[-1] == asked
+
+
+def test_a_secret_that_was_shown_is_not_said_to_be_on_the_screen() -> None:
+    """It is shown for a moment longer in storage than it is on the screen."""
+    shown = registration(secret=replace(secret(), state=SecretState.SHOWN))
+    drawn = str(sheet(values_of(shown, read_catalogue()["mimecast"])))
+    assert "It is masked a minute later at the latest, or when you press *Hide*." in drawn
+    assert "on your screen" not in drawn
+
+
+async def test_a_form_names_people_where_slack_shows_no_mentions(scene: Scene) -> None:
+    id = await scene.ask()
+    await scene.workspace.click("grace", "Deny", on=scene.card_of(id))
+    await scene.approve(id)
+    late = await scene.workspace.submit("grace", {"Reason": "Not now"})
+    name = scene.workspace.people["ada"].real_name
+    assert late.errors == {"Reason": f"Too late: {name} has approved {id} already."}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("<@U0ADA> and <@U0BEN|ben> did it", "Ada Lovelace and Ben Okafor did it"),
+        ("<@U0STRANGE> did it", "somebody did it"),
+        ("*Retry* it with `/aad-setup`", "Retry it with /aad-setup"),
+    ],
+)
+def test_what_is_shown_letter_by_letter_has_no_markup(sentence: str, shown: str) -> None:
+    assert plain(sentence, [ADA, BEN]) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("thanks, that was quick", "I do not know “thanks”. /aad-setup help lists all commands."),
+        (
+            "staus AAD-7K3F",
+            "I do not know “staus”. Did you mean /aad-setup status?"
+            " /aad-setup help lists all commands.",
+        ),
+    ],
+)
+async def test_a_thread_gets_one_line_for_a_word_that_is_none(
+    scene: Scene, text: str, line: str
+) -> None:
+    assert await in_thread(scene, "ben", text) == line
+
+
+async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(
+    stage: Stage, bot: Bot
+) -> None:
+    async with bot(REQUESTERS="*"):
+        scene = Scene(stage)
+        id = await settled(scene)
+        held = scene.tenant.faults.hold("POST", r"\$batch")
+        await said(scene, "rosa", f"check {id}")
+        await held.reached.wait()
+        await _asked(scene, id, "ben")
+        await _confirm(scene, by="grace")
+        held.release()
+        kept = f"{id} was compared with the tenant as you asked. It is no longer yours,"
+        await scene.until(lambda: kept in scene.direct("rosa"))
+        assert not report(scene, id)
+
+
+async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(scene: Scene) -> None:
+    id = await settled(scene)
+    held = scene.tenant.faults.hold("POST", r"\$batch")
+    await said(scene, "ada", f"check {id}")
+    await held.reached.wait()
+    scene.workspace.faults.breaks("users.info")
+    held.release()
+    await eventually(scene, lambda: report(scene, id, "ada"), step=timedelta(seconds=10))
+    assert "as it was approved" in report(scene, id, "ada")
+
+
+def test_the_command_line_says_its_version_and_the_profiles() -> None:
+    told = CliRunner().invoke(main, ["--version"])
+    assert told.output.startswith("aad-setup ")
+    helped = CliRunner().invoke(main, ["plan", "--help"], env={"COLUMNS": "200"})
+    for profile in read_catalogue():
+        assert profile in helped.output
