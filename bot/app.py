@@ -118,6 +118,7 @@ async def running(
             approver_groups=settings.approver_groups,
             open_limit=settings.open_limit,
             daily_limit=settings.daily_limit,
+            person_daily_limit=settings.person_daily_limit,
         )
         check_quorums(policy, catalogue)
         registrar = Registrar(

@@ -173,6 +173,8 @@ class Policy:
     """How many registrations one person may have open at a time."""
     daily_limit: int = 20
     """How many registrations the team may begin in 24 hours."""
+    person_daily_limit: int = 10
+    """How many of them one person may begin, so that there are some left for the others."""
 
     @property
     def groups(self) -> frozenset[str]:

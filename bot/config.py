@@ -66,6 +66,7 @@ class Settings(EntraSettings):
     requester_groups: frozenset[str]
     open_limit: int
     daily_limit: int
+    person_daily_limit: int
     vault_keys: tuple[str, ...] = field(repr=False)
     database_url: str = field(repr=False)  # it may hold a password
     log_level: str
@@ -88,8 +89,7 @@ class Settings(EntraSettings):
             approval_ttl=reader.hours("APPROVAL_TTL", timedelta(hours=24)),
             requesters=reader.people("REQUESTERS", everybody=True),
             requester_groups=reader.groups("REQUESTER_GROUPS"),
-            open_limit=reader.number("OPEN_LIMIT", 3, least=1, most=1000),
-            daily_limit=reader.number("DAILY_LIMIT", 20, least=1, most=10_000),
+            **_limits(reader),
             **_entra(reader),
             vault_keys=reader.fernet_keys("VAULT_KEYS"),
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
@@ -113,6 +113,22 @@ NOT_YET = {
     "ENTRA_MANAGED_IDENTITY": "managed identities are not there yet: use ENTRA_CLIENT_SECRET",
 }
 """Settings that would change who may do what; ignoring one silently would be a lie."""
+
+
+def _limits(reader: Reader) -> dict[str, int]:
+    """Return how much people may ask for; one person's part of a day is half unless set."""
+    daily = reader.number("DAILY_LIMIT", 20, least=1, most=10_000)
+    person = reader.number("PERSON_DAILY_LIMIT", (daily + 1) // 2, least=1, most=10_000)
+    if person > daily:
+        reader.problem(
+            f"PERSON_DAILY_LIMIT is {person}, but DAILY_LIMIT is {daily}: nobody can begin more"
+            " than the team may."
+        )
+    return {
+        "open_limit": reader.number("OPEN_LIMIT", 3, least=1, most=1000),
+        "daily_limit": daily,
+        "person_daily_limit": person,
+    }
 
 
 def _entra(reader: Reader) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def decides(needed: int) -> Policy:
         approvals_needed=needed,
         open_limit=1000,
         daily_limit=1000,
+        person_daily_limit=1000,
     )
 
 

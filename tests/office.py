@@ -200,6 +200,7 @@ def office(
     next_id: Callable[[], str] = new_id,
     open_limit: int = 1000,
     daily_limit: int = 10_000,
+    person_daily_limit: int = 10_000,
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
 ) -> Office:
@@ -216,6 +217,7 @@ def office(
             approvals_needed=approvals_needed,
             open_limit=open_limit,
             daily_limit=daily_limit,
+            person_daily_limit=person_daily_limit,
         ),
         vault=vault,
         clock=clock,
@@ -238,6 +240,7 @@ async def two_offices(
     approvals_needed: int = 1,
     open_limit: int = 1000,
     daily_limit: int = 10_000,
+    person_daily_limit: int = 10_000,
     next_ids: tuple[Callable[[], str], Callable[[], str]] = (new_id, new_id),
 ) -> AsyncIterator[tuple[Office, Office]]:
     """Open the offices of two replicas on PostgreSQL, or two over the one database of SQLite."""
@@ -253,5 +256,6 @@ async def two_offices(
             approvals_needed=approvals_needed,
             open_limit=open_limit,
             daily_limit=daily_limit,
+            person_daily_limit=person_daily_limit,
         )
         yield made(first, next_id=next_ids[0]), made(second, next_id=next_ids[1])

@@ -116,6 +116,7 @@ def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Of
             approvals_needed=1,
             open_limit=1000,
             daily_limit=10_000,
+            person_daily_limit=10_000,
         ),
         vault=vault,
         clock=clock,

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
+from bot.approval import Policy
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.registration import Refusal
+from bot.storage import registrations
+from bot.storage.database import opened
 from tests.conftest import Bot
-from tests.office import Office, two_offices
-from tests.pieces import ADA, ROSA, form
+from tests.office import Office, office, two_offices
+from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM, form
 from tests.scene import Scene
 
 
@@ -66,6 +70,44 @@ async def test_the_team_begins_so_many_in_24_hours(
         await one.registrar.deny(id, by=ADA, reason="Not now")
     with pytest.raises(Refusal, match="The team has begun 5 registrations in 24 hours"):
         await one.registrar.submit(form(name="app 6"), by=ROSA, origin="V6")
+
+
+async def test_one_person_leaves_some_of_a_day_to_the_others(
+    database_url: str, clock: MovableClock
+) -> None:
+    """What somebody else takes over counts for whoever began it."""
+    policy = Policy(
+        team_id=TEAM,
+        requesters=frozenset({"*"}),
+        approvers=frozenset({ADA.user_id, GRACE.user_id}),
+        approvals_needed=1,
+        daily_limit=4,
+        person_daily_limit=2,
+    )
+    async with opened(database_url) as database:
+        async with database.transaction() as tx:
+            await registrations.installation_id(tx, new="aaaabbbbcccc", now=clock.now())
+        desk = office(database, clock, policy=policy)
+        for _ in range(2):
+            id = await desk.pending()
+            await desk.registrar.hand_over(id, to=BEN, by=ROSA)
+            await desk.registrar.confirm_handover(id, to=BEN, by=ADA)
+        with pytest.raises(Refusal, match="You have begun 2 registrations in 24 hours"):
+            await desk.submitted()
+        await desk.submitted(by=BEN)
+        clock.move(timedelta(hours=24, seconds=1))
+        await desk.submitted()
+
+
+async def test_the_share_of_one_person_is_kept_by_two_replicas(
+    database_url: str, clock: MovableClock
+) -> None:
+    async with two_offices(database_url, clock, person_daily_limit=3) as (one, other):
+        done = await asyncio.gather(
+            *(office.submitted() for office in [one, other] * 4), return_exceptions=True
+        )
+    refused = [each for each in done if isinstance(each, Refusal)]
+    assert len(done) - len(refused) == 3
 
 
 async def test_the_same_wish_is_offered_instead_of_a_duplicate(scene: Scene) -> None:

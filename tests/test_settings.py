@@ -47,6 +47,13 @@ def test_defaults_are_the_public_cloud_one_approval_and_a_day() -> None:
     assert settings.ca_bundle is None
 
 
+def test_one_person_may_begin_half_of_what_the_team_may_unless_that_is_said() -> None:
+    said = {"": 10, "1": 1, "20": 20}
+    assert {it: read(PERSON_DAILY_LIMIT=it).person_daily_limit for it in said} == said
+    assert read(DAILY_LIMIT="1").person_daily_limit == 1
+    assert read(DAILY_LIMIT="7").person_daily_limit == 4
+
+
 def test_cards_are_plain_only_if_that_is_said() -> None:
     assert [read(PLAIN_CARDS=it).plain_cards for it in ("", "false", "true")] == [
         False,
@@ -144,6 +151,8 @@ SENTENCES = [
     ("REQUESTER_GROUPS", "S0OK, C0NO", "entry 2 is not a user group's id"),
     ("OPEN_LIMIT", "0", "must be a whole number from 1 to 1000."),
     ("DAILY_LIMIT", "many", "must be a whole number from 1 to 10000."),
+    ("PERSON_DAILY_LIMIT", "0", "must be a whole number from 1 to 10000."),
+    ("PERSON_DAILY_LIMIT", "21", "is 21, but DAILY_LIMIT is 20: nobody can begin more than the"),
     ("APPROVERS", "*", "entry 1 is not a Slack user id"),
     ("APPROVERS", "U0ADA @grace", "entry 2 is not a Slack user id"),
     ("APPROVALS_NEEDED", "0", "must be a whole number from 1 to 10."),

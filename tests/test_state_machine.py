@@ -115,6 +115,7 @@ POLICY = Policy(
     requester_groups=frozenset({"S0ASKERS"}),
     approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
     open_limit=MOST,
+    person_daily_limit=20,
 )
 PLAIN, STRICT = "mimecast", "directory-read"
 """A profile as the settings say, and one that asks for two approvals of distinct groups."""

@@ -68,6 +68,14 @@ class Asking(Desk):
                 f" cancel or undo one first: `{COMMAND} status` lists them."
             )
         yesterday = self._clock.now() - timedelta(days=1)
+        # By history: what somebody has taken over since counts for whoever began it.
+        begun = await history.count(tx, "submitted", by=by, since=yesterday)
+        if begun >= policy.person_daily_limit:
+            raise Refusal(
+                f"You have begun {policy.person_daily_limit} registrations in 24 hours, which is"
+                " the most for one person. Try again later, or ask whoever runs this bot to raise"
+                " PERSON_DAILY_LIMIT."
+            )
         if await registrations.count_since(tx, yesterday) >= policy.daily_limit:
             raise Refusal(
                 f"The team has begun {policy.daily_limit} registrations in 24 hours, which is the"

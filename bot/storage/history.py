@@ -61,6 +61,24 @@ async def read(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
     return [Entry(**{k: v for k, v in row.items() if k != "registration"}) for row in rows]
 
 
+async def count(
+    tx: AsyncConnection,
+    what: str,
+    *,
+    since: datetime,
+    by: Person | None = None,
+    registration: str | None = None,
+) -> int:
+    """Count the entries that say this since then: of everybody, or of one; of all, or of one."""
+    wanted = [history.c.what == what, history.c.at > since]
+    if by is not None:
+        wanted += [history.c.team_id == by.team_id, history.c.user_id == by.user_id]
+    if registration is not None:
+        wanted.append(history.c.registration == registration)
+    query = sa.select(sa.func.count()).select_from(history).where(*wanted)
+    return int(await tx.scalar(query) or 0)
+
+
 def digest(entry: Mapping[str, Any]) -> str:
     """Return the hash that an entry must carry: sha256 of its canonical JSON."""
     fields = {k: v for k, v in entry.items() if k != "hash"}
