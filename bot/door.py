@@ -1,5 +1,7 @@
 """The door: what the bot serves at PORT, to Slack in HTTP mode and to whoever watches over it."""
 
+import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -7,7 +9,11 @@ from http import HTTPStatus
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
+from aiohttp.typedefs import Handler, Middleware
 
+from bot.bell import report
+from bot.connections import HEADER_SECONDS, IDLE_SECONDS, MOST, Connections
 from bot.health import Health
 
 log = structlog.get_logger()
@@ -15,7 +21,13 @@ log = structlog.get_logger()
 LARGEST_BODY = 1024 * 1024
 """Bytes. Slack's largest payload, a full form of 100 blocks, is a fraction of this."""
 
+BACKLOG = 128
+"""How many the operating system keeps waiting before they are connected."""
+
 REST_SECONDS = 5.0
+
+CLIENTS_FAULTS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+"""What is not HTTP, and whoever goes away in the middle of it."""
 
 Routes = dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 
@@ -26,34 +38,84 @@ class CannotOpen(Exception):
 
 @asynccontextmanager
 async def opened(
-    address: str, port: int | None, *, health: Health, routes: Routes
+    address: str,
+    port: int | None,
+    *,
+    health: Health,
+    routes: Routes,
+    header_seconds: float = HEADER_SECONDS,
+    idle_seconds: float = IDLE_SECONDS,
+    most: int = MOST,
 ) -> AsyncIterator[None]:
     """Serve these paths, `/healthz` and `/readyz`, while inside; nothing if there is no port.
 
-    Raises CannotOpen.
+    A header may take so many real seconds, a connection lie idle for so many, and there may be so
+    many connections. Raises CannotOpen.
     """
     if port is None:
         yield
         return
+    app = _app(health, routes)
     runner = web.AppRunner(
-        _app(health, routes),
+        app,
         access_log=None,
+        logger=_logger(),
         handle_signals=False,
         shutdown_timeout=REST_SECONDS,
+        keepalive_timeout=idle_seconds,
         auto_decompress=False,  # Slack compresses nothing, and anybody may send a bomb
     )
+    connections = Connections(lambda: _protocol(runner), header_seconds=header_seconds, most=most)
+    app.middlewares.append(_counting(connections))
     await runner.setup()
     try:
-        await _listen(runner, address, port)
-        yield
+        listener = await _listening(connections, address, port)
+        try:
+            yield
+        finally:
+            listener.close()
     finally:
         await runner.cleanup()
         await health.settle()
 
 
-async def _listen(runner: web.AppRunner, address: str, port: int) -> None:
+def _protocol(runner: web.AppRunner) -> asyncio.Protocol:
+    assert runner.server is not None  # since it was set up
+    return runner.server()
+
+
+def _counting(connections: Connections) -> Middleware:
+    @web.middleware
+    async def counting(request: web.Request, handler: Handler) -> web.StreamResponse:
+        with connections.serving(request.transport):
+            return await handler(request)
+
+    return counting
+
+
+class _Bugs(logging.Handler):
+    """Tells of our own bugs only, and without a word of what was sent.
+
+    aiohttp quotes the bytes that it could not read, and whoever sent them chose them.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, CLIENTS_FAULTS):
+            report("a request at the port", error or RuntimeError())
+
+
+def _logger() -> logging.Logger:
+    """Return aiohttp's logger. It is nobody's child, so nothing it is told goes any further."""
+    logger = logging.Logger("door", level=logging.ERROR)
+    logger.addHandler(_Bugs())
+    return logger
+
+
+async def _listening(connections: Connections, address: str, port: int) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
     try:
-        await web.TCPSite(runner, address, port).start()
+        listener = await loop.create_server(connections, address, port, backlog=BACKLOG)
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
         raise CannotOpen(
@@ -61,6 +123,7 @@ async def _listen(runner: web.AppRunner, address: str, port: int) -> None:
             " what uses it."
         ) from None
     log.info("listening", address=address, port=port)
+    return listener
 
 
 def _app(health: Health, routes: Routes) -> web.Application:

@@ -27,7 +27,7 @@ LAYERS = (
     ("bot.quorum",),
     ("bot.registration", "bot.config"),
     ("bot.environment",),
-    ("bot.bell", "bot.logs", "bot.addresses"),
+    ("bot.bell", "bot.logs", "bot.addresses", "bot.connections"),
     ("graph",),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

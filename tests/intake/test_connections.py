@@ -1,0 +1,235 @@
+"""The port and whoever only pretends to ask: real sockets, and what is said of them in the logs."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bot import door as doors
+from bot.health import Health
+from tests.intake.doors import Door
+from tests.intake.test_health import Answering, Up, health
+
+WHOLE = b"GET /said HTTP/1.1\r\nHost: a\r\n\r\n"
+HALF = b"GET /said HTTP/1.1\r\nHost: a\r\nX-Half: "
+LONG = 60.0
+"""Seconds that no test waits for."""
+
+
+class Said:
+    """What the door's one path answers, which may be kept waiting or break."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+        self.broken = False
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.asked.set()
+        await self.goes_on.wait()
+        if self.broken:
+            raise ValueError("hush-hush")
+        return web.Response(text="said")
+
+
+class Caller:
+    """One connection to the door."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, text: bytes) -> None:
+        self._writer.write(text)
+        await self._writer.drain()
+
+    async def status(self) -> int:
+        """Return the status of the next answer, which is read to its end."""
+        async with asyncio.timeout(10):
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+            length = next(
+                line for line in head.splitlines() if line.lower().startswith("content-length")
+            )
+            await self._reader.readexactly(int(length.split(":")[1]))
+        return int(head.split()[1])
+
+    async def is_hung_up(self) -> bool:
+        """Wait until the other side has hung up; whatever it says before does not count."""
+        try:
+            async with asyncio.timeout(10):
+                await self._reader.read()
+        except ConnectionResetError:
+            pass
+        return True
+
+    async def close(self) -> None:
+        self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+
+@asynccontextmanager
+async def standing(said: Said, **limits: Any) -> AsyncIterator[Door]:
+    door, well = Door(), health(Answering(), intake=Up())
+    assert isinstance(well, Health)
+    routes: doors.Routes = {"/said": said.handle}
+    async with doors.opened("127.0.0.1", door.port, health=well, routes=routes, **limits):
+        yield door
+
+
+@asynccontextmanager
+async def calling(door: Door) -> AsyncIterator[Caller]:
+    caller = Caller(*await asyncio.open_connection("127.0.0.1", door.port))
+    try:
+        yield caller
+    finally:
+        await caller.close()
+
+
+async def test_half_a_header_is_not_waited_for() -> None:
+    async with standing(Said(), header_seconds=0.2) as door, calling(door) as slow:
+        await slow.send(HALF)
+        assert await slow.is_hung_up()
+
+
+async def test_more_of_a_header_does_not_put_it_off() -> None:
+    async with standing(Said(), header_seconds=0.2) as door, calling(door) as slow:
+        await slow.send(HALF)
+
+        async def drip() -> None:
+            while True:
+                await slow.send(b"x")
+                await asyncio.sleep(0.01)
+
+        dripping = asyncio.create_task(drip())
+        assert await slow.is_hung_up()
+        dripping.cancel()
+        await asyncio.gather(dripping, return_exceptions=True)
+
+
+async def test_half_a_header_after_an_answer_is_not_waited_for_either() -> None:
+    async with (
+        standing(Said(), header_seconds=0.2, idle_seconds=LONG) as door,
+        calling(door) as slow,
+    ):
+        await slow.send(WHOLE)
+        assert await slow.status() == 200
+        await slow.send(HALF)
+        assert await slow.is_hung_up()
+
+
+async def test_an_answer_may_take_longer_than_a_header() -> None:
+    said = Said()
+    said.goes_on.clear()
+    async with standing(said, header_seconds=0.1) as door, calling(door) as caller:
+        await caller.send(WHOLE)
+        await said.asked.wait()
+        async with calling(door) as slow:  # whose time begins later, and is over
+            assert await slow.is_hung_up()
+        said.goes_on.set()
+        assert await caller.status() == 200
+        await caller.send(WHOLE)  # nor does the first alarm go off while nothing is sent
+        assert await caller.status() == 200
+
+
+async def test_a_connection_that_lies_idle_is_closed() -> None:
+    async with (
+        standing(Said(), header_seconds=LONG, idle_seconds=0.1) as door,
+        calling(door) as silent,
+        calling(door) as idle,
+    ):
+        await idle.send(WHOLE)
+        assert await idle.status() == 200
+        assert await idle.is_hung_up()
+        assert await silent.is_hung_up()
+
+
+async def test_one_connection_too_many_costs_the_one_that_waited_longest() -> None:
+    said = Said()
+    async with (
+        standing(said, header_seconds=LONG, idle_seconds=LONG, most=2) as door,
+        calling(door) as first,
+        calling(door) as second,
+    ):
+        for each in (first, second, first):
+            await each.send(WHOLE)
+            assert await each.status() == 200
+        async with calling(door) as third:
+            assert await second.is_hung_up()
+            for each in (first, third):
+                await each.send(WHOLE)
+                assert await each.status() == 200
+
+
+async def test_whoever_waits_for_an_answer_is_not_put_out() -> None:
+    said = Said()
+    said.goes_on.clear()
+    async with (
+        standing(said, header_seconds=LONG, idle_seconds=LONG, most=1) as door,
+        calling(door) as busy,
+    ):
+        await busy.send(WHOLE)
+        await said.asked.wait()
+        async with calling(door) as late:
+            assert await late.is_hung_up()
+        said.goes_on.set()
+        assert await busy.status() == 200
+
+
+@pytest.mark.parametrize(
+    "bytes",
+    [
+        b"hush-hush\r\n\r\n",
+        b"GET /hush-hush HTTP/9.9\r\n\r\n",
+        b"GET /said HTTP/1.1\r\nhush-hush\r\n\r\n",
+        b"GET /said HTTP/1.1\r\nHost: a\r\nX: " + b"hush-hush" * 2000 + b"\r\n\r\n",
+        b"POST /said HTTP/1.1\r\nHost: a\r\nContent-Length: hush-hush\r\n\r\n",
+        b"\x16\x03\x01hush-hush\r\n\r\n",
+    ],
+    ids=["no request", "version", "header", "length of a header", "length of a body", "TLS"],
+)
+async def test_nothing_of_what_is_no_http_gets_into_the_logs(
+    bytes: bytes, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with standing(Said()) as door, calling(door) as caller:
+            await caller.send(bytes)
+            assert await caller.status() == 400
+    told = caplog.text + "".join(capsys.readouterr())
+    assert "hush" not in told
+    assert "bug" not in told  # it is none of ours
+
+
+async def test_a_body_that_is_no_http_is_not_in_the_logs_either(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Reads(Said):
+        async def handle(self, request: web.Request) -> web.StreamResponse:
+            return web.Response(body=await request.read())
+
+    head = b"POST /said HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with caplog.at_level(logging.DEBUG):
+        async with standing(Reads()) as door, calling(door) as caller:
+            await caller.send(head + b"hush-hush\r\n")
+            assert await caller.is_hung_up()
+    told = caplog.text + "".join(capsys.readouterr())
+    assert "hush" not in told
+
+
+async def test_a_bug_behind_the_door_is_told_with_an_id_and_without_its_text(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = Said()
+    said.broken = True
+    async with standing(said) as door, calling(door) as caller:
+        await caller.send(WHOLE)
+        assert await caller.status() == 500
+    told = caplog.text + "".join(capsys.readouterr())
+    assert "hush" not in told
+    assert "ValueError" in told
+    assert "a request at the port" in told
