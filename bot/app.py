@@ -148,7 +148,11 @@ async def running(
         answers = Answers(session)
         groups = Groups(client=client, clock=clock, ids=policy.groups, seconds=LOOK_UP_SECONDS)
         people = People(
-            client=client, team_id=installed.team_id, app_id=installed.app_id, groups=groups
+            client=client,
+            team_id=installed.team_id,
+            app_id=installed.app_id,
+            groups=groups,
+            clock=clock,
         )
         messages = Messages(
             database=database,

@@ -115,7 +115,7 @@ NOT_YET = {
 """Settings that would change who may do what; ignoring one silently would be a lie."""
 
 
-def _limits(reader: Reader) -> dict[str, int]:
+def _limits(reader: Reader) -> dict[str, Any]:
     """Return how much people may ask for; one person's part of a day is half unless set."""
     daily = reader.number("DAILY_LIMIT", 20, least=1, most=10_000)
     person = reader.number("PERSON_DAILY_LIMIT", (daily + 1) // 2, least=1, most=10_000)

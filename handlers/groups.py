@@ -5,7 +5,6 @@ A group that cannot be read counts as empty, and whoever might have been in it i
 
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 
 import aiohttp
 import structlog
@@ -13,10 +12,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from graph.clock import Clock
+from handlers.recent import Recent
 
 log = structlog.get_logger()
-
-REMEMBERED = timedelta(minutes=5)
 
 
 class Groups:
@@ -30,7 +28,7 @@ class Groups:
         self._clock = clock
         self._ids = tuple(sorted(ids))
         self._seconds = seconds
-        self._known: dict[str, tuple[datetime, frozenset[str]]] = {}
+        self._known: Recent[frozenset[str]] = Recent(clock)
 
     async def of(self, user_id: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the groups that this person belongs to, and those that could not be read."""
@@ -42,10 +40,10 @@ class Groups:
 
     async def _members(self, id: str) -> frozenset[str] | None:
         """Return who is in the group, or None if Slack does not say."""
+        known = self._known.get(id)
+        if known is not None:
+            return known
         now = self._clock.now()
-        read_at, people = self._known.get(id, (None, frozenset()))
-        if read_at is not None and now < read_at + REMEMBERED:
-            return people
         try:
             async with asyncio.timeout(self._seconds):
                 answer = await self._client.usergroups_users_list(usergroup=id)
@@ -53,5 +51,5 @@ class Groups:
             log.warning("user group not read", group=id, type=type(error).__name__)
             return None
         people = frozenset(str(user) for user in answer["users"])
-        self._known[id] = (now, people)
+        self._known.keep(id, people, asked_at=now)
         return people

@@ -17,9 +17,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person, Refusal
+from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.groups import Groups
 from handlers.homes import Homes, is_home
+from handlers.recent import Recent
+from handlers.trouble import Trouble, meaning_of
 
 log = structlog.get_logger()
 
@@ -36,6 +39,9 @@ DOUBTS = {
 }
 """docs.slack.dev/reference/objects/user-object"""
 
+KEPT = (*DOUBTS, "team_id", "name", "real_name")
+"""What is remembered of an account: no address, no picture."""
+
 SLACKBOT = "USLACKBOT"  # says is_bot: false of itself
 
 
@@ -43,12 +49,14 @@ class People:
     """Looks people up in the team the bot is installed in."""
 
     def __init__(
-        self, *, client: AsyncWebClient, team_id: str, app_id: str, groups: Groups
+        self, *, client: AsyncWebClient, team_id: str, app_id: str, groups: Groups, clock: Clock
     ) -> None:
         self._client = client
         self._team_id = team_id
         self._app_id = app_id
         self._groups = groups
+        self._clock = clock
+        self._seen: Recent[Mapping[str, Any]] = Recent(clock)
 
     async def person(self, body: Mapping[str, Any]) -> Person:
         """Return who sent this payload. Raises Refusal if that cannot be told."""
@@ -93,15 +101,28 @@ class People:
         )
 
     async def _look_up(self, user_id: str) -> Mapping[str, Any]:
+        """Return what Slack says of this account; while it is asked too often, what it said a few
+        minutes ago. Any other trouble may be about the account itself, so it is a no.
+        """
+        now = self._clock.now()
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 answer = await self._client.users_info(user=user_id)
         except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
-            log.warning("person not looked up", user=user_id, type=type(error).__name__)
+            seen = self._seen.get(user_id) if _is_too_often(error) else None
+            log.warning(
+                "person not looked up",
+                user=user_id,
+                type=type(error).__name__,
+                remembered=seen is not None,
+            )
+            if seen is not None:
+                return seen
             raise Refusal(
                 "Slack did not say who you are, so nothing was done. Try again in a moment."
             ) from None
         user: Mapping[str, Any] = answer["user"]
+        self._seen.keep(user_id, {name: user.get(name) for name in KEPT}, asked_at=now)
         return user
 
 
@@ -130,6 +151,10 @@ def middleware(
         return None
 
     return introduce
+
+
+def _is_too_often(error: Exception) -> bool:
+    return isinstance(error, SlackApiError) and meaning_of(error) is Trouble.TOO_OFTEN
 
 
 def _is_said_anew(event: Mapping[str, Any]) -> bool:

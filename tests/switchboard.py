@@ -83,6 +83,7 @@ async def connected(
             team_id=workspace.team_id,
             app_id=workspace.api_app_id,
             groups=Groups(client=client, clock=clock, ids=(), seconds=1.0),
+            clock=clock,
         )
         bolt = _bolt(client, workspace)
         handlers.register(
