@@ -30,6 +30,7 @@ from bot.config import Settings
 from bot.health import Health
 from bot.keeper import Keeper
 from bot.patrol import Patrol
+from bot.preview import look
 from bot.registrar import Registrar
 from bot.runs import Parts, Runs, Tenant
 from bot.start import CannotStart, Installed, check_quorums, check_slack, slack_client
@@ -49,6 +50,7 @@ from handlers.intake.signature import Signatures
 from handlers.intake.socket_mode import SocketMode
 from handlers.messages import Messages
 from handlers.people import LOOK_UP_SECONDS, People
+from handlers.previews import Look, Previews
 
 log = structlog.get_logger()
 
@@ -175,6 +177,7 @@ async def running(
             bell=bells.homes,
             every=look_every,
         )
+        previews = Previews(client=client, look=_looking(tenant, clock), clock=clock)
         bolt = _bolt(slack_client(settings, session, token=None), settings, installed)
         handlers.register(
             bolt,
@@ -183,6 +186,7 @@ async def running(
             people=people,
             answers=answers,
             homes=homes,
+            previews=previews,
             plain=settings.plain_cards,
         )
         async with engines.running(
@@ -231,6 +235,7 @@ async def running(
             finally:
                 await asyncio.gather(*(loop.stop() for loop in loops))
                 await messages.settle()
+                await previews.settle()
 
 
 async def check_sign_in(graph: Client) -> None:
@@ -254,6 +259,17 @@ def engine_url(url: str) -> str:
 def new_id() -> str:
     """Return an id such as AAD-7K3F, short enough to say aloud; storage sees that it is free."""
     return "AAD-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
+
+
+def _looking(tenant: Tenant, clock: Clock) -> Look:
+    """Return what reads the tenant for a preview."""
+    return partial(
+        look,
+        graph=tenant.graph,
+        knowledge=tenant.knowledge,
+        consent_mode=tenant.consent_mode,
+        clock=clock,
+    )
 
 
 def _bolt(client: AsyncWebClient, settings: Settings, installed: Installed) -> AsyncApp:

@@ -134,6 +134,9 @@ RULES: Mapping[Verb, Rule] = {
     ),
 }
 
+BEFORE = ("preview", "ask")
+"""What is judged by `Policy.check_may_ask` alone, as there is no registration yet."""
+
 SELF = {
     Verb.APPROVE: "You cannot approve your own registration. Another approver has to decide.",
     Verb.DENY: "You cannot deny your own registration. Another approver has to decide.",
@@ -306,6 +309,8 @@ def too_late(verb: Verb, registration: Registration) -> str:
 
 def table() -> Iterator[tuple[str, str, str]]:
     """Yield each verb, who may use it, and in which states: what README prints."""
+    for verb in BEFORE:
+        yield verb, "whoever may ask", "not there yet"
     for verb, rule in RULES.items():
         yield verb, _listed(rule.roles, Role), _listed(rule.states, Status)
 

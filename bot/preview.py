@@ -1,4 +1,4 @@
-"""The preview: the plan that an approver would see, before anybody asks.
+"""The preview: the plan that an approver would see, before anybody is asked.
 
 It reads the tenant as the bot does and stores nothing. What belongs to one registration only (its
 id, its key, its digest) is not known yet, and is left out.
@@ -15,8 +15,10 @@ from bot.forms import check_form
 from bot.plan_words import plan_paragraphs, received
 from bot.registration import Form
 from bot.wishes import wish_of
+from graph.client import Client
 from graph.clock import Clock
-from graph.connection import Connection, connected
+from graph.connection import connected
+from graph.knowledge import Knowledge
 from graph.plan import Plan, Wish
 from graph.preflight import Refused, preflight
 
@@ -103,26 +105,44 @@ async def preview(
         client_secret=settings.client_secret,
         clock=clock,
     ) as connection:
-        problems = check_form(form, profile)
-        wish = _wish(_mended(form, profile, problems), profile, settings)
-        plan, obstacles = await _look(wish, connection, clock)
-        reasons = (*problems.values(), *obstacles)
-        return Preview(
-            form=form,
-            profile=profile,
-            made_at=clock.now(),
-            plan=None if reasons else plan,
-            reasons=reasons,
+        return await look(
+            form,
+            profile,
+            graph=connection.graph,
+            knowledge=connection.knowledge,
+            consent_mode=settings.consent_mode,
+            clock=clock,
         )
+
+
+async def look(
+    form: Form,
+    profile: Profile,
+    *,
+    graph: Client,
+    knowledge: Knowledge,
+    consent_mode: str,
+    clock: Clock,
+) -> Preview:
+    """Do the same with a tenant that is connected already. Raises GraphError."""
+    problems = check_form(form, profile)
+    wish = _wish(_mended(form, profile, problems), profile, consent_mode)
+    plan, obstacles = await _look(wish, graph, knowledge, clock)
+    reasons = (*problems.values(), *obstacles)
+    return Preview(
+        form=form,
+        profile=profile,
+        made_at=clock.now(),
+        plan=None if reasons else plan,
+        reasons=reasons,
+    )
 
 
 async def _look(
-    wish: Wish, connection: Connection, clock: Clock
+    wish: Wish, graph: Client, knowledge: Knowledge, clock: Clock
 ) -> tuple[Plan | None, tuple[str, ...]]:
     try:
-        plan = await preflight(
-            wish, graph=connection.graph, knowledge=connection.knowledge, clock=clock
-        )
+        plan = await preflight(wish, graph=graph, knowledge=knowledge, clock=clock)
     except Refused as refused:
         return None, refused.reasons
     return plan, ()
@@ -138,7 +158,7 @@ def _mended(form: Form, profile: Profile, problems: Mapping[str, str]) -> Form:
     return replace(form, **{field: right[field] for field in right.keys() & problems.keys()})
 
 
-def _wish(form: Form, profile: Profile, settings: EntraSettings) -> Wish:
+def _wish(form: Form, profile: Profile, consent_mode: str) -> Wish:
     return wish_of(
         form,
         profile,
@@ -146,5 +166,5 @@ def _wish(form: Form, profile: Profile, settings: EntraSettings) -> Wish:
         key=NOT_YET_KNOWN,
         installation=NOT_YET_KNOWN,
         requester="somebody in Slack",
-        consent_mode=settings.consent_mode,
+        consent_mode=consent_mode,
     )

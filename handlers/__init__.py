@@ -8,6 +8,7 @@ from handlers import buttons, commands, errors, events, home, modals
 from handlers.answers import Answers
 from handlers.homes import Homes
 from handlers.people import People, middleware
+from handlers.previews import Previews
 from handlers.views import ids
 
 
@@ -19,16 +20,18 @@ def register(
     people: People,
     answers: Answers,
     homes: Homes,
+    previews: Previews,
     plain: bool,
 ) -> None:
     """Connect what people do in Slack with the verbs of the registrar."""
-    app.use(middleware(people, registrar, answers, homes, plain=plain))
+    app.use(middleware(people, registrar, answers, homes, previews, plain=plain))
     app.error(errors.handler(client, answers, homes))
 
     app.command(ids.COMMAND)(commands.command)
     app.view(ids.FORM)(modals.submit_form)
     app.view(ids.DENIAL)(modals.submit_denial)
     app.action(ids.CHOOSE_PROFILE)(modals.choose_profile)
+    app.action(ids.PREVIEW)(modals.preview)
 
     app.action(ids.APPROVE)(buttons.approve)
     app.action(ids.DENY)(buttons.deny)

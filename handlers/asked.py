@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -20,6 +20,7 @@ BARE_ID = re.compile(r"[2-9A-HJKMNP-TV-Z]{4}")
 """Four letters of those that ids are made of."""
 
 FORM = ""
+PREVIEW = "preview"
 HANDOVER = "handover"
 WITH_ID = ("status", "details", "values", "check", "cancel", "retry", "undo", "history", HANDOVER)
 LISTS = ("mine", "waiting", "failed", "expiring")
@@ -80,11 +81,22 @@ def _asked(words: Sequence[str], profiles: Collection[str]) -> Asked:
         return Asked(word="list", which=_which(rest))
     if word == "help":
         return Asked(word="help")
+    if word == PREVIEW:
+        return _preview(rest, known)
     if word in known:
         return Asked(word=FORM, profile=known[word])
     if found := _looks_like_an_id(words):
         return Asked(word="status", id=found)
     raise NotUnderstood(words[0], _nearest(words[0], [*help.SUBCOMMANDS, *profiles]))
+
+
+def _preview(rest: Sequence[str], known: Mapping[str, str]) -> Asked:
+    """Return the form, which previews what it would come to."""
+    if not rest or rest[0].lower() in known:
+        return Asked(word=FORM, profile=known[rest[0].lower()] if rest else None)
+    near = _nearest(rest[0], list(known.values()))
+    meant = f" Did you mean `{COMMAND} {PREVIEW} {near}`?" if near else ""
+    raise Refusal(f"I do not know the profile “{escaped(rest[0][:60])}”.{meant}")
 
 
 def _with_id(word: str, rest: Sequence[str]) -> Asked:

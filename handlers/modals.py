@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
+from handlers.previews import Previews
 from handlers.views import form, ids
 
 Ack = Callable[..., Awaitable[Any]]
@@ -36,6 +37,34 @@ async def choose_profile(
     except SlackApiError as error:
         if error.response.get("error") not in OVERTAKEN:
             raise
+    await ack()
+
+
+async def preview(
+    ack: Ack,
+    body: Json,
+    client: AsyncWebClient,
+    registrar: Registrar,
+    person: Person,
+    previews: Previews,
+) -> None:
+    """Lay over the form what it would come to, as soon as the tenant was read."""
+    registrar.check_may_ask(person)
+    view, catalogue = body["view"], registrar.catalogue
+    wish = form.read_form(view, catalogue)
+    profile = registrar.profile(wish.profile)
+    if form.is_drawn_for(view, profile.id):
+        await previews.begin(
+            wish,
+            profile,
+            by=person,
+            trigger_id=body.get("trigger_id") or "",
+            in_the_way=await registrar.in_the_way(wish, by=person),
+        )
+    else:
+        typed, sentence = form.typed_so_far(view, catalogue), form.CHANGED_MEANWHILE
+        redrawn = form.form(catalogue, profile, typed, introduction=sentence)
+        await client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
     await ack()
 
 

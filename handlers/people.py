@@ -21,6 +21,7 @@ from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.groups import Groups
 from handlers.homes import Homes, is_home
+from handlers.previews import Previews
 from handlers.recent import Recent
 from handlers.trouble import Trouble, meaning_of
 
@@ -127,7 +128,13 @@ class People:
 
 
 def middleware(
-    people: People, registrar: Registrar, answers: Answers, homes: Homes, *, plain: bool
+    people: People,
+    registrar: Registrar,
+    answers: Answers,
+    homes: Homes,
+    previews: Previews,
+    *,
+    plain: bool,
 ) -> Callable[..., Awaitable[BoltResponse | None]]:
     """Return the one Bolt middleware: what it puts into the context, listeners get by name."""
 
@@ -140,6 +147,7 @@ def middleware(
         context["answers"] = answers
         context["people"] = people
         context["homes"] = homes
+        context["previews"] = previews
         context["plain"] = plain
         context["person"] = await people.person(body)
         if "event" in body and DOUBTS["is_bot"] in context["person"].doubts:

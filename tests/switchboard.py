@@ -22,12 +22,13 @@ import handlers
 from bot.app import new_id
 from bot.approval import Policy
 from bot.bell import Bell, Bells
-from bot.catalogue import read_catalogue
+from bot.catalogue import Profile, read_catalogue
 from bot.logs import slack_logger
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import Workspace
+from bot.preview import Preview
 from bot.registrar import Registrar
-from bot.registration import Person
+from bot.registration import Form, Person
 from bot.storage.database import Database
 from bot.storage.tables import metadata
 from bot.vault import Vault
@@ -35,7 +36,9 @@ from handlers.answers import Answers
 from handlers.groups import Groups
 from handlers.homes import Homes
 from handlers.people import People
+from handlers.previews import Previews
 from tests.office import KEY, Office
+from tests.pieces import NOON
 
 Json = dict[str, Any]
 NOT_STATE = frozenset({"seen_events"})
@@ -86,6 +89,7 @@ async def connected(
             clock=clock,
         )
         bolt = _bolt(client, workspace)
+        previews = Previews(client=client, look=_nothing, clock=clock)
         handlers.register(
             bolt,
             client=client,
@@ -100,9 +104,16 @@ async def connected(
                 bell=Bell(),
                 every=3600,
             ),
+            previews=previews,
             plain=False,
         )
         yield Switchboard(bolt=bolt, office=office, workspace=workspace)
+        await previews.settle()
+
+
+async def _nothing(form: Form, profile: Profile) -> Preview:
+    """Refuse every preview: there is no tenant here."""
+    return Preview(form=form, profile=profile, made_at=NOON, plan=None, reasons=("No tenant.",))
 
 
 def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Office:

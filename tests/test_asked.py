@@ -54,6 +54,8 @@ def test_an_id_may_be_written_as_people_write_it(word: str, typed: str) -> None:
         ("<@U0ROSA>", {"word": asked.FORM}),
         ("mimecast", {"word": asked.FORM, "profile": "mimecast"}),
         ("Directory-Read please", {"word": asked.FORM, "profile": "directory-read"}),
+        ("preview", {"word": asked.FORM}),
+        ("preview Mimecast", {"word": asked.FORM, "profile": "mimecast"}),
         ("list", {"word": "list"}),
         ("list WAITING", {"word": "list", "which": "waiting"}),
         ("list public", {"word": "list", "is_public": True}),
@@ -82,6 +84,8 @@ def test_what_is_understood(text: str, expected: dict[str, Any]) -> None:
         ("mimcast", "mimecast"),
         ("directoryread", "directory-read"),
         ("MIMECST", "mimecast"),
+        ("preveiw", "preview"),
+        ("preview mimcast", "preview mimecast"),
     ],
 )
 def test_a_misspelt_word_is_answered_with_the_nearest(text: str, meant: str) -> None:

@@ -11,6 +11,7 @@ from tests import (
     test_handing_over,
     test_home,
     test_main_road,
+    test_previews,
     test_quorums,
     test_refusals,
     test_reveals,
@@ -21,6 +22,7 @@ STORIES: dict[tuple[str, str], Callable[..., Any]] = {
     ("command", ids.COMMAND): test_main_road.test_from_the_form_to_the_masked_secret,
     ("view", ids.FORM): test_refusals.test_a_form_that_arrives_twice_is_one_registration,
     ("action", ids.CHOOSE_PROFILE): test_failures.test_another_profile_goes_the_same_road,
+    ("action", ids.PREVIEW): test_previews.test_the_plan_is_seen_before_anybody_is_asked,
     ("action", ids.APPROVE): test_decisions.test_two_approvals_are_two_people,
     ("action", ids.DENY): test_decisions.test_denied_is_the_end_and_the_card_says_by_whom,
     ("view", ids.DENIAL): test_quorums.test_a_reason_that_is_missing_keeps_the_form_open,
@@ -77,7 +79,8 @@ class Listening:
 def test_every_listener_has_a_story() -> None:
     app = Listening()
     parts: Any = {
-        name: None for name in ("client", "registrar", "people", "answers", "homes", "plain")
+        name: None
+        for name in ("client", "registrar", "people", "answers", "homes", "previews", "plain")
     }
     as_bolt: Any = app
     handlers.register(as_bolt, **parts)

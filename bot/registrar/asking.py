@@ -51,6 +51,17 @@ class Asking(Desk):
             await self._begin(tx, wish)
         return wish.id
 
+    async def in_the_way(self, form: Form, *, by: Person) -> tuple[str, ...]:
+        """Return what would keep this form from being taken now, whatever the tenant says."""
+        found = []
+        async with self._database.reading() as tx:
+            for check in (self._check_room(tx, by), self._check_new(tx, form)):
+                try:
+                    await check
+                except Refusal as refusal:
+                    found.append(str(refusal))
+        return tuple(found)
+
     async def form_of(self, id: str, *, by: Person) -> Form:
         """Return what the requester of an ended registration had filled in. Raises Refusal."""
         async with self._database.reading() as tx:

@@ -26,14 +26,14 @@ from bot.plan_words import days
 from bot.registration import Form
 from graph.permissions import Kind, lookup
 from handlers.views import ids
-from handlers.views.words import Json, code, context, section
+from handlers.views.words import Json, actions, button, code, context, section
 
 FLAG_ON = "yes"
 LONGEST_METADATA = 3000
 """docs.slack.dev/reference/views/modal-views"""
 INTRODUCTION = (
-    "An approver sees exactly what would be created. Nothing changes in Entra before"
-    " somebody has approved it."
+    "An approver sees exactly what would be created; *Preview* shows it to you first. Nothing"
+    " changes in Entra before somebody has approved it."
 )
 CHANGED_MEANWHILE = (
     ":warning: The profile was changed while the form was being redrawn. These are its fields:"
@@ -76,6 +76,7 @@ def form(
             _secret_days(profile, filled),
             *_redirect(profile, filled),
             *(_option(option, filled) for option in profile.options),
+            *actions([button("Preview", ids.PREVIEW, profile.id)]),
         ],
     )
     return dict(view.to_dict())

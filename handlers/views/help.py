@@ -4,12 +4,13 @@ from handlers.views.ids import COMMAND
 from handlers.views.words import escaped
 
 SUBCOMMANDS = (
-    "status", "details", "list", "values", "check", "cancel", "retry", "undo", "history",
+    "preview", "status", "details", "list", "values", "check", "cancel", "retry", "undo", "history",
     "handover", "help",
 )  # fmt: skip
 
 HELP = f"""*Ask for an Entra application, have it approved, get its values once.*
 • `{COMMAND}` opens the form; `{COMMAND} mimecast` opens it for that profile
+• `{COMMAND} preview` opens it, too: *Preview* there shows the plan to you alone and asks nobody
 • `{COMMAND} status` lists your registrations
 • `{COMMAND} status AAD-7K3F` shows one; so does `details`
 • `{COMMAND} list` lists what is on its way; so do `list mine`, `waiting`, `failed`, `expiring`

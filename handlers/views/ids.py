@@ -1,8 +1,8 @@
 """The ids of forms and buttons.
 
 A button's value is a registration's id and nothing else; but for those of the App Home, which hold
-a page, those that open the form, which hold a profile, and those that confirm a handover, which
-also hold the heir: whoever confirms means the one they have read of.
+a page, those that open the form or preview it, which hold a profile, and those that confirm a
+handover, which also hold the heir: whoever confirms means the one they have read of.
 """
 
 COMMAND = "/aad-setup"
@@ -16,6 +16,7 @@ REDIRECT = "redirect"
 OPTION_PREFIX = "option:"
 CHOSEN = "chosen"  # the one action inside each input block, but for the profile's
 CHOOSE_PROFILE = "choose_profile"  # redraws the form
+PREVIEW = "preview"  # shows what the form would come to
 
 APPROVE = "approve"
 DENY = "deny"

@@ -1,0 +1,162 @@
+"""Previews: whoever may ask sees the plan for a form before anybody is asked to approve it.
+
+A preview is a look and no promise, so nothing of it is stored: a view over the form says that the
+tenant is being read, and shows what was found as soon as that is known. Should the bot die in
+between, the view has said what to do. How often somebody looks is counted by each process.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.bell import survive
+from bot.catalogue import Profile
+from bot.preview import Preview
+from bot.registration import Form, Person, Refusal
+from graph.clock import Clock
+from graph.errors import GraphError
+from handlers.views import preview as views
+from handlers.views.preview import Seen
+
+Look = Callable[[Form, Profile], Awaitable[Preview]]
+"""Reads the tenant, and says what would be planned. Raises GraphError."""
+
+log = structlog.get_logger()
+
+MOST_AN_HOUR = 20
+"""How many previews one person may have in an hour; a new one only when the last is there."""
+HOUR = timedelta(hours=1)
+AT_ONCE = 20
+"""Of how many people at a time; each takes one call of Graph or a few."""
+REST_SECONDS = 1.0
+"""How long a stop waits for those that are under way, in real seconds."""
+CLOSED = "not_found"
+"""What Slack says of a view that its reader has closed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """One preview: what for, and where it goes."""
+
+    form: Form
+    profile: Profile
+    in_the_way: tuple[str, ...]
+    view_id: str
+    user_id: str
+
+
+class Previews:
+    """Makes previews and shows them."""
+
+    def __init__(self, *, client: AsyncWebClient, look: Look, clock: Clock) -> None:
+        self._client = client
+        self._look = look
+        self._clock = clock
+        self._begun: dict[str, deque[datetime]] = {}
+        self._busy: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(
+        self,
+        form: Form,
+        profile: Profile,
+        *,
+        by: Person,
+        trigger_id: str,
+        in_the_way: tuple[str, ...] = (),
+    ) -> None:
+        """Lay a view over the form now, and fill it when the tenant was read.
+
+        `in_the_way` is said beside the plan. Raises Refusal if this person has had enough.
+        """
+        self._take_turn(by.user_id)
+        task = None
+        try:
+            answer = await self._client.views_push(trigger_id=trigger_id, view=views.waiting())
+            wanted = Wanted(
+                form=form,
+                profile=profile,
+                in_the_way=in_the_way,
+                view_id=answer["view"]["id"],
+                user_id=by.user_id,
+            )
+            task = asyncio.create_task(self._make(wanted))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        finally:
+            if task is None:
+                self._busy.discard(by.user_id)
+
+    async def settle(self) -> None:
+        """Let what is under way end; what takes long is given up, as the view has said."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=REST_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _take_turn(self, user: str) -> None:
+        """Count one more. Raises Refusal if it is one too many."""
+        now = self._clock.now()
+        for each, begun in list(self._begun.items()):
+            while begun and begun[0] <= now - HOUR:
+                begun.popleft()
+            if not begun:
+                del self._begun[each]
+        begun = self._begun.setdefault(user, deque())
+        if user in self._busy:
+            raise Refusal("Your last preview is still being made. It comes by itself.")
+        if len(begun) >= MOST_AN_HOUR:
+            raise Refusal(
+                f"You have had {MOST_AN_HOUR} previews within an hour, which is the most."
+                " Try again later, or ask for approval: the approver sees the same."
+            )
+        if len(self._busy) >= AT_ONCE:
+            raise Refusal("Many people are looking at previews just now. Try again in a moment.")
+        begun.append(now)
+        self._busy.add(user)
+
+    async def _make(self, wanted: Wanted) -> None:
+        if bug := await survive("preview", partial(self._answer, wanted)):
+            await survive("preview", partial(self._show, wanted, views.broken(bug)))
+
+    async def _answer(self, wanted: Wanted) -> None:
+        await self._show(wanted, await self._seen(wanted))
+
+    async def _seen(self, wanted: Wanted) -> Seen:
+        try:
+            found = await self._look(wanted.form, wanted.profile)
+        except GraphError as error:
+            log.warning("no preview", code=error.code, request=error.request_id)
+            return views.unread(f"{error.sentence} {error.advice}")
+        finally:
+            # Before it is shown: whoever sees it may ask for the next.
+            self._busy.discard(wanted.user_id)
+        return views.seen(found, in_the_way=wanted.in_the_way)
+
+    async def _show(self, wanted: Wanted, seen: Seen) -> None:
+        """Fill the view that waits for it, or if that is closed, tell the person directly."""
+        try:
+            await self._client.views_update(view_id=wanted.view_id, view=views.modal(seen))
+        except SlackApiError as error:
+            if error.response.get("error") != CLOSED:
+                log.warning("preview not shown", code=error.response.get("error"))
+                return
+            await self._tell(wanted, seen)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("preview not shown", type=type(error).__name__)
+
+    async def _tell(self, wanted: Wanted, seen: Seen) -> None:
+        text, blocks = views.message(seen)
+        try:
+            await self._client.chat_postMessage(channel=wanted.user_id, text=text, blocks=blocks)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            log.warning("preview not shown", type=type(error).__name__)

@@ -1,0 +1,103 @@
+"""The preview: what a form would come to, over the form or as a direct message."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.views import View
+
+from bot.plan_words import plan_paragraphs
+from bot.preview import Preview
+from handlers.views.ids import COMMAND
+from handlers.views.words import Blocks, Json, SlackPen, context, drawn, escaped, header, section
+
+TITLE = "Preview"
+NOTHING_DONE = "Nothing was changed or kept, and nobody was asked."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What was found: in a sentence, in full, and what to do about it in the form."""
+
+    sentence: str
+    blocks: tuple[Block, ...]
+    next: str
+
+
+def waiting() -> Json:
+    """Return the view that stands over the form while the tenant is read."""
+    return _view(
+        [
+            section(
+                "The tenant is being read; nothing is changed there. The plan comes in a few"
+                " seconds, or in some minutes while Entra is slow."
+            ),
+            context("If nothing has come by then, go back and press *Preview* again."),
+        ]
+    )
+
+
+def modal(seen: Seen) -> Json:
+    """Return the view that takes the place of the one that waits."""
+    back = f"{NOTHING_DONE} *Back* leads to the form as you filled it in: {seen.next}"
+    return _view([*seen.blocks, context(back)])
+
+
+def message(seen: Seen) -> tuple[str, Blocks]:
+    """Return the same for whoever has closed the view: what is read aloud, and the blocks."""
+    foot = f"{NOTHING_DONE} `{COMMAND}` opens the form."
+    return seen.sentence, drawn([header(seen.sentence), *seen.blocks, context(foot)])
+
+
+def seen(found: Preview, *, in_the_way: Sequence[str]) -> Seen:
+    """Return the plan in the words of the card, or every reason against it."""
+    name = f"*{escaped(found.form.name)}* · " if found.form.name else ""
+    about = section(f"{name}{found.profile.title}")
+    if found.plan is None:
+        reasons = "\n".join(f"• {escaped(each)}" for each in (*found.reasons, *in_the_way))
+        return Seen(
+            sentence="Preview: this cannot be made",
+            blocks=(about, section(f"*This cannot be made*\n{reasons}")),
+            next="put this right there.",
+        )
+    return Seen(
+        sentence="Preview: this is what an approver would see",
+        blocks=(about, *_plan(found), *_obstacles(in_the_way)),
+        next="*Ask for approval* sends it, and the plan is made anew then.",
+    )
+
+
+def unread(sentence: str) -> Seen:
+    """Return why the tenant could not be read."""
+    return Seen(
+        sentence="Preview: the tenant could not be read",
+        blocks=(section(f"*The tenant could not be read*\n{escaped(sentence)}"),),
+        next="press *Preview* again later.",
+    )
+
+
+def broken(bug: str) -> Seen:
+    """Return that the bot itself failed."""
+    return Seen(
+        sentence="Preview: the bot broke",
+        blocks=(section(f"The bot broke, and not by you. Tell whoever runs it: bug {bug}."),),
+        next="what you typed is still there.",
+    )
+
+
+def _plan(found: Preview) -> Iterator[Block]:
+    assert found.plan is not None
+    words = plan_paragraphs(
+        found.plan, found.profile, found.form, SlackPen(), asked_at=found.made_at
+    )
+    yield from (section(paragraph) for paragraph in words)
+
+
+def _obstacles(in_the_way: Sequence[str]) -> Iterator[Block]:
+    if in_the_way:
+        lines = "\n".join(f"• {escaped(each)}" for each in in_the_way)
+        yield section(f":warning: *Now it could not be sent*\n{lines}")
+
+
+def _view(blocks: Sequence[Block]) -> Json:
+    return dict(View(type="modal", title=TITLE, close="Back", blocks=blocks).to_dict())
