@@ -97,6 +97,7 @@ async def test_what_would_keep_it_from_being_sent_is_said_beside_the_plan(scene:
     seen = await preview(scene)
     assert "What would be created" in seen
     assert f"Now it could not be sent\n• {id} is the same: " in seen
+    assert "as you filled it in: put this right first." in seen
 
 
 async def test_only_who_may_ask_may_preview(scene: Scene) -> None:

@@ -13,7 +13,7 @@ HELP = f"""*Ask for an Entra application, have it approved, get its values once.
 • `{COMMAND} preview` opens it, too: *Preview* there shows the plan to you alone and asks nobody
 • `{COMMAND} status` lists your registrations
 • `{COMMAND} status AAD-7K3F` shows one; so does `details`
-• `{COMMAND} list` lists what is on its way; so do `list mine`, `waiting`, `failed`, `expiring`
+• `{COMMAND} list` lists what is on its way; `list mine`, `waiting`, `failed` or `expiring` those
 • `{COMMAND} values AAD-7K3F` shows its values, with the secret once
 • `{COMMAND} check AAD-7K3F` compares one with the tenant
 • `{COMMAND} cancel`, `retry` or `undo` with an id does what the button does

@@ -66,5 +66,5 @@ def _said(details: Mapping[str, Any]) -> Iterator[str]:
         if details.get(name):
             yield str(details[name])
     if differences := details.get("differences"):
-        yield f"{len(differences)} different"
+        yield "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
     yield from map(str, details.get("reasons", ()))

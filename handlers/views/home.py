@@ -39,7 +39,7 @@ GREETING = (
 )
 
 ASK = "Press *New application*."
-MAY_NOT_ASK = "Ask whoever runs this bot to add you to REQUESTERS."
+MAY_NOT_ASK = "To ask for applications, have whoever runs this bot add you to REQUESTERS."
 
 QuorumOf = Callable[[Registration], Quorum]
 """What it takes to approve a registration."""

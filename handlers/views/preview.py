@@ -14,6 +14,8 @@ from handlers.views.words import Blocks, Json, SlackPen, context, drawn, escaped
 TITLE = "Preview"
 NOTHING_DONE = "Nothing was changed or kept, and nobody was asked."
 
+SEND = "*Ask for approval* sends it, and the plan is made anew then."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
@@ -63,7 +65,7 @@ def seen(found: Preview, *, in_the_way: Sequence[str]) -> Seen:
     return Seen(
         sentence="Preview: this is what an approver would see",
         blocks=(about, *_plan(found), *_obstacles(in_the_way)),
-        next="*Ask for approval* sends it, and the plan is made anew then.",
+        next="put this right first." if in_the_way else SEND,
     )
 
 
