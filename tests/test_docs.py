@@ -23,6 +23,7 @@ from bot.playground.workspace.methods import METHODS
 from bot.registration import MOVES
 from graph.rights import ConsentMode, rights
 from handlers.views.help import SUBCOMMANDS
+from handlers.views.how import HOW
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -56,8 +57,17 @@ def test_the_settings_table_lists_exactly_what_is_read() -> None:
 
 
 def test_the_policy_is_the_one_that_is_enforced() -> None:
-    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", section("Who may do what"), re.M)
-    assert rows[1:] == list(table())
+    cells = r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$"
+    rows = re.findall(cells, section("Who may do what"), re.M)
+    assert rows[1:] == [(*row, HOW[row[0]]) for row in table()]
+
+
+def test_what_is_said_to_do_a_verb_is_there() -> None:
+    texts = [path.read_text("utf-8") for path in (ROOT / "handlers").rglob("*.py")]
+    labels = set(re.findall(r'\bbutton\(\s*"([^"]+)"', "\n".join(texts)))
+    how = " ".join(HOW.values())
+    assert set(re.findall(r"`(\w+)`", how)) <= set(SUBCOMMANDS)
+    assert set(re.findall(r"\*([^*]+)\*", how)) <= labels
 
 
 def test_the_example_settings_are_settings() -> None:
