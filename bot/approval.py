@@ -263,6 +263,19 @@ class Policy:
         named = person.user_id in self.approvers or bool(person.groups & self.approver_groups)
         return person.team_id == self.team_id and named
 
+    def lost_vote(self, person: Person) -> str | None:
+        """Return why what this person has approved no longer counts, if that is so.
+
+        Raises Refusal where Slack did not say enough.
+        """
+        if person.doubts:
+            return f"the account {' and '.join(person.doubts)}"
+        if self.is_approver(person):
+            return None
+        if person.unread & self.approver_groups:
+            raise Refusal(UNSAID.format("the groups of approvers"))
+        return "no approver any more"
+
     def parties(self, person: Person, quorum: Quorum) -> tuple[str, ...]:
         """Return the approver groups that this person speaks for, for a quorum of distinct ones.
 
@@ -280,7 +293,9 @@ def too_late(verb: Verb, registration: Registration) -> str:
     if verb in (Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL):
         # By its verdict, not by its time: the clocks of two replicas may differ.
         verdict, done = ("deny", "denied") if status is Status.DENIED else ("approve", "approved")
-        decisive = [vote for vote in registration.votes if vote.verdict == verdict]
+        decisive = [
+            vote for vote in registration.votes if vote.verdict == verdict and vote.void is None
+        ]
         if decisive and status not in (Status.PENDING, Status.CANCELLED, Status.EXPIRED):
             return f"Too late: <@{decisive[-1].person.user_id}> has {done} {id} already."
     match status:

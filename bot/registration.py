@@ -143,6 +143,7 @@ class Vote:
     at: datetime
     digest: str = ""  # of the plan that was voted on
     groups: tuple[str, ...] = ()  # the approver groups that the person belonged to then
+    void: str | None = None  # why it no longer counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,9 +214,10 @@ class Registration:
         return any(each.key == person.key for each in self.former)
 
     def vote_of(self, person: Person) -> Vote | None:
-        """Return what this person has decided, if anything."""
-        return next((vote for vote in self.votes if vote.person.key == person.key), None)
+        """Return what this person has decided, if anything that still counts."""
+        mine = (vote for vote in self.votes if vote.person.key == person.key)
+        return next((vote for vote in mine if vote.void is None), None)
 
     def approvals(self) -> tuple[Vote, ...]:
-        """Return the votes in favour."""
-        return tuple(vote for vote in self.votes if vote.verdict == "approve")
+        """Return the votes in favour that still count."""
+        return tuple(vote for vote in self.votes if vote.verdict == "approve" and vote.void is None)

@@ -16,8 +16,16 @@ Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
 
 
-async def approve(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    await registrar.approve(action["value"], by=person)
+async def approve(
+    ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
+) -> None:
+    """Approve; before the last approval that is needed, those who approved earlier are judged anew,
+    too.
+    """
+    id = action["value"]
+    earlier = await registrar.earlier_approvers(id, by=person)
+    seen = await people.again([each.user_id for each in earlier])
+    await registrar.approve(id, by=person, seen=seen)
     await ack()
 
 

@@ -5,7 +5,7 @@ A name is never who somebody is: team id and user id are. Doubt means no.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -78,6 +78,19 @@ class People:
     async def known(self, user_id: str) -> Person:
         """Return who this is now. Raises Refusal if Slack does not say."""
         return await self._known(user_id, claimed_team=self._team_id)
+
+    async def again(self, user_ids: Iterable[str]) -> tuple[Person, ...]:
+        """Return who these are now, all looked up at once, without those of whom Slack says
+        nothing within a second.
+        """
+        found = await asyncio.gather(*(self._if_known(id) for id in user_ids))
+        return tuple(person for person in found if person is not None)
+
+    async def _if_known(self, user_id: str) -> Person | None:
+        try:
+            return await self._known(user_id, claimed_team=self._team_id)
+        except Refusal:
+            return None
 
     async def has_left(self, user_id: str) -> bool:
         """Whether Slack says that this account is deactivated. If it says nothing, nobody left."""

@@ -560,7 +560,8 @@ class Bot(RuleBasedStateMachine):
             and who.key not in it.votes
             and (who.party is not None or it.profile != STRICT)
         )
-        self._try(allowed, self.world.registrar.approve(it.id, by=who.person))
+        seen = [next(it.person for it in CAST.values() if it.key == key) for key in it.votes]
+        self._try(allowed, self.world.registrar.approve(it.id, by=who.person, seen=seen))
         if not allowed:
             return
         it.said.append(("approved", who.key))

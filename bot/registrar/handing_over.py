@@ -72,7 +72,7 @@ class HandingOver(Desk):
 
     def _check_votes(self, registration: Registration, heir: Person) -> None:
         """Whoever has decided on it must not own it: the requester never counts."""
-        if registration.vote_of(heir) is not None:
+        if any(vote.person.key == heir.key for vote in registration.votes):
             raise Refusal(
                 f"<@{heir.user_id}> has voted on {registration.id}, so cannot take it over."
             )

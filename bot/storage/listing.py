@@ -207,6 +207,7 @@ def _voted_on(person: Person) -> sa.ColumnElement[bool]:
         votes.c.registration == registrations.c.id,
         votes.c.team_id == person.team_id,
         votes.c.user_id == person.user_id,
+        votes.c.void.is_(None),
     )
 
 

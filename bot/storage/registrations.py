@@ -143,7 +143,8 @@ async def checked(tx: AsyncConnection, id: str, check: Check) -> None:
 
 
 async def vote(tx: AsyncConnection, id: str, vote: Vote) -> None:
-    """Add a vote, once for each person: the primary key refuses a second."""
+    """Add a vote, once for each person: the primary key refuses a second, but for a void one."""
+    await tx.execute(sa.delete(votes).where(_by(id, vote.person), votes.c.void.is_not(None)))
     await tx.execute(
         sa.insert(votes).values(
             registration=id,
@@ -160,12 +161,23 @@ async def vote(tx: AsyncConnection, id: str, vote: Vote) -> None:
 
 async def withdraw_vote(tx: AsyncConnection, id: str, person: Person) -> None:
     """Strike a vote off; history remembers it."""
+    await tx.execute(sa.delete(votes).where(_by(id, person)))
+
+
+async def judge_vote(tx: AsyncConnection, id: str, vote: Vote) -> None:
+    """Note whom a vote speaks for now, and why it no longer counts, if so."""
     await tx.execute(
-        sa.delete(votes).where(
-            votes.c.registration == id,
-            votes.c.team_id == person.team_id,
-            votes.c.user_id == person.user_id,
-        )
+        sa.update(votes)
+        .where(_by(id, vote.person))
+        .values(groups=list(vote.groups), void=vote.void)
+    )
+
+
+def _by(id: str, person: Person) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        votes.c.registration == id,
+        votes.c.team_id == person.team_id,
+        votes.c.user_id == person.user_id,
     )
 
 
@@ -232,6 +244,7 @@ async def _votes(tx: AsyncConnection, id: str) -> tuple[Vote, ...]:
             at=row["at"],
             digest=row["digest"],
             groups=tuple(row["groups"]),
+            void=row["void"],
         )
         for row in (await tx.execute(query)).mappings()
     )

@@ -76,6 +76,7 @@ votes = sa.Table(
     sa.Column("verdict", sa.String(8), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),  # of the plan that was voted on
     sa.Column("groups", Json, nullable=False),  # approver groups that the person was in
+    sa.Column("void", sa.String(120)),  # why it no longer counts
     sa.Column("at", Moment, nullable=False),
     sa.PrimaryKeyConstraint("registration", "team_id", "user_id"),
 )

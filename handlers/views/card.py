@@ -187,6 +187,10 @@ def _outcome(
 ) -> Iterator[Block]:
     """What has been decided and what came of it; `has_button` if *Ask again* stands below."""
     for vote in registration.votes:
+        if vote.void is not None:
+            lost = escaped(vote.void)
+            yield context(f"The approval of {person(vote.person)} no longer counts: {lost}")
+            continue
         done = "Approved" if vote.verdict == "approve" else "Denied"
         yield context(f"{done} by {person(vote.person)} {when(vote.at)}")
     match registration.status:

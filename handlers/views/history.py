@@ -12,6 +12,7 @@ WORDS = {
     "planned": "plan made",
     "reminded": "approvers reminded",
     "withdrawn": "approval withdrawn",
+    "approval void": "an approval no longer counts",
     "retried": "retry asked for",
     "undo asked": "undo asked for",
     "handover asked": "handover asked for",
@@ -51,7 +52,9 @@ def entry(told: Entry) -> str:
 
 
 def _to(details: Mapping[str, Any]) -> str:
-    """Say to whom a registration is handed over."""
+    """Say to whom a registration is handed over, or whose approval it was."""
+    if details.get("of"):
+        return f", of <@{details['of']}>"
     return f" to <@{details['to']}>" if details.get("to") else ""
 
 
