@@ -1,5 +1,7 @@
 """What every story starts with: a stage with both simulators, and the bot between them."""
 
+import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -21,8 +23,20 @@ from tests.scene import Scene
 __all__ = ["database_url", "postgres_database", "postgres_server", "postgres_url"]
 
 LOOK_EVERY = 0.1
+IN_MEMORY = Path("/dev/shm")
+ROOM = 2**30
 
 Bot = Callable[..., AbstractAsyncContextManager[App]]
+
+
+def pytest_configure() -> None:
+    """Let `tmp_path` be in memory, where there is such a folder with enough room.
+
+    SQLite waits for the disk at every commit, and a story has hundreds. What a kill leaves is the
+    same: it takes the process, not the machine.
+    """
+    if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
+postgres_is_slow = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
+"""For a test whose half on PostgreSQL is left to the slow tier."""
+
+
 def plain(url: str | sa.URL) -> str:
     """Return the address as libpq understands it."""
     return sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -16,12 +16,14 @@ from bot.playground.stage import Stage
 from bot.storage.database import opened
 from tests.conftest import Bot
 from tests.doctors import call
+from tests.postgres import postgres_is_slow
 from tests.scene import Scene
 from tests.terminal import typed_cold
 
 ELSEWHERE = "11111111-2222-3333-4444-555555555555"
 
 
+@postgres_is_slow
 async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
     stage: Stage, bot: Bot, database_url: str
 ) -> None:
@@ -53,6 +55,7 @@ async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
             assert hidden not in told.text
 
 
+@pytest.mark.slow
 async def test_in_http_mode_there_is_no_socket_to_try(stage: Stage) -> None:
     signed = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": stage.workspace.signing_secret}
     told = await call(stage, **signed, PORT="8080")
@@ -209,6 +212,7 @@ async def test_a_profile_s_secret_that_the_tenant_shortens_is_named(stage: Stage
     assert said == ["Policy: mimecast: its secret lives 90 days, not 365."]
 
 
+@pytest.mark.slow
 async def test_a_directory_that_is_full_or_almost_so_is_named(stage: Stage) -> None:
     room, almost, full = (211, 300_000), (270_000, 300_000), (299_999, 300_000)
     for (used, total), mark, word in (
@@ -231,6 +235,7 @@ async def test_a_ban_from_which_some_are_exempt_is_a_doubt(stage: Stage) -> None
     assert not [it for it in wrong if it.sentence.startswith("Policy")]
 
 
+@pytest.mark.slow
 async def test_keys_that_do_not_open_what_waits_are_found_without_opening_it(
     stage: Stage, bot: Bot
 ) -> None:

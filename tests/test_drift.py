@@ -214,7 +214,8 @@ async def test_once_a_week_the_requester_hears_only_of_what_differs(scene: Scene
     assert "AzureADMultipleOrgs" not in said
 
 
-@pytest.mark.parametrize("lag", [pytest.param(60.0, marks=pytest.mark.slow), 600.0])
+@pytest.mark.slow
+@pytest.mark.parametrize("lag", [60.0, 600.0])
 async def test_our_own_write_on_its_way_to_a_replica_is_no_difference(
     scene: Scene, lag: float
 ) -> None:
@@ -229,6 +230,7 @@ async def test_our_own_write_on_its_way_to_a_replica_is_no_difference(
     assert report(scene, id).startswith(f"{id} is as it was approved")
 
 
+@pytest.mark.slow
 async def test_a_change_right_after_the_bot_s_own_is_told_when_all_has_settled(
     scene: Scene,
 ) -> None:
@@ -271,6 +273,7 @@ async def test_a_bot_that_may_read_nothing_says_what_to_do(scene: Scene) -> None
     assert "Grant the bot's own application the rights" in told
 
 
+@pytest.mark.slow
 async def test_a_tenant_that_cannot_be_reached_is_looked_at_again_tomorrow(scene: Scene) -> None:
     id = await settled(scene)
     async with by_hand(scene) as hand:
@@ -335,6 +338,7 @@ async def own(hand: Hand, scene: Scene, app_id: str) -> None:
     assert added.status_code == 204, added.text
 
 
+@pytest.mark.slow
 async def test_a_secret_that_waits_for_its_removal_is_no_leftover(scene: Scene) -> None:
     id = await settled(scene)
     scene.tenant.faults.fail(

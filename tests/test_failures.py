@@ -86,6 +86,7 @@ async def test_a_failure_that_nobody_retries_is_undone_after_a_week(scene: Scene
     assert not scene.tenant.applications
 
 
+@pytest.mark.slow
 async def test_an_undo_that_fails_says_so_and_comes_back(scene: Scene) -> None:
     id, _ = await failed(scene)
     broken = scene.tenant.faults.fail(
@@ -105,6 +106,7 @@ async def test_an_undo_that_fails_says_so_and_comes_back(scene: Scene) -> None:
     assert not scene.tenant.applications
 
 
+@pytest.mark.slow
 async def test_a_retry_after_half_an_undo_makes_again_what_was_removed(scene: Scene) -> None:
     scene.tenant.faults.fail(
         "POST", "batch", status=403, code="Authorization_RequestDenied", times=1_000
@@ -138,6 +140,7 @@ async def test_a_secret_that_does_not_work_is_removed_when_the_run_fails(scene: 
     assert "connector values" not in scene.direct("rosa")
 
 
+@pytest.mark.slow
 async def test_a_tenant_that_cannot_be_reached_fails_the_check_and_can_be_retried(
     scene: Scene,
 ) -> None:
@@ -234,6 +237,7 @@ async def test_another_profile_goes_the_same_road(scene: Scene, profile: str) ->
     assert "Secret expires" in values
 
 
+@pytest.mark.slow
 async def test_an_application_of_the_same_name_is_left_alone_and_named(scene: Scene) -> None:
     await scene.ready("billing")
     await scene.ask("billing", Profile="Directory reader (any vendor)")

@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from bot.bell import Bell
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
@@ -180,6 +182,7 @@ async def test_somebody_who_is_struck_off_sees_nothing_any_more(scene: Scene) ->
     await scene.until(lambda: "so you cannot use this bot" in seen(scene, "ada"))
 
 
+@pytest.mark.slow
 async def test_a_home_that_was_in_doubt_heals(scene: Scene) -> None:
     await opened(scene, "ada")
     scene.workspace.faults.breaks("users.info")
@@ -214,6 +217,7 @@ async def test_a_burst_is_one_drawing_and_only_for_those_who_look(scene: Scene) 
     assert published(scene, "ada") <= settled + 1
 
 
+@pytest.mark.slow
 async def test_a_home_that_slack_does_not_take_is_drawn_later(scene: Scene) -> None:
     await opened(scene, "ada")
     scene.workspace.faults.throttle("views.publish", retry_after=20, times=1)

@@ -19,6 +19,7 @@ from bot.storage.history import Entry
 from tests.chain import is_whole, winners
 from tests.clicker import CROWD, Click, Elsewhere, Told, click_all, decides, two_elsewhere
 from tests.office import Office, office
+from tests.postgres import postgres_is_slow
 
 ROUNDS = 2
 MANY = 40
@@ -76,6 +77,7 @@ def crowd(database_url: str, clock: MovableClock) -> Gather:
     return gather
 
 
+@postgres_is_slow
 @pytest.mark.parametrize(
     "rounds", [ROUNDS, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"]
 )
@@ -105,6 +107,7 @@ async def test_of_50_who_approve_or_deny_one_decides_and_the_others_hear_who(
             assert len(told) == len(CROWD)
 
 
+@postgres_is_slow
 @pytest.mark.parametrize(
     "rounds", [ROUNDS, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"]
 )

@@ -28,6 +28,7 @@ from tests.graph.bots import Bot as Hand
 from tests.graph.bots import bot_of
 from tests.graph.test_orphans import secret
 from tests.pieces import NOON, registration
+from tests.postgres import postgres_is_slow
 from tests.scene import Scene
 from tests.test_failures import failed
 from tests.waiting import eventually
@@ -109,6 +110,7 @@ async def test_the_doctor_says_how_long_a_deleted_application_can_be_restored(
     assert [each.sentence.split(":")[0] for each in told] == ["No orphans", start.split(":")[0]]
 
 
+@pytest.mark.slow
 async def test_the_doctor_names_a_service_principal_that_has_lost_its_application(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:
@@ -147,6 +149,7 @@ async def test_without_a_database_nobody_can_say_what_is_an_orphan(stage: Stage)
     ]
 
 
+@pytest.mark.slow
 async def test_a_tenant_that_does_not_answer_is_no_tenant_without_orphans(
     stage: Stage, bot: Bot
 ) -> None:
@@ -157,6 +160,7 @@ async def test_a_tenant_that_does_not_answer_is_no_tenant_without_orphans(
     assert "✖ Entra: The bot itself could not sign in." in told.text
 
 
+@postgres_is_slow
 async def test_a_stray_secret_of_ours_is_swept_within_a_day(
     stage: Stage, app: App, hand: Hand
 ) -> None:
@@ -175,6 +179,7 @@ async def test_a_stray_secret_of_ours_is_swept_within_a_day(
     assert _keys(stage, application) == {ours["keyId"], by_hand}
 
 
+@postgres_is_slow
 async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_another(
     stage: Stage, app: App
 ) -> None:
@@ -196,6 +201,7 @@ async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_anot
     await scene.until(lambda: f"{id} was undone" in scene.card())
 
 
+@postgres_is_slow
 async def test_an_application_that_somebody_has_restored_is_left_to_them(
     stage: Stage, app: App, hand: Hand
 ) -> None:
@@ -213,6 +219,7 @@ async def test_an_application_that_somebody_has_restored_is_left_to_them(
     assert len(stage.tenant.applications) == 1
 
 
+@postgres_is_slow
 async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     stage: Stage, app: App, hand: Hand
 ) -> None:
@@ -264,6 +271,7 @@ async def test_the_tenant_is_searched_once_a_day(stage: Stage, app: App) -> None
     assert _searches(stage) == 2
 
 
+@pytest.mark.slow
 async def test_a_search_that_failed_is_made_again_after_an_hour(stage: Stage, app: App) -> None:
     fault = stage.tenant.faults.fail(
         "GET", "/applications", status=403, code="Authorization_RequestDenied", times=100
@@ -334,6 +342,7 @@ def test_an_application_that_was_never_approved_is_reported_only(status: Status)
     assert orphan.removed_by is None
 
 
+@postgres_is_slow
 async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
     stage: Stage, app: App, database_url: str
 ) -> None:

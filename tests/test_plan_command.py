@@ -67,6 +67,7 @@ async def test_it_prints_word_for_word_what_the_approver_sees_on_the_card(
     assert closing.startswith("This is a preview: nothing was stored or changed.")
 
 
+@pytest.mark.slow
 async def test_it_reads_the_tenant_in_five_calls_and_leaves_nothing_anywhere(
     terminal: Terminal,
 ) -> None:
@@ -82,6 +83,7 @@ async def test_it_reads_the_tenant_in_five_calls_and_leaves_nothing_anywhere(
     assert secret not in ended.out
 
 
+@pytest.mark.slow
 async def test_as_json_it_is_the_plan_without_what_only_a_registration_has(
     terminal: Terminal,
 ) -> None:
@@ -124,6 +126,7 @@ async def test_a_refused_plan_ends_with_3_and_every_reason_of_form_and_tenant(
     assert [f"• {reason}" for reason in json.loads(as_json.out)["refused"]] == reasons
 
 
+@pytest.mark.slow
 async def test_rights_that_the_bot_lacks_refuse_the_plan(terminal: Terminal) -> None:
     weak = terminal.stage.tenant.add_administrator(["Organization.Read.All"])
     ended = await terminal.plan(
@@ -157,6 +160,7 @@ async def test_arguments_and_settings_that_cannot_be_used_are_all_said_and_end_w
     assert not terminal.stage.tenant.log
 
 
+@pytest.mark.slow
 async def test_a_sign_in_that_entra_refuses_ends_with_1_and_says_what_to_do(
     terminal: Terminal,
 ) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.approval import Policy
 from bot.catalogue import Approval, read_catalogue
 from bot.playground.clock import MovableClock
@@ -28,6 +30,7 @@ async def test_members_of_an_approver_group_decide_and_nobody_else(bot: Bot, sta
         assert "Approved by @ben" in scene.card()
 
 
+@pytest.mark.slow
 async def test_a_group_is_remembered_for_five_minutes_and_no_longer(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("deciders", "ada", "grace")
     async with bot(APPROVERS="", APPROVER_GROUPS=group.id):
@@ -182,6 +185,7 @@ async def test_approvers_are_reminded_four_times_at_growing_intervals(
         assert len(reminders()) == 4
 
 
+@pytest.mark.slow
 async def test_nobody_is_reminded_of_what_is_decided(scene: Scene) -> None:
     id = await scene.ask("billing")
     await scene.deny(id)

@@ -13,6 +13,7 @@ from bot.storage import dues, history, registrations, runs
 from bot.storage.dues import DueKind
 from tests.office import SECRET, IdleEngine, Office, two_offices
 from tests.pieces import ADA, GRACE, ROSA, form
+from tests.postgres import postgres_is_slow
 
 Offices = tuple[Office, Office]
 ROUNDS = 12
@@ -77,6 +78,7 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> 
         assert await _what(one, id) == ["submitted", "approved", "approved"]
 
 
+@postgres_is_slow
 async def test_one_approver_who_clicks_many_times_is_one_vote(careful: Offices) -> None:
     one, other = careful
     id = await one.pending()
@@ -112,6 +114,7 @@ async def test_of_approve_and_deny_one_wins_and_the_other_is_told_who_did(
             assert (await _owed(one))[id, RunKind.REGISTER] == 0
 
 
+@postgres_is_slow
 async def test_of_approving_and_taking_back_one_wins(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
@@ -125,6 +128,7 @@ async def test_of_approving_and_taking_back_one_wins(offices: Offices) -> None:
         assert not [due for due in left if due.registration == id]
 
 
+@postgres_is_slow
 async def test_of_ten_reveals_at_once_one_gets_the_secret(offices: Offices) -> None:
     one, other = offices
     for _ in range(4):
@@ -142,6 +146,7 @@ async def test_of_ten_reveals_at_once_one_gets_the_secret(offices: Offices) -> N
         assert (await _what(one, id)).count("secret claimed") == 1
 
 
+@postgres_is_slow
 async def test_a_form_sent_twice_at_once_is_one_registration(offices: Offices) -> None:
     one, other = offices
     for turn in range(ROUNDS):
@@ -157,6 +162,7 @@ async def test_a_form_sent_twice_at_once_is_one_registration(offices: Offices) -
         assert (await _owed(one))[ids[0], RunKind.PLAN] == 1
 
 
+@postgres_is_slow
 async def test_two_forms_never_get_the_same_id(database_url: str, clock: MovableClock) -> None:
     """Both draw the same id at the same moment: one of them draws again."""
     drawn = {name: iter(["AAD-SAME", f"AAD-{name}1", f"AAD-{name}2"]) for name in "AB"}
@@ -168,6 +174,7 @@ async def test_two_forms_never_get_the_same_id(database_url: str, clock: Movable
     assert "AAD-SAME" in ids
 
 
+@postgres_is_slow
 async def test_asking_twice_to_retry_starts_one_run(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
@@ -181,6 +188,7 @@ async def test_asking_twice_to_retry_starts_one_run(offices: Offices) -> None:
         assert sum(count for (owner, _), count in (await _owed(one)).items() if owner == id) == 1
 
 
+@postgres_is_slow
 async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
     offices: Offices,
 ) -> None:
@@ -206,6 +214,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         )
 
 
+@postgres_is_slow
 async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     offices: Offices,
 ) -> None:
@@ -221,6 +230,7 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     await one.registrar.renew(id, by=ROSA)
 
 
+@postgres_is_slow
 async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> None:
     one, other = offices
     id = await one.ready()
@@ -239,6 +249,7 @@ async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> 
         await one.end_run(id)
 
 
+@postgres_is_slow
 async def test_expiry_and_approval_at_the_same_moment_have_one_winner(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
@@ -252,6 +263,7 @@ async def test_expiry_and_approval_at_the_same_moment_have_one_winner(offices: O
         assert (await _what(one, id))[-1] == ("approved" if refused is None else "expired")
 
 
+@postgres_is_slow
 async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(offices: Offices) -> None:
     one, _ = offices
     broken, fine = await one.approved(), await one.approved()
@@ -261,6 +273,7 @@ async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(offices: Offi
     assert engine.started == [(await one.run_of(fine)).id]
 
 
+@postgres_is_slow
 async def test_a_dead_run_is_buried_once(offices: Offices) -> None:
     """Two replicas find it at the same moment, and a third that was frozen wakes up later."""
     one, other = offices

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from bot.app import engine_url
 from bot.playground.stage import Stage
 from tests.conftest import Bot
+from tests.postgres import postgres_is_slow
 from tests.scene import Scene
 
 
@@ -23,6 +24,7 @@ async def _remembered(url: str) -> set[str]:
     return found
 
 
+@postgres_is_slow
 async def test_the_engine_forgets_runs_that_ended_long_ago(
     stage: Stage, bot: Bot, database_url: str
 ) -> None:

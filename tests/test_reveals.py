@@ -47,7 +47,14 @@ async def test_a_second_reveal_is_refused(scene: Scene) -> None:
     assert f"The secret of {id} was shown once, and once is all there is." in said
 
 
-@pytest.mark.parametrize("trouble", ["answer lost", "address expired", "server error"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "answer lost",
+        pytest.param("address expired", marks=pytest.mark.slow),
+        pytest.param("server error", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_reveal_that_may_not_have_arrived_is_replaced(scene: Scene, trouble: str) -> None:
     id = await scene.ready()
     await scene.values(id)
@@ -81,6 +88,7 @@ async def test_a_reveal_that_may_not_have_arrived_is_replaced(scene: Scene, trou
     assert not scene.workspace.complaints
 
 
+@pytest.mark.slow
 async def test_an_old_notice_leads_to_the_new_secret_and_never_to_the_old(scene: Scene) -> None:
     id = await scene.ready()
     await scene.values(id)
@@ -114,6 +122,7 @@ async def test_no_secret_is_shown_before_it_has_been_proven(scene: Scene) -> Non
     await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
 
 
+@pytest.mark.slow
 async def test_a_new_secret_that_cannot_be_made_says_why_and_can_be_tried_again(
     scene: Scene,
 ) -> None:
@@ -164,6 +173,7 @@ async def test_a_secret_that_nobody_came_for_is_removed_and_can_be_made_anew(sce
     assert len(live(scene)) == 1
 
 
+@pytest.mark.slow
 async def test_a_secret_that_was_read_outlives_the_week(scene: Scene) -> None:
     id = await scene.ready()
     await scene.values(id)
@@ -174,6 +184,7 @@ async def test_a_secret_that_was_read_outlives_the_week(scene: Scene) -> None:
     assert len(live(scene)) == 1
 
 
+@pytest.mark.slow
 async def test_a_mask_that_slack_does_not_take_at_once_is_tried_again(scene: Scene) -> None:
     id = await scene.ready()
     await scene.values(id)

@@ -84,6 +84,7 @@ async def test_a_slow_answer_keeps_no_other_card_waiting(scene: Scene) -> None:
     await scene.until(lambda: "is ready" in scene.workspace.text_of(scene.card_of(slow)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["removed", "archived"])
 async def test_a_closed_approval_channel_is_said_aloud_and_tried_slowly(
     scene: Scene, trouble: str
@@ -116,6 +117,7 @@ async def test_a_closed_approval_channel_is_said_aloud_and_tried_slowly(
     await scene.until(lambda: len(scene.workspace.messages("approvals")) == 2)
 
 
+@pytest.mark.slow
 async def test_a_post_whose_answers_are_lost_is_made_more_and_more_rarely(scene: Scene) -> None:
     await submit(scene)
     await scene.until(lambda: scene.workspace.messages("rosa"))
@@ -131,6 +133,7 @@ async def test_a_post_whose_answers_are_lost_is_made_more_and_more_rarely(scene:
     assert 5 <= cards <= 20
 
 
+@pytest.mark.slow
 async def test_a_token_that_is_revoked_is_said_aloud_and_all_is_shown_later(scene: Scene) -> None:
     id = await scene.ask("billing")
     held = scene.workspace.faults.hold("chat.update")
@@ -168,6 +171,7 @@ async def test_a_card_deleted_by_hand_is_neither_posted_again_nor_in_the_way(sce
     assert len(scene.workspace.messages("approvals")) == 1
 
 
+@pytest.mark.slow
 async def test_nothing_is_sent_for_a_version_that_looks_the_same(stage: Stage, bot: Bot) -> None:
     async with bot() as app:
         scene = Scene(stage)

@@ -21,7 +21,7 @@ def trouble(scene: Scene, kind: str, method: str, *, times: int) -> None:
             faults.lose(method, times=times)
 
 
-@pytest.mark.parametrize("kind", ["429", "500"])
+@pytest.mark.parametrize("kind", ["429", pytest.param("500", marks=pytest.mark.slow)])
 async def test_a_post_that_slack_refuses_is_made_later_and_once(scene: Scene, kind: str) -> None:
     trouble(scene, kind, "chat.postMessage", times=4)
     await scene.workspace.command("rosa", "")
@@ -33,6 +33,7 @@ async def test_a_post_that_slack_refuses_is_made_later_and_once(scene: Scene, ki
     await scene.approve(scene.card().split()[0])
 
 
+@pytest.mark.slow
 async def test_a_post_whose_answer_was_lost_is_doubled_at_most_once_and_then_kept(
     scene: Scene,
 ) -> None:
@@ -54,7 +55,14 @@ async def test_a_post_whose_answer_was_lost_is_doubled_at_most_once_and_then_kep
     assert len(scene.tenant.applications) == 1
 
 
-@pytest.mark.parametrize("kind", ["429", "500", "lost"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("429", marks=pytest.mark.slow),
+        pytest.param("500", marks=pytest.mark.slow),
+        "lost",
+    ],
+)
 async def test_the_last_state_arrives_whatever_happens_to_updates(scene: Scene, kind: str) -> None:
     id = await scene.ask("billing")
     trouble(scene, kind, "chat.update", times=6)

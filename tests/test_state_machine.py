@@ -905,9 +905,8 @@ def play(empty: Path, start: str, *, seeds: int, examples: int, steps: int) -> N
         )
 
 
-@pytest.mark.parametrize("start", ROADS)
-def test_nothing_that_people_and_time_do_breaks_the_rules(empty: Path, start: str) -> None:
-    play(empty, start, seeds=1, examples=3, steps=10)
+def test_nothing_that_people_and_time_do_breaks_the_rules(empty: Path) -> None:
+    play(empty, "half approved", seeds=1, examples=3, steps=10)
 
 
 @pytest.mark.slow

@@ -128,6 +128,7 @@ async def test_lists_say_what_they_hold_and_how_many_more(scene: Scene) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_a_long_list_is_cut_and_says_how_many_more(scene: Scene) -> None:
     for number in range(12):
         await scene.workspace.command("rosa", "")
@@ -153,7 +154,7 @@ async def test_what_is_public_is_the_least_and_says_no_name(scene: Scene) -> Non
     assert refused.startswith("Only status and list can be public.")
 
 
-@pytest.mark.parametrize("where", ["random", "two people"])
+@pytest.mark.parametrize("where", ["random", pytest.param("two people", marks=pytest.mark.slow)])
 async def test_it_works_where_the_bot_is_no_member(scene: Scene, where: str) -> None:
     people = scene.workspace.people
     channel: Any = where
@@ -297,6 +298,7 @@ async def test_guests_and_outsiders_learn_nothing_by_any_word(scene: Scene) -> N
     assert "so you cannot use this bot" in await answered(scene, "gus", "help")
 
 
+@pytest.mark.slow
 async def test_what_a_plain_card_says_is_said_without_plan_blocks(stage: Stage, bot: Bot) -> None:
     async with bot(PLAIN_CARDS="true"):
         scene = Scene(stage)
@@ -311,6 +313,7 @@ async def test_what_a_plain_card_says_is_said_without_plan_blocks(stage: Stage, 
         assert "task_card" not in str([entry.sent for entry in posted])
 
 
+@pytest.mark.slow
 async def test_every_message_says_aloud_how_it_stands(scene: Scene) -> None:
     id = await scene.ready("billing")
     denied = await scene.ask("second")

@@ -20,6 +20,7 @@ async def test_the_requester_s_first_message_is_posted_twice_at_most(road: Road)
     await holds(road)
 
 
+@pytest.mark.slow
 async def test_the_card_is_posted_twice_at_most_and_one_of_them_lives(road: Road) -> None:
     await road.lives.begin()
     preflight = road.tenant.faults.hold("GET", "/v1.0/applications$")
@@ -108,6 +109,7 @@ async def test_a_secret_that_may_have_been_seen_is_masked_and_replaced(road: Roa
     await holds(road)
 
 
+@pytest.mark.slow
 async def test_a_secret_on_the_screen_is_masked_by_the_next_life(road: Road) -> None:
     await _shown(road)
     await road.lives.kill()

@@ -79,6 +79,7 @@ async def test_the_engine_s_database_can_be_thrown_away_in_the_middle_of_a_run(r
     await holds(road)
 
 
+@pytest.mark.slow
 async def test_a_polite_stop_in_the_middle_of_a_run_is_gone_on_from(road: Road) -> None:
     """What is in flight is finished; what was not begun is done by the next life."""
     held = await _at_the_application(road)

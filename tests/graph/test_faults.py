@@ -38,7 +38,7 @@ async def test_a_lost_answer_makes_nothing_twice(bot: Bot, method: str, path: st
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-@pytest.mark.parametrize("lag", [0.0, 60.0])
+@pytest.mark.parametrize("lag", [0.0, pytest.param(60.0, marks=pytest.mark.slow)])
 async def test_a_run_killed_while_its_answer_is_held_goes_on_where_it_was(
     bot: Bot, method: str, path: str, lag: float
 ) -> None:

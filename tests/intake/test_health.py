@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import pytest
 import sqlalchemy as sa
 
 from bot.bell import Bell, Loop
@@ -66,6 +67,7 @@ async def test_ready_is_slack_and_the_database() -> None:
     ]
 
 
+@pytest.mark.slow
 async def test_a_database_that_hangs_is_asked_once_and_not_interrupted() -> None:
     database = Answering()
     database.goes_on.clear()

@@ -191,6 +191,7 @@ async def test_a_body_that_is_too_large_is_413(post: Post) -> None:
     assert (await post.door.send("POST", EVENTS, data=body)).status == 413
 
 
+@pytest.mark.slow
 async def test_a_body_that_never_ends_is_not_waited_for(post: Post) -> None:
     """Nor is one whose sender goes away, which must not break the door."""
     reader, writer = await asyncio.open_connection("127.0.0.1", post.door.port)

@@ -105,6 +105,7 @@ async def test_what_comes_while_it_stops_is_there_once_or_not_at_all(
     assert names(stage.folder / "aad-setup.db") == found
 
 
+@pytest.mark.slow
 async def test_slack_s_own_oauth_settings_in_the_environment_change_nothing(
     stage: Stage, door: Door
 ) -> None:

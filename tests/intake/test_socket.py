@@ -187,6 +187,7 @@ class Mute:
             await runner.cleanup()
 
 
+@pytest.mark.slow
 async def test_a_slack_that_does_not_say_goodbye_is_left(
     client: AsyncWebClient, workspace: Workspace
 ) -> None:

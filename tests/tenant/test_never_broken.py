@@ -24,13 +24,14 @@ from tests.tenant.nonsense import KNOWN, Nonsense, batches, requests, token_requ
 TENANT = "northwind.example"
 RIGHTS = (*AUTONOMOUS, *WIDE, "Application.ReadWrite.All")
 QUICK = settings(
-    max_examples=120,
+    max_examples=40,
     derandomize=True,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
 LONG = settings(QUICK, max_examples=2000)
+LONG_BATCHES = settings(QUICK, max_examples=300)  # each holds up to twenty requests
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,9 +164,40 @@ def test_graph_is_never_broken(sender: Sender, sent: Nonsense) -> None:
     check_graph(sender.to_graph(sent), sent, method=sent.method)
 
 
+@pytest.mark.slow
+@LONG
+@given(sent=requests())
+def test_graph_is_never_broken_at_length(sender: Sender, sent: Nonsense) -> None:
+    check_graph(sender.to_graph(sent), sent, method=sent.method)
+
+
 @QUICK
 @given(body=batches())
 def test_no_batch_breaks_it(sender: Sender, body: Any) -> None:
+    check_batch(sender, body)
+
+
+@pytest.mark.slow
+@LONG_BATCHES
+@given(body=batches())
+def test_no_batch_breaks_it_at_length(sender: Sender, body: Any) -> None:
+    check_batch(sender, body)
+
+
+@QUICK
+@given(sent=token_requests(TENANT))
+def test_the_token_endpoint_is_never_broken(sender: Sender, sent: Nonsense) -> None:
+    check_token(sender, sent)
+
+
+@pytest.mark.slow
+@LONG
+@given(sent=token_requests(TENANT))
+def test_the_token_endpoint_is_never_broken_at_length(sender: Sender, sent: Nonsense) -> None:
+    check_token(sender, sent)
+
+
+def check_batch(sender: Sender, body: Any) -> None:
     sent = Nonsense(
         method="POST",
         address="/$batch",
@@ -180,9 +212,7 @@ def test_no_batch_breaks_it(sender: Sender, body: Any) -> None:
             check_error(inner["body"], sent)
 
 
-@QUICK
-@given(sent=token_requests(TENANT))
-def test_the_token_endpoint_is_never_broken(sender: Sender, sent: Nonsense) -> None:
+def check_token(sender: Sender, sent: Nonsense) -> None:
     answer = sender.send(sent.method, sent.address, sent.headers, sent.body)
     assert answer.status < 500, sent
     if answer.status < 400 or sent.method == "HEAD":
@@ -193,10 +223,3 @@ def test_the_token_endpoint_is_never_broken(sender: Sender, sent: Nonsense) -> N
         return
     assert set(body) >= {"error", "error_description", "error_codes", "trace_id"}, sent
     assert body["error_description"].startswith("AADSTS"), sent
-
-
-@pytest.mark.slow
-@LONG
-@given(sent=requests())
-def test_graph_is_never_broken_at_length(sender: Sender, sent: Nonsense) -> None:
-    check_graph(sender.to_graph(sent), sent, method=sent.method)
