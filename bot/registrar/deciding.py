@@ -83,8 +83,8 @@ class Deciding(Desk):
         for vote in judged:
             await registrations.judge_vote(tx, id, vote)
             if vote.void is not None:
-                details = {"of": vote.person.user_id, "why": vote.void}
-                await history.write(tx, id, "approval void", now=self._clock.now(), **details)
+                voter, now = vote.person.user_id, self._clock.now()
+                await history.write(tx, id, "approval void", now=now, of=voter, why=vote.void)
         return [vote for vote in judged if vote.void is None]
 
     def _judged(self, vote: Vote, person: Person | None, quorum: Quorum) -> Vote:
