@@ -21,6 +21,8 @@ class Verb(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     UNDO = "undo"
+    REVOKE = "revoke"
+    PURGE = "purge"
     VALUES = "values"
     REVEAL = "reveal"
     RENEW = "renew"
@@ -56,9 +58,19 @@ LIVING = frozenset({Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAI
 """States in which a registration needs somebody who looks after it."""
 
 ASKABLE_AGAIN = frozenset(
-    {Status.REFUSED, Status.DENIED, Status.CANCELLED, Status.EXPIRED, Status.UNDONE}
+    {
+        Status.REFUSED,
+        Status.DENIED,
+        Status.CANCELLED,
+        Status.EXPIRED,
+        Status.UNDONE,
+        Status.REVOKED,
+    }
 )
 """Ends after which the requester may ask for the same once more."""
+
+HOLDING = frozenset({Status.READY, Status.FAILED})
+"""States in which there is something to be taken back before anything can be deleted for good."""
 
 RULES: Mapping[Verb, Rule] = {
     Verb.SEE: Rule(roles=ANYBODY, states=ANY_STATE, otherwise=""),
@@ -101,6 +113,16 @@ RULES: Mapping[Verb, Rule] = {
         roles=EITHER,
         states=frozenset({Status.FAILED}),
         otherwise="Only the requester or an approver can undo this.",
+    ),
+    Verb.REVOKE: Rule(
+        roles=EITHER,
+        states=frozenset({Status.READY, Status.REVOKING}),
+        otherwise="Only the requester or an approver can revoke this.",
+    ),
+    Verb.PURGE: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.UNDONE, Status.REVOKED}),
+        otherwise="Only an approver can delete this for good.",
     ),
     Verb.VALUES: Rule(
         roles=REQUESTER,
@@ -298,6 +320,12 @@ def too_late(verb: Verb, registration: Registration) -> str:
         ]
         if decisive and status not in (Status.PENDING, Status.CANCELLED, Status.EXPIRED):
             return f"Too late: <@{decisive[-1].person.user_id}> has {done} {id} already."
+    if verb is Verb.PURGE and status in HOLDING:
+        first = "undo" if status is Status.FAILED else "revoke"
+        return (
+            f"{id} has not been deleted, and only what was can be deleted for good."
+            f" `/aad-setup {first} {id}` comes first."
+        )
     match status:
         case Status.PLANNING:
             return f"{id} is still being checked. Its card will change by itself."
@@ -308,7 +336,7 @@ def too_late(verb: Verb, registration: Registration) -> str:
         case Status.READY if verb is Verb.UNDO:
             return (
                 f"Too late: {id} is ready already. Only what failed can be undone:"
-                " delete the application in the Entra admin centre, if nobody needs it."
+                f" `/aad-setup revoke {id}` takes it back, if nobody needs it."
             )
         case Status.READY:
             return f"Too late: {id} is ready already."
@@ -318,7 +346,9 @@ def too_late(verb: Verb, registration: Registration) -> str:
             return f"{id} was refused. Its card says why; ask again with `/aad-setup`."
         case Status.EXPIRED:
             return f"Too late: {id} has expired. Ask again with `/aad-setup`."
-        case Status.DENIED | Status.CANCELLED | Status.UNDONE:
+        case Status.REVOKING:
+            return f"{id} is being revoked. Its card says when that is done."
+        case Status.DENIED | Status.CANCELLED | Status.UNDONE | Status.REVOKED:
             return f"Too late: {id} was {status} already."
 
 

@@ -35,9 +35,14 @@ UNDOABLE = (Status.FAILED, Status.UNDONE)
 LATE = {
     DueKind.SWEEP: RunKind.SWEEP,
     DueKind.UNDO: RunKind.UNDO,
+    DueKind.REVOKE: RunKind.REVOKE,
     DueKind.CHECK: RunKind.CHECK,
 }
-ONLY_FROM = {RunKind.UNDO: UNDOABLE, RunKind.CHECK: (Status.READY,)}
+ONLY_FROM = {
+    RunKind.UNDO: UNDOABLE,
+    RunKind.REVOKE: (Status.REVOKING,),
+    RunKind.CHECK: (Status.READY,),
+}
 """Runs that have lost their point if the registration has moved on."""
 
 
@@ -134,7 +139,7 @@ class Keeper:
                 await self._doubt(tx, due)
             case DueKind.UNREAD:
                 await self._remove_unread(tx, due)
-            case DueKind.SWEEP | DueKind.UNDO | DueKind.CHECK:
+            case DueKind.SWEEP | DueKind.UNDO | DueKind.REVOKE | DueKind.CHECK:
                 await self._owe(tx, due, LATE[due.kind])
 
     async def _expire(self, tx: AsyncConnection, due: Due) -> None:

@@ -18,6 +18,7 @@ from graph.patience import SETTLING
 
 HOLDING = frozenset({Status.APPROVED, Status.READY, Status.FAILED})
 """The states in which a registration may have an application."""
+TAKEN_BACK = frozenset({Status.UNDONE, Status.REVOKED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +56,16 @@ async def find(
 async def is_alone(tx: AsyncConnection, principal: Bare, *, now: datetime) -> bool:
     """Whether a service principal has lost its application, and no run of ours is the reason.
 
-    While a registration is made or undone, and until what was written has settled, one of the two
-    is seen without the other.
+    While a registration is made or taken back, and until what was written has settled, one of the
+    two is seen without the other.
     """
     found = await registrations.get(tx, principal.registration)
     if found is None:
         return True
     written = await runs.last_write(tx, principal.registration)
-    return found.run is None and (written is None or now >= written + SETTLING)
+    if found.run is not None or found.status is Status.REVOKING:
+        return False
+    return written is None or now >= written + SETTLING
 
 
 async def is_missed(tx: AsyncConnection, registration: str) -> bool:
@@ -83,16 +86,16 @@ def judged(
     """Yield the orphans of one application.
 
     `kept` are the key ids that should be there. `was_made` is whether the registration has ever
-    known its application: then an undo has removed it, and only a person can have brought it back.
+    known its application: then it was taken back, and only a person can have brought it back.
     """
     if registration is None:
         why = "no registration here has this id"
         yield Orphan(application=application, is_known=False, why=why)
     elif application.key != registration.key:
         yield Orphan(application=application, why="it does not carry the registration's key")
-    elif registration.run is not None:
-        return  # a run is at work on it, and clears up after itself
-    elif registration.status is Status.UNDONE and was_made:
+    elif registration.run is not None or registration.status is Status.REVOKING:
+        return  # a run is at work on it, or comes again, and clears up after itself
+    elif registration.status in TAKEN_BACK and was_made:
         yield Orphan(application=application, why="it was removed, and somebody has restored it")
     elif _is_over(registration, now):
         undo = RunKind.UNDO if _is_ours(application, client_id) else None

@@ -37,6 +37,8 @@ class Status(StrEnum):
     FAILED = "failed"  # a step gave up; it can be retried
     READY = "ready"  # made, proven, handed over or waiting to be
     UNDONE = "undone"  # what a failed run had made is removed
+    REVOKING = "revoking"  # what was ready is being taken back
+    REVOKED = "revoked"  # what was ready is taken back
 
     @property
     def is_end(self) -> bool:
@@ -53,8 +55,10 @@ MOVES: Mapping[Status, frozenset[Status]] = {
     Status.EXPIRED: frozenset(),
     Status.APPROVED: frozenset({Status.READY, Status.FAILED}),
     Status.FAILED: frozenset({Status.PLANNING, Status.APPROVED, Status.UNDONE}),
-    Status.READY: frozenset(),
+    Status.READY: frozenset({Status.REVOKING}),
     Status.UNDONE: frozenset(),
+    Status.REVOKING: frozenset({Status.REVOKED}),
+    Status.REVOKED: frozenset(),
 }
 """Every move there is. Storage makes them by one conditional UPDATE each."""
 
@@ -88,6 +92,8 @@ class RunKind(StrEnum):
     REMOVE = "remove"  # take an unread secret out of Entra
     SWEEP = "sweep"  # remove stray secrets of lost answers
     UNDO = "undo"  # remove what a failed registration made
+    REVOKE = "revoke"  # remove what a ready registration made
+    PURGE = "purge"  # empty Entra's bin of what was removed
     CHECK = "check"  # compare the tenant with the plan
 
 
@@ -182,6 +188,25 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Revocation:
+    """Who has a registration taken back, and when they said so."""
+
+    by: Person
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deleted:
+    """Something the registration had made and has deleted: for 30 days it is in Entra's bin."""
+
+    step: str  # the one that had made it
+    object_id: str
+    app_id: str
+    at: datetime
+    was_there: bool  # else it was gone when the bot came to delete it, nobody knows since when
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registration:
     """One registration, as storage holds it."""
 
@@ -208,6 +233,15 @@ class Registration:
     heir: Person | None = None  # who is to be the requester once an approver confirms it
     heir_named_by: str | None = None  # the user id of whoever asked for that
     former: tuple[Person, ...] = ()  # who was the requester before it was handed over
+    revocation: Revocation | None = None
+    deleted: tuple[Deleted, ...] = ()
+    purged_at: datetime | None = None  # when all that was deleted was known to be gone for good
+
+    @property
+    def app_id(self) -> str:
+        """The client id of what it has made, be it deleted since or not. Empty before that."""
+        made = self.facts.get("application", {}).get("app_id")
+        return str(made or (self.deleted[-1].app_id if self.deleted else ""))
 
     def was_of(self, person: Person) -> bool:
         """Whether this person was the requester before it was handed over."""

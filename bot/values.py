@@ -57,7 +57,7 @@ def _fields(registration: Registration, profile: Profile) -> dict[str, str]:
     found = registration.secret
     fields = {
         "name": registration.form.name,
-        "client_id": registration.facts["application"]["app_id"],
+        "client_id": registration.app_id,
         "domain": plan["domain"],
         "tenant_id": plan["tenant_id"],
         "expires": found.expires_at.date().isoformat() if found and found.expires_at else "",

@@ -65,40 +65,56 @@ async def add_to_tenant(site: Site) -> Learnt:
     return {"object_id": made["id"], "created_at": site.now()}
 
 
-async def remove_from_tenant(site: Site) -> None:
+async def remove_from_tenant(site: Site) -> Learnt | None:
     """Delete the service principal, and with it its grants.
 
     If its step never ended it may not be there at all; then one try is enough, because deleting
     the application takes it along.
     """
     if "service_principal" in site.facts:
-        await delete(site, f"/servicePrincipals/{site.fact('service_principal', 'object_id')}")
-    elif "application" in site.facts:
+        object_id = site.fact("service_principal", "object_id")
+        was_there = await delete(site, f"/servicePrincipals/{object_id}")
+        return _buried(object_id, site.fact("application", "app_id"), was_there)
+    if "application" in site.facts:
         with suppress(NotFound):
             await site.graph.send("DELETE", _principal(site))
+    return None
 
 
-async def unregister(site: Site) -> None:
+async def unregister(site: Site) -> Learnt | None:
     """Delete the application; Entra keeps it for 30 days. An unknown one is looked for by key."""
     if "application" in site.facts:
-        await delete(site, f"/applications/{site.fact('application', 'object_id')}")
-        return
+        object_id = site.fact("application", "object_id")
+        was_there = await delete(site, f"/applications/{object_id}")
+        return _buried(object_id, site.fact("application", "app_id"), was_there)
     intended = await site.ledger.intended("application")
     if intended is None:
-        return
+        return None
     try:
         # An answer that was lost may have made it, and what is new is not seen at once.
         found = await site.settle(lambda: _find(site), written=intended)
     except NotThereYet:  # and by now it would be
-        return
-    if _is_ours(site, found):
-        await delete(site, f"/applications/{found['id']}")
+        return None
+    if not _is_ours(site, found):
+        return None
+    was_there = await delete(site, f"/applications/{found['id']}")
+    return _buried(found["id"], found["appId"], was_there)
 
 
-async def delete(site: Site, path: str) -> None:
-    """Delete and make sure: 404 is only believed when replication cannot be its reason."""
-    with suppress(NotFound):
+async def delete(site: Site, path: str) -> bool:
+    """Delete and make sure: 404 is only believed when replication cannot be its reason.
+
+    False if it was not there.
+    """
+    try:
         await site.settle(lambda: site.graph.send("DELETE", path))
+    except NotFound:
+        return False
+    return True
+
+
+def _buried(object_id: str, app_id: str, was_there: bool) -> Learnt:
+    return {"object_id": object_id, "app_id": app_id, "was_there": was_there}
 
 
 async def _adopt(site: Site, *, tried_before: bool) -> Learnt:

@@ -16,6 +16,7 @@
     ├── QuotaExceeded          the directory is full for this creator
     ├── BadRequest             Graph did not understand: a mistake of ours
     ├── NotOurs                the key belongs to an application of somebody else
+    ├── Restored               what is to be deleted for good is no longer in Entra's bin
     ├── RolesDiffer            the new credential can do more, or less, than was approved
     │   └── RolesMissing       less: the grants may still be on their way
     ├── TooMuchAllowed         the new credential reads what no plan allows
@@ -143,6 +144,11 @@ class NotOurs(GraphError):
     ADVICE = (
         "Nothing of it was adopted. Look for a second installation that uses a copied database."
     )
+
+
+class Restored(GraphError):
+    WHAT = "Somebody has restored the application in Entra, so it was not deleted for good."
+    ADVICE = "If nobody needs it, delete it in the Entra admin centre, then repeat this."
 
 
 class RolesDiffer(GraphError):

@@ -33,6 +33,7 @@ _BASE = MappingProxyType(
         "rotate": _WRITE,
         "revoke": _WRITE,
         "undo": _WRITE,
+        "purge": _WRITE,
         "check": frozenset({"Application.Read.All"}),
     }
 )

@@ -117,7 +117,8 @@ WRITTEN = ("created_at", "granted_at", "made_at")
 """The facts that say when something was written."""
 
 Act = Callable[[Site], Awaitable[Learnt]]
-Undo = Callable[[Site], Awaitable[None]]
+Undo = Callable[[Site], Awaitable[Learnt | None]]
+"""Removes what the step has made. Returns what Entra keeps of it in its bin, if it does."""
 
 
 class Step(NamedTuple):

@@ -8,6 +8,7 @@ from graph.application import APPLICATION, SERVICE_PRINCIPAL
 from graph.grants import grants
 from graph.plan import Facts, Plan
 from graph.probe import DIRECTORY, SIGN_IN
+from graph.purge import purge
 from graph.secret import SECRET, remove_secret, sweep
 from graph.site import Learnt, Ledger, Sealed, Site, Step
 
@@ -18,6 +19,7 @@ __all__ = [
     "Sealed",
     "Site",
     "Step",
+    "purge",
     "remove_secret",
     "stages",
     "sweep",

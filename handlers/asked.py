@@ -22,7 +22,19 @@ BARE_ID = re.compile(r"[2-9A-HJKMNP-TV-Z]{4}")
 FORM = ""
 PREVIEW = "preview"
 HANDOVER = "handover"
-WITH_ID = ("status", "details", "values", "check", "cancel", "retry", "undo", "history", HANDOVER)
+WITH_ID = (
+    "status",
+    "details",
+    "values",
+    "check",
+    "cancel",
+    "retry",
+    "undo",
+    "revoke",
+    "purge",
+    "history",
+    HANDOVER,
+)
 LISTS = ("mine", "waiting", "failed", "expiring")
 PUBLIC = "public"
 MAY_BE_PUBLIC = ("status", "list")

@@ -89,6 +89,12 @@ async def undo(ack: Ack, action: Json, registrar: Registrar, person: Person) -> 
     await ack()
 
 
+async def revoke(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    """Revoke, which Slack has had confirmed, or try again what was confirmed before."""
+    await registrar.revoke(action["value"], by=person)
+    await ack()
+
+
 async def renew(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:

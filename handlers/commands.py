@@ -85,3 +85,25 @@ async def confirm_undo(
     text = f"{id} is being undone. Its card says when that is done."
     await answers.replace(url, text=text, blocks=[])
     await ack()
+
+
+async def confirm_revoke(
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+) -> None:
+    """Revoke what was asked for by a word, now that it is confirmed."""
+    id, url = action["value"], url_of(body)
+    await registrar.revoke(id, by=person)
+    text = f"{id} is being revoked. Its card says when that is done."
+    await answers.replace(url, text=text, blocks=[])
+    await ack()
+
+
+async def confirm_purge(
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+) -> None:
+    """Delete for good what was asked for by a word, now that it is confirmed."""
+    id, url = action["value"], url_of(body)
+    await registrar.purge(id, by=person)
+    text = f"{id} is being deleted for good. Its card says when that is done."
+    await answers.replace(url, text=text, blocks=[])
+    await ack()

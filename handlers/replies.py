@@ -10,7 +10,7 @@ from bot.registrar import Registrar
 from bot.registration import Person, Refusal
 from bot.storage.listing import Which
 from handlers.asked import Asked
-from handlers.views import card, drift, help, history, ids, listing
+from handlers.views import card, drift, help, history, ids, listing, taken_back
 from handlers.views.steps import Drawing
 from handlers.views.values import sheet, sheet_text
 from handlers.views.words import Blocks, actions, button, drawn, section
@@ -56,6 +56,14 @@ async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bo
             )
         case "undo":
             return await _ask_whether_to_undo(id, registrar, person)
+        case "revoke":
+            await registrar.check_may_revoke(id, by=person)
+            text, blocks = taken_back.ask_whether_to_revoke(id)
+            return Reply(text=text, blocks=blocks)
+        case "purge":
+            await registrar.check_may_purge(id, by=person)
+            text, blocks = taken_back.ask_whether_to_purge(id)
+            return Reply(text=text, blocks=blocks)
         case _:
             registrar.check_may_look(person)
             return Reply(text=help.HELP)

@@ -10,9 +10,10 @@ from bot.registrar.handing_over import HandingOver
 from bot.registrar.looking import Looking
 from bot.registrar.mending import Mending
 from bot.registrar.showing import Reveal, Showing
+from bot.registrar.taking_back import TakingBack
 
 __all__ = ["Registrar", "Reveal"]
 
 
-class Registrar(Asking, Deciding, HandingOver, Mending, Showing, Looking):
+class Registrar(Asking, Deciding, HandingOver, Mending, TakingBack, Showing, Looking):
     """What people can do."""

@@ -102,7 +102,7 @@ class Asking(Desk):
         raise FormProblems(
             {
                 "name": f"{id} is the same: {twin.requester.name} asked for it, and it is"
-                f" {twin.status}. See {COMMAND} status {id}, or choose another name."
+                f" {_standing(twin)}. See {COMMAND} status {id}, or choose another name."
             }
         )
 
@@ -129,6 +129,10 @@ class Asking(Desk):
 def _wish_digest(form: Form) -> str:
     """Return what is equal for equal wishes: the profile, and the name as people read it."""
     return hashlib.sha256(f"{form.profile}\n{as_read(form.name)}".encode()).hexdigest()
+
+
+def _standing(twin: Registration) -> str:
+    return "being revoked" if twin.status is Status.REVOKING else str(twin.status)
 
 
 def _plain_form(form: Form) -> dict[str, Any]:

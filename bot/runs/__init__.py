@@ -9,6 +9,7 @@ from bot.runs.carrying import Carrying
 from bot.runs.checking import Checking
 from bot.runs.clearing import Clearing
 from bot.runs.planning import Planning
+from bot.runs.purging import Purging
 from bot.runs.work import Parts, StepFailed, Tenant
 
 __all__ = ["Parts", "Runs", "Tenant"]
@@ -22,6 +23,7 @@ class Runs:
         self._carrying = Carrying(parts)
         self._clearing = Clearing(parts)
         self._checking = Checking(parts)
+        self._purging = Purging(parts)
 
     def jobs(self) -> Mapping[str, Body]:
         """Return the bodies by kind, as the engine wants them."""
@@ -32,6 +34,8 @@ class Runs:
             RunKind.REMOVE: self._clearing.remove,
             RunKind.SWEEP: self._clearing.sweep,
             RunKind.UNDO: self._clearing.undo,
+            RunKind.REVOKE: self._clearing.revoke,
+            RunKind.PURGE: self._purging.purge,
             RunKind.CHECK: self._checking.check,
         }
 

@@ -1,17 +1,17 @@
-"""The runs that clear up: an unread secret, stray secrets, all that a failed registration made."""
+"""The runs that clear up: an unread secret, stray secrets, all that a registration has made."""
 
 from collections.abc import Awaitable, Callable
 
 import structlog
 
-from bot.registration import Registration, SecretState, Status
+from bot.registration import Deleted, Registration, SecretState, Status
 from bot.runs.work import AGAIN_AFTER, StepFailed, Work, failed
 from bot.storage import dues, history, registrations, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.runs import Run
 from graph.errors import GraphError
 from graph.plan import Facts, Plan
-from graph.steps import Step, stages, sweep
+from graph.steps import Learnt, Step, stages, sweep
 
 log = structlog.get_logger()
 
@@ -28,7 +28,14 @@ class Clearing(Work):
         await self._clear_up(id, self._sweep)
 
     async def undo(self, id: str) -> None:
-        """Remove exactly what this registration made, in reverse order."""
+        """Remove exactly what a failed registration made, in reverse order."""
+        await self._clear_out(id, Status.UNDONE)
+
+    async def revoke(self, id: str) -> None:
+        """Remove exactly what a ready registration made, in reverse order."""
+        await self._clear_out(id, Status.REVOKED)
+
+    async def _clear_out(self, id: str, target: Status) -> None:
         try:
             found = await self._open(id)
             if found is None:
@@ -40,7 +47,7 @@ class Clearing(Work):
         except StepFailed as failure:
             await self.fail(id, failure)
         else:
-            await self._finish_undo(id)
+            await self._finish(id, target)
 
     async def _clear_up(
         self, id: str, work: Callable[[Run, Registration], Awaitable[None]]
@@ -93,26 +100,36 @@ class Clearing(Work):
         if each.undo is None or await self._open(run.id) is None:  # ended by another process
             return
         try:
-            await each.undo(self._site(run, plan, facts))
+            buried = await self._erase(run, each, plan, facts)
         except GraphError as error:
-            raise failed(f"Undo: {each.title}", error) from None
+            raise failed(f"{run.kind.capitalize()}: {each.title}", error) from None
         async with self._database.transaction() as tx:
+            await registrations.stir(tx, run.registration)
             # Else a retry after half an undo would take for done what has been removed.
             await runs.forget(tx, run.registration, each.name)
+            if buried is not None:
+                gone = Deleted(step=each.name, at=self._clock.now(), **buried)
+                await registrations.bury(tx, run.registration, gone)
 
-    async def _finish_undo(self, id: str) -> None:
+    async def _erase(self, run: Run, each: Step, plan: Plan, facts: Facts) -> Learnt | None:
+        return await each.undo(self._site(run, plan, facts)) if each.undo else None
+
+    async def _finish(self, id: str, target: Status) -> None:
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
-            if run is None or not await self._end(tx, run, "undone"):
+            if run is None or not await self._end(tx, run, target):
                 return
             now, registration = self._clock.now(), run.registration
-            await registrations.move(tx, registration, Status.UNDONE, deadline=None)
+            await registrations.move(tx, registration, target)
+            await registrations.note(tx, registration, deadline=None, failure=None)
             for secret in await secrets.live(tx, registration):
                 await secrets.change(
                     tx, secret.id, SecretState.CLOSED, since=[secret.state], sealed=None
                 )
             await secrets.confirm_removed(tx, registration)
-            for kind in (DueKind.SWEEP, DueKind.UNDO):
+            for kind in (DueKind.SWEEP, DueKind.UNDO, DueKind.REVOKE):
                 await dues.drop(tx, registration, kind)
-            await history.write(tx, registration, "undone", now=now)
+            await history.write(tx, registration, target, now=now)
+            if target is Status.REVOKED:
+                await self.tell(tx, run)
         self._parts.bells.ring()

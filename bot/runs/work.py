@@ -36,6 +36,8 @@ AGAIN_AFTER = timedelta(hours=1)
 """When to try again what clears up after a run and could not."""
 
 CLEARING = frozenset({RunKind.REMOVE, RunKind.SWEEP})
+COMES_AGAIN = {RunKind.UNDO: DueKind.UNDO, RunKind.REVOKE: DueKind.REVOKE}
+"""Runs that are tried again by themselves until they succeed, and what brings them back."""
 
 
 class StepFailed(Exception):
@@ -117,6 +119,8 @@ class Work:
                 await dues.add(tx, run.registration, DueKind.SWEEP, now + AGAIN_AFTER)
                 return
             columns = {"failure": dataclasses.asdict(failure)}
+            before = await registrations.get(tx, run.registration)
+            is_news = before is not None and before.failure is None
             if await registrations.move(
                 tx, run.registration, Status.FAILED, deadline=now + UNDO_AFTER, **columns
             ):
@@ -124,10 +128,12 @@ class Work:
                 await self.tell(tx, run)
             else:
                 await registrations.note(tx, run.registration, **columns)
-            if run.kind is RunKind.UNDO:
+            if run.kind in COMES_AGAIN:
                 again = now + AGAIN_AFTER
                 await registrations.note(tx, run.registration, deadline=again)
-                await dues.add(tx, run.registration, DueKind.UNDO, again)
+                await dues.add(tx, run.registration, COMES_AGAIN[run.kind], again)
+            if run.kind is RunKind.REVOKE and is_news:  # the connector can still sign in
+                await self.tell(tx, run)
             await self._owe_sweeps(tx, run)
             await history.write(
                 tx, run.registration, "failed", now=now, run=run.kind, code=failed.code

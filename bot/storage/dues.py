@@ -26,6 +26,7 @@ class DueKind(StrEnum):
     UNREAD = "unread"  # nobody came for the secret
     SWEEP = "sweep"  # look for secrets that lost answers left behind
     UNDO = "undo"  # a failed registration that nobody retried
+    REVOKE = "revoke"  # one that is being revoked, and that Entra has not let go
     CHECK = "check"  # compare the tenant with the plan
 
 
@@ -77,6 +78,12 @@ async def hasten(tx: AsyncConnection, registration: str, kind: DueKind, at: date
         .where(dues.c.registration == registration, dues.c.kind == kind, dues.c.at > at)
         .values(at=at)
     )
+
+
+async def drop_all(tx: AsyncConnection, registration: str, *, but: DueKind) -> None:
+    """Strike off everything that no longer has to happen, whatever it is."""
+    query = sa.delete(dues).where(dues.c.registration == registration, dues.c.kind != but)
+    await tx.execute(query)
 
 
 async def drop(

@@ -30,9 +30,21 @@ class Which(StrEnum):
     EXPIRING = "expiring"  # whose secret ends soon
 
 
-WELL = frozenset({"planned", "refused", HANDED_OVER, "checked", "unsettled", "done", "undone"})
+WELL = frozenset(
+    {
+        "planned",
+        "refused",
+        HANDED_OVER,
+        "checked",
+        "unsettled",
+        "done",
+        "undone",
+        "revoked",
+        "purged",
+    }
+)
 """Outcomes of runs that Entra has answered; that of one that failed is a code."""
-OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED)
+OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.REVOKING)
 
 
 @dataclass(frozen=True, kw_only=True)

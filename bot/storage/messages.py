@@ -21,7 +21,7 @@ from bot.storage.tables import messages, registrations, seen_events
 CLAIM = timedelta(seconds=15)
 """Longer than Slack may take to answer, and as short as a crash should silence a message."""
 
-ON_THE_WAY = (Status.PLANNING, Status.PENDING, Status.APPROVED)
+ON_THE_WAY = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.REVOKING)
 """All other states are final: people wait for them, and nothing follows at once."""
 
 

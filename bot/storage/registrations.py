@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import (
     Check,
+    Deleted,
     Failure,
     Form,
     Person,
     Registration,
+    Revocation,
     Status,
     Vote,
     origins,
@@ -61,6 +63,7 @@ async def add(
         wish_digest=wish_digest,
         reasons=[],
         former=[],
+        deleted=[],
         deadline=registration.deadline,
         created_at=registration.created_at,
     )
@@ -200,6 +203,19 @@ async def change_requester(tx: AsyncConnection, registration: Registration, heir
     )
 
 
+async def revoking(tx: AsyncConnection, id: str, *, by: Person, now: datetime) -> None:
+    """Note who has it taken back."""
+    await note(tx, id, revocation={**_plain(by), "at": now.isoformat()})
+
+
+async def bury(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
+    """Remember what was deleted. The registration's row must be locked by this transaction."""
+    query = sa.select(registrations.c.deleted).where(registrations.c.id == id)
+    before = [it for it in await tx.scalar(query) or () if it["object_id"] != deleted.object_id]
+    stored = dataclasses.asdict(deleted) | {"at": deleted.at.isoformat()}
+    await note(tx, id, deleted=[*before, stored])
+
+
 def _plain(person: Person) -> dict[str, str]:
     return {"team_id": person.team_id, "user_id": person.user_id, "name": person.name}
 
@@ -226,10 +242,10 @@ async def count_since(tx: AsyncConnection, moment: datetime) -> int:
 
 
 async def living_twin(tx: AsyncConnection, wish_digest: str) -> str | None:
-    """Return the id of a registration for an equal wish that is open or ready."""
+    """Return the id of a registration for an equal wish that is open or has an application."""
     query = sa.select(registrations.c.id).where(
         registrations.c.wish_digest == wish_digest,
-        registrations.c.status.in_([*OPEN, Status.READY]),
+        registrations.c.status.in_([*OPEN, Status.READY, Status.REVOKING]),
     )
     found: str | None = (await tx.scalars(query.limit(1))).first()
     return found
@@ -268,14 +284,25 @@ def _registration(row: Mapping[Any, Any]) -> Registration:
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_check(row["last_check"]) if row["last_check"] else None,
-        heir=_heir(row["heir"]) if row["heir"] else None,
+        heir=_person(row["heir"]) if row["heir"] else None,
         heir_named_by=row["heir"]["named_by"] if row["heir"] else None,
         former=tuple(Person(**each) for each in row["former"] or ()),
+        revocation=_revocation(row["revocation"]) if row["revocation"] else None,
+        deleted=tuple(_deleted(each) for each in row["deleted"] or ()),
+        purged_at=row["purged_at"],
     )
 
 
-def _heir(stored: Mapping[str, Any]) -> Person:
+def _person(stored: Mapping[str, Any]) -> Person:
     return Person(team_id=stored["team_id"], user_id=stored["user_id"], name=stored["name"])
+
+
+def _revocation(stored: Mapping[str, Any]) -> Revocation:
+    return Revocation(by=_person(stored), at=datetime.fromisoformat(stored["at"]))
+
+
+def _deleted(stored: Mapping[str, Any]) -> Deleted:
+    return Deleted(**{**stored, "at": datetime.fromisoformat(stored["at"])})
 
 
 def _check(stored: Mapping[str, Any]) -> Check:

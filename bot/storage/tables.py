@@ -61,6 +61,9 @@ registrations = sa.Table(
     sa.Column("heir", Json),  # who is to be the requester, until an approver confirms it
     sa.Column("former", Json),  # who was the requester before it was handed over
     sa.Column("last_check", Json),  # what the latest comparison with the tenant has come to
+    sa.Column("revocation", Json),  # who has it taken back, and when they said so
+    sa.Column("deleted", Json),  # what it had made and has deleted, for as long as anybody asks
+    sa.Column("purged_at", Moment),  # when that was known to be gone for good
     sa.Column("deadline", Moment),
     sa.Column("created_at", Moment, nullable=False, index=True),
     sa.Index("registrations_by_requester", "team_id", "user_id", "created_at"),

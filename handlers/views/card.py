@@ -13,9 +13,9 @@ from bot.approval import ASKABLE_AGAIN
 from bot.catalogue import Profile
 from bot.plan_words import plan_paragraphs
 from bot.quorum import Quorum
-from bot.registration import Registration, RunKind, Status
+from bot.registration import Person, Registration, RunKind, Status
 from graph.plan import Plan
-from handlers.views import approvers, drift, ids
+from handlers.views import approvers, drift, ids, taken_back
 from handlers.views.steps import Drawing, steps
 from handlers.views.words import (
     Blocks,
@@ -43,8 +43,13 @@ HEADLINES: Mapping[Status, str] = {
     Status.FAILED: "failed",
     Status.READY: "is ready",
     Status.UNDONE: "was undone",
+    Status.REVOKING: "is being revoked",
+    Status.REVOKED: "was revoked",
 }
 
+
+STUCK = (Status.FAILED, Status.REVOKING)
+"""States in which it matters first of all why it does not go on."""
 
 DEFAULT = Drawing()
 
@@ -64,9 +69,8 @@ class Standing(Protocol):
 
 def headline(registration: Standing) -> str:
     """Return one sentence on where it stands."""
-    if registration.run is RunKind.UNDO:
-        return f"{registration.id} is being undone"
-    return f"{registration.id} {HEADLINES[registration.status]}"
+    status, run = registration.status, registration.run
+    return f"{registration.id} {taken_back.headline(status, run) or HEADLINES[status]}"
 
 
 def spoken(registration: Registration, profile: Profile) -> str:
@@ -75,7 +79,7 @@ def spoken(registration: Registration, profile: Profile) -> str:
     """
     who, name = escaped(registration.requester.name), escaped(registration.form.name)
     words = f"{headline(registration)}. {who} asks for the application {name}, {profile.title}."
-    if registration.failure is not None and registration.status is Status.FAILED:
+    if registration.failure is not None and registration.status in STUCK:
         words += f" {escaped(registration.failure.sentence)}"
     return clipped(words)
 
@@ -142,13 +146,19 @@ def status(
 
 def news(registration: Registration) -> Blocks:
     """Return the line that makes Slack notify the requester; the card itself says the rest."""
-    by = "".join(f" by {person(vote.person)}" for vote in registration.votes[-1:])
-    by = by if registration.status is Status.DENIED else ""
+    by = "".join(f" by {person(who)}" for who in _ended_by(registration))
     # Until it is decided, only approvals come and go.
     still = ": the approvals have changed" if registration.status is Status.PENDING else ""
     return drawn(
         [section(f"*{headline(registration)}*{by}{still}"), context("Your card above says more.")]
     )
+
+
+def _ended_by(registration: Registration) -> Iterator[Person]:
+    if registration.status is Status.DENIED:
+        yield from (vote.person for vote in registration.votes[-1:])
+    if registration.status is Status.REVOKED and registration.revocation is not None:
+        yield registration.revocation.by
 
 
 def passed_on(registration: Registration) -> Blocks:
@@ -206,11 +216,11 @@ def _outcome(
             yield context(f"Nothing was changed in Entra. {_again(has_button)}.")
         case Status.CANCELLED | Status.EXPIRED:
             yield context(f"Nothing was changed in Entra. {_again(has_button)}.")
-        case Status.UNDONE:
-            yield context("Everything this registration had made in Entra is removed.")
+        case Status.UNDONE | Status.REVOKING | Status.REVOKED:
+            yield from taken_back.standing(registration)
         case Status.READY:
             yield from _ready(registration)
-    if registration.failure is not None and registration.status is not Status.UNDONE:
+    if registration.failure is not None:
         yield from _failure(registration)
 
 
@@ -225,15 +235,12 @@ def _said(registration: Registration) -> list[str]:
 
 
 def _ready(registration: Registration) -> Iterator[Block]:
-    client_id = registration.facts["application"]["app_id"]
-    seen = registration.facts.get("directory", {})
+    id, seen = registration.app_id, registration.facts.get("directory", {})
     counts = f" It reads {seen['users']} users" if "users" in seen else ""
     counts += (
         f" and {seen['groups']} groups." if counts and "groups" in seen else "." * bool(counts)
     )
-    yield section(
-        f"Application (client) ID `{client_id}`. The new secret was tried: it signs in.{counts}"
-    )
+    yield section(f"Application (client) ID `{id}`. The new secret was tried: it signs in.{counts}")
     secret = registration.secret
     if secret is not None and secret.expires_at is not None:
         yield context(f"The secret expires {when(secret.expires_at)}")
@@ -251,6 +258,8 @@ def _failure(registration: Registration) -> Iterator[Block]:
         yield context(
             f"Unless somebody retries, it is undone by itself {when(registration.deadline)}"
         )
+    if registration.status is Status.REVOKING and registration.deadline is not None:
+        yield context(f"The bot tries again by itself {when(registration.deadline)}")
 
 
 def _context(registration: Registration) -> Iterator[Block]:
@@ -302,7 +311,7 @@ def requester_buttons(registration: Registration) -> list[ButtonElement]:
 
 def _repair_buttons(registration: Registration) -> list[ButtonElement]:
     if registration.status is not Status.FAILED or registration.run is not None:
-        return []
+        return taken_back.buttons(registration)
     confirm = "The bot removes from Entra what this registration has made."
     return [
         button("Retry", ids.RETRY, registration.id, style="primary"),

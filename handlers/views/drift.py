@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from slack_sdk.models.blocks import Block
 
-from bot.registration import Check, Registration
+from bot.registration import Check, Registration, Status
 from handlers.views.ids import COMMAND
 from handlers.views.words import Blocks, context, drawn, escaped, header, section, when
 
@@ -42,6 +42,8 @@ def line(registration: Registration) -> Iterator[Block]:
 
 def details(registration: Registration) -> Iterator[Block]:
     """Yield every difference, for the requester and the approvers."""
+    if registration.status is not Status.READY:
+        return
     if registration.check is not None and registration.check.differences:
         lines = _lines(registration.check.differences)
         yield section(f":warning: *In the tenant it is not as it was approved*\n{lines}")

@@ -97,10 +97,12 @@ def _lines(registration: Registration) -> Iterator[str]:
     yield f"*{card.headline(registration)}* · {escaped(registration.form.name)}"
     yield f"Asked {when(registration.created_at)}"
     secret = registration.secret
-    if registration.failure is not None and registration.status is Status.FAILED:
+    if registration.failure is not None and registration.status in card.STUCK:
         yield escaped(registration.failure.sentence[:500])
     if secret is not None and secret.state is SecretState.SEALED:
         yield f"Its values wait for you: `{ids.COMMAND} values {registration.id}`"
+    if registration.status is not Status.READY:
+        return
     if secret is not None and secret.expires_at is not None:
         yield f"The secret expires {when(secret.expires_at)}"
 

@@ -17,6 +17,10 @@ IN_WORDS: Mapping[str, str] = {
 }
 
 
+TAKEN_BACK = (Status.UNDONE, Status.REVOKING, Status.REVOKED)
+"""States in which it no longer counts how what is gone was made."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
     """How steps are drawn: how long they usually take, if that is known, and with which blocks."""
@@ -27,7 +31,7 @@ class Drawing:
 
 def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
     """Yield how far the latest run is."""
-    if not registration.steps or registration.status is Status.UNDONE:
+    if not registration.steps or registration.status in TAKEN_BACK:
         return
     stage = _stage_at_work(registration)
     states = [(step, _status(step, stage)) for step in registration.steps]

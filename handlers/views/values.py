@@ -16,7 +16,7 @@ from slack_sdk.models.blocks.block_elements import (
 )
 
 from bot.approval import RENEWABLE
-from bot.registration import Registration, RunKind, SecretState
+from bot.registration import Registration, RunKind, SecretState, Status
 from bot.values import Line, Values
 from handlers.views import ids
 from handlers.views.words import (
@@ -36,9 +36,8 @@ OPEN = "Copy the secret now. It is masked after a minute and never shown again."
 
 def notice(registration: Registration, *, secret: str | None) -> Blocks:
     """Return the durable message that says the values are there, for the secret with this id."""
-    current = registration.secret
-    if current is None or current.id != secret:
-        return drawn([section(_replaced(registration))])
+    if over := _why_over(registration, secret):
+        return drawn([section(over)])
     return drawn(
         [
             header(notice_text(registration)),
@@ -56,22 +55,36 @@ def notice_text(registration: Registration) -> str:
 
 def notice_spoken(registration: Registration, *, secret: str | None) -> str:
     """Return what notifications and screen readers say of the notice."""
-    current = registration.secret
-    if current is None or current.id != secret:
-        return _replaced(registration)
+    if over := _why_over(registration, secret):
+        return over
     name = escaped(registration.form.name)
     return (
         f"{notice_text(registration)}. {name} is ready: it was created and tried, and it signs in."
     )
 
 
-def _replaced(registration: Registration) -> str:
-    return f"The secret of {registration.id} was replaced by a newer one."
+def _why_over(registration: Registration, secret: str | None) -> str | None:
+    """Return why there is nothing more to be had from this notice, if that is so."""
+    current = registration.secret
+    if current is None or current.id != secret:
+        return f"The secret of {registration.id} was replaced by a newer one."
+    return _why_dead(registration)
+
+
+def _why_dead(registration: Registration) -> str | None:
+    """Return why the values work no more, if that is so."""
+    match registration.status:
+        case Status.REVOKING:
+            return f"{registration.id} is being revoked, so its values are of no use any more."
+        case Status.REVOKED:
+            return f"{registration.id} was revoked: its values work no more."
+        case _:
+            return None
 
 
 def sheet(found: Values) -> Blocks:
     """Return the ephemeral sheet of values, with the secret masked or in the clear."""
-    hint = OPEN if found.is_open else _state(found.registration)
+    hint = OPEN if found.is_open else _why_dead(found.registration) or _state(found.registration)
     return _drawn(found, hint, _sheet_buttons(found))
 
 
@@ -181,6 +194,8 @@ def _sheet_buttons(found: Values) -> list[ButtonElement]:
 def _renew(registration: Registration) -> list[ButtonElement]:
     secret = registration.secret
     if secret is None or secret.state not in RENEWABLE or registration.run is not None:
+        return []
+    if registration.status is not Status.READY:
         return []
     confirm = "The bot makes a new secret; the old one stops working."
     return [button("Make a new one", ids.RENEW, registration.id, confirm=confirm)]

@@ -1,0 +1,78 @@
+"""Taking back: revoke what is ready, and delete for good what was undone or revoked."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.approval import Verb
+from bot.registrar.desk import Desk
+from bot.registration import Person, Refusal, Registration, RunKind, SecretState, Status
+from bot.storage import dues, history, registrations, secrets
+from bot.storage.dues import DueKind
+
+
+class TakingBack(Desk):
+    """From an application that is in use to nothing. People confirm both verbs before."""
+
+    async def check_may_revoke(self, id: str, *, by: Person) -> None:
+        """Raise Refusal unless this person can revoke it now."""
+        async with self._database.reading() as tx:
+            registration = await self._get(tx, id)
+            self._policy.check(Verb.REVOKE, by, registration)
+            self._check_not_revoking(registration)
+
+    async def revoke(self, id: str, *, by: Person) -> None:
+        """Remove what a ready registration has made, or try that again now. Raises Refusal.
+
+        The secret is closed with the same commit: from here on nobody is shown it. A mask that is
+        due stays due, because nobody can be sure what stands on a screen.
+        """
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.REVOKE, id, by)
+            self._check_not_revoking(registration)
+            now = self._clock.now()
+            if await registrations.move(tx, id, Status.REVOKING):
+                await registrations.revoking(tx, id, by=by, now=now)
+                await self._close(tx, registration)
+            await registrations.note(tx, id, deadline=None, failure=None)
+            await dues.drop_all(tx, id, but=DueKind.MASK)
+            await self._owe_run(tx, id, RunKind.REVOKE)
+            await history.write(tx, id, "revoke asked", by=by, now=now)
+
+    async def _close(self, tx: AsyncConnection, registration: Registration) -> None:
+        """Close the vault over what nobody has seen, and forget who was to take it over."""
+        await registrations.note(tx, registration.id, heir=None)
+        for secret in await secrets.live(tx, registration.id):
+            await secrets.change(
+                tx, secret.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
+            )
+
+    def _check_not_revoking(self, registration: Registration) -> None:
+        if registration.run is RunKind.REVOKE:
+            raise Refusal(
+                f"{registration.id} is being revoked already. Its card says when that is done."
+            )
+        self._check_idle(registration)
+
+    async def check_may_purge(self, id: str, *, by: Person) -> None:
+        """Raise Refusal unless this person can delete it for good now."""
+        async with self._database.reading() as tx:
+            registration = await self._get(tx, id)
+            self._policy.check(Verb.PURGE, by, registration)
+            self._check_is_in_bin(registration)
+
+    async def purge(self, id: str, *, by: Person) -> None:
+        """Delete for good what Entra keeps in its bin of a registration. Raises Refusal."""
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.PURGE, id, by)
+            self._check_is_in_bin(registration)
+            await registrations.note(tx, id, failure=None)
+            await self._owe_run(tx, id, RunKind.PURGE)
+            await history.write(tx, id, "purge asked", by=by, now=self._clock.now())
+
+    def _check_is_in_bin(self, registration: Registration) -> None:
+        id = registration.id
+        if registration.purged_at is not None:
+            day = registration.purged_at.date()
+            raise Refusal(f"Too late: {id} was deleted for good already, as of {day}.")
+        if not registration.deleted:
+            raise Refusal(f"{id} never made an application, so there is nothing to delete.")
+        self._check_idle(registration)

@@ -1,0 +1,51 @@
+"""The run that empties Entra's bin of what a registration had made and has deleted."""
+
+from bot.registration import Deleted, Registration
+from bot.runs.work import StepFailed, Work, failed
+from bot.storage import history, registrations, runs
+from bot.storage.runs import Run
+from graph.errors import GraphError
+from graph.plan import Plan
+from graph.steps import purge
+
+
+class Purging(Work):
+    """From the bin to nothing: this cannot be taken back."""
+
+    async def purge(self, id: str) -> None:
+        """Delete it for good; what Entra no longer has is done."""
+        try:
+            found = await self._open(id)
+            if found is None:
+                return
+            run, registration = found
+            # The application first: if somebody has restored it, nothing of it is touched.
+            for each in sorted(registration.deleted, key=lambda it: it.step != "application"):
+                await self._purge(run, registration, each)
+        except StepFailed as failure:
+            await self.fail(id, failure)
+        else:
+            await self._finish(id)
+
+    async def _purge(self, run: Run, registration: Registration, each: Deleted) -> None:
+        plan = Plan.from_json(dict(registration.plan or {}))
+        try:
+            await purge(
+                self._site(run, plan, {}),
+                step=each.step,
+                object_id=each.object_id,
+                app_id=each.app_id,
+                deleted_at=each.at,
+            )
+        except GraphError as error:
+            raise failed("Delete for good", error) from None
+
+    async def _finish(self, id: str) -> None:
+        async with self._database.transaction() as tx:
+            run = await runs.get(tx, id)
+            if run is None or not await self._end(tx, run, "purged"):
+                return
+            now = self._clock.now()
+            await registrations.note(tx, run.registration, purged_at=now, failure=None)
+            await history.write(tx, run.registration, "purged", now=now)
+        self._parts.bells.ring()

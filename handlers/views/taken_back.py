@@ -1,0 +1,99 @@
+"""What is being taken back, or was: what the card says of it, and what can be done next."""
+
+from collections.abc import Iterator
+
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks.block_elements import ButtonElement
+
+from bot.registration import Deleted, Registration, RunKind, Status
+from graph.orphans import KEPT
+from handlers.views import ids
+from handlers.views.words import Blocks, actions, button, context, drawn, person, section, when
+
+REVOKE = (
+    "The connector can sign in no more: the bot removes the secret, the grants and the application"
+    " from Entra. An administrator can restore the application from Deleted applications in the"
+    " Entra admin centre for 30 days."
+)
+PURGE = (
+    "Nobody can restore the application after this, and nobody can take it back: it is removed from"
+    " Deleted applications in Entra."
+)
+NOTHING_LEFT = "Everything this registration had made in Entra is removed."
+
+
+def standing(registration: Registration) -> Iterator[Block]:
+    """Yield who took it back, what is left, and for how long that can be restored."""
+    revocation = registration.revocation
+    if revocation is not None:
+        yield context(f"Revocation asked for by {person(revocation.by)} {when(revocation.at)}")
+    if registration.status is Status.REVOKING:
+        yield section(_revoking(registration))
+        return
+    if registration.deadline is None:
+        yield context(NOTHING_LEFT)
+    if registration.status is Status.REVOKED:
+        yield context("The connector can sign in no more.")
+    yield from _bin(registration)
+
+
+def _revoking(registration: Registration) -> str:
+    if registration.run is not None:
+        return "The bot is removing what this registration has made in Entra."
+    return "The connector may still be able to sign in: not everything is removed from Entra yet."
+
+
+def _bin(registration: Registration) -> Iterator[Block]:
+    """Say what has become of the application that was deleted."""
+    if registration.purged_at is not None:
+        at = when(registration.purged_at)
+        yield context(f"Deleted for good, as of {at}: nobody can restore it.")
+        return
+    applications = [each for each in registration.deleted if each.step == "application"]
+    if applications:
+        yield context(
+            "An administrator can restore the application from *Deleted applications* in the Entra"
+            f" admin centre {_until(applications[-1])}. `{ids.COMMAND} purge {registration.id}`"
+            " deletes it for good, for approvers."
+        )
+
+
+def _until(deleted: Deleted) -> str:
+    if deleted.was_there:
+        return f"until {when(deleted.at + KEPT)}"
+    return "for 30 days after it was deleted there"
+
+
+def headline(status: Status, run: RunKind | None) -> str | None:
+    """Return what is going on, if something is being taken back."""
+    if run is RunKind.UNDO:
+        return "is being undone"
+    if run is RunKind.PURGE:
+        return "is being deleted for good"
+    if status is Status.REVOKING and run is None:
+        return "is not revoked yet"
+    return None
+
+
+def buttons(registration: Registration) -> list[ButtonElement]:
+    """Return what revokes a registration that is ready, or tries that again at once."""
+    id = registration.id
+    if registration.status is Status.READY:
+        return [button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)]
+    if registration.status is Status.REVOKING and registration.run is None:
+        return [button("Try again", ids.REVOKE, id, style="primary")]
+    return []
+
+
+def ask_whether_to_revoke(id: str) -> tuple[str, Blocks]:
+    """Return the question to whoever typed the word, and the button that answers it."""
+    text = f"Revoke {id}? {REVOKE}"
+    revoke = button("Revoke", ids.REVOKE_ASKED, id, style="danger", confirm=REVOKE)
+    return text, drawn([section(text), *actions([revoke])])
+
+
+def ask_whether_to_purge(id: str) -> tuple[str, Blocks]:
+    """Return the question to whoever typed the word, and the button that answers it."""
+    text = f"Delete the application of {id} for good? {PURGE}"
+    purge = button("Delete for good", ids.PURGE_ASKED, id, style="danger", confirm=PURGE)
+    return text, drawn([section(text), *actions([purge])])
