@@ -25,7 +25,7 @@ BOT = replace(BEN, doubts=("is a bot",))
 EXTERNAL = replace(BEN, team_id="T0ELSE", doubts=("is from outside",))
 
 ALIVE = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY}
-OVER = set(Status) - ALIVE
+OVER = set(Status) - ALIVE - {Status.REVOKING}
 R, A, N = Role.REQUESTER, Role.APPROVER, Role.BYSTANDER
 
 # Written out by hand, so that a slip in the code's table does not repeat itself here.
@@ -39,6 +39,8 @@ ALLOWED = {
     Verb.CANCEL: ({R}, {Status.PENDING}),
     Verb.RETRY: ({R, A}, {Status.FAILED}),
     Verb.UNDO: ({R, A}, {Status.FAILED}),
+    Verb.REVOKE: ({R, A}, {Status.READY, Status.REVOKING}),
+    Verb.PURGE: ({A}, {Status.UNDONE, Status.REVOKED}),
     Verb.VALUES: ({R}, {Status.READY}),
     Verb.REVEAL: ({R}, {Status.READY}),
     Verb.RENEW: ({R}, {Status.READY}),
@@ -177,6 +179,14 @@ def test_whoever_comes_too_late_learns_who_decided(
         (Verb.RETRY, ROSA, Status.READY, "Too late: AAD-7K3F is ready already."),
         (Verb.RETRY, ROSA, Status.UNDONE, "Too late: AAD-7K3F was undone already."),
         (Verb.REVEAL, ROSA, Status.FAILED, "AAD-7K3F has failed"),
+        (Verb.REVEAL, ROSA, Status.REVOKING, "AAD-7K3F is being revoked. Its card says when"),
+        (Verb.CHECK, ROSA, Status.REVOKED, "Too late: AAD-7K3F was revoked already."),
+        (Verb.UNDO, ROSA, Status.READY, "Too late: AAD-7K3F is ready already. Only what failed"),
+        (Verb.REVOKE, ROSA, Status.FAILED, "AAD-7K3F has failed"),
+        (Verb.PURGE, ADA, Status.READY, "AAD-7K3F has not been deleted, and only what was"),
+        (Verb.PURGE, ADA, Status.FAILED, "AAD-7K3F has not been deleted, and only what was"),
+        (Verb.PURGE, ADA, Status.REVOKING, "AAD-7K3F is being revoked."),
+        (Verb.PURGE, ADA, Status.DENIED, "Too late: AAD-7K3F was denied already."),
         (Verb.VALUES, ROSA, Status.REFUSED, "AAD-7K3F was refused"),
     ],
 )
@@ -232,7 +242,7 @@ def test_every_state_can_be_reached_and_every_end_is_one() -> None:
         Status.CANCELLED,
         Status.EXPIRED,
         Status.UNDONE,
-        Status.READY,  # until it can be revoked
+        Status.REVOKED,
     }
 
 

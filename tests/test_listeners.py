@@ -12,9 +12,11 @@ from tests import (
     test_home,
     test_main_road,
     test_previews,
+    test_purging,
     test_quorums,
     test_refusals,
     test_reveals,
+    test_revoking,
     test_talking,
 )
 
@@ -45,6 +47,11 @@ STORIES: dict[tuple[str, str], Callable[..., Any]] = {
     ("action", ids.HIDE): test_reveals.test_hide_masks_the_secret_at_once_and_for_good,
     ("action", ids.RENEW): test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced,
     ("action", ids.UNDO_ASKED): test_talking.test_retry_and_undo_by_command_and_undo_is_confirmed,
+    ("action", ids.REVOKE): test_revoking.test_an_approver_revokes_and_everybody_is_told,
+    ("action", ids.REVOKE_ASKED): (
+        test_revoking.test_the_requester_revokes_by_word_once_it_is_confirmed
+    ),
+    ("action", ids.PURGE_ASKED): test_purging.test_an_approver_deletes_for_good_what_is_over,
     ("action", ids.OPEN_FORM): test_talking.test_a_direct_message_is_answered_like_the_command,
     ("action", ids.HOME_BACK): test_home.test_pages_are_turned_and_invented_ones_are_not,
     ("action", ids.HOME_ON): test_home.test_pages_are_turned_and_invented_ones_are_not,

@@ -360,6 +360,23 @@ async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
     assert await _said(stage, Mark.WRONG, DATABASE_URL=database_url) == []
 
 
+@pytest.mark.parametrize("status", [Status.UNDONE, Status.REVOKED])
+def test_what_was_taken_back_and_is_there_is_left_to_whoever_has_restored_it(
+    status: Status,
+) -> None:
+    over = replace(registration(status), key=KEY)
+    (orphan,) = judged(MARKED, over, kept=frozenset(), was_made=True, client_id="bot", now=NOON)
+    assert (orphan.key_id, orphan.removed_by) == (None, None)
+    assert orphan.why == "it was removed, and somebody has restored it"
+
+
+def test_what_is_being_revoked_answers_for_all_that_is_left_of_it() -> None:
+    late = replace(registration(Status.REVOKING), key=KEY, deadline=NOON)
+    assert not list(
+        judged(MARKED, late, kept=frozenset(), was_made=True, client_id="bot", now=NOON)
+    )
+
+
 def test_a_secret_of_an_application_that_its_registration_did_not_make_is_reported_only() -> None:
     for made, removed_by in (("object", RunKind.SWEEP), ("another object", None)):
         ready = replace(registration(), key=KEY, facts={"application": {"object_id": made}})

@@ -56,6 +56,10 @@ UNDO = {
     ("DELETE", "/serviceprincipals/{id}"),
     ("DELETE", "/applications/{id}"),
 }
+PURGE = {
+    ("GET", "/directory/deleteditems/{id}"),
+    ("DELETE", "/directory/deleteditems/{id}"),
+}
 LOOKS = {
     ("GET", "/applications/{id}/owners"),
     ("GET", "/serviceprincipals/{id}/owners"),
@@ -81,12 +85,12 @@ async def test_every_request_fits_and_needs_no_right_that_is_not_listed(
     scene: Scene, schema: Schema
 ) -> None:
     await a_road_with_lost_answers(scene)
-    await a_failure_that_is_undone(scene)
+    await a_failure_that_is_undone_and_purged(scene)
     await a_grant_that_a_person_was_quicker_to_make(scene)
     await a_deletion_that_is_looked_into(scene)
     made = story_fits(schema, scene.tenant)
     calls = {(it.method, it.template) for it in made if it.by_the_bot}
-    assert calls >= ROAD | REPAIRS | UNDO | LOOKS
+    assert calls >= ROAD | REPAIRS | UNDO | PURGE | LOOKS
     assert {(it.method, it.template) for it in made if not it.by_the_bot} == CONNECTOR
     every_right_is_used(schema, made)
     no_exception_is_stale(schema, made)
@@ -107,7 +111,7 @@ async def a_road_with_lost_answers(scene: Scene) -> None:
     await eventually(scene, lambda: len(scene.tenant.live_secrets(application["appId"])) == 1)
 
 
-async def a_failure_that_is_undone(scene: Scene) -> None:
+async def a_failure_that_is_undone_and_purged(scene: Scene) -> None:
     refuse_the_test(scene.tenant.faults)
     id = await scene.ask("crm")
     await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
@@ -115,6 +119,9 @@ async def a_failure_that_is_undone(scene: Scene) -> None:
     await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
     await scene.until(lambda: f"{id} was undone" in scene.card())
     scene.tenant.faults.failures.clear()
+    await scene.workspace.command("ada", f"purge {id}")
+    await scene.workspace.click("ada", "purge_asked")
+    await scene.until(lambda: "Deleted for good" in scene.card())
 
 
 async def a_grant_that_a_person_was_quicker_to_make(scene: Scene) -> None:

@@ -1,7 +1,10 @@
 """Applications: found or made by their key, changed, deleted, restored."""
 
+from datetime import timedelta
+
 import pytest
 
+from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
 from tests.tenant.asking import EVENTUAL, Asking, asking, code_of, connector
 
@@ -111,6 +114,37 @@ async def test_the_key_of_a_deleted_application_stays_taken_until_it_is_purged(
     assert (await graph.upsert("key-1")).status_code == 409
     await graph.delete(f"/directory/deletedItems/{application['id']}")
     assert (await graph.upsert("key-1")).status_code == 201
+
+
+async def test_what_was_deleted_goes_for_good_after_30_days(
+    tenant: Tenant, clock: MovableClock, graph: Asking
+) -> None:
+    application = await graph.application()
+    path = f"/directory/deletedItems/{application['id']}"
+    assert (await graph.delete(path)).status_code == 404  # it is not deleted
+    await graph.delete(f"/applications/{application['id']}")
+    clock.move(timedelta(days=29, hours=23))
+    async with asking(tenant, tenant.administrator) as later:  # tokens last an hour
+        assert (await later.get(path)).status_code == 200
+    clock.move(timedelta(hours=2))
+    async with asking(tenant, tenant.administrator) as later:
+        assert (await later.get(path)).status_code == 404
+        assert (await later.http.post(f"{path}/restore")).status_code == 404
+    assert tenant.deleted == []
+
+
+async def test_only_its_owner_deletes_for_good_with_the_lesser_right(
+    tenant: Tenant, graph: Asking
+) -> None:
+    application = await graph.application()
+    await graph.delete(f"/applications/{application['id']}")
+    path = f"/directory/deletedItems/{application['id']}"
+    async with connector(tenant, "Application.ReadWrite.OwnedBy") as other:
+        assert (await other.delete(path)).status_code == 403
+    async with connector(tenant, "Application.Read.All") as other:
+        assert (await other.delete(path)).status_code == 403
+    assert (await graph.delete(path)).status_code == 204
+    assert (await graph.delete(path)).status_code == 404
 
 
 async def test_owned_by_opens_what_the_caller_made_and_nothing_else(

@@ -2,8 +2,10 @@
 
 learn.microsoft.com/graph/api/directory-deleteditems-restore: restoring an application does not
 restore its service principal. Grants go with the service principal and do not come back.
+What was deleted 30 days ago goes for good by itself: …/graph/api/resources/directory.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.playground.tenant import audit_log
@@ -31,6 +33,17 @@ _PURGED = {
     Kind.APPLICATION: Activity.HARD_DELETE_APPLICATION,
     Kind.SERVICE_PRINCIPAL: Activity.HARD_DELETE_SERVICE_PRINCIPAL,
 }
+
+
+KEPT = timedelta(days=30)
+
+
+def purge_old(directory: Directory) -> None:
+    """Delete for good what nobody has restored in time."""
+    for id, (kind, body) in list(directory.deleted.items()):
+        if directory.now() >= datetime.fromisoformat(body["deletedDateTime"]) + KEPT:
+            del directory.deleted[id]
+            directory.store.remove(kind, id)
 
 
 def delete_application(directory: Directory, request: Request) -> Answer:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bot.playground.tenant.calls import Answer, Caller, Request
+from bot.playground.tenant.deleted_items import purge_old
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, bad_request
 from bot.playground.tenant.operations import operation_for
@@ -122,6 +123,7 @@ def _carry_out(directory: Directory, caller: Caller, incoming: Incoming) -> Answ
     target = target_of(path)
     operation = operation_for(incoming.method, target.template)
     check_rule(caller, operation.rule)
+    purge_old(directory)
     request = Request(
         method=incoming.method,
         path=path,
