@@ -10,21 +10,22 @@ from typing import Any
 from uuid import uuid4
 
 from bot.ledger import RunLedger
-from bot.registration import Registration, RunKind, Secret, SecretState
+from bot.registration import Deleted, Registration, RunKind, Secret, SecretState
 from bot.runs import Parts, Runs
 from bot.runs.carrying import Carrying, Facts, Road
 from bot.runs.checking import Checking
 from bot.runs.clearing import Clearing
 from bot.runs.planning import Planning
+from bot.runs.purging import Purging
 from bot.runs.recorder import Entry
 from bot.runs.work import StepFailed, Work
-from bot.storage import runs, secrets
+from bot.storage import secrets
 from bot.storage.runs import Run
 from graph.drift import Drift
 from graph.errors import GraphError
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
-from graph.steps import Step
+from graph.steps import Learnt, Step
 from tests.pieces import CLIENT_ID
 
 SECRET = "the-one-time-secret"
@@ -61,6 +62,7 @@ class PlayedRuns(Runs):
         self._carrying = PlayedCarrying(parts, self.said)
         self._clearing = PlayedClearing(parts, self.said)
         self._checking = PlayedChecking(parts, self.said)
+        self._purging = PlayedPurging(parts, self.said)
 
     async def play(self, run: Run, ending: Ending) -> None:
         """Let the run end so, as the engine would."""
@@ -182,12 +184,21 @@ class PlayedClearing(Played, Clearing):
             await secrets.confirm_removed(tx, run.registration)
 
     async def _take_back(self, run: Run, each: Step, plan: Plan, facts: Any) -> None:
-        if each.name == "secret":
-            self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
-        async with self._database.transaction() as tx:
-            await runs.forget(tx, run.registration, each.name)
+        await super()._take_back(run, each, plan, facts)
         if each.name == "application":
             self._fail(Ending.FAILS_LAST)
+
+    async def _erase(self, run: Run, each: Step, plan: Plan, facts: Any) -> Learnt | None:
+        if each.name == "secret":
+            self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
+        if each.name != "application" or each.name not in facts:
+            return None
+        return {"object_id": f"of {run.registration}", "app_id": CLIENT_ID, "was_there": True}
+
+
+class PlayedPurging(Played, Purging):
+    async def _purge(self, run: Run, registration: Registration, each: Deleted) -> None:
+        self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
 
 
 class PlayedChecking(Played, Checking):

@@ -100,12 +100,16 @@ def test_a_misspelt_list_is_answered_with_the_nearest() -> None:
     assert "There are `mine`, `waiting`, `failed`, `expiring`." in refusal("list everything")
 
 
-@pytest.mark.parametrize("word", ["values", "history", "check", "cancel", "retry", "undo", "revoke", "purge", "help"])
+@pytest.mark.parametrize(
+    "word", ["values", "history", "check", "cancel", "retry", "undo", "revoke", "purge", "help"]
+)
 def test_only_the_least_is_ever_public(word: str) -> None:
     assert refusal(f"{word} AAD-7K3F public").startswith("Only `status` and `list` can be public.")
 
 
-@pytest.mark.parametrize("word", ["values", "history", "check", "cancel", "retry", "undo", "revoke", "purge"])
+@pytest.mark.parametrize(
+    "word", ["values", "history", "check", "cancel", "retry", "undo", "revoke", "purge"]
+)
 def test_one_id_is_needed_and_one_only(word: str) -> None:
     one = f"Name one registration, like `/aad-setup {word} AAD-7K3F`."
     assert refusal(word) == one

@@ -121,8 +121,7 @@ PLAIN, STRICT = "mimecast", "directory-read"
 """A profile as the settings say, and one that asks for two approvals of distinct groups."""
 
 OPEN = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED}
-TAKEN = OPEN | {Status.READY}
-OVER = set(Status) - TAKEN
+TAKEN = OPEN | {Status.READY, Status.REVOKING}
 AT_REST = {
     SecretState.MASKED,
     SecretState.UNMASKED,
@@ -132,9 +131,18 @@ AT_REST = {
 }
 LOOKS = {Verb.SEE, Verb.VALUES, Verb.ASK_AGAIN}
 """Verbs that change nothing."""
-RARE = {Verb.CHECK, Verb.DENY, Verb.CANCEL}
+RARE = {Verb.CHECK, Verb.DENY, Verb.CANCEL, Verb.REVOKE}
 """Verbs that would be most of what happens, or the early end of it."""
 ON_SCREEN = {SecretState.CLAIMED, SecretState.SHOWN}
+IN_ENTRA = {
+    SecretState.SEALED,
+    SecretState.CLAIMED,
+    SecretState.SHOWN,
+    SecretState.MASKED,
+    SecretState.UNMASKED,
+    SecretState.UNKNOWN,
+    SecretState.CLOSED,
+}
 CAN_BE_RENEWED = AT_REST | {SecretState.CLOSED}
 JUMPS = [
     timedelta(seconds=2),
@@ -163,6 +171,9 @@ class Expected:
     named_by: Key | None = None
     run: RunKind | None = RunKind.PLAN
     has_plan: bool = False
+    has_application: bool = False
+    is_in_bin: bool = False
+    is_purged: bool = False
     secret: SecretState | None = None
     until: datetime | None = None  # when the present state of it, or of its secret, ends by itself
     doubtful_at: datetime | None = None
@@ -276,12 +287,18 @@ def failed(bot: "Bot", it: Expected) -> None:
     bot.end(it, Ending.FAILS_LATE)
 
 
+def revoking(bot: "Bot", it: Expected) -> None:
+    bot.revoke(it, CAST["grace"])
+
+
 ROADS: Mapping[str, Sequence[Go]] = {
     "planning": [],
     "pending": [planned],
     "half approved": [planned, half_approved],
     "ready": [planned, approved, made],
     "failed": [planned, approved, failed],
+    "revoking": [planned, approved, made, revoking],
+    "revoked": [planned, approved, made, revoking, made],
 }
 """Where an example begins, and how it gets there."""
 
@@ -518,12 +535,12 @@ class Bot(RuleBasedStateMachine):
             case SecretState.SEALED:
                 assert DueKind.UNREAD in due
                 assert found.deadline is not None
-            case SecretState.CLAIMED:
+            case SecretState.CLAIMED if it.status is not Status.REVOKING:
                 assert DueKind.UNKNOWN in due
             case SecretState.SHOWN:
                 assert DueKind.MASK in due or found.secret.id in masks
             case SecretState.CLOSED:
-                assert it.run or DueKind.SWEEP in due
+                assert it.run or due & {DueKind.SWEEP, DueKind.REVOKE}
 
     # How it is done.
 
@@ -607,6 +624,24 @@ class Bot(RuleBasedStateMachine):
         if allowed:
             it.run = RunKind.UNDO
             it.said.append(("undo asked", who.key))
+
+    def revoke(self, it: Expected, who: Figure, _: Any = None) -> None:
+        allowed = it.may(Verb.REVOKE, who) and it.run is None
+        self._try(allowed, self.world.registrar.revoke(it.id, by=who.person))
+        if not allowed:
+            return
+        if it.secret is SecretState.SEALED:
+            it.secret = SecretState.CLOSED
+        it.status, it.run, it.until = Status.REVOKING, RunKind.REVOKE, None
+        it.heir = it.doubtful_at = None
+        it.said.append(("revoke asked", who.key))
+
+    def _purge(self, it: Expected, who: Figure, _: Any = None) -> None:
+        allowed = it.may(Verb.PURGE, who) and it.run is None and it.is_in_bin and not it.is_purged
+        self._try(allowed, self.world.registrar.purge(it.id, by=who.person))
+        if allowed:
+            it.run = RunKind.PURGE
+            it.said.append(("purge asked", who.key))
 
     def _check(self, it: Expected, who: Figure, _: Any = None) -> None:
         allowed = it.may(Verb.CHECK, who) and it.run is None
@@ -703,13 +738,20 @@ class Bot(RuleBasedStateMachine):
         it.run = None
         match run.kind:
             case RunKind.REGISTER:
+                it.has_application |= ending is not Ending.FAILS_EARLY
                 self._made(it, ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST))
             case RunKind.RENEW:
                 last = ending is Ending.FAILS_LAST and not is_old_live
                 if last or ending in (Ending.WELL, Ending.REFUSED):
                     self._made(it, True)
             case RunKind.UNDO:
+                self._emptied(it, ending)
                 self._undone(it, not it.has_plan or ending in (Ending.WELL, Ending.REFUSED))
+            case RunKind.REVOKE:
+                self._emptied(it, ending)
+                self._revoked(it, ending in (Ending.WELL, Ending.REFUSED))
+            case RunKind.PURGE:
+                it.is_purged = ending in (Ending.WELL, Ending.REFUSED)
             case RunKind.PLAN:
                 self._planned(it, ending)
             case RunKind.REMOVE | RunKind.SWEEP:
@@ -743,6 +785,20 @@ class Bot(RuleBasedStateMachine):
             it.status, it.until = Status.UNDONE, None
         else:
             self._ends_in(it, timedelta(hours=1))
+
+    def _emptied(self, it: Expected, ending: Ending) -> None:
+        """Expect the application in the bin, if the run has come so far."""
+        if ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST):
+            it.is_in_bin |= it.has_application
+            it.has_application = False
+
+    def _revoked(self, it: Expected, well: bool) -> None:
+        if not well:
+            self._ends_in(it, timedelta(hours=1))
+            return
+        it.status, it.until = Status.REVOKED, None
+        if it.secret in IN_ENTRA:
+            it.secret = SecretState.REMOVED
 
     def _failed(self, it: Expected) -> None:
         it.status = Status.FAILED
@@ -787,6 +843,9 @@ class Bot(RuleBasedStateMachine):
             case RunKind.UNDO:
                 assert it.status is Status.FAILED
                 assert is_over
+            case RunKind.REVOKE:
+                assert it.status is Status.REVOKING
+                assert is_over
             case RunKind.CHECK:
                 assert it.status is Status.READY
             case RunKind.SWEEP:
@@ -801,6 +860,8 @@ class Bot(RuleBasedStateMachine):
                 self._failed(it)
             case RunKind.UNDO:
                 self._undone(it, well=False)
+            case RunKind.REVOKE:
+                self._revoked(it, well=False)
 
     def lay_masks(self, *, takes: bool) -> None:
         for message in self._do(self._claimed_masks()):
@@ -842,7 +903,8 @@ class Bot(RuleBasedStateMachine):
         raise AssertionError([it for it in self.known if not self._is_over(it)])
 
     def _is_over(self, it: Expected) -> bool:
-        return it.status.is_end and (it.secret is None or it.secret in AT_REST)
+        is_at_rest = it.status.is_end or it.status is Status.READY
+        return is_at_rest and (it.secret is None or it.secret in AT_REST)
 
 
 def assert_sentence(text: str) -> None:
@@ -851,15 +913,17 @@ def assert_sentence(text: str) -> None:
 
 def _audit_end(found: Registration, due: set[DueKind]) -> None:
     """Whatever is no end goes on by itself; nothing goes on after an end."""
-    if not found.status.is_end:
+    if not found.status.is_end and found.status is not Status.READY:
         assert found.run is not None or found.deadline is not None
     if found.status is Status.PENDING:
         assert DueKind.EXPIRE in due
     elif found.status is Status.FAILED:
         assert DueKind.UNDO in due or found.run is RunKind.UNDO
-    elif found.status.is_end and found.status is not Status.READY:
-        assert not due
-        assert found.run is None
+    elif found.status is Status.REVOKING:
+        assert DueKind.REVOKE in due or found.run is RunKind.REVOKE
+    elif found.status.is_end:
+        assert due <= {DueKind.MASK}
+        assert found.run in (None, RunKind.PURGE)
 
 
 DONE: Mapping[Verb, Callable[[Bot, Expected, Figure, Any], None]] = {
@@ -871,6 +935,8 @@ DONE: Mapping[Verb, Callable[[Bot, Expected, Figure, Any], None]] = {
     Verb.CANCEL: Bot._cancel,
     Verb.RETRY: Bot._retry,
     Verb.UNDO: Bot._undo,
+    Verb.REVOKE: Bot.revoke,
+    Verb.PURGE: Bot._purge,
     Verb.VALUES: Bot._values,
     Verb.REVEAL: Bot._reveal,
     Verb.RENEW: Bot._renew,
