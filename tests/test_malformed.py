@@ -44,7 +44,18 @@ URLS = (
 ACTIONS = tuple(
     value for name, value in vars(ids).items() if name.isupper() and value != ids.COMMAND
 )
-BUTTONS = (ids.APPROVE, ids.DENY, ids.CANCEL, ids.RETRY, ids.UNDO, ids.UNDO_ASKED, ids.VALUES)
+BUTTONS = (
+    ids.APPROVE,
+    ids.DENY,
+    ids.CANCEL,
+    ids.RETRY,
+    ids.UNDO,
+    ids.UNDO_ASKED,
+    ids.REVOKE,
+    ids.REVOKE_ASKED,
+    ids.PURGE_ASKED,
+    ids.VALUES,
+)
 Draw = Callable[[Random, Switchboard, list[str]], Json]
 
 

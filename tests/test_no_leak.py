@@ -24,6 +24,7 @@ from tests.conftest import Bot
 from tests.leaks import forms, found
 from tests.pieces import registration, secret
 from tests.scene import Scene
+from tests.test_revoking import tried
 from tests.waiting import eventually, make_a_new_one
 
 Json = dict[str, Any]
@@ -51,7 +52,9 @@ def logs() -> Iterator[io.StringIO]:
 
 
 async def the_whole_story(scene: Scene) -> None:
-    """Lose a reveal, fail to renew, renew, reveal; let one go unread; fail and undo a third."""
+    """Lose a reveal, fail to renew, renew, reveal; let one go unread; fail and undo a third;
+    revoke the first.
+    """
     faults = scene.workspace.faults
     id = await scene.ready("billing")
     await scene.values(id)
@@ -81,6 +84,8 @@ async def the_whole_story(scene: Scene) -> None:
     scene.clock.move(timedelta(days=7, minutes=1))
     gone = "so it was removed"
     await eventually(scene, lambda: gone in scene.workspace.text_of(scene.notice(unread)))
+    await tried(scene, id)
+    await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
 
 
 def refuses_the_test(scene: Scene) -> Any:

@@ -232,7 +232,19 @@ async def test_what_is_the_requesters_is_nobody_elses(scene: Scene) -> None:
 
 
 async def test_a_button_with_an_invented_id_does_nothing(scene: Scene) -> None:
-    for button in ("approve", "deny", "cancel", "retry", "undo", "values", "reveal", "renew"):
+    for button in (
+        "approve",
+        "deny",
+        "cancel",
+        "retry",
+        "undo",
+        "revoke",
+        "revoke_asked",
+        "purge_asked",
+        "values",
+        "reveal",
+        "renew",
+    ):
         forged = await forged_button(scene.workspace, button, "AAD-ZZZZ")
         scene.workspace.reload("ada")
         await scene.workspace.click("ada", button, on=forged)

@@ -1,0 +1,118 @@
+"""Killed while it takes back what is ready: at a call to Entra, at a commit, and it goes on."""
+
+import json
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+
+from bot.playground.tenant.faults import When
+from tests.crash.road import Road
+from tests.crash.victim import Commit, Death
+
+SETTLED = timedelta(minutes=20)
+"""From a death to the next start: by then, what is not there is gone, and not on its way."""
+
+
+class Call(NamedTuple):
+    """A call of a revocation, as the tenant sees it."""
+
+    name: str
+    method: str
+    path: str
+
+
+CALLS = (
+    Call("secret", "POST", "/removePassword"),
+    Call("role", "DELETE", "/appRoleAssignedTo"),
+    Call("scopes", "DELETE", "/oauth2PermissionGrants"),
+    Call("service principal", "DELETE", "/servicePrincipals/[^/]+$"),
+    Call("application", "DELETE", "/applications/"),
+)
+WAYS: tuple[When, ...] = ("before_effect", "after_effect")
+ASKED = Commit("revoke asked", r"INSERT INTO history.*'revoke asked'")
+TAKEN_BACK = Commit("a step taken back", r"UPDATE steps SET facts=")
+REVOKED = Commit("revoked", r"INSERT INTO history.*'revoked'")
+SAMPLE = (("application", "after_effect"),)
+MATRIX = [
+    pytest.param(
+        call,
+        when,
+        id=f"{call.name} {when}",
+        marks=() if (call.name, when) in SAMPLE else pytest.mark.slow,
+    )
+    for call in CALLS
+    for when in WAYS
+]
+DEATHS = [
+    *(Death(when="before", at=TAKEN_BACK, nth=nth) for nth in range(1, 7)),
+    *(Death(when="after", at=at) for at in (ASKED, TAKEN_BACK, REVOKED)),
+    *(Death(when="before", at=at) for at in (ASKED, REVOKED)),
+]
+
+
+@pytest.mark.parametrize(("call", "when"), MATRIX)
+async def test_a_kill_during_a_call_leaves_nothing_behind(
+    road: Road, call: Call, when: When
+) -> None:
+    await _ready(road)
+    held = road.tenant.faults.hold(call.method, call.path, when=when)
+    await _press_revoke(road)
+    await road.kill_at(held)
+    await _is_revoked(road)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("death", DEATHS, ids=str)
+async def test_a_kill_at_a_commit_leaves_nothing_behind(road: Road, death: Death) -> None:
+    await _ready(road)
+    assert await road.lives.stop() == 0
+    await road.lives.begin(death)
+    await road.insist(lambda: _press_revoke(road), lambda: road.told("revoke asked"))
+    await _is_revoked(road)
+    assert road.lives.deaths == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", WAYS)
+async def test_a_kill_while_it_deletes_for_good_is_made_good(road: Road, when: When) -> None:
+    await _ready(road)
+    await _press_revoke(road)
+    await _is_revoked(road)
+    held = road.tenant.faults.hold("DELETE", "/deletedItems/", when=when)
+    await road.workspace.command("ada", f"purge {road.id}")
+    await road.workspace.click("ada", "purge_asked")
+    await road.kill_at(held)
+    await road.revive()
+    await road.until(lambda: road.cards("Deleted for good"))
+    assert road.tenant.deleted == []
+
+
+async def _ready(road: Road) -> None:
+    await road.lives.begin()
+    await road.ask_for_it()
+    await road.approve_it()
+
+
+async def _press_revoke(road: Road) -> None:
+    await road.until(lambda: road.cards("[Revoke]") or road.lives.dead)
+    cards = road.workspace.messages("approvals")
+    with_button = [it for it in cards if "[Revoke]" in road.workspace.text_of(it)]
+    await road.workspace.click("ada", "Revoke", on=with_button[-1])
+
+
+async def _is_revoked(road: Road) -> None:
+    """Wait for it, and see that it happened once and left nothing but what Entra keeps."""
+    while road.lives.dead or not road.told("revoked"):
+        if road.lives.dead:
+            await road.lives.begin(later=SETTLED)
+        await road.until(lambda: road.told("revoked") or road.lives.dead)
+    await road.until(lambda: road.cards("was revoked"))
+    tenant = road.tenant
+    assert tenant.applications == tenant.service_principals == tenant.grants == []
+    assert road.stored("SELECT status FROM registrations") == "revoked"
+    assert road.told("revoke asked") == road.told("revoked") == 1
+    buried = json.loads(road.stored("SELECT deleted FROM registrations"))
+    assert {each["object_id"] for each in buried} == {each["id"] for each in tenant.deleted}
+    assert [each["step"] for each in buried] == ["service_principal", "application"]
+    assert road.stored("SELECT count(*) FROM secrets WHERE sealed IS NOT NULL") == 0
