@@ -188,6 +188,44 @@ async def test_asking_twice_to_retry_starts_one_run(offices: Offices) -> None:
         assert sum(count for (owner, _), count in (await _owed(one)).items() if owner == id) == 1
 
 
+async def test_revoking_twice_at_once_is_one_run(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.ready()
+        refused = await _all(
+            one.registrar.revoke(id, by=ROSA),
+            other.registrar.revoke(id, by=ADA),
+            other.registrar.revoke(id, by=GRACE),
+        )
+        assert refused.count(None) == 1
+        late = f"{id} is being revoked already. Its card says when that is done."
+        assert refused.count(late) == 2
+        found = await one.found(id)
+        assert found.status is Status.REVOKING
+        assert found.revocation is not None
+        assert found.revocation.by.key == (ROSA, ADA, GRACE)[refused.index(None)].key
+        assert (await _owed(one))[id, RunKind.REVOKE] == 1
+        assert (await _what(one, id)).count("revoke asked") == 1
+
+
+async def test_a_secret_is_revealed_before_it_is_revoked_or_never(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.ready()
+        hidden, refused = await _all(
+            one.registrar.reveal(id, by=ROSA, answer_to=URL), other.registrar.revoke(id, by=ADA)
+        )
+        assert refused is None
+        shown = hidden is None
+        assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
+        assert hidden in (None, f"{id} is being revoked. Its card says when that is done.")
+        async with one.database.reading() as tx:
+            come = await dues.come(tx, one.clock.now() + timedelta(days=30), limit=500)
+        # Whatever stands on a screen is still masked.
+        kinds = Counter(due.kind for due in come if due.registration == id)
+        assert kinds == ({DueKind.MASK: 1} if shown else {})
+
+
 @postgres_is_slow
 async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
     offices: Offices,

@@ -16,8 +16,8 @@ REVOKE = (
     " Entra admin centre for 30 days."
 )
 PURGE = (
-    "Nobody can restore the application after this, and nobody can take it back: it is removed from"
-    " Deleted applications in Entra."
+    "Nobody can restore the application after this: it is removed from Deleted applications in"
+    " Entra, too."
 )
 NOTHING_LEFT = "Everything this registration had made in Entra is removed."
 

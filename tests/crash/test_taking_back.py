@@ -83,7 +83,7 @@ async def test_a_kill_while_it_deletes_for_good_is_made_good(road: Road, when: W
     await road.workspace.command("ada", f"purge {road.id}")
     await road.workspace.click("ada", "purge_asked")
     await road.kill_at(held)
-    await road.revive()
+    await road.lives.begin(later=SETTLED)
     await road.until(lambda: road.cards("Deleted for good"))
     assert road.tenant.deleted == []
 

@@ -1,11 +1,16 @@
 """What was made is removed, all of it and nothing else."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from graph.errors import (
     GraphError,
+    NotOurs,
 )
-from graph.steps import remove_secret, sweep
+from graph.plan import Plan
+from graph.steps import purge, remove_secret, stages, sweep
 from tests.graph.bots import Bot
 
 
@@ -80,3 +85,54 @@ async def test_a_sweep_removes_strays_of_ours_and_nothing_else(bot: Bot) -> None
     left = bot.tenant.live_secrets(bot.facts["application"]["app_id"])
     assert len(removed) == 2
     assert {each["keyId"] for each in left} == {ours, by_hand.body["keyId"]}
+
+
+async def test_undo_says_what_entra_keeps_of_it(bot: Bot) -> None:
+    plan = await bot.plan()
+    await bot.carry_out(plan)
+    made = {name: bot.facts[name]["object_id"] for name in ("application", "service_principal")}
+    app_id = bot.facts["application"]["app_id"]
+    first, again = await taken_back(bot, plan), await taken_back(bot, plan)
+    assert {name: each["object_id"] for name, each in first.items()} == made
+    assert {each["app_id"] for each in first.values()} == {app_id}
+    assert all(each["was_there"] for each in first.values())
+    assert not any(each["was_there"] for each in again.values())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"key": "another"}, {"tags": ("aad-setup", "of another")}, {}], ids=str
+)
+async def test_only_what_carries_all_marks_is_deleted_for_good(
+    bot: Bot, changes: dict[str, Any]
+) -> None:
+    plan = await bot.plan()
+    await bot.carry_out(plan)
+    buried = (await taken_back(bot, plan))["application"]
+    site = replace(bot.site(replace(plan, **changes)), facts={})
+    wanted: Any = {
+        "step": "application",
+        "object_id": buried["object_id"],
+        "deleted_at": bot.clock.now(),
+    }
+    if changes:
+        with pytest.raises(NotOurs):
+            await purge(site, app_id=buried["app_id"], **wanted)
+    for wrong in ({"app_id": "another"}, {"app_id": buried["app_id"], "bot": "another"}):
+        whose = replace(site, bot_client_id=wrong.pop("bot", site.bot_client_id))
+        with pytest.raises(NotOurs):
+            await purge(whose, **wanted, **wrong)
+    assert len(bot.tenant.deleted) == 2
+    if not changes:
+        assert await purge(site, app_id=buried["app_id"], **wanted)
+        assert not await purge(site, app_id=buried["app_id"], **wanted)
+        assert len(bot.tenant.deleted) == 1
+
+
+async def taken_back(bot: Bot, plan: Plan) -> dict[str, Any]:
+    """Walk back, and return what each step says of what Entra keeps."""
+    kept = {}
+    for stage in reversed(stages(plan)):
+        for each in stage:
+            if each.undo is not None and (buried := await each.undo(bot.site(plan))):
+                kept[each.name] = buried
+    return kept

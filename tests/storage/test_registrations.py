@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import MOVES, Refusal, RunKind, Status, Vote
+from bot.forms import FormProblems
+from bot.registration import MOVES, Deleted, Refusal, RunKind, Status, Vote
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.storage.tables import registrations as table
@@ -103,3 +104,31 @@ async def test_the_installation_is_named_once(database: Database) -> None:
 async def _status(tx: AsyncConnection, id: str) -> Status:
     query = sa.select(table.c.status).where(table.c.id == id)
     return Status((await tx.execute(query)).scalar_one())
+
+
+async def test_what_was_deleted_is_remembered_once(desk: Office) -> None:
+    """A crash between the deletion and its commit makes it happen twice."""
+    id = await desk.failed()
+    first = Deleted(step="application", object_id="o1", app_id="a1", at=NOON, was_there=True)
+    other = replace(first, step="service_principal", object_id="o2")
+    for each in (first, other, replace(first, was_there=False)):
+        async with desk.database.transaction() as tx:
+            await registrations.touch(tx, id)
+            await registrations.bury(tx, id, each)
+    found = await desk.found(id)
+    assert found.deleted == (other, replace(first, was_there=False))
+    assert found.app_id == "a1"
+
+
+async def test_while_it_is_revoked_the_same_is_not_asked_for_and_room_is_left(
+    desk: Office,
+) -> None:
+    id = await desk.ready()
+    await desk.registrar.revoke(id, by=ADA)
+    name = (await desk.found(id)).form.name
+    with pytest.raises(FormProblems, match="being revoked"):
+        await desk.registrar.submit(form(name=name), by=ROSA, origin="V-again")
+    async with desk.database.transaction() as tx:
+        assert await registrations.count_open(tx, ROSA) == 0
+        await registrations.move(tx, id, Status.REVOKED)
+    assert await desk.registrar.submit(form(name=name), by=ROSA, origin="V-again")
