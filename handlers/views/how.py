@@ -16,6 +16,8 @@ HOW: Mapping[str, str] = {
     Verb.CANCEL: "`cancel`, *Cancel*",
     Verb.RETRY: "`retry`, *Retry*",
     Verb.UNDO: "`undo`, *Undo*",
+    Verb.REVOKE: "`revoke`, *Revoke*, *Try again*",
+    Verb.PURGE: "`purge`",
     Verb.VALUES: "`values`, *Get the values*",
     Verb.REVEAL: "*Show the secret*",
     Verb.RENEW: "*Make a new one*",
