@@ -185,11 +185,13 @@ async def test_approve_and_deny_in_two_processes_have_one_winner(pair: Pair) -> 
                 scene.workspace.submit("grace", {"Reason": "Not now"}),
             )
             if denial.errors:
-                winner, verb, said = "ada", "approved", str(denial.errors)
+                name = scene.workspace.people["ada"].real_name
+                verb, said = "approved", str(denial.errors)
                 await scene.workspace.close_view("grace")
             else:
-                winner, verb, said = "grace", "denied", str(scene.workspace.ephemerals("ada"))
-            assert f"Too late: <@{scene.workspace.people[winner].id}> has {verb} {id}" in said
+                name = f"<@{scene.workspace.people['grace'].id}>"
+                verb, said = "denied", str(scene.workspace.ephemerals("ada"))
+            assert f"Too late: {name} has {verb} {id}" in said
             scene.workspace.reload("ada")
 
 
@@ -217,8 +219,8 @@ async def test_of_50_people_in_two_processes_one_decides_and_the_others_hear_who
         }
         [winner] = [person for person, said in told.items() if not said]
         verb = "approved" if winner in {each.id for each in approving} else "denied"
-        # A whisper reads as Slack draws it, a form's error as it was sent.
-        names = {f"@{workspace.people[winner].name}", f"<@{winner}>"}
+        # A whisper mentions people, beside a field stand their names.
+        names = {f"@{workspace.people[winner].name}", workspace.people[winner].real_name}
         too_late = {f"Too late: {name} has {verb} {id} already." for name in names}
         assert not set(told.values()) - {"", *too_late}
         if verb == "approved":
