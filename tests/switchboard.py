@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -24,12 +25,14 @@ from bot.approval import Policy
 from bot.bell import Bell, Bells
 from bot.catalogue import Profile, read_catalogue
 from bot.logs import slack_logger
+from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
+from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.preview import Preview
 from bot.registrar import Registrar
 from bot.registration import Form, Person
-from bot.storage.database import Database
+from bot.storage.database import Database, opened
 from bot.storage.tables import metadata
 from bot.vault import Vault
 from handlers.answers import Answers
@@ -66,6 +69,16 @@ class Switchboard:
                 for table in tables
             }
         return json.dumps(rows)
+
+
+@asynccontextmanager
+async def standing(folder: Path, clock: MovableClock) -> AsyncIterator[Switchboard]:
+    """Start a workspace, and connect a switchboard to it that keeps its database in this folder."""
+    url = f"sqlite+aiosqlite:///{folder / 'aad-setup.db'}"
+    async with workspaces.running(clock=clock) as workspace, opened(url) as database:
+        install(workspace)
+        async with connected(workspace, database, clock) as board:
+            yield board
 
 
 @asynccontextmanager

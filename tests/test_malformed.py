@@ -15,14 +15,11 @@ from slack_bolt.response import BoltResponse
 from structlog.testing import capture_logs
 
 from bot.catalogue import read_catalogue
-from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
-from bot.playground.stage import install
-from bot.storage.database import opened
 from handlers.asked import LISTS, WITH_ID
 from handlers.views import form, ids
 from tests.office import Office
-from tests.switchboard import Switchboard, connected
+from tests.switchboard import Switchboard, standing
 
 Json = dict[str, Any]
 
@@ -61,11 +58,8 @@ Draw = Callable[[Random, Switchboard, list[str]], Json]
 
 @pytest.fixture
 async def board(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Switchboard]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
-    async with workspaces.running(clock=clock) as workspace, opened(url) as database:
-        install(workspace)
-        async with connected(workspace, database, clock) as board:
-            yield board
+    async with standing(tmp_path, clock) as board:
+        yield board
 
 
 async def registrations(office: Office) -> list[str]:
@@ -129,6 +123,21 @@ def click(rng: Random, board: Switchboard, known: list[str]) -> Json:
         kind = rng.choice(["home", "modal", "other"])
         payload["view"] = rng.choice([None, {}, {"type": kind}, {"type": kind, "id": "V1"}])
     return payload
+
+
+def bystander(rng: Random, board: Switchboard, known: list[str]) -> Json:
+    """A click in order in everything, but that it comes from somebody who may not.
+
+    Of the others hardly one gets past the first guard: this one meets the last.
+    """
+    ben = board.workspace.people["ben"]
+    action = {"type": "button", "action_id": rng.choice(BUTTONS), "block_id": "b"}
+    return {
+        **envelope(rng, board, "block_actions"),
+        "user": {"id": ben.id, "team_id": ben.team_id},
+        "team": {"id": board.workspace.team_id},
+        "actions": [{**action, "value": rng.choice(known)}],
+    }
 
 
 def submission(rng: Random, board: Switchboard, known: list[str]) -> Json:
@@ -250,7 +259,12 @@ def event(rng: Random, board: Switchboard, known: list[str]) -> Json:
     }
 
 
-DRAWS: tuple[Draw, ...] = (command, command, click, click, submission, submission, event)
+DRAWS: tuple[Draw, ...] = (
+    *(command, command),
+    *(click, click, bystander, bystander),
+    *(submission, submission),
+    event,
+)
 
 
 def check(body: Json, answer: BoltResponse, told: list[Any]) -> None:

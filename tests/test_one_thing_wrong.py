@@ -1,0 +1,176 @@
+"""One thing wrong with what is otherwise in order is enough: nothing changes.
+
+Each act is tried with every wrong thing by itself, and then in order, which must change something:
+else its refusals would prove nothing.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.playground.clock import MovableClock
+from handlers.views import denial, ids
+from tests.switchboard import Switchboard, standing
+from tests.test_malformed import filled
+
+Json = dict[str, Any]
+Wrong = Callable[[Switchboard, Json], None]
+
+
+@pytest.fixture
+async def board(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Switchboard]:
+    async with standing(tmp_path, clock) as board:
+        yield board
+
+
+def sent_by(name: str) -> Wrong:
+    def change(board: Switchboard, body: Json) -> None:
+        who = board.workspace.people[name]
+        if "user_id" in body:
+            body |= {"user_id": who.id}
+        else:
+            body["user"] = {"id": who.id, "team_id": who.team_id}
+
+    return change
+
+
+def of_another_team(board: Switchboard, body: Json) -> None:
+    if "team_id" in body:
+        body["team_id"] = "T0OTHER"
+    else:
+        body["team"] = {"id": "T0OTHER"}
+
+
+def of_a_member_of_another_team(board: Switchboard, body: Json) -> None:
+    """Slack says where the account belongs, and the payload says something else."""
+    if "user" in body:
+        body["user"]["team_id"] = "T0OTHER"
+    else:
+        body["team_id"] = "T0OTHER"
+
+
+def for_another_app(board: Switchboard, body: Json) -> None:
+    body["api_app_id"] = "A0OTHER"
+
+
+def for_no_app(board: Switchboard, body: Json) -> None:
+    del body["api_app_id"]
+
+
+def of_nobody(board: Switchboard, body: Json) -> None:
+    if "user" in body:
+        body["user"] = None
+    body["user_id"] = ""
+
+
+def of_somebody_unknown(board: Switchboard, body: Json) -> None:
+    if "user_id" in body:
+        body["user_id"] = "U0NOBODY"
+    else:
+        body["user"]["id"] = "U0NOBODY"
+
+
+WRONG: Mapping[str, Wrong] = {
+    "a bystander": sent_by("ben"),
+    "a guest": sent_by("gus"),
+    "somebody from outside": sent_by("ext"),
+    "a deactivated account": sent_by("dora"),
+    "a bot": sent_by("builder"),
+    "another team": of_another_team,
+    "a member of another team": of_a_member_of_another_team,
+    "another app": for_another_app,
+    "no app": for_no_app,
+    "nobody": of_nobody,
+    "somebody unknown": of_somebody_unknown,
+}
+
+
+def envelope(board: Switchboard, kind: str, *, by: str) -> Json:
+    who = board.workspace.people[by]
+    return {
+        "type": kind,
+        "user": {"id": who.id, "team_id": who.team_id},
+        "team": {"id": board.workspace.team_id},
+        "api_app_id": board.workspace.api_app_id,
+        "trigger_id": "1.2.3",
+    }
+
+
+def click(board: Switchboard, action: str, id: str, *, by: str) -> Json:
+    pressed = {"type": "button", "action_id": action, "block_id": "b", "value": id}
+    return {**envelope(board, "block_actions", by=by), "actions": [pressed]}
+
+
+def command(board: Switchboard, text: str, *, by: str) -> Json:
+    who = board.workspace.people[by]
+    return {
+        "command": ids.COMMAND,
+        "team_id": who.team_id,
+        "user_id": who.id,
+        "api_app_id": board.workspace.api_app_id,
+        "channel_id": "D0NOWHERE",
+        "trigger_id": "1.2.3",
+        "text": text,
+    }
+
+
+def wish(board: Switchboard) -> Json:
+    return {**envelope(board, "view_submission", by="rosa"), "view": filled(board)}
+
+
+def reason(board: Switchboard, id: str) -> Json:
+    values = {ids.REASON: {ids.CHOSEN: {"value": "Not now"}}}
+    view = {**denial.denial(id), "id": "V0DENIAL", "hash": "1", "state": {"values": values}}
+    return {**envelope(board, "view_submission", by="ada"), "view": view}
+
+
+async def approve(board: Switchboard) -> Json:
+    return click(board, ids.APPROVE, await board.office.pending(), by="ada")
+
+
+async def deny(board: Switchboard) -> Json:
+    return reason(board, await board.office.pending())
+
+
+async def cancel(board: Switchboard) -> Json:
+    return click(board, ids.CANCEL, await board.office.pending(), by="rosa")
+
+
+async def retry(board: Switchboard) -> Json:
+    return click(board, ids.RETRY, await board.office.failed(), by="rosa")
+
+
+async def undo(board: Switchboard) -> Json:
+    return click(board, ids.UNDO, await board.office.failed(), by="rosa")
+
+
+async def submit(board: Switchboard) -> Json:
+    return wish(board)
+
+
+async def cancel_by_word(board: Switchboard) -> Json:
+    return command(board, f"cancel {await board.office.pending()}", by="rosa")
+
+
+async def check_by_word(board: Switchboard) -> Json:
+    return command(board, f"check {await board.office.ready()}", by="rosa")
+
+
+ACTS = (approve, deny, cancel, retry, undo, submit, cancel_by_word, check_by_word)
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: str(act.__name__))
+async def test_one_thing_wrong_is_enough(board: Switchboard, act: Any) -> None:
+    in_order = await act(board)
+    before = await board.state()
+    for what, change in WRONG.items():
+        body = deepcopy(in_order)
+        change(board, body)
+        answer = await board.deliver(body)
+        assert answer.status == 200
+        assert await board.state() == before, what
+    assert (await board.deliver(in_order)).status == 200
+    assert await board.state() != before
