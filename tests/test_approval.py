@@ -335,3 +335,13 @@ def test_whose_it_was_does_not_decide_on_it(verb: Verb) -> None:
     with pytest.raises(Refusal, match="You asked for this before it was handed over"):
         POLICY.check(verb, ADA, handed_over)
     POLICY.check(verb, GRACE, handed_over)
+
+
+def test_an_approver_without_whom_there_are_too_few_cannot_ask() -> None:
+    """It would wait for somebody who may not decide on it."""
+    few = replace(POLICY, requesters=frozenset({"*"}), approver_groups=frozenset())
+    few.check_may_ask(ADA)
+    with pytest.raises(Refusal, match="You are an approver yourself, and without you there are"):
+        replace(few, approvals_needed=2).check_may_ask(ADA)
+    replace(few, approvals_needed=2).check_may_ask(BEN)
+    replace(POLICY, requesters=frozenset({"*"}), approvals_needed=3).check_may_ask(ADA)
