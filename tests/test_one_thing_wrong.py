@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bot.playground.clock import MovableClock
+from bot.registration import Refusal
 from handlers.views import denial, ids
 from tests.switchboard import Switchboard, standing
 from tests.test_malformed import filled
@@ -173,4 +174,42 @@ async def test_one_thing_wrong_is_enough(board: Switchboard, act: Any) -> None:
         assert answer.status == 200
         assert await board.state() == before, what
     assert (await board.deliver(in_order)).status == 200
+    assert await board.state() != before
+
+
+def mention(board: Switchboard, id: str, user: str, **more: str) -> Json:
+    said = {"type": "app_mention", "user": user, "text": f"status {id}", "ts": "1.0", **more}
+    return {
+        "type": "event_callback",
+        "team_id": board.workspace.team_id,
+        "api_app_id": board.workspace.api_app_id,
+        "event_id": f"Ev{user}{len(more)}",
+        "event": {**said, "channel": board.workspace.channels["general"].id},
+    }
+
+
+async def told(board: Switchboard, body: Json, id: str) -> bool:
+    """Deliver it, and return whether anything that was said in answer names the registration."""
+    since = len(board.workspace.log)
+    assert (await board.deliver(body)).status == 200
+    return any(id in str(entry.sent) for entry in board.workspace.log[since:])
+
+
+async def test_a_mention_of_whose_team_there_is_doubt_is_told_nothing(board: Switchboard) -> None:
+    """Slackbot looks like a person, and in a shared channel Slack says whose member somebody is."""
+    id, ada = await board.office.pending(), board.workspace.people["ada"].id
+    assert not await told(board, mention(board, id, "USLACKBOT"), id)
+    assert not await told(board, mention(board, id, ada, user_team="T0OTHER"), id)
+    assert not await told(board, mention(board, id, ada, team="T0OTHER"), id)
+    assert await told(board, mention(board, id, ada), id)
+
+
+async def test_hiding_is_judged_by_itself(board: Switchboard) -> None:
+    """A click on it asks for the values first, which is another verb."""
+    id = await board.office.ready()
+    before = await board.state()
+    with pytest.raises(Refusal, match="Only the requester gets the values"):
+        await board.office.registrar.hide(id, by=board.office.approver)
+    assert await board.state() == before
+    await board.office.registrar.hide(id, by=board.office.requester)
     assert await board.state() != before

@@ -13,7 +13,7 @@ from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.storage.tables import registrations as table
 from tests.office import DIGEST, Office
-from tests.pieces import ADA, NOON, ROSA, form
+from tests.pieces import ADA, BEN, GRACE, NOON, ROSA, form
 
 
 @pytest.mark.parametrize("origin", list(Status))
@@ -50,6 +50,30 @@ async def test_a_person_votes_once(desk: Office) -> None:
     with pytest.raises(sa.exc.IntegrityError):
         await vote(Vote(person=replace(ADA, name="A. L."), verdict="deny", at=NOON))
     assert len((await desk.found(id)).approvals()) == 1
+
+
+async def test_a_vote_is_withdrawn_by_its_person_and_the_others_stand(desk: Office) -> None:
+    id = await desk.pending()
+    namesake = replace(GRACE, user_id=ADA.user_id, team_id="T0OTHER")
+    async with desk.database.transaction() as tx:
+        for person in (ADA, GRACE, namesake):
+            await registrations.vote(tx, id, Vote(person=person, verdict="approve", at=NOON))
+        await registrations.withdraw_vote(tx, id, ADA)
+    left = {vote.person.key for vote in (await desk.found(id)).votes}
+    assert left == {GRACE.key, namesake.key}
+
+
+async def test_everybody_who_ever_was_the_requester_is_remembered(desk: Office) -> None:
+    id = await desk.pending()
+    for heir in (BEN, GRACE):
+        found = await desk.found(id)
+        async with desk.database.transaction() as tx:
+            await registrations.change_requester(tx, found, heir)
+    found = await desk.found(id)
+    assert (found.requester.key, [each.key for each in found.former]) == (
+        GRACE.key,
+        [ROSA.key, BEN.key],
+    )
 
 
 async def test_one_registration_has_one_open_run(desk: Office) -> None:
