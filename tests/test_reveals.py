@@ -117,7 +117,8 @@ async def test_no_secret_is_shown_before_it_has_been_proven(scene: Scene) -> Non
     forged = await forged_button(scene.workspace, "reveal", id)
     await scene.workspace.click("rosa", "reveal", on=forged)
     assert scene.whispers("rosa").startswith(f"A new secret of {id} is being made.")
-    assert "A new secret is being made." in scene.workspace.text_of(scene.notice(id))
+    making = "A new secret is being made."
+    await scene.until(lambda: making in scene.workspace.text_of(scene.notice(id)))
     held.release()
     await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
 
