@@ -25,7 +25,7 @@ from bot import door, slots
 from bot import engine as engines
 from bot.approval import Policy
 from bot.bell import Bell, Bells, Loop
-from bot.catalogue import read_catalogue
+from bot.catalogue import Catalogue, read_catalogue
 from bot.config import Settings
 from bot.health import Health
 from bot.keeper import Keeper
@@ -95,12 +95,13 @@ async def running(
     vigil_every: float = VIGIL_SECONDS,
     patrol_every: float = PATROL_SECONDS,
     watch_every: float = WATCH_SECONDS,
+    catalogue: Catalogue | None = None,
 ) -> AsyncIterator[App]:
-    """Run the bot while inside.
+    """Run the bot while inside, with the profiles that are shipped unless it is given others.
 
     Raises CannotStart, AlreadyRunning, UnusableDatabase or slots.NoSlot.
     """
-    catalogue = read_catalogue()
+    catalogue = catalogue or read_catalogue()
     vault = Vault(settings.vault_keys)
     bells = Bells()
     async with (

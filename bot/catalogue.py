@@ -108,6 +108,33 @@ def _files() -> Mapping[str, Traversable]:
     return {f.name.removesuffix(".toml"): f for f in files if f.name.endswith(".toml")}
 
 
+def drawable(catalogue: Catalogue, id: str) -> Profile:
+    """Return the profile, or a stand-in for one that was removed while registrations of it live.
+
+    The stand-in names itself and asks for nothing: what was planned stands in the plan.
+    """
+    return catalogue.get(id) or Profile(
+        id=id,
+        order=0,
+        title=f"{id} (no longer in the catalogue)",
+        summary="",
+        roles=(),
+        scopes=(),
+        legacy=(),
+        approval=Approval(),
+        warnings=(),
+        next_steps="Ask whoever runs this bot to put the profile back into the catalogue.",
+        redirect_rule="none",
+        redirect_caution="",
+        secret_name="",
+        secret_days=0,
+        secret_choices=(),
+        options=(),
+        values=(),
+        digest="",
+    )
+
+
 def parse_profile(id: str, text: str) -> Profile:
     """Turn a profile's TOML into a checked Profile. Raises CatalogueError."""
     try:

@@ -122,6 +122,8 @@ def _consenters(*, delegated_only: bool) -> str:
 
 def _received(profile: Profile, form: Form, pen: Pen) -> str:
     labels = ", ".join(received(profile, form, pen))
+    if not labels:  # the profile is a stand-in
+        return "What the requester receives stood in the connector."
     return f"{pen.strong('The requester receives')} {labels}."
 
 

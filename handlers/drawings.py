@@ -1,6 +1,5 @@
 """Drawings: what each kind of message shows of its registration."""
 
-from bot.catalogue import Catalogue
 from bot.registrar import Registrar
 from bot.registration import Registration, RunKind
 from bot.storage.messages import Message, MessageKind
@@ -13,12 +12,9 @@ from handlers.views.words import Blocks, drawn, section
 class Drawings:
     """Draws a message as the registration stands now."""
 
-    def __init__(
-        self, *, registrar: Registrar, catalogue: Catalogue, people: People, plain: bool
-    ) -> None:
+    def __init__(self, *, registrar: Registrar, people: People, plain: bool) -> None:
         self._registrar = registrar
         self._people = people
-        self._catalogue = catalogue
         self._plain = plain
 
     async def draw(self, message: Message, registration: Registration) -> tuple[str, Blocks]:
@@ -44,7 +40,7 @@ class Drawings:
     def _draw(
         self, message: Message, registration: Registration, drawing: Drawing
     ) -> tuple[str, Blocks]:
-        profile = self._catalogue[registration.form.profile]
+        profile = self._registrar.profile_of(registration)
         quorum = self._registrar.quorum(registration)
         match message.kind:
             case MessageKind.CARD:

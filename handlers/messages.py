@@ -19,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bell import Bell, Loop, survive
-from bot.catalogue import Catalogue
+from bot.catalogue import Catalogue, drawable
 from bot.registrar import Registrar
 from bot.registration import Refusal, Registration
 from bot.storage import messages, registrations, secrets
@@ -87,9 +87,7 @@ class Messages:
         self._answers = answers
         self._people = people
         self._clock = clock
-        self._drawings = Drawings(
-            registrar=registrar, catalogue=catalogue, people=people, plain=plain
-        )
+        self._drawings = Drawings(registrar=registrar, people=people, plain=plain)
         self._pace = Pace(clock)
         self._queue = Queue()
         self._under_way: dict[str, tuple[Message, asyncio.Task[None]]] = {}
@@ -267,7 +265,8 @@ class Messages:
         if sealed is None:  # hidden by hand in the meantime
             await self._give_up(message)
             return
-        found = values_of(registration, self._catalogue[registration.form.profile])
+        profile = drawable(self._catalogue, registration.form.profile)
+        found = values_of(registration, profile)
         done = await self._answers.replace(
             self._vault.open(secret, sealed),
             text=sheet_text(found),

@@ -79,7 +79,7 @@ async def _list(asked: Asked, registrar: Registrar, person: Person) -> Reply:
 
 async def _status(id: str, registrar: Registrar, person: Person, *, plain: bool) -> Reply:
     found = await registrar.status(id, by=person)
-    profile = registrar.profile(found.form.profile)
+    profile = registrar.profile_of(found)
     drawing = Drawing(expected=await registrar.expected(), plain=plain)
     blocks = card.status(
         found,

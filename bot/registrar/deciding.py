@@ -102,7 +102,7 @@ class Deciding(Desk):
 
     def _check_profile(self, registration: Registration) -> None:
         """Raise Refusal unless the profile, which says how many it takes, is still the plan's."""
-        profile = self.profile(registration.form.profile)
+        profile = self._needed_profile(registration)
         if (registration.plan or {}).get("profile_digest") != profile.digest:
             raise Refusal(
                 f"The profile {profile.title} has changed since the plan of {registration.id} was"

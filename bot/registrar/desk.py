@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Policy, Verb
 from bot.bell import Bells
-from bot.catalogue import Catalogue, Profile
+from bot.catalogue import Catalogue, Profile, drawable
 from bot.quorum import Quorum
 from bot.registration import Person, Refusal, Registration, RunKind
 from bot.storage import registrations, runs
@@ -68,6 +68,20 @@ class Desk:
         """Return the profile. Raises Refusal if there is none."""
         if id not in self._catalogue:
             raise Refusal(f"There is no profile {id}. Open the form again and choose one.")
+        return self._catalogue[id]
+
+    def profile_of(self, registration: Registration) -> Profile:
+        """Return a registration's profile to draw it with, which may be a stand-in."""
+        return drawable(self._catalogue, registration.form.profile)
+
+    def _needed_profile(self, registration: Registration) -> Profile:
+        """Return a registration's profile. Raises Refusal if the catalogue has it no longer."""
+        id = registration.form.profile
+        if id not in self._catalogue:
+            raise Refusal(
+                f"The connector {id} of {registration.id} is no longer in this bot's catalogue."
+                " Ask whoever runs the bot to put it back."
+            )
         return self._catalogue[id]
 
     @asynccontextmanager

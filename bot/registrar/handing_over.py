@@ -38,7 +38,7 @@ class HandingOver(Desk):
                 )
             if heir.key == by.key:
                 raise Refusal(f"You are to take {id} over. Another approver has to confirm it.")
-            if registration.heir_named_by == by.user_id and self.quorum(registration).needed > 1:
+            if registration.heir_named_by == by.user_id and self._takes_several(registration):
                 raise Refusal(
                     f"You asked for this yourself, and {id} takes more than one approver."
                     " Another has to confirm it."
@@ -57,6 +57,11 @@ class HandingOver(Desk):
             await registrations.touch(tx, id)
             await history.write(tx, id, "requester left", now=self._clock.now())
             await messages.owe(tx, id, MessageKind.LEFT, self._approval_channel)
+
+    def _takes_several(self, registration: Registration) -> bool:
+        """Whether it takes more than one approver. If its profile is gone, nobody can tell."""
+        is_gone = registration.form.profile not in self._catalogue
+        return is_gone or self.quorum(registration).needed > 1
 
     def _check_heir(self, registration: Registration, heir: Person) -> None:
         if heir.key == registration.requester.key:

@@ -15,6 +15,7 @@ class Mending(Desk):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.RETRY, id, by)
             self._check_idle(registration)
+            self._needed_profile(registration)
             planned = registration.plan is not None
             target = Status.APPROVED if planned else Status.PLANNING
             await registrations.move(tx, id, target, failure=None, deadline=None)

@@ -37,7 +37,7 @@ class Showing(Desk):
         async with self._database.reading() as tx:
             registration = await self._get(tx, id)
             self._policy.check(Verb.VALUES, by, registration)
-            return values_of(registration, self.profile(registration.form.profile))
+            return values_of(registration, self._needed_profile(registration))
 
     async def reveal(self, id: str, *, by: Person, answer_to: str) -> Reveal:
         """Take the secret out of the vault, for one look at `answer_to`. Raises Refusal.
@@ -53,6 +53,7 @@ class Showing(Desk):
             if secret is None or secret.state is not SecretState.SEALED:
                 raise Refusal(_why_not(registration))
             self._check_in_time(registration)
+            profile = self._needed_profile(registration)  # before anything is claimed
             sealed = await secrets.sealed_bytes(tx, secret.id) or b""
             if not self._vault.holds_key_of(sealed):
                 raise Refusal(
@@ -74,7 +75,6 @@ class Showing(Desk):
             await dues.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret.id)
             await history.write(tx, id, "secret claimed", by=by, now=now, secret=secret.id)
         clear = self._vault.open(secret.id, sealed)
-        profile = self.profile(registration.form.profile)
         return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
 
     async def shown(self, id: str, secret: str, *, by: Person) -> None:
@@ -134,6 +134,7 @@ class Showing(Desk):
                     f"The time approved for the secret of {id} is over."
                     " Ask for a new application with `/aad-setup`."
                 )
+            self._needed_profile(registration)
             await self._owe_run(tx, id, RunKind.RENEW, subject=secret.id)
             await history.write(tx, id, "new secret asked", by=by, now=self._clock.now())
 

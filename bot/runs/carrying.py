@@ -13,7 +13,7 @@ import structlog
 
 from bot.registration import Registration, RunKind, Secret, SecretState, Status
 from bot.runs.recorder import Entry, Recorder
-from bot.runs.work import Parts, StepFailed, Work, failed
+from bot.runs.work import Parts, StepFailed, Work, failed, gone
 from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
@@ -106,15 +106,17 @@ class Carrying(Work):
 
     def _approved_plan(self, registration: Registration) -> Plan:
         """Return the plan if its digest is the one approved and the profile has not changed."""
-        plan = Plan.from_json(dict(registration.plan or {}))
         profile = self._parts.catalogue.get(registration.form.profile)
+        if profile is None:
+            raise gone(registration.form.profile)
+        plan = Plan.from_json(dict(registration.plan or {}))
         if plan.digest != registration.digest:
             raise StepFailed("changed", _changed("The stored plan is not the one approved."))
         if {vote.digest for vote in registration.approvals()} != {plan.digest}:
             raise StepFailed("changed", _changed("Another plan was approved than the stored one."))
         if not all(is_allowed(each) for each in (*plan.roles, *plan.scopes)):
             raise StepFailed("changed", _changed("The plan holds a permission not allowed."))
-        if profile is None or profile.digest != plan.profile_digest:
+        if profile.digest != plan.profile_digest:
             raise StepFailed("changed", _changed("The profile has changed since the approval."))
         return plan
 

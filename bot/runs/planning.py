@@ -1,7 +1,7 @@
 """The run that makes the plan: it reads the tenant and changes nothing."""
 
 from bot.registration import Registration, Status
-from bot.runs.work import StepFailed, Work, failed
+from bot.runs.work import StepFailed, Work, failed, gone
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import REMIND_AFTER, DueKind
 from bot.storage.messages import MessageKind
@@ -43,9 +43,12 @@ class Planning(Work):
 
     def _wish(self, registration: Registration) -> Wish:
         form = registration.form
+        profile = self._parts.catalogue.get(form.profile)
+        if profile is None:
+            raise gone(form.profile)
         return wish_of(
             form,
-            self._parts.catalogue[form.profile],
+            profile,
             registration=registration.id,
             key=registration.key,
             installation=self._tenant.installation,

@@ -191,6 +191,16 @@ class Work:
         )
 
 
+def gone(profile: str) -> StepFailed:
+    """Say that a registration's profile was removed from the catalogue."""
+    words = {
+        "step": "Read the catalogue",
+        "sentence": f"The connector {profile} is no longer in this bot's catalogue.",
+        "advice": "Ask whoever runs the bot to put it back, and retry.",
+    }
+    return StepFailed("profile_gone", words)
+
+
 def failed(title: str, error: GraphError) -> StepFailed:
     """Keep of an error what people may read."""
     words = {

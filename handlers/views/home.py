@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from slack_sdk.models.blocks import Block, DividerBlock
 
-from bot.catalogue import Catalogue
+from bot.catalogue import Catalogue, drawable
 from bot.quorum import Quorum
 from bot.registrar.looking import Home, Part, last_page
 from bot.registration import Refusal, Registration, SecretState, Status
@@ -80,7 +80,8 @@ def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> Blocks:
     cards: Blocks = []
     for each in found.waiting:
         cards += drawn([DividerBlock()])
-        cards += card.waiting(each, catalogue[each.form.profile], quorum=quorum_of(each))
+        profile = drawable(catalogue, each.form.profile)
+        cards += card.waiting(each, profile, quorum=quorum_of(each))
     return [*top, *cards, *drawn(list(_turning(found, Part.WAITING)))]
 
 
