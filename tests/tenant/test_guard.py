@@ -2,8 +2,8 @@
 
 import pytest
 
+from bot.playground.guard import is_loopback
 from bot.playground.tenant import Tenant
-from bot.playground.tenant.guard import is_loopback
 from tests.tenant.asking import Asking
 
 

@@ -15,6 +15,8 @@ from bot.playground.workspace.wire import Json
 from tests.workspace.pieces import actions, error_of, modal, text_input
 from tests.workspace.small_bot import connected, served
 
+JSON = {"Content-Type": "application/json"}
+
 
 class Sim:
     """Another program that acts through `/sim/`."""
@@ -86,9 +88,34 @@ async def test_what_people_cannot_do_a_program_cannot_either(
     assert (await sim.act("dance"))[0] == 404
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{workspace.url}/sim/command", data="{") as answer,
+        session.post(f"{workspace.url}/sim/command", data="{", headers=JSON) as answer,
     ):
         assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:9999"}, 200),
+        ({"Host": "rebound.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+    ],
+)
+async def test_a_page_in_a_browser_can_neither_act_nor_look(
+    workspace: Workspace, headers: dict[str, str], status: int
+) -> None:
+    body, deactivate = b'{"person": "ada"}', f"{workspace.url}/sim/deactivate"
+    async with aiohttp.ClientSession() as session:
+        async with session.post(deactivate, data=body, headers=JSON | headers) as answer:
+            assert answer.status == status
+        assert workspace.people["ada"].deleted is (status == 200)
+        looks = {name: it for name, it in headers.items() if name != "Content-Type"}
+        async with session.get(f"{workspace.url}/sim/state", headers=looks) as answer:
+            assert answer.status == (status if looks else 200)
 
 
 async def test_faults_and_time_are_in_reach(

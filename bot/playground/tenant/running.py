@@ -11,10 +11,10 @@ from random import Random
 import trustme
 from aiohttp import web
 
+from bot.playground.guard import guard
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.faults import Faults
 from bot.playground.tenant.front import Front
-from bot.playground.tenant.guard import guard
 from bot.playground.tenant.log import Log
 from bot.playground.tenant.replicas import Store
 from bot.playground.tenant.seeding import new_id, seeded

@@ -7,6 +7,7 @@ from functools import partial
 
 from aiohttp import web
 
+from bot.playground.guard import guard
 from bot.playground.workspace.hooks import Hooks
 from bot.playground.workspace.response_url import ResponseUrls
 from bot.playground.workspace.seed import seed as sow
@@ -57,7 +58,7 @@ async def running(
 
 
 def _routes(state: State, hooks: Hooks, sim: Sim) -> web.Application:
-    app = web.Application(client_max_size=LARGEST_BODY)
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[guard])
     response_urls = ResponseUrls(state, hooks)
     app.router.add_route("*", "/api/{method}", WebApi(state).handle)
     app.router.add_post("/commands/{token}", response_urls.handle)

@@ -1,4 +1,4 @@
-"""Who may reach `/sim/`: programs on this machine, and no page in a browser.
+"""Who may reach `/sim/` of either simulator: programs on this machine, and no page in a browser.
 
 A page of another origin can send requests to loopback, and a name of its own can be made to point
 there. So the host must be loopback by name, nothing that carries a browser's `Origin` or
