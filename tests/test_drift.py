@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bot.playground.tenant import AUTONOMOUS
+from bot.registrar.mending import CHECK_PAUSE
 from tests.scene import Scene
 from tests.tenant.asking import Asking, asking
 from tests.waiting import eventually, make_a_new_one
@@ -157,6 +158,7 @@ async def test_a_deleted_application_is_one_difference_and_says_until_when_it_ca
         assert "The application was deleted on " in told
         assert "it can be restored until then" in told
         await hand.delete(f"/directory/deletedItems/{hand.application['id']}")
+    scene.clock.move(CHECK_PAUSE)
     await asked(scene, id)
     await scene.until(lambda: "gone from the tenant for good" in report(scene, id))
 
@@ -256,6 +258,7 @@ async def test_what_the_bot_may_not_read_it_names(scene: Scene) -> None:
     assert "Who owns it: " in told
     scene.tenant.allow(scene.tenant.administrator, *AUTONOMOUS)
     before = len(scene.workspace.messages("rosa"))
+    scene.clock.move(CHECK_PAUSE)
     await asked(scene, id)
     await scene.until(lambda: len(scene.workspace.messages("rosa")) > before)
     assert "could not look" not in report(scene, id)

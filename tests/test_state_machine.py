@@ -576,6 +576,7 @@ class Bot(RuleBasedStateMachine):
             and self._in_time(it)
             and who.key not in it.votes
             and (who.party is not None or it.profile != STRICT)
+            and it.said.count(("withdrawn", who.key)) < 5
         )
         seen = [next(it.person for it in CAST.values() if it.key == key) for key in it.votes]
         self._try(allowed, self.world.registrar.approve(it.id, by=who.person, seen=seen))
@@ -644,7 +645,12 @@ class Bot(RuleBasedStateMachine):
             it.said.append(("purge asked", who.key))
 
     def _check(self, it: Expected, who: Figure, _: Any = None) -> None:
-        allowed = it.may(Verb.CHECK, who) and it.run is None
+        lately = self._told(it, since=timedelta(minutes=5))
+        allowed = (
+            it.may(Verb.CHECK, who)
+            and it.run is None
+            and lately.count("check asked") <= lately.count("ready")
+        )
         self._try(allowed, self.world.registrar.check(it.id, by=who.person))
         if allowed:
             it.run = RunKind.CHECK
@@ -658,6 +664,7 @@ class Bot(RuleBasedStateMachine):
             and to.asks
             and to.key not in (it.requester, it.heir)
             and to.key not in it.votes
+            and self._told(it, since=timedelta(days=1)).count("handover asked") < 5
         )
         self._try(allowed, self.world.registrar.hand_over(it.id, to=to.person, by=who.person))
         if allowed:
@@ -721,10 +728,26 @@ class Bot(RuleBasedStateMachine):
             it.said.append(("new secret asked", who.key))
 
     def _hide(self, it: Expected, who: Figure, _: Any = None) -> None:
-        allowed = it.may(Verb.VALUES, who)
+        allowed, is_open = it.may(Verb.VALUES, who), self._do(self._is_to_be_masked(it))
         self._try(allowed, self.world.registrar.hide(it.id, by=who.person))
-        if allowed:
+        if allowed and is_open:
             it.said.append(("hidden by hand", who.key))
+
+    async def _is_to_be_masked(self, it: Expected) -> bool:
+        async with self.world.database.reading() as tx:
+            ahead = await dues.come(tx, self.clock.at + timedelta(days=400), limit=9999)
+        masks = [each for each in ahead if (each.kind, each.registration) == (DueKind.MASK, it.id)]
+        return any(each.at > self.clock.at for each in masks)
+
+    def _told(self, it: Expected, *, since: timedelta) -> list[str]:
+        """Return what history says of so long a time, up to now."""
+
+        async def read() -> list[str]:
+            async with self.world.database.reading() as tx:
+                entries = await history.read(tx, it.id)
+            return [entry.what for entry in entries if entry.at > self.clock.at - since]
+
+        return list(self._do(read()))
 
     def end(self, it: Expected, ending: Ending) -> None:
         run = self._run_of(it)

@@ -18,6 +18,9 @@ from bot.storage.messages import MessageKind
 JUST_NOW = timedelta(seconds=10)
 """Whoever voted so short a time ago was looked up then, and need not be looked up again."""
 
+MOST_WITHDRAWALS = 5
+"""After so many of one person it is for others to approve: each tells the requester."""
+
 
 class Deciding(Desk):
     """From a plan that waits to its run, or to its end."""
@@ -49,6 +52,7 @@ class Deciding(Desk):
             quorum, digest = self.quorum(registration), registration.digest or ""
             if registration.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
+            await self._check_mind(tx, registration, by)
             vote, earlier = self._vote(registration, by, quorum), _on_this_plan(registration)
             await registrations.vote(tx, id, vote)
             await history.write(tx, id, "approved", by=by, now=vote.at, digest=digest)
@@ -68,6 +72,18 @@ class Deciding(Desk):
             digest=registration.digest or "",
             groups=self._policy.parties(by, quorum),
         )
+
+    async def _check_mind(
+        self, tx: AsyncConnection, registration: Registration, by: Person
+    ) -> None:
+        """Raise Refusal for somebody who has changed their mind too often."""
+        id, since = registration.id, registration.created_at
+        withdrawn = await history.count(tx, "withdrawn", by=by, registration=id, since=since)
+        if withdrawn >= MOST_WITHDRAWALS:
+            raise Refusal(
+                f"You have withdrawn your approval of {id} {withdrawn} times, so another approver"
+                " has to decide. You can still deny it."
+            )
 
     async def _judge_anew(
         self,

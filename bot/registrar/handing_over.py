@@ -1,10 +1,18 @@
 """Handing a registration over to somebody else, when its requester leaves."""
 
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot.approval import Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, Status
 from bot.storage import history, messages, registrations
 from bot.storage.messages import MessageKind
+
+MOST_OFFERS = 5
+"""How often a registration may be offered in a day: each time calls the approvers to look."""
+DAY = timedelta(days=1)
 
 
 class HandingOver(Desk):
@@ -19,6 +27,7 @@ class HandingOver(Desk):
                 await messages.owe(tx, id, MessageKind.HANDOVER, self._approval_channel)
             elif registration.heir.key == to.key:
                 raise Refusal(f"An approver was asked already whether <@{to.user_id}> takes over.")
+            await self._check_offers(tx, id)
             await registrations.offer(tx, id, to, named_by=by)
             await history.write(
                 tx, id, "handover asked", by=by, now=self._clock.now(), to=to.user_id
@@ -57,6 +66,14 @@ class HandingOver(Desk):
             await registrations.touch(tx, id)
             await history.write(tx, id, "requester left", now=self._clock.now())
             await messages.owe(tx, id, MessageKind.LEFT, self._approval_channel)
+
+    async def _check_offers(self, tx: AsyncConnection, id: str) -> None:
+        since = self._clock.now() - DAY
+        if await history.count(tx, "handover asked", registration=id, since=since) >= MOST_OFFERS:
+            raise Refusal(
+                f"{id} was offered {MOST_OFFERS} times in 24 hours, which is the most. Agree with"
+                " an approver on who takes it over, and ask again later."
+            )
 
     def _takes_several(self, registration: Registration) -> bool:
         """Whether it takes more than one approver. If its profile is gone, nobody can tell."""

@@ -1,10 +1,17 @@
 """Mending: go on with what has failed, take it back, compare the tenant with the plan."""
 
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot.approval import Verb
 from bot.registrar.desk import Desk
-from bot.registration import Person, RunKind, Status
+from bot.registration import Person, Refusal, RunKind, Status
 from bot.storage import dues, history, registrations
 from bot.storage.dues import DueKind
+
+CHECK_PAUSE = timedelta(minutes=5)
+"""How far apart checks are that people ask for, while nothing changes."""
 
 
 class Mending(Desk):
@@ -38,5 +45,17 @@ class Mending(Desk):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.CHECK, id, by)
             self._check_idle(registration)
+            await self._check_pause(tx, id)
             await self._owe_run(tx, id, RunKind.CHECK, subject=by.user_id)
             await history.write(tx, id, "check asked", by=by, now=self._clock.now())
+
+    async def _check_pause(self, tx: AsyncConnection, id: str) -> None:
+        """Raise Refusal if a check was asked for just now, and no new secret was made since."""
+        since = self._clock.now() - CHECK_PAUSE
+        asked = await history.count(tx, "check asked", registration=id, since=since)
+        made = await history.count(tx, "ready", registration=id, since=since)
+        if asked > made:
+            raise Refusal(
+                f"A check of {id} was asked for less than five minutes ago. Its card says what came"
+                " of it; ask again in a few minutes."
+            )

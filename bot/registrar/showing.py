@@ -96,12 +96,15 @@ class Showing(Desk):
                 await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
 
     async def hide(self, id: str, *, by: Person) -> None:
-        """Have whatever is open masked now instead of in a minute. Raises Refusal."""
+        """Have whatever is open masked now instead of in a minute. Raises Refusal.
+
+        History tells of it once: the button may be pressed as often as somebody likes.
+        """
         async with self._writing() as tx:
             await self._allowed(tx, Verb.VALUES, id, by)
             now = self._clock.now()
-            await dues.hasten(tx, id, DueKind.MASK, now)
-            await history.write(tx, id, "hidden by hand", by=by, now=now)
+            if await dues.hasten(tx, id, DueKind.MASK, now):
+                await history.write(tx, id, "hidden by hand", by=by, now=now)
 
     async def masked(self, id: str, secret: str) -> None:
         """Note that the secret is off the screen."""

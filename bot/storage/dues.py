@@ -71,13 +71,14 @@ async def take(tx: AsyncConnection, id: str) -> bool:
     return (await tx.execute(sa.delete(dues).where(dues.c.id == id))).rowcount == 1
 
 
-async def hasten(tx: AsyncConnection, registration: str, kind: DueKind, at: datetime) -> None:
-    """Let what is due later happen then."""
-    await tx.execute(
+async def hasten(tx: AsyncConnection, registration: str, kind: DueKind, at: datetime) -> bool:
+    """Let what is due later happen then. False if there is no such thing."""
+    done = await tx.execute(
         sa.update(dues)
         .where(dues.c.registration == registration, dues.c.kind == kind, dues.c.at > at)
         .values(at=at)
     )
+    return done.rowcount > 0
 
 
 async def drop_all(tx: AsyncConnection, registration: str, *, but: DueKind) -> None:
