@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.bell import Bell, Loop, survive
 from bot.catalogue import Catalogue, drawable
 from bot.registrar import Registrar
-from bot.registration import Refusal, Registration
+from bot.registration import Refusal, Registration, Status
 from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind, Stale
@@ -33,7 +33,7 @@ from handlers.drawings import Drawings
 from handlers.pace import LOOK_UP, POST, UPDATE, Call, Pace
 from handlers.people import People
 from handlers.queue import Queue, Urgency
-from handlers.trouble import Trouble, advice_on, code_of, meaning_of, retry_after
+from handlers.trouble import DELETED, Trouble, advice_on, code_of, meaning_of, retry_after
 from handlers.views.values import masked_sheet, sheet_text
 from handlers.views.words import Blocks
 
@@ -298,14 +298,14 @@ class Messages:
                 await self._hand_back(message)
             case Trouble.GONE:
                 log.warning("message gone", message=message.id, code=code)
-                await self._give_up(message)
+                await self._forget(message, is_deleted=code == DELETED)
             case Trouble.CLOSED if await self._is_for_one_who_left(message):
                 log.warning("message for nobody", message=message.id, code=code)
                 await self._give_up(message)
             case Trouble.CLOSED:
                 place = calls[-1].place
                 self._complain("messages cannot be shown", code, trouble, place)
-                await self._hand_back(message)
+                await self._hand_back(message, code)
             case Trouble.SHUT_OUT:
                 self._complain("Slack does not take the bot's token", code, trouble)
                 await self._hand_back(message)
@@ -343,10 +343,20 @@ class Messages:
         async with self._database.transaction() as tx:
             await messages.release(tx, message, until=self._clock.now() + wait)
 
-    async def _hand_back(self, message: Message) -> None:
-        """Let it go first again as soon as it can go at all."""
+    async def _forget(self, message: Message, *, is_deleted: bool) -> None:
+        """Owe it never again. A card that approvers need is posted anew, if somebody deleted it."""
         async with self._database.transaction() as tx:
-            await messages.hand_back(tx, message)
+            await messages.give_up(tx, message, gone=True)
+            found = await registrations.get(tx, message.registration)
+            waits = found is not None and found.status is Status.PENDING
+            if is_deleted and waits and message.kind is MessageKind.CARD:
+                await messages.owe(tx, message.registration, MessageKind.CARD, message.audience)
+        self.loop.bell.ring()
+
+    async def _hand_back(self, message: Message, trouble: str | None = None) -> None:
+        """Let it go first again as soon as it can go at all. App Homes tell of the trouble."""
+        async with self._database.transaction() as tx:
+            await messages.hand_back(tx, message, trouble=trouble)
         self.loop.bell.ring()
 
 

@@ -17,10 +17,12 @@ class Trouble(Enum):
     PASSING = "passing"  # this message waits a while
 
 
+DELETED = "message_not_found"
+
 MEANING = {
     "ratelimited": Trouble.TOO_OFTEN,
     "rate_limited": Trouble.TOO_OFTEN,
-    "message_not_found": Trouble.GONE,
+    DELETED: Trouble.GONE,
     "cant_update_message": Trouble.GONE,
     "edit_window_closed": Trouble.GONE,
     "channel_not_found": Trouble.CLOSED,

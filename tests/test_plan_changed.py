@@ -112,7 +112,7 @@ async def test_a_plan_of_another_version_of_the_profile_cannot_be_approved(
     assert "has changed since the plan" in intruder.scene.whispers("ada")
     await intruder.sql("UPDATE registrations SET form = json_replace(form, '$.profile', 'gone')")
     await intruder.scene.workspace.click("ada", "Approve", on=intruder.scene.card_of(id))
-    assert "There is no profile gone." in intruder.scene.whispers("ada")
+    assert "The connector gone of" in intruder.scene.whispers("ada")
     assert f"{id} waits for approval" in intruder.scene.card()
 
 

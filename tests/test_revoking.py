@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot import doctor
+from bot.doctor.orphans import LOOK
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import Fault
 from tests.conftest import Bot
@@ -327,4 +327,4 @@ async def test_one_that_somebody_restores_is_an_orphan(scene: Scene) -> None:
     told = await call(scene.stage, "--orphans")
     [wrong] = told.wrong
     assert f"of {id}: it was removed, and somebody has restored it" in wrong
-    assert doctor.LOOK in wrong
+    assert LOOK in wrong

@@ -1,12 +1,18 @@
 """When Slack is slow, refuses or loses answers: cards heal, and the last state always arrives."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from bot.playground.stage import Stage
+from bot.registrar.mending import CHECK_PAUSE
+from tests.conftest import Bot
 from tests.scene import Scene
 from tests.waiting import eventually
 
+Json = dict[str, Any]
 SOON = timedelta(seconds=10)
 
 
@@ -89,6 +95,78 @@ async def test_a_card_that_somebody_deleted_does_not_stop_the_rest(scene: Scene)
     scene.workspace.faults.fail("chat.update", "message_not_found")
     await scene.workspace.click("ada", "Approve", on=card)
     await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
+
+
+def updates(scene: Scene, card: Json) -> int:
+    calls = scene.workspace.calls("chat.update")
+    return sum(each.sent.get("ts") == card["ts"] for each in calls)
+
+
+async def lose_cards(scene: Scene, card: Json) -> None:
+    """Let every card be gone until the bot has found out about this one."""
+    before = updates(scene, card)
+    await scene.until(lambda: updates(scene, card) > before)
+    scene.workspace.faults.clear()
+
+
+async def test_a_card_that_somebody_deleted_is_posted_anew_while_it_waits(
+    bot: Bot, stage: Stage
+) -> None:
+    async with bot(APPROVALS_NEEDED="2"):
+        scene = Scene(stage)
+        id = await scene.ask()
+        deleted = scene.card_of(id)
+        scene.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+        await scene.workspace.click("ada", "Approve", on=deleted)
+        await lose_cards(scene, deleted)
+        await scene.until(lambda: len(scene.workspace.messages("approvals")) == 2)
+        assert "1 of 2 approvals given" in scene.card()
+        tried = updates(scene, deleted)
+        await scene.workspace.click("grace", "Approve", on=scene.workspace.messages("approvals")[1])
+        await scene.until(lambda: f"{id} is ready" in scene.card())
+        assert updates(scene, deleted) == tried == 1  # no call is wasted on it any more
+
+
+async def test_a_card_that_is_deleted_once_all_is_decided_stays_away(scene: Scene) -> None:
+    id = await scene.ready()
+    await scene.until(lambda: f"{id} is ready" in scene.card())
+    deleted = scene.card_of(id)
+    scene.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+    await scene.workspace.command("ada", f"check {id}")
+    await lose_cards(scene, deleted)
+    tried = updates(scene, deleted)
+    await scene.until(lambda: len(scene.workspace.messages("ada")) == 1)
+    scene.clock.move(CHECK_PAUSE)
+    await scene.workspace.command("ada", f"check {id}")
+    await scene.until(lambda: len(scene.workspace.messages("ada")) == 2)
+    assert updates(scene, deleted) == tried
+    assert len(scene.workspace.messages("approvals")) == 1
+
+
+async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
+    bot: Bot, stage: Stage
+) -> None:
+    scene = Scene(stage)
+    async with bot():
+        stage.workspace.faults.fail("chat.postMessage", "not_in_channel", times=1000)
+        await scene.workspace.command("rosa", "")
+        await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+        said = "Slack takes no messages for #approvals (not_in_channel). Type /invite @aad-setup"
+
+        async def home(person: str) -> str:
+            await scene.workspace.open_home(person)
+            view = await scene.until(lambda: scene.workspace.home_of(person))
+            return scene.workspace.text_of(view)
+
+        async with asyncio.timeout(15):
+            while said not in await home("ada"):
+                pass
+        assert "Slack takes no messages" not in await home("rosa")
+        stage.workspace.faults.clear()
+        await eventually(scene, lambda: scene.workspace.messages("approvals"))
+        async with asyncio.timeout(15):
+            while "Slack takes no messages for #approvals" in await home("ada"):
+                pass
 
 
 async def test_a_socket_that_breaks_is_opened_again(scene: Scene) -> None:

@@ -16,6 +16,7 @@ from bot.storage.tables import history, messages, registrations, runs, secrets, 
 
 SOON = timedelta(days=30)
 """How long before its end a secret counts as about to expire."""
+MOST_UNSHOWN = 5
 SAMPLE = 20
 """How many runs say how long the next one takes."""
 
@@ -77,6 +78,14 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unshown:
+    """Where messages wait that Slack does not take, and its word for why."""
+
+    audience: str  # a channel, or a person
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Health:
     """How the bot stands, as far as storage knows."""
 
@@ -85,6 +94,7 @@ class Health:
     sealed_secrets: int
     last_run_at: datetime | None  # when a run last came back from the tenant
     last_run_failed: str | None  # its code, if it failed
+    unshown: Sequence[Unshown] = ()
 
 
 async def find(
@@ -164,7 +174,19 @@ async def health(tx: AsyncConnection) -> Health:
         sealed_secrets=await _count(tx, secrets, secrets.c.sealed.is_not(None)),
         last_run_at=last.ended_at if last else None,
         last_run_failed=last.outcome if last and last.outcome not in WELL else None,
+        unshown=await _unshown(tx),
     )
+
+
+async def _unshown(tx: AsyncConnection) -> Sequence[Unshown]:
+    query = (
+        sa.select(messages.c.audience, messages.c.trouble)
+        .where(messages.c.shown < messages.c.wanted, messages.c.trouble.is_not(None))
+        .distinct()
+        .order_by(messages.c.audience)
+        .limit(MOST_UNSHOWN)
+    )
+    return [Unshown(audience=row.audience, code=row.trouble) for row in await tx.execute(query)]
 
 
 async def mark(tx: AsyncConnection) -> int:

@@ -82,6 +82,7 @@ async def owe(
             wanted=1,
             shown=0,
             tries=0,
+            gone=False,
         )
     )
 
@@ -144,7 +145,9 @@ async def posted(tx: AsyncConnection, message: Message, *, channel: str, ts: str
     query = (
         sa.update(messages)
         .where(messages.c.id == message.id)
-        .values(shown=message.wanted, channel=channel, ts=ts, claimed_until=None, tries=0)
+        .values(
+            shown=message.wanted, channel=channel, ts=ts, claimed_until=None, tries=0, trouble=None
+        )
         .returning(messages.c.wanted)
     )
     wanted: int = (await tx.execute(query)).scalar_one()
@@ -160,21 +163,24 @@ async def release(tx: AsyncConnection, message: Message, *, until: datetime) -> 
     )
 
 
-async def hand_back(tx: AsyncConnection, message: Message) -> None:
-    """Let anybody claim the message again, as if it had not been tried: it was not its fault."""
+async def hand_back(tx: AsyncConnection, message: Message, *, trouble: str | None = None) -> None:
+    """Let anybody claim the message again, as if it had not been tried: it was not its fault.
+
+    `trouble` is Slack's word for why nothing can be shown there until somebody changes it.
+    """
     await tx.execute(
         sa.update(messages)
         .where(messages.c.id == message.id)
-        .values(claimed_until=None, shown_at=None, tries=messages.c.tries - 1)
+        .values(claimed_until=None, shown_at=None, tries=messages.c.tries - 1, trouble=trouble)
     )
 
 
-async def give_up(tx: AsyncConnection, message: Message) -> None:
-    """Owe the message no longer: it cannot be shown any more."""
+async def give_up(tx: AsyncConnection, message: Message, *, gone: bool = False) -> None:
+    """Owe the message no longer: it cannot be shown any more, and if it is gone, never again."""
     await tx.execute(
         sa.update(messages)
         .where(messages.c.id == message.id)
-        .values(shown=messages.c.wanted, claimed_until=None)
+        .values(shown=messages.c.wanted, claimed_until=None, gone=gone)
     )
 
 

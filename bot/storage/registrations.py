@@ -111,7 +111,11 @@ async def _raise_version(tx: AsyncConnection, id: str, **columns: Any) -> bool:
     )
     await tx.execute(
         sa.update(messages)
-        .where(messages.c.registration == id, messages.c.kind.not_in(SAID_ONCE))
+        .where(
+            messages.c.registration == id,
+            messages.c.kind.not_in(SAID_ONCE),
+            messages.c.gone.is_(False),
+        )
         .values(wanted=messages.c.wanted + 1, **columns)
     )
     return done.rowcount == 1

@@ -153,7 +153,15 @@ messages = sa.Table(
     sa.Column("claimed_until", Moment),
     sa.Column("shown_at", Moment),
     sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("gone", sa.Boolean, nullable=False),  # somebody has deleted it: it is owed no more
+    sa.Column("trouble", sa.String(60)),  # Slack's word for why it cannot be shown there
     sa.Index("messages_by_registration", "registration"),
+    sa.Index(
+        "messages_stale",
+        "shown_at",
+        sqlite_where=sa.text("shown < wanted"),
+        postgresql_where=sa.text("shown < wanted"),
+    ),
 )
 
 dues = sa.Table(

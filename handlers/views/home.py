@@ -13,7 +13,8 @@ from bot.catalogue import Catalogue, drawable
 from bot.quorum import Quorum
 from bot.registrar.looking import Home, Part, last_page
 from bot.registration import Refusal, Registration, SecretState, Status
-from bot.storage.listing import Health, Listed
+from bot.storage.listing import Health, Listed, Unshown
+from handlers.trouble import MEANING, Trouble, advice_on
 from handlers.views import card, ids
 from handlers.views.history import entry
 from handlers.views.words import (
@@ -141,10 +142,19 @@ def _health(health: Health | None) -> Iterator[Block]:
                 f"• Entra: {_entra(health)}",
                 f"• Runs at work: {health.open_runs}",
                 f"• Messages waiting for Slack: {health.owed_messages}",
+                *(f"• {_not_shown(each)}" for each in health.unshown),
                 f"• Secrets waiting to be seen: {health.sealed_secrets}",
             ]
         )
     )
+
+
+def _not_shown(unshown: Unshown) -> str:
+    """Say which messages Slack does not take, and what to do."""
+    id, code = unshown.audience, unshown.code
+    where = f"<@{id}>" if id[:1] in ("U", "W") else f"<#{id}>"
+    advice = advice_on(code, MEANING.get(code, Trouble.CLOSED))
+    return f"Slack takes no messages for {where} (`{escaped(code)}`). {escaped(advice)}"
 
 
 def _entra(health: Health) -> str:

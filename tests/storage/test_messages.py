@@ -120,3 +120,25 @@ async def test_an_event_is_news_once_in_ten_minutes(desk: Office) -> None:
     assert await registrar.is_news("Ev2")
     desk.clock.move(timedelta(minutes=11))
     assert await registrar.is_news("Ev1")
+
+
+async def test_what_is_stale_is_found_without_reading_all_messages(database: Database) -> None:
+    """As SQLite would look; PostgreSQL decides by how much there is."""
+    async with database.reading() as tx:
+        if tx.dialect.name != "sqlite":
+            return
+        stale = "SELECT * FROM messages JOIN registrations ON registrations.id = registration"
+        told = await tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {stale} WHERE shown < wanted")
+        steps = [str(row[-1]) for row in told]
+    assert "SCAN messages USING INDEX messages_stale" in steps
+
+
+async def test_what_is_gone_is_stale_no_more(desk: Office) -> None:
+    id = await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    async with desk.database.transaction() as tx:
+        await messages.give_up(tx, claimed, gone=True)
+        await registrations.touch(tx, id)
+    async with desk.database.reading() as tx:
+        assert await _stale(tx, NOON + 2 * CLAIM) == []

@@ -114,6 +114,8 @@ def upgrade() -> None:
         sa.Column("claimed_until", Moment(), nullable=True),
         sa.Column("shown_at", Moment(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("gone", sa.Boolean(), nullable=False),
+        sa.Column("trouble", sa.String(length=60), nullable=True),
         sa.ForeignKeyConstraint(
             ["registration"],
             ["registrations.id"],
@@ -121,6 +123,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("messages_by_registration", "messages", ["registration"], unique=False)
+    op.create_index(
+        "messages_stale",
+        "messages",
+        ["shown_at"],
+        unique=False,
+        sqlite_where=sa.text("shown < wanted"),
+        postgresql_where=sa.text("shown < wanted"),
+    )
     op.create_table(
         "runs",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -225,6 +235,12 @@ def downgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.drop_table("runs")
+    op.drop_index(
+        "messages_stale",
+        table_name="messages",
+        sqlite_where=sa.text("shown < wanted"),
+        postgresql_where=sa.text("shown < wanted"),
+    )
     op.drop_index("messages_by_registration", table_name="messages")
     op.drop_table("messages")
     op.drop_index("history_by_time", table_name="history")
