@@ -160,7 +160,14 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(scen
     assert scene.direct("rosa").count("Your card above says more.") == 2
 
 
-@pytest.mark.parametrize("trouble", ["503", "429", "unreachable"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "503",
+        pytest.param("429", marks=pytest.mark.slow),
+        pytest.param("unreachable", marks=pytest.mark.slow),
+    ],
+)
 async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(
     scene: Scene, trouble: str
 ) -> None:
