@@ -13,7 +13,7 @@ from bot.app import App
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.storage import messages
-from handlers.messages import LONGEST_WAIT
+from handlers.messages import AT_ONCE, LONGEST_WAIT
 from tests.conftest import Bot
 from tests.load import report
 from tests.load.crowd import Crowd
@@ -75,7 +75,9 @@ async def test_a_backlog_drains_as_fast_as_slack_allows_final_states_first(
 
     shown = report.updates(workspace)
     finals = [each for each in shown if each.is_final]
-    assert shown[: len(finals)] == finals
+    # What is under way at the same time may arrive in any order.
+    assert all(each.is_final for each in shown[: len(finals) - AT_ONCE])
+    assert finals == [each for each in shown[: len(finals) + AT_ONCE] if each.is_final]
     assert {each.id for each in finals} == set(ids[:ANSWERED])
     # In two minutes there is more to do than Slack allows.
     in_time = shown[0].at + 2 * MINUTE + timedelta(seconds=3)
