@@ -29,6 +29,9 @@ class Verb(StrEnum):
     CHECK = "check"
     HAND_OVER = "hand over"
     CONFIRM = "confirm a handover"
+    ROTATE = "rotate"
+    CONFIRM_ROTATION = "confirm a rotation"
+    DENY_ROTATION = "deny a rotation"
 
 
 class Role(StrEnum):
@@ -154,6 +157,21 @@ RULES: Mapping[Verb, Rule] = {
         states=LIVING,
         otherwise="Only an approver can confirm a handover.",
     ),
+    Verb.ROTATE: Rule(
+        roles=EITHER,
+        states=frozenset({Status.READY}),
+        otherwise="Only the requester or an approver can ask for a rotation.",
+    ),
+    Verb.CONFIRM_ROTATION: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.READY}),
+        otherwise="Only an approver can confirm a rotation.",
+    ),
+    Verb.DENY_ROTATION: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.READY}),
+        otherwise="Only an approver can deny a rotation.",
+    ),
 }
 
 BEFORE = ("preview", "ask")
@@ -164,6 +182,10 @@ SELF = {
     Verb.DENY: "You cannot deny your own registration. Another approver has to decide.",
     Verb.WITHDRAW: "You cannot withdraw anything from your own registration.",
     Verb.CONFIRM: "You cannot confirm the handover of your own registration. Another approver can.",
+    Verb.CONFIRM_ROTATION: "You cannot confirm a rotation of your own registration."
+    " Another approver can.",
+    Verb.DENY_ROTATION: "You cannot deny a rotation of your own registration."
+    " Another approver can.",
 }
 """Verbs that are never the requester's, whatever else the requester is."""
 
@@ -180,6 +202,9 @@ RENEWABLE = frozenset(
         SecretState.REPLACED,
     }
 )
+
+ROTATABLE = RENEWABLE | {SecretState.SHOWN}
+"""States of a secret in which another may follow it: whatever it is, nobody is about to see it."""
 
 UNSAID = "Slack did not say who belongs to {}, so nothing was done. Try again in a moment."
 
@@ -222,6 +247,19 @@ class Policy:
         if len(self.approvers) < quorum.needed:
             return f"{quorum.needed} approvers; APPROVERS lists {len(self.approvers)}"
         return None
+
+    def check_reachable(self, quorum: Quorum, registration: Registration, asker: Person) -> None:
+        """Raise Refusal if too few can confirm what this person asks for, who does not count."""
+        concerned = {registration.requester, *registration.former, asker}
+        others = self.approvers - {each.user_id for each in concerned}
+        if not self.approver_groups and len(others) < quorum.needed:
+            raise Refusal(
+                f"This takes {quorum.needed} approvers who have not asked for it themselves, and"
+                " there are too few. Ask whoever runs this bot to add another to APPROVERS."
+                if asker.key == registration.requester.key
+                else f"This takes {quorum.needed} approvers beside you, and there are too few."
+                " Let the requester ask for it."
+            )
 
     def check_account(self, person: Person) -> None:
         """Raise Refusal if there is any doubt about who this is."""

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import Bells, Loop, survive
 from bot.engine import Died, Engine, Outcome
-from bot.registration import RunKind, SecretState, Status
-from bot.storage import dues, history, messages, registrations, runs, secrets
+from bot.registration import RotationNews, RotationState, RunKind, SecretState, Status
+from bot.storage import dues, history, messages, registrations, rotations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import REMIND_AFTER, REMINDERS, Due, DueKind
 from bot.storage.messages import MessageKind
@@ -37,11 +37,13 @@ LATE = {
     DueKind.UNDO: RunKind.UNDO,
     DueKind.REVOKE: RunKind.REVOKE,
     DueKind.CHECK: RunKind.CHECK,
+    DueKind.RETIRE: RunKind.RETIRE,
 }
 ONLY_FROM = {
     RunKind.UNDO: UNDOABLE,
     RunKind.REVOKE: (Status.REVOKING,),
     RunKind.CHECK: (Status.READY,),
+    RunKind.RETIRE: (Status.READY,),
 }
 """Runs that have lost their point if the registration has moved on."""
 
@@ -139,7 +141,9 @@ class Keeper:
                 await self._doubt(tx, due)
             case DueKind.UNREAD:
                 await self._remove_unread(tx, due)
-            case DueKind.SWEEP | DueKind.UNDO | DueKind.REVOKE | DueKind.CHECK:
+            case DueKind.LAPSE:
+                await self._lapse(tx, due)
+            case DueKind.SWEEP | DueKind.UNDO | DueKind.REVOKE | DueKind.CHECK | DueKind.RETIRE:
                 await self._owe(tx, due, LATE[due.kind])
 
     async def _expire(self, tx: AsyncConnection, due: Due) -> None:
@@ -148,6 +152,16 @@ class Keeper:
             await history.write(tx, due.registration, "expired", now=self._clock.now())
             requester = await registrations.requester_of(tx, due.registration)
             await messages.owe(tx, due.registration, MessageKind.NEWS, requester)
+
+    async def _lapse(self, tx: AsyncConnection, due: Due) -> None:
+        """Withdraw a rotation that nobody has decided on, unless another was asked for since."""
+        found = await registrations.get(tx, due.registration)
+        rotation = found.asked_rotation if found else None
+        if found is None or rotation is None or rotation.id != due.subject:
+            return
+        await rotations.end(tx, due.registration, rotation, RotationState.EXPIRED)
+        await history.write(tx, due.registration, "rotation expired", now=self._clock.now())
+        await rotations.tell(tx, due.registration, RotationNews.EXPIRED)
 
     async def _remind(self, tx: AsyncConnection, due: Due) -> None:
         """Tell the approvers once more, and come back after twice the time."""
@@ -192,6 +206,9 @@ class Keeper:
         ):
             await self._owe(tx, due, RunKind.REMOVE)
             await history.write(tx, due.registration, "secret unread", now=self._clock.now())
+            secret = await secrets.get(tx, due.subject or "")
+            if secret is not None and secret.has_lapsed:
+                await rotations.tell(tx, due.registration, RotationNews.UNREAD)
 
     async def _owe(self, tx: AsyncConnection, due: Due, kind: RunKind) -> None:
         if await self._is_busy(tx, due):

@@ -83,12 +83,25 @@ class SecretState(StrEnum):
     REMOVED = "removed"  # removed from Entra unseen
 
 
+LIVE = (
+    SecretState.SEALED,
+    SecretState.CLAIMED,
+    SecretState.SHOWN,
+    SecretState.MASKED,
+    SecretState.UNKNOWN,
+    SecretState.UNMASKED,
+)
+"""States in which Entra still holds the secret and knows it to be ours."""
+
+
 class RunKind(StrEnum):
     """What a run does."""
 
     PLAN = "plan"
     REGISTER = "register"
     RENEW = "renew"  # make a new secret for an application that is ready
+    ROTATE = "rotate"  # make a new secret beside the one in use
+    RETIRE = "retire"  # take the secret that a rotation has followed out of Entra
     REMOVE = "remove"  # take an unread secret out of Entra
     SWEEP = "sweep"  # remove stray secrets of lost answers
     UNDO = "undo"  # remove what a failed registration made
@@ -150,6 +163,7 @@ class Vote:
     digest: str = ""  # of the plan that was voted on
     groups: tuple[str, ...] = ()  # the approver groups that the person belonged to then
     void: str | None = None  # why it no longer counts
+    rotation: str = ""  # the id of the rotation it is about; the plan's votes have none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +188,53 @@ class Secret:
     hint: str | None
     expires_at: datetime | None
     made_at: datetime
+    made_by: RunKind = RunKind.REGISTER
+    retires_at: datetime | None = None  # when it is removed, because a newer one was seen
+
+    @property
+    def is_live(self) -> bool:
+        """Whether Entra should hold it."""
+        return self.state in LIVE
+
+    @property
+    def has_lapsed(self) -> bool:
+        """Whether it was to follow another, and nobody came for it: then the other one stays."""
+        gone = (SecretState.CLOSED, SecretState.REMOVED)
+        return self.made_by is RunKind.ROTATE and self.state in gone
+
+
+class RotationState(StrEnum):
+    """How far the wish for a rotation has come."""
+
+    ASKED = "asked"  # it waits for its approvers
+    CONFIRMED = "confirmed"  # the run is at it
+    DENIED = "denied"
+    EXPIRED = "expired"  # nobody decided in time
+    WITHDRAWN = "withdrawn"  # somebody else has become the requester
+    FAILED = "failed"
+    DONE = "done"
+
+
+class RotationNews(StrEnum):
+    """What the requester is told of a rotation."""
+
+    ASKED = "asked"  # by an approver
+    DENIED = "denied"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    UNREAD = "unread"  # nobody came for the new secret in time
+    RETIRED = "retired"  # the secret before it is removed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """The wish for a new secret beside the one in use, which its approvers have to confirm."""
+
+    id: str
+    asked_by: Person
+    asked_at: datetime
+    until: datetime  # when it expires unless it was decided
+    state: RotationState = RotationState.ASKED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +290,9 @@ class Registration:
     began_at: datetime | None = None  # when that run was owed
     run: RunKind | None = None  # the kind of the open run, if one is at work
     secret: Secret | None = None  # the newest one that was proven and announced
+    other_secrets: tuple[Secret, ...] = ()  # those announced before, and rotations that lapsed
+    rotation: Rotation | None = None  # the latest one that was asked for
+    rotation_votes: tuple[Vote, ...] = ()  # on all rotations there ever were
     check: Check | None = None  # the latest one
     heir: Person | None = None  # who is to be the requester once an approver confirms it
     heir_named_by: str | None = None  # the user id of whoever asked for that
@@ -255,3 +319,36 @@ class Registration:
     def approvals(self) -> tuple[Vote, ...]:
         """Return the votes in favour that still count."""
         return tuple(vote for vote in self.votes if vote.verdict == "approve" and vote.void is None)
+
+    def has_voted(self, person: Person) -> bool:
+        """Whether this person has ever decided on the plan, or on any rotation."""
+        return any(vote.person.key == person.key for vote in (*self.votes, *self.rotation_votes))
+
+    @property
+    def asked_rotation(self) -> Rotation | None:
+        """The rotation that waits for its approvers, if one does."""
+        rotation = self.rotation
+        if rotation is None or self.status is not Status.READY:
+            return None
+        return rotation if rotation.state is RotationState.ASKED else None
+
+    def confirmations(self) -> tuple[Vote, ...]:
+        """Return the votes for the latest rotation that still count, and are for this plan."""
+        given = self._rotation_given()
+        return tuple(it for it in given if it.digest == self.digest and it.void is None)
+
+    def lost_confirmations(self) -> tuple[Vote, ...]:
+        """Return the votes for the latest rotation that no longer count."""
+        return tuple(vote for vote in self._rotation_given() if vote.void is not None)
+
+    def _rotation_given(self) -> tuple[Vote, ...]:
+        id = self.rotation.id if self.rotation else None
+        return tuple(vote for vote in self.rotation_votes if vote.rotation == id)
+
+    @property
+    def previous_secret(self) -> Secret | None:
+        """The secret before the newest one, while Entra still holds it beside that."""
+        if self.secret is None:
+            return None
+        live = [it for it in self.other_secrets if it.is_live and it.made_at < self.secret.made_at]
+        return max(live, key=lambda it: it.made_at, default=None)

@@ -46,6 +46,9 @@ def register(
     app.action(ids.REVEAL)(buttons.reveal)
     app.action(ids.HIDE)(buttons.hide)
     app.action(ids.RENEW)(buttons.renew)
+    app.action(ids.ROTATE)(buttons.rotate)
+    app.action(ids.CONFIRM_ROTATION)(buttons.confirm_rotation)
+    app.action(ids.DENY_ROTATION)(buttons.deny_rotation)
 
     app.action(ids.UNDO_ASKED)(commands.confirm_undo)
     app.action(ids.REVOKE_ASKED)(commands.confirm_revoke)

@@ -27,6 +27,7 @@ WITH_ID = (
     "details",
     "values",
     "check",
+    "rotate",
     "cancel",
     "retry",
     "undo",

@@ -68,9 +68,34 @@ async def confirm_handover(
     ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
 ) -> None:
     """Confirm the heir that stands on the button, who is judged anew."""
-    id, heir = ids.read_handover_value(action["value"])
+    id, heir = ids.read_bound_value(action["value"])
     to = await people.mentioned(f"<@{heir}>")
     await registrar.confirm_handover(id, to=to, by=person)
+    await ack()
+
+
+async def rotate(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    """Ask for a new secret; the card says that it waits for its approvers."""
+    await registrar.rotate(action["value"], by=person)
+    await ack()
+
+
+async def confirm_rotation(
+    ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
+) -> None:
+    """Confirm the rotation that stands on the button, and no later one. Before the last vote that
+    is needed, those who confirmed it earlier are judged anew, too.
+    """
+    id, rotation = ids.read_bound_value(action["value"])
+    earlier = await registrar.earlier_confirmers(id, rotation, by=person)
+    seen = await people.again([each.user_id for each in earlier])
+    await registrar.confirm_rotation(id, rotation, by=person, seen=seen)
+    await ack()
+
+
+async def deny_rotation(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    id, rotation = ids.read_bound_value(action["value"])
+    await registrar.deny_rotation(id, rotation, by=person)
     await ack()
 
 

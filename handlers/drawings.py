@@ -4,7 +4,7 @@ from bot.registrar import Registrar
 from bot.registration import Registration, RunKind
 from bot.storage.messages import Message, MessageKind
 from handlers.people import People
-from handlers.views import approvers, card, drift, values
+from handlers.views import approvers, card, drift, rotation, values
 from handlers.views.steps import Drawing
 from handlers.views.words import Blocks, drawn, section
 
@@ -58,6 +58,12 @@ class Drawings:
                 return approvers.handover_text(registration), approvers.handover(registration)
             case MessageKind.LEFT:
                 return approvers.left_text(registration), approvers.left(registration)
+            case MessageKind.ROTATION:
+                blocks = rotation.request(registration, quorum, rotation=message.subject)
+                return rotation.request_text(registration), blocks
+            case MessageKind.ROTATION_NEWS:
+                told = message.subject
+                return rotation.news_text(registration, told), rotation.news(registration, told)
             case MessageKind.PROGRESS:
                 blocks = card.progress(registration, profile, quorum=quorum, drawing=drawing)
                 return card.spoken(registration, profile), blocks

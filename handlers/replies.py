@@ -44,6 +44,12 @@ async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bo
         case "check":
             await registrar.check(id, by=person)
             return Reply(text=drift.asked(id))
+        case "rotate":
+            await registrar.rotate(id, by=person)
+            return Reply(
+                text="An approver has to confirm this: the approval channel was asked."
+                f" Until then the secret of {id} stays as it is."
+            )
         case "cancel":
             await registrar.cancel(id, by=person)
             return Reply(text=f"{id} is cancelled. Nothing was changed in Entra.")

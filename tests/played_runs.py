@@ -91,7 +91,7 @@ class Played(Work):
     ) -> None:
         # A removal is all that its run does; else it is the last thing.
         self._fail(Ending.FAILS_LAST)
-        if run.kind is RunKind.REMOVE:
+        if run.kind in (RunKind.REMOVE, RunKind.RETIRE):
             self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
         async with self._database.transaction() as tx:
             await secrets.change(tx, secret.id, target, since=list(SecretState), sealed=None)

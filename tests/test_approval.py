@@ -47,8 +47,18 @@ ALLOWED = {
     Verb.CHECK: ({R, A}, {Status.READY}),
     Verb.HAND_OVER: ({R, A}, ALIVE),
     Verb.CONFIRM: ({A}, ALIVE),
+    Verb.ROTATE: ({R, A}, {Status.READY}),
+    Verb.CONFIRM_ROTATION: ({A}, {Status.READY}),
+    Verb.DENY_ROTATION: ({A}, {Status.READY}),
 }
-NEVER_OWN = {Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CONFIRM}
+NEVER_OWN = {
+    Verb.APPROVE,
+    Verb.DENY,
+    Verb.WITHDRAW,
+    Verb.CONFIRM,
+    Verb.CONFIRM_ROTATION,
+    Verb.DENY_ROTATION,
+}
 
 
 class Somebody(NamedTuple):
@@ -208,7 +218,8 @@ def test_who_decided_is_told_by_the_verdict_and_not_by_the_clock() -> None:
 
 @pytest.mark.parametrize("verb", sorted(NEVER_OWN))
 def test_whoever_handed_it_over_does_not_decide_on_it_either(verb: Verb) -> None:
-    given_away = replace(registration(Status.PENDING, requester=BEN), former=(ADA,))
+    status = Status.PENDING if Status.PENDING in ALLOWED[verb][1] else Status.READY
+    given_away = replace(registration(status, requester=BEN), former=(ADA,))
     with pytest.raises(Refusal, match="You asked for this before it was handed over"):
         POLICY.check(verb, ADA, given_away)
     POLICY.check(verb, GRACE, given_away)

@@ -17,6 +17,7 @@ from tests import (
     test_refusals,
     test_reveals,
     test_revoking,
+    test_rotating,
     test_talking,
 )
 
@@ -46,6 +47,13 @@ STORIES: dict[tuple[str, str], Callable[..., Any]] = {
     ("action", ids.REVEAL): test_reveals.test_a_second_reveal_is_refused,
     ("action", ids.HIDE): test_reveals.test_hide_masks_the_secret_at_once_and_for_good,
     ("action", ids.RENEW): test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced,
+    ("action", ids.ROTATE): test_rotating.test_a_button_asks_on_the_requesters_card,
+    ("action", ids.CONFIRM_ROTATION): (
+        test_rotating.test_a_secret_in_use_is_followed_by_another_without_an_outage
+    ),
+    ("action", ids.DENY_ROTATION): (
+        test_rotating.test_a_denied_rotation_changes_nothing_and_can_be_asked_again
+    ),
     ("action", ids.UNDO_ASKED): test_talking.test_retry_and_undo_by_command_and_undo_is_confirmed,
     ("action", ids.REVOKE): test_revoking.test_an_approver_revokes_and_everybody_is_told,
     ("action", ids.REVOKE_ASKED): (

@@ -136,3 +136,22 @@ async def test_nobody_confirms_alone_what_may_have_taken_several(
         with pytest.raises(Refusal, match="takes more than one approver"):
             await lacking.registrar.confirm_handover(id, to=heir, by=whole.approver)
         assert await whole.secret_state(id) is SecretState.SEALED
+
+
+async def test_nobody_rotates_what_takes_nobody_knows_how_many(
+    database_url: str, clock: MovableClock
+) -> None:
+    async with opened(database_url) as database:
+        whole = office(database, clock)
+        lacking = office(database, clock, catalogue=LEFT)
+        id = await whole.ready()
+        look = await whole.registrar.reveal(id, by=whole.requester, answer_to="https://x.example")
+        await whole.registrar.shown(id, look.secret, by=whole.requester)
+        with pytest.raises(Refusal, match="Ask whoever runs the bot to put it back"):
+            await lacking.registrar.rotate(id, by=whole.requester)
+        await whole.registrar.rotate(id, by=whole.requester)
+        asked = (await whole.found(id)).asked_rotation
+        assert asked is not None
+        with pytest.raises(Refusal, match="Ask whoever runs the bot to put it back"):
+            await lacking.registrar.confirm_rotation(id, asked.id, by=whole.approver)
+        await lacking.registrar.deny_rotation(id, asked.id, by=whole.approver)

@@ -87,7 +87,7 @@ async def test_a_star_lets_every_member_ask_but_no_guest(bot: Bot, stage: Any) -
 async def test_an_unknown_word_is_answered_with_the_nearest_and_help(scene: Scene) -> None:
     answer = await scene.workspace.command("rosa", "staus")
     assert answer.text.startswith("I do not know “staus”. Did you mean /aad-setup status?")
-    far = await scene.workspace.command("rosa", "frobnicate")
+    far = await scene.workspace.command("rosa", "xyzzy")
     assert "Did you mean" not in far.text
     assert answer.text.endswith("/aad-setup help lists all commands.")
     for each in (far, await scene.workspace.command("ben", "help")):
@@ -232,19 +232,9 @@ async def test_what_is_the_requesters_is_nobody_elses(scene: Scene) -> None:
 
 
 async def test_a_button_with_an_invented_id_does_nothing(scene: Scene) -> None:
-    for button in (
-        "approve",
-        "deny",
-        "cancel",
-        "retry",
-        "undo",
-        "revoke",
-        "revoke_asked",
-        "purge_asked",
-        "values",
-        "reveal",
-        "renew",
-    ):
+    decide = ("approve", "deny", "cancel", "retry", "undo", "confirm_rotation", "deny_rotation")
+    back = ("revoke", "revoke_asked", "purge_asked")
+    for button in (*decide, *back, "values", "reveal", "renew", "rotate"):
         forged = await forged_button(scene.workspace, button, "AAD-ZZZZ")
         scene.workspace.reload("ada")
         await scene.workspace.click("ada", button, on=forged)

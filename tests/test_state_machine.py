@@ -7,7 +7,7 @@ import itertools
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -131,7 +131,7 @@ AT_REST = {
 }
 LOOKS = {Verb.SEE, Verb.VALUES, Verb.ASK_AGAIN}
 """Verbs that change nothing."""
-RARE = {Verb.CHECK, Verb.DENY, Verb.CANCEL, Verb.REVOKE}
+RARE = {Verb.CHECK, Verb.DENY, Verb.CANCEL, Verb.REVOKE, Verb.DENY_ROTATION}
 """Verbs that would be most of what happens, or the early end of it."""
 ON_SCREEN = {SecretState.CLAIMED, SecretState.SHOWN}
 IN_ENTRA = {
@@ -144,6 +144,13 @@ IN_ENTRA = {
     SecretState.CLOSED,
 }
 CAN_BE_RENEWED = AT_REST | {SecretState.CLOSED}
+CAN_BE_FOLLOWED = CAN_BE_RENEWED | {SecretState.SHOWN}
+WORKS = ON_SCREEN | {
+    SecretState.SEALED,
+    SecretState.MASKED,
+    SecretState.UNMASKED,
+    SecretState.UNKNOWN,
+}
 JUMPS = [
     timedelta(seconds=2),
     timedelta(seconds=31),
@@ -153,6 +160,27 @@ JUMPS = [
     timedelta(hours=25),
     timedelta(days=8),
 ]
+
+
+@dataclass
+class Held:
+    """A secret that the model knows of."""
+
+    id: str
+    state: SecretState
+    expires_at: datetime
+    follows: bool = False  # whether a rotation has made it
+    retires_at: datetime | None = None
+
+
+@dataclass
+class Wish:
+    """A rotation that was asked for."""
+
+    asked_by: Key
+    until: datetime
+    votes: dict[Key, str] = field(default_factory=dict)
+    waits: bool = True
 
 
 @dataclass
@@ -174,7 +202,9 @@ class Expected:
     has_application: bool = False
     is_in_bin: bool = False
     is_purged: bool = False
-    secret: SecretState | None = None
+    held: list[Held] = field(default_factory=list)  # the newest is the last
+    wish: Wish | None = None
+    confirmed_one: set[Key] = field(default_factory=set)  # who has ever voted on a rotation
     until: datetime | None = None  # when the present state of it, or of its secret, ends by itself
     doubtful_at: datetime | None = None
     said: list[tuple[str, Key]] = field(default_factory=list)  # what people did, in order
@@ -190,6 +220,24 @@ class Expected:
         roles, states = ALLOWED[verb]
         held = is_requester | is_approver or {Role.BYSTANDER}
         return bool(roles & held) and self.status in states
+
+    @property
+    def secret(self) -> SecretState | None:
+        return self.held[-1].state if self.held else None
+
+    @secret.setter
+    def secret(self, state: SecretState) -> None:
+        self.held[-1].state = state
+
+    @property
+    def waits(self) -> bool:
+        """Whether a rotation waits for its approvers."""
+        return self.wish is not None and self.wish.waits
+
+    def can_be_followed(self, now: datetime) -> bool:
+        """Whether another secret may be made beside the newest."""
+        others = [it for it in self.held[:-1] if it.state in WORKS and it.expires_at > now]
+        return self.run is None and self.secret in CAN_BE_FOLLOWED and not others
 
     def is_enough(self, parties: list[str], needed: int) -> bool:
         if self.profile == STRICT:
@@ -291,6 +339,23 @@ def revoking(bot: "Bot", it: Expected) -> None:
     bot.revoke(it, CAST["grace"])
 
 
+def read(bot: "Bot", it: Expected) -> None:
+    who = next(each for each in CAST.values() if each.key == it.requester)
+    bot._reveal(it, who)
+    bot.answer(took=True)
+
+
+def asked(bot: "Bot", it: Expected) -> None:
+    bot._rotate(it, CAST["olga"])
+
+
+def rotated(bot: "Bot", it: Expected) -> None:
+    bot._confirm_rotation(it, CAST["eve"])
+    if it.waits:
+        bot._confirm_rotation(it, CAST["grace"])
+    bot.end(it, Ending.WELL)
+
+
 ROADS: Mapping[str, Sequence[Go]] = {
     "planning": [],
     "pending": [planned],
@@ -299,6 +364,9 @@ ROADS: Mapping[str, Sequence[Go]] = {
     "failed": [planned, approved, failed],
     "revoking": [planned, approved, made, revoking],
     "revoked": [planned, approved, made, revoking, made],
+    "asked to rotate": [planned, approved, made, read, asked],
+    "rotated": [planned, approved, made, read, asked, rotated],
+    "rotated and seen": [planned, approved, made, read, asked, rotated, read],
 }
 """Where an example begins, and how it gets there."""
 
@@ -420,6 +488,7 @@ class Bot(RuleBasedStateMachine):
         if not fitting:
             return
         rare = RARE | ({Verb.CONFIRM} if it.heir is None else {Verb.HAND_OVER})
+        rare |= {Verb.ROTATE} if it.waits else {Verb.CONFIRM_ROTATION}
         often = [verb for verb in fitting if verb not in rare]
         verb = data.draw(st.sampled_from(often * 3 + fitting))
         may = [name for name, figure in CAST.items() if it.may(verb, figure)]
@@ -437,6 +506,8 @@ class Bot(RuleBasedStateMachine):
         if self.newest[it.id] == secret and it.secret is SecretState.CLAIMED:
             it.secret = SecretState.SHOWN if took else SecretState.UNKNOWN
             it.said.append(("secret shown" if took else "secret doubtful", by.key))
+            if took:
+                self._seen(it, secret)
 
     # What happens by itself.
 
@@ -495,6 +566,7 @@ class Bot(RuleBasedStateMachine):
         assert len(owed) <= 1
         assert found.run is it.run
         self._audit_votes(it, found, entries)
+        self._audit_rotation(it, found)
         self._audit_history(it, entries)
         self._audit_secret(it, found, due, masks)
         _audit_end(found, due)
@@ -515,6 +587,18 @@ class Bot(RuleBasedStateMachine):
         if it.decided_by is not None:
             assert (won[0].team_id, won[0].user_id) == it.decided_by
 
+    def _audit_rotation(self, it: Expected, found: Registration) -> None:
+        assert (found.asked_rotation is not None) == it.waits
+        voted = {vote.person.key for vote in found.rotation_votes}
+        assert voted == it.confirmed_one
+        if it.wish is None:
+            return
+        confirmed = {vote.person.key for vote in found.confirmations()}
+        assert confirmed == set(it.wish.votes)
+        assert it.wish.asked_by not in confirmed
+        if it.waits:
+            assert not confirmed & (it.former | {it.requester})
+
     def _audit_history(self, it: Expected, entries: Sequence[Entry]) -> None:
         assert is_whole(it.id, entries)
         by_people = [
@@ -531,6 +615,12 @@ class Bot(RuleBasedStateMachine):
         assert (found.secret.state if found.secret else None) is it.secret
         if found.secret is None:
             return
+        works = {(old.id, old.retires_at) for old in found.other_secrets if old.is_live}
+        assert works == {(old.id, old.retires_at) for old in it.held[:-1] if old.state in WORKS}
+        for old in it.held[:-1]:
+            is_ready = it.status is Status.READY
+            if is_ready and old.retires_at is not None and old.state in WORKS:
+                assert DueKind.RETIRE in due or it.run is RunKind.RETIRE
         match it.secret:
             case SecretState.SEALED:
                 assert DueKind.UNREAD in due
@@ -578,7 +668,7 @@ class Bot(RuleBasedStateMachine):
             and (who.party is not None or it.profile != STRICT)
             and it.said.count(("withdrawn", who.key)) < 5
         )
-        seen = [next(it.person for it in CAST.values() if it.key == key) for key in it.votes]
+        seen = _people(it.votes)
         self._try(allowed, self.world.registrar.approve(it.id, by=who.person, seen=seen))
         if not allowed:
             return
@@ -633,6 +723,9 @@ class Bot(RuleBasedStateMachine):
             return
         if it.secret is SecretState.SEALED:
             it.secret = SecretState.CLOSED
+            self._forget_if_it_follows(it)
+        if it.wish is not None:
+            it.wish.waits = False
         it.status, it.run, it.until = Status.REVOKING, RunKind.REVOKE, None
         it.heir = it.doubtful_at = None
         it.said.append(("revoke asked", who.key))
@@ -665,6 +758,7 @@ class Bot(RuleBasedStateMachine):
             and to.key not in (it.requester, it.heir)
             and to.key not in it.votes
             and self._told(it, since=timedelta(days=1)).count("handover asked") < 5
+            and to.key not in it.confirmed_one
         )
         self._try(allowed, self.world.registrar.hand_over(it.id, to=to.person, by=who.person))
         if allowed:
@@ -678,6 +772,7 @@ class Bot(RuleBasedStateMachine):
             and heir is not None
             and heir != who.key
             and heir not in it.votes
+            and heir not in it.confirmed_one
             and ((self.needed == 1 and it.profile != STRICT) or it.named_by != who.key)
         )
         named = next((each for each in CAST.values() if each.key == heir), who)
@@ -688,6 +783,8 @@ class Bot(RuleBasedStateMachine):
         if allowed and heir is not None:
             it.former.add(it.requester)
             it.requester, it.heir = heir, None
+            if it.wish is not None:
+                it.wish.waits = False
             it.said.append(("handed over", who.key))
 
     def _values(self, it: Expected, who: Figure, _: Any = None) -> None:
@@ -703,7 +800,7 @@ class Bot(RuleBasedStateMachine):
     def _see(self, it: Expected, who: Figure, _: Any = None) -> None:
         self._try(it.may(Verb.SEE, who), self.world.registrar.status(it.id, by=who.person))
 
-    def _reveal(self, it: Expected, who: Figure, data: st.DataObject) -> None:
+    def _reveal(self, it: Expected, who: Figure, data: st.DataObject | None = None) -> None:
         allowed = it.may(Verb.REVEAL, who) and it.secret is SecretState.SEALED and self._in_time(it)
         look: Reveal | None = self._try(
             allowed, self.world.registrar.reveal(it.id, by=who.person, answer_to=URL)
@@ -717,7 +814,7 @@ class Bot(RuleBasedStateMachine):
         it.doubtful_at = self.clock.at + timedelta(seconds=30)
         it.said.append(("secret claimed", who.key))
         self.unanswered.append((it, look.secret, who.person))
-        if data.draw(st.booleans()):
+        if data is not None and data.draw(st.booleans()):
             self.answer(took=True)
 
     def _renew(self, it: Expected, who: Figure, _: Any = None) -> None:
@@ -726,6 +823,64 @@ class Bot(RuleBasedStateMachine):
         if allowed:
             it.run = RunKind.RENEW
             it.said.append(("new secret asked", who.key))
+
+    def _rotate(self, it: Expected, who: Figure, _: Any = None) -> None:
+        allowed = it.may(Verb.ROTATE, who) and not it.waits and it.can_be_followed(self.clock.at)
+        self._try(allowed, self.world.registrar.rotate(it.id, by=who.person))
+        if allowed:
+            it.wish = Wish(asked_by=who.key, until=self.clock.at + timedelta(hours=24))
+            it.said.append(("rotation asked", who.key))
+
+    def _rotation_of(self, it: Expected) -> str:
+        rotation = self._found(it).rotation
+        return rotation.id if rotation else "none"
+
+    def _confirm_rotation(self, it: Expected, who: Figure, _: Any = None) -> None:
+        wish, id = it.wish, self._rotation_of(it)
+        allowed = (
+            it.may(Verb.CONFIRM_ROTATION, who)
+            and wish is not None
+            and wish.waits
+            and self.clock.at < wish.until
+            and who.key != wish.asked_by
+            and who.key not in wish.votes
+            and it.can_be_followed(self.clock.at)
+            and (who.party is not None or it.profile != STRICT)
+        )
+        seen = _people(wish.votes if wish else ())
+        confirm = self.world.registrar.confirm_rotation
+        self._try(allowed, confirm(it.id, id, by=who.person, seen=seen))
+        if not allowed or wish is None:
+            return
+        it.said.append(("rotation confirmed", who.key))
+        it.confirmed_one.add(who.key)
+        wish.votes[who.key] = who.party or ""
+        if it.is_enough(list(wish.votes.values()), self.needed):
+            wish.waits, it.run = False, RunKind.ROTATE
+
+    def _deny_rotation(self, it: Expected, who: Figure, _: Any = None) -> None:
+        wish, id = it.wish, self._rotation_of(it)
+        allowed = (
+            it.may(Verb.DENY_ROTATION, who)
+            and wish is not None
+            and wish.waits
+            and self.clock.at < wish.until
+        )
+        self._try(allowed, self.world.registrar.deny_rotation(it.id, id, by=who.person))
+        if allowed and wish is not None:
+            wish.waits = False
+            it.said.append(("rotation denied", who.key))
+
+    def _seen(self, it: Expected, secret: str) -> None:
+        """Expect that whatever this secret follows is removed in a week, or when it ends."""
+        at = next(index for index, each in enumerate(it.held) if each.id == secret)
+        known = {old.id: old for old in self._found(it).other_secrets}
+        for old in it.held[:at]:
+            if old.state in WORKS and old.retires_at is None:
+                old.retires_at = known[old.id].retires_at
+                assert old.retires_at is not None
+                week = self.clock.at + timedelta(days=7)
+                assert abs(old.retires_at - min(week, old.expires_at)) < timedelta(seconds=1)
 
     def _hide(self, it: Expected, who: Figure, _: Any = None) -> None:
         allowed, is_open = it.may(Verb.VALUES, who), self._do(self._is_to_be_masked(it))
@@ -766,7 +921,14 @@ class Bot(RuleBasedStateMachine):
             case RunKind.RENEW:
                 last = ending is Ending.FAILS_LAST and not is_old_live
                 if last or ending in (Ending.WELL, Ending.REFUSED):
+                    it.held.pop()
                     self._made(it, True)
+            case RunKind.ROTATE:
+                if ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST):
+                    self._made(it, True, follows=True)
+            case RunKind.RETIRE:
+                if ending in (Ending.WELL, Ending.REFUSED):
+                    it.held = [each for each in it.held if each.id != run.subject]
             case RunKind.UNDO:
                 self._emptied(it, ending)
                 self._undone(it, not it.has_plan or ending in (Ending.WELL, Ending.REFUSED))
@@ -779,8 +941,10 @@ class Bot(RuleBasedStateMachine):
                 self._planned(it, ending)
             case RunKind.REMOVE | RunKind.SWEEP:
                 well = ending in (Ending.WELL, Ending.REFUSED)
-                if well and it.secret is SecretState.CLOSED:
-                    it.secret = SecretState.REMOVED
+                for each in it.held:
+                    is_it = run.kind is RunKind.SWEEP or each.id == run.subject
+                    if well and is_it and each.state is SecretState.CLOSED:
+                        each.state = SecretState.REMOVED
 
     def _planned(self, it: Expected, ending: Ending) -> None:
         match ending:
@@ -792,14 +956,19 @@ class Bot(RuleBasedStateMachine):
             case _:
                 self._failed(it)
 
-    def _made(self, it: Expected, well: bool) -> None:
+    def _made(self, it: Expected, well: bool, *, follows: bool = False) -> None:
         if not well:
             self._failed(it)
             return
-        it.status, it.secret = Status.READY, SecretState.SEALED
+        it.status = Status.READY
         secret = self._found(it).secret
         assert secret is not None
+        assert secret.expires_at is not None
         assert secret.id not in self.revealed
+        for each in it.held:
+            each.retires_at = None
+        new = Held(secret.id, SecretState.SEALED, secret.expires_at, follows=follows)
+        it.held.append(new)
         self.newest[it.id] = secret.id
         self._ends_in(it, timedelta(days=7))
 
@@ -820,8 +989,9 @@ class Bot(RuleBasedStateMachine):
             self._ends_in(it, timedelta(hours=1))
             return
         it.status, it.until = Status.REVOKED, None
-        if it.secret in IN_ENTRA:
-            it.secret = SecretState.REMOVED
+        for each in it.held:
+            if each.state in IN_ENTRA:
+                each.state = SecretState.REMOVED
 
     def _failed(self, it: Expected) -> None:
         it.status = Status.FAILED
@@ -850,6 +1020,8 @@ class Bot(RuleBasedStateMachine):
 
     def _expect_dues(self, it: Expected, now: datetime) -> None:
         is_over = it.until is not None and it.until <= now
+        if it.wish is not None and it.wish.until <= now:
+            it.wish.waits = False
         if it.status is Status.PENDING and is_over:
             it.status, it.until, it.decided_by = Status.EXPIRED, None, BOT.key
         if it.secret is SecretState.CLAIMED and it.doubtful_at and it.doubtful_at <= now:
@@ -863,6 +1035,9 @@ class Bot(RuleBasedStateMachine):
                 assert it.secret is SecretState.SEALED
                 assert is_over
                 it.secret, it.until = SecretState.CLOSED, None
+                self._forget_if_it_follows(it)
+            case RunKind.RETIRE:
+                assert any(old.retires_at and old.retires_at <= now for old in it.held[:-1])
             case RunKind.UNDO:
                 assert it.status is Status.FAILED
                 assert is_over
@@ -875,6 +1050,12 @@ class Bot(RuleBasedStateMachine):
                 assert it.status in (Status.READY, Status.FAILED)
             case _:
                 raise AssertionError(f"the keeper began {began}")
+
+    def _forget_if_it_follows(self, it: Expected) -> None:
+        """Nobody has seen what was to follow another: then it is as if it had never been."""
+        if it.held[-1].follows:
+            it.held.pop()
+            self.newest[it.id] = it.held[-1].id
 
     def _given_up(self, it: Expected) -> None:
         kind, it.run = it.run, None
@@ -891,8 +1072,10 @@ class Bot(RuleBasedStateMachine):
             it = next(each for each in self.known if each.id == message.registration)
             noted = self.world.registrar.masked if takes else self.world.registrar.unmasked
             self._do(noted(it.id, message.subject or ""))
-            if it.secret in ON_SCREEN and message.subject == self.newest[it.id]:
-                it.secret = SecretState.MASKED if takes else SecretState.UNMASKED
+            for each in it.held:
+                if each.id == message.subject and each.state in ON_SCREEN:
+                    each.state = SecretState.MASKED if takes else SecretState.UNMASKED
+                    self._seen(it, each.id)
 
     async def _claimed_masks(self) -> list[messages.Message]:
         """Take the masks that are owed, as whoever posts messages does."""
@@ -926,8 +1109,15 @@ class Bot(RuleBasedStateMachine):
         raise AssertionError([it for it in self.known if not self._is_over(it)])
 
     def _is_over(self, it: Expected) -> bool:
+        goes = any(old.retires_at is not None for old in it.held[:-1] if old.state in WORKS)
         is_at_rest = it.status.is_end or it.status is Status.READY
-        return is_at_rest and (it.secret is None or it.secret in AT_REST)
+        return (
+            is_at_rest and (it.secret is None or it.secret in AT_REST) and not goes and not it.waits
+        )
+
+
+def _people(keys: Iterable[Key]) -> list[Person]:
+    return [next(it.person for it in CAST.values() if it.key == key) for key in keys]
 
 
 def assert_sentence(text: str) -> None:
@@ -966,6 +1156,9 @@ DONE: Mapping[Verb, Callable[[Bot, Expected, Figure, Any], None]] = {
     Verb.CHECK: Bot._check,
     Verb.HAND_OVER: Bot._hand_over,
     Verb.CONFIRM: Bot._confirm,
+    Verb.ROTATE: Bot._rotate,
+    Verb.CONFIRM_ROTATION: Bot._confirm_rotation,
+    Verb.DENY_ROTATION: Bot._deny_rotation,
 }
 
 

@@ -12,13 +12,15 @@ from bot.approval import Policy
 from bot.catalogue import Approval, read_catalogue
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.registration import Refusal, Status
+from bot.registration import Refusal, RunKind, Status
 from bot.storage.database import opened
 from handlers.recent import REMEMBERED
+from tests import test_rotating
 from tests.conftest import Bot
 from tests.office import Office, office
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 from tests.scene import Scene
+from tests.test_reveals import live
 
 LATER = timedelta(minutes=1)
 GONE = replace(ADA, doubts=("is deactivated",))
@@ -178,3 +180,75 @@ async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
             await desk.registrar.approve(
                 id, by=replace(BEN, groups=frozenset({"S0ADMINS"})), seen=[unread, security]
             )
+
+
+async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(
+    three: Scene,
+) -> None:
+    scene = three
+    id = await scene.ask()
+    await _approve(scene, id, "ada")
+    await scene.approve(id, by="grace")
+    await test_rotating.seen(scene, id)
+    await test_rotating.asked(scene, id)
+    before = live(scene)
+    await test_rotating.decide(scene, "Confirm", by="ada")
+    scene.workspace.deactivate("ada")
+    await test_rotating.decide(scene, "Confirm", by="grace")
+    lost = "The approval of @ada no longer counts: the account is deactivated"
+    await scene.until(lambda: lost in scene.workspace.text_of(test_rotating.request(scene)))
+    said = scene.workspace.text_of(test_rotating.request(scene))
+    assert "1 of 2 approvals given" in said
+    assert "Rotation confirmed by @ada" not in said
+    assert "Approved by @ada" in scene.workspace.text_of(scene.card_of(id))  # of the plan
+    assert live(scene) == before
+    await test_rotating.decide(scene, "Confirm", by="ben")
+    await test_rotating.announced(scene, id)
+    assert len(live(scene)) == 2
+
+
+async def test_whoever_has_looked_at_nobody_confirms_nothing(
+    desk: Office, clock: MovableClock
+) -> None:
+    id, rotation = await _asked_to_rotate(desk)
+    await desk.registrar.confirm_rotation(id, rotation, by=ADA)
+    clock.move(LATER)
+    with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
+        await desk.registrar.confirm_rotation(id, rotation, by=GRACE)
+    found = await desk.found(id)
+    assert [vote.person.key for vote in found.confirmations()] == [ADA.key]
+    assert await desk.registrar.earlier_confirmers(id, rotation, by=GRACE) == (ADA,)
+    await desk.registrar.confirm_rotation(id, rotation, by=GRACE, seen=[ADA])
+    assert (await desk.run_of(id)).kind is RunKind.ROTATE
+
+
+async def test_whoever_is_an_approver_again_can_confirm_again(
+    desk: Office, clock: MovableClock
+) -> None:
+    id, rotation = await _asked_to_rotate(desk)
+    await desk.registrar.confirm_rotation(id, rotation, by=ADA)
+    await desk.registrar.confirm_rotation(id, rotation, by=GRACE, seen=[GONE])
+    found = await desk.found(id)
+    assert found.asked_rotation is not None
+    assert [vote.person.key for vote in found.confirmations()] == [GRACE.key]
+    assert [vote.person.key for vote in found.lost_confirmations()] == [ADA.key]
+    clock.move(LATER)
+    await desk.registrar.confirm_rotation(id, rotation, by=ADA, seen=[GRACE])
+    found = await desk.found(id)
+    assert {vote.person.key for vote in found.confirmations()} == {ADA.key, GRACE.key}
+    assert {vote.person.key for vote in found.approvals()} == {ADA.key, GRACE.key}  # of the plan
+    assert (await desk.run_of(id)).subject == rotation
+
+
+async def _asked_to_rotate(desk: Office) -> tuple[str, str]:
+    """Return a registration whose secret was seen, and its rotation that nobody confirmed yet."""
+    id = await desk.pending()
+    await desk.registrar.approve(id, by=ADA)
+    await desk.registrar.approve(id, by=GRACE)
+    await desk.make_ready(id)
+    look = await desk.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+    await desk.registrar.shown(id, look.secret, by=ROSA)
+    await desk.registrar.rotate(id, by=ROSA)
+    asked = (await desk.found(id)).asked_rotation
+    assert asked is not None
+    return id, asked.id

@@ -9,11 +9,12 @@ from bot.registrar.deciding import Deciding
 from bot.registrar.handing_over import HandingOver
 from bot.registrar.looking import Looking
 from bot.registrar.mending import Mending
+from bot.registrar.rotating import Rotating
 from bot.registrar.showing import Reveal, Showing
 from bot.registrar.taking_back import TakingBack
 
 __all__ = ["Registrar", "Reveal"]
 
 
-class Registrar(Asking, Deciding, HandingOver, Mending, TakingBack, Showing, Looking):
+class Registrar(Asking, Deciding, HandingOver, Mending, Rotating, TakingBack, Showing, Looking):
     """What people can do."""

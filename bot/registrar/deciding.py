@@ -1,28 +1,22 @@
 """Deciding on a plan: approve, withdraw, deny, cancel."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
-from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.forms import check_reason
-from bot.quorum import Quorum
-from bot.registrar.desk import Desk
+from bot.registrar.judging import Judging
 from bot.registration import Person, Refusal, Registration, RunKind, Status, Vote
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 
-JUST_NOW = timedelta(seconds=10)
-"""Whoever voted so short a time ago was looked up then, and need not be looked up again."""
-
 MOST_WITHDRAWALS = 5
 """After so many of one person it is for others to approve: each tells the requester."""
 
 
-class Deciding(Desk):
+class Deciding(Judging):
     """From a plan that waits to its run, or to its end."""
 
     async def earlier_approvers(self, id: str, *, by: Person) -> tuple[Person, ...]:
@@ -35,9 +29,7 @@ class Deciding(Desk):
         self._policy.check(Verb.APPROVE, by, registration)
         quorum = self.quorum(registration)
         earlier, vote = _on_this_plan(registration), self._vote(registration, by, quorum)
-        if quorum.missing([*earlier, vote]):
-            return ()
-        return tuple(each.person for each in earlier)
+        return self._to_look_up(earlier, vote, quorum)
 
     async def approve(self, id: str, *, by: Person, seen: Collection[Person] = ()) -> None:
         """Vote for the plan; the last vote that is needed starts the run. Raises Refusal.
@@ -56,22 +48,11 @@ class Deciding(Desk):
             vote, earlier = self._vote(registration, by, quorum), _on_this_plan(registration)
             await registrations.vote(tx, id, vote)
             await history.write(tx, id, "approved", by=by, now=vote.at, digest=digest)
-            if not quorum.missing([*earlier, vote]):
-                earlier = await self._judge_anew(tx, id, earlier, seen, quorum)
-            if quorum.missing([*earlier, vote]):
-                await self._tell(tx, registration.requester, id)
-            else:
+            if await self._count(tx, id, earlier, vote, seen, quorum):
                 await self._leave_pending(tx, id, Status.APPROVED)
                 await self._owe_run(tx, id, RunKind.REGISTER)
-
-    def _vote(self, registration: Registration, by: Person, quorum: Quorum) -> Vote:
-        return Vote(
-            person=by,
-            verdict="approve",
-            at=self._clock.now(),
-            digest=registration.digest or "",
-            groups=self._policy.parties(by, quorum),
-        )
+            else:
+                await self._tell(tx, registration.requester, id)
 
     async def _check_mind(
         self, tx: AsyncConnection, registration: Registration, by: Person
@@ -84,37 +65,6 @@ class Deciding(Desk):
                 f"You have withdrawn your approval of {id} {withdrawn} times, so another approver"
                 " has to decide. You can still deny it."
             )
-
-    async def _judge_anew(
-        self,
-        tx: AsyncConnection,
-        id: str,
-        earlier: Sequence[Vote],
-        seen: Collection[Person],
-        quorum: Quorum,
-    ) -> Sequence[Vote]:
-        """Return the votes that still count, and strike off the others. Raises Refusal."""
-        known = {person.user_id: person for person in seen}
-        judged = [self._judged(vote, known.get(vote.person.user_id), quorum) for vote in earlier]
-        for vote in judged:
-            await registrations.judge_vote(tx, id, vote)
-            if vote.void is not None:
-                voter, now = vote.person.user_id, self._clock.now()
-                await history.write(tx, id, "approval void", now=now, of=voter, why=vote.void)
-        return [vote for vote in judged if vote.void is None]
-
-    def _judged(self, vote: Vote, person: Person | None, quorum: Quorum) -> Vote:
-        """Return the vote as it counts now, by who its voter is now."""
-        if person is None:
-            if self._clock.now() < vote.at + JUST_NOW:
-                return vote
-            raise Refusal(
-                f"Slack did not say whether <@{vote.person.user_id}>, who has approved before,"
-                " still may, so nothing was done. Try again in a moment."
-            )
-        if lost := self._policy.lost_vote(person):
-            return replace(vote, void=lost)
-        return replace(vote, groups=self._policy.parties(person, quorum))
 
     def _check_profile(self, registration: Registration) -> None:
         """Raise Refusal unless the profile, which says how many it takes, is still the plan's."""

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.registrar.desk import Desk
-from bot.registration import Person, Refusal, Registration, Status
-from bot.storage import history, messages, registrations
+from bot.registration import Person, Refusal, Registration, RotationState, Status
+from bot.storage import history, messages, registrations, rotations
 from bot.storage.messages import MessageKind
 
 MOST_OFFERS = 5
@@ -54,6 +54,7 @@ class HandingOver(Desk):
                 )
             self._check_heir(registration, to)
             await registrations.change_requester(tx, registration, to)
+            await self._withdraw_rotation(tx, registration)
             await history.write(tx, id, "handed over", by=by, now=self._clock.now(), to=to.user_id)
             await messages.owe(tx, id, MessageKind.PROGRESS, to.user_id)
             secret = registration.secret
@@ -80,6 +81,12 @@ class HandingOver(Desk):
         is_gone = registration.form.profile not in self._catalogue
         return is_gone or self.quorum(registration).needed > 1
 
+    async def _withdraw_rotation(self, tx: AsyncConnection, registration: Registration) -> None:
+        """Who may confirm it depends on whose it is: the new requester asks again."""
+        if (asked := registration.asked_rotation) is not None:
+            await rotations.end(tx, registration.id, asked, RotationState.WITHDRAWN)
+            await history.write(tx, registration.id, "rotation withdrawn", now=self._clock.now())
+
     def _check_heir(self, registration: Registration, heir: Person) -> None:
         if heir.key == registration.requester.key:
             raise Refusal(f"{registration.id} is <@{heir.user_id}>'s already.")
@@ -94,7 +101,7 @@ class HandingOver(Desk):
 
     def _check_votes(self, registration: Registration, heir: Person) -> None:
         """Whoever has decided on it must not own it: the requester never counts."""
-        if any(vote.person.key == heir.key for vote in registration.votes):
+        if registration.has_voted(heir):
             raise Refusal(
                 f"<@{heir.user_id}> has voted on {registration.id}, so cannot take it over."
             )

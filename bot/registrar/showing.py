@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot.approval import RENEWABLE, Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, RunKind, SecretState
@@ -14,6 +16,8 @@ VISIBLE = timedelta(seconds=60)
 """How long a secret stays on the screen unless the requester hides it."""
 CONFIRMED_WITHIN = timedelta(seconds=30)
 """A reveal that nobody confirmed by then is doubtful: the process died while it answered."""
+GRACE = timedelta(days=7)
+"""How long the secret before works once the one that follows it was seen: time to change over."""
 SHORTEST = timedelta(days=1)
 """A secret that would end sooner is not worth making."""
 
@@ -94,6 +98,8 @@ class Showing(Desk):
             await dues.drop(tx, id, DueKind.UNKNOWN, secret)
             if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
                 await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
+                if state is SecretState.SHOWN:
+                    await self._retire_older(tx, id, secret)
 
     async def hide(self, id: str, *, by: Person) -> None:
         """Have whatever is open masked now instead of in a minute. Raises Refusal.
@@ -123,6 +129,17 @@ class Showing(Desk):
             if await secrets.change(tx, secret, state, since=since):
                 await dues.drop(tx, id, DueKind.UNKNOWN, secret)
                 await history.write(tx, id, what, now=self._clock.now(), secret=secret)
+                await self._retire_older(tx, id, secret)
+
+    async def _retire_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
+        """Give what a secret follows, now that it was seen, the date at which it is removed."""
+        live, now = await secrets.live(tx, id), self._clock.now()
+        new = next(each for each in live if each.id == seen)
+        for old in live:
+            if old.made_at < new.made_at and old.retires_at is None:
+                at = min(now + GRACE, old.expires_at or now)
+                await secrets.retire(tx, old.id, at)
+                await dues.add(tx, id, DueKind.RETIRE, at, subject=old.id)
 
     async def renew(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""
@@ -134,8 +151,8 @@ class Showing(Desk):
                 raise Refusal(_why_not(registration))
             if secret.expires_at is None or secret.expires_at < self._clock.now() + SHORTEST:
                 raise Refusal(
-                    f"The time approved for the secret of {id} is over."
-                    " Ask for a new application with `/aad-setup`."
+                    f"The time approved for the secret of {id} is over. `/aad-setup rotate {id}`"
+                    " asks for a new one, which an approver has to confirm."
                 )
             self._needed_profile(registration)
             await self._owe_run(tx, id, RunKind.RENEW, subject=secret.id)
@@ -145,7 +162,7 @@ class Showing(Desk):
 def _why_not(registration: Registration) -> str:
     """Say why the secret cannot be shown, and what to do next."""
     id, secret = registration.id, registration.secret
-    if registration.run is RunKind.RENEW:
+    if registration.run in (RunKind.RENEW, RunKind.ROTATE):
         return f"A new secret of {id} is being made. You get a message when it works."
     match secret.state if secret else None:
         case SecretState.SHOWN | SecretState.MASKED | SecretState.UNMASKED:

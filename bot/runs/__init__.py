@@ -31,6 +31,8 @@ class Runs:
             RunKind.PLAN: self._planning.make_plan,
             RunKind.REGISTER: self._carrying.carry_out,
             RunKind.RENEW: self._carrying.carry_out,
+            RunKind.ROTATE: self._carrying.carry_out,
+            RunKind.RETIRE: self._clearing.retire,
             RunKind.REMOVE: self._clearing.remove,
             RunKind.SWEEP: self._clearing.sweep,
             RunKind.UNDO: self._clearing.undo,

@@ -1,4 +1,5 @@
-"""The run that carries an approved plan out, or makes a new secret for one that is ready.
+"""The run that carries an approved plan out, or makes a new secret for one that is ready: in the
+place of a lost one, or beside the one in use.
 
 After a crash it is walked again: what a step learnt is in storage before the next one begins, and a
 step whose facts are known is not taken again.
@@ -11,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from bot.registration import Registration, RunKind, Secret, SecretState, Status
+from bot.registration import Registration, RotationState, RunKind, Secret, SecretState, Status
 from bot.runs.recorder import Entry, Recorder
 from bot.runs.work import Parts, StepFailed, Work, failed, gone
 from bot.storage import dues, history, messages, registrations, runs, secrets
@@ -85,7 +86,7 @@ class Carrying(Work):
                 return None
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
-            plan = self._approved_plan(registration)
+            plan = self._approved_plan(run, registration)
             facts = await runs.known_facts(tx, run)
             await runs.list_steps(tx, run, _planned(run, plan, facts))
             await runs.carry_facts(tx, run, facts, self._clock.now())
@@ -104,8 +105,11 @@ class Carrying(Work):
             secret_until=until,
         )
 
-    def _approved_plan(self, registration: Registration) -> Plan:
-        """Return the plan if its digest is the one approved and the profile has not changed."""
+    def _approved_plan(self, run: Run, registration: Registration) -> Plan:
+        """Return the plan if its digest is the one approved and the profile has not changed.
+
+        What was made by the plan gets new secrets by it, even if its profile has changed since.
+        """
         profile = self._parts.catalogue.get(registration.form.profile)
         if profile is None:
             raise gone(registration.form.profile)
@@ -116,9 +120,17 @@ class Carrying(Work):
             raise StepFailed("changed", _changed("Another plan was approved than the stored one."))
         if not all(is_allowed(each) for each in (*plan.roles, *plan.scopes)):
             raise StepFailed("changed", _changed("The plan holds a permission not allowed."))
-        if profile.digest != plan.profile_digest:
+        if run.kind is RunKind.REGISTER and profile.digest != plan.profile_digest:
             raise StepFailed("changed", _changed("The profile has changed since the approval."))
+        if run.kind is RunKind.ROTATE and not self._is_confirmed(run, registration):
+            raise StepFailed("changed", _changed("The rotation was not confirmed for this plan."))
         return plan
+
+    def _is_confirmed(self, run: Run, registration: Registration) -> bool:
+        """Whether the rotation that the run is for is one that approvers have voted for."""
+        rotation = registration.rotation
+        is_it = rotation is not None and rotation.id == run.subject
+        return is_it and bool(registration.confirmations())
 
     async def _stage(self, road: Road, stage: list[Step], facts: Facts) -> Facts:
         """Take the stage's steps together; return what they learnt, or raise the first failure."""
@@ -156,15 +168,16 @@ class Carrying(Work):
         return learnt
 
     async def _retire(self, id: str) -> None:
-        """Remove the secrets that a new one replaces."""
+        """Remove the secret that a new one replaces. One that is older is still in use."""
         async with self._database.reading() as tx:
             run = await runs.get(tx, id)
             assert run is not None
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
             live = await secrets.live(tx, run.registration)
+            lost = await secrets.get(tx, run.subject or "")
         for old in live:
-            if old.run != id:
+            if old.run != id and (lost is None or old.made_at >= lost.made_at):
                 await self._remove_key(run, registration, old, SecretState.REPLACED)
 
     async def _finish(self, id: str) -> None:
@@ -181,11 +194,17 @@ class Carrying(Work):
             requester = await registrations.requester_of(tx, registration)
             await messages.owe(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
             await dues.add(tx, registration, DueKind.UNREAD, now + UNREAD_AFTER, subject=sealed.id)
+            await secrets.stay(tx, registration)  # whatever it follows, until it was seen
+            await dues.drop(tx, registration, DueKind.RETIRE)
             await self._owe_sweeps(tx, run)
             await dues.drop(tx, registration, DueKind.CHECK)
             await dues.add(tx, registration, DueKind.CHECK, now + CHECK_AFTER)
+            is_rotation = run.kind is RunKind.ROTATE
+            if is_rotation:
+                await self._end_rotation(tx, run, RotationState.DONE)
+            what = "rotated" if is_rotation else "ready"
             await history.write(
-                tx, registration, "ready", now=now, secret=sealed.id, key_id=sealed.key_id
+                tx, registration, what, now=now, secret=sealed.id, key_id=sealed.key_id
             )
         self._parts.bells.ring()
 

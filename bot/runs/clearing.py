@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Deleted, Registration, SecretState, Status
-from bot.runs.work import AGAIN_AFTER, StepFailed, Work, failed
-from bot.storage import dues, history, registrations, runs, secrets
+from bot.registration import Deleted, Registration, RotationNews, RunKind, SecretState, Status
+from bot.runs.work import StepFailed, Work, failed
+from bot.storage import dues, history, registrations, rotations, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.runs import Run
 from graph.errors import GraphError
@@ -22,6 +23,10 @@ class Clearing(Work):
     async def remove(self, id: str) -> None:
         """Take a secret that nobody may see any more out of Entra."""
         await self._clear_up(id, self._remove)
+
+    async def retire(self, id: str) -> None:
+        """Take the secret that a newer one follows out of Entra, and say so to its requester."""
+        await self._clear_up(id, self._retire)
 
     async def sweep(self, id: str) -> None:
         """Remove secrets that carry our id but not our key id: answers that were lost."""
@@ -64,9 +69,12 @@ class Clearing(Work):
             outcome = error.code[:120]
             log.warning("clearing up comes later", run=id, code=error.code)
         async with self._database.transaction() as tx:
-            later = self._clock.now() + AGAIN_AFTER
-            if await self._end(tx, run, outcome) and outcome != "done":
-                await dues.add(tx, run.registration, DueKind.SWEEP, later)
+            if not await self._end(tx, run, outcome):
+                return
+            if outcome != "done":
+                await self._come_back(tx, run)
+            elif run.kind is RunKind.RETIRE:
+                await self._say_retired(tx, run)
         self._parts.bells.ring()
 
     async def _remove(self, run: Run, registration: Registration) -> None:
@@ -74,6 +82,19 @@ class Clearing(Work):
             secret = await secrets.get(tx, run.subject or "")
         if secret is not None:
             await self._remove_key(run, registration, secret, SecretState.REMOVED)
+
+    async def _retire(self, run: Run, registration: Registration) -> None:
+        async with self._database.reading() as tx:
+            secret = await secrets.get(tx, run.subject or "")
+        if secret is not None and secret.retires_at is not None:
+            await self._remove_key(run, registration, secret, SecretState.REPLACED)
+
+    async def _say_retired(self, tx: AsyncConnection, run: Run) -> None:
+        secret = await secrets.get(tx, run.subject or "")
+        if secret is not None and secret.state is SecretState.REPLACED:
+            now = self._clock.now()
+            await history.write(tx, run.registration, "previous secret removed", now=now)
+            await rotations.tell(tx, run.registration, RotationNews.RETIRED)
 
     async def _sweep(self, run: Run, registration: Registration) -> None:
         if "application" not in registration.facts:
@@ -127,7 +148,7 @@ class Clearing(Work):
                     tx, secret.id, SecretState.CLOSED, since=[secret.state], sealed=None
                 )
             await secrets.confirm_removed(tx, registration)
-            for kind in (DueKind.SWEEP, DueKind.UNDO, DueKind.REVOKE):
+            for kind in (DueKind.SWEEP, DueKind.UNDO, DueKind.REVOKE, DueKind.RETIRE):
                 await dues.drop(tx, registration, kind)
             await history.write(tx, registration, target, now=now)
             if target is Status.REVOKED:

@@ -11,8 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.bell import Bells
 from bot.catalogue import Catalogue
 from bot.ledger import RunLedger
-from bot.registration import Failure, Registration, RunKind, Secret, SecretState, Status
-from bot.storage import dues, history, messages, registrations, runs, secrets
+from bot.registration import (
+    Failure,
+    Registration,
+    RotationNews,
+    RotationState,
+    RunKind,
+    Secret,
+    SecretState,
+    Status,
+)
+from bot.storage import dues, history, messages, registrations, rotations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
@@ -35,7 +44,12 @@ UNDO_AFTER = timedelta(days=7)
 AGAIN_AFTER = timedelta(hours=1)
 """When to try again what clears up after a run and could not."""
 
-CLEARING = frozenset({RunKind.REMOVE, RunKind.SWEEP})
+CLEARING = {
+    RunKind.REMOVE: DueKind.SWEEP,
+    RunKind.SWEEP: DueKind.SWEEP,
+    RunKind.RETIRE: DueKind.RETIRE,
+}
+"""Runs that nobody asked for, and what comes later if one could not do its work."""
 COMES_AGAIN = {RunKind.UNDO: DueKind.UNDO, RunKind.REVOKE: DueKind.REVOKE}
 """Runs that are tried again by themselves until they succeed, and what brings them back."""
 
@@ -115,8 +129,8 @@ class Work:
             if run is None or not await self._end(tx, run, failed.code[:120]):
                 return
             now = self._clock.now()
-            if run.kind in CLEARING:  # nobody asked for it, so nobody is told; it comes back
-                await dues.add(tx, run.registration, DueKind.SWEEP, now + AGAIN_AFTER)
+            if run.kind in CLEARING:  # nobody is told
+                await self._come_back(tx, run)
                 return
             columns = {"failure": dataclasses.asdict(failure)}
             before = await registrations.get(tx, run.registration)
@@ -128,6 +142,9 @@ class Work:
                 await self.tell(tx, run)
             else:
                 await registrations.note(tx, run.registration, **columns)
+            if run.kind is RunKind.ROTATE:
+                await self._end_rotation(tx, run, RotationState.FAILED)
+                await rotations.tell(tx, run.registration, RotationNews.FAILED)
             if run.kind in COMES_AGAIN:
                 again = now + AGAIN_AFTER
                 await registrations.note(tx, run.registration, deadline=again)
@@ -148,13 +165,25 @@ class Work:
         )
         self._parts.bells.ring()
 
+    async def _come_back(self, tx: AsyncConnection, run: Run) -> None:
+        """Let what could not be cleared up be tried again."""
+        later = self._clock.now() + AGAIN_AFTER
+        subject = run.subject if run.kind is RunKind.RETIRE else None
+        await dues.add(tx, run.registration, CLEARING[run.kind], later, subject=subject)
+
+    async def _end_rotation(self, tx: AsyncConnection, run: Run, state: RotationState) -> None:
+        """Note what became of the rotation that the run was for."""
+        found = await registrations.get(tx, run.registration)
+        if found is not None and found.rotation is not None:
+            await rotations.end(tx, run.registration, found.rotation, state)
+
     async def tell(self, tx: AsyncConnection, run: Run) -> None:
         """Owe the requester a message of its own: Slack notifies nobody of a card redrawn."""
         requester = await registrations.requester_of(tx, run.registration)
         await messages.owe(tx, run.registration, MessageKind.NEWS, requester)
 
     async def _owe_sweeps(self, tx: AsyncConnection, run: Run) -> None:
-        if run.kind not in (RunKind.REGISTER, RunKind.RENEW):
+        if run.kind not in (RunKind.REGISTER, RunKind.RENEW, RunKind.ROTATE):
             return
         for after in SWEEPS:
             await dues.add(tx, run.registration, DueKind.SWEEP, self._clock.now() + after)

@@ -28,6 +28,8 @@ class DueKind(StrEnum):
     UNDO = "undo"  # a failed registration that nobody retried
     REVOKE = "revoke"  # one that is being revoked, and that Entra has not let go
     CHECK = "check"  # compare the tenant with the plan
+    LAPSE = "lapse"  # nobody decided on a rotation in time
+    RETIRE = "retire"  # the secret before the newest one has worked long enough
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Person, RunKind, Status
+from bot.registration import LIVE, Person, RotationState, RunKind, Status
 from bot.storage.history import Entry
-from bot.storage.secrets import HANDED_OVER, LIVE
+from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import history, messages, registrations, runs, secrets, votes
 
 SOON = timedelta(days=30)
@@ -59,6 +59,7 @@ class Listed:
     name: str
     created_at: datetime
     expires_at: datetime | None  # of its newest working secret
+    asks_rotation: bool = False  # whether a rotation waits for its approvers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,8 @@ async def find(
     """Return a page of a list: what waits or ends first comes first, else the newest.
 
     `only_of` keeps to one requester. `undecided_by` leaves out what this person may not decide on
-    any more: registrations that are or were their own, and those they have voted on.
+    any more: what they are or were the requester of, rotations that they have asked for, and
+    whatever they have voted on.
     """
     expires = _expiries().subquery()
     found = (
@@ -126,7 +128,10 @@ async def find(
         found = found.where(_asked_by(only_of))
     if undecided_by is not None:
         decided = sa.or_(
-            _asked_by(undecided_by), _once_asked_by(undecided_by), _voted_on(undecided_by)
+            _asked_by(undecided_by),
+            _once_asked_by(undecided_by),
+            _rotation_asked_by(undecided_by),
+            _voted_on(undecided_by),
         )
         found = found.where(sa.not_(decided))
     total = await tx.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
@@ -214,7 +219,7 @@ def _is(
         case Which.MINE:
             return _asked_by(reader)
         case Which.WAITING:
-            return registrations.c.status == Status.PENDING
+            return sa.or_(registrations.c.status == Status.PENDING, _asks_rotation())
         case Which.FAILED:
             return registrations.c.status == Status.FAILED
         case Which.EXPIRING:
@@ -236,9 +241,26 @@ def _once_asked_by(person: Person) -> sa.ColumnElement[bool]:
     return former.contains(f'"{person.user_id}"', autoescape=True)
 
 
+def _asks_rotation() -> sa.ColumnElement[bool]:
+    """Whether a rotation waits for its approvers."""
+    state = registrations.c.rotation["state"].as_string()
+    return sa.and_(
+        registrations.c.status == Status.READY,
+        sa.func.coalesce(state, "") == RotationState.ASKED,
+    )
+
+
+def _rotation_asked_by(person: Person) -> sa.ColumnElement[bool]:
+    user_id = registrations.c.rotation["asked_by"]["user_id"].as_string()
+    return sa.and_(_asks_rotation(), sa.func.coalesce(user_id, "") == person.user_id)
+
+
 def _voted_on(person: Person) -> sa.ColumnElement[bool]:
+    """Whether this person has decided on what waits: the plan, or the rotation asked for."""
+    rotation = sa.func.coalesce(registrations.c.rotation["id"].as_string(), "")
     return sa.exists().where(
         votes.c.registration == registrations.c.id,
+        votes.c.rotation == sa.case((_asks_rotation(), rotation), else_=""),
         votes.c.team_id == person.team_id,
         votes.c.user_id == person.user_id,
         votes.c.void.is_(None),
@@ -273,7 +295,12 @@ def _listed(row: Mapping[Any, Any]) -> Listed:
         name=row["form"]["name"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
+        asks_rotation=row["status"] == Status.READY and _is_asked(row["rotation"]),
     )
+
+
+def _is_asked(rotation: Mapping[str, Any] | None) -> bool:
+    return rotation is not None and rotation["state"] == RotationState.ASKED
 
 
 def _entry(row: Mapping[Any, Any]) -> tuple[str, Entry]:

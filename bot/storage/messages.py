@@ -37,6 +37,8 @@ class MessageKind(StrEnum):
     HANDOVER = "handover"  # in the approval channel: somebody else is to be the requester
     LEFT = "left"  # in the approval channel: the requester's account is deactivated
     DRIFT = "drift"  # in the direct messages of whoever is to know what a check has found
+    ROTATION = "rotation"  # in the approval channel: a new secret is asked for
+    ROTATION_NEWS = "rotation news"  # in the requester's direct messages: what became of that
 
 
 @dataclass(frozen=True, kw_only=True)

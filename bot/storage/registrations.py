@@ -16,6 +16,8 @@ from bot.registration import (
     Person,
     Registration,
     Revocation,
+    Rotation,
+    RotationState,
     Status,
     Vote,
     origins,
@@ -26,7 +28,7 @@ from bot.storage.tables import installation, messages, registrations, votes
 
 OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED)
 """States in which something is still to be decided or done."""
-SAID_ONCE = ("mask", "news", "drift", "reminder", "left")
+SAID_ONCE = ("mask", "news", "drift", "reminder", "left", "rotation news")
 """Messages that tell of one moment: no later version redraws them."""
 
 
@@ -70,20 +72,24 @@ async def add(
 
 
 async def get(tx: AsyncConnection, id: str) -> Registration | None:
-    """Return the registration with its votes, steps, facts, open run and newest secret."""
+    """Return the registration with its votes, steps, facts, open run and secrets."""
     query = sa.select(registrations).where(registrations.c.id == id)
     row = (await tx.execute(query)).mappings().one_or_none()
     if row is None:
         return None
     progress = await runs.progress(tx, id)
+    votes = await _votes(tx, id)
+    newest, others = await secrets.announced(tx, id)
     return dataclasses.replace(
         _registration(row),
-        votes=await _votes(tx, id),
+        votes=tuple(vote for vote in votes if not vote.rotation),
+        rotation_votes=tuple(vote for vote in votes if vote.rotation),
         facts=progress.facts,
         steps=progress.steps,
         began_at=progress.began_at,
         run=progress.open_kind,
-        secret=await secrets.newest(tx, id),
+        secret=newest,
+        other_secrets=others,
     )
 
 
@@ -150,11 +156,15 @@ async def checked(tx: AsyncConnection, id: str, check: Check) -> None:
 
 
 async def vote(tx: AsyncConnection, id: str, vote: Vote) -> None:
-    """Add a vote, once for each person: the primary key refuses a second, but for a void one."""
-    await tx.execute(sa.delete(votes).where(_by(id, vote.person), votes.c.void.is_not(None)))
+    """Add a vote, once for each person on the same thing: the primary key refuses a second, but for
+    a void one.
+    """
+    mine = _by(id, vote.person, rotation=vote.rotation)
+    await tx.execute(sa.delete(votes).where(mine, votes.c.void.is_not(None)))
     await tx.execute(
         sa.insert(votes).values(
             registration=id,
+            rotation=vote.rotation,
             team_id=vote.person.team_id,
             user_id=vote.person.user_id,
             name=vote.person.name,
@@ -167,22 +177,23 @@ async def vote(tx: AsyncConnection, id: str, vote: Vote) -> None:
 
 
 async def withdraw_vote(tx: AsyncConnection, id: str, person: Person) -> None:
-    """Strike a vote off; history remembers it."""
-    await tx.execute(sa.delete(votes).where(_by(id, person)))
+    """Strike a vote on the plan off; history remembers it."""
+    await tx.execute(sa.delete(votes).where(_by(id, person, rotation="")))
 
 
 async def judge_vote(tx: AsyncConnection, id: str, vote: Vote) -> None:
     """Note whom a vote speaks for now, and why it no longer counts, if so."""
     await tx.execute(
         sa.update(votes)
-        .where(_by(id, vote.person))
+        .where(_by(id, vote.person, rotation=vote.rotation))
         .values(groups=list(vote.groups), void=vote.void)
     )
 
 
-def _by(id: str, person: Person) -> sa.ColumnElement[bool]:
+def _by(id: str, person: Person, *, rotation: str) -> sa.ColumnElement[bool]:
     return sa.and_(
         votes.c.registration == id,
+        votes.c.rotation == rotation,
         votes.c.team_id == person.team_id,
         votes.c.user_id == person.user_id,
     )
@@ -218,6 +229,18 @@ async def bury(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
     before = [it for it in await tx.scalar(query) or () if it["object_id"] != deleted.object_id]
     stored = dataclasses.asdict(deleted) | {"at": deleted.at.isoformat()}
     await note(tx, id, deleted=[*before, stored])
+
+
+async def put_rotation(tx: AsyncConnection, id: str, rotation: Rotation) -> None:
+    """Keep how far the latest rotation is, in the place of any before it."""
+    stored = {
+        "id": rotation.id,
+        "state": rotation.state,
+        "asked_by": _plain(rotation.asked_by),
+        "asked_at": rotation.asked_at.isoformat(),
+        "until": rotation.until.isoformat(),
+    }
+    await note(tx, id, rotation=stored)
 
 
 def _plain(person: Person) -> dict[str, str]:
@@ -265,6 +288,7 @@ async def _votes(tx: AsyncConnection, id: str) -> tuple[Vote, ...]:
             digest=row["digest"],
             groups=tuple(row["groups"]),
             void=row["void"],
+            rotation=row["rotation"],
         )
         for row in (await tx.execute(query)).mappings()
     )
@@ -294,6 +318,7 @@ def _registration(row: Mapping[Any, Any]) -> Registration:
         revocation=_revocation(row["revocation"]) if row["revocation"] else None,
         deleted=tuple(_deleted(each) for each in row["deleted"] or ()),
         purged_at=row["purged_at"],
+        rotation=_rotation(row["rotation"]) if row["rotation"] else None,
     )
 
 
@@ -307,6 +332,16 @@ def _revocation(stored: Mapping[str, Any]) -> Revocation:
 
 def _deleted(stored: Mapping[str, Any]) -> Deleted:
     return Deleted(**{**stored, "at": datetime.fromisoformat(stored["at"])})
+
+
+def _rotation(stored: Mapping[str, Any]) -> Rotation:
+    return Rotation(
+        id=stored["id"],
+        state=RotationState(stored["state"]),
+        asked_by=Person(**stored["asked_by"]),
+        asked_at=datetime.fromisoformat(stored["asked_at"]),
+        until=datetime.fromisoformat(stored["until"]),
+    )
 
 
 def _check(stored: Mapping[str, Any]) -> Check:

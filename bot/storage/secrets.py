@@ -7,18 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Secret, SecretState
+from bot.registration import LIVE, RunKind, Secret, SecretState
 from bot.storage.tables import runs, secrets
 
-LIVE = (
-    SecretState.SEALED,
-    SecretState.CLAIMED,
-    SecretState.SHOWN,
-    SecretState.MASKED,
-    SecretState.UNKNOWN,
-    SecretState.UNMASKED,
-)
-"""States in which Entra still holds the secret and knows it to be ours."""
 HANDED_OVER = "ready"
 """The outcome of a run that made a secret, proved it and announced it."""
 
@@ -61,53 +52,69 @@ async def seal(tx: AsyncConnection, id: str, **columns: Any) -> None:
 
 async def sealed_of_run(tx: AsyncConnection, run: str) -> Secret | None:
     """Return the secret that this run has sealed, if it got so far."""
-    query = sa.select(secrets).where(secrets.c.run == run, secrets.c.state == SecretState.SEALED)
+    query = _all().where(secrets.c.run == run, secrets.c.state == SecretState.SEALED)
     row = (await tx.execute(query)).mappings().first()
     return None if row is None else _secret(row)
 
 
 async def get(tx: AsyncConnection, id: str) -> Secret | None:
-    row = (await tx.execute(sa.select(secrets).where(secrets.c.id == id))).mappings().first()
+    row = (await tx.execute(_all().where(secrets.c.id == id))).mappings().first()
     return None if row is None else _secret(row)
 
 
-async def newest(tx: AsyncConnection, registration: str) -> Secret | None:
-    """Return the secret of the registration's latest run that proved one and handed it over.
+async def announced(
+    tx: AsyncConnection, registration: str
+) -> tuple[Secret | None, tuple[Secret, ...]]:
+    """Return the newest secret that a run has proved and handed over, and all others of that kind.
 
-    One that is still being tried, or whose run has failed, is nobody's.
+    One that is still being tried, or whose run has failed, is nobody's. One that was to follow
+    another and that nobody came for does not count: the other one is still the newest, unless it
+    was replaced.
     """
     query = (
-        sa.select(secrets)
-        .join(runs, runs.c.id == secrets.c.run)
+        _all()
         .where(
             secrets.c.registration == registration,
             secrets.c.key_id.is_not(None),
             runs.c.outcome == HANDED_OVER,
         )
         .order_by(secrets.c.made_at.desc())
-        .limit(1)
     )
-    row = (await tx.execute(query)).mappings().first()
-    return None if row is None else _secret(row)
+    found = [_secret(row) for row in (await tx.execute(query)).mappings()]
+    counts = (it for it in found if not it.has_lapsed and it.state is not SecretState.REPLACED)
+    newest = next(counts, found[0] if found else None)
+    return newest, tuple(each for each in found if each is not newest)
 
 
 async def approved_until(tx: AsyncConnection, registration: str) -> datetime | None:
-    """Return when the first secret that was handed over ends: what was approved goes so far."""
-    query = (
-        sa.select(secrets.c.expires_at)
-        .join(runs, runs.c.id == secrets.c.run)
-        .where(secrets.c.registration == registration, runs.c.outcome == HANDED_OVER)
-        .order_by(secrets.c.made_at)
-    )
-    return (await tx.scalars(query.limit(1))).first()
+    """Return until when a secret was approved: by the plan, or by the latest rotation since.
+
+    What runs of these two have made first is what was approved; others stay within it.
+    """
+    newest, others = await announced(tx, registration)
+    approved = [
+        each
+        for each in (newest, *others)
+        if each is not None and each.made_by is not RunKind.RENEW and not each.has_lapsed
+    ]
+    return max(approved, key=lambda it: it.made_at).expires_at if approved else None
 
 
 async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
-    """Return the registration's secrets that Entra should hold."""
-    query = sa.select(secrets).where(
-        secrets.c.registration == registration, secrets.c.state.in_(LIVE)
-    )
+    """Return the registration's secrets that Entra should hold: two while one follows another."""
+    query = _all().where(secrets.c.registration == registration, secrets.c.state.in_(LIVE))
     return tuple(_secret(row) for row in (await tx.execute(query)).mappings())
+
+
+async def retire(tx: AsyncConnection, id: str, at: datetime) -> None:
+    """Note when the secret is to be removed, because the one that follows it was seen."""
+    await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(retires_at=at))
+
+
+async def stay(tx: AsyncConnection, registration: str) -> None:
+    """Let no secret retire: the one that is to follow has still to be seen."""
+    query = sa.update(secrets).where(secrets.c.registration == registration)
+    await tx.execute(query.values(retires_at=None))
 
 
 async def closing(tx: AsyncConnection, registration: str) -> frozenset[str]:
@@ -167,6 +174,11 @@ async def change(
     return done.rowcount == 1
 
 
+def _all() -> sa.Select[Any]:
+    """Every secret, with the kind of the run that made it."""
+    return sa.select(secrets, runs.c.kind.label("made_by")).join(runs, runs.c.id == secrets.c.run)
+
+
 def _secret(row: Mapping[Any, Any]) -> Secret:
     return Secret(
         id=row["id"],
@@ -176,4 +188,6 @@ def _secret(row: Mapping[Any, Any]) -> Secret:
         hint=row["hint"],
         expires_at=row["expires_at"],
         made_at=row["made_at"],
+        made_by=RunKind(row["made_by"]),
+        retires_at=row["retires_at"],
     )

@@ -60,6 +60,7 @@ registrations = sa.Table(
     sa.Column("failure", Json),
     sa.Column("heir", Json),  # who is to be the requester, until an approver confirms it
     sa.Column("former", Json),  # who was the requester before it was handed over
+    sa.Column("rotation", Json),  # the latest rotation that was asked for, and how far it is
     sa.Column("last_check", Json),  # what the latest comparison with the tenant has come to
     sa.Column("revocation", Json),  # who has it taken back, and when they said so
     sa.Column("deleted", Json),  # what it had made and has deleted, for as long as anybody asks
@@ -73,6 +74,7 @@ votes = sa.Table(
     "votes",
     metadata,
     _registration(),
+    sa.Column("rotation", sa.String(40), nullable=False),  # that it is about; "" for the plan
     sa.Column("team_id", sa.String(32), nullable=False),
     sa.Column("user_id", sa.String(32), nullable=False),
     sa.Column("name", sa.String(120), nullable=False),
@@ -81,7 +83,7 @@ votes = sa.Table(
     sa.Column("groups", Json, nullable=False),  # approver groups that the person was in
     sa.Column("void", sa.String(120)),  # why it no longer counts
     sa.Column("at", Moment, nullable=False),
-    sa.PrimaryKeyConstraint("registration", "team_id", "user_id"),
+    sa.PrimaryKeyConstraint("registration", "rotation", "team_id", "user_id"),
 )
 
 runs = sa.Table(
@@ -90,7 +92,7 @@ runs = sa.Table(
     sa.Column("id", sa.String(40), primary_key=True),
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("subject", sa.String(40)),  # the secret that it is about, or who asked for a check
+    sa.Column("subject", sa.String(40)),  # its secret or rotation, or who asked for a check
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
     sa.Column("outcome", sa.String(120)),
@@ -133,6 +135,7 @@ secrets = sa.Table(
     sa.Column("hint", sa.String(16)),
     sa.Column("expires_at", Moment),
     sa.Column("made_at", Moment, nullable=False),
+    sa.Column("retires_at", Moment),  # when it is removed, because a newer one was seen
     sa.Column("sealed", sa.LargeBinary),  # Fernet; gone as soon as it is claimed
     sa.Column("answer_to", sa.LargeBinary),  # sealed response_url by which it can be masked
     sa.Index("secrets_by_registration", "registration"),
@@ -145,7 +148,7 @@ messages = sa.Table(
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("audience", sa.String(32), nullable=False),  # a channel, or a user for a DM
-    sa.Column("subject", sa.String(40)),  # the secret or run it is about, where it is about one
+    sa.Column("subject", sa.String(40)),  # the secret, run or rotation it is about, if any
     sa.Column("wanted", sa.Integer, nullable=False),
     sa.Column("shown", sa.Integer, nullable=False),
     sa.Column("channel", sa.String(32)),

@@ -1,12 +1,12 @@
 """What the approval channel is told beside the card: reminders, handovers, a requester who left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from slack_sdk.models.blocks import Block
 
 from bot.approval import Policy
 from bot.quorum import Quorum
-from bot.registration import Registration, Status
+from bot.registration import Registration, Status, Vote
 from handlers.views import ids
 from handlers.views.words import (
     Blocks,
@@ -23,9 +23,20 @@ from handlers.views.words import (
 
 def missing(registration: Registration, quorum: Quorum) -> str:
     """Return how many approvals are there and how many are missing."""
-    given = quorum.needed - quorum.missing(registration.approvals())
+    return given(registration.approvals(), quorum)
+
+
+def given(votes: Sequence[Vote], quorum: Quorum) -> str:
+    """Return how many of the votes needed are there."""
+    count = quorum.needed - quorum.missing(votes)
     each = ", each by another approver group" if quorum.distinct_groups else ""
-    return f"{given} of {quorum.needed} approvals given{each}"
+    return f"{count} of {quorum.needed} approvals given{each}"
+
+
+def lost(vote: Vote) -> str:
+    """Return whose approval no longer counts, and why."""
+    why = escaped(vote.void or "")
+    return f"The approval of {person(vote.person)} no longer counts: {why}"
 
 
 def reminder_text(registration: Registration) -> str:
@@ -80,7 +91,7 @@ def handover(registration: Registration) -> Blocks:
                     button(
                         "Confirm the handover",
                         ids.CONFIRM_HANDOVER,
-                        ids.handover_value(registration.id, registration.heir.user_id),
+                        ids.bound_value(registration.id, registration.heir.user_id),
                         style="primary",
                         confirm=f"{registration.heir.name or 'The new requester'} gets whatever"
                         f" {registration.id} has, and the present requester loses it.",

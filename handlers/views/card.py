@@ -15,7 +15,7 @@ from bot.plan_words import plan_paragraphs
 from bot.quorum import Quorum
 from bot.registration import Person, Registration, RunKind, Status
 from graph.plan import Plan
-from handlers.views import approvers, drift, ids, taken_back
+from handlers.views import approvers, drift, ids, rotation, taken_back
 from handlers.views.steps import Drawing, steps
 from handlers.views.words import (
     Blocks,
@@ -198,8 +198,7 @@ def _outcome(
     """What has been decided and what came of it; `has_button` if *Ask again* stands below."""
     for vote in registration.votes:
         if vote.void is not None:
-            lost = escaped(vote.void)
-            yield context(f"The approval of {person(vote.person)} no longer counts: {lost}")
+            yield context(approvers.lost(vote))
             continue
         done = "Approved" if vote.verdict == "approve" else "Denied"
         yield context(f"{done} by {person(vote.person)} {when(vote.at)}")
@@ -220,6 +219,7 @@ def _outcome(
             yield from taken_back.standing(registration)
         case Status.READY:
             yield from _ready(registration)
+            yield from rotation.lines(registration, quorum)
     if registration.failure is not None:
         yield from _failure(registration)
 
@@ -290,7 +290,7 @@ def _approver_buttons(registration: Registration) -> list[ButtonElement]:
             button("Deny", ids.DENY, id),
             *_withdraw_button(registration),
         ]
-    return _repair_buttons(registration)
+    return [*_repair_buttons(registration), *rotation.decide_buttons(registration)]
 
 
 def _withdraw_button(registration: Registration) -> list[ButtonElement]:
@@ -306,7 +306,7 @@ def requester_buttons(registration: Registration) -> list[ButtonElement]:
         return [button("Cancel", ids.CANCEL, registration.id, confirm=confirm)]
     if registration.status in ASKABLE_AGAIN:
         return [button("Ask again", ids.AGAIN, registration.id, style="primary")]
-    return _repair_buttons(registration)
+    return [*_repair_buttons(registration), *rotation.rotate_buttons(registration)]
 
 
 def _repair_buttons(registration: Registration) -> list[ButtonElement]:

@@ -4,8 +4,8 @@ from handlers.views.ids import COMMAND
 from handlers.views.words import escaped
 
 SUBCOMMANDS = (
-    "preview", "status", "details", "list", "values", "check", "cancel", "retry", "undo", "revoke",
-    "purge", "history", "handover", "help",
+    "preview", "status", "details", "list", "values", "check", "rotate", "cancel", "retry", "undo",
+    "revoke", "purge", "history", "handover", "help",
 )  # fmt: skip
 
 HELP = f"""*Ask for an Entra application, have it approved, get its values once.*
@@ -16,6 +16,7 @@ HELP = f"""*Ask for an Entra application, have it approved, get its values once.
 • `{COMMAND} list` lists what is on its way; `list mine`, `waiting`, `failed` or `expiring` those
 • `{COMMAND} values AAD-7K3F` shows its values, with the secret once
 • `{COMMAND} check AAD-7K3F` compares one with the tenant
+• `{COMMAND} rotate AAD-7K3F` asks for a new secret beside the one in use, before that one ends
 • `{COMMAND} cancel`, `retry` or `undo` with an id does what the button does
 • `{COMMAND} revoke AAD-7K3F` takes back one that is ready: its connector can sign in no more
 • `{COMMAND} purge AAD-7K3F` deletes for good what was undone or revoked, for approvers

@@ -15,7 +15,7 @@ from bot.registrar.looking import Home, Part, last_page
 from bot.registration import Refusal, Registration, SecretState, Status
 from bot.storage.listing import Health, Listed, Unshown
 from handlers.trouble import MEANING, Trouble, advice_on
-from handlers.views import card, ids
+from handlers.views import card, ids, rotation
 from handlers.views.history import entry
 from handlers.views.words import (
     Blocks,
@@ -112,15 +112,19 @@ def _lines(registration: Registration) -> Iterator[str]:
 def _expiring(found: Home) -> Iterator[Block]:
     nothing = "No secret expires within 30 days."
     yield from _title(found, Part.EXPIRING, "Secrets about to expire", nothing)
-    yield from _listed(found.expiring.lines, _expires)
+    for each in found.expiring.lines:
+        may_ask = not each.asks_rotation and each.run is None
+        accessory = rotation.rotate_button(each.id) if may_ask else None
+        yield section(_expires(each), accessory=accessory)
     yield from _turning(found, Part.EXPIRING)
 
 
 def _expires(listed: Listed) -> str:
     assert listed.expires_at is not None
+    asked = " · a rotation waits for approval" if listed.asks_rotation else ""
     return (
         f"• *{listed.id}* · {escaped(listed.name)} · {person(listed.requester)}"
-        f" · expires {when(listed.expires_at)}"
+        f" · expires {when(listed.expires_at)}{asked}"
     )
 
 

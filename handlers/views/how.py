@@ -24,5 +24,8 @@ HOW: Mapping[str, str] = {
     Verb.CHECK: "`check`",
     Verb.HAND_OVER: "`handover`",
     Verb.CONFIRM: "*Confirm the handover*",
+    Verb.ROTATE: "`rotate`, *Rotate*",
+    Verb.CONFIRM_ROTATION: "*Confirm the rotation*",
+    Verb.DENY_ROTATION: "*Deny the rotation*",
 }
 """For each verb the words, the buttons, or both."""

@@ -2,7 +2,8 @@
 
 A button's value is a registration's id and nothing else; but for those of the App Home, which hold
 a page, those that open the form or preview it, which hold a profile, and those that confirm a
-handover, which also hold the heir: whoever confirms means the one they have read of.
+handover or decide on a rotation, which also hold the heir or the rotation: whoever decides means
+what they have read.
 """
 
 COMMAND = "/aad-setup"
@@ -25,6 +26,9 @@ WITHDRAW = "withdraw"
 CANCEL = "cancel"
 AGAIN = "ask_again"
 CONFIRM_HANDOVER = "confirm_handover"
+ROTATE = "rotate"
+CONFIRM_ROTATION = "confirm_rotation"
+DENY_ROTATION = "deny_rotation"
 RETRY = "retry"
 UNDO = "undo"
 VALUES = "values"
@@ -41,12 +45,12 @@ HOME_BACK = "home_back"
 HOME_ON = "home_on"
 
 
-def handover_value(id: str, heir: str) -> str:
-    """Return the value of the button that confirms a handover to this user id."""
-    return f"{id}:{heir}"
+def bound_value(id: str, what: str) -> str:
+    """Return the value of a button that decides on this heir, or on this rotation, only."""
+    return f"{id}:{what}"
 
 
-def read_handover_value(value: str) -> tuple[str, str]:
-    """Return the registration's id and the heir's user id."""
-    id, _, heir = value.partition(":")
-    return id, heir
+def read_bound_value(value: str) -> tuple[str, str]:
+    """Return the registration's id, and the heir's user id or the rotation's id."""
+    id, _, what = value.partition(":")
+    return id, what

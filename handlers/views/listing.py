@@ -29,6 +29,8 @@ def listing(which: Which, page: Page, *, decides: bool = False) -> str:
     title = "Registrations that wait for your decision" if for_them else TITLES[which]
     lines = [_line(which, each) for each in page.lines]
     more = _more(page, hint=f" `{COMMAND} status AAD-…` shows one.")
+    if which is Which.EXPIRING:
+        more.append(f"`{COMMAND} rotate AAD-…` asks for a new one beside the one in use.")
     return clipped("\n".join([f"*{title}*", *lines, *more]))
 
 
@@ -49,6 +51,8 @@ def _line(which: Which, listed: Listed) -> str:
         words.append(f"secret expires {when(listed.expires_at)}")
     else:
         words.append(f"asked {when(listed.created_at)}")
+    if listed.asks_rotation:
+        words.append("a rotation waits for approval")
     return " · ".join(words)
 
 

@@ -18,7 +18,7 @@ from slack_sdk.models.blocks.block_elements import (
 from bot.approval import RENEWABLE
 from bot.registration import Registration, RunKind, SecretState, Status
 from bot.values import Line, Values
-from handlers.views import ids
+from handlers.views import ids, rotation
 from handlers.views.words import (
     Blocks,
     actions,
@@ -41,9 +41,10 @@ def notice(registration: Registration, *, secret: str | None) -> Blocks:
     return drawn(
         [
             header(notice_text(registration)),
-            section(f"*{escaped(registration.form.name)}* was created and tried: it signs in."),
+            section(_made(registration)),
             *_failed(registration),
             context(_state(registration)),
+            *_previous(registration),
             *actions(_notice_buttons(registration)),
         ]
     )
@@ -57,7 +58,10 @@ def notice_spoken(registration: Registration, *, secret: str | None) -> str:
     """Return what notifications and screen readers say of the notice."""
     if over := _why_over(registration, secret):
         return over
+    current = registration.secret
     name = escaped(registration.form.name)
+    if current is not None and current.made_by is RunKind.ROTATE:
+        return f"{notice_text(registration)}. {name} has a new secret: it was tried and signs in."
     return (
         f"{notice_text(registration)}. {name} is ready: it was created and tried, and it signs in."
     )
@@ -65,10 +69,38 @@ def notice_spoken(registration: Registration, *, secret: str | None) -> str:
 
 def _why_over(registration: Registration, secret: str | None) -> str | None:
     """Return why there is nothing more to be had from this notice, if that is so."""
+    if why := _why_dead(registration):
+        return why
     current = registration.secret
     if current is None or current.id != secret:
-        return f"The secret of {registration.id} was replaced by a newer one."
-    return _why_dead(registration)
+        return _of_another(registration, secret)
+    return None
+
+
+def _of_another(registration: Registration, secret: str | None) -> str:
+    """Say what has become of a secret that is not the newest."""
+    id = registration.id
+    found = next((it for it in registration.other_secrets if it.id == secret), None)
+    if found is not None and found.is_live:
+        return f"A newer secret of {id} has a message of its own. {rotation.previous(registration)}"
+    if found is not None and found.has_lapsed:
+        return (
+            f"Nobody came for this new secret of {id} in time, so it is removed. The one before"
+            f" works as it did. `{ids.COMMAND} rotate {id}` asks again."
+        )
+    return f"The secret of {id} was replaced by a newer one."
+
+
+def _made(registration: Registration) -> str:
+    name, secret = escaped(registration.form.name), registration.secret
+    if secret is not None and secret.made_by is RunKind.ROTATE:
+        return f"*{name}* has a new secret: it was tried and signs in."
+    return f"*{name}* was created and tried: it signs in."
+
+
+def _previous(registration: Registration) -> Iterator[Block]:
+    if words := rotation.previous(registration):
+        yield context(words)
 
 
 def _why_dead(registration: Registration) -> str | None:
@@ -134,7 +166,7 @@ def _failed(registration: Registration) -> Iterator[Block]:
 
 def _state(registration: Registration) -> str:
     secret = registration.secret
-    if registration.run is RunKind.RENEW:
+    if registration.run in (RunKind.RENEW, RunKind.ROTATE):
         return "A new secret is being made. You get a message when it works."
     match secret.state if secret else None:
         case SecretState.SEALED if registration.deadline is not None:
@@ -198,4 +230,6 @@ def _renew(registration: Registration) -> list[ButtonElement]:
     if registration.status is not Status.READY:
         return []
     confirm = "The bot makes a new secret; the old one stops working."
+    if registration.previous_secret is not None:
+        confirm = "The bot makes another new secret; the previous one goes on working."
     return [button("Make a new one", ids.RENEW, registration.id, confirm=confirm)]

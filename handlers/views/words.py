@@ -89,8 +89,8 @@ def header(text: str) -> HeaderBlock:
     return HeaderBlock(text=text[:150])
 
 
-def section(text: str) -> SectionBlock:
-    return SectionBlock(text=mrkdwn(text))
+def section(text: str, *, accessory: ButtonElement | None = None) -> SectionBlock:
+    return SectionBlock(text=mrkdwn(text), accessory=accessory)
 
 
 def context(text: str) -> ContextBlock:

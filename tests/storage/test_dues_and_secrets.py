@@ -81,7 +81,7 @@ async def test_an_attempt_counts_as_a_secret_only_when_it_was_sealed(desk: Offic
     run = await desk.run_of(id)
     async with desk.database.transaction() as tx:
         await secrets.attempt(tx, id="s0", registration=id, run=run.id, nonce="n0", now=NOON)
-        assert await secrets.newest(tx, id) is None
+        assert await secrets.announced(tx, id) == (None, ())
         assert await secrets.sealed_of_run(tx, run.id) is None
         assert await secrets.live(tx, id) == ()
         assert await secrets.id_of(tx, "n0") == "s0"
@@ -91,7 +91,7 @@ async def test_an_attempt_counts_as_a_secret_only_when_it_was_sealed(desk: Offic
         assert found is not None
         assert found.id == sealed
         assert [each.id for each in await secrets.live(tx, id)] == [sealed]
-        assert await secrets.newest(tx, id) is None  # nobody has proven it yet
+        assert await secrets.announced(tx, id) == (None, ())  # nobody has proven it yet
 
 
 async def test_a_secret_that_comes_after_the_end_of_its_run_is_left_to_the_sweep(

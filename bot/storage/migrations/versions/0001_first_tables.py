@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("failure", Json, nullable=True),
         sa.Column("heir", Json, nullable=True),
         sa.Column("former", Json, nullable=True),
+        sa.Column("rotation", Json, nullable=True),
         sa.Column("last_check", Json, nullable=True),
         sa.Column("revocation", Json, nullable=True),
         sa.Column("deleted", Json, nullable=True),
@@ -157,6 +158,7 @@ def upgrade() -> None:
     op.create_table(
         "votes",
         sa.Column("registration", sa.String(length=16), nullable=False),
+        sa.Column("rotation", sa.String(length=40), nullable=False),
         sa.Column("team_id", sa.String(length=32), nullable=False),
         sa.Column("user_id", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
@@ -169,7 +171,7 @@ def upgrade() -> None:
             ["registration"],
             ["registrations.id"],
         ),
-        sa.PrimaryKeyConstraint("registration", "team_id", "user_id"),
+        sa.PrimaryKeyConstraint("registration", "rotation", "team_id", "user_id"),
     )
     op.create_table(
         "secrets",
@@ -182,6 +184,7 @@ def upgrade() -> None:
         sa.Column("hint", sa.String(length=16), nullable=True),
         sa.Column("expires_at", Moment(), nullable=True),
         sa.Column("made_at", Moment(), nullable=False),
+        sa.Column("retires_at", Moment(), nullable=True),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("answer_to", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,88 @@
+"""Judging votes: what one is worth when it is given, and again when the last one comes."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.quorum import Quorum
+from bot.registrar.desk import Desk
+from bot.registration import Person, Refusal, Registration, Vote
+from bot.storage import history, registrations
+
+JUST_NOW = timedelta(seconds=10)
+"""Whoever voted so short a time ago was looked up then, and need not be looked up again."""
+
+
+class Judging(Desk):
+    """The base of verbs that take a quorum: of a plan, or of a rotation."""
+
+    def _vote(
+        self, registration: Registration, by: Person, quorum: Quorum, *, rotation: str = ""
+    ) -> Vote:
+        return Vote(
+            person=by,
+            verdict="approve",
+            at=self._clock.now(),
+            digest=registration.digest or "",
+            groups=self._policy.parties(by, quorum),
+            rotation=rotation,
+        )
+
+    def _to_look_up(
+        self, earlier: Sequence[Vote], vote: Vote, quorum: Quorum
+    ) -> tuple[Person, ...]:
+        """Return who has to be judged anew because of this vote: if it is the last, all others."""
+        if quorum.missing([*earlier, vote]):
+            return ()
+        return tuple(each.person for each in earlier)
+
+    async def _count(
+        self,
+        tx: AsyncConnection,
+        id: str,
+        earlier: Sequence[Vote],
+        vote: Vote,
+        seen: Collection[Person],
+        quorum: Quorum,
+    ) -> bool:
+        """Return whether this vote was the last that is needed.
+
+        If it seems to be, those who voted before are judged anew. Raises Refusal.
+        """
+        if quorum.missing([*earlier, vote]):
+            return False
+        still = await self._judge_anew(tx, id, earlier, seen, quorum)
+        return not quorum.missing([*still, vote])
+
+    async def _judge_anew(
+        self,
+        tx: AsyncConnection,
+        id: str,
+        earlier: Sequence[Vote],
+        seen: Collection[Person],
+        quorum: Quorum,
+    ) -> Sequence[Vote]:
+        """Return the votes that still count, and strike off the others. Raises Refusal."""
+        known = {person.user_id: person for person in seen}
+        judged = [self._judged(vote, known.get(vote.person.user_id), quorum) for vote in earlier]
+        for vote in judged:
+            await registrations.judge_vote(tx, id, vote)
+            if vote.void is not None:
+                voter, now = vote.person.user_id, self._clock.now()
+                await history.write(tx, id, "approval void", now=now, of=voter, why=vote.void)
+        return [vote for vote in judged if vote.void is None]
+
+    def _judged(self, vote: Vote, person: Person | None, quorum: Quorum) -> Vote:
+        """Return the vote as it counts now, by who its voter is now."""
+        if person is None:
+            if self._clock.now() < vote.at + JUST_NOW:
+                return vote
+            raise Refusal(
+                f"Slack did not say whether <@{vote.person.user_id}>, who has approved before,"
+                " still may, so nothing was done. Try again in a moment."
+            )
+        if lost := self._policy.lost_vote(person):
+            return replace(vote, void=lost)
+        return replace(vote, groups=self._policy.parties(person, quorum))

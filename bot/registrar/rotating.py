@@ -1,0 +1,147 @@
+"""Rotating: a new secret beside the one in use, which approvers have to confirm.
+
+It extends what was approved, so it takes the quorum of the plan. Each wish has an id of its own,
+and a vote counts for that id and that plan only.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import uuid4
+
+from bot.approval import ROTATABLE, Verb
+from bot.registrar.judging import Judging
+from bot.registration import (
+    Person,
+    Refusal,
+    Registration,
+    Rotation,
+    RotationNews,
+    RotationState,
+    RunKind,
+    SecretState,
+)
+from bot.storage import history, messages, registrations, rotations
+from bot.storage.messages import MessageKind
+
+
+class Rotating(Judging):
+    """From the wish for a new secret to the run that makes it."""
+
+    async def rotate(self, id: str, *, by: Person) -> None:
+        """Ask for a new secret beside the one in use. Nothing changes before it is confirmed."""
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.ROTATE, id, by)
+            if registration.asked_rotation is not None:
+                raise Refusal(
+                    f"A rotation of {id} was asked for already. An approver has to confirm it."
+                )
+            now = self._clock.now()
+            self._check_rotatable(registration, now)
+            self._needed_profile(registration)
+            self._policy.check_reachable(self.quorum(registration), registration, by)
+            until = now + self._approval_ttl
+            rotation = Rotation(id=uuid4().hex, asked_by=by, asked_at=now, until=until)
+            await rotations.ask(tx, id, rotation)
+            await registrations.note(tx, id, failure=None)  # of an earlier try
+            await messages.owe(
+                tx, id, MessageKind.ROTATION, self._approval_channel, subject=rotation.id
+            )
+            await history.write(tx, id, "rotation asked", by=by, now=now)
+            if by.key != registration.requester.key:
+                await rotations.tell(tx, id, RotationNews.ASKED)
+
+    async def earlier_confirmers(self, id: str, rotation: str, *, by: Person) -> tuple[Person, ...]:
+        """Return who has confirmed before, if a vote of this person would be the last needed.
+
+        They have to be looked up again, like earlier approvers of a plan. Raises Refusal.
+        """
+        async with self._database.reading() as tx:
+            registration = await self._get(tx, id)
+        self._policy.check(Verb.CONFIRM_ROTATION, by, registration)
+        quorum = self.quorum(registration)
+        vote = self._vote(registration, by, quorum, rotation=rotation)
+        return self._to_look_up(registration.confirmations(), vote, quorum)
+
+    async def confirm_rotation(
+        self, id: str, rotation: str, *, by: Person, seen: Collection[Person] = ()
+    ) -> None:
+        """Vote for a rotation; the last vote that is needed starts the run. Raises Refusal.
+
+        `seen` are those who confirmed it before, as Slack knows them now: they are judged anew at
+        the last vote, like approvers of a plan.
+        """
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.CONFIRM_ROTATION, id, by)
+            now = self._clock.now()
+            asked = self._asked(registration, rotation, now)
+            if asked.asked_by.key == by.key:
+                raise Refusal("You asked for this yourself. Another approver has to confirm it.")
+            earlier = registration.confirmations()
+            if any(vote.person.key == by.key for vote in earlier):
+                raise Refusal(f"You have confirmed this for {id}. It needs another approver, too.")
+            self._check_rotatable(registration, now)
+            self._needed_profile(registration)
+            quorum = self.quorum(registration)
+            vote = self._vote(registration, by, quorum, rotation=asked.id)
+            await registrations.vote(tx, id, vote)
+            await history.write(tx, id, "rotation confirmed", by=by, now=now, digest=vote.digest)
+            if await self._count(tx, id, earlier, vote, seen, quorum):
+                await rotations.end(tx, id, asked, RotationState.CONFIRMED)
+                await self._owe_run(tx, id, RunKind.ROTATE, subject=asked.id)
+
+    async def deny_rotation(self, id: str, rotation: str, *, by: Person) -> None:
+        """Decide against a rotation: the secret in use stays. Raises Refusal."""
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.DENY_ROTATION, id, by)
+            now = self._clock.now()
+            asked = self._asked(registration, rotation, now)
+            await rotations.end(tx, id, asked, RotationState.DENIED)
+            await history.write(tx, id, "rotation denied", by=by, now=now)
+            await rotations.tell(tx, id, RotationNews.DENIED)
+
+    def _asked(self, registration: Registration, rotation: str, now: datetime) -> Rotation:
+        """Return the rotation that waits, if it is this one. Raises Refusal."""
+        latest, id = registration.rotation, registration.id
+        if latest is None or latest.id != rotation:
+            raise Refusal(f"This is an older request for {id}: read the newest one.")
+        if latest.state is not RotationState.ASKED:
+            raise Refusal(f"Too late: this rotation of {id} was {_DECIDED[latest.state]} already.")
+        if latest.until <= now:
+            raise Refusal(f"Too late: the time that this rotation of {id} had is over.")
+        return latest
+
+    def _check_rotatable(self, registration: Registration, now: datetime) -> None:
+        """Raise Refusal unless a new secret could be made now without one being lost."""
+        self._check_idle(registration)
+        id, secret = registration.id, registration.secret
+        if secret is None:
+            raise Refusal(f"{id} has no secret yet.")
+        if secret.state is SecretState.SEALED:
+            raise Refusal(
+                f"A secret of {id} waits unseen, so it needs no new one: its requester gets it by"
+                " *Get the values*."
+            )
+        if secret.state not in ROTATABLE:
+            raise Refusal(f"The secret of {id} is being shown. Try again in a minute.")
+        previous = registration.previous_secret
+        if previous is None or (previous.expires_at is not None and previous.expires_at <= now):
+            return
+        if previous.retires_at is None:
+            raise Refusal(
+                f"The new secret of {id} was not seen yet, and the one before still works. Its"
+                " requester presses *Make a new one*, which takes no approval."
+            )
+        raise Refusal(
+            f"{id} was rotated lately: the secret before works until"
+            f" {previous.retires_at.date().isoformat()}. Ask again after that."
+        )
+
+
+_DECIDED = {
+    RotationState.CONFIRMED: "confirmed",
+    RotationState.DONE: "confirmed",
+    RotationState.FAILED: "confirmed",
+    RotationState.DENIED: "denied",
+    RotationState.EXPIRED: "withdrawn",
+    RotationState.WITHDRAWN: "withdrawn",
+}

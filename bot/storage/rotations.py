@@ -1,0 +1,28 @@
+"""Rotations: the latest that was asked for, how it ended, and what its requester is told."""
+
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import Rotation, RotationNews, RotationState
+from bot.storage import dues, messages, registrations
+from bot.storage.dues import DueKind
+from bot.storage.messages import MessageKind
+
+
+async def ask(tx: AsyncConnection, id: str, rotation: Rotation) -> None:
+    """Keep a new one, in the place of any that was decided before, until it expires."""
+    await registrations.put_rotation(tx, id, rotation)
+    await dues.add(tx, id, DueKind.LAPSE, rotation.until, subject=rotation.id)
+
+
+async def end(tx: AsyncConnection, id: str, rotation: Rotation, state: RotationState) -> None:
+    """Note how it was decided, or what became of it then."""
+    await registrations.put_rotation(tx, id, replace(rotation, state=state))
+    await dues.drop(tx, id, DueKind.LAPSE)
+
+
+async def tell(tx: AsyncConnection, id: str, news: RotationNews) -> None:
+    """Owe the requester a message of its own: Slack notifies nobody of a card redrawn."""
+    requester = await registrations.requester_of(tx, id)
+    await messages.owe(tx, id, MessageKind.ROTATION_NEWS, requester, subject=news)

@@ -1,0 +1,169 @@
+"""Rotation: what approvers are asked, what cards say of it, what the requester is told."""
+
+from collections.abc import Iterator, Mapping
+
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks.block_elements import ButtonElement
+
+from bot.approval import ROTATABLE
+from bot.quorum import Quorum
+from bot.registration import Registration, RotationNews, RotationState, RunKind, Status
+from handlers.views import approvers, ids
+from handlers.views.words import (
+    Blocks,
+    actions,
+    button,
+    context,
+    drawn,
+    escaped,
+    person,
+    section,
+    when,
+)
+
+SEEN_FIRST = "The previous secret works until the new one was seen, and for 7 days after that."
+
+OUTCOMES: Mapping[RotationState, str] = {
+    RotationState.CONFIRMED: "a new secret is being made",
+    RotationState.DONE: "a new secret was made",
+    RotationState.FAILED: "no new secret could be made",
+    RotationState.DENIED: "the rotation was denied",
+    RotationState.EXPIRED: "the rotation expired, because nobody decided in time",
+    RotationState.WITHDRAWN: "the rotation was withdrawn, because it was handed over",
+}
+
+
+def request_text(registration: Registration) -> str:
+    return f"{registration.id}: a new secret is asked for"
+
+
+def request(registration: Registration, quorum: Quorum, *, rotation: str | None) -> Blocks:
+    """Ask the approvers to decide; once it is decided, say what came of it."""
+    latest = registration.rotation
+    if latest is None or latest.id != rotation or registration.status is not Status.READY:
+        return drawn([section(f"*{registration.id}*: this request for a new secret is over.")])
+    if latest.state in OUTCOMES:
+        return drawn(
+            [section(f"*{registration.id}*: {OUTCOMES[latest.state]}."), *_votes(registration)]
+        )
+    name = escaped(registration.form.name)
+    days = (registration.plan or {}).get("secret_days")
+    return drawn(
+        [
+            section(
+                f"{person(latest.asked_by)} asks for a new secret of *{registration.id}* ({name})"
+                f", for {days} days. {person(registration.requester)} gets it. The one in use"
+                " works until the new one was seen, and for 7 days after that."
+            ),
+            *_waits(registration, quorum),
+            *actions(decide_buttons(registration)),
+        ]
+    )
+
+
+def lines(registration: Registration, quorum: Quorum) -> Iterator[Block]:
+    """Yield what the card of a registration that is ready says of its rotation."""
+    asked = registration.asked_rotation
+    if asked is not None:
+        yield context(
+            f"A new secret was asked for by {person(asked.asked_by)} {when(asked.asked_at)}"
+        )
+        yield from _waits(registration, quorum)
+    elif registration.rotation is not None and registration.run is RunKind.ROTATE:
+        yield context("A new secret is being made. The one in use works as before.")
+        yield from _votes(registration)
+    if words := previous(registration):
+        yield context(words)
+
+
+def previous(registration: Registration) -> str:
+    """Say how long the secret before the newest one works, if there is one."""
+    found = registration.previous_secret
+    if found is None:
+        return ""
+    if found.retires_at is None:
+        return SEEN_FIRST
+    return f"The previous secret works until {when(found.retires_at)}"
+
+
+def rotate_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return the button that asks for a rotation, where one can be asked for."""
+    secret = registration.secret
+    if registration.status is not Status.READY or registration.run is not None:
+        return []
+    if secret is None or secret.state not in ROTATABLE:
+        return []
+    if registration.asked_rotation is not None or registration.previous_secret is not None:
+        return []
+    return [rotate_button(registration.id)]
+
+
+def rotate_button(id: str) -> ButtonElement:
+    confirm = (
+        "Approvers are asked for a new secret beside the one in use, which goes on working until"
+        " you have changed over."
+    )
+    return button("Rotate", ids.ROTATE, id, confirm=confirm)
+
+
+def decide_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return what approvers can do with a rotation that waits."""
+    asked = registration.asked_rotation
+    if asked is None:
+        return []
+    value = ids.bound_value(registration.id, asked.id)
+    confirm = "The bot makes a new secret in Entra, beside the one in use."
+    return [
+        button(
+            "Confirm the rotation", ids.CONFIRM_ROTATION, value, style="primary", confirm=confirm
+        ),
+        button("Deny the rotation", ids.DENY_ROTATION, value),
+    ]
+
+
+def news_text(registration: Registration, news: str | None) -> str:
+    return f"{registration.id}: {NEWS[RotationNews(news or '')]}"
+
+
+def news(registration: Registration, what: str | None) -> Blocks:
+    """Tell the requester what became of a rotation, and what to do next."""
+    found = RotationNews(what or "")
+    words = [f"*{registration.id}*: {NEWS[found]}."]
+    if found is RotationNews.FAILED and registration.failure is not None:
+        words.append(escaped(f"{registration.failure.sentence} {registration.failure.advice}"))
+    words.append(NEXT[found].format(again=f"`{ids.COMMAND} rotate {registration.id}`"))
+    return drawn([section(" ".join(words))])
+
+
+NEWS: Mapping[RotationNews, str] = {
+    RotationNews.ASKED: "an approver has asked for a new secret",
+    RotationNews.DENIED: "the rotation was denied",
+    RotationNews.EXPIRED: "nobody decided on the rotation in time",
+    RotationNews.FAILED: "no new secret could be made",
+    RotationNews.UNREAD: "nobody came for the new secret in time, so it is removed",
+    RotationNews.RETIRED: "the previous secret is removed from Entra",
+}
+NEXT: Mapping[RotationNews, str] = {
+    RotationNews.ASKED: "Others have to confirm it. You get a message when there is a new one.",
+    RotationNews.DENIED: "The secret in use works as before.",
+    RotationNews.EXPIRED: "The secret in use works as before. {again} asks again.",
+    RotationNews.FAILED: "The secret in use works as before. {again} asks again.",
+    RotationNews.UNREAD: "The one before works as it did. {again} asks again.",
+    RotationNews.RETIRED: "Only the new one works now.",
+}
+
+
+def _waits(registration: Registration, quorum: Quorum) -> Iterator[Block]:
+    """Who has confirmed it, who is missing, and until when."""
+    yield from _votes(registration)
+    if quorum.needed > 1:
+        yield context(approvers.given(registration.confirmations(), quorum))
+    if registration.rotation is not None:
+        yield context(f"The request expires {when(registration.rotation.until)}")
+
+
+def _votes(registration: Registration) -> Iterator[Block]:
+    for vote in registration.lost_confirmations():
+        yield context(approvers.lost(vote))
+    for vote in registration.confirmations():
+        yield context(f"Rotation confirmed by {person(vote.person)} {when(vote.at)}")

@@ -1,0 +1,244 @@
+"""Rotations and several people, or several processes, at the same moment. Each has one outcome."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from datetime import timedelta
+
+import pytest
+
+from bot.playground.clock import MovableClock
+from bot.registration import Person, Refusal, Rotation, RotationState, RunKind, SecretState
+from bot.storage import dues, runs, secrets
+from bot.storage.dues import DueKind
+from bot.storage.listing import Which
+from tests.office import Office, two_offices
+from tests.pieces import ADA, GRACE, ROSA
+
+Offices = tuple[Office, Office]
+ROUNDS = 8
+URL = "https://hooks.slack.com/actions/x"
+
+
+@pytest.fixture
+async def offices(database_url: str, clock: MovableClock) -> AsyncIterator[Offices]:
+    """Two replicas on PostgreSQL, two clicks in one process on SQLite."""
+    async with two_offices(database_url, clock) as both:
+        yield both
+
+
+@pytest.fixture
+async def careful(database_url: str, clock: MovableClock) -> AsyncIterator[Offices]:
+    """As before, where two approvals are needed."""
+    async with two_offices(database_url, clock, approvals_needed=2) as both:
+        yield both
+
+
+async def _in_use(office: Office) -> str:
+    """Return the id of a registration whose secret was seen."""
+    id = await office.ready()
+    await _seen(office, id)
+    return id
+
+
+async def _approved_by_both(office: Office) -> str:
+    """Return the same where two approvals are needed."""
+    id = await office.pending()
+    for approver in (ADA, GRACE):
+        await office.registrar.approve(id, by=approver)
+    await _seen(office, await office.make_ready(id))
+    return id
+
+
+async def _seen(office: Office, id: str) -> None:
+    look = await office.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await office.registrar.shown(id, look.secret, by=ROSA)
+    await office.registrar.masked(id, look.secret)
+
+
+async def _asked(office: Office, id: str) -> str:
+    await office.registrar.rotate(id, by=ROSA)
+    return (await _rotation(office, id)).id
+
+
+async def _rotation(office: Office, id: str) -> Rotation:
+    found = (await office.found(id)).rotation
+    assert found is not None
+    return found
+
+
+async def _all(*acts: Awaitable[object]) -> list[str | None]:
+    """Do everything at once; return what each was refused with."""
+    done = await asyncio.gather(*acts, return_exceptions=True)
+    for each in done:
+        if isinstance(each, BaseException) and not isinstance(each, Refusal):
+            raise each
+    return [str(each) if isinstance(each, Refusal) else None for each in done]
+
+
+async def _rotated(office: Office, id: str) -> None:
+    """Let the run that was asked for make its secret."""
+    run = await office.run_of(id)
+    assert run.kind is RunKind.ROTATE
+    await office.seal(id, run)
+    await office.end_run(id, secrets.HANDED_OVER)
+
+
+async def test_two_confirmations_at_once_start_one_run(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        rotation = await _asked(one, id)
+        refused = await _all(
+            one.registrar.confirm_rotation(id, rotation, by=ADA),
+            other.registrar.confirm_rotation(id, rotation, by=GRACE),
+        )
+        assert refused.count(None) == 1
+        assert f"Too late: this rotation of {id} was confirmed already." in refused
+        run = await one.run_of(id)
+        assert (run.kind, run.subject) == (RunKind.ROTATE, rotation)
+        assert len((await one.found(id)).confirmations()) == 1
+
+
+async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> None:
+    one, other = careful
+    for _ in range(ROUNDS):
+        id = await _approved_by_both(one)
+        rotation = await _asked(one, id)
+        refused = await _all(
+            *(one.registrar.confirm_rotation(id, rotation, by=ADA) for _ in range(2)),
+            other.registrar.confirm_rotation(id, rotation, by=GRACE),
+        )
+        assert refused.count(None) == 2
+        assert (await one.run_of(id)).kind is RunKind.ROTATE
+
+
+async def test_of_confirming_and_denying_one_wins(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        rotation = await _asked(one, id)
+        confirmed, denied = await _all(
+            one.registrar.confirm_rotation(id, rotation, by=ADA),
+            other.registrar.deny_rotation(id, rotation, by=GRACE),
+        )
+        assert (confirmed is None) != (denied is None)
+        won = RotationState.CONFIRMED if confirmed is None else RotationState.DENIED
+        assert (await _rotation(one, id)).state is won
+        async with one.database.reading() as tx:
+            assert await runs.is_busy(tx, id) is (confirmed is None)
+
+
+async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        rotation = await _asked(one, id)
+        async with one.database.transaction() as tx:
+            await dues.hasten(tx, id, DueKind.LAPSE, one.clock.now())
+        [refused, _] = await _all(
+            one.registrar.confirm_rotation(id, rotation, by=ADA), other.keeper().look()
+        )
+        won = RotationState.EXPIRED if refused else RotationState.CONFIRMED
+        assert (await _rotation(one, id)).state is won
+
+
+async def test_asked_twice_at_once_it_is_asked_once(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        refused = await _all(*(each.registrar.rotate(id, by=ROSA) for each in (one, other) * 2))
+        assert refused.count(None) == 1
+        assert set(refused) == {
+            None,
+            f"A rotation of {id} was asked for already. An approver has to confirm it.",
+        }
+
+
+async def test_a_vote_counts_for_the_rotation_it_was_given_to(careful: Offices) -> None:
+    one, _ = careful
+    id = await _approved_by_both(one)
+    first = await _asked(one, id)
+    await one.registrar.confirm_rotation(id, first, by=ADA)
+    await one.registrar.deny_rotation(id, first, by=GRACE)
+    second = await _asked(one, id)
+    with pytest.raises(Refusal, match="read the newest one"):
+        await one.registrar.confirm_rotation(id, first, by=GRACE)
+    await one.registrar.confirm_rotation(id, second, by=GRACE)
+    found = await one.found(id)
+    assert found.asked_rotation is not None  # Ada's vote was for the first
+    assert [vote.person.key for vote in found.confirmations()] == [GRACE.key]
+    assert [vote.rotation for vote in found.votes] == ["", ""]  # the plan's
+    await one.registrar.confirm_rotation(id, second, by=ADA)
+    assert (await one.run_of(id)).subject == second
+
+
+async def test_a_rotation_waits_for_those_who_can_decide(offices: Offices) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    await one.registrar.rotate(id, by=ADA)
+    assert await _waiting(one, GRACE) == [id]
+    assert await _waiting(one, ADA) == []
+    rotation = (await _rotation(one, id)).id
+    await one.registrar.confirm_rotation(id, rotation, by=GRACE)
+    assert await _waiting(one, GRACE) == []
+
+
+async def test_whoever_has_confirmed_waits_for_the_others(careful: Offices) -> None:
+    """Both have voted on the plan before, which is another thing."""
+    one, _ = careful
+    id = await _approved_by_both(one)
+    rotation = await _asked(one, id)
+    assert await _waiting(one, GRACE) == await _waiting(one, ADA) == [id]
+    await one.registrar.confirm_rotation(id, rotation, by=GRACE)
+    assert await _waiting(one, GRACE) == []
+    assert await _waiting(one, ADA) == [id]
+
+
+async def _waiting(office: Office, who: Person) -> list[str]:
+    page = await office.registrar.listed(Which.WAITING, by=who, for_all=False)
+    return [each.id for each in page.lines]
+
+
+async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
+    offices: Offices,
+) -> None:
+    one, other = offices
+    id = await _in_use(one)
+    old = (await one.found(id)).secret
+    assert old is not None
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    found = await one.found(id)
+    assert found.previous_secret is not None
+    assert (found.previous_secret.id, found.previous_secret.retires_at) == (old.id, None)
+    await _seen(one, id)
+    previous = (await one.found(id)).previous_secret
+    assert previous is not None
+    assert previous.retires_at is not None
+    one.clock.move(previous.retires_at - one.clock.now() + timedelta(seconds=1))
+    await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
+    run = await one.run_of(id)
+    assert (run.kind, run.subject) == (RunKind.RETIRE, old.id)
+
+
+async def test_a_late_mask_of_the_old_secret_starts_no_grace(offices: Offices) -> None:
+    """The old one is hidden after the new one was made: nobody has seen the new one by that."""
+    one, _ = offices
+    id = await one.ready()
+    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await one.registrar.shown(id, look.secret, by=ROSA)
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    await one.registrar.masked(id, look.secret)
+    found = await one.found(id)
+    assert found.secret is not None
+    assert found.secret.state is SecretState.SEALED
+    assert [each.retires_at for each in (found.secret, *found.other_secrets)] == [None, None]
+
+
+async def test_an_approver_who_asks_must_leave_enough_others(careful: Offices) -> None:
+    one, _ = careful
+    id = await _approved_by_both(one)
+    with pytest.raises(Refusal, match="beside you, and there are too few"):
+        await one.registrar.rotate(id, by=ADA)
+    await one.registrar.rotate(id, by=ROSA)
