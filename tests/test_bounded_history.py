@@ -99,3 +99,21 @@ async def test_whoever_has_withdrawn_five_times_leaves_it_to_others(desk: Office
         await desk.registrar.approve(id, by=ADA)
     await desk.registrar.approve(id, by=GRACE)
     await desk.registrar.deny(id, by=ADA, reason="Not now")
+
+
+async def test_a_rotation_is_asked_for_five_times_a_day(
+    ready: tuple[Office, str], clock: MovableClock
+) -> None:
+    desk, id = ready
+    look = await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await desk.registrar.shown(id, look.secret, by=ROSA)
+    await desk.registrar.masked(id, look.secret)
+    for _ in range(5):
+        await desk.registrar.rotate(id, by=ROSA)
+        asked = (await desk.found(id)).asked_rotation
+        assert asked is not None
+        await desk.registrar.deny_rotation(id, asked.id, by=ADA)
+    with pytest.raises(Refusal, match="was asked for 5 times in 24 hours"):
+        await desk.registrar.rotate(id, by=GRACE)
+    clock.move(timedelta(hours=24, seconds=1))
+    await desk.registrar.rotate(id, by=GRACE)

@@ -5,8 +5,10 @@ and a vote counts for that id and that plan only.
 """
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import ROTATABLE, Verb
 from bot.registrar.judging import Judging
@@ -22,6 +24,10 @@ from bot.registration import (
 )
 from bot.storage import history, messages, registrations, rotations
 from bot.storage.messages import MessageKind
+
+DAY = timedelta(days=1)
+MOST_WISHES = 5
+"""How often a day one registration's rotation may be asked for: each calls the approvers."""
 
 
 class Rotating(Judging):
@@ -39,6 +45,7 @@ class Rotating(Judging):
             self._check_rotatable(registration, now)
             self._needed_profile(registration)
             self._policy.check_reachable(self.quorum(registration), registration, by)
+            await self._check_wishes(tx, id, now)
             until = now + self._approval_ttl
             rotation = Rotation(id=uuid4().hex, asked_by=by, asked_at=now, until=until)
             await rotations.ask(tx, id, rotation)
@@ -98,6 +105,14 @@ class Rotating(Judging):
             await rotations.end(tx, id, asked, RotationState.DENIED)
             await history.write(tx, id, "rotation denied", by=by, now=now)
             await rotations.tell(tx, id, RotationNews.DENIED)
+
+    async def _check_wishes(self, tx: AsyncConnection, id: str, now: datetime) -> None:
+        wishes = await history.count(tx, "rotation asked", registration=id, since=now - DAY)
+        if wishes >= MOST_WISHES:
+            raise Refusal(
+                f"A rotation of {id} was asked for {MOST_WISHES} times in 24 hours, which is the"
+                " most. Agree with an approver on it, and ask again later."
+            )
 
     def _asked(self, registration: Registration, rotation: str, now: datetime) -> Rotation:
         """Return the rotation that waits, if it is this one. Raises Refusal."""
