@@ -82,9 +82,7 @@ async def confirm_undo(
     """Undo what was asked for by a word, now that it is confirmed."""
     id, url = action["value"], url_of(body)
     await registrar.undo(id, by=person)
-    text = f"{id} is being undone. Its card says when that is done."
-    await answers.replace(url, text=text, blocks=[])
-    await ack()
+    await _confirmed(ack, answers, url, f"{id} is being undone")
 
 
 async def confirm_revoke(
@@ -93,9 +91,7 @@ async def confirm_revoke(
     """Revoke what was asked for by a word, now that it is confirmed."""
     id, url = action["value"], url_of(body)
     await registrar.revoke(id, by=person)
-    text = f"{id} is being revoked. Its card says when that is done."
-    await answers.replace(url, text=text, blocks=[])
-    await ack()
+    await _confirmed(ack, answers, url, f"{id} is being revoked")
 
 
 async def confirm_purge(
@@ -104,6 +100,10 @@ async def confirm_purge(
     """Delete for good what was asked for by a word, now that it is confirmed."""
     id, url = action["value"], url_of(body)
     await registrar.purge(id, by=person)
-    text = f"{id} is being deleted for good. Its card says when that is done."
-    await answers.replace(url, text=text, blocks=[])
+    await _confirmed(ack, answers, url, f"{id} is being deleted for good")
+
+
+async def _confirmed(ack: Ack, answers: Answers, url: str, what: str) -> None:
+    """Say what is happening in the place of the question, which is answered."""
+    await answers.replace(url, text=f"{what}. Its card says when that is done.", blocks=[])
     await ack()

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
@@ -43,6 +43,8 @@ from tests.office import IdleEngine, Office, office
 from tests.pieces import ADA, BEN, GRACE, NOON, ROSA, TEAM, form
 from tests.played_runs import Ending, PlayedRuns
 from tests.test_approval import ALLOWED, NEVER_OWN
+
+T = TypeVar("T")
 
 TICK = timedelta(milliseconds=1)
 URL = "https://hooks.slack.com/actions/x"
@@ -634,8 +636,8 @@ class Bot(RuleBasedStateMachine):
 
     # How it is done.
 
-    def _do(self, act: Awaitable[Any]) -> Any:
-        async def awaited() -> Any:
+    def _do(self, act: Awaitable[T]) -> T:
+        async def awaited() -> T:
             return await act
 
         return self.loop.run(awaited())
@@ -652,10 +654,10 @@ class Bot(RuleBasedStateMachine):
         return done
 
     def _found(self, it: Expected) -> Registration:
-        return self._do(self.world.office.found(it.id))  # type: ignore[no-any-return]
+        return self._do(self.world.office.found(it.id))
 
     def _run_of(self, it: Expected) -> runs.Run:
-        return self._do(self.world.office.run_of(it.id))  # type: ignore[no-any-return]
+        return self._do(self.world.office.run_of(it.id))
 
     def _in_time(self, it: Expected) -> bool:
         return it.until is None or self.clock.at < it.until
