@@ -42,6 +42,7 @@ from graph.clock import Clock
 from graph.connection import connected
 from graph.errors import GraphError, SignInFailed
 from handlers.answers import Answers
+from handlers.delivery import Delivery
 from handlers.groups import Groups
 from handlers.homes import Homes
 from handlers.intake import CannotListen, Intake, http
@@ -49,6 +50,7 @@ from handlers.intake.http import Http
 from handlers.intake.signature import Signatures
 from handlers.intake.socket_mode import SocketMode
 from handlers.messages import Messages
+from handlers.pace import Pace
 from handlers.people import LOOK_UP_SECONDS, People
 from handlers.previews import Look, Previews
 
@@ -157,18 +159,26 @@ async def running(
             groups=groups,
             clock=clock,
         )
-        messages = Messages(
+        pace = Pace(clock)
+        delivery = Delivery(
             database=database,
             registrar=registrar,
-            catalogue=catalogue,
             vault=vault,
             client=client,
             answers=answers,
             people=people,
+            pace=pace,
+            clock=clock,
+            bell=bells.messages,
+            plain=settings.plain_cards,
+        )
+        messages = Messages(
+            database=database,
+            delivery=delivery,
+            pace=pace,
             clock=clock,
             bell=bells.messages,
             every=look_every,
-            plain=settings.plain_cards,
         )
         homes = Homes(
             registrar=registrar,

@@ -1,0 +1,252 @@
+"""Delivery: shows one message, and does what Slack's answer means for it and for the others.
+
+It draws what storage says when it begins, and posts it or draws the post anew; a mask it lays over
+the secret. Whatever Slack answers ends as a row: shown, to be tried later, or owed no longer.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.bell import Bell
+from bot.registrar import Registrar
+from bot.registration import Refusal, Registration, Status
+from bot.storage import messages, registrations, secrets
+from bot.storage.database import Database
+from bot.storage.messages import CLAIM, Message, MessageKind
+from bot.values import values_of
+from bot.vault import Vault
+from graph.clock import Clock
+from handlers.answers import Answers
+from handlers.drawings import Drawings
+from handlers.pace import Call, Pace
+from handlers.people import People
+from handlers.trouble import DELETED, Trouble, advice_on, code_of, meaning_of, retry_after
+from handlers.views.values import masked_sheet, sheet_text
+from handlers.views.words import Blocks
+
+log = structlog.get_logger()
+
+LONGEST_WAIT = timedelta(minutes=5)
+"""Between two tries of one message; each wait is twice the last."""
+MASK_TRIES = 12
+"""With the waits between them they take half an hour, which is how long a response_url works."""
+REMEMBERED = 5000
+"""Of how many messages it is remembered what they show."""
+
+
+class Delivery:
+    """Brings one message to Slack at a time; many may be under way."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        registrar: Registrar,
+        vault: Vault,
+        client: AsyncWebClient,
+        answers: Answers,
+        people: People,
+        pace: Pace,
+        clock: Clock,
+        bell: Bell,
+        plain: bool,
+    ) -> None:
+        self._database = database
+        self._registrar = registrar
+        self._vault = vault
+        self._client = client
+        self._answers = answers
+        self._people = people
+        self._pace = pace
+        self._clock = clock
+        self._bell = bell
+        self._drawings = Drawings(registrar=registrar, people=people, plain=plain)
+        self._drawn: dict[str, tuple[int, str]] = {}
+        """By message: the version that was drawn last, and a digest of what that showed."""
+
+    async def show(self, message: Message, calls: Sequence[Call]) -> None:
+        """Show a message that was claimed, by calls that were counted as made."""
+        # Read after the claim: what is drawn is never older than the version claimed.
+        async with self._database.reading() as tx:
+            registration = await registrations.get(tx, message.registration)
+        assert registration is not None
+        try:
+            await self._deliver(message, registration, calls)
+        except SlackApiError as error:
+            await self._refused(message, calls, error)
+        except (TimeoutError, aiohttp.ClientError) as error:
+            await self._lost(message, error)
+        except Refusal:  # Slack does not say who would read it
+            await self._release(message, _backoff(message.tries))
+
+    async def _deliver(
+        self, message: Message, registration: Registration, calls: Sequence[Call]
+    ) -> None:
+        if message.kind is MessageKind.MASK:
+            await self._mask(message, registration)
+            return
+        if await self._is_for_nobody(message):
+            await self._registrar.requester_left(registration.id)
+            await self._give_up(message)
+            return
+        text, blocks = await self._drawings.draw(message, registration)
+        drawing = _digest(text, blocks)
+        if self._is_there(message, drawing):
+            for call in calls:
+                self._pace.give_back(call)
+            await self._posted(message, str(message.channel), str(message.ts), drawing)
+            return
+        if message.ts is None:
+            answer = await self._client.chat_postMessage(
+                channel=message.audience,
+                text=text,
+                blocks=blocks,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        else:
+            answer = await self._client.chat_update(
+                channel=message.channel or "", ts=message.ts, text=text, blocks=blocks
+            )
+        for call in calls:
+            self._pace.went_through(call)
+        await self._posted(message, answer["channel"], answer["ts"], drawing)
+
+    async def _posted(self, message: Message, channel: str, ts: str, drawing: str) -> None:
+        async with self._database.transaction() as tx:
+            more = await messages.posted(tx, message, channel=channel, ts=ts)
+        if len(self._drawn) >= REMEMBERED:
+            self._drawn.clear()
+        self._drawn[message.id] = message.wanted, drawing
+        if more:
+            self._bell.ring()
+
+    def _is_there(self, message: Message, drawing: str) -> bool:
+        """Whether Slack shows exactly this already: a version may have changed nothing on it.
+
+        Only if this process drew it last, and nobody has tried since: what became of a call whose
+        answer was lost is not known.
+        """
+        is_first_try = message.ts is not None and message.tries == 1
+        return is_first_try and self._drawn.get(message.id) == (message.shown, drawing)
+
+    async def _is_for_nobody(self, message: Message) -> bool:
+        """Whether values are about to be announced to an account that is deactivated."""
+        is_first = message.kind is MessageKind.VALUES and message.ts is None
+        return is_first and await self._people.has_left(message.audience)
+
+    async def _mask(self, message: Message, registration: Registration) -> None:
+        """Lay the mask over the secret, by the address that the reveal was answered at."""
+        secret = message.subject or ""
+        async with self._database.reading() as tx:
+            sealed = await secrets.answer_to(tx, secret)
+        if sealed is None:  # hidden by hand in the meantime
+            await self._give_up(message)
+            return
+        found = values_of(registration, self._registrar.profile_of(registration))
+        done = await self._answers.replace(
+            self._vault.open(secret, sealed),
+            text=sheet_text(found),
+            blocks=masked_sheet(found),
+        )
+        if done:
+            await self._registrar.masked(registration.id, secret)
+        elif message.tries >= MASK_TRIES:
+            await self._registrar.unmasked(registration.id, secret)
+        else:
+            await self._release(message, _backoff(message.tries))
+            return
+        await self._give_up(message)
+
+    async def _give_up(self, message: Message) -> None:
+        async with self._database.transaction() as tx:
+            await messages.give_up(tx, message)
+
+    async def _refused(self, message: Message, calls: Sequence[Call], error: SlackApiError) -> None:
+        """Do what the error means for this message, and for the others."""
+        code, trouble = code_of(error), meaning_of(error)
+        match trouble:
+            case Trouble.TOO_OFTEN:
+                wait = retry_after(error)
+                log.warning(
+                    "Slack is called too often", method=calls[-1].method, again_in=wait.seconds
+                )
+                self._pace.throttled(calls[-1], wait)
+                await self._hand_back(message)
+            case Trouble.GONE:
+                log.warning("message gone", message=message.id, code=code)
+                await self._forget(message, is_deleted=code == DELETED)
+            case Trouble.CLOSED if await self._is_for_one_who_left(message):
+                log.warning("message for nobody", message=message.id, code=code)
+                await self._give_up(message)
+            case Trouble.CLOSED:
+                place = calls[-1].place
+                self._complain("messages cannot be shown", code, trouble, place)
+                await self._hand_back(message, code)
+            case Trouble.SHUT_OUT:
+                self._complain("Slack does not take the bot's token", code, trouble)
+                await self._hand_back(message)
+            case _:
+                wait = _backoff(message.tries)
+                log.warning("message refused", message=message.id, code=code, again_in=wait.seconds)
+                await self._release(message, wait)
+
+    def _complain(self, what: str, code: str, trouble: Trouble, place: str = "") -> None:
+        """Tell whoever runs the bot, once each time that it is tried."""
+        wait = self._pace.closed(place)
+        if wait is not None:
+            log.error(
+                what,
+                channel=place or None,
+                code=code,
+                advice=advice_on(code, trouble),
+                again_in=wait.seconds,
+            )
+
+    async def _is_for_one_who_left(self, message: Message) -> bool:
+        """Whether it is for the direct messages of somebody who is deactivated."""
+        return message.audience[:1] in ("U", "W") and await self._people.has_left(message.audience)
+
+    async def _lost(self, message: Message, error: Exception) -> None:
+        """Come back later. A post whose answer was lost may then be made twice.
+
+        It is not tried again at once, nor often: each try may add one.
+        """
+        log.warning("message lost", message=message.id, type=type(error).__name__)
+        soon = _backoff(message.tries)
+        await self._release(message, soon if message.ts is not None else max(CLAIM, soon))
+
+    async def _release(self, message: Message, wait: timedelta) -> None:
+        async with self._database.transaction() as tx:
+            await messages.release(tx, message, until=self._clock.now() + wait)
+
+    async def _forget(self, message: Message, *, is_deleted: bool) -> None:
+        """Owe it never again. A card that approvers need is posted anew, if somebody deleted it."""
+        async with self._database.transaction() as tx:
+            await messages.give_up(tx, message, gone=True)
+            found = await registrations.get(tx, message.registration)
+            waits = found is not None and found.status is Status.PENDING
+            if is_deleted and waits and message.kind is MessageKind.CARD:
+                await messages.owe(tx, message.registration, MessageKind.CARD, message.audience)
+        self._bell.ring()
+
+    async def _hand_back(self, message: Message, trouble: str | None = None) -> None:
+        """Let it go first again as soon as it can go at all. App Homes tell of the trouble."""
+        async with self._database.transaction() as tx:
+            await messages.hand_back(tx, message, trouble=trouble)
+        self._bell.ring()
+
+
+def _digest(text: str, blocks: Blocks) -> str:
+    return hashlib.sha256(json.dumps([text, blocks], sort_keys=True).encode()).hexdigest()
+
+
+def _backoff(tries: int) -> timedelta:
+    return min(timedelta(seconds=2.0 ** min(tries, 10)), LONGEST_WAIT)
