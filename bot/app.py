@@ -6,49 +6,47 @@ the running loop, Slack comes last; the way down is the way up backwards.
 
 import asyncio
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
 
-import aiohttp
 import sqlalchemy as sa
 import structlog
-from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
-from bot import door, slots
 from bot import engine as engines
+from bot import slots
 from bot.approval import Policy
 from bot.bell import Bell, Bells, Loop
 from bot.catalogue import Catalogue, read_catalogue
 from bot.config import Settings
 from bot.health import Health
 from bot.keeper import Keeper
+from bot.listening import bolt_app, intake_of, listening
 from bot.patrol import Patrol
 from bot.preview import look
 from bot.registrar import Registrar
 from bot.runs import Parts, Runs, Tenant
-from bot.start import CannotStart, Installed, check_quorums, check_slack, slack_client
+from bot.start import (
+    Installed,
+    check_quorums,
+    check_sign_in,
+    check_slack,
+    slack_client,
+    slack_session,
+)
 from bot.storage import registrations
 from bot.storage.database import Database, opened, sqlite_path
 from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected
-from graph.errors import GraphError, SignInFailed
 from handlers.answers import Answers
 from handlers.delivery import Delivery
 from handlers.groups import Groups
 from handlers.homes import Homes
-from handlers.intake import CannotListen, Intake, http
-from handlers.intake.http import Http
-from handlers.intake.signature import Signatures
-from handlers.intake.socket_mode import SocketMode
 from handlers.messages import Messages
 from handlers.pace import Pace
 from handlers.people import LOOK_UP_SECONDS, People
@@ -58,10 +56,6 @@ log = structlog.get_logger()
 
 LOOK_EVERY_SECONDS = 2.0
 """How often storage is looked at even if no bell rang."""
-
-SLACK_SECONDS = 10.0
-"""How long Slack may take to answer: less than a message's claim lasts, or another replica would
-post it, too."""
 
 VIGIL_SECONDS = 10.0
 """How often a replica looks for others that died."""
@@ -101,6 +95,8 @@ async def running(
 ) -> AsyncIterator[App]:
     """Run the bot while inside, with the profiles that are shipped unless it is given others.
 
+    The `…_every` are real seconds.
+
     Raises CannotStart, AlreadyRunning, UnusableDatabase or slots.NoSlot.
     """
     catalogue = catalogue or read_catalogue()
@@ -109,22 +105,12 @@ async def running(
     async with (
         opened(settings.database_url) as database,
         slots.taken(settings.database_url) as slot,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS)) as session,
+        slack_session() as session,
         _tenant(settings, clock, database) as tenant,
     ):
         client = slack_client(settings, session, token=settings.slack_bot_token)
         installed = await check_slack(client, settings)
-        policy = Policy(
-            team_id=installed.team_id,
-            requesters=settings.requesters,
-            approvers=settings.approvers,
-            approvals_needed=settings.approvals_needed,
-            requester_groups=settings.requester_groups,
-            approver_groups=settings.approver_groups,
-            open_limit=settings.open_limit,
-            daily_limit=settings.daily_limit,
-            person_daily_limit=settings.person_daily_limit,
-        )
+        policy = _policy(settings, installed)
         check_quorums(policy, catalogue)
         registrar = Registrar(
             database=database,
@@ -189,7 +175,7 @@ async def running(
             every=look_every,
         )
         previews = Previews(client=client, look=_looking(tenant, clock), clock=clock)
-        bolt = _bolt(slack_client(settings, session, token=None), settings, installed)
+        bolt = bolt_app(slack_client(settings, session, token=None), settings, installed)
         handlers.register(
             bolt,
             client=client,
@@ -224,15 +210,15 @@ async def running(
                 bells=bells,
                 every=patrol_every,
             )
-            look = partial(slot.take_over_dead, engine)
-            vigil = Loop("slots", look, bell=Bell(), every=vigil_every)
+            take_over = partial(slot.take_over_dead, engine)
+            vigil = Loop("slots", take_over, bell=Bell(), every=vigil_every)
             loops = (keeper.loop, messages.loop, homes.loop, patrol.loop, vigil)
-            intake, routes = _intake(bolt, settings, installed, watch_every)
+            intake, routes = intake_of(bolt, settings, installed, watch_every=watch_every)
             health = Health(intake=intake, database=database, loops=loops)
             for loop in loops:
                 loop.start()
             try:
-                async with _listening(intake, routes, settings, health):
+                async with listening(intake, routes, settings, health):
                     log.info("running", team=installed.team_id, slot=slot.executor)
                     yield App(
                         registrar=registrar,
@@ -249,16 +235,6 @@ async def running(
                 await previews.settle()
 
 
-async def check_sign_in(graph: Client) -> None:
-    """Try the bot's own sign-in. Only a clear no stops the start: an outage may pass."""
-    try:
-        await graph.roles()
-    except SignInFailed as error:
-        raise CannotStart([f"Entra: {error.sentence} {error.advice}"]) from None
-    except GraphError as error:
-        log.warning("Entra not reached at start", code=error.code)
-
-
 def engine_url(url: str) -> str:
     """Return where the engine keeps its record: beside ours, and as expendable as ours is not."""
     path = sqlite_path(url)
@@ -272,6 +248,20 @@ def new_id() -> str:
     return "AAD-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
 
 
+def _policy(settings: Settings, installed: Installed) -> Policy:
+    return Policy(
+        team_id=installed.team_id,
+        requesters=settings.requesters,
+        approvers=settings.approvers,
+        approvals_needed=settings.approvals_needed,
+        requester_groups=settings.requester_groups,
+        approver_groups=settings.approver_groups,
+        open_limit=settings.open_limit,
+        daily_limit=settings.daily_limit,
+        person_daily_limit=settings.person_daily_limit,
+    )
+
+
 def _looking(tenant: Tenant, clock: Clock) -> Look:
     """Return what reads the tenant for a preview."""
     return partial(
@@ -283,75 +273,9 @@ def _looking(tenant: Tenant, clock: Clock) -> Look:
     )
 
 
-def _bolt(client: AsyncWebClient, settings: Settings, installed: Installed) -> AsyncApp:
-    result = AuthorizeResult(
-        enterprise_id=None,
-        team_id=installed.team_id,
-        bot_id=installed.bot_id,
-        bot_user_id=installed.bot_user_id,
-        bot_token=settings.slack_bot_token,
-    )
-
-    async def authorize() -> AuthorizeResult:
-        # Said once at the start: no call for each request, and no OAuth that variables of the
-        # environment (SLACK_CLIENT_ID and SLACK_CLIENT_SECRET) would turn on behind our back.
-        return result
-
-    return AsyncApp(
-        client=client,
-        # Given, it also keeps SLACK_CLIENT_ID and SLACK_CLIENT_SECRET from turning Bolt's OAuth on.
-        authorize=authorize,
-        signing_secret=settings.slack_signing_secret,
-        process_before_response=True,
-        # Else Bolt's loggers follow the root's level, and print every payload at DEBUG.
-        logger=client.logger,
-    )
-
-
-@asynccontextmanager
-async def _listening(
-    intake: Intake, routes: door.Routes, settings: Settings, health: Health
-) -> AsyncIterator[None]:
-    """Take what Slack delivers, and answer at PORT, while inside. Raises CannotStart."""
-    try:
-        async with door.opened(settings.bind_address, settings.port, health=health, routes=routes):
-            await intake.start()
-            try:
-                yield
-            finally:
-                await intake.stop()
-    except (CannotListen, door.CannotOpen) as error:
-        raise CannotStart([str(error)]) from None
-
-
-def _intake(
-    bolt: AsyncApp, settings: Settings, installed: Installed, watch_every: float
-) -> tuple[Intake, door.Routes]:
-    """Return the transport that the settings choose, and what it takes at PORT."""
-    if settings.slack_signing_secret is None:
-        socket = SocketMode(
-            bolt,
-            app_token=settings.slack_app_token or "",
-            app_id=installed.app_id,
-            watch_every=watch_every,
-        )
-        return socket, {}
-    # Slack stamps its requests with real time, so the bot's own clock stays out.
-    signatures = Signatures(settings.slack_signing_secret, now=time.time)
-    taking = Http(bolt, signatures=signatures)
-    return taking, {http.PATH: taking.handle}
-
-
 @asynccontextmanager
 async def _tenant(settings: Settings, clock: Clock, database: Database) -> AsyncIterator[Tenant]:
-    async with connected(
-        authority=settings.authority,
-        graph_url=settings.graph_url,
-        ca_bundle=settings.ca_bundle,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret,
-        clock=clock,
-    ) as connection:
+    async with connected(settings, clock) as connection:
         await check_sign_in(connection.graph)
         async with database.transaction() as tx:
             installation = await registrations.installation_id(

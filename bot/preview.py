@@ -97,14 +97,7 @@ async def preview(
     form: Form, profile: Profile, *, settings: EntraSettings, clock: Clock
 ) -> Preview:
     """Read the tenant and say what would be planned. Raises GraphError."""
-    async with connected(
-        authority=settings.authority,
-        graph_url=settings.graph_url,
-        ca_bundle=settings.ca_bundle,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret,
-        clock=clock,
-    ) as connection:
+    async with connected(settings, clock) as connection:
         return await look(
             form,
             profile,

@@ -1,4 +1,4 @@
-"""The start: what has to be right in Slack before the bot runs, tried first, in sentences."""
+"""The start: what has to be right in Slack and in Entra, tried before the bot runs."""
 
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,8 +15,14 @@ from bot.catalogue import Catalogue
 from bot.config import Settings
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
+from graph.client import Client
+from graph.errors import GraphError, SignInFailed
 
 log = structlog.get_logger()
+
+SLACK_SECONDS = 10.0
+"""How long Slack may take to answer: less than a message's claim lasts, or another replica would
+post it, too."""
 
 ADVICE = {
     "SLACK_BOT_TOKEN": "Copy it from the app's page, Install App.",
@@ -49,6 +55,11 @@ class Installed:
     app_id: str
     bot_id: str
     bot_user_id: str
+
+
+def slack_session() -> aiohttp.ClientSession:
+    """Return a session for all calls of Slack, to be entered."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS))
 
 
 def slack_client(
@@ -165,3 +176,16 @@ async def tried(
             None,
             f"Slack cannot be reached with {name}: {kind}. Check network and SLACK_API_URL.",
         )
+
+
+async def check_sign_in(graph: Client) -> None:
+    """Try the bot's own sign-in. Only a clear no stops the start: an outage may pass.
+
+    Raises CannotStart.
+    """
+    try:
+        await graph.roles()
+    except SignInFailed as error:
+        raise CannotStart([f"Entra: {error.sentence} {error.advice}"]) from None
+    except GraphError as error:
+        log.warning("Entra not reached at start", code=error.code)

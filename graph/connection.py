@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import httpx
 
@@ -15,6 +16,31 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.knowledge import Knowledge
 from graph.signin import BotTokens, SignIn
+
+
+class Access(Protocol):
+    """Where a tenant answers, and which application signs in there."""
+
+    @property
+    def authority(self) -> str:
+        """The tenant's own authority: a URL that ends with its id."""
+        ...
+
+    @property
+    def graph_url(self) -> str:
+        """Microsoft Graph's address, without a version."""
+        ...
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """The file of certificates to trust instead of the system's."""
+        ...
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def client_secret(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,23 +53,24 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(
-    *,
-    authority: str,
-    graph_url: str,
-    ca_bundle: str | None,
-    client_id: str,
-    client_secret: str,
-    clock: Clock,
-) -> AsyncIterator[Connection]:
-    """Connect to a tenant while inside. Nothing is sent before the first call."""
-    sign_in = SignIn(authority=authority, graph_host=graph_url, ca_bundle=ca_bundle)
-    tokens = BotTokens(sign_in=sign_in, client_id=client_id, credential=client_secret, clock=clock)
+async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
+    """Connect to a tenant while inside. Nothing is sent before the first call.
+
+    Raises OSError if the file of certificates cannot be read.
+    """
+    ca_bundle = access.ca_bundle
+    sign_in = SignIn(authority=access.authority, graph_host=access.graph_url, ca_bundle=ca_bundle)
+    tokens = BotTokens(
+        sign_in=sign_in,
+        client_id=access.client_id,
+        credential=access.client_secret,
+        clock=clock,
+    )
     verify = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True
     async with httpx.AsyncClient(verify=verify, http2=False) as http:
         graph = Client(
             http=http,
-            graph_url=graph_url,
+            graph_url=access.graph_url,
             tokens=tokens,
             clock=clock,
             jitter=secrets.SystemRandom().random,

@@ -15,7 +15,7 @@ LAYERS = (
     ("bot.__main__",),
     ("bot.playground",),
     ("bot.app", "bot.doctor", "bot.arguments"),
-    ("bot.start", "bot.door"),
+    ("bot.start", "bot.door", "bot.listening"),
     ("bot.manifest", "bot.health"),
     ("handlers",),
     ("bot.registrar", "bot.keeper", "bot.patrol"),
@@ -36,10 +36,10 @@ TOOLS = {
     "dbos": ("bot.engine",),
     "alembic": ("bot.storage",),
     "msal": ("graph.signin",),
-    "httpx": ("graph", "bot.app"),
+    "httpx": ("graph",),
     # The start tries the tokens before there is anybody who could listen.
-    "slack_sdk": ("handlers", "bot.app", "bot.start"),
-    "slack_bolt": ("handlers", "bot.app"),
+    "slack_sdk": ("handlers", "bot.start", "bot.listening"),
+    "slack_bolt": ("handlers", "bot.listening"),
     "trustme": ("bot.playground",),
     "typer": ("bot.__main__",),
 }

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
 
 from bot.catalogue import Profile, read_catalogue
 from bot.config import Settings
@@ -25,7 +24,7 @@ async def check_entra(settings: Settings, clock: Clock) -> list[Finding]:
     """Return whether the bot signs in with the rights it needs, and what the tenant allows."""
     found: list[Finding] = []
     try:
-        async with asyncio.timeout(TENANT_SECONDS), reached(settings, clock) as tenant:
+        async with asyncio.timeout(TENANT_SECONDS), connected(settings, clock) as tenant:
             held = await tenant.graph.roles()
             found += [well("Entra: the bot's own application signs in."), *_rights(settings, held)]
             found.append(await _organization(settings, tenant))
@@ -37,18 +36,6 @@ async def check_entra(settings: Settings, clock: Clock) -> list[Finding]:
     except (GraphError, TimeoutError) as error:
         found.append(unreachable(error))
     return found
-
-
-def reached(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Connection]:
-    """Return the tenant of these settings, to be entered."""
-    return connected(
-        authority=settings.authority,
-        graph_url=settings.graph_url,
-        ca_bundle=settings.ca_bundle,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret,
-        clock=clock,
-    )
 
 
 def unreachable(error: GraphError | TimeoutError) -> Finding:

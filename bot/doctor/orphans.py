@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from bot import orphans
 from bot.config import Settings, SettingsError
 from bot.doctor.database import look_inside
-from bot.doctor.entra import TENANT_SECONDS, reached, unreachable
+from bot.doctor.entra import TENANT_SECONDS, unreachable
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.orphans import Orphan
 from bot.storage.database import Age, beside
 from graph.clock import Clock
+from graph.connection import connected
 from graph.errors import GraphError
 from graph.orphans import Bare, Buried, Marks, bare, buried, marked
 
@@ -81,7 +82,7 @@ async def _search(settings: Settings, clock: Clock) -> _Found:
             )
         )
     try:
-        async with asyncio.timeout(TENANT_SECONDS), reached(settings, clock) as tenant:
+        async with asyncio.timeout(TENANT_SECONDS), connected(settings, clock) as tenant:
             graph, ours = tenant.graph, inside.installation
             marks = await marked(graph, installation=ours)
             known = {each.app_id for each in marks.ours}

@@ -2,10 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 
-import aiohttp
-
 from bot import start
-from bot.app import SLACK_SECONDS
 from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.manifest import SCOPES
@@ -13,8 +10,7 @@ from bot.manifest import SCOPES
 
 async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
     """Yield whether the bot could start and post there."""
-    timeout = aiohttp.ClientTimeout(total=SLACK_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    async with start.slack_session() as session:
         client = start.slack_client(settings, session, token=settings.slack_bot_token)
         auth, problem = await start.tried("SLACK_BOT_TOKEN", client.auth_test())
         if auth is None:

@@ -1,0 +1,81 @@
+"""Listening: the transport that the settings choose, Socket Mode or HTTP, and the door at PORT."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import door
+from bot.config import Settings
+from bot.health import Health
+from bot.start import CannotStart, Installed
+from handlers.intake import CannotListen, Intake, http
+from handlers.intake.http import Http
+from handlers.intake.signature import Signatures
+from handlers.intake.socket_mode import SocketMode
+
+
+def bolt_app(client: AsyncWebClient, settings: Settings, installed: Installed) -> AsyncApp:
+    """Return Bolt without listeners, for one workspace. `client` has no token of its own."""
+    result = AuthorizeResult(
+        enterprise_id=None,
+        team_id=installed.team_id,
+        bot_id=installed.bot_id,
+        bot_user_id=installed.bot_user_id,
+        bot_token=settings.slack_bot_token,
+    )
+
+    async def authorize() -> AuthorizeResult:
+        # Said once at the start: no call for each request, and no OAuth, which variables of the
+        # environment (SLACK_CLIENT_ID and SLACK_CLIENT_SECRET) would else turn on behind our back.
+        return result
+
+    return AsyncApp(
+        client=client,
+        authorize=authorize,
+        signing_secret=settings.slack_signing_secret,
+        # Else Bolt answers a listener that acknowledges and then raises with 404, seconds later.
+        process_before_response=True,
+        # Else Bolt's loggers follow the root's level, and print every payload at DEBUG.
+        logger=client.logger,
+    )
+
+
+def intake_of(
+    bolt: AsyncApp, settings: Settings, installed: Installed, *, watch_every: float
+) -> tuple[Intake, door.Routes]:
+    """Return the transport that the settings choose, and what it takes at PORT.
+
+    A socket is looked at every `watch_every` seconds.
+    """
+    if settings.slack_signing_secret is None:
+        socket = SocketMode(
+            bolt,
+            app_token=settings.slack_app_token or "",
+            app_id=installed.app_id,
+            watch_every=watch_every,
+        )
+        return socket, {}
+    # Slack stamps its requests with real time, so the bot's own clock stays out.
+    signatures = Signatures(settings.slack_signing_secret, now=time.time)
+    taking = Http(bolt, signatures=signatures)
+    return taking, {http.PATH: taking.handle}
+
+
+@asynccontextmanager
+async def listening(
+    intake: Intake, routes: door.Routes, settings: Settings, health: Health
+) -> AsyncIterator[None]:
+    """Take what Slack delivers, and answer at PORT, while inside. Raises CannotStart."""
+    try:
+        async with door.opened(settings.bind_address, settings.port, health=health, routes=routes):
+            await intake.start()
+            try:
+                yield
+            finally:
+                await intake.stop()
+    except (CannotListen, door.CannotOpen) as error:
+        raise CannotStart([str(error)]) from None
