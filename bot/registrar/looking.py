@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.approval import UNSAID, Role, Verb
+from bot.approval import Role, Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration
 from bot.storage import listing, messages
@@ -86,8 +86,7 @@ class Looking(Desk):
             return False
         if self.is_concerned(registration, person):
             return True
-        if person.unread & self._policy.approver_groups:
-            raise Refusal(UNSAID.format("the groups of approvers"))
+        self._policy.check_groups_known(person)
         return False
 
     async def listed(self, which: Which, *, by: Person, for_all: bool) -> Page:

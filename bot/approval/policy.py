@@ -1,0 +1,153 @@
+"""The policy: who somebody is to a registration, by the settings, and whether a rule lets them."""
+
+from dataclasses import dataclass
+
+from bot.approval.rules import FORMER, NEVER_ONES_OWN, RULES, Role, Verb
+from bot.approval.too_late import too_late
+from bot.environment import EVERYBODY
+from bot.quorum import Quorum
+from bot.registration import Person, Refusal, Registration
+
+UNSAID = "Slack did not say who belongs to {}, so nothing was done. Try again in a moment."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Who asks and who decides: ids in the installing team, from the settings."""
+
+    team_id: str
+    requesters: frozenset[str]
+    approvers: frozenset[str]
+    approvals_needed: int
+    requester_groups: frozenset[str] = frozenset()
+    approver_groups: frozenset[str] = frozenset()
+    open_limit: int = 3
+    """How many registrations one person may have open at a time."""
+    daily_limit: int = 20
+    """How many registrations the team may begin in 24 hours."""
+    person_daily_limit: int = 10
+    """How many of them one person may begin, so that there are some left for the others."""
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The user groups whose members have to be known."""
+        return self.requester_groups | self.approver_groups
+
+    def quorum(self, *, approvals: int = 1, distinct_groups: bool = False) -> Quorum:
+        """Return what it takes to approve where a profile asks for this much."""
+        return Quorum(needed=max(self.approvals_needed, approvals), distinct_groups=distinct_groups)
+
+    def unreachable(self, quorum: Quorum) -> str | None:
+        """Return why this quorum can never be reached, if that is known without Slack."""
+        if self.approver_groups:
+            parties = len(self.approver_groups) + bool(self.approvers)
+            if quorum.distinct_groups and parties < quorum.needed:
+                return f"{quorum.needed} approvers of distinct groups; there are {parties} groups"
+            return None
+        if quorum.distinct_groups and quorum.needed > 1:
+            return f"{quorum.needed} approvers of distinct groups; APPROVER_GROUPS is empty"
+        if len(self.approvers) < quorum.needed:
+            return f"{quorum.needed} approvers; APPROVERS lists {len(self.approvers)}"
+        return None
+
+    def check_reachable(self, quorum: Quorum, registration: Registration, asker: Person) -> None:
+        """Raise Refusal if too few can confirm what this person asks for, who does not count."""
+        concerned = {registration.requester, *registration.former, asker}
+        others = self.approvers - {each.user_id for each in concerned}
+        if not self.approver_groups and len(others) < quorum.needed:
+            raise Refusal(
+                f"This takes {quorum.needed} approvers who have not asked for it themselves, and"
+                " there are too few. Ask whoever runs this bot to add another to APPROVERS."
+                if asker.key == registration.requester.key
+                else f"This takes {quorum.needed} approvers beside you, and there are too few."
+                " Let the requester ask for it."
+            )
+
+    def check_account(self, person: Person) -> None:
+        """Raise Refusal if there is any doubt about who this is."""
+        if person.team_id != self.team_id:
+            raise Refusal("You belong to another Slack team, so you cannot use this bot.")
+        if person.doubts:
+            raise Refusal(
+                f"Slack says that your account {' and '.join(person.doubts)},"
+                " so you cannot use this bot."
+            )
+
+    def check_may_ask(self, person: Person) -> None:
+        """Raise Refusal unless this person may ask for applications."""
+        self.check_account(person)
+        is_requester = (
+            EVERYBODY in self.requesters
+            or person.user_id in self.requesters
+            or bool(person.groups & self.requester_groups)
+        )
+        if not is_requester and person.unread & self.requester_groups:
+            raise Refusal(UNSAID.format("the groups of requesters"))
+        if not is_requester:
+            raise Refusal(
+                "You may not ask for applications."
+                " Ask whoever runs this bot to add you to REQUESTERS."
+            )
+        others = self.approvers - {person.user_id}
+        if not self.approver_groups and len(others) < self.approvals_needed:
+            raise Refusal(
+                "You are an approver yourself, and without you there are too few."
+                " Ask whoever runs this bot to add another to APPROVERS."
+            )
+
+    def check(self, verb: Verb, person: Person, registration: Registration) -> None:
+        """Raise Refusal unless the table lets this person do this now."""
+        self.check_account(person)
+        rule = RULES[verb]
+        if verb in NEVER_ONES_OWN and person.key == registration.requester.key:
+            raise Refusal(NEVER_ONES_OWN[verb])
+        if verb in NEVER_ONES_OWN and registration.was_of(person):
+            raise Refusal(FORMER)
+        if not rule.roles & self.roles(person, registration):
+            if Role.APPROVER in rule.roles:
+                self.check_groups_known(person)
+            raise Refusal(rule.otherwise)
+        if registration.status not in rule.states:
+            decided = [vote.person for vote in registration.votes]
+            raise Refusal(too_late(verb, registration), people=decided)
+
+    def roles(self, person: Person, registration: Registration) -> frozenset[Role]:
+        """Return what the person is to this registration."""
+        found = set()
+        if person.key == registration.requester.key:
+            found.add(Role.REQUESTER)
+        if self.is_approver(person):
+            found.add(Role.APPROVER)
+        return frozenset(found) or frozenset({Role.BYSTANDER})
+
+    def is_approver(self, person: Person) -> bool:
+        """Whether this person decides on what others ask for."""
+        named = person.user_id in self.approvers or bool(person.groups & self.approver_groups)
+        return person.team_id == self.team_id and named
+
+    def check_groups_known(self, person: Person) -> None:
+        """Raise Refusal if a group that Slack did not say could make this person an approver."""
+        if person.unread & self.approver_groups:
+            raise Refusal(UNSAID.format("the groups of approvers"))
+
+    def lost_vote(self, person: Person) -> str | None:
+        """Return why what this person has approved no longer counts, if that is so.
+
+        Raises Refusal where Slack did not say enough.
+        """
+        if person.doubts:
+            return f"the account {' and '.join(person.doubts)}"
+        if self.is_approver(person):
+            return None
+        self.check_groups_known(person)
+        return "no approver any more"
+
+    def parties(self, person: Person, quorum: Quorum) -> tuple[str, ...]:
+        """Return the approver groups that this person speaks for, for a quorum of distinct ones.
+
+        Raises Refusal where a group that Slack did not say could make somebody count twice.
+        """
+        found = tuple(sorted(person.groups & self.approver_groups))
+        if quorum.distinct_groups and not found:
+            self.check_groups_known(person)
+        return found

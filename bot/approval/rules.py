@@ -1,0 +1,199 @@
+"""The rules: who may use a verb, in which states, and what the others are told: one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.registration import SecretState, Status
+
+
+class Verb(StrEnum):
+    """What a person can do to a registration."""
+
+    SEE = "see"
+    HISTORY = "history"
+    ASK_AGAIN = "ask again"
+    APPROVE = "approve"
+    DENY = "deny"
+    WITHDRAW = "withdraw"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    UNDO = "undo"
+    REVOKE = "revoke"
+    PURGE = "purge"
+    VALUES = "values"
+    REVEAL = "reveal"
+    RENEW = "renew"
+    CHECK = "check"
+    HAND_OVER = "hand over"
+    CONFIRM = "confirm a handover"
+    ROTATE = "rotate"
+    CONFIRM_ROTATION = "confirm a rotation"
+    DENY_ROTATION = "deny a rotation"
+
+
+class Role(StrEnum):
+    """What a person is to a registration. Somebody can be several."""
+
+    REQUESTER = "requester"
+    APPROVER = "approver"
+    BYSTANDER = "bystander"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Who may use a verb, in which states, and what the others are told."""
+
+    roles: frozenset[Role]
+    states: frozenset[Status]
+    otherwise: str
+
+
+ANYBODY = frozenset(Role)
+REQUESTER = frozenset({Role.REQUESTER})
+APPROVER = frozenset({Role.APPROVER})
+EITHER = REQUESTER | APPROVER
+
+ANY_STATE = frozenset(Status)
+LIVING = frozenset({Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY})
+"""States in which a registration needs somebody who looks after it."""
+
+ASKABLE_AGAIN = frozenset(
+    {
+        Status.REFUSED,
+        Status.DENIED,
+        Status.CANCELLED,
+        Status.EXPIRED,
+        Status.UNDONE,
+        Status.REVOKED,
+    }
+)
+"""Ends after which the requester may ask for the same once more."""
+
+RULES: Mapping[Verb, Rule] = {
+    Verb.SEE: Rule(roles=ANYBODY, states=ANY_STATE, otherwise=""),
+    Verb.HISTORY: Rule(
+        roles=EITHER,
+        states=ANY_STATE,
+        otherwise="Only the requester or an approver can read the history of this.",
+    ),
+    Verb.ASK_AGAIN: Rule(
+        roles=REQUESTER,
+        states=ASKABLE_AGAIN,
+        otherwise="Only the requester can ask for this again. `/aad-setup` opens an empty form.",
+    ),
+    Verb.APPROVE: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.PENDING}),
+        otherwise="Only an approver can approve this.",
+    ),
+    Verb.DENY: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.PENDING}),
+        otherwise="Only an approver can deny this. If you asked for it, you can cancel it.",
+    ),
+    Verb.WITHDRAW: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.PENDING}),
+        otherwise="Only an approver can withdraw an approval.",
+    ),
+    Verb.CANCEL: Rule(
+        roles=REQUESTER,
+        states=frozenset({Status.PENDING}),
+        otherwise="Only the requester can cancel this.",
+    ),
+    Verb.RETRY: Rule(
+        roles=EITHER,
+        states=frozenset({Status.FAILED}),
+        otherwise="Only the requester or an approver can retry this.",
+    ),
+    Verb.UNDO: Rule(
+        roles=EITHER,
+        states=frozenset({Status.FAILED}),
+        otherwise="Only the requester or an approver can undo this.",
+    ),
+    Verb.REVOKE: Rule(
+        roles=EITHER,
+        states=frozenset({Status.READY, Status.REVOKING}),
+        otherwise="Only the requester or an approver can revoke this.",
+    ),
+    Verb.PURGE: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.UNDONE, Status.REVOKED}),
+        otherwise="Only an approver can delete this for good.",
+    ),
+    Verb.VALUES: Rule(
+        roles=REQUESTER,
+        states=frozenset({Status.READY}),
+        otherwise="Only the requester gets the values.",
+    ),
+    Verb.REVEAL: Rule(
+        roles=REQUESTER,
+        states=frozenset({Status.READY}),
+        otherwise="Only the requester can see the secret.",
+    ),
+    Verb.RENEW: Rule(
+        roles=REQUESTER,
+        states=frozenset({Status.READY}),
+        otherwise="Only the requester can make a new secret.",
+    ),
+    Verb.CHECK: Rule(
+        roles=EITHER,
+        states=frozenset({Status.READY}),
+        otherwise="Only the requester or an approver can have this checked.",
+    ),
+    Verb.HAND_OVER: Rule(
+        roles=EITHER,
+        states=LIVING,
+        otherwise="Only the requester or an approver can hand this over.",
+    ),
+    Verb.CONFIRM: Rule(
+        roles=APPROVER,
+        states=LIVING,
+        otherwise="Only an approver can confirm a handover.",
+    ),
+    Verb.ROTATE: Rule(
+        roles=EITHER,
+        states=frozenset({Status.READY}),
+        otherwise="Only the requester or an approver can ask for a rotation.",
+    ),
+    Verb.CONFIRM_ROTATION: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.READY}),
+        otherwise="Only an approver can confirm a rotation.",
+    ),
+    Verb.DENY_ROTATION: Rule(
+        roles=APPROVER,
+        states=frozenset({Status.READY}),
+        otherwise="Only an approver can deny a rotation.",
+    ),
+}
+
+NEVER_ONES_OWN: Mapping[Verb, str] = {
+    Verb.APPROVE: "You cannot approve your own registration. Another approver has to decide.",
+    Verb.DENY: "You cannot deny your own registration. Another approver has to decide.",
+    Verb.WITHDRAW: "You cannot withdraw anything from your own registration.",
+    Verb.CONFIRM: "You cannot confirm the handover of your own registration. Another approver can.",
+    Verb.CONFIRM_ROTATION: "You cannot confirm a rotation of your own registration."
+    " Another approver can.",
+    Verb.DENY_ROTATION: "You cannot deny a rotation of your own registration."
+    " Another approver can.",
+}
+"""What requesters are told who use these on their own, whatever else they are."""
+
+FORMER = "You asked for this before it was handed over. Another approver has to decide."
+"""What whoever was the requester once is told: else a handover would be a way around that."""
+
+RENEWABLE = frozenset(
+    {
+        SecretState.MASKED,
+        SecretState.UNKNOWN,
+        SecretState.UNMASKED,
+        SecretState.CLOSED,
+        SecretState.REMOVED,
+        SecretState.REPLACED,
+    }
+)
+
+ROTATABLE = RENEWABLE | {SecretState.SHOWN}
+"""States of a secret in which another may follow it: whatever it is, nobody is about to see it."""

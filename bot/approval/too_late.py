@@ -1,0 +1,50 @@
+"""Too late, or too early: why a registration's state does not allow a verb, as a sentence."""
+
+from bot.approval.rules import Verb
+from bot.registration import Registration, Status
+
+TO_BE_TAKEN_BACK = frozenset({Status.READY, Status.FAILED})
+"""States in which there is something in Entra still, which has to go before it can go for good."""
+
+
+def too_late(verb: Verb, registration: Registration) -> str:
+    """Say why the registration's state does not allow the verb, and who decided if somebody did."""
+    id, status = registration.id, registration.status
+    if verb in (Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL):
+        # By its verdict, not by its time: the clocks of two replicas may differ.
+        verdict, done = ("deny", "denied") if status is Status.DENIED else ("approve", "approved")
+        decisive = [
+            vote for vote in registration.votes if vote.verdict == verdict and vote.void is None
+        ]
+        if decisive and status not in (Status.PENDING, Status.CANCELLED, Status.EXPIRED):
+            return f"Too late: <@{decisive[-1].person.user_id}> has {done} {id} already."
+    if verb is Verb.PURGE and status in TO_BE_TAKEN_BACK:
+        first = "undo" if status is Status.FAILED else "revoke"
+        return (
+            f"{id} has not been deleted, and only what was can be deleted for good."
+            f" `/aad-setup {first} {id}` comes first."
+        )
+    match status:
+        case Status.PLANNING:
+            return f"{id} is still being checked. Its card will change by itself."
+        case Status.PENDING:
+            return f"{id} waits for approval. Its card will change by itself."
+        case Status.APPROVED:
+            return f"{id} is being set up. Its card will change by itself."
+        case Status.READY if verb is Verb.UNDO:
+            return (
+                f"Too late: {id} is ready already. Only what failed can be undone:"
+                f" `/aad-setup revoke {id}` takes it back, if nobody needs it."
+            )
+        case Status.READY:
+            return f"Too late: {id} is ready already."
+        case Status.FAILED:
+            return f"{id} has failed. Its card says why; *Retry* goes on where it stopped."
+        case Status.REFUSED:
+            return f"{id} was refused. Its card says why; ask again with `/aad-setup`."
+        case Status.EXPIRED:
+            return f"Too late: {id} has expired. Ask again with `/aad-setup`."
+        case Status.REVOKING:
+            return f"{id} is being revoked. Its card says when that is done."
+        case Status.DENIED | Status.CANCELLED | Status.UNDONE | Status.REVOKED:
+            return f"Too late: {id} was {status} already."
