@@ -11,7 +11,9 @@ from bot.forms import LONGEST_REASON, check_form
 from bot.quorum import Quorum
 from bot.registrar.looking import Home, Part
 from bot.registration import Failure, Form, Person, Registration, Status
-from bot.storage.listing import Health, Page, Told
+from bot.storage.health import Health
+from bot.storage.history import Told
+from bot.storage.listing import Page
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
 from handlers.views.steps import Drawing

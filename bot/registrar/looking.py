@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Role, Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration
-from bot.storage import listing, messages
-from bot.storage.listing import Health, Page, Told, Which
+from bot.storage import health, history, listing, messages, runs
+from bot.storage.health import Health
+from bot.storage.history import Told
+from bot.storage.listing import Page, Which
 
 LISTED = 10
 """How many lines a list has at most; it says how many more there are."""
@@ -110,7 +112,7 @@ class Looking(Desk):
         """Return what happened to a registration, newest first. Raises Refusal."""
         async with self._database.reading() as tx:
             self._policy.check(Verb.HISTORY, by, await self._get(tx, id))
-            return await listing.recent_history(tx, limit=ENTRIES, registration=id)
+            return await history.recent(tx, limit=ENTRIES, registration=id)
 
     async def check_may_undo(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can undo it now: whether to is asked first."""
@@ -122,7 +124,7 @@ class Looking(Desk):
     async def expected(self) -> timedelta | None:
         """Return how long making an application usually takes, once there were enough of them."""
         async with self._database.reading() as tx:
-            took = await listing.durations(tx)
+            took = await runs.durations(tx)
         if len(took) < FEWEST_RUNS:
             return None
         return timedelta(seconds=statistics.median(each.total_seconds() for each in took))
@@ -146,7 +148,7 @@ class Looking(Desk):
         only_of = None if decides else by
         totals = await self._totals(tx, by, now)
         at = {part: _page(part, pages.get(part, 1), totals[part]) for part in Part}
-        history = await listing.recent_history(
+        told = await history.recent(
             tx, limit=PAGE[Part.HISTORY], offset=_offset(Part.HISTORY, at), only_of=only_of
         )
         return Home(
@@ -156,9 +158,9 @@ class Looking(Desk):
             mine=await self._all(tx, await self._find(tx, Part.MINE, by, now, at)),
             waiting=await self._all(tx, await self._find(tx, Part.WAITING, by, now, at)),
             expiring=await self._find(tx, Part.EXPIRING, by, now, at),
-            history=history,
+            history=told,
             totals=totals,
-            health=await listing.health(tx) if decides else None,
+            health=await health.read(tx) if decides else None,
             mark=mark,
             at=now,
         )
@@ -168,8 +170,8 @@ class Looking(Desk):
         lists = (Part.MINE, Part.WAITING, Part.EXPIRING)
         totals = {part: (await self._find(tx, part, by, now, none)).total for part in lists}
         only_of = None if self.decides(by) else by
-        history = await listing.recent_history(tx, limit=0, only_of=only_of)
-        return {**totals, Part.HISTORY: history.total}
+        told = await history.recent(tx, limit=0, only_of=only_of)
+        return {**totals, Part.HISTORY: told.total}
 
     async def _find(
         self, tx: AsyncConnection, part: Part, by: Person, now: datetime, at: Mapping[Part, int]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Person
-from bot.storage.tables import history
+from bot.storage.tables import history, registrations
 
 BOT = Person(team_id="-", user_id="-", name="aad-setup")
 """The bot itself, where nobody clicked."""
@@ -29,6 +29,14 @@ class Entry:
     details: Mapping[str, Any]
     previous: str
     hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Some entries of history, newest first, and how many there are in all."""
+
+    entries: Sequence[tuple[str, Entry]]  # each with its registration's id
+    total: int
 
 
 async def write(
@@ -58,7 +66,7 @@ async def write(
 async def read(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
     """Return the registration's entries, oldest first."""
     rows = (await tx.execute(_of(registration).order_by(history.c.seq))).mappings()
-    return [Entry(**{k: v for k, v in row.items() if k != "registration"}) for row in rows]
+    return [_entry(row) for row in rows]
 
 
 async def count(
@@ -79,6 +87,29 @@ async def count(
     return int(await tx.scalar(query) or 0)
 
 
+async def recent(
+    tx: AsyncConnection,
+    *,
+    limit: int,
+    offset: int = 0,
+    only_of: Person | None = None,
+    registration: str | None = None,
+) -> Told:
+    """Return entries, newest first: of all, of one person's registrations, or of one."""
+    wanted = sa.select(history)
+    if only_of is not None:
+        wanted = wanted.join(registrations).where(
+            registrations.c.team_id == only_of.team_id, registrations.c.user_id == only_of.user_id
+        )
+    if registration is not None:
+        wanted = wanted.where(history.c.registration == registration)
+    total = await tx.scalar(sa.select(sa.func.count()).select_from(wanted.subquery()))
+    order = (history.c.at.desc(), history.c.registration, history.c.seq.desc())
+    rows = (await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))).mappings()
+    entries = [(row["registration"], _entry(row)) for row in rows]
+    return Told(entries=entries, total=int(total or 0))
+
+
 def digest(entry: Mapping[str, Any]) -> str:
     """Return the hash that an entry must carry: sha256 of its canonical JSON."""
     fields = {k: v for k, v in entry.items() if k != "hash"}
@@ -88,3 +119,7 @@ def digest(entry: Mapping[str, Any]) -> str:
 
 def _of(registration: str) -> sa.Select[Any]:
     return sa.select(history).where(history.c.registration == registration)
+
+
+def _entry(row: Mapping[Any, Any]) -> Entry:
+    return Entry(**{name: value for name, value in row.items() if name != "registration"})

@@ -1,4 +1,4 @@
-"""Lists of registrations, of their history, and of how the bot itself stands: one query each."""
+"""Lists of registrations, a page at a time, for whoever reads them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import LIVE, Person, RotationState, RunKind, Status
-from bot.storage.history import Entry
+from bot.storage.registrations import OPEN
 from bot.storage.secrets import HANDED_OVER
-from bot.storage.tables import history, messages, registrations, runs, secrets, votes
+from bot.storage.tables import registrations, runs, secrets, votes
 
 SOON = timedelta(days=30)
 """How long before its end a secret counts as about to expire."""
-MOST_UNSHOWN = 5
-SAMPLE = 20
-"""How many runs say how long the next one takes."""
 
 
 class Which(StrEnum):
@@ -31,21 +28,7 @@ class Which(StrEnum):
     EXPIRING = "expiring"  # whose secret ends soon
 
 
-WELL = frozenset(
-    {
-        "planned",
-        "refused",
-        HANDED_OVER,
-        "checked",
-        "unsettled",
-        "done",
-        "undone",
-        "revoked",
-        "purged",
-    }
-)
-"""Outcomes of runs that Entra has answered; that of one that failed is a code."""
-OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.REVOKING)
+ON_THEIR_WAY = (*OPEN, Status.REVOKING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,34 +51,6 @@ class Page:
 
     lines: Sequence[Listed]
     total: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Told:
-    """Some entries of history, newest first, and how many there are in all."""
-
-    entries: Sequence[tuple[str, Entry]]  # each with its registration's id
-    total: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unshown:
-    """Where messages wait that Slack does not take, and its word for why."""
-
-    audience: str  # a channel, or a person
-    code: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Health:
-    """How the bot stands, as far as storage knows."""
-
-    open_runs: int
-    owed_messages: int
-    sealed_secrets: int
-    last_run_at: datetime | None  # when a run last came back from the tenant
-    last_run_failed: str | None  # its code, if it failed
-    unshown: Sequence[Unshown] = ()
 
 
 async def find(
@@ -143,71 +98,9 @@ async def find(
     return Page(lines=[_listed(row) for row in rows.mappings()], total=int(total or 0))
 
 
-async def recent_history(
-    tx: AsyncConnection,
-    *,
-    limit: int,
-    offset: int = 0,
-    only_of: Person | None = None,
-    registration: str | None = None,
-) -> Told:
-    """Return entries, newest first: of all, of one person's registrations, or of one."""
-    wanted = sa.select(history)
-    if only_of is not None:
-        wanted = wanted.join(registrations).where(_asked_by(only_of))
-    if registration is not None:
-        wanted = wanted.where(history.c.registration == registration)
-    total = await tx.scalar(sa.select(sa.func.count()).select_from(wanted.subquery()))
-    order = (history.c.at.desc(), history.c.registration, history.c.seq.desc())
-    rows = (await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))).mappings()
-    return Told(entries=[_entry(row) for row in rows], total=int(total or 0))
-
-
-async def health(tx: AsyncConnection) -> Health:
-    """Return what storage can tell of the bot without asking anybody."""
-    last = (
-        await tx.execute(
-            sa.select(runs.c.ended_at, runs.c.outcome)
-            .where(runs.c.ended_at.is_not(None))
-            .order_by(runs.c.ended_at.desc())
-            .limit(1)
-        )
-    ).first()
-    return Health(
-        open_runs=await _count(tx, runs, runs.c.ended_at.is_(None)),
-        owed_messages=await _count(tx, messages, messages.c.shown < messages.c.wanted),
-        sealed_secrets=await _count(tx, secrets, secrets.c.sealed.is_not(None)),
-        last_run_at=last.ended_at if last else None,
-        last_run_failed=last.outcome if last and last.outcome not in WELL else None,
-        unshown=await _unshown(tx),
-    )
-
-
-async def _unshown(tx: AsyncConnection) -> Sequence[Unshown]:
-    query = (
-        sa.select(messages.c.audience, messages.c.trouble)
-        .where(messages.c.shown < messages.c.wanted, messages.c.trouble.is_not(None))
-        .distinct()
-        .order_by(messages.c.audience)
-        .limit(MOST_UNSHOWN)
-    )
-    return [Unshown(audience=row.audience, code=row.trouble) for row in await tx.execute(query)]
-
-
 async def mark(tx: AsyncConnection) -> int:
     """Return a number that grows at each change of any registration."""
     return int(await tx.scalar(sa.select(sa.func.sum(registrations.c.version))) or 0)
-
-
-async def durations(tx: AsyncConnection) -> Sequence[timedelta]:
-    """Return how long the latest runs took that made what they were to make, newest first."""
-    latest = (
-        sa.select(runs.c.created_at, runs.c.ended_at)
-        .where(runs.c.kind == RunKind.REGISTER, runs.c.outcome == HANDED_OVER)
-        .order_by(runs.c.ended_at.desc())
-        .limit(SAMPLE)
-    )
-    return [row.ended_at - row.created_at for row in await tx.execute(latest)]
 
 
 def _is(
@@ -215,7 +108,7 @@ def _is(
 ) -> sa.ColumnElement[bool]:
     match which:
         case Which.OPEN:
-            return registrations.c.status.in_(OPEN)
+            return registrations.c.status.in_(ON_THEIR_WAY)
         case Which.MINE:
             return _asked_by(reader)
         case Which.WAITING:
@@ -280,10 +173,6 @@ def _expiries() -> sa.Select[Any]:
     )
 
 
-async def _count(tx: AsyncConnection, table: sa.Table, those: sa.ColumnElement[bool]) -> int:
-    return int(await tx.scalar(sa.select(sa.func.count()).select_from(table).where(those)) or 0)
-
-
 def _listed(row: Mapping[Any, Any]) -> Listed:
     return Listed(
         id=row["id"],
@@ -301,8 +190,3 @@ def _listed(row: Mapping[Any, Any]) -> Listed:
 
 def _is_asked(rotation: Mapping[str, Any] | None) -> bool:
     return rotation is not None and rotation["state"] == RotationState.ASKED
-
-
-def _entry(row: Mapping[Any, Any]) -> tuple[str, Entry]:
-    fields = {name: value for name, value in row.items() if name != "registration"}
-    return row["registration"], Entry(**fields)

@@ -6,7 +6,7 @@ step learnt serves every later run of the registration.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -14,7 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import RunKind, StepState
 from bot.storage.once import insert_missing
+from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import runs, steps
+
+SAMPLE = 20
+"""How many runs say how long the next one takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +221,17 @@ async def known_facts(tx: AsyncConnection, run: Run) -> dict[str, dict[str, Any]
         .order_by(runs.c.created_at)
     )
     return {name: facts for name, facts in await tx.execute(query)}
+
+
+async def durations(tx: AsyncConnection) -> Sequence[timedelta]:
+    """Return how long the latest runs took that made what they were to make, newest first."""
+    latest = (
+        sa.select(runs.c.created_at, runs.c.ended_at)
+        .where(runs.c.kind == RunKind.REGISTER, runs.c.outcome == HANDED_OVER)
+        .order_by(runs.c.ended_at.desc())
+        .limit(SAMPLE)
+    )
+    return [row.ended_at - row.created_at for row in await tx.execute(latest)]
 
 
 class Progress(NamedTuple):

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.storage.history import BOT, Entry
-from bot.storage.listing import Told
+from bot.storage.history import BOT, Entry, Told
 from handlers.views.words import clipped, escaped, when
 
 WORDS = {

@@ -13,7 +13,8 @@ from bot.catalogue import Catalogue, drawable
 from bot.quorum import Quorum
 from bot.registrar.looking import Home, Part, last_page
 from bot.registration import Refusal, Registration, SecretState, Status
-from bot.storage.listing import Health, Listed, Unshown
+from bot.storage.health import Health, Unshown
+from bot.storage.listing import Listed
 from handlers.trouble import MEANING, Trouble, advice_on
 from handlers.views import card, ids, rotation
 from handlers.views.history import entry

@@ -11,6 +11,7 @@ from bot.storage.history import Entry
 from bot.storage.tables import history as table
 from tests.chain import is_whole
 from tests.office import Office
+from tests.pieces import ADA
 
 
 async def _entries(database: Database, id: str) -> list[Entry]:
@@ -58,3 +59,15 @@ async def test_each_registration_has_a_chain_of_its_own(desk: Office) -> None:
         entries = await _entries(desk.database, id)
         assert [entry.seq for entry in entries] == [1, 2]
         assert is_whole(id, entries)
+
+
+async def test_history_is_told_newest_first(desk: Office) -> None:
+    id, other = await desk.approved(), await desk.pending()
+    async with desk.database.reading() as tx:
+        whole = await history.recent(tx, limit=10)
+        one = await history.recent(tx, limit=1, registration=id)
+        nobodys = await history.recent(tx, limit=10, only_of=ADA)
+    assert {at for at, _ in whole.entries} == {id, other}
+    assert [entry.what for _, entry in one.entries] == ["approved"]
+    assert one.total == 2
+    assert nobodys.total == 0

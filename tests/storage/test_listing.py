@@ -84,38 +84,6 @@ async def test_nothing_waits_for_who_has_decided_or_asked(desk: Office) -> None:
     assert ids(await found(desk, Which.WAITING, undecided_by=GRACE)) == [id]
 
 
-async def test_history_is_told_newest_first(desk: Office) -> None:
-    id, other = await desk.approved(), await desk.pending()
-    async with desk.database.reading() as tx:
-        whole = await listing.recent_history(tx, limit=10)
-        one = await listing.recent_history(tx, limit=1, registration=id)
-        nobodys = await listing.recent_history(tx, limit=10, only_of=ADA)
-    assert {at for at, _ in whole.entries} == {id, other}
-    assert [entry.what for _, entry in one.entries] == ["approved"]
-    assert one.total == 2
-    assert nobodys.total == 0
-
-
-async def test_health_counts_what_is_owed(desk: Office) -> None:
-    async with desk.database.reading() as tx:
-        fresh = await listing.health(tx)
-    assert (fresh.open_runs, fresh.owed_messages, fresh.last_run_at) == (0, 0, None)
-    await desk.ready()
-    await desk.submitted()
-    async with desk.database.reading() as tx:
-        health = await listing.health(tx)
-    assert (health.open_runs, health.sealed_secrets) == (1, 1)
-    assert health.owed_messages > 0
-    assert health.last_run_failed is None
-    failed = await desk.failed()
-    async with desk.database.transaction() as tx:
-        await tx.execute(
-            sa.update(runs).where(runs.c.registration == failed).values(outcome="AADSTS7000215")
-        )
-    async with desk.database.reading() as tx:
-        assert (await listing.health(tx)).last_run_failed == "AADSTS7000215"
-
-
 async def test_every_change_raises_the_mark(desk: Office) -> None:
     async def mark() -> int:
         async with desk.database.reading() as tx:

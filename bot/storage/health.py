@@ -1,0 +1,83 @@
+"""Health: how the bot itself stands, as far as storage knows. Nobody is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.secrets import HANDED_OVER
+from bot.storage.tables import messages, runs, secrets
+
+MOST_UNSHOWN = 5
+"""Of how many places it is told that Slack takes no messages there."""
+WELL = frozenset(
+    {
+        "planned",
+        "refused",
+        HANDED_OVER,
+        "checked",
+        "unsettled",
+        "done",
+        "undone",
+        "revoked",
+        "purged",
+    }
+)
+"""Outcomes of runs that Entra has answered; that of one that failed is a code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unshown:
+    """Where messages wait that Slack does not take, and its word for why."""
+
+    audience: str  # a channel, or a person
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """How the bot stands, as far as storage knows."""
+
+    open_runs: int
+    owed_messages: int
+    sealed_secrets: int
+    last_run_at: datetime | None  # when a run last came back from the tenant
+    last_run_failed: str | None  # its code, if it failed
+    unshown: Sequence[Unshown] = ()
+
+
+async def read(tx: AsyncConnection) -> Health:
+    """Return what storage can tell of the bot without asking anybody."""
+    last = (
+        await tx.execute(
+            sa.select(runs.c.ended_at, runs.c.outcome)
+            .where(runs.c.ended_at.is_not(None))
+            .order_by(runs.c.ended_at.desc())
+            .limit(1)
+        )
+    ).first()
+    return Health(
+        open_runs=await _count(tx, runs, runs.c.ended_at.is_(None)),
+        owed_messages=await _count(tx, messages, messages.c.shown < messages.c.wanted),
+        sealed_secrets=await _count(tx, secrets, secrets.c.sealed.is_not(None)),
+        last_run_at=last.ended_at if last else None,
+        last_run_failed=last.outcome if last and last.outcome not in WELL else None,
+        unshown=await _unshown(tx),
+    )
+
+
+async def _unshown(tx: AsyncConnection) -> Sequence[Unshown]:
+    query = (
+        sa.select(messages.c.audience, messages.c.trouble)
+        .where(messages.c.shown < messages.c.wanted, messages.c.trouble.is_not(None))
+        .distinct()
+        .order_by(messages.c.audience)
+        .limit(MOST_UNSHOWN)
+    )
+    return [Unshown(audience=row.audience, code=row.trouble) for row in await tx.execute(query)]
+
+
+async def _count(tx: AsyncConnection, table: sa.Table, those: sa.ColumnElement[bool]) -> int:
+    return int(await tx.scalar(sa.select(sa.func.count()).select_from(table).where(those)) or 0)
