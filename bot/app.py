@@ -37,7 +37,7 @@ from bot.start import (
     slack_client,
     slack_session,
 )
-from bot.storage import registrations
+from bot.storage import installation
 from bot.storage.database import Database, opened, sqlite_path
 from bot.vault import Vault
 from graph.client import Client
@@ -278,14 +278,12 @@ async def _tenant(settings: Settings, clock: Clock, database: Database) -> Async
     async with connected(settings, clock) as connection:
         await check_sign_in(connection.graph)
         async with database.transaction() as tx:
-            installation = await registrations.installation_id(
-                tx, new=uuid4().hex[:12], now=clock.now()
-            )
+            id = await installation.ensure_id(tx, new=uuid4().hex[:12], now=clock.now())
         yield Tenant(
             graph=connection.graph,
             knowledge=connection.knowledge,
             sign_in=connection.sign_in,
             client_id=settings.client_id,
             consent_mode=settings.consent_mode,
-            installation=installation,
+            installation=id,
         )

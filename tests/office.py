@@ -24,7 +24,7 @@ from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.registration import Person, Registration, RunKind, SecretState, Status
 from bot.runs import Parts, Runs, Tenant
-from bot.storage import dues, registrations, runs, secrets
+from bot.storage import dues, installation, registrations, runs, secrets
 from bot.storage.database import Database, opened
 from bot.storage.dues import DueKind
 from bot.storage.runs import Planned, Run
@@ -250,7 +250,7 @@ async def two_offices(
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(opened(url))
         async with first.transaction() as tx:
-            await registrations.installation_id(tx, new="aaaabbbbcccc", now=clock.now())
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
         is_sqlite = url.startswith("sqlite")
         second = first if is_sqlite else await stack.enter_async_context(opened(url))
         made = partial(

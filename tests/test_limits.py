@@ -10,7 +10,7 @@ from bot.approval import Policy
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.registration import Refusal
-from bot.storage import registrations
+from bot.storage import installation
 from bot.storage.database import opened
 from tests.conftest import Bot
 from tests.office import Office, office, two_offices
@@ -86,7 +86,7 @@ async def test_one_person_leaves_some_of_a_day_to_the_others(
     )
     async with opened(database_url) as database:
         async with database.transaction() as tx:
-            await registrations.installation_id(tx, new="aaaabbbbcccc", now=clock.now())
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
         desk = office(database, clock, policy=policy)
         for _ in range(2):
             id = await desk.pending()

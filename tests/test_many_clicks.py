@@ -13,7 +13,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.registration import Registration, RunKind, Status
-from bot.storage import history, registrations, runs
+from bot.storage import history, installation, registrations, runs
 from bot.storage.database import opened
 from bot.storage.history import Entry
 from tests.chain import is_whole, winners
@@ -66,7 +66,7 @@ def crowd(database_url: str, clock: MovableClock) -> Gather:
     async def gather(needed: int) -> AsyncIterator[Crowd]:
         async with opened(database_url) as database:
             async with database.transaction() as tx:
-                await registrations.installation_id(tx, new="aaaabbbbcccc", now=clock.now())
+                await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
             here = office(database, clock, policy=decides(needed))
             if database_url.startswith("sqlite"):
                 yield Crowd(office=here, elsewhere=())

@@ -9,7 +9,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.registration import Refusal, RunKind, SecretState, Status, Vote
-from bot.storage import dues, history, registrations, runs
+from bot.storage import dues, history, registrations, runs, votes
 from bot.storage.dues import DueKind
 from tests.office import SECRET, IdleEngine, Office, two_offices
 from tests.pieces import ADA, GRACE, ROSA, form
@@ -58,7 +58,7 @@ async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Offices
     id = await one.pending()
     async with one.database.transaction() as tx:
         vote = Vote(person=GRACE, verdict="approve", at=one.clock.now(), digest="e" * 64)
-        await registrations.vote(tx, id, vote)
+        await votes.cast(tx, id, vote)
     await one.registrar.approve(id, by=ADA)
     assert (await one.found(id)).status is Status.PENDING
 

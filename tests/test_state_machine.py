@@ -33,7 +33,7 @@ from bot.keeper import Keeper
 from bot.playground.clock import MovableClock
 from bot.registrar import Reveal
 from bot.registration import MOVES, Person, Refusal, Registration, RunKind, SecretState, Status
-from bot.storage import dues, history, messages, registrations, runs
+from bot.storage import dues, history, installation, messages, registrations, runs
 from bot.storage.database import opened
 from bot.storage.dues import DueKind
 from bot.storage.history import BOT, Entry
@@ -305,7 +305,7 @@ def template(folder: Path) -> Path:
         world = World(file, StillClock(), POLICY)
         await world.open()
         async with world.database.transaction() as tx:
-            await registrations.installation_id(tx, new="aaaabbbbcccc", now=NOON)
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=NOON)
         await world.close()
 
     asyncio.run(make())

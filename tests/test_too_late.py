@@ -8,7 +8,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.registration import Refusal, SecretState
-from bot.storage import registrations
+from bot.storage import installation, registrations
 from bot.storage.database import opened
 from tests.office import Office, office
 from tests.pieces import ADA, GRACE, ROSA
@@ -22,7 +22,7 @@ async def desk(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Office]:
     """Where two approvals are needed, so that one can be withdrawn."""
     async with opened(f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}") as database:
         async with database.transaction() as tx:
-            await registrations.installation_id(tx, new="aaaabbbbcccc", now=clock.now())
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
         yield office(database, clock, approvals_needed=2)
 
 

@@ -13,7 +13,7 @@ from bot.catalogue import Profile
 from bot.forms import FormProblems, as_read, check_form
 from bot.registrar.desk import Desk
 from bot.registration import Form, Person, Refusal, Registration, RunKind, Status
-from bot.storage import history, messages, registrations
+from bot.storage import history, installation, messages, registrations
 from bot.storage.messages import MessageKind
 
 COMMAND = "/aad-setup"
@@ -36,7 +36,7 @@ class Asking(Desk):
         if problems := check_form(form, profile):
             raise FormProblems(problems)
         async with self._writing() as tx:
-            await registrations.stand_in_line(tx)
+            await installation.stand_in_line(tx)
             if known := await registrations.from_origin(tx, origin):
                 return known
             await self._check_room(tx, by)

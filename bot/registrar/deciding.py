@@ -8,7 +8,7 @@ from bot.approval import Verb
 from bot.forms import check_reason
 from bot.registrar.judging import Judging
 from bot.registration import Person, Refusal, Registration, RunKind, Status, Vote
-from bot.storage import dues, history, messages, registrations
+from bot.storage import dues, history, messages, registrations, votes
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 
@@ -46,7 +46,7 @@ class Deciding(Judging):
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
             await self._check_mind(tx, registration, by)
             vote, earlier = self._vote(registration, by, quorum), _on_this_plan(registration)
-            await registrations.vote(tx, id, vote)
+            await votes.cast(tx, id, vote)
             await history.write(tx, id, "approved", by=by, now=vote.at, digest=digest)
             if await self._count(tx, id, earlier, vote, seen, quorum):
                 await self._leave_pending(tx, id, Status.APPROVED)
@@ -82,7 +82,7 @@ class Deciding(Judging):
             self._check_in_time(registration)
             if registration.vote_of(by) is None:
                 raise Refusal(f"You have not approved {id}, so there is nothing to withdraw.")
-            await registrations.withdraw_vote(tx, id, by)
+            await votes.withdraw(tx, id, by)
             await history.write(tx, id, "withdrawn", by=by, now=self._clock.now())
             await self._tell(tx, registration.requester, id)
 
@@ -103,7 +103,7 @@ class Deciding(Judging):
             if registration.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id}. Withdraw that first, then deny it.")
             vote = Vote(person=by, verdict="deny", at=now, digest=digest)
-            await registrations.vote(tx, id, vote)
+            await votes.cast(tx, id, vote)
             await history.write(tx, id, "denied", by=by, now=now, digest=digest, reason=reason)
             await self._leave_pending(tx, id, Status.DENIED, reasons=[reason])
             await self._tell(tx, registration.requester, id)

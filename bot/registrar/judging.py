@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.quorum import Quorum
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, Vote
-from bot.storage import history, registrations
+from bot.storage import history, votes
 
 JUST_NOW = timedelta(seconds=10)
 """Whoever voted so short a time ago was looked up then, and need not be looked up again."""
@@ -68,7 +68,7 @@ class Judging(Desk):
         known = {person.user_id: person for person in seen}
         judged = [self._judged(vote, known.get(vote.person.user_id), quorum) for vote in earlier]
         for vote in judged:
-            await registrations.judge_vote(tx, id, vote)
+            await votes.judge(tx, id, vote)
             if vote.void is not None:
                 voter, now = vote.person.user_id, self._clock.now()
                 await history.write(tx, id, "approval void", now=now, of=voter, why=vote.void)

@@ -22,7 +22,7 @@ from bot.registration import (
     RunKind,
     SecretState,
 )
-from bot.storage import history, messages, registrations, rotations
+from bot.storage import history, messages, registrations, rotations, votes
 from bot.storage.messages import MessageKind
 
 DAY = timedelta(days=1)
@@ -90,7 +90,7 @@ class Rotating(Judging):
             self._needed_profile(registration)
             quorum = self.quorum(registration)
             vote = self._vote(registration, by, quorum, rotation=asked.id)
-            await registrations.vote(tx, id, vote)
+            await votes.cast(tx, id, vote)
             await history.write(tx, id, "rotation confirmed", by=by, now=now, digest=vote.digest)
             if await self._count(tx, id, earlier, vote, seen, quorum):
                 await rotations.end(tx, id, asked, RotationState.CONFIRMED)

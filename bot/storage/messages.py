@@ -41,6 +41,17 @@ class MessageKind(StrEnum):
     ROTATION_NEWS = "rotation news"  # in the requester's direct messages: what became of that
 
 
+SAID_ONCE = (
+    MessageKind.MASK,
+    MessageKind.NEWS,
+    MessageKind.DRIFT,
+    MessageKind.REMINDER,
+    MessageKind.LEFT,
+    MessageKind.ROTATION_NEWS,
+)
+"""These tell of one moment: no later version of their registration redraws them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """One of them."""

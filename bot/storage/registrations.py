@@ -1,4 +1,4 @@
-"""Registrations: add, read, lock, move, vote."""
+"""Registrations: add, read, lock, move, and keep what is known of them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -19,23 +19,15 @@ from bot.registration import (
     Rotation,
     RotationState,
     Status,
-    Vote,
     origins,
 )
-from bot.storage import runs, secrets
+from bot.storage import runs, secrets, votes
+from bot.storage.messages import SAID_ONCE
 from bot.storage.once import insert_once
-from bot.storage.tables import installation, messages, registrations, votes
+from bot.storage.tables import messages, registrations
 
 OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED)
 """States in which something is still to be decided or done."""
-SAID_ONCE = ("mask", "news", "drift", "reminder", "left", "rotation news")
-"""Messages that tell of one moment: no later version redraws them."""
-
-
-async def installation_id(tx: AsyncConnection, *, new: str, now: datetime) -> str:
-    """Return this installation's id, which is `new` from the first call on."""
-    await insert_once(tx, installation, id=new, only=True, created_at=now, patrolled_at=now)
-    return str((await tx.execute(sa.select(installation.c.id))).scalar_one())
 
 
 async def from_origin(tx: AsyncConnection, origin: str) -> str | None:
@@ -78,12 +70,12 @@ async def get(tx: AsyncConnection, id: str) -> Registration | None:
     if row is None:
         return None
     progress = await runs.progress(tx, id)
-    votes = await _votes(tx, id)
+    given = await votes.of(tx, id)
     newest, others = await secrets.announced(tx, id)
     return dataclasses.replace(
         _registration(row),
-        votes=tuple(vote for vote in votes if not vote.rotation),
-        rotation_votes=tuple(vote for vote in votes if vote.rotation),
+        votes=tuple(vote for vote in given if not vote.rotation),
+        rotation_votes=tuple(vote for vote in given if vote.rotation),
         facts=progress.facts,
         steps=progress.steps,
         began_at=progress.began_at,
@@ -155,50 +147,6 @@ async def checked(tx: AsyncConnection, id: str, check: Check) -> None:
     await note(tx, id, last_check=stored)
 
 
-async def vote(tx: AsyncConnection, id: str, vote: Vote) -> None:
-    """Add a vote, once for each person on the same thing: the primary key refuses a second, but for
-    a void one.
-    """
-    mine = _by(id, vote.person, rotation=vote.rotation)
-    await tx.execute(sa.delete(votes).where(mine, votes.c.void.is_not(None)))
-    await tx.execute(
-        sa.insert(votes).values(
-            registration=id,
-            rotation=vote.rotation,
-            team_id=vote.person.team_id,
-            user_id=vote.person.user_id,
-            name=vote.person.name,
-            verdict=vote.verdict,
-            digest=vote.digest,
-            groups=list(vote.groups),
-            at=vote.at,
-        )
-    )
-
-
-async def withdraw_vote(tx: AsyncConnection, id: str, person: Person) -> None:
-    """Strike a vote on the plan off; history remembers it."""
-    await tx.execute(sa.delete(votes).where(_by(id, person, rotation="")))
-
-
-async def judge_vote(tx: AsyncConnection, id: str, vote: Vote) -> None:
-    """Note whom a vote speaks for now, and why it no longer counts, if so."""
-    await tx.execute(
-        sa.update(votes)
-        .where(_by(id, vote.person, rotation=vote.rotation))
-        .values(groups=list(vote.groups), void=vote.void)
-    )
-
-
-def _by(id: str, person: Person, *, rotation: str) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        votes.c.registration == id,
-        votes.c.rotation == rotation,
-        votes.c.team_id == person.team_id,
-        votes.c.user_id == person.user_id,
-    )
-
-
 async def offer(tx: AsyncConnection, id: str, heir: Person, *, named_by: Person) -> None:
     """Note who is to be the requester once an approver confirms it, and who has asked for that."""
     await note(tx, id, heir={**_plain(heir), "named_by": named_by.user_id})
@@ -247,11 +195,6 @@ def _plain(person: Person) -> dict[str, str]:
     return {"team_id": person.team_id, "user_id": person.user_id, "name": person.name}
 
 
-async def stand_in_line(tx: AsyncConnection) -> None:
-    """Let no other registration begin before this transaction ends: what is counted stays so."""
-    await tx.execute(sa.update(installation).values(only=True))
-
-
 async def count_open(tx: AsyncConnection, person: Person) -> int:
     """Count what the person has asked for and what is not done."""
     query = sa.select(sa.func.count()).where(
@@ -276,22 +219,6 @@ async def living_twin(tx: AsyncConnection, wish_digest: str) -> str | None:
     )
     found: str | None = (await tx.scalars(query.limit(1))).first()
     return found
-
-
-async def _votes(tx: AsyncConnection, id: str) -> tuple[Vote, ...]:
-    query = sa.select(votes).where(votes.c.registration == id).order_by(votes.c.at)
-    return tuple(
-        Vote(
-            person=Person(team_id=row["team_id"], user_id=row["user_id"], name=row["name"]),
-            verdict=row["verdict"],
-            at=row["at"],
-            digest=row["digest"],
-            groups=tuple(row["groups"]),
-            void=row["void"],
-            rotation=row["rotation"],
-        )
-        for row in (await tx.execute(query)).mappings()
-    )
 
 
 def _registration(row: Mapping[Any, Any]) -> Registration:

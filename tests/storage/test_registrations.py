@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.forms import FormProblems
 from bot.registration import MOVES, Deleted, Refusal, RunKind, Status, Vote
-from bot.storage import registrations, runs
+from bot.storage import installation, registrations, runs, votes
 from bot.storage.database import Database
 from bot.storage.tables import registrations as table
 from tests.office import DIGEST, Office
@@ -43,7 +43,7 @@ async def test_a_person_votes_once(desk: Office) -> None:
 
     async def vote(vote: Vote) -> None:
         async with desk.database.transaction() as tx:
-            await registrations.vote(tx, id, vote)
+            await votes.cast(tx, id, vote)
 
     await vote(Vote(person=ADA, verdict="approve", at=NOON))
     # Another name and another mind do not make another person.
@@ -57,8 +57,8 @@ async def test_a_vote_is_withdrawn_by_its_person_and_the_others_stand(desk: Offi
     namesake = replace(GRACE, user_id=ADA.user_id, team_id="T0OTHER")
     async with desk.database.transaction() as tx:
         for person in (ADA, GRACE, namesake):
-            await registrations.vote(tx, id, Vote(person=person, verdict="approve", at=NOON))
-        await registrations.withdraw_vote(tx, id, ADA)
+            await votes.cast(tx, id, Vote(person=person, verdict="approve", at=NOON))
+        await votes.withdraw(tx, id, ADA)
     left = {vote.person.key for vote in (await desk.found(id)).votes}
     assert left == {GRACE.key, namesake.key}
 
@@ -118,7 +118,7 @@ async def test_text_that_a_database_cannot_hold_is_refused_before_it_gets_there(
 async def test_the_installation_is_named_once(database: Database) -> None:
     async def named(new: str) -> str:
         async with database.transaction() as tx:
-            return await registrations.installation_id(tx, new=new, now=NOON)
+            return await installation.ensure_id(tx, new=new, now=NOON)
 
     names = await asyncio.gather(*(named(f"installation{n}") for n in range(8)))
     assert len(set(names)) == 1

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot import slots
-from bot.storage import registrations
+from bot.storage import installation
 from bot.storage.database import opened
 from tests.pieces import NOON
 from tests.postgres import plain
@@ -74,7 +74,7 @@ async def test_connections_that_were_cut_in_the_pool_are_replaced(
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         async with database.transaction() as tx:
-            assert await registrations.installation_id(tx, new="one", now=NOON) == "one"
+            assert await installation.ensure_id(tx, new="one", now=NOON) == "one"
         async with database.reading() as tx:
             assert await tx.scalar(sa.select(1)) == 1
 
@@ -84,7 +84,7 @@ async def test_replicas_that_start_together_on_an_empty_database_migrate_it_once
 ) -> None:
     async def start(new: str) -> str:
         async with opened(postgres_url) as database, database.transaction() as tx:
-            return await registrations.installation_id(tx, new=new, now=NOON)
+            return await installation.ensure_id(tx, new=new, now=NOON)
 
     names = await asyncio.gather(*(start(f"installation{n}") for n in range(4)))
     assert len(set(names)) == 1
