@@ -1,7 +1,7 @@
 """What the tenant holds of one registration: read in one `$batch`, and nothing changed.
 
 A part may be gone, or refused to the bot. Both are kept as they are: what they mean is judged by
-graph/drift.py. Anything else that goes wrong is raised.
+graph/drift. Anything else that goes wrong is raised.
 
 Federated credentials are no property but a collection beside the application (its `$select` does
 not give them, and whether `$expand` does on one application is not documented), so they are a read

@@ -1,0 +1,94 @@
+"""Drift: how the tenant differs from the plan, in sentences for people. It changes nothing.
+
+A check costs one call: a `$batch` of nine reads. More only where there is something to say: one if
+the application or its service principal is gone, one if another service principal stands in its
+place, one for Microsoft Graph's own list of permissions (remembered for five minutes) if one was
+granted that this bot never grants, one for each page of more than a hundred grants. If the bot was
+refused a part, it asks for that part alone, the second time with a new token (two), and for
+everything again if that has helped (one).
+"""
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+from graph import seen as parts
+from graph.drift import credentials, objects, permissions
+from graph.drift.expected import Expected
+from graph.drift.permissions import PORTAL_EXTRAS
+from graph.knowledge import Knowledge
+from graph.seen import Seen
+from graph.site import Site
+
+__all__ = ["PORTAL_EXTRAS", "Drift", "Expected", "compare", "look"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """What differs, what differs and does not matter, and what the bot could not look at."""
+
+    differences: tuple[str, ...] = ()
+    tolerated: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+
+async def look(
+    site: Site,
+    *,
+    knowledge: Knowledge,
+    secrets: Mapping[str, datetime],
+    closing: AbstractSet[str] = frozenset(),
+) -> Drift:
+    """Read the tenant and compare. Raises GraphError if it could not be read at all.
+
+    `secrets` are the live ones: their ends by key id; `closing` those that wait for their removal.
+    """
+    seen = await parts.read(site)
+    expected = Expected(
+        plan=site.plan,
+        secrets=secrets,
+        now=site.clock.now(),
+        closing=closing,
+        names=await permissions.names(seen, knowledge),
+    )
+    return compare(expected, seen)
+
+
+def compare(expected: Expected, seen: Seen) -> Drift:
+    """Tell every difference. Pure."""
+    application = seen.parts.get(parts.APPLICATION)
+    principal = seen.parts.get(parts.PRINCIPAL)
+    return Drift(
+        differences=tuple(
+            chain(
+                objects.gone(seen),
+                objects.remade(seen),
+                objects.settings(expected.plan, application) if application else (),
+                permissions.required(expected, application) if application else (),
+                objects.marks(expected.plan, application) if application else (),
+                credentials.secrets(expected, application) if application else (),
+                credentials.federated(seen),
+                objects.sign_in(principal) if principal else (),
+                permissions.roles(expected, seen),
+                permissions.scopes(expected, seen),
+                objects.owners(seen, parts.OWNERS, "the application"),
+                objects.owners(seen, parts.PRINCIPAL_OWNERS, "the service principal"),
+            )
+        ),
+        tolerated=tuple(
+            chain(
+                permissions.tolerated(expected.plan, seen),
+                credentials.waiting(expected, application),
+            )
+        ),
+        unseen=tuple(_unseen(seen)),
+    )
+
+
+def _unseen(seen: Seen) -> Iterator[str]:
+    for name in sorted(seen.refused - {parts.BOT, parts.STANDING}):
+        yield f"The {name}: Entra refused (insufficient privileges)."
+    if parts.BOT in seen.refused | seen.gone:
+        yield "Who owns it: Entra does not tell the bot which service principal is its own."

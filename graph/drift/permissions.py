@@ -1,0 +1,119 @@
+"""Permissions: what the application asks for, and what it was granted."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from graph import seen as parts
+from graph.drift.expected import KNOWN_IDS, Expected
+from graph.knowledge import Knowledge
+from graph.permissions import MICROSOFT_GRAPH, Kind
+from graph.plan import Plan
+from graph.seen import Json, Seen
+
+PORTAL_EXTRAS = {
+    "openid": "37f7f235-527c-4136-accd-4a02d197296e",
+    "profile": "14dad69e-099b-42c9-810b-d002981feec1",
+    "offline_access": "7427e0e9-2fba-42fe-b0c0-848c9e6a8182",
+}
+"""Scopes that the Entra admin centre adds to a consent by itself. They read no directory."""
+_EXTRA_IDS = {id: name for name, id in PORTAL_EXTRAS.items()}
+
+
+def required(expected: Expected, application: Json) -> Iterator[str]:
+    """What the application asks for. It grants nothing, but the next consent would."""
+    plan = expected.plan
+    wanted = {(MICROSOFT_GRAPH, each.id, each.kind.value) for each in (*plan.roles, *plan.scopes)}
+    found = {each for each in _asked_for(application) if each[1] not in _EXTRA_IDS}
+    for resource, id, kind in sorted(found - wanted):
+        yield (
+            f"The application now also asks for {_what(expected, id, kind)}{_of(resource)}:"
+            " the next admin consent would grant it."
+        )
+    for _, id, kind in sorted(wanted - found):
+        yield f"The application no longer asks for {_what(expected, id, kind)}."
+
+
+def roles(expected: Expected, seen: Seen) -> Iterator[str]:
+    assigned = seen.items(parts.ROLES)
+    if assigned is None:
+        return
+    ours = {each["appRoleId"] for each in assigned if _is_graph(expected.plan, each)}
+    wanted = {each.id for each in expected.plan.roles}
+    for id in sorted(ours - wanted, key=expected.name):
+        yield f"Granted and not in the plan: {expected.name(id)} (application)."
+    for each in assigned:
+        if not _is_graph(expected.plan, each):
+            resource = each.get("resourceDisplayName") or each["resourceId"]
+            yield f"Granted and not in the plan: a permission of {resource} (application)."
+    for id in sorted(wanted - ours, key=expected.name):
+        yield f"No longer granted: {expected.name(id)} (application)."
+
+
+def scopes(expected: Expected, seen: Seen) -> Iterator[str]:
+    grants = seen.items(parts.SCOPES)
+    if grants is None or parts.PRINCIPAL in seen.gone:  # they have gone with it
+        return
+    held = _scopes_for_all(expected.plan, grants)
+    wanted = {each.name for each in expected.plan.scopes}
+    for name in sorted(held - wanted - PORTAL_EXTRAS.keys()):
+        yield f"Granted and not in the plan: {name} (delegated)."
+    for each in grants:
+        scope = " ".join((each["scope"] or "").split())
+        if not _is_graph(expected.plan, each):
+            yield f"Granted and not in the plan: {scope} of another API (delegated)."
+        elif each["consentType"] != "AllPrincipals":
+            yield f"Granted and not in the plan: {scope} for one person (delegated)."
+    for name in sorted(wanted - held):
+        yield f"No longer granted: {name} (delegated)."
+
+
+def tolerated(plan: Plan, seen: Seen) -> Iterator[str]:
+    granted = _scopes_for_all(plan, seen.items(parts.SCOPES) or ())
+    application = seen.parts.get(parts.APPLICATION) or {}
+    wished = {_EXTRA_IDS[id] for _, id, _ in _asked_for(application) if id in _EXTRA_IDS}
+    wanted = {each.name for each in plan.scopes}
+    if extras := sorted((granted | wished) & PORTAL_EXTRAS.keys() - wanted):
+        yield f"Added by the Entra admin centre and harmless: {', '.join(extras)} (delegated)."
+
+
+async def names(seen: Seen, knowledge: Knowledge) -> Mapping[str, str]:
+    """Return names of permissions by id: asked for only if there is one that the bot does not know.
+
+    Raises GraphError.
+    """
+    granted = {each["appRoleId"] for each in seen.items(parts.ROLES) or ()}
+    application = seen.parts.get(parts.APPLICATION) or {}
+    wanted = {id for _, id, _ in _asked_for(application)}
+    if not (granted | wanted) - KNOWN_IDS.keys() - _EXTRA_IDS.keys():
+        return {}
+    resource = await knowledge.resource()
+    return {id: name for (name, _), id in resource.ids.items()}
+
+
+def _asked_for(application: Json) -> set[tuple[str, str, str]]:
+    """Return what it has declared to need: resource app id, permission id, Role or Scope."""
+    return {
+        (resource["resourceAppId"], each["id"], each["type"])
+        for resource in application.get("requiredResourceAccess", ())
+        for each in resource["resourceAccess"]
+    }
+
+
+def _scopes_for_all(plan: Plan, grants: Iterable[Json]) -> set[str]:
+    return {
+        scope
+        for each in grants
+        if _is_graph(plan, each) and each["consentType"] == "AllPrincipals"
+        for scope in (each["scope"] or "").split()
+    }
+
+
+def _is_graph(plan: Plan, grant: Json) -> bool:
+    return bool(grant["resourceId"] == plan.resource_id)
+
+
+def _what(expected: Expected, id: str, kind: str) -> str:
+    return f"{expected.name(id)} ({'application' if kind == Kind.ROLE else 'delegated'})"
+
+
+def _of(resource: str) -> str:
+    return "" if resource == MICROSOFT_GRAPH else f" of the API {resource}"
