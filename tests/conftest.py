@@ -16,11 +16,19 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from tests.graph_schema import CUT, Schema, read_schema
 from tests.postgres import database_url, postgres_database, postgres_server, postgres_url
+from tests.races import careful, offices
 from tests.requests_fit import story_fits
 from tests.scene import Scene
 
 # Fixtures for every folder below.
-__all__ = ["database_url", "postgres_database", "postgres_server", "postgres_url"]
+__all__ = [
+    "careful",
+    "database_url",
+    "offices",
+    "postgres_database",
+    "postgres_server",
+    "postgres_url",
+]
 
 LOOK_EVERY = 0.1
 IN_MEMORY = Path("/dev/shm")

@@ -2,45 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 
-import pytest
-
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal, RunKind, SecretState, Status, Vote
-from bot.storage import dues, history, registrations, runs, votes
+from bot.registration import RunKind, SecretState, Status, Vote
+from bot.storage import dues, history, runs, votes
 from bot.storage.dues import DueKind
 from tests.office import SECRET, IdleEngine, Office, two_offices
 from tests.pieces import ADA, GRACE, ROSA, form
 from tests.postgres import postgres_is_slow
+from tests.races import URL, Offices, all_at_once
 
-Offices = tuple[Office, Office]
 ROUNDS = 12
-URL = "https://hooks.slack.com/actions/x"
-
-
-@pytest.fixture
-async def offices(database_url: str, clock: MovableClock) -> AsyncIterator[Offices]:
-    """Two replicas on PostgreSQL, two clicks in one process on SQLite."""
-    async with two_offices(database_url, clock) as both:
-        yield both
-
-
-@pytest.fixture
-async def careful(database_url: str, clock: MovableClock) -> AsyncIterator[Offices]:
-    """As before, where two approvals are needed."""
-    async with two_offices(database_url, clock, approvals_needed=2) as both:
-        yield both
-
-
-async def _all(*acts: Awaitable[object]) -> list[str | None]:
-    """Do everything at once; return what each was refused with."""
-    done = await asyncio.gather(*acts, return_exceptions=True)
-    for each in done:
-        if isinstance(each, BaseException) and not isinstance(each, Refusal):
-            raise each
-    return [str(each) if isinstance(each, Refusal) else None for each in done]
 
 
 async def _what(office: Office, id: str) -> list[str]:
@@ -67,7 +40,7 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> 
     one, other = careful
     for _ in range(ROUNDS):
         id = await one.pending()
-        refused = await _all(
+        refused = await all_at_once(
             one.registrar.approve(id, by=ADA), other.registrar.approve(id, by=GRACE)
         )
         assert refused == [None, None]
@@ -82,7 +55,7 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> 
 async def test_one_approver_who_clicks_many_times_is_one_vote(careful: Offices) -> None:
     one, other = careful
     id = await one.pending()
-    refused = await _all(
+    refused = await all_at_once(
         *(office.registrar.approve(id, by=ADA) for office in (one, other) for _ in range(4))
     )
     assert refused.count(None) == 1
@@ -99,7 +72,7 @@ async def test_of_approve_and_deny_one_wins_and_the_other_is_told_who_did(
     one, other = offices
     for _ in range(ROUNDS):
         id = await one.pending()
-        approved, denied = await _all(
+        approved, denied = await all_at_once(
             one.registrar.approve(id, by=ADA), other.registrar.deny(id, by=GRACE, reason="Not now")
         )
         found = await one.found(id)
@@ -119,7 +92,9 @@ async def test_of_approving_and_taking_back_one_wins(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
         id = await one.pending()
-        refused = await _all(one.registrar.approve(id, by=ADA), other.registrar.cancel(id, by=ROSA))
+        refused = await all_at_once(
+            one.registrar.approve(id, by=ADA), other.registrar.cancel(id, by=ROSA)
+        )
         assert refused.count(None) == 1
         won = Status.APPROVED if refused[0] is None else Status.CANCELLED
         assert (await one.found(id)).status is won
@@ -179,7 +154,7 @@ async def test_asking_twice_to_retry_starts_one_run(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
         id = await one.failed()
-        refused = await _all(
+        refused = await all_at_once(
             one.registrar.retry(id, by=ROSA),
             other.registrar.retry(id, by=ADA),
             other.registrar.undo(id, by=ADA),
@@ -192,7 +167,7 @@ async def test_revoking_twice_at_once_is_one_run(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
         id = await one.ready()
-        refused = await _all(
+        refused = await all_at_once(
             one.registrar.revoke(id, by=ROSA),
             other.registrar.revoke(id, by=ADA),
             other.registrar.revoke(id, by=GRACE),
@@ -212,7 +187,7 @@ async def test_a_secret_is_revealed_before_it_is_revoked_or_never(offices: Offic
     one, other = offices
     for _ in range(ROUNDS):
         id = await one.ready()
-        hidden, refused = await _all(
+        hidden, refused = await all_at_once(
             one.registrar.reveal(id, by=ROSA, answer_to=URL), other.registrar.revoke(id, by=ADA)
         )
         assert refused is None
@@ -239,7 +214,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         now = one.clock.now()
         async with one.database.transaction() as tx:
             await dues.add(tx, id, DueKind.UNREAD, now, subject=secret.id)
-        [refused, _] = await _all(
+        [refused, _] = await all_at_once(
             one.registrar.reveal(id, by=ROSA, answer_to=URL), other.keeper().look()
         )
         shown = refused is None
@@ -295,7 +270,7 @@ async def test_expiry_and_approval_at_the_same_moment_have_one_winner(offices: O
         async with one.database.transaction() as tx:
             await dues.drop(tx, id, DueKind.EXPIRE)
             await dues.add(tx, id, DueKind.EXPIRE, one.clock.now())
-        [refused, _] = await _all(one.registrar.approve(id, by=ADA), other.keeper().look())
+        [refused, _] = await all_at_once(one.registrar.approve(id, by=ADA), other.keeper().look())
         status = (await one.found(id)).status
         assert status is (Status.APPROVED if refused is None else Status.EXPIRED)
         assert (await _what(one, id))[-1] == ("approved" if refused is None else "expired")

@@ -1,26 +1,19 @@
 """The recorder: what steps learn is written down once, and together with what else there is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 import sqlalchemy as sa
 
-from bot.playground.clock import MovableClock
 from bot.runs.carrying import Carrying
 from bot.runs.recorder import Entry, Recorder
 from bot.storage import runs
 from bot.storage.runs import Planned, Run
-from tests.office import Office, two_offices
+from tests.office import Office
+from tests.races import Offices
 
 NAMES = ("role:a", "role:b", "scopes")
-
-
-@pytest.fixture
-async def desks(database_url: str, clock: MovableClock) -> AsyncIterator[tuple[Office, Office]]:
-    async with two_offices(database_url, clock) as both:
-        yield both
 
 
 async def _begun(desk: Office, names: tuple[str, ...] = NAMES) -> Run:
@@ -56,9 +49,9 @@ def _commits() -> Iterator[list[str]]:
 
 
 async def test_steps_that_end_together_are_committed_together(
-    desks: tuple[Office, Office],
+    offices: Offices,
 ) -> None:
-    desk, _ = desks
+    desk, _ = offices
     recorder = Recorder(desk.database, desk.clock)
     one, other = await _begun(desk), await _begun(desk)
     with _commits() as commits:
@@ -76,19 +69,19 @@ async def test_steps_that_end_together_are_committed_together(
             assert await runs.known_facts(tx, run) == {name: {"of": run.id} for name in NAMES}
 
 
-async def test_what_a_step_has_learnt_is_not_learnt_again(desks: tuple[Office, Office]) -> None:
+async def test_what_a_step_has_learnt_is_not_learnt_again(offices: Offices) -> None:
     """A process that was frozen and wakes up is told so, and changes nothing."""
-    one, other = (Recorder(desk.database, desk.clock) for desk in desks)
-    run = await _begun(desks[0])
+    one, other = (Recorder(desk.database, desk.clock) for desk in offices)
+    run = await _begun(offices[0])
     assert await one.record(Entry(run=run, step="scopes", facts={"by": "one"}))
     assert not await other.record(Entry(run=run, step="scopes", facts={"by": "other"}))
-    async with desks[0].database.reading() as tx:
+    async with offices[0].database.reading() as tx:
         assert await runs.known_facts(tx, run) == {"scopes": {"by": "one"}}
 
 
-async def test_nothing_is_learnt_for_a_run_that_has_ended(desks: tuple[Office, Office]) -> None:
+async def test_nothing_is_learnt_for_a_run_that_has_ended(offices: Offices) -> None:
     """Another process has failed it: whoever still walks it stops, and passes no undo."""
-    one, other = desks
+    one, other = offices
     run = await _begun(one)
     await other.end_run(run.registration, "failed")
     recorder = Recorder(one.database, one.clock)
@@ -98,9 +91,9 @@ async def test_nothing_is_learnt_for_a_run_that_has_ended(desks: tuple[Office, O
 
 
 async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
-    desks: tuple[Office, Office],
+    offices: Offices,
 ) -> None:
-    desk, _ = desks
+    desk, _ = offices
     recorder, run = Recorder(desk.database, desk.clock), await _begun(desk)
     kept = await asyncio.gather(
         recorder.record(Entry(run=run, step="role:a", facts={"a": 1})),
@@ -114,12 +107,12 @@ async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
 
 
 async def test_a_walk_begun_anew_does_not_take_up_a_secret_that_was_closed(
-    desks: tuple[Office, Office],
+    offices: Offices,
 ) -> None:
     """Killed between closing it and saying that the run has failed, it makes another one, of which
     nothing is proved yet.
     """
-    desk, _ = desks
+    desk, _ = offices
     run = await _begun(desk, ("secret", "sign_in", "directory"))
     await desk.seal(run.registration, run)
     async with desk.database.transaction() as tx:

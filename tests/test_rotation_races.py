@@ -1,36 +1,19 @@
 """Rotations and several people, or several processes, at the same moment. Each has one outcome."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 
 import pytest
 
-from bot.playground.clock import MovableClock
 from bot.registration import Person, Refusal, Rotation, RotationState, RunKind, SecretState
 from bot.storage import dues, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.listing import Which
-from tests.office import Office, two_offices
+from tests.office import Office
 from tests.pieces import ADA, GRACE, ROSA
+from tests.races import URL, Offices, all_at_once
 
-Offices = tuple[Office, Office]
 ROUNDS = 8
-URL = "https://hooks.slack.com/actions/x"
-
-
-@pytest.fixture
-async def offices(database_url: str, clock: MovableClock) -> AsyncIterator[Offices]:
-    """Two replicas on PostgreSQL, two clicks in one process on SQLite."""
-    async with two_offices(database_url, clock) as both:
-        yield both
-
-
-@pytest.fixture
-async def careful(database_url: str, clock: MovableClock) -> AsyncIterator[Offices]:
-    """As before, where two approvals are needed."""
-    async with two_offices(database_url, clock, approvals_needed=2) as both:
-        yield both
 
 
 async def _in_use(office: Office) -> str:
@@ -66,15 +49,6 @@ async def _rotation(office: Office, id: str) -> Rotation:
     return found
 
 
-async def _all(*acts: Awaitable[object]) -> list[str | None]:
-    """Do everything at once; return what each was refused with."""
-    done = await asyncio.gather(*acts, return_exceptions=True)
-    for each in done:
-        if isinstance(each, BaseException) and not isinstance(each, Refusal):
-            raise each
-    return [str(each) if isinstance(each, Refusal) else None for each in done]
-
-
 async def _rotated(office: Office, id: str) -> None:
     """Let the run that was asked for make its secret."""
     run = await office.run_of(id)
@@ -88,7 +62,7 @@ async def test_two_confirmations_at_once_start_one_run(offices: Offices) -> None
     for _ in range(ROUNDS):
         id = await _in_use(one)
         rotation = await _asked(one, id)
-        refused = await _all(
+        refused = await all_at_once(
             one.registrar.confirm_rotation(id, rotation, by=ADA),
             other.registrar.confirm_rotation(id, rotation, by=GRACE),
         )
@@ -104,7 +78,7 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> 
     for _ in range(ROUNDS):
         id = await _approved_by_both(one)
         rotation = await _asked(one, id)
-        refused = await _all(
+        refused = await all_at_once(
             *(one.registrar.confirm_rotation(id, rotation, by=ADA) for _ in range(2)),
             other.registrar.confirm_rotation(id, rotation, by=GRACE),
         )
@@ -117,7 +91,7 @@ async def test_of_confirming_and_denying_one_wins(offices: Offices) -> None:
     for _ in range(ROUNDS):
         id = await _in_use(one)
         rotation = await _asked(one, id)
-        confirmed, denied = await _all(
+        confirmed, denied = await all_at_once(
             one.registrar.confirm_rotation(id, rotation, by=ADA),
             other.registrar.deny_rotation(id, rotation, by=GRACE),
         )
@@ -135,7 +109,7 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(offices: Offic
         rotation = await _asked(one, id)
         async with one.database.transaction() as tx:
             await dues.hasten(tx, id, DueKind.LAPSE, one.clock.now())
-        [refused, _] = await _all(
+        [refused, _] = await all_at_once(
             one.registrar.confirm_rotation(id, rotation, by=ADA), other.keeper().look()
         )
         won = RotationState.EXPIRED if refused else RotationState.CONFIRMED
@@ -146,7 +120,9 @@ async def test_asked_twice_at_once_it_is_asked_once(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
         id = await _in_use(one)
-        refused = await _all(*(each.registrar.rotate(id, by=ROSA) for each in (one, other) * 2))
+        refused = await all_at_once(
+            *(each.registrar.rotate(id, by=ROSA) for each in (one, other) * 2)
+        )
         assert refused.count(None) == 1
         assert set(refused) == {
             None,
