@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from bot.playground.workspace import Workspace
+from handlers.asked import WITH_ID
+from handlers.views import ids
 from tests.conftest import Bot
 from tests.scene import Scene
 from tests.slack import forged_button
@@ -14,6 +16,29 @@ SIX_WRONG_FIELDS = {
     "Redirect URL": "http://example.com/cb",
     "Email domains filter": "example.com, not a domain",
 }
+
+
+ABOUT_ONE = (
+    ids.APPROVE,
+    ids.DENY,
+    ids.WITHDRAW,
+    ids.CANCEL,
+    ids.AGAIN,
+    ids.RETRY,
+    ids.UNDO,
+    ids.UNDO_ASKED,
+    ids.REVOKE,
+    ids.REVOKE_ASKED,
+    ids.PURGE_ASKED,
+    ids.VALUES,
+    ids.REVEAL,
+    ids.HIDE,
+    ids.RENEW,
+    ids.ROTATE,
+    ids.CONFIRM_ROTATION,
+    ids.DENY_ROTATION,
+)
+"""Buttons whose values begin with a registration's id."""
 
 
 async def fill_and_send(workspace: Workspace, values: dict[str, Any], by: str = "rosa") -> Any:
@@ -147,6 +172,22 @@ async def test_guests_and_people_from_outside_learn_nothing(scene: Scene) -> Non
         assert not scene.workspace.replies(asked)
     answer = await scene.workspace.command("gus", f"status {id}")
     assert "so you cannot use this bot" in answer.text
+
+
+async def test_guests_do_not_even_learn_which_ids_there_are(scene: Scene) -> None:
+    known, invented = await scene.ask("billing"), "AAD-ZZZZ"
+    sentence = "Slack says that your account is a guest's, so you cannot use this bot."
+    for word in WITH_ID:
+        for id in (known, invented):
+            answer = await scene.workspace.command("gus", f"{word} {id} @ben")
+            assert answer.text == sentence, (word, id)
+    scene.workspace.channels["general"].members.add(scene.workspace.people["gus"].id)
+    for button in ABOUT_ONE:
+        for id in (known, invented):
+            forged = await forged_button(scene.workspace, button, id)
+            scene.workspace.reload("gus")
+            await scene.workspace.click("gus", button, on=forged)
+            assert scene.whispers("gus") == sentence, (button, id)
 
 
 async def test_only_approvers_approve_and_never_their_own(bot: Bot, stage: Any) -> None:

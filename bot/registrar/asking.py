@@ -65,8 +65,7 @@ class Asking(Desk):
     async def form_of(self, id: str, *, by: Person) -> Form:
         """Return what the requester of an ended registration had filled in. Raises Refusal."""
         async with self._database.reading() as tx:
-            registration = await self._get(tx, id)
-        self._policy.check(Verb.ASK_AGAIN, by, registration)
+            registration = await self._readable(tx, Verb.ASK_AGAIN, id, by)
         self._policy.check_may_ask(by)
         return registration.form
 

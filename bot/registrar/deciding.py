@@ -25,8 +25,7 @@ class Deciding(Judging):
         They have to be looked up again: approvals may be days apart. Raises Refusal.
         """
         async with self._database.reading() as tx:
-            registration = await self._get(tx, id)
-        self._policy.check(Verb.APPROVE, by, registration)
+            registration = await self._readable(tx, Verb.APPROVE, id, by)
         quorum = self.quorum(registration)
         earlier, vote = _on_this_plan(registration), self._vote(registration, by, quorum)
         return self._to_look_up(earlier, vote, quorum)
@@ -89,8 +88,7 @@ class Deciding(Judging):
     async def check_may_deny(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person could deny it now: a form is asked for first."""
         async with self._database.reading() as tx:
-            registration = await self._get(tx, id)
-            self._policy.check(Verb.DENY, by, registration)
+            registration = await self._readable(tx, Verb.DENY, id, by)
             self._check_in_time(registration)
 
     async def deny(self, id: str, *, by: Person, reason: str) -> None:

@@ -96,8 +96,16 @@ class Desk:
             raise Refusal(_unknown(id))
         return registration
 
+    async def _readable(self, tx: AsyncConnection, verb: Verb, id: str, by: Person) -> Registration:
+        """Return the registration if this person may do this to it now. Nothing is locked."""
+        self._policy.check_account(by)  # first: else outsiders would learn which ids there are
+        registration = await self._get(tx, id)
+        self._policy.check(verb, by, registration)
+        return registration
+
     async def _allowed(self, tx: AsyncConnection, verb: Verb, id: str, by: Person) -> Registration:
         """Lock the registration and judge: whoever comes second sees what the first one did."""
+        self._policy.check_account(by)
         registration = await registrations.locked(tx, id)
         if registration is None:
             raise Refusal(_unknown(id))

@@ -111,14 +111,13 @@ class Looking(Desk):
     async def history(self, id: str, *, by: Person) -> Told:
         """Return what happened to a registration, newest first. Raises Refusal."""
         async with self._database.reading() as tx:
-            self._policy.check(Verb.HISTORY, by, await self._get(tx, id))
+            await self._readable(tx, Verb.HISTORY, id, by)
             return await history.recent(tx, limit=ENTRIES, registration=id)
 
     async def check_may_undo(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can undo it now: whether to is asked first."""
         async with self._database.reading() as tx:
-            registration = await self._get(tx, id)
-            self._policy.check(Verb.UNDO, by, registration)
+            registration = await self._readable(tx, Verb.UNDO, id, by)
             self._check_idle(registration)
 
     async def expected(self) -> timedelta | None:

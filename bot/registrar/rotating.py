@@ -63,8 +63,7 @@ class Rotating(Judging):
         They have to be looked up again, like earlier approvers of a plan. Raises Refusal.
         """
         async with self._database.reading() as tx:
-            registration = await self._get(tx, id)
-        self._policy.check(Verb.CONFIRM_ROTATION, by, registration)
+            registration = await self._readable(tx, Verb.CONFIRM_ROTATION, id, by)
         quorum = self.quorum(registration)
         vote = self._vote(registration, by, quorum, rotation=rotation)
         return self._to_look_up(registration.confirmations(), vote, quorum)

@@ -39,9 +39,13 @@ class Showing(Desk):
     async def values(self, id: str, *, by: Person) -> Values:
         """Return the connector values without the secret. Raises Refusal."""
         async with self._database.reading() as tx:
-            registration = await self._get(tx, id)
-            self._policy.check(Verb.VALUES, by, registration)
+            registration = await self._readable(tx, Verb.VALUES, id, by)
             return values_of(registration, self._needed_profile(registration))
+
+    async def check_may_reveal(self, id: str, *, by: Person) -> None:
+        """Raise Refusal unless this person may see its secret."""
+        async with self._database.reading() as tx:
+            await self._readable(tx, Verb.REVEAL, id, by)
 
     async def reveal(self, id: str, *, by: Person, answer_to: str) -> Reveal:
         """Take the secret out of the vault, for one look at `answer_to`. Raises Refusal.

@@ -15,8 +15,7 @@ class TakingBack(Desk):
     async def check_may_revoke(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can revoke it now."""
         async with self._database.reading() as tx:
-            registration = await self._get(tx, id)
-            self._policy.check(Verb.REVOKE, by, registration)
+            registration = await self._readable(tx, Verb.REVOKE, id, by)
             self._check_not_revoking(registration)
 
     async def revoke(self, id: str, *, by: Person) -> None:
@@ -55,8 +54,7 @@ class TakingBack(Desk):
     async def check_may_purge(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can delete it for good now."""
         async with self._database.reading() as tx:
-            registration = await self._get(tx, id)
-            self._policy.check(Verb.PURGE, by, registration)
+            registration = await self._readable(tx, Verb.PURGE, id, by)
             self._check_is_in_bin(registration)
 
     async def purge(self, id: str, *, by: Person) -> None:
