@@ -34,6 +34,18 @@ def url_of(body: Mapping[str, Any]) -> str:
     return url
 
 
+def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
+    """Raise Refusal unless what was clicked is seen by nobody else: an answer in its place would be
+    read by the whole channel, and kept.
+    """
+    container = body.get("container")
+    if not isinstance(container, Mapping) or container.get("is_ephemeral") is not True:
+        raise Refusal(
+            "This works only in a message that nobody but you sees:"
+            f" type `/aad-setup values {id}` and press the button there."
+        )
+
+
 class Answers:
     """Posts to response_urls, which work without a token and so count as secrets."""
 

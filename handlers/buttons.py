@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
-from handlers.answers import Answers, url_of
+from handlers.answers import Answers, check_is_for_one, url_of
 from handlers.people import People
 from handlers.views import denial, form, ids
 from handlers.views.values import masked_sheet, sheet, sheet_text
@@ -144,6 +144,8 @@ async def reveal(
 ) -> None:
     """Put the secret in the place of the ephemeral that was clicked, once."""
     id, url = action["value"], url_of(body)
+    await registrar.check_may_reveal(id, by=person)
+    check_is_for_one(body, id)
     look = await registrar.reveal(id, by=person, answer_to=url)
     text = sheet_text(look.values)
     if await answers.replace(url, text=text, blocks=sheet(look.values)):
@@ -158,6 +160,7 @@ async def hide(
 ) -> None:
     """Mask what was clicked at once, and have whatever else is open masked now."""
     found = await registrar.values(action["value"], by=person)
+    check_is_for_one(body, found.registration.id)
     await answers.replace(url_of(body), text=sheet_text(found), blocks=masked_sheet(found))
     await registrar.hide(found.registration.id, by=person)
     await ack()

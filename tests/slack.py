@@ -13,6 +13,25 @@ async def forged_button(
     workspace: Workspace, action: str, value: str, *, channel: str = "general"
 ) -> Json:
     """Post a message with this button where everybody sees it, and return the message."""
+    if workspace.people["ada"].id not in workspace.channels[channel].members:
+        raise LookupError(channel)
+    ts = await _forge(workspace, "chat.postMessage", action, value, channel=channel)
+    return next(it for it in workspace.messages(channel) if it["ts"] == ts)
+
+
+async def forged_whisper(
+    workspace: Workspace, action: str, value: str, *, to: str, channel: str = "general"
+) -> Json:
+    """Show a message with this button to one person alone, and return the message."""
+    user = workspace.people[to].id
+    await _forge(workspace, "chat.postEphemeral", action, value, channel=channel, user=user)
+    return workspace.ephemerals(to)[-1]
+
+
+async def _forge(
+    workspace: Workspace, method: str, action: str, value: str, *, channel: str, **more: str
+) -> str:
+    """Post it with the bot's token, and return the message's ts."""
     button = {
         "type": "button",
         "action_id": action,
@@ -20,14 +39,12 @@ async def forged_button(
         "value": value,
     }
     blocks = [{"type": "actions", "elements": [button]}]
-    if workspace.people["ada"].id not in workspace.channels[channel].members:
-        raise LookupError(channel)
-    body = {"channel": workspace.channels[channel].id, "text": "forged", "blocks": blocks}
+    body = {"channel": workspace.channels[channel].id, "text": "forged", "blocks": blocks, **more}
     headers = {"Authorization": f"Bearer {workspace.bot_token}"}
     async with (
         aiohttp.ClientSession(headers=headers) as session,
-        session.post(workspace.api_url + "chat.postMessage", json=body) as answer,
+        session.post(workspace.api_url + method, json=body) as answer,
     ):
         posted = await answer.json()
     assert posted["ok"], posted
-    return next(it for it in workspace.messages(channel) if it["ts"] == posted["ts"])
+    return str(posted.get("ts") or posted["message_ts"])

@@ -18,6 +18,7 @@ from tests.switchboard import Switchboard, standing
 from tests.test_malformed import filled
 
 Json = dict[str, Any]
+URL = "response_url"
 Wrong = Callable[[Switchboard, Json], None]
 
 
@@ -160,7 +161,81 @@ async def check_by_word(board: Switchboard) -> Json:
     return command(board, f"check {await board.office.ready()}", by="rosa")
 
 
-ACTS = (approve, deny, cancel, retry, undo, submit, cancel_by_word, check_by_word)
+async def revoke(board: Switchboard) -> Json:
+    return click(board, ids.REVOKE, await board.office.ready(), by="rosa")
+
+
+async def revoke_asked(board: Switchboard) -> Json:
+    return click(board, ids.REVOKE_ASKED, await board.office.ready(), by="rosa") | at(board)
+
+
+async def reveal(board: Switchboard) -> Json:
+    return click(board, ids.REVEAL, await board.office.ready(), by="rosa") | at(board)
+
+
+async def renew(board: Switchboard) -> Json:
+    return click(board, ids.RENEW, await in_use(board), by="rosa") | at(board)
+
+
+async def rotate(board: Switchboard) -> Json:
+    return click(board, ids.ROTATE, await in_use(board), by="rosa")
+
+
+async def rotate_by_word(board: Switchboard) -> Json:
+    return command(board, f"rotate {await in_use(board)}", by="rosa")
+
+
+async def confirm_rotation(board: Switchboard) -> Json:
+    return click(board, ids.CONFIRM_ROTATION, await asked_to_rotate(board), by="ada")
+
+
+async def deny_rotation(board: Switchboard) -> Json:
+    return click(board, ids.DENY_ROTATION, await asked_to_rotate(board), by="ada")
+
+
+async def in_use(board: Switchboard) -> str:
+    """Return the id of a registration whose secret was seen and is masked."""
+    office = board.office
+    id = await office.ready()
+    look = await office.registrar.reveal(id, by=office.requester, answer_to=at(board)[URL])
+    await office.registrar.shown(id, look.secret, by=office.requester)
+    await office.registrar.masked(id, look.secret)
+    return id
+
+
+async def asked_to_rotate(board: Switchboard) -> str:
+    """Return the value of the buttons that decide on a rotation."""
+    id = await in_use(board)
+    await board.office.registrar.rotate(id, by=board.office.requester)
+    asked = (await board.office.found(id)).asked_rotation
+    assert asked is not None
+    return ids.bound_value(id, asked.id)
+
+
+def at(board: Switchboard) -> Json:
+    """Return where a click in an ephemeral message is answered; nobody is there any more."""
+    return {
+        URL: f"{board.workspace.url}/actions/none",
+        "container": {"type": "message", "is_ephemeral": True},
+    }
+
+
+DECISIONS = (approve, deny, confirm_rotation, deny_rotation)
+ACTS = (
+    *DECISIONS,
+    cancel,
+    retry,
+    undo,
+    submit,
+    revoke,
+    revoke_asked,
+    reveal,
+    renew,
+    rotate,
+    cancel_by_word,
+    check_by_word,
+    rotate_by_word,
+)
 
 
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: str(act.__name__))
@@ -175,6 +250,15 @@ async def test_one_thing_wrong_is_enough(board: Switchboard, act: Any) -> None:
         assert await board.state() == before, what
     assert (await board.deliver(in_order)).status == 200
     assert await board.state() != before
+
+
+@pytest.mark.parametrize("act", DECISIONS, ids=lambda act: str(act.__name__))
+async def test_the_requester_decides_nothing(board: Switchboard, act: Any) -> None:
+    body = await act(board)
+    before = await board.state()
+    sent_by("rosa")(board, body)
+    assert (await board.deliver(body)).status == 200
+    assert await board.state() == before
 
 
 def mention(board: Switchboard, id: str, user: str, **more: str) -> Json:

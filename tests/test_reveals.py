@@ -6,9 +6,10 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.playground.stage import Stage
+from handlers.views import ids
 from tests.conftest import Bot
 from tests.scene import Scene
-from tests.slack import forged_button
+from tests.slack import forged_button, forged_whisper
 from tests.waiting import eventually, make_a_new_one
 
 MASK = "••••••••"
@@ -33,6 +34,22 @@ async def test_hide_masks_the_secret_at_once_and_for_good(scene: Scene) -> None:
     again = await scene.values(id)
     assert "Show the secret" not in again.splitlines()[-1]
     assert MARK not in again
+
+
+async def test_no_secret_takes_the_place_of_a_message_that_others_read(scene: Scene) -> None:
+    """Whoever has stolen the bot's token can post its buttons anywhere, and lure people to them."""
+    id = await scene.ready()
+    for button in (ids.REVEAL, ids.HIDE):
+        lure = await forged_button(scene.workspace, button, id)
+        scene.workspace.reload("rosa")
+        await scene.workspace.click("rosa", button, on=lure)
+        assert scene.whispers("rosa") == (
+            "This works only in a message that nobody but you sees:"
+            f" type /aad-setup values {id} and press the button there."
+        )
+    assert [each["text"] for each in scene.workspace.messages("general")] == ["forged"] * 2
+    await scene.values(id)
+    assert MARK in await scene.reveal()
 
 
 async def test_a_second_reveal_is_refused(scene: Scene) -> None:
@@ -114,9 +131,9 @@ async def test_no_secret_is_shown_before_it_has_been_proven(scene: Scene) -> Non
     await held.reached.wait()
     assert len(live(scene)) == 2
     scene.workspace.reload("rosa")
-    forged = await forged_button(scene.workspace, "reveal", id)
+    forged = await forged_whisper(scene.workspace, "reveal", id, to="rosa")
     await scene.workspace.click("rosa", "reveal", on=forged)
-    assert scene.whispers("rosa").startswith(f"A new secret of {id} is being made.")
+    assert f"A new secret of {id} is being made." in scene.whispers("rosa")
     making = "A new secret is being made."
     await scene.until(lambda: making in scene.workspace.text_of(scene.notice(id)))
     held.release()
