@@ -127,6 +127,23 @@ async def test_what_has_not_happened_yet_cannot_be_used(scene: Scene) -> None:
         assert scene.whispers("rosa").startswith(f"{id} waits for approval.")
 
 
+LOOKALIKES = str.maketrans("∗∼∶ˍ", "*~:_")
+"""What stands in the place of signs that Slack would take for markup."""
+
+
+async def test_a_card_shows_the_very_name_and_address_that_are_made(scene: Scene) -> None:
+    name, redirect = "_Mimecast_ a_b :lock: *b* ~c~ __", "https://example.com/_cb_/:key:/~d~"
+    id = await scene.ask(name, **{"Redirect URL": redirect}, Reason=":tada: _agreed_")
+    card = scene.card().translate(LOOKALIKES)
+    assert f"• Application {name}, for accounts" in card
+    assert f"• Redirect URL: {redirect}\n" in card
+    assert ">:tada: _agreed_\n" in card
+    await scene.approve(id)
+    [made] = scene.tenant.applications
+    assert made["displayName"] == name
+    assert made["web"]["redirectUris"] == [redirect]
+
+
 async def test_words_that_slack_would_obey_are_shown_as_they_were_typed(scene: Scene) -> None:
     name = "<!channel> *bold* `code` & <https://evil.example|Approve>"
     await scene.ask(name, Reason="line one\n> line two <@U123>")

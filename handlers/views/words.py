@@ -1,5 +1,6 @@
 """Small words for all views: escaping, people, times, buttons."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -24,6 +25,12 @@ LONGEST_TEXT = 3000
 LONGEST_CONTEXT = 2000
 """docs.slack.dev/reference/block-kit/blocks/context-block"""
 
+EMOJI = re.compile(r":(?=[\w+'-]+:)")
+"""What begins the name of an emoji, which Slack would draw in its place."""
+
+UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+"""One that is not inside a word: Slack would take it for emphasis and not show it."""
+
 Json = dict[str, Any]
 Blocks = list[Json]
 
@@ -33,7 +40,7 @@ def escaped(text: str) -> str:
 
     docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    plain = _safe(text)
+    plain = EMOJI.sub("∶", UNDERSCORE.sub("ˍ", _safe(text)))
     # Emphasis marks would run on into our own words.
     return plain.replace("*", "∗").replace("`", "'").replace("~", "∼")
 
