@@ -17,6 +17,8 @@ UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 BLANKS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 """Letters, marks and signs that nobody sees, whatever their kind."""
 JOINERS = "\u200c\u200d"  # without which some scripts and emoji cannot be written
+MOST_MARKS = 6
+"""Marks upon one letter, more than any script needs: they would cover what stands above it."""
 SELECTORS = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 """Choose between pictures of one character, where a font has several."""
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
@@ -74,6 +76,8 @@ def _name(name: str) -> str:
         return f"The name has {len(name)} characters; {LONGEST_NAME} is the most."
     if _unseen(name):
         return "The name holds a line break or an invisible character: type it anew, as one line."
+    if _is_piled_up(name):
+        return "The name piles up marks upon a letter: they would cover what stands above it."
     return ""
 
 
@@ -84,6 +88,8 @@ def _reason(reason: str) -> str:
         return f"The reason has {len(reason)} characters; {LONGEST_REASON} is the most."
     if _unseen(reason.replace("\n", "").replace("\t", "")):
         return "The reason holds invisible or control characters: type it anew."
+    if _is_piled_up(reason):
+        return "The reason piles up marks upon a letter: they would cover what stands above it."
     if reason.count("\n") >= MOST_LINES:
         return f"The reason has too many lines; {MOST_LINES} is the most."
     return ""
@@ -94,6 +100,11 @@ def _unseen(text: str) -> bool:
         each in BLANKS or (unicodedata.category(each) in UNSEEN and each not in JOINERS)
         for each in text
     )
+
+
+def _is_piled_up(text: str) -> bool:
+    is_mark = ("x" if unicodedata.category(each) in ("Mn", "Me") else " " for each in text)
+    return "x" * (MOST_MARKS + 1) in "".join(is_mark)
 
 
 def _secret_days(days: int, profile: Profile) -> str:

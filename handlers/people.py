@@ -15,6 +15,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.forms import JOINERS
 from bot.registrar import Registrar
 from bot.registration import Person, Refusal
 from graph.clock import Clock
@@ -103,12 +104,11 @@ class People:
         user, (groups, unread) = await asyncio.gather(
             self._look_up(user_id), self._groups.of(user_id)
         )
-        name = user.get("real_name") or user.get("name") or user_id
         return Person(
             # Slack's record counts; a payload that says otherwise is a reason for doubt.
             team_id=str(user.get("team_id") or ""),
             user_id=user_id,
-            name=str(name)[:120],
+            name=_name(user) or user_id,
             doubts=_doubts(user_id, user, claimed_team=claimed_team),
             groups=groups,
             unread=unread,
@@ -207,6 +207,13 @@ def _sender(body: Mapping[str, Any]) -> tuple[str, str]:
 def _team(body: Mapping[str, Any]) -> str:
     """Return the team that a payload was sent for."""
     return str(body.get("team_id") or (body.get("team") or {}).get("id") or "")
+
+
+def _name(user: Mapping[str, Any]) -> str:
+    """Return how people call this account, as one line without anything that reorders it."""
+    said = str(user.get("real_name") or user.get("name") or "")
+    seen = "".join(each if each.isprintable() or each in JOINERS else " " for each in said)
+    return " ".join(seen.split())[:120]
 
 
 def _doubts(user_id: str, user: Mapping[str, Any], *, claimed_team: str) -> tuple[str, ...]:

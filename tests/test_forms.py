@@ -21,6 +21,7 @@ def test_a_right_form_has_no_problems() -> None:
     assert problems(redirect="https://example.com/cb", options=options) == {}
 
 
+PILED = "The name piles up marks upon a letter: they would cover what stands above it."
 UNSEEN = "The name holds a line break or an invisible character: type it anew, as one line."
 
 
@@ -35,13 +36,16 @@ UNSEEN = "The name holds a line break or an invisible character: type it anew, a
         ("\u3164", UNSEEN),
         ("billing\u2800", UNSEEN),
         ("\u200d\ufe0f", "Give the application a name."),
+        ("billing" + "\u0336\u0353" * 4, PILED),
     ],
 )
 def test_a_name_is_one_short_printable_line(name: str, sentence: str) -> None:
     assert problems(name=name) == {"name": sentence}
 
 
-@pytest.mark.parametrize("name", ["n" * 120, "Büro – Sync & <Co> *'\"", "日本語"])
+@pytest.mark.parametrize(
+    "name", ["n" * 120, "Büro – Sync & <Co> *'\"", "日本語", "Thu\u031b\u0323", "བསྒྲུབས"]
+)
 def test_any_printable_name_of_120_characters_will_do(name: str) -> None:
     assert problems(name=name) == {}
 
@@ -60,6 +64,7 @@ def test_names_that_read_alike_are_equal(twin: str) -> None:
     [
         ("  ", "Say what this is for: the approver decides by it."),
         ("r" * 501, "The reason has 501 characters; 500 is the most."),
+        ("r" + "\u0489" * 40, PILED.replace("name", "reason")),
     ],
 )
 def test_a_reason_is_there_and_short(reason: str, sentence: str) -> None:

@@ -1,6 +1,7 @@
 """Handing over: somebody leaves, somebody else becomes the requester, an approver confirms it."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -135,7 +136,8 @@ async def test_an_heir_is_judged_again_when_it_is_confirmed(open_house: Scene) -
 
 async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Scene) -> None:
     scene = open_house
-    scene.workspace.people["ben"].real_name = "<!channel> *<https://evil.example|Ben>* " + "&" * 90
+    name = "<!channel> *<https://evil.example|Ben>*\n\u202e " + "&" * 90
+    scene.workspace.people["ben"].real_name = name
     id = await scene.ready()
     await _asked(scene, id, "ben")
     await _confirm(scene, by="grace")
@@ -146,6 +148,9 @@ async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Scene) -> No
 
     await scene.until(lambda: f"{id} belongs to &lt;!channel&gt;" in texts())
     assert "<!channel>" not in texts()
+    for shown in (scene.workspace.messages("approvals"), scene.workspace.messages("ben")):
+        # It would turn our own words around.
+        assert "\u202e" not in json.dumps(shown, ensure_ascii=False)
 
 
 async def test_what_takes_two_approvers_is_not_given_away_by_one(bot: Bot, stage: Stage) -> None:
