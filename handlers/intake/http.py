@@ -26,6 +26,9 @@ PATH = "/slack/events"
 OBJECTS = ("channel", "container", "enterprise", "event", "message", "team", "user", "view")
 """What is an object in every payload that has it: docs.slack.dev/reference/interaction-payloads."""
 
+LARGEST_CHECK = 2048
+"""Bytes of a look at the certificate: whatever is longer is not parsed before it is believed."""
+
 READ_SECONDS = 3.0
 """How long a body may take to arrive: Slack waits no longer for its answer."""
 
@@ -104,7 +107,9 @@ def _is_ssl_check(request: web.Request, body: bytes) -> bool:
     if request.query.get("ssl_check") == "1":
         return True
     is_form = request.content_type == "application/x-www-form-urlencoded"
-    return is_form and parse_qs(body.decode("latin-1")).get("ssl_check") == ["1"]
+    if not is_form or len(body) > LARGEST_CHECK:
+        return False
+    return parse_qs(body.decode("latin-1")).get("ssl_check") == ["1"]
 
 
 def _read(headers: Mapping[str, str], query: str, body: bytes) -> AsyncBoltRequest | None:

@@ -151,6 +151,12 @@ async def test_a_look_at_the_certificate_is_answered_and_means_nothing(post: Pos
     assert not post.heard
 
 
+async def test_nobody_is_read_at_length_for_a_look_at_the_certificate(post: Post) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    long = io.BytesIO(b"ssl_check=1" + b"&a=%41" * 100_000)
+    assert (await post.door.send("POST", EVENTS, data=long, headers=form)).status == 401
+
+
 async def test_slack_proves_the_address_by_a_signed_challenge(post: Post) -> None:
     body = json.dumps({"type": "url_verification", "challenge": "3eZbrw1aB"})
     told = await post.signed(body, **{"Content-Type": "application/json"})
