@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.doctor import examine
+from bot.doctor import examine, findings
 from bot.doctor.findings import Finding, Mark
 from bot.manifest import SCOPES
 from bot.playground.stage import Stage
@@ -56,6 +56,11 @@ async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
 
 
 @pytest.mark.slow
+def test_a_name_from_the_tenant_begins_no_line_and_moves_no_cursor() -> None:
+    said = str(findings.doubt("Application “x\n✔ All is well\x1b[2A\u202e” has no owner."))
+    assert said == "⚠ Application “x ✔ All is well [2A ” has no owner."
+
+
 async def test_in_http_mode_there_is_no_socket_to_try(stage: Stage) -> None:
     signed = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": stage.workspace.signing_secret}
     told = await call(stage, **signed, PORT="8080")

@@ -21,7 +21,9 @@ class Finding:
     advice: str = ""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.mark, self.sentence, self.advice)))
+        said = " ".join(filter(None, (self.mark, self.sentence, self.advice)))
+        # Names in the tenant are anybody's text: none may move the cursor or begin a line.
+        return "".join(each if each.isprintable() else " " for each in said)
 
 
 def well(sentence: str) -> Finding:
