@@ -17,7 +17,7 @@ from bot.storage.listing import Page
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
 from handlers.views.steps import Drawing
-from handlers.views.words import LONGEST_TEXT, clipped
+from handlers.views.words import LONGEST_TEXT, clipped, escaped
 
 CATALOGUE = read_catalogue()
 ONE = Quorum(needed=1)
@@ -125,6 +125,12 @@ def test_a_hundred_warnings_of_any_length_can_be_drawn() -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
     drawn = registration(form, Status.PENDING, ["&" * 4000] + ["w"] * 20)
     assert card.card(drawn, CATALOGUE["mimecast"], quorum=Quorum(needed=1))
+
+
+def test_nobody_s_text_turns_ours_around_or_hides_in_it() -> None:
+    """Names in the tenant come from there as they are."""
+    assert escaped("a\u202eb\u2066c\x1b\u200bd\u2028e") == "a b c  d e"
+    assert escaped("one\n\ttwo \u0645\u06cc\u200c\u062e") == "one\n\ttwo \u0645\u06cc\u200c\u062e"
 
 
 @pytest.mark.parametrize("text", ["a" * 4000, "a " * 2000, "&amp;" * 900, "x\n" * 2000])

@@ -86,6 +86,40 @@ async def test_an_approval_of_somebody_who_lost_the_role_no_longer_counts(
         await scene.approve(id, by="grace")
 
 
+async def test_an_approver_struck_off_at_a_restart_has_approved_nothing(
+    bot: Bot, stage: Stage
+) -> None:
+    scene, people = Scene(stage), stage.workspace.people
+    async with bot(APPROVALS_NEEDED="2"):
+        id = await scene.ask()
+        await _approve(scene, id, "ada")
+        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
+    deciders = f"{people['grace'].id},{people['ben'].id}"
+    scene.clock.move(LATER)
+    async with bot(APPROVERS=deciders, APPROVALS_NEEDED="2"):
+        await _approve(scene, id, "ada")
+        assert scene.whispers("ada") == "Only an approver can approve this."
+        await _approve(scene, id, "grace")
+        lost = "The approval of @ada no longer counts: no approver any more"
+        await scene.until(lambda: lost in scene.card())
+        assert not scene.tenant.applications
+        await scene.approve(id, by="ben")
+
+
+async def test_a_quorum_raised_at_a_restart_is_the_one_that_counts(bot: Bot, stage: Stage) -> None:
+    scene, people = Scene(stage), stage.workspace.people
+    deciders = ",".join(people[name].id for name in ("ada", "grace", "ben"))
+    async with bot(APPROVERS=deciders, APPROVALS_NEEDED="2"):
+        id = await scene.ask()
+        await _approve(scene, id, "ada")
+        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
+    async with bot(APPROVERS=deciders, APPROVALS_NEEDED="3"):
+        await _approve(scene, id, "grace")
+        await scene.until(lambda: "2 of 3 approvals given" in scene.card())
+        assert not scene.tenant.applications
+        await scene.approve(id, by="ben")
+
+
 async def test_while_slack_does_not_say_who_approved_before_nothing_is_decided(
     three: Scene,
 ) -> None:

@@ -17,6 +17,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
+from bot.forms import JOINERS
 from bot.registration import Person
 
 LONGEST_TEXT = 3000
@@ -27,6 +28,9 @@ LONGEST_CONTEXT = 2000
 
 EMOJI = re.compile(r":(?=[\w+'-]+:)")
 """What begins the name of an emoji, which Slack would draw in its place."""
+
+KEPT = frozenset("\n\t" + JOINERS)
+"""Of what cannot be printed: everything else would break lines or turn words around."""
 
 UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 """One that is not inside a word: Slack would take it for emphasis and not show it."""
@@ -40,7 +44,8 @@ def escaped(text: str) -> str:
 
     docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    plain = EMOJI.sub("∶", UNDERSCORE.sub("ˍ", _safe(text)))
+    seen = "".join(each if each.isprintable() or each in KEPT else " " for each in text)
+    plain = EMOJI.sub("∶", UNDERSCORE.sub("ˍ", _safe(seen)))
     # Emphasis marks would run on into our own words.
     return plain.replace("*", "∗").replace("`", "'").replace("~", "∼")
 
