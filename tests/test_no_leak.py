@@ -18,13 +18,17 @@ from bot.logs import LOUD, set_up
 from bot.playground.stage import Stage
 from bot.playground.workspace import Entry, Kind
 from bot.registrar import Reveal
+from bot.registrar.showing import GRACE
 from bot.registration import Secret
 from bot.values import values_of
+from tests import test_handing_over
 from tests.conftest import Bot
 from tests.leaks import forms, found
 from tests.pieces import registration, secret
 from tests.scene import Scene
+from tests.test_purging import PURGED
 from tests.test_revoking import tried
+from tests.test_rotating import announced, asked, decide, in_use, seen
 from tests.waiting import eventually, make_a_new_one
 
 Json = dict[str, Any]
@@ -88,6 +92,29 @@ async def the_whole_story(scene: Scene) -> None:
     await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
 
 
+async def the_story_of_a_change(scene: Scene) -> None:
+    """Rotate beside what is in use, hand over, make a new one for the heir, revoke, purge."""
+    id = await in_use(scene)
+    await asked(scene, id)
+    await decide(scene, "Confirm", by="ada")
+    await announced(scene, id)
+    await seen(scene, id)
+    scene.clock.move(GRACE + timedelta(hours=1))
+    removed = "the previous secret is removed from Entra"
+    await eventually(scene, lambda: removed in scene.direct("rosa"))
+    await scene.workspace.command("rosa", f"handover {id} @ben")
+    await test_handing_over._confirm(scene, by="grace")
+    await scene.until(lambda: "[Make a new one]" in scene.direct("ben"))
+    await scene.workspace.click("ben", "Make a new one")
+    await scene.until(lambda: "[Get the values]" in scene.direct("ben"))
+    await scene.workspace.command("ben", f"status {id} public")
+    await tried(scene, id)
+    await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
+    await scene.workspace.command("ada", f"purge {id}")
+    await scene.workspace.click("ada", "purge_asked")
+    await scene.until(lambda: PURGED in scene.workspace.text_of(scene.card_of(id)))
+
+
 def refuses_the_test(scene: Scene) -> Any:
     code = "Authorization_RequestDenied"
     return scene.tenant.faults.fail("POST", "batch", status=403, code=code, times=10_000)
@@ -132,6 +159,25 @@ async def test_no_secret_is_ever_written_down_but_in_the_answer_to_its_reveal(
         assert not found(hidden, data), name
     assert stage.tenant.id.encode() in stopped["aad-setup.db"]
     assert "run" in logs.getvalue()
+    assert not found(hidden, logs.getvalue().encode())
+    for entry in stage.workspace.log:
+        if entry.kind not in (Kind.HOOK, Kind.EPHEMERAL):
+            assert not found(hidden, written_by_bot(entry)), entry
+    check_reveals(stage, hidden)
+
+
+@pytest.mark.slow
+async def test_no_secret_is_written_down_while_it_changes_hands(
+    stage: Stage, bot: Bot, logs: io.StringIO
+) -> None:
+    async with bot(LOG_LEVEL="DEBUG", REQUESTERS="*"):
+        await the_story_of_a_change(Scene(stage))
+        at_work = files(stage.folder)
+    hidden = secrets_of(stage, stage.environ())
+    # In use, beside it, the heir's own, the bot's.
+    assert len(stage.tenant.minted) == 4
+    for name, data in [*at_work.items(), *files(stage.folder).items()]:
+        assert not found(hidden, data), name
     assert not found(hidden, logs.getvalue().encode())
     for entry in stage.workspace.log:
         if entry.kind not in (Kind.HOOK, Kind.EPHEMERAL):
