@@ -41,7 +41,7 @@ class EntraSettings:
         """Return what `environ` says of Entra alone. Raises SettingsError with every problem."""
         reader = Reader(environ)
         settings = EntraSettings(**_entra(reader))
-        problems = [*reader.problems, *_not_yet(reader, "ENTRA_")]
+        problems = [*reader.problems, *_not_yet(reader, "ENTRA_"), *reader.misspelt()]
         if problems:
             raise SettingsError(problems)
         return settings
@@ -96,7 +96,7 @@ class Settings(EntraSettings):
             log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             plain_cards=reader.one_of("PLAIN_CARDS", ("true", "false"), "false") == "true",
         )
-        problems = [*reader.problems, *_nobody(settings), *_not_yet(reader)]
+        problems = [*reader.problems, *_nobody(settings), *_not_yet(reader), *reader.misspelt()]
         if problems:
             raise SettingsError(problems)
         return settings

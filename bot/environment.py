@@ -6,8 +6,9 @@ No sentence repeats what somebody typed: it may be another, valid secret.
 import ipaddress
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
@@ -16,6 +17,10 @@ from bot.addresses import is_one_of, is_slack
 
 EVERYBODY = "*"
 LONGEST_TTL = timedelta(days=30)
+ANYBODYS = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "CA_BUNDLE"})
+"""Names of settings that other programs have, too: what looks like them may be meant for those."""
+ALIKE = 0.85
+"""How much alike a name is to a setting's that was meant (difflib's ratio)."""
 
 
 class Reader:
@@ -26,15 +31,27 @@ class Reader:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._names: set[str] = set()
         self.problems: list[str] = []
 
     def text(self, name: str) -> str:
         """Return what is set, without spaces around it; empty if nothing is."""
+        self._names.add(name)
         return self._environ.get(name, "").strip()
 
     def problem(self, sentence: str) -> None:
         """Note what is wrong, and what to do."""
         self.problems.append(sentence)
+
+    def misspelt(self) -> Iterator[str]:
+        """Yield which names that are set were not read, and are almost one that was.
+
+        To go on without them would be to lower, in silence, what somebody has asked for.
+        """
+        ours = sorted(self._names - ANYBODYS)
+        for name in sorted(set(self._environ) - self._names):
+            if near := get_close_matches(name, ours, n=1, cutoff=ALIKE):
+                yield f"{name} is no setting of this bot. Did you mean {near[0]}?"
 
     def required(self, name: str, what: str) -> str:
         if not (value := self.text(name)):

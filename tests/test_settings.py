@@ -54,6 +54,23 @@ def test_one_person_may_begin_half_of_what_the_team_may_unless_that_is_said() ->
     assert read(DAILY_LIMIT="7").person_daily_limit == 4
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("APPROVAL_NEEDED", "APPROVALS_NEEDED"),
+        ("APPROVERS_GROUPS", "APPROVER_GROUPS"),
+        ("ENTRA_CLIENT_SECRETS", "ENTRA_CLIENT_SECRET"),
+    ],
+)
+def test_a_setting_that_is_misspelt_is_not_passed_over(name: str, meant: str) -> None:
+    assert problems(**{name: "2"}) == (f"{name} is no setting of this bot. Did you mean {meant}?",)
+
+
+def test_what_other_programs_are_told_is_none_of_ours() -> None:
+    others = ("DATABASE_URI", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SLACK_WEBHOOK_URL", "PATH")
+    assert read(**dict.fromkeys(others, "x")) == read()
+
+
 def test_cards_are_plain_only_if_that_is_said() -> None:
     assert [read(PLAIN_CARDS=it).plain_cards for it in ("", "false", "true")] == [
         False,
