@@ -191,7 +191,8 @@ def test_whoever_comes_too_late_learns_who_decided(
         (Verb.REVEAL, ROSA, Status.FAILED, "AAD-7K3F has failed"),
         (Verb.REVEAL, ROSA, Status.REVOKING, "AAD-7K3F is being revoked. Its card says when"),
         (Verb.CHECK, ROSA, Status.REVOKED, "Too late: AAD-7K3F was revoked already."),
-        (Verb.UNDO, ROSA, Status.READY, "Too late: AAD-7K3F is ready already. Only what failed"),
+        (Verb.UNDO, ROSA, Status.READY, "Too late: AAD-7K3F is ready already. `/aad-setup revoke"),
+        (Verb.UNDO, ROSA, Status.PENDING, "AAD-7K3F waits for approval."),
         (Verb.REVOKE, ROSA, Status.FAILED, "AAD-7K3F has failed"),
         (Verb.PURGE, ADA, Status.READY, "AAD-7K3F has not been deleted, and only what was"),
         (Verb.PURGE, ADA, Status.FAILED, "AAD-7K3F has not been deleted, and only what was"),
@@ -204,6 +205,28 @@ def test_each_state_has_words_for_whoever_comes_at_the_wrong_time(
     verb: Verb, person: Person, status: Status, sentence: str
 ) -> None:
     assert (refusal(verb, person, status) or "").startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "hint"),
+    [
+        (Verb.UNDO, Status.PENDING, "Its requester can cancel it, and an approver can deny it."),
+        (Verb.REVOKE, Status.PENDING, "Its requester can cancel it, and an approver can deny it."),
+        (Verb.CANCEL, Status.FAILED, "`/aad-setup undo AAD-7K3F` removes what it has made."),
+        (Verb.REVOKE, Status.FAILED, "`/aad-setup undo AAD-7K3F` removes what it has made."),
+        (
+            Verb.CANCEL,
+            Status.READY,
+            "`/aad-setup revoke AAD-7K3F` takes it back, if nobody needs it.",
+        ),
+        (Verb.CANCEL, Status.CANCELLED, "Too late: AAD-7K3F was cancelled already."),
+    ],
+)
+def test_whoever_wants_it_gone_learns_what_takes_it_back(
+    verb: Verb, status: Status, hint: str
+) -> None:
+    approved = Vote(person=GRACE, verdict="approve", at=NOON)
+    assert (refusal(verb, ROSA, status, approved) or "").endswith(hint)
 
 
 def test_who_decided_is_told_by_the_verdict_and_not_by_the_clock() -> None:

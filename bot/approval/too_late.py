@@ -1,14 +1,32 @@
 """Too late, or too early: why a registration's state does not allow a verb, as a sentence."""
 
+from collections.abc import Mapping
+
 from bot.approval.rules import Verb
 from bot.registration import Registration, Status
 
 TO_BE_TAKEN_BACK = frozenset({Status.READY, Status.FAILED})
 """States in which there is something in Entra still, which has to go before it can go for good."""
 
+TAKEN_BACK_BY: Mapping[Status, str] = {
+    Status.PENDING: "Its requester can cancel it, and an approver can deny it.",
+    Status.FAILED: "`/aad-setup undo {id}` removes what it has made.",
+    Status.READY: "`/aad-setup revoke {id}` takes it back, if nobody needs it.",
+}
+"""By the state, how what is no longer wanted is taken back."""
+
 
 def too_late(verb: Verb, registration: Registration) -> str:
-    """Say why the registration's state does not allow the verb, and who decided if somebody did."""
+    """Say why the registration's state does not allow the verb, who decided if somebody did, and
+    what takes it back in this state for whoever wanted that.
+    """
+    why = _too_late(verb, registration)
+    taking_back = verb in (Verb.CANCEL, Verb.UNDO, Verb.REVOKE)
+    hint = TAKEN_BACK_BY.get(registration.status, "") if taking_back else ""
+    return f"{why} {hint.format(id=registration.id)}".rstrip()
+
+
+def _too_late(verb: Verb, registration: Registration) -> str:
     id, status = registration.id, registration.status
     if verb in (Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL):
         # By its verdict, not by its time: the clocks of two replicas may differ.
@@ -31,11 +49,6 @@ def too_late(verb: Verb, registration: Registration) -> str:
             return f"{id} waits for approval. Its card will change by itself."
         case Status.APPROVED:
             return f"{id} is being set up. Its card will change by itself."
-        case Status.READY if verb is Verb.UNDO:
-            return (
-                f"Too late: {id} is ready already. Only what failed can be undone:"
-                f" `/aad-setup revoke {id}` takes it back, if nobody needs it."
-            )
         case Status.READY:
             return f"Too late: {id} is ready already."
         case Status.FAILED:
