@@ -38,10 +38,16 @@ class Pen(Protocol):
 
 
 def plan_paragraphs(
-    plan: Plan, profile: Profile, form: Form, pen: Pen, *, asked_at: datetime
+    plan: Plan,
+    profile: Profile,
+    form: Form,
+    pen: Pen,
+    *,
+    asked_at: datetime,
+    title: str = "What would be created",
 ) -> Iterator[str]:
     """Yield what an approver has to know: what is made, its reach, consent, values, warnings."""
-    yield "\n".join(_created(plan, pen, asked_at))
+    yield "\n".join([f"{pen.strong(title)} in {_where(plan, pen)}", *_created(plan, pen, asked_at)])
     yield "\n".join([pen.strong("What it could do"), *_reach(plan, pen)])
     yield f"{_consent(plan, pen)}\n{_received(profile, form, pen)}"
     if plan.warnings:
@@ -70,8 +76,6 @@ def received(profile: Profile, form: Form, pen: Pen) -> Iterator[str]:
 
 def _created(plan: Plan, pen: Pen, asked_at: datetime) -> Iterator[str]:
     until = asked_at + timedelta(days=plan.secret_days)
-    where = f"{pen.text(plan.tenant_name)} ({pen.text(plan.domain)})"
-    yield f"{pen.strong('What would be created')} in {where}"
     name = pen.strong(pen.text(plan.name))
     yield f"• Application {name}, for accounts in this directory only"
     yield f"• Redirect URL: {pen.text(plan.redirect or 'none')}"
@@ -79,6 +83,10 @@ def _created(plan: Plan, pen: Pen, asked_at: datetime) -> Iterator[str]:
         f"• Secret “{pen.text(plan.secret_name)}” for {days(plan.secret_days)},"
         f" until about {pen.day(until)} ({LIMITED_BY[plan.secret_limited_by]})"
     )
+
+
+def _where(plan: Plan, pen: Pen) -> str:
+    return f"{pen.text(plan.tenant_name)} ({pen.text(plan.domain)})"
 
 
 def _reach(plan: Plan, pen: Pen) -> Iterator[str]:

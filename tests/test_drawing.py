@@ -133,6 +133,22 @@ def test_nobody_s_text_turns_ours_around_or_hides_in_it() -> None:
     assert escaped("one\n\ttwo \u0645\u06cc\u200c\u062e") == "one\n\ttwo \u0645\u06cc\u200c\u062e"
 
 
+@pytest.mark.parametrize("status", Status)
+def test_once_it_is_decided_what_came_of_it_stands_above_the_plan(status: Status) -> None:
+    form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
+    shown = str(card.card(registration(form, status), CATALOGUE["mimecast"], quorum=ONE))
+    plan = shown.index("What it could do")
+    if status in (Status.PLANNING, Status.PENDING):
+        assert "*What would be created* in" in shown
+        assert plan < shown.index("plan `dddd")
+        assert "Approve" not in shown[:plan]
+    else:
+        assert "What would be created" not in shown
+        assert ":x:" in shown[:plan]
+        assert ":x:" not in shown[plan:]
+        assert "'actions'" not in shown[plan:]
+
+
 @pytest.mark.parametrize("text", ["a" * 4000, "a " * 2000, "&amp;" * 900, "x\n" * 2000])
 def test_a_text_is_cut_only_where_nothing_breaks(text: str) -> None:
     cut = clipped(text)

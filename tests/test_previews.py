@@ -96,7 +96,7 @@ async def test_what_would_keep_it_from_being_sent_is_said_beside_the_plan(scene:
     await filled_in(scene)
     seen = await preview(scene)
     assert "What would be created" in seen
-    assert f"Now it could not be sent\n• {id} is the same: " in seen
+    assert f"It cannot be sent now\n• {id} is the same: " in seen
     assert "as you filled it in: put this right first." in seen
 
 

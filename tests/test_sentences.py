@@ -9,9 +9,11 @@ from typer.testing import CliRunner
 from bot.__main__ import main
 from bot.catalogue import read_catalogue
 from bot.playground.stage import Stage
+from bot.quorum import Quorum
 from bot.registration import SecretState
 from bot.values import values_of
 from handlers.errors import plain
+from handlers.views import card
 from handlers.views.values import sheet
 from tests.conftest import Bot
 from tests.pieces import ADA, BEN, registration, secret
@@ -40,6 +42,16 @@ def test_a_secret_that_was_shown_is_not_said_to_be_on_the_screen() -> None:
     drawn = str(sheet(values_of(shown, read_catalogue()["mimecast"])))
     assert "It is masked a minute later at the latest, or when you press *Hide*." in drawn
     assert "on your screen" not in drawn
+
+
+@pytest.mark.parametrize("state", SecretState)
+def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretState) -> None:
+    profile, ready = read_catalogue()["mimecast"], registration(secret=secret(state))
+    shown = str(card.progress(ready, profile, quorum=Quorum(needed=1)))
+    gone = state in (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
+    assert ("it signs in" in shown) is not gone
+    assert ("The secret expires" in shown) is not gone
+    assert ("the connector cannot sign in until the requester presses" in shown) is gone
 
 
 async def test_a_form_names_people_where_slack_shows_no_mentions(scene: Scene) -> None:

@@ -79,8 +79,8 @@ class Demo:
         while "is ready" not in seen:
             seen = await self._progress_after(seen)
             self._show(seen, where="#approvals")
-        self._scene("What the finished card says below the plan")
-        self._show("Approved by" + self._card().partition("Approved by")[2])
+        self._scene("What the finished card says above the plan")
+        self._show("Approved by" + self._outcome())
 
     async def _hand_over(self) -> None:
         workspace = self._workspace
@@ -110,6 +110,10 @@ class Demo:
 
     def _card(self) -> str:
         return self._read(self._workspace.messages("approvals")[-1])
+
+    def _outcome(self) -> str:
+        """Return the part of the finished card that stands between the wish and the plan."""
+        return self._card().partition("Approved by")[2].partition("\nWhat the approved plan")[0]
 
     def _progress(self) -> str:
         """Return the part of the card that moves: its headline and its steps."""

@@ -13,7 +13,7 @@ from bot.approval import ASKABLE_AGAIN
 from bot.catalogue import Profile
 from bot.plan_words import plan_paragraphs
 from bot.quorum import Quorum
-from bot.registration import Person, Registration, RunKind, Status
+from bot.registration import Person, Registration, RunKind, Secret, SecretState, Status
 from graph.plan import Plan
 from handlers.views import approvers, drift, ids, rotation, taken_back
 from handlers.views.steps import Drawing, steps
@@ -48,6 +48,8 @@ HEADLINES: Mapping[Status, str] = {
 }
 
 
+UNDECIDED = (Status.PLANNING, Status.PENDING)
+NEVER_APPROVED = (Status.DENIED, Status.CANCELLED, Status.EXPIRED)
 STUCK = (Status.FAILED, Status.REVOKING)
 """States in which it matters first of all why it does not go on."""
 
@@ -87,19 +89,22 @@ def spoken(registration: Registration, profile: Profile) -> str:
 def card(
     registration: Registration, profile: Profile, *, quorum: Quorum, drawing: Drawing = DEFAULT
 ) -> Blocks:
-    """Return the card for the approval channel, with Approve and Deny while it waits."""
-    return drawn(
-        [
-            header(headline(registration)),
-            *_wish(registration, profile),
-            *_plan(registration, profile),
-            *_outcome(registration, quorum),
-            *drift.details(registration),
-            *steps(registration, drawing),
-            *_context(registration),
-            *actions(_approver_buttons(registration)),
-        ]
-    )
+    """Return the card for the approval channel, with Approve and Deny while it waits.
+
+    The plan is read before the buttons that decide on it. From then on what came of it matters
+    more, and the plan stands below as what was decided on.
+    """
+    top = [header(headline(registration)), *_wish(registration, profile)]
+    plan = list(_plan(registration, profile))
+    outcome = [
+        *_outcome(registration, quorum),
+        *drift.details(registration),
+        *steps(registration, drawing),
+    ]
+    context, buttons = list(_context(registration)), actions(_approver_buttons(registration))
+    if registration.status in UNDECIDED:
+        return drawn([*top, *plan, *outcome, *context, *buttons])
+    return drawn([*top, *outcome, *buttons, *plan, *context])
 
 
 def progress(
@@ -187,9 +192,23 @@ def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
     if registration.plan is None:
         return
     plan = Plan.from_json(dict(registration.plan))
-    asked_at = registration.created_at
-    words = plan_paragraphs(plan, profile, registration.form, SlackPen(), asked_at=asked_at)
+    words = plan_paragraphs(
+        plan,
+        profile,
+        registration.form,
+        SlackPen(),
+        asked_at=registration.created_at,
+        title=_plan_title(registration.status),
+    )
     yield from (section(paragraph) for paragraph in words)
+
+
+def _plan_title(status: Status) -> str:
+    if status in UNDECIDED:
+        return "What would be created"
+    if status in NEVER_APPROVED:
+        return "What would have been created"
+    return "What the approved plan creates"
 
 
 def _outcome(
@@ -240,11 +259,33 @@ def _ready(registration: Registration) -> Iterator[Block]:
     counts += (
         f" and {seen['groups']} groups." if counts and "groups" in seen else "." * bool(counts)
     )
-    yield section(f"Application (client) ID `{id}`. The new secret was tried: it signs in.{counts}")
-    secret = registration.secret
-    if secret is not None and secret.expires_at is not None:
-        yield context(f"The secret expires {when(secret.expires_at)}")
+    if lost := why_no_secret(registration.secret):
+        yield section(f"Application (client) ID `{id}`. {lost}")
+    else:
+        yield section(
+            f"Application (client) ID `{id}`. The new secret was tried: it signs in.{counts}"
+        )
+        secret = registration.secret
+        if secret is not None and secret.expires_at is not None:
+            yield context(f"The secret expires {when(secret.expires_at)}")
     yield from drift.line(registration)
+
+
+def why_no_secret(secret: Secret | None) -> str:
+    """Return why there is none that works, if that is so. Its requester's notice says the rest."""
+    match secret.state if secret else None:
+        case SecretState.CLOSED | SecretState.REMOVED:
+            return (
+                "Nobody came for the secret in time, so it was removed: the connector cannot sign"
+                " in until the requester presses *Make a new one*."
+            )
+        case SecretState.REPLACED:
+            return (
+                "The secret was replaced by one that did not last: the connector cannot sign in"
+                " until the requester presses *Make a new one*."
+            )
+        case _:
+            return ""
 
 
 def _failure(registration: Registration) -> Iterator[Block]:

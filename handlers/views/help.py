@@ -11,21 +11,22 @@ SUBCOMMANDS = (
 HELP = f"""*Ask for an Entra application, have it approved, get its values once.*
 • `{COMMAND}` opens the form; `{COMMAND} mimecast` opens it for that profile
 • `{COMMAND} preview` opens it, too: *Preview* there shows the plan to you alone and asks nobody
-• `{COMMAND} status` lists your registrations
-• `{COMMAND} status AAD-7K3F` shows one; so does `details`
-• `{COMMAND} list` lists what is on its way; `list mine`, `waiting`, `failed` or `expiring` those
+• `{COMMAND} status` lists your registrations; `{COMMAND} status AAD-7K3F` shows one
+• `{COMMAND} list` lists what is on its way in the team; `list mine`, `list waiting`, \
+`list failed` and `list expiring` narrow it down
 • `{COMMAND} values AAD-7K3F` shows its values, with the secret once
-• `{COMMAND} check AAD-7K3F` compares one with the tenant
+• `{COMMAND} check AAD-7K3F` compares one that is ready with what was approved
 • `{COMMAND} rotate AAD-7K3F` asks for a new secret beside the one in use, before that one ends
-• `{COMMAND} cancel`, `retry` or `undo` with an id does what the button does
+• `{COMMAND} cancel AAD-7K3F` takes back one that waits for approval
+• `{COMMAND} retry AAD-7K3F` goes on with one that failed; `undo AAD-7K3F` removes what it has made
 • `{COMMAND} revoke AAD-7K3F` takes back one that is ready: its connector can sign in no more
 • `{COMMAND} purge AAD-7K3F` deletes for good what was undone or revoked, for approvers
 • `{COMMAND} history AAD-7K3F` tells what happened, and who did it
 • `{COMMAND} handover AAD-7K3F @person` gives it to somebody else, once an approver confirms it
 • `{COMMAND} help` shows this
 Only you see the answer, unless you write `public` behind `status` or `list`.
-In a channel, mention me: `status AAD-7K3F` and `list` are answered in the thread, `details`,
-`history` and `values` to you alone.
+In a channel that I am in, mention me: `status AAD-7K3F` and `list` are answered in the thread, \
+`details` (all that `status` says here), `history` and `values` to you alone.
 In a direct message to me, leave out `{COMMAND}`."""
 
 

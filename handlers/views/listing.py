@@ -28,7 +28,7 @@ def listing(which: Which, page: Page, *, decides: bool = False) -> str:
         return "No registration waits for your decision." if for_them else NONE[which]
     title = "Registrations that wait for your decision" if for_them else TITLES[which]
     lines = [_line(which, each) for each in page.lines]
-    more = _more(page, hint=f" `{COMMAND} status AAD-…` shows one.")
+    more = _more(page, hint=_where_the_rest_is(which, decides=decides))
     if which is Which.EXPIRING:
         more.append(f"`{COMMAND} rotate AAD-…` asks for a new one beside the one in use.")
     return clipped("\n".join([f"*{title}*", *lines, *more]))
@@ -54,6 +54,14 @@ def _line(which: Which, listed: Listed) -> str:
     if listed.asks_rotation:
         words.append("a rotation waits for approval")
     return " · ".join(words)
+
+
+def _where_the_rest_is(which: Which, *, decides: bool) -> str:
+    """Say where to see the others: the Home tab has pages, a list has not."""
+    at_home = (Which.MINE, Which.WAITING, Which.EXPIRING) if decides else (Which.MINE,)
+    if which in at_home:
+        return " The Home tab of this bot shows them all."
+    return f" `{COMMAND} status AAD-…` shows one."
 
 
 def _more(page: Page, *, hint: str = "") -> list[str]:

@@ -82,7 +82,11 @@ def broken(bug: str) -> Seen:
     """Return that the bot itself failed."""
     return Seen(
         sentence="Preview: the bot broke",
-        blocks=(section(f"The bot broke, and not by you. Tell whoever runs it: bug {bug}."),),
+        blocks=(
+            section(
+                f"The bot broke, and nothing you did caused it. Tell whoever runs it: bug {bug}."
+            ),
+        ),
         next="what you typed is still there.",
     )
 
@@ -98,7 +102,7 @@ def _plan(found: Preview) -> Iterator[Block]:
 def _obstacles(in_the_way: Sequence[str]) -> Iterator[Block]:
     if in_the_way:
         lines = "\n".join(f"• {escaped(each)}" for each in in_the_way)
-        yield section(f":warning: *Now it could not be sent*\n{lines}")
+        yield section(f":warning: *It cannot be sent now*\n{lines}")
 
 
 def _view(blocks: Sequence[Block]) -> Json:
