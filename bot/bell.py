@@ -57,10 +57,14 @@ async def survive(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
     return None
 
 
-def report(what: str, error: BaseException) -> str:
-    """Log a bug without the exception's text, which may quote a response. Return its id."""
+def report(what: str, error: BaseException, *, code: str | None = None) -> str:
+    """Log a bug without the exception's text, which may quote a response. Return its id.
+
+    `code` is a service's own word for it, for whoever could make sure that it is one.
+    """
     bug = uuid4().hex[:8]
-    log.error("bug", bug=bug, what=what, type=type(error).__name__, where=_where(error))
+    said = {"code": code} if code else {}
+    log.error("bug", bug=bug, what=what, type=type(error).__name__, **said, where=_where(error))
     return bug
 
 

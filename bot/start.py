@@ -17,6 +17,7 @@ from bot.logs import slack_logger
 from bot.manifest import SCOPES
 from graph.client import Client
 from graph.errors import GraphError, SignInFailed
+from handlers.trouble import code_of
 
 log = structlog.get_logger()
 
@@ -167,7 +168,7 @@ async def tried(
     try:
         return await call, None
     except SlackApiError as error:
-        code = str(error.response.get("error"))
+        code = code_of(error)
         advice = f" {ADVICE[name]}" if code in UNKNOWN else ""
         return None, f"Slack does not take {name}: {code}.{advice}"
     except (aiohttp.ClientError, TimeoutError) as error:

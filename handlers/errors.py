@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import aiohttp
+import structlog
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -19,9 +20,12 @@ from bot.forms import FormProblems
 from bot.registration import Person, Refusal
 from handlers.answers import Answers
 from handlers.homes import Homes, is_home
+from handlers.trouble import TOO_LATE, word_of
 from handlers.views import ids
 from handlers.views import sentence as sentences
 from handlers.views.form import block_of
+
+log = structlog.get_logger()
 
 Json = dict[str, Any]
 
@@ -61,13 +65,24 @@ def handler(
 def _sentence(error: Exception) -> str:
     if isinstance(error, Refusal):
         return str(error)
-    bug = report("listener", error)
+    bug = _logged("listener", error)
     if isinstance(error, SlackApiError):
-        code = error.response.get("error")
-        return f"Slack did not take the answer ({code}). Try again in a moment."
+        if (word := word_of(error)) == TOO_LATE:
+            return "That took too long, so Slack opened nothing. Do it again."
+        said = f" ({word})" if word else ""
+        return f"Slack did not take the answer{said}. Try again in a moment."
     if isinstance(error, (aiohttp.ClientError, TimeoutError)):
         return "Slack did not answer. Try again in a moment."
     return f"The bot broke, and nothing you did caused it. Tell whoever runs it: bug {bug}."
+
+
+def _logged(what: str, error: Exception) -> str:
+    """Log a bug and return its id; that somebody was kept waiting too long is only a warning."""
+    word = word_of(error) if isinstance(error, SlackApiError) else None
+    if word == TOO_LATE:
+        log.warning("too late to open a form", what=what, code=word)
+        return ""
+    return report(what, error, code=word)
 
 
 def plain(sentence: str, people: Iterable[Person]) -> str:
@@ -114,4 +129,4 @@ async def _survived(what: str, telling: Awaitable[object]) -> None:
     try:
         await telling
     except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-        report(what, error)
+        _logged(what, error)

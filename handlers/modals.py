@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.registrar import Registrar
 from bot.registration import Person
 from handlers.previews import Previews
+from handlers.trouble import code_of
 from handlers.views import form, ids
 
 Ack = Callable[..., Awaitable[Any]]
@@ -35,7 +36,7 @@ async def choose_profile(
     try:
         await client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
     except SlackApiError as error:
-        if error.response.get("error") not in OVERTAKEN:
+        if code_of(error) not in OVERTAKEN:
             raise
     await ack()
 

@@ -23,6 +23,7 @@ from bot.preview import Preview
 from bot.registration import Form, Person, Refusal
 from graph.clock import Clock
 from graph.errors import GraphError
+from handlers.trouble import code_of
 from handlers.views import preview as views
 from handlers.views.preview import Seen
 
@@ -147,8 +148,8 @@ class Previews:
         try:
             await self._client.views_update(view_id=wanted.view_id, view=views.modal(seen))
         except SlackApiError as error:
-            if error.response.get("error") != CLOSED:
-                log.warning("preview not shown", code=error.response.get("error"))
+            if (code := code_of(error)) != CLOSED:
+                log.warning("preview not shown", code=code)
                 return
             await self._tell(wanted, seen)
         except (aiohttp.ClientError, TimeoutError) as error:

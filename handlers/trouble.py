@@ -1,5 +1,6 @@
 """Trouble: what an error of Slack's means for the message that met it, and for the others."""
 
+import re
 from datetime import timedelta
 from enum import Enum
 from http import HTTPStatus
@@ -18,6 +19,11 @@ class Trouble(Enum):
 
 
 DELETED = "message_not_found"
+TOO_LATE = "expired_trigger_id"
+"""What somebody did is more than three seconds ago: docs.slack.dev/surfaces/modals."""
+
+WORD = re.compile(r"[a-z_]{1,64}")
+"""How Slack's words for errors look. Whatever else stands there is quoted nowhere."""
 
 MEANING = {
     "ratelimited": Trouble.TOO_OFTEN,
@@ -58,9 +64,14 @@ LOOK_AT_SLACK = "See what the channel's settings in Slack allow."
 
 def code_of(error: SlackApiError) -> str:
     """Return Slack's word for it, or the HTTP status: a proxy's page has no word."""
+    return word_of(error) or str(status_of(error))
+
+
+def word_of(error: SlackApiError) -> str | None:
+    """Return Slack's word for it, if it said one."""
     data = getattr(error.response, "data", None)
-    code = data.get("error") if isinstance(data, dict) else None
-    return str(code or status_of(error))
+    said = data.get("error") if isinstance(data, dict) else None
+    return said if isinstance(said, str) and WORD.fullmatch(said) else None
 
 
 def status_of(error: SlackApiError) -> int:

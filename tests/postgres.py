@@ -130,12 +130,6 @@ def _throw_away(programs: Path) -> Iterator[sa.URL]:
         )
 
 
-def _give(folder: Path, user: str) -> None:
-    import shutil
-
-    shutil.chown(folder, user)
-
-
 def _script(programs: Path, folder: Path) -> str:
     initdb, pg_ctl = (shlex.quote(str(programs / name)) for name in ("initdb", "pg_ctl"))
     home, data = shlex.quote(str(folder)), shlex.quote(str(folder / "data"))

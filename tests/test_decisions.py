@@ -50,7 +50,7 @@ async def test_a_card_that_still_shows_its_buttons_decides_nothing_twice(scene: 
 async def test_approve_and_deny_at_once_have_one_winner(scene: Scene) -> None:
     id = await scene.ask("billing")
     card = scene.card_of(id)
-    await scene.workspace.click("grace", "Deny", on=card)
+    await scene.open_denial(id)
     _, denial = await asyncio.gather(
         scene.workspace.click("ada", "Approve", on=card),
         scene.workspace.submit("grace", {"Reason": "Not now"}),

@@ -14,7 +14,7 @@ FOR_EVER = 10_000
 
 async def send_form(scene: Scene, name: str = "billing", **values: str) -> None:
     """Fill in the form and send it, without waiting for a card that may never come."""
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     answers = {"Application name": name, "Reason": "To sync", **values}
     sent = await scene.workspace.submit("rosa", answers)
     assert not sent.errors

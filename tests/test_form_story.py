@@ -30,7 +30,7 @@ async def choose(scene: Scene, title: str) -> None:
 
 
 async def test_the_profile_decides_on_fields_and_permissions(scene: Scene) -> None:
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     assert "Directory.Read.All (application): reads the whole directory" in shown(scene)
     await choose(scene, CATALOGUE["directory-read"].title)
     assert "GroupMember.Read.All (application): " in shown(scene)
@@ -39,7 +39,7 @@ async def test_the_profile_decides_on_fields_and_permissions(scene: Scene) -> No
 
 
 async def test_what_was_typed_is_there_again_when_its_field_is(scene: Scene) -> None:
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     scene.workspace.fill("rosa", TYPED)
     await choose(scene, CATALOGUE["directory-read"].title)
     assert "Application name: billing" in shown(scene)
@@ -64,7 +64,7 @@ async def test_what_was_typed_is_there_again_when_its_field_is(scene: Scene) -> 
 
 async def test_a_form_of_another_profile_is_redrawn_before_it_counts(scene: Scene) -> None:
     """Two choices in a row: Slack refuses the second redrawing, for the first has come between."""
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     scene.workspace.fill("rosa", TYPED)
     scene.workspace.faults.fail("views.update", "hash_conflict")
     await choose(scene, CATALOGUE["directory-read"].title)
@@ -84,14 +84,14 @@ async def test_a_form_of_another_profile_is_redrawn_before_it_counts(scene: Scen
 
 
 async def test_a_choice_in_a_form_that_is_closed_is_no_trouble(scene: Scene) -> None:
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     scene.workspace.faults.fail("views.update", "not_found")
     await choose(scene, CATALOGUE["directory-read"].title)
     assert not scene.whispers("rosa")
 
 
 async def test_who_may_not_choose_any_more_is_told_over_the_form(scene: Scene) -> None:
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     scene.workspace.fill("rosa", TYPED)
     scene.workspace.people["rosa"].is_restricted = True
     await choose(scene, CATALOGUE["directory-read"].title)

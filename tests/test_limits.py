@@ -28,7 +28,7 @@ async def test_one_person_has_three_open_at_a_time(bot: Bot, stage: Stage) -> No
     async with bot(OPEN_LIMIT="2"):
         scene = Scene(stage)
         first, _ = await scene.ask("one"), await scene.ask("two")
-        await scene.workspace.command("rosa", "")
+        await scene.open_form()
         sent = await scene.workspace.submit(
             "rosa", {"Application name": "three", "Reason": "To sync"}
         )
@@ -112,7 +112,7 @@ async def test_the_share_of_one_person_is_kept_by_two_replicas(
 
 async def test_the_same_wish_is_offered_instead_of_a_duplicate(scene: Scene) -> None:
     id = await scene.ready("Billing  sync")
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     sent = await scene.workspace.submit(
         "rosa", {"Application name": "billing sync", "Reason": "Again"}
     )

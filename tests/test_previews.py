@@ -34,7 +34,7 @@ def front(scene: Scene, person: str = "rosa") -> str:
 
 
 async def filled_in(scene: Scene, person: str = "rosa", **values: Any) -> None:
-    await scene.workspace.command(person, "")
+    await scene.open_form(person)
     scene.workspace.fill(person, {**FILLED, **values})
 
 

@@ -147,7 +147,7 @@ async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(
     id = await scene.ask("billing", **{"Email domains filter": "example.com"})
     await scene.deny(id, reason="Say which domains, please")
     await scene.until(lambda: "Say which domains, please" in scene.direct("rosa"))
-    await scene.workspace.click("rosa", "Ask again")
+    await scene.ask_again()
     before = len(scene.workspace.messages("approvals"))
     sent = await scene.workspace.submit("rosa", {})  # nothing has to be typed again
     assert not sent.errors

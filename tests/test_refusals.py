@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from bot.playground.workspace import Workspace
+import pytest
+from structlog.testing import capture_logs
+
 from handlers.asked import WITH_ID
 from handlers.views import ids
 from tests.conftest import Bot
@@ -41,13 +43,13 @@ ABOUT_ONE = (
 """Buttons whose values begin with a registration's id."""
 
 
-async def fill_and_send(workspace: Workspace, values: dict[str, Any], by: str = "rosa") -> Any:
-    await workspace.command(by, "")
-    return await workspace.submit(by, values)
+async def fill_and_send(scene: Scene, values: dict[str, Any]) -> Any:
+    await scene.open_form()
+    return await scene.workspace.submit("rosa", values)
 
 
 async def test_a_wrong_form_says_what_is_wrong_beside_each_field_and_keeps_it(scene: Scene) -> None:
-    sent = await fill_and_send(scene.workspace, SIX_WRONG_FIELDS)
+    sent = await fill_and_send(scene, SIX_WRONG_FIELDS)
     assert sent.errors == {
         "Application name": "The name has 300 characters; 120 is the most.",
         "Redirect URL": "The redirect URL must start with https://; http:// is only for localhost.",
@@ -69,7 +71,7 @@ async def test_a_wrong_form_says_what_is_wrong_beside_each_field_and_keeps_it(sc
 
 
 async def test_blanks_are_no_name_and_no_reason(scene: Scene) -> None:
-    sent = await fill_and_send(scene.workspace, {"Application name": "  ", "Reason": "\n"})
+    sent = await fill_and_send(scene, {"Application name": "  ", "Reason": "\n"})
     assert sent.errors == {
         "Application name": "Give the application a name.",
         "Reason": "Say what this is for: the approver decides by it.",
@@ -94,7 +96,7 @@ async def test_nobody_asks_who_is_not_listed_and_the_guest_least_of_all(scene: S
 
 
 async def test_somebody_struck_off_while_the_form_was_open_cannot_send_it(scene: Scene) -> None:
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     scene.workspace.people["rosa"].is_restricted = True
     sent = await scene.workspace.submit("rosa", {"Application name": "x", "Reason": "y"})
     assert "is a guest's" in sent.errors["Application name"]
@@ -252,12 +254,61 @@ async def test_when_slack_does_not_say_who_it_is_nothing_is_done(scene: Scene) -
     await scene.approve(id)
 
 
-async def test_a_form_that_slack_cannot_open_says_try_again(scene: Scene) -> None:
-    scene.workspace.faults.fail("views.open", "expired_trigger_id")
-    answer = await scene.workspace.command("rosa", "")
-    assert (
-        answer.text == "Slack did not take the answer (expired_trigger_id). Try again in a moment."
-    )
+@pytest.mark.parametrize(
+    ("code", "said", "logged"),
+    [
+        (
+            "internal_error",
+            "Slack did not take the answer (internal_error). Try again in a moment.",
+            {"event": "bug", "what": "listener", "code": "internal_error"},
+        ),
+        (
+            "xoxb-1 is no token",  # not how Slack's words look
+            "Slack did not take the answer. Try again in a moment.",
+            {"event": "bug", "what": "listener"},
+        ),
+        (
+            "expired_trigger_id",
+            "That took too long, so Slack opened nothing. Do it again.",
+            {"event": "too late to open a form", "what": "listener", "code": "expired_trigger_id"},
+        ),
+    ],
+)
+async def test_a_form_that_slack_does_not_open_is_told_and_logged_in_slack_s_word_for_it(
+    scene: Scene, code: str, said: str, logged: dict[str, str]
+) -> None:
+    id = await scene.ask()
+    scene.workspace.faults.fail("views.open", code, times=2)
+    with capture_logs() as logs:
+        answer = await scene.workspace.command("rosa", "")
+        await scene.workspace.click("grace", "Deny", on=scene.card_of(id))
+    assert [answer.text, scene.whispers("grace")] == [said, said]
+    words = ("event", "what", "code")
+    assert [{key: line[key] for key in words if key in line} for line in logs] == [logged, logged]
+    assert "xoxb" not in str(logs)
+
+
+async def test_a_view_that_comes_too_late_over_a_form_leaves_it_as_it_is(scene: Scene) -> None:
+    await scene.open_form()
+    form = scene.workspace.view_of("rosa")
+    scene.workspace.fill("rosa", {"Application name": "billing", "Reason": "To sync"})
+    scene.workspace.faults.fail("views.push", "expired_trigger_id", times=2)
+    with capture_logs() as logs:
+        assert (await scene.workspace.click("rosa", "Preview")).acked
+    assert form is not None
+    assert (scene.workspace.view_of("rosa") or {})["id"] == form["id"]
+    assert {line["log_level"] for line in logs} == {"warning"}
+
+
+async def test_a_form_that_slack_opened_no_more_is_asked_for_again(scene: Scene) -> None:
+    """By the people of these stories: a machine may stall longer than Slack waits."""
+    scene.workspace.faults.fail("views.open", "expired_trigger_id", times=2)
+    id = await scene.ask()
+    scene.workspace.faults.fail("views.open", "expired_trigger_id", times=2)
+    assert not (await scene.deny(id)).errors
+    scene.workspace.faults.fail("views.open", "expired_trigger_id", times=3)
+    assert "took too long" in (await scene.open_form()).text
+    assert scene.workspace.view_of("rosa") is None
 
 
 async def test_what_is_the_requesters_is_nobody_elses(scene: Scene) -> None:

@@ -179,7 +179,7 @@ async def test_approve_and_deny_in_two_processes_have_one_winner(pair: Pair) -> 
         for turn in range(6):
             id = await scene.ask(f"connector {turn}")
             card = scene.card_of(id)
-            await scene.workspace.click("grace", "Deny", on=card)
+            await scene.open_denial(id)
             _, denial = await asyncio.gather(
                 scene.workspace.click("ada", "Approve", on=card),
                 scene.workspace.submit("grace", {"Reason": "Not now"}),
@@ -207,7 +207,7 @@ async def test_of_50_people_in_two_processes_one_decides_and_the_others_hear_who
         id = await scene.ask()
         card = scene.card_of(id)
         for each in denying:
-            await workspace.click(each, "Deny", on=card)
+            await scene.open_denial(id, by=each.name)
         _, denials = await asyncio.gather(
             asyncio.gather(*(workspace.click(each, "Approve", on=card) for each in approving)),
             asyncio.gather(*(workspace.submit(each, {"Reason": "Not now"}) for each in denying)),

@@ -281,7 +281,7 @@ async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(scene
     fault = refuses_to_let_go(scene)
     await press(scene, id)
     await scene.until(lambda: NOT_YET in scene.card())
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     wish = {"Application name": "billing", "Reason": "To sync"}
     refused = await scene.workspace.submit("rosa", wish)
     assert f"{id} is the same: Rosa Marin asked for it, and it is being revoked." in str(
@@ -290,7 +290,7 @@ async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(scene
     fault.times = 0
     await press(scene, id, "Try again")
     await scene.until(lambda: "[Ask again]" in scene.direct("rosa"))
-    await scene.workspace.click("rosa", "Ask again")
+    await scene.ask_again()
     assert not (await scene.workspace.submit("rosa", {})).errors
     await scene.until(lambda: len(scene.workspace.messages("approvals")) == 2)
 

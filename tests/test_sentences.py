@@ -56,7 +56,7 @@ def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretState) 
 
 async def test_a_form_names_people_where_slack_shows_no_mentions(scene: Scene) -> None:
     id = await scene.ask()
-    await scene.workspace.click("grace", "Deny", on=scene.card_of(id))
+    await scene.open_denial(id)
     await scene.approve(id)
     late = await scene.workspace.submit("grace", {"Reason": "Not now"})
     name = scene.workspace.people["ada"].real_name

@@ -35,7 +35,7 @@ async def never(scene: Scene, predicate: Callable[[], object], *, seconds: float
 
 
 async def submit(scene: Scene, name: str = "billing") -> None:
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     await scene.workspace.submit("rosa", {"Application name": name, "Reason": "To sync"})
 
 

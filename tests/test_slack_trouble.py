@@ -30,7 +30,7 @@ def trouble(scene: Scene, kind: str, method: str, *, times: int) -> None:
 @pytest.mark.parametrize("kind", ["429", pytest.param("500", marks=pytest.mark.slow)])
 async def test_a_post_that_slack_refuses_is_made_later_and_once(scene: Scene, kind: str) -> None:
     trouble(scene, kind, "chat.postMessage", times=4)
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
     await eventually(scene, lambda: scene.workspace.messages("approvals"), step=SOON)
     await eventually(scene, lambda: "waits for approval" in scene.direct("rosa"), step=SOON)
@@ -43,7 +43,7 @@ async def test_a_post_that_slack_refuses_is_made_later_and_once(scene: Scene, ki
 async def test_a_post_whose_answer_was_lost_is_doubled_at_most_once_and_then_kept(
     scene: Scene,
 ) -> None:
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     trouble(scene, "lost", "chat.postMessage", times=2)
     await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
     await eventually(
@@ -149,7 +149,7 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
     scene = Scene(stage)
     async with bot():
         stage.workspace.faults.fail("chat.postMessage", "not_in_channel", times=1000)
-        await scene.workspace.command("rosa", "")
+        await scene.open_form()
         await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
         said = "Slack takes no messages for #approvals (not_in_channel). Type /invite @aad-setup"
 

@@ -131,7 +131,7 @@ async def test_lists_say_what_they_hold_and_how_many_more(scene: Scene) -> None:
 @pytest.mark.slow
 async def test_a_long_list_is_cut_and_says_how_many_more(scene: Scene) -> None:
     for number in range(12):
-        await scene.workspace.command("rosa", "")
+        await scene.open_form()
         fields = {"Application name": f"wish {number}", "Reason": "To sync"}
         assert not (await scene.workspace.submit("rosa", fields)).errors
     await scene.until(lambda: len(scene.workspace.messages("approvals")) == 12)
@@ -160,7 +160,7 @@ async def test_it_works_where_the_bot_is_no_member(scene: Scene, where: str) -> 
     channel: Any = where
     if where == "two people":
         channel = scene.workspace.channels.im(people["rosa"].id, people["ben"].id)
-    await said(scene, "rosa", "mimecast", channel=channel)
+    await scene.open_form("rosa", "mimecast", channel=channel)
     sent = await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "sync"})
     assert not sent.errors
     await scene.until(lambda: scene.workspace.messages("approvals"))
@@ -271,7 +271,7 @@ async def test_nobodys_bot_is_answered(scene: Scene) -> None:
 async def test_a_direct_message_is_answered_like_the_command(scene: Scene) -> None:
     await scene.workspace.message_im("rosa", "mimecast")
     await scene.workspace.until(lambda: "[Open the form]" in scene.direct("rosa"))
-    await scene.workspace.click("rosa", "Open the form")
+    await scene.opens("rosa", lambda: scene.workspace.click("rosa", "Open the form"))
     sent = await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "sync"})
     assert not sent.errors
     await scene.until(lambda: scene.workspace.messages("approvals"))

@@ -35,6 +35,9 @@ def error(status: int, data: Any, **headers: str) -> SlackApiError:
         (error(429, "Slow down"), "429", "TOO_OFTEN"),  # a proxy's words
         (error(503, "Service unavailable"), "503", "PASSING"),
         (error(502, {}), "502", "PASSING"),
+        (error(200, {"ok": False, "error": "xoxb-1 is wrong"}), "200", "PASSING"),
+        (error(200, {"ok": False, "error": "x" * 65}), "200", "PASSING"),
+        (error(200, {"ok": False, "error": ["not_authed"]}), "200", "PASSING"),
     ],
     ids=str,
 )

@@ -21,6 +21,7 @@ from bot.bell import Bell, Loop
 from bot.logs import socket_logger
 from handlers.intake import REST_SECONDS, CannotListen
 from handlers.intake.traffic import Traffic
+from handlers.trouble import code_of
 
 log = structlog.get_logger()
 
@@ -109,7 +110,7 @@ class SocketMode:
                 await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
                 app_id = await handler.greeting
         except SlackApiError as error:
-            problem = str(error.response.get("error"))
+            problem = code_of(error)
         except (aiohttp.ClientError, TimeoutError) as error:
             problem = type(error).__name__
         else:

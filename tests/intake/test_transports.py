@@ -105,7 +105,7 @@ async def test_what_is_for_another_app_is_refused_wherever_it_comes_in(
     async with serving(**environ(mode, door, stage)):
         scene = Scene(stage)
         id = await scene.ask()
-        await scene.workspace.command("rosa", "")
+        await scene.open_form()
         stage.workspace.installation.api_app_id = "A0ANOTHER"
         ignored = "This was sent to another Slack app, so it was ignored."
         assert (await scene.workspace.command("rosa", "help")).text == ignored

@@ -47,7 +47,7 @@ async def sweeps(scene: Scene) -> None:
 
 
 async def send_form(scene: Scene) -> None:
-    await scene.workspace.command("rosa", "")
+    await scene.open_form()
     answers = {"Application name": "billing", "Reason": "To sync the directory"}
     sent = await scene.workspace.submit("rosa", answers)
     assert not sent.errors
