@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import Bells, Loop, survive
 from bot.engine import Died, Engine, Outcome
+from bot.expiry import Expiry
 from bot.registration import RotationNews, RotationState, RunKind, SecretState, Status
-from bot.storage import dues, history, messages, registrations, rotations, runs, secrets
+from bot.storage import dues, expiry, history, messages, registrations, rotations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import REMIND_AFTER, REMINDERS, Due, DueKind
 from bot.storage.messages import MessageKind
@@ -143,6 +144,8 @@ class Keeper:
                 await self._remove_unread(tx, due)
             case DueKind.LAPSE:
                 await self._lapse(tx, due)
+            case DueKind.EXPIRING:
+                await self._say_it_expires(tx, due)
             case DueKind.SWEEP | DueKind.UNDO | DueKind.REVOKE | DueKind.CHECK | DueKind.RETIRE:
                 await self._owe(tx, due, LATE[due.kind])
 
@@ -196,6 +199,7 @@ class Keeper:
         ):
             now = self._clock.now()
             await history.write(tx, due.registration, "secret doubtful", now=now)
+            await expiry.plan(tx, due.registration, now)
 
     async def _remove_unread(self, tx: AsyncConnection, due: Due) -> None:
         """Close the vault first: from here on nobody can be shown a secret that is going away."""
@@ -209,6 +213,22 @@ class Keeper:
             secret = await secrets.get(tx, due.subject or "")
             if secret is not None and secret.has_lapsed:
                 await rotations.tell(tx, due.registration, RotationNews.UNREAD)
+
+    async def _say_it_expires(self, tx: AsyncConnection, due: Due) -> None:
+        """Tell it of the secret in use. While a newer one is on its way, look again tomorrow."""
+        found = await registrations.get(tx, due.registration)
+        if found is None or found.status is not Status.READY:
+            return
+        now, told = self._clock.now(), Expiry.read(due.subject)
+        if found.awaits_secret:
+            await dues.add(tx, found.id, due.kind, now + DAILY, subject=due.subject)
+            return
+        secret = found.secret_in_use
+        if secret is not None and secret.id == told.secret:
+            await expiry.tell(
+                tx, found, secret, now, since=told.stage, approval_channel=self._approval_channel
+            )
+        await expiry.plan(tx, found.id, now)
 
     async def _owe(self, tx: AsyncConnection, due: Due, kind: RunKind) -> None:
         if await self._is_busy(tx, due):

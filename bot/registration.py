@@ -93,6 +93,9 @@ LIVE = (
 )
 """States in which Entra still holds the secret and knows it to be ours."""
 
+SEEN = (SecretState.SHOWN, SecretState.MASKED, SecretState.UNMASKED)
+"""States of a secret that its requester has seen, and perhaps put to use."""
+
 
 class RunKind(StrEnum):
     """What a run does."""
@@ -352,3 +355,23 @@ class Registration:
             return None
         live = [it for it in self.other_secrets if it.is_live and it.made_at < self.secret.made_at]
         return max(live, key=lambda it: it.made_at, default=None)
+
+    @property
+    def secret_in_use(self) -> Secret | None:
+        """The newest secret that was seen and does not retire; failing that, one that may have
+        been seen.
+        """
+        if self.secret is None:
+            return None
+        stays = [it for it in (self.secret, *self.other_secrets) if it.retires_at is None]
+        seen = [it for it in stays if it.state in SEEN]
+        doubtful = [it for it in stays if it.state is SecretState.UNKNOWN]
+        return max(seen or doubtful, key=lambda it: it.made_at, default=None)
+
+    @property
+    def awaits_secret(self) -> bool:
+        """Whether a newer secret is asked for, is being made, or waits to be seen."""
+        if self.asked_rotation is not None or self.run in (RunKind.RENEW, RunKind.ROTATE):
+            return True
+        waiting = (SecretState.SEALED, SecretState.CLAIMED)
+        return self.secret is not None and self.secret.state in waiting

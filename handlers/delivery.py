@@ -39,6 +39,8 @@ MASK_TRIES = 12
 """With the waits between them they take half an hour, which is how long a response_url works."""
 REMEMBERED = 5000
 """Of how many messages it is remembered what they show."""
+NEED_A_READER = (MessageKind.VALUES, MessageKind.EXPIRY_NEWS)
+"""What somebody has to act on: if the requester cannot, the approvers are told."""
 
 
 class Delivery:
@@ -93,7 +95,7 @@ class Delivery:
             await self._mask(message, registration)
             return
         if await self._is_for_nobody(message):
-            await self._registrar.requester_left(registration.id)
+            await self._say_so(message)
             await self._give_up(message)
             return
         text, blocks = await self._drawings.draw(message, registration)
@@ -138,9 +140,15 @@ class Delivery:
         return is_first_try and self._drawn.get(message.id) == (message.shown, drawing)
 
     async def _is_for_nobody(self, message: Message) -> bool:
-        """Whether values are about to be announced to an account that is deactivated."""
-        is_first = message.kind is MessageKind.VALUES and message.ts is None
-        return is_first and await self._people.has_left(message.audience)
+        """Whether it is for the requester, whose account is deactivated."""
+        return _needs_a_reader(message) and await self._people.has_left(message.audience)
+
+    async def _say_so(self, message: Message) -> None:
+        """Tell the approvers what the requester cannot be told."""
+        if message.kind is MessageKind.EXPIRY_NEWS:
+            await self._registrar.nobody_heard(message.registration, message.subject)
+        else:
+            await self._registrar.requester_left(message.registration)
 
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""
@@ -185,6 +193,8 @@ class Delivery:
                 await self._forget(message, is_deleted=code == DELETED)
             case Trouble.CLOSED if await self._is_for_one_who_left(message):
                 log.warning("message for nobody", message=message.id, code=code)
+                if _needs_a_reader(message):
+                    await self._say_so(message)
                 await self._give_up(message)
             case Trouble.CLOSED:
                 place = calls[-1].place
@@ -242,6 +252,11 @@ class Delivery:
         async with self._database.transaction() as tx:
             await messages.hand_back(tx, message, trouble=trouble)
         self._bell.ring()
+
+
+def _needs_a_reader(message: Message) -> bool:
+    """Whether it is about to be posted to somebody who has to act on it."""
+    return message.kind in NEED_A_READER and message.ts is None
 
 
 def _digest(text: str, blocks: Blocks) -> str:

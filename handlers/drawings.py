@@ -4,7 +4,7 @@ from bot.registrar import Registrar
 from bot.registration import Registration, RunKind
 from bot.storage.messages import Message, MessageKind
 from handlers.people import People
-from handlers.views import approvers, card, drift, rotation, values
+from handlers.views import approvers, card, drift, expiry, rotation, values
 from handlers.views.steps import Drawing
 from handlers.views.words import Blocks, drawn, section
 
@@ -25,6 +25,10 @@ class Drawings:
         if message.kind is MessageKind.DRIFT and not await self._may_read(message, registration):
             words = drift.kept_back(registration)
             return words, drawn([section(words)])
+        if message.kind is MessageKind.EXPIRY:
+            has_left = await self._people.has_left(registration.requester.user_id)
+            blocks = expiry.for_approvers(registration, message.subject, has_left=has_left)
+            return expiry.text(registration, message.subject), blocks
         return self._draw(message, registration, await self._drawing(registration))
 
     async def _may_read(self, message: Message, registration: Registration) -> bool:
@@ -50,6 +54,11 @@ class Drawings:
                 return card.spoken(registration, profile), card.passed_on(registration)
             case MessageKind.VALUES if message.audience != registration.requester.user_id:
                 return card.spoken(registration, profile), card.passed_on(registration)
+            case MessageKind.EXPIRY_NEWS if message.audience != registration.requester.user_id:
+                return card.spoken(registration, profile), card.passed_on(registration)
+            case MessageKind.EXPIRY_NEWS:
+                told = message.subject
+                return expiry.text(registration, told), expiry.news(registration, told)
             case MessageKind.REMINDER:
                 policy = self._registrar.policy
                 blocks = approvers.reminder(registration, policy, quorum)

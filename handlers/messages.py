@@ -29,8 +29,13 @@ CALM_SECONDS = 0.03
 SPACING = timedelta(seconds=3)
 """How far apart updates of one card are while its run is at work: Slack's own advice."""
 
-LOOKED_UP = (MessageKind.VALUES, MessageKind.DRIFT)
-"""Whose readers are looked up before they are told."""
+LOOKED_UP = (
+    MessageKind.VALUES,
+    MessageKind.DRIFT,
+    MessageKind.EXPIRY,
+    MessageKind.EXPIRY_NEWS,
+)
+"""Whose readers, or the people they are about, are looked up before they are told."""
 CARDS = (MessageKind.CARD, MessageKind.PROGRESS)
 Place = tuple[str, str]
 """A registration, and the channel or person that its card is for."""

@@ -8,7 +8,7 @@ import pytest
 from bot.approval import Policy
 from bot.playground.clock import MovableClock
 from bot.registration import Refusal, Status
-from bot.storage import registrations
+from bot.storage import installation
 from bot.storage.database import opened
 from tests.office import Office, office
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
@@ -31,7 +31,7 @@ async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
     )
     async with opened(database_url) as database:
         async with database.transaction() as tx:
-            await registrations.installation_id(tx, new="aaaabbbbcccc", now=clock.now())
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
         yield office(database, clock, policy=policy)
 
 

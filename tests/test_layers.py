@@ -25,7 +25,7 @@ LAYERS = (
     ("bot.engine", "bot.ledger", "bot.forms", "bot.values", "bot.wishes", "bot.plan_words"),
     ("bot.vault", "bot.storage", "bot.catalogue"),
     ("bot.approval",),
-    ("bot.quorum",),
+    ("bot.quorum", "bot.expiry"),
     ("bot.registration", "bot.config"),
     ("bot.environment",),
     ("bot.bell", "bot.logs", "bot.addresses", "bot.connections"),

@@ -68,6 +68,16 @@ class HandingOver(Desk):
             await history.write(tx, id, "requester left", now=self._clock.now())
             await messages.owe(tx, id, MessageKind.LEFT, self._approval_channel)
 
+    async def nobody_heard(self, id: str, expiry: str | None) -> None:
+        """Tell the approvers that a secret expires, whose requester's account is deactivated."""
+        async with self._writing() as tx:
+            await registrations.touch(tx, id)
+            await history.write(tx, id, "requester left", now=self._clock.now())
+            if not await messages.was_owed(tx, id, MessageKind.EXPIRY, expiry):
+                await messages.owe(
+                    tx, id, MessageKind.EXPIRY, self._approval_channel, subject=expiry
+                )
+
     async def _check_offers(self, tx: AsyncConnection, id: str) -> None:
         since = self._clock.now() - DAY
         if await history.count(tx, "handover asked", registration=id, since=since) >= MOST_OFFERS:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import RENEWABLE, Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, RunKind, SecretState
-from bot.storage import dues, history, registrations, secrets
+from bot.storage import dues, expiry, history, registrations, secrets
 from bot.storage.dues import DueKind
 from bot.values import Values, values_of
 
@@ -104,6 +104,7 @@ class Showing(Desk):
                 await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
                 if state is SecretState.SHOWN:
                     await self._retire_older(tx, id, secret)
+                await expiry.plan(tx, id, self._clock.now())
 
     async def hide(self, id: str, *, by: Person) -> None:
         """Have whatever is open masked now instead of in a minute. Raises Refusal.
@@ -134,6 +135,7 @@ class Showing(Desk):
                 await dues.drop(tx, id, DueKind.UNKNOWN, secret)
                 await history.write(tx, id, what, now=self._clock.now(), secret=secret)
                 await self._retire_older(tx, id, secret)
+                await expiry.plan(tx, id, self._clock.now())
 
     async def _retire_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
         """Give what a secret follows, now that it was seen, the date at which it is removed."""

@@ -30,6 +30,7 @@ class DueKind(StrEnum):
     CHECK = "check"  # compare the tenant with the plan
     LAPSE = "lapse"  # nobody decided on a rotation in time
     RETIRE = "retire"  # the secret before the newest one has worked long enough
+    EXPIRING = "expiring"  # tell that the secret in use is about to expire, or has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,14 @@ async def come(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[Du
 async def take(tx: AsyncConnection, id: str) -> bool:
     """Strike it off. False if another process was faster."""
     return (await tx.execute(sa.delete(dues).where(dues.c.id == id))).rowcount == 1
+
+
+async def subjects(tx: AsyncConnection, registration: str, kind: DueKind) -> Sequence[str | None]:
+    """Return what is still to happen of this kind is about."""
+    query = sa.select(dues.c.subject).where(
+        dues.c.registration == registration, dues.c.kind == kind
+    )
+    return (await tx.scalars(query)).all()
 
 
 async def hasten(tx: AsyncConnection, registration: str, kind: DueKind, at: datetime) -> bool:

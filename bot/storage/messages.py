@@ -39,6 +39,8 @@ class MessageKind(StrEnum):
     DRIFT = "drift"  # in the direct messages of whoever is to know what a check has found
     ROTATION = "rotation"  # in the approval channel: a new secret is asked for
     ROTATION_NEWS = "rotation news"  # in the requester's direct messages: what became of that
+    EXPIRY = "expiry"  # in the approval channel: the secret in use is about to expire, or has
+    EXPIRY_NEWS = "expiry news"  # in the requester's direct messages: the same
 
 
 SAID_ONCE = (
@@ -48,6 +50,8 @@ SAID_ONCE = (
     MessageKind.REMINDER,
     MessageKind.LEFT,
     MessageKind.ROTATION_NEWS,
+    MessageKind.EXPIRY,
+    MessageKind.EXPIRY_NEWS,
 )
 """These tell of one moment: no later version of their registration redraws them."""
 
@@ -98,6 +102,18 @@ async def owe(
             gone=False,
         )
     )
+
+
+async def was_owed(
+    tx: AsyncConnection, registration: str, kind: MessageKind, subject: str | None
+) -> bool:
+    """Whether there has ever been such a message."""
+    query = sa.select(messages.c.id).where(
+        messages.c.registration == registration,
+        messages.c.kind == kind,
+        messages.c.subject == subject,
+    )
+    return (await tx.scalars(query.limit(1))).first() is not None
 
 
 async def stale(

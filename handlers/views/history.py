@@ -22,6 +22,8 @@ WORDS = {
     "secret claimed": "asked to see the secret",
     "secret doubtful": "nobody can tell whether the secret was seen",
     "secret unread": "nobody came for the secret in time",
+    "secret expires": "told that the secret is about to expire",
+    "secret expired": "told that the secret has expired",
     "hidden by hand": "masked by hand",
     "new secret asked": "new secret asked for",
     "rotation asked": "new secret beside the one in use asked for",

@@ -88,14 +88,16 @@ def previous(registration: Registration) -> str:
 
 def rotate_buttons(registration: Registration) -> list[ButtonElement]:
     """Return the button that asks for a rotation, where one can be asked for."""
+    is_idle = registration.run is None
+    return [rotate_button(registration.id)] if is_idle and can_be_asked(registration) else []
+
+
+def can_be_asked(registration: Registration) -> bool:
+    """Whether a rotation can be asked for, but for work that is over in a moment."""
     secret = registration.secret
-    if registration.status is not Status.READY or registration.run is not None:
-        return []
-    if secret is None or secret.state not in ROTATABLE:
-        return []
-    if registration.asked_rotation is not None or registration.previous_secret is not None:
-        return []
-    return [rotate_button(registration.id)]
+    if registration.status is not Status.READY or secret is None or secret.state not in ROTATABLE:
+        return False
+    return registration.asked_rotation is None and registration.previous_secret is None
 
 
 def rotate_button(id: str) -> ButtonElement:

@@ -79,10 +79,14 @@ def buttons(registration: Registration) -> list[ButtonElement]:
     """Return what revokes a registration that is ready, or tries that again at once."""
     id = registration.id
     if registration.status is Status.READY:
-        return [button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)]
+        return [revoke_button(id)]
     if registration.status is Status.REVOKING and registration.run is None:
         return [button("Try again", ids.REVOKE, id, style="primary")]
     return []
+
+
+def revoke_button(id: str) -> ButtonElement:
+    return button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)
 
 
 def ask_whether_to_revoke(id: str) -> tuple[str, Blocks]:

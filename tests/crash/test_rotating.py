@@ -39,14 +39,14 @@ async def test_a_kill_anywhere_in_a_rotation_loses_nothing(road: Road, death: De
 @pytest.mark.slow
 @pytest.mark.parametrize("death", LAST, ids=str)
 async def test_a_kill_while_the_old_secret_goes_loses_nothing(road: Road, death: Death) -> None:
-    await _in_use(road)
+    await in_use(road)
     await road.lives.begin()
     await _rotate(road)
     await _grace_is_over(road, death)
 
 
 async def _dies_while_rotating(road: Road, death: Death) -> None:
-    old = await _in_use(road)
+    old = await in_use(road)
     await road.lives.begin(death)
     await _rotate(road)
     await road.until(lambda: road.lives.deaths == 1)
@@ -55,7 +55,7 @@ async def _dies_while_rotating(road: Road, death: Death) -> None:
     await _grace_is_over(road)
 
 
-async def _in_use(road: Road) -> str:
+async def in_use(road: Road) -> str:
     """Walk the whole road, and return the secret; the bot is stopped then."""
     await road.lives.begin()
     await road.walk()

@@ -1,0 +1,71 @@
+"""When it is told that the secret in use expires: pure.
+
+A month, a week and a day before, and when it has. Of a secret that lives less than two months it is
+told when a half, an eighth and a fortieth of its life are left.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from bot.registration import Secret
+
+
+class Stage(IntEnum):
+    """How near its end a secret is."""
+
+    MONTH = 0
+    WEEK = 1
+    DAY = 2
+    OVER = 3
+
+
+LEFT = {
+    Stage.MONTH: timedelta(days=30),
+    Stage.WEEK: timedelta(days=7),
+    Stage.DAY: timedelta(days=1),
+    Stage.OVER: timedelta(0),
+}
+SHORT = timedelta(days=60)
+"""A secret that lives less would be told of too early, and too often at once."""
+SHARE_LEFT = {Stage.MONTH: 1 / 2, Stage.WEEK: 1 / 8, Stage.DAY: 1 / 40, Stage.OVER: 0.0}
+"""What part of its life is left then, if it is a short one."""
+
+FOR_APPROVERS = frozenset({Stage.WEEK, Stage.OVER})
+"""When the approval channel is told, too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expiry:
+    """That a secret is so near its end: what a due and a message are about."""
+
+    secret: str
+    stage: Stage
+
+    def __str__(self) -> str:
+        return f"{self.secret}:{self.stage:d}"
+
+    @classmethod
+    def read(cls, subject: str | None) -> "Expiry":
+        secret, _, stage = (subject or "").partition(":")
+        return cls(secret=secret, stage=Stage(int(stage)))
+
+
+def told_at(secret: Secret, stage: Stage) -> datetime | None:
+    """Return when it is told that this secret has come so far. None if it never expires."""
+    if secret.expires_at is None:
+        return None
+    life = secret.expires_at - secret.made_at
+    left = LEFT[stage] if life >= SHORT else SHARE_LEFT[stage] * life
+    return secret.expires_at - left
+
+
+def next_stage(secret: Secret, now: datetime) -> Stage | None:
+    """Return what is told next, if anything is."""
+    return next((it for it in Stage if (at := told_at(secret, it)) and at > now), None)
+
+
+def reached(secret: Secret, now: datetime, *, since: Stage) -> tuple[Stage, ...]:
+    """Return what is to be told by now, beginning with `since`: of several the last is true."""
+    come = (it for it in Stage if it >= since)
+    return tuple(it for it in come if (at := told_at(secret, it)) and at <= now)

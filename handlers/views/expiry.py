@@ -1,0 +1,89 @@
+"""Expiry: what the requester and the approvers are told before the secret in use expires, and when
+it has."""
+
+from collections.abc import Iterator
+
+from slack_sdk.models.blocks import Block
+
+from bot.expiry import Expiry, Stage
+from bot.registration import Registration, Status
+from handlers.views import ids, rotation, taken_back
+from handlers.views.words import Blocks, actions, context, drawn, escaped, person, section, when
+
+STAYS = "The one in use works until the new one was seen, and for 7 days after that."
+SEEN_TO = "somebody has seen to its secret in the meantime"
+
+
+def text(registration: Registration, subject: str | None) -> str:
+    if not _is_so(registration, subject):
+        return f"{registration.id}: {SEEN_TO}"
+    return f"{registration.id}: {_happens(subject)}"
+
+
+def news(registration: Registration, subject: str | None) -> Blocks:
+    """Tell the requester, and what to do next."""
+    if not _is_so(registration, subject):
+        return _over(registration)
+    return drawn([section(_when(registration, subject)), *_next(registration, subject)])
+
+
+def for_approvers(registration: Registration, subject: str | None, *, has_left: bool) -> Blocks:
+    """Tell the approvers: they can act if the requester does not, or is no longer there."""
+    if not _is_so(registration, subject):
+        return _over(registration)
+    requester, id = person(registration.requester), registration.id
+    told = f"{requester} was told, too."
+    if has_left:
+        told = (
+            f"The account of {requester}, its requester, is deactivated, so nobody else was told."
+            f" `{ids.COMMAND} handover {id} @person` gives it to somebody else."
+        )
+    when_and_who = f"{_when(registration, subject)} {told}"
+    return drawn([section(when_and_who), *_next(registration, subject)])
+
+
+def _is_so(registration: Registration, subject: str | None) -> bool:
+    """Whether the secret that this is about is still the one in use."""
+    secret = registration.secret_in_use
+    is_it = secret is not None and secret.id == Expiry.read(subject).secret
+    return is_it and registration.status is Status.READY and not registration.awaits_secret
+
+
+def _over(registration: Registration) -> Blocks:
+    return drawn([context(f"*{registration.id}*: {SEEN_TO}.")])
+
+
+def _is_expired(subject: str | None) -> bool:
+    return Expiry.read(subject).stage is Stage.OVER
+
+
+def _happens(subject: str | None) -> str:
+    return "the secret has expired" if _is_expired(subject) else "the secret is about to expire"
+
+
+def _when(registration: Registration, subject: str | None) -> str:
+    secret = registration.secret_in_use
+    assert secret is not None
+    assert secret.expires_at is not None
+    name, at = escaped(registration.form.name), when(secret.expires_at)
+    if _is_expired(subject):
+        return (
+            f"*{registration.id}*: the secret of *{name}* expired {at}."
+            " The connector can sign in with it no more."
+        )
+    return (
+        f"*{registration.id}*: the secret of *{name}* expires {at}."
+        " After that the connector can sign in with it no more."
+    )
+
+
+def _next(registration: Registration, subject: str | None) -> Iterator[Block]:
+    has_button = rotation.can_be_asked(registration)
+    how = "*Rotate*" if has_button else f"`{ids.COMMAND} rotate {registration.id}`"
+    stays = "" if _is_expired(subject) else f" {STAYS}"
+    yield section(
+        f"{how} asks for a new one, which approvers confirm.{stays} If nobody needs it any more,"
+        " *Revoke* takes the application back."
+    )
+    rotate = [rotation.rotate_button(registration.id)] if has_button else []
+    yield from actions([*rotate, taken_back.revoke_button(registration.id)])
