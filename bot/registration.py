@@ -214,6 +214,7 @@ class RotationState(StrEnum):
     DENIED = "denied"
     EXPIRED = "expired"  # nobody decided in time
     WITHDRAWN = "withdrawn"  # somebody else has become the requester
+    CANCELLED = "cancelled"  # taken back by whoever asked for it, or by the requester
     FAILED = "failed"
     DONE = "done"
 
@@ -222,6 +223,7 @@ class RotationNews(StrEnum):
     """What the requester is told of a rotation."""
 
     ASKED = "asked"  # by an approver
+    CANCELLED = "cancelled"  # by that approver
     DENIED = "denied"
     EXPIRED = "expired"
     FAILED = "failed"

@@ -49,6 +49,7 @@ def register(
     app.action(ids.ROTATE)(buttons.rotate)
     app.action(ids.CONFIRM_ROTATION)(buttons.confirm_rotation)
     app.action(ids.DENY_ROTATION)(buttons.deny_rotation)
+    app.action(ids.CANCEL_ROTATION)(buttons.cancel_rotation)
 
     app.action(ids.UNDO_ASKED)(commands.confirm_undo)
     app.action(ids.REVOKE_ASKED)(commands.confirm_revoke)

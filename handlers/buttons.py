@@ -99,6 +99,13 @@ async def deny_rotation(ack: Ack, action: Json, registrar: Registrar, person: Pe
     await ack()
 
 
+async def cancel_rotation(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    """Take back the rotation that stands on the button, and no later one."""
+    id, rotation = ids.read_bound_value(action["value"])
+    await registrar.cancel_rotation(id, rotation, by=person)
+    await ack()
+
+
 async def cancel(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
     await registrar.cancel(action["value"], by=person)
     await ack()

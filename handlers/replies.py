@@ -51,8 +51,7 @@ async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bo
                 f" Until then the secret of {id} stays as it is."
             )
         case "cancel":
-            await registrar.cancel(id, by=person)
-            return Reply(text=f"{id} is cancelled. Nothing was changed in Entra.")
+            return Reply(text=await _cancel(id, registrar, person))
         case "retry":
             await registrar.retry(id, by=person)
             return Reply(text=f"{id} goes on where it stopped. Its card says how far it is.")
@@ -73,6 +72,16 @@ async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bo
         case _:
             registrar.check_may_look(person)
             return Reply(text=help.HELP)
+
+
+async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
+    """Take back what waits: the registration, or a rotation of one that is ready."""
+    rotation = (await registrar.status(id, by=person)).asked_rotation
+    if rotation is None:
+        await registrar.cancel(id, by=person)
+        return f"{id} is cancelled. Nothing was changed in Entra."
+    await registrar.cancel_rotation(id, rotation.id, by=person)
+    return f"The rotation of {id} is cancelled. The secret in use works as before."
 
 
 async def _list(asked: Asked, registrar: Registrar, person: Person) -> Reply:

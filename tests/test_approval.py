@@ -8,7 +8,7 @@ import pytest
 
 from bot.approval import RULES, Policy, Role, Verb
 from bot.quorum import Quorum
-from bot.registration import MOVES, Person, Refusal, Status, Vote, origins
+from bot.registration import MOVES, Person, Refusal, Rotation, Status, Vote, origins
 from tests.pieces import ADA, BEN, GRACE, NOON, ROSA, TEAM, registration
 
 POLICY = Policy(
@@ -50,6 +50,7 @@ ALLOWED = {
     Verb.ROTATE: ({R, A}, {Status.READY}),
     Verb.CONFIRM_ROTATION: ({A}, {Status.READY}),
     Verb.DENY_ROTATION: ({A}, {Status.READY}),
+    Verb.CANCEL_ROTATION: ({R, Role.ASKER}, {Status.READY}),
 }
 NEVER_OWN = {
     Verb.APPROVE,
@@ -123,6 +124,19 @@ def test_nobody_decides_on_their_own_registration(verb: Verb) -> None:
         POLICY.check(verb, ADA, own)
     POLICY.check(verb, GRACE, own)
     POLICY.check(Verb.CANCEL, ADA, own)
+
+
+def test_whoever_asked_for_a_rotation_may_cancel_that_and_nothing_else() -> None:
+    """Even if it was as an approver, and they are none any more."""
+    wish = Rotation(id="r1", asked_by=BEN, asked_at=NOON, until=NOON)
+    ready = replace(registration(), rotation=wish)
+    POLICY.check(Verb.CANCEL_ROTATION, BEN, ready)
+    POLICY.check(Verb.CANCEL_ROTATION, ROSA, ready)
+    with pytest.raises(Refusal, match="Only the requester or whoever asked"):
+        POLICY.check(Verb.CANCEL_ROTATION, ADA, ready)
+    for verb in set(Verb) - {Verb.CANCEL_ROTATION, Verb.SEE}:
+        with pytest.raises(Refusal):
+            POLICY.check(verb, BEN, ready)
 
 
 def test_a_new_name_does_not_make_the_requester_somebody_else() -> None:

@@ -254,6 +254,44 @@ async def test_a_denied_rotation_changes_nothing_and_can_be_asked_again(scene: S
     await announced(scene, id)
 
 
+async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(
+    scene: Scene,
+) -> None:
+    id = await in_use(scene)
+    before = live(scene)
+    await asked(scene, id)
+    read = copy.deepcopy(request(scene))
+    said = str((await scene.workspace.command("ada", f"cancel {id}")).text)
+    assert "Only the requester or whoever asked for the rotation can cancel it." in said
+    said = str((await scene.workspace.command("rosa", f"cancel {id}")).text)
+    assert said == f"The rotation of {id} is cancelled. The secret in use works as before."
+    await scene.until(
+        lambda: "the rotation was cancelled" in scene.workspace.text_of(request(scene))
+    )
+    assert "was cancelled already" in await confirm_late(scene, read, by="ada")
+    await asked(scene, id)
+    assert "[Cancel the rotation]" not in scene.workspace.text_of(request(scene))
+    mine = scene.workspace.messages("rosa")[0]
+    await scene.until(lambda: "[Cancel the rotation]" in scene.direct("rosa"))
+    await scene.workspace.click("rosa", "Cancel the rotation", on=mine)
+    await scene.until(lambda: "[Rotate]" in scene.direct("rosa"))
+    assert "no longer asked for" not in scene.direct("rosa")
+    assert "Too late" in str((await scene.workspace.command("rosa", f"cancel {id}")).text)
+    assert live(scene) == before
+    assert "rotation cancelled" in await history(scene, id)
+
+
+async def test_an_approver_who_asked_takes_that_back_and_others_cannot(scene: Scene) -> None:
+    id = await in_use(scene)
+    await asked(scene, id, by="ada")
+    assert "[Cancel the rotation]" in scene.workspace.text_of(request(scene))
+    await scene.workspace.click("grace", "Cancel the rotation", on=request(scene))
+    assert "Only the requester or whoever asked" in scene.whispers("grace")
+    await scene.workspace.click("ada", "Cancel the rotation", on=request(scene))
+    await scene.until(lambda: "the new secret is no longer asked for" in scene.direct("rosa"))
+    assert len(live(scene)) == 1
+
+
 async def test_a_rotation_that_nobody_decides_on_is_withdrawn(scene: Scene) -> None:
     id = await in_use(scene)
     await asked(scene, id)

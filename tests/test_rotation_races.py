@@ -102,6 +102,20 @@ async def test_of_confirming_and_denying_one_wins(offices: Offices) -> None:
             assert await runs.is_busy(tx, id) is (confirmed is None)
 
 
+async def test_of_confirming_and_cancelling_one_wins(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        rotation = await _asked(one, id)
+        confirmed, cancelled = await all_at_once(
+            one.registrar.confirm_rotation(id, rotation, by=ADA),
+            other.registrar.cancel_rotation(id, rotation, by=ROSA),
+        )
+        assert (confirmed is None) != (cancelled is None)
+        won = RotationState.CONFIRMED if confirmed is None else RotationState.CANCELLED
+        assert (await _rotation(one, id)).state is won
+
+
 async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):

@@ -133,7 +133,14 @@ AT_REST = {
 }
 LOOKS = {Verb.SEE, Verb.VALUES, Verb.ASK_AGAIN}
 """Verbs that change nothing."""
-RARE = {Verb.CHECK, Verb.DENY, Verb.CANCEL, Verb.REVOKE, Verb.DENY_ROTATION}
+RARE = {
+    Verb.CHECK,
+    Verb.DENY,
+    Verb.CANCEL,
+    Verb.REVOKE,
+    Verb.DENY_ROTATION,
+    Verb.CANCEL_ROTATION,
+}
 """Verbs that would be most of what happens, or the early end of it."""
 ON_SCREEN = {SecretState.CLAIMED, SecretState.SHOWN}
 IN_ENTRA = {
@@ -219,8 +226,9 @@ class Expected:
             return False
         is_requester = {Role.REQUESTER} if figure.key == self.requester else set()
         is_approver = {Role.APPROVER} if figure.decides else set()
+        is_asker = {Role.ASKER} if self.wish and figure.key == self.wish.asked_by else set()
         roles, states = ALLOWED[verb]
-        held = is_requester | is_approver or {Role.BYSTANDER}
+        held = is_requester | is_asker | is_approver or {Role.BYSTANDER}
         return bool(roles & held) and self.status in states
 
     @property
@@ -873,6 +881,19 @@ class Bot(RuleBasedStateMachine):
             wish.waits = False
             it.said.append(("rotation denied", who.key))
 
+    def _cancel_rotation(self, it: Expected, who: Figure, _: Any = None) -> None:
+        wish, id = it.wish, self._rotation_of(it)
+        allowed = (
+            it.may(Verb.CANCEL_ROTATION, who)
+            and wish is not None
+            and wish.waits
+            and self.clock.at < wish.until
+        )
+        self._try(allowed, self.world.registrar.cancel_rotation(it.id, id, by=who.person))
+        if allowed and wish is not None:
+            wish.waits = False
+            it.said.append(("rotation cancelled", who.key))
+
     def _seen(self, it: Expected, secret: str) -> None:
         """Expect that whatever this secret follows is removed in a week, or when it ends."""
         at = next(index for index, each in enumerate(it.held) if each.id == secret)
@@ -1161,6 +1182,7 @@ DONE: Mapping[Verb, Callable[[Bot, Expected, Figure, Any], None]] = {
     Verb.ROTATE: Bot._rotate,
     Verb.CONFIRM_ROTATION: Bot._confirm_rotation,
     Verb.DENY_ROTATION: Bot._deny_rotation,
+    Verb.CANCEL_ROTATION: Bot._cancel_rotation,
 }
 
 

@@ -116,6 +116,9 @@ class Policy:
         found = set()
         if person.key == registration.requester.key:
             found.add(Role.REQUESTER)
+        rotation = registration.rotation
+        if rotation is not None and person.key == rotation.asked_by.key:
+            found.add(Role.ASKER)
         if self.is_approver(person):
             found.add(Role.APPROVER)
         return frozenset(found) or frozenset({Role.BYSTANDER})

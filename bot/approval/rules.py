@@ -30,12 +30,14 @@ class Verb(StrEnum):
     ROTATE = "rotate"
     CONFIRM_ROTATION = "confirm a rotation"
     DENY_ROTATION = "deny a rotation"
+    CANCEL_ROTATION = "cancel a rotation"
 
 
 class Role(StrEnum):
     """What a person is to a registration. Somebody can be several."""
 
     REQUESTER = "requester"
+    ASKER = "whoever asked for it"  # for the latest rotation
     APPROVER = "approver"
     BYSTANDER = "bystander"
 
@@ -166,6 +168,11 @@ RULES: Mapping[Verb, Rule] = {
         roles=APPROVER,
         states=frozenset({Status.READY}),
         otherwise="Only an approver can deny a rotation.",
+    ),
+    Verb.CANCEL_ROTATION: Rule(
+        roles=REQUESTER | {Role.ASKER},
+        states=frozenset({Status.READY}),
+        otherwise="Only the requester or whoever asked for the rotation can cancel it.",
     ),
 }
 

@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.approval import Role, Verb
+from bot.approval import Verb
+from bot.approval.rules import EITHER
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration
 from bot.storage import health, history, listing, messages, runs
@@ -77,7 +78,7 @@ class Looking(Desk):
 
     def is_concerned(self, registration: Registration, person: Person) -> bool:
         """Whether this person asked for it or decides on it."""
-        return self._policy.roles(person, registration) != {Role.BYSTANDER}
+        return bool(EITHER & self._policy.roles(person, registration))
 
     def may_read_check(self, registration: Registration, person: Person) -> bool:
         """Whether this person may read now what a check has found.

@@ -105,6 +105,17 @@ class Rotating(Judging):
             await history.write(tx, id, "rotation denied", by=by, now=now)
             await rotations.tell(tx, id, RotationNews.DENIED)
 
+    async def cancel_rotation(self, id: str, rotation: str, *, by: Person) -> None:
+        """Take a rotation back that nobody has decided on. Raises Refusal."""
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.CANCEL_ROTATION, id, by)
+            now = self._clock.now()
+            asked = self._asked(registration, rotation, now)
+            await rotations.end(tx, id, asked, RotationState.CANCELLED)
+            await history.write(tx, id, "rotation cancelled", by=by, now=now)
+            if by.key != registration.requester.key:
+                await rotations.tell(tx, id, RotationNews.CANCELLED)
+
     async def _check_wishes(self, tx: AsyncConnection, id: str, now: datetime) -> None:
         wishes = await history.count(tx, "rotation asked", registration=id, since=now - DAY)
         if wishes >= MOST_WISHES:
@@ -158,4 +169,5 @@ _DECIDED = {
     RotationState.DENIED: "denied",
     RotationState.EXPIRED: "withdrawn",
     RotationState.WITHDRAWN: "withdrawn",
+    RotationState.CANCELLED: "cancelled",
 }

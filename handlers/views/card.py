@@ -347,7 +347,7 @@ def requester_buttons(registration: Registration) -> list[ButtonElement]:
         return [button("Cancel", ids.CANCEL, registration.id, confirm=confirm)]
     if registration.status in ASKABLE_AGAIN:
         return [button("Ask again", ids.AGAIN, registration.id, style="primary")]
-    return [*_repair_buttons(registration), *rotation.rotate_buttons(registration)]
+    return [*_repair_buttons(registration), *rotation.requester_buttons(registration)]
 
 
 def _repair_buttons(registration: Registration) -> list[ButtonElement]:

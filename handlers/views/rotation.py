@@ -7,7 +7,14 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.approval import ROTATABLE
 from bot.quorum import Quorum
-from bot.registration import Registration, RotationNews, RotationState, RunKind, Status
+from bot.registration import (
+    Registration,
+    Rotation,
+    RotationNews,
+    RotationState,
+    RunKind,
+    Status,
+)
 from handlers.views import approvers, ids
 from handlers.views.words import (
     Blocks,
@@ -30,6 +37,7 @@ OUTCOMES: Mapping[RotationState, str] = {
     RotationState.DENIED: "the rotation was denied",
     RotationState.EXPIRED: "the rotation expired, because nobody decided in time",
     RotationState.WITHDRAWN: "the rotation was withdrawn, because it was handed over",
+    RotationState.CANCELLED: "the rotation was cancelled",
 }
 
 
@@ -56,7 +64,7 @@ def request(registration: Registration, quorum: Quorum, *, rotation: str | None)
                 " works until the new one was seen, and for 7 days after that."
             ),
             *_waits(registration, quorum),
-            *actions(decide_buttons(registration)),
+            *actions([*decide_buttons(registration), *_cancel_buttons(registration)]),
         ]
     )
 
@@ -86,8 +94,10 @@ def previous(registration: Registration) -> str:
     return f"The previous secret works until {when(found.retires_at)}"
 
 
-def rotate_buttons(registration: Registration) -> list[ButtonElement]:
-    """Return the button that asks for a rotation, where one can be asked for."""
+def requester_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return the button that asks for a rotation, or takes that back, where either can be."""
+    if registration.asked_rotation is not None:
+        return [_cancel_button(registration.id, registration.asked_rotation)]
     is_idle = registration.run is None
     return [rotate_button(registration.id)] if is_idle and can_be_asked(registration) else []
 
@@ -106,6 +116,20 @@ def rotate_button(id: str) -> ButtonElement:
         " you have changed over."
     )
     return button("Rotate", ids.ROTATE, id, confirm=confirm)
+
+
+def _cancel_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return the button for an approver who has asked: the requester's stands on their own card."""
+    asked = registration.asked_rotation
+    if asked is None or asked.asked_by.key == registration.requester.key:
+        return []
+    return [_cancel_button(registration.id, asked)]
+
+
+def _cancel_button(id: str, rotation: Rotation) -> ButtonElement:
+    value = ids.bound_value(id, rotation.id)
+    confirm = "No new secret is made then. The one in use works as before."
+    return button("Cancel the rotation", ids.CANCEL_ROTATION, value, confirm=confirm)
 
 
 def decide_buttons(registration: Registration) -> list[ButtonElement]:
@@ -139,6 +163,7 @@ def news(registration: Registration, what: str | None) -> Blocks:
 
 NEWS: Mapping[RotationNews, str] = {
     RotationNews.ASKED: "an approver has asked for a new secret",
+    RotationNews.CANCELLED: "the new secret is no longer asked for",
     RotationNews.DENIED: "the rotation was denied",
     RotationNews.EXPIRED: "nobody decided on the rotation in time",
     RotationNews.FAILED: "no new secret could be made",
@@ -147,6 +172,8 @@ NEWS: Mapping[RotationNews, str] = {
 }
 NEXT: Mapping[RotationNews, str] = {
     RotationNews.ASKED: "Others have to confirm it. You get a message when there is a new one.",
+    RotationNews.CANCELLED: "The approver who asked has taken that back. The secret in use works as"
+    " before.",
     RotationNews.DENIED: "The secret in use works as before.",
     RotationNews.EXPIRED: "The secret in use works as before. {again} asks again.",
     RotationNews.FAILED: "The secret in use works as before. {again} asks again.",
