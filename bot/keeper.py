@@ -169,7 +169,7 @@ class Keeper:
     async def _remind(self, tx: AsyncConnection, due: Due) -> None:
         """Tell the approvers once more, and come back after twice the time."""
         found = await registrations.get(tx, due.registration)
-        if found is None or found.status is not Status.PENDING:
+        if found is None or not found.waits_for_approvers:
             return
         count = int(due.subject or 1)
         await messages.owe(

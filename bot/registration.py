@@ -337,6 +337,11 @@ class Registration:
             return None
         return rotation if rotation.state is RotationState.ASKED else None
 
+    @property
+    def waits_for_approvers(self) -> bool:
+        """Whether the plan waits for them, or a rotation."""
+        return self.status is Status.PENDING or self.asked_rotation is not None
+
     def confirmations(self) -> tuple[Vote, ...]:
         """Return the votes for the latest rotation that still count, and are for this plan."""
         given = self._rotation_given()

@@ -16,6 +16,7 @@ from tests.conftest import Bot
 from tests.office import office
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 from tests.scene import Scene
+from tests.test_rotating import asked, decide, seen, three
 from tests.waiting import eventually
 
 
@@ -182,6 +183,36 @@ async def test_approvers_are_reminded_four_times_at_growing_intervals(
         assert "@rosa asked" in reminders()[0]
         scene.clock.move(timedelta(days=2))
         await scene.approve(id, by="grace")
+        assert len(reminders()) == 4
+
+
+async def test_of_a_rotation_approvers_are_reminded_likewise(bot: Bot, stage: Stage) -> None:
+    async with bot(APPROVALS_NEEDED="2", APPROVAL_TTL="7d", APPROVERS=three(stage)):
+        scene = Scene(stage)
+        id = await scene.ask()
+        await scene.workspace.click("grace", "Approve", on=scene.card_of(id))
+        await scene.approve(id, by="ben")
+        await seen(scene, id)
+        scene.clock.move(timedelta(days=1))
+        await asked(scene, id, by="ada")
+        await decide(scene, "Confirm", by="grace")
+
+        def reminders() -> list[str]:
+            texts = map(scene.workspace.text_of, scene.workspace.messages("approvals"))
+            return [text for text in texts if f"A rotation of {id} still waits" in text]
+
+        for count in range(1, 5):
+            scene.clock.move(REMIND_AFTER * 2 ** (count - 1) - timedelta(minutes=1))
+            assert len(reminders()) == count - 1
+            scene.clock.move(timedelta(minutes=2))
+            await scene.until(lambda count=count: len(reminders()) == count)
+        assert "@ben: the request above has Confirm the rotation" in reminders()[0]
+        assert "@grace" not in reminders()[0]  # has confirmed it
+        assert "@ada asked" in reminders()[0]
+        assert "1 of 2 approvals given" in reminders()[0]
+        scene.clock.move(timedelta(days=2))
+        await decide(scene, "Deny", by="ben")
+        await scene.until(lambda: "the rotation was denied" in scene.direct("rosa"))
         assert len(reminders()) == 4
 
 

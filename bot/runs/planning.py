@@ -3,7 +3,7 @@
 from bot.registration import Registration, Status
 from bot.runs.work import StepFailed, Work, failed, gone
 from bot.storage import dues, history, messages, registrations
-from bot.storage.dues import REMIND_AFTER, DueKind
+from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.wishes import wish_of
@@ -82,6 +82,6 @@ class Planning(Work):
             )
             await messages.owe(tx, id, MessageKind.CARD, self._parts.approval_channel)
             await dues.add(tx, id, DueKind.EXPIRE, deadline)
-            await dues.add(tx, id, DueKind.REMIND, now + REMIND_AFTER, subject="1")
+            await dues.begin_reminding(tx, id, now)
             await history.write(tx, id, "planned", now=now, digest=plan.digest)
         self._parts.bells.ring()

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage.tables import dues
 
 REMIND_AFTER = timedelta(minutes=15)
-"""From a plan to the first reminder; each further one comes after twice the time."""
+"""From a wish to the first reminder; each further one comes after twice the time."""
 REMINDERS = 4
 
 
@@ -52,6 +52,11 @@ async def add(
             id=uuid4().hex, registration=registration, kind=kind, subject=subject, at=at
         )
     )
+
+
+async def begin_reminding(tx: AsyncConnection, registration: str, now: datetime) -> None:
+    """Let the approvers be reminded of what waits for them from now on: a plan, or a rotation."""
+    await add(tx, registration, DueKind.REMIND, now + REMIND_AFTER, subject="1")
 
 
 async def come(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[Due]:

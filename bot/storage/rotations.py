@@ -14,12 +14,14 @@ async def ask(tx: AsyncConnection, id: str, rotation: Rotation) -> None:
     """Keep a new one, in the place of any that was decided before, until it expires."""
     await registrations.put_rotation(tx, id, rotation)
     await dues.add(tx, id, DueKind.LAPSE, rotation.until, subject=rotation.id)
+    await dues.begin_reminding(tx, id, rotation.asked_at)
 
 
 async def end(tx: AsyncConnection, id: str, rotation: Rotation, state: RotationState) -> None:
     """Note how it was decided, or what became of it then."""
     await registrations.put_rotation(tx, id, replace(rotation, state=state))
-    await dues.drop(tx, id, DueKind.LAPSE)
+    for kind in (DueKind.LAPSE, DueKind.REMIND):
+        await dues.drop(tx, id, kind)
 
 
 async def tell(tx: AsyncConnection, id: str, news: RotationNews) -> None:

@@ -1,12 +1,14 @@
 """What the approval channel is told beside the card: reminders, handovers, a requester who left."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from slack_sdk.models.blocks import Block
 
 from bot.approval import Policy
 from bot.quorum import Quorum
-from bot.registration import Registration, Status, Vote
+from bot.registration import Person, Registration, Status, Vote
 from handlers.views import ids
 from handlers.views.words import (
     Blocks,
@@ -39,31 +41,66 @@ def lost(vote: Vote) -> str:
     return f"The approval of {person(vote.person)} no longer counts: {why}"
 
 
+class Waiting(NamedTuple):
+    """What waits for approvers: the plan, or a rotation."""
+
+    what: str
+    asked_by: Person
+    asked_at: datetime
+    until: datetime | None
+    votes: Sequence[Vote]
+    where: str
+
+
+def _waiting(registration: Registration) -> Waiting | None:
+    id, rotation = registration.id, registration.asked_rotation
+    if registration.status is Status.PENDING:
+        return Waiting(
+            what=f"{id} still waits for approval",
+            asked_by=registration.requester,
+            asked_at=registration.created_at,
+            until=registration.deadline,
+            votes=registration.approvals(),
+            where="the card above has *Approve* and *Deny*",
+        )
+    if rotation is not None:
+        return Waiting(
+            what=f"A rotation of {id} still waits for approval",
+            asked_by=rotation.asked_by,
+            asked_at=rotation.asked_at,
+            until=rotation.until,
+            votes=registration.confirmations(),
+            where="the request above has *Confirm the rotation* and *Deny the rotation*",
+        )
+    return None
+
+
 def reminder_text(registration: Registration) -> str:
-    if registration.status is not Status.PENDING:
-        return f"{registration.id} has been decided on"
-    return f"{registration.id} still waits for approval"
+    waiting = _waiting(registration)
+    return waiting.what if waiting else f"{registration.id} has been decided on"
 
 
 def reminder(registration: Registration, policy: Policy, quorum: Quorum) -> Blocks:
     """Call those who can still decide. If it was decided meanwhile, call nobody."""
-    if registration.status is not Status.PENDING:
+    waiting = _waiting(registration)
+    if waiting is None:
         return drawn([context(f"{reminder_text(registration)}.")])
-    asked = f"{person(registration.requester)} asked {when(registration.created_at)}"
+    asked = f"{person(waiting.asked_by)} asked {when(waiting.asked_at)}"
     name = escaped(registration.form.name)
-    lines = [f"*{reminder_text(registration)}*: *{name}*, {asked}."]
-    if called := " ".join(_called(registration, policy)):
-        lines.append(f"{called}: the card above has *Approve* and *Deny*.")
-    blocks: list[Block] = [section("\n".join(lines)), context(missing(registration, quorum))]
-    if registration.deadline is not None:
-        blocks.append(context(f"It expires {when(registration.deadline)}"))
+    lines = [f"*{waiting.what}*: *{name}*, {asked}."]
+    if called := " ".join(_called(registration, waiting, policy)):
+        lines.append(f"{called}: {waiting.where}.")
+    blocks: list[Block] = [section("\n".join(lines)), context(given(waiting.votes, quorum))]
+    if waiting.until is not None:
+        blocks.append(context(f"It expires {when(waiting.until)}"))
     return drawn(blocks)
 
 
-def _called(registration: Registration, policy: Policy) -> Iterator[str]:
-    """Yield mentions of whoever may decide and has not; never a requester, present or former."""
-    silent = {vote.person.user_id for vote in registration.votes}
-    silent |= {each.user_id for each in (registration.requester, *registration.former)}
+def _called(registration: Registration, waiting: Waiting, policy: Policy) -> Iterator[str]:
+    """Yield mentions of whoever may decide and has not; never of somebody who has asked for it."""
+    silent = {vote.person.user_id for vote in waiting.votes}
+    concerned = (registration.requester, *registration.former, waiting.asked_by)
+    silent |= {each.user_id for each in concerned}
     yield from (f"<@{id}>" for id in sorted(policy.approvers - silent))
     yield from (f"<!subteam^{id}>" for id in sorted(policy.approver_groups))
 
