@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bell import Bell
 from bot.registrar import Registrar
-from bot.registration import Refusal, Registration, Status
+from bot.registration import Refusal, Registration
 from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
@@ -27,6 +27,7 @@ from handlers.answers import Answers
 from handlers.drawings import Drawings
 from handlers.pace import Call, Pace
 from handlers.people import People
+from handlers.readers import is_waited_for, needs_its_reader
 from handlers.trouble import DELETED, Trouble, advice_on, code_of, meaning_of, retry_after
 from handlers.views.values import masked_sheet, sheet_text
 from handlers.views.words import Blocks
@@ -39,8 +40,6 @@ MASK_TRIES = 12
 """With the waits between them they take half an hour, which is how long a response_url works."""
 REMEMBERED = 5000
 """Of how many messages it is remembered what they show."""
-NEED_A_READER = (MessageKind.VALUES, MessageKind.EXPIRY_NEWS)
-"""What somebody has to act on: if the requester cannot, the approvers are told."""
 
 
 class Delivery:
@@ -141,7 +140,7 @@ class Delivery:
 
     async def _is_for_nobody(self, message: Message) -> bool:
         """Whether it is for the requester, whose account is deactivated."""
-        return _needs_a_reader(message) and await self._people.has_left(message.audience)
+        return needs_its_reader(message) and await self._people.has_left(message.audience)
 
     async def _say_so(self, message: Message) -> None:
         """Tell the approvers what the requester cannot be told."""
@@ -193,7 +192,7 @@ class Delivery:
                 await self._forget(message, is_deleted=code == DELETED)
             case Trouble.CLOSED if await self._is_for_one_who_left(message):
                 log.warning("message for nobody", message=message.id, code=code)
-                if _needs_a_reader(message):
+                if needs_its_reader(message):
                     await self._say_so(message)
                 await self._give_up(message)
             case Trouble.CLOSED:
@@ -238,13 +237,18 @@ class Delivery:
             await messages.release(tx, message, until=self._clock.now() + wait)
 
     async def _forget(self, message: Message, *, is_deleted: bool) -> None:
-        """Owe it never again. A card that approvers need is posted anew, if somebody deleted it."""
+        """Owe it never again. What approvers need is posted anew, if somebody deleted it."""
         async with self._database.transaction() as tx:
             await messages.give_up(tx, message, gone=True)
             found = await registrations.get(tx, message.registration)
-            waits = found is not None and found.status is Status.PENDING
-            if is_deleted and waits and message.kind is MessageKind.CARD:
-                await messages.owe(tx, message.registration, MessageKind.CARD, message.audience)
+            if is_deleted and found is not None and is_waited_for(message, found):
+                await messages.owe(
+                    tx,
+                    message.registration,
+                    message.kind,
+                    message.audience,
+                    subject=message.subject,
+                )
         self._bell.ring()
 
     async def _hand_back(self, message: Message, trouble: str | None = None) -> None:
@@ -252,11 +256,6 @@ class Delivery:
         async with self._database.transaction() as tx:
             await messages.hand_back(tx, message, trouble=trouble)
         self._bell.ring()
-
-
-def _needs_a_reader(message: Message) -> bool:
-    """Whether it is about to be posted to somebody who has to act on it."""
-    return message.kind in NEED_A_READER and message.ts is None
 
 
 def _digest(text: str, blocks: Blocks) -> str:

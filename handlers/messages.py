@@ -19,6 +19,7 @@ from graph.clock import Clock
 from handlers.delivery import Delivery
 from handlers.pace import LOOK_UP, POST, UPDATE, Call, Pace
 from handlers.queue import Queue, Urgency
+from handlers.readers import LOOKED_UP
 
 AT_ONCE = 20
 """How many calls of Slack are under way at most; masks come on top."""
@@ -29,13 +30,6 @@ CALM_SECONDS = 0.03
 SPACING = timedelta(seconds=3)
 """How far apart updates of one card are while its run is at work: Slack's own advice."""
 
-LOOKED_UP = (
-    MessageKind.VALUES,
-    MessageKind.DRIFT,
-    MessageKind.EXPIRY,
-    MessageKind.EXPIRY_NEWS,
-)
-"""Whose readers, or the people they are about, are looked up before they are told."""
 CARDS = (MessageKind.CARD, MessageKind.PROGRESS)
 Place = tuple[str, str]
 """A registration, and the channel or person that its card is for."""

@@ -10,6 +10,7 @@ from bot.playground.stage import Stage
 from bot.registrar.mending import CHECK_PAUSE
 from tests.conftest import Bot
 from tests.scene import Scene
+from tests.test_rotating import asked, decide, request, seen
 from tests.waiting import eventually
 
 Json = dict[str, Any]
@@ -141,6 +142,34 @@ async def test_a_card_that_is_deleted_once_all_is_decided_stays_away(scene: Scen
     await scene.until(lambda: len(scene.workspace.messages("ada")) == 2)
     assert updates(scene, deleted) == tried
     assert len(scene.workspace.messages("approvals")) == 1
+
+
+async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_while_it_waits(
+    bot: Bot, stage: Stage
+) -> None:
+    async with bot(APPROVALS_NEEDED="2"):
+        scene = Scene(stage)
+        id = await scene.ask()
+        await scene.workspace.click("grace", "Approve", on=scene.card_of(id))
+        await scene.approve(id)
+        await seen(scene, id)
+        await asked(scene, id)
+        deleted = request(scene)
+        scene.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+        await scene.workspace.click("ada", "Confirm the rotation", on=deleted)
+        await lose_cards(scene, deleted)
+        await scene.until(lambda: request(scene)["ts"] != deleted["ts"])
+        await scene.until(
+            lambda: "1 of 2 approvals given" in scene.workspace.text_of(request(scene))
+        )
+        assert "Rotation confirmed by @ada" in scene.workspace.text_of(request(scene))
+        tried = updates(scene, deleted)
+        assert await decide(scene, "Deny", by="grace") == ""
+        await scene.until(lambda: "the rotation was denied" in scene.direct("rosa"))
+        await scene.until(
+            lambda: "the rotation was denied" in scene.workspace.text_of(request(scene))
+        )
+        assert updates(scene, deleted) == tried == 1  # no call is wasted on it any more
 
 
 async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(

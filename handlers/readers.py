@@ -1,0 +1,28 @@
+"""Readers: who has to be looked up, who has to act, and what approvers decide by."""
+
+from bot.registration import Registration, Status
+from bot.storage.messages import Message, MessageKind
+
+LOOKED_UP = (
+    MessageKind.VALUES,
+    MessageKind.DRIFT,
+    MessageKind.EXPIRY,
+    MessageKind.EXPIRY_NEWS,
+)
+"""Whose readers, or the people they are about, are looked up before they are told."""
+NEED_THEIR_READER = (MessageKind.VALUES, MessageKind.EXPIRY_NEWS)
+"""What the requester has to act on; one who cannot is no reader, and the approvers are told."""
+
+
+def needs_its_reader(message: Message) -> bool:
+    """Whether it is about to be posted to somebody who has to act on it."""
+    return message.kind in NEED_THEIR_READER and message.ts is None
+
+
+def is_waited_for(message: Message, registration: Registration) -> bool:
+    """Whether approvers decide by this message on what waits: the card, or a rotation's request."""
+    if message.kind is MessageKind.CARD:
+        return registration.status is Status.PENDING
+    rotation = registration.asked_rotation
+    is_request = message.kind is MessageKind.ROTATION
+    return is_request and rotation is not None and rotation.id == message.subject
