@@ -1,4 +1,4 @@
-"""The quorum: how many approvals a plan needs, of whom, and how many are missing."""
+"""The quorum: how many approvals a plan or a rotation needs, of whom, and how many are missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +16,13 @@ class Quorum:
     needed: int
     distinct_groups: bool = False
     """Whether each approval has to speak for an approver group of its own."""
+
+    def at_least(self, other: "Quorum") -> "Quorum":
+        """Return what it takes if this is not to be less than another."""
+        return Quorum(
+            needed=max(self.needed, other.needed),
+            distinct_groups=self.distinct_groups or other.distinct_groups,
+        )
 
     def missing(self, approvals: Sequence[Vote]) -> int:
         """Return how many more it takes. Somebody in several groups counts where it helps most."""

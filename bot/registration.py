@@ -287,6 +287,8 @@ class Registration:
     deadline: datetime | None = None  # when the present state ends by itself
     plan: Mapping[str, Any] | None = None
     digest: str | None = None
+    needed: int = 0  # how many approvals the plan took, once it is approved
+    distinct_groups: bool = False  # whether each had to speak for an approver group of its own
     reasons: tuple[str, ...] = ()  # of a refusal, or of a denial
     failure: Failure | None = None
     votes: tuple[Vote, ...] = ()

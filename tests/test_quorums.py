@@ -9,7 +9,7 @@ from bot.approval import Policy
 from bot.catalogue import Approval, read_catalogue
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.registration import Status
+from bot.registration import Refusal, Status
 from bot.storage.database import opened
 from bot.storage.dues import REMIND_AFTER
 from tests.conftest import Bot
@@ -18,6 +18,8 @@ from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 from tests.scene import Scene
 from tests.test_rotating import asked, decide, seen, three
 from tests.waiting import eventually
+
+URL = "https://hooks.slack.com/actions/x"
 
 
 async def test_members_of_an_approver_group_decide_and_nobody_else(bot: Bot, stage: Stage) -> None:
@@ -96,6 +98,61 @@ async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
             assert (await desk.found(id)).status is Status.PENDING
         await desk.registrar.approve(id, by=third)
         assert (await desk.found(id)).status is Status.APPROVED
+
+
+@pytest.mark.parametrize(("plan", "now"), [(2, 1), (1, 2)])
+async def test_a_rotation_takes_what_the_plan_took_or_what_one_takes_now(
+    database_url: str, clock: MovableClock, plan: int, now: int
+) -> None:
+    async with opened(database_url) as database:
+        before = office(database, clock, approvals_needed=plan)
+        id = await before.pending()
+        for person in (ADA, GRACE)[:plan]:
+            await before.registrar.approve(id, by=person)
+        await before.make_ready(id)
+        look = await before.registrar.reveal(id, by=ROSA, answer_to=URL)
+        await before.registrar.shown(id, look.secret, by=ROSA)
+        await before.registrar.masked(id, look.secret)
+
+        after = office(database, clock, approvals_needed=now)
+        await after.registrar.rotate(id, by=ROSA)
+        rotation = (await after.found(id)).asked_rotation
+        assert rotation is not None
+        await after.registrar.confirm_rotation(id, rotation.id, by=ADA)
+        assert (await after.found(id)).asked_rotation is not None
+        await after.registrar.confirm_rotation(id, rotation.id, by=GRACE)
+        assert (await after.found(id)).asked_rotation is None
+
+
+async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
+    database_url: str, clock: MovableClock
+) -> None:
+    plain = read_catalogue()["mimecast"]
+    strict = replace(plain, approval=Approval(needed=2, distinct_groups=True))
+    first, second = (replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE))
+    third = replace(BEN, groups=frozenset({"S0SECURITY"}))
+    policy = Policy(
+        team_id=TEAM,
+        requesters=frozenset({ROSA.user_id}),
+        approvers=frozenset({ADA.user_id}),
+        approvals_needed=1,
+        approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
+    )
+    async with opened(database_url) as database:
+        before = office(database, clock, catalogue={"mimecast": strict}, policy=policy)
+        id = await before.pending()
+        for person in (first, third):
+            await before.registrar.approve(id, by=person)
+        found = await before.found(id)
+        after = office(database, clock, catalogue={"mimecast": plain}, policy=policy)
+        quorum = after.registrar.quorum(found)
+        assert (quorum.needed, quorum.distinct_groups) == (2, True)
+        gone = office(database, clock, catalogue={}, policy=policy)
+        assert gone.registrar.quorum(found) == quorum
+        assert second.key not in {vote.person.key for vote in found.approvals()}
+        ungrouped = replace(policy, approver_groups=frozenset())
+        with pytest.raises(Refusal, match="This takes 2 approvers of distinct groups"):
+            ungrouped.check_reachable(quorum, found, ROSA)
 
 
 async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(

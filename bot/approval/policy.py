@@ -52,6 +52,8 @@ class Policy:
 
     def check_reachable(self, quorum: Quorum, registration: Registration, asker: Person) -> None:
         """Raise Refusal if too few can confirm what this person asks for, who does not count."""
+        if why := self.unreachable(quorum):
+            raise Refusal(f"This takes {why}. Ask whoever runs this bot to add approvers.")
         concerned = {registration.requester, *registration.former, asker}
         others = self.approvers - {each.user_id for each in concerned}
         if not self.approver_groups and len(others) < quorum.needed:

@@ -1,6 +1,7 @@
 """Deciding on a plan: approve, withdraw, deny, cancel."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,7 +49,7 @@ class Deciding(Judging):
             await votes.cast(tx, id, vote)
             await history.write(tx, id, "approved", by=by, now=vote.at, digest=digest)
             if await self._count(tx, id, earlier, vote, seen, quorum):
-                await self._leave_pending(tx, id, Status.APPROVED)
+                await self._leave_pending(tx, id, Status.APPROVED, quorum=asdict(quorum))
                 await self._owe_run(tx, id, RunKind.REGISTER)
             else:
                 await self._tell(tx, registration.requester, id)

@@ -56,13 +56,16 @@ class Desk:
         return self._policy
 
     def quorum(self, registration: Registration) -> Quorum:
-        """Return what it takes to approve this registration."""
+        """Return what it takes to approve this registration now; once its plan is approved, a
+        rotation of it, which takes no less than the plan did.
+        """
+        taken = Quorum(needed=registration.needed, distinct_groups=registration.distinct_groups)
         profile = self._catalogue.get(registration.form.profile)
         if profile is None:
-            return self._policy.quorum()
-        return self._policy.quorum(
-            approvals=profile.approval.needed, distinct_groups=profile.approval.distinct_groups
-        )
+            return self._policy.quorum().at_least(taken)
+        asked = profile.approval
+        today = self._policy.quorum(approvals=asked.needed, distinct_groups=asked.distinct_groups)
+        return today.at_least(taken)
 
     def profile(self, id: str) -> Profile:
         """Return the profile. Raises Refusal if there is none."""

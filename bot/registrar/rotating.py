@@ -1,7 +1,7 @@
 """Rotating: a new secret beside the one in use, which approvers have to confirm.
 
-It extends what was approved, so it takes the quorum of the plan. Each wish has an id of its own,
-and a vote counts for that id and that plan only.
+It extends what was approved, so it takes no less than the plan did, nor than one takes now. Each
+wish has an id of its own, and a vote counts for that id and that plan only.
 """
 
 from collections.abc import Collection

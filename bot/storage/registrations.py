@@ -236,6 +236,7 @@ def _registration(row: Mapping[Any, Any]) -> Registration:
         deadline=row["deadline"],
         plan=row["plan"],
         digest=row["digest"],
+        **(row["quorum"] or {}),
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_check(row["last_check"]) if row["last_check"] else None,

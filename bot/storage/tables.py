@@ -56,6 +56,7 @@ registrations = sa.Table(
     sa.Column("wish_digest", sa.String(64), nullable=False, index=True),  # equal for equal wishes
     sa.Column("plan", Json),
     sa.Column("digest", sa.String(64)),
+    sa.Column("quorum", Json),  # what it took to approve the plan, once that is approved
     sa.Column("reasons", Json, nullable=False),
     sa.Column("failure", Json),
     sa.Column("heir", Json),  # who is to be the requester, until an approver confirms it

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("wish_digest", sa.String(length=64), nullable=False),
         sa.Column("plan", Json, nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=True),
+        sa.Column("quorum", Json, nullable=True),
         sa.Column("reasons", Json, nullable=False),
         sa.Column("failure", Json, nullable=True),
         sa.Column("heir", Json, nullable=True),
