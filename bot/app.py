@@ -1,12 +1,11 @@
-"""The app: makes the parts, connects them, and closes them in reverse.
+"""The app: opens what lies outside, lets the parts run between, and closes all in reverse.
 
-The only module that knows all others. Clients are made first, the engine is launched after them on
+With bot/parts.py it knows all others. Clients are made first, the engine is launched after them on
 the running loop, Slack comes last; the way down is the way up backwards.
 """
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,22 +14,18 @@ from uuid import uuid4
 import sqlalchemy as sa
 import structlog
 
-import handlers
 from bot import engine as engines
-from bot import slots
-from bot.approval import Policy
+from bot import parts, slots
 from bot.bell import Bell, Bells, Loop
 from bot.catalogue import Catalogue, read_catalogue
 from bot.config import Settings
 from bot.health import Health
 from bot.keeper import Keeper
-from bot.listening import bolt_app, intake_of, listening
+from bot.listening import intake_of, listening
 from bot.patrol import Patrol
-from bot.preview import look
 from bot.registrar import Registrar
-from bot.runs import Parts, Runs, Tenant
+from bot.runs import Tenant
 from bot.start import (
-    Installed,
     check_quorums,
     check_sign_in,
     check_slack,
@@ -43,14 +38,7 @@ from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected
-from handlers.answers import Answers
-from handlers.delivery import Delivery
-from handlers.groups import Groups
-from handlers.homes import Homes
 from handlers.messages import Messages
-from handlers.pace import Pace
-from handlers.people import LOOK_UP_SECONDS, People
-from handlers.previews import Look, Previews
 
 log = structlog.get_logger()
 
@@ -65,8 +53,6 @@ PATROL_SECONDS = 60.0
 
 WATCH_SECONDS = 5.0
 """How often the socket is looked at; one that is down twice is replaced."""
-
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +87,6 @@ async def running(
     """
     catalogue = catalogue or read_catalogue()
     vault = Vault(settings.vault_keys)
-    bells = Bells()
     async with (
         opened(settings.database_url) as database,
         slots.taken(settings.database_url) as slot,
@@ -110,129 +95,57 @@ async def running(
     ):
         client = slack_client(settings, session, token=settings.slack_bot_token)
         installed = await check_slack(client, settings)
-        policy = _policy(settings, installed)
+        policy = parts.policy_of(settings, installed.team_id)
         check_quorums(policy, catalogue)
-        registrar = Registrar(
-            database=database,
+        ground = parts.Ground(
+            settings=settings,
+            clock=clock,
             catalogue=catalogue,
+            vault=vault,
+            bells=Bells(),
+            database=database,
+            tenant=tenant,
             policy=policy,
-            vault=vault,
-            clock=clock,
-            installation=tenant.installation,
-            approval_channel=settings.approval_channel,
-            approval_ttl=settings.approval_ttl,
-            new_id=new_id,
-            bells=bells,
         )
-        runs = Runs(
-            Parts(
-                database=database,
-                catalogue=catalogue,
-                vault=vault,
-                tenant=tenant,
-                clock=clock,
-                approval_channel=settings.approval_channel,
-                approval_ttl=settings.approval_ttl,
-                bells=bells,
-            )
-        )
-        answers = Answers(session)
-        groups = Groups(client=client, clock=clock, ids=policy.groups, seconds=LOOK_UP_SECONDS)
-        people = People(
-            client=client,
-            team_id=installed.team_id,
-            app_id=installed.app_id,
-            groups=groups,
-            clock=clock,
-        )
-        pace = Pace(clock)
-        delivery = Delivery(
-            database=database,
-            registrar=registrar,
-            vault=vault,
-            client=client,
-            answers=answers,
-            people=people,
-            pace=pace,
-            clock=clock,
-            bell=bells.messages,
-            plain=settings.plain_cards,
-        )
-        messages = Messages(
-            database=database,
-            delivery=delivery,
-            pace=pace,
-            clock=clock,
-            bell=bells.messages,
-            every=look_every,
-        )
-        homes = Homes(
-            registrar=registrar,
-            client=client,
-            look_up=people.person,
-            clock=clock,
-            bell=bells.homes,
-            every=look_every,
-        )
-        previews = Previews(client=client, look=_looking(tenant, clock), clock=clock)
-        bolt = bolt_app(slack_client(settings, session, token=None), settings, installed)
-        handlers.register(
-            bolt,
-            client=client,
-            registrar=registrar,
-            people=people,
-            answers=answers,
-            homes=homes,
-            previews=previews,
-            plain=settings.plain_cards,
-        )
+        registrar, runs = parts.registrar(ground), parts.runs(ground)
+        slack = parts.slack_side(ground, registrar, session, client, installed, every=look_every)
         async with engines.running(
             engine_url(settings.database_url),
             executor=slot.executor,
             jobs=runs.jobs(),
             died=runs.died,
         ) as engine:
-            keeper = Keeper(
-                database=database,
-                engine=engine,
-                died=runs.died,
-                clock=clock,
-                bells=bells,
-                approval_channel=settings.approval_channel,
-                every=look_every,
-            )
-            patrol = Patrol(
-                database=database,
-                graph=tenant.graph,
-                installation=tenant.installation,
-                client_id=tenant.client_id,
-                clock=clock,
-                bells=bells,
-                every=patrol_every,
-            )
+            keeper = parts.keeper(ground, engine, runs, every=look_every)
+            patrol = parts.patrol(ground, every=patrol_every)
             take_over = partial(slot.take_over_dead, engine)
             vigil = Loop("slots", take_over, bell=Bell(), every=vigil_every)
-            loops = (keeper.loop, messages.loop, homes.loop, patrol.loop, vigil)
-            intake, routes = intake_of(bolt, settings, installed, watch_every=watch_every)
+            loops = (keeper.loop, slack.messages.loop, slack.homes.loop, patrol.loop, vigil)
+            intake, routes = intake_of(slack.bolt, settings, installed, watch_every=watch_every)
             health = Health(intake=intake, database=database, loops=loops)
-            for loop in loops:
-                loop.start()
-            try:
-                async with listening(intake, routes, settings, health):
-                    log.info("running", team=installed.team_id, slot=slot.executor)
-                    yield App(
-                        registrar=registrar,
-                        keeper=keeper,
-                        patrol=patrol,
-                        messages=messages,
-                        database=database,
-                        graph=tenant.graph,
-                        slot=slot.executor,
-                    )
-            finally:
-                await asyncio.gather(*(loop.stop() for loop in loops))
-                await messages.settle()
-                await previews.settle()
+            async with _at_work(loops, slack), listening(intake, routes, settings, health):
+                log.info("running", team=installed.team_id, slot=slot.executor)
+                yield App(
+                    registrar=registrar,
+                    keeper=keeper,
+                    patrol=patrol,
+                    messages=slack.messages,
+                    database=database,
+                    graph=tenant.graph,
+                    slot=slot.executor,
+                )
+
+
+@asynccontextmanager
+async def _at_work(loops: Sequence[Loop], slack: parts.SlackSide) -> AsyncIterator[None]:
+    """Let the loops go round while inside; then let what is under way end."""
+    for loop in loops:
+        loop.start()
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(loop.stop() for loop in loops))
+        await slack.messages.settle()
+        await slack.previews.settle()
 
 
 def engine_url(url: str) -> str:
@@ -241,36 +154,6 @@ def engine_url(url: str) -> str:
     if path is not None:
         return f"sqlite:///{path.with_name(path.stem + '-engine.db')}"
     return sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def new_id() -> str:
-    """Return an id such as AAD-7K3F, short enough to say aloud; storage sees that it is free."""
-    return "AAD-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
-
-
-def _policy(settings: Settings, installed: Installed) -> Policy:
-    return Policy(
-        team_id=installed.team_id,
-        requesters=settings.requesters,
-        approvers=settings.approvers,
-        approvals_needed=settings.approvals_needed,
-        requester_groups=settings.requester_groups,
-        approver_groups=settings.approver_groups,
-        open_limit=settings.open_limit,
-        daily_limit=settings.daily_limit,
-        person_daily_limit=settings.person_daily_limit,
-    )
-
-
-def _looking(tenant: Tenant, clock: Clock) -> Look:
-    """Return what reads the tenant for a preview."""
-    return partial(
-        look,
-        graph=tenant.graph,
-        knowledge=tenant.knowledge,
-        consent_mode=tenant.consent_mode,
-        clock=clock,
-    )
 
 
 @asynccontextmanager

@@ -14,12 +14,12 @@ from uuid import uuid4
 
 from cryptography.fernet import Fernet
 
-from bot.app import new_id
 from bot.approval import Policy
 from bot.bell import Bells
 from bot.catalogue import Catalogue, read_catalogue
 from bot.engine import Engine, Outcome
 from bot.keeper import Keeper
+from bot.parts import new_id
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.registration import Person, Registration, RunKind, SecretState, Status

@@ -20,11 +20,11 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
-from bot.app import new_id
 from bot.approval import Policy
 from bot.bell import Bell, Bells
 from bot.catalogue import Profile, read_catalogue
 from bot.logs import slack_logger
+from bot.parts import new_id
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import install

@@ -14,7 +14,7 @@ FILES = sorted(path for top in ("bot", "handlers", "graph") for path in (ROOT / 
 LAYERS = (
     ("bot.__main__",),
     ("bot.playground",),
-    ("bot.app", "bot.doctor", "bot.arguments"),
+    ("bot.app", "bot.parts", "bot.doctor", "bot.arguments"),
     ("bot.start", "bot.door", "bot.listening"),
     ("bot.manifest", "bot.health"),
     ("handlers",),
@@ -38,8 +38,8 @@ TOOLS = {
     "msal": ("graph.signin",),
     "httpx": ("graph",),
     # The start tries the tokens before there is anybody who could listen.
-    "slack_sdk": ("handlers", "bot.start", "bot.listening"),
-    "slack_bolt": ("handlers", "bot.listening"),
+    "slack_sdk": ("handlers", "bot.start", "bot.listening", "bot.parts"),
+    "slack_bolt": ("handlers", "bot.listening", "bot.parts"),
     "trustme": ("bot.playground",),
     "typer": ("bot.__main__",),
 }

@@ -1,0 +1,221 @@
+"""The parts of the bot, each made from the ground that all of them stand on. Nothing runs yet."""
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+
+import aiohttp
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+import handlers
+from bot.approval import Policy
+from bot.bell import Bells
+from bot.catalogue import Catalogue
+from bot.config import Settings
+from bot.engine import Engine
+from bot.keeper import Keeper
+from bot.listening import bolt_app
+from bot.patrol import Patrol
+from bot.preview import look
+from bot.registrar import Registrar
+from bot.runs import Parts, Runs, Tenant
+from bot.start import Installed, slack_client
+from bot.storage.database import Database
+from bot.vault import Vault
+from graph.clock import Clock
+from handlers.answers import Answers
+from handlers.delivery import Delivery
+from handlers.groups import Groups
+from handlers.homes import Homes
+from handlers.messages import Messages
+from handlers.pace import Pace
+from handlers.people import LOOK_UP_SECONDS, People
+from handlers.previews import Previews
+
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What the parts stand on."""
+
+    settings: Settings
+    clock: Clock
+    catalogue: Catalogue
+    vault: Vault
+    bells: Bells
+    database: Database
+    tenant: Tenant
+    policy: Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlackSide:
+    """What listens to people, and what shows them something."""
+
+    bolt: AsyncApp
+    messages: Messages
+    homes: Homes
+    previews: Previews
+
+
+def policy_of(settings: Settings, team_id: str) -> Policy:
+    """Return who may do what in that team, as the settings say."""
+    return Policy(
+        team_id=team_id,
+        requesters=settings.requesters,
+        approvers=settings.approvers,
+        approvals_needed=settings.approvals_needed,
+        requester_groups=settings.requester_groups,
+        approver_groups=settings.approver_groups,
+        open_limit=settings.open_limit,
+        daily_limit=settings.daily_limit,
+        person_daily_limit=settings.person_daily_limit,
+    )
+
+
+def registrar(on: Ground) -> Registrar:
+    return Registrar(
+        database=on.database,
+        catalogue=on.catalogue,
+        policy=on.policy,
+        vault=on.vault,
+        clock=on.clock,
+        installation=on.tenant.installation,
+        approval_channel=on.settings.approval_channel,
+        approval_ttl=on.settings.approval_ttl,
+        new_id=new_id,
+        bells=on.bells,
+    )
+
+
+def runs(on: Ground) -> Runs:
+    return Runs(
+        Parts(
+            database=on.database,
+            catalogue=on.catalogue,
+            vault=on.vault,
+            tenant=on.tenant,
+            clock=on.clock,
+            approval_channel=on.settings.approval_channel,
+            approval_ttl=on.settings.approval_ttl,
+            bells=on.bells,
+        )
+    )
+
+
+def slack_side(
+    on: Ground,
+    registrar: Registrar,
+    session: aiohttp.ClientSession,
+    client: AsyncWebClient,
+    installed: Installed,
+    *,
+    every: float,
+) -> SlackSide:
+    """Make what faces Slack, and connect what people do there with the registrar."""
+    answers = Answers(session)
+    people = _people(on, client, installed)
+    homes = Homes(
+        registrar=registrar,
+        client=client,
+        look_up=people.person,
+        clock=on.clock,
+        bell=on.bells.homes,
+        every=every,
+    )
+    tenant = on.tenant
+    read = partial(
+        look,
+        graph=tenant.graph,
+        knowledge=tenant.knowledge,
+        consent_mode=tenant.consent_mode,
+        clock=on.clock,
+    )
+    previews = Previews(client=client, look=read, clock=on.clock)
+    bolt = bolt_app(slack_client(on.settings, session, token=None), on.settings, installed)
+    handlers.register(
+        bolt,
+        client=client,
+        registrar=registrar,
+        people=people,
+        answers=answers,
+        homes=homes,
+        previews=previews,
+        plain=on.settings.plain_cards,
+    )
+    messages = _messages(on, registrar, client, answers, people, every=every)
+    return SlackSide(bolt=bolt, messages=messages, homes=homes, previews=previews)
+
+
+def _people(on: Ground, client: AsyncWebClient, installed: Installed) -> People:
+    groups = Groups(client=client, clock=on.clock, ids=on.policy.groups, seconds=LOOK_UP_SECONDS)
+    return People(
+        client=client,
+        team_id=installed.team_id,
+        app_id=installed.app_id,
+        groups=groups,
+        clock=on.clock,
+    )
+
+
+def _messages(
+    on: Ground,
+    registrar: Registrar,
+    client: AsyncWebClient,
+    answers: Answers,
+    people: People,
+    *,
+    every: float,
+) -> Messages:
+    pace = Pace(on.clock)
+    delivery = Delivery(
+        database=on.database,
+        registrar=registrar,
+        vault=on.vault,
+        client=client,
+        answers=answers,
+        people=people,
+        pace=pace,
+        clock=on.clock,
+        bell=on.bells.messages,
+        plain=on.settings.plain_cards,
+    )
+    return Messages(
+        database=on.database,
+        delivery=delivery,
+        pace=pace,
+        clock=on.clock,
+        bell=on.bells.messages,
+        every=every,
+    )
+
+
+def keeper(on: Ground, engine: Engine, runs: Runs, *, every: float) -> Keeper:
+    return Keeper(
+        database=on.database,
+        engine=engine,
+        died=runs.died,
+        clock=on.clock,
+        bells=on.bells,
+        approval_channel=on.settings.approval_channel,
+        every=every,
+    )
+
+
+def patrol(on: Ground, *, every: float) -> Patrol:
+    return Patrol(
+        database=on.database,
+        graph=on.tenant.graph,
+        installation=on.tenant.installation,
+        client_id=on.tenant.client_id,
+        clock=on.clock,
+        bells=on.bells,
+        every=every,
+    )
+
+
+def new_id() -> str:
+    """Return an id such as AAD-7K3F, short enough to say aloud; storage sees that it is free."""
+    return "AAD-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
