@@ -89,6 +89,13 @@ def test_what_is_said_to_do_a_verb_is_there() -> None:
     assert set(re.findall(r"\*([^*]+)\*", how)) <= labels
 
 
+def test_what_contributing_points_to_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    places = re.findall(r"`((?:bot|handlers|graph|tests)/[\w./]*)`", text)
+    assert places
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
 def test_the_example_settings_are_settings() -> None:
     lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
     names = {line.split("=")[0] for line in lines if line and not line.startswith("#")}
