@@ -86,7 +86,7 @@ class Settings(EntraSettings):
             approvers=reader.people("APPROVERS"),
             approver_groups=reader.groups("APPROVER_GROUPS"),
             approvals_needed=reader.number("APPROVALS_NEEDED", 1, least=1, most=10),
-            approval_ttl=reader.hours("APPROVAL_TTL", timedelta(hours=24)),
+            approval_ttl=reader.duration("APPROVAL_TTL", timedelta(hours=24)),
             requesters=reader.people("REQUESTERS", everybody=True),
             requester_groups=reader.groups("REQUESTER_GROUPS"),
             **_limits(reader),

@@ -114,7 +114,7 @@ class Reader:
             return default
         return int(text)
 
-    def hours(self, name: str, default: timedelta) -> timedelta:
+    def duration(self, name: str, default: timedelta) -> timedelta:
         text = self.text(name)
         if not text:
             return default

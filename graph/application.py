@@ -22,6 +22,10 @@ LONGEST_NOTES = 1024
 
 
 async def register(site: Site) -> Learnt:
+    """Make the application. Learns its `object_id` and `app_id`, and `created_at`.
+
+    Raises NotOurs if the key is there already and not by this registration, else GraphError.
+    """
     tried = await site.ledger.intend("application")
 
     async def upsert() -> Learnt | None:
@@ -45,6 +49,8 @@ async def register(site: Site) -> Learnt:
 
 
 async def add_to_tenant(site: Site) -> Learnt:
+    """Make the service principal. Learns its `object_id`, and `created_at`. Raises GraphError."""
+
     async def upsert() -> Json | None:
         """Return the new service principal, or None if Entra has it."""
         try:

@@ -56,10 +56,8 @@ async def _grant_role(site: Site, permission: Permission) -> Learnt:
             },
         )
 
-    try:
+    with suppress(AlreadyThere):
         await _in_turn(site, grant)
-    except AlreadyThere:
-        return {"granted_at": site.now()}
     return {"granted_at": site.now()}
 
 

@@ -31,12 +31,22 @@ _COUNTED = {"ConsistencyLevel": "eventual"}
 
 
 async def sign_in(site: Site) -> Learnt:
+    """Sign in with the new secret. Learns the `roles` of its token, and `signed_in_at`.
+
+    Raises RolesDiffer, RolesMissing or SignInFailed once replication is no excuse for it.
+    """
     token = await site.settle(lambda: _signed_in(site), settling=(*SETTLING, RolesMissing))
     site.sign_in.hold(_app_id(site), token)  # the next step reads with it, if it is not killed
     return {"roles": sorted(token.roles), "signed_in_at": site.now()}
 
 
 async def read_directory(site: Site) -> Learnt:
+    """Read what the plan allows, and be refused what it does not. Raises GraphError.
+
+    Learns `refused` and `tested_at`; where the plan allows to read them, the numbers of all `users`
+    and `groups`, how many users on the first page (`users_read`) are `disabled`, `guests` and
+    `without_mail`, and whether the tenant still has the plan's domain (`domain_ok`).
+    """
     return await site.settle(
         lambda: _read(site), settling=(*SETTLING, RolesMissing, Forbidden, TokenExpired)
     )

@@ -14,6 +14,11 @@ from graph.site import Learnt, Sealed, Site, Step
 
 
 async def make(site: Site) -> Learnt:
+    """Make a secret and seal it. Raises GraphError.
+
+    Learns `sealed_id` (in the vault), `key_id` and `hint` (its first letters), both as Entra shows
+    them for ever, and `expires_at` and `made_at`.
+    """
     sealed = await site.settle(lambda: _mint(site))
     return {
         "sealed_id": sealed.id,

@@ -20,7 +20,7 @@ from graph.signin import SignIn
 T = TypeVar("T")
 
 Learnt = dict[str, Any]
-"""The facts that one step returns: JSON, and never a secret."""
+"""The facts that one step returns: JSON, moments as ISO 8601, and never a secret."""
 
 
 @dataclass(frozen=True, kw_only=True)

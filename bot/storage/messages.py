@@ -89,6 +89,7 @@ async def owe(
     *,
     subject: str | None = None,
 ) -> None:
+    """Add a message to `audience`, a channel's or a person's id; `subject` is what it is about."""
     await tx.execute(
         sa.insert(messages).values(
             id=uuid4().hex,
