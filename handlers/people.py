@@ -24,7 +24,7 @@ from handlers.groups import Groups
 from handlers.homes import Homes, is_home
 from handlers.previews import Previews
 from handlers.recent import Recent
-from handlers.trouble import Trouble, meaning_of
+from handlers.trouble import Trouble, code_of, meaning_of
 
 log = structlog.get_logger()
 
@@ -45,6 +45,14 @@ KEPT = (*DOUBTS, "team_id", "name", "real_name")
 """What is remembered of an account: no address, no picture."""
 
 SLACKBOT = "USLACKBOT"  # says is_bot: false of itself
+
+NOBODY = frozenset({"user_not_found", "user_not_visible"})
+"""Slack's words for an account that is not there, for this app: a clear no, which no later try
+changes. docs.slack.dev/reference/methods/users.info"""
+
+
+class NotThere(Refusal):
+    """Slack knows nobody of this id, or hides them from the app."""
 
 
 class People:
@@ -82,7 +90,7 @@ class People:
 
     async def again(self, user_ids: Iterable[str]) -> tuple[Person, ...]:
         """Return who these are now, all looked up at once, without those of whom Slack says
-        nothing within a second.
+        nothing within a second. An account that is not there any more is in doubt.
         """
         found = await asyncio.gather(*(self._if_known(id) for id in user_ids))
         return tuple(person for person in found if person is not None)
@@ -90,6 +98,8 @@ class People:
     async def _if_known(self, user_id: str) -> Person | None:
         try:
             return await self._known(user_id, claimed_team=self._team_id)
+        except NotThere:
+            return Person(team_id=self._team_id, user_id=user_id, doubts=("is not there any more",))
         except Refusal:
             return None
 
@@ -132,7 +142,8 @@ class People:
             )
             if seen is not None:
                 return seen
-            raise Refusal(
+            refusal = NotThere if _is_nobody(error) else Refusal
+            raise refusal(
                 "Slack did not say who you are, so nothing was done. Try again in a moment."
             ) from None
         user: Mapping[str, Any] = answer["user"]
@@ -172,6 +183,10 @@ def middleware(
         return None
 
     return introduce
+
+
+def _is_nobody(error: Exception) -> bool:
+    return isinstance(error, SlackApiError) and code_of(error) in NOBODY
 
 
 def _is_too_often(error: Exception) -> bool:

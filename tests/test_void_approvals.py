@@ -1,9 +1,11 @@
 """Approvals of people who could not approve any more when the last one comes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -68,6 +70,59 @@ async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(three
     [made] = scene.tenant.applications
     assert scene.workspace.people["grace"].id in str(made)
     assert scene.workspace.people["ada"].id not in str(made)
+
+
+async def test_an_approval_of_somebody_whom_slack_does_not_know_any_more_no_longer_counts(
+    three: Scene,
+) -> None:
+    scene = three
+    for is_hidden, said in ((False, "user_not_found"), (True, "user_not_visible")):
+        id = await scene.ask(said)
+        await _approve(scene, id, "ada")
+        with _vanished(scene, "ada", is_hidden=is_hidden):
+            await _approve(scene, id, "grace")
+        assert scene.whispers("grace") == ""
+        lost = "no longer counts: the account is not there any more"
+        await scene.until(partial(_card_says, scene, lost))
+        assert "1 of 2 approvals given" in scene.card()
+        await scene.approve(id, by="ben")
+        assert "Approved by @ada" not in scene.card()
+
+
+def _card_says(scene: Scene, words: str) -> bool:
+    return words in scene.card()
+
+
+@contextmanager
+def _vanished(scene: Scene, name: str, *, is_hidden: bool) -> Iterator[None]:
+    """Let Slack hide an account from the bot, or not know it at all, while inside."""
+    people, person = scene.workspace.people, scene.workspace.people[name]
+    person.hidden = is_hidden
+    if not is_hidden:
+        del people._by_id[person.id]
+    yield
+    people._by_id[person.id] = person
+    person.hidden = False
+
+
+@pytest.mark.parametrize("code", ["account_inactive", "fatal_error", "user_not_found_yet"])
+async def test_a_failed_look_up_is_no_clear_no(three: Scene, code: str) -> None:
+    """`account_inactive` is about the bot's own token."""
+    scene = three
+    id = await scene.ask()
+    await _approve(scene, id, "ada")
+    await scene.until(lambda: "1 of 2 approvals given" in scene.card())
+    scene.clock.move(LATER)
+    held = scene.workspace.faults.hold("users.info")  # Grace's own
+    clicking = asyncio.create_task(_approve(scene, id, "grace"))
+    await held.reached.wait()
+    scene.workspace.faults.fail("users.info", code)
+    held.release()
+    await clicking
+    assert "who has approved before, still may, so nothing was done." in scene.whispers("grace")
+    assert "1 of 2 approvals given" in scene.card()
+    await scene.approve(id, by="grace")
+    assert "no longer counts" not in scene.card()
 
 
 async def test_an_approval_of_somebody_who_lost_the_role_no_longer_counts(
