@@ -13,6 +13,10 @@ from graph.clock import Clock
 from graph.steps import Sealed
 
 
+class Overtaken(Exception):
+    """The run is over for this process: another carries it on, or it was overruled."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunLedger:
     """`graph.steps.Ledger` over our storage and vault, for one run."""
@@ -75,7 +79,9 @@ class RunLedger:
         return id
 
     async def lend(self, id: str) -> str:
-        """Return the clear secret, for a test of it."""
+        """Return the clear secret, for a test of it. Raises Overtaken if it was closed since."""
         async with self.database.reading() as tx:
             sealed = await secrets.sealed_bytes(tx, id)
-        return self.vault.open(id, sealed or b"")
+        if sealed is None:
+            raise Overtaken
+        return self.vault.open(id, sealed)

@@ -27,7 +27,7 @@ from tests.leaks import forms, found
 from tests.pieces import registration, secret
 from tests.scene import Scene
 from tests.test_purging import PURGED
-from tests.test_revoking import tried
+from tests.test_revoking import press
 from tests.test_rotating import announced, asked, decide, in_use, seen
 from tests.waiting import eventually, make_a_new_one
 
@@ -88,7 +88,7 @@ async def the_whole_story(scene: Scene) -> None:
     scene.clock.move(timedelta(days=7, minutes=1))
     gone = "so it was removed"
     await eventually(scene, lambda: gone in scene.workspace.text_of(scene.notice(unread)))
-    await tried(scene, id)
+    await press(scene, id)
     await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
 
 
@@ -108,7 +108,7 @@ async def the_story_of_a_change(scene: Scene) -> None:
     await scene.workspace.click("ben", "Make a new one")
     await scene.until(lambda: "[Get the values]" in scene.direct("ben"))
     await scene.workspace.command("ben", f"status {id} public")
-    await tried(scene, id)
+    await press(scene, id)
     await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
     await scene.workspace.command("ada", f"purge {id}")
     await scene.workspace.click("ada", "purge_asked")

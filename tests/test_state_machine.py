@@ -728,7 +728,7 @@ class Bot(RuleBasedStateMachine):
             it.said.append(("undo asked", who.key))
 
     def revoke(self, it: Expected, who: Figure, _: Any = None) -> None:
-        allowed = it.may(Verb.REVOKE, who) and it.run is None
+        allowed = it.may(Verb.REVOKE, who) and it.run is not RunKind.REVOKE
         self._try(allowed, self.world.registrar.revoke(it.id, by=who.person))
         if not allowed:
             return

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, RunKind, SecretState, Status
-from bot.storage import dues, history, registrations, secrets
+from bot.storage import dues, history, registrations, runs, secrets
 from bot.storage.dues import DueKind
 
 
@@ -22,12 +22,15 @@ class TakingBack(Desk):
         """Remove what a ready registration has made, or try that again now. Raises Refusal.
 
         The secret is closed with the same commit: from here on nobody is shown it. A mask that is
-        due stays due, because nobody can be sure what stands on a screen.
+        due stays due, because nobody can be sure what stands on a screen. Whatever is at work has
+        no point any more, so its run ends here: its body finds that out at its next step, as after
+        a takeover, and what it has made in the meantime goes with the application.
         """
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.REVOKE, id, by)
             self._check_not_revoking(registration)
             now = self._clock.now()
+            await runs.overrule(tx, id, now=now)
             if await registrations.move(tx, id, Status.REVOKING):
                 await registrations.revoking(tx, id, by=by, now=now)
                 await self._close(tx, registration)
@@ -49,7 +52,6 @@ class TakingBack(Desk):
             raise Refusal(
                 f"{registration.id} is being revoked already. Its card says when that is done."
             )
-        self._check_idle(registration)
 
     async def check_may_purge(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can delete it for good now."""

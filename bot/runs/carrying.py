@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from bot.ledger import Overtaken
 from bot.registration import Registration, RotationState, RunKind, Secret, SecretState, Status
 from bot.runs.recorder import Entry, Recorder
 from bot.runs.work import Parts, StepFailed, Work, failed, gone
@@ -34,10 +35,6 @@ CHECK_AFTER = UNREAD_AFTER + timedelta(hours=1)
 """The first comparison with the tenant: an unread secret is removed first."""
 
 Facts = dict[str, dict[str, Any]]
-
-
-class Overtaken(Exception):
-    """Another process carries this run on: one that was frozen, or cut off, has woken up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +68,7 @@ class Carrying(Work):
             if road.run.kind is RunKind.RENEW:
                 await self._retire(id)
         except Overtaken:
-            log.warning("run left to the process that has taken it over", run=id)
+            log.warning("run overruled, or carried on by another process", run=id)
         except StepFailed as failure:
             await self.abandon(id)
             await self.fail(id, failure)
@@ -171,7 +168,8 @@ class Carrying(Work):
         """Remove the secret that a new one replaces. One that is older is still in use."""
         async with self._database.reading() as tx:
             run = await runs.get(tx, id)
-            assert run is not None
+            if run is None:
+                raise Overtaken
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
             live = await secrets.live(tx, run.registration)

@@ -107,6 +107,8 @@ class Clearing(Work):
         removed = await sweep(site, known)
         async with self._database.transaction() as tx:
             await registrations.touch(tx, run.registration)
+            if await runs.get(tx, run.id) is None:  # what was closed since may still be there
+                return
             await secrets.confirm_removed(tx, run.registration)
             await history.write(
                 tx, run.registration, "swept", now=self._clock.now(), removed=removed

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage.runs import OVERRULED
 from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import messages, runs, secrets
 
@@ -23,9 +24,10 @@ WELL = frozenset(
         "undone",
         "revoked",
         "purged",
+        OVERRULED,
     }
 )
-"""Outcomes of runs that Entra has answered; that of one that failed is a code."""
+"""Outcomes of runs that did not fail; that of one that did is a code."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,8 @@ from bot.storage.tables import runs, steps
 
 SAMPLE = 20
 """How many runs say how long the next one takes."""
+OVERRULED = "overruled"
+"""The outcome of a run that had to make way for a more urgent one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,18 @@ async def end(tx: AsyncConnection, id: str, *, outcome: str, now: datetime) -> b
         .values(ended_at=now, outcome=outcome)
     )
     return done.rowcount == 1
+
+
+async def overrule(tx: AsyncConnection, registration: str, *, now: datetime) -> None:
+    """End the registration's open run, if it has one: something else is more urgent.
+
+    The registration's row must be locked by this transaction, as by whoever ends a run.
+    """
+    await tx.execute(
+        sa.update(runs)
+        .where(runs.c.registration == registration, runs.c.ended_at.is_(None))
+        .values(ended_at=now, outcome=OVERRULED)
+    )
 
 
 async def list_steps(tx: AsyncConnection, run: Run, planned: Sequence[Planned]) -> None:

@@ -88,6 +88,21 @@ async def test_a_kill_while_it_deletes_for_good_is_made_good(road: Road, when: W
     assert road.tenant.deleted == []
 
 
+@pytest.mark.slow
+async def test_a_kill_while_a_new_secret_makes_way_leaves_neither(road: Road) -> None:
+    await _ready(road)
+    await road.take_it()
+    making = road.tenant.faults.hold("POST", "/addPassword")
+    await road.workspace.click("rosa", "Make a new one", on=road.notices()[-1])
+    await road.reach(making)
+    removing = road.tenant.faults.hold("DELETE", "/servicePrincipals/[^/]+$")
+    await _press_revoke(road)
+    await road.kill_at(removing)
+    making.drop()
+    await _is_revoked(road)
+    assert road.stored("SELECT count(*) FROM messages WHERE kind = 'values'") == 1
+
+
 async def _ready(road: Road) -> None:
     await road.lives.begin()
     await road.ask_for_it()

@@ -1,0 +1,100 @@
+"""Revoking while something else is at work: it is done at once, and that leaves nothing."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from bot.playground.stage import Stage
+from bot.playground.tenant.faults import When
+from tests import test_rotating
+from tests.conftest import Bot
+from tests.scene import Scene
+from tests.test_drift import asked, settled
+from tests.test_revoking import nothing_is_left, press
+from tests.test_talking import said
+from tests.waiting import make_a_new_one
+
+
+async def test_it_does_not_wait_for_a_check(scene: Scene) -> None:
+    id = await settled(scene)
+    held = scene.tenant.faults.hold("POST", r"\$batch")
+    await asked(scene, id, by="rosa")
+    await held.reached.wait()
+    await press(scene, id)
+    assert scene.whispers("ada") == ""
+    await scene.until(lambda: f"{id} was revoked" in scene.card())
+    held.release()
+    assert nothing_is_left(scene)
+    assert "· compared with the tenant" not in await said(scene, "rosa", f"history {id}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """Where a new secret is on its way: a call to the tenant, before or after it has effect."""
+
+    name: str
+    method: str
+    path: str
+    when: When = "after_effect"
+
+
+POINTS = [
+    Point(name="before it is made", method="POST", path="/addPassword", when="before_effect"),
+    Point(name="made and not known", method="POST", path="/addPassword"),
+    Point(name="while it is tried", method="POST", path="/oauth2/v2.0/token"),
+    Point(name="while it reads the directory", method="POST", path=r"\$batch"),
+    Point(name="while the old one is removed", method="POST", path="/removePassword"),
+]
+SAMPLE = (POINTS[1], POINTS[2])
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(each, id=each.name, marks=() if each in SAMPLE else pytest.mark.slow)
+        for each in POINTS
+    ],
+)
+async def test_it_does_not_wait_for_a_new_secret_which_nobody_gets(
+    stage: Stage, bot: Bot, point: Point
+) -> None:
+    scene = Scene(stage)
+    async with bot():
+        id = await scene.ready()
+        await scene.values(id)
+        await scene.reveal()
+        scene.clock.move(timedelta(minutes=16))  # it is masked, and settled
+        held = scene.tenant.faults.hold(point.method, point.path, when=point.when)
+        await make_a_new_one(scene, id)
+        async with asyncio.timeout(15):
+            await held.reached.wait()
+        await press(scene, id)
+        assert scene.whispers("ada") == ""
+        await scene.until(lambda: f"{id} was revoked" in scene.card())
+        held.release()
+    assert nothing_is_left(scene)
+    with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database:
+        query = "SELECT count(*) FROM secrets WHERE sealed IS NOT NULL"
+        assert database.execute(query).fetchone() == (0,)
+        query = "SELECT count(*) FROM messages WHERE kind = 'values'"
+        assert database.execute(query).fetchone() == (1,)
+        told = [what for (what,) in database.execute("SELECT what FROM history ORDER BY seq")]
+    assert told[-3:] == ["new secret asked", "revoke asked", "revoked"]
+
+
+async def test_it_does_not_wait_for_a_rotation(scene: Scene) -> None:
+    id = await test_rotating.in_use(scene)
+    await test_rotating.asked(scene, id)
+    held = scene.tenant.faults.hold("POST", "/addPassword")
+    await test_rotating.decide(scene, "Confirm", by="grace")
+    await held.reached.wait()
+    await press(scene, id)
+    await scene.until(lambda: f"{id} was revoked" in test_rotating.card(scene, id))
+    held.release()
+    assert nothing_is_left(scene)
+    request = scene.workspace.text_of(test_rotating.request(scene))
+    assert f"{id}: this request for a new secret is over." in request
