@@ -22,6 +22,7 @@ from bot.bell import Bell, Loop, survive
 from bot.registrar import Registrar
 from bot.registrar.looking import Part
 from bot.registration import Person, Refusal
+from bot.storage.listing import Mark
 from graph.clock import Clock
 from handlers.views import home as views
 from handlers.views import sentence
@@ -48,7 +49,7 @@ class Visit:
     claim: Mapping[str, Any]
     pages: dict[Part, int] = field(default_factory=dict)
     said: str = ""
-    mark: int | None = None  # storage's number of the change that is shown
+    mark: Mark | None = None  # how far storage was when it was drawn
     seen_at: datetime
     not_before: datetime
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -143,8 +144,8 @@ class Homes:
             await self._client.views_publish(user_id=user, view=view)
             visit.mark = mark
 
-    async def _drawn(self, user: str, visit: Visit) -> tuple[int | None, Json]:
-        """Return the change that is shown, and what is to be seen by whoever this person is now."""
+    async def _drawn(self, user: str, visit: Visit) -> tuple[Mark | None, Json]:
+        """Return how far storage is, and what is to be seen by whoever this person is now."""
         try:
             person = await self._look_up(visit.claim)
         except Refusal as refusal:  # Slack does not say who it is: it may in a while

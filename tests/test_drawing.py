@@ -13,7 +13,7 @@ from bot.registrar.looking import Home, Part
 from bot.registration import Failure, Form, Person, Registration, Status
 from bot.storage.health import Health
 from bot.storage.history import Told
-from bot.storage.listing import Page
+from bot.storage.listing import Mark, Page
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
 from handlers.views.steps import Drawing
@@ -60,7 +60,7 @@ def seen(drawn: Registration) -> Home:
         health=Health(
             open_runs=1, owed_messages=1, sealed_secrets=1, last_run_at=NOON, last_run_failed="&"
         ),
-        mark=1,
+        mark=Mark(versions=1, unshown=()),
         at=NOON,
     )
 

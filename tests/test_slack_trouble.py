@@ -198,6 +198,25 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
                 pass
 
 
+async def test_an_open_home_follows_where_slack_takes_no_messages(scene: Scene) -> None:
+    """Nobody touches it, and no registration changes."""
+    said, workspace = "Slack takes no messages for #approvals (not_in_channel)", scene.workspace
+
+    def home() -> str:
+        view = workspace.home_of("ada")
+        return workspace.text_of(view) if view else ""
+
+    await workspace.open_home("ada")
+    await scene.until(home)
+    workspace.faults.fail("chat.postMessage", "not_in_channel", times=1000)
+    await workspace.command("rosa", "")
+    await workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+    await eventually(scene, lambda: said in home(), step=SOON)
+    workspace.faults.clear()
+    await eventually(scene, lambda: workspace.messages("approvals"), step=SOON)
+    await eventually(scene, lambda: "takes no messages for #approvals" not in home(), step=SOON)
+
+
 async def test_a_socket_that_breaks_is_opened_again(scene: Scene) -> None:
     await scene.workspace.drop_connections()
     await scene.until(lambda: scene.workspace.connections > 0)

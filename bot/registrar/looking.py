@@ -19,7 +19,7 @@ from bot.registration import Person, Refusal, Registration
 from bot.storage import health, history, listing, messages, runs
 from bot.storage.health import Health
 from bot.storage.history import Told
-from bot.storage.listing import Page, Which
+from bot.storage.listing import Mark, Page, Which
 
 LISTED = 10
 """How many lines a list has at most; it says how many more there are."""
@@ -55,7 +55,7 @@ class Home:
     history: Told
     totals: Mapping[Part, int]
     health: Health | None  # for approvers
-    mark: int  # storage's number of the change that this shows
+    mark: Mark  # how far storage was then
     at: datetime
 
 
@@ -129,8 +129,8 @@ class Looking(Desk):
             return None
         return timedelta(seconds=statistics.median(each.total_seconds() for each in took))
 
-    async def mark(self) -> int:
-        """Return a number that grows at each change, by whatever process."""
+    async def mark(self) -> Mark:
+        """Return what is another after each change that a Home shows, by whatever process."""
         async with self._database.reading() as tx:
             return await listing.mark(tx)
 

@@ -66,11 +66,12 @@ async def read(tx: AsyncConnection) -> Health:
         sealed_secrets=await _count(tx, secrets, secrets.c.sealed.is_not(None)),
         last_run_at=last.ended_at if last else None,
         last_run_failed=last.outcome if last and last.outcome not in WELL else None,
-        unshown=await _unshown(tx),
+        unshown=await unshown(tx),
     )
 
 
-async def _unshown(tx: AsyncConnection) -> Sequence[Unshown]:
+async def unshown(tx: AsyncConnection) -> tuple[Unshown, ...]:
+    """Return where messages wait that Slack does not take, a few of them."""
     query = (
         sa.select(messages.c.audience, messages.c.trouble)
         .where(messages.c.shown < messages.c.wanted, messages.c.trouble.is_not(None))
@@ -78,7 +79,8 @@ async def _unshown(tx: AsyncConnection) -> Sequence[Unshown]:
         .order_by(messages.c.audience)
         .limit(MOST_UNSHOWN)
     )
-    return [Unshown(audience=row.audience, code=row.trouble) for row in await tx.execute(query)]
+    rows = await tx.execute(query)
+    return tuple(Unshown(audience=row.audience, code=row.trouble) for row in rows)
 
 
 async def _count(tx: AsyncConnection, table: sa.Table, those: sa.ColumnElement[bool]) -> int:

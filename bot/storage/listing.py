@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import LIVE, Person, RotationState, RunKind, Status
+from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
 from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import registrations, runs, secrets, votes
@@ -51,6 +52,13 @@ class Page:
 
     lines: Sequence[Listed]
     total: int
+
+
+class Mark(NamedTuple):
+    """How far storage is: what Homes show changes only with it."""
+
+    versions: int  # of all registrations together
+    unshown: tuple[Unshown, ...]
 
 
 async def find(
@@ -98,9 +106,10 @@ async def find(
     return Page(lines=[_listed(row) for row in rows.mappings()], total=int(total or 0))
 
 
-async def mark(tx: AsyncConnection) -> int:
-    """Return a number that grows at each change of any registration."""
-    return int(await tx.scalar(sa.select(sa.func.sum(registrations.c.version))) or 0)
+async def mark(tx: AsyncConnection) -> Mark:
+    """Return what is another at each change of any registration, or of where messages wait."""
+    versions = int(await tx.scalar(sa.select(sa.func.sum(registrations.c.version))) or 0)
+    return Mark(versions=versions, unshown=await unshown(tx))
 
 
 def _is(

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from bot.registration import Person, RunKind, Status
 from bot.storage import listing
 from bot.storage.database import Database
-from bot.storage.listing import Page, Which
-from bot.storage.tables import registrations, runs
+from bot.storage.listing import Mark, Page, Which
+from bot.storage.tables import messages, registrations, runs
 from tests.office import Office
 from tests.pieces import ADA, GRACE, ROSA
 
@@ -85,7 +85,7 @@ async def test_nothing_waits_for_who_has_decided_or_asked(desk: Office) -> None:
 
 
 async def test_every_change_raises_the_mark(desk: Office) -> None:
-    async def mark() -> int:
+    async def mark() -> Mark:
         async with desk.database.reading() as tx:
             return await listing.mark(tx)
 
@@ -95,6 +95,19 @@ async def test_every_change_raises_the_mark(desk: Office) -> None:
     await desk.registrar.approve(id, by=ADA)
     marks.append(await mark())
     assert marks == sorted(set(marks))
+
+
+async def test_messages_that_slack_does_not_take_are_another_mark(desk: Office) -> None:
+    await desk.submitted()
+    async with desk.database.transaction() as tx:
+        before = await listing.mark(tx)
+        assert before.unshown == ()
+        await tx.execute(sa.update(messages).values(trouble="is_archived"))
+        during = await listing.mark(tx)
+        assert during.versions == before.versions
+        assert {each.code for each in during.unshown} == {"is_archived"}
+        await tx.execute(sa.update(messages).values(trouble=None))
+        assert await listing.mark(tx) == before
 
 
 @pytest.mark.parametrize(("runs_before", "seconds"), [(2, None), (3, 60.0), (4, 65.0)])
