@@ -14,7 +14,7 @@ from handlers import asked
 from handlers.answers import Answers, url_of
 from handlers.people import People
 from handlers.replies import reply
-from handlers.views import form, ids
+from handlers.views import form
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
@@ -55,9 +55,11 @@ async def form_button(
     person: Person,
 ) -> None:
     """Open the form where no command was typed: in direct messages and in the App Home."""
-    wanted = action.get("value")
-    profile = None if wanted == ids.ANY_PROFILE else str(wanted)
-    await open_form(client, body.get("trigger_id"), profile, registrar, person)
+    registrar.check_may_ask(person)
+    profile, filled = form.read_filled_value(str(action.get("value")), registrar.catalogue)
+    chosen = registrar.profile(profile or next(iter(registrar.catalogue)))
+    view = form.form(registrar.catalogue, chosen, filled)
+    await client.views_open(trigger_id=body.get("trigger_id") or "", view=view)
     await ack()
 
 

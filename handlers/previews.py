@@ -156,7 +156,7 @@ class Previews:
             log.warning("preview not shown", type=type(error).__name__)
 
     async def _tell(self, wanted: Wanted, seen: Seen) -> None:
-        text, blocks = views.message(seen)
+        text, blocks = views.message(seen, wanted.form)
         try:
             await self._client.chat_postMessage(channel=wanted.user_id, text=text, blocks=blocks)
         except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:

@@ -17,6 +17,7 @@ from bot.playground.stage import Stage
 from bot.preview import Preview
 from bot.registration import Form, Refusal
 from handlers.previews import AT_ONCE, MOST_AN_HOUR, Look, Previews
+from handlers.views.form import filled_value, read_filled_value
 from tests.conftest import Bot
 from tests.pieces import ROSA, form
 from tests.scene import Scene
@@ -142,6 +143,52 @@ async def test_one_at_a_time_and_whoever_closes_it_is_told_directly(scene: Scene
     assert "billing · Mimecast directory connector" in scene.direct("rosa")
     await scene.workspace.close_view("rosa")
     assert "What would be created" in await preview(scene)
+
+
+async def test_whoever_closes_the_form_gets_it_back_as_it_was(scene: Scene) -> None:
+    reason = "To sync\nthe “Büro” <b>&amp;"
+    domains = "example.com, example.org"
+    await filled_in(scene, Reason=reason, **{"Email domains filter": domains})
+    held = scene.tenant.faults.hold("GET", LOOKS)
+    await scene.workspace.click("rosa", "Preview")
+    await held.reached.wait()
+    while scene.workspace.view_of("rosa"):
+        await scene.workspace.close_view("rosa")
+    held.release()
+    await scene.until(lambda: "What would be created" in scene.direct("rosa"))
+    assert "Open the form brings back what you filled in." in scene.direct("rosa")
+    await scene.workspace.click("rosa", "Open the form")
+    assert "Application name: billing" in front(scene)
+    assert domains in front(scene)
+    assert not (await scene.workspace.submit("rosa", {})).errors
+    await scene.until(lambda: scene.workspace.messages("approvals"))
+    assert "“Büro” <b>&amp;" in scene.card()
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_a_button_holds_what_fits(long: bool) -> None:
+    filled = replace(
+        form(), reason="\u200d" * (400 if long else 20), options={"domains": ["example.com"]}
+    )
+    value = filled_value(filled)
+    assert value.isprintable()
+    assert len(value) <= 2000
+    read = read_filled_value(value, read_catalogue())
+    assert read == ((filled.profile, None) if long else (filled.profile, filled))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{",
+        "{}",
+        '{"profile": 1, "name": ["x"], "reason": null, "secret_days": "9", "options": []}',
+        '{"options": {"domains": "x", "unknown": true}, "redirect": {}}',
+    ],
+)
+def test_an_invented_button_fills_in_nothing(value: str) -> None:
+    nothing = Form(profile="", name="", reason="", secret_days=0)
+    assert read_filled_value(value, read_catalogue()) == ("", nothing)
 
 
 async def test_when_entra_is_down_that_is_said_and_it_may_be_tried_again(scene: Scene) -> None:

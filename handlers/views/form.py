@@ -5,6 +5,7 @@ keeps what was typed into fields that stay; what was typed into others is kept i
 it is there again when they come back.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,6 +32,8 @@ from handlers.views.words import Json, actions, button, code, context, section
 FLAG_ON = "yes"
 LONGEST_METADATA = 3000
 """docs.slack.dev/reference/views/modal-views"""
+LONGEST_VALUE = 2000
+"""docs.slack.dev/reference/block-kit/block-elements/button-element"""
 INTRODUCTION = (
     "An approver sees exactly what would be created; *Preview* shows it to you first. Nothing"
     " changes in Entra before somebody has approved it."
@@ -139,6 +142,43 @@ def block_of(field: str, view: Mapping[str, Any]) -> str:
     )
 
 
+def filled_value(filled: Form) -> str:
+    """Return the value of a button that opens the form with what was filled in.
+
+    What does not fit there is left out, all but the profile.
+    """
+    fields = dataclasses.asdict(filled)
+    found = (json.dumps(fields, ensure_ascii=escaping) for escaping in (False, True))
+    fitting = (text for text in found if text.isprintable() and len(text) <= LONGEST_VALUE)
+    return next(fitting, filled.profile)
+
+
+def read_filled_value(value: str, catalogue: Catalogue) -> tuple[str | None, Form | None]:
+    """Return what a button opens the form for: a profile or any, and what stands in it, if said.
+
+    Nothing of it is believed before the form is sent and checked.
+    """
+    if not value.startswith("{"):
+        return None if value == ids.ANY_PROFILE else value, None
+    said = _read_json(value)
+    options = {option.id: option for each in catalogue.values() for option in each.options}
+    kept = said.get("options")
+    days = said.get("secret_days")
+    filled = Form(
+        profile=_text_of(said, "profile"),
+        name=_text_of(said, "name"),
+        reason=_text_of(said, "reason"),
+        secret_days=days if isinstance(days, int) else 0,
+        redirect=_text_of(said, "redirect") or None,
+        options={
+            id: it
+            for id, it in (kept.items() if isinstance(kept, dict) else ())
+            if _fits(options.get(id), it)
+        },
+    )
+    return filled.profile, filled
+
+
 def _profile(catalogue: Catalogue, chosen: Profile) -> Block:
     options = [Option(text=each.title[:75], value=each.id) for each in catalogue.values()]
     return InputBlock(
@@ -244,11 +284,21 @@ def _kept(filled: Form | None) -> str:
 
 
 def _read_kept(view: Mapping[str, Any]) -> Json:
+    return _read_json(view.get("private_metadata") or "{}")
+
+
+def _read_json(text: str) -> Json:
+    """Return the fields of an object; none if it is no object."""
     try:
-        kept = json.loads(view.get("private_metadata") or "{}")
+        found = json.loads(text)
     except ValueError:
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text_of(fields: Json, name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _fits(option: ProfileOption | None, value: object) -> bool:

@@ -1,7 +1,8 @@
 """The ids of forms and buttons.
 
 A button's value is a registration's id and nothing else; but for those of the App Home, which hold
-a page, those that open the form or preview it, which hold a profile, and those that confirm a
+a page, those that open the form or preview it, which hold a profile, or all that was filled in
+where a preview is told to whoever has closed the form, and those that confirm a
 handover or decide on a rotation, which also hold the heir or the rotation: whoever decides means
 what they have read.
 """

@@ -8,8 +8,21 @@ from slack_sdk.models.views import View
 
 from bot.plan_words import plan_paragraphs
 from bot.preview import Preview
-from handlers.views.ids import COMMAND
-from handlers.views.words import Blocks, Json, SlackPen, context, drawn, escaped, header, section
+from bot.registration import Form
+from handlers.views.form import filled_value
+from handlers.views.ids import OPEN_FORM
+from handlers.views.words import (
+    Blocks,
+    Json,
+    SlackPen,
+    actions,
+    button,
+    context,
+    drawn,
+    escaped,
+    header,
+    section,
+)
 
 TITLE = "Preview"
 NOTHING_DONE = "Nothing was changed or kept, and nobody was asked."
@@ -45,10 +58,15 @@ def modal(seen: Seen) -> Json:
     return _view([*seen.blocks, context(back)])
 
 
-def message(seen: Seen) -> tuple[str, Blocks]:
-    """Return the same for whoever has closed the view: what is read aloud, and the blocks."""
-    foot = f"{NOTHING_DONE} `{COMMAND}` opens the form."
-    return seen.sentence, drawn([header(seen.sentence), *seen.blocks, context(foot)])
+def message(seen: Seen, filled: Form) -> tuple[str, Blocks]:
+    """Return the same for whoever has closed the view: what is read aloud, and the blocks.
+
+    Its button opens the form as it was filled in.
+    """
+    open_it = button("Open the form", OPEN_FORM, filled_value(filled), style="primary")
+    foot = f"{NOTHING_DONE} *Open the form* brings back what you filled in."
+    blocks = [header(seen.sentence), *seen.blocks, context(foot), *actions([open_it])]
+    return seen.sentence, drawn(blocks)
 
 
 def seen(found: Preview, *, in_the_way: Sequence[str]) -> Seen:
