@@ -16,7 +16,7 @@ import structlog
 
 from bot import engine as engines
 from bot import parts, slots
-from bot.bell import Bell, Bells, Loop
+from bot.bell import Bell, Bells, Loop, survive
 from bot.catalogue import Catalogue, read_catalogue
 from bot.config import Settings
 from bot.health import Health
@@ -24,7 +24,7 @@ from bot.keeper import Keeper
 from bot.listening import intake_of, listening
 from bot.patrol import Patrol
 from bot.registrar import Registrar
-from bot.runs import Tenant
+from bot.runs import Runs, Tenant
 from bot.start import (
     check_quorums,
     check_sign_in,
@@ -122,7 +122,7 @@ async def running(
             loops = (keeper.loop, slack.messages.loop, slack.homes.loop, patrol.loop, vigil)
             intake, routes = intake_of(slack.bolt, settings, installed, watch_every=watch_every)
             health = Health(intake=intake, database=database, loops=loops)
-            async with _at_work(loops, slack), listening(intake, routes, settings, health):
+            async with _at_work(loops, slack, runs), listening(intake, routes, settings, health):
                 log.info("running", team=installed.team_id, slot=slot.executor)
                 yield App(
                     registrar=registrar,
@@ -136,7 +136,9 @@ async def running(
 
 
 @asynccontextmanager
-async def _at_work(loops: Sequence[Loop], slack: parts.SlackSide) -> AsyncIterator[None]:
+async def _at_work(
+    loops: Sequence[Loop], slack: parts.SlackSide, runs: Runs
+) -> AsyncIterator[None]:
     """Let the loops go round while inside; then let what is under way end."""
     for loop in loops:
         loop.start()
@@ -144,6 +146,7 @@ async def _at_work(loops: Sequence[Loop], slack: parts.SlackSide) -> AsyncIterat
         yield
     finally:
         await asyncio.gather(*(loop.stop() for loop in loops))
+        await survive("putting down runs", runs.put_down)
         await slack.messages.settle()
         await slack.previews.settle()
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 from bot.ledger import RunLedger
 from bot.registration import Deleted, Registration, RunKind, Secret, SecretState
 from bot.runs import Parts, Runs
+from bot.runs.beginnings import Beginnings
 from bot.runs.carrying import Carrying, Facts, Road
 from bot.runs.checking import Checking
 from bot.runs.clearing import Clearing
@@ -58,6 +59,7 @@ class PlayedRuns(Runs):
 
     def __init__(self, parts: Parts) -> None:
         self.said = Said()
+        self._beginnings = Beginnings(parts.database)
         self._planning = PlayedPlanning(parts, self.said)
         self._carrying = PlayedCarrying(parts, self.said)
         self._clearing = PlayedClearing(parts, self.said)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from bot.engine import Body
 from bot.registration import RunKind
+from bot.runs.beginnings import Beginnings
 from bot.runs.carrying import Carrying
 from bot.runs.checking import Checking
 from bot.runs.clearing import Clearing
@@ -19,6 +20,7 @@ class Runs:
     """What each kind of run does."""
 
     def __init__(self, parts: Parts) -> None:
+        self._beginnings = Beginnings(parts.database)
         self._planning = Planning(parts)
         self._carrying = Carrying(parts)
         self._clearing = Clearing(parts)
@@ -27,7 +29,7 @@ class Runs:
 
     def jobs(self) -> Mapping[str, Body]:
         """Return the bodies by kind, as the engine wants them."""
-        return {
+        bodies: Mapping[str, Body] = {
             RunKind.PLAN: self._planning.make_plan,
             RunKind.REGISTER: self._carrying.carry_out,
             RunKind.RENEW: self._carrying.carry_out,
@@ -40,6 +42,11 @@ class Runs:
             RunKind.PURGE: self._purging.purge,
             RunKind.CHECK: self._checking.check,
         }
+        return {kind: self._beginnings.counted(body) for kind, body in bodies.items()}
+
+    async def put_down(self) -> None:
+        """Note before a stop that what is at work will be begun again by no fault of its own."""
+        await self._beginnings.put_down()
 
     async def died(self, id: str, bug: str) -> None:
         """End a run that broke, or that the engine gave up, and say so with the bug's id."""

@@ -4,7 +4,7 @@ A step's row is written before the run, and again when the step has learnt somet
 step learnt serves every later run of the registration.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -54,7 +54,7 @@ async def owe(
     """Add a run; the keeper will start it. An index refuses a second open one."""
     await tx.execute(
         sa.insert(runs).values(
-            id=id, registration=registration, kind=kind, subject=subject, created_at=now
+            id=id, registration=registration, kind=kind, subject=subject, begun=0, created_at=now
         )
     )
 
@@ -107,6 +107,24 @@ async def end(tx: AsyncConnection, id: str, *, outcome: str, now: datetime) -> b
         .values(ended_at=now, outcome=outcome)
     )
     return done.rowcount == 1
+
+
+async def begin(tx: AsyncConnection, id: str) -> int | None:
+    """Count that the run is begun, and return how often it was by now. None if it has ended."""
+    query = (
+        sa.update(runs)
+        .where(runs.c.id == id, runs.c.ended_at.is_(None))
+        .values(begun=runs.c.begun + 1)
+        .returning(runs.c.begun)
+    )
+    found: int | None = await tx.scalar(query)
+    return found
+
+
+async def put_down(tx: AsyncConnection, ids: Collection[str]) -> None:
+    """Take back that these were begun: their process stops, and it was not they that ended it."""
+    query = sa.update(runs).where(runs.c.id.in_(ids), runs.c.begun > 0)
+    await tx.execute(query.values(begun=runs.c.begun - 1))
 
 
 async def overrule(tx: AsyncConnection, registration: str, *, now: datetime) -> None:

@@ -139,6 +139,7 @@ def upgrade() -> None:
         sa.Column("registration", sa.String(length=16), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("subject", sa.String(length=40), nullable=True),
+        sa.Column("begun", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("ended_at", Moment(), nullable=True),
         sa.Column("outcome", sa.String(length=120), nullable=True),

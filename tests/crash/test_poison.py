@@ -1,0 +1,37 @@
+"""A run that kills the bot whenever it is begun: after a few deaths it has failed, and can be tried
+again, while everything else works.
+"""
+
+import pytest
+
+from bot.runs.beginnings import MOST
+from tests.crash.finale import holds
+from tests.crash.road import Road
+from tests.crash.test_gaps import learnt
+from tests.crash.victim import Death
+
+
+@pytest.mark.slow
+async def test_a_run_that_kills_the_bot_each_time_is_given_up(road: Road) -> None:
+    await road.lives.begin()
+    await road.ask_for_it()
+    assert await road.lives.stop() == 0
+    poison = Death(when="before", at=learnt("application"))
+    await road.lives.begin(poison)
+    await road.click_approve()
+    await road.lives.until_dead()
+    for _ in range(MOST - 1):
+        await road.lives.begin(poison)
+        await road.lives.until_dead()
+    assert road.lives.deaths == MOST
+
+    await road.lives.begin(poison)  # which would die once more
+    await road.until(lambda: road.cards(f"{road.id} failed"))
+    assert "this is a bug, and nothing you did" in road.cards(f"{road.id} failed")[-1]
+    assert road.lives.deaths == MOST
+    assert await road.lives.stop() == 0
+    await road.lives.begin()
+    card = road.workspace.messages("approvals")[-1]
+    await road.workspace.click("ada", "Retry", on=card)
+    await road.walk_on()
+    await holds(road)
