@@ -17,7 +17,9 @@ MOST = 256
 
 
 class Connections:
-    """Keeps count. For one too many, whoever has waited longest without asking has to go."""
+    """Keeps count. For one too many, whoever has waited longest without asking has to go: half a
+    request asks for nothing.
+    """
 
     def __init__(
         self,
@@ -42,21 +44,26 @@ class Connections:
     def enter(self, transport: asyncio.BaseTransport, connection: "Connection") -> None:
         self._open[transport] = connection
         if len(self._open) > self._most:
-            idle = (each for each in self._open.values() if not each.is_busy)
-            next(idle, connection).hang_up()
+            others = (each for each in self._open.values() if not each.has_asked)
+            next(others, connection).hang_up()
 
     def leave(self, transport: asyncio.BaseTransport) -> None:
         self._open.pop(transport, None)
 
     @contextmanager
-    def serving(self, transport: asyncio.BaseTransport | None) -> Iterator[None]:
-        """Know, while inside, that this connection has asked and waits for us."""
+    def serving(
+        self, transport: asyncio.BaseTransport | None, *, is_whole: Callable[[], bool]
+    ) -> Iterator[None]:
+        """Know, while inside, that this connection asks for something.
+
+        `is_whole` says whether all of it has arrived, so that it is waiting for us.
+        """
         connection = self._open.pop(transport, None) if transport else None
         if transport is None or connection is None:  # it is gone already
             yield
             return
         self._open[transport] = connection
-        connection.begin()
+        connection.begin(is_whole)
         try:
             yield
         finally:
@@ -69,20 +76,25 @@ class Connection(asyncio.Protocol):
     def __init__(
         self, inner: asyncio.Protocol, connections: Connections, *, header_seconds: float
     ) -> None:
-        self.is_busy = False
         self._inner = inner
+        self._is_whole: Callable[[], bool] | None = None  # known once a header has arrived
         self._connections = connections
         self._header_seconds = header_seconds
         self._transport: asyncio.Transport | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
-    def begin(self) -> None:
-        """Note that a header has arrived: the answer is ours to give."""
-        self.is_busy = True
+    @property
+    def has_asked(self) -> bool:
+        """Whether a whole request has arrived: the answer is ours to give."""
+        return self._is_whole is not None and self._is_whole()
+
+    def begin(self, is_whole: Callable[[], bool]) -> None:
+        """Note that a header has arrived; how long the body may take is for whoever reads it."""
+        self._is_whole = is_whole
         self._calm()
 
     def end(self) -> None:
-        self.is_busy = False
+        self._is_whole = None
 
     def hang_up(self) -> None:
         self._calm()
@@ -97,7 +109,7 @@ class Connection(asyncio.Protocol):
         self._connections.enter(transport, self)
 
     def data_received(self, data: bytes) -> None:
-        if not self.is_busy:
+        if self._is_whole is None:
             self._watch()
         self._inner.data_received(data)
 

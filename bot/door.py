@@ -87,7 +87,7 @@ def _protocol(runner: web.AppRunner) -> asyncio.Protocol:
 def _counting(connections: Connections) -> Middleware:
     @web.middleware
     async def counting(request: web.Request, handler: Handler) -> web.StreamResponse:
-        with connections.serving(request.transport):
+        with connections.serving(request.transport, is_whole=request.content.is_eof):
             return await handler(request)
 
     return counting

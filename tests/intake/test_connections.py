@@ -37,6 +37,14 @@ class Said:
         return web.Response(text="said")
 
 
+class Reads(Said):
+    """The same for whoever sends a body."""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.asked.set()
+        return web.Response(body=await request.read())
+
+
 class Caller:
     """One connection to the door."""
 
@@ -181,6 +189,32 @@ async def test_whoever_waits_for_an_answer_is_not_put_out() -> None:
         assert await busy.status() == 200
 
 
+async def test_half_a_body_keeps_nobody_out() -> None:
+    said = Reads()
+    async with (
+        standing(said, header_seconds=LONG, idle_seconds=LONG, most=1) as door,
+        calling(door) as slow,
+    ):
+        await slow.send(b"POST /said HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        await said.asked.wait()
+        async with calling(door) as whole:
+            assert await slow.is_hung_up()
+            await whole.send(b"POST /said HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+            assert await whole.status() == 200
+
+
+async def test_a_body_that_comes_later_than_its_header_is_waited_for() -> None:
+    said = Reads()
+    async with standing(said, header_seconds=0.1) as door, calling(door) as caller:
+        await caller.send(b"POST /said HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n")
+        await said.asked.wait()
+        await caller.send(b"half")
+        async with calling(door) as slow:  # whose time begins later, and is over
+            assert await slow.is_hung_up()
+        await caller.send(b"half")
+        assert await caller.status() == 200
+
+
 @pytest.mark.parametrize(
     "bytes",
     [
@@ -208,10 +242,6 @@ async def test_nothing_of_what_is_no_http_gets_into_the_logs(
 async def test_a_body_that_is_no_http_is_not_in_the_logs_either(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Reads(Said):
-        async def handle(self, request: web.Request) -> web.StreamResponse:
-            return web.Response(body=await request.read())
-
     head = b"POST /said HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     with caplog.at_level(logging.DEBUG):
         async with standing(Reads()) as door, calling(door) as caller:
