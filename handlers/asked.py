@@ -43,6 +43,21 @@ LONGEST = 3000
 """More than that nobody types; the rest is not read."""
 
 
+BY_BUTTON = ("approve", "deny", "confirm", "withdraw")
+"""Verbs that have no word: whoever decides has to have read what they decide on."""
+ALSO_CALLED = {
+    "secret": "values",
+    "key": "values",
+    "reveal": "values",
+    "renew": "rotate",
+    "delete": "revoke",
+    "remove": "revoke",
+    "transfer": "handover",
+    "log": "history",
+}
+"""What people may call our words."""
+
+
 class NotUnderstood(Refusal):
     """It is no word of ours. The text says which one is nearest, or which there are."""
 
@@ -100,7 +115,10 @@ def _asked(words: Sequence[str], profiles: Collection[str]) -> Asked:
         return Asked(word=FORM, profile=known[word])
     if found := _looks_like_an_id(words):
         return Asked(word="status", id=found)
-    raise NotUnderstood(words[0], _nearest(words[0], [*help.SUBCOMMANDS, *profiles]))
+    if word in BY_BUTTON:
+        raise Refusal(help.BY_BUTTON)
+    near = ALSO_CALLED.get(word) or _nearest(word, [*help.SUBCOMMANDS, *profiles])
+    raise NotUnderstood(words[0], near)
 
 
 def _preview(rest: Sequence[str], known: Mapping[str, str]) -> Asked:

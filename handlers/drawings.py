@@ -77,7 +77,7 @@ class Drawings:
                 blocks = card.progress(registration, profile, quorum=quorum, drawing=drawing)
                 return card.spoken(registration, profile), blocks
             case MessageKind.NEWS:
-                return card.spoken(registration, profile), card.news(registration)
+                return card.spoken(registration, profile), card.news(registration, quorum)
             case MessageKind.DRIFT:
                 return drift.report_text(registration), drift.report(registration)
             case _:

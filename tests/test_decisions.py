@@ -17,7 +17,10 @@ async def test_denied_is_the_end_and_the_card_says_by_whom(scene: Scene) -> None
     assert "[Approve]" not in scene.card()
     await scene.until(lambda: f"{id} was denied" in scene.direct("rosa"))
     assert "Use the one of last year" in scene.direct("rosa")
-    assert "Nothing was changed in Entra. Press Ask again." in scene.direct("rosa")
+    assert (
+        "Nothing was changed in Entra. Ask again opens the form as you filled it in."
+        in scene.direct("rosa")
+    )
     assert not scene.tenant.applications
 
 

@@ -97,7 +97,7 @@ async def test_an_undo_that_fails_says_so_and_comes_back(scene: Scene) -> None:
         times=FOR_EVER,
     )
     await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
-    await scene.until(lambda: "Undo: Add it to the tenant" in scene.card())
+    await scene.until(lambda: "Take back “Add it to the tenant" in scene.card())
     assert f"{id} failed" in scene.card()
     assert scene.tenant.applications
     broken.times = 0
@@ -119,7 +119,7 @@ async def test_a_retry_after_half_an_undo_makes_again_what_was_removed(scene: Sc
         "DELETE", "/applications", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
     await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
-    await scene.until(lambda: "Undo: Register the application" in scene.card())
+    await scene.until(lambda: "Take back “Register the application”" in scene.card())
     assert not scene.tenant.service_principals
     scene.tenant.faults.clear()
     await scene.workspace.click("ada", "Retry", on=scene.card_of(id))

@@ -54,7 +54,7 @@ async def test_an_approver_deletes_for_good_what_is_over(scene: Scene, over: Any
     id = await over(scene)
     ours = {each["id"] for each in scene.tenant.deleted}
     assert len(ours) == 2  # the application, and its service principal
-    assert f"/aad-setup purge {id} deletes it for good, for approvers" in scene.card()
+    assert f"An approver can delete it for good: /aad-setup purge {id}" in scene.card()
     await asked(scene, id)
     await scene.until(lambda: PURGED in scene.card())
     assert scene.tenant.deleted == []

@@ -339,8 +339,8 @@ async def test_a_registration_that_nobody_decides_on_expires(scene: Scene) -> No
     scene.clock.move(timedelta(hours=24, seconds=1))
     await scene.until(lambda: f"{id} expired: nobody decided in time" in scene.card())
     assert "[Approve]" not in scene.card()
-    assert "Nothing was changed in Entra. Ask again with /aad-setup." in scene.card()
-    done = "Nothing was changed in Entra. Press Ask again."
+    assert "Nothing was changed in Entra. The requester can ask again." in scene.card()
+    done = "Nothing was changed in Entra. Ask again opens the form as you filled it in."
     await scene.until(lambda: done in scene.direct("rosa"))
     stale = await forged_button(scene.workspace, "approve", id)
     await scene.workspace.click("grace", "approve", on=stale)

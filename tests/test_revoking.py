@@ -141,7 +141,7 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(scen
     await scene.until(lambda: NOT_YET in scene.card())
     card = scene.card()
     assert "The connector may still be able to sign in" in card
-    assert "Revoke: Register the application: Entra refused: a right is missing" in card
+    assert "Take back “Register the application”: Entra refused: a right is missing" in card
     assert "Grant the bot's own application the rights" in card
     assert "Request id " in card
     assert "The bot tries again by itself" in card

@@ -10,10 +10,12 @@ from bot.__main__ import main
 from bot.catalogue import read_catalogue
 from bot.playground.stage import Stage
 from bot.quorum import Quorum
-from bot.registration import SecretState
+from bot.registration import Refusal, SecretState
 from bot.values import values_of
+from handlers.asked import ALSO_CALLED, BY_BUTTON, read
 from handlers.errors import plain
 from handlers.views import card
+from handlers.views.help import SUBCOMMANDS
 from handlers.views.values import sheet
 from tests.conftest import Bot
 from tests.pieces import ADA, BEN, registration, secret
@@ -51,7 +53,7 @@ def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretState) 
     gone = state in (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
     assert ("it signs in" in shown) is not gone
     assert ("The secret expires" in shown) is not gone
-    assert ("the connector cannot sign in until the requester presses" in shown) is gone
+    assert ("the connector cannot sign in until you press" in shown) is gone
 
 
 async def test_a_form_names_people_where_slack_shows_no_mentions(scene: Scene) -> None:
@@ -90,6 +92,25 @@ async def test_a_thread_gets_one_line_for_a_word_that_is_none(
     scene: Scene, text: str, line: str
 ) -> None:
     assert await in_thread(scene, "ben", text) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("approve AAD-7K3F", "Who decides does so by a button, below what they decide on"),
+        ("Renew AAD-7K3F", "I do not know “Renew”. Did you mean `/aad-setup rotate`?"),
+        ("delete", "I do not know “delete”. Did you mean `/aad-setup revoke`?"),
+    ],
+)
+def test_words_for_what_has_another_name_here_lead_to_it(text: str, answer: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        read(text, read_catalogue())
+    assert str(refused.value).startswith(answer)
+
+
+def test_every_other_name_stands_for_a_word_that_is_there() -> None:
+    assert set(ALSO_CALLED.values()) <= set(SUBCOMMANDS)
+    assert not {*ALSO_CALLED, *BY_BUTTON} & set(SUBCOMMANDS)
 
 
 async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(

@@ -125,7 +125,7 @@ class Clearing(Work):
         try:
             buried = await self._erase(run, each, plan, facts)
         except GraphError as error:
-            raise failed(f"{run.kind.capitalize()}: {each.title}", error) from None
+            raise failed(f"Take back “{each.title}”", error) from None
         async with self._database.transaction() as tx:
             await registrations.stir(tx, run.registration)
             # Else a retry after half an undo would take for done what has been removed.

@@ -53,6 +53,8 @@ NEVER_APPROVED = (Status.DENIED, Status.CANCELLED, Status.EXPIRED)
 STUCK = (Status.FAILED, Status.REVOKING)
 """States in which it matters first of all why it does not go on."""
 
+CAN_ASK_AGAIN = "The requester can ask again"
+
 DEFAULT = Drawing()
 
 
@@ -80,7 +82,8 @@ def spoken(registration: Registration, profile: Profile) -> str:
     whose it is, what for. Names are written out, because to mention somebody would call them.
     """
     who, name = escaped(registration.requester.name), escaped(registration.form.name)
-    words = f"{headline(registration)}. {who} asks for the application {name}, {profile.title}."
+    asks = _asks(registration)
+    words = f"{headline(registration)}. {who} {asks} for the application {name}, {profile.title}."
     if registration.failure is not None and registration.status in STUCK:
         words += f" {escaped(registration.failure.sentence)}"
     return clipped(words)
@@ -115,7 +118,7 @@ def progress(
         [
             header(headline(registration)),
             *_wish(registration, profile),
-            *_outcome(registration, quorum, has_button=True),
+            *_outcome(registration, quorum, is_theirs=True),
             *drift.details(registration),
             *steps(registration, drawing),
             *_context(registration),
@@ -149,11 +152,12 @@ def status(
     )
 
 
-def news(registration: Registration) -> Blocks:
+def news(registration: Registration, quorum: Quorum) -> Blocks:
     """Return the line that makes Slack notify the requester; the card itself says the rest."""
     by = "".join(f" by {person(who)}" for who in _ended_by(registration))
     # Until it is decided, only approvals come and go.
-    still = ": the approvals have changed" if registration.status is Status.PENDING else ""
+    is_pending = registration.status is Status.PENDING
+    still = f": {approvers.missing(registration, quorum)}" if is_pending else ""
     return drawn(
         [section(f"*{headline(registration)}*{by}{still}"), context("Your card above says more.")]
     )
@@ -181,11 +185,15 @@ def least(registration: Registration) -> str:
 def _wish(registration: Registration, profile: Profile) -> Iterator[Block]:
     form = registration.form
     yield section(
-        f"{person(registration.requester)} asks for the application *{escaped(form.name)}*"
-        f" · {profile.title}"
+        f"{person(registration.requester)} {_asks(registration)} for the application"
+        f" *{escaped(form.name)}* · {profile.title}"
     )
     # In a section of its own: escapes may make it five times as long.
     yield section("\n".join(f">{escaped(line)}" for line in form.reason.splitlines()))
+
+
+def _asks(registration: Registration) -> str:
+    return "asks" if registration.status in UNDECIDED else "asked"
 
 
 def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
@@ -212,9 +220,9 @@ def _plan_title(status: Status) -> str:
 
 
 def _outcome(
-    registration: Registration, quorum: Quorum, *, in_full: bool = True, has_button: bool = False
+    registration: Registration, quorum: Quorum, *, in_full: bool = True, is_theirs: bool = False
 ) -> Iterator[Block]:
-    """What has been decided and what came of it; `has_button` if *Ask again* stands below."""
+    """What has been decided and what came of it; `is_theirs` on the requester's own card."""
     for vote in registration.votes:
         if vote.void is not None:
             yield context(approvers.lost(vote))
@@ -228,24 +236,26 @@ def _outcome(
             yield context("The requester and the approvers can read why.")
         case Status.REFUSED:
             yield section("\n".join(f"• {escaped(reason)}" for reason in registration.reasons))
-            yield context(f"{_again(has_button)} when this is put right.")
+            again = "Press *Ask again*" if is_theirs else CAN_ASK_AGAIN
+            yield context(f"{again} when this is put right.")
         case Status.DENIED:
             yield section("\n".join(f">{escaped(line)}" for line in _said(registration)))
-            yield context(f"Nothing was changed in Entra. {_again(has_button)}.")
+            yield _nothing_changed(is_theirs)
         case Status.CANCELLED | Status.EXPIRED:
-            yield context(f"Nothing was changed in Entra. {_again(has_button)}.")
+            yield _nothing_changed(is_theirs)
         case Status.UNDONE | Status.REVOKING | Status.REVOKED:
             yield from taken_back.standing(registration)
         case Status.READY:
-            yield from _ready(registration)
+            yield from _ready(registration, is_theirs=is_theirs)
             yield from rotation.lines(registration, quorum)
     if registration.failure is not None:
         yield from _failure(registration)
 
 
-def _again(has_button: bool) -> str:
-    """Say how to ask again, where the button stands below or where it does not."""
-    return "Press *Ask again*" if has_button else f"Ask again with `{ids.COMMAND}`"
+def _nothing_changed(is_theirs: bool) -> Block:
+    """Say that nothing was made, and how to try again."""
+    opens = "*Ask again* opens the form as you filled it in"
+    return context(f"Nothing was changed in Entra. {opens if is_theirs else CAN_ASK_AGAIN}.")
 
 
 def _said(registration: Registration) -> list[str]:
@@ -253,13 +263,13 @@ def _said(registration: Registration) -> list[str]:
     return [line for reason in registration.reasons for line in reason.splitlines()]
 
 
-def _ready(registration: Registration) -> Iterator[Block]:
+def _ready(registration: Registration, *, is_theirs: bool) -> Iterator[Block]:
     id, seen = registration.app_id, registration.facts.get("directory", {})
     counts = f" It reads {seen['users']} users" if "users" in seen else ""
     counts += (
         f" and {seen['groups']} groups." if counts and "groups" in seen else "." * bool(counts)
     )
-    if lost := why_no_secret(registration.secret):
+    if lost := why_no_secret(registration.secret, is_theirs=is_theirs):
         yield section(f"Application (client) ID `{id}`. {lost}")
     else:
         yield section(
@@ -271,19 +281,15 @@ def _ready(registration: Registration) -> Iterator[Block]:
     yield from drift.line(registration)
 
 
-def why_no_secret(secret: Secret | None) -> str:
-    """Return why there is none that works, if that is so. Its requester's notice says the rest."""
+def why_no_secret(secret: Secret | None, *, is_theirs: bool) -> str:
+    """Return why there is none that works, if that is so. The button is on the notice."""
+    presses = "you press" if is_theirs else "the requester presses"
+    until = f"the connector cannot sign in until {presses} *Make a new one*."
     match secret.state if secret else None:
         case SecretState.CLOSED | SecretState.REMOVED:
-            return (
-                "Nobody came for the secret in time, so it was removed: the connector cannot sign"
-                " in until the requester presses *Make a new one*."
-            )
+            return f"Nobody came for the secret in time, so it was removed: {until}"
         case SecretState.REPLACED:
-            return (
-                "The secret was replaced by one that did not last: the connector cannot sign in"
-                " until the requester presses *Make a new one*."
-            )
+            return f"The secret was replaced by one that did not last: {until}"
         case _:
             return ""
 

@@ -30,6 +30,12 @@ In a channel that I am in, mention me: `status AAD-7K3F` and `list` are answered
 In a direct message to me, leave out `{COMMAND}`."""
 
 
+BY_BUTTON = (
+    "Who decides does so by a button, below what they decide on: in the approval channel, or in"
+    f" this bot's Home tab. `{COMMAND} list waiting` lists what waits."
+)
+
+
 def unknown(word: str, near: str | None) -> str:
     """Return the answer to a word that is none of ours, with the nearest one that is."""
     if near is None:

@@ -53,8 +53,8 @@ def _bin(registration: Registration) -> Iterator[Block]:
     if applications:
         yield context(
             "An administrator can restore the application from *Deleted applications* in the Entra"
-            f" admin centre {_until(applications[-1])}. `{ids.COMMAND} purge {registration.id}`"
-            " deletes it for good, for approvers."
+            f" admin centre {_until(applications[-1])}. An approver can delete it for good:"
+            f" `{ids.COMMAND} purge {registration.id}`"
         )
 
 
