@@ -103,6 +103,7 @@ class Settings(EntraSettings):
 
 
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+SUCH = "such as 01234567-89ab-cdef-0123-456789abcdef"
 AUTONOMOUS = (
     "Set CONSENT_MODE=autonomous: the bot itself then grants the catalogue's permissions, which"
     " makes it nearly a Global Administrator. Read README, Rights, first."
@@ -134,8 +135,10 @@ def _limits(reader: Reader) -> dict[str, Any]:
 def _entra(reader: Reader) -> dict[str, Any]:
     """Return the fields of EntraSettings."""
     return {
-        "tenant_id": reader.matching("ENTRA_TENANT_ID", GUID, "a directory (tenant) id"),
-        "client_id": reader.matching("ENTRA_CLIENT_ID", GUID, "an application (client) id"),
+        "tenant_id": reader.matching("ENTRA_TENANT_ID", GUID, "a directory (tenant) id, " + SUCH),
+        "client_id": reader.matching(
+            "ENTRA_CLIENT_ID", GUID, "an application (client) id, " + SUCH
+        ),
         "client_secret": reader.required("ENTRA_CLIENT_SECRET", "the bot's own client secret"),
         **_cloud(reader),
         "ca_bundle": reader.file("CA_BUNDLE"),

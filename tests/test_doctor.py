@@ -1,5 +1,6 @@
 """`aad-setup doctor`: one line for each check, what to do, and a status that scripts can use."""
 
+import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.doctor import examine, findings
+from bot.doctor.entra import connection_problem
 from bot.doctor.findings import Finding, Mark
 from bot.manifest import SCOPES
 from bot.playground.stage import Stage
@@ -55,12 +57,24 @@ async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
             assert hidden not in told.text
 
 
-@pytest.mark.slow
+async def test_why_no_connection_comes_about(stage: Stage) -> None:
+    url, trusted = stage.tenant.graph_url, str(stage.tenant.ca_file)
+    assert await connection_problem(url, ca_bundle=trusted) is None
+    unknown = await connection_problem(url, ca_bundle=None)
+    assert "✖ Entra: the certificate of 127.0.0.1 is not trusted." in str(unknown)
+    with closing(socket.socket()) as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        port = unheard.getsockname()[1]
+        closed = await connection_problem(f"https://127.0.0.1:{port}", ca_bundle=trusted)
+    assert "✖ Entra: no connection to 127.0.0.1 comes about." in str(closed)
+
+
 def test_a_name_from_the_tenant_begins_no_line_and_moves_no_cursor() -> None:
     said = str(findings.doubt("Application “x\n✔ All is well\x1b[2A\u202e” has no owner."))
     assert said == "⚠ Application “x ✔ All is well [2A ” has no owner."
 
 
+@pytest.mark.slow
 async def test_in_http_mode_there_is_no_socket_to_try(stage: Stage) -> None:
     signed = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": stage.workspace.signing_secret}
     told = await call(stage, **signed, PORT="8080")

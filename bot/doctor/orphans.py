@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot import orphans
 from bot.config import Settings, SettingsError
 from bot.doctor.database import look_inside
-from bot.doctor.entra import TENANT_SECONDS, unreachable
+from bot.doctor.entra import TENANT_SECONDS, why_silent
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.orphans import Orphan
 from bot.storage.database import Age, beside
@@ -89,7 +89,7 @@ async def _search(settings: Settings, clock: Clock) -> _Found:
             alone = await bare(graph, installation=ours, known=known)
             deleted = await buried(graph, installation=ours)
     except (GraphError, TimeoutError) as error:
-        raise Unknown(unreachable(error)) from None
+        raise Unknown(await why_silent(settings, error)) from None
     found = _Found(marks=marks)
     async with beside(settings.database_url) as database, database.reading() as tx:
         for each in marks.ours:
