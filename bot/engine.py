@@ -158,7 +158,7 @@ def _config(url: str, executor: str) -> DBOSConfig:
         "max_executor_threads": 24,  # also what the loop's own threads come from: sign-ins
         "db_engine_kwargs": {"hide_parameters": True, **sqlite},
         # Nothing is ever waiting there: this is only how long a stop takes.
-        "notification_listener_polling_interval_sec": 0.1,
+        "notification_listener_polling_interval_sec": 0.02,
     }
 
 

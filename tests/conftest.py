@@ -1,5 +1,6 @@
 """What every story starts with: a stage with both simulators, and the bot between them."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
@@ -10,11 +11,12 @@ import hypothesis
 import pytest
 import trustme
 
-from bot import app
+from bot import app, engine
 from bot.app import App
 from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
+from bot.storage.database import opened, sqlite_path
 from tests.graph_schema import CUT, Schema, read_schema
 from tests.postgres import database_url, postgres_database, postgres_server, postgres_url
 from tests.races import careful, offices
@@ -87,13 +89,41 @@ async def stage(
         story_fits(schema, stage.tenant)
 
 
+@pytest.fixture(scope="session")
+def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bot's databases, in which nothing is: to make their tables takes a while.
+
+    That a bot makes them itself is seen wherever one is a process of its own.
+    """
+    folder = tmp_path_factory.mktemp("databases")
+    url = f"sqlite+aiosqlite:///{folder / 'aad-setup.db'}"
+
+    async def make() -> None:
+        async with (
+            opened(url),
+            engine.running(app.engine_url(url), executor="nobody", jobs={}, died=_nobody),
+        ):
+            pass
+
+    asyncio.run(make())
+    return folder
+
+
+async def _nobody(run: str, bug: str) -> None:
+    raise AssertionError(f"{run} died of {bug}")
+
+
 @pytest.fixture
-def bot(stage: Stage) -> Bot:
+def bot(stage: Stage, empty_databases: Path) -> Bot:
     """Start a bot on the stage, with changes to its environment."""
 
     @asynccontextmanager
     async def start(**changes: str) -> AsyncIterator[App]:
         settings = Settings.read(stage.environ(**changes))
+        file = sqlite_path(settings.database_url)
+        if file is not None and not file.exists():
+            for name in ("aad-setup.db", "aad-setup-engine.db"):
+                shutil.copy(empty_databases / name, file.parent)
         async with app.running(settings, stage.clock, look_every=LOOK_EVERY) as running:
             yield running
 

@@ -22,6 +22,7 @@ from tests.test_talking import said
 from tests.waiting import eventually
 
 FOR_EVER = 10_000
+AGAIN_IN = timedelta(minutes=61)
 NOT_YET = "is not revoked yet"
 
 
@@ -152,7 +153,7 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(scen
     scene.clock.move(timedelta(hours=1, minutes=1))  # once more in vain
     await eventually(scene, lambda: failures(scene) == 2)
     fault.times = 0
-    await eventually(scene, lambda: f"{id} was revoked" in scene.card())
+    await eventually(scene, lambda: f"{id} was revoked" in scene.card(), step=AGAIN_IN)
     assert "Entra refused" not in scene.card()
     assert nothing_is_left(scene)
     # Told once that it failed, however often it did, and once that it is done.
@@ -184,7 +185,7 @@ async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(
     await scene.until(lambda: NOT_YET in scene.card())
     assert len(scene.tenant.applications) == 1
     faults.clear()
-    await eventually(scene, lambda: f"{id} was revoked" in scene.card())
+    await eventually(scene, lambda: f"{id} was revoked" in scene.card(), step=AGAIN_IN)
     assert nothing_is_left(scene)
 
 
@@ -303,7 +304,7 @@ async def test_nothing_of_it_is_missed_or_an_orphan(scene: Scene) -> None:
     scene.clock.move(timedelta(minutes=16))
     assert (await call(scene.stage, "--orphans")).wrong == []
     fault.times = 0
-    await eventually(scene, lambda: f"{id} was revoked" in scene.card())
+    await eventually(scene, lambda: f"{id} was revoked" in scene.card(), step=AGAIN_IN)
     scene.clock.move(timedelta(minutes=16))
     told = await call(scene.stage, "--orphans")
     assert told.wrong == [], told.text

@@ -1,10 +1,16 @@
 """Waiting for what happens only when time has passed on the stage's clock."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from bot.playground.workspace import NeverHappened
 from tests.scene import Scene
+
+PATIENCE_SECONDS = 0.3
+"""Real time that the bot gets for what is due now, before the clock is moved on."""
+LOOK_SECONDS = 0.01
+"""Real time between two looks: a change in storage or in the tenant wakes nobody."""
 
 
 async def eventually(
@@ -12,13 +18,20 @@ async def eventually(
 ) -> None:
     """Let time pass, step by step, until it comes true: retries and dues come back by the clock."""
     for _ in range(40):
-        try:
-            await scene.until(predicate, timeout=0.3)
-        except NeverHappened:
-            scene.clock.move(step)
-        else:
+        if await _soon(predicate):
             return
-    await scene.until(predicate, timeout=0.3)
+        scene.clock.move(step)
+    await scene.until(predicate, timeout=PATIENCE_SECONDS)
+
+
+async def _soon(predicate: Callable[[], object]) -> bool:
+    """Return whether it comes true while the clock stands."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not predicate():
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(LOOK_SECONDS)
+    return True
 
 
 async def make_a_new_one(scene: Scene, id: str) -> None:
