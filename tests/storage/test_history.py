@@ -71,3 +71,13 @@ async def test_history_is_told_newest_first(desk: Office) -> None:
     assert [entry.what for _, entry in one.entries] == ["approved"]
     assert one.total == 2
     assert nobodys.total == 0
+
+
+async def test_of_one_moment_the_last_entry_is_told_first(desk: Office) -> None:
+    id = await desk.submitted()
+    now = desk.clock.now()
+    async with desk.database.transaction() as tx:
+        for what in ("first", "second"):
+            await history.write(tx, id, what, now=now)
+        told = await history.recent(tx, limit=3)
+    assert [entry.what for _, entry in told.entries] == ["second", "first", "submitted"]

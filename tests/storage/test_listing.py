@@ -1,18 +1,20 @@
 """Lists: which registrations each holds, in which order, and how long it is beyond its page."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from bot.registration import Person, RunKind, Status
-from bot.storage import listing
+from bot.registration import Person, RunKind, SecretState, Status
+from bot.storage import listing, secrets, votes
+from bot.storage import registrations as registered
 from bot.storage.database import Database
 from bot.storage.listing import Mark, Page, Which
 from bot.storage.tables import messages, registrations, runs
 from tests.office import Office
-from tests.pieces import ADA, GRACE, ROSA
+from tests.pieces import ADA, BEN, GRACE, ROSA
 
 
 async def found(
@@ -71,6 +73,61 @@ async def test_pages_are_parts_of_one_order(desk: Office) -> None:
     assert {page.total for page in pages} == {5}
 
 
+async def test_what_waits_or_ends_first_comes_first_and_else_the_newest(desk: Office) -> None:
+    waiting = [await desk.pending() for _ in range(3)]
+    assert ids(await found(desk, Which.WAITING)) == waiting
+    assert ids(await found(desk, Which.MINE)) == waiting[::-1]
+    ending = []
+    for _ in range(3):
+        ending.append(await desk.ready())
+        desk.clock.move(timedelta(days=1))
+    desk.clock.move(timedelta(days=340))
+    assert ids(await found(desk, Which.EXPIRING)) == ending
+
+
+async def test_only_what_was_announced_and_still_works_expires(desk: Office) -> None:
+    one, other = await _in_use(desk), await _in_use(desk)
+    closed = (await desk.found(await desk.ready())).secret
+    assert closed is not None
+    desk.clock.move(timedelta(days=100))
+    run = await desk.owe(one, RunKind.RENEW)
+    await desk.seal(one, run)  # which would end later, and was never announced
+    await desk.end_run(one, "outage")
+    async with desk.database.transaction() as tx:
+        await secrets.change(tx, closed.id, SecretState.CLOSED, since=[SecretState.SEALED])
+    desk.clock.move(timedelta(days=236))
+    assert set(ids(await found(desk, Which.EXPIRING))) == {one, other}
+    await desk.registrar.revoke(other, by=ROSA)
+    assert ids(await found(desk, Which.EXPIRING)) == [one]
+
+
+async def _in_use(desk: Office) -> str:
+    """Return the id of a registration whose secret was seen."""
+    id = await desk.ready()
+    look = await desk.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+    await desk.registrar.shown(id, look.secret, by=ROSA)
+    await desk.registrar.masked(id, look.secret)
+    return id
+
+
+async def test_it_waits_again_for_whose_vote_is_void_and_never_for_who_was_its_requester(
+    desk: Office,
+) -> None:
+    id = await desk.pending()
+    await desk.registrar.approve(id, by=ADA)
+    async with desk.database.transaction() as tx:
+        await registered.note(tx, id, status=Status.PENDING)
+    assert ids(await found(desk, Which.WAITING, undecided_by=ADA)) == []
+    registration = await desk.found(id)
+    async with desk.database.transaction() as tx:
+        await votes.judge(tx, id, replace(registration.votes[0], void="it is gone"))
+        await registered.change_requester(tx, registration, BEN)
+    assert ids(await found(desk, Which.WAITING, undecided_by=ADA)) == [id]
+    assert ids(await found(desk, Which.WAITING, undecided_by=GRACE)) == [id]
+    for requester in (ROSA, BEN):
+        assert ids(await found(desk, Which.WAITING, undecided_by=requester)) == []
+
+
 async def test_nothing_waits_for_who_has_decided_or_asked(desk: Office) -> None:
     id = await desk.pending()
     assert ids(await found(desk, Which.WAITING, undecided_by=ADA)) == [id]
@@ -106,8 +163,8 @@ async def test_messages_that_slack_does_not_take_are_another_mark(desk: Office) 
         during = await listing.mark(tx)
         assert during.versions == before.versions
         assert {each.code for each in during.unshown} == {"is_archived"}
-        await tx.execute(sa.update(messages).values(trouble=None))
-        assert await listing.mark(tx) == before
+        await tx.execute(sa.update(messages).values(shown=messages.c.wanted))
+        assert await listing.mark(tx) == before  # whatever the trouble was, nothing waits
 
 
 @pytest.mark.parametrize(("runs_before", "seconds"), [(2, None), (3, 60.0), (4, 65.0)])
