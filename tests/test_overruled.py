@@ -8,15 +8,24 @@ from datetime import timedelta
 
 import pytest
 
+from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import When
+from bot.registration import RunKind, SecretState, Status
+from bot.runs.carrying import Carrying
+from bot.storage import dues, secrets
+from bot.storage.dues import DueKind
 from tests import test_rotating
 from tests.conftest import Bot
+from tests.office import two_offices
+from tests.pieces import ADA, ROSA
 from tests.scene import Scene
 from tests.test_drift import asked, settled
 from tests.test_revoking import nothing_is_left, press
 from tests.test_talking import said
 from tests.waiting import make_a_new_one
+
+ROUNDS = 4
 
 
 async def test_it_does_not_wait_for_a_check(scene: Scene) -> None:
@@ -98,3 +107,28 @@ async def test_it_does_not_wait_for_a_rotation(scene: Scene) -> None:
     assert nothing_is_left(scene)
     request = scene.workspace.text_of(test_rotating.request(scene))
     assert f"{id}: this request for a new secret is over." in request
+
+
+async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
+    database_url: str, clock: MovableClock
+) -> None:
+    """Whichever is first: the run to announce its secret, or the revocation to end it."""
+    async with two_offices(database_url, clock) as (one, other):
+        for _ in range(ROUNDS):
+            id = await one.ready()
+            look = await one.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+            await one.registrar.shown(id, look.secret, by=ROSA)
+            run = await one.owe(id, RunKind.RENEW)
+            made = await one.seal(id, run)
+            await asyncio.gather(
+                Carrying(one.parts())._finish(run.id), other.registrar.revoke(id, by=ADA)
+            )
+            found = await one.found(id)
+            assert (found.status, found.run) == (Status.REVOKING, RunKind.REVOKE)
+            async with one.database.reading() as tx:
+                secret = await secrets.get(tx, made)
+                assert await secrets.sealed_bytes(tx, made) is None
+                come = await dues.come(tx, clock.now() + timedelta(days=400), limit=500)
+            assert secret is not None
+            assert secret.state is SecretState.CLOSED
+            assert {due.kind for due in come if due.registration == id} == {DueKind.MASK}
