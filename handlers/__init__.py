@@ -50,8 +50,10 @@ def register(
     app.action(ids.CONFIRM_ROTATION)(buttons.confirm_rotation)
     app.action(ids.DENY_ROTATION)(buttons.deny_rotation)
     app.action(ids.CANCEL_ROTATION)(buttons.cancel_rotation)
+    app.action(ids.RETIRE)(buttons.retire)
 
     app.action(ids.UNDO_ASKED)(commands.confirm_undo)
+    app.action(ids.RETIRE_ASKED)(commands.confirm_retire)
     app.action(ids.REVOKE_ASKED)(commands.confirm_revoke)
     app.action(ids.PURGE_ASKED)(commands.confirm_purge)
     app.action(ids.OPEN_FORM)(commands.form_button)

@@ -28,6 +28,7 @@ WITH_ID = (
     "values",
     "check",
     "rotate",
+    "retire",
     "cancel",
     "retry",
     "undo",

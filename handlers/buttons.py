@@ -106,6 +106,12 @@ async def cancel_rotation(ack: Ack, action: Json, registrar: Registrar, person: 
     await ack()
 
 
+async def retire(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+    """Have the previous secret removed, which Slack has had confirmed."""
+    await registrar.retire(action["value"], by=person)
+    await ack()
+
+
 async def cancel(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
     await registrar.cancel(action["value"], by=person)
     await ack()

@@ -87,6 +87,15 @@ async def confirm_undo(
     await _confirmed(ack, answers, url, f"{id} is being undone")
 
 
+async def confirm_retire(
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+) -> None:
+    """Remove the previous secret as was asked for by a word, now that it is confirmed."""
+    id, url = action["value"], url_of(body)
+    await registrar.retire(id, by=person)
+    await _confirmed(ack, answers, url, f"The previous secret of {id} is being removed")
+
+
 async def confirm_revoke(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:

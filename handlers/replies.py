@@ -10,7 +10,7 @@ from bot.registrar import Registrar
 from bot.registration import Person, Refusal
 from bot.storage.listing import Which
 from handlers.asked import Asked
-from handlers.views import card, drift, help, history, ids, listing, taken_back
+from handlers.views import card, drift, help, history, ids, listing, rotation, taken_back
 from handlers.views.steps import Drawing
 from handlers.views.values import sheet, sheet_text
 from handlers.views.words import Blocks, actions, button, drawn, section
@@ -61,6 +61,10 @@ async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bo
             )
         case "undo":
             return await _ask_whether_to_undo(id, registrar, person)
+        case "retire":
+            await registrar.check_may_retire(id, by=person)
+            text, blocks = rotation.ask_whether_to_retire(id)
+            return Reply(text=text, blocks=blocks)
         case "revoke":
             await registrar.check_may_revoke(id, by=person)
             text, blocks = taken_back.ask_whether_to_revoke(id)
@@ -76,11 +80,11 @@ async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bo
 
 async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
     """Take back what waits: the registration, or a rotation of one that is ready."""
-    rotation = (await registrar.status(id, by=person)).asked_rotation
-    if rotation is None:
+    asked = (await registrar.status(id, by=person)).asked_rotation
+    if asked is None:
         await registrar.cancel(id, by=person)
         return f"{id} is cancelled. Nothing was changed in Entra."
-    await registrar.cancel_rotation(id, rotation.id, by=person)
+    await registrar.cancel_rotation(id, asked.id, by=person)
     return f"The rotation of {id} is cancelled. The secret in use works as before."
 
 

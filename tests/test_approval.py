@@ -51,6 +51,7 @@ ALLOWED = {
     Verb.CONFIRM_ROTATION: ({A}, {Status.READY}),
     Verb.DENY_ROTATION: ({A}, {Status.READY}),
     Verb.CANCEL_ROTATION: ({R, Role.ASKER}, {Status.READY}),
+    Verb.RETIRE: ({R, A}, {Status.READY}),
 }
 NEVER_OWN = {
     Verb.APPROVE,

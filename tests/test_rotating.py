@@ -114,6 +114,54 @@ async def history(scene: Scene, id: str) -> str:
     return str((await scene.workspace.command("ada", f"history {id}")).text)
 
 
+async def test_whoever_has_changed_over_removes_the_old_secret_at_once(scene: Scene) -> None:
+    id = await in_use(scene)
+    [old] = live(scene)
+    said = str((await scene.workspace.command("rosa", f"retire {id}")).text)
+    assert f"{id} has no previous secret." in said
+    await asked(scene, id)
+    await decide(scene, "Confirm", by="ada")
+    await announced(scene, id)
+    said = str((await scene.workspace.command("ada", f"retire {id}")).text)
+    assert f"The new secret of {id} was not seen yet" in said
+    assert "[Remove the previous secret]" not in scene.direct("rosa")
+    await seen(scene, id)
+    said = str((await scene.workspace.command("ben", f"retire {id}")).text)
+    assert said == "Only the requester or an approver can remove the previous secret."
+    await scene.until(
+        lambda: "[Remove the previous secret]" in scene.workspace.text_of(scene.notice(id))
+    )
+    await scene.until(lambda: "[Remove the previous secret]" in card(scene, id))
+    await scene.workspace.click("rosa", "Remove the previous secret", on=scene.notice(id))
+    await eventually(scene, lambda: old not in live(scene))
+    assert len(live(scene)) == 1
+    await scene.until(lambda: "the previous secret is removed from Entra" in scene.direct("rosa"))
+    await scene.until(lambda: "The previous secret works" not in card(scene, id))
+    assert "[Remove the previous secret]" not in card(scene, id)
+    assert "removal of the previous secret asked for" in await history(scene, id)
+    scene.clock.move(GRACE * 2)  # what would have removed it then finds nothing
+    await asked(scene, id)
+    assert await history(scene, id) != ""
+    assert scene.direct("rosa").count("the previous secret is removed from Entra") == 1
+
+
+async def test_the_word_removes_the_old_secret_once_it_is_confirmed(scene: Scene) -> None:
+    id = await in_use(scene)
+    [old] = live(scene)
+    await asked(scene, id)
+    await decide(scene, "Confirm", by="ada")
+    await announced(scene, id)
+    await seen(scene, id)
+    scene.workspace.reload("grace")
+    answer = await scene.workspace.command("grace", f"retire {id}")
+    assert f"Remove the previous secret of {id} now?" in str(answer.text)
+    assert old in live(scene)
+    question = scene.workspace.ephemerals("grace")[-1]
+    await scene.workspace.click("grace", "Remove the previous secret", on=question)
+    assert f"The previous secret of {id} is being removed." in scene.whispers("grace")
+    await eventually(scene, lambda: old not in live(scene))
+
+
 async def test_a_secret_in_use_is_followed_by_another_without_an_outage(scene: Scene) -> None:
     id = await in_use(scene)
     [old] = live(scene)

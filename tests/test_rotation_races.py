@@ -211,6 +211,20 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     assert (run.kind, run.subject) == (RunKind.RETIRE, old.id)
 
 
+async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) -> None:
+    one, other = offices
+    id = await _in_use(one)
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    await _seen(one, id)
+    refused = await _all(
+        *(each.registrar.retire(id, by=who) for each, who in ((one, ROSA), (other, GRACE)) * 2)
+    )
+    assert refused.count(None) == 1
+    await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
+    assert (await one.run_of(id)).kind is RunKind.RETIRE
+
+
 async def test_a_late_mask_of_the_old_secret_starts_no_grace(offices: Offices) -> None:
     """The old one is hidden after the new one was made: nobody has seen the new one by that."""
     one, _ = offices

@@ -140,6 +140,7 @@ RARE = {
     Verb.REVOKE,
     Verb.DENY_ROTATION,
     Verb.CANCEL_ROTATION,
+    Verb.RETIRE,
 }
 """Verbs that would be most of what happens, or the early end of it."""
 ON_SCREEN = {SecretState.CLAIMED, SecretState.SHOWN}
@@ -895,6 +896,22 @@ class Bot(RuleBasedStateMachine):
             wish.waits = False
             it.said.append(("rotation cancelled", who.key))
 
+    def _retire(self, it: Expected, who: Figure, _: Any = None) -> None:
+        works = [old for old in it.held[:-1] if old.state in WORKS]
+        at = works[-1].retires_at if works else None
+        allowed = it.may(Verb.RETIRE, who) and at is not None and at > self.clock.at
+        self._try(allowed, self.world.registrar.retire(it.id, by=who.person))
+        if allowed:
+            works[-1].retires_at = self._retires_at(it, works[-1].id)
+            it.said.append(("previous secret over", who.key))
+
+    def _retires_at(self, it: Expected, secret: str) -> datetime:
+        """Return when this secret is removed, which must be now."""
+        [old] = [each for each in self._found(it).other_secrets if each.id == secret]
+        assert old.retires_at is not None
+        assert abs(old.retires_at - self.clock.at) < timedelta(seconds=1)
+        return old.retires_at
+
     def _seen(self, it: Expected, secret: str) -> None:
         """Expect that whatever this secret follows is removed in a week, or when it ends."""
         at = next(index for index, each in enumerate(it.held) if each.id == secret)
@@ -1184,6 +1201,7 @@ DONE: Mapping[Verb, Callable[[Bot, Expected, Figure, Any], None]] = {
     Verb.CONFIRM_ROTATION: Bot._confirm_rotation,
     Verb.DENY_ROTATION: Bot._deny_rotation,
     Verb.CANCEL_ROTATION: Bot._cancel_rotation,
+    Verb.RETIRE: Bot._retire,
 }
 
 

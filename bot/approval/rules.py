@@ -31,6 +31,7 @@ class Verb(StrEnum):
     CONFIRM_ROTATION = "confirm a rotation"
     DENY_ROTATION = "deny a rotation"
     CANCEL_ROTATION = "cancel a rotation"
+    RETIRE = "remove the previous secret"
 
 
 class Role(StrEnum):
@@ -173,6 +174,11 @@ RULES: Mapping[Verb, Rule] = {
         roles=REQUESTER | {Role.ASKER},
         states=frozenset({Status.READY}),
         otherwise="Only the requester or whoever asked for the rotation can cancel it.",
+    ),
+    Verb.RETIRE: Rule(
+        roles=EITHER,
+        states=frozenset({Status.READY}),
+        otherwise="Only the requester or an approver can remove the previous secret.",
     ),
 }
 

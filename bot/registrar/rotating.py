@@ -20,9 +20,11 @@ from bot.registration import (
     RotationNews,
     RotationState,
     RunKind,
+    Secret,
     SecretState,
 )
-from bot.storage import history, messages, registrations, rotations, votes
+from bot.storage import dues, history, messages, registrations, rotations, secrets, votes
+from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 
 DAY = timedelta(days=1)
@@ -115,6 +117,40 @@ class Rotating(Judging):
             await history.write(tx, id, "rotation cancelled", by=by, now=now)
             if by.key != registration.requester.key:
                 await rotations.tell(tx, id, RotationNews.CANCELLED)
+
+    async def check_may_retire(self, id: str, *, by: Person) -> None:
+        """Raise Refusal unless this person can have the previous secret removed now."""
+        async with self._database.reading() as tx:
+            registration = await self._get(tx, id)
+            self._policy.check(Verb.RETIRE, by, registration)
+            self._check_retirable(registration)
+
+    async def retire(self, id: str, *, by: Person) -> None:
+        """Remove the secret before the newest one now, not when its time is over. Raises Refusal.
+
+        The due that would have removed it then comes at once.
+        """
+        async with self._writing() as tx:
+            registration = await self._allowed(tx, Verb.RETIRE, id, by)
+            previous, now = self._check_retirable(registration), self._clock.now()
+            await secrets.retire(tx, previous.id, now)
+            await dues.hasten(tx, id, DueKind.RETIRE, now)
+            await history.write(tx, id, "previous secret over", by=by, now=now)
+
+    def _check_retirable(self, registration: Registration) -> Secret:
+        """Return the secret before the newest one. Raises Refusal unless it can do without."""
+        id, previous = registration.id, registration.previous_secret
+        if previous is None:
+            raise Refusal(
+                f"{id} has no previous secret. `/aad-setup revoke {id}` takes back all that it has."
+            )
+        if previous.retires_at is None:
+            raise Refusal(
+                f"The new secret of {id} was not seen yet, so the one before is still in use."
+            )
+        if previous.retires_at <= self._clock.now():
+            raise Refusal(f"The previous secret of {id} is being removed already.")
+        return previous
 
     async def _check_wishes(self, tx: AsyncConnection, id: str, now: datetime) -> None:
         wishes = await history.count(tx, "rotation asked", registration=id, since=now - DAY)

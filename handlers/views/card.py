@@ -337,7 +337,11 @@ def _approver_buttons(registration: Registration) -> list[ButtonElement]:
             button("Deny", ids.DENY, id),
             *_withdraw_button(registration),
         ]
-    return [*_repair_buttons(registration), *rotation.decide_buttons(registration)]
+    return [
+        *_repair_buttons(registration),
+        *rotation.decide_buttons(registration),
+        *rotation.retire_buttons(registration),
+    ]
 
 
 def _withdraw_button(registration: Registration) -> list[ButtonElement]:
@@ -353,7 +357,11 @@ def requester_buttons(registration: Registration) -> list[ButtonElement]:
         return [button("Cancel", ids.CANCEL, registration.id, confirm=confirm)]
     if registration.status in ASKABLE_AGAIN:
         return [button("Ask again", ids.AGAIN, registration.id, style="primary")]
-    return [*_repair_buttons(registration), *rotation.requester_buttons(registration)]
+    return [
+        *_repair_buttons(registration),
+        *rotation.requester_buttons(registration),
+        *rotation.retire_buttons(registration),
+    ]
 
 
 def _repair_buttons(registration: Registration) -> list[ButtonElement]:

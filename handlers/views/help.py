@@ -4,8 +4,8 @@ from handlers.views.ids import COMMAND
 from handlers.views.words import escaped
 
 SUBCOMMANDS = (
-    "preview", "status", "details", "list", "values", "check", "rotate", "cancel", "retry", "undo",
-    "revoke", "purge", "history", "handover", "help",
+    "preview", "status", "details", "list", "values", "check", "rotate", "retire", "cancel",
+    "retry", "undo", "revoke", "purge", "history", "handover", "help",
 )  # fmt: skip
 
 HELP = f"""*Ask for an Entra application, have it approved, get its values once.*
@@ -17,7 +17,8 @@ HELP = f"""*Ask for an Entra application, have it approved, get its values once.
 • `{COMMAND} values AAD-7K3F` shows its values, with the secret once
 • `{COMMAND} check AAD-7K3F` compares one that is ready with what was approved
 • `{COMMAND} rotate AAD-7K3F` asks for a new secret beside the one in use, before that one ends
-• `{COMMAND} cancel AAD-7K3F` takes back one that waits for approval
+• `{COMMAND} retire AAD-7K3F` removes the secret before the new one at once, not after 7 days
+• `{COMMAND} cancel AAD-7K3F` takes back what waits for approval, a rotation, too
 • `{COMMAND} retry AAD-7K3F` goes on with one that failed; `undo AAD-7K3F` removes what it has made
 • `{COMMAND} revoke AAD-7K3F` takes back one that is ready: its connector can sign in no more
 • `{COMMAND} purge AAD-7K3F` deletes for good what was undone or revoked, for approvers

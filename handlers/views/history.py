@@ -30,6 +30,7 @@ WORDS = {
     "rotation expired": "rotation withdrawn, because nobody decided in time",
     "rotation withdrawn": "rotation withdrawn, because somebody else is the requester",
     "rotated": "new secret made beside the one in use",
+    "previous secret over": "removal of the previous secret asked for",
     "previous secret removed": "previous secret removed from Entra",
     "check asked": "check asked for",
     "checked": "compared with the tenant",

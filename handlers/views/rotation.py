@@ -30,6 +30,11 @@ from handlers.views.words import (
 
 SEEN_FIRST = "The previous secret works until the new one was seen, and for 7 days after that."
 
+RETIRE = (
+    "The bot removes it from Entra. A connector that still uses it can sign in no more; the new one"
+    " works as before."
+)
+
 OUTCOMES: Mapping[RotationState, str] = {
     RotationState.CONFIRMED: "a new secret is being made",
     RotationState.DONE: "a new secret was made",
@@ -130,6 +135,24 @@ def _cancel_button(id: str, rotation: Rotation) -> ButtonElement:
     value = ids.bound_value(id, rotation.id)
     confirm = "No new secret is made then. The one in use works as before."
     return button("Cancel the rotation", ids.CANCEL_ROTATION, value, confirm=confirm)
+
+
+def retire_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return the button that removes the previous secret before its time, where that can be."""
+    found = registration.previous_secret
+    if registration.status is not Status.READY or found is None or found.retires_at is None:
+        return []
+    id = registration.id
+    return [button("Remove the previous secret", ids.RETIRE, id, confirm=RETIRE)]
+
+
+def ask_whether_to_retire(id: str) -> tuple[str, Blocks]:
+    """Return the question to whoever typed the word, and the button that answers it."""
+    text = f"Remove the previous secret of {id} now? {RETIRE}"
+    retire = button(
+        "Remove the previous secret", ids.RETIRE_ASKED, id, style="danger", confirm=RETIRE
+    )
+    return text, drawn([section(text), *actions([retire])])
 
 
 def decide_buttons(registration: Registration) -> list[ButtonElement]:

@@ -210,7 +210,7 @@ def _state(registration: Registration) -> str:
 
 def _notice_buttons(registration: Registration) -> list[ButtonElement]:
     get = button("Get the values", ids.VALUES, registration.id, style="primary")
-    return [get, *_renew(registration)]
+    return [get, *_renew(registration), *rotation.retire_buttons(registration)]
 
 
 def _sheet_buttons(found: Values) -> list[ButtonElement]:
