@@ -209,7 +209,9 @@ class Keeper:
             tx, due.subject or "", SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
         ):
             await self._owe(tx, due, RunKind.REMOVE)
-            await history.write(tx, due.registration, "secret unread", now=self._clock.now())
+            now = self._clock.now()
+            await history.write(tx, due.registration, "secret unread", now=now)
+            await expiry.plan(tx, due.registration, now)  # an older one may be in use again
             secret = await secrets.get(tx, due.subject or "")
             if secret is not None and secret.has_lapsed:
                 await rotations.tell(tx, due.registration, RotationNews.UNREAD)

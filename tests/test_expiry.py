@@ -236,6 +236,34 @@ async def test_a_new_secret_that_nobody_came_for_gives_the_reminders_back(
     assert await _owed(one) == [(ROSA.user_id, f"{old.id}:{Stage.MONTH:d}")]
 
 
+async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
+    offices: tuple[Office, Office],
+) -> None:
+    """It ends long before those that followed it would have."""
+    one, _ = offices
+    id = await _in_use(one)
+    first = (await one.found(id)).secret
+    assert first is not None
+    one.clock.move(timedelta(days=300))
+    await _rotated(one, id)
+    await _seen(one, id)
+    lost = (await one.found(id)).secret
+    assert lost is not None
+    await one.registrar.renew(id, by=ROSA)
+    run = await one.run_of(id)
+    renewed = await one.seal(id, run)
+    async with one.database.transaction() as tx:
+        await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
+        await secrets.stay(tx, id)
+        await dues.drop(tx, id, DueKind.RETIRE)
+        at = one.clock.now() + timedelta(days=7)
+        await dues.add(tx, id, DueKind.UNREAD, at, subject=renewed)
+    await one.end_run(id, secrets.HANDED_OVER)
+    one.clock.move(timedelta(days=8))
+    await one.keeper().look()
+    assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]
+
+
 async def test_what_is_revoked_is_reminded_of_no_more(offices: tuple[Office, Office]) -> None:
     one, _ = offices
     id = await _in_use(one)

@@ -161,6 +161,7 @@ WORKS = ON_SCREEN | {
     SecretState.UNMASKED,
     SecretState.UNKNOWN,
 }
+IN_USE = {SecretState.SHOWN, SecretState.MASKED, SecretState.UNMASKED, SecretState.UNKNOWN}
 JUMPS = [
     timedelta(seconds=2),
     timedelta(seconds=31),
@@ -169,6 +170,7 @@ JUMPS = [
     timedelta(hours=2),
     timedelta(hours=25),
     timedelta(days=8),
+    timedelta(days=100),
 ]
 
 
@@ -633,6 +635,7 @@ class Bot(RuleBasedStateMachine):
             is_ready = it.status is Status.READY
             if is_ready and old.retires_at is not None and old.state in WORKS:
                 assert DueKind.RETIRE in due or it.run is RunKind.RETIRE
+        assert (DueKind.EXPIRING in due) >= self._is_to_be_told(it)
         match it.secret:
             case SecretState.SEALED:
                 assert DueKind.UNREAD in due
@@ -643,6 +646,11 @@ class Bot(RuleBasedStateMachine):
                 assert DueKind.MASK in due or found.secret.id in masks
             case SecretState.CLOSED:
                 assert it.run or due & {DueKind.SWEEP, DueKind.REVOKE}
+
+    def _is_to_be_told(self, it: Expected) -> bool:
+        """Whether somebody has to be told when a secret expires that works and may be in use."""
+        used = [old for old in it.held if old.state in IN_USE and old.retires_at is None]
+        return it.status is Status.READY and any(old.expires_at > self.clock.at for old in used)
 
     # How it is done.
 
@@ -830,7 +838,9 @@ class Bot(RuleBasedStateMachine):
             self.answer(took=True)
 
     def _renew(self, it: Expected, who: Figure, _: Any = None) -> None:
-        allowed = it.may(Verb.RENEW, who) and it.run is None and it.secret in CAN_BE_RENEWED
+        lasts = bool(it.held) and it.held[-1].expires_at >= self.clock.at + timedelta(days=1)
+        is_idle = it.run is None and it.secret in CAN_BE_RENEWED
+        allowed = it.may(Verb.RENEW, who) and is_idle and lasts
         self._try(allowed, self.world.registrar.renew(it.id, by=who.person))
         if allowed:
             it.run = RunKind.RENEW
