@@ -80,6 +80,16 @@ class Scene:
         await self.open_denial(id, by=by)
         return await self.workspace.submit(by, {"Reason": reason})
 
+    async def check(self, id: str, *, by: str = "rosa") -> None:
+        """Ask for a check, and again while a sweep is just at work, as the refusal says."""
+        for _ in range(50):
+            self.workspace.reload(by)
+            await self.workspace.command(by, f"check {id}")
+            if "is being compared with the tenant" in self.whispers(by):
+                return
+            assert self.whispers(by) == f"{id} is being worked on. Try again in a moment."
+        raise AssertionError(self.whispers(by))
+
     def is_announced(self, id: str) -> bool:
         """Whether the values of this registration were announced to Rosa."""
         text = f"{id}: your connector values"

@@ -60,17 +60,6 @@ async def settled(scene: Scene) -> str:
     return id
 
 
-async def asked(scene: Scene, id: str, *, by: str = "rosa") -> None:
-    """Ask for a check, and again while a sweep is just at work, as the refusal says."""
-    for _ in range(50):
-        scene.workspace.reload(by)
-        await scene.workspace.command(by, f"check {id}")
-        if "is being compared with the tenant" in scene.whispers(by):
-            return
-        assert scene.whispers(by) == f"{id} is being worked on. Try again in a moment."
-    raise AssertionError(scene.whispers(by))
-
-
 def report(scene: Scene, id: str, person: str = "rosa") -> str:
     """Return the newest report of a check in somebody's direct messages."""
     found = [scene.workspace.text_of(each) for each in scene.workspace.messages(person)]
@@ -85,7 +74,7 @@ async def reported(scene: Scene, id: str, *, to: str = "rosa") -> str:
 async def test_nothing_differs_and_one_call_says_so(scene: Scene) -> None:
     id = await settled(scene)
     before = len(scene.tenant.calls())
-    await asked(scene, id)
+    await scene.check(id)
     told = await reported(scene, id)
     assert told.startswith(f"{id} is as it was approved")
     assert "could not look" not in told
@@ -112,7 +101,7 @@ async def test_every_change_by_hand_is_told_to_whoever_asked(scene: Scene) -> No
         path = f"/applications/{hand.application['id']}/removePassword"
         await hand.graph.post(path, {"keyId": ours["keyId"]})
         await hand.disable()
-    await asked(scene, id, by="ada")
+    await scene.check(id, by="ada")
     told = await reported(scene, id, to="ada")
     assert told.startswith(f"{id} differs from the plan in 7 things")
     assert "The application was renamed to “payroll”." in told
@@ -138,7 +127,7 @@ async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named
         [grant] = scene.tenant.grants
         scope = {"scope": "openid profile offline_access"}
         await hand.graph.patch(f"/oauth2PermissionGrants/{grant['id']}", scope)
-    await asked(scene, id)
+    await scene.check(id)
     told = await reported(scene, id)
     assert "differs from the plan in 2 things" in told
     assert "No longer granted: User.Read.All (delegated)." in told
@@ -152,14 +141,14 @@ async def test_a_deleted_application_is_one_difference_and_says_until_when_it_ca
     id = await settled(scene)
     async with by_hand(scene) as hand:
         await hand.delete(f"/applications/{hand.application['id']}")
-        await asked(scene, id)
+        await scene.check(id)
         told = await reported(scene, id)
         assert "differs from the plan in one thing" in told
         assert "The application was deleted on " in told
         assert "it can be restored until then" in told
         await hand.delete(f"/directory/deletedItems/{hand.application['id']}")
     scene.clock.move(CHECK_PAUSE)
-    await asked(scene, id)
+    await scene.check(id)
     await scene.until(lambda: "gone from the tenant for good" in report(scene, id))
 
 
@@ -179,7 +168,7 @@ async def test_ways_in_without_a_secret_and_a_service_principal_made_anew_are_to
         await hand.change(tags=[], notes="mine")
         await hand.delete(f"/servicePrincipals/{hand.principal['id']}")
         made = await hand.graph.principal(hand.application["appId"])
-    await asked(scene, id)
+    await scene.check(id)
     told = await reported(scene, id)
     assert "A federated credential was added by hand (“build”)" in told
     assert "“repo:mallory/∗x∗:ref:refs/heads/main” sign in as this application" in told
@@ -194,7 +183,7 @@ async def test_a_deleted_service_principal_is_told_apart_from_its_application(sc
     id = await settled(scene)
     async with by_hand(scene) as hand:
         await hand.delete(f"/servicePrincipals/{hand.principal['id']}")
-    await asked(scene, id)
+    await scene.check(id)
     told = await reported(scene, id)
     assert "The service principal was deleted on " in told
     assert "The application was deleted" not in told
@@ -227,7 +216,7 @@ async def test_our_own_write_on_its_way_to_a_replica_is_no_difference(
     async with by_hand(scene) as hand:
         seen = await hand.graph.get(f"/applications/{hand.application['id']}?$select={secret}")
         assert seen.status_code == 404 or not seen.json()[secret]
-        await asked(scene, id)
+        await scene.check(id)
         await eventually(scene, lambda: report(scene, id))
     assert report(scene, id).startswith(f"{id} is as it was approved")
 
@@ -239,7 +228,7 @@ async def test_a_change_right_after_the_bot_s_own_is_told_when_all_has_settled(
     id = await scene.ready()
     async with by_hand(scene) as hand:
         await hand.change(displayName="payroll")
-    await asked(scene, id)
+    await scene.check(id)
     assert "in a quarter of an hour if the bot has just changed something" in scene.whispers("rosa")
     await eventually(scene, lambda: report(scene, id))
     assert "renamed to “payroll”" in report(scene, id)
@@ -250,7 +239,7 @@ async def test_what_the_bot_may_not_read_it_names(scene: Scene) -> None:
     lost = ("Application.Read.All", "DelegatedPermissionGrant.ReadWrite.All")
     scene.tenant.deny(scene.tenant.administrator, *lost)
     scene.clock.move(timedelta(hours=2))
-    await asked(scene, id)
+    await scene.check(id)
     told = await reported(scene, id)
     assert told.startswith(f"{id} is as it was approved, as far as the bot could look")
     assert "The application permissions: Entra refused (insufficient privileges)." in told
@@ -259,7 +248,7 @@ async def test_what_the_bot_may_not_read_it_names(scene: Scene) -> None:
     scene.tenant.allow(scene.tenant.administrator, *AUTONOMOUS)
     before = len(scene.workspace.messages("rosa"))
     scene.clock.move(CHECK_PAUSE)
-    await asked(scene, id)
+    await scene.check(id)
     await scene.until(lambda: len(scene.workspace.messages("rosa")) > before)
     assert "could not look" not in report(scene, id)
 
@@ -270,7 +259,7 @@ async def test_a_bot_that_may_read_nothing_says_what_to_do(scene: Scene) -> None
     scene.tenant.faults.fail(
         "GET", ".*", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
-    await asked(scene, id)
+    await scene.check(id)
     told = await reported(scene, id)
     assert told.startswith(f"{id} could not be compared with the tenant")
     assert "Grant the bot's own application the rights" in told
@@ -282,7 +271,7 @@ async def test_a_tenant_that_cannot_be_reached_is_looked_at_again_tomorrow(scene
     async with by_hand(scene) as hand:
         await hand.disable()
     scene.tenant.faults.unreachable = True
-    await asked(scene, id)
+    await scene.check(id)
     told = await reported(scene, id)
     assert told.startswith(f"{id} could not be compared with the tenant")
     assert "The bot looks again by itself tomorrow." in told
@@ -303,7 +292,7 @@ async def test_a_new_secret_is_known_and_the_old_one_is_not_missed(scene: Scene)
     await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
     await scene.until(lambda: scene.tenant.live_secrets(application["appId"]))
     scene.clock.move(SETTLED)
-    await asked(scene, id)
+    await scene.check(id)
     await eventually(scene, lambda: report(scene, id))
     assert report(scene, id).startswith(f"{id} is as it was approved")
 
@@ -324,7 +313,7 @@ async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(scene:
 async def test_a_second_check_is_refused_while_the_first_is_under_way(scene: Scene) -> None:
     id = await settled(scene)
     held = scene.tenant.faults.hold("POST", r"\$batch")
-    await asked(scene, id)
+    await scene.check(id)
     await held.reached.wait()
     said = await scene.workspace.command("ada", f"check {id.lower()}")
     assert said.text == f"{id} is being worked on. Try again in a moment."
@@ -350,7 +339,7 @@ async def test_a_secret_that_waits_for_its_removal_is_no_leftover(scene: Scene) 
     scene.clock.move(timedelta(days=7))  # nobody came for it
     waits = "It can no longer be shown, and is being removed"
     await eventually(scene, lambda: waits in scene.direct("rosa"))
-    await asked(scene, id)
+    await scene.check(id)
     found = await reported(scene, id)
     assert "is closed and waits for its removal" in found
     assert "leftover" not in found

@@ -20,7 +20,7 @@ from tests.conftest import Bot
 from tests.office import two_offices
 from tests.pieces import ADA, ROSA
 from tests.scene import Scene
-from tests.test_drift import asked, settled
+from tests.test_drift import settled
 from tests.test_revoking import nothing_is_left, press
 from tests.test_talking import said
 from tests.waiting import make_a_new_one
@@ -31,7 +31,7 @@ ROUNDS = 4
 async def test_it_does_not_wait_for_a_check(scene: Scene) -> None:
     id = await settled(scene)
     held = scene.tenant.faults.hold("POST", r"\$batch")
-    await asked(scene, id, by="rosa")
+    await scene.check(id, by="rosa")
     await held.reached.wait()
     await press(scene, id)
     assert scene.whispers("ada") == ""

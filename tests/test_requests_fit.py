@@ -25,7 +25,7 @@ from tests.requests_fit import (
 )
 from tests.scene import Scene
 from tests.tenant.asking import Asking, asking
-from tests.test_drift import ADMINISTRATOR, asked
+from tests.test_drift import ADMINISTRATOR
 from tests.waiting import eventually
 
 ID = "11111111-2222-4333-8444-555555555555"
@@ -152,7 +152,7 @@ async def a_deletion_that_is_looked_into(scene: Scene) -> None:
     async with somebody(scene) as hand:
         deleted = await hand.delete(f"/applications/{application['id']}")
         assert deleted.status_code == 204
-    await asked(scene, id)
+    await scene.check(id)
     await scene.until(lambda: "it can be restored until then" in scene.direct("rosa"))
     await doctors.call(scene.stage, "--orphans")
 

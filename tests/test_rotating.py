@@ -182,7 +182,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(scene: S
     await seen(scene, id)
     assert "The previous secret works until 20" in scene.workspace.text_of(scene.notice(id))
     await scene.until(lambda: "The previous secret works until 20" in card(scene, id))
-    await scene.workspace.command("ada", f"check {id}")
+    await scene.check(id, by="ada")
     await eventually(scene, lambda: f"{id} is as it was approved" in scene.direct("ada"))
     scene.clock.move(GRACE - timedelta(hours=3))
     assert old in live(scene)

@@ -217,7 +217,7 @@ async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) ->
     await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
-    refused = await _all(
+    refused = await all_at_once(
         *(each.registrar.retire(id, by=who) for each, who in ((one, ROSA), (other, GRACE)) * 2)
     )
     assert refused.count(None) == 1
