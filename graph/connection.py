@@ -9,13 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import httpx
 
 from graph.client import Client
 from graph.clock import Clock
+from graph.errors import Unreachable
 from graph.knowledge import Knowledge
 from graph.signin import BotTokens, SignIn
+
+CONNECT_SECONDS = 5.0
 
 
 class Access(Protocol):
@@ -81,3 +85,36 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
             )
         finally:
             sign_in.close()
+
+
+async def why_unreachable(url: str, *, ca_bundle: str | None) -> Unreachable | None:
+    """Return why no connection to this address comes about, if none does."""
+    host = urlsplit(url).hostname
+    trust = (
+        ssl.create_default_context(cafile=ca_bundle) if ca_bundle else httpx.create_ssl_context()
+    )
+    try:
+        # Its own client, and no bare socket: it goes through a proxy where calls do.
+        async with httpx.AsyncClient(verify=trust, timeout=CONNECT_SECONDS) as client:
+            await client.head(url)
+    except httpx.TransportError as error:
+        if _is_distrust(error):
+            return Unreachable(
+                sentence=f"The certificate of {host} is not trusted.",
+                advice="If something on the way inspects traffic, CA_BUNDLE has to hold what signs"
+                " for it.",
+            )
+        return Unreachable(
+            sentence=f"No connection to {host} comes about.",
+            advice="Check the network, its firewall and, if there is one, its proxy.",
+        )
+    return None
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    """Whether a certificate that was not believed is behind this error."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

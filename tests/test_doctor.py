@@ -11,11 +11,11 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.doctor import examine, findings
-from bot.doctor.entra import connection_problem
 from bot.doctor.findings import Finding, Mark
 from bot.manifest import SCOPES
 from bot.playground.stage import Stage
 from bot.storage.database import opened
+from graph.connection import why_unreachable
 from tests.conftest import Bot
 from tests.doctors import call
 from tests.postgres import postgres_is_slow
@@ -59,14 +59,16 @@ async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
 
 async def test_why_no_connection_comes_about(stage: Stage) -> None:
     url, trusted = stage.tenant.graph_url, str(stage.tenant.ca_file)
-    assert await connection_problem(url, ca_bundle=trusted) is None
-    unknown = await connection_problem(url, ca_bundle=None)
-    assert "✖ Entra: the certificate of 127.0.0.1 is not trusted." in str(unknown)
+    assert await why_unreachable(url, ca_bundle=trusted) is None
+    unknown = await why_unreachable(url, ca_bundle=None)
+    assert unknown is not None
+    assert unknown.sentence == "The certificate of 127.0.0.1 is not trusted."
     with closing(socket.socket()) as unheard:
         unheard.bind(("127.0.0.1", 0))
         port = unheard.getsockname()[1]
-        closed = await connection_problem(f"https://127.0.0.1:{port}", ca_bundle=trusted)
-    assert "✖ Entra: no connection to 127.0.0.1 comes about." in str(closed)
+        closed = await why_unreachable(f"https://127.0.0.1:{port}", ca_bundle=trusted)
+    assert closed is not None
+    assert closed.sentence == "No connection to 127.0.0.1 comes about."
 
 
 def test_a_name_from_the_tenant_begins_no_line_and_moves_no_cursor() -> None:

@@ -171,7 +171,7 @@ async def test_ways_in_without_a_secret_and_a_service_principal_made_anew_are_to
     await scene.check(id)
     told = await reported(scene, id)
     assert "A federated credential was added by hand (“build”)" in told
-    assert "“repo:mallory/∗x∗:ref:refs/heads/main” sign in as this application" in told
+    assert "“repo:mallory/∗x∗∶ref:refs/heads/main” sign in as this application" in told
     assert "A tag was removed, by which the bot knows its own: aad-setup" in told
     assert "The notes were changed" in told
     assert f"made again by hand (object id {made['id']})" in told

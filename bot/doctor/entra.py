@@ -1,17 +1,13 @@
 """What the doctor finds in Entra: the sign-in, the rights, the tenant, its quota and its policy."""
 
 import asyncio
-import ssl
 from collections.abc import Iterator
-from urllib.parse import urlsplit
-
-import httpx
 
 from bot.catalogue import Profile, read_catalogue
 from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
 from graph.clock import Clock
-from graph.connection import Connection, connected
+from graph.connection import Connection, connected, why_unreachable
 from graph.errors import GraphError
 from graph.knowledge import Organization
 from graph.restrictions import PERHAPS_EXEMPT, judge
@@ -20,8 +16,6 @@ from graph.secret_life import SLACK_DAYS, SecretPolicy, read_policy
 
 TENANT_SECONDS = 60.0
 """How long the tenant may take for all that is asked of it."""
-
-CONNECT_SECONDS = 5.0
 
 CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
 
@@ -52,41 +46,9 @@ async def why_silent(settings: Settings, error: GraphError | TimeoutError) -> Fi
     if isinstance(error, GraphError):
         return wrong(f"Entra: {error.sentence}", error.advice)
     for url in (settings.authority, settings.graph_url):
-        if problem := await connection_problem(url, ca_bundle=settings.ca_bundle):
-            return problem
+        if found := await why_unreachable(url, ca_bundle=settings.ca_bundle):
+            return wrong(f"Entra: {found.sentence}", found.advice)
     return wrong("Entra: the tenant did not answer in time.", "Try again in some minutes.")
-
-
-async def connection_problem(url: str, *, ca_bundle: str | None) -> Finding | None:
-    """Return why no connection to this address comes about, if none does."""
-    host = urlsplit(url).hostname
-    trust = (
-        ssl.create_default_context(cafile=ca_bundle) if ca_bundle else httpx.create_ssl_context()
-    )
-    try:
-        async with httpx.AsyncClient(verify=trust, timeout=CONNECT_SECONDS) as client:
-            await client.head(url)
-    except httpx.TransportError as error:
-        if _is_distrust(error):
-            return wrong(
-                f"Entra: the certificate of {host} is not trusted.",
-                "If something on the way inspects traffic, CA_BUNDLE has to hold what signs for"
-                " it.",
-            )
-        return wrong(
-            f"Entra: no connection to {host} comes about.",
-            "Check the network, its firewall and, if there is one, its proxy.",
-        )
-    return None
-
-
-def _is_distrust(error: BaseException | None) -> bool:
-    """Whether a certificate that was not believed is behind this error."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _rights(settings: Settings, held: frozenset[str]) -> Iterator[Finding]:
