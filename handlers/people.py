@@ -82,7 +82,12 @@ class People:
         found = re.fullmatch(r"<@([UW][A-Z0-9]+)(\|[^>]*)?>", text)
         if found is None:
             raise Refusal("Say to whom, with an @ before the name, and let Slack complete it.")
-        return await self.known(found[1])
+        try:
+            return await self.known(found[1])
+        except Refusal:
+            raise Refusal(
+                "Slack did not say who that is, so nothing was done. Try again in a moment."
+            ) from None
 
     async def known(self, user_id: str) -> Person:
         """Return who this is now. Raises Refusal if Slack does not say."""

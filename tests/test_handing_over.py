@@ -73,6 +73,15 @@ async def test_not_everybody_can_be_given_it_or_give_it(
     assert said in await _asked(open_house, id, to, by=by)
 
 
+async def test_an_heir_whom_slack_does_not_know_is_told_apart_from_who_asks(
+    open_house: Scene,
+) -> None:
+    id = await open_house.ask()
+    open_house.workspace.people["gus"].hidden = True
+    said = await _asked(open_house, id, "gus")
+    assert said.startswith("Slack did not say who that is, so nothing was done.")
+
+
 async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: Scene) -> None:
     scene = open_house
     id = await scene.ask()
