@@ -29,6 +29,11 @@ def is_slack(url: str) -> bool:
     return scheme == "https" and known
 
 
+def is_here(url: str) -> bool:
+    """Whether an address is this machine's."""
+    return is_loopback(_address(url)[1])
+
+
 def is_one_of(url: str, hosts: Collection[str | None]) -> bool:
     """Whether an address is one of these hosts over https, or this machine's."""
     scheme, host = _address(url)

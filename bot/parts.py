@@ -115,7 +115,7 @@ def slack_side(
     every: float,
 ) -> SlackSide:
     """Make what faces Slack, and connect what people do there with the registrar."""
-    answers = Answers(session)
+    answers = Answers(session, api_url=on.settings.slack_api_url)
     people = _people(on, client, installed)
     homes = Homes(
         registrar=registrar,

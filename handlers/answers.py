@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bot.addresses import is_slack
+from bot.addresses import is_here, is_slack
 from bot.registration import Refusal
 from handlers.views.words import Blocks
 
@@ -49,8 +49,10 @@ def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
 class Answers:
     """Posts to response_urls, which work without a token and so count as secrets."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, *, api_url: str) -> None:
+        """`api_url` is where Slack's methods are: only a workspace on this machine answers here."""
         self._session = session
+        self._is_here = is_here(api_url)
 
     async def replace(self, url: str, *, text: str, blocks: Blocks) -> bool:
         """Put this in the place of the message that was clicked. True if Slack took it."""
@@ -62,7 +64,7 @@ class Answers:
         return await self._post(url, body | ({"blocks": blocks} if blocks else {}))
 
     async def _post(self, url: str, body: dict[str, object]) -> bool:
-        if not is_slack(url):
+        if not is_slack(url) or (is_here(url) and not self._is_here):
             log.error("response_url refused: not Slack's")
             return False
         try:

@@ -108,7 +108,7 @@ async def connected(
             client=client,
             registrar=office.registrar,
             people=people,
-            answers=Answers(session),
+            answers=Answers(session, api_url=workspace.api_url),
             homes=Homes(
                 registrar=office.registrar,
                 client=client,
