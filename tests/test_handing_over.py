@@ -9,6 +9,9 @@ import pytest
 from bot.playground.stage import Stage
 from tests.conftest import Bot
 from tests.scene import Scene
+from tests.test_reveals import live
+from tests.test_rotating import in_use
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -47,6 +50,24 @@ async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(
         if "[Get the values]" in scene.workspace.text_of(message):
             await scene.workspace.click("ben", "Get the values", on=message)
     assert "Show the secret" in scene.whispers("ben")
+
+
+async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
+    open_house: Scene,
+) -> None:
+    scene = open_house
+    id = await in_use(scene)
+    known = (
+        "The secret was shown to @rosa, and works until its new requester presses Make a new one"
+    )
+    await _asked(scene, id, "ben")
+    await scene.until(lambda: known in scene.workspace.picture())
+    await _confirm(scene, by="grace")
+    told = "or if it was shown before this was handed over to you, make a new one."
+    await scene.until(lambda: told in scene.direct("ben"))
+    before = live(scene)
+    await scene.workspace.click("ben", "Make a new one")
+    await eventually(scene, lambda: live(scene) and not {*before} & {*live(scene)})
 
 
 async def test_until_it_is_confirmed_nothing_changes(open_house: Scene) -> None:

@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import Block
 
 from bot.approval import Policy
 from bot.quorum import Quorum
-from bot.registration import Person, Registration, Status, Vote
+from bot.registration import Person, Registration, SecretState, Status, Vote
 from handlers.views import ids
 from handlers.views.words import (
     Blocks,
@@ -21,6 +21,17 @@ from handlers.views.words import (
     section,
     when,
 )
+
+KNOWN = frozenset(
+    {
+        SecretState.CLAIMED,
+        SecretState.SHOWN,
+        SecretState.MASKED,
+        SecretState.UNMASKED,
+        SecretState.UNKNOWN,
+    }
+)
+"""States of a secret that works and that somebody may have kept."""
 
 
 def missing(registration: Registration, quorum: Quorum) -> str:
@@ -123,6 +134,7 @@ def handover(registration: Registration) -> Blocks:
                 f" {person(registration.requester)}: its values and its secret go to whoever is"
                 " the requester. An approver has to confirm it."
             ),
+            *_known(registration),
             *actions(
                 [
                     button(
@@ -137,6 +149,16 @@ def handover(registration: Registration) -> Blocks:
             ),
         ]
     )
+
+
+def _known(registration: Registration) -> Iterator[Block]:
+    """Yield what a handover does not take away from whoever has seen the secret."""
+    secret = registration.secret
+    if secret is not None and secret.state in KNOWN:
+        yield context(
+            f"The secret was shown to {person(registration.requester)}, and works until its new"
+            " requester presses *Make a new one*."
+        )
 
 
 def left_text(registration: Registration) -> str:

@@ -183,6 +183,11 @@ def _state(registration: Registration) -> str:
                 "The secret was shown to you. It is masked a minute later at the latest,"
                 " or when you press *Hide*."
             )
+        case SecretState.MASKED if registration.former:
+            return (
+                "The secret was shown once and is masked for good. If you did not keep it, or if it"
+                " was shown before this was handed over to you, make a new one."
+            )
         case SecretState.MASKED:
             return (
                 "The secret was shown once and is masked for good."
