@@ -17,7 +17,7 @@ WORDS = {
     "revoke asked": "revocation asked for",
     "purge asked": "deletion for good asked for",
     "purged": "deleted for good",
-    "handover asked": "handover asked for",
+    "handover asked": "asked to hand it over",
     "requester left": "the requester's account is deactivated",
     "secret claimed": "asked to see the secret",
     "secret doubtful": "nobody can tell whether the secret was seen",
