@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from bot.playground.clock import MovableClock
-from handlers.recent import REMEMBERED, Recent
+from handlers.recent import Recent
 from tests.scene import Scene
 
 UNKNOWN = "Slack did not say who you are, so nothing was done. Try again in a moment."
 EVER = 10_000
+REMEMBERED = timedelta(minutes=5)  # as README promises
 
 
 async def test_while_slack_is_asked_too_often_people_can_act_whom_it_has_just_named(
