@@ -10,7 +10,7 @@ import pytest
 
 from bot.expiry import Stage, next_stage, reached, told_at
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal, RunKind, Secret, SecretState
+from bot.registration import RunKind, Secret, SecretState
 from bot.storage import dues, history, secrets
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind, stale
@@ -51,7 +51,7 @@ async def test_the_requester_is_told_three_times_before_and_once_when_it_has_exp
     await scene.until(lambda: len(told(scene, "approvals")) == 2)
     channel = told(scene, "approvals")
     assert ["expires 20" in each for each in channel] == [True, False]
-    assert "@rosa was told, too." in channel[0]
+    assert "@rosa is told, too." in channel[0]
     scene.clock.move(timedelta(days=90))
     await scene.ask("crm")
     assert len(told(scene, "rosa")) == 4
@@ -269,8 +269,18 @@ async def test_what_is_revoked_is_reminded_of_no_more(offices: tuple[Office, Off
     id = await _in_use(one)
     await one.registrar.revoke(id, by=ROSA)
     assert await _planned(one, id) == []
-    with pytest.raises(Refusal):
-        await one.registrar.rotate(id, by=ROSA)
+
+
+async def test_a_mask_that_comes_after_the_revocation_plans_no_reminder(
+    offices: tuple[Office, Office],
+) -> None:
+    one, _ = offices
+    id = await one.ready()
+    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await one.registrar.revoke(id, by=ADA)
+    await one.registrar.shown(id, look.secret, by=ROSA)
+    await one.registrar.masked(id, look.secret)
+    assert await _planned(one, id) == []
 
 
 async def test_a_secret_of_which_nobody_knows_whether_it_was_seen_may_be_in_use(

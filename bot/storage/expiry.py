@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.expiry import FOR_APPROVERS, Expiry, Stage, next_stage, reached, told_at
-from bot.registration import Registration, Secret
+from bot.registration import Registration, Secret, Status
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
@@ -14,7 +14,8 @@ from bot.storage.messages import MessageKind
 async def plan(tx: AsyncConnection, id: str, now: datetime) -> None:
     """Let it be told when the secret in use expires, and of no other. What is planned stays."""
     found = await registrations.get(tx, id)
-    secret = found.secret_in_use if found else None
+    is_ready = found is not None and found.status is Status.READY
+    secret = found.secret_in_use if found and is_ready else None
     planned = await dues.subjects(tx, id, DueKind.EXPIRING)
     if secret is not None and any(Expiry.read(it).secret == secret.id for it in planned):
         return

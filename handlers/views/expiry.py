@@ -32,7 +32,7 @@ def for_approvers(registration: Registration, subject: str | None, *, has_left: 
     if not _is_so(registration, subject):
         return _over(registration)
     requester, id = person(registration.requester), registration.id
-    told = f"{requester} was told, too."
+    told = f"{requester} is told, too."
     if has_left:
         told = (
             f"The account of {requester}, its requester, is deactivated, so nobody else was told."
