@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from bot.expiry import Stage, next_stage, reached, told_at
+from bot.expiry import Expiry, Stage, next_stage, reached, told_at
 from bot.playground.clock import MovableClock
-from bot.registration import RunKind, Secret, SecretState
+from bot.registration import RunKind, Secret, SecretState, Status
 from bot.storage import dues, history, secrets
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind, stale
+from handlers.views import expiry as views
+from handlers.views import ids
 from tests.office import Office, two_offices
 from tests.pieces import ADA, NOON, ROSA, registration, secret
 from tests.scene import Scene
@@ -326,6 +328,20 @@ def test_what_was_missed_is_told_at_once_and_what_was_told_is_not_again() -> Non
     assert reached(year, now, since=Stage.DAY) == ()
     assert next_stage(year, NOON + timedelta(days=365)) is None
     assert next_stage(replace(year, expires_at=None), NOON) is None
+
+
+def test_a_reminder_that_comes_late_says_that_it_was_seen_to() -> None:
+    shown = secret(SecretState.MASKED)
+    in_use = registration(secret=shown)
+    subject = str(Expiry(secret="s1", stage=Stage.WEEK))
+    assert ids.ROTATE in str(views.news(in_use, subject))
+    followed = replace(in_use, secret=replace(secret(), id="s2"), other_secrets=(shown,))
+    for other in (replace(in_use, status=Status.REVOKED), followed):
+        drawn = str(views.news(other, subject))
+        assert drawn == str(views.for_approvers(other, subject, has_left=False))
+        assert "somebody has seen to its secret in the meantime" in drawn
+        assert "somebody has seen to its secret" in views.text(other, subject)
+        assert ids.ROTATE not in drawn
 
 
 def test_in_use_is_what_was_seen_last_and_does_not_retire() -> None:
