@@ -59,7 +59,7 @@ async def test_more_of_a_header_does_not_put_the_alarm_off(lines: Lines) -> None
 
 async def test_a_body_may_take_longer_than_a_header(lines: Lines) -> None:
     line, asking = lines.call("asking")
-    with lines.connections.serving(line):
+    with lines.connections.serving(line, is_whole=lambda: False):
         asking.data_received(b"more of the body")
         lines.call("later")
         await lines.until_cut("later")
