@@ -39,6 +39,9 @@ ABOUT_ONE = (
     ids.ROTATE,
     ids.CONFIRM_ROTATION,
     ids.DENY_ROTATION,
+    ids.CANCEL_ROTATION,
+    ids.RETIRE,
+    ids.RETIRE_ASKED,
 )
 """Buttons whose values begin with a registration's id."""
 

@@ -121,8 +121,7 @@ class Rotating(Judging):
     async def check_may_retire(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can have the previous secret removed now."""
         async with self._database.reading() as tx:
-            registration = await self._get(tx, id)
-            self._policy.check(Verb.RETIRE, by, registration)
+            registration = await self._readable(tx, Verb.RETIRE, id, by)
             self._check_retirable(registration)
 
     async def retire(self, id: str, *, by: Person) -> None:
