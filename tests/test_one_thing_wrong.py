@@ -193,6 +193,10 @@ async def deny_rotation(board: Switchboard) -> Json:
     return click(board, ids.DENY_ROTATION, await asked_to_rotate(board), by="ada")
 
 
+async def cancel_rotation(board: Switchboard) -> Json:
+    return click(board, ids.CANCEL_ROTATION, await asked_to_rotate(board), by="rosa")
+
+
 async def in_use(board: Switchboard) -> str:
     """Return the id of a registration whose secret was seen and is masked."""
     office = board.office
@@ -232,6 +236,7 @@ ACTS = (
     reveal,
     renew,
     rotate,
+    cancel_rotation,
     cancel_by_word,
     check_by_word,
     rotate_by_word,
