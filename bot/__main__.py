@@ -39,8 +39,12 @@ from graph.errors import GraphError
 UNWELL = 1
 FAILED, UNUSABLE, REFUSED = 1, 2, 3
 
+SWITCH = ""  # the metavar of an option that takes no value: typer shows <bool> otherwise
+
 Port = Annotated[int, typer.Option(metavar="N", help="Where it listens; 0 takes a free port.")]
-AsLine = Annotated[bool, typer.Option("--json", help="Print one line of JSON when it is there.")]
+AsLine = Annotated[
+    bool, typer.Option("--json", metavar=SWITCH, help="Print one line of JSON when it is there.")
+]
 
 main = typer.Typer(
     add_completion=False,
@@ -54,7 +58,9 @@ main.add_typer(keys, name="keys")
 @main.callback(invoke_without_command=True)
 def default(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", metavar=SWITCH, help="Print the version.")
+    ] = False,
 ) -> None:
     """Serve, unless another command is named."""
     if version:
@@ -83,7 +89,9 @@ def serve() -> None:
 
 @main.command()
 def demo(
-    plain: Annotated[bool, typer.Option("--plain", help="No colours, 100 columns.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", metavar=SWITCH, help="No colours, 100 columns.")
+    ] = False,
 ) -> None:
     """Play the whole story between simulators: no account, no network, a few seconds."""
     logs.set_up("ERROR")
@@ -126,6 +134,7 @@ def doctor(
         bool,
         typer.Option(
             "--orphans",
+            metavar=SWITCH,
             help="List what carries the bot's mark in the tenant and belongs to no registration.",
         ),
     ] = False,
@@ -157,7 +166,7 @@ def plan(
         list[str] | None,
         typer.Option(metavar="ID=VALUE", help="An option of the profile; may be repeated."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", metavar=SWITCH, help="Print JSON.")] = False,
 ) -> None:
     """Print the plan that an approver would see. Reads the tenant, changes and stores nothing.
 

@@ -147,3 +147,12 @@ def test_the_command_line_says_its_version_and_the_profiles() -> None:
     helped = CliRunner().invoke(main, ["plan", "--help"], env={"COLUMNS": "200"})
     for profile in read_catalogue():
         assert profile in helped.output
+
+
+@pytest.mark.parametrize("command", ["", "demo", "plan", "doctor", "tenant", "workspace"])
+def test_an_option_that_takes_no_value_is_not_shown_with_one(command: str) -> None:
+    asked = [*command.split(), "--help"]
+    told = CliRunner().invoke(main, asked, env={"COLUMNS": "200"}).output
+    lines = [line for line in told.splitlines() if "--" in line and "--help" not in line]
+    assert lines
+    assert not any("<bool>" in line for line in lines)
