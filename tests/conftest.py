@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 LOOK_EVERY = 0.1
+MOST_WORKERS = 8
 IN_MEMORY = Path("/dev/shm")
 ROOM = 2**30
 
@@ -51,6 +52,11 @@ def pytest_configure() -> None:
     # No test fails by time: how long an example takes says how busy the machine is.
     hypothesis.settings.register_profile("any machine", deadline=None)
     hypothesis.settings.load_profile("any machine")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Take one more than there are cores: a story waits for sockets a third of its time."""
+    return min(MOST_WORKERS, (os.cpu_count() or 1) + 1)
 
 
 @pytest.fixture(scope="session")
