@@ -1,5 +1,6 @@
 """The migrations make exactly the tables that the code talks to, up and down again."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -10,8 +11,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
+from bot.storage import dues
 from bot.storage.database import MIGRATIONS, AlreadyRunning, Database, opened
-from bot.storage.tables import metadata, seen_events
+from bot.storage.dues import DueKind
+from bot.storage.tables import metadata, runs, seen_events
+from tests.office import Office
+from tests.pieces import ROSA
+from tests.races import URL
+
+FROZEN = {
+    "0001_first_tables.py": "733b3db1cb7b2f2108615290cdf2cd611b4317aed43c37dadb2595430f4dfdac"
+}
 
 
 def _differences(connection: sa.Connection) -> list[object]:
@@ -23,11 +33,20 @@ def _tables(connection: sa.Connection) -> set[str]:
     return set(sa.inspect(connection).get_table_names())
 
 
-def _down(connection: sa.Connection) -> None:
+def _config(connection: sa.Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.downgrade(config, "base")
+    return config
+
+
+def _down(connection: sa.Connection) -> None:
+    command.downgrade(_config(connection), "base")
+
+
+def _down_and_up(connection: sa.Connection, revision: str) -> None:
+    command.downgrade(_config(connection), revision)
+    command.upgrade(_config(connection), "head")
 
 
 async def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
@@ -40,6 +59,29 @@ async def test_the_migrations_can_be_taken_back(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.run_sync(_down)
         assert await tx.run_sync(_tables) == {"alembic_version"}
+
+
+def test_a_migration_that_somebody_may_have_run_is_never_changed() -> None:
+    """What is different from now on is a migration of its own, whose digest is added here."""
+    for name, digest in FROZEN.items():
+        text = (MIGRATIONS / "versions" / name).read_bytes()
+        assert hashlib.sha256(text).hexdigest() == digest, f"{name} was changed"
+
+
+async def test_secrets_that_were_in_use_before_an_upgrade_are_reminded_of(desk: Office) -> None:
+    id = await desk.ready()
+    look = await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await desk.registrar.shown(id, look.secret, by=ROSA)
+    await desk.registrar.masked(id, look.secret)
+    async with desk.database.transaction() as tx:
+        planned = await dues.subjects(tx, id, DueKind.EXPIRING)
+        assert planned
+        await tx.run_sync(_down_and_up, "0001")
+        assert set((await tx.scalars(sa.select(runs.c.begun))).all()) == {0}
+        assert await dues.subjects(tx, id, DueKind.EXPIRING) != planned
+    await desk.keeper().look()
+    async with desk.database.reading() as tx:
+        assert await dues.subjects(tx, id, DueKind.EXPIRING) == planned
 
 
 async def test_opening_again_changes_nothing(database_url: str) -> None:
