@@ -59,8 +59,12 @@ class Installed:
 
 
 def slack_session() -> aiohttp.ClientSession:
-    """Return a session for all calls of Slack, to be entered."""
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS))
+    """Return a session for all calls of Slack, to be entered.
+
+    Answers to clicks take the proxy of the environment, as slack_sdk's own calls do.
+    """
+    timeout = aiohttp.ClientTimeout(total=SLACK_SECONDS)
+    return aiohttp.ClientSession(timeout=timeout, trust_env=True)
 
 
 def slack_client(

@@ -20,9 +20,11 @@ def needs_its_reader(message: Message) -> bool:
 
 
 def is_waited_for(message: Message, registration: Registration) -> bool:
-    """Whether approvers decide by this message on what waits: the card, or a rotation's request."""
+    """Whether approvers decide by this message on what waits: a plan, a handover or a rotation."""
     if message.kind is MessageKind.CARD:
         return registration.status is Status.PENDING
+    if message.kind is MessageKind.HANDOVER:
+        return registration.heir is not None
     rotation = registration.asked_rotation
     is_request = message.kind is MessageKind.ROTATION
     return is_request and rotation is not None and rotation.id == message.subject

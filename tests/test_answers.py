@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bot.start import slack_session
 from handlers.answers import Answers
 
 SLACK = "https://slack.com/api/"
@@ -46,3 +47,13 @@ async def test_a_workspace_on_this_machine_is_answered_and_sends_nobody_on(
     async with aiohttp.ClientSession() as session:
         assert not await Answers(session, api_url=url).add(url, text="hello")
     assert asked == ["/hook"]
+
+
+async def test_answers_go_through_the_proxy_that_slack_s_methods_are_called_by(
+    heard: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, asked = heard
+    monkeypatch.setenv("HTTP_PROXY", url)
+    async with slack_session() as session:
+        await session.post("http://hooks.slack.example/x", allow_redirects=False)
+    assert len(asked) == 1

@@ -21,6 +21,9 @@ async def open_house(bot: Bot, stage: Stage) -> Any:
         yield Scene(stage)
 
 
+CONFIRM = "[Confirm the handover]"
+
+
 async def _asked(scene: Scene, id: str, to: str, *, by: str = "ada") -> str:
     answer = await scene.workspace.command(by, f"handover {id} @{to}")
     return str(answer.text)
@@ -101,6 +104,20 @@ async def test_an_heir_whom_slack_does_not_know_is_told_apart_from_who_asks(
     open_house.workspace.people["gus"].hidden = True
     said = await _asked(open_house, id, "gus")
     assert said.startswith("Slack did not say who that is, so nothing was done.")
+
+
+async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
+    open_house: Scene,
+) -> None:
+    id = await open_house.ask()
+    await _asked(open_house, id, "ben")
+    await open_house.until(lambda: open_house.workspace.picture().count(CONFIRM) == 1)
+    open_house.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+    await _asked(open_house, id, "grace")
+    await open_house.until(lambda: open_house.workspace.picture().count(CONFIRM) == 2)
+    open_house.workspace.faults.clear()
+    await _confirm(open_house, by="ada")
+    await open_house.until(lambda: f"{id} belongs to @grace." in open_house.card())
 
 
 async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: Scene) -> None:

@@ -338,9 +338,9 @@ def _approver_buttons(registration: Registration) -> list[ButtonElement]:
             *_withdraw_button(registration),
         ]
     return [
-        *_repair_buttons(registration),
         *rotation.decide_buttons(registration),
         *rotation.retire_buttons(registration),
+        *_repair_buttons(registration),
     ]
 
 
@@ -358,9 +358,9 @@ def requester_buttons(registration: Registration) -> list[ButtonElement]:
     if registration.status in ASKABLE_AGAIN:
         return [button("Ask again", ids.AGAIN, registration.id, style="primary")]
     return [
-        *_repair_buttons(registration),
         *rotation.requester_buttons(registration),
         *rotation.retire_buttons(registration),
+        *_repair_buttons(registration),
     ]
 
 
