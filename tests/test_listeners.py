@@ -54,6 +54,15 @@ STORIES: dict[tuple[str, str], Callable[..., Any]] = {
     ("action", ids.DENY_ROTATION): (
         test_rotating.test_a_denied_rotation_changes_nothing_and_can_be_asked_again
     ),
+    ("action", ids.CANCEL_ROTATION): (
+        test_rotating.test_the_requester_takes_a_rotation_back_by_the_word_or_the_button
+    ),
+    ("action", ids.RETIRE): (
+        test_rotating.test_whoever_has_changed_over_removes_the_old_secret_at_once
+    ),
+    ("action", ids.RETIRE_ASKED): (
+        test_rotating.test_the_word_removes_the_old_secret_once_it_is_confirmed
+    ),
     ("action", ids.UNDO_ASKED): test_talking.test_retry_and_undo_by_command_and_undo_is_confirmed,
     ("action", ids.REVOKE): test_revoking.test_an_approver_revokes_and_everybody_is_told,
     ("action", ids.REVOKE_ASKED): (
