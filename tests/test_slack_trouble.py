@@ -1,12 +1,14 @@
 """When Slack is slow, refuses or loses answers: cards heal, and the last state always arrives."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bot.playground.stage import Stage
+from bot.playground.workspace.record import Entry
 from bot.registrar.mending import CHECK_PAUSE
 from tests.conftest import Bot
 from tests.scene import Scene
@@ -99,15 +101,23 @@ async def test_a_card_that_somebody_deleted_does_not_stop_the_rest(scene: Scene)
 
 
 def updates(scene: Scene, card: Json) -> int:
-    calls = scene.workspace.calls("chat.update")
-    return sum(each.sent.get("ts") == card["ts"] for each in calls)
+    return sum(each.sent.get("ts") == card["ts"] for each in _updates(scene))
+
+
+def _updates(scene: Scene) -> Sequence[Entry]:
+    return scene.workspace.calls("chat.update")
 
 
 async def lose_cards(scene: Scene, card: Json) -> None:
     """Let every card be gone until the bot has found out about this one."""
-    before = updates(scene, card)
-    await scene.until(lambda: updates(scene, card) > before)
+    await scene.until(lambda: any(_is_missed(each, card) for each in _updates(scene)))
     scene.workspace.faults.clear()
+
+
+def _is_missed(update: Entry, card: Json) -> bool:
+    """Whether the bot was told that there is no such message. One under way before does not say."""
+    is_it = update.sent.get("ts") == card["ts"]
+    return is_it and update.answer.get("error") == "message_not_found"
 
 
 async def test_a_card_that_somebody_deleted_is_posted_anew_while_it_waits(
