@@ -60,11 +60,6 @@ def told_at(secret: Secret, stage: Stage) -> datetime | None:
     return secret.expires_at - left
 
 
-def next_stage(secret: Secret, now: datetime) -> Stage | None:
-    """Return what is told next, if anything is."""
-    return next((it for it in Stage if (at := told_at(secret, it)) and at > now), None)
-
-
 def reached(secret: Secret, now: datetime, *, since: Stage) -> tuple[Stage, ...]:
     """Return what is to be told by now, beginning with `since`: of several the last is true."""
     come = (it for it in Stage if it >= since)

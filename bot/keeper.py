@@ -199,7 +199,7 @@ class Keeper:
         ):
             now = self._clock.now()
             await history.write(tx, due.registration, "secret doubtful", now=now)
-            await expiry.plan(tx, due.registration, now)
+            await expiry.plan(tx, due.registration)
 
     async def _remove_unread(self, tx: AsyncConnection, due: Due) -> None:
         """Close the vault first: from here on nobody can be shown a secret that is going away."""
@@ -211,7 +211,7 @@ class Keeper:
             await self._owe(tx, due, RunKind.REMOVE)
             now = self._clock.now()
             await history.write(tx, due.registration, "secret unread", now=now)
-            await expiry.plan(tx, due.registration, now)  # an older one may be in use again
+            await expiry.plan(tx, due.registration)  # an older one may be in use again
             secret = await secrets.get(tx, due.subject or "")
             if secret is not None and secret.has_lapsed:
                 await rotations.tell(tx, due.registration, RotationNews.UNREAD)
@@ -230,7 +230,7 @@ class Keeper:
             await expiry.tell(
                 tx, found, secret, now, since=told.stage, approval_channel=self._approval_channel
             )
-        await expiry.plan(tx, found.id, now)
+        await expiry.plan(tx, found.id)
 
     async def _owe(self, tx: AsyncConnection, due: Due, kind: RunKind) -> None:
         if await self._is_busy(tx, due):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.expiry import Expiry, Stage, next_stage, reached, told_at
+from bot.expiry import Expiry, Stage, reached, told_at
 from bot.playground.clock import MovableClock
 from bot.registration import RunKind, Secret, SecretState, Status
 from bot.storage import dues, history, secrets
@@ -266,6 +266,24 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]
 
 
+async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
+    offices: tuple[Office, Office],
+) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    used = (await one.found(id)).secret
+    assert used is not None
+    one.clock.move(timedelta(days=360))
+    async with one.database.transaction() as tx:
+        await dues.drop(tx, id, DueKind.EXPIRING)
+        await dues.add(tx, id, DueKind.EXPIRING, one.clock.now(), subject="-:0")
+    for _ in range(3):
+        await one.keeper().look()
+    week = f"{used.id}:{Stage.WEEK:d}"
+    assert await _owed(one) == sorted([(ROSA.user_id, week), ("C0APPROVE", week)])
+    assert await _planned(one, id) == [f"{used.id}:{Stage.DAY:d}"]
+
+
 async def test_what_is_revoked_is_reminded_of_no_more(offices: tuple[Office, Office]) -> None:
     one, _ = offices
     id = await _in_use(one)
@@ -319,15 +337,12 @@ def test_short_secrets_are_told_of_by_parts_of_their_life(days: int, left: list[
     assert moments == [NOON + timedelta(days=days - each) for each in left]
 
 
-def test_what_was_missed_is_told_at_once_and_what_was_told_is_not_again() -> None:
+def test_what_was_missed_has_been_reached() -> None:
     year = _living(days=365)
     now = NOON + timedelta(days=362)
-    assert next_stage(year, NOON) is Stage.MONTH
-    assert next_stage(year, now) is Stage.DAY
     assert reached(year, now, since=Stage.MONTH) == (Stage.MONTH, Stage.WEEK)
     assert reached(year, now, since=Stage.DAY) == ()
-    assert next_stage(year, NOON + timedelta(days=365)) is None
-    assert next_stage(replace(year, expires_at=None), NOON) is None
+    assert told_at(replace(year, expires_at=None), Stage.OVER) is None
 
 
 def test_a_reminder_that_comes_late_says_that_it_was_seen_to() -> None:

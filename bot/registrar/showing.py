@@ -104,7 +104,7 @@ class Showing(Desk):
                 await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
                 if state is SecretState.SHOWN:
                     await self._retire_older(tx, id, secret)
-                await expiry.plan(tx, id, self._clock.now())
+                await expiry.plan(tx, id)
 
     async def hide(self, id: str, *, by: Person) -> None:
         """Have whatever is open masked now instead of in a minute. Raises Refusal.
@@ -135,7 +135,7 @@ class Showing(Desk):
                 await dues.drop(tx, id, DueKind.UNKNOWN, secret)
                 await history.write(tx, id, what, now=self._clock.now(), secret=secret)
                 await self._retire_older(tx, id, secret)
-                await expiry.plan(tx, id, self._clock.now())
+                await expiry.plan(tx, id)
 
     async def _retire_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
         """Give what a secret follows, now that it was seen, the date at which it is removed."""

@@ -4,15 +4,19 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.expiry import FOR_APPROVERS, Expiry, Stage, next_stage, reached, told_at
+from bot.expiry import FOR_APPROVERS, Expiry, Stage, reached, told_at
 from bot.registration import Registration, Secret, Status
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 
 
-async def plan(tx: AsyncConnection, id: str, now: datetime) -> None:
-    """Let it be told when the secret in use expires, and of no other. What is planned stays."""
+async def plan(tx: AsyncConnection, id: str) -> None:
+    """Let it be told when the secret in use expires, and of no other. What is planned stays.
+
+    What should have been told before comes at once: before an upgrade nobody was told anything,
+    and while a newer secret was there nobody was told of this one.
+    """
     found = await registrations.get(tx, id)
     is_ready = found is not None and found.status is Status.READY
     secret = found.secret_in_use if found and is_ready else None
@@ -20,11 +24,22 @@ async def plan(tx: AsyncConnection, id: str, now: datetime) -> None:
     if secret is not None and any(Expiry.read(it).secret == secret.id for it in planned):
         return
     await dues.drop(tx, id, DueKind.EXPIRING)
-    stage = next_stage(secret, now) if secret else None
-    at = told_at(secret, stage) if secret and stage is not None else None
-    if secret and stage is not None and at is not None:
+    if secret is None:
+        return
+    stage = await _untold(tx, id, secret)
+    at = told_at(secret, stage) if stage is not None else None
+    if stage is not None and at is not None:
         subject = str(Expiry(secret=secret.id, stage=stage))
         await dues.add(tx, id, DueKind.EXPIRING, at, subject=subject)
+
+
+async def _untold(tx: AsyncConnection, id: str, secret: Secret) -> Stage | None:
+    """Return what comes after the last thing that was told of this secret."""
+    for stage in reversed(Stage):
+        subject = str(Expiry(secret=secret.id, stage=stage))
+        if await messages.was_owed(tx, id, MessageKind.EXPIRY_NEWS, subject):
+            return next((later for later in Stage if later > stage), None)
+    return Stage.MONTH
 
 
 async def tell(
