@@ -139,7 +139,7 @@ class Delivery:
         return is_first_try and self._drawn.get(message.id) == (message.shown, drawing)
 
     async def _is_for_nobody(self, message: Message) -> bool:
-        """Whether it is for the requester, whose account is deactivated."""
+        """Whether it is for the requester, whose account is deactivated or gone."""
         return needs_its_reader(message) and await self._people.has_left(message.audience)
 
     async def _say_so(self, message: Message) -> None:
@@ -220,7 +220,7 @@ class Delivery:
             )
 
     async def _is_for_one_who_left(self, message: Message) -> bool:
-        """Whether it is for the direct messages of somebody who is deactivated."""
+        """Whether it is for the direct messages of somebody who is deactivated or gone."""
         return message.audience[:1] in ("U", "W") and await self._people.has_left(message.audience)
 
     async def _lost(self, message: Message, error: Exception) -> None:

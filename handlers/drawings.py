@@ -3,7 +3,7 @@
 from bot.registrar import Registrar
 from bot.registration import Registration, RunKind
 from bot.storage.messages import Message, MessageKind
-from handlers.people import People
+from handlers.people import NotThere, People
 from handlers.views import approvers, card, drift, expiry, rotation, values
 from handlers.views.steps import Drawing
 from handlers.views.words import Blocks, drawn, section
@@ -32,8 +32,13 @@ class Drawings:
         return self._draw(message, registration, await self._drawing(registration))
 
     async def _may_read(self, message: Message, registration: Registration) -> bool:
-        """Judge anew: since a check was asked for, the registration may have been handed over."""
-        reader = await self._people.known(message.audience)
+        """Judge anew: since a check was asked for, the registration may have been handed over, or
+        the reader may have left.
+        """
+        try:
+            reader = await self._people.known(message.audience)
+        except NotThere:
+            return False
         return self._registrar.may_read_check(registration, reader)
 
     async def _drawing(self, registration: Registration) -> Drawing:

@@ -84,6 +84,10 @@ class People:
             raise Refusal("Say to whom, with an @ before the name, and let Slack complete it.")
         try:
             return await self.known(found[1])
+        except NotThere:
+            raise Refusal(
+                "Slack knows nobody of this name whom the bot may see. Choose somebody else."
+            ) from None
         except Refusal:
             raise Refusal(
                 "Slack did not say who that is, so nothing was done. Try again in a moment."
@@ -109,9 +113,13 @@ class People:
             return None
 
     async def has_left(self, user_id: str) -> bool:
-        """Whether Slack says that this account is deactivated. If it says nothing, nobody left."""
+        """Whether Slack says that this account is deactivated or gone. If it says nothing, nobody
+        left.
+        """
         try:
             return bool((await self._look_up(user_id)).get("deleted"))
+        except NotThere:
+            return True
         except Refusal:
             return False
 

@@ -141,6 +141,17 @@ async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(scene:
     assert "as it was approved" in report(scene, id, "ada")
 
 
+async def test_what_a_check_has_found_is_kept_from_who_is_no_longer_there(scene: Scene) -> None:
+    id = await settled(scene)
+    held = scene.tenant.faults.hold("POST", r"\$batch")
+    await said(scene, "ada", f"check {id}")
+    await held.reached.wait()
+    scene.workspace.people["ada"].hidden = True
+    held.release()
+    await scene.until(lambda: "It is no longer yours" in scene.direct("ada"))
+    assert not report(scene, id, "ada")
+
+
 def test_the_command_line_says_its_version_and_the_profiles() -> None:
     told = CliRunner().invoke(main, ["--version"])
     assert told.output.startswith("aad-setup ")

@@ -62,14 +62,16 @@ class HandingOver(Desk):
                 await messages.owe(tx, id, MessageKind.VALUES, to.user_id, subject=secret.id)
 
     async def requester_left(self, id: str) -> None:
-        """Note that the requester's account is deactivated, and tell the approvers so."""
+        """Note that the requester's account is deactivated or gone, and tell the approvers so."""
         async with self._writing() as tx:
             await registrations.touch(tx, id)
             await history.write(tx, id, "requester left", now=self._clock.now())
             await messages.owe(tx, id, MessageKind.LEFT, self._approval_channel)
 
     async def nobody_heard(self, id: str, expiry: str | None) -> None:
-        """Tell the approvers that a secret expires, whose requester's account is deactivated."""
+        """Tell the approvers that a secret expires, whose requester's account is deactivated or
+        gone.
+        """
         async with self._writing() as tx:
             await registrations.touch(tx, id)
             await history.write(tx, id, "requester left", now=self._clock.now())

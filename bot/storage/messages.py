@@ -35,7 +35,7 @@ class MessageKind(StrEnum):
     NEWS = "news"  # in the requester's direct messages: a change nobody is told of by a redrawing
     REMINDER = "reminder"  # in the approval channel: it still waits
     HANDOVER = "handover"  # in the approval channel: somebody else is to be the requester
-    LEFT = "left"  # in the approval channel: the requester's account is deactivated
+    LEFT = "left"  # in the approval channel: the requester's account is deactivated or gone
     DRIFT = "drift"  # in the direct messages of whoever is to know what a check has found
     ROTATION = "rotation"  # in the approval channel: a new secret is asked for
     ROTATION_NEWS = "rotation news"  # in the requester's direct messages: what became of that

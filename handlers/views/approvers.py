@@ -162,7 +162,7 @@ def _known(registration: Registration) -> Iterator[Block]:
 
 
 def left_text(registration: Registration) -> str:
-    return f"{registration.id} is ready, and its requester's account is deactivated"
+    return f"{registration.id} is ready, and its requester's account is deactivated or gone"
 
 
 def left(registration: Registration) -> Blocks:

@@ -35,8 +35,8 @@ def for_approvers(registration: Registration, subject: str | None, *, has_left: 
     told = f"{requester} is told, too."
     if has_left:
         told = (
-            f"The account of {requester}, its requester, is deactivated, so nobody else was told."
-            f" `{ids.COMMAND} handover {id} @person` gives it to somebody else."
+            f"The account of {requester}, its requester, is deactivated or gone, so nobody else was"
+            f" told. `{ids.COMMAND} handover {id} @person` gives it to somebody else."
         )
     when_and_who = f"{_when(registration, subject)} {told}"
     return drawn([section(when_and_who), *_next(registration, subject)])

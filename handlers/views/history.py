@@ -18,7 +18,7 @@ WORDS = {
     "purge asked": "deletion for good asked for",
     "purged": "deleted for good",
     "handover asked": "asked to hand it over",
-    "requester left": "the requester's account is deactivated",
+    "requester left": "the requester's account is deactivated or gone",
     "secret claimed": "asked to see the secret",
     "secret doubtful": "nobody can tell whether the secret was seen",
     "secret unread": "nobody came for the secret in time",
