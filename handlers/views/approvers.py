@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import Block
 
 from bot.approval import Policy
 from bot.quorum import Quorum
-from bot.registration import Person, Registration, SecretState, Status, Vote
+from bot.registration import Person, Registration, Secret, SecretState, Status, Vote
 from handlers.views import ids
 from handlers.views.words import (
     Blocks,
@@ -32,6 +32,8 @@ KNOWN = frozenset(
     }
 )
 """States of a secret that works and that somebody may have kept."""
+DOUBTFUL = frozenset({SecretState.CLAIMED, SecretState.UNKNOWN})
+"""Those in which nobody can tell whether it was seen."""
 
 
 def missing(registration: Registration, quorum: Quorum) -> str:
@@ -152,13 +154,32 @@ def handover(registration: Registration) -> Blocks:
 
 
 def _known(registration: Registration) -> Iterator[Block]:
-    """Yield what a handover does not take away from whoever has seen the secret."""
-    secret = registration.secret
-    if secret is not None and secret.state in KNOWN:
+    """Yield what a handover does not take away from whoever has seen a secret."""
+    newest = registration.secret
+    if newest is not None and newest.state in KNOWN:
         yield context(
-            f"The secret was shown to {person(registration.requester)}, and works until its new"
-            " requester presses *Make a new one*."
+            f"The secret {_shown(registration, newest)}, and works until its new requester presses"
+            " *Make a new one*."
         )
+    for each in registration.other_secrets:
+        if each.state in KNOWN:
+            shown, ends = _shown(registration, each), _ends(registration, each)
+            yield context(f"The previous secret {shown}, and works until {ends}")
+
+
+def _shown(registration: Registration, secret: Secret) -> str:
+    """Say to whom it was shown: to one of those who were the requester when it was."""
+    people = dict.fromkeys(map(person, (*registration.former, registration.requester)))
+    verb = "may have been" if secret.state in DOUBTFUL else "was"
+    return f"{verb} shown to {' or '.join(people)}"
+
+
+def _ends(registration: Registration, previous: Secret) -> str:
+    """Say until when a secret works that another one follows, and how to end it."""
+    retire = f"`{ids.COMMAND} retire {registration.id}` ends it at once."
+    if previous.retires_at is None:
+        return f"the new one was seen, and for 7 days after that. Once it was seen, {retire}"
+    return f"{when(previous.retires_at)}, and longer if a new one is made before that. {retire}"
 
 
 def left_text(registration: Registration) -> str:
