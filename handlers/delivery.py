@@ -144,10 +144,11 @@ class Delivery:
 
     async def _say_so(self, message: Message) -> None:
         """Tell the approvers what the requester cannot be told."""
+        id, who = message.registration, message.audience
         if message.kind is MessageKind.EXPIRY_NEWS:
-            await self._registrar.nobody_heard(message.registration, message.subject)
+            await self._registrar.nobody_heard(id, message.subject, who=who)
         else:
-            await self._registrar.requester_left(message.registration)
+            await self._registrar.requester_left(id, who=who)
 
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""

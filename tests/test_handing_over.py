@@ -255,3 +255,37 @@ def _leave(scene: Scene, how: str) -> None:
         scene.workspace.people["rosa"].hidden = True
     else:
         scene.workspace.deactivate("rosa")
+
+
+async def test_what_was_owed_to_somebody_who_has_handed_over_is_no_news_of_who_has_it_now(
+    open_house: Scene,
+) -> None:
+    scene = open_house
+    id = await scene.ask()
+    await _asked(scene, id, "ben")
+    await scene.until(lambda: CONFIRM in scene.workspace.picture())
+    scene.workspace.faults.fail("chat.postMessage", "channel_not_found", times=1000)
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await eventually(scene, lambda: _tried(scene, "rosa"))  # her values, in vain
+    await _confirm(scene, by="grace")
+    await scene.until(lambda: f"@ben is the requester of {id} now." in scene.direct("rosa"))
+    scene.workspace.deactivate("rosa")
+    looked = _looked_up(scene, "rosa")
+    scene.workspace.faults.clear()
+    await eventually(scene, lambda: f"{id}: your connector values" in scene.direct("ben"))
+    await eventually(scene, lambda: _looked_up(scene, "rosa") > looked)
+    await scene.ask("crm", by="ben")
+    assert "deactivated" not in scene.workspace.picture()
+    told = await scene.workspace.command("ada", f"history {id}")
+    assert "deactivated" not in str(told.text)
+
+
+def _tried(scene: Scene, person: str) -> bool:
+    id = scene.workspace.people[person].id
+    posts = scene.workspace.calls("chat.postMessage")
+    return any(each.answer.get("error") and each.sent.get("channel") == id for each in posts)
+
+
+def _looked_up(scene: Scene, person: str) -> int:
+    id = scene.workspace.people[person].id
+    return sum(each.sent.get("user") == id for each in scene.workspace.calls("users.info"))

@@ -61,19 +61,26 @@ class HandingOver(Desk):
             if registration.status is Status.READY and secret is not None:
                 await messages.owe(tx, id, MessageKind.VALUES, to.user_id, subject=secret.id)
 
-    async def requester_left(self, id: str) -> None:
-        """Note that the requester's account is deactivated or gone, and tell the approvers so."""
-        async with self._writing() as tx:
-            await registrations.touch(tx, id)
-            await history.write(tx, id, "requester left", now=self._clock.now())
-            await messages.owe(tx, id, MessageKind.LEFT, self._approval_channel)
+    async def requester_left(self, id: str, *, who: str) -> None:
+        """Note that the requester's account is deactivated or gone, and tell the approvers so.
 
-    async def nobody_heard(self, id: str, expiry: str | None) -> None:
-        """Tell the approvers that a secret expires, whose requester's account is deactivated or
-        gone.
+        If `who`, a user id, has handed it over since, there is nothing to tell.
         """
         async with self._writing() as tx:
             await registrations.touch(tx, id)
+            if await registrations.requester_of(tx, id) != who:
+                return
+            await history.write(tx, id, "requester left", now=self._clock.now())
+            await messages.owe(tx, id, MessageKind.LEFT, self._approval_channel)
+
+    async def nobody_heard(self, id: str, expiry: str | None, *, who: str) -> None:
+        """Tell the approvers that a secret expires, whose requester's account is deactivated or
+        gone. If `who`, a user id, has handed it over since, there is nothing to tell.
+        """
+        async with self._writing() as tx:
+            await registrations.touch(tx, id)
+            if await registrations.requester_of(tx, id) != who:
+                return
             await history.write(tx, id, "requester left", now=self._clock.now())
             if not await messages.was_owed(tx, id, MessageKind.EXPIRY, expiry):
                 await messages.owe(
