@@ -314,6 +314,11 @@ class Registration:
         made = self.facts.get("application", {}).get("app_id")
         return str(made or (self.deleted[-1].app_id if self.deleted else ""))
 
+    @property
+    def offer(self) -> str:
+        """What tells the handover that is or will be asked for from those confirmed before it."""
+        return str(len(self.former))
+
     def was_of(self, person: Person) -> bool:
         """Whether this person was the requester before it was handed over."""
         return any(each.key == person.key for each in self.former)

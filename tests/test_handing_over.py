@@ -12,6 +12,7 @@ from tests.conftest import Bot
 from tests.scene import Scene
 from tests.test_reveals import live
 from tests.test_rotating import in_use
+from tests.test_slack_trouble import updates
 from tests.waiting import eventually
 
 
@@ -129,6 +130,26 @@ async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
     open_house.workspace.faults.clear()
     await _confirm(open_house, by="ada")
     await open_house.until(lambda: f"{id} belongs to @grace." in open_house.card())
+
+
+async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_one_that_waits(
+    open_house: Scene,
+) -> None:
+    scene = open_house
+    id = await scene.ready()
+    await _asked(scene, id, "ben")
+    await _confirm(scene, by="grace")
+    await scene.until(lambda: f"{id} belongs to @ben." in scene.workspace.picture())
+    earlier = scene.workspace.messages("approvals")[-1]
+    before = updates(scene, earlier)
+    scene.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+    await _asked(scene, id, "rosa")  # which makes the earlier request stale, too
+    await scene.until(lambda: updates(scene, earlier) > before)
+    await scene.until(lambda: CONFIRM in scene.card())
+    scene.workspace.faults.clear()
+    await scene.ask("crm")
+    asked = [it for it in scene.workspace.messages("approvals") if "somebody else" in it["text"]]
+    assert len(asked) == 1
 
 
 async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: Scene) -> None:

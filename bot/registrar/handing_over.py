@@ -24,7 +24,9 @@ class HandingOver(Desk):
             registration = await self._allowed(tx, Verb.HAND_OVER, id, by)
             self._check_heir(registration, to)
             if registration.heir is None:  # else the message that asks is redrawn
-                await messages.owe(tx, id, MessageKind.HANDOVER, self._approval_channel)
+                await messages.owe(
+                    tx, id, MessageKind.HANDOVER, self._approval_channel, subject=registration.offer
+                )
             elif registration.heir.key == to.key:
                 raise Refusal(f"An approver was asked already whether <@{to.user_id}> takes over.")
             await self._check_offers(tx, id)

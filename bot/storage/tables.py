@@ -150,7 +150,7 @@ messages = sa.Table(
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("audience", sa.String(32), nullable=False),  # a channel, or a user for a DM
-    sa.Column("subject", sa.String(40)),  # the secret, run or rotation it is about, if any
+    sa.Column("subject", sa.String(40)),  # the secret, run, handover, … it is about, if any
     sa.Column("wanted", sa.Integer, nullable=False),
     sa.Column("shown", sa.Integer, nullable=False),
     sa.Column("channel", sa.String(32)),
