@@ -148,7 +148,7 @@ class Delivery:
         if message.kind is MessageKind.EXPIRY_NEWS:
             await self._registrar.nobody_heard(id, message.subject, who=who)
         else:
-            await self._registrar.requester_left(id, who=who)
+            await self._registrar.requester_left(id, who=who, message=message.id)
 
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""

@@ -63,31 +63,32 @@ class HandingOver(Desk):
             if registration.status is Status.READY and secret is not None:
                 await messages.owe(tx, id, MessageKind.VALUES, to.user_id, subject=secret.id)
 
-    async def requester_left(self, id: str, *, who: str) -> None:
-        """Note that the requester's account is deactivated or gone, and tell the approvers so.
+    async def requester_left(self, id: str, *, who: str, message: str) -> None:
+        """Note that the requester's account is deactivated or gone, and tell the approvers so, once
+        for each message that was not sent.
 
         If `who`, a user id, has handed it over since, there is nothing to tell.
         """
-        async with self._writing() as tx:
-            await registrations.touch(tx, id)
-            if await registrations.requester_of(tx, id) != who:
-                return
-            await history.write(tx, id, "requester left", now=self._clock.now())
-            await messages.owe(tx, id, MessageKind.LEFT, self._approval_channel)
+        await self._tell_instead(id, MessageKind.LEFT, message, who=who)
 
     async def nobody_heard(self, id: str, expiry: str | None, *, who: str) -> None:
         """Tell the approvers that a secret expires, whose requester's account is deactivated or
-        gone. If `who`, a user id, has handed it over since, there is nothing to tell.
+        gone, unless they are told anyway. If `who`, a user id, has handed it over since, there is
+        nothing to tell.
         """
+        await self._tell_instead(id, MessageKind.EXPIRY, expiry, who=who)
+
+    async def _tell_instead(
+        self, id: str, kind: MessageKind, subject: str | None, *, who: str
+    ) -> None:
+        """A crash before the message is given up brings the caller here again."""
         async with self._writing() as tx:
             await registrations.touch(tx, id)
             if await registrations.requester_of(tx, id) != who:
                 return
-            await history.write(tx, id, "requester left", now=self._clock.now())
-            if not await messages.was_owed(tx, id, MessageKind.EXPIRY, expiry):
-                await messages.owe(
-                    tx, id, MessageKind.EXPIRY, self._approval_channel, subject=expiry
-                )
+            if not await messages.was_owed(tx, id, kind, subject):
+                await history.write(tx, id, "requester left", now=self._clock.now())
+                await messages.owe(tx, id, kind, self._approval_channel, subject=subject)
 
     async def _check_offers(self, tx: AsyncConnection, id: str) -> None:
         since = self._clock.now() - DAY
