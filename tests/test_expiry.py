@@ -256,7 +256,7 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     renewed = await one.seal(id, run)
     async with one.database.transaction() as tx:
         await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
-        await secrets.stay(tx, id)
+        await secrets.stay(tx, id, one.clock.now())
         await dues.drop(tx, id, DueKind.RETIRE)
         at = one.clock.now() + timedelta(days=7)
         await dues.add(tx, id, DueKind.UNREAD, at, subject=renewed)

@@ -1,5 +1,6 @@
 """Rotating: a new secret beside the one in use, confirmed by approvers, and no outage."""
 
+import asyncio
 import copy
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +23,7 @@ from tests.slack import forged_button
 from tests.test_home import opened, part
 from tests.test_home import seen as at_home
 from tests.test_reveals import MARK, live
-from tests.waiting import eventually
+from tests.waiting import eventually, make_a_new_one
 
 Json = dict[str, Any]
 
@@ -143,6 +144,31 @@ async def test_whoever_has_changed_over_removes_the_old_secret_at_once(scene: Sc
     await asked(scene, id)
     assert await history(scene, id) != ""
     assert scene.direct("rosa").count("the previous secret is removed from Entra") == 1
+
+
+async def test_the_old_secret_that_somebody_had_removed_goes_though_a_newer_one_is_made(
+    scene: Scene,
+) -> None:
+    id = await in_use(scene)
+    [old] = live(scene)
+    await asked(scene, id)
+    await decide(scene, "Confirm", by="ada")
+    await announced(scene, id)
+    await seen(scene, id)
+    held = scene.tenant.faults.hold("POST", "/addPassword")
+    await make_a_new_one(scene, id)
+    async with asyncio.timeout(15):
+        await held.reached.wait()
+    scene.workspace.reload("ada")
+    await scene.workspace.command("ada", f"retire {id}")
+    question = scene.workspace.ephemerals("ada")[-1]
+    await scene.workspace.click("ada", "Remove the previous secret", on=question)
+    assert f"The previous secret of {id} is being removed." in scene.whispers("ada")
+    held.release()
+    await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
+    await eventually(scene, lambda: old not in live(scene))
+    assert len(live(scene)) == 1
+    await scene.until(lambda: "the previous secret is removed from Entra" in scene.direct("rosa"))
 
 
 async def test_the_word_removes_the_old_secret_once_it_is_confirmed(scene: Scene) -> None:

@@ -6,6 +6,9 @@ from datetime import timedelta
 import pytest
 
 from bot.registration import Person, Refusal, Rotation, RotationState, RunKind, SecretState
+from bot.runs.carrying import Carrying
+from bot.runs.clearing import Clearing
+from bot.runs.work import StepFailed
 from bot.storage import dues, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.listing import Which
@@ -223,6 +226,50 @@ async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) ->
     assert refused.count(None) == 1
     await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
     assert (await one.run_of(id)).kind is RunKind.RETIRE
+
+
+async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
+    offices: Offices,
+) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    old = (await one.found(id)).secret
+    assert old is not None
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    await _seen(one, id)
+    await one.registrar.retire(id, by=ADA)
+    await one.keeper().look()
+    failed = await one.run_of(id)
+    assert failed.kind is RunKind.RETIRE
+    unreachable = StepFailed("unreachable", {"sentence": "Entra does not answer."})
+    await Clearing(one.parts()).fail(failed.id, unreachable)
+    await one.registrar.renew(id, by=ROSA)
+    run = await one.run_of(id)
+    await one.seal(id, run)
+    await Carrying(one.parts())._finish(run.id)
+    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
+    assert previous.retires_at is not None
+    async with one.database.reading() as tx:
+        assert await dues.subjects(tx, id, DueKind.RETIRE) == [old.id]
+
+
+async def test_a_newer_secret_puts_off_only_what_has_not_come(offices: Offices) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    old = (await one.found(id)).secret
+    assert old is not None
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    await _seen(one, id)
+    await one.registrar.renew(id, by=ROSA)
+    run = await one.run_of(id)
+    await one.seal(id, run)
+    await Carrying(one.parts())._finish(run.id)
+    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
+    assert previous.retires_at is None
+    async with one.database.reading() as tx:
+        assert await dues.subjects(tx, id, DueKind.RETIRE) == []
 
 
 async def test_a_late_mask_of_the_old_secret_starts_no_grace(offices: Offices) -> None:

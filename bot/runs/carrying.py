@@ -192,8 +192,8 @@ class Carrying(Work):
             requester = await registrations.requester_of(tx, registration)
             await messages.owe(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
             await dues.add(tx, registration, DueKind.UNREAD, now + UNREAD_AFTER, subject=sealed.id)
-            await secrets.stay(tx, registration)  # whatever it follows, until it was seen
-            await dues.drop(tx, registration, DueKind.RETIRE)
+            for old in await secrets.stay(tx, registration, now):  # until the new one was seen
+                await dues.drop(tx, registration, DueKind.RETIRE, old)
             await self._owe_sweeps(tx, run)
             await dues.drop(tx, registration, DueKind.CHECK)
             await dues.add(tx, registration, DueKind.CHECK, now + CHECK_AFTER)

@@ -111,10 +111,19 @@ async def retire(tx: AsyncConnection, id: str, at: datetime) -> None:
     await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(retires_at=at))
 
 
-async def stay(tx: AsyncConnection, registration: str) -> None:
-    """Let no secret retire: the one that is to follow has still to be seen."""
-    query = sa.update(secrets).where(secrets.c.registration == registration)
-    await tx.execute(query.values(retires_at=None))
+async def stay(tx: AsyncConnection, registration: str, now: datetime) -> Sequence[str]:
+    """Let no secret retire: the one that is to follow has still to be seen. Return whose date that
+    strikes.
+
+    A date that has come is kept: somebody asked for the removal, or its time was over.
+    """
+    query = (
+        sa.update(secrets)
+        .where(secrets.c.registration == registration, secrets.c.retires_at > now)
+        .values(retires_at=None)
+        .returning(secrets.c.id)
+    )
+    return (await tx.scalars(query)).all()
 
 
 async def closing(tx: AsyncConnection, registration: str) -> frozenset[str]:

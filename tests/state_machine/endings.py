@@ -72,7 +72,8 @@ def _made(play: Play, it: Expected, well: bool, *, follows: bool = False) -> Non
     assert secret.expires_at is not None
     assert secret.id not in play.revealed
     for each in it.held:
-        each.retires_at = None
+        if each.retires_at is not None and each.retires_at > play.clock.at:
+            each.retires_at = None
     new = Held(secret.id, SecretState.SEALED, secret.expires_at, follows=follows)
     it.held.append(new)
     play.newest[it.id] = secret.id
