@@ -10,7 +10,7 @@ import pytest
 
 from bot.expiry import Expiry, Stage, reached, told_at
 from bot.playground.clock import MovableClock
-from bot.registration import RunKind, Secret, SecretState, Status
+from bot.registration import Refusal, RunKind, Secret, SecretState, Status
 from bot.storage import dues, history, secrets
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind, stale
@@ -264,6 +264,9 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     one.clock.move(timedelta(days=8))
     await one.keeper().look()
     assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]
+    await one.end_run(id)
+    with pytest.raises(Refusal, match="Nobody came for the new secret"):
+        await one.registrar.rotate(id, by=ROSA)
 
 
 async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
@@ -357,6 +360,24 @@ def test_a_reminder_that_comes_late_says_that_it_was_seen_to() -> None:
         assert "somebody has seen to its secret in the meantime" in drawn
         assert "somebody has seen to its secret" in views.text(other, subject)
         assert ids.ROTATE not in drawn
+
+
+@pytest.mark.parametrize("state", [SecretState.CLOSED, SecretState.REMOVED, SecretState.UNKNOWN])
+def test_if_what_was_to_follow_is_lost_a_new_one_takes_no_rotation(state: SecretState) -> None:
+    in_use = secret(SecretState.MASKED)
+    newer = replace(secret(state), id="s3", made_at=NOON + DAY)
+    both = replace(registration(secret=newer), other_secrets=(in_use,))
+    subject = str(Expiry(secret="s1", stage=Stage.WEEK))
+    theirs, others = (
+        str(views.news(both, subject)),
+        str(views.for_approvers(both, subject, has_left=False)),
+    )
+    assert "you press *Make a new one*, which takes no approval" in theirs
+    assert f"`/aad-setup values {both.id}` has the button" in theirs
+    assert "the requester presses *Make a new one*, which takes no approval" in others
+    for drawn in (theirs, others):
+        assert "rotate" not in drawn
+        assert ids.REVOKE in drawn
 
 
 def test_in_use_is_what_was_seen_last_and_does_not_retire() -> None:

@@ -18,7 +18,7 @@ from handlers.views import card
 from handlers.views.help import SUBCOMMANDS
 from handlers.views.values import sheet
 from tests.conftest import Bot
-from tests.pieces import ADA, BEN, registration, secret
+from tests.pieces import ADA, BEN, NOON, registration, secret
 from tests.scene import Scene
 from tests.test_drift import report, settled
 from tests.test_handing_over import _asked, _confirm
@@ -54,6 +54,22 @@ def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretState) 
     assert ("it signs in" in shown) is not gone
     assert ("The secret expires" in shown) is not gone
     assert ("the connector cannot sign in until you press" in shown) is gone
+
+
+@pytest.mark.parametrize("state", [SecretState.CLOSED, SecretState.REMOVED])
+def test_a_card_says_that_an_older_secret_works_when_nobody_came_for_the_newer(
+    state: SecretState,
+) -> None:
+    profile, older = read_catalogue()["mimecast"], secret(SecretState.MASKED)
+    newer = replace(secret(state), id="s3", made_at=NOON + timedelta(days=100))
+    both = replace(registration(secret=newer), other_secrets=(older,))
+    shown = str(card.progress(both, profile, quorum=Quorum(needed=1)))
+    assert "The one before is still in use: you press *Make a new one*" in shown
+    assert "it signs in" not in shown
+    assert "The secret expires" in shown
+    goes = replace(both, other_secrets=(replace(older, retires_at=NOON),))
+    shown = str(card.progress(goes, profile, quorum=Quorum(needed=1)))
+    assert "the connector cannot sign in until you press" in shown
 
 
 async def test_a_form_names_people_where_slack_shows_no_mentions(scene: Scene) -> None:

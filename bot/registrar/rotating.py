@@ -144,9 +144,7 @@ class Rotating(Judging):
                 f"{id} has no previous secret. `/aad-setup revoke {id}` takes back all that it has."
             )
         if previous.retires_at is None:
-            raise Refusal(
-                f"The new secret of {id} was not seen yet, so the one before is still in use."
-            )
+            raise Refusal(f"{_why_unseen(registration)}, so the one before is still in use.")
         if previous.retires_at <= self._clock.now():
             raise Refusal(f"The previous secret of {id} is being removed already.")
         return previous
@@ -188,13 +186,25 @@ class Rotating(Judging):
             return
         if previous.retires_at is None:
             raise Refusal(
-                f"The new secret of {id} was not seen yet, and the one before still works. Its"
-                " requester presses *Make a new one*, which takes no approval."
+                f"{_why_unseen(registration)}, and the one before still works. Its requester"
+                " presses *Make a new one*, which takes no approval."
             )
         raise Refusal(
             f"{id} was rotated lately: the secret before works until"
             f" {previous.retires_at.date().isoformat()}. Ask again after that."
         )
+
+
+def _why_unseen(registration: Registration) -> str:
+    """Say why the newest secret is not the one in use."""
+    id, secret = registration.id, registration.secret
+    match secret.state if secret else None:
+        case SecretState.CLOSED | SecretState.REMOVED:
+            return f"Nobody came for the new secret of {id} in time"
+        case SecretState.UNKNOWN:
+            return f"Nobody can tell whether the new secret of {id} was seen"
+        case _:
+            return f"The new secret of {id} was not seen yet"
 
 
 _DECIDED = {

@@ -13,7 +13,7 @@ from bot.approval import ASKABLE_AGAIN
 from bot.catalogue import Profile
 from bot.plan_words import plan_paragraphs
 from bot.quorum import Quorum
-from bot.registration import Person, Registration, RunKind, Secret, SecretState, Status
+from bot.registration import Person, Registration, RunKind, SecretState, Status
 from graph.plan import Plan
 from handlers.views import approvers, drift, ids, rotation, taken_back
 from handlers.views.steps import Drawing, steps
@@ -269,23 +269,30 @@ def _ready(registration: Registration, *, is_theirs: bool) -> Iterator[Block]:
     counts += (
         f" and {seen['groups']} groups." if counts and "groups" in seen else "." * bool(counts)
     )
-    if lost := why_no_secret(registration.secret, is_theirs=is_theirs):
-        yield section(f"Application (client) ID `{id}`. {lost}")
-    else:
-        yield section(
-            f"Application (client) ID `{id}`. The new secret was tried: it signs in.{counts}"
-        )
-        secret = registration.secret
-        if secret is not None and secret.expires_at is not None:
-            yield context(f"The secret expires {when(secret.expires_at)}")
+    lost = why_lost(registration, is_theirs=is_theirs)
+    state = lost or f"The new secret was tried: it signs in.{counts}"
+    yield section(f"Application (client) ID `{id}`. {state}")
+    secret = registration.secret_in_use if lost else registration.secret
+    if secret is not None and secret.expires_at is not None:
+        yield context(f"The secret expires {when(secret.expires_at)}")
     yield from drift.line(registration)
 
 
-def why_no_secret(secret: Secret | None, *, is_theirs: bool) -> str:
-    """Return why there is none that works, if that is so. The button is on the notice."""
+def why_lost(registration: Registration, *, is_theirs: bool) -> str:
+    """Return why the newest secret does not work, if that is so, and whether an older one does.
+
+    The button is on the notice.
+    """
     presses = "you press" if is_theirs else "the requester presses"
     until = f"the connector cannot sign in until {presses} *Make a new one*."
-    match secret.state if secret else None:
+    older = registration.previous_secret
+    stays = older is not None and older.retires_at is None
+    match registration.secret.state if registration.secret else None:
+        case SecretState.CLOSED | SecretState.REMOVED if stays:
+            return (
+                "Nobody came for the new secret in time, so it was removed. The one before is still"
+                f" in use: {presses} *Make a new one* for another."
+            )
         case SecretState.CLOSED | SecretState.REMOVED:
             return f"Nobody came for the secret in time, so it was removed: {until}"
         case SecretState.REPLACED:

@@ -24,7 +24,8 @@ def news(registration: Registration, subject: str | None) -> Blocks:
     """Tell the requester, and what to do next."""
     if not _is_so(registration, subject):
         return _over(registration)
-    return drawn([section(_when(registration, subject)), *_next(registration, subject)])
+    rest = _next(registration, subject, is_theirs=True)
+    return drawn([section(_when(registration, subject)), *rest])
 
 
 def for_approvers(registration: Registration, subject: str | None, *, has_left: bool) -> Blocks:
@@ -39,7 +40,8 @@ def for_approvers(registration: Registration, subject: str | None, *, has_left: 
             f" told. `{ids.COMMAND} handover {id} @person` gives it to somebody else."
         )
     when_and_who = f"{_when(registration, subject)} {told}"
-    return drawn([section(when_and_who), *_next(registration, subject)])
+    rest = _next(registration, subject, is_theirs=False)
+    return drawn([section(when_and_who), *rest])
 
 
 def _is_so(registration: Registration, subject: str | None) -> bool:
@@ -77,13 +79,27 @@ def _when(registration: Registration, subject: str | None) -> str:
     )
 
 
-def _next(registration: Registration, subject: str | None) -> Iterator[Block]:
+def _next(registration: Registration, subject: str | None, *, is_theirs: bool) -> Iterator[Block]:
     has_button = rotation.can_be_asked(registration)
-    how = "*Rotate*" if has_button else f"`{ids.COMMAND} rotate {registration.id}`"
     stays = "" if _is_expired(subject) else f" {STAYS}"
     yield section(
-        f"{how} asks for a new one, which approvers confirm.{stays} If nobody needs it any more,"
-        " *Revoke* takes the application back."
+        f"{_how(registration, has_button=has_button, is_theirs=is_theirs)}{stays}"
+        " If nobody needs it any more, *Revoke* takes the application back."
     )
     rotate = [rotation.rotate_button(registration.id)] if has_button else []
     yield from actions([*rotate, taken_back.revoke_button(registration.id)])
+
+
+def _how(registration: Registration, *, has_button: bool, is_theirs: bool) -> str:
+    """Say how to come by a new secret: by a rotation, unless one was approved and lost since."""
+    id = registration.id
+    if registration.secret_in_use != registration.secret:
+        lost = "The one that was to follow it is lost:"
+        if is_theirs:
+            return (
+                f"{lost} you press *Make a new one*, which takes no approval."
+                f" `{ids.COMMAND} values {id}` has the button."
+            )
+        return f"{lost} the requester presses *Make a new one*, which takes no approval."
+    how = "*Rotate*" if has_button else f"`{ids.COMMAND} rotate {id}`"
+    return f"{how} asks for a new one, which approvers confirm."

@@ -106,7 +106,7 @@ def _lines(registration: Registration) -> Iterator[str]:
         yield f"Its values wait for you: `{ids.COMMAND} values {registration.id}`"
     if registration.status is not Status.READY:
         return
-    if lost := card.why_no_secret(secret, is_theirs=True):
+    if lost := card.why_lost(registration, is_theirs=True):
         yield f"{lost} `{ids.COMMAND} values {registration.id}` has the button."
     elif secret is not None and secret.expires_at is not None:
         yield f"The secret expires {when(secret.expires_at)}"
