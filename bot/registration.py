@@ -193,6 +193,7 @@ class Secret:
     made_at: datetime
     made_by: RunKind = RunKind.REGISTER
     retires_at: datetime | None = None  # when it is removed, because a newer one was seen
+    removal_began: bool = False  # whether a run was owed for that, be it that it has failed since
 
     @property
     def is_live(self) -> bool:

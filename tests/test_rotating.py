@@ -13,11 +13,11 @@ from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
 from bot.quorum import Quorum
 from bot.registrar.showing import GRACE
-from bot.registration import Rotation, Status
+from bot.registration import Rotation, SecretState, Status
 from handlers.views import ids
 from handlers.views import rotation as views
 from tests.conftest import Bot
-from tests.pieces import NOON, ROSA, registration
+from tests.pieces import NOON, ROSA, registration, secret
 from tests.scene import Scene
 from tests.slack import forged_button
 from tests.test_home import opened, part
@@ -137,7 +137,7 @@ async def test_whoever_has_changed_over_removes_the_old_secret_at_once(scene: Sc
     await eventually(scene, lambda: old not in live(scene))
     assert len(live(scene)) == 1
     await scene.until(lambda: "the previous secret is removed from Entra" in scene.direct("rosa"))
-    await scene.until(lambda: "The previous secret works" not in card(scene, id))
+    await scene.until(lambda: "previous secret" not in card(scene, id))
     assert "[Remove the previous secret]" not in card(scene, id)
     assert "removal of the previous secret asked for" in await history(scene, id)
     scene.clock.move(GRACE * 2)  # what would have removed it then finds nothing
@@ -206,8 +206,8 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(scene: S
     assert "A newer secret of" in scene.direct("rosa")
     scene.clock.move(timedelta(days=3))  # the grace has not begun
     await seen(scene, id)
-    assert "The previous secret works until 20" in scene.workspace.text_of(scene.notice(id))
-    await scene.until(lambda: "The previous secret works until 20" in card(scene, id))
+    assert "The previous secret is removed as of 20" in scene.workspace.text_of(scene.notice(id))
+    await scene.until(lambda: "The previous secret is removed as of 20" in card(scene, id))
     await scene.check(id, by="ada")
     await eventually(scene, lambda: f"{id} is as it was approved" in scene.direct("ada"))
     scene.clock.move(GRACE - timedelta(hours=3))
@@ -217,7 +217,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(scene: S
     [new] = live(scene)
     assert new != old
     await scene.until(lambda: "the previous secret is removed from Entra" in scene.direct("rosa"))
-    await scene.until(lambda: "The previous secret works" not in card(scene, id))
+    await scene.until(lambda: "previous secret" not in card(scene, id))
     told = await history(scene, id)
     for what in (
         "new secret beside the one in use asked for",
@@ -588,13 +588,33 @@ async def test_an_old_secret_that_entra_does_not_remove_at_once_goes_later(scene
     await eventually(scene, lambda: _was_refused(scene))
     assert old in live(scene)
     assert "is removed from Entra" not in scene.direct("rosa")
+    await eventually(scene, lambda: _says_that_it_goes(card(scene, id)))
+    await eventually(scene, lambda: _says_that_it_goes(scene.workspace.text_of(scene.notice(id))))
     broken.times = 0
     await eventually(scene, lambda: old not in live(scene), step=timedelta(minutes=20))
     await scene.until(lambda: "the previous secret is removed from Entra" in scene.direct("rosa"))
 
 
+def _says_that_it_goes(drawn: str) -> bool:
+    is_said = "The previous secret is being removed from Entra." in drawn
+    return is_said and "Remove the previous secret" not in drawn
+
+
 def _was_refused(scene: Scene) -> bool:
     return any("removePassword" in entry.path and entry.status == 403 for entry in scene.tenant.log)
+
+
+def test_a_previous_secret_is_said_to_go_as_of_its_date_be_it_past_or_not() -> None:
+    older = replace(secret(SecretState.MASKED), id="s0", made_at=NOON - timedelta(days=1))
+    ready = registration(secret=secret(SecretState.MASKED))
+    for its, words, has_button in (
+        (older, "works until the new one was seen", False),
+        (replace(older, retires_at=NOON), "is removed as of", True),
+        (replace(older, retires_at=NOON, removal_began=True), "is being removed from Entra", False),
+    ):
+        both = replace(ready, other_secrets=(its,))
+        assert words in views.previous(both)
+        assert bool(views.retire_buttons(both)) is has_button
 
 
 def test_a_request_is_over_as_soon_as_the_registration_is_no_longer_ready() -> None:

@@ -60,6 +60,18 @@ async def _rotated(office: Office, id: str) -> None:
     await office.end_run(id, secrets.HANDED_OVER)
 
 
+async def _renewed(office: Office, id: str) -> None:
+    """Let the run that replaces a lost secret make another, which waits to be seen."""
+    lost = (await office.found(id)).secret
+    assert lost is not None
+    await office.registrar.renew(id, by=ROSA)
+    run = await office.run_of(id)
+    await office.seal(id, run)
+    async with office.database.transaction() as tx:
+        await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
+    await Carrying(office.parts())._finish(run.id)
+
+
 async def test_two_confirmations_at_once_start_one_run(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
@@ -244,12 +256,12 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     assert failed.kind is RunKind.RETIRE
     unreachable = StepFailed("unreachable", {"sentence": "Entra does not answer."})
     await Clearing(one.parts()).fail(failed.id, unreachable)
-    await one.registrar.renew(id, by=ROSA)
-    run = await one.run_of(id)
-    await one.seal(id, run)
-    await Carrying(one.parts())._finish(run.id)
+    await _renewed(one, id)
     previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
     assert previous.retires_at is not None
+    assert previous.removal_began
+    with pytest.raises(Refusal, match="is being removed"):
+        await one.registrar.retire(id, by=ADA)
     async with one.database.reading() as tx:
         assert await dues.subjects(tx, id, DueKind.RETIRE) == [old.id]
 
@@ -262,10 +274,7 @@ async def test_a_newer_secret_puts_off_only_what_has_not_come(offices: Offices) 
     await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
-    await one.registrar.renew(id, by=ROSA)
-    run = await one.run_of(id)
-    await one.seal(id, run)
-    await Carrying(one.parts())._finish(run.id)
+    await _renewed(one, id)
     previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
     assert previous.retires_at is None
     async with one.database.reading() as tx:

@@ -189,6 +189,8 @@ class Rotating(Judging):
                 f"{_why_unseen(registration)}, and the one before still works. Its requester"
                 " presses *Make a new one*, which takes no approval."
             )
+        if previous.retires_at <= now:
+            raise Refusal(f"The previous secret of {id} is being removed. Ask again after that.")
         raise Refusal(
             f"{id} was rotated lately: the secret before works until"
             f" {previous.retires_at.date().isoformat()}. Ask again after that."

@@ -184,8 +184,15 @@ async def change(
 
 
 def _all() -> sa.Select[Any]:
-    """Every secret, with the kind of the run that made it."""
-    return sa.select(secrets, runs.c.kind.label("made_by")).join(runs, runs.c.id == secrets.c.run)
+    """Every secret, with the kind of the run that made it, and whether one was to remove it."""
+    removals = runs.alias()
+    began = sa.exists().where(
+        removals.c.registration == secrets.c.registration,
+        removals.c.kind == RunKind.RETIRE,
+        removals.c.subject == secrets.c.id,
+    )
+    columns = (secrets, runs.c.kind.label("made_by"), began.label("removal_began"))
+    return sa.select(*columns).join(runs, runs.c.id == secrets.c.run)
 
 
 def _secret(row: Mapping[Any, Any]) -> Secret:
@@ -199,4 +206,5 @@ def _secret(row: Mapping[Any, Any]) -> Secret:
         made_at=row["made_at"],
         made_by=RunKind(row["made_by"]),
         retires_at=row["retires_at"],
+        removal_began=row["removal_began"],
     )

@@ -90,13 +90,18 @@ def lines(registration: Registration, quorum: Quorum) -> Iterator[Block]:
 
 
 def previous(registration: Registration) -> str:
-    """Say how long the secret before the newest one works, if there is one."""
+    """Say how long the secret before the newest one stays, if there is one.
+
+    The words are true before its date and after that: they may stand there for longer.
+    """
     found = registration.previous_secret
     if found is None:
         return ""
     if found.retires_at is None:
         return SEEN_FIRST
-    return f"The previous secret works until {when(found.retires_at)}"
+    if found.removal_began:
+        return "The previous secret is being removed from Entra."
+    return f"The previous secret is removed as of {when(found.retires_at)}"
 
 
 def requester_buttons(registration: Registration) -> list[ButtonElement]:
@@ -141,6 +146,8 @@ def retire_buttons(registration: Registration) -> list[ButtonElement]:
     """Return the button that removes the previous secret before its time, where that can be."""
     found = registration.previous_secret
     if registration.status is not Status.READY or found is None or found.retires_at is None:
+        return []
+    if found.removal_began:
         return []
     id = registration.id
     return [button("Remove the previous secret", ids.RETIRE, id, confirm=RETIRE)]
