@@ -4,12 +4,14 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
+from bot.registrar import showing
 from bot.registration import Person, Refusal, Rotation, RotationState, RunKind, SecretState
 from bot.runs.carrying import Carrying
 from bot.runs.clearing import Clearing
 from bot.runs.work import StepFailed
-from bot.storage import dues, runs, secrets
+from bot.storage import dues, runs, secrets, tables
 from bot.storage.dues import DueKind
 from bot.storage.listing import Which
 from tests.office import Office
@@ -238,6 +240,21 @@ async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) ->
     assert refused.count(None) == 1
     await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
     assert (await one.run_of(id)).kind is RunKind.RETIRE
+    assert await _removals(one, id) == 1
+    await one.end_run(id)
+    one.clock.move(showing.GRACE)
+    await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
+    assert await _removals(one, id) == 1
+
+
+async def _removals(office: Office, id: str) -> int:
+    """Return how many runs were or are to remove a previous secret, when none is still due."""
+    async with office.database.reading() as tx:
+        assert await dues.subjects(tx, id, DueKind.RETIRE) == []
+        query = sa.select(sa.func.count()).where(
+            tables.runs.c.registration == id, tables.runs.c.kind == RunKind.RETIRE
+        )
+        return int((await tx.execute(query)).scalar_one())
 
 
 async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
