@@ -132,7 +132,7 @@ class Rotating(Judging):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.RETIRE, id, by)
             previous, now = self._check_retirable(registration), self._clock.now()
-            await secrets.retire(tx, previous.id, now)
+            await secrets.date_removal(tx, previous.id, now)
             await dues.hasten(tx, id, DueKind.RETIRE, now)
             await history.write(tx, id, "previous secret over", by=by, now=now)
 

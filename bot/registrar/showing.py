@@ -144,7 +144,7 @@ class Showing(Desk):
         for old in live:
             if old.made_at < new.made_at and old.retires_at is None:
                 at = min(now + GRACE, old.expires_at or now)
-                await secrets.retire(tx, old.id, at)
+                await secrets.date_removal(tx, old.id, at)
                 await dues.add(tx, id, DueKind.RETIRE, at, subject=old.id)
 
     async def renew(self, id: str, *, by: Person) -> None:

@@ -66,7 +66,7 @@ class Carrying(Work):
             for stage in stages(road.plan):
                 facts = facts | await self._stage(road, stage, facts)
             if road.run.kind is RunKind.RENEW:
-                await self._retire(id)
+                await self._remove_replaced(id)
         except Overtaken:
             log.warning("run overruled, or carried on by another process", run=id)
         except StepFailed as failure:
@@ -164,7 +164,7 @@ class Carrying(Work):
             raise Overtaken
         return learnt
 
-    async def _retire(self, id: str) -> None:
+    async def _remove_replaced(self, id: str) -> None:
         """Remove the secret that a new one replaces. One that is older is still in use."""
         async with self._database.reading() as tx:
             run = await runs.get(tx, id)

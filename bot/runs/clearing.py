@@ -26,7 +26,7 @@ class Clearing(Work):
 
     async def retire(self, id: str) -> None:
         """Take the secret that a newer one follows out of Entra, and say so to its requester."""
-        await self._clear_up(id, self._retire)
+        await self._clear_up(id, self._remove_previous)
 
     async def sweep(self, id: str) -> None:
         """Remove secrets that carry our id but not our key id: answers that were lost."""
@@ -83,7 +83,7 @@ class Clearing(Work):
         if secret is not None:
             await self._remove_key(run, registration, secret, SecretState.REMOVED)
 
-    async def _retire(self, run: Run, registration: Registration) -> None:
+    async def _remove_previous(self, run: Run, registration: Registration) -> None:
         async with self._database.reading() as tx:
             secret = await secrets.get(tx, run.subject or "")
         if secret is not None and secret.retires_at is not None:

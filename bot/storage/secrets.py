@@ -106,7 +106,7 @@ async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
     return tuple(_secret(row) for row in (await tx.execute(query)).mappings())
 
 
-async def retire(tx: AsyncConnection, id: str, at: datetime) -> None:
+async def date_removal(tx: AsyncConnection, id: str, at: datetime) -> None:
     """Note when the secret is to be removed, because the one that follows it was seen."""
     await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(retires_at=at))
 
