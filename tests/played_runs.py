@@ -157,7 +157,7 @@ class PlayedCarrying(Played, Carrying):
             if each.name == "secret":
                 self._fail(Ending.FAILS_EARLY)  # of a run for which nothing else is to do
                 learnt = await self._minted(road)
-            entry = Entry(run=road.run, step=each.name, facts=learnt)
+            entry = Entry(run=road.run, step=each.name, facts=learnt, lasting=each.lasting)
             assert await self._recorder.record(entry)
             found[each.name] = learnt
         return found

@@ -1,14 +1,20 @@
 """A run that takes its process along each time is given up, and no other."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 
 import pytest
+import sqlalchemy as sa
 
 from bot.playground.clock import MovableClock
 from bot.registration import Status
-from bot.runs.beginnings import MOST, Beginnings, NeverEnds
+from bot.runs.beginnings import MOST, SUSPECT, TURN_SECONDS, Beginnings, NeverEnds
+from bot.runs.recorder import Entry, Recorder
+from bot.storage import runs
 from bot.storage.database import opened
+from bot.storage.runs import Planned
+from bot.storage.tables import runs as table
 from tests.office import Office, office
 
 
@@ -18,76 +24,203 @@ async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
         yield office(database, clock)
 
 
-class Lives:
-    """One run, begun in one process after another."""
+class Life:
+    """One process: what is begun in it works until it is told to end, or the process dies."""
 
-    def __init__(self, office: Office, run: str) -> None:
-        self.begun = 0
-        self._office = office
-        self._run = run
+    def __init__(self, desk: Office, *, turn_seconds: float = TURN_SECONDS) -> None:
+        self._beginnings = Beginnings(desk.database, turn_seconds=turn_seconds)
+        self._works: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._ends: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.tasks: dict[str, asyncio.Future[None]] = {}
+        self.body = self._beginnings.counted(self._work)
+
+    @property
+    def at_work(self) -> set[str]:
+        return {run for run, works in self._works.items() if works.is_set()}
+
+    def resume(self, *ids: str) -> None:
+        for run in ids:
+            self.tasks[run] = asyncio.ensure_future(self.body(run))
+
+    async def begin(self, run: str) -> None:
+        """Return when it works, or was not begun; raise what it raises instead."""
+        self.resume(run)
+        await self.works(run)
+
+    async def works(self, run: str) -> None:
+        works = asyncio.create_task(self._works[run].wait())
+        await asyncio.wait((self.tasks[run], works), return_when=asyncio.FIRST_COMPLETED)
+        works.cancel()
+        if self.tasks[run].done():
+            await self.tasks[run]
+
+    async def end(self, run: str) -> None:
+        self._ends[run].set()
+        await self.tasks[run]
+
+    async def put_down(self) -> None:
+        await self._beginnings.put_down()
 
     async def die(self, *, is_stopped: bool = False) -> None:
-        """Begin it in a process that then dies, or is asked to stop before."""
-        life, begun = Beginnings(self._office.database), asyncio.Event()
-
-        async def body(_: str) -> None:
-            self.begun += 1
-            begun.set()
-            await asyncio.Event().wait()
-
-        task = asyncio.ensure_future(life.counted(body)(self._run))
-        begins = asyncio.create_task(begun.wait())
-        await asyncio.wait((task, begins), return_when=asyncio.FIRST_COMPLETED)
-        begins.cancel()
         if is_stopped:
-            await life.put_down()
-        task.cancel()
-        await task  # raises what it has raised by itself
+            await self.put_down()
+        for task in self.tasks.values():
+            task.cancel()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+
+    async def _work(self, run: str) -> None:
+        self._works[run].set()
+        await self._ends[run].wait()
+
+
+async def _run(desk: Office) -> str:
+    return (await desk.run_of(await desk.approved())).id
+
+
+async def _suspect(desk: Office) -> str:
+    """Return a run that was at work when its process died, SUSPECT times."""
+    run = await _run(desk)
+    for _ in range(SUSPECT):
+        life = Life(desk)
+        await life.begin(run)
+        await life.die()
+    return run
+
+
+async def _begun(desk: Office, *ids: str) -> list[int]:
+    async with desk.database.reading() as tx:
+        return [await runs.begun(tx, run) for run in ids]
 
 
 async def test_a_run_is_begun_so_often_and_then_given_up(desk: Office) -> None:
     id = await desk.approved()
-    run = await desk.run_of(id)
-    lives = Lives(desk, run.id)
+    run = (await desk.run_of(id)).id
     for _ in range(MOST):
-        with pytest.raises(asyncio.CancelledError):
-            await lives.die()
+        life = Life(desk)
+        await life.begin(run)
+        assert life.at_work == {run}
+        await life.die()
+    life = Life(desk)
     with pytest.raises(NeverEnds):
-        await lives.die()
-    assert lives.begun == MOST
-    await desk.runs().died(run.id, "b0b0b0b0")
+        await life.begin(run)
+    assert not life.at_work
+    await desk.runs().died(run, "b0b0b0b0")
     found = await desk.found(id)
     assert found.status is Status.FAILED
     assert found.failure is not None
     assert found.failure.bug == "b0b0b0b0"
 
     await desk.registrar.retry(id, by=desk.approver)  # another run, which may be begun as often
-    again = Lives(desk, (await desk.run_of(id)).id)
-    with pytest.raises(asyncio.CancelledError):
-        await again.die()
-    assert again.begun == 1
+    again = (await desk.run_of(id)).id
+    await life.begin(again)
+    assert life.at_work == {again}
+    await life.die()
+
+
+async def test_what_is_at_work_beside_it_is_not_given_up(desk: Office) -> None:
+    killer, one, other = [await _run(desk) for _ in range(3)]
+    for _ in range(MOST):
+        life, newcomer = Life(desk), await _run(desk)
+        await life.begin(killer)
+        life.resume(one, other)
+        await life.begin(newcomer)  # whatever it stands beside
+        await life.die()
+    life = Life(desk)
+    await life.begin(one)
+    life.resume(other)
+    with pytest.raises(NeverEnds):  # nobody's turn has to be waited for
+        await life.begin(killer)
+    for run in (one, other):
+        await life.works(run)
+        await life.end(run)
+    assert await _begun(desk, one, other) == [SUSPECT + 1] * 2
+
+
+async def test_two_replicas_have_a_turn_each(desk: Office) -> None:
+    """The one that it kills first takes nobody along, nor does the one that it comes to then."""
+    killer, one, other = [await _suspect(desk) for _ in range(3)]
+    first, second = Life(desk), Life(desk)
+    await second.begin(one)
+    await first.begin(killer)
+    first.resume(other)
+    await first.begin(await _run(desk))
+    await first.die()
+    second.resume(killer)
+    await second.begin(await _run(desk))
+    assert killer not in second.at_work
+    second.resume(other)
+    await second.end(one)
+    await second.works(killer)
+    await second.die()
+    assert await _begun(desk, killer, one, other) == [SUSPECT + 2, SUSPECT + 1, SUSPECT]
+
+
+async def test_a_suspect_that_hangs_does_not_keep_the_others_for_ever(desk: Office) -> None:
+    one, other = await _suspect(desk), await _suspect(desk)
+    life = Life(desk, turn_seconds=0.0)
+    await life.begin(one)
+    await life.begin(other)
+    assert life.at_work == {one, other}
+    await life.end(one)
+    await life.begin(await _suspect(desk))
+    await life.die()
 
 
 async def test_a_process_that_is_stopped_was_not_ended_by_its_runs(desk: Office) -> None:
-    run = await desk.run_of(await desk.approved())
-    other = await desk.run_of(await desk.approved())
-    lives = Lives(desk, run.id)
+    newcomer, suspect, waiting = await _run(desk), await _suspect(desk), await _suspect(desk)
     for _ in range(3 * MOST):
+        life = Life(desk)
+        await life.begin(suspect)
+        life.resume(waiting)
+        await life.begin(newcomer)
+        assert life.at_work == {suspect, newcomer}
+        await life.die(is_stopped=True)
+    assert await _begun(desk, newcomer, suspect, waiting) == [0, SUSPECT, SUSPECT]
+
+
+async def test_nothing_begins_once_the_process_stops(desk: Office) -> None:
+    """What would begin then would count as begun in vain."""
+    suspect, waiting, late = await _suspect(desk), await _suspect(desk), await _suspect(desk)
+    newcomer = await _run(desk)
+    life = Life(desk)
+    await life.begin(suspect)
+    life.resume(waiting)
+    await life.begin(await _run(desk))
+    await life.put_down()
+    life.resume(late, newcomer)
+    await life.end(suspect)
+    for run in (waiting, late, newcomer):
         with pytest.raises(asyncio.CancelledError):
-            await lives.die(is_stopped=True)
-    assert lives.begun == 3 * MOST
-    bystander = Lives(desk, other.id)
-    for _ in range(MOST):
-        with pytest.raises(asyncio.CancelledError):
-            await bystander.die()
-    with pytest.raises(NeverEnds):
-        await bystander.die()
+            await life.works(run)
+    assert await _begun(desk, waiting, late, newcomer) == [SUSPECT, SUSPECT, 0]
+    await life.die()
 
 
 async def test_a_run_that_has_ended_is_not_begun(desk: Office) -> None:
     id = await desk.approved()
     run = await desk.run_of(id)
     await desk.end_run(id)
-    lives = Lives(desk, run.id)
-    await lives.die()
-    assert lives.begun == 0
+    life = Life(desk)
+    await life.begin(run.id)
+    assert not life.at_work
+
+
+@pytest.mark.parametrize(("lasting", "begun"), [(True, 0), (False, SUSPECT)])
+async def test_a_run_that_gets_on_is_no_suspect(desk: Office, lasting: bool, begun: int) -> None:
+    """A secret that it has made is forgotten when it fails: that is not to get on."""
+    run = await _suspect(desk)
+    async with desk.database.transaction() as tx:
+        found = await runs.get(tx, run)
+        assert found is not None
+        await runs.list_steps(
+            tx, found, [Planned(stage=0, name="step", title="Step", lasting=lasting)]
+        )
+    entry = Entry(run=found, step="step", facts={}, lasting=lasting)
+    recorder = Recorder(desk.database, desk.clock)
+    assert await recorder.record(entry)
+    assert await _begun(desk, run) == [begun]
+
+    async with desk.database.transaction() as tx:
+        await tx.execute(sa.update(table).values(begun=SUSPECT))
+    assert not await recorder.record(entry)  # which it knew before
+    assert await _begun(desk, run) == [SUSPECT]

@@ -1,11 +1,31 @@
-"""Beginnings: how often a run may be begun, or one that kills its process would do so for ever."""
+"""Beginnings: how often a run may be begun, or one that kills its process would do so for ever.
+
+Nobody sees which of the runs at work has killed a process. So one that was begun in vain before is
+a suspect: it waits until no other suspect is at work here, and counts only from then on. Of what
+dies together, only the one whose turn it was and newcomers have counted.
+
+A killer is a newcomer for its first deaths, and these count for all that were at work beside it:
+SUSPECT of them at most, on all replicas together, since the counts are in storage. From then on it
+dies in its turn, and the others wait uncounted, on each replica that it takes along: each has a
+turn of its own, and whoever has it elsewhere does not die. So MOST leaves room for two killers at
+the same time, and what gets on starts from nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from bot.engine import Body
 from bot.storage import runs
 from bot.storage.database import Database
 
+SUSPECT = 2
+"""Begun so often in vain, a run waits for its turn: once may be anybody's fault."""
 MOST = 5
-"""More often a run is not begun that never came to an end, and whose process was never stopped."""
+"""More often a run is not begun that neither ended nor got on, and whose process did not stop."""
+TURN_SECONDS = 1200.0
+"""How long the others wait for a suspect: longer than any step waits for Entra, so that what hangs
+does not keep them for ever. Whoever kills even later takes along those who came after it."""
 
 
 class NeverEnds(Exception):
@@ -15,32 +35,89 @@ class NeverEnds(Exception):
 class Beginnings:
     """Counts in storage, before the body does anything."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, turn_seconds: float = TURN_SECONDS) -> None:
         self._database = database
-        self._at_work: set[str] = set()
+        self._turn_seconds = turn_seconds
+        self._turn = asyncio.Lock()
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._counted: set[str] = set()
+        self._is_stopping = False
 
     def counted(self, body: Body) -> Body:
-        """Return the body, which then raises NeverEnds where it would be begun once too often."""
+        """Return the body, which then raises NeverEnds where it would be begun once too often.
+
+        A suspect waits for its turn first. What has not begun when the process stops is cancelled,
+        for the engine to resume.
+        """
 
         async def begin(id: str) -> None:
-            self._at_work.add(id)
             try:
-                if await self._may_begin(id):
-                    await body(id)
+                async with self._turn_of(id):
+                    if await self._may_begin(id):
+                        await body(id)
             finally:
-                self._at_work.discard(id)
+                self._counted.discard(id)
 
         return begin
 
     async def put_down(self) -> None:
-        """Note before a stop that what is at work has done nothing wrong."""
+        """Note before a stop that what is at work has done nothing wrong. Nothing else begins."""
+        self._is_stopping = True
+        for task in self._waiting:
+            task.cancel()
         async with self._database.transaction() as tx:
-            await runs.put_down(tx, tuple(self._at_work))
+            await runs.put_down(tx, tuple(self._counted))
+
+    @asynccontextmanager
+    async def _turn_of(self, id: str) -> AsyncIterator[None]:
+        """Keep other suspects waiting while inside, if it is one; but not for ever."""
+        if not await self._is_suspect(id):
+            yield
+            return
+        await self._wait()
+        is_over = False
+
+        def pass_on() -> None:
+            nonlocal is_over
+            if not is_over:
+                is_over = True
+                self._turn.release()
+
+        timer = asyncio.get_running_loop().call_later(self._turn_seconds, pass_on)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            pass_on()
+
+    async def _is_suspect(self, id: str) -> bool:
+        """Return False for one that is to be given up, too: nobody has to wait for that."""
+        async with self._database.reading() as tx:
+            begun = await runs.begun(tx, id)
+        return SUSPECT <= begun < MOST
+
+    async def _wait(self) -> None:
+        """Wait where a stop may cancel: in the middle of a transaction it must not."""
+        self._go_on()
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting.discard(task)
 
     async def _may_begin(self, id: str) -> bool:
         """Return False for a run that has ended."""
         async with self._database.transaction() as tx:
+            self._go_on()
+            self._counted.add(id)
             begun = await runs.begin(tx, id)
         if begun is not None and begun > MOST:
             raise NeverEnds
         return begun is not None
+
+    def _go_on(self) -> None:
+        """Raise CancelledError if the process stops: ended in any other way, it would be over."""
+        if self._is_stopping:
+            raise asyncio.CancelledError

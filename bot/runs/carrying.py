@@ -160,7 +160,8 @@ class Carrying(Work):
             async with self._database.transaction() as tx:
                 await runs.fail_step(tx, run, each.name, self._clock.now())
             raise failed(each.title, error) from None
-        if not await self._recorder.record(Entry(run=run, step=each.name, facts=learnt)):
+        entry = Entry(run=run, step=each.name, facts=learnt, lasting=each.lasting)
+        if not await self._recorder.record(entry):
             raise Overtaken
         return learnt
 

@@ -27,6 +27,9 @@ class Entry:
     run: Run
     step: str
     facts: Mapping[str, Any]
+    lasting: bool = False
+    """Whether the run gets on by it. What serves this run alone is forgotten when it fails, so a
+    run that then kills its process would get on for ever."""
 
 
 @dataclass
@@ -76,4 +79,7 @@ class Recorder:
             ]
             for registration in sorted({each.run.registration for each in page.entries}):
                 await registrations.stir(tx, registration)
+            pairs = zip(page.entries, taken, strict=True)
+            if got_on := {each.run.id for each, is_first in pairs if is_first and each.lasting}:
+                await runs.clear(tx, got_on)  # after the registrations, as whoever ends a run
         page.taken = taken

@@ -121,6 +121,17 @@ async def begin(tx: AsyncConnection, id: str) -> int | None:
     return found
 
 
+async def begun(tx: AsyncConnection, id: str) -> int:
+    """Return how often the run was begun, since it last got on."""
+    return await tx.scalar(sa.select(runs.c.begun).where(runs.c.id == id)) or 0
+
+
+async def clear(tx: AsyncConnection, ids: Collection[str]) -> None:
+    """Forget how often these were begun: they get on."""
+    query = sa.update(runs).where(runs.c.id.in_(ids), runs.c.begun > 0)
+    await tx.execute(query.values(begun=0))
+
+
 async def put_down(tx: AsyncConnection, ids: Collection[str]) -> None:
     """Take back that these were begun: their process stops, and it was not they that ended it."""
     query = sa.update(runs).where(runs.c.id.in_(ids), runs.c.begun > 0)
