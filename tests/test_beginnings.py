@@ -119,10 +119,13 @@ async def test_a_run_is_begun_so_often_and_then_given_up(desk: Office) -> None:
 
 async def test_what_is_at_work_beside_it_is_not_given_up(desk: Office) -> None:
     killer, one, other = [await _run(desk) for _ in range(3)]
-    for _ in range(MOST):
+    for death in range(MOST):
         life, newcomer = Life(desk), await _run(desk)
         await life.begin(killer)
         life.resume(one, other)
+        if death < SUSPECT:
+            await life.works(one)
+            await life.works(other)
         await life.begin(newcomer)  # whatever it stands beside
         await life.die()
     life = Life(desk)
