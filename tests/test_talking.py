@@ -340,5 +340,5 @@ async def test_every_message_says_aloud_how_it_stands(scene: Scene) -> None:
         assert "<@" not in body["text"]
         assert not MOMENT.search(DATED.sub("", str(body))), body
     aloud = {body["text"] for body in sent}
-    third = "Rosa Marin asks for the application third, Mimecast directory connector."
+    third = "Rosa Marin asked for the application third, Mimecast directory connector."
     assert any(text.startswith(f"{broken} failed. {third} Entra refused") for text in aloud)
