@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from tests.scene import Scene
 
@@ -34,13 +35,20 @@ async def _soon(predicate: Callable[[], object]) -> bool:
     return True
 
 
-async def make_a_new_one(scene: Scene, id: str) -> None:
+async def make_a_new_one(scene: Scene, id: str, *, by: str = "rosa") -> None:
     """Press *Make a new one*, and again if a sweep is just at work, as the refusal says."""
     refused = f"{id} is being worked on. Try again in a moment."
     for _ in range(20):
-        scene.workspace.reload("rosa")
-        await scene.until(lambda: "[Make a new one]" in scene.workspace.text_of(scene.notice(id)))
-        await scene.workspace.click("rosa", "Make a new one", on=scene.notice(id))
-        if scene.whispers("rosa") != refused:
+        scene.workspace.reload(by)
+        await scene.until(lambda: _offers(scene, id, by))
+        await scene.workspace.click(by, "Make a new one", on=_offers(scene, id, by)[-1])
+        if scene.whispers(by) != refused:
             return
-    raise AssertionError(scene.whispers("rosa"))
+    raise AssertionError(scene.whispers(by))
+
+
+def _offers(scene: Scene, id: str, to: str) -> list[dict[str, Any]]:
+    """Return the messages of this registration that have the button."""
+    text_of = scene.workspace.text_of
+    found = [each for each in scene.workspace.messages(to) if text_of(each).startswith(id)]
+    return [each for each in found if "[Make a new one]" in text_of(each)]

@@ -194,7 +194,8 @@ class Road(Scene):
         ]
 
     def newest_notice(self) -> str:
-        return self.workspace.text_of(self.notices()[-1])
+        """Return what stands there; nothing, while a newer one is on its way."""
+        return "".join(map(self.workspace.text_of, self.notices()[-1:]))
 
     def told(self, what: str) -> int:
         """Return how often this stands in the history."""

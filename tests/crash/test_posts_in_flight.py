@@ -68,7 +68,7 @@ async def test_the_values_are_announced_twice_at_most(road: Road) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+@pytest.mark.parametrize("nth", [1, 2, 3])  # more are not certain: changes are drawn together
 async def test_cards_that_were_being_redrawn_are_drawn_to_the_end(road: Road, nth: int) -> None:
     """One card may show the new state and the other one the old."""
     await road.lives.begin()
