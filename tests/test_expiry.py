@@ -19,8 +19,8 @@ from handlers.views import expiry as views
 from handlers.views import ids
 from tests.office import Office, two_offices
 from tests.pieces import ADA, NOON, ROSA, registration, secret
+from tests.rotations import announced, asked, decide, in_use, request, seen
 from tests.scene import Scene
-from tests.test_rotating import announced, asked, decide, in_use, request, seen
 from tests.waiting import eventually
 
 DAY = timedelta(days=1)

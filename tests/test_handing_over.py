@@ -9,9 +9,9 @@ import pytest
 
 from bot.playground.stage import Stage
 from tests.conftest import Bot
+from tests.rotations import in_use
 from tests.scene import Scene
 from tests.test_reveals import live
-from tests.test_rotating import in_use
 from tests.test_slack_trouble import updates
 from tests.waiting import eventually
 

@@ -15,6 +15,7 @@ from tests import (
     test_purging,
     test_quorums,
     test_refusals,
+    test_retiring,
     test_reveals,
     test_revoking,
     test_rotating,
@@ -58,10 +59,10 @@ STORIES: dict[tuple[str, str], Callable[..., Any]] = {
         test_rotating.test_the_requester_takes_a_rotation_back_by_the_word_or_the_button
     ),
     ("action", ids.RETIRE): (
-        test_rotating.test_whoever_has_changed_over_removes_the_old_secret_at_once
+        test_retiring.test_whoever_has_changed_over_removes_the_old_secret_at_once
     ),
     ("action", ids.RETIRE_ASKED): (
-        test_rotating.test_the_word_removes_the_old_secret_once_it_is_confirmed
+        test_retiring.test_the_word_removes_the_old_secret_once_it_is_confirmed
     ),
     ("action", ids.UNDO_ASKED): test_talking.test_retry_and_undo_by_command_and_undo_is_confirmed,
     ("action", ids.REVOKE): test_revoking.test_an_approver_revokes_and_everybody_is_told,

@@ -25,10 +25,10 @@ from tests import test_handing_over
 from tests.conftest import Bot
 from tests.leaks import forms, found
 from tests.pieces import registration, secret
+from tests.rotations import announced, asked, decide, in_use, seen
 from tests.scene import Scene
 from tests.test_purging import PURGED
 from tests.test_revoking import press
-from tests.test_rotating import announced, asked, decide, in_use, seen
 from tests.waiting import eventually, make_a_new_one
 
 Json = dict[str, Any]

@@ -15,7 +15,7 @@ from bot.registration import RunKind, SecretState, Status
 from bot.runs.carrying import Carrying
 from bot.storage import dues, secrets
 from bot.storage.dues import DueKind
-from tests import test_rotating
+from tests import rotations
 from tests.conftest import Bot
 from tests.office import two_offices
 from tests.pieces import ADA, ROSA
@@ -96,16 +96,16 @@ async def test_it_does_not_wait_for_a_new_secret_which_nobody_gets(
 
 
 async def test_it_does_not_wait_for_a_rotation(scene: Scene) -> None:
-    id = await test_rotating.in_use(scene)
-    await test_rotating.asked(scene, id)
+    id = await rotations.in_use(scene)
+    await rotations.asked(scene, id)
     held = scene.tenant.faults.hold("POST", "/addPassword")
-    await test_rotating.decide(scene, "Confirm", by="grace")
+    await rotations.decide(scene, "Confirm", by="grace")
     await held.reached.wait()
     await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in test_rotating.card(scene, id))
+    await scene.until(lambda: f"{id} was revoked" in rotations.card(scene, id))
     held.release()
     assert nothing_is_left(scene)
-    request = scene.workspace.text_of(test_rotating.request(scene))
+    request = scene.workspace.text_of(rotations.request(scene))
     assert f"{id}: this request for a new secret is over." in request
 
 

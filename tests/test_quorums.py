@@ -15,8 +15,8 @@ from bot.storage.dues import REMIND_AFTER
 from tests.conftest import Bot
 from tests.office import office
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
+from tests.rotations import asked, decide, seen, three
 from tests.scene import Scene
-from tests.test_rotating import asked, decide, seen, three
 from tests.waiting import eventually
 
 URL = "https://hooks.slack.com/actions/x"

@@ -11,8 +11,8 @@ from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
 from bot.registrar.mending import CHECK_PAUSE
 from tests.conftest import Bot
+from tests.rotations import asked, decide, request, seen
 from tests.scene import Scene
-from tests.test_rotating import asked, decide, request, seen
 from tests.waiting import eventually
 
 Json = dict[str, Any]

@@ -17,7 +17,7 @@ from bot.playground.stage import Stage
 from bot.registration import Refusal, RunKind, Status
 from bot.storage.database import opened
 from handlers.recent import REMEMBERED
-from tests import test_rotating
+from tests import rotations
 from tests.conftest import Bot
 from tests.office import Office, office
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
@@ -278,21 +278,21 @@ async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(
     id = await scene.ask()
     await _approve(scene, id, "ada")
     await scene.approve(id, by="grace")
-    await test_rotating.seen(scene, id)
-    await test_rotating.asked(scene, id)
+    await rotations.seen(scene, id)
+    await rotations.asked(scene, id)
     before = live(scene)
-    await test_rotating.decide(scene, "Confirm", by="ada")
+    await rotations.decide(scene, "Confirm", by="ada")
     scene.workspace.deactivate("ada")
-    await test_rotating.decide(scene, "Confirm", by="grace")
+    await rotations.decide(scene, "Confirm", by="grace")
     lost = "The approval of @ada no longer counts: the account is deactivated"
-    await scene.until(lambda: lost in scene.workspace.text_of(test_rotating.request(scene)))
-    said = scene.workspace.text_of(test_rotating.request(scene))
+    await scene.until(lambda: lost in scene.workspace.text_of(rotations.request(scene)))
+    said = scene.workspace.text_of(rotations.request(scene))
     assert "1 of 2 approvals given" in said
     assert "Rotation confirmed by @ada" not in said
     assert "Approved by @ada" in scene.workspace.text_of(scene.card_of(id))  # of the plan
     assert live(scene) == before
-    await test_rotating.decide(scene, "Confirm", by="ben")
-    await test_rotating.announced(scene, id)
+    await rotations.decide(scene, "Confirm", by="ben")
+    await rotations.announced(scene, id)
     assert len(live(scene)) == 2
 
 
