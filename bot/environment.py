@@ -185,7 +185,16 @@ class Reader:
             return default
         if ":memory:" in value:
             self.problem(f"{name} must name a file: what only memory holds is lost at each stop.")
-        return value
+        return _as_utf8(value)
+
+
+def _as_utf8(url: str) -> str:
+    """Have PostgreSQL answer in UTF-8, whatever PGCLIENTENCODING or the address say."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return url
+    parsed = parsed.update_query_dict({"client_encoding": "utf8"})
+    return parsed.render_as_string(hide_password=False)
 
 
 def _holds_certificates(path: str) -> bool:

@@ -12,7 +12,7 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.bell import Bells, Loop, survive
+from bot.bell import Bells, Loop, report, survive
 from bot.engine import Died, Engine, Outcome
 from bot.expiry import Expiry
 from bot.registration import RotationNews, RotationState, RunKind, SecretState, Status
@@ -26,7 +26,9 @@ from graph.clock import Clock
 log = structlog.get_logger()
 
 BUSY = timedelta(minutes=1)
-"""How long a due waits for the registration's open run to end."""
+"""How long a due waits for the registration's open run, and what broke waits for another try."""
+UNREADABLE = timedelta(hours=1)
+"""How long a row that cannot be read is left alone: only a person can mend it."""
 AT_ONCE = 50
 DAILY = timedelta(days=1)
 REMEMBERED = timedelta(days=30)
@@ -70,30 +72,50 @@ class Keeper:
         self._bells = bells
         self._approval_channel = approval_channel
         self._started: set[str] = set()
+        self._again_at: dict[str, datetime] = {}
+        """When to try a run again that broke here."""
         self._forgot_at: datetime | None = None
         self.loop = Loop("keeper", self.look, bell=bells.keeper, every=every)
 
     async def look(self) -> None:
-        """Look once at everything."""
+        """Look once at everything. What breaks is put off, and keeps nobody else waiting."""
+        unreadable: dict[str, Exception] = {}
         async with self._database.reading() as tx:
-            come = await dues.come(tx, self._clock.now(), limit=AT_ONCE)
-            owed = await runs.owed(tx)
+            now = self._clock.now()
+            come = await dues.come(tx, now, limit=AT_ONCE, unreadable=unreadable.__setitem__)
+            owed = await runs.owed(tx, unreadable=self._pass_over)
+        for id, error in unreadable.items():
+            report(f"due {id}", error)
+            await self._put_off(id, UNREADABLE)
         await self._fire_dues(come)
         await self._start_runs(owed)
         await self._forget()
 
+    def _pass_over(self, run: str, error: Exception) -> None:
+        """Report a run that cannot be read, and not again at every look."""
+        if self._may_try(run):
+            report(f"run {run}", error)
+            self._again_at[run] = self._clock.now() + UNREADABLE
+
     async def _start_runs(self, owed: Sequence[Run]) -> None:
         self._started &= {run.id for run in owed}
         for run in owed:
-            if run.id not in self._started:
-                # One that cannot be started keeps nobody else waiting.
-                await survive(f"start of run {run.id}", partial(self._start, run))
-            elif await self._is_dead(run):
-                await self._bury(run)
+            if not self._may_try(run.id):
+                continue
+            if await survive(f"run {run.id}", partial(self._see_to, run)):
+                self._again_at[run.id] = self._clock.now() + BUSY
 
-    async def _start(self, run: Run) -> None:
-        await self._engine.start(run.id, run.kind)
-        self._started.add(run.id)
+    def _may_try(self, run: str) -> bool:
+        """Whether the run has not broken a moment ago."""
+        return self._again_at.get(run, self._clock.now()) <= self._clock.now()
+
+    async def _see_to(self, run: Run) -> None:
+        """Start it, or bury it if it has died."""
+        if run.id not in self._started:
+            await self._engine.start(run.id, run.kind)
+            self._started.add(run.id)
+        elif await self._is_dead(run):
+            await self._bury(run)
 
     async def _is_dead(self, run: Run) -> bool:
         """Whether the engine is through with a run that storage still says is open."""
@@ -119,8 +141,13 @@ class Keeper:
 
     async def _fire_dues(self, come: Sequence[Due]) -> None:
         for due in come:
-            # One that breaks stays due, and keeps nobody else waiting.
-            await survive(f"due {due.kind} of {due.registration}", partial(self._fire_due, due))
+            what = f"due {due.kind} of {due.registration}"
+            if await survive(what, partial(self._fire_due, due)):
+                await self._put_off(due.id, BUSY)
+
+    async def _put_off(self, due: str, wait: timedelta) -> None:
+        async with self._database.transaction() as tx:
+            await dues.put_off(tx, due, self._clock.now() + wait)
 
     async def _fire_due(self, due: Due) -> None:
         async with self._database.transaction() as tx:

@@ -7,6 +7,7 @@ does not answer keeps no due waiting.
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import orphans
-from bot.bell import Bell, Bells, Loop
+from bot.bell import Bell, Bells, Loop, survive
 from bot.orphans import Orphan
 from bot.storage import history, installation, registrations, runs
 from bot.storage.database import Database
@@ -66,7 +67,8 @@ class Patrol:
                 await installation.put_patrol(tx, again)
             return
         for application in found:
-            await self._deal_with(application)
+            # Anybody can copy a mark: what is wrong with one application hides no other.
+            await survive(f"orphan {application.app_id}", partial(self._deal_with, application))
 
     async def _is_my_turn(self) -> bool:
         now = self._clock.now()

@@ -99,7 +99,7 @@ async def bare(
         Bare(
             id=principal["id"],
             app_id=principal["appId"],
-            name=principal["displayName"],
+            name=principal["displayName"] or "",
             registration=registration,
         )
         async for principal in graph.pages("/servicePrincipals", query=query)
@@ -120,7 +120,7 @@ async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple
         Buried(
             id=application["id"],
             app_id=application["appId"],
-            name=application["displayName"],
+            name=application["displayName"] or "",
             registration=registration,
             purged_at=datetime.fromisoformat(application["deletedDateTime"]) + KEPT,
         )
@@ -139,12 +139,12 @@ async def _is_there(graph: Client, app_id: str) -> bool:
 
 
 def _read(application: Json, installation: str) -> Iterator[Marked]:
-    carried = set(application["tags"])
+    carried = set(application["tags"] or ())
     for registration in _registrations(application, installation):
         yield Marked(
             id=application["id"],
             app_id=application["appId"],
-            name=application["displayName"],
+            name=application["displayName"] or "",
             key=application.get("uniqueName"),
             created_by=application.get("createdByAppId"),
             registration=registration,
@@ -154,11 +154,15 @@ def _read(application: Json, installation: str) -> Iterator[Marked]:
 
 
 def _registrations(carrier: Json, installation: str) -> Iterator[str]:
-    """Yield the registrations of this installation whose tags it carries."""
+    """Yield the registrations of this installation whose tags it carries.
+
+    Anybody may have written the tag: what no database takes, such as NUL, is replaced.
+    """
     prefix = f"{MARK}:{installation}:"
-    for tag in sorted(set(carrier["tags"])):
+    for tag in sorted(set(carrier["tags"] or ())):
         if tag.startswith(prefix):
-            yield tag.removeprefix(prefix)
+            named = tag.removeprefix(prefix)
+            yield "".join(each if each.isprintable() else "\ufffd" for each in named)
 
 
 def _carrying(application: Json, mark: str) -> Iterator[str]:

@@ -6,12 +6,12 @@ what may be sent now, and does not wait for it: a slow answer keeps nobody else 
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import partial
 
-from bot.bell import Bell, Loop, survive
+from bot.bell import Bell, Loop, report, survive
 from bot.storage import messages
 from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind, Stale
@@ -29,6 +29,8 @@ CALM_SECONDS = 0.03
 """How long to wait after a commit: the run it owes goes first, and more may be stale by then."""
 SPACING = timedelta(seconds=3)
 """How far apart updates of one card are while its run is at work: Slack's own advice."""
+UNREADABLE = timedelta(hours=1)
+"""How long a row that cannot be read is left alone: only a person can mend it."""
 
 CARDS = (MessageKind.CARD, MessageKind.PROGRESS)
 Place = tuple[str, str]
@@ -60,9 +62,18 @@ class Messages:
 
     async def look(self) -> None:
         """Begin to show everything that is stale and may be shown now."""
+        unreadable: dict[str, Exception] = {}
         async with self._database.reading() as tx:
             now = self._clock.now()
-            stale = await messages.stale(tx, now, drawn_before=now - SPACING, limit=MOST)
+            stale = await messages.stale(
+                tx,
+                now,
+                drawn_before=now - SPACING,
+                limit=MOST,
+                unreadable=unreadable.__setitem__,
+            )
+        if unreadable:
+            await self._put_off(unreadable)
         chosen = self._chosen(stale, now)
         if not chosen:
             return
@@ -84,6 +95,13 @@ class Messages:
         if self._alarm is not None:
             self._alarm.cancel()
         await asyncio.gather(*(task for _, task in self._under_way.values()))
+
+    async def _put_off(self, unreadable: Mapping[str, Exception]) -> None:
+        """Report rows that cannot be read, and leave them alone for a while."""
+        for id, error in unreadable.items():
+            report(f"message {id}", error)
+        async with self._database.transaction() as tx:
+            await messages.put_off(tx, unreadable.keys(), self._clock.now() + UNREADABLE)
 
     def _chosen(
         self, stale: Sequence[Stale], now: datetime

@@ -257,6 +257,26 @@ async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     }
 
 
+async def test_a_tag_that_no_database_takes_hides_no_other_orphan(
+    stage: Stage, app: App, hand: Hand, database_url: str
+) -> None:
+    scene = Scene(stage)
+    id = await scene.ready()
+    await _at_rest(scene, app, id)
+    (ours,) = stage.tenant.applications
+    odd = await _planted(hand, [tag.replace(id, "AAD-\0\x1b[2J") for tag in ours["tags"]])
+    copied = await _planted(hand, ours["tags"])
+
+    stage.clock.move(DAY)
+    with structlog.testing.capture_logs() as logged:
+        await app.patrol.look()
+    reported = [each["application"] for each in logged if each["event"] == "orphan found"]
+    assert sorted(reported) == sorted([odd["appId"], copied["appId"]])
+
+    told = await call(stage, "--orphans", DATABASE_URL=database_url)
+    assert [each for each in (odd, copied) if each["appId"] not in "".join(told.wrong)] == []
+
+
 async def test_the_tenant_is_searched_once_a_day(stage: Stage, app: App) -> None:
     await app.patrol.look()
     assert _searches(stage) == 0  # the first one comes a day after the installation

@@ -127,8 +127,12 @@ def test_this_machine_may_stand_in_for_slack_and_entra(host: str) -> None:
 @pytest.mark.parametrize(
     ("given", "read_as"),
     [
-        ("postgresql://u:p@db/aad", "postgresql+psycopg://u:p@db/aad"),
-        ("postgres://u:p@db/aad", "postgresql+psycopg://u:p@db/aad"),
+        ("postgresql://u:p@db/aad", "postgresql+psycopg://u:p@db/aad?client_encoding=utf8"),
+        ("postgres://u:p@db/aad", "postgresql+psycopg://u:p@db/aad?client_encoding=utf8"),
+        (
+            "postgres://u:p%40@db/aad?client_encoding=latin1",
+            "postgresql+psycopg://u:p%40@db/aad?client_encoding=utf8",
+        ),
         ("sqlite:///here.db", "sqlite+aiosqlite:///here.db"),
     ],
 )

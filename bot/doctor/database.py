@@ -11,7 +11,7 @@ from bot import slots
 from bot.config import Settings
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.storage import installation, secrets
-from bot.storage.database import Age, age, beside, sqlite_path
+from bot.storage.database import Age, UnusableDatabase, age, beside, sqlite_path
 from bot.vault import Vault
 
 
@@ -64,6 +64,8 @@ async def look_inside(settings: Settings) -> Inside | None:
             if found is not Age.CURRENT:
                 return Inside(found)
             return Inside(found, await installation.id_of(tx), tuple(await secrets.waiting(tx)))
+    except UnusableDatabase as error:
+        raise Unknown(wrong(f"Database: {error}", "The bot does not start before that.")) from None
     except sa.exc.DBAPIError as error:
         raise Unknown(_closed(error.orig or error)) from None
 

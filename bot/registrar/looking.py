@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.approval.rules import EITHER
+from bot.bell import survive
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration
 from bot.storage import health, history, listing, messages, runs
@@ -192,7 +194,15 @@ class Looking(Desk):
         )
 
     async def _all(self, tx: AsyncConnection, page: Page) -> Sequence[Registration]:
-        return [await self._get(tx, line.id) for line in page.lines]
+        """Return the registrations of a page, without any that cannot be read."""
+        found: list[Registration] = []
+
+        async def get(id: str) -> None:
+            found.append(await self._get(tx, id))
+
+        for line in page.lines:
+            await survive(f"registration {line.id}", partial(get, line.id))
+        return found
 
     def _may_ask(self, person: Person) -> bool:
         try:

@@ -136,6 +136,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
 async def _prepare(writer: AsyncEngine) -> None:
     try:
         async with writer.begin() as tx:
+            await tx.run_sync(_check_encoding)
             await tx.run_sync(_migrate)
     except DBAPIError as error:
         raise UnusableDatabase(
@@ -160,7 +161,11 @@ async def beside(url: str) -> AsyncIterator[Database]:
 
 
 async def age(tx: AsyncConnection) -> Age:
-    """Compare the database's tables with those of this program."""
+    """Compare the database's tables with those of this program.
+
+    Raises UnusableDatabase if it cannot hold every name.
+    """
+    await tx.run_sync(_check_encoding)
     return await tx.run_sync(_age)
 
 
@@ -224,6 +229,8 @@ def _teach_sqlite(engine: AsyncEngine, *, begin: str, query_only: str) -> None:
     def connected(connection: Any, _: Any) -> None:
         # Without this the driver begins transactions behind our back, and late.
         connection.isolation_level = None
+        # A damaged text is shown as such; an error would hide all other rows of its query.
+        connection.driver_connection.text_factory = _decoded
         cursor = connection.cursor()
         for pragma in (
             "busy_timeout=10000",
@@ -241,6 +248,25 @@ def _teach_sqlite(engine: AsyncEngine, *, begin: str, query_only: str) -> None:
 
     sa.event.listen(engine.sync_engine, "connect", connected)
     sa.event.listen(engine.sync_engine, "begin", begun)
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode(errors="replace")
+
+
+def _check_encoding(connection: sa.Connection) -> None:
+    """Raise UnusableDatabase where some names cannot be stored, or come back as bytes.
+
+    SQLite converts whatever its file holds.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    found = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    if found not in ("UTF8", b"UTF8"):
+        raise UnusableDatabase(
+            "DATABASE_URL: the database's encoding is not UTF8. Make another with CREATE DATABASE"
+            " … ENCODING 'UTF8' TEMPLATE template0."
+        )
 
 
 def _age(connection: sa.Connection) -> Age:

@@ -1,14 +1,16 @@
 """Dues: what must happen at a time. Rows, compared with our clock by the keeper."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage.rows import Unreadable, read_each
 from bot.storage.tables import dues
 
 REMIND_AFTER = timedelta(minutes=15)
@@ -59,19 +61,17 @@ async def begin_reminding(tx: AsyncConnection, registration: str, now: datetime)
     await add(tx, registration, DueKind.REMIND, now + REMIND_AFTER, subject="1")
 
 
-async def come(tx: AsyncConnection, now: datetime, *, limit: int) -> Sequence[Due]:
+async def come(
+    tx: AsyncConnection, now: datetime, *, limit: int, unreadable: Unreadable | None = None
+) -> Sequence[Due]:
     """Return what is due by now, oldest first."""
     query = sa.select(dues).where(dues.c.at <= now).order_by(dues.c.at).limit(limit)
-    return [
-        Due(
-            id=row["id"],
-            registration=row["registration"],
-            kind=DueKind(row["kind"]),
-            subject=row["subject"],
-            at=row["at"],
-        )
-        for row in (await tx.execute(query)).mappings()
-    ]
+    return await read_each(tx, query, _due, id=dues.c.id, unreadable=unreadable)
+
+
+async def put_off(tx: AsyncConnection, id: str, until: datetime) -> None:
+    """Let it be due later: what cannot be done now must not stand before what can."""
+    await tx.execute(sa.update(dues).where(dues.c.id == id).values(at=until))
 
 
 async def take(tx: AsyncConnection, id: str) -> bool:
@@ -111,3 +111,13 @@ async def drop(
     if subject is not None:
         query = query.where(dues.c.subject == subject)
     await tx.execute(query)
+
+
+def _due(row: Mapping[Any, Any]) -> Due:
+    return Due(
+        id=row["id"],
+        registration=row["registration"],
+        kind=DueKind(row["kind"]),
+        subject=row["subject"],
+        at=row["at"],
+    )

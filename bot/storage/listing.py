@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.bell import report
 from bot.registration import LIVE, Person, RotationState, RunKind, Status
 from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
+from bot.storage.rows import read_each
 from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import registrations, runs, secrets, votes
 
@@ -102,8 +104,9 @@ async def find(
         Which.WAITING: registrations.c.created_at.asc(),
         Which.EXPIRING: expires.c.expires_at.asc(),
     }.get(which, registrations.c.created_at.desc())
-    rows = await tx.execute(found.order_by(order, registrations.c.id).limit(limit).offset(offset))
-    return Page(lines=[_listed(row) for row in rows.mappings()], total=int(total or 0))
+    query = found.order_by(order, registrations.c.id).limit(limit).offset(offset)
+    lines = await read_each(tx, query, _listed, id=registrations.c.id, unreadable=report)
+    return Page(lines=lines, total=int(total or 0))
 
 
 async def mark(tx: AsyncConnection) -> Mark:

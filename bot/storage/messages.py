@@ -4,7 +4,7 @@ A message is stale while `shown < wanted`. Whoever draws it claims it first, so 
 do not post it twice; a claim lapses, so that a crash does not silence it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Status
 from bot.storage.once import insert_once
+from bot.storage.rows import Unreadable, read_each
 from bot.storage.tables import messages, registrations, seen_events
 
 CLAIM = timedelta(seconds=15)
@@ -118,7 +119,12 @@ async def was_owed(
 
 
 async def stale(
-    tx: AsyncConnection, now: datetime, *, drawn_before: datetime, limit: int
+    tx: AsyncConnection,
+    now: datetime,
+    *,
+    drawn_before: datetime,
+    limit: int,
+    unreadable: Unreadable | None = None,
 ) -> Sequence[Stale]:
     """Return stale messages that nobody has claimed and that were not drawn a moment ago.
 
@@ -143,8 +149,13 @@ async def stale(
         .order_by(order, messages.c.shown_at.nulls_first())
         .limit(limit)
     )
-    rows = (await tx.execute(query)).mappings()
-    return [Stale(message=_message(row), is_final=bool(row["is_final"])) for row in rows]
+    return await read_each(tx, query, _stale, id=messages.c.id, unreadable=unreadable)
+
+
+async def put_off(tx: AsyncConnection, ids: Collection[str], until: datetime) -> None:
+    """Let nobody claim these until then."""
+    query = sa.update(messages).where(messages.c.id.in_(ids))
+    await tx.execute(query.values(claimed_until=until))
 
 
 async def claim(tx: AsyncConnection, found: Sequence[Message], now: datetime) -> Sequence[Message]:
@@ -218,6 +229,10 @@ async def first_sight(tx: AsyncConnection, event_id: str, now: datetime) -> bool
     """Whether an event comes for the first time in ten minutes, longer than Slack repeats one."""
     await tx.execute(sa.delete(seen_events).where(seen_events.c.at < now - timedelta(minutes=10)))
     return await insert_once(tx, seen_events, event_id=event_id, at=now)
+
+
+def _stale(row: Mapping[Any, Any]) -> Stale:
+    return Stale(message=_message(row), is_final=bool(row["is_final"]))
 
 
 def _message(row: Mapping[Any, Any]) -> Message:

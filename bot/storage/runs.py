@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import RunKind, StepState
 from bot.storage.once import insert_missing
+from bot.storage.rows import Unreadable, read_each
 from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import runs, steps
 
@@ -66,10 +67,10 @@ async def get(tx: AsyncConnection, id: str) -> Run | None:
     return None if row is None else _run(row)
 
 
-async def owed(tx: AsyncConnection) -> Sequence[Run]:
+async def owed(tx: AsyncConnection, *, unreadable: Unreadable | None = None) -> Sequence[Run]:
     """Return every run that has not ended, oldest first."""
     query = sa.select(runs).where(runs.c.ended_at.is_(None)).order_by(runs.c.created_at)
-    return [_run(row) for row in (await tx.execute(query)).mappings()]
+    return await read_each(tx, query, _run, id=runs.c.id, unreadable=unreadable)
 
 
 async def is_busy(tx: AsyncConnection, registration: str) -> bool:
