@@ -10,7 +10,8 @@ from bot.storage.database import Database
 from bot.storage.runs import Run
 from bot.vault import Vault
 from graph.clock import Clock
-from graph.steps import Sealed
+from graph.errors import SecretsLost
+from graph.steps import SECRET_ATTEMPTS, Sealed
 
 
 class Overtaken(Exception):
@@ -46,12 +47,17 @@ class RunLedger:
             await runs.withdraw(tx, self.run.registration, step)
 
     async def attempt(self) -> Sealed | str:
-        """Return the secret that this run has sealed; else store and return a new nonce for one."""
+        """Return the secret that this run has sealed; else store and return a new nonce for one.
+
+        Raises SecretsLost if the run has used up its attempts.
+        """
         nonce = uuid4().hex[:16]
         async with self.database.transaction() as tx:
             found = await secrets.sealed_of_run(tx, self.run.id)
             if found is not None and found.key_id is not None and found.expires_at is not None:
                 return Sealed(id=found.id, key_id=found.key_id, expires_at=found.expires_at)
+            if await secrets.attempts(tx, self.run.id) >= SECRET_ATTEMPTS:
+                raise SecretsLost(call="POST /applications/…/addPassword")
             await secrets.attempt(
                 tx,
                 id=uuid4().hex,

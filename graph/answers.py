@@ -6,6 +6,8 @@ learn.microsoft.com/graph/errors, and the trackers of tools that met them.
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -25,6 +27,7 @@ from graph.errors import (
 )
 
 _CODE = re.compile(r"[\w.]{1,80}")
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _REQUEST_ID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
@@ -145,7 +148,13 @@ _MEANINGS = (
 
 
 def from_response(
-    status: int, body: object, headers: Mapping[str, str], *, method: str, path: str
+    status: int,
+    body: object,
+    headers: Mapping[str, str],
+    *,
+    method: str,
+    path: str,
+    now: datetime | None = None,
 ) -> GraphError:
     """Tell which error an answer of Graph means. Pure; `body` is the JSON read, or None."""
     said = _read(body)
@@ -160,14 +169,29 @@ def from_response(
         call=f"{method} {path}",
         sentence=row.sentence,
         advice=row.advice,
-        retry_after=retry_after(lowered),
+        retry_after=retry_after(lowered, now),
     )
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After header; Graph sends seconds, never a date."""
-    value = headers.get("retry-after", "")
-    return float(value) if value.isdecimal() else None
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Return the seconds of a Retry-After header, or None. Graph sends seconds; a proxy may send a
+    date, which is compared with the answer's own date, because clocks differ, or else with `now`.
+
+    The names of `headers` are in lower case.
+    """
+    value = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    until, since = _moment(value), _moment(headers.get("date", "")) or now
+    return max((until - since).total_seconds(), 0.0) if until and since else None
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo else None
 
 
 class _Said(NamedTuple):

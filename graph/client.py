@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -228,7 +229,7 @@ class Client:
             response.headers.get("request-id"),
             id,
         )
-        return _answer(call, response)
+        return _answer(call, response, self._clock.now())
 
     def _own(self, link: str) -> str:
         """Return the path of a link of Graph's; a token never goes to another host."""
@@ -237,7 +238,7 @@ class Client:
         return link.removeprefix(self._base)
 
 
-def _answer(call: Call, response: httpx.Response) -> Answer:
+def _answer(call: Call, response: httpx.Response, now: datetime) -> Answer:
     body = _json(response)
     if response.is_success and body is not None:
         return Answer(
@@ -248,7 +249,12 @@ def _answer(call: Call, response: httpx.Response) -> Answer:
     if response.is_success:
         raise _lost(call, Unavailable(code="NotJson", status=response.status_code))
     error = from_response(
-        response.status_code, body, response.headers, method=call.method, path=call.template
+        response.status_code,
+        body,
+        response.headers,
+        method=call.method,
+        path=call.template,
+        now=now,
     )
     raise _lost(call, error) if response.is_server_error else error
 

@@ -10,6 +10,7 @@
     │   ├── Unreachable        no connection: nothing was sent
     │   ├── NoAnswer           the connection broke off, or nothing came in time
     │   └── LostAnswer         the call may have taken effect, and must not simply be repeated
+    ├── SecretsLost            the answer was lost each time that a secret was asked for
     ├── TokenExpired           401: the token is no longer accepted
     ├── Forbidden              403: a right is missing
     ├── PolicyForbids          the tenant's policy says no
@@ -107,6 +108,16 @@ class NoAnswer(Unavailable):
 class LostAnswer(Unavailable):
     WHAT = "The answer of Entra was lost on the way, so nobody knows whether the change was made."
     ADVICE = "Retry: the bot replaces what may have been left over."
+
+
+class SecretsLost(GraphError):
+    WHAT = (
+        "Entra's answer was lost each time the bot asked for the client secret, so it stopped"
+        " asking: each time may have made a secret that nobody knows."
+    )
+    ADVICE = (
+        "Check Microsoft's service health, then retry. The bot removes the secrets that were made."
+    )
 
 
 class TokenExpired(GraphError):

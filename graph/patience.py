@@ -1,7 +1,9 @@
 """How long this bot waits for Entra, and how it spaces its tries.
 
 Waiting is done by the Clock, never by real time alone, so that tests let hours pass. The longest
-wait is for replication: Microsoft promises no time for it, and minutes are common.
+wait is for replication: Microsoft promises no time for it, and minutes are common. Each rule has a
+limit on attempts beside the one on time, and a Retry-After can lengthen a wait, never shorten it:
+otherwise `Retry-After: 0` would repeat a call without end.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,6 +25,12 @@ ASKED_SECONDS = 600.0
 """The sum of the waits that Graph itself asks for by Retry-After."""
 
 LONGEST_WAIT_SECONDS = 30.0
+
+ATTEMPTS = 20
+"""How often one call is sent through an outage or a collision, however short the waits are."""
+
+SETTLING_ATTEMPTS = 60
+"""How often something is asked for while it replicates: 15 minutes take about 40 attempts."""
 
 Jitter = Callable[[], float]
 """A random number from 0 to 1, so that many tries at once do not stay together."""
@@ -67,9 +75,9 @@ def through_outage(jitter: Jitter) -> Wait:
         nonlocal waited
         if isinstance(error, LostAnswer) or not isinstance(error, Throttled | Unavailable):
             return None
-        seconds = _next(error, tries, jitter)
+        seconds = max(backoff(tries, jitter), error.retry_after or 0.0)
         waited += seconds
-        return seconds if waited <= _budget(error) else None
+        return seconds if tries < ATTEMPTS and waited <= _budget(error) else None
 
     return wait
 
@@ -81,26 +89,23 @@ def until_settled(
 
     `settling` are further errors that end by themselves once our write has replicated.
     """
-    waited = 0.0
+    waited, collisions = 0.0, 0
 
     def wait(error: GraphError, tries: int) -> float | None:
-        nonlocal waited
+        nonlocal waited, collisions
         if isinstance(error, (NotThereYet, *settling)):
             left = (written + SETTLING - clock.now()).total_seconds()
-            seconds = error.retry_after or patience(tries, jitter)
-            return min(seconds, left) if left > 0 else None
+            seconds = max(patience(tries, jitter), error.retry_after or 0.0)
+            return min(seconds, left) if left > 0 and tries < SETTLING_ATTEMPTS else None
         if not isinstance(error, Conflict | LostAnswer):
             return None
-        seconds = _next(error, tries, jitter)
+        collisions += 1
+        seconds = max(backoff(collisions, jitter), error.retry_after or 0.0)
         waited += seconds
-        return seconds if waited <= OUTAGE_SECONDS else None
+        return seconds if collisions < ATTEMPTS and waited <= OUTAGE_SECONDS else None
 
     return wait
 
 
-def _next(error: GraphError, tries: int, jitter: Jitter) -> float:
-    return backoff(tries, jitter) if error.retry_after is None else error.retry_after
-
-
 def _budget(error: GraphError) -> float:
-    return OUTAGE_SECONDS if error.retry_after is None else ASKED_SECONDS
+    return ASKED_SECONDS if error.retry_after else OUTAGE_SECONDS

@@ -9,7 +9,7 @@ learn.microsoft.com/graph/api/application-addpassword
 from datetime import timedelta
 
 from graph.client import Json
-from graph.errors import NotFound
+from graph.errors import LostAnswer, NotFound
 from graph.site import Learnt, Sealed, Site, Step
 
 
@@ -19,7 +19,19 @@ async def make(site: Site) -> Learnt:
     Learns `sealed_id` (in the vault), `key_id` and `hint` (its first letters), both as Entra shows
     them for ever, and `expires_at` and `made_at`.
     """
-    sealed = await site.settle(lambda: _mint(site))
+    attempt: Sealed | str | None = None
+
+    async def mint() -> Sealed:
+        """Use the same nonce again only where Entra has certainly made nothing with it."""
+        nonlocal attempt
+        attempt = attempt or await site.ledger.attempt()
+        try:
+            return await _mint(site, attempt)
+        except LostAnswer:
+            attempt = None
+            raise
+
+    sealed = await site.settle(mint)
     return {
         "sealed_id": sealed.id,
         "key_id": sealed.key_id,
@@ -29,8 +41,7 @@ async def make(site: Site) -> Learnt:
     }
 
 
-async def _mint(site: Site) -> Sealed:
-    attempt = await site.ledger.attempt()
+async def _mint(site: Site, attempt: Sealed | str) -> Sealed:
     if isinstance(attempt, Sealed):  # before a crash
         return attempt
     now = site.clock.now().replace(microsecond=0)

@@ -19,6 +19,9 @@ from graph.signin import SignIn
 
 T = TypeVar("T")
 
+SECRET_ATTEMPTS = 5
+"""How many secrets one run asks for, across crashes: each may live without anybody knowing it."""
+
 Learnt = dict[str, Any]
 """The facts that one step returns: JSON, moments as ISO 8601, and never a secret."""
 
@@ -46,7 +49,10 @@ class Ledger(Protocol):
         """Note that no attempt at this step has written, whatever was intended."""
 
     async def attempt(self) -> "Sealed | str":
-        """Return what this run has sealed; else a new nonce, stored, to make a secret with."""
+        """Return what this run has sealed; else a new nonce, stored, to make a secret with.
+
+        Raises SecretsLost once this run has stored SECRET_ATTEMPTS of them.
+        """
 
     async def seal(
         self, nonce: str, *, secret: str, key_id: str, hint: str, expires_at: datetime

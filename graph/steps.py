@@ -10,9 +10,10 @@ from graph.plan import Facts, Plan
 from graph.probe import DIRECTORY, SIGN_IN
 from graph.purge import purge
 from graph.secret import SECRET, remove_secret, sweep
-from graph.site import Learnt, Ledger, Sealed, Site, Step
+from graph.site import SECRET_ATTEMPTS, Learnt, Ledger, Sealed, Site, Step
 
 __all__ = [
+    "SECRET_ATTEMPTS",
     "Facts",
     "Learnt",
     "Ledger",

@@ -6,6 +6,7 @@ import pytest
 
 from bot.playground.tenant import AUTONOMOUS
 from bot.playground.tenant.faults import Fault
+from graph.steps import SECRET_ATTEMPTS
 from tests.scene import Scene
 from tests.waiting import eventually
 
@@ -52,6 +53,30 @@ async def test_a_refusal_of_graph_is_told_with_advice_and_request_id(scene: Scen
     [application] = scene.tenant.applications_named("billing")
     assert not scene.tenant.live_secrets(application["appId"])
     assert "connector values" not in scene.direct("rosa")
+
+
+async def test_a_secret_whose_answers_are_lost_ends_after_five_and_leaves_none(
+    scene: Scene,
+) -> None:
+    fault = scene.tenant.faults.fail(
+        "POST",
+        "addPassword",
+        status=503,
+        headers={"Retry-After": "0"},
+        when="after_effect",
+        times=FOR_EVER,
+    )
+    id = await scene.ask("billing")
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await eventually(scene, lambda: f"{id} failed" in scene.card())
+    assert "answer was lost each time" in scene.card()
+    assert len(scene.tenant.calls("POST", "addPassword")) == SECRET_ATTEMPTS
+    fault.times = 0
+    await scene.workspace.click("rosa", "Retry")
+    await eventually(scene, lambda: f"{id} is ready" in scene.card())
+    scene.clock.move(timedelta(hours=24, minutes=1))
+    [application] = scene.tenant.applications_named("billing")
+    await eventually(scene, lambda: len(scene.tenant.live_secrets(application["appId"])) == 1)
 
 
 async def test_retry_goes_on_where_it_stopped(scene: Scene) -> None:

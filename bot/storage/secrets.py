@@ -30,6 +30,12 @@ async def attempt(
     )
 
 
+async def attempts(tx: AsyncConnection, run: str) -> int:
+    """Count the secrets that a run may have asked for."""
+    query = sa.select(sa.func.count()).where(secrets.c.run == run)
+    return int((await tx.execute(query)).scalar_one())
+
+
 async def id_of(tx: AsyncConnection, nonce: str) -> str:
     """Return the id under which the attempt with this nonce was stored."""
     query = sa.select(secrets.c.id).where(secrets.c.nonce == nonce)

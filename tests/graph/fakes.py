@@ -12,9 +12,10 @@ import httpx
 
 from bot.playground.clock import MovableClock
 from graph.client import Client
+from graph.errors import SecretsLost
 from graph.permissions import Kind, lookup
 from graph.plan import Plan, Wish
-from graph.site import Sealed
+from graph.site import SECRET_ATTEMPTS, Sealed
 from graph.tokens import Token
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -124,6 +125,8 @@ class MemoryLedger:
     async def attempt(self) -> Sealed | str:
         if self.found is not None:
             return self.found
+        if len(self.nonces) >= SECRET_ATTEMPTS:
+            raise SecretsLost
         self.nonces.append(f"nonce-{len(self.nonces) + 1}")
         return self.nonces[-1]
 

@@ -17,6 +17,7 @@ from graph.errors import (
     TokenExpired,
     Unavailable,
 )
+from tests.graph.fakes import EPOCH
 
 DOCUMENTED = [
     (404, "Request_ResourceNotFound", "Resource 'x' does not exist or one of its …", NotFound),
@@ -117,6 +118,34 @@ def test_a_body_of_any_shape_is_survived(body: object) -> None:
 def test_request_id_and_retry_after_are_kept() -> None:
     error = read(429, None, {"request-id": "r1", "Retry-After": "17"})
     assert (error.request_id, error.retry_after) == ("r1", 17.0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "1.5"}, 1.5),
+        ({"Retry-After": " 3 "}, 3.0),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:01:30 GMT"}, 90.0),
+        # Clocks differ: the answer's own date counts, where there is one.
+        (
+            {
+                "Retry-After": "Sun, 01 Mar 2026 00:00:20 GMT",
+                "Date": "Sun, 01 Mar 2026 00:00:00 GMT",
+            },
+            20.0,
+        ),
+        ({"Retry-After": "Wed, 31 Dec 2025 23:00:00 GMT"}, 0.0),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "Thu, 01 Jan 99999999999999999999 00:00:00 GMT"}, None),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:01:30"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    error = from_response(429, None, headers, method="GET", path="/x", now=EPOCH)
+    assert error.retry_after == seconds
 
 
 @pytest.mark.parametrize("inner", ["innerError", "innererror"])

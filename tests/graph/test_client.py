@@ -19,6 +19,7 @@ from graph.errors import (
     Unavailable,
     Unreachable,
 )
+from graph.patience import ATTEMPTS
 from tests.graph.fakes import GRAPH_URL, Script, Tokens, answer, client, refusal, token
 
 
@@ -62,6 +63,33 @@ async def test_without_retry_after_the_waits_double(clock: MovableClock) -> None
         await caller.send("GET", "/me")
     waited = clock.now() - start
     assert timedelta(seconds=15) <= waited < timedelta(seconds=20)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"retry_after": "0"}, {"retry_after": "0.001"}, {"retry_after": "-3"}],
+    ids=str,
+)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_no_retry_after_makes_the_client_repeat_a_call_without_end(
+    clock: MovableClock, status: int, headers: dict[str, str]
+) -> None:
+    graph = Script([answer(status, **headers)] * 200)
+    start = clock.now()
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises((Throttled, Unavailable)):
+            await caller.send("GET", "/me")
+    assert len(graph.requests) <= ATTEMPTS
+    assert clock.now() - start >= timedelta(seconds=60)
+
+
+async def test_without_any_time_passing_the_attempts_are_limited_all_the_same() -> None:
+    graph, clock = Script([answer(429, retry_after="0")] * 200), MovableClock(eager=True)
+    async with client(graph, clock=clock) as caller:
+        caller.jitter = lambda: 0.0
+        with pytest.raises(Throttled):
+            await caller.send("GET", "/me")
+    assert len(graph.requests) == ATTEMPTS
 
 
 async def test_a_wait_that_is_too_long_to_grant_is_told(clock: MovableClock) -> None:

@@ -11,10 +11,11 @@ from bot.playground.tenant.faults import Fault
 from graph.errors import (
     Forbidden,
     GraphError,
+    SecretsLost,
     Unreachable,
 )
 from graph.signin import SignIn
-from graph.steps import sweep
+from graph.steps import SECRET_ATTEMPTS, sweep
 from tests.graph.bots import Bot, assert_complete
 
 WRITES = [
@@ -114,6 +115,33 @@ async def test_grants_that_collide_go_one_after_another(bot: Bot) -> None:
     bot.tenant.faults.conflict_window = 2.0
     await bot.carry_out(plan)
     assert_complete(bot, plan)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}])
+async def test_a_secret_whose_answer_is_always_lost_is_asked_for_five_times_in_all(
+    bot: Bot, headers: dict[str, str]
+) -> None:
+    plan = await bot.plan()
+    bot.tenant.faults.fail(
+        "POST", "/addPassword", status=503, headers=headers, when="after_effect", times=10_000
+    )
+    for _ in range(2):  # the second time as after a crash
+        with pytest.raises(SecretsLost):
+            await bot.carry_out(plan)
+    assert len(bot.tenant.calls("POST", "addPassword")) == SECRET_ATTEMPTS
+    bot.tenant.faults.clear()
+    bot.clock.move(timedelta(minutes=15))
+    await sweep(bot.site(plan), frozenset())
+    assert bot.tenant.live_secrets(bot.facts["application"]["app_id"]) == []
+
+
+async def test_a_secret_that_certainly_was_not_made_is_asked_for_with_the_same_nonce(
+    bot: Bot,
+) -> None:
+    plan = await bot.plan()
+    bot.tenant.faults.fail("POST", "/addPassword", status=409, code="ObjectConflict", times=8)
+    await bot.carry_out(plan)
+    assert len(bot.ledger.nonces) == 1
 
 
 async def test_a_secret_sealed_before_a_crash_is_used_and_not_made_again(bot: Bot) -> None:

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -77,7 +79,7 @@ class Front:
         self._remember(exchange, answer)
         if answer is None or not await self._let_through(exchange, answer):
             return _cut(http)
-        return _response(exchange, answer)
+        return _response(exchange, answer, self._directory.now())
 
     def _too_large(self, exchange: Exchange) -> Answer:
         message = "The request is too large."
@@ -241,10 +243,14 @@ def _with_body(incoming: Incoming, body: object) -> Incoming:
     )
 
 
-def _response(exchange: Exchange, answer: Answer) -> web.Response:
+def _response(exchange: Exchange, answer: Answer, now: datetime) -> web.Response:
     asked = exchange.http.headers.get("client-request-id", "")
     asked = asked if asked.isascii() and asked.isprintable() and asked else exchange.request_id
-    headers = {"request-id": exchange.request_id, "client-request-id": asked}
+    headers = {
+        "request-id": exchange.request_id,
+        "client-request-id": asked,
+        "Date": format_datetime(now, usegmt=True),
+    }
     if answer.status != 204:
         headers["Content-Type"] = _JSON
     if answer.text is not None:
