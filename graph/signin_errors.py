@@ -3,20 +3,38 @@
     SignInFailed
     ├── SecretNotThereYet          7000215: wrong, or not replicated yet
     ├── AssertionNotThereYet       700027: the certificate is wrong, or not replicated yet
-    ├── ApplicationNotThereYet     700016, 700011: not in this tenant, or not replicated yet
+    ├── ApplicationNotThereYet     700016: not in this tenant, or not replicated yet
     ├── ConsentNotThereYet         65001: nobody consented, or the consent has not replicated
-    ├── SecretExpired · ApplicationDisabled · TenantUnknown · ResourceUnknown
-    └── SignInBlocked              Conditional Access or security defaults
+    ├── SecretExpired · AssertionRefused · CredentialMissing · PublicClient
+    ├── ApplicationDisabled · TenantUnknown · WrongCloud · TenantRestricted
+    ├── ResourceUnknown · ResourceDisabled
+    ├── SignInBlocked              Conditional Access, security defaults, policies, risk
+    └── PersonNeeded · SignInMalformed
 
-`error` is meant for programs, but only the numbers tell a missing application from a missing
-tenant. Numbers: learn.microsoft.com/entra/identity-platform/reference-error-codes
+Three more are no refusals: SignInThrottled (Entra asks for fewer sign-ins), Throttled and
+Unavailable are waited out. `error` is meant for programs, but only the numbers tell a missing
+application from a missing tenant. The numbers are those of
+learn.microsoft.com/entra/identity-platform/reference-error-codes that an application can meet which
+signs in for itself, and those that the page lacks and users have reported (500014, 7000229, 700024,
+70021, 7002xx). What a number means that is not here, nobody knows: then the sentence says no more
+than that, whatever the word beside it makes the bot do.
 """
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from graph.errors import GraphError, SignInFailed, Throttled, Unavailable
+
+PAUSE_SECONDS = 60.0
+"""How long to stay away after “too many equal sign-ins”, for which Entra sends no Retry-After."""
+
+
+class SignInThrottled(Throttled):
+    WHAT = (
+        "Entra was asked for too many sign-ins in a short time, and did not let the bot in again."
+    )
+    ADVICE = "Retry in some minutes. Look for other programs that sign in with this application."
 
 
 class SecretNotThereYet(SignInFailed):
@@ -47,6 +65,24 @@ class SecretExpired(SignInFailed):
     ADVICE = "Make a new secret."
 
 
+class AssertionRefused(SignInFailed):
+    WHAT = "Entra does not accept the certificate or the federated token of the application."
+    ADVICE = (
+        "Check the clock of the machine, that the certificate is valid, and that the federated"
+        " credential names the issuer, subject and audience of the token."
+    )
+
+
+class CredentialMissing(SignInFailed):
+    WHAT = "The sign-in carried no secret and no certificate."
+    ADVICE = "Check that ENTRA_CLIENT_SECRET holds the secret's value."
+
+
+class PublicClient(SignInFailed):
+    WHAT = "The application is registered as a public client, which signs in without a secret."
+    ADVICE = "Switch off “Allow public client flows” under its authentication settings."
+
+
 class ApplicationDisabled(SignInFailed):
     WHAT = "The application has been disabled."
     ADVICE = "Enable it in the Entra admin centre under “Enterprise applications”."
@@ -57,9 +93,27 @@ class TenantUnknown(SignInFailed):
     ADVICE = "Check ENTRA_TENANT_ID and ENTRA_CLOUD."
 
 
+class WrongCloud(TenantUnknown):
+    WHAT = "The tenant belongs to another national cloud."
+    ADVICE = "Check ENTRA_CLOUD, ENTRA_AUTHORITY and GRAPH_URL."
+
+
+class TenantRestricted(SignInFailed):
+    WHAT = "A proxy or a cross-tenant policy does not allow sign-ins to this tenant from here."
+    ADVICE = "Check the tenant restrictions of the network that the bot runs in."
+
+
 class ResourceUnknown(SignInFailed):
     WHAT = "The tenant does not know the API that the sign-in is for, or the application lacks it."
     ADVICE = "Check ENTRA_CLOUD and GRAPH_URL, and that the application lists Microsoft Graph."
+
+
+class ResourceDisabled(SignInFailed):
+    WHAT = "The API that the sign-in is for is disabled in this tenant."
+    ADVICE = (
+        "Look at its service principal under “Enterprise applications” in the Entra admin centre,"
+        " and at the tenant's subscriptions."
+    )
 
 
 class SignInBlocked(SignInFailed):
@@ -68,7 +122,7 @@ class SignInBlocked(SignInFailed):
 
 
 class PersonNeeded(SignInFailed):
-    WHAT = "Entra wants a person to sign in again, with a second factor."
+    WHAT = "Entra wants a person to sign in again."
     ADVICE = "Sign in again."
 
 
@@ -85,26 +139,89 @@ SETTLING = (
 )
 """The refusals that end by themselves while a new application replicates."""
 
-_NUMBERS: Mapping[int, type[SignInFailed]] = {
-    7000215: SecretNotThereYet,
-    700027: AssertionNotThereYet,
-    700016: ApplicationNotThereYet,
-    700011: ApplicationNotThereYet,
-    65001: ConsentNotThereYet,
-    7000222: SecretExpired,
-    7000112: ApplicationDisabled,
-    70001: ApplicationDisabled,
-    90002: TenantUnknown,
-    900023: TenantUnknown,
-    500011: ResourceUnknown,
-    650057: ResourceUnknown,
-    53003: SignInBlocked,
-    530035: SignInBlocked,
-    50076: PersonNeeded,
-    50079: PersonNeeded,
-    700082: PersonNeeded,
-    70043: PersonNeeded,
-    1002012: SignInMalformed,
+
+class _Row(NamedTuple):
+    """One meaning of a number, with words of its own where the class's do not fit."""
+
+    error: type[GraphError]
+    sentence: str | None = None
+    advice: str | None = None
+
+
+def _rows(error: type[GraphError], *numbers: int) -> dict[int, _Row]:
+    return dict.fromkeys(numbers, _Row(error))
+
+
+_SECOND_FACTOR = "Entra wants a person to sign in again, with a second factor."
+_RISK = "Entra blocks this sign-in because it takes it for risky."
+_RISK_ADVICE = "Look at “Risky workload identities” in the Entra admin centre."
+
+_NUMBERS: Mapping[int, _Row] = {
+    # Ends by itself: waited for.
+    **_rows(SignInThrottled, 50196, 90055),
+    **_rows(Unavailable, 50000, 50033, 90006, 90012, 90024, 90033, 90090, 90091),
+    **_rows(SecretNotThereYet, 7000215, 70002),
+    **_rows(AssertionNotThereYet, 700027),
+    **_rows(ApplicationNotThereYet, 700016, 700011, 7000229),
+    **_rows(ConsentNotThereYet, 65001, 90008, 90094, 650056),
+    # The application and its credential.
+    **_rows(SecretExpired, 7000222),
+    **_rows(AssertionRefused, 50006, 50012, 50013, 500133, 50017, 50027, 50048, 700024, 700030),
+    **_rows(AssertionRefused, 70021, 700211, 700212, 700213, 700222, 700223, 700229, 900384),
+    **_rows(CredentialMissing, 7000216, 7000218),
+    **_rows(PublicClient, 700025),
+    **_rows(ApplicationDisabled, 7000112, 70001),
+    1000031: _Row(
+        ApplicationDisabled,
+        "Entra says that the application cannot be used at this time.",
+        "Look at its properties in the Entra admin centre, or ask Microsoft's support.",
+    ),
+    # The tenant.
+    **_rows(TenantUnknown, 90002, 900023, 50059, 50128, 90019),
+    **_rows(WrongCloud, 90038, 90051, 900382, 900432, 1000104),
+    **_rows(TenantRestricted, 50002, 500021, 500022, 500212, 500213),
+    # The API.
+    **_rows(ResourceUnknown, 50001, 500011, 65005, 650057),
+    500014: _Row(ResourceDisabled),
+    650052: _Row(
+        ResourceDisabled,
+        "The tenant has not subscribed to the API that the sign-in is for, or not enabled it.",
+    ),
+    650054: _Row(
+        ResourceDisabled,
+        "The application asks for permissions of an API that was removed or is not available.",
+        "Remove that API from the application's permissions.",
+    ),
+    # Policies.
+    **_rows(SignInBlocked, 53003, 530035, 50131),
+    530032: _Row(
+        SignInBlocked,
+        "A security policy that the tenant's administrators have set up blocks this sign-in.",
+        "Look at the application's sign-in logs for the policy, and exempt it from that policy.",
+    ),
+    **dict.fromkeys((53011, 530034), _Row(SignInBlocked, _RISK, _RISK_ADVICE)),
+    50053: _Row(
+        SignInBlocked,
+        "Entra blocks this sign-in: it came from an address with malicious activity, or failed"
+        " too often.",
+        "Look at the sign-in logs, and at the address that the bot's calls come from.",
+    ),
+    **dict.fromkeys(
+        (53000, 53001, 53002, 50005, 50097),
+        _Row(
+            SignInBlocked,
+            "Conditional Access demands a managed device or an approved app for this sign-in.",
+        ),
+    ),
+    # People, in the consent modes in which one signs in.
+    **dict.fromkeys((50072, 50074, 50076, 50078, 50079), _Row(PersonNeeded, _SECOND_FACTOR)),
+    **_rows(PersonNeeded, 50058, 50089, 50132, 50133, 50173, 54005, 65004),
+    **_rows(PersonNeeded, 70000, 70008, 70043, 700020, 700082, 700084),
+    # What this bot must not send.
+    **_rows(SignInMalformed, 1002012, 28002, 28003, 70011, 700022, 700023, 901002),
+    **_rows(SignInMalformed, 70003, 9001023, 50049, 50050, 50194, 900561, 90056),
+    **_rows(SignInMalformed, 90004, 90013, 90014, 900144, 90015, 90023, 9002313, 90100),
+    **_rows(SignInMalformed, 90102, 90107, 90117, 90121, 165900),
 }
 
 _WORDS: Mapping[str, type[GraphError]] = {
@@ -124,15 +241,32 @@ def from_token_answer(status: int, answer: Mapping[str, Any], wait: float | None
     `answer` is its JSON; of that only numbers and ids are kept. `wait` is its Retry-After, if any.
     """
     numbers = _numbers(answer.get("error_codes"))
-    known = next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None)
-    error = _by_status(status) or known or _WORDS.get(str(answer.get("error")), SignInFailed)
+    row = _row(status, answer, numbers)
+    if issubclass(row.error, SignInThrottled):
+        wait = max(wait or 0.0, PAUSE_SECONDS)
     trace = answer.get("trace_id")
-    return error(
+    return row.error(
         code=f"AADSTS{numbers[0]}" if numbers else "",
         status=status,
         request_id=trace if isinstance(trace, str) else None,
         call="sign-in",
+        sentence=row.sentence,
+        advice=row.advice,
         retry_after=wait,
+    )
+
+
+def _row(status: int, answer: Mapping[str, Any], numbers: list[int]) -> _Row:
+    if error := _by_status(status):
+        return _Row(error)
+    if known := next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None):
+        return known
+    error = _WORDS.get(str(answer.get("error")), SignInFailed)
+    if not numbers or issubclass(error, Unavailable):
+        return _Row(error)
+    sentence = f"Entra refused the sign-in for a reason this bot does not know: AADSTS{numbers[0]}."
+    return _Row(
+        error, sentence, f"Look it up at https://login.microsoftonline.com/error?code={numbers[0]}."
     )
 
 
@@ -145,4 +279,4 @@ def _by_status(status: int) -> type[GraphError] | None:
 def _numbers(codes: object) -> list[int]:
     if not isinstance(codes, Iterable) or isinstance(codes, str):
         return []
-    return [code for code in codes if isinstance(code, int)]
+    return [code for code in codes if isinstance(code, int) and 0 < code < 10**9]

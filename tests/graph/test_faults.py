@@ -165,6 +165,24 @@ async def test_a_tenant_that_cannot_be_reached_is_told_in_a_sentence(bot: Bot) -
     nowhere.close()
 
 
+async def test_a_sign_in_that_entra_takes_for_a_loop_is_waited_out(bot: Bot) -> None:
+    plan = await bot.plan()
+    looped = {"error": "invalid_grant", "error_codes": [50196], "trace_id": "t1"}
+    bot.tenant.faults.failures.append(
+        Fault(
+            method="POST",
+            path="/token",
+            answer=Answer(status=400, body=looped),
+            times=3,
+            when="before_effect",
+        )
+    )
+    start = bot.clock.now()
+    await bot.carry_out(plan)
+    assert_complete(bot, plan)
+    assert bot.clock.now() - start >= timedelta(minutes=3)
+
+
 async def test_a_token_that_cannot_be_read_is_asked_for_again(bot: Bot) -> None:
     plan = await bot.plan()
     opaque = {"token_type": "Bearer", "expires_in": 3599, "access_token": "opaque"}

@@ -1,21 +1,33 @@
 """Every documented refusal of the token endpoint means one class of error."""
 
+from datetime import timedelta
+
 import pytest
 
+from bot.playground.clock import MovableClock
 from graph.errors import GraphError, SignInFailed, Throttled, Unavailable
+from graph.patience import SETTLING as SETTLING_TIME
+from graph.patience import through_outage, until_settled
 from graph.signin_errors import (
     SETTLING,
     ApplicationDisabled,
     ApplicationNotThereYet,
     AssertionNotThereYet,
+    AssertionRefused,
     ConsentNotThereYet,
+    CredentialMissing,
     PersonNeeded,
+    PublicClient,
+    ResourceDisabled,
     ResourceUnknown,
     SecretExpired,
     SecretNotThereYet,
     SignInBlocked,
     SignInMalformed,
+    SignInThrottled,
+    TenantRestricted,
     TenantUnknown,
+    WrongCloud,
     from_token_answer,
 )
 
@@ -39,7 +51,80 @@ DOCUMENTED = [
     (400, "invalid_resource", 500011, ResourceUnknown),
     (400, "invalid_grant", 700082, PersonNeeded),
     (400, "invalid_grant", 70043, PersonNeeded),
+    (401, "invalid_client", 70002, SecretNotThereYet),
+    (401, "invalid_client", 7000229, ApplicationNotThereYet),
+    (400, "invalid_client", 650056, ConsentNotThereYet),
+    (401, "invalid_client", 7000218, CredentialMissing),
+    (401, "invalid_client", 700024, AssertionRefused),
+    (400, "invalid_request", 700213, AssertionRefused),
+    (401, "invalid_client", 700025, PublicClient),
+    (400, "invalid_grant", 1000031, ApplicationDisabled),
+    (400, "invalid_request", 90038, WrongCloud),
+    (400, "access_denied", 500021, TenantRestricted),
+    (400, "invalid_resource", 50001, ResourceUnknown),
+    (400, "unauthorized_client", 500014, ResourceDisabled),
+    (400, "invalid_resource", 650052, ResourceDisabled),
+    (400, "invalid_grant", 530032, SignInBlocked),
+    (400, "invalid_grant", 53011, SignInBlocked),
+    (400, "interaction_required", 50058, PersonNeeded),
+    (400, "invalid_request", 900144, SignInMalformed),
 ]
+
+TRANSIENT = [
+    (400, "invalid_grant", 50196, SignInThrottled),
+    (400, "invalid_request", 90055, SignInThrottled),
+    (400, "invalid_request", 90033, Unavailable),
+    (400, "temporarily_unavailable", 999, Unavailable),
+]
+
+
+@pytest.mark.parametrize(("status", "word", "number", "expected"), TRANSIENT)
+def test_what_ends_by_itself_is_waited_out(
+    status: int, word: str, number: int, expected: type[GraphError]
+) -> None:
+    error = read(status, word, number)
+    assert type(error) is expected
+    assert through_outage(lambda: 1.0)(error, 1) is not None
+
+
+def test_after_too_many_equal_sign_ins_the_next_one_waits_for_a_minute() -> None:
+    assert read(400, "invalid_grant", 50196).retry_after == 60.0
+    answer = {"error": "invalid_grant", "error_codes": [50196]}
+    assert from_token_answer(400, answer, 90.0).retry_after == 90.0
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "told", "untrue"),
+    [
+        (500014, "invalid_resource", "disabled in this tenant", "does not know"),
+        (530032, "invalid_grant", "security policy", "Conditional Access"),
+        (650052, "invalid_resource", "not subscribed", "does not know"),
+        (53011, "invalid_grant", "risky", "Conditional Access"),
+        (123456, "unauthorized_client", "AADSTS123456", "has not replicated"),
+        (123456, "invalid_client", "AADSTS123456", "secret"),
+        (123456, "interaction_required", "AADSTS123456", "person"),
+    ],
+)
+def test_a_sentence_says_no_more_than_the_number_does(
+    number: int, word: str, told: str, untrue: str
+) -> None:
+    error = read(400, word, number)
+    assert told in error.sentence
+    assert untrue not in f"{error.sentence} {error.advice}"
+
+
+def test_a_waiting_sign_in_is_tried_rarely() -> None:
+    for jitter in (0.0, 0.5, 1.0):
+        clock, tries, times = MovableClock(), 0, []
+        start = clock.now()
+        wait = until_settled(clock, lambda j=jitter: j, written=start, settling=SETTLING)
+        while (seconds := wait(SecretNotThereYet(), tries := tries + 1)) is not None:
+            times.append((clock.now() - start).total_seconds())
+            clock.move(timedelta(seconds=seconds))
+        assert sum(each <= 60 for each in times) <= 7
+        assert sum(each <= 300 for each in times) <= 12  # fifteen are taken for a loop
+        assert sum(each <= 600 for each in times) <= 20
+        assert clock.now() - start >= SETTLING_TIME
 
 
 @pytest.mark.parametrize(("status", "word", "number", "expected"), DOCUMENTED)
