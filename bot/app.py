@@ -120,7 +120,9 @@ async def running(
             take_over = partial(slot.take_over_dead, engine)
             vigil = Loop("slots", take_over, bell=Bell(), every=vigil_every)
             loops = (keeper.loop, slack.messages.loop, slack.homes.loop, patrol.loop, vigil)
-            intake, routes = intake_of(slack.bolt, settings, installed, watch_every=watch_every)
+            intake, routes = intake_of(
+                slack.bolt, settings, installed, database, watch_every=watch_every
+            )
             health = Health(intake=intake, database=database, loops=loops)
             async with _at_work(loops, slack, runs), listening(intake, routes, settings, health):
                 log.info("running", team=installed.team_id, slot=slot.executor)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -18,11 +19,13 @@ from bot.health import Health
 
 log = structlog.get_logger()
 
-LARGEST_BODY = 1024 * 1024
-"""Bytes. Slack's largest payload, a full form of 100 blocks, is a fraction of this."""
-
 BACKLOG = 128
 """How many the operating system keeps waiting before they are connected."""
+
+RECEIVE_BUFFER = 32 * 1024
+READ_BUFFER = 16 * 1024
+"""Bytes that the operating system, and aiohttp, keep of each connection before anybody reads them:
+with the defaults a full house of large bodies took 250 MB."""
 
 REST_SECONDS = 5.0
 
@@ -63,6 +66,7 @@ async def opened(
         handle_signals=False,
         shutdown_timeout=REST_SECONDS,
         keepalive_timeout=idle_seconds,
+        read_bufsize=READ_BUFFER,
         auto_decompress=False,  # Slack compresses nothing, and anybody may send a bomb
     )
     connections = Connections(lambda: _protocol(runner), header_seconds=header_seconds, most=most)
@@ -115,7 +119,12 @@ def _logger() -> logging.Logger:
 async def _listening(connections: Connections, address: str, port: int) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     try:
-        listener = await loop.create_server(connections, address, port, backlog=BACKLOG)
+        listener = await loop.create_server(
+            connections, address, port, backlog=BACKLOG, start_serving=False
+        )
+        for each in listener.sockets:  # which connections inherit
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        await listener.start_serving()
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
         raise CannotOpen(
@@ -133,7 +142,7 @@ def _app(health: Health, routes: Routes) -> web.Application:
     async def readyz(_: web.Request) -> web.Response:
         return _told("ready", await health.hindrances())
 
-    app = web.Application(client_max_size=LARGEST_BODY)
+    app = web.Application()
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     for path, handle in routes.items():

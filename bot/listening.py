@@ -12,6 +12,7 @@ from bot import door
 from bot.config import Settings
 from bot.health import Health
 from bot.start import CannotStart, Installed
+from bot.storage.database import Database
 from handlers.intake import CannotListen, Intake, http
 from handlers.intake.http import Http
 from handlers.intake.signature import Signatures
@@ -45,7 +46,12 @@ def bolt_app(client: AsyncWebClient, settings: Settings, installed: Installed) -
 
 
 def intake_of(
-    bolt: AsyncApp, settings: Settings, installed: Installed, *, watch_every: float
+    bolt: AsyncApp,
+    settings: Settings,
+    installed: Installed,
+    database: Database,
+    *,
+    watch_every: float,
 ) -> tuple[Intake, door.Routes]:
     """Return the transport that the settings choose, and what it takes at PORT.
 
@@ -61,7 +67,7 @@ def intake_of(
         return socket, {}
     # Slack stamps its requests with real time, so the bot's own clock stays out.
     signatures = Signatures(settings.slack_signing_secret, now=time.time)
-    taking = Http(bolt, signatures=signatures)
+    taking = Http(bolt, signatures=signatures, database=database)
     return taking, {http.PATH: taking.handle}
 
 

@@ -201,3 +201,10 @@ seen_events = sa.Table(
     sa.Column("event_id", sa.String(64), primary_key=True),
     sa.Column("at", Moment, nullable=False),
 )
+
+accepted_signatures = sa.Table(
+    "accepted_signatures",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),  # SHA-256 of Slack's signature
+    sa.Column("expires_at", Moment, nullable=False, index=True),  # no longer valid after this
+)

@@ -4,8 +4,8 @@ docs.slack.dev/apis/events-api/using-http-request-urls. Nothing of a request is 
 was refused.
 """
 
-import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -16,8 +16,11 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.bell import survive
+from bot.storage import signatures as storage
+from bot.storage.database import Database
 from handlers.intake import REST_SECONDS
-from handlers.intake.signature import Signatures, Unsigned
+from handlers.intake.bodies import Bodies, TooLarge
+from handlers.intake.signature import Signatures, Signed, Unsigned
 from handlers.intake.traffic import Traffic
 
 log = structlog.get_logger()
@@ -29,17 +32,20 @@ OBJECTS = ("channel", "container", "enterprise", "event", "message", "team", "us
 LARGEST_CHECK = 2048
 """Bytes of a look at the certificate: whatever is longer is not parsed before it is believed."""
 
-READ_SECONDS = 3.0
-"""How long a body may take to arrive: Slack waits no longer for its answer."""
+EXPIRE_EVERY = timedelta(minutes=1)
+"""How often signatures that are too old to be valid are deleted."""
 
 
 class Http:
     """Takes requests while it is open. Whoever serves the port calls `handle`."""
 
-    def __init__(self, bolt: AsyncApp, *, signatures: Signatures) -> None:
+    def __init__(self, bolt: AsyncApp, *, signatures: Signatures, database: Database) -> None:
         self._bolt = bolt
         self._signatures = signatures
+        self._database = database
+        self._bodies = Bodies()
         self._traffic = Traffic()
+        self._expire_at = datetime.min.replace(tzinfo=UTC)
 
     async def start(self) -> None:
         self._traffic.is_open = True
@@ -53,36 +59,64 @@ class Http:
             log.warning("stopped before these requests were answered", requests=left)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request to PATH."""
-        try:
-            async with asyncio.timeout(READ_SECONDS):
-                body = await request.read()
-        except TimeoutError:
-            return _nothing(HTTPStatus.REQUEST_TIMEOUT)
-        if _is_ssl_check(request, body):
+        """Answer one request to PATH. Its body is read only if its headers are in order."""
+        if request.query.get("ssl_check") == "1":
             return _nothing(HTTPStatus.OK)
         if request.method != "POST":
             return web.Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
-        signature = request.headers.get("X-Slack-Signature", "")
-        timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
         try:
-            self._signatures.accept(body, timestamp=timestamp, signature=signature)
+            self._bodies.check_length(request)
+            if _may_be_ssl_check(request) and _is_ssl_check(await self._bodies.read(request)):
+                return _nothing(HTTPStatus.OK)
+            claimed = self._signatures.read(
+                timestamp=request.headers.get("X-Slack-Request-Timestamp", ""),
+                signature=request.headers.get("X-Slack-Signature", ""),
+            )
+            body = await self._bodies.read(request)
+            self._signatures.verify(body, claimed)
+        except TooLarge:
+            return _nothing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        except TimeoutError:
+            return _nothing(HTTPStatus.REQUEST_TIMEOUT)
         except Unsigned as error:
-            log.info("request refused", why=str(error))
-            return _nothing(HTTPStatus.UNAUTHORIZED)
-        answer = await self._taken(request.headers, request.query_string, body)
-        if answer.status != HTTPStatus.OK:
-            self._signatures.forget(signature)
-        return answer
+            return _refused(error)
+        return await self._taken(claimed, request.headers, request.query_string, body)
 
-    async def _taken(self, headers: Mapping[str, str], query: str, body: bytes) -> web.Response:
+    async def _taken(
+        self, signed: Signed, headers: Mapping[str, str], query: str, body: bytearray
+    ) -> web.Response:
         if not self._traffic.is_open:
             return _nothing(HTTPStatus.SERVICE_UNAVAILABLE)
         request = _read(headers, query, body)
         if request is None:
             return _nothing(HTTPStatus.BAD_REQUEST)
+        answer = _nothing(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+        async def take() -> None:
+            nonlocal answer
+            answer = await self._once(signed, request)
+
         with self._traffic.one():
-            return await self._dispatch(request)
+            await survive("a request of Slack", take)
+        return answer
+
+    async def _once(self, signed: Signed, request: AsyncBoltRequest) -> web.Response:
+        """Dispatch the request, unless its signature was accepted before."""
+        if not await self._accepted(signed):
+            return _refused(Unsigned("a signature that was used before"))
+        answer = await self._dispatch(request)
+        if answer.status != HTTPStatus.OK:  # not processed, and Slack may repeat it at once
+            async with self._database.transaction() as tx:
+                await storage.release(tx, signed.signature)
+        return answer
+
+    async def _accepted(self, signed: Signed) -> bool:
+        async with self._database.transaction() as tx:
+            now = self._signatures.now
+            if now >= self._expire_at:
+                await storage.delete_expired(tx, now)
+                self._expire_at = now + EXPIRE_EVERY
+            return await storage.accept(tx, signed.signature, expires_at=signed.expires_at)
 
     async def _dispatch(self, request: AsyncBoltRequest) -> web.Response:
         answer = _nothing(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -99,20 +133,28 @@ def _nothing(status: HTTPStatus) -> web.Response:
     return web.Response(status=status)
 
 
-def _is_ssl_check(request: web.Request, body: bytes) -> bool:
-    """Whether Slack only looks at the certificate, which it does without a signature.
+def _refused(error: Unsigned) -> web.Response:
+    log.info("request refused", why=str(error))
+    return _nothing(HTTPStatus.UNAUTHORIZED)
+
+
+def _may_be_ssl_check(request: web.Request) -> bool:
+    """Whether this may be a look at the certificate, which Slack sends without a signature.
 
     docs.slack.dev/interactivity/implementing-slash-commands
     """
-    if request.query.get("ssl_check") == "1":
-        return True
     is_form = request.content_type == "application/x-www-form-urlencoded"
-    if not is_form or len(body) > LARGEST_CHECK:
-        return False
+    is_signed = "X-Slack-Signature" in request.headers
+    return (
+        is_form and not is_signed and (request.content_length or LARGEST_CHECK + 1) <= LARGEST_CHECK
+    )
+
+
+def _is_ssl_check(body: bytearray) -> bool:
     return parse_qs(body.decode("latin-1")).get("ssl_check") == ["1"]
 
 
-def _read(headers: Mapping[str, str], query: str, body: bytes) -> AsyncBoltRequest | None:
+def _read(headers: Mapping[str, str], query: str, body: bytearray) -> AsyncBoltRequest | None:
     """Return the request as Bolt knows it, or None for what is no payload."""
     try:
         request = AsyncBoltRequest(body=body.decode(), query=query, headers=dict(headers))

@@ -1,4 +1,4 @@
-"""Slack's signature: who sent a request, how old it is, and that it comes once.
+"""Slack's signature: who sent a request, and how old it is. That it counts once is for storage.
 
 docs.slack.dev/authentication/verifying-requests-from-slack. Bolt answers 500 to a timestamp that
 is no number, takes no notice of a replay, and prints bodies that are not signed.
@@ -6,21 +6,37 @@ is no number, takes no notice of a replay, and prints bodies that are not signed
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 OLDEST_SECONDS = 300
 """How far a timestamp may be from now, either way: Slack's own advice."""
+
+TIMESTAMP = re.compile(r"[0-9]{1,10}", re.ASCII)
+SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
 
 
 class Unsigned(Exception):
     """The request is not to be believed; the text says why, and quotes nothing of it."""
 
 
-class Signatures:
-    """Checks signatures made with one secret, and remembers those that it has accepted.
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """What the headers of a request claim, in the right form and in time. Nothing is proven yet."""
 
-    Each replica remembers its own; what comes twice all the same is decided by the database.
-    """
+    timestamp: str
+    signature: str
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the signature stops being valid."""
+        return datetime.fromtimestamp(int(self.timestamp) + OLDEST_SECONDS, UTC)
+
+
+class Signatures:
+    """Checks signatures made with one secret."""
 
     def __init__(self, secret: str, *, now: Callable[[], float]) -> None:
         """`now` tells Unix seconds: real ones, because Slack stamps with real time."""
@@ -28,38 +44,24 @@ class Signatures:
             raise ValueError("an empty signing secret")
         self._secret = secret.encode()
         self._now = now
-        self._accepted: dict[str, float] = {}
-        self._forget_at = 0.0
 
-    def accept(self, body: bytes, *, timestamp: str, signature: str) -> None:
-        """Accept this signature of this body, once. Raises Unsigned."""
-        now = self._now()
-        if not (
-            timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= len("9999999999")
-        ):
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._now(), UTC)
+
+    def read(self, *, timestamp: str, signature: str) -> Signed:
+        """Judge the headers, before anything of the body is read. Raises Unsigned."""
+        if not TIMESTAMP.fullmatch(timestamp):
             raise Unsigned("no timestamp")
-        if abs(now - int(timestamp)) > OLDEST_SECONDS:
+        if abs(self._now() - int(timestamp)) > OLDEST_SECONDS:
             raise Unsigned("a timestamp that is too old or in the future")
-        expected = self._sign(body, timestamp)
-        # As bytes: compare_digest refuses text beyond ASCII.
-        if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
+        if not SIGNATURE.fullmatch(signature):
+            raise Unsigned("no signature")
+        return Signed(timestamp=timestamp, signature=signature)
+
+    def verify(self, body: bytes | bytearray, claimed: Signed) -> None:
+        """Check that the signature is of this body. Raises Unsigned."""
+        mac = hmac.new(self._secret, f"v0:{claimed.timestamp}:".encode(), hashlib.sha256)
+        mac.update(body)
+        if not hmac.compare_digest(f"v0={mac.hexdigest()}", claimed.signature):
             raise Unsigned("a wrong signature")
-        self._forget_old(now)
-        if expected in self._accepted:
-            raise Unsigned("a signature that was used before")
-        self._accepted[expected] = float(timestamp) + OLDEST_SECONDS
-
-    def forget(self, signature: str) -> None:
-        """Let it be used again: its request was not taken, and Slack may repeat it at once."""
-        self._accepted.pop(signature, None)
-
-    def _sign(self, body: bytes, timestamp: str) -> str:
-        signed = b":".join((b"v0", timestamp.encode(), body))
-        return "v0=" + hmac.new(self._secret, signed, hashlib.sha256).hexdigest()
-
-    def _forget_old(self, now: float) -> None:
-        """Forget what is too old to be accepted anyway, at most once a minute."""
-        if now < self._forget_at:
-            return
-        self._accepted = {it: until for it, until in self._accepted.items() if until >= now}
-        self._forget_at = now + 60

@@ -24,6 +24,11 @@ class Served:
     def terminate(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
+    def memory(self, what: str) -> int:
+        """Return a number of Linux's /proc/…/status, such as VmRSS, in MB."""
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) // 1000 for line in lines if line.startswith(what + ":"))
+
     async def ended(self) -> int:
         """Return its exit status."""
         async with asyncio.timeout(SECONDS):

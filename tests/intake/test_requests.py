@@ -5,12 +5,15 @@ import gzip
 import io
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import sqlalchemy as sa
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -18,7 +21,10 @@ from bot import door as doors
 from bot.bell import Loop
 from bot.health import Health
 from bot.playground.workspace import Workspace
-from bot.storage.database import opened
+from bot.storage import signatures
+from bot.storage.database import Database, opened
+from bot.storage.tables import accepted_signatures
+from handlers.intake.bodies import LARGEST_BODY
 from handlers.intake.http import Http
 from handlers.intake.signature import Signatures
 from tests.intake.doors import Door, stamped
@@ -38,6 +44,8 @@ class Post:
 
     door: Door
     secret: str
+    bolt: AsyncApp
+    database: Database
     intake: Http
     heard: list[dict[str, Any]] = field(default_factory=list)
     broken: bool = False
@@ -46,29 +54,46 @@ class Post:
         headers = {**stamped(self.secret, body), **headers}
         return await self.door.send("POST", path, data=body, headers=headers)
 
+    @asynccontextmanager
+    async def replica(self) -> AsyncIterator[Door]:
+        """Open another door to the same bot and database, as a replica or a restart does."""
+        intake = _intake(self.bolt, self.secret, self.database)
+        async with _open(intake, self.database) as door:
+            yield door
+
+
+def _intake(bolt: AsyncApp, secret: str, database: Database) -> Http:
+    return Http(bolt, signatures=Signatures(secret, now=time.time), database=database)
+
+
+@asynccontextmanager
+async def _open(intake: Http, database: Database) -> AsyncIterator[Door]:
+    door, loops = Door(), list[Loop]()
+    health = Health(intake=intake, database=database, loops=loops)
+    routes: doors.Routes = {EVENTS: intake.handle}
+    async with doors.opened("127.0.0.1", door.port, health=health, routes=routes):
+        await intake.start()
+        yield door
+        await intake.stop()
+
 
 @pytest.fixture
 async def post(
     workspace: Workspace, client: AsyncWebClient, app: AsyncApp, tmp_path: Any
 ) -> AsyncIterator[Post]:
-    intake = Http(app, signatures=Signatures(workspace.signing_secret, now=time.time))
-    post = Post(door=Door(), secret=workspace.signing_secret, intake=intake)
-
     @app.command("/aad-setup")
     async def command(ack: AsyncAck, body: dict[str, Any]) -> None:
-        post.heard.append(body)
-        if post.broken:
+        bot.heard.append(body)
+        if bot.broken:
             raise ValueError("a bug")
         await ack("hello")
 
+    secret = workspace.signing_secret
     async with opened(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}") as database:
-        loops: list[Loop] = []
-        health = Health(intake=intake, database=database, loops=loops)
-        routes: doors.Routes = {EVENTS: intake.handle}
-        async with doors.opened("127.0.0.1", post.door.port, health=health, routes=routes):
-            await intake.start()
-            yield post
-            await intake.stop()
+        intake = _intake(app, secret, database)
+        async with _open(intake, database) as door:
+            bot = Post(door=door, secret=secret, bolt=app, database=database, intake=intake)
+            yield bot
 
 
 async def test_a_signed_command_is_heard_and_answered(post: Post) -> None:
@@ -121,6 +146,45 @@ async def test_a_replay_is_401_even_beside_the_first(post: Post) -> None:
     )
     assert sorted(it.status for it in told) == [200, 401, 401, 401, 401]
     assert len(post.heard) == 1
+
+
+async def test_a_replay_is_401_at_another_replica_and_after_a_restart(post: Post) -> None:
+    headers = stamped(post.secret, COMMAND)
+    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 200
+    async with post.replica() as other:
+        assert (await other.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 401
+    assert len(post.heard) == 1
+
+
+async def test_what_slack_signs_anew_is_taken_again(post: Post) -> None:
+    """Slack repeats what it had no answer to: the same body, with a signature of that moment."""
+    for ago in (60, 0):
+        headers = stamped(post.secret, COMMAND, ago=ago)
+        assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 200
+
+
+async def test_of_a_signature_only_a_digest_is_stored_and_not_for_long(post: Post) -> None:
+    for ago in (299, 0):
+        headers = stamped(post.secret, COMMAND, ago=ago)
+        assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 200
+    async with post.database.transaction() as tx:
+        rows = (await tx.execute(sa.select(accepted_signatures))).all()
+        assert len(rows) == 2
+        assert headers["X-Slack-Signature"].removeprefix("v0=") not in str(rows)
+        await signatures.delete_expired(tx, datetime.now(UTC) + timedelta(minutes=1))
+        assert len((await tx.execute(sa.select(accepted_signatures))).all()) == 1
+
+
+async def test_no_signature_is_accepted_while_the_database_refuses(
+    post: Post, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with post.database.transaction() as tx:
+        await tx.execute(sa.text("ALTER TABLE accepted_signatures RENAME TO away"))
+    assert (await post.signed(COMMAND)).status == 500
+    assert not post.heard
+    printed = "".join(capsys.readouterr())
+    assert "OperationalError" in printed
+    assert "v0=" not in printed
 
 
 async def test_slack_may_repeat_at_once_what_has_failed(post: Post) -> None:
@@ -192,22 +256,51 @@ async def test_what_is_signed_but_no_payload_is_a_4xx(post: Post, body: str | by
     assert not post.heard
 
 
+def _head(headers: Mapping[str, str], *, length: int) -> bytes:
+    """Return a request up to its body."""
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    head = [f"POST {EVENTS} HTTP/1.1", "Host: a", f"Content-Length: {length}", *lines]
+    return "".join(line + "\r\n" for line in (*head, "")).encode()
+
+
 async def test_a_body_that_is_too_large_is_413(post: Post) -> None:
-    body = io.BytesIO(b"x" * (doors.LARGEST_BODY + 1))
-    assert (await post.door.send("POST", EVENTS, data=body)).status == 413
+    body = b"x" * (LARGEST_BODY + 1)
+    assert (await post.signed(body)).status == 413
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for _ in range(len(body) // 50_000 + 1):
+            yield bytes(50_000)
+
+    headers = stamped(post.secret, b"")
+    told = await post.door.send("POST", EVENTS, data=in_pieces(), headers=headers)
+    assert told.status == 413
+
+
+@pytest.mark.parametrize("kind", ["unsigned", "old", "too large"])
+async def test_a_body_is_not_waited_for_if_the_headers_are_wrong(post: Post, kind: str) -> None:
+    headers = dict(stamped(post.secret, COMMAND, ago=400 if kind == "old" else 0))
+    if kind == "unsigned":
+        del headers["X-Slack-Signature"]
+    length = LARGEST_BODY + 1 if kind == "too large" else 100_000
+    reader, writer = await asyncio.open_connection("127.0.0.1", post.door.port)
+    writer.write(_head(headers, length=length))
+    status = await reader.readline()  # and no byte of the body was sent
+    assert status.split()[1] == (b"413" if kind == "too large" else b"401")
+    writer.close()
 
 
 @pytest.mark.slow
 async def test_a_body_that_never_ends_is_not_waited_for(post: Post) -> None:
     """Nor is one whose sender goes away, which must not break the door."""
+    half = _head(stamped(post.secret, b""), length=10) + b"ab"
     reader, writer = await asyncio.open_connection("127.0.0.1", post.door.port)
-    writer.write(b"POST /slack/events HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab")
+    writer.write(half)
     await writer.drain()
     async with asyncio.timeout(10):
         assert b" 408 " in await reader.readline()
     writer.close()
     _, writer = await asyncio.open_connection("127.0.0.1", post.door.port)
-    writer.write(b"POST /slack/events HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nab")
+    writer.write(half)
     await writer.drain()
     writer.close()
     assert (await post.signed(COMMAND)).status == 200

@@ -4,9 +4,11 @@ import asyncio
 import socket
 
 import pytest
+import sqlalchemy as sa
 
 from bot.playground.stage import Stage
 from bot.start import CannotStart
+from bot.storage.tables import votes
 from tests.intake.conftest import MODES, Serving, environ
 from tests.intake.doors import Door, stamped
 from tests.scene import Scene
@@ -40,6 +42,25 @@ async def test_what_is_forged_changes_nothing(stage: Stage, serving: Serving, do
         told = await door.send("POST", "/slack/events", data=body, headers=headers)
         assert (told.status, told.body) == (401, "")
         assert not stage.workspace.calls("users.info")
+
+
+async def test_a_captured_approval_does_not_count_again_after_a_restart(
+    stage: Stage, serving: Serving, door: Door
+) -> None:
+    scene, changes = Scene(stage), {**door.signed(stage), "APPROVALS_NEEDED": "2"}
+    http = scene.workspace.deliver_to(f"{door.url}/slack/events")
+    async with serving(**changes):
+        id = await scene.ask()
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        captured = http._latest
+        assert captured
+        await scene.until(lambda: "1 of 2" in scene.card())
+        await scene.workspace.click("ada", "Withdraw my approval", on=scene.card_of(id))
+        await scene.until(lambda: "1 of 2" not in scene.card())
+    async with serving(**changes) as bot:
+        assert (await http.send(*captured)).status == 401
+        async with bot.database.reading() as tx:
+            assert not (await tx.execute(sa.select(votes))).all()
 
 
 async def test_in_socket_mode_nothing_is_taken_at_the_port(

@@ -20,7 +20,8 @@ from tests.pieces import ROSA
 from tests.races import URL
 
 FROZEN = {
-    "0001_first_tables.py": "733b3db1cb7b2f2108615290cdf2cd611b4317aed43c37dadb2595430f4dfdac"
+    "0001_first_tables.py": "733b3db1cb7b2f2108615290cdf2cd611b4317aed43c37dadb2595430f4dfdac",
+    "0004_accepted_signatures.py": "251bef575add409c4515c2ac08451199f2884d549d8aa7ae6ff182e38db5051d",
 }
 
 

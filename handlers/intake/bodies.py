@@ -1,0 +1,72 @@
+"""Bodies of requests that nobody has vouched for yet: read in time, within one budget for all.
+
+Anybody who reaches the port can send a body, and all of it is needed to check the signature.
+"""
+
+import asyncio
+
+from aiohttp import web
+
+LARGEST_BODY = 750_000
+"""Bytes. Slack's largest payload comes with a view of 250 kB, the most that Slack takes; as a form
+each byte of it takes three at most. docs.slack.dev/reference/views"""
+
+UNVERIFIED_BYTES = 4 * 1024 * 1024
+"""Of all bodies together: hundreds of clicks, which have about 20 kB each."""
+
+READ_SECONDS = 3.0
+"""How long a body may take to arrive: Slack waits no longer for its answer."""
+
+
+class TooLarge(Exception):
+    """The body is larger than any payload of Slack's."""
+
+
+class Bodies:
+    """Reads bodies. If they exceed the budget together, the largest one has to go: requests of
+    Slack's are small, and come at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        largest: int = LARGEST_BODY,
+        budget: int = UNVERIFIED_BYTES,
+        seconds: float = READ_SECONDS,
+    ) -> None:
+        """Take bytes, and real seconds."""
+        self._largest = largest
+        self._budget = budget
+        self._seconds = seconds
+        self._held: dict[asyncio.Timeout, bytearray] = {}
+
+    def check_length(self, request: web.Request) -> None:
+        """Judge what the headers say of the length. Raises TooLarge."""
+        if (request.content_length or 0) > self._largest:
+            raise TooLarge
+
+    async def read(self, request: web.Request) -> bytearray:
+        """Return the body. Raises TooLarge, and TimeoutError for one that is too slow or had to
+        make room.
+        """
+        body = bytearray()
+        async with asyncio.timeout(self._seconds) as patience:
+            self._held[patience] = body
+            try:
+                while piece := await request.content.readany():
+                    body += piece
+                    if len(body) > self._largest:
+                        raise TooLarge
+                    self._make_room()
+            finally:
+                self._held.pop(patience, None)
+        return body
+
+    def _make_room(self) -> None:
+        held = {it: len(body) for it, body in self._held.items()}
+        over = sum(held.values()) - self._budget
+        while over > 0:
+            largest = max(held, key=held.__getitem__)
+            over -= held.pop(largest)
+            del self._held[largest]
+            largest.reschedule(asyncio.get_running_loop().time())
