@@ -60,7 +60,7 @@ def seen(drawn: Registration) -> Home:
         health=Health(
             open_runs=1, owed_messages=1, sealed_secrets=1, last_run_at=NOON, last_run_failed="&"
         ),
-        mark=Mark(versions=1, unshown=()),
+        mark=Mark(versions=(), unshown=()),
         at=NOON,
     )
 

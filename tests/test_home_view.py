@@ -46,7 +46,7 @@ def drawn(**found: Any) -> str:
         "history": Told(entries=(), total=0),
         "totals": dict.fromkeys(Part, 0),
         "health": None,
-        "mark": Mark(versions=1, unshown=()),
+        "mark": Mark(versions=(), unshown=()),
         "at": NOON,
     }
     view = home(Home(**(nothing | found)), CATALOGUE, quorum_of=lambda _: Quorum(needed=1))

@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.registration import Person
 from bot.storage.tables import history, registrations
 
+REACH = 200
+"""How far back a history of several registrations reaches: counting all would take ever longer."""
+
 BOT = Person(team_id="-", user_id="-", name="aad-setup")
 """The bot itself, where nobody clicked."""
 
@@ -36,7 +39,7 @@ class Told:
     """Some entries of history, newest first, and how many there are in all."""
 
     entries: Sequence[tuple[str, Entry]]  # each with its registration's id
-    total: int
+    total: int  # at most REACH, unless they are of one registration
 
 
 async def write(
@@ -97,16 +100,19 @@ async def recent(
 ) -> Told:
     """Return entries, newest first: of all, of one person's registrations, or of one."""
     wanted = sa.select(history)
+    reach: int | None = REACH
     if only_of is not None:
-        wanted = wanted.join(registrations).where(
+        theirs = sa.select(registrations.c.id).where(
             registrations.c.team_id == only_of.team_id, registrations.c.user_id == only_of.user_id
         )
+        wanted = wanted.where(history.c.registration.in_(theirs))
     if registration is not None:
-        wanted = wanted.where(history.c.registration == registration)
-    total = await tx.scalar(sa.select(sa.func.count()).select_from(wanted.subquery()))
+        wanted, reach = wanted.where(history.c.registration == registration), None
     order = (history.c.at.desc(), history.c.registration, history.c.seq.desc())
-    rows = (await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))).mappings()
-    entries = [(row["registration"], _entry(row)) for row in rows]
+    newest = wanted.order_by(*order).limit(reach).subquery()
+    total = await tx.scalar(sa.select(sa.func.count()).select_from(newest))
+    rows = await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))
+    entries = [(row["registration"], _entry(row)) for row in rows.mappings()]
     return Told(entries=entries, total=int(total or 0))
 
 

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import report
 from bot.registration import LIVE, Person, RotationState, RunKind, Status
+from bot.storage.dues import DueKind
 from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
 from bot.storage.rows import read_each
 from bot.storage.secrets import HANDED_OVER
-from bot.storage.tables import registrations, runs, secrets, votes
+from bot.storage.tables import dues, registrations, runs, secrets, votes
 
 SOON = timedelta(days=30)
 """How long before its end a secret counts as about to expire."""
@@ -56,10 +57,15 @@ class Page:
     total: int
 
 
+MARKED = 50
+"""How many registrations make a mark. Replicas that commit at once may do so out of order: as long
+as fewer do, each change is among those that changed last."""
+
+
 class Mark(NamedTuple):
     """How far storage is: what Homes show changes only with it."""
 
-    versions: int  # of all registrations together
+    versions: tuple[tuple[str, int], ...]  # of the registrations that changed last
     unshown: tuple[Unshown, ...]
 
 
@@ -80,15 +86,7 @@ async def find(
     any more: what they are or were the requester of, rotations that they have asked for, and
     whatever they have voted on.
     """
-    expires = _expiries().subquery()
-    found = (
-        sa.select(registrations, runs.c.kind.label("run"), expires.c.expires_at)
-        .outerjoin(
-            runs, sa.and_(runs.c.registration == registrations.c.id, runs.c.ended_at.is_(None))
-        )
-        .outerjoin(expires, expires.c.registration == registrations.c.id)
-        .where(_is(which, reader, expires.c.expires_at, now))
-    )
+    found = sa.select(registrations.c.id).where(_is(which, reader, now))
     if only_of is not None:
         found = found.where(_asked_by(only_of))
     if undecided_by is not None:
@@ -102,22 +100,34 @@ async def find(
     total = await tx.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
     order = {
         Which.WAITING: registrations.c.created_at.asc(),
-        Which.EXPIRING: expires.c.expires_at.asc(),
+        Which.EXPIRING: _expires_at().asc(),
     }.get(which, registrations.c.created_at.desc())
-    query = found.order_by(order, registrations.c.id).limit(limit).offset(offset)
+    place = sa.func.row_number().over(order_by=(order, registrations.c.id)).label("place")
+    page = found.add_columns(place).order_by(place).limit(limit).offset(offset).subquery()
+    query = (
+        sa.select(registrations, runs.c.kind.label("run"), _expires_at().label("expires_at"))
+        .join(page, page.c.id == registrations.c.id)
+        .outerjoin(
+            runs, sa.and_(runs.c.registration == registrations.c.id, runs.c.ended_at.is_(None))
+        )
+        .order_by(page.c.place)
+    )
     lines = await read_each(tx, query, _listed, id=registrations.c.id, unreadable=report)
     return Page(lines=lines, total=int(total or 0))
 
 
 async def mark(tx: AsyncConnection) -> Mark:
     """Return what is another at each change of any registration, or of where messages wait."""
-    versions = int(await tx.scalar(sa.select(sa.func.sum(registrations.c.version))) or 0)
+    query = (
+        sa.select(registrations.c.id, registrations.c.version)
+        .order_by(registrations.c.changed.desc())
+        .limit(MARKED)
+    )
+    versions = tuple((row.id, row.version) for row in await tx.execute(query))
     return Mark(versions=versions, unshown=await unshown(tx))
 
 
-def _is(
-    which: Which, reader: Person, expires_at: sa.ColumnElement[datetime], now: datetime
-) -> sa.ColumnElement[bool]:
+def _is(which: Which, reader: Person, now: datetime) -> sa.ColumnElement[bool]:
     match which:
         case Which.OPEN:
             return registrations.c.status.in_(ON_THEIR_WAY)
@@ -129,9 +139,9 @@ def _is(
             return registrations.c.status == Status.FAILED
         case Which.EXPIRING:
             return sa.and_(
-                registrations.c.status == Status.READY,
-                expires_at > now,
-                expires_at <= now + SOON,
+                _is_ready(),
+                registrations.c.id.in_(_with_a_secret_that_ends(now, now + SOON)),
+                _expires_at() <= now + SOON,
             )
 
 
@@ -147,12 +157,19 @@ def _once_asked_by(person: Person) -> sa.ColumnElement[bool]:
 
 
 def _asks_rotation() -> sa.ColumnElement[bool]:
-    """Whether a rotation waits for its approvers."""
+    """Whether a rotation waits for its approvers: then a timer waits for its end."""
+    lapsing = sa.select(dues.c.registration).where(dues.c.kind == DueKind.LAPSE)
     state = registrations.c.rotation["state"].as_string()
     return sa.and_(
-        registrations.c.status == Status.READY,
+        registrations.c.id.in_(lapsing),
+        _is_ready(),
         sa.func.coalesce(state, "") == RotationState.ASKED,
     )
+
+
+def _is_ready() -> sa.ColumnElement[bool]:
+    """Compare without the index by status: most registrations are ready, and few are looked for."""
+    return sa.func.coalesce(registrations.c.status, "") == Status.READY
 
 
 def _rotation_asked_by(person: Person) -> sa.ColumnElement[bool]:
@@ -172,16 +189,25 @@ def _voted_on(person: Person) -> sa.ColumnElement[bool]:
     )
 
 
-def _expiries() -> sa.Select[Any]:
-    """Each registration's newest secret that was handed over and still works, by its end."""
+def _expires_at() -> sa.ColumnElement[datetime]:
+    """When the registration's newest secret that was handed over and still works ends."""
     return (
-        sa.select(
-            secrets.c.registration,
-            sa.func.max(secrets.c.expires_at).label("expires_at"),
-        )
+        sa.select(sa.func.max(secrets.c.expires_at))
         .join(runs, runs.c.id == secrets.c.run)
-        .where(runs.c.outcome == HANDED_OVER, secrets.c.state.in_(LIVE))
-        .group_by(secrets.c.registration)
+        .where(
+            secrets.c.registration == registrations.c.id,
+            runs.c.outcome == HANDED_OVER,
+            secrets.c.state.in_(LIVE),
+        )
+        .correlate(registrations)
+        .scalar_subquery()
+    )
+
+
+def _with_a_secret_that_ends(after: datetime, until: datetime) -> sa.Select[Any]:
+    """Registrations of which an index finds such a secret; a newer one may work longer."""
+    return sa.select(secrets.c.registration).where(
+        secrets.c.expires_at > after, secrets.c.expires_at <= until
     )
 
 

@@ -46,6 +46,7 @@ async def add(
         registrations,
         id=registration.id,
         version=registration.version,
+        changed=_next_change(),
         status=registration.status,
         team_id=registration.requester.team_id,
         user_id=registration.requester.user_id,
@@ -105,7 +106,7 @@ async def _raise_version(tx: AsyncConnection, id: str, **columns: Any) -> bool:
     done = await tx.execute(
         sa.update(registrations)
         .where(registrations.c.id == id)
-        .values(version=registrations.c.version + 1)
+        .values(version=registrations.c.version + 1, changed=_next_change())
     )
     await tx.execute(
         sa.update(messages)
@@ -117,6 +118,13 @@ async def _raise_version(tx: AsyncConnection, id: str, **columns: Any) -> bool:
         .values(wanted=messages.c.wanted + 1, **columns)
     )
     return done.rowcount == 1
+
+
+def _next_change() -> sa.ColumnElement[int]:
+    """Return a number above all others. Two at the same moment may get the same one."""
+    other = registrations.alias()
+    latest = sa.select(other.c.changed).order_by(other.c.changed.desc()).limit(1)
+    return sa.func.coalesce(latest.scalar_subquery(), 0) + 1
 
 
 async def locked(tx: AsyncConnection, id: str) -> Registration | None:

@@ -45,6 +45,7 @@ registrations = sa.Table(
     metadata,
     sa.Column("id", sa.String(16), primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("changed", sa.Integer, nullable=False, index=True),  # higher with each later change
     sa.Column("status", sa.String(24), nullable=False),
     sa.Column("team_id", sa.String(32), nullable=False),
     sa.Column("user_id", sa.String(32), nullable=False),
@@ -69,6 +70,7 @@ registrations = sa.Table(
     sa.Column("deadline", Moment),
     sa.Column("created_at", Moment, nullable=False, index=True),
     sa.Index("registrations_by_requester", "team_id", "user_id", "created_at"),
+    sa.Index("registrations_by_status", "status", "created_at"),
 )
 
 votes = sa.Table(
@@ -98,6 +100,9 @@ runs = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
     sa.Column("outcome", sa.String(120)),
+    sa.Index("runs_by_registration", "registration", "created_at"),
+    sa.Index("runs_by_end", "ended_at"),
+    sa.Index("runs_by_outcome", "outcome", "kind", "ended_at"),
     sa.Index(
         "runs_one_open",
         "registration",
@@ -141,6 +146,14 @@ secrets = sa.Table(
     sa.Column("sealed", sa.LargeBinary),  # Fernet; gone as soon as it is claimed
     sa.Column("answer_to", sa.LargeBinary),  # sealed response_url by which it can be masked
     sa.Index("secrets_by_registration", "registration"),
+    sa.Index("secrets_by_run", "run"),
+    sa.Index("secrets_by_expiry", "expires_at"),
+    sa.Index(
+        "secrets_sealed",
+        "registration",
+        sqlite_where=sa.text("sealed IS NOT NULL"),
+        postgresql_where=sa.text("sealed IS NOT NULL"),
+    ),
 )
 
 messages = sa.Table(
@@ -177,6 +190,8 @@ dues = sa.Table(
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("subject", sa.String(40)),
     sa.Column("at", Moment, nullable=False, index=True),
+    sa.Index("dues_by_registration", "registration", "kind"),
+    sa.Index("dues_by_kind", "kind", "registration"),
 )
 
 history = sa.Table(

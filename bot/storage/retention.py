@@ -1,0 +1,85 @@
+"""Retention: delete rows that nothing needs any more. Registrations and their history stay.
+
+Timers go when they fire, event ids after ten minutes. What is left to delete are messages that told
+of one moment, and runs that neither made a secret nor hold facts that later runs need. The runs of
+a registration that has come to its end hold none that anybody needs.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import Status
+from bot.storage.database import Database
+from bot.storage.messages import SAID_ONCE, MessageKind
+from bot.storage.tables import history, messages, registrations, runs, secrets, steps
+
+ENDED = (
+    Status.REFUSED,
+    Status.DENIED,
+    Status.CANCELLED,
+    Status.EXPIRED,
+    Status.UNDONE,
+    Status.REVOKED,
+)
+"""States that no registration leaves."""
+BATCH = 500
+"""How many rows one transaction deletes at most: others write in between."""
+
+
+async def delete_old(database: Database, *, before: datetime) -> None:
+    """Delete what ended before then, in transactions of `BATCH` rows."""
+    for delete in (_messages, _runs):
+        while True:
+            async with database.transaction() as tx:
+                if await delete(tx, before) < BATCH:
+                    break
+
+
+async def _messages(tx: AsyncConnection, before: datetime) -> int:
+    """Delete messages that told of one moment. What was told of a living secret is not told twice.
+
+    A card stays: its buttons work for as long as it stands in Slack.
+    """
+    old = (
+        sa.select(messages.c.id)
+        .where(
+            messages.c.shown_at < before,
+            messages.c.kind.in_(SAID_ONCE),
+            messages.c.shown >= messages.c.wanted,
+            sa.or_(messages.c.kind != MessageKind.EXPIRY_NEWS, _has_ended(messages.c.registration)),
+        )
+        .limit(BATCH)
+    )
+    done = await tx.execute(sa.delete(messages).where(messages.c.id.in_(old)))
+    return done.rowcount
+
+
+async def _runs(tx: AsyncConnection, before: datetime) -> int:
+    """Delete runs with their steps, but for those that made a secret."""
+    has_steps = sa.exists().where(steps.c.run == runs.c.id)
+    old = (
+        sa.select(runs.c.id)
+        .where(
+            runs.c.ended_at < before,
+            ~sa.exists().where(secrets.c.run == runs.c.id),
+            sa.or_(~has_steps, _has_ended(runs.c.registration, before)),
+        )
+        .limit(BATCH)
+    )
+    ids = (await tx.scalars(old)).all()
+    await tx.execute(sa.delete(steps).where(steps.c.run.in_(ids)))
+    await tx.execute(sa.delete(runs).where(runs.c.id.in_(ids)))
+    return len(ids)
+
+
+def _has_ended(
+    registration: sa.ColumnElement[str], before: datetime | None = None
+) -> sa.ColumnElement[bool]:
+    """Whether it has come to its end; with `before`, whether nothing happened to it since then."""
+    ended = sa.exists().where(registrations.c.id == registration, registrations.c.status.in_(ENDED))
+    if before is None:
+        return ended
+    since = sa.exists().where(history.c.registration == registration, history.c.at >= before)
+    return sa.and_(ended, ~since)

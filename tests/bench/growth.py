@@ -1,0 +1,173 @@
+"""How the bot answers beside 20,000 finished registrations, and beside one.
+
+    python -m tests.bench.growth [--registrations 20000] [--rounds 15]
+
+One registration is made as people make it, with everything that follows. Then its rows are copied,
+half of them as revoked, each for one of 200 requesters, one every ten minutes back in time. What is
+measured runs before and after that on the same machine in the same run, in one process with both
+simulators. Times are medians in milliseconds.
+"""
+
+import argparse
+import asyncio
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+from bot import app, logs
+from bot.config import Settings
+from bot.playground.clock import MovableClock
+from bot.playground.stage import Stage, standing
+from bot.registration import Person
+from bot.storage.listing import Which
+from tests.bench.readiness import path_of, seen_ready
+from tests.scene import Scene
+
+Row = dict[str, Any]
+Times = dict[str, float]
+
+PEOPLE = 200
+APART = timedelta(minutes=10)
+TABLES = ("registrations", "votes", "runs", "steps", "secrets", "messages", "dues", "history")
+IDS = {"id", "registration", "run", "key", "origin", "nonce", "subject", "ts", "wish_digest"}
+"""Columns whose values are other ones in each copy."""
+PAST = {"created_at", "made_at", "ended_at", "intended_at", "shown_at", "claimed_until"}
+"""Columns that say when something happened; `at` of a timer is still to come."""
+
+
+async def growth(registrations: int, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        clock = MovableClock()
+        async with standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage:
+            logs.set_up("WARNING")
+            async with at_work(stage) as (scene, bot):
+                await finished(scene)
+                before = await measured(scene, bot, rounds, "small")
+            await asyncio.to_thread(multiply, path_of(stage), registrations)
+            async with at_work(stage) as (scene, bot):
+                after = await measured(scene, bot, rounds, "large")
+    print(f"{'':<28} {'1':>9} {registrations:>9}  ratio")
+    for name, value in before.items():
+        ratio = after[name] / value
+        print(f"{name:<28} {value:>6.1f} ms {after[name]:>6.1f} ms {ratio:>6.2f}")
+
+
+@asynccontextmanager
+async def at_work(stage: Stage) -> AsyncIterator[tuple[Scene, app.App]]:
+    async with app.running(Settings.read(stage.environ(REQUESTERS="*")), stage.clock) as bot:
+        yield Scene(stage), bot
+
+
+async def finished(scene: Scene) -> None:
+    """Make one registration and see its secret, so that nothing of it is left to do."""
+    id = await scene.ready("template")
+    await scene.values(id)
+    await scene.reveal()
+    await scene.workspace.click("rosa", "Hide", on=scene.workspace.ephemerals("rosa")[-1])
+
+
+async def measured(scene: Scene, bot: app.App, rounds: int, name: str) -> Times:
+    """Return the median of each in milliseconds."""
+    people = scene.workspace.people
+    ada = Person(team_id=people["ada"].team_id, user_id=people["ada"].id, name="ada")
+    rosa = Person(team_id=people["rosa"].team_id, user_id=people["rosa"].id, name="rosa")
+    id = scene.card().split()[0]
+    desk = bot.registrar
+    times = {
+        "status": await median(rounds, lambda: desk.status(id, by=rosa)),
+        "list": await median(rounds, lambda: desk.listed(Which.OPEN, by=ada, for_all=True)),
+        "list mine": await median(rounds, lambda: desk.listed(Which.MINE, by=rosa, for_all=False)),
+        "list expiring": await median(
+            rounds, lambda: desk.listed(Which.EXPIRING, by=ada, for_all=True)
+        ),
+        "history of one": await median(rounds, lambda: desk.history(id, by=ada)),
+        "Home of an approver": await median(rounds, lambda: desk.home({}, by=ada)),
+        "Home of a requester": await median(rounds, lambda: desk.home({}, by=rosa)),
+        "mark of the Homes": await median(rounds, desk.mark),
+        "look of the keeper": await median(rounds, bot.keeper.look),
+        "look of the messages": await median(rounds, bot.messages.look),
+    }
+    acknowledged, ready = [], []
+    for number in range(rounds):
+        asker = scene.workspace.add_person(f"asker-{name}-{number}", "An Asker")
+        id = await scene.ask(f"{name}-{number}", by=asker.name)
+        clicked, start = scene.clock.now(), time.perf_counter()
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        acknowledged.append(time.perf_counter() - start)
+        ready.append((await seen_ready(scene.stage, id) - clicked).total_seconds())
+    times["Approve acknowledged"] = statistics.median(acknowledged) * 1000
+    times["Approve to READY"] = statistics.median(ready) * 1000
+    return times
+
+
+async def median(rounds: int, act: Callable[[], Awaitable[object]]) -> float:
+    took = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        await act()
+        took.append(time.perf_counter() - start)
+    return statistics.median(took) * 1000
+
+
+def multiply(path: Path, copies: int) -> None:
+    """Copy the oldest registration's rows that often."""
+    with closing(sqlite3.connect(path)) as database:
+        database.row_factory = sqlite3.Row
+        [id] = database.execute(
+            "SELECT id FROM registrations ORDER BY created_at LIMIT 1"
+        ).fetchone()
+        for table in TABLES:
+            column = "id" if table == "registrations" else "registration"
+            rows = database.execute(f"SELECT * FROM {table} WHERE {column} = ?", (id,)).fetchall()
+            for row in rows:
+                names = ", ".join(f'"{name}"' for name in row.keys())  # noqa: SIM118 - sqlite3.Row iterates over values
+                holes = ", ".join("?" * len(row))
+                database.executemany(
+                    f"INSERT INTO {table} ({names}) VALUES ({holes})",
+                    copied(table, dict(row), id, copies),
+                )
+        database.commit()
+
+
+def copied(table: str, row: Row, id: str, copies: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the row as it is in each copy of its registration."""
+    for number in range(copies):
+        if table == "dues" and number % 2:  # of one that is revoked nothing is left to do
+            continue
+        yield tuple(changed(table, row, id, number).values())
+
+
+def changed(table: str, row: Mapping[str, Any], id: str, number: int) -> Row:
+    new = f"AAD-{number:05}"
+    back = APART * (number + 1)
+    changes: Row = {}
+    for name, value in row.items():
+        if name in IDS and value is not None:
+            changes[name] = new if value == id else f"{number:05}{value}"[:40]
+        elif value is not None and (name in PAST or (name == "at" and table != "dues")):
+            changes[name] = (datetime.fromisoformat(value) - back).isoformat(sep=" ")
+    if table == "registrations":
+        changes["user_id"] = f"U{number % PEOPLE:08}"
+        changes["status"] = "revoked" if number % 2 else "ready"
+    if table == "secrets" and number % 2:
+        changes["state"] = "closed"
+    return {**row, **changes}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.growth")
+    parser.add_argument("--registrations", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    arguments = parser.parse_args()
+    asyncio.run(growth(arguments.registrations, arguments.rounds))
+
+
+main()
