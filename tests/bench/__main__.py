@@ -1,12 +1,12 @@
 """How long the bot takes beside what Entra alone takes.
 
-    python -m tests.bench [--answers 0 50 300] [--rounds 5] [--crowd 20] [--lag 5]
+    python -m tests.bench [--answers 0 50 300] [--rounds 5] [--crowd 60] [--lag 5]
 
 The critical path is the chain of answers that nothing can shorten: application, service principal,
 grants (together), secret, token, directory test. Slack answers at once here; the tenant takes as
-long as `--answers` says (milliseconds). Floor is what a bare HTTP client needs for the same calls on the same machine.
-Ready is from the click on Approve until READY is committed, told until the requester has the
-message about it; the ratios are ready to path and ready to floor.
+long as `--answers` says (milliseconds). Floor is what a bare HTTP client needs for the same calls
+on the same machine. Ready is from the click on Approve until READY is committed, told until the
+requester has the message about it; the ratios are ready to path and ready to floor.
 
 With replication lag the path has three waits more: for the application, for the service principal,
 and for the grants (or the secret, made a moment later) to reach the sign-in service. There the
@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--answers", type=int, nargs="+", default=[0, 50, 300])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--crowd", type=int, default=20)
+    parser.add_argument("--crowd", type=int, default=60)
     parser.add_argument("--lag", type=float, default=5.0)
     arguments = parser.parse_args()
     asyncio.run(bench(arguments.answers, arguments.rounds, arguments.crowd, arguments.lag))

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.registration import Person, RunKind, SecretState, Status
-from bot.storage import listing, secrets, votes
+from bot.storage import history, listing, secrets, votes
 from bot.storage import registrations as registered
 from bot.storage.database import Database
 from bot.storage.listing import Mark, Page, Which
@@ -182,3 +182,19 @@ async def test_what_is_expected_is_the_median_of_what_it_took(
             )
     expected = await desk.registrar.expected()
     assert (expected.total_seconds() if expected else None) == seconds
+
+
+async def test_a_history_of_all_reaches_back_so_far_and_no_further(desk: Office) -> None:
+    id = await desk.submitted()
+    async with desk.database.transaction() as tx:
+        for _ in range(history.REACH):
+            await history.write(tx, id, "reminded", now=desk.clock.now())
+    async with desk.database.reading() as tx:
+        of_all = await history.recent(tx, limit=5)
+        of_rosa = await history.recent(tx, limit=5, only_of=ROSA)
+        of_ben = await history.recent(tx, limit=5, only_of=BEN)
+        of_one = await history.recent(tx, limit=5, registration=id)
+    assert of_all.total == of_rosa.total == history.REACH
+    assert of_all.entries == of_rosa.entries == of_one.entries
+    assert of_one.total == history.REACH + 1
+    assert of_ben.total == 0
