@@ -1,0 +1,15 @@
+"""What has to be right before anything else of this program can be imported.
+
+Older Pythons can read this file, and no other.
+"""
+
+import os
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs an older one is told so here
+    sys.stderr.write("aad-setup needs Python 3.11 or newer. This is %s.\n" % sys.version.split()[0])  # noqa: UP031
+    raise SystemExit(2)
+
+# slack_sdk asks for a home folder when it is imported, and a container's uid may have none.
+if os.path.expanduser("~") == "~":
+    os.environ["HOME"] = "/"

@@ -8,8 +8,8 @@ import json
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -21,7 +21,7 @@ from rich.console import Console
 
 from bot import app, logs, slots
 from bot.arguments import Unusable, form_of
-from bot.catalogue import profile_ids, read_catalogue
+from bot.catalogue import CatalogueError, profile_ids, read_catalogue
 from bot.config import EntraSettings, Settings, SettingsError
 from bot.doctor import examine
 from bot.doctor.findings import Finding, Mark
@@ -38,6 +38,8 @@ from graph.errors import GraphError
 
 UNWELL = 1
 FAILED, UNUSABLE, REFUSED = 1, 2, 3
+INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C has ended."""
 
 SWITCH = ""  # the metavar of an option that takes no value: typer shows <bool> otherwise
 
@@ -73,18 +75,11 @@ def default(
 @main.command()
 def serve() -> None:
     """Run the bot with the settings of the environment and of `.env`."""
-    try:
+    with _in_sentences():
         settings = Settings.read({**_dotenv(), **os.environ})
-    except SettingsError as error:
-        _refuse(error.problems)
-    logs.set_up(settings.log_level)
-    _keep_to_itself()
-    try:
+        logs.set_up(settings.log_level)
+        _keep_to_itself()
         asyncio.run(_serve(settings))
-    except CannotStart as error:
-        _refuse(error.problems)
-    except (AlreadyRunning, UnusableDatabase, slots.NoSlot) as error:
-        _refuse([str(error)])
 
 
 @main.command()
@@ -98,7 +93,10 @@ def demo(
     console = (
         Console(no_color=True, width=100, highlight=False) if plain else Console(highlight=False)
     )
-    asyncio.run(story.play(console))
+    with _in_sentences():
+        is_over = asyncio.run(_play(console))
+    if not is_over:
+        raise typer.Exit(INTERRUPTED)
 
 
 @main.command()
@@ -186,6 +184,8 @@ def plan(
         )
     except Unusable as error:
         problems += error.problems
+    except CatalogueError as error:
+        problems += str(error).splitlines()
     try:
         settings = EntraSettings.read({**_dotenv(), **os.environ})
     except SettingsError as error:
@@ -231,6 +231,10 @@ def _keep_to_itself() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+async def _play(console: Console) -> bool:
+    return await story.play(console, stop=_stop_asked_for())
+
+
 async def _serve(settings: Settings) -> None:
     stop = _stop_asked_for()
     async with app.running(settings, SystemClock()):
@@ -247,10 +251,19 @@ def _stand(simulator: AbstractAsyncContextManager[alone.Alone], *, as_json: bool
             await stop.wait()
 
     logs.set_up("WARNING")
-    try:
+    with _in_sentences():
         asyncio.run(stand())
-    except Unusable as error:
+
+
+@contextmanager
+def _in_sentences() -> Iterator[None]:
+    """Say what cannot be used, all of it, and end."""
+    try:
+        yield
+    except (SettingsError, CannotStart, Unusable) as error:
         _refuse(error.problems)
+    except (AlreadyRunning, UnusableDatabase, slots.NoSlot, CatalogueError) as error:
+        _refuse([str(error)])
 
 
 def _stop_asked_for() -> asyncio.Event:
@@ -272,10 +285,14 @@ async def _is_well(findings: AsyncIterator[Finding]) -> bool:
 
 
 def _dotenv() -> dict[str, str]:
+    if Path(".env").is_dir():  # which dotenv passes over: a container makes one of a lost file
+        _refuse([".env is a folder: put a file with the settings in its place."])
     try:
         found = dotenv_values(".env", interpolate=False)  # a password may hold ${
     except UnicodeDecodeError:
         _refuse([".env is not UTF-8 text: save it as UTF-8."])
+    except OSError as error:
+        _refuse([f".env cannot be read ({type(error).__name__}): let this user read it."])
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -6,6 +6,7 @@ hard allow-list in `graph.permissions`, which no file can widen.
 
 import hashlib
 import json
+import re
 import string
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
+from bot import profile_shape
 from graph.permissions import Kind, NotAllowed, lookup
 from graph.retired import NotRetired, Retired, retired
 from graph.secret_life import NEVER
@@ -24,8 +26,18 @@ MOST_APPROVALS = 10
 LONGEST_SECRET_DAYS = 730  # the Entra portal's own maximum, 24 months
 
 
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+COMMAND_WORDS = frozenset(
+    {"preview", "status", "details", "list", "values", "check", "rotate", "retire", "cancel"}
+    | {"retry", "undo", "revoke", "purge", "history", "handover", "help", "public", "approve"}
+    | {"deny", "confirm", "withdraw", "secret", "key", "reveal", "renew", "delete", "remove"}
+    | {"transfer", "log"}
+)
+"""What a profile cannot be called: behind the command these words mean something else."""
+
+
 class CatalogueError(Exception):
-    """A profile file is wrong: a mistake of ours or of whoever wrote it."""
+    """Profile files are wrong, by our mistake or by whoever wrote them. Its text is sentences."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +109,26 @@ def profile_ids() -> Sequence[str]:
     return sorted(_files())
 
 
-def read_catalogue() -> Catalogue:
-    """Read the shipped profiles by id, in their own order. Raises CatalogueError."""
-    profiles = [parse_profile(id, file.read_text("utf-8")) for id, file in _files().items()]
+def read_catalogue(folder: Traversable | None = None) -> Catalogue:
+    """Read the shipped profiles by id, in their own order, or those of another folder.
+
+    Raises CatalogueError with what is wrong with any of them.
+    """
+    profiles, problems = [], []
+    for id, file in _files(folder).items():
+        try:
+            profiles.append(parse_profile(id, file.read_text("utf-8")))
+        except CatalogueError as error:
+            problems.append(str(error))
+        except (OSError, UnicodeDecodeError):
+            problems.append(f"profile {id}: the file cannot be read as UTF-8 text.")
+    if problems:
+        raise CatalogueError("\n".join(problems))
     return {each.id: each for each in sorted(profiles, key=lambda it: (it.order, it.id))}
 
 
-def _files() -> Mapping[str, Traversable]:
-    files = resources.files("bot").joinpath("profiles").iterdir()
+def _files(folder: Traversable | None = None) -> Mapping[str, Traversable]:
+    files = (folder or resources.files("bot").joinpath("profiles")).iterdir()
     return {f.name.removesuffix(".toml"): f for f in files if f.name.endswith(".toml")}
 
 
@@ -139,12 +163,14 @@ def parse_profile(id: str, text: str) -> Profile:
     """Turn a profile's TOML into a checked Profile. Raises CatalogueError."""
     try:
         raw = tomllib.loads(text)
-        profile = _profile(id, raw)
-        problems = list(_problems(profile))
+        problems = [*_wrong_name(id), *profile_shape.problems(raw)]
+        if not problems:
+            profile = _profile(id, raw)
+            problems = list(_problems(profile))
     except NotRetired as error:
         raise CatalogueError(f"profile {id}: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:  # not TOML, not braces, not our shape
-        raise CatalogueError(f"profile {id}: {type(error).__name__}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogueError(f"profile {id}: it is not TOML: {error}.") from error
     if problems:
         raise CatalogueError(f"profile {id}: " + " ".join(problems))
     return profile
@@ -179,6 +205,13 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
     )
 
 
+def _wrong_name(id: str) -> Iterable[str]:
+    if not ID.fullmatch(id):
+        yield "Name the file with small letters, digits and hyphens: people type its name."
+    if id in COMMAND_WORDS:
+        yield f"`{id}` is a word of the command: give the file another name."
+
+
 def _problems(profile: Profile) -> Iterable[str]:
     yield from _refused(profile.roles, Kind.ROLE)
     yield from _refused(profile.scopes, Kind.SCOPE)
@@ -205,6 +238,9 @@ def _is_a_life(days: object) -> bool:
 
 
 def _wrong_options(profile: Profile) -> Iterable[str]:
+    ids = [option.id for option in profile.options]
+    for id in sorted({each for each in ids if ids.count(each) > 1}):
+        yield f"There are two options with the id {id!r}."
     for option in profile.options:
         if option.kind not in ("flag", "domains"):
             yield f"Unknown kind of option {option.kind!r}."
@@ -213,12 +249,19 @@ def _wrong_options(profile: Profile) -> Iterable[str]:
 
 
 def _wrong_values(profile: Profile) -> Iterable[str]:
+    try:
+        yield from _wrong_fields(profile)
+    except ValueError as error:  # the formatter's own word for it
+        yield f"The braces of a value are not right: {error}."
+
+
+def _wrong_fields(profile: Profile) -> Iterable[str]:
     holders = [value for value in profile.values if "secret" in _fields(value.value)]
     if len(holders) != 1 or not holders[0].is_secret:
         yield "Exactly one value must be the secret, alone in its line."
     known = KNOWN_FIELDS | {option.id for option in profile.options}
     for value in profile.values:
-        for field in _fields(value.value) - known:
+        for field in sorted(_fields(value.value) - known):
             yield f"Unknown field {field!r} in value {value.label!r}."
 
 

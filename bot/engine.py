@@ -8,10 +8,11 @@ it can be thrown away, and a fresh engine starts owed runs again.
 
 import asyncio
 import json
+import logging
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -21,6 +22,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 
 from bot.bell import survive
+from bot.storage.database import UnusableDatabase
 
 Body = Callable[[str], Awaitable[None]]
 Died = Callable[[str, str], Coroutine[Any, Any, None]]
@@ -28,6 +30,9 @@ Died = Callable[[str, str], Coroutine[Any, Any, None]]
 
 REST_SECONDS = 5.0
 """How long a stop waits for bodies: most end in less."""
+
+SCHEMA = "dbos"
+"""Where the engine keeps its tables on PostgreSQL."""
 
 VERSION = "1"
 """Constant: a new version would strand the runs of the old one. Bodies change through patches."""
@@ -117,20 +122,57 @@ class Engine:
 async def running(
     url: str, *, executor: str, jobs: Mapping[str, Body], died: Died
 ) -> AsyncIterator[Engine]:
-    """Launch the engine on the running loop, after every client that the bodies use exists."""
+    """Launch the engine on the running loop, after every client that the bodies use exists.
+
+    Raises UnusableDatabase.
+    """
     asyncio.get_running_loop()  # launched anywhere else, recovered bodies get a loop of their own
-    _use_wal(url)
+    with _usable(url):
+        _use_wal(url)
     dbos._serialization.DBOSDefaultSerializer = _NoPickle()
     DBOS(config=_config(url, executor))
     try:
         engine = Engine(jobs, died)
-        DBOS.launch()
+        with _usable(url):
+            DBOS.launch()
         yield engine
         await engine.rest(REST_SECONDS)
     finally:
         DBOS.destroy(destroy_registry=True)
         # DBOS made its own pool this loop's default, and has just shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+
+
+@contextmanager
+def _usable(url: str) -> Iterator[None]:
+    """Say in a sentence why the engine's database cannot be used. Raises UnusableDatabase."""
+    log = logging.getLogger("dbos")
+    log.disabled = True  # it would print the whole traceback of what is raised here
+    try:
+        yield
+    except sqlite3.Error:
+        raise UnusableDatabase(unusable(url)) from None
+    except sa.exc.DBAPIError as error:
+        kind = type(error.orig).__name__
+        if url.startswith("sqlite") or kind == "InsufficientPrivilege":
+            raise UnusableDatabase(unusable(url)) from None
+        raise UnusableDatabase(f"DATABASE_URL: the engine cannot use it ({kind}).") from None
+    finally:
+        log.disabled = False
+
+
+def unusable(url: str) -> str:
+    """Return what to do about a database that the engine cannot use."""
+    path = sa.make_url(url).database
+    if url.startswith("sqlite"):
+        return (
+            f"The engine's database {path} is damaged or cannot be written: delete it, and start"
+            " again. It keeps nothing that is needed."
+        )
+    return (
+        f"DATABASE_URL: its role may not create the schema {SCHEMA}, in which the engine keeps its"
+        f" record. As an administrator: GRANT CREATE ON DATABASE {path} TO that role."
+    )
 
 
 class _Connection(sqlite3.Connection):

@@ -2,10 +2,13 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from bot.catalogue import CatalogueError, fill, parse_profile, read_catalogue
+from bot.catalogue import COMMAND_WORDS, CatalogueError, fill, parse_profile, read_catalogue
+from handlers import asked
+from handlers.views import help
 
 RIGHT = """
 order = 9
@@ -96,20 +99,63 @@ def test_the_right_profile_is_taken() -> None:
         ("{client_id} for", "{client_id} {secret}", "Exactly one value must be the secret"),
         ("{client_id}", "{object_id}", "Unknown field 'object_id' in value 'Id'."),
         ("{client_id}", "{client_id.__class__}", "Unknown field 'client_id.__class__'"),
-        ("{client_id}", "{", "ValueError"),
+        ("{client_id}", "{", "The braces of a value are not right"),
         ('kind = "domains"', 'kind = "number"', "Unknown kind of option 'number'."),
         ('id = "domains"', 'id = "secret"', "Option 'secret' has the name of a field."),
-        ('title = "A connector"', "", "KeyError: 'title'"),
-        ('hint = "', 'advice = "', "TypeError"),
-        ("[redirect]", "[redirect", "TOMLDecodeError"),
+        ('title = "A connector"', "", "`title` is missing."),
+        ('title = "A connector"', "title = 5", "`title` must be a text in quotes."),
+        ("order = 9", "order = true", "`order` must be a whole number."),
+        (
+            "order = 9",
+            "order = 9\ntitel = 'x'",
+            "`titel` is no key of a profile. Did you mean `title`",
+        ),
+        ('roles = ["User.Read.All"]', 'roles = "User.Read.All"', "`roles` must be a list."),
+        ('roles = ["User.Read.All"]', "roles = [1]", "`roles, entry 1` must be a text in quotes."),
+        ("warnings = []", "warnings = []\nsecret.rule = 1", "it is not TOML"),
+        ('[redirect]\nrule = "none"', "", "`redirect` is missing."),
+        ('rule = "none"', 'rule = "none"\nrules = 1', "`redirect.rules` is no key of a profile."),
+        ('hint = "', 'advice = "', "`options, entry 1.hint` is missing."),
+        ("[[values]]", "[values]", "it is not TOML"),
+        (
+            "[[values]]",
+            '[[options]]\nid = "domains"\nkind = "flag"\nlabel = "x"\nhint = "y"\n[[values]]',
+            "There are two options with the id 'domains'.",
+        ),
+        ("[redirect]", "[redirect", "it is not TOML"),
         ("[redirect]", "[approval]\nneeded = 0\n[redirect]", "1 to 10 approvals can be needed."),
-        ("[redirect]", "[approval]\nneeded = true\n[redirect]", "1 to 10 approvals"),
-        ("[redirect]", "[approval]\nneed = 2\n[redirect]", "TypeError"),
-        ("[redirect]", '[approval]\ndistinct_groups = "no"\n[redirect]', "is true or false."),
+        ("[redirect]", "[approval]\nneeded = true\n[redirect]", "must be a whole number."),
+        ("[redirect]", "[approval]\nneed = 2\n[redirect]", "Did you mean `approval.needed`?"),
+        ("[redirect]", '[approval]\ndistinct_groups = "no"\n[redirect]', "must be true or false."),
     ],
 )
 def test_each_mistake_is_named(old: str, new: str, words: str) -> None:
     assert words in mistake(old, new)
+
+
+@pytest.mark.parametrize("name", ["List", "my profile", "über", "", "x" * 41])
+def test_a_name_that_nobody_could_type_is_refused(name: str) -> None:
+    with pytest.raises(CatalogueError, match="small letters, digits and hyphens"):
+        parse_profile(name, RIGHT)
+
+
+def test_no_profile_has_the_name_of_a_command_s_word() -> None:
+    words = {*asked.WITH_ID, *asked.BY_BUTTON, *asked.ALSO_CALLED, *help.SUBCOMMANDS, asked.PUBLIC}
+    assert words == COMMAND_WORDS
+    for word in words:
+        with pytest.raises(CatalogueError, match="is a word of the command"):
+            parse_profile(word, RIGHT)
+
+
+def test_every_file_that_is_wrong_is_named(tmp_path: Path) -> None:
+    (tmp_path / "fine.toml").write_text(RIGHT)
+    (tmp_path / "odd.toml").write_bytes(b"\xff")
+    (tmp_path / "short.toml").write_text("")
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(CatalogueError) as caught:
+        read_catalogue(tmp_path)
+    named = [line.split(":")[0] for line in str(caught.value).splitlines()]
+    assert sorted(named) == ["profile folder", "profile odd", "profile short"]
 
 
 def test_every_mistake_is_told_of_at_once() -> None:

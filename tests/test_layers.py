@@ -13,6 +13,7 @@ FILES = sorted(path for top in ("bot", "handlers", "graph") for path in (ROOT / 
 # From the top down. A module belongs to the longest name here that it begins with, and may import
 # its own layer and those below.
 LAYERS = (
+    ("bot.entry",),
     ("bot.__main__",),
     ("bot.playground",),
     ("bot.app", "bot.parts", "bot.doctor", "bot.arguments"),
@@ -25,6 +26,7 @@ LAYERS = (
     ("bot.preview",),
     ("bot.engine", "bot.ledger", "bot.forms", "bot.values", "bot.wishes", "bot.plan_words"),
     ("bot.vault", "bot.storage", "bot.catalogue"),
+    ("bot.profile_shape",),
     ("bot.approval",),
     ("bot.quorum", "bot.expiry"),
     ("bot.registration", "bot.config"),

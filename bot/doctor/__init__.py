@@ -6,6 +6,7 @@ judges by the same tables that the bot itself works with.
 
 from collections.abc import AsyncIterator, Mapping
 
+from bot.catalogue import Catalogue, CatalogueError, read_catalogue
 from bot.config import Settings, SettingsError
 from bot.doctor.database import check_database
 from bot.doctor.entra import check_entra
@@ -16,6 +17,12 @@ from graph.clock import Clock
 
 async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
     """Yield what every check finds, as it is found."""
+    catalogue: Catalogue = {}
+    try:
+        catalogue = read_catalogue()
+    except CatalogueError as error:
+        for problem in str(error).splitlines():
+            yield wrong(f"Catalogue: {problem}", "The bot does not start before that.")
     try:
         settings = Settings.read(environ)
     except SettingsError as error:
@@ -28,5 +35,5 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Fin
         yield finding
     async for finding in check_slack(settings):
         yield finding
-    for finding in await check_entra(settings, clock):
+    for finding in await check_entra(settings, clock, catalogue):
         yield finding

@@ -1,18 +1,28 @@
 """What the doctor finds in the database, its vault and its slots."""
 
 import os
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 import sqlalchemy as sa
 
 from bot import slots
+from bot.app import engine_url
 from bot.config import Settings
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
+from bot.engine import SCHEMA, unusable
 from bot.storage import installation, secrets
-from bot.storage.database import Age, UnusableDatabase, age, beside, sqlite_path
+from bot.storage.database import NO_TABLES, Age, UnusableDatabase, age, beside, sqlite_path
 from bot.vault import Vault
+
+MAY_CREATE = """SELECT has_schema_privilege(current_schema(), 'CREATE'),
+has_database_privilege(current_database(), 'CREATE')
+OR EXISTS (SELECT FROM information_schema.schemata WHERE schema_name = %s)"""
+"""Of schemas that are there, PostgreSQL names those that the role may use as its own."""
 
 
 class Inside(NamedTuple):
@@ -43,6 +53,8 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     else:
         yield well("Database: it opens and is up to date.")
         yield _vault(settings, inside.waiting)
+    for problem in await _missing_rights(settings.database_url):
+        yield wrong(f"Database: {problem}", "The bot does not start before that.")
     if running:
         yield well(f"Running: yes ({running} at work on this database).")
     else:
@@ -68,6 +80,27 @@ async def look_inside(settings: Settings) -> Inside | None:
         raise Unknown(wrong(f"Database: {error}", "The bot does not start before that.")) from None
     except sa.exc.DBAPIError as error:
         raise Unknown(_closed(error.orig or error)) from None
+
+
+async def _missing_rights(url: str) -> Sequence[str]:
+    """Return what keeps the bot and its engine from making their tables, as far as can be seen."""
+    address = engine_url(url)
+    path = sqlite_path(address)
+    if path is not None:
+        return [unusable(address)] if path.exists() and not _is_whole(path) else []
+    async with await psycopg.AsyncConnection.connect(address) as connection:
+        row = await (await connection.execute(MAY_CREATE, (SCHEMA,))).fetchone()
+    tables, schema = row or (False, False)
+    return [*([] if tables else [NO_TABLES]), *([] if schema else [unusable(address)])]
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as engine:
+            found = engine.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError:
+        return False
+    return bool(found and found[0] == "ok")
 
 
 def _closed(error: BaseException) -> Finding:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-from bot.catalogue import Profile, read_catalogue
+from bot.catalogue import Catalogue, Profile
 from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
 from graph.clock import Clock
@@ -20,17 +20,20 @@ TENANT_SECONDS = 60.0
 CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
 
 
-async def check_entra(settings: Settings, clock: Clock) -> list[Finding]:
+async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) -> list[Finding]:
     """Return whether the bot signs in with the rights it needs, and what the tenant allows."""
     found: list[Finding] = []
     try:
         async with asyncio.timeout(TENANT_SECONDS), connected(settings, clock) as tenant:
             held = await tenant.graph.roles()
-            found += [well("Entra: the bot's own application signs in."), *_rights(settings, held)]
+            found += [
+                well("Entra: the bot's own application signs in."),
+                *_rights(settings, held, catalogue),
+            ]
             found.append(await _organization(settings, tenant))
             found += _quota(await tenant.knowledge.organization())
             policy, now = await tenant.knowledge.policy(), clock.now()
-            found += _policy(read_policy(policy, now=now))
+            found += _policy(read_policy(policy, now=now), catalogue)
             unknown = judge(policy, redirect=None, now=now).doubts
             found += [doubt(f"Policy: {sentence}") for sentence in unknown]
     except (GraphError, TimeoutError) as error:
@@ -51,9 +54,9 @@ async def why_silent(settings: Settings, error: GraphError | TimeoutError) -> Fi
     return wrong("Entra: the tenant did not answer in time.", "Try again in some minutes.")
 
 
-def _rights(settings: Settings, held: frozenset[str]) -> Iterator[Finding]:
+def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> Iterator[Finding]:
     mode = ConsentMode(settings.consent_mode)
-    scopes = tuple(scope for profile in read_catalogue().values() for scope in profile.scopes)
+    scopes = tuple(scope for profile in catalogue.values() for scope in profile.scopes)
     lacking, unused = missing(mode, held, scopes=scopes), excess(mode, held)
     for right in sorted(lacking):
         yield wrong(f"Rights: {right} is missing for CONSENT_MODE={mode}.", CONSENT)
@@ -91,11 +94,11 @@ def _quota(organization: Organization) -> Iterator[Finding]:
         yield well(f"Quota: the directory has room: {quota}.")
 
 
-def _policy(policy: SecretPolicy) -> Iterator[Finding]:
+def _policy(policy: SecretPolicy, catalogue: Catalogue) -> Iterator[Finding]:
     if not policy.readable:
         yield doubt("Policy: whether the tenant limits secrets cannot be read.")
         return
-    for profile in read_catalogue().values():
+    for profile in catalogue.values():
         yield _allowed(policy, profile)
 
 

@@ -4,6 +4,7 @@ Nothing in it is staged: it is the bot itself, over real sockets, between the tw
 what is printed is what each person sees in Slack.
 """
 
+import asyncio
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -33,17 +34,36 @@ NEXT = """That was the bot itself, between a simulated Slack workspace and a sim
 Next: README, “Connect your workspace and tenant”. It begins with `aad-setup manifest`."""
 
 
-async def play(console: Console) -> None:
-    """Play the whole story on a stage that is gone afterwards."""
+async def play(console: Console, *, stop: asyncio.Event) -> bool:
+    """Play the whole story on a stage that is gone afterwards. False if it was stopped."""
     with tempfile.TemporaryDirectory(prefix="aad-setup-demo-") as folder:
         clock = MovableClock()
         async with standing(folder=Path(folder), clock=clock) as stage:
             settings = Settings.read(stage.environ(LOG_LEVEL="ERROR"))
             async with app.running(settings, clock, look_every=0.25):
                 stage.tenant.faults.latency = LATENCY_SECONDS
-                await Demo(console, stage).play()
+                if not await _played(Demo(console, stage), stop):
+                    stage.tenant.faults.latency = 0.0  # what is at work then ends at once
+                    return False
     console.print()
     console.print(NEXT, soft_wrap=True)
+    return True
+
+
+async def _played(demo: "Demo", stop: asyncio.Event) -> bool:
+    """Play to the end, or until it is asked to stop: then the stage is cleared in good order."""
+    if stop.is_set():
+        return False
+    story = asyncio.create_task(demo.play())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait((story, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not story.done():
+        story.cancel()
+        await asyncio.wait((story,))
+        return False
+    await story
+    return True
 
 
 class Demo:

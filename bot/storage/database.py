@@ -34,6 +34,12 @@ CLOSE_SECONDS = 5.0
 """Longer than any transaction takes that is not stuck."""
 
 
+NO_TABLES = (
+    "DATABASE_URL: its role may not make tables. As an administrator: GRANT CREATE ON SCHEMA public"
+    " TO that role."
+)
+
+
 class AlreadyRunning(Exception):
     """Another process holds this SQLite database."""
 
@@ -139,6 +145,8 @@ async def _prepare(writer: AsyncEngine) -> None:
             await tx.run_sync(_check_encoding)
             await tx.run_sync(_migrate)
     except DBAPIError as error:
+        if type(error.orig).__name__ == "InsufficientPrivilege":
+            raise UnusableDatabase(NO_TABLES) from None
         raise UnusableDatabase(
             f"DATABASE_URL: the database cannot be used ({type(error.orig).__name__})."
             " Check host, name, password and file."
@@ -284,6 +292,6 @@ def _migrate(connection: sa.Connection) -> None:
         # Replicas that start together migrate one after another; SQLite's BEGIN has seen to that.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
