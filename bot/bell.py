@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
+import psycopg
+import sqlalchemy as sa
 import structlog
 
 log = structlog.get_logger()
@@ -60,12 +62,29 @@ async def survive(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
 def report(what: str, error: BaseException, *, code: str | None = None) -> str:
     """Log a bug without the exception's text, which may quote a response. Return its id.
 
-    `code` is a service's own word for it, for whoever could make sure that it is one.
+    `code` is a service's own word for it, for whoever could make sure that it is one. A database
+    that is restarted or unreachable is no bug.
     """
     bug = uuid4().hex[:8]
+    if is_outage(error):
+        log.warning("database does not answer", bug=bug, what=what, type=type(error).__name__)
+        return bug
     said = {"code": code} if code else {}
     log.error("bug", bug=bug, what=what, type=type(error).__name__, **said, where=_where(error))
     return bug
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the connection to PostgreSQL was lost or refused: a restart, a failover, a network.
+
+    Class 08 is a connection's end, 57P a server that stops or starts; without a code no server
+    has answered: postgresql.org/docs/current/errcodes-appendix.html
+    """
+    if isinstance(error, sa.exc.DBAPIError):
+        return error.connection_invalidated or is_outage(error.orig or Exception())
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
 def _where(error: BaseException) -> list[str]:

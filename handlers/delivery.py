@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bell import Bell
 from bot.registrar import Registrar
-from bot.registration import Refusal, Registration
+from bot.registration import Refusal, Registration, Status
 from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
@@ -72,38 +72,44 @@ class Delivery:
         self._drawn: dict[str, tuple[int, str]] = {}
         """By message: the version that was drawn last, and a digest of what that showed."""
 
-    async def show(self, message: Message, calls: Sequence[Call]) -> None:
-        """Show a message that was claimed, by calls that were counted as made."""
+    async def show(self, message: Message, calls: Sequence[Call]) -> Status | None:
+        """Show a message that was claimed, by calls that were counted as made.
+
+        Return the status that it shows now, or None if Slack did not take it.
+        """
         # Read after the claim: what is drawn is never older than the version claimed.
         async with self._database.reading() as tx:
             registration = await registrations.get(tx, message.registration)
         assert registration is not None
         try:
-            await self._deliver(message, registration, calls)
+            if await self._deliver(message, registration, calls):
+                return registration.status
         except SlackApiError as error:
             await self._refused(message, calls, error)
         except (TimeoutError, aiohttp.ClientError) as error:
             await self._lost(message, error)
         except Refusal:  # Slack does not say who would read it
             await self._release(message, _backoff(message.tries))
+        return None
 
     async def _deliver(
         self, message: Message, registration: Registration, calls: Sequence[Call]
-    ) -> None:
+    ) -> bool:
+        """Return whether the message shows what was wanted."""
         if message.kind is MessageKind.MASK:
             await self._mask(message, registration)
-            return
+            return False
         if await self._is_for_nobody(message):
             await self._say_so(message)
             await self._give_up(message)
-            return
+            return False
         text, blocks = await self._drawings.draw(message, registration)
         drawing = _digest(text, blocks)
         if self._is_there(message, drawing):
             for call in calls:
                 self._pace.give_back(call)
             await self._posted(message, str(message.channel), str(message.ts), drawing)
-            return
+            return True
         if message.ts is None:
             answer = await self._client.chat_postMessage(
                 channel=message.audience,
@@ -119,6 +125,7 @@ class Delivery:
         for call in calls:
             self._pace.went_through(call)
         await self._posted(message, answer["channel"], answer["ts"], drawing)
+        return True
 
     async def _posted(self, message: Message, channel: str, ts: str, drawing: str) -> None:
         async with self._database.transaction() as tx:

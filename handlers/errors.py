@@ -15,7 +15,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bell import report
+from bot.bell import is_outage, report
 from bot.forms import FormProblems
 from bot.registration import Person, Refusal
 from handlers.answers import Answers
@@ -73,6 +73,8 @@ def _sentence(error: Exception) -> str:
         return f"Slack did not take the answer{said}. Try again in a moment."
     if isinstance(error, (aiohttp.ClientError, TimeoutError)):
         return "Slack did not answer. Try again in a moment."
+    if is_outage(error):
+        return "The bot cannot reach its database. Try again in a moment."
     return f"The bot broke, and nothing you did caused it. Tell whoever runs it: bug {bug}."
 
 

@@ -112,7 +112,7 @@ class Messages:
         self._held_back = False
         ready = [it for it in stale if it.message.id not in self._under_way]
         queued = [
-            (it.message, _calls(it.message, urgency))
+            (it.message, calls_of(it.message, urgency))
             for urgency, it in self._queue.ordered(ready, now)
         ]
         # A card that Slack does not take now keeps nothing waiting that points to it.
@@ -162,10 +162,15 @@ class Messages:
 
     async def _shown(self, message: Message, calls: Sequence[Call]) -> None:
         # A bug in one is logged, and the others go on.
-        await survive(f"message {message.id}", partial(self._delivery.show, message, calls))
+        await survive(f"message {message.id}", partial(self._show, message, calls))
         del self._under_way[message.id]
         if self._held_back:
             self.loop.bell.ring()
+
+    async def _show(self, message: Message, calls: Sequence[Call]) -> None:
+        shown = await self._delivery.show(message, calls)
+        if shown is not None:
+            self._queue.shown(message.id, shown)
 
 
 def _outdated(stale: Iterable[Message]) -> frozenset[Place]:
@@ -173,7 +178,7 @@ def _outdated(stale: Iterable[Message]) -> frozenset[Place]:
     return frozenset((each.registration, each.audience) for each in stale if each.kind in CARDS)
 
 
-def _calls(message: Message, urgency: Urgency) -> tuple[Call, ...]:
+def calls_of(message: Message, urgency: Urgency) -> tuple[Call, ...]:
     """Return the limited calls that it takes to show this, the one that shows it last."""
     if message.kind is MessageKind.MASK:
         return ()

@@ -24,7 +24,9 @@ MINUTE = timedelta(seconds=61)
 UPDATES_A_MINUTE = 50
 """chat.update is of tier 3: docs.slack.dev/reference/methods/chat.update"""
 KEPT_FOR_FINAL = 3
-"""Of these so many are only for what cannot wait: a final state finds the way free."""
+"""Of these so many are only for what cannot wait: a final state finds the way free. Half as many
+again are kept as final states were shown in the last minute: progress gets what they leave over.
+"""
 UPDATES_BURST = 4
 """How many others go at once after a pause, before they are spread over the minute."""
 
@@ -65,6 +67,7 @@ class Pace:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._updates = Window(calls=UPDATES_A_MINUTE)
+        self._urgent = Window(calls=UPDATES_A_MINUTE)
         self._spread = Bucket(
             every=MINUTE / (UPDATES_A_MINUTE - KEPT_FOR_FINAL), burst=UPDATES_BURST
         )
@@ -84,7 +87,8 @@ class Pace:
             case "chat.update" if call.is_urgent:
                 free.append(self._updates.free_at(now))
             case "chat.update":
-                free += [self._updates.free_at(now, keep=KEPT_FOR_FINAL), self._spread.free_at()]
+                keep = KEPT_FOR_FINAL + self._urgent.count(now) // 2
+                free += [self._updates.free_at(now, keep=keep), self._spread.free_at()]
             case "chat.postMessage":
                 free += [self._posts.free_at(now), self._posts_in[call.place].free_at()]
             case "users.info":
@@ -130,7 +134,7 @@ class Pace:
     def _limits(self, call: Call) -> "tuple[Window | Bucket, ...]":
         match call.method:
             case "chat.update" if call.is_urgent:
-                return (self._updates,)
+                return self._updates, self._urgent
             case "chat.update":
                 return self._updates, self._spread
             case "chat.postMessage":
@@ -159,10 +163,14 @@ class Window:
 
     def free_at(self, now: datetime, *, keep: int = 0) -> datetime:
         """Return since or from when there is room for one more, with so many to spare."""
+        over = self.count(now) - (self.calls - keep)
+        return LONG_AGO if over < 0 else self._made[over] + MINUTE
+
+    def count(self, now: datetime) -> int:
+        """Return how many were made in the last minute."""
         while self._made and self._made[0] + MINUTE <= now:
             self._made.popleft()
-        over = len(self._made) - (self.calls - keep)
-        return LONG_AGO if over < 0 else self._made[over] + MINUTE
+        return len(self._made)
 
     def take(self, now: datetime) -> None:
         self._made.append(now)

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from bot.storage.messages import MessageKind, Stale
+from bot.registration import Status
+from bot.storage.messages import Message, MessageKind, Stale
 
 PATIENCE = timedelta(minutes=5)
 """Whoever has waited so long waits behind nobody who came later, whatever it is."""
+REMEMBERED = 5000
+"""Of how many messages it is remembered which final state they show."""
 
 
 class Urgency(IntEnum):
@@ -23,24 +26,42 @@ class Urgency(IntEnum):
 
 
 class Queue:
-    """Puts stale messages in order: by urgency, and of equals whoever has waited longest."""
+    """Puts stale messages in order: by urgency, and of equals whoever has waited longest.
+
+    Of final states those of cards in the channel come first: requesters get a new message, too.
+    """
 
     def __init__(self) -> None:
         self._since: dict[str, datetime] = {}
+        self._shows: dict[str, Status] = {}
+        """By message: the final state that it shows already."""
 
     def ordered(self, stale: Sequence[Stale], now: datetime) -> list[tuple[Urgency, Stale]]:
         """Return all of them in order. Those not named any more are forgotten."""
         self._since = {it.message.id: self._since.get(it.message.id, now) for it in stale}
-        found = [(urgency(it, now - self._since[it.message.id]), it) for it in stale]
-        return sorted(found, key=lambda pair: (pair[0], self._since[pair[1].message.id]))
+        found = [(self._urgency(it, now), it) for it in stale]
+        return sorted(found, key=lambda pair: (pair[0], *self._rank(pair[1].message, now)))
 
+    def shown(self, message: str, status: Status) -> None:
+        """Note that a message shows this final state: what follows is only one change more."""
+        if len(self._shows) >= REMEMBERED:
+            self._shows.clear()
+        self._shows[message] = status
 
-def urgency(it: Stale, waited: timedelta) -> Urgency:
-    """Return how urgent a message is that has waited so long."""
-    message = it.message
-    if message.kind is MessageKind.MASK:
-        return Urgency.MASK
-    is_awaited = message.ts is None and message.kind is not MessageKind.PROGRESS
-    if it.is_final or is_awaited or waited >= PATIENCE:
-        return Urgency.FINAL
-    return Urgency.TOUCHED if message.shown_at is None else Urgency.PROGRESS
+    def _urgency(self, it: Stale, now: datetime) -> Urgency:
+        message = it.message
+        if message.kind is MessageKind.MASK:
+            return Urgency.MASK
+        is_news = it.is_final and self._shows.get(message.id) is not it.status
+        is_awaited = message.ts is None and message.kind is not MessageKind.PROGRESS
+        if is_news or is_awaited or self._is_out_of_patience(message, now):
+            return Urgency.FINAL
+        return Urgency.TOUCHED if message.shown_at is None else Urgency.PROGRESS
+
+    def _rank(self, message: Message, now: datetime) -> tuple[bool, datetime]:
+        is_second = message.kind is MessageKind.PROGRESS and message.ts is not None
+        is_patient = not self._is_out_of_patience(message, now)
+        return is_second and is_patient, self._since[message.id]
+
+    def _is_out_of_patience(self, message: Message, now: datetime) -> bool:
+        return now - self._since[message.id] >= PATIENCE

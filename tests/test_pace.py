@@ -30,13 +30,14 @@ def is_free(pace: Pace, clock: MovableClock, call: Call) -> bool:
     return pace.free_at(call) <= clock.now()
 
 
-def burst(pace: Pace, clock: MovableClock, call: Call) -> int:
+def burst(pace: Pace, clock: MovableClock, call: Call, *, most: int = 1000) -> int:
     """Make calls while they are free now; return how many they were."""
-    for made in range(1000):
+    for made in range(most):
         if not is_free(pace, clock, call):
             return made
         pace.take(call)
-    raise AssertionError("There is no limit.")
+    assert most < 1000, "There is no limit."
+    return most
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,17 @@ def test_people_written_to_long_ago_are_forgotten(pace: Pace, clock: MovableCloc
         clock.move(SECOND)
         pace.take(Call(method=POST, place=f"U{number}"))
     assert len(pace._posts_in) <= 1000
+
+
+def test_progress_gets_what_final_states_leave_over(pace: Pace, clock: MovableClock) -> None:
+    waiting = progress = longest = 0
+    for second in range(600):
+        waiting += second % 2  # thirty final states a minute
+        went = burst(pace, clock, FINAL, most=waiting)
+        waiting -= went
+        longest = max(longest, waiting)
+        progress += burst(pace, clock, PROGRESS)
+        clock.move(SECOND)
+    assert longest <= 6
+    assert burst(pace, clock, FINAL) >= 15, "there is room for many that end at once"
+    assert progress >= 10

@@ -76,9 +76,10 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Stale:
-    """A message to be shown, and whether it will show a final state."""
+    """A message to be shown, the state it will show, and whether that is a final one."""
 
     message: Message
+    status: Status
     is_final: bool
 
 
@@ -139,7 +140,7 @@ async def stale(
         else_=3,
     )
     query = (
-        sa.select(messages, is_final.label("is_final"))
+        sa.select(messages, registrations.c.status, is_final.label("is_final"))
         .join(registrations, registrations.c.id == messages.c.registration)
         .where(
             messages.c.shown < messages.c.wanted,
@@ -232,7 +233,9 @@ async def first_sight(tx: AsyncConnection, event_id: str, now: datetime) -> bool
 
 
 def _stale(row: Mapping[Any, Any]) -> Stale:
-    return Stale(message=_message(row), is_final=bool(row["is_final"]))
+    return Stale(
+        message=_message(row), status=Status(row["status"]), is_final=bool(row["is_final"])
+    )
 
 
 def _message(row: Mapping[Any, Any]) -> Message:

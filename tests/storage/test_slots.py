@@ -6,13 +6,19 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 import sqlalchemy as sa
+import structlog.testing
 
 from bot import slots
+from bot.bell import survive
 from bot.storage import installation
 from bot.storage.database import opened
 from tests.pieces import NOON
 from tests.postgres import plain
 
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 HOLDER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
 
 
@@ -69,10 +75,7 @@ async def test_connections_that_were_cut_in_the_pool_are_replaced(
     postgres_url: str, server: psycopg.AsyncConnection[tuple[int]]
 ) -> None:
     async with opened(postgres_url) as database:
-        await server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        await server.execute(CUT)
         async with database.transaction() as tx:
             assert await installation.ensure_id(tx, new="one", now=NOON) == "one"
         async with database.reading() as tx:
@@ -88,3 +91,27 @@ async def test_replicas_that_start_together_on_an_empty_database_migrate_it_once
 
     names = await asyncio.gather(*(start(f"installation{n}") for n in range(4)))
     assert len(set(names)) == 1
+
+
+async def test_a_restart_of_the_server_is_logged_as_no_bug(
+    postgres_url: str, server: psycopg.AsyncConnection[tuple[int]]
+) -> None:
+    async with opened(postgres_url) as database:
+
+        async def work() -> None:
+            async with database.transaction() as tx:
+                await server.execute(CUT)
+                await tx.execute(sa.select(1))
+
+        async def connect() -> None:
+            await psycopg.AsyncConnection.connect("postgresql://127.0.0.1:1/nowhere")
+
+        async def blunder() -> None:
+            async with database.transaction() as tx:
+                await tx.execute(sa.text("SELECT nothing"))
+
+        with structlog.testing.capture_logs() as logged:
+            for it in (work, connect, blunder):
+                assert await survive("work", it)
+    said = [(it["event"], it["log_level"]) for it in logged]
+    assert said == [("database does not answer", "warning")] * 2 + [("bug", "error")]
