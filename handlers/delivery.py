@@ -21,25 +21,24 @@ from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
 from bot.values import values_of
-from bot.vault import Vault
+from bot.vault import SealBroken, Vault
 from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.drawings import Drawings
 from handlers.pace import Call, Pace
 from handlers.people import People
 from handlers.readers import is_waited_for, needs_its_reader
+from handlers.retries import OUR_TRIES, Retries
 from handlers.trouble import DELETED, Trouble, advice_on, code_of, meaning_of, retry_after
 from handlers.views.values import masked_sheet, sheet_text
 from handlers.views.words import Blocks
 
 log = structlog.get_logger()
 
-LONGEST_WAIT = timedelta(minutes=5)
-"""Between two tries of one message; each wait is twice the last."""
-MASK_TRIES = 12
-"""With the waits between them they take half an hour, which is how long a response_url works."""
 REMEMBERED = 5000
 """Of how many messages it is remembered what they show."""
+REFUSED_BLOCKS = ("invalid_blocks", "invalid_blocks_format")
+"""Said of blocks that a workspace does not know: docs.slack.dev/reference/methods/chat.update"""
 
 
 class Delivery:
@@ -68,7 +67,10 @@ class Delivery:
         self._pace = pace
         self._clock = clock
         self._bell = bell
+        self._retries = Retries(database=database, registrar=registrar, clock=clock)
         self._drawings = Drawings(registrar=registrar, people=people, plain=plain)
+        self._plain: set[str] = set()
+        """Messages whose plan blocks Slack has refused."""
         self._drawn: dict[str, tuple[int, str]] = {}
         """By message: the version that was drawn last, and a digest of what that showed."""
 
@@ -89,8 +91,12 @@ class Delivery:
         except (TimeoutError, aiohttp.ClientError) as error:
             await self._lost(message, error)
         except Refusal:  # Slack does not say who would read it
-            await self._release(message, _backoff(message.tries))
+            await self._retries.later(message, why="reader_unknown")
         return None
+
+    async def broke(self, message: Message, bug: str) -> None:
+        """Put off a message that could not be shown because of a bug of this id."""
+        await self._retries.later(message, why=f"bug_{bug}", most=OUR_TRIES)
 
     async def _deliver(
         self, message: Message, registration: Registration, calls: Sequence[Call]
@@ -103,7 +109,8 @@ class Delivery:
             await self._say_so(message)
             await self._give_up(message)
             return False
-        text, blocks = await self._drawings.draw(message, registration)
+        is_plain = message.id in self._plain
+        text, blocks = await self._drawings.draw(message, registration, is_plain=is_plain)
         drawing = _digest(text, blocks)
         if self._is_there(message, drawing):
             for call in calls:
@@ -165,19 +172,18 @@ class Delivery:
         if sealed is None:  # hidden by hand in the meantime
             await self._give_up(message)
             return
-        found = values_of(registration, self._registrar.profile_of(registration))
-        done = await self._answers.replace(
-            self._vault.open(secret, sealed),
-            text=sheet_text(found),
-            blocks=masked_sheet(found),
-        )
-        if done:
-            await self._registrar.masked(registration.id, secret)
-        elif message.tries >= MASK_TRIES:
-            await self._registrar.unmasked(registration.id, secret)
-        else:
-            await self._release(message, _backoff(message.tries))
+        try:
+            address = self._vault.open(secret, sealed)
+        except SealBroken:  # the operator may still put the key back
+            await self._retries.later(message, why="seal_broken", most=OUR_TRIES)
             return
+        found = values_of(registration, self._registrar.profile_of(registration))
+        if not await self._answers.replace(
+            address, text=sheet_text(found), blocks=masked_sheet(found)
+        ):
+            await self._retries.later(message, why="mask_not_taken", most=OUR_TRIES)
+            return
+        await self._registrar.masked(registration.id, secret)
         await self._give_up(message)
 
     async def _give_up(self, message: Message) -> None:
@@ -210,10 +216,20 @@ class Delivery:
             case Trouble.SHUT_OUT:
                 self._complain("Slack does not take the bot's token", code, trouble)
                 await self._hand_back(message)
+            case _ if code in REFUSED_BLOCKS and message.id not in self._plain:
+                log.error(
+                    "blocks refused, drawn plainly from now on",
+                    message=message.id,
+                    code=code,
+                    advice=advice_on(code, trouble),
+                )
+                if len(self._plain) >= REMEMBERED:
+                    self._plain.clear()
+                self._plain.add(message.id)
+                await self._hand_back(message)
             case _:
-                wait = _backoff(message.tries)
-                log.warning("message refused", message=message.id, code=code, again_in=wait.seconds)
-                await self._release(message, wait)
+                log.warning("message refused", message=message.id, code=code)
+                await self._retries.later(message, why=code, trouble=code)
 
     def _complain(self, what: str, code: str, trouble: Trouble, place: str = "") -> None:
         """Tell whoever runs the bot, once each time that it is tried."""
@@ -237,12 +253,8 @@ class Delivery:
         It is not tried again at once, nor often: each try may add one.
         """
         log.warning("message lost", message=message.id, type=type(error).__name__)
-        soon = _backoff(message.tries)
-        await self._release(message, soon if message.ts is not None else max(CLAIM, soon))
-
-    async def _release(self, message: Message, wait: timedelta) -> None:
-        async with self._database.transaction() as tx:
-            await messages.release(tx, message, until=self._clock.now() + wait)
+        at_least = CLAIM if message.ts is None else timedelta(0)
+        await self._retries.later(message, why="no_answer", at_least=at_least)
 
     async def _forget(self, message: Message, *, is_deleted: bool) -> None:
         """Owe it never again. What approvers need is posted anew, if somebody deleted it."""
@@ -268,7 +280,3 @@ class Delivery:
 
 def _digest(text: str, blocks: Blocks) -> str:
     return hashlib.sha256(json.dumps([text, blocks], sort_keys=True).encode()).hexdigest()
-
-
-def _backoff(tries: int) -> timedelta:
-    return min(timedelta(seconds=2.0 ** min(tries, 10)), LONGEST_WAIT)

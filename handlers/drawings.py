@@ -17,8 +17,10 @@ class Drawings:
         self._people = people
         self._plain = plain
 
-    async def draw(self, message: Message, registration: Registration) -> tuple[str, Blocks]:
-        """Return what is read aloud, and the blocks.
+    async def draw(
+        self, message: Message, registration: Registration, *, is_plain: bool = False
+    ) -> tuple[str, Blocks]:
+        """Return what is read aloud, and the blocks: if `is_plain`, without Slack's plan block.
 
         Raises Refusal if Slack does not say whether its reader may still see it.
         """
@@ -29,7 +31,8 @@ class Drawings:
             has_left = await self._people.has_left(registration.requester.user_id)
             blocks = expiry.for_approvers(registration, message.subject, has_left=has_left)
             return expiry.text(registration, message.subject), blocks
-        return self._draw(message, registration, await self._drawing(registration))
+        drawing = await self._drawing(registration, is_plain=is_plain)
+        return self._draw(message, registration, drawing)
 
     async def _may_read(self, message: Message, registration: Registration) -> bool:
         """Judge anew: since a check was asked for, the registration may have been handed over, or
@@ -41,10 +44,10 @@ class Drawings:
             return False
         return self._registrar.may_read_check(registration, reader)
 
-    async def _drawing(self, registration: Registration) -> Drawing:
+    async def _drawing(self, registration: Registration, *, is_plain: bool) -> Drawing:
         at_work = registration.run is RunKind.REGISTER
         expected = await self._registrar.expected() if at_work else None
-        return Drawing(expected=expected, plain=self._plain)
+        return Drawing(expected=expected, plain=self._plain or is_plain)
 
     def _draw(
         self, message: Message, registration: Registration, drawing: Drawing

@@ -162,7 +162,9 @@ class Messages:
 
     async def _shown(self, message: Message, calls: Sequence[Call]) -> None:
         # A bug in one is logged, and the others go on.
-        await survive(f"message {message.id}", partial(self._show, message, calls))
+        name = f"message {message.id}"
+        if bug := await survive(name, partial(self._show, message, calls)):
+            await survive(name, partial(self._delivery.broke, message, bug))
         del self._under_way[message.id]
         if self._held_back:
             self.loop.bell.ring()

@@ -22,7 +22,7 @@ DELETED = "message_not_found"
 TOO_LATE = "expired_trigger_id"
 """What somebody did is more than three seconds ago: docs.slack.dev/surfaces/modals."""
 
-WORD = re.compile(r"[a-z_]{1,64}")
+WORD = re.compile(r"[a-z_]{1,60}")
 """How Slack's words for errors look. Whatever else stands there is quoted nowhere."""
 
 MEANING = {
@@ -56,8 +56,12 @@ ADVICE = {
     "not_in_channel": "Type /invite @aad-setup there.",
     "channel_not_found": "If it is private, type /invite @aad-setup there; else look at the id.",
     "is_archived": "Unarchive it, or set APPROVAL_CHANNEL to another and start again.",
+    "invalid_blocks": "Set PLAIN_CARDS=true: Slack does not take the bot's blocks here.",
+    "invalid_blocks_format": "Set PLAIN_CARDS=true: Slack does not take the bot's blocks here.",
+    "seal_broken": "Put the key that VAULT_KEYS lacks back: without it no secret can be masked.",
     "missing_scope": "Compare the app's scopes with `aad-setup manifest` and install it again.",
 }
+LOOK_AT_LOG = "The bot's log says more; look for this code there."
 INSTALL_AGAIN = "Install the app again, set SLACK_BOT_TOKEN, and start again."
 LOOK_AT_SLACK = "See what the channel's settings in Slack allow."
 
@@ -95,5 +99,5 @@ def retry_after(error: SlackApiError) -> timedelta:
 
 def advice_on(code: str, trouble: Trouble) -> str:
     """Return what whoever runs the bot can do."""
-    otherwise = INSTALL_AGAIN if trouble is Trouble.SHUT_OUT else LOOK_AT_SLACK
-    return ADVICE.get(code, otherwise)
+    otherwise = {Trouble.SHUT_OUT: INSTALL_AGAIN, Trouble.PASSING: LOOK_AT_LOG}
+    return ADVICE.get(code, otherwise.get(trouble, LOOK_AT_SLACK))

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+import structlog.testing
 from cryptography.fernet import Fernet
 
 from bot.playground.stage import Stage
+from bot.storage import messages
 from handlers.views import ids
 from tests.conftest import Bot
 from tests.scene import Scene
@@ -237,3 +239,25 @@ async def test_a_key_that_is_missing_loses_no_secret(bot: Bot, stage: Stage) -> 
         scene.workspace.reload("rosa")
         await scene.values(id)
         assert MARK in await scene.reveal()
+
+
+async def test_a_secret_whose_mask_lost_its_key_ends_as_not_masked(stage: Stage, bot: Bot) -> None:
+    scene = Scene(stage)
+    async with bot():
+        id = await scene.ready()
+        await scene.values(id)
+        assert MARK in await scene.reveal()
+    with structlog.testing.capture_logs() as logged:
+        async with bot(VAULT_KEYS=Fernet.generate_key().decode()) as app:
+            ended = "The secret could not be hidden."
+            await eventually(
+                scene,
+                lambda: ended in scene.workspace.text_of(scene.notice(id)),
+                step=timedelta(minutes=5),
+            )
+            async with app.database.reading() as tx:
+                later = scene.clock.now() + timedelta(days=1)
+                assert await messages.stale(tx, later, drawn_before=later, limit=10) == []
+    [said] = [it for it in logged if it["event"] == "message given up"]
+    assert (said["why"], said["kind"], said["registration"]) == ("seal_broken", "mask", id)
+    assert "VAULT_KEYS" in said["advice"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog.testing
 
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
@@ -182,15 +183,22 @@ async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_whi
         assert updates(scene, deleted) == tried == 1  # no call is wasted on it any more
 
 
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("not_in_channel", "Type /invite @aad-setup"),
+        ("word_of_tomorrow", "The bot's log says more"),
+    ],
+)
 async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
-    bot: Bot, stage: Stage
+    bot: Bot, stage: Stage, code: str, advice: str
 ) -> None:
     scene = Scene(stage)
     async with bot():
-        stage.workspace.faults.fail("chat.postMessage", "not_in_channel", times=1000)
+        stage.workspace.faults.fail("chat.postMessage", code, times=1000)
         await scene.open_form()
         await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
-        said = "Slack takes no messages for #approvals (not_in_channel). Type /invite @aad-setup"
+        said = f"Slack takes no messages for #approvals ({code}). {advice}"
 
         async def home(person: str) -> str:
             await scene.workspace.open_home(person)
@@ -206,6 +214,25 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
         async with asyncio.timeout(15):
             while "Slack takes no messages for #approvals" in await home("ada"):
                 pass
+
+
+async def test_a_message_whose_plan_block_is_refused_is_drawn_plainly(scene: Scene) -> None:
+    id = await scene.ask("billing")
+    scene.workspace.faults.fail("chat.update", "invalid_blocks")
+    with structlog.testing.capture_logs() as logged:
+        await scene.approve(id)
+        await eventually(scene, lambda: f"{id} is ready" in scene.card(), step=SOON)
+        await eventually(scene, lambda: f"{id} is ready" in scene.direct("rosa"), step=SOON)
+    [said] = [it for it in logged if it["log_level"] == "error"]
+    assert said["code"] == "invalid_blocks"
+    assert "PLAIN_CARDS=true" in said["advice"]
+    refused = next(it.sent["ts"] for it in _updates(scene) if not it.answer["ok"])
+    ready = [it for it in _updates(scene) if it.answer["ok"] and "is ready" in it.sent["text"]]
+    assert {it.sent["ts"] == refused: _has_plan(it) for it in ready} == {True: False, False: True}
+
+
+def _has_plan(update: Entry) -> bool:
+    return any(block["type"] == "plan" for block in update.sent["blocks"])
 
 
 async def test_an_open_home_follows_where_slack_takes_no_messages(scene: Scene) -> None:

@@ -22,6 +22,9 @@ from bot.storage.tables import messages, registrations, seen_events
 CLAIM = timedelta(seconds=15)
 """Longer than Slack may take to answer, and as short as a crash should silence a message."""
 
+ENDED = 1000
+"""As many tries as nobody makes: this message is tried no more until its registration changes."""
+
 ON_THE_WAY = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.REVOKING)
 """All other states are final: people wait for them, and nothing follows at once."""
 
@@ -144,6 +147,7 @@ async def stale(
         .join(registrations, registrations.c.id == messages.c.registration)
         .where(
             messages.c.shown < messages.c.wanted,
+            messages.c.tries < ENDED,
             sa.or_(messages.c.shown_at.is_(None), messages.c.shown_at <= drawn_before),
             sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
         )
@@ -196,12 +200,25 @@ async def posted(tx: AsyncConnection, message: Message, *, channel: str, ts: str
     return wanted > message.wanted
 
 
-async def release(tx: AsyncConnection, message: Message, *, until: datetime) -> None:
-    """Leave the message alone until then."""
+async def release(
+    tx: AsyncConnection, message: Message, *, until: datetime, trouble: str | None = None
+) -> None:
+    """Leave the message alone until then. `trouble` is why it could not be shown."""
     await tx.execute(
         sa.update(messages)
         .where(messages.c.id == message.id)
-        .values(claimed_until=until, shown_at=None)
+        .values(claimed_until=until, shown_at=None, trouble=trouble)
+    )
+
+
+async def end(tx: AsyncConnection, message: Message, *, trouble: str) -> None:
+    """Try the message no more until its registration changes. It stays owed, for App Homes to show
+    why.
+    """
+    await tx.execute(
+        sa.update(messages)
+        .where(messages.c.id == message.id)
+        .values(claimed_until=None, tries=ENDED, trouble=trouble)
     )
 
 

@@ -22,7 +22,7 @@ from bot.registration import (
     origins,
 )
 from bot.storage import runs, secrets, votes
-from bot.storage.messages import SAID_ONCE
+from bot.storage.messages import ENDED, SAID_ONCE
 from bot.storage.once import insert_once
 from bot.storage.tables import messages, registrations
 
@@ -115,9 +115,14 @@ async def _raise_version(tx: AsyncConnection, id: str, **columns: Any) -> bool:
             messages.c.kind.not_in(SAID_ONCE),
             messages.c.gone.is_(False),
         )
-        .values(wanted=messages.c.wanted + 1, **columns)
+        .values(wanted=messages.c.wanted + 1, tries=_tries(), **columns)
     )
     return done.rowcount == 1
+
+
+def _tries() -> sa.ColumnElement[int]:
+    """Return how often a message was tried: one that was given up begins anew."""
+    return sa.case((messages.c.tries >= ENDED, 0), else_=messages.c.tries)
 
 
 def _next_change() -> sa.ColumnElement[int]:

@@ -160,7 +160,7 @@ def _not_shown(unshown: Unshown) -> str:
     """Say which messages Slack does not take, and what to do."""
     id, code = unshown.audience, unshown.code
     where = f"<@{id}>" if id[:1] in ("U", "W") else f"<#{id}>"
-    advice = advice_on(code, MEANING.get(code, Trouble.CLOSED))
+    advice = advice_on(code, MEANING.get(code, Trouble.PASSING))
     return f"Slack takes no messages for {where} (`{escaped(code)}`). {escaped(advice)}"
 
 

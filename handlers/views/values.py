@@ -195,7 +195,7 @@ def _state(registration: Registration) -> str:
             )
         case SecretState.UNMASKED:
             return (
-                "Slack did not let me mask the secret. Reload Slack to be rid of it,"
+                "The secret could not be hidden. Reload Slack to be rid of it,"
                 " and make a new one if somebody else may have seen it."
             )
         case SecretState.UNKNOWN:
