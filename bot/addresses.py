@@ -6,6 +6,9 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 SLACK_HOSTS = ("slack.com", "slack-gov.com")
+RESPONSE_PATH = r"/(?:actions|commands)/([A-Z0-9]+)(?:/[A-Za-z0-9_-]+)+"
+"""Of a `response_url`: whose it is, and a token.
+docs.slack.dev/interactivity/handling-user-interaction"""
 
 
 def is_loopback(host: str | None) -> bool:
@@ -29,9 +32,20 @@ def is_slack(url: str) -> bool:
     return scheme == "https" and known
 
 
-def is_here(url: str) -> bool:
-    """Whether an address is this machine's."""
-    return is_loopback(_address(url)[1])
+def takes_answers(url: str, *, api_url: str, ids: Collection[str]) -> bool:
+    """Whether a `response_url` is of the Slack whose methods are at `api_url`, and of a click or
+    command in the workspace or organization that has one of these ids.
+    """
+    origins = "|".join(map(re.escape, _hooks_origins(api_url)))
+    found = re.fullmatch(f"(?:{origins}){RESPONSE_PATH}", url, re.ASCII)
+    return found is not None and found[1] in ids
+
+
+def _hooks_origins(api_url: str) -> Collection[str]:
+    """Return where Slack takes answers. Another Slack than the real one has a single address."""
+    if is_loopback(_address(api_url)[1]):
+        return ("{0.scheme}://{0.netloc}".format(urlsplit(api_url)),)
+    return [f"https://hooks.{each}" for each in SLACK_HOSTS]
 
 
 def is_one_of(url: str, hosts: Collection[str | None]) -> bool:

@@ -115,7 +115,8 @@ def slack_side(
     every: float,
 ) -> SlackSide:
     """Make what faces Slack, and connect what people do there with the registrar."""
-    answers = Answers(session, api_url=on.settings.slack_api_url)
+    ids = filter(None, (installed.team_id, installed.enterprise_id))
+    answers = Answers(session, api_url=on.settings.slack_api_url, ids=frozenset(ids))
     people = _people(on, client, installed)
     homes = Homes(
         registrar=registrar,

@@ -53,6 +53,8 @@ class Installed:
     """Who the bot is in Slack, as Slack says."""
 
     team_id: str
+    enterprise_id: str | None
+    """The organization on Enterprise Grid that the workspace belongs to, if it does."""
     app_id: str
     bot_id: str
     bot_user_id: str
@@ -100,6 +102,7 @@ async def check_tokens(client: AsyncWebClient, app_token: str | None) -> Install
         raise CannotStart(filter(None, [problem]))
     return Installed(
         team_id=auth["team_id"],
+        enterprise_id=auth.get("enterprise_id"),
         app_id=bot["bot"]["app_id"],
         bot_id=auth["bot_id"],
         bot_user_id=auth["user_id"],

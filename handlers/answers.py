@@ -4,34 +4,23 @@ Five uses within 30 minutes: docs.slack.dev/interactivity/handling-user-interact
 """
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 import structlog
 
-from bot.addresses import is_here, is_slack
+from bot.addresses import takes_answers
 from bot.registration import Refusal
 from handlers.views.words import Blocks
 
 log = structlog.get_logger()
 
 ANSWER_SECONDS = 1.5
-
-
-def check(url: str) -> None:
-    """Raise Refusal if a click's answer would go anywhere but to Slack."""
-    if not is_slack(url):
-        raise Refusal("This click did not come from Slack, so it was ignored.")
-
-
-def url_of(body: Mapping[str, Any]) -> str:
-    """Return where a click is answered. Raises Refusal for one that did not come from a message."""
-    url = body.get("response_url")
-    if not isinstance(url, str):
-        raise Refusal("This works in messages only: type `/aad-setup values` with the id.")
-    check(url)
-    return url
+LARGEST_ANSWER = 4096
+"""Bytes. Slack says `ok` or gives a word for its error."""
 
 
 def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
@@ -49,33 +38,71 @@ def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
 class Answers:
     """Posts to response_urls, which work without a token and so count as secrets."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, api_url: str) -> None:
-        """`api_url` is where Slack's methods are: only a workspace on this machine answers here."""
+    def __init__(
+        self, session: aiohttp.ClientSession, *, api_url: str, ids: Collection[str]
+    ) -> None:
+        """Take where Slack's methods are, and the ids of the workspace and its organization: only
+        answers to what was done there are sent.
+        """
         self._session = session
-        self._is_here = is_here(api_url)
+        self._api_url = api_url
+        self._ids = frozenset(ids)
+
+    def url_of(self, body: Mapping[str, Any]) -> str:
+        """Return where a click is answered. Raises Refusal for one outside a message of ours."""
+        url = body.get("response_url")
+        if not isinstance(url, str):
+            raise Refusal("This works in messages only: type `/aad-setup values` with the id.")
+        if not self._is_ours(url):
+            raise Refusal("This click did not come from Slack, so it was ignored.")
+        return url
 
     async def replace(self, url: str, *, text: str, blocks: Blocks) -> bool:
-        """Put this in the place of the message that was clicked. True if Slack took it."""
+        """Replace the message that was clicked. Return True only if Slack says that it did."""
         return await self._post(url, {"replace_original": True, "text": text, "blocks": blocks})
 
     async def add(self, url: str, *, text: str, blocks: Blocks | None = None) -> bool:
-        """Show this to whoever clicked, and to nobody else. True if Slack took it."""
+        """Show this to the person who clicked only. Return True only if Slack says that it did."""
         body = {"replace_original": False, "response_type": "ephemeral", "text": text}
         return await self._post(url, body | ({"blocks": blocks} if blocks else {}))
 
+    def _is_ours(self, url: str) -> bool:
+        return takes_answers(url, api_url=self._api_url, ids=self._ids)
+
     async def _post(self, url: str, body: dict[str, object]) -> bool:
-        if not is_slack(url) or (is_here(url) and not self._is_here):
-            log.error("response_url refused: not Slack's")
+        """Return whether it was shown. Without a clear yes nobody knows, so that is not a yes."""
+        if not self._is_ours(url):
+            log.error("response_url refused: not of this workspace in Slack")
             return False
         try:
             async with (
                 asyncio.timeout(ANSWER_SECONDS),
                 self._session.post(url, json=body, allow_redirects=False) as answer,
             ):
-                taken = answer.status == 200 and '"ok":false' not in await answer.text()
+                said = await _beginning(answer.content)
         except (TimeoutError, aiohttp.ClientError) as error:
             log.warning("answer to a click was lost", type=type(error).__name__)
             return False
+        taken = answer.status == HTTPStatus.OK and _is_yes(said)
         if not taken:
-            log.warning("answer to a click was not taken", status=answer.status)
+            log.warning("answer to a click was not taken", status=answer.status, empty=not said)
         return taken
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """Return what there is, or the beginning of what is longer than any answer of Slack's."""
+    said = b""
+    while len(said) <= LARGEST_ANSWER and (piece := await content.read(LARGEST_ANSWER)):
+        said += piece
+    return said
+
+
+def _is_yes(said: bytes) -> bool:
+    """Whether Slack says that it took a post: `ok`, or JSON in which `ok` is true."""
+    if said.strip() == b"ok":
+        return True
+    try:
+        found = json.loads(said)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("ok") is True

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
-from handlers.answers import Answers, check_is_for_one, url_of
+from handlers.answers import Answers, check_is_for_one
 from handlers.people import People
 from handlers.views import denial, form, ids
 from handlers.views.values import masked_sheet, sheet, sheet_text
@@ -136,7 +136,7 @@ async def revoke(ack: Ack, action: Json, registrar: Registrar, person: Person) -
 async def renew(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:
-    url = url_of(body)
+    url = answers.url_of(body)
     await registrar.renew(action["value"], by=person)
     text = "A new secret is being made. You get a message when it works."
     await answers.add(url, text=text)
@@ -148,7 +148,7 @@ async def values(
 ) -> None:
     """Show the values without the secret. The click proves that the person is there to see them."""
     found = await registrar.values(action["value"], by=person)
-    await answers.add(url_of(body), text=sheet_text(found), blocks=sheet(found))
+    await answers.add(answers.url_of(body), text=sheet_text(found), blocks=sheet(found))
     await ack()
 
 
@@ -156,7 +156,7 @@ async def reveal(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:
     """Put the secret in the place of the ephemeral that was clicked, once."""
-    id, url = action["value"], url_of(body)
+    id, url = action["value"], answers.url_of(body)
     await registrar.check_may_reveal(id, by=person)
     check_is_for_one(body, id)
     look = await registrar.reveal(id, by=person, answer_to=url)
@@ -174,6 +174,6 @@ async def hide(
     """Mask what was clicked at once, and have whatever else is open masked now."""
     found = await registrar.values(action["value"], by=person)
     check_is_for_one(body, found.registration.id)
-    await answers.replace(url_of(body), text=sheet_text(found), blocks=masked_sheet(found))
+    await answers.replace(answers.url_of(body), text=sheet_text(found), blocks=masked_sheet(found))
     await registrar.hide(found.registration.id, by=person)
     await ack()

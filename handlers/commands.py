@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.registrar import Registrar
 from bot.registration import Person
 from handlers import asked
-from handlers.answers import Answers, url_of
+from handlers.answers import Answers
 from handlers.people import People
 from handlers.replies import reply
 from handlers.views import form
@@ -82,7 +82,7 @@ async def confirm_undo(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:
     """Undo what was asked for by a word, now that it is confirmed."""
-    id, url = action["value"], url_of(body)
+    id, url = action["value"], answers.url_of(body)
     await registrar.undo(id, by=person)
     await _confirmed(ack, answers, url, f"{id} is being undone")
 
@@ -91,7 +91,7 @@ async def confirm_retire(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:
     """Remove the previous secret as was asked for by a word, now that it is confirmed."""
-    id, url = action["value"], url_of(body)
+    id, url = action["value"], answers.url_of(body)
     await registrar.retire(id, by=person)
     await _confirmed(ack, answers, url, f"The previous secret of {id} is being removed")
 
@@ -100,7 +100,7 @@ async def confirm_revoke(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:
     """Revoke what was asked for by a word, now that it is confirmed."""
-    id, url = action["value"], url_of(body)
+    id, url = action["value"], answers.url_of(body)
     await registrar.revoke(id, by=person)
     await _confirmed(ack, answers, url, f"{id} is being revoked")
 
@@ -109,7 +109,7 @@ async def confirm_purge(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
 ) -> None:
     """Delete for good what was asked for by a word, now that it is confirmed."""
-    id, url = action["value"], url_of(body)
+    id, url = action["value"], answers.url_of(body)
     await registrar.purge(id, by=person)
     await _confirmed(ack, answers, url, f"{id} is being deleted for good")
 

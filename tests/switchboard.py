@@ -108,7 +108,7 @@ async def connected(
             client=client,
             registrar=office.registrar,
             people=people,
-            answers=Answers(session, api_url=workspace.api_url),
+            answers=Answers(session, api_url=workspace.api_url, ids={workspace.team_id}),
             homes=Homes(
                 registrar=office.registrar,
                 client=client,

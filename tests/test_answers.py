@@ -1,63 +1,155 @@
-"""Where a click is answered: at Slack, never at whatever else this machine serves."""
+"""Where a click is answered: at Slack's hooks, for our own workspace; and what counts as yes."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.start import slack_session
+from bot.addresses import takes_answers
+from bot.registration import Refusal
 from handlers.answers import Answers
 
 SLACK = "https://slack.com/api/"
-UNHEARD = "http://127.0.0.1:1/answered"
-"""Where nobody listens: what is posted there arrives only by a proxy."""
+HERE = "http://127.0.0.1:4711/api/"
+IDS = {"T0OURS", "E0OURS"}
+PATH = "/actions/T0OURS/397700885554/96rGlfmibIGlgcZRskXaIFfN"
+REAL = f"https://hooks.slack.com{PATH}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        REAL,
+        f"https://hooks.slack-gov.com{PATH}",
+        "https://hooks.slack.com/commands/T0OURS/1/a-B_9",
+        "https://hooks.slack.com/actions/E0OURS/1/a",
+    ],
+)
+def test_slack_s_hooks_of_our_workspace_are_answered(url: str) -> None:
+    assert takes_answers(url, api_url=SLACK, ids=IDS)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "https://slack.com" + PATH,
+        "https://api.slack.com" + PATH,
+        "https://files.slack.com" + PATH,
+        "https://hooks.slack.com.evil.example" + PATH,
+        "https://evil-hooks.slack.com" + PATH,
+        "https://hooks.slack.com:8443" + PATH,
+        "https://hooks.slack.com@evil.example" + PATH,
+        "http://hooks.slack.com" + PATH,
+        "http://127.0.0.1:4711" + PATH,
+        REAL.replace("T0OURS", "T0THEIRS"),
+        REAL.replace("/T0OURS", ""),
+        REAL.replace("actions", "services"),
+        REAL.replace("actions", "workflows"),
+        REAL.replace("actions", "x/actions"),
+        REAL.replace("T0OURS/", "T0OURS/../T0THEIRS/"),
+        REAL.replace("T0OURS/", "T0OURS/%2e%2e/T0THEIRS/"),
+        "https://hooks.slack.com/actions/T0OURS",
+        "https://hooks.slack.com/actions/T0OURS/",
+        REAL + "?to=elsewhere",
+        REAL + "#there",
+        REAL + "\n",
+        "https://[" + PATH,
+        "https://evil.example" + PATH,
+    ],
+)
+def test_nothing_else_is_answered(url: str) -> None:
+    assert not takes_answers(url, api_url=SLACK, ids=IDS)
+
+
+def test_another_slack_answers_at_its_own_address_only() -> None:
+    assert takes_answers(f"http://127.0.0.1:4711{PATH}", api_url=HERE, ids=IDS)
+    for url in (f"http://127.0.0.1:4712{PATH}", f"http://localhost:4711{PATH}", REAL):
+        assert not takes_answers(url, api_url=HERE, ids=IDS)
+
+
+@dataclass(kw_only=True)
+class Hooks:
+    """A server on this machine that takes answers, and what it was sent."""
+
+    api_url: str = ""
+    status: int = 200
+    body: str = "ok"
+    asked: list[str] = field(default_factory=list)
+
+    async def hear(self, request: web.Request) -> web.Response:
+        self.asked.append(request.path)
+        return web.Response(status=self.status, text=self.body, headers={"Location": "/further"})
+
+    @property
+    def url(self) -> str:
+        return self.api_url.removesuffix("/api/") + PATH
 
 
 @pytest.fixture
-async def heard() -> AsyncIterator[tuple[str, list[str]]]:
-    """A server on this machine that sends every caller on, and the paths it was asked for."""
-    asked: list[str] = []
-
-    async def hear(request: web.Request) -> web.Response:
-        asked.append(request.path)
-        return web.Response(status=307, headers={"Location": "/further"})
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", hear)
+async def hooks() -> AsyncIterator[Hooks]:
+    hooks, app = Hooks(), web.Application()
+    app.router.add_route("*", "/{path:.*}", hooks.hear)
     async with TestServer(app) as server:
-        yield str(server.make_url("/hook")), asked
+        hooks.api_url = str(server.make_url("/api/"))
+        yield hooks
 
 
-async def test_nothing_on_this_machine_is_called_for_slack_itself(
-    heard: tuple[str, list[str]],
-) -> None:
-    url, asked = heard
+@pytest.fixture
+async def answers(hooks: Hooks) -> AsyncIterator[Answers]:
     async with aiohttp.ClientSession() as session:
-        answers = Answers(session, api_url=SLACK)
-        for forged in (url, url.replace("127.0.0.1", "localhost"), "https://evil.example/"):
+        yield Answers(session, api_url=hooks.api_url, ids=IDS)
+
+
+async def test_nothing_on_this_machine_is_called_for_slack_itself(hooks: Hooks) -> None:
+    async with aiohttp.ClientSession() as session:
+        answers = Answers(session, api_url=SLACK, ids=IDS)
+        for forged in (hooks.url, hooks.url.replace("127.0.0.1", "localhost")):
             assert not await answers.add(forged, text="hello")
             assert not await answers.replace(forged, text="hello", blocks=[])
-    assert asked == []
+            with pytest.raises(Refusal, match="did not come from Slack"):
+                answers.url_of({"response_url": forged})
+    assert hooks.asked == []
 
 
-async def test_a_workspace_on_this_machine_is_answered_and_sends_nobody_on(
-    heard: tuple[str, list[str]],
+@pytest.mark.parametrize("body", ["ok", "ok\n", '{"ok":true}', '{ "ok": true, "more": [] }'])
+async def test_slack_s_yes_is_a_yes(hooks: Hooks, answers: Answers, body: str) -> None:
+    hooks.body = body
+    assert await answers.add(hooks.url, text="hello")
+    assert await answers.replace(answers.url_of({"response_url": hooks.url}), text="x", blocks=[])
+    assert hooks.asked == [PATH, PATH]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<html>ok</html>",
+        '{"ok":false}',
+        '{"ok": false, "error": "expired_url"}',
+        '{"ok": "true"}',
+        '{"ok": 1}',
+        "true",
+        "[]",
+        "[" * 100_000,
+        '{"ok": true' + " " * 10_000 + "}",
+    ],
+    ids=range(10),
+)
+async def test_whatever_is_no_yes_is_not_taken_for_one(
+    hooks: Hooks, answers: Answers, body: str
 ) -> None:
-    url, asked = heard
-    async with aiohttp.ClientSession() as session:
-        assert not await Answers(session, api_url=url).add(url, text="hello")
-    assert asked == ["/hook"]
+    hooks.body = body
+    assert not await answers.add(hooks.url, text="hello")
 
 
-async def test_answers_go_through_the_proxy_that_slack_s_methods_are_called_by(
-    heard: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("status", [201, 307, 404, 500])
+async def test_a_yes_comes_with_200_and_sends_nobody_on(
+    hooks: Hooks, answers: Answers, status: int
 ) -> None:
-    url, asked = heard
-    for name in ("http_proxy", "no_proxy", "NO_PROXY"):  # whatever else is set on this machine
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTP_PROXY", url)
-    async with slack_session() as session:
-        assert not await Answers(session, api_url=url).add(UNHEARD, text="hello")
-    assert asked == ["/answered"]
+    hooks.status = status
+    assert not await answers.add(hooks.url, text="hello")
+    assert hooks.asked == [PATH]

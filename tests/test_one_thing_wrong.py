@@ -219,7 +219,7 @@ async def asked_to_rotate(board: Switchboard) -> str:
 def at(board: Switchboard) -> Json:
     """Return where a click in an ephemeral message is answered; nobody is there any more."""
     return {
-        URL: f"{board.workspace.url}/actions/none",
+        URL: f"{board.workspace.url}/actions/{board.workspace.team_id}/1/none",
         "container": {"type": "message", "is_ephemeral": True},
     }
 

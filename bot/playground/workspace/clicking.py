@@ -88,7 +88,7 @@ class Clicking:
             message,
             action=action,
             trigger_id=self._state.triggers.issue(person.id),
-            response_url=f"{self._state.url}/actions/{hook.token}",
+            response_url=self._state.url + hook.path,
         )
 
     def _in_view(self, person: Person, view: Json, action: Json) -> Json:

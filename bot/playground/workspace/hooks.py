@@ -26,7 +26,7 @@ KNOWN = names(
 class Hook:
     """One response_url. `source` is the message that was clicked in; a command has none."""
 
-    token: str
+    path: str
     channel: Channel
     person: str
     source: Message | None
@@ -36,26 +36,28 @@ class Hook:
 
 
 class Hooks:
-    """Issues response_urls and does what is posted to them."""
+    """Issues response_urls, with paths as Slack's have them, and does what is posted to them."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._hooks: dict[str, Hook] = {}
 
     def issue(self, channel: Channel, person: str, source: Message | None = None) -> Hook:
+        kind = "actions" if source else "commands"
+        team_id, number = self._state.installation.team_id, len(self._hooks) + 1
         hook = Hook(
-            token=self._state.ids.secret(""),
+            path=f"/{kind}/{team_id}/{number}/{self._state.ids.secret('')}",
             channel=channel,
             person=person,
             source=source,
             issued=self._state.clock.now(),
         )
-        self._hooks[hook.token] = hook
+        self._hooks[hook.path] = hook
         return hook
 
-    def use(self, token: str, body: Json) -> None:
+    def use(self, path: str, body: Json) -> None:
         """Do what was posted; raise ApiError for a URL that has run out or a wrong body."""
-        hook = self._usable(token)
+        hook = self._usable(path)
         hook.uses += 1
         if unknown := set(body) - KNOWN:
             raise ApiError("invalid_arguments", f"unknown keys: {', '.join(sorted(unknown))}")
@@ -82,8 +84,8 @@ class Hooks:
             raise ApiError("invalid_arguments", f"unknown response_type: {kind}")
         return self._state.whisper(hook.channel, hook.person, said, thread_ts)
 
-    def _usable(self, token: str) -> Hook:
-        hook = self._hooks.get(token)
+    def _usable(self, path: str) -> Hook:
+        hook = self._hooks.get(path)
         if hook is None or self._state.clock.now() - hook.issued > LIFE:
             raise ApiError("expired_url")
         if hook.uses >= USES:

@@ -14,7 +14,7 @@ NAME = "response_url"
 
 
 class ResponseUrls:
-    """Answers posts to `/commands/{token}` and `/actions/{token}`."""
+    """Answers posts to `/commands/…` and `/actions/…`."""
 
     def __init__(self, state: State, hooks: Hooks) -> None:
         self._state = state
@@ -27,13 +27,13 @@ class ResponseUrls:
             return web.json_response(error.to_json(), status=400)
         faults = self._state.faults
         trouble = faults.before(NAME, self._state.clock.now())
-        answer = trouble or self._answer(request.match_info["token"], body)
+        answer = trouble or self._answer(request.path, body)
         self._state.record.add(Kind.HOOK, request.path, body, answer.body)
         return await finish(request, answer, None if trouble else faults.after(NAME))
 
-    def _answer(self, token: str, body: Json) -> Answer:
+    def _answer(self, path: str, body: Json) -> Answer:
         try:
-            self._hooks.use(token, body)
+            self._hooks.use(path, body)
         except ApiError as error:
             gone = error.code in ("expired_url", "used_url")
             return Answer(status=404 if gone else 400, body=error.to_json())

@@ -37,7 +37,7 @@ class Talking:
             channel,
             command=command,
             text=self._escaped(text),
-            response_url=f"{self._state.url}/commands/{hook.token}",
+            response_url=self._state.url + hook.path,
             trigger_id=self._state.triggers.issue(person.id),
         )
         ack = await self._state.delivery.deliver("slash_commands", payload, answerable=True)
