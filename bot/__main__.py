@@ -1,4 +1,4 @@
-"""The command line: serve, demo, tenant, workspace, plan, doctor, manifest, keys.
+"""The command line: serve, demo, tenant, workspace, plan, doctor, audit, manifest, keys.
 
 Whatever cannot be used is said all at once, in sentences, with exit status 2 and nothing started.
 """
@@ -24,6 +24,7 @@ from bot.arguments import Unusable, form_of
 from bot.catalogue import CatalogueError, profile_ids, read_catalogue
 from bot.config import EntraSettings, Settings, SettingsError
 from bot.doctor import examine
+from bot.doctor.audit import verify
 from bot.doctor.findings import Finding, Mark
 from bot.doctor.orphans import find_orphans
 from bot.manifest import NoAddress, request_url
@@ -55,6 +56,8 @@ main = typer.Typer(
 )
 keys = typer.Typer(help="Keys that seal the vault.")
 main.add_typer(keys, name="keys")
+audit = typer.Typer(help="What the history proves.")
+main.add_typer(audit, name="audit")
 
 
 @main.callback(invoke_without_command=True)
@@ -223,6 +226,27 @@ def manifest(
 def new_key() -> None:
     """Print a new key for VAULT_KEYS. To change keys, put it and a comma before the old ones."""
     typer.echo(Fernet.generate_key().decode())
+
+
+@audit.command("verify")
+def verify_history(
+    id: Annotated[str, typer.Argument(help="One registration; without it, all.")] = "",
+) -> None:
+    """Check that nothing but the bot has changed history, approvals, or what is sealed.
+
+    It may run beside the bot. Ends with 0 if all is as it was signed, with 1 if something is not.
+    """
+    try:
+        settings = Settings.read({**_dotenv(), **os.environ})
+    except SettingsError as error:
+        _refuse(error.problems)
+    logs.set_up("ERROR")
+    try:
+        is_well = asyncio.run(_is_well(verify(settings, id)))
+    except Unusable as error:
+        _refuse(error.problems)
+    if not is_well:
+        raise typer.Exit(UNWELL)
 
 
 def _keep_to_itself() -> None:

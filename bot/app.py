@@ -88,7 +88,7 @@ async def running(
     catalogue = catalogue or read_catalogue()
     vault = Vault(settings.vault_keys)
     async with (
-        opened(settings.database_url) as database,
+        opened(settings.database_url, vault) as database,
         slots.taken(settings.database_url) as slot,
         slack_session() as session,
         _tenant(settings, clock, database) as tenant,

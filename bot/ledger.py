@@ -8,6 +8,7 @@ from uuid import uuid4
 from bot.storage import runs, secrets
 from bot.storage.database import Database
 from bot.storage.runs import Run
+from bot.storage.secrets import Purpose
 from bot.vault import Vault
 from graph.clock import Clock
 from graph.errors import SecretsLost
@@ -77,7 +78,7 @@ class RunLedger:
             await secrets.seal(
                 tx,
                 id,
-                sealed=self.vault.seal(id, secret),
+                sealed=self.vault.seal(await secrets.owner(tx, id, Purpose.SECRET), secret),
                 key_id=key_id,
                 hint=hint,
                 expires_at=expires_at,
@@ -87,7 +88,7 @@ class RunLedger:
     async def lend(self, id: str) -> str:
         """Return the clear secret, for a test of it. Raises Overtaken if it was closed since."""
         async with self.database.reading() as tx:
-            sealed = await secrets.sealed_bytes(tx, id)
+            owner, sealed = await secrets.sealed(tx, id, Purpose.SECRET)
         if sealed is None:
             raise Overtaken
-        return self.vault.open(id, sealed)
+        return self.vault.open(owner, sealed)

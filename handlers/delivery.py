@@ -20,6 +20,7 @@ from bot.registration import Refusal, Registration, Status
 from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
+from bot.storage.secrets import Purpose
 from bot.values import values_of
 from bot.vault import SealBroken, Vault
 from graph.clock import Clock
@@ -168,12 +169,12 @@ class Delivery:
         """Lay the mask over the secret, by the address that the reveal was answered at."""
         secret = message.subject or ""
         async with self._database.reading() as tx:
-            sealed = await secrets.answer_to(tx, secret)
+            owner, sealed = await secrets.sealed(tx, secret, Purpose.ANSWER)
         if sealed is None:  # hidden by hand in the meantime
             await self._give_up(message)
             return
         try:
-            address = self._vault.open(secret, sealed)
+            address = self._vault.open(owner, sealed)
         except SealBroken:  # the operator may still put the key back
             await self._retries.later(message, why="seal_broken", most=OUR_TRIES)
             return

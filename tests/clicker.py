@@ -15,8 +15,7 @@ from pathlib import Path
 from bot.approval import Policy
 from bot.playground.clock import MovableClock
 from bot.registration import Person, Refusal
-from bot.storage.database import opened
-from tests.office import Office, office
+from tests.office import Office, office, opened
 from tests.pieces import ROSA, TEAM
 
 SECONDS = 60.0

@@ -16,8 +16,9 @@ from bot.app import App
 from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
-from bot.storage.database import opened, sqlite_path
+from bot.storage.database import sqlite_path
 from tests.graph_schema import CUT, Schema, read_schema
+from tests.office import opened
 from tests.postgres import database_url, postgres_database, postgres_server, postgres_url
 from tests.races import careful, offices
 from tests.requests_fit import story_fits

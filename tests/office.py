@@ -4,7 +4,7 @@ It brings registrations to where a test begins by the same storage functions tha
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,17 +24,25 @@ from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.registration import Person, Registration, RunKind, SecretState, Status
 from bot.runs import Parts, Runs, Tenant
+from bot.storage import database as databases
 from bot.storage import dues, installation, registrations, runs, secrets
-from bot.storage.database import Database, opened
+from bot.storage.database import Database
 from bot.storage.dues import DueKind
 from bot.storage.runs import Planned, Run
+from bot.storage.secrets import Purpose
 from bot.vault import Vault
 from tests.pieces import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, form
 
 DIGEST = "d" * 64
 SECRET = "the-one-time-secret"
 KEY = Fernet.generate_key().decode()
+VAULT = Vault([KEY])
 FORMS = count(1)
+
+
+def opened(url: str) -> AbstractAsyncContextManager[Database]:
+    """Open the database with the keys of the tests."""
+    return databases.opened(url, VAULT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +137,7 @@ class Office:
             await secrets.seal(
                 tx,
                 secret,
-                sealed=self.vault.seal(secret, SECRET),
+                sealed=self.vault.seal(await secrets.owner(tx, secret, Purpose.SECRET), SECRET),
                 key_id=str(uuid4()),
                 hint=SECRET[:3],
                 expires_at=now + timedelta(days=365),
@@ -208,7 +216,7 @@ def office(
     catalogue: Catalogue | None = None,
 ) -> Office:
     """Return an office, of Rosa who asks and Ada and Grace who decide unless `policy` says more."""
-    vault, catalogue = Vault([KEY]), catalogue or read_catalogue()
+    vault, catalogue = VAULT, catalogue or read_catalogue()
     registrar = Registrar(
         database=database,
         catalogue=catalogue,

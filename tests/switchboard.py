@@ -32,15 +32,14 @@ from bot.playground.workspace import Workspace
 from bot.preview import Preview
 from bot.registrar import Registrar
 from bot.registration import Form, Person
-from bot.storage.database import Database, opened
+from bot.storage.database import Database
 from bot.storage.tables import metadata
-from bot.vault import Vault
 from handlers.answers import Answers
 from handlers.groups import Groups
 from handlers.homes import Homes
 from handlers.people import People
 from handlers.previews import Previews
-from tests.office import KEY, Office
+from tests.office import VAULT, Office, opened
 from tests.pieces import NOON
 
 Json = dict[str, Any]
@@ -130,7 +129,7 @@ async def _nothing(form: Form, profile: Profile) -> Preview:
 
 
 def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Office:
-    people, vault, catalogue = workspace.people, Vault([KEY]), read_catalogue()
+    people, vault, catalogue = workspace.people, VAULT, read_catalogue()
     registrar = Registrar(
         database=database,
         catalogue=catalogue,

@@ -12,10 +12,9 @@ from bot.registration import Status
 from bot.runs.beginnings import MOST, SUSPECT, TURN_SECONDS, Beginnings, NeverEnds
 from bot.runs.recorder import Entry, Recorder
 from bot.storage import runs
-from bot.storage.database import opened
 from bot.storage.runs import Planned
 from bot.storage.tables import runs as table
-from tests.office import Office, office
+from tests.office import Office, office, opened
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from bot.playground.clock import MovableClock
 from bot.registrar.mending import CHECK_PAUSE
 from bot.registration import Refusal
 from bot.storage import history
-from bot.storage.database import opened
-from tests.office import Office, office
+from tests.office import Office, office, opened
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 
 URL = "https://hooks.slack.com/actions/x"

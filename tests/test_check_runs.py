@@ -9,10 +9,9 @@ from bot.playground.clock import MovableClock
 from bot.registration import Check, RunKind, Status
 from bot.runs.checking import TOMORROW
 from bot.storage import dues, history, messages, registrations
-from bot.storage.database import opened
 from bot.storage.dues import Due, DueKind
 from bot.storage.messages import MessageKind
-from tests.office import Office, office
+from tests.office import Office, office, opened
 from tests.pieces import ADA
 
 

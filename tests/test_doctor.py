@@ -14,10 +14,10 @@ from bot.doctor import examine, findings
 from bot.doctor.findings import Finding, Mark
 from bot.manifest import SCOPES
 from bot.playground.stage import Stage
-from bot.storage.database import opened
 from graph.connection import why_unreachable
 from tests.conftest import Bot
 from tests.doctors import call
+from tests.office import opened
 from tests.postgres import postgres_is_slow
 from tests.scene import Scene
 from tests.terminal import typed_cold

@@ -9,8 +9,7 @@ from bot.approval import Policy
 from bot.playground.clock import MovableClock
 from bot.registration import Refusal, Status
 from bot.storage import installation
-from bot.storage.database import opened
-from tests.office import Office, office
+from tests.office import Office, office, opened
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 
 ROUNDS = 12

@@ -18,9 +18,8 @@ from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.registrar.looking import PAGE, Part
 from bot.registration import Person, Refusal
-from bot.storage.database import opened
 from handlers.homes import IN_DOUBT, OPEN_FOR, SPACING, Homes
-from tests.office import Office, office
+from tests.office import Office, office, opened
 
 SECOND = timedelta(seconds=1)
 

@@ -11,9 +11,8 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.registration import Refusal
 from bot.storage import installation
-from bot.storage.database import opened
 from tests.conftest import Bot
-from tests.office import Office, office, two_offices
+from tests.office import Office, office, opened, two_offices
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM, form
 from tests.scene import Scene
 

@@ -14,11 +14,10 @@ import pytest
 from bot.playground.clock import MovableClock
 from bot.registration import Registration, RunKind, Status
 from bot.storage import history, installation, registrations, runs
-from bot.storage.database import opened
 from bot.storage.history import Entry
 from tests.chain import is_whole, winners
 from tests.clicker import CROWD, Click, Elsewhere, Told, click_all, decides, two_elsewhere
-from tests.office import Office, office
+from tests.office import Office, office, opened
 from tests.postgres import postgres_is_slow
 
 ROUNDS = 2

@@ -15,6 +15,7 @@ from bot.registration import RunKind, SecretState, Status
 from bot.runs.carrying import Carrying
 from bot.storage import dues, secrets
 from bot.storage.dues import DueKind
+from bot.storage.secrets import Purpose
 from tests import rotations
 from tests.conftest import Bot
 from tests.office import two_offices
@@ -127,7 +128,7 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
             assert (found.status, found.run) == (Status.REVOKING, RunKind.REVOKE)
             async with one.database.reading() as tx:
                 secret = await secrets.get(tx, made)
-                assert await secrets.sealed_bytes(tx, made) is None
+                assert (made, Purpose.SECRET) not in await secrets.kept(tx, id)
                 come = await dues.come(tx, clock.now() + timedelta(days=400), limit=500)
             assert secret is not None
             assert secret.state is SecretState.CLOSED

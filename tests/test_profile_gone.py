@@ -14,9 +14,8 @@ from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.registration import Refusal, RunKind, SecretState, Status
-from bot.storage.database import opened
 from tests.conftest import LOOK_EVERY
-from tests.office import office
+from tests.office import office, opened
 from tests.scene import Scene
 
 LEFT = {id: each for id, each in read_catalogue().items() if id != "mimecast"}

@@ -10,10 +10,9 @@ from bot.catalogue import Approval, read_catalogue
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.registration import Refusal, Status
-from bot.storage.database import opened
 from bot.storage.dues import REMIND_AFTER
 from tests.conftest import Bot
-from tests.office import office
+from tests.office import office, opened
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 from tests.rotations import asked, decide, seen, three
 from tests.scene import Scene

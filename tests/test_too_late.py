@@ -9,8 +9,7 @@ import pytest
 from bot.playground.clock import MovableClock
 from bot.registration import Refusal, SecretState
 from bot.storage import installation, registrations
-from bot.storage.database import opened
-from tests.office import Office, office
+from tests.office import Office, office, opened
 from tests.pieces import ADA, GRACE, ROSA
 
 DAY = timedelta(days=1)

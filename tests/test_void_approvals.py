@@ -15,11 +15,10 @@ from bot.catalogue import Approval, read_catalogue
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.registration import Refusal, RunKind, Status
-from bot.storage.database import opened
 from handlers.recent import REMEMBERED
 from tests import rotations
 from tests.conftest import Bot
-from tests.office import Office, office
+from tests.office import Office, office, opened
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 from tests.scene import Scene
 from tests.test_reveals import live

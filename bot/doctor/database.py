@@ -42,7 +42,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         yield error.finding
         return
     except psycopg.Error as error:
-        yield _closed(error)
+        yield closed(error)
         return
     if inside is None or inside.age is Age.EMPTY:
         yield well("Database: nothing there yet; the first start makes it.")
@@ -71,7 +71,10 @@ async def look_inside(settings: Settings) -> Inside | None:
             )
         return None
     try:
-        async with beside(settings.database_url) as database, database.reading() as tx:
+        async with (
+            beside(settings.database_url, Vault(settings.vault_keys)) as database,
+            database.reading() as tx,
+        ):
             found = await age(tx)
             if found is not Age.CURRENT:
                 return Inside(found)
@@ -79,7 +82,7 @@ async def look_inside(settings: Settings) -> Inside | None:
     except UnusableDatabase as error:
         raise Unknown(wrong(f"Database: {error}", "The bot does not start before that.")) from None
     except sa.exc.DBAPIError as error:
-        raise Unknown(_closed(error.orig or error)) from None
+        raise Unknown(closed(error.orig or error)) from None
 
 
 async def _missing_rights(url: str) -> Sequence[str]:
@@ -103,7 +106,7 @@ def _is_whole(path: Path) -> bool:
     return bool(found and found[0] == "ok")
 
 
-def _closed(error: BaseException) -> Finding:
+def closed(error: BaseException) -> Finding:
     kind = type(error).__name__  # its text may hold the address
     return wrong(f"Database: it does not open ({kind}).", "Check DATABASE_URL.")
 

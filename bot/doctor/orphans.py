@@ -16,6 +16,7 @@ from bot.doctor.entra import TENANT_SECONDS, why_silent
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.orphans import Orphan
 from bot.storage.database import Age, beside
+from bot.vault import Vault
 from graph.clock import Clock
 from graph.connection import connected
 from graph.errors import GraphError
@@ -99,7 +100,10 @@ async def _search(settings: Settings, clock: Clock) -> _Found:
     except (GraphError, TimeoutError) as error:
         raise Unknown(await why_silent(settings, error)) from None
     found = _Found(marks=marks)
-    async with beside(settings.database_url) as database, database.reading() as tx:
+    async with (
+        beside(settings.database_url, Vault(settings.vault_keys)) as database,
+        database.reading() as tx,
+    ):
         carriers: list[Marked | Bare | Buried] = [*marks.ours, *alone, *deleted]
         for each in carriers:
             compare = partial(_compare, tx, each, found, settings.client_id, clock.now())

@@ -41,14 +41,13 @@ class Deciding(Judging):
             registration = await self._allowed(tx, Verb.APPROVE, id, by)
             self._check_in_time(registration)
             self._check_profile(registration)
-            quorum, digest = self.quorum(registration), registration.digest or ""
+            quorum = self.quorum(registration)
             if registration.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
             await self._check_mind(tx, registration, by)
             vote, earlier = self._vote(registration, by, quorum), _on_this_plan(registration)
             await votes.cast(tx, id, vote)
-            await history.write(tx, id, "approved", by=by, now=vote.at, digest=digest)
-            if await self._count(tx, id, earlier, vote, seen, quorum):
+            if await self._count(tx, registration, earlier, vote, seen, quorum):
                 await self._leave_pending(tx, id, Status.APPROVED, quorum=asdict(quorum))
                 await self._owe_run(tx, id, RunKind.REGISTER)
             else:

@@ -7,8 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, RotationState, Status
-from bot.storage import history, messages, registrations, rotations
+from bot.storage import history, messages, registrations, rotations, secrets
 from bot.storage.messages import MessageKind
+from bot.storage.secrets import Purpose
+from bot.vault import SealBroken
 
 MOST_OFFERS = 5
 """How often a registration may be offered in a day: each time calls the approvers to look."""
@@ -55,13 +57,35 @@ class HandingOver(Desk):
                     " Another has to confirm it."
                 )
             self._check_heir(registration, to)
-            await registrations.change_requester(tx, registration, to)
+            await self._change_requester(tx, registration, to)
             await self._withdraw_rotation(tx, registration)
             await history.write(tx, id, "handed over", by=by, now=self._clock.now(), to=to.user_id)
             await messages.owe(tx, id, MessageKind.PROGRESS, to.user_id)
             secret = registration.secret
             if registration.status is Status.READY and secret is not None:
                 await messages.owe(tx, id, MessageKind.VALUES, to.user_id, subject=secret.id)
+
+    async def _change_requester(
+        self, tx: AsyncConnection, registration: Registration, to: Person
+    ) -> None:
+        """Make `to` the requester, and seal for them what was sealed for the one before."""
+        kept = await secrets.kept(tx, registration.id)
+        try:
+            clear = [self._vault.open(*await self._sealed(tx, *each)) for each in kept]
+        except SealBroken:
+            raise Refusal(
+                f"The bot's keys do not open the secret of {registration.id}, so it cannot be"
+                " handed over. Tell whoever runs the bot: VAULT_KEYS lacks a key, or its database"
+                " was changed."
+            ) from None
+        await registrations.change_requester(tx, registration, to)
+        for (id, purpose), text in zip(kept, clear, strict=True):
+            owner = await secrets.owner(tx, id, purpose)
+            await secrets.put(tx, id, purpose, self._vault.seal(owner, text))
+
+    async def _sealed(self, tx: AsyncConnection, id: str, purpose: Purpose) -> tuple[str, bytes]:
+        owner, data = await secrets.sealed(tx, id, purpose)
+        return owner, data or b""
 
     async def requester_left(self, id: str, *, who: str, message: str) -> None:
         """Note that the requester's account is deactivated or gone, and tell the approvers so, once

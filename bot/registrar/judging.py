@@ -1,7 +1,7 @@
 """Judging votes: what one is worth when it is given, and again when the last one comes."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.quorum import Quorum
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, Vote
-from bot.storage import history, votes
+from bot.storage import audit, history, votes
 
 JUST_NOW = timedelta(seconds=10)
 """Whoever voted so short a time ago was looked up then, and need not be looked up again."""
@@ -41,20 +41,33 @@ class Judging(Desk):
     async def _count(
         self,
         tx: AsyncConnection,
-        id: str,
+        registration: Registration,
         earlier: Sequence[Vote],
         vote: Vote,
         seen: Collection[Person],
         quorum: Quorum,
     ) -> bool:
-        """Return whether this vote was the last that is needed.
+        """Write the vote to history, and return whether it was the last that is needed.
 
-        If it seems to be, those who voted before are judged anew. Raises Refusal.
+        If it seems to be, those who voted before are judged anew: by history, which knows whether
+        they did, and by who they are now. Raises Refusal.
         """
-        if quorum.missing([*earlier, vote]):
-            return False
-        still = await self._judge_anew(tx, id, earlier, seen, quorum)
-        return not quorum.missing([*still, vote])
+        judged: Sequence[Vote] = ()
+        if seems_last := not quorum.missing([*earlier, vote]):
+            await audit.check_votes(tx, registration, earlier, rotation=vote.rotation)
+            judged = await self._judge_anew(tx, registration.id, earlier, seen, quorum)
+        await history.write(
+            tx,
+            registration.id,
+            "rotation confirmed" if vote.rotation else "approved",
+            by=vote.person,
+            now=vote.at,
+            digest=vote.digest,
+            groups=list(vote.groups),
+            quorum=asdict(quorum),
+            judged={it.person.user_id: list(it.groups) for it in judged},
+        )
+        return seems_last and not quorum.missing([*judged, vote])
 
     async def _judge_anew(
         self,

@@ -55,7 +55,7 @@ class Rotating(Judging):
             await messages.owe(
                 tx, id, MessageKind.ROTATION, self._approval_channel, subject=rotation.id
             )
-            await history.write(tx, id, "rotation asked", by=by, now=now)
+            await history.write(tx, id, "rotation asked", by=by, now=now, rotation=rotation.id)
             if by.key != registration.requester.key:
                 await rotations.tell(tx, id, RotationNews.ASKED)
 
@@ -92,8 +92,7 @@ class Rotating(Judging):
             quorum = self.quorum(registration)
             vote = self._vote(registration, by, quorum, rotation=asked.id)
             await votes.cast(tx, id, vote)
-            await history.write(tx, id, "rotation confirmed", by=by, now=now, digest=vote.digest)
-            if await self._count(tx, id, earlier, vote, seen, quorum):
+            if await self._count(tx, registration, earlier, vote, seen, quorum):
                 await rotations.end(tx, id, asked, RotationState.CONFIRMED)
                 await self._owe_run(tx, id, RunKind.ROTATE, subject=asked.id)
 

@@ -8,9 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import RENEWABLE, Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, RunKind, SecretState
-from bot.storage import dues, expiry, history, registrations, secrets
+from bot.storage import audit, dues, expiry, history, registrations, secrets
+from bot.storage.audit import CLAIMED
 from bot.storage.dues import DueKind
+from bot.storage.secrets import Purpose
 from bot.values import Values, values_of
+from bot.vault import SealBroken
 
 VISIBLE = timedelta(seconds=60)
 """How long a secret stays on the screen unless the requester hides it."""
@@ -50,7 +53,7 @@ class Showing(Desk):
     async def reveal(self, id: str, *, by: Person, answer_to: str) -> Reveal:
         """Take the secret out of the vault, for one look at `answer_to`. Raises Refusal.
 
-        The claim is committed before the secret is opened: of two clicks one wins, and a crash
+        The claim is committed before the secret is returned: of two clicks one wins, and a crash
         loses the secret rather than showing it twice. That it will be masked is committed with it,
         because nobody can be sure later what stands on a screen. The caller says `shown` or `lost`
         next.
@@ -62,28 +65,43 @@ class Showing(Desk):
                 raise Refusal(_why_not(registration))
             self._check_in_time(registration)
             profile = self._needed_profile(registration)  # before anything is claimed
-            sealed = await secrets.sealed_bytes(tx, secret.id) or b""
-            if not self._vault.holds_key_of(sealed):
-                raise Refusal(
-                    "The bot's keys do not open this secret, so nothing was shown and nothing is"
-                    " lost. Tell whoever runs the bot that VAULT_KEYS lacks a key."
-                )
+            clear = await self._opened(tx, registration, secret.id)
+            mask = await secrets.owner(tx, secret.id, Purpose.ANSWER)
             await secrets.change(
                 tx,
                 secret.id,
                 SecretState.CLAIMED,
                 since=[SecretState.SEALED],
                 sealed=None,
-                answer_to=self._vault.seal(secret.id, answer_to),
+                answer_to=self._vault.seal(mask, answer_to),
             )
             now = self._clock.now()
             await registrations.note(tx, id, deadline=None)
             await dues.drop(tx, id, DueKind.UNREAD)
             await dues.add(tx, id, DueKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
             await dues.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret.id)
-            await history.write(tx, id, "secret claimed", by=by, now=now, secret=secret.id)
-        clear = self._vault.open(secret.id, sealed)
+            await history.write(tx, id, CLAIMED, by=by, now=now, secret=secret.id)
         return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
+
+    async def _opened(self, tx: AsyncConnection, registration: Registration, secret: str) -> str:
+        """Return the clear secret if history knows of no reveal of it. Raises Refusal."""
+        owner, sealed = await secrets.sealed(tx, secret, Purpose.SECRET)
+        if not self._vault.holds_key_of(sealed or b""):
+            raise Refusal(
+                "The bot's keys do not open this secret, so nothing was shown and nothing is"
+                " lost. Tell whoever runs the bot that VAULT_KEYS lacks a key."
+            )
+        entries = await audit.checked(tx, registration)
+        if any(it.what == CLAIMED and it.details.get("secret") == secret for it in entries):
+            raise Refusal(
+                f"The history of {registration.id} says that this secret has been shown before, so"
+                " it is not shown again. Press *Make a new one*, and tell whoever runs the bot:"
+                " somebody has changed its database."
+            )
+        try:
+            return self._vault.open(owner, sealed or b"")
+        except SealBroken:
+            raise Refusal(audit.changed(registration.id)) from None
 
     async def shown(self, id: str, secret: str, *, by: Person) -> None:
         """Note that Slack took the secret."""

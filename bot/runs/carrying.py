@@ -11,12 +11,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.ledger import Overtaken
-from bot.registration import Registration, RotationState, RunKind, Secret, SecretState, Status
+from bot.registration import (
+    Refusal,
+    Registration,
+    RotationState,
+    RunKind,
+    Secret,
+    SecretState,
+    Status,
+)
 from bot.runs.recorder import Entry, Recorder
 from bot.runs.work import Parts, StepFailed, Work, failed, gone
-from bot.storage import dues, history, messages, registrations, runs, secrets
+from bot.storage import audit, dues, history, messages, registrations, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Planned, Run
@@ -84,6 +93,7 @@ class Carrying(Work):
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
             plan = self._approved_plan(run, registration)
+            await self._check_history(tx, run, registration)
             facts = await runs.known_facts(tx, run)
             await runs.list_steps(tx, run, _planned(run, plan, facts))
             await runs.carry_facts(tx, run, facts, self._clock.now())
@@ -122,6 +132,24 @@ class Carrying(Work):
         if run.kind is RunKind.ROTATE and not self._is_confirmed(run, registration):
             raise StepFailed("changed", _changed("The rotation was not confirmed for this plan."))
         return plan
+
+    async def _check_history(
+        self, tx: AsyncConnection, run: Run, registration: Registration
+    ) -> None:
+        """See that the approvals were given by those who gave them: rows can be written by others.
+
+        Raises StepFailed.
+        """
+        votes, rotation = registration.approvals(), ""
+        try:
+            await audit.check_approved(tx, registration, votes)
+            if run.kind is RunKind.ROTATE:
+                votes, rotation = registration.confirmations(), run.subject or ""
+                await audit.check_approved(tx, registration, votes, rotation=rotation)
+        except Refusal as refusal:
+            words = {"step": "Compare the approvals with history", "sentence": str(refusal)}
+            advice = "Ask again with a new registration once it is known who did it."
+            raise StepFailed("history", words | {"advice": advice}) from None
 
     def _is_confirmed(self, run: Run, registration: Registration) -> bool:
         """Whether the rotation that the run is for is one that approvers have voted for."""

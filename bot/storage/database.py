@@ -27,6 +27,9 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bot.storage import history
+from bot.vault import Vault
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATING = 0x41AD0000
 """Ours among a database's advisory locks, which slots use, too."""
@@ -124,26 +127,27 @@ class Database:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
-    """Lock (SQLite), connect, migrate; close at the end.
+async def opened(url: str, vault: Vault) -> AsyncIterator[Database]:
+    """Lock (SQLite), connect, migrate; close at the end. The vault signs history.
 
     Raises AlreadyRunning or UnusableDatabase.
     """
     with locked(sqlite_path(url)):
-        writer, reader = _engines(url)
+        writer, reader = _engines(url, vault)
         database = Database(writer, reader)
         try:
-            await _prepare(writer)
+            await _prepare(writer, vault)
             yield database
         finally:
             await database.close()
 
 
-async def _prepare(writer: AsyncEngine) -> None:
+async def _prepare(writer: AsyncEngine, vault: Vault) -> None:
     try:
         async with writer.begin() as tx:
             await tx.run_sync(_check_encoding)
-            await tx.run_sync(_migrate)
+            await tx.run_sync(_migrate, vault)
+            await history.sign_heads_anew(tx)
     except DBAPIError as error:
         if type(error.orig).__name__ == "InsufficientPrivilege":
             raise UnusableDatabase(NO_TABLES) from None
@@ -158,9 +162,9 @@ async def _prepare(writer: AsyncEngine) -> None:
 
 
 @asynccontextmanager
-async def beside(url: str) -> AsyncIterator[Database]:
+async def beside(url: str, vault: Vault) -> AsyncIterator[Database]:
     """Look into a database that exists, beside whoever runs: no lock, no migration, no writing."""
-    _, reader = _engines(url)
+    _, reader = _engines(url, vault)
     database = Database(reader, reader)
     try:
         yield database
@@ -215,14 +219,17 @@ def locked(path: Path | None) -> Iterator[None]:
         yield
 
 
-def _engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
+def _engines(url: str, vault: Vault) -> tuple[AsyncEngine, AsyncEngine]:
     """Return an engine that writes and one that cannot."""
+    options: dict[str, Any] = {"hide_parameters": True, "execution_options": {history.VAULT: vault}}
     if sqlite_path(url) is None:
         # Firewalls and failovers cut connections that lie in the pool: each is tried before use.
-        engine = create_async_engine(url, hide_parameters=True, pool_size=8, pool_pre_ping=True)
-        return engine, engine.execution_options(postgresql_readonly=True)
+        engine = create_async_engine(url, pool_size=8, pool_pre_ping=True, **options)
+        # Whoever only looks sees one moment, however many statements that takes.
+        looking = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+        return engine, engine.execution_options(**looking)
     # Every transaction ends by itself; another rollback at each return only costs time.
-    options: dict[str, Any] = {"hide_parameters": True, "pool_reset_on_return": None}
+    options["pool_reset_on_return"] = None
     writer = create_async_engine(url, pool_size=1, max_overflow=0, **options)
     reader = create_async_engine(url, pool_size=4, **options)
     # A deferred transaction that turns into a writer late fails at once when it lost the race.
@@ -287,11 +294,11 @@ def _age(connection: sa.Connection) -> Age:
     return Age.OLDER if found in {each.revision for each in known.walk_revisions()} else Age.UNKNOWN
 
 
-def _migrate(connection: sa.Connection) -> None:
+def _migrate(connection: sa.Connection, vault: Vault) -> None:
     if connection.dialect.name == "postgresql":
         # Replicas that start together migrate one after another; SQLite's BEGIN has seen to that.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "vault": vault}
     command.upgrade(config, "head")

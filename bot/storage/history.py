@@ -1,9 +1,14 @@
-"""History: who did what and when, each entry chained to the one before by its hash."""
+"""History: who did what and when, each entry chained to the one before by its hash.
+
+Each entry is signed, and so is the head: the newest entry's number and hash, in the registration's
+row. Whoever writes to the database without VAULT_KEYS can neither change nor add nor cut off an
+entry unseen. `audit` compares.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Person
 from bot.storage.tables import history, registrations
+from bot.vault import Vault
+
+VAULT = "vault"
+"""The execution option under which each connection carries the vault: whoever writes history has a
+connection, and few have the vault."""
+UNVERIFIED = "unverified head"
+"""The detail in which an entry keeps the head that it could not verify when it was written."""
 
 REACH = 200
 """How far back a history of several registrations reaches: counting all would take ever longer."""
@@ -32,6 +44,33 @@ class Entry:
     details: Mapping[str, Any]
     previous: str
     hash: str
+    mac: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The signed end of a registration's history."""
+
+    seq: int
+    hash: str
+    mac: str
+
+    @classmethod
+    def read(cls, stored: str | None) -> "Head":
+        """Read what the database holds; what cannot be read is signed by nobody."""
+        seq, _, rest = (stored or "").partition(":")
+        digest, _, mac = rest.partition(":")
+        return cls(seq=int(seq) if seq.isdecimal() else 0, hash=digest, mac=mac)
+
+    @classmethod
+    def signed(cls, vault: Vault, registration: str, seq: int, hash: str) -> "Head":
+        return cls(seq=seq, hash=hash, mac=vault.sign(_head_text(registration, seq, hash)))
+
+    def is_signed(self, vault: Vault, registration: str) -> bool:
+        return vault.is_signed(_head_text(registration, self.seq, self.hash), self.mac)
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash}:{self.mac}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,24 +91,67 @@ async def write(
     **details: Any,
 ) -> None:
     """Add an entry. The registration's row must be locked by this transaction."""
-    last = (await tx.execute(_of(registration).order_by(history.c.seq.desc()).limit(1))).first()
+    vault, (stored, last) = vault_of(tx), await _end(tx, registration)
+    head = Head.read(stored)
+    is_signed = head.is_signed(vault, registration)
+    is_first = stored is None and last == 0
+    if not is_first and not (is_signed and head.seq == last):
+        # It goes on, for a revocation must work; the audit reports the entry.
+        details[UNVERIFIED] = stored or ""
+    seq = max(last, head.seq if is_signed else 0) + 1
     entry = {
         "registration": registration,
-        "seq": 1 if last is None else last.seq + 1,
+        "seq": seq,
         "at": now,
         "team_id": by.team_id,
         "user_id": by.user_id,
         "what": what,
         "details": details,
-        "previous": "" if last is None else last.hash,
+        "previous": head.hash,
     }
-    await tx.execute(sa.insert(history).values(**entry, hash=digest(entry)))
+    hash = digest(entry)
+    await tx.execute(
+        sa.insert(history).values(**entry, hash=hash, mac=vault.sign(entry_text(hash)))
+    )
+    new = Head.signed(vault, registration, seq, hash)
+    await _put_head(tx, registration, str(new))
+
+
+async def _end(tx: AsyncConnection, registration: str) -> tuple[str | None, int]:
+    """Return the head as it is stored, and the number of the newest entry."""
+    last = sa.select(sa.func.max(history.c.seq)).where(history.c.registration == registration)
+    query = sa.select(registrations.c.head, last.scalar_subquery().label("last"))
+    row = (await tx.execute(query.where(registrations.c.id == registration))).one()
+    return row.head, row.last or 0
+
+
+async def _put_head(tx: AsyncConnection, registration: str, head: str) -> None:
+    query = sa.update(registrations).where(registrations.c.id == registration)
+    await tx.execute(query.values(head=head))
+
+
+async def sign_heads_anew(tx: AsyncConnection) -> None:
+    """Sign with the newest key what an older one has signed: then VAULT_KEYS can do without it.
+
+    A head that no key has signed stays as it is, for the audit to find.
+    """
+    vault = vault_of(tx)
+    query = sa.select(registrations.c.id, registrations.c.head).where(
+        registrations.c.head.not_like(f"%:{vault.newest_history_key}:%")
+    )
+    for id, stored in (await tx.execute(query)).all():
+        head = Head.read(stored)
+        if head.is_signed(vault, id):
+            new = Head.signed(vault, id, head.seq, head.hash)
+            # Another replica may have written meanwhile.
+            where = (registrations.c.id == id, registrations.c.head == stored)
+            await tx.execute(sa.update(registrations).where(*where).values(head=str(new)))
 
 
 async def read(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
     """Return the registration's entries, oldest first."""
     rows = (await tx.execute(_of(registration).order_by(history.c.seq))).mappings()
-    return [_entry(row) for row in rows]
+    return [entry_of(row) for row in rows]
 
 
 async def count(
@@ -112,20 +194,36 @@ async def recent(
     newest = wanted.order_by(*order).limit(reach).subquery()
     total = await tx.scalar(sa.select(sa.func.count()).select_from(newest))
     rows = await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))
-    entries = [(row["registration"], _entry(row)) for row in rows.mappings()]
+    entries = [(row["registration"], entry_of(row)) for row in rows.mappings()]
     return Told(entries=entries, total=int(total or 0))
 
 
 def digest(entry: Mapping[str, Any]) -> str:
     """Return the hash that an entry must carry: sha256 of its canonical JSON."""
-    fields = {k: v for k, v in entry.items() if k != "hash"}
-    fields["at"] = fields["at"].isoformat()
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    covered = {k: v for k, v in entry.items() if k not in ("hash", "mac")}
+    covered["at"] = covered["at"].isoformat()
+    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
+
+
+def vault_of(tx: AsyncConnection) -> Vault:
+    """Return the vault that the database was opened with."""
+    assert tx.sync_connection is not None
+    vault: Vault = tx.sync_connection.get_execution_options()[VAULT]
+    return vault
+
+
+def entry_text(hash: str) -> str:
+    """Return what an entry's signature is of: its hash covers all else, and the one before."""
+    return f"entry:{hash}"
+
+
+def _head_text(registration: str, seq: int, hash: str) -> str:
+    return f"head:{registration}:{seq}:{hash}"
 
 
 def _of(registration: str) -> sa.Select[Any]:
     return sa.select(history).where(history.c.registration == registration)
 
 
-def _entry(row: Mapping[Any, Any]) -> Entry:
-    return Entry(**{name: value for name, value in row.items() if name != "registration"})
+def entry_of(row: Mapping[Any, Any]) -> Entry:
+    return Entry(**{each.name: row[each.name] for each in fields(Entry)})

@@ -1,17 +1,33 @@
 """Secrets: their nonces, their sealed bytes, their states. The clear text never comes here."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import LIVE, RunKind, Secret, SecretState
-from bot.storage.tables import runs, secrets
+from bot.storage.tables import installation, registrations, runs, secrets
 
 HANDED_OVER = "ready"
 """The outcome of a run that made a secret, proved it and announced it."""
+
+
+class Purpose(StrEnum):
+    """What is sealed in a secret's row, by the name of its column."""
+
+    SECRET = "sealed"
+    ANSWER = "answer_to"  # where the reveal can be masked
+
+
+class Sealed(NamedTuple):
+    """Sealed bytes, and the owner that their seal must name for them to open."""
+
+    owner: str
+    data: bytes | None
 
 
 async def attempt(
@@ -142,9 +158,52 @@ async def closing(tx: AsyncConnection, registration: str) -> frozenset[str]:
     return frozenset((await tx.scalars(query)).all())
 
 
-async def sealed_bytes(tx: AsyncConnection, id: str) -> bytes | None:
-    found: bytes | None = await tx.scalar(sa.select(secrets.c.sealed).where(secrets.c.id == id))
-    return found
+async def sealed(tx: AsyncConnection, id: str, purpose: Purpose) -> Sealed:
+    """Return what the row keeps sealed, and whose it is by all that the row is joined to.
+
+    A seal names installation, registration, requester, secret and purpose: a row that was pointed
+    at another of these does not open.
+    """
+    return _sealed((await tx.execute(_owned(id))).one(), purpose)
+
+
+async def owner(tx: AsyncConnection, id: str, purpose: Purpose) -> str:
+    """Return whom to seal for, who stays the owner for the rest of the transaction."""
+    # Else a handover could commit between this and the seal, and the seal would never open.
+    query = _owned(id).with_for_update(of=registrations)
+    return _sealed((await tx.execute(query)).one(), purpose).owner
+
+
+async def kept(tx: AsyncConnection, registration: str) -> Sequence[tuple[str, Purpose]]:
+    """Return the secrets that keep something sealed, and what."""
+    query = sa.select(secrets).where(secrets.c.registration == registration)
+    rows = (await tx.execute(query)).mappings().all()
+    return [(row["id"], each) for row in rows for each in Purpose if row[each] is not None]
+
+
+async def put(tx: AsyncConnection, id: str, purpose: Purpose, data: bytes) -> None:
+    """Keep other sealed bytes in the place of those that are there."""
+    await tx.execute(sa.update(secrets).where(secrets.c.id == id).values({purpose: data}))
+
+
+def _owned(id: str) -> sa.Select[Any]:
+    here = sa.select(installation.c.id).scalar_subquery()
+    query = sa.select(
+        here.label("installation"),
+        secrets.c.registration,
+        registrations.c.team_id,
+        registrations.c.user_id,
+        secrets.c.id,
+        secrets.c.sealed,
+        secrets.c.answer_to,
+    )
+    query = query.join(registrations, registrations.c.id == secrets.c.registration)
+    return query.where(secrets.c.id == id)
+
+
+def _sealed(row: sa.Row[Any], purpose: Purpose) -> Sealed:
+    owner = [row.installation, row.registration, row.team_id, row.user_id, row.id, purpose]
+    return Sealed(owner=json.dumps(owner), data=getattr(row, purpose))
 
 
 async def waiting(tx: AsyncConnection) -> Sequence[tuple[str, bytes]]:
@@ -160,12 +219,6 @@ async def confirm_removed(tx: AsyncConnection, registration: str) -> None:
         .where(secrets.c.registration == registration, secrets.c.state == SecretState.CLOSED)
         .values(state=SecretState.REMOVED)
     )
-
-
-async def answer_to(tx: AsyncConnection, id: str) -> bytes | None:
-    """Return the sealed address at which the reveal can be masked."""
-    found: bytes | None = await tx.scalar(sa.select(secrets.c.answer_to).where(secrets.c.id == id))
-    return found
 
 
 async def forget_answer_to(tx: AsyncConnection, id: str) -> None:

@@ -68,6 +68,7 @@ registrations = sa.Table(
     sa.Column("deleted", Json),  # what it had made and has deleted, for as long as anybody asks
     sa.Column("purged_at", Moment),  # when that was known to be gone for good
     sa.Column("deadline", Moment),
+    sa.Column("head", sa.String(160)),  # the newest history entry's number and hash, signed
     sa.Column("created_at", Moment, nullable=False, index=True),
     sa.Index("registrations_by_requester", "team_id", "user_id", "created_at"),
     sa.Index("registrations_by_status", "status", "created_at"),
@@ -206,6 +207,7 @@ history = sa.Table(
     sa.Column("details", Json, nullable=False),
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("mac", sa.String(80)),  # signs the hash; every entry has one
     sa.PrimaryKeyConstraint("registration", "seq"),
     sa.Index("history_by_time", "at"),
 )

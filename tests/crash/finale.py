@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 from bot.storage import history, registrations
-from bot.storage.database import opened
 from tests.crash.road import DAY, Road
+from tests.office import opened
 
 
 async def holds(road: Road, *, cards: int = 1) -> None:

@@ -22,12 +22,13 @@ from bot.bell import Loop
 from bot.health import Health
 from bot.playground.workspace import Workspace
 from bot.storage import signatures
-from bot.storage.database import Database, opened
+from bot.storage.database import Database
 from bot.storage.tables import accepted_signatures
 from handlers.intake.bodies import LARGEST_BODY
 from handlers.intake.http import Http
 from handlers.intake.signature import Signatures
 from tests.intake.doors import Door, stamped
+from tests.office import opened
 from tests.workspace.conftest import app, client, clock, workspace
 
 __all__ = ["app", "client", "clock", "workspace"]

@@ -14,8 +14,7 @@ from bot.engine import Outcome
 from bot.keeper import Keeper
 from bot.playground.clock import MovableClock
 from bot.storage import installation
-from bot.storage.database import opened
-from tests.office import IdleEngine, Office, office
+from tests.office import IdleEngine, Office, office, opened
 from tests.pieces import NOON
 from tests.played_runs import PlayedRuns
 from tests.state_machine.policy import POLICY, STRICT

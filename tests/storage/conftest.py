@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.playground.clock import MovableClock
-from bot.storage.database import Database, opened
-from tests.office import Office, office
+from bot.storage.database import Database
+from tests.office import Office, office, opened
 
 
 @pytest.fixture

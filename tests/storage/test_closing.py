@@ -5,8 +5,9 @@ import gc
 
 import sqlalchemy as sa
 
-from bot.storage.database import Database, opened
+from bot.storage.database import Database
 from bot.storage.tables import seen_events
+from tests.office import opened
 from tests.pieces import NOON
 
 

@@ -14,13 +14,13 @@ from bot.keeper import AT_ONCE
 from bot.playground.clock import MovableClock
 from bot.registration import Status
 from bot.storage import messages
-from bot.storage.database import UnusableDatabase, opened
+from bot.storage.database import UnusableDatabase
 from bot.storage.dues import DueKind, add
 from bot.storage.listing import Which
 from bot.storage.messages import MessageKind
 from bot.storage.tables import dues, registrations, runs
 from bot.storage.tables import messages as owed
-from tests.office import IdleEngine, Office, office
+from tests.office import IdleEngine, Office, office, opened
 from tests.pieces import ROSA
 from tests.postgres import plain
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from bot.registration import SecretState
 from bot.storage import dues, secrets
 from bot.storage.dues import Due, DueKind
+from bot.storage.secrets import Purpose
 from tests.office import SECRET, Office
 from tests.pieces import NOON, ROSA
 
@@ -61,7 +62,7 @@ async def test_a_secret_moves_only_from_the_states_that_are_named(desk: Office) 
         assert await secrets.change(
             tx, secret.id, SecretState.CLAIMED, since=[SecretState.SEALED], sealed=None
         )
-        assert await secrets.sealed_bytes(tx, secret.id) is None
+        assert (await secrets.sealed(tx, secret.id, Purpose.SECRET)).data is None
     assert await desk.secret_state(id) is SecretState.CLAIMED
 
 
@@ -70,10 +71,10 @@ async def test_the_clear_text_is_in_no_row(desk: Office) -> None:
     secret = (await desk.found(id)).secret
     assert secret is not None
     async with desk.database.reading() as tx:
-        sealed = await secrets.sealed_bytes(tx, secret.id)
+        owner, sealed = await secrets.sealed(tx, secret.id, Purpose.SECRET)
     assert sealed is not None
     assert SECRET.encode() not in sealed
-    assert desk.vault.open(secret.id, sealed) == SECRET
+    assert desk.vault.open(owner, sealed) == SECRET
 
 
 async def test_an_attempt_counts_as_a_secret_only_when_it_was_sealed(desk: Office) -> None:
@@ -112,11 +113,11 @@ async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(desk: Off
     look = await desk.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
     await desk.registrar.shown(id, look.secret, by=ROSA)
     async with desk.database.reading() as tx:
-        address = await secrets.answer_to(tx, look.secret)
+        address = (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data
     assert address is not None
     assert b"hooks" not in address
     for _ in range(2):
         await desk.registrar.masked(id, look.secret)
     async with desk.database.reading() as tx:
-        assert await secrets.answer_to(tx, look.secret) is None
+        assert (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data is None
     assert await desk.secret_state(id) is SecretState.MASKED

@@ -11,11 +11,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from bot.storage import dues
-from bot.storage.database import MIGRATIONS, AlreadyRunning, Database, opened
+from bot.playground.clock import MovableClock
+from bot.storage import audit, dues, secrets
+from bot.storage.database import MIGRATIONS, AlreadyRunning, Database
 from bot.storage.dues import DueKind
-from bot.storage.tables import metadata, runs, seen_events
-from tests.office import Office
+from bot.storage.secrets import Purpose
+from bot.storage.tables import history, metadata, registrations, runs, seen_events
+from tests.office import SECRET, VAULT, Office, office, opened
 from tests.pieces import ROSA
 from tests.races import URL
 
@@ -37,7 +39,7 @@ def _tables(connection: sa.Connection) -> set[str]:
 def _config(connection: sa.Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "vault": VAULT}
     return config
 
 
@@ -83,6 +85,29 @@ async def test_secrets_that_were_in_use_before_an_upgrade_are_reminded_of(desk: 
     await desk.keeper().look()
     async with desk.database.reading() as tx:
         assert await dues.subjects(tx, id, DueKind.EXPIRING) == planned
+
+
+async def test_what_was_there_before_signatures_is_signed_and_sealed_anew(desk: Office) -> None:
+    ids = [await desk.ready(), await desk.pending()]
+    found = (await desk.found(ids[0])).secret
+    assert found is not None
+    async with desk.database.transaction() as tx:
+        await secrets.put(tx, found.id, Purpose.SECRET, desk.vault.seal(found.id, SECRET))
+        await tx.run_sync(_down_and_up, "0002")
+        for id in ids:
+            assert not await audit.findings(tx, id)
+    look = await desk.registrar.reveal(ids[0], by=ROSA, answer_to=URL)
+    assert any(line.text == SECRET for line in look.values.lines)
+
+
+async def test_a_signature_deleted_later_is_no_first_start(database_url: str) -> None:
+    async with opened(database_url) as database:
+        id = await office(database, MovableClock()).approved()
+        async with database.transaction() as tx:
+            await tx.execute(sa.update(history).values(mac=None))
+            await tx.execute(sa.update(registrations).values(head=None))
+    async with opened(database_url) as database, database.reading() as tx:
+        assert "is not signed" in "".join(await audit.findings(tx, id))
 
 
 async def test_opening_again_changes_nothing(database_url: str) -> None:

@@ -11,7 +11,7 @@ import structlog.testing
 from bot import slots
 from bot.bell import survive
 from bot.storage import installation
-from bot.storage.database import opened
+from tests.office import opened
 from tests.pieces import NOON
 from tests.postgres import plain
 

@@ -1,0 +1,64 @@
+"""`aad-setup audit verify`: whether history, approvals and seals are as they were signed."""
+
+import re
+from collections.abc import AsyncIterator
+
+import sqlalchemy as sa
+
+from bot.arguments import Unusable
+from bot.config import Settings
+from bot.doctor.database import closed, look_inside
+from bot.doctor.findings import Finding, Unknown, well, wrong
+from bot.storage import audit
+from bot.storage.database import Age, Database, beside
+from bot.storage.tables import registrations
+from bot.vault import Vault
+
+ADVICE = "Compare with a backup and the audit log of Entra: who else can write to this database?"
+
+
+async def verify(settings: Settings, id: str) -> AsyncIterator[Finding]:
+    """Yield what does not agree with what was signed, of one registration or of all.
+
+    Raises Unusable for an id that there is not.
+    """
+    try:
+        inside = await look_inside(settings)
+        if inside is None or inside.age is not Age.CURRENT:
+            yield wrong("Database: nothing of this version is there.", "Start the bot once.")
+            return
+        async with beside(settings.database_url, Vault(settings.vault_keys)) as database:
+            async for finding in _verify(database, id):
+                yield finding
+    except Unknown as error:
+        yield error.finding
+    except sa.exc.DBAPIError as error:
+        yield closed(error.orig or error)
+
+
+async def _verify(database: Database, wanted: str) -> AsyncIterator[Finding]:
+    found = [each for each in await _ids(database) if not wanted or _same(each, wanted)]
+    if wanted and not found:
+        raise Unusable([f"There is no registration {wanted}."])
+    broken = 0
+    for id in found:
+        # A transaction each: a long one would keep the bot from emptying its write-ahead log.
+        async with database.reading() as tx:
+            differences = await audit.findings(tx, id)
+        broken += bool(differences)
+        for difference in differences:
+            yield wrong(f"{id}: {difference}")
+    if broken:
+        yield wrong(f"Audit: {broken} of {len(found)} registrations are not as signed.", ADVICE)
+    else:
+        yield well(f"Audit: registrations looked at, all as they were signed: {len(found)}.")
+
+
+async def _ids(database: Database) -> list[str]:
+    async with database.reading() as tx:
+        return list(await tx.scalars(sa.select(registrations.c.id).order_by(registrations.c.id)))
+
+
+def _same(id: str, typed: str) -> bool:
+    """Whether an id was typed, in capitals or not, with its dash or without."""
+    return re.sub(r"\W", "", typed).upper() in (id.replace("-", ""), id.removeprefix("AAD-"))

@@ -1,0 +1,256 @@
+"""The audit: whether history is as it was signed, and whether what the bot acts on agrees with it.
+
+A reveal and a run look at their own registration first; `aad-setup audit verify` looks at all. The
+whole database put back to an older copy agrees with itself: no signature shows that.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.quorum import Quorum
+from bot.registration import Refusal, Registration, RotationState, RunKind, Status, Vote
+from bot.storage import registrations, secrets
+from bot.storage.history import UNVERIFIED, Entry, Head, digest, entry_of, entry_text, vault_of
+from bot.storage.secrets import Purpose
+from bot.storage.tables import history
+from bot.storage.tables import registrations as table
+from bot.vault import SealBroken, Vault, key_id_of
+
+log = structlog.get_logger()
+
+CLAIMED = "secret claimed"
+"""The entry of a reveal."""
+ENDS = frozenset({"refused", "denied", "cancelled", "expired", "undone", "revoke asked", "revoked"})
+"""Entries after which no approval before them counts."""
+COUNTING = frozenset({Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY})
+"""States in which the plan's approvals are those that history knows."""
+ROTATION_ENDS = frozenset(
+    {"rotated", "rotation denied", "rotation expired", "rotation withdrawn", "rotation cancelled"}
+)
+
+
+@dataclass
+class Ballot:
+    """The approvals that count by history: of the plan, or of the latest rotation."""
+
+    rotation: str | None = None
+    digest: str | None = None
+    groups: dict[str, Sequence[str] | None] = field(default_factory=dict)
+    """By the voter's user id, the approver groups that the vote spoke for."""
+    quorum: Mapping[str, Any] | None = None
+
+    def add(self, entry: Entry) -> None:
+        if entry.details.get("digest") != self.digest:  # another plan was made since
+            self.groups.clear()
+        self.digest = entry.details.get("digest")
+        self.quorum = entry.details.get("quorum")
+        self.groups[entry.user_id] = entry.details.get("groups")
+        self.groups |= entry.details.get("judged", {})
+
+
+class Standing(NamedTuple):
+    """What history says of who asked and who approved."""
+
+    requester: str
+    plan: Ballot
+    rotation: Ballot
+
+
+class _Stored(NamedTuple):
+    """One registration's history and what stands beside it, as one statement has read them."""
+
+    head: str | None
+    requester: str
+    entries: Sequence[Entry]
+
+
+async def checked(tx: AsyncConnection, registration: Registration) -> Sequence[Entry]:
+    """Return the registration's history. Raises Refusal unless it is as it was signed and names the
+    requester.
+    """
+    stored = await _read(tx, registration.id)
+    found = [*_changes(vault_of(tx), registration.id, stored), *_requester(stored)]
+    if found:
+        _refuse(registration.id, found)
+    return stored.entries
+
+
+async def check_votes(
+    tx: AsyncConnection, registration: Registration, votes: Sequence[Vote], *, rotation: str = ""
+) -> Ballot:
+    """Raise Refusal unless these are the votes that history knows, on the plan or the rotation."""
+    standing = replay(await checked(tx, registration))
+    ballot = standing.rotation if rotation else standing.plan
+    if found := list(_votes(ballot, registration, votes, rotation)):
+        _refuse(registration.id, found)
+    return ballot
+
+
+async def check_approved(
+    tx: AsyncConnection, registration: Registration, votes: Sequence[Vote], *, rotation: str = ""
+) -> None:
+    """Raise Refusal unless history knows the votes, and they make the quorum that was asked for."""
+    ballot = await check_votes(tx, registration, votes, rotation=rotation)
+    asked = ballot.quorum or {  # entries from before they were signed do not say
+        "needed": registration.needed or 1,
+        "distinct_groups": registration.distinct_groups,
+    }
+    given = [replace(it, groups=tuple(_groups(ballot, it))) for it in votes]
+    if Quorum(**asked).missing(given):
+        _refuse(registration.id, ["it was carried out without the approvals that it takes."])
+
+
+async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
+    """Return what does not agree, as sentences that follow the registration's id."""
+    registration, stored = await registrations.get(tx, id), await _read(tx, id)
+    assert registration is not None
+    found = [*_changes(vault_of(tx), id, stored), *_requester(stored)]
+    if not found:
+        found += _standing(registration, replay(stored.entries))
+        claimed = {it.details.get("secret") for it in stored.entries if it.what == CLAIMED}
+        for secret, purpose in await secrets.kept(tx, id):
+            if purpose is Purpose.SECRET and secret in claimed:
+                found.append("a secret waits to be shown that has been shown before.")
+            if not await _opens(tx, secret, purpose):
+                found.append(f"what is sealed in secret {secret} does not open for its owner.")
+    return found
+
+
+def replay(entries: Sequence[Entry]) -> Standing:
+    """Return who asked and which approvals count after these entries."""
+    requester, plan, rotation = "", Ballot(), Ballot()
+    votes = plan
+    for entry in entries:
+        match entry.what:
+            case "submitted":
+                requester = entry.user_id
+            case "handed over":
+                requester = entry.details["to"]
+            case "approved":
+                plan.add(entry)
+            case "rotation asked":
+                votes = rotation = Ballot(rotation=entry.details.get("rotation"))
+            case "rotation confirmed":
+                rotation.add(entry)
+            case "withdrawn":
+                plan.groups.pop(entry.user_id, None)
+            case "approval void":
+                votes.groups.pop(entry.details["of"], None)
+            case what if what in ENDS:
+                plan.groups.clear()
+            case what if what in ROTATION_ENDS:
+                rotation.groups.clear()
+            case "failed" if entry.details.get("run") == RunKind.ROTATE:
+                rotation.groups.clear()
+    return Standing(requester, plan, rotation)
+
+
+def changed(id: str) -> str:
+    """Say to a person that nothing is done because the database was changed."""
+    return (
+        f"The database of this bot was changed by something else: {id} is not as it was signed, so"
+        f" nothing was done. Tell whoever runs the bot: `aad-setup audit verify {id}` says more."
+    )
+
+
+def _refuse(id: str, found: Sequence[str]) -> None:
+    log.error("audit failed", registration=id, findings=found)
+    raise Refusal(changed(id))
+
+
+async def _read(tx: AsyncConnection, id: str) -> _Stored:
+    query = (
+        sa.select(table.c.head, table.c.user_id.label("requester"), history)
+        .outerjoin(history, history.c.registration == table.c.id)
+        .where(table.c.id == id)
+        .order_by(history.c.seq)
+    )
+    rows = (await tx.execute(query)).mappings().all()
+    entries = [entry_of(row) for row in rows if row["seq"] is not None]
+    return _Stored(rows[0]["head"], rows[0]["requester"], entries)
+
+
+def _changes(vault: Vault, id: str, stored: _Stored) -> Iterator[str]:
+    """Yield how the history differs from what was signed."""
+    head, seq, hash = Head.read(stored.head), 0, ""
+    for entry in stored.entries:
+        if entry.seq != seq + 1:
+            yield f"history lacks what stood between entries {seq} and {entry.seq}."
+        if entry.previous != hash:
+            yield f"history entry {entry.seq} does not follow the one before it."
+        if digest({"registration": id, **vars(entry)}) != entry.hash:
+            yield f"history entry {entry.seq} was changed."
+        yield from _signature(vault, entry)
+        if UNVERIFIED in entry.details:
+            before = Head.read(entry.details[UNVERIFIED])
+            if not (before.is_signed(vault, id) and (before.seq, before.hash) == (seq, hash)):
+                yield f"the history before entry {entry.seq} was not as it was signed."
+        seq, hash = entry.seq, entry.hash
+    if not stored.entries or stored.entries[0].what != "submitted":
+        yield "history does not begin with the request."
+    if not head.is_signed(vault, id):
+        yield f"nothing that was signed says where history ends.{_why(vault, head.mac)}"
+    elif (head.seq, head.hash) != (seq, hash):
+        yield f"history ends with entry {seq}, and should end with entry {head.seq}."
+
+
+def _signature(vault: Vault, entry: Entry) -> Iterator[str]:
+    """Yield what is wrong with it. One of a key that was removed is proven by the signed head."""
+    if entry.mac is None:
+        yield f"history entry {entry.seq} is not signed."
+        return
+    is_known = vault.holds_history_key(key_id_of(entry.mac))
+    if is_known and not vault.is_signed(entry_text(entry.hash), entry.mac):
+        yield f"history entry {entry.seq} is not as it was signed."
+
+
+def _why(vault: Vault, signature: str) -> str:
+    id = key_id_of(signature)
+    is_known = not id or vault.holds_history_key(id)
+    return "" if is_known else f" It was signed by key {id[:8]}, which VAULT_KEYS lacks."
+
+
+def _requester(stored: _Stored) -> Iterator[str]:
+    if replay(stored.entries).requester != stored.requester:
+        yield "its requester is not the one whom history names."
+
+
+def _votes(
+    ballot: Ballot, registration: Registration, votes: Sequence[Vote], rotation: str
+) -> Iterator[str]:
+    """Yield what is in the votes and not in history, or the other way round."""
+    if {vote.person.user_id for vote in votes} != set(ballot.groups):
+        yield "the approvals are not those that history knows."
+    elif votes and ballot.digest != registration.digest:
+        yield "history knows the approvals of another plan."
+    elif ballot.rotation not in (None, rotation):
+        yield "history knows the approvals of another rotation."
+
+
+def _standing(registration: Registration, standing: Standing) -> Iterator[str]:
+    """Yield where the approvals that still matter differ from history."""
+    if registration.status in COUNTING:
+        yield from _votes(standing.plan, registration, registration.approvals(), "")
+    rotation = registration.rotation
+    if rotation is not None and rotation.state in (RotationState.ASKED, RotationState.CONFIRMED):
+        given = registration.confirmations()
+        yield from _votes(standing.rotation, registration, given, rotation.id)
+
+
+def _groups(ballot: Ballot, vote: Vote) -> Sequence[str]:
+    known = ballot.groups[vote.person.user_id]
+    return vote.groups if known is None else known
+
+
+async def _opens(tx: AsyncConnection, secret: str, purpose: Purpose) -> bool:
+    owner, data = await secrets.sealed(tx, secret, purpose)
+    try:
+        vault_of(tx).open(owner, data or b"")
+    except SealBroken:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""Somebody writes to the database past the bot: what follows in Entra, and what the audit says."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+
+from bot.playground.stage import Stage
+from bot.storage.database import sqlite_path
+from tests.conftest import Bot
+from tests.scene import Scene
+from tests.terminal import Ended, typed
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC).isoformat(sep=" ")
+FORGED = (
+    "UPDATE registrations SET status = 'approved', deadline = NULL,"
+    """ quorum = '{"needed": 1, "distinct_groups": false}'""",
+    "INSERT INTO votes"
+    " (registration, rotation, team_id, user_id, name, verdict, digest, groups, at)"
+    " SELECT id, '', team_id, 'U0FORGED', 'Ada', 'approve', digest, '[]', :now FROM registrations",
+    "INSERT INTO runs (id, registration, kind, begun, created_at)"
+    " SELECT 'forged', id, 'register', 0, :now FROM registrations",
+)
+
+
+def _execute(stage: Stage, *statements: str) -> None:
+    path = sqlite_path(stage.environ()["DATABASE_URL"])
+    assert path is not None
+    with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+        for each in statements:
+            connection.execute(each, {"now": NOW})
+
+
+async def test_three_statements_do_not_make_an_application(scene: Scene) -> None:
+    id = await scene.ask()
+    _execute(scene.stage, *FORGED)
+    await scene.until(lambda: f"{id} failed" in scene.card() or "has failed" in scene.card())
+    assert not scene.tenant.applications
+    assert f"aad-setup audit verify {id}" in scene.card()
+    told = await _verify(scene.stage)
+    assert told.status == 1
+    assert f"✖ {id}: the approvals are not those that history knows." in told.out
+
+
+async def test_the_audit_of_what_nobody_touched_is_well(stage: Stage, bot: Bot) -> None:
+    async with bot():
+        id = await Scene(stage).ready()
+        told = await _verify(stage)
+        assert (told.status, told.err) == (0, "")
+        assert "✔ Audit: registrations looked at, all as they were signed: 1." in told.out
+    assert (await _verify(stage, id.lower())).status == 0
+    unknown = await _verify(stage, "AAD-ZZZZ")
+    assert (unknown.status, unknown.err) == (2, "There is no registration AAD-ZZZZ.\n")
+    _execute(stage, "UPDATE history SET user_id = 'U0EVE' WHERE what = 'approved'")
+    assert f"✖ {id}: history entry 3 was changed." in (await _verify(stage, id)).out
+
+
+async def _verify(stage: Stage, *arguments: str) -> Ended:
+    return await typed("audit", "verify", *arguments, environ=stage.environ(), folder=stage.folder)
