@@ -27,7 +27,8 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bot.storage import history
+from bot.storage import history, remnants
+from bot.storage.remnants import Remnants
 from bot.vault import Vault
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -67,7 +68,9 @@ class Database:
     of a body that outlived its stop must not write beside the next process.
     """
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(
+        self, writer: AsyncEngine, reader: AsyncEngine, *, path: Path | None = None
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._inside: list[asyncio.Task[Any] | None] = []
@@ -79,12 +82,20 @@ class Database:
         self._turn: AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if is_sqlite else nullcontext()
         )
+        self._remnants = Remnants(path, self._turn)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commit everything done inside, or nothing."""
-        async with self._entered(), self._turn, self._writer.begin() as tx:
-            yield tx
+        async with self._entered():
+            async with self._turn, self._writer.begin() as tx:
+                noted = tx.info  # of the connection, which outlives the transaction
+                yield tx
+            self.committed(leaves=noted.pop(remnants.LEFT, False))
+
+    def committed(self, *, leaves: bool) -> None:
+        """Have what was sealed and is gone removed from SQLite's log, too, in the background."""
+        self._remnants.committed(leaves=leaves)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -98,6 +109,7 @@ class Database:
         Whoever is stuck is cancelled: a connection given back later would be closed by nobody.
         """
         self._is_closed = True
+        await self._remnants.stop()
         await self._emptied(seconds)
         for task in self._inside:
             if task is not None:
@@ -132,11 +144,13 @@ async def opened(url: str, vault: Vault) -> AsyncIterator[Database]:
 
     Raises AlreadyRunning or UnusableDatabase.
     """
-    with locked(sqlite_path(url)):
+    path = sqlite_path(url)
+    with locked(path):
         writer, reader = _engines(url, vault)
-        database = Database(writer, reader)
+        database = Database(writer, reader, path=path)
         try:
             await _prepare(writer, vault)
+            database.committed(leaves=True)  # the last process may have been killed before
             yield database
         finally:
             await database.close()

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import LIVE, RunKind, Secret, SecretState
+from bot.storage import remnants
 from bot.storage.tables import installation, registrations, runs, secrets
 
 HANDED_OVER = "ready"
@@ -183,6 +184,7 @@ async def kept(tx: AsyncConnection, registration: str) -> Sequence[tuple[str, Pu
 
 async def put(tx: AsyncConnection, id: str, purpose: Purpose, data: bytes) -> None:
     """Keep other sealed bytes in the place of those that are there."""
+    remnants.leave(tx)
     await tx.execute(sa.update(secrets).where(secrets.c.id == id).values({purpose: data}))
 
 
@@ -222,6 +224,7 @@ async def confirm_removed(tx: AsyncConnection, registration: str) -> None:
 
 
 async def forget_answer_to(tx: AsyncConnection, id: str) -> None:
+    remnants.leave(tx)
     await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(answer_to=None))
 
 
@@ -234,6 +237,8 @@ async def change(
     **columns: Any,
 ) -> bool:
     """Move the secret to `target` from one of `since`, and set `columns` with it."""
+    if "sealed" in columns:
+        remnants.leave(tx)
     done = await tx.execute(
         sa.update(secrets)
         .where(secrets.c.id == id, secrets.c.state.in_(tuple(since)))
