@@ -25,7 +25,7 @@ from bot.registrar import Registrar
 from bot.registration import Person, Registration, RunKind, SecretState, Status
 from bot.runs import Parts, Runs, Tenant
 from bot.storage import database as databases
-from bot.storage import dues, installation, registrations, runs, secrets
+from bot.storage import dues, history, installation, registrations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import DueKind
 from bot.storage.runs import Planned, Run
@@ -100,6 +100,7 @@ class Office:
             plan = PLAN | {"profile_digest": read_catalogue()["mimecast"].digest}
             await registrations.move(tx, id, Status.PENDING, plan=plan, digest=DIGEST)
             await dues.add(tx, id, DueKind.EXPIRE, self.clock.now() + timedelta(days=1))
+            await history.write(tx, id, "planned", now=self.clock.now(), digest=DIGEST)
         await self.end_run(id)
         return id
 

@@ -1,11 +1,14 @@
 """Somebody writes to the database past the bot: what follows in Entra, and what the audit says."""
 
+import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bot.playground.stage import Stage
 from bot.storage.database import sqlite_path
+from graph.plan import Plan
 from tests.conftest import Bot
 from tests.scene import Scene
 from tests.terminal import Ended, typed
@@ -22,10 +25,14 @@ FORGED = (
 )
 
 
-def _execute(stage: Stage, *statements: str) -> None:
+def _path(stage: Stage) -> Path:
     path = sqlite_path(stage.environ()["DATABASE_URL"])
     assert path is not None
-    with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+    return path
+
+
+def _execute(stage: Stage, *statements: str) -> None:
+    with closing(sqlite3.connect(_path(stage), timeout=10)) as connection, connection:
         for each in statements:
             connection.execute(each, {"now": NOW})
 
@@ -39,6 +46,20 @@ async def test_three_statements_do_not_make_an_application(scene: Scene) -> None
     told = await _verify(scene.stage)
     assert told.status == 1
     assert f"✖ {id}: the approvals are not those that history knows." in told.out
+
+
+async def test_a_plan_put_in_the_place_of_the_one_shown_cannot_be_approved(scene: Scene) -> None:
+    """The card still shows the plan that the bot has made: nobody has told it to redraw."""
+    id = await scene.ask()
+    card = scene.card_of(id)
+    with closing(sqlite3.connect(_path(scene.stage), timeout=10)) as connection, connection:
+        ((stored,),) = connection.execute("SELECT plan FROM registrations")
+        other = json.dumps({**json.loads(stored), "redirect": "https://eve.example"})
+        plan = Plan.from_json(json.loads(other))
+        connection.execute("UPDATE registrations SET plan = ?, digest = ?", (other, plan.digest))
+    await scene.workspace.click("ada", "Approve", on=card)
+    assert "was changed by something else" in scene.whispers("ada")
+    assert f"{id} waits for approval" in scene.card()
 
 
 async def test_the_audit_of_what_nobody_touched_is_well(stage: Stage, bot: Bot) -> None:

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 
 import sqlalchemy as sa
 
 from bot.arguments import Unusable
+from bot.bell import survive
 from bot.config import Settings
 from bot.doctor.database import closed, look_inside
 from bot.doctor.findings import Finding, Unknown, well, wrong
@@ -42,9 +44,9 @@ async def _verify(database: Database, wanted: str) -> AsyncIterator[Finding]:
         raise Unusable([f"There is no registration {wanted}."])
     broken = 0
     for id in found:
-        # A transaction each: a long one would keep the bot from emptying its write-ahead log.
-        async with database.reading() as tx:
-            differences = await audit.findings(tx, id)
+        differences = ["it cannot be read."]
+        # One that is damaged hides no other.
+        await survive(f"audit of {id}", partial(_compare, database, id, differences))
         broken += bool(differences)
         for difference in differences:
             yield wrong(f"{id}: {difference}")
@@ -52,6 +54,12 @@ async def _verify(database: Database, wanted: str) -> AsyncIterator[Finding]:
         yield wrong(f"Audit: {broken} of {len(found)} registrations are not as signed.", ADVICE)
     else:
         yield well(f"Audit: registrations looked at, all as they were signed: {len(found)}.")
+
+
+async def _compare(database: Database, id: str, differences: list[str]) -> None:
+    # A transaction each: a long one would keep the bot from emptying its write-ahead log.
+    async with database.reading() as tx:
+        differences[:] = await audit.findings(tx, id)
 
 
 async def _ids(database: Database) -> list[str]:

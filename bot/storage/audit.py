@@ -54,9 +54,11 @@ class Ballot:
 
 
 class Standing(NamedTuple):
-    """What history says of who asked and who approved."""
+    """What history says of who asked, for which plan, and who approved."""
 
     requester: str
+    planned: str | None
+    """The digest of the newest plan."""
     plan: Ballot
     rotation: Ballot
 
@@ -85,10 +87,10 @@ async def check_votes(
 ) -> Ballot:
     """Raise Refusal unless these are the votes that history knows, on the plan or the rotation."""
     standing = replay(await checked(tx, registration))
-    ballot = standing.rotation if rotation else standing.plan
-    if found := list(_votes(ballot, registration, votes, rotation)):
+    found = list(_votes(standing, registration, votes, rotation))
+    if found:
         _refuse(registration.id, found)
-    return ballot
+    return standing.rotation if rotation else standing.plan
 
 
 async def check_approved(
@@ -123,7 +125,7 @@ async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
 
 def replay(entries: Sequence[Entry]) -> Standing:
     """Return who asked and which approvals count after these entries."""
-    requester, plan, rotation = "", Ballot(), Ballot()
+    requester, planned, plan, rotation = "", None, Ballot(), Ballot()
     votes = plan
     for entry in entries:
         match entry.what:
@@ -131,6 +133,8 @@ def replay(entries: Sequence[Entry]) -> Standing:
                 requester = entry.user_id
             case "handed over":
                 requester = entry.details["to"]
+            case "planned":
+                planned = entry.details.get("digest")
             case "approved":
                 plan.add(entry)
             case "rotation asked":
@@ -147,7 +151,7 @@ def replay(entries: Sequence[Entry]) -> Standing:
                 rotation.groups.clear()
             case "failed" if entry.details.get("run") == RunKind.ROTATE:
                 rotation.groups.clear()
-    return Standing(requester, plan, rotation)
+    return Standing(requester, planned, plan, rotation)
 
 
 def changed(id: str) -> str:
@@ -221,10 +225,13 @@ def _requester(stored: _Stored) -> Iterator[str]:
 
 
 def _votes(
-    ballot: Ballot, registration: Registration, votes: Sequence[Vote], rotation: str
+    standing: Standing, registration: Registration, votes: Sequence[Vote], rotation: str = ""
 ) -> Iterator[str]:
-    """Yield what is in the votes and not in history, or the other way round."""
-    if {vote.person.user_id for vote in votes} != set(ballot.groups):
+    """Yield where plan and approvals differ from history, of the plan or of a rotation."""
+    ballot = standing.rotation if rotation else standing.plan
+    if standing.planned != registration.digest:
+        yield "its plan is not the one that the bot has made."
+    elif {vote.person.user_id for vote in votes} != set(ballot.groups):
         yield "the approvals are not those that history knows."
     elif votes and ballot.digest != registration.digest:
         yield "history knows the approvals of another plan."
@@ -235,11 +242,10 @@ def _votes(
 def _standing(registration: Registration, standing: Standing) -> Iterator[str]:
     """Yield where the approvals that still matter differ from history."""
     if registration.status in COUNTING:
-        yield from _votes(standing.plan, registration, registration.approvals(), "")
+        yield from _votes(standing, registration, registration.approvals())
     rotation = registration.rotation
     if rotation is not None and rotation.state in (RotationState.ASKED, RotationState.CONFIRMED):
-        given = registration.confirmations()
-        yield from _votes(standing.rotation, registration, given, rotation.id)
+        yield from _votes(standing, registration, registration.confirmations(), rotation.id)
 
 
 def _groups(ballot: Ballot, vote: Vote) -> Sequence[str]:

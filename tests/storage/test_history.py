@@ -22,8 +22,8 @@ async def _entries(database: Database, id: str) -> list[Entry]:
 async def test_every_verb_adds_to_the_chain(desk: Office) -> None:
     id = await desk.ready()
     entries = await _entries(desk.database, id)
-    assert [entry.what for entry in entries] == ["submitted", "approved"]
-    assert entries[1].user_id == "U0ADA"
+    assert [entry.what for entry in entries] == ["submitted", "planned", "approved"]
+    assert entries[2].user_id == "U0ADA"
     assert is_whole(id, entries)
 
 
@@ -57,7 +57,7 @@ async def test_each_registration_has_a_chain_of_its_own(desk: Office) -> None:
     ids = [await desk.approved() for _ in range(2)]
     for id in ids:
         entries = await _entries(desk.database, id)
-        assert [entry.seq for entry in entries] == [1, 2]
+        assert [entry.seq for entry in entries] == [1, 2, 3]
         assert is_whole(id, entries)
 
 
@@ -69,7 +69,7 @@ async def test_history_is_told_newest_first(desk: Office) -> None:
         nobodys = await history.recent(tx, limit=10, only_of=ADA)
     assert {at for at, _ in whole.entries} == {id, other}
     assert [entry.what for _, entry in one.entries] == ["approved"]
-    assert one.total == 2
+    assert one.total == 3
     assert nobodys.total == 0
 
 

@@ -27,6 +27,8 @@ ORDERED = {"history_by_time", "ix_registrations_changed", "runs_by_end", "ix_due
 """Walked from one end, as far as the statement's LIMIT says."""
 
 
+AT_START = "registrations.head NOT LIKE"
+"""Once at each start: which ends of history an older key has signed."""
 WHOLE = re.compile(r"runs_by_outcome \(outcome=\?\)$")
 """Most runs end alike: to look for those is to read them all."""
 
@@ -86,7 +88,7 @@ async def looked_at(scene: Scene, app: App) -> None:
 
 async def plan(app: App, statement: str, arguments: Any) -> list[str]:
     """Return the steps by which SQLite would find the rows; none for what is not ours."""
-    if not re.match("SELECT|UPDATE|DELETE|INSERT", statement):
+    if not re.match("SELECT|UPDATE|DELETE|INSERT", statement) or AT_START in statement:
         return []
     async with app.database.reading() as tx:
         tables = set(re.findall(r"\b(?:FROM|JOIN|UPDATE|INTO) (\w+)", statement))
