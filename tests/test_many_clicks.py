@@ -98,7 +98,7 @@ async def test_of_50_who_approve_or_deny_one_decides_and_the_others_hear_who(
             assert found.status is DONE[won.what]
             assert [vote.person.user_id for vote in found.votes] == [won.user_id]
             assert owed == (1 if won.what == "approved" else 0)
-            assert [entry.what for entry in entries] == ["submitted", won.what]
+            assert [entry.what for entry in entries] == ["submitted", "planned", won.what]
             [winner] = [each for each, said in told.items() if said is None]
             assert winner == f"{won.user_id} {'approve' if won.what == 'approved' else 'deny'}"
             too_late = f"Too late: <@{won.user_id}> has {won.what} {id} already."

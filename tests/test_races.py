@@ -48,7 +48,7 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> 
         assert found.status is Status.APPROVED
         assert {vote.person.key for vote in found.votes} == {ADA.key, GRACE.key}
         assert (await _owed(one))[id, RunKind.REGISTER] == 1
-        assert await _what(one, id) == ["submitted", "approved", "approved"]
+        assert await _what(one, id) == ["submitted", "planned", "approved", "approved"]
 
 
 @postgres_is_slow
@@ -301,7 +301,7 @@ async def test_a_dead_run_is_buried_once(offices: Offices) -> None:
         assert found.status is Status.FAILED
         assert found.failure is not None
         assert found.failure.bug != "late"
-        assert await _what(one, id) == ["submitted", "approved", "failed"]
+        assert await _what(one, id) == ["submitted", "planned", "approved", "failed"]
         async with one.database.reading() as tx:
             come = await dues.come(tx, one.clock.now() + timedelta(days=30), limit=500)
         kinds = Counter(due.kind for due in come if due.registration == id)
