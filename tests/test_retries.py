@@ -9,10 +9,9 @@ import structlog.testing
 
 from bot.playground.clock import MovableClock
 from bot.storage import health, messages, registrations
-from bot.storage.database import opened
 from bot.storage.messages import Message, MessageKind
 from handlers.retries import LONGEST_WAIT, OUR_TRIES, SLACK_TRIES, Retries
-from tests.office import Office, office
+from tests.office import Office, office, opened
 
 
 @pytest.fixture
