@@ -12,9 +12,11 @@ from http import HTTPStatus
 from graph.client import Json
 from graph.errors import AlreadyThere, GraphError, NotFound, NotOurs, NotThereYet
 from graph.permissions import MICROSOFT_GRAPH, Permission
+from graph.shapes import identifier
 from graph.site import Learnt, Site, Step
 
 CREATE = {"Prefer": "create-if-missing"}
+_MADE = {"id": identifier, "appId": identifier}
 
 
 LONGEST_NOTES = 1024
@@ -43,7 +45,7 @@ async def register(site: Site) -> Learnt:
             tried = True
             raise
         tried = tried or answer.tries > 1
-        return _known(site, answer.body) if answer.status == HTTPStatus.CREATED else None
+        return _known(site, answer.read(_MADE)) if answer.status == HTTPStatus.CREATED else None
 
     return await site.settle(upsert) or await _adopt(site, tried_before=tried)
 
@@ -59,11 +61,11 @@ async def add_to_tenant(site: Site) -> Learnt:
             )
         except AlreadyThere:
             return None
-        return answer.body if answer.status == HTTPStatus.CREATED else None
+        return answer.read(_MADE) if answer.status == HTTPStatus.CREATED else None
 
     async def find() -> Json:
         answer = await site.graph.send("GET", _principal(site), query={"$select": "id"})
-        return answer.body
+        return answer.read({"id": identifier})
 
     made = await site.settle(upsert)
     if made is None:  # by an attempt whose answer was lost, perhaps a moment ago
@@ -146,7 +148,7 @@ async def _find(site: Site) -> Json:
     answer = await site.graph.send(
         "GET", _by_key(site), query={"$select": "id,appId,tags,createdByAppId"}
     )
-    return answer.body
+    return answer.read({**_MADE, "tags": [str], "createdByAppId?": str})
 
 
 def _is_ours(site: Site, found: Json) -> bool:

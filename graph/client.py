@@ -5,6 +5,7 @@ repeats a call whose answer was lost only if the caller says that repeating is s
 else is raised. Nothing that was sent or answered is ever logged but method, path, status and ids.
 """
 
+import json
 import logging
 import re
 import uuid
@@ -17,6 +18,7 @@ from urllib.parse import quote
 import httpx
 
 from graph.answers import from_response
+from graph.bodies import UNCOMPRESSED, read_body, request_id_of
 from graph.clock import Clock
 from graph.errors import (
     BadRequest,
@@ -27,9 +29,11 @@ from graph.errors import (
     Throttled,
     TokenExpired,
     Unavailable,
+    UnexpectedAnswer,
     Unreachable,
 )
 from graph.patience import Jitter, patiently, through_outage
+from graph.shapes import Shape, misfit
 from graph.tokens import OneToken, Token, TokenSource
 
 Json = dict[str, Any]
@@ -37,6 +41,9 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 30.0
+
+MOST_PAGES = 1000
+"""Of a collection: at 100 items a page, ten times what one tenant may hold for one object."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +56,25 @@ class Answer:
     body: Json = field(repr=False)
     request_id: str | None
     tries: int = 1
+    call: str = ""
+
+    def read(self, shape: Shape) -> Json:
+        """Return the body, which has the parts that `shape` names. Raises UnexpectedAnswer."""
+        self.check(self.body, shape)
+        return self.body
+
+    def check(self, part: object, shape: Shape) -> None:
+        """Raise UnexpectedAnswer unless this part of the body fits."""
+        if where := misfit(part, shape):
+            raise self.unexpected(f"“{where}” is missing or is not what it should be")
+
+    def unexpected(self, what: str) -> UnexpectedAnswer:
+        return UnexpectedAnswer(
+            status=self.status,
+            request_id=self.request_id,
+            call=self.call,
+            sentence=f"{UnexpectedAnswer.WHAT} In the answer to {self.call or 'a call'}, {what}.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +95,11 @@ class Call:
             return self.path
         pairs = (f"{name}={quote(value, safe='')}" for name, value in self.query.items())
         return f"{self.path}?{'&'.join(pairs)}"
+
+    @property
+    def label(self) -> str:
+        """The method and path without ids, for logs and errors."""
+        return f"{self.method} {self.template}"
 
     @property
     def template(self) -> str:
@@ -116,6 +147,10 @@ class Client:
         """Return the application permissions that the token in use carries."""
         return (await self._outlast(self._tokens.token)).roles
 
+    async def tenant_id(self) -> str:
+        """Return the tenant that the token in use is for, or nothing if it does not say so."""
+        return (await self._outlast(self._tokens.token)).tenant_id
+
     async def send(
         self,
         method: str,
@@ -142,16 +177,24 @@ class Client:
         )
 
     async def pages(
-        self, path: str, *, query: Mapping[str, str] | None = None
+        self, path: str, *, of: Shape = dict, query: Mapping[str, str] | None = None
     ) -> AsyncIterator[Json]:
-        """Yield the items of a collection, page by page."""
+        """Yield the items of a collection, page by page; each has the shape `of`.
+
+        Raises UnexpectedAnswer where the pages have no end.
+        """
         answer = await self.send("GET", path, query=query)
+        followed: set[str] = set()
         while True:
-            for item in answer.body.get("value", ()):
+            page = answer.read({"value": [of], "@odata.nextLink?": str})
+            for item in page["value"]:
                 yield item
-            following = answer.body.get("@odata.nextLink")
+            following = page.get("@odata.nextLink")
             if following is None:
                 return
+            if following in followed or len(followed) >= MOST_PAGES:
+                raise answer.unexpected("one page leads to another without an end")
+            followed.add(following)
             answer = await self.send("GET", self._own(following))
 
     async def batch(self, reads: Mapping[str, Call]) -> dict[str, Answer | GraphError]:
@@ -163,7 +206,13 @@ class Client:
 
         async def once() -> dict[str, Answer | GraphError]:
             answer = await self._authorized(call)
-            read = {each["id"]: _inner(each, reads) for each in answer.body["responses"]}
+            read: dict[str, Answer | GraphError] = {
+                id: answer.unexpected(f"the part for {each.label} is missing")
+                for id, each in reads.items()
+            }
+            for part in answer.read(_BATCH)["responses"]:
+                if part["id"] in reads:
+                    read[part["id"]] = _inner(part, reads[part["id"]], answer)
             for error in read.values():
                 if isinstance(error, GraphError):
                     error.request_id = error.request_id or answer.request_id
@@ -205,22 +254,26 @@ class Client:
     async def _exchange(self, call: Call, token: Token) -> Answer:
         id = self._new_id()
         try:
-            response = await self._http.request(
+            async with self._http.stream(
                 call.method,
                 self._base + call.url,
                 json=call.body,
                 headers={
                     **call.headers,
+                    **UNCOMPRESSED,
                     "Authorization": f"Bearer {token.access}",
                     "client-request-id": id,
                 },
                 timeout=TIMEOUT_SECONDS,
                 follow_redirects=False,
-            )
+            ) as response:
+                content = await read_body(response, call=call.label)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unreachable(call=f"{call.method} {call.template}") from error
+            raise Unreachable(call=call.label) from error
         except httpx.RequestError as error:
-            raise _lost(call, NoAnswer(call=f"{call.method} {call.template}")) from error
+            raise _lost(call, NoAnswer(call=call.label)) from error
+        except UnexpectedAnswer as error:
+            raise _lost(call, error) from None
         _log.debug(
             "%s %s: %s (request %s, ours %s)",
             call.method,
@@ -229,7 +282,7 @@ class Client:
             response.headers.get("request-id"),
             id,
         )
-        return _answer(call, response, self._clock.now())
+        return _answer(call, response, content, self._clock.now())
 
     def _own(self, link: str) -> str:
         """Return the path of a link of Graph's; a token never goes to another host."""
@@ -238,16 +291,20 @@ class Client:
         return link.removeprefix(self._base)
 
 
-def _answer(call: Call, response: httpx.Response, now: datetime) -> Answer:
-    body = _json(response)
-    if response.is_success and body is not None:
-        return Answer(
-            status=response.status_code,
-            body=body,
-            request_id=response.headers.get("request-id"),
-        )
+def _answer(call: Call, response: httpx.Response, content: bytes, now: datetime) -> Answer:
+    body = read_json(content)
     if response.is_success:
-        raise _lost(call, Unavailable(code="NotJson", status=response.status_code))
+        if body is None:
+            raise _lost(call, Unavailable(code="NotJson", status=response.status_code))
+        answer = Answer(
+            status=response.status_code,
+            body=body if isinstance(body, dict) else {},
+            request_id=request_id_of(response),
+            call=call.label,
+        )
+        if not isinstance(body, dict):
+            raise _lost(call, answer.unexpected("there is no object"))
+        return answer
     error = from_response(
         response.status_code,
         body,
@@ -272,15 +329,14 @@ def _lost(call: Call, error: GraphError) -> GraphError:
     )
 
 
-def _json(response: httpx.Response) -> Json | None:
-    """Return the JSON object answered, an empty one for no content, None for anything else."""
-    if not response.content:
+def read_json(content: bytes) -> object:
+    """Return the JSON answered, an empty object for no content, None for what is no JSON."""
+    if not content:
         return {}
     try:
-        body = response.json()
-    except ValueError:
+        return json.loads(content)
+    except (ValueError, RecursionError):
         return None
-    return body if isinstance(body, dict) else None
 
 
 def _requests(reads: Mapping[str, Call]) -> list[Json]:
@@ -290,9 +346,18 @@ def _requests(reads: Mapping[str, Call]) -> list[Json]:
     ]
 
 
-def _inner(item: Json, reads: Mapping[str, Call]) -> Answer | GraphError:
-    read, status, body = reads[item["id"]], item["status"], item.get("body")
-    headers = item.get("headers") or {}
-    if 200 <= status < 300 and isinstance(body, dict):
-        return Answer(status=status, body=body, request_id=headers.get("request-id"))
-    return from_response(status, body, headers, method=read.method, path=read.template)
+_BATCH = {"responses": [{"id": str, "status": int, "headers?": {str: str | int}}]}
+
+
+def _inner(part: Json, read: Call, batch: Answer) -> Answer | GraphError:
+    status, body = part["status"], part.get("body")
+    headers = {name: str(value) for name, value in (part.get("headers") or {}).items()}
+    if not 200 <= status < 300:
+        return from_response(status, body, headers, method=read.method, path=read.template)
+    answer = Answer(
+        status=status,
+        body=body if isinstance(body, dict) else {},
+        request_id=headers.get("request-id") or batch.request_id,
+        call=read.label,
+    )
+    return answer if isinstance(body, dict) else answer.unexpected("there is no object")

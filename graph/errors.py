@@ -11,6 +11,7 @@
     │   ├── NoAnswer           the connection broke off, or nothing came in time
     │   └── LostAnswer         the call may have taken effect, and must not simply be repeated
     ├── SecretsLost            the answer was lost each time that a secret was asked for
+    ├── UnexpectedAnswer       the answer lacks what it should hold, or never ends
     ├── TokenExpired           401: the token is no longer accepted
     ├── Forbidden              403: a right is missing
     ├── PolicyForbids          the tenant's policy says no
@@ -118,6 +119,11 @@ class SecretsLost(GraphError):
     ADVICE = (
         "Check Microsoft's service health, then retry. The bot removes the secrets that were made."
     )
+
+
+class UnexpectedAnswer(GraphError):
+    WHAT = "Microsoft's service answered in another form than it documents."
+    ADVICE = "Nothing was done with that answer. Retry; if it happens again, report the request id."
 
 
 class TokenExpired(GraphError):

@@ -13,9 +13,12 @@ from graph.client import Json
 from graph.errors import AlreadyThere, Conflict, Forbidden, NotFound, NotThereYet
 from graph.permissions import Permission
 from graph.plan import Plan
+from graph.shapes import identifier
 from graph.site import Learnt, Site, Step
 
 T = TypeVar("T")
+
+_GRANT = {"id": identifier, "scope": str | None}
 
 
 def grants(plan: Plan) -> list[Step]:
@@ -89,7 +92,7 @@ async def _widen(site: Site, names: list[str]) -> None:
     found = await _scope_grant(site)
     if found is None:
         raise NotThereYet(call="GET /oauth2PermissionGrants")
-    held = found["scope"].split()
+    held = (found["scope"] or "").split()
     if lacking := [name for name in names if name not in held]:
         path = f"/oauth2PermissionGrants/{found['id']}"
         await site.graph.send("PATCH", path, body={"scope": " ".join([*held, *lacking])})
@@ -104,12 +107,12 @@ async def _scope_grant(site: Site) -> Json | None:
             f" and resourceId eq '{site.plan.resource_id}' and consentType eq 'AllPrincipals'"
         },
     )
-    return next(iter(answer.body["value"]), None)
+    return next(iter(answer.read({"value": [_GRANT]})["value"]), None)
 
 
 async def _revoke_role(site: Site, permission: Permission) -> None:
     held = f"/servicePrincipals/{_principal_id(site)}/appRoleAssignments"
-    async for grant in site.graph.pages(held):
+    async for grant in site.graph.pages(held, of={"id": identifier, "appRoleId": str}):
         if grant["appRoleId"] == permission.id:
             await site.graph.send(
                 "DELETE",

@@ -19,10 +19,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
-from graph.client import Client, Json
+from graph.client import Answer, Client, Json
 from graph.clock import Clock
-from graph.errors import Forbidden, NotFound
+from graph.errors import Forbidden, NotFound, UnexpectedAnswer
 from graph.permissions import MICROSOFT_GRAPH, Kind
+from graph.rights import HELPFUL
+from graph.secret_life import POLICY
+from graph.shapes import filled, identifier
 
 T = TypeVar("T")
 
@@ -77,6 +80,27 @@ class Resource:
     ids: dict[tuple[str, Kind], str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """`defaultAppManagementPolicy` as Graph told it, or a sentence on why it is not known."""
+
+    told: Json | None = None
+    why_unread: str = ""
+
+
+_ORGANIZATION = {
+    "id": identifier,
+    "displayName": filled,
+    "verifiedDomains": [{"name": filled, "isDefault": bool}],
+}
+_PERMISSION = {"value?": str, "id": identifier, "isEnabled": bool}
+_RESOURCE = {
+    "id": identifier,
+    "appRoles": [_PERMISSION],
+    "oauth2PermissionScopes": [_PERMISSION],
+}
+
+
 class _Remembered(Generic[T]):
     def __init__(self, read: Callable[[], Awaitable[T]], clock: Clock) -> None:
         self._read = read
@@ -106,18 +130,21 @@ class Knowledge:
     async def resource(self) -> Resource:
         return await self._resource.get()
 
-    async def policy(self) -> Json | None:
-        """Return `defaultAppManagementPolicy`, or None if the bot may not read it."""
+    async def policy(self) -> Policy:
+        """Return `defaultAppManagementPolicy`, or why it is not known."""
         return await self._policy.get()
 
     async def _read_organization(self) -> Organization:
         answer = await self._graph.send("GET", "/organization")
-        tenant = answer.body["value"][0]
-        domains = tenant["verifiedDomains"]
+        tenant = organization_of(answer, await self._graph.tenant_id())
+        answer.check(tenant, _ORGANIZATION)
+        primary = [each["name"] for each in tenant["verifiedDomains"] if each["isDefault"]]
+        if not primary:
+            raise answer.unexpected("no domain is the primary one")
         return Organization(
             id=tenant["id"],
             name=tenant["displayName"],
-            domain=next(each["name"] for each in domains if each["isDefault"]),
+            domain=primary[0],
             quota=_quota(tenant.get("directorySizeQuota")),
         )
 
@@ -127,24 +154,47 @@ class Knowledge:
             f"/servicePrincipals(appId='{MICROSOFT_GRAPH}')",
             query={"$select": "id,appRoles,oauth2PermissionScopes"},
         )
+        resource = answer.read(_RESOURCE)
         return Resource(
-            id=answer.body["id"],
+            id=resource["id"],
             ids={
-                **_ids(answer.body["appRoles"], Kind.ROLE),
-                **_ids(answer.body["oauth2PermissionScopes"], Kind.SCOPE),
+                **_ids(resource["appRoles"], Kind.ROLE),
+                **_ids(resource["oauth2PermissionScopes"], Kind.SCOPE),
             },
         )
 
-    async def _read_policy(self) -> Json | None:
+    async def _read_policy(self) -> Policy:
         try:
             answer = await self._graph.send("GET", "/policies/defaultAppManagementPolicy")
-        except (Forbidden, NotFound):
-            return None
-        return answer.body
+            return Policy(told=answer.read(POLICY))
+        except Forbidden:
+            return Policy(why_unread=f"The bot lacks {', '.join(sorted(HELPFUL))}.")
+        except NotFound:
+            return Policy(why_unread="Entra shows none.")
+        except UnexpectedAnswer as error:
+            return Policy(why_unread=error.sentence)
+
+
+def organization_of(answer: Answer, tenant_id: str) -> Json:
+    """Return the organization of this tenant, or the only one if the tenant is not known.
+
+    A list may begin with another one. Raises UnexpectedAnswer if it is not there.
+    """
+    listed: list[Json] = answer.read({"value": [{"id": identifier}]})["value"]
+    found = [each for each in listed if each["id"].casefold() == tenant_id.casefold()]
+    if not tenant_id and len(listed) == 1:
+        found = listed
+    if not found:
+        raise answer.unexpected("the organization of this tenant is missing")
+    return found[0]
 
 
 def _ids(published: list[Json], kind: Kind) -> dict[tuple[str, Kind], str]:
-    return {(each["value"], kind): each["id"] for each in published if each["isEnabled"]}
+    return {
+        (each["value"], kind): each["id"]
+        for each in published
+        if each["isEnabled"] and each.get("value")
+    }
 
 
 def _quota(told: Any) -> Quota | None:

@@ -15,6 +15,7 @@ from graph.client import Client, Json
 from graph.errors import NotFound
 from graph.preflight import tags
 from graph.secret import mark
+from graph.shapes import identifier, moment
 
 MARK = "aad-setup"
 PAGE = 999
@@ -71,12 +72,21 @@ class Buried:
     purged_at: datetime
 
 
+_CARRIER = {"id": identifier, "appId": identifier, "displayName?": str, "tags?": [str]}
+_APPLICATION = {
+    **_CARRIER,
+    "uniqueName?": str,
+    "createdByAppId?": str,
+    "passwordCredentials?": [{"keyId": identifier, "displayName?": str}],
+}
+
+
 async def marked(graph: Client, *, installation: str, page: int = PAGE) -> Marks:
     """Return what carries the mark. Raises GraphError."""
     query = {"$filter": f"tags/any(t:t eq '{MARK}')", "$select": FIELDS, "$top": str(page)}
     ours: list[Marked] = []
     elsewhere = 0
-    async for application in graph.pages("/applications", query=query):
+    async for application in graph.pages("/applications", of=_APPLICATION, query=query):
         found = list(_read(application, installation))
         ours += found
         elsewhere += not found
@@ -99,10 +109,10 @@ async def bare(
         Bare(
             id=principal["id"],
             app_id=principal["appId"],
-            name=principal["displayName"] or "",
+            name=principal.get("displayName") or "",
             registration=registration,
         )
-        async for principal in graph.pages("/servicePrincipals", query=query)
+        async for principal in graph.pages("/servicePrincipals", of=_CARRIER, query=query)
         for registration in _registrations(principal, installation)
         if principal["appId"] not in known
     ]
@@ -115,12 +125,13 @@ async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple
     Raises GraphError.
     """
     query = {"$select": "id,appId,displayName,tags,deletedDateTime", "$top": str(page)}
-    bin = graph.pages("/directory/deletedItems/microsoft.graph.application", query=query)
+    of = {**_CARRIER, "deletedDateTime": moment}
+    bin = graph.pages("/directory/deletedItems/microsoft.graph.application", of=of, query=query)
     found = [
         Buried(
             id=application["id"],
             app_id=application["appId"],
-            name=application["displayName"] or "",
+            name=application.get("displayName") or "",
             registration=registration,
             purged_at=datetime.fromisoformat(application["deletedDateTime"]) + KEPT,
         )
@@ -139,12 +150,12 @@ async def _is_there(graph: Client, app_id: str) -> bool:
 
 
 def _read(application: Json, installation: str) -> Iterator[Marked]:
-    carried = set(application["tags"] or ())
+    carried = set(application.get("tags") or ())
     for registration in _registrations(application, installation):
         yield Marked(
             id=application["id"],
             app_id=application["appId"],
-            name=application["displayName"] or "",
+            name=application.get("displayName") or "",
             key=application.get("uniqueName"),
             created_by=application.get("createdByAppId"),
             registration=registration,
@@ -159,13 +170,13 @@ def _registrations(carrier: Json, installation: str) -> Iterator[str]:
     Anybody may have written the tag: what no database takes, such as NUL, is replaced.
     """
     prefix = f"{MARK}:{installation}:"
-    for tag in sorted(set(carrier["tags"] or ())):
+    for tag in sorted(set(carrier.get("tags") or ())):
         if tag.startswith(prefix):
             named = tag.removeprefix(prefix)
             yield "".join(each if each.isprintable() else "\ufffd" for each in named)
 
 
 def _carrying(application: Json, mark: str) -> Iterator[str]:
-    for secret in application["passwordCredentials"]:
+    for secret in application.get("passwordCredentials") or ():
         if mark in (secret.get("displayName") or ""):
             yield secret["keyId"]

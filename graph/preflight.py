@@ -15,8 +15,9 @@ from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
 from graph.plan import Plan, Wish
 from graph.redirects import redirect_problem
 from graph.restrictions import MEND, PERHAPS_EXEMPT, Restrictions, judge
-from graph.rights import HELPFUL, ConsentMode, excess, missing
+from graph.rights import ConsentMode, excess, missing
 from graph.secret_life import SecretPolicy, limit, read_policy
+from graph.shapes import identifier
 
 __all__ = ["Knowledge", "Refused", "preflight", "tags"]
 
@@ -42,6 +43,8 @@ class _Seen:
     organization: Organization
     resource: Resource
     policy: SecretPolicy
+    why_unread: str
+    """Why the policy is not known, if it is not."""
     restrictions: Restrictions
     namesakes: list[Json]
 
@@ -80,8 +83,9 @@ async def _look(wish: Wish, graph: Client, knowledge: Knowledge, clock: Clock) -
     return _Seen(
         organization=organization.result(),
         resource=resource.result(),
-        policy=read_policy(policy.result(), now=clock.now()),
-        restrictions=judge(policy.result(), redirect=wish.redirect, now=clock.now()),
+        policy=read_policy(policy.result().told, now=clock.now()),
+        why_unread=policy.result().why_unread,
+        restrictions=judge(policy.result().told, redirect=wish.redirect, now=clock.now()),
         namesakes=namesakes.result(),
     )
 
@@ -95,7 +99,8 @@ async def _namesakes(wish: Wish, graph: Client) -> list[Json]:
             "$select": "appId,displayName,uniqueName",
         },
     )
-    return [each for each in answer.body["value"] if each.get("uniqueName") != wish.key]
+    found = answer.read({"value": [{"appId": identifier, "uniqueName?": str}]})["value"]
+    return [each for each in found if each.get("uniqueName") != wish.key]
 
 
 def _plan(wish: Wish, seen: _Seen, *, warnings: tuple[str, ...]) -> Plan:
@@ -185,7 +190,7 @@ def _warnings(wish: Wish, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
     if not seen.policy.readable:
         yield (
             "The bot cannot read the tenant's policy on applications, which may refuse this plan "
-            f"or its secret: it lacks {_list(HELPFUL)}."
+            f"or its secret. {seen.why_unread}"
         )
     if seen.policy.perhaps_banned and not seen.policy.banned:
         yield (

@@ -4,7 +4,7 @@ First it signs in, and its token must carry exactly the plan's permissions. Then
 plan allows, and must be refused one read that no plan allows. Both wait while grants replicate.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from graph.client import Answer, Call, Json
 from graph.errors import (
@@ -15,6 +15,7 @@ from graph.errors import (
     TokenExpired,
     TooMuchAllowed,
 )
+from graph.knowledge import organization_of
 from graph.permissions import (
     BASIC_USER_READERS,
     GROUP_READERS,
@@ -71,8 +72,7 @@ async def _read(site: Site) -> Learnt:
         token = await _signed_in(site)
         answers = await site.graph.with_token(token).batch(reads(site.plan))
     _must_be_refused(answers.pop("policy"))
-    bodies = {name: _body(answer) for name, answer in answers.items()}
-    return {**_summary(bodies, site.plan), "refused": True, "tested_at": site.now()}
+    return {**_summary(answers, site.plan), "refused": True, "tested_at": site.now()}
 
 
 def reads(plan: Plan) -> dict[str, Call]:
@@ -106,34 +106,40 @@ def _must_be_refused(answer: Answer | GraphError) -> None:
             raise answer
 
 
-def _body(answer: Answer | GraphError) -> Json:
+_USER = {"accountEnabled?": bool, "userType?": str, "mail?": str}
+
+
+def _answered(answer: Answer | GraphError) -> Answer:
     if isinstance(answer, GraphError):
         raise answer
-    return answer.body
+    return answer
 
 
-def _summary(bodies: dict[str, Json], plan: Plan) -> Learnt:
+def _summary(answers: Mapping[str, Answer | GraphError], plan: Plan) -> Learnt:
     """Count what was read; names of people are nobody's business here."""
+    read = {name: _answered(answer) for name, answer in answers.items()}
     summary: Learnt = {}
-    if "users" in bodies:
-        page = bodies["users"]["value"]
-        summary["users"] = _count(bodies["users"])
+    if "users" in read:
+        users = read["users"].read({"value": [_USER], "@odata.count?": int})
+        page = users["value"]
+        summary["users"] = _count(users)
         summary["users_read"] = len(page)
         summary["disabled"] = sum(user.get("accountEnabled") is False for user in page)
         summary["guests"] = sum(user.get("userType") == "Guest" for user in page)
         summary["without_mail"] = sum(not user.get("mail") for user in page)
-    if "groups" in bodies:
-        summary["groups"] = _count(bodies["groups"])
-    if "organization" in bodies:
-        tenant = bodies["organization"]["value"][0]
+    if "groups" in read:
+        summary["groups"] = _count(read["groups"].read({"value": [dict], "@odata.count?": int}))
+    if "organization" in read:
+        tenant = organization_of(read["organization"], plan.tenant_id)
+        read["organization"].check(tenant, {"verifiedDomains": [{"name": str}]})
         summary["domain_ok"] = plan.domain in [each["name"] for each in tenant["verifiedDomains"]]
     return summary
 
 
 def _count(page: Json) -> int:
     """How many there are in all; a page without a count is a whole one."""
-    count: int = page.get("@odata.count", len(page["value"]))
-    return count
+    count = page.get("@odata.count")
+    return len(page["value"]) if count is None else int(count)
 
 
 def _app_id(site: Site) -> str:

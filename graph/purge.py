@@ -13,6 +13,8 @@ from graph.client import Json
 from graph.errors import NotFound, NotOurs, NotThereYet, Restored
 from graph.site import Site
 
+_BURIED = {"appId?": str, "uniqueName?": str, "createdByAppId?": str, "tags?": [str]}
+
 
 async def purge(
     site: Site, *, step: str, object_id: str, app_id: str, deleted_at: datetime
@@ -30,7 +32,7 @@ async def purge(
         if step == "application":
             await _check_is_gone(site, object_id)
         return False
-    _check_is_ours(site, found.body, step=step, app_id=app_id)
+    _check_is_ours(site, found.read(_BURIED), step=step, app_id=app_id)
     with suppress(NotFound):  # by a try whose answer was lost
         await site.settle(lambda: site.graph.send("DELETE", path), written=deleted_at)
     return True

@@ -22,8 +22,10 @@ def redirect_problem(url: str) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "The redirect URL is not a URL."
-    if parts.scheme not in ("https", "http") or not host:
+    if not parts.scheme or not host:
         return "The redirect URL must be absolute, like https://example.com/callback."
+    if parts.scheme not in ("https", "http"):
+        return f"The redirect URL must start with https://, not with {parts.scheme}://."
     if not host.isascii():
         return "Write the host of the redirect URL in ASCII (xn--…): letters may look alike."
     if parts.scheme == "http" and host not in LOCAL_HOSTS:

@@ -24,6 +24,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from graph.shapes import moment
+
 Json = dict[str, Any]
 
 _SECRETS = frozenset(
@@ -49,6 +51,19 @@ class Restrictions:
 
     refusals: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+
+
+_LISTS = {
+    f"{name}?": [str]
+    for name in ("allowedDomains", "blockedDomains", "allowedSchemes", "blockedSchemes")
+}
+REDIRECT_RESTRICTION = {
+    "state?": str,
+    "restrictForAppsCreatedAfterDateTime?": moment,
+    **_LISTS,
+    "web?": _LISTS,
+}
+"""The shape of an entry of `redirectUris`."""
 
 
 def judge(policy: Json | None, *, redirect: str | None, now: datetime) -> Restrictions:
@@ -83,7 +98,7 @@ def judge(policy: Json | None, *, redirect: str | None, now: datetime) -> Restri
 def applies(restriction: Json, *, now: datetime) -> bool:
     """Tell whether one entry concerns an application that is created now."""
     since = restriction.get("restrictForAppsCreatedAfterDateTime")
-    started = since is None or now >= datetime.fromisoformat(since)
+    started = not moment(since) or now >= datetime.fromisoformat(str(since))
     return started and restriction.get("state") != "disabled"
 
 

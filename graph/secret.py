@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from graph.client import Json
 from graph.errors import LostAnswer, NotFound
+from graph.shapes import filled, identifier
 from graph.site import Learnt, Sealed, Site, Step
 
 
@@ -59,9 +60,10 @@ async def _mint(site: Site, attempt: Sealed | str) -> Sealed:
         },
         repeatable=False,
     )
-    key_id, hint = answer.body["keyId"], answer.body["hint"] or ""
+    made = answer.read({"keyId": identifier, "secretText": filled, "hint?": str})
+    key_id, hint = made["keyId"], made.get("hint") or ""
     id = await site.ledger.seal(
-        attempt, secret=answer.body["secretText"], key_id=key_id, hint=hint, expires_at=expires_at
+        attempt, secret=made["secretText"], key_id=key_id, hint=hint, expires_at=expires_at
     )
     return Sealed(id=id, key_id=key_id, expires_at=expires_at, hint=hint)
 
@@ -111,7 +113,8 @@ async def _secrets(site: Site) -> list[Json]:
         )
     except NotFound:
         return []
-    secrets: list[Json] = answer.body["passwordCredentials"]
+    held = answer.read({"passwordCredentials": [{"keyId": identifier, "displayName?": str}]})
+    secrets: list[Json] = held["passwordCredentials"]
     return secrets
 
 

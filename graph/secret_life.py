@@ -10,17 +10,42 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from graph.plan import LimitedBy, Wish
-from graph.restrictions import applies, may_exempt
+from graph.restrictions import REDIRECT_RESTRICTION, applies, may_exempt
+from graph.shapes import moment
 
 NEVER = "Entra no longer makes secrets that never expire."
 
 SLACK_DAYS = 1
 """Left below the tenant's limit, because its clock and ours differ."""
 
+_NUMBER = "[0-9]{1,6}"  # more would be longer than a timedelta can be
 _DURATION = re.compile(
-    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?"
+    rf"P(?=[0-9T])(?:(?P<years>{_NUMBER})Y)?(?:(?P<months>{_NUMBER})M)?(?:(?P<weeks>{_NUMBER})W)?"
+    rf"(?:(?P<days>{_NUMBER})D)?(?:T(?=[0-9])(?:(?P<hours>{_NUMBER})H)?"
+    rf"(?:(?P<minutes>{_NUMBER})M)?(?:(?P<seconds>{_NUMBER})(?:\.[0-9]+)?S)?)?"
 )
+
+
+def duration(value: object) -> bool:
+    """Fit an ISO 8601 duration that can be reckoned with."""
+    return isinstance(value, str) and bool(_DURATION.fullmatch(value))
+
+
+POLICY = {
+    "isEnabled": bool,
+    "applicationRestrictions?": {
+        "passwordCredentials?": [
+            {
+                "restrictionType?": str,
+                "state?": str,
+                "restrictForAppsCreatedAfterDateTime?": moment,
+                "maxLifetime?": duration,
+            }
+        ],
+        "redirectUris?": {str: REDIRECT_RESTRICTION},
+    },
+}
+"""What must be understood of `defaultAppManagementPolicy` to say that a plan is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)

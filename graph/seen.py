@@ -14,6 +14,7 @@ from typing import Any
 
 from graph.client import Answer, Call, Client
 from graph.errors import Forbidden, GraphError, NotFound
+from graph.shapes import Shape, filled, identifier, moment
 from graph.site import Site
 
 Json = dict[str, Any]
@@ -45,6 +46,57 @@ _APPLICATION = (
 _PRINCIPAL = (
     "id,accountEnabled,isDisabled,disabledByMicrosoftStatus,passwordCredentials,keyCredentials"
 )
+
+
+_SECRET = {"keyId": identifier, "displayName?": str, "endDateTime?": moment}
+_KEY = {"displayName?": str, "endDateTime?": moment}
+_PLATFORM = {"redirectUris?": [str]}
+_REQUIRED = {"resourceAppId": str, "resourceAccess": [{"id": str, "type": str}]}
+
+
+def _many(of: Shape) -> Shape:
+    return {"value": [of], "@odata.nextLink?": str}
+
+
+SHAPES: Mapping[str, Shape] = {
+    APPLICATION: {
+        "displayName": str | None,
+        "signInAudience": str | None,
+        "isDisabled?": bool,
+        "disabledByMicrosoftStatus?": str,
+        "web?": _PLATFORM,
+        "spa?": _PLATFORM,
+        "publicClient?": _PLATFORM,
+        "requiredResourceAccess": [_REQUIRED],
+        "passwordCredentials": [_SECRET],
+        "keyCredentials": [_KEY],
+        "tags": [str],
+        "notes": str | None,
+        "serviceManagementReference": str | None,
+    },
+    PRINCIPAL: {
+        "accountEnabled": bool,
+        "isDisabled?": bool,
+        "disabledByMicrosoftStatus?": str,
+        "passwordCredentials": [_KEY],
+        "keyCredentials": [_KEY],
+    },
+    OWNERS: _many({"id": identifier, "displayName?": str}),
+    PRINCIPAL_OWNERS: _many({"id": identifier, "displayName?": str}),
+    ROLES: _many({"appRoleId": str, "resourceId": str, "resourceDisplayName?": str}),
+    SCOPES: _many({"resourceId": str, "consentType": str, "scope": str | None}),
+    FEDERATED: _many(
+        {
+            "name": filled,
+            "issuer": str,
+            "subject?": str,
+            "claimsMatchingExpression?": {"value?": str},
+        }
+    ),
+    STANDING: {"id": identifier},
+    BOT: {"id": identifier},
+}
+"""What is compared of each part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +160,7 @@ async def read(site: Site) -> Seen:
     gone = {name for name, it in answers.items() if isinstance(it, NotFound)}
     return Seen(
         parts={
-            name: await whole(site.graph, calls[name], it)
+            name: await whole(site.graph, calls[name], it, SHAPES[name])
             for name, it in answers.items()
             if isinstance(it, Answer)
         },
@@ -145,7 +197,7 @@ def _remade(site: Site, answers: Mapping[str, Answer | GraphError]) -> str | Non
     ours, standing = answers[PRINCIPAL], answers[STANDING]
     if not isinstance(ours, NotFound) or not isinstance(standing, Answer):
         return None
-    id = str(standing.body["id"])
+    id = str(standing.read(SHAPES[STANDING])["id"])
     if id == site.fact("service_principal", "object_id"):
         raise ours  # a replica lags: the same answer both shows and lacks it
     return id
@@ -162,11 +214,13 @@ async def _may_by_now(graph: Client, call: Call) -> bool:
     return True
 
 
-async def whole(graph: Client, call: Call, answer: Answer) -> Json:
+async def whole(graph: Client, call: Call, answer: Answer, shape: Shape = None) -> Json:
     """Return the object, or the collection with what stands on further pages."""
-    if "@odata.nextLink" not in answer.body:
-        return answer.body
-    return {"value": [each async for each in graph.pages(call.path, query=call.query)]}
+    body = answer.read(shape or dict)
+    if "@odata.nextLink" not in body:
+        return body
+    of = shape["value"][0] if shape else dict
+    return {"value": [each async for each in graph.pages(call.path, of=of, query=call.query)]}
 
 
 async def _deleted_at(site: Site, gone: set[str]) -> dict[str, str]:
@@ -180,7 +234,7 @@ async def _deleted_at(site: Site, gone: set[str]) -> dict[str, str]:
     bin = {name: _get(f"/directory/deletedItems/{ids[name]}", {}) for name in gone}
     found = await site.graph.batch(bin)
     return {
-        name: str(answer.body.get("deletedDateTime"))
+        name: str(answer.read({"deletedDateTime": moment})["deletedDateTime"])
         for name, answer in found.items()
         if isinstance(answer, Answer)
     }

@@ -9,20 +9,24 @@ thread, over our own HTTP client with our CA and proxy settings.
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import msal  # type: ignore[import-untyped]  # msal ships no types
 
 from graph.answers import retry_after
+from graph.bodies import UNCOMPRESSED, read_body_here, request_id_of
+from graph.client import Answer, read_json
 from graph.clock import Clock
-from graph.errors import GraphError, NoAnswer, SignInFailed, Unavailable, Unreachable
+from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
+from graph.shapes import filled
 from graph.signin_errors import from_token_answer
 from graph.tokens import Token, TokenSource, read_token
 
@@ -42,6 +46,9 @@ TIMEOUT_SECONDS = 30.0
 
 EARLY = timedelta(minutes=5)
 """How long before its end a token is replaced."""
+
+MOST_SECONDS = 8 * 24 * 3600
+"""No token lives longer than some hours: a larger number is no lifetime."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +108,9 @@ class SignIn:
         self._authority = authority
         self._scope = f"{graph_host}/.default"
         verify = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True
-        self._http = httpx.Client(verify=verify, timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._http = httpx.Client(
+            verify=verify, timeout=TIMEOUT_SECONDS, follow_redirects=False, headers=UNCOMPRESSED
+        )
         self._discovery = _Discovery()
         self._held: dict[str, Token] = {}
 
@@ -121,14 +130,12 @@ class SignIn:
         self._http.close()
 
     def _sign_in(self, client_id: str, credential: Credential) -> Token:
-        channel = _Channel(self._http, self._discovery)
+        channel = _Channel(self._http, self._discovery, host=urlsplit(self._authority).netloc)
         answer = self._ask(channel, client_id, credential)
-        if "access_token" not in answer:
-            raise channel.refusal(answer)
         token = read_token(answer["access_token"])
         if token is None:
             raise Unavailable(code="UnreadableToken", call="sign-in")
-        return token
+        return replace(token, lifetime=timedelta(seconds=answer["expires_in"]))
 
     def _ask(self, channel: "_Channel", client_id: str, credential: Credential) -> dict[str, Any]:
         # Our authorities are allow-listed, so Microsoft need not be asked whether they are real.
@@ -160,74 +167,76 @@ class _Discovery:
 class _Channel:
     """The HTTP client that msal is given for one sign-in.
 
-    It keeps the status that msal drops from its answers, and raises our errors before msal logs
-    or wraps what it cannot read.
+    It raises our errors before msal sees a refusal or what it cannot read, and gives to msal only
+    those properties that have been looked at.
     """
 
-    def __init__(self, http: httpx.Client, discovery: _Discovery) -> None:
+    def __init__(self, http: httpx.Client, discovery: _Discovery, *, host: str) -> None:
+        """Take the host of the authority: no credential is sent to another."""
         self._http = http
         self._discovery = discovery
-        self.status = 0
-        self.wait: float | None = None
-        self._request_id: str | None = None
-
-    def refusal(self, answer: Mapping[str, Any]) -> GraphError:
-        """Return what this answer, the last one, means."""
-        error = from_token_answer(self.status, answer, self.wait)
-        error.request_id = error.request_id or self._request_id
-        return error
+        self._host = host
 
     def get(self, url: str, **options: Any) -> httpx.Response:
         return self._discovery.get(url, lambda: self._discover(url, options))
 
     def post(self, url: str, **options: Any) -> httpx.Response:
-        response, _ = self._exchange("POST", url, options)
-        return response
+        answer = self._exchange("POST", url, options)
+        return _vetted(answer, _TOKEN)
 
     def _discover(self, url: str, options: dict[str, Any]) -> httpx.Response:
-        response, document = self._exchange("GET", url, options)
-        if response.status_code != HTTPStatus.OK:
-            raise self.refusal(document)
-        return response
+        answer = self._exchange("GET", url, options)
+        vetted = _vetted(answer, _DISCOVERED)
+        endpoint = urlsplit(answer.body["token_endpoint"])
+        if (endpoint.scheme, endpoint.netloc.casefold()) != ("https", self._host.casefold()):
+            raise answer.unexpected(f"the token endpoint is not on {self._host}")
+        return vetted
 
-    def _exchange(
-        self, method: str, url: str, options: dict[str, Any]
-    ) -> tuple[httpx.Response, dict[str, Any]]:
-        response = self._send(method, url, options)
-        self.status, self.wait = response.status_code, retry_after(response.headers)
-        self._request_id = _request_id(response)
-        answer = _json(response)
-        if answer is None or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Unavailable(
-                status=self.status,
-                request_id=self._request_id,
-                call="sign-in",
-                retry_after=self.wait,
-            )
-        return response, answer
+    def _exchange(self, method: str, url: str, options: dict[str, Any]) -> Answer:
+        """Return a success. Raises SignInFailed, Throttled, Unavailable and UnexpectedAnswer."""
+        response, content = self._send(method, url, options)
+        status, wait = response.status_code, retry_after(response.headers)
+        body, id = read_json(content), request_id_of(response)
+        if body is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unavailable(status=status, request_id=id, call="sign-in", retry_after=wait)
+        told = body if isinstance(body, dict) else {}
+        if status != HTTPStatus.OK:
+            error = from_token_answer(status, told, wait)
+            error.request_id = error.request_id or id
+            raise error
+        return Answer(status=status, body=told, request_id=id, call="sign-in")
 
-    def _send(self, method: str, url: str, options: dict[str, Any]) -> httpx.Response:
+    def _send(self, method: str, url: str, options: dict[str, Any]) -> tuple[httpx.Response, bytes]:
         try:
-            return self._http.request(method, url, **options)
+            with self._http.stream(method, url, **options) as response:
+                return response, read_body_here(response, call="sign-in")
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unreachable(call="sign-in") from error
         except httpx.RequestError as error:
             raise NoAnswer(call="sign-in") from error
 
 
-def _request_id(response: httpx.Response) -> str | None:
-    """The sign-in service has a name of its own for it; what stands before it, Graph's."""
-    headers = response.headers
-    id: str | None = headers.get("x-ms-request-id") or headers.get("request-id")
-    return id
-
-
-def _json(response: httpx.Response) -> dict[str, Any] | None:
+def _url(value: object) -> bool:
+    """Fit an address that names a host and a path."""
     try:
-        answer = response.json()
+        parts = urlsplit(value) if isinstance(value, str) else None
     except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
+        return False
+    return bool(parts and parts.hostname and parts.path.strip("/"))
+
+
+def _seconds(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < MOST_SECONDS
+
+
+_DISCOVERED = {"token_endpoint": _url, "authorization_endpoint": _url, "issuer": str}
+_TOKEN = {"access_token": filled, "expires_in": _seconds, "token_type": str}
+
+
+def _vetted(answer: Answer, shape: dict[str, Any]) -> httpx.Response:
+    """Return the answer with the properties of the shape and no more."""
+    body = answer.read(shape)
+    return httpx.Response(answer.status, json={name: body[name] for name in shape})
 
 
 def _for_msal(credential: Credential) -> str | dict[str, Any]:
@@ -257,10 +266,11 @@ class BotTokens:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._token: Token | None = None
+        self._renew_at = clock.now()
 
     async def token(self) -> Token:
         async with self._lock:
-            if self._token is None or self._clock.now() >= self._token.expires_at - EARLY:
+            if self._token is None or self._clock.now() >= self._renew_at:
                 self._token = await self._new()
             return self._token
 
@@ -271,8 +281,13 @@ class BotTokens:
             return self._token
 
     async def _new(self) -> Token:
+        asked_at = self._clock.now()
         try:
-            return await self._sign_in.token(self._client_id, self._credential)
+            token = await self._sign_in.token(self._client_id, self._credential)
         except SignInFailed as error:
             error.sentence = f"The bot itself could not sign in. {error.sentence}"
             raise
+        # By our own clock, whatever it shows: by a clock that is ahead of Entra's, the moment in
+        # the token is long past, and each call would make its own sign-in.
+        self._renew_at = asked_at + max(token.lifetime - EARLY, token.lifetime / 2)
+        return token

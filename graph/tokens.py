@@ -4,8 +4,10 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+
+from graph.shapes import misfit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,10 @@ class Token:
     access: str = field(repr=False)
     roles: frozenset[str]
     expires_at: datetime
+    tenant_id: str = ""
+    """The tenant that it was issued by; empty if it does not say so."""
+    lifetime: timedelta = timedelta(hours=1)
+    """How long it is valid from when it was issued, as the token endpoint said."""
 
 
 class TokenSource(Protocol):
@@ -46,17 +52,24 @@ class OneToken:
 def read_token(access: str) -> Token | None:
     """Read what a token says of itself, without checking its signature; None if it says nothing."""
     claims = _claims(access)
+    if misfit(claims, {"exp": int | float, "roles?": [str], "tid?": str}):
+        return None
     try:
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-        return Token(access=access, roles=frozenset(claims.get("roles", ())), expires_at=expires_at)
-    except (KeyError, TypeError):
+    except (ValueError, OverflowError, OSError):
         return None
+    return Token(
+        access=access,
+        roles=frozenset(claims.get("roles") or ()),
+        expires_at=expires_at,
+        tenant_id=claims.get("tid") or "",
+    )
 
 
 def _claims(access: str) -> dict[str, Any]:
     try:
         payload = access.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, binascii.Error, ValueError):
+    except (IndexError, binascii.Error, ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}

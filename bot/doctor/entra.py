@@ -9,7 +9,7 @@ from bot.doctor.findings import Finding, doubt, well, wrong
 from graph.clock import Clock
 from graph.connection import Connection, connected, why_unreachable
 from graph.errors import GraphError
-from graph.knowledge import Organization
+from graph.knowledge import Organization, Policy
 from graph.restrictions import PERHAPS_EXEMPT, judge
 from graph.rights import HELPFUL, ConsentMode, excess, missing
 from graph.secret_life import SLACK_DAYS, SecretPolicy, read_policy
@@ -33,8 +33,8 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
             found.append(await _organization(settings, tenant))
             found += _quota(await tenant.knowledge.organization())
             policy, now = await tenant.knowledge.policy(), clock.now()
-            found += _policy(read_policy(policy, now=now), catalogue)
-            unknown = judge(policy, redirect=None, now=now).doubts
+            found += _policy(policy, read_policy(policy.told, now=now), catalogue)
+            unknown = judge(policy.told, redirect=None, now=now).doubts
             found += [doubt(f"Policy: {sentence}") for sentence in unknown]
     except (GraphError, TimeoutError) as error:
         found.append(await why_silent(settings, error))
@@ -94,9 +94,9 @@ def _quota(organization: Organization) -> Iterator[Finding]:
         yield well(f"Quota: the directory has room: {quota}.")
 
 
-def _policy(policy: SecretPolicy, catalogue: Catalogue) -> Iterator[Finding]:
+def _policy(told: Policy, policy: SecretPolicy, catalogue: Catalogue) -> Iterator[Finding]:
     if not policy.readable:
-        yield doubt("Policy: whether the tenant limits secrets cannot be read.")
+        yield doubt(f"Policy: whether the tenant limits secrets cannot be read. {told.why_unread}")
         return
     for profile in catalogue.values():
         yield _allowed(policy, profile)

@@ -93,7 +93,7 @@ def _asked_for(application: Json) -> set[tuple[str, str, str]]:
     """Return what it has declared to need: resource app id, permission id, Role or Scope."""
     return {
         (resource["resourceAppId"], each["id"], each["type"])
-        for resource in application.get("requiredResourceAccess", ())
+        for resource in application.get("requiredResourceAccess") or ()
         for each in resource["resourceAccess"]
     }
 

@@ -24,19 +24,21 @@ GRAPH_URL = "https://graph.test"
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-def token(*roles: str, access: str = "token") -> Token:
+def token(*roles: str, access: str = "token", tenant_id: str = "") -> Token:
     return Token(
         access=access,
         roles=frozenset(roles),
         expires_at=datetime(2100, 1, 1, tzinfo=UTC),
+        tenant_id=tenant_id,
     )
 
 
 class Tokens:
     """A source of tokens that counts how often a fresh one was asked for."""
 
-    def __init__(self, *roles: str) -> None:
+    def __init__(self, *roles: str, tenant_id: str = "") -> None:
         self.roles = roles
+        self.tenant_id = tenant_id
         self.made = 1
 
     async def token(self) -> Token:
@@ -48,7 +50,7 @@ class Tokens:
 
     @property
     def _token(self) -> Token:
-        return token(*self.roles, access=f"token-{self.made}")
+        return token(*self.roles, access=f"token-{self.made}", tenant_id=self.tenant_id)
 
 
 class Script:

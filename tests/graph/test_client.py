@@ -1,13 +1,16 @@
 """The client waits out what passes, repeats what may be repeated, and raises the rest."""
 
+import gzip
 import logging
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
 from bot.playground.clock import MovableClock
-from graph.client import Answer, Call
+from graph.bodies import MOST_BYTES
+from graph.client import MOST_PAGES, Answer, Call
 from graph.errors import (
     BadRequest,
     Forbidden,
@@ -17,6 +20,7 @@ from graph.errors import (
     Throttled,
     TokenExpired,
     Unavailable,
+    UnexpectedAnswer,
     Unreachable,
 )
 from graph.patience import ATTEMPTS
@@ -192,12 +196,97 @@ async def test_pages_are_followed_to_the_end(clock: MovableClock) -> None:
     graph = Script(
         [
             answer(200, {"value": [{"id": 1}, {"id": 2}], "@odata.nextLink": link}),
-            answer(200, {"value": [], "@odata.nextLink": link}),
+            answer(200, {"value": [], "@odata.nextLink": f"{link}1"}),
             answer(200, {"value": [{"id": 3}]}),
         ]
     )
     async with client(graph, clock=clock) as caller:
         assert [item["id"] async for item in caller.pages("/users")] == [1, 2, 3]
+
+
+async def test_pages_that_lead_to_each_other_end(clock: MovableClock) -> None:
+    link = f"{GRAPH_URL}/v1.0/users?$skiptoken="
+    graph = Script(
+        [answer(200, {"value": [], "@odata.nextLink": f"{link}{n % 3}"}) for n in range(100)]
+    )
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises(UnexpectedAnswer):
+            [item async for item in caller.pages("/users")]
+    assert len(graph.requests) == 4
+
+
+async def test_a_collection_of_too_many_pages_ends(clock: MovableClock) -> None:
+    link = f"{GRAPH_URL}/v1.0/users?$skiptoken="
+    graph = Script(
+        [answer(200, {"value": [], "@odata.nextLink": f"{link}{n}"}) for n in range(2000)]
+    )
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises(UnexpectedAnswer):
+            [item async for item in caller.pages("/users")]
+    assert len(graph.requests) == MOST_PAGES + 1
+
+
+async def drip(parts: list[int]) -> AsyncIterator[bytes]:
+    while True:
+        parts.append(2**16)
+        yield b" " * 2**16
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+async def test_of_an_answer_without_an_end_no_more_is_read_than_the_limit(
+    clock: MovableClock, repeatable: bool
+) -> None:
+    parts: list[int] = []
+
+    def graph(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=drip(parts), headers={"request-id": "r1"})
+
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises(UnexpectedAnswer if repeatable else LostAnswer) as caught:
+            await caller.send("POST", "/x", body={}, repeatable=repeatable)
+    assert caught.value.request_id == "r1"
+    assert sum(parts) <= MOST_BYTES + 2**16
+
+
+async def test_a_compressed_answer_is_not_asked_for_and_not_unpacked(clock: MovableClock) -> None:
+    asked: list[str] = []
+
+    def graph(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["accept-encoding"])
+        bomb = gzip.compress(b" " * 2**26)
+        return httpx.Response(
+            200, stream=httpx.ByteStream(bomb), headers={"content-encoding": "gzip"}
+        )
+
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises(UnexpectedAnswer):
+            await caller.send("GET", "/me")
+    assert asked == ["identity"]
+
+
+@pytest.mark.parametrize("body", [[], "text", 7, True])
+async def test_json_that_is_no_object_is_told_at_once(clock: MovableClock, body: object) -> None:
+    graph = Script([answer(200, body, request_id="r1")])
+    async with client(graph, clock=clock) as caller:
+        with pytest.raises(UnexpectedAnswer) as caught:
+            await caller.send("GET", "/me")
+    assert (caught.value.request_id, caught.value.call) == ("r1", "GET /me")
+
+
+async def test_json_that_is_nested_without_measure_is_no_json(clock: MovableClock) -> None:
+    deep = httpx.Response(200, text="[" * 200_000)
+    async with client(Script([deep, answer(200, {})]), clock=clock) as caller:
+        assert (await caller.send("GET", "/me")).tries == 2
+
+
+async def test_a_part_that_a_batch_lacks_is_an_error_of_its_own(clock: MovableClock) -> None:
+    there = {"id": "a", "status": 200, "body": {"value": []}}
+    graph = Script([answer(200, {"responses": [there]}, request_id="r1")])
+    async with client(graph, clock=clock) as caller:
+        found = await caller.batch({id: Call(method="GET", path=f"/{id}") for id in "ab"})
+    assert isinstance(found["a"], Answer)
+    assert isinstance(found["b"], UnexpectedAnswer)
+    assert found["b"].request_id == "r1"
 
 
 async def test_a_token_never_follows_a_link_to_another_host(clock: MovableClock) -> None:

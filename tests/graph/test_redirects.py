@@ -25,7 +25,7 @@ def test_what_entra_accepts_is_accepted(url: str) -> None:
     [
         ("http://example.com", "https://"),
         ("http://localhost.example.com", "https://"),
-        ("ftp://example.com", "absolute"),
+        ("ftp://example.com", "not with ftp://"),
         ("example.com", "absolute"),
         ("/callback", "absolute"),
         ("https://", "absolute"),

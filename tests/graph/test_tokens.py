@@ -39,10 +39,12 @@ class CountingSignIn(SignIn):
     def __init__(self, clock: MovableClock) -> None:
         self.clock = clock
         self.count = 0
+        self.ahead = timedelta()
+        """How far our clock is ahead of Entra's."""
 
     async def token(self, client_id: str, credential: Credential) -> Token:
         self.count += 1
-        ends = self.clock.now() + timedelta(hours=1)
+        ends = self.clock.now() - self.ahead + timedelta(hours=1)
         return Token(access=f"token-{self.count}", roles=frozenset(), expires_at=ends)
 
 
@@ -66,3 +68,19 @@ async def test_many_who_saw_the_same_token_refused_cause_one_sign_in() -> None:
     stale = await tokens.token()
     fresh = [await tokens.fresh(stale) for _ in range(5)]
     assert {each.access for each in fresh} == {"token-2"}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), -timedelta(hours=3)])
+async def test_with_a_clock_that_differs_a_token_is_kept_for_its_lifetime(ahead: timedelta) -> None:
+    clock = MovableClock()
+    sign_in = CountingSignIn(clock)
+    tokens = BotTokens(sign_in=sign_in, client_id="b", credential="s", clock=clock)
+    sign_in.ahead = ahead
+    for _ in range(5):
+        await tokens.token()
+    clock.move(timedelta(minutes=54))
+    await tokens.token()
+    assert sign_in.count == 1
+    clock.move(timedelta(minutes=1))
+    await tokens.token()
+    assert sign_in.count == 2

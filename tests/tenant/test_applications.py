@@ -100,8 +100,11 @@ async def test_a_restored_application_comes_back_without_its_service_principal(
     await graph.delete(f"/applications/{application['id']}")
     listed = await graph.get("/directory/deletedItems/microsoft.graph.application")
     assert [row["id"] for row in listed.json()["value"]] == [application["id"]]
-    restored = await graph.http.post(f"/directory/deletedItems/{application['id']}/restore")
-    assert restored.status_code == 200
+    # The path promises a directoryObject only, so what it is has to be said.
+    path, type = f"/directory/deletedItems/{application['id']}", "#microsoft.graph.application"
+    assert (await graph.get(path)).json()["@odata.type"] == type
+    restored = await graph.http.post(f"{path}/restore")
+    assert (restored.status_code, restored.json()["@odata.type"]) == (200, type)
     assert len(tenant.applications) == 1
     assert tenant.service_principals == []
 

@@ -5,6 +5,7 @@ restore its service principal. Grants go with the service principal and do not c
 What was deleted 30 days ago goes for good by itself: …/graph/api/resources/directory.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -75,7 +76,7 @@ def list_service_principals(directory: Directory, request: Request) -> Answer:
 def read(directory: Directory, request: Request) -> Answer:
     kind, body = _deleted(directory, request)
     check_read(directory, request.caller, body["id"])
-    return one(directory.url, request, _SETS[kind], body)
+    return _typed(directory, request, kind, body)
 
 
 def restore(directory: Directory, request: Request) -> Answer:
@@ -88,7 +89,13 @@ def restore(directory: Directory, request: Request) -> Answer:
     restored = {**body, "deletedDateTime": None}
     directory.store.put(kind, body["id"], restored)
     audit_log.record(directory, request.caller, _RESTORED[kind], _touched(kind, restored))
-    return one(directory.url, request, _SETS[kind], restored)
+    return _typed(directory, request, kind, restored)
+
+
+def _typed(directory: Directory, request: Request, kind: Kind, body: dict[str, Any]) -> Answer:
+    """Say which type it is: the path promises a directoryObject, and typed clients go by it."""
+    of = replace(_SETS[kind], name="directoryObjects")
+    return one(directory.url, request, of, {"@odata.type": f"#microsoft.graph.{of.type}", **body})
 
 
 def purge(directory: Directory, request: Request) -> Answer:
