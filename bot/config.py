@@ -69,6 +69,7 @@ class Settings(EntraSettings):
     person_daily_limit: int
     vault_keys: tuple[str, ...] = field(repr=False)
     database_url: str = field(repr=False)  # it may hold a password
+    retention: timedelta
     log_level: str
     plain_cards: bool
 
@@ -93,6 +94,7 @@ class Settings(EntraSettings):
             **_entra(reader),
             vault_keys=reader.fernet_keys("VAULT_KEYS"),
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
+            retention=reader.days("RETENTION", timedelta(days=365), least=timedelta(days=90)),
             log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             plain_cards=reader.one_of("PLAIN_CARDS", ("true", "false"), "false") == "true",
         )

@@ -17,6 +17,7 @@ from bot.addresses import is_one_of, is_slack
 
 EVERYBODY = "*"
 LONGEST_TTL = timedelta(days=30)
+LONGEST_RETENTION = timedelta(days=3650)
 ANYBODYS = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "CA_BUNDLE"})
 """Names of settings that other programs have, too: what looks like them may be meant for those."""
 ALIKE = 0.85
@@ -115,16 +116,29 @@ class Reader:
         return int(text)
 
     def duration(self, name: str, default: timedelta) -> timedelta:
-        text = self.text(name)
-        if not text:
-            return default
-        found = re.fullmatch(r"(\d{1,6})(m|h|d)", text)
-        units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-        value = int(found[1]) * units[found[2]] if found else timedelta(0)
+        value = self._duration(name, default)
         if not timedelta(0) < value <= LONGEST_TTL:
             self.problem(f"{name} must be a time such as 30m, 24h or 7d, 30d at most.")
             return default
         return value
+
+    def days(self, name: str, default: timedelta, *, least: timedelta) -> timedelta:
+        value = self._duration(name, default)
+        if not least <= value <= LONGEST_RETENTION:
+            self.problem(
+                f"{name} must be a time such as {default.days}d, {least.days}d at least and"
+                f" {LONGEST_RETENTION.days}d at most."
+            )
+            return default
+        return value
+
+    def _duration(self, name: str, default: timedelta) -> timedelta:
+        """Return the time that is set, or none at all if what is set is no time."""
+        if not (text := self.text(name)):
+            return default
+        found = re.fullmatch(r"(\d{1,6})(m|h|d)", text)
+        units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+        return int(found[1]) * units[found[2]] if found else timedelta(0)
 
     def people(self, name: str, *, everybody: bool = False) -> frozenset[str]:
         people = self.text(name).replace(",", " ").split()

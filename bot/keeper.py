@@ -16,7 +16,17 @@ from bot.bell import Bells, Loop, report, survive
 from bot.engine import Died, Engine, Outcome
 from bot.expiry import Expiry
 from bot.registration import RotationNews, RotationState, RunKind, SecretState, Status
-from bot.storage import dues, expiry, history, messages, registrations, rotations, runs, secrets
+from bot.storage import (
+    dues,
+    expiry,
+    history,
+    messages,
+    registrations,
+    retention,
+    rotations,
+    runs,
+    secrets,
+)
 from bot.storage.database import Database
 from bot.storage.dues import REMIND_AFTER, REMINDERS, Due, DueKind
 from bot.storage.messages import MessageKind
@@ -63,6 +73,7 @@ class Keeper:
         clock: Clock,
         bells: Bells,
         approval_channel: str,
+        keep_for: timedelta,
         every: float,
     ) -> None:
         self._database = database
@@ -71,6 +82,7 @@ class Keeper:
         self._clock = clock
         self._bells = bells
         self._approval_channel = approval_channel
+        self._keep_for = keep_for
         self._started: set[str] = set()
         self._again_at: dict[str, datetime] = {}
         """When to try a run again that broke here."""
@@ -133,10 +145,11 @@ class Keeper:
         await self._died(run.id, bug)
 
     async def _forget(self) -> None:
-        """Once a day, let the engine forget what ended long ago. Storage keeps what counts."""
+        """Once a day, delete what ended long ago and nothing needs, here and in the engine."""
         now = self._clock.now()
         if self._forgot_at is None or now >= self._forgot_at + DAILY:
             await self._engine.forget(before=now - REMEMBERED)
+            await retention.delete_old(self._database, before=now - self._keep_for)
             self._forgot_at = now
 
     async def _fire_dues(self, come: Sequence[Due]) -> None:

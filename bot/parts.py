@@ -201,6 +201,7 @@ def keeper(on: Ground, engine: Engine, runs: Runs, *, every: float) -> Keeper:
         clock=on.clock,
         bells=on.bells,
         approval_channel=on.settings.approval_channel,
+        keep_for=on.settings.retention,
         every=every,
     )
 

@@ -66,6 +66,7 @@ class Office:
             clock=self.clock,
             bells=Bells(),
             approval_channel="C0APPROVE",
+            keep_for=timedelta(days=365),
             every=3600,
         )
 

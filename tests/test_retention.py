@@ -1,15 +1,22 @@
-"""Retention: the engine's record of a run goes some weeks after its end; storage keeps its own."""
+"""Retention: what nothing needs any more is deleted, here after RETENTION, in the engine sooner."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.app import engine_url
+from bot.app import App, engine_url
 from bot.playground.stage import Stage
+from bot.registration import RunKind
+from bot.storage.messages import SAID_ONCE, MessageKind
+from bot.storage.tables import history as entries
+from bot.storage.tables import messages, runs, secrets, steps
 from tests.conftest import Bot
 from tests.postgres import postgres_is_slow
 from tests.scene import Scene
+from tests.test_revoking import press, revoked
 
 
 async def _remembered(url: str) -> set[str]:
@@ -42,3 +49,65 @@ async def test_the_engine_forgets_runs_that_ended_long_ago(
         await running.keeper.look()
         assert not await _remembered(database_url) & first
         assert f"{id} is ready" in str(await stage.workspace.command("rosa", f"status {id}"))
+
+
+YEAR = timedelta(days=365)
+
+
+async def _rows(app: App, table: sa.Table, id: str) -> list[sa.RowMapping]:
+    async with app.database.reading() as tx:
+        query = sa.select(table).where(table.c.registration == id)
+        return list((await tx.execute(query)).mappings())
+
+
+async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
+    stage: Stage, bot: Bot
+) -> None:
+    async with bot() as running:
+        scene = Scene(stage)
+        id = await revoked(scene)
+        await scene.until(lambda: f"{id} was revoked by @ada" in scene.direct("rosa"))
+        cards = {row["id"] for row in await _rows(running, messages, id)} - {
+            row["id"] for row in await _rows(running, messages, id) if row["kind"] in SAID_ONCE
+        }
+        told = await _rows(running, entries, id)
+        stage.clock.move(YEAR - timedelta(days=1))
+        await running.keeper.look()
+        assert await _rows(running, steps, id)
+        stage.clock.move(timedelta(days=5))
+        await running.keeper.look()
+
+        [secret] = await _rows(running, secrets, id)
+        assert [row["id"] for row in await _rows(running, runs, id)] == [secret["run"]]
+        assert {row["run"] for row in await _rows(running, steps, id)} == {secret["run"]}
+        assert {row["id"] for row in await _rows(running, messages, id)} == cards
+        assert await _rows(running, entries, id) == told
+        said = str(await stage.workspace.command("rosa", f"status {id}"))
+        assert f"{id} was revoked" in said
+
+
+async def test_what_one_in_use_still_needs_is_kept(stage: Stage, bot: Bot) -> None:
+    async with bot() as running:
+        scene = Scene(stage)
+        id = await scene.ready()
+        await scene.values(id)
+        await scene.reveal()
+        for _ in range(14):  # checks go on meanwhile, and the end of the secret is told
+            stage.clock.move(timedelta(days=30))
+            await running.keeper.look()
+            await scene.until(lambda: _is_idle(stage))
+        kinds = {row["kind"] for row in await _rows(running, runs, id)}
+        assert RunKind.REGISTER in kinds
+        assert RunKind.PLAN not in kinds
+        assert await _rows(running, steps, id)
+        assert MessageKind.EXPIRY_NEWS in {
+            row["kind"] for row in await _rows(running, messages, id)
+        }
+        await press(scene, id)
+        await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
+        assert not scene.tenant.applications
+
+
+def _is_idle(stage: Stage) -> bool:
+    with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database:
+        return not database.execute("SELECT 1 FROM runs WHERE ended_at IS NULL").fetchone()

@@ -183,6 +183,8 @@ SENTENCES = [
     ("APPROVAL_TTL", "0h", "must be a time such as 30m, 24h or 7d, 30d at most."),
     ("APPROVAL_TTL", "31d", "must be a time such as 30m, 24h or 7d, 30d at most."),
     ("APPROVAL_TTL", "tomorrow", "must be a time such as 30m, 24h or 7d, 30d at most."),
+    ("RETENTION", "89d", "must be a time such as 365d, 90d at least and 3650d at most."),
+    ("RETENTION", "forever", "must be a time such as 365d, 90d at least and 3650d at most."),
     ("REQUESTERS", "* U0ROSA", "* means everybody, so it must stand alone"),
     ("ENTRA_TENANT_ID", "", "is missing: set it to a directory (tenant) id, such as"),
     ("ENTRA_TENANT_ID", "contoso.com", "does not look like a directory (tenant) id, such as 0123"),

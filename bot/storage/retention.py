@@ -15,15 +15,7 @@ from bot.storage.database import Database
 from bot.storage.messages import SAID_ONCE, MessageKind
 from bot.storage.tables import history, messages, registrations, runs, secrets, steps
 
-ENDED = (
-    Status.REFUSED,
-    Status.DENIED,
-    Status.CANCELLED,
-    Status.EXPIRED,
-    Status.UNDONE,
-    Status.REVOKED,
-)
-"""States that no registration leaves."""
+ENDED = tuple(status for status in Status if status.is_end)
 BATCH = 500
 """How many rows one transaction deletes at most: others write in between."""
 

@@ -80,6 +80,7 @@ class World:
             clock=self.clock,
             bells=Bells(),
             approval_channel="C0APPROVE",
+            keep_for=timedelta(days=365),
             every=3600,
         )
 
