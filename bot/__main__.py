@@ -1,4 +1,4 @@
-"""The command line: serve, demo, tenant, workspace, plan, doctor, audit, manifest, keys.
+"""The command line: serve, demo, tenant, workspace, plan, doctor, audit, restore, manifest, keys.
 
 Whatever cannot be used is said all at once, in sentences, with exit status 2 and nothing started.
 """
@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from rich.console import Console
 
 from bot import app, logs, slots
+from bot import restore as copies
 from bot.arguments import Unusable, form_of
 from bot.catalogue import CatalogueError, profile_ids, read_catalogue
 from bot.config import EntraSettings, Settings, SettingsError
@@ -206,6 +207,39 @@ def plan(
 
 
 @main.command()
+def restore(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A copy of the SQLite database.")
+    ] = None,
+    done: Annotated[
+        bool,
+        typer.Option(
+            "--done",
+            metavar=SWITCH,
+            help="A copy was restored by other means, such as pg_restore: announce it.",
+        ),
+    ] = False,
+) -> None:
+    """Put an older copy of the database in place while the bot is stopped.
+
+    The next start compares it with the tenant before anything acts on it. The database that the
+    copy replaces is kept beside it.
+    """
+    if done == (file is not None):
+        _refuse(["Name the copy, or say --done if it is in place already: one of the two."])
+    try:
+        settings = Settings.read({**_dotenv(), **os.environ})
+    except SettingsError as error:
+        _refuse(error.problems)
+    logs.set_up(settings.log_level)
+    _keep_to_itself()
+    try:
+        typer.echo(asyncio.run(_restored(settings.database_url, file)))
+    except (copies.CannotRestore, AlreadyRunning, UnusableDatabase) as error:
+        _refuse([str(error)])
+
+
+@main.command()
 def manifest(
     http: Annotated[
         str, typer.Option(metavar="URL", help="The bot's public https address: HTTP mode.")
@@ -257,6 +291,17 @@ def _keep_to_itself() -> None:
 
 async def _play(console: Console) -> bool:
     return await story.play(console, stop=_stop_asked_for())
+
+
+async def _restored(url: str, file: Path | None) -> str:
+    """Restore, or announce that; return what to say of it."""
+    now, then = SystemClock().now(), "Start the bot: it compares the copy with Entra first."
+    if file is None:
+        await copies.announce(url, now=now)
+        return f"Announced. {then}"
+    aside = await copies.put_in_place(url, file, now=now)
+    kept = f" The database before it is kept as {aside}." if aside else ""
+    return f"{file} is in place.{kept} {then}"
 
 
 async def _serve(settings: Settings) -> None:

@@ -34,6 +34,7 @@ from bot.start import (
 )
 from bot.storage import installation
 from bot.storage.database import Database, opened, sqlite_path
+from bot.storage.watermark import watched
 from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
@@ -92,6 +93,7 @@ async def running(
         slots.taken(settings.database_url) as slot,
         slack_session() as session,
         _tenant(settings, clock, database) as tenant,
+        watched(database, settings.database_url, now=clock.now(), every=look_every) as watermark,
     ):
         client = slack_client(settings, session, token=settings.slack_bot_token)
         installed = await check_slack(client, settings)
@@ -107,6 +109,7 @@ async def running(
             tenant=tenant,
             policy=policy,
         )
+        await parts.reconciliation(ground, client).done(leads=slot.is_first)
         registrar, runs = parts.registrar(ground), parts.runs(ground)
         slack = parts.slack_side(ground, registrar, session, client, installed, every=look_every)
         async with engines.running(
@@ -119,7 +122,8 @@ async def running(
             patrol = parts.patrol(ground, every=patrol_every)
             take_over = partial(slot.take_over_dead, engine)
             vigil = Loop("slots", take_over, bell=Bell(), every=vigil_every)
-            loops = (keeper.loop, slack.messages.loop, slack.homes.loop, patrol.loop, vigil)
+            shown = (slack.messages.loop, slack.homes.loop)
+            loops = (keeper.loop, *shown, patrol.loop, vigil, watermark)
             intake, routes = intake_of(
                 slack.bolt, settings, installed, database, watch_every=watch_every
             )

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import dbos._serialization
@@ -22,7 +23,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 
 from bot.bell import survive
-from bot.storage.database import UnusableDatabase
+from bot.storage.database import UnusableDatabase, make_private
 
 Body = Callable[[str], Awaitable[None]]
 Died = Callable[[str, str], Coroutine[Any, Any, None]]
@@ -208,6 +209,7 @@ def _use_wal(url: str) -> None:
     """WAL stays set in the file; DBOS keeps it, but never sets it."""
     path = sa.make_url(url).database
     if url.startswith("sqlite") and path:
+        make_private(Path(path))
         connection = sqlite3.connect(path)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.close()

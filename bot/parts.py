@@ -18,6 +18,7 @@ from bot.keeper import Keeper
 from bot.listening import bolt_app
 from bot.patrol import Patrol
 from bot.preview import look
+from bot.reconciling import Reconciliation
 from bot.registrar import Registrar
 from bot.runs import Parts, Runs, Tenant
 from bot.start import Installed, slack_client
@@ -32,6 +33,7 @@ from handlers.messages import Messages
 from handlers.pace import Pace
 from handlers.people import LOOK_UP_SECONDS, People
 from handlers.previews import Previews
+from handlers.restored import tell
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
 
@@ -215,6 +217,17 @@ def patrol(on: Ground, *, every: float) -> Patrol:
         clock=on.clock,
         bells=on.bells,
         every=every,
+    )
+
+
+def reconciliation(on: Ground, client: AsyncWebClient) -> Reconciliation:
+    return Reconciliation(
+        database=on.database,
+        graph=on.tenant.graph,
+        installation=on.tenant.installation,
+        client_id=on.tenant.client_id,
+        clock=on.clock,
+        tell=partial(tell, client, on.settings.approval_channel),
     )
 
 

@@ -131,7 +131,7 @@ class Patrol:
             kind=orphan.removed_by,
             now=now,
         )
-        log.info("orphan is removed", registration=orphan.registration, **_ids(orphan))
+        log.info("removal of an orphan begins", registration=orphan.registration, **_ids(orphan))
 
 
 def _report(orphan: Orphan) -> None:

@@ -63,6 +63,18 @@ MOVES: Mapping[Status, frozenset[Status]] = {
 """Every move there is. Storage makes them by one conditional UPDATE each."""
 
 
+RESTORED_MOVES: Mapping[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.READY, Status.REVOKED}),
+    Status.APPROVED: frozenset({Status.READY, Status.REVOKED, Status.FAILED}),
+    Status.FAILED: frozenset({Status.READY, Status.REVOKED}),
+    Status.READY: frozenset({Status.REVOKED}),
+    Status.REVOKING: frozenset({Status.REVOKED}),
+}
+"""Moves that only the comparison of a restored copy with the tenant makes: what has happened since
+the copy, in one step. Nothing else may take them.
+"""
+
+
 def origins(target: Status) -> frozenset[Status]:
     """Return the states from which a registration may move to `target`."""
     return frozenset(status for status, targets in MOVES.items() if target in targets)

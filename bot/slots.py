@@ -45,6 +45,11 @@ class Slot:
         """The engine's name for this replica."""
         return _executor(self._number)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this replica does what only one may do at the start."""
+        return self._number == 0
+
     async def take_over_dead(self, engine: Engine) -> None:
         """Resume the runs of replicas that are gone, while holding their slots."""
         if self._address is None:

@@ -141,6 +141,59 @@ async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple
     return tuple(sorted(found, key=lambda each: each.purged_at))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A secret of an application whose name carries the registration's id, without its text."""
+
+    key_id: str
+    hint: str
+    made_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """An application that a registration has made, as Entra shows it now."""
+
+    object_id: str
+    app_id: str
+    principal_id: str | None
+    """The object id of its service principal, if it has one."""
+    secrets: tuple[Held, ...]
+
+
+async def standing(graph: Client, object_id: str, *, registration: str) -> Standing | None:
+    """Return how an application stands, or None if it is not there. Raises GraphError."""
+    query = {"$select": "id,appId,passwordCredentials"}
+    try:
+        found = (await graph.send("GET", f"/applications/{object_id}", query=query)).body
+    except NotFound:
+        return None
+    return Standing(
+        object_id=found["id"],
+        app_id=found["appId"],
+        principal_id=await _principal_of(graph, found["appId"]),
+        secrets=tuple(
+            Held(
+                key_id=secret["keyId"],
+                hint=secret.get("hint") or "",
+                made_at=datetime.fromisoformat(secret["startDateTime"]),
+                expires_at=datetime.fromisoformat(secret["endDateTime"]),
+            )
+            for secret in found["passwordCredentials"]
+            if mark(registration) in (secret.get("displayName") or "")
+        ),
+    )
+
+
+async def _principal_of(graph: Client, app_id: str) -> str | None:
+    try:
+        path = f"/servicePrincipals(appId='{app_id}')"
+        return str((await graph.send("GET", path, query={"$select": "id"})).body["id"])
+    except NotFound:
+        return None
+
+
 async def _is_there(graph: Client, app_id: str) -> bool:
     try:
         await graph.send("GET", f"/applications(appId='{app_id}')", query={"$select": "id"})

@@ -4,7 +4,7 @@ from bot.registrar import Registrar
 from bot.registration import Registration, RunKind
 from bot.storage.messages import Message, MessageKind
 from handlers.people import NotThere, People
-from handlers.views import approvers, card, drift, expiry, rotation, values
+from handlers.views import approvers, card, drift, expiry, restored, rotation, values
 from handlers.views.steps import Drawing
 from handlers.views.words import Blocks, drawn, section
 
@@ -86,6 +86,8 @@ class Drawings:
                 return card.spoken(registration, profile), blocks
             case MessageKind.NEWS:
                 return card.spoken(registration, profile), card.news(registration, quorum)
+            case MessageKind.RESTORED:
+                return restored.news_text(registration), restored.news(registration)
             case MessageKind.DRIFT:
                 return drift.report_text(registration), drift.report(registration)
             case _:

@@ -173,6 +173,11 @@ class Showing(Desk):
             secret = registration.secret
             if secret is None or secret.state not in RENEWABLE:
                 raise Refusal(_why_not(registration))
+            if not registration.approvals():  # they came after the copy that was restored
+                raise Refusal(
+                    f"Nothing says who has approved {id}, so no secret is made without an approver."
+                    f" `/aad-setup rotate {id}` asks for one."
+                )
             if secret.expires_at is None or secret.expires_at < self._clock.now() + SHORTEST:
                 raise Refusal(
                     f"The time approved for the secret of {id} is over. `/aad-setup rotate {id}`"

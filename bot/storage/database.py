@@ -6,6 +6,7 @@ span an await of anything but the database.
 
 import asyncio
 import fcntl
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -34,6 +35,8 @@ from bot.vault import Vault
 MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATING = 0x41AD0000
 """Ours among a database's advisory locks, which slots use, too."""
+PARTS = ("", "-wal", "-shm")
+"""How the names of the files end that a SQLite database consists of."""
 CLOSE_SECONDS = 5.0
 """Longer than any transaction takes that is not stuck."""
 
@@ -146,6 +149,8 @@ async def opened(url: str, vault: Vault) -> AsyncIterator[Database]:
     """
     path = sqlite_path(url)
     with locked(path):
+        if path is not None:
+            make_private(path)
         writer, reader = _engines(url, vault)
         database = Database(writer, reader, path=path)
         try:
@@ -213,14 +218,34 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner can read, unless there is one.
+
+    SQLite gives its WAL and its index the mode of the database. If there can be no file, opening
+    it says why.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+
+
+def keep_private(url: str) -> None:
+    """Let nobody but the owner read a SQLite database: a copy brings the mode that it had."""
+    path = sqlite_path(url)
+    for file in [] if path is None else [path.with_name(path.name + end) for end in PARTS]:
+        with suppress(FileNotFoundError):
+            file.chmod(0o600)
+
+
 @contextmanager
 def locked(path: Path | None) -> Iterator[None]:
     """Hold `path`.lock while inside, so that a second process refuses to start."""
     if path is None:
         yield
         return
+    name = path.with_name(path.name + ".lock")
+    make_private(name)
     try:
-        lock = path.with_name(path.name + ".lock").open("w")
+        lock = name.open("w")
     except OSError:
         raise UnusableDatabase(
             f"DATABASE_URL: the folder {path.parent} does not exist or cannot be written."

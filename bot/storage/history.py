@@ -172,6 +172,13 @@ async def count(
     return int(await tx.scalar(query) or 0)
 
 
+async def since(tx: AsyncConnection, what: str, moment: datetime) -> Sequence[tuple[str, Entry]]:
+    """Return the entries that say this since then, each with its registration's id."""
+    query = sa.select(history).where(history.c.at >= moment, history.c.what == what)
+    rows = (await tx.execute(query.order_by(history.c.at))).mappings()
+    return [(row["registration"], _entry(row)) for row in rows]
+
+
 async def recent(
     tx: AsyncConnection,
     *,

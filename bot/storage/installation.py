@@ -1,4 +1,6 @@
-"""The installation: its id, and when it last searched the tenant for orphans."""
+"""The installation: its id, when it last searched the tenant for orphans, and whether its database
+is a restored copy that has not been compared with the tenant yet.
+"""
 
 from datetime import datetime
 
@@ -43,3 +45,33 @@ async def take_patrol(tx: AsyncConnection, *, since: datetime, now: datetime) ->
 async def put_patrol(tx: AsyncConnection, at: datetime) -> None:
     """Say when the tenant was last searched: for a search that came to nothing."""
     await tx.execute(sa.update(installation).values(patrolled_at=at))
+
+
+async def place(tx: AsyncConnection) -> str | None:
+    """Return what tells this database from a copy, or None if nothing was stored yet."""
+    found: str | None = await tx.scalar(sa.select(installation.c.place))
+    return found
+
+
+async def put_place(tx: AsyncConnection, place: str) -> None:
+    await tx.execute(sa.update(installation).values(place=place))
+
+
+async def announce_restore(tx: AsyncConnection, now: datetime) -> bool:
+    """Note that the database is a restored copy. False if no bot has ever started on it.
+
+    The moment of an earlier restore that was not dealt with stays: the comparison goes on.
+    """
+    at = sa.func.coalesce(installation.c.restored_at, now)
+    return (await tx.execute(sa.update(installation).values(restored_at=at))).rowcount == 1
+
+
+async def restored_at(tx: AsyncConnection) -> datetime | None:
+    """Return when a copy was restored that has not been compared with the tenant yet."""
+    found: datetime | None = await tx.scalar(sa.select(installation.c.restored_at))
+    return found
+
+
+async def end_restore(tx: AsyncConnection) -> None:
+    """Note that the restored copy was compared with the tenant."""
+    await tx.execute(sa.update(installation).values(restored_at=None))

@@ -45,6 +45,7 @@ class MessageKind(StrEnum):
     ROTATION_NEWS = "rotation news"  # in the requester's direct messages: what became of that
     EXPIRY = "expiry"  # in the approval channel: the secret in use is about to expire, or has
     EXPIRY_NEWS = "expiry news"  # in the requester's direct messages: the same
+    RESTORED = "restored"  # in the requester's direct messages: the database is an older copy
 
 
 SAID_ONCE = (
@@ -56,6 +57,7 @@ SAID_ONCE = (
     MessageKind.ROTATION_NEWS,
     MessageKind.EXPIRY,
     MessageKind.EXPIRY_NEWS,
+    MessageKind.RESTORED,
 )
 """These tell of one moment: no later version of their registration redraws them."""
 

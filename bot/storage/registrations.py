@@ -1,7 +1,7 @@
 """Registrations: add, read, lock, move, and keep what is known of them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import (
+    RESTORED_MOVES,
     Check,
     Deleted,
     Failure,
@@ -25,6 +26,7 @@ from bot.storage import runs, secrets, votes
 from bot.storage.messages import ENDED, SAID_ONCE
 from bot.storage.once import insert_once
 from bot.storage.tables import messages, registrations
+from bot.storage.tables import runs as runs_table
 
 OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED)
 """States in which something is still to be decided or done."""
@@ -147,6 +149,35 @@ async def move(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> 
         .values(status=target, **columns)
     )
     return done.rowcount == 1
+
+
+async def settle(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> bool:
+    """Move to where a restored registration stands in the tenant, and set `columns` with it."""
+    since = [status for status, targets in RESTORED_MOVES.items() if target in targets]
+    done = await tx.execute(
+        sa.update(registrations)
+        .where(registrations.c.id == id, registrations.c.status.in_(since))
+        .values(status=target, **columns)
+    )
+    return done.rowcount == 1
+
+
+async def unsettled(tx: AsyncConnection) -> Sequence[str]:
+    """Return what may have changed in the tenant since a copy was made: whatever is not at an end,
+    and whatever has an open run.
+    """
+    is_busy = sa.exists().where(
+        runs_table.c.registration == registrations.c.id, runs_table.c.ended_at.is_(None)
+    )
+    is_open = registrations.c.status.in_([*OPEN, Status.READY, Status.REVOKING])
+    query = sa.select(registrations.c.id).where(sa.or_(is_open, is_busy))
+    return (await tx.scalars(query.order_by(registrations.c.created_at))).all()
+
+
+async def known(tx: AsyncConnection, ids: Collection[str]) -> frozenset[str]:
+    """Return which of these there are."""
+    query = sa.select(registrations.c.id).where(registrations.c.id.in_(ids))
+    return frozenset((await tx.scalars(query)).all())
 
 
 async def note(tx: AsyncConnection, id: str, **columns: Any) -> None:

@@ -73,6 +73,13 @@ async def owed(tx: AsyncConnection, *, unreadable: Unreadable | None = None) -> 
     return await read_each(tx, query, _run, id=runs.c.id, unreadable=unreadable)
 
 
+async def at_work(tx: AsyncConnection, registration: str) -> Run | None:
+    """Return the registration's open run."""
+    query = sa.select(runs).where(runs.c.registration == registration, runs.c.ended_at.is_(None))
+    row = (await tx.execute(query)).mappings().one_or_none()
+    return None if row is None else _run(row)
+
+
 async def is_busy(tx: AsyncConnection, registration: str) -> bool:
     """Whether the registration has an open run."""
     query = sa.select(runs.c.id).where(

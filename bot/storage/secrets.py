@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -127,6 +128,34 @@ async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
     """Return the registration's secrets that Entra should hold: two while one follows another."""
     query = _all().where(secrets.c.registration == registration, secrets.c.state.in_(LIVE))
     return tuple(_secret(row) for row in (await tx.execute(query)).mappings())
+
+
+async def of(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
+    """Return every secret of the registration that ever reached Entra, be it there or not."""
+    query = _all().where(secrets.c.registration == registration, secrets.c.key_id.is_not(None))
+    return tuple(_secret(row) for row in (await tx.execute(query)).mappings())
+
+
+async def doubt(
+    tx: AsyncConnection, *, registration: str, run: str, key_id: str, **columns: Any
+) -> None:
+    """Keep a secret that Entra holds and of which nobody can tell who has seen it.
+
+    One that is known already belongs to `run` from now on.
+    """
+    values = {"run": run, "state": SecretState.UNKNOWN, "sealed": None}
+    done = await tx.execute(
+        sa.update(secrets)
+        .where(secrets.c.registration == registration, secrets.c.key_id == key_id)
+        .values(**values)
+    )
+    if done.rowcount == 0:
+        id = uuid4().hex
+        await tx.execute(
+            sa.insert(secrets).values(
+                id=id, registration=registration, nonce=id[:16], key_id=key_id, **values, **columns
+            )
+        )
 
 
 async def date_removal(tx: AsyncConnection, id: str, at: datetime) -> None:

@@ -38,6 +38,8 @@ installation = sa.Table(
     sa.Column("only", sa.Boolean, nullable=False, unique=True),  # always true: there is one row
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("patrolled_at", Moment, nullable=False),  # when the tenant was searched for orphans
+    sa.Column("place", sa.String(120)),  # tells this database from a copy that was put in its place
+    sa.Column("restored_at", Moment),  # since when a restored copy waits to be compared with Entra
 )
 
 registrations = sa.Table(

@@ -270,12 +270,20 @@ def _ready(registration: Registration, *, is_theirs: bool) -> Iterator[Block]:
         f" and {seen['groups']} groups." if counts and "groups" in seen else "." * bool(counts)
     )
     lost = why_lost(registration, is_theirs=is_theirs)
-    state = lost or f"The new secret was tried: it signs in.{counts}"
-    yield section(f"Application (client) ID `{id}`. {state}")
+    tried = f"The new secret was tried: it signs in.{counts}"
+    state = lost or ("" if _is_untried(registration) else tried)
+    yield section(f"Application (client) ID `{id}`. {state}".rstrip())
     secret = registration.secret_in_use if lost else registration.secret
     if secret is not None and secret.expires_at is not None:
         yield context(f"The secret expires {when(secret.expires_at)}")
     yield from drift.line(registration)
+
+
+def _is_untried(registration: Registration) -> bool:
+    """Whether the secret was found in the tenant, after a restore, and nothing is known of it."""
+    secret = registration.secret
+    is_unknown = secret is not None and secret.state is SecretState.UNKNOWN
+    return is_unknown and "sign_in" not in registration.facts
 
 
 def why_lost(registration: Registration, *, is_theirs: bool) -> str:

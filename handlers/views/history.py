@@ -36,6 +36,7 @@ WORDS = {
     "checked": "compared with the tenant",
     "check failed": "could not be compared with the tenant",
     "swept": "looked for stray secrets",
+    "restored": "an older copy of the database was restored",
     "orphan": "something in the tenant fits no registration",
 }
 """What storage's words mean to people; all others say it themselves."""

@@ -1,0 +1,140 @@
+"""The watermark: notices at the start that an older copy of the database was put in its place.
+
+A copy cannot carry back what stands outside of it. For SQLite that is a small file beside the
+database, which says how far history was. PostgreSQL has no place of its own outside: there the
+numbers that it gave to our tables tell a database from one that `pg_restore` has made. A copy of a
+whole folder, disk or server brings its outside along and is not noticed: it has to be announced.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.bell import Bell, Loop
+from bot.storage import installation
+from bot.storage.database import Database, keep_private, sqlite_path
+from bot.storage.tables import history
+
+log = structlog.get_logger()
+
+OBJECTS = """SELECT concat_ws('/', d.oid, 'installation'::regclass::oid,
+'registrations'::regclass::oid, 'history'::regclass::oid)
+FROM pg_database AS d WHERE d.datname = current_database()"""
+"""What PostgreSQL numbers anew whenever a dump is restored, and at nothing else that we do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What the file says: which database stands beside it, and how long its history is."""
+
+    place: str = ""
+    entries: int = 0
+
+
+def watermark_path(url: str) -> Path | None:
+    """Return where the file is. PostgreSQL has none."""
+    path = sqlite_path(url)
+    return None if path is None else path.with_name(f"{path.stem}-watermark.json")
+
+
+@asynccontextmanager
+async def watched(
+    database: Database, url: str, *, now: datetime, every: float
+) -> AsyncIterator[Loop]:
+    """Note a restore that nobody has announced; then keep the file up to date by the loop.
+
+    The loop is started and stopped by the caller; the last word is written at the end.
+    """
+    watermark = Watermark(database, url, every=every)
+    await watermark.compare(now)
+    try:
+        yield watermark.loop
+    finally:
+        await watermark.keep_up()
+
+
+class Watermark:
+    """Compares the database with what stands outside of it."""
+
+    def __init__(self, database: Database, url: str, *, every: float) -> None:
+        self._database = database
+        self._url = url
+        self._path = watermark_path(url)
+        self._mark = Mark()
+        self.loop = Loop("watermark", self.keep_up, bell=Bell(), every=every)
+
+    async def compare(self, now: datetime) -> None:
+        """Note that the database is an older copy, if it is. The installation's row is there."""
+        async with self._database.transaction() as tx:
+            stored = await installation.place(tx)
+            outside, inside = await self._marks(tx, stored)
+            restored = stored not in (None, outside.place) or outside.entries > inside.entries
+            if restored:
+                await installation.announce_restore(tx, now)
+                log.warning("the database is an older copy", entries=inside.entries)
+                # Else the database that this one replaces would pass for it when it is put back.
+                inside = Mark(place=self._new_place(inside), entries=inside.entries)
+            else:
+                self._write(inside)  # first: a commit without its file would look like a restore
+            await installation.put_place(tx, inside.place)
+        if restored:
+            keep_private(self._url)
+        self._write(inside)
+
+    async def keep_up(self) -> None:
+        """Write down how long history is, if it has grown."""
+        if self._path is None:
+            return
+        async with self._database.reading() as tx:
+            entries = await _entries(tx)
+        if entries > self._mark.entries:
+            mark = Mark(place=self._mark.place, entries=entries)
+            await asyncio.to_thread(self._write, mark)  # it waits for the disk
+
+    async def _marks(self, tx: AsyncConnection, stored: str | None) -> tuple[Mark, Mark]:
+        """Return what stands outside of the database, and what is to stand there."""
+        if self._path is None:
+            objects = Mark(place=str(await tx.scalar(sa.text(OBJECTS))))
+            return objects, objects
+        outside = _read(self._path)
+        place = outside.place or stored or uuid4().hex
+        return outside, Mark(place=place, entries=await _entries(tx))
+
+    def _new_place(self, inside: Mark) -> str:
+        return inside.place if self._path is None else uuid4().hex
+
+    def _write(self, mark: Mark) -> None:
+        self._mark = mark
+        if self._path is None:
+            return
+        new = self._path.with_name(f"{self._path.name}.new")
+        with open(new, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            json.dump(asdict(mark), file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+
+
+def _read(path: Path) -> Mark:
+    """Return what the file says; nothing if it is not there or damaged."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        said = json.loads(path.read_text("utf-8"))
+        return Mark(place=str(said["place"]), entries=int(said["entries"]))
+    return Mark()
+
+
+async def _entries(tx: AsyncConnection) -> int:
+    """Return how many entries history has ever had: none is deleted, so the last one's number."""
+    newest = sa.func.max(sa.literal_column("rowid", sa.Integer))
+    query = sa.select(newest).select_from(history)
+    return int(await tx.scalar(query) or 0)

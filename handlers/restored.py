@@ -1,0 +1,33 @@
+"""The one message that belongs to no registration: what a restore has come to, for approvers."""
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.reconciling import Report
+from handlers.trouble import Trouble, code_of, meaning_of
+from handlers.views.restored import HEADLINE, summary
+
+log = structlog.get_logger()
+
+
+async def tell(client: AsyncWebClient, channel: str, report: Report) -> bool:
+    """Post it in the approval channel. False if Slack may take it later."""
+    try:
+        await client.chat_postMessage(
+            channel=channel,
+            text=f"{HEADLINE}.",
+            blocks=summary(report),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+    except (TimeoutError, aiohttp.ClientError) as error:
+        log.warning("approvers are told later", type=type(error).__name__)
+        return False
+    except SlackApiError as error:
+        if meaning_of(error) is Trouble.TOO_OFTEN:
+            return False
+        # The log has said everything; a channel that is closed must not keep the bot from working.
+        log.error("approvers could not be told of the restore", code=code_of(error))
+    return True
