@@ -46,7 +46,7 @@ from graph.application import APPLICATION, SERVICE_PRINCIPAL
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
-from graph.orphans import Buried, Held, Marked, Standing, buried, marked, standing
+from graph.orphans import Buried, Held, Marked, buried, marked, present, principal_of
 
 log = structlog.get_logger()
 
@@ -80,21 +80,22 @@ SEEN_BY_NOBODY = (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
 class Shown:
     """What the tenant shows of one registration."""
 
-    application: Standing | None = None
+    application: Marked | None = None
+    principal_id: str | None = None
+    """The object id of its service principal, where the copy does not know the application."""
     deleted: Buried | None = None
 
     def holds(self, secret: Secret) -> bool:
         return any(each.key_id == secret.key_id for each in self._held)
 
     def unknown(self, known: Sequence[Secret]) -> tuple[Held, ...]:
-        """Return the secrets that were made after the copy, oldest first."""
+        """Return the secrets that were made after the copy."""
         ids = {each.key_id for each in known}
-        found = (each for each in self._held if each.key_id not in ids)
-        return tuple(sorted(found, key=lambda it: it.made_at))
+        return tuple(each for each in self._held if each.key_id not in ids)
 
     @property
     def _held(self) -> tuple[Held, ...]:
-        return self.application.secrets if self.application else ()
+        return self.application.held if self.application else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,22 +191,27 @@ class Reconciliation:
         async with self._database.reading() as tx:
             registration = await registrations.get(tx, id)
         assert registration is not None
-        shown = Shown(application=await self._look(registration, found), deleted=deleted)
+        shown = await self._look(registration, found, deleted)
         async with self._database.transaction() as tx:
             await Settling(tx, registration, shown, now=self._clock.now()).settle()
 
-    async def _look(self, registration: Registration, found: Sequence[Marked]) -> Standing | None:
-        """Read the registration's application. One that the copy knows is asked for by its id,
-        because a listing may lag behind, and because somebody may have changed its tags.
+    async def _look(
+        self, registration: Registration, found: Sequence[Marked], deleted: Buried | None
+    ) -> Shown:
+        """Find the registration's application. One that the copy knows and that is not listed is
+        asked for by its id: a listing may lag behind, and somebody may have changed its tags.
         """
-        object_id = _made(registration)
+        made, id = _made(registration), registration.id
+        if made is not None:
+            listed = next((it for it in found if it.id == made), None)
+            there = listed or await present(self._graph, made, registration=id)
+            return Shown(application=there, deleted=deleted)
         for each in found:
             is_ours = each.is_complete and each.created_by == self._client_id
-            if object_id is None and is_ours and each.key == registration.key:
-                object_id = each.id
-        if object_id is None:
-            return None
-        return await standing(self._graph, object_id, registration=registration.id)
+            if is_ours and each.key == registration.key:
+                principal = await principal_of(self._graph, each.app_id)
+                return Shown(application=each, principal_id=principal, deleted=deleted)
+        return Shown(deleted=deleted)
 
 
 class Settling:
@@ -286,8 +292,8 @@ class Settling:
             return
         tx, run = self._tx, await self._begin()
         if _made(self._copy) is None:
-            await runs.list_steps(tx, run, _steps(application))
-            for step, facts in _facts(application, self._now).items():
+            await runs.list_steps(tx, run, _steps(self._shown))
+            for step, facts in _facts(application, self._shown, self._now).items():
                 await runs.record(tx, run, step, facts, self._now)
         for each in unknown:
             await secrets.doubt(
@@ -296,7 +302,7 @@ class Settling:
                 run=run.id,
                 key_id=each.key_id,
                 hint=each.hint,
-                made_at=each.made_at,
+                made_at=each.made_at or self._now,
                 expires_at=each.expires_at,
             )
         for secret in unsure:
@@ -324,6 +330,8 @@ class Settling:
             given += copy.confirmations()
         for vote in given:
             await votes.judge(self._tx, self._id, replace(vote, void=VOID))
+            voter, now = vote.person.user_id, self._now
+            await history.write(self._tx, self._id, "approval void", now=now, of=voter, why=VOID)
             voided += 1
         if copy.heir is not None:
             await registrations.note(self._tx, self._id, heir=None)
@@ -415,23 +423,23 @@ def _made(registration: Registration) -> str | None:
     return id
 
 
-def _facts(application: Standing, now: datetime) -> dict[str, dict[str, str]]:
+def _facts(application: Marked, shown: Shown, now: datetime) -> dict[str, dict[str, str]]:
     """Return what the steps would have learnt that made this."""
     at = now.isoformat()
     made = {
         APPLICATION.name: {
-            "object_id": application.object_id,
+            "object_id": application.id,
             "app_id": application.app_id,
             "created_at": at,
         }
     }
-    if application.principal_id is not None:
-        made[SERVICE_PRINCIPAL.name] = {"object_id": application.principal_id, "created_at": at}
+    if shown.principal_id is not None:
+        made[SERVICE_PRINCIPAL.name] = {"object_id": shown.principal_id, "created_at": at}
     return made
 
 
-def _steps(application: Standing) -> Sequence[Planned]:
-    there = [APPLICATION, *([SERVICE_PRINCIPAL] if application.principal_id else [])]
+def _steps(shown: Shown) -> Sequence[Planned]:
+    there = [APPLICATION, *([SERVICE_PRINCIPAL] if shown.principal_id else [])]
     return [
         Planned(stage=number, name=step.name, title=step.title, lasting=step.lasting)
         for number, step in enumerate(there)

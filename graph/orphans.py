@@ -25,6 +25,16 @@ KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Held:
+    """A secret that Entra holds, without its text."""
+
+    key_id: str
+    hint: str
+    made_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Marked:
     """An application with the tag of one registration of an installation."""
 
@@ -40,6 +50,8 @@ class Marked:
     """Whether it carries every tag that this installation gives to that registration."""
     secrets: tuple[str, ...]
     """The key ids of its secrets whose names carry the registration's id."""
+    held: tuple[Held, ...] = ()
+    """These secrets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,52 +153,23 @@ async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple
     return tuple(sorted(found, key=lambda each: each.purged_at))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """A secret of an application whose name carries the registration's id, without its text."""
+async def present(graph: Client, object_id: str, *, registration: str) -> Marked | None:
+    """Return an application of this registration by its id, whatever its tags are by now.
 
-    key_id: str
-    hint: str
-    made_at: datetime
-    expires_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """An application that a registration has made, as Entra shows it now."""
-
-    object_id: str
-    app_id: str
-    principal_id: str | None
-    """The object id of its service principal, if it has one."""
-    secrets: tuple[Held, ...]
-
-
-async def standing(graph: Client, object_id: str, *, registration: str) -> Standing | None:
-    """Return how an application stands, or None if it is not there. Raises GraphError."""
-    query = {"$select": "id,appId,passwordCredentials"}
+    None if it is not there. Raises GraphError.
+    """
     try:
-        found = (await graph.send("GET", f"/applications/{object_id}", query=query)).body
+        answer = await graph.send("GET", f"/applications/{object_id}", query={"$select": FIELDS})
     except NotFound:
         return None
-    return Standing(
-        object_id=found["id"],
-        app_id=found["appId"],
-        principal_id=await _principal_of(graph, found["appId"]),
-        secrets=tuple(
-            Held(
-                key_id=secret["keyId"],
-                hint=secret.get("hint") or "",
-                made_at=datetime.fromisoformat(secret["startDateTime"]),
-                expires_at=datetime.fromisoformat(secret["endDateTime"]),
-            )
-            for secret in found["passwordCredentials"]
-            if mark(registration) in (secret.get("displayName") or "")
-        ),
-    )
+    return _marked(answer.body, registration, is_complete=False)
 
 
-async def _principal_of(graph: Client, app_id: str) -> str | None:
+async def principal_of(graph: Client, app_id: str) -> str | None:
+    """Return the object id of an application's service principal, if it has one.
+
+    Raises GraphError.
+    """
     try:
         path = f"/servicePrincipals(appId='{app_id}')"
         return str((await graph.send("GET", path, query={"$select": "id"})).body["id"])
@@ -205,16 +188,23 @@ async def _is_there(graph: Client, app_id: str) -> bool:
 def _read(application: Json, installation: str) -> Iterator[Marked]:
     carried = set(application.get("tags") or ())
     for registration in _registrations(application, installation):
-        yield Marked(
-            id=application["id"],
-            app_id=application["appId"],
-            name=application.get("displayName") or "",
-            key=application.get("uniqueName"),
-            created_by=application.get("createdByAppId"),
-            registration=registration,
-            is_complete=carried >= set(tags(installation, registration)),
-            secrets=tuple(_carrying(application, mark(registration))),
-        )
+        is_complete = carried >= set(tags(installation, registration))
+        yield _marked(application, registration, is_complete=is_complete)
+
+
+def _marked(application: Json, registration: str, *, is_complete: bool) -> Marked:
+    held = tuple(_carrying(application, mark(registration)))
+    return Marked(
+        id=application["id"],
+        app_id=application["appId"],
+        name=application.get("displayName") or "",
+        key=application.get("uniqueName"),
+        created_by=application.get("createdByAppId"),
+        registration=registration,
+        is_complete=is_complete,
+        secrets=tuple(each.key_id for each in held),
+        held=held,
+    )
 
 
 def _registrations(carrier: Json, installation: str) -> Iterator[str]:
@@ -229,7 +219,16 @@ def _registrations(carrier: Json, installation: str) -> Iterator[str]:
             yield "".join(each if each.isprintable() else "\ufffd" for each in named)
 
 
-def _carrying(application: Json, mark: str) -> Iterator[str]:
+def _carrying(application: Json, mark: str) -> Iterator[Held]:
     for secret in application.get("passwordCredentials") or ():
         if mark in (secret.get("displayName") or ""):
-            yield secret["keyId"]
+            yield Held(
+                key_id=secret["keyId"],
+                hint=secret.get("hint") or "",
+                made_at=_moment(secret.get("startDateTime")),
+                expires_at=_moment(secret.get("endDateTime")),
+            )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
