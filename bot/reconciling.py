@@ -7,95 +7,26 @@ such a secret is neither shown nor removed, such an approval has to be given aga
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import (
-    LIVE,
-    Deleted,
-    Failure,
-    Registration,
-    RotationState,
-    RunKind,
-    Secret,
-    SecretState,
-    Status,
-)
-from bot.storage import (
-    dues,
-    expiry,
-    history,
-    installation,
-    messages,
-    registrations,
-    rotations,
-    runs,
-    secrets,
-    votes,
-)
+from bot.registration import Registration
+from bot.settling import RESTORED, Settling, Shown, made_by
+from bot.storage import history, installation, registrations
 from bot.storage.database import Database
-from bot.storage.dues import DueKind
-from bot.storage.messages import MessageKind
-from bot.storage.runs import Planned, Run
-from graph.application import APPLICATION, SERVICE_PRINCIPAL
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
-from graph.orphans import Buried, Held, Marked, buried, marked, present, principal_of
+from graph.orphans import Buried, Marked, buried, marked, present, principal_of
 
 log = structlog.get_logger()
 
-RESTORED = "restored"
-"""What history says of a registration that a restore has changed."""
-VOID = "it was given before an older copy of the database was restored"
-UNDO_AFTER = timedelta(days=7)
-"""As long as any failed registration waits for somebody to retry it."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Seconds between two tries while the tenant does not answer."""
-
-STOPPED = Failure(
-    step="Restore",
-    sentence="An older copy of the bot's database was restored while this was being set up.",
-    advice="Press Retry to go on, or Undo to remove what was made.",
-)
-RESUMED = (RunKind.PLAN, RunKind.UNDO, RunKind.REVOKE)
-"""Runs that begin anew: they read only, or they finish a removal that nothing has ended since."""
-LATER = {
-    RunKind.CHECK: DueKind.CHECK,
-    RunKind.SWEEP: DueKind.SWEEP,
-    RunKind.REMOVE: DueKind.SWEEP,
-    RunKind.RETIRE: DueKind.RETIRE,
-}
-"""Runs that come again by themselves, and what brings them back."""
-SEEN_BY_NOBODY = (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
-"""What stays true of a secret whatever happened since the copy: none of these is ever left."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """What the tenant shows of one registration."""
-
-    application: Marked | None = None
-    principal_id: str | None = None
-    """The object id of its service principal, where the copy does not know the application."""
-    deleted: Buried | None = None
-
-    def holds(self, secret: Secret) -> bool:
-        return any(each.key_id == secret.key_id for each in self._held)
-
-    def unknown(self, known: Sequence[Secret]) -> tuple[Held, ...]:
-        """Return the secrets that were made after the copy."""
-        ids = {each.key_id for each in known}
-        return tuple(each for each in self._held if each.key_id not in ids)
-
-    @property
-    def _held(self) -> tuple[Held, ...]:
-        return self.application.held if self.application else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,26 +105,30 @@ class Reconciliation:
         bin = await buried(self._graph, installation=self._installation)
         deleted = {each.registration: each for each in bin}
         async with self._database.reading() as tx:
-            done = {id for id, _ in await history.since(tx, RESTORED, since)}
+            done = {id for id, _ in await _changed(tx, since)}
             todo = [id for id in await registrations.unsettled(tx) if id not in done]
             known = await registrations.known(tx, {each.registration for each in ours})
         for id in todo:
-            await self._settle(id, [it for it in ours if it.registration == id], deleted.get(id))
+            found = [it for it in ours if it.registration == id]
+            await self._settle(id, found, deleted.get(id), since)
         async with self._database.reading() as tx:
-            told = await history.since(tx, RESTORED, since)
+            changes = await _changed(tx, since)
         return Report(
-            changes=[(id, entry.details) for id, entry in told],
+            changes=changes,
             unknown=tuple(each for each in ours if each.registration not in known),
         )
 
-    async def _settle(self, id: str, found: Sequence[Marked], deleted: Buried | None) -> None:
+    async def _settle(
+        self, id: str, found: Sequence[Marked], deleted: Buried | None, since: datetime
+    ) -> None:
         """Bring one registration to where it stands in the tenant."""
         async with self._database.reading() as tx:
             registration = await registrations.get(tx, id)
         assert registration is not None
         shown = await self._look(registration, found, deleted)
         async with self._database.transaction() as tx:
-            await Settling(tx, registration, shown, now=self._clock.now()).settle()
+            settling = Settling(tx, registration, shown, since=since, now=self._clock.now())
+            await settling.settle()
 
     async def _look(
         self, registration: Registration, found: Sequence[Marked], deleted: Buried | None
@@ -201,7 +136,7 @@ class Reconciliation:
         """Find the registration's application. One that the copy knows and that is not listed is
         asked for by its id: a listing may lag behind, and somebody may have changed its tags.
         """
-        made, id = _made(registration), registration.id
+        made, id = made_by(registration), registration.id
         if made is not None:
             listed = next((it for it in found if it.id == made), None)
             there = listed or await present(self._graph, made, registration=id)
@@ -214,233 +149,11 @@ class Reconciliation:
         return Shown(deleted=deleted)
 
 
-class Settling:
-    """Brings one registration to where it stands in the tenant, within one transaction."""
+async def _changed(tx: AsyncConnection, since: datetime) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """Return what this restore has changed: the details of its entries, by registration.
 
-    def __init__(
-        self, tx: AsyncConnection, copy: Registration, shown: Shown, *, now: datetime
-    ) -> None:
-        self._tx = tx
-        self._copy = copy
-        self._id = copy.id
-        self._shown = shown
-        self._now = now
-
-    async def settle(self) -> None:
-        """Change what has to be changed, and tell the requester if that was anything."""
-        tx, id, copy = self._tx, self._id, self._copy
-        known = await secrets.of(tx, id)
-        unknown = self._shown.unknown(known)
-        doubtful = [it for it in known if _may_be_in_use(it) and self._shown.holds(it)]
-        lost = [it for it in known if it.is_live and not self._shown.holds(it)]
-        target = self._target(in_use=bool(unknown or doubtful))
-        unsure = [it for it in doubtful if it.state in (SecretState.SEALED, SecretState.CLAIMED)]
-        if (
-            target is Status.READY and copy.status is not Status.READY
-        ):  # a secret of a run that was at work was announced by nobody
-            unsure = doubtful
-        is_new = self._shown.application is not None and _made(copy) is None
-        changes = (target is not copy.status, unknown, unsure, lost, is_new, _waits(copy))
-        if not any(changes) and copy.run is None:
-            return
-        await registrations.touch(tx, id)
-        await self._stop_run(unknown=bool(unknown))
-        await self._record(unknown, unsure)
-        for secret in lost:
-            state = SecretState.REPLACED if secret.state is not SecretState.SEALED else None
-            await self._lose(secret, state or SecretState.REMOVED)
-        voided = await self._void(target)
-        await self._move(target)
-        await expiry.plan(tx, id)
-        if any(changes):
-            await self._tell(target, secrets=len(unknown) + len(unsure), votes=voided)
-
-    def _target(self, *, in_use: bool) -> Status:
-        """Return where the registration stands now: whatever was made and is gone was revoked,
-        whatever may be in use is ready.
-        """
-        status, is_there = self._copy.status, self._shown.application is not None
-        if status is Status.PLANNING:
-            return status
-        if not is_there and (_made(self._copy) or self._shown.deleted):
-            return Status.REVOKED
-        if status in (Status.PENDING, Status.APPROVED, Status.FAILED) and in_use:
-            return Status.READY if self._copy.plan else status
-        return Status.FAILED if status is Status.APPROVED else status
-
-    async def _stop_run(self, *, unknown: bool) -> None:
-        """End what was at work when the copy was made; the engine knows nothing of it any more."""
-        tx, id, kind = self._tx, self._id, self._copy.run
-        if kind is None:
-            return
-        run = await runs.at_work(tx, id)
-        await runs.overrule(tx, id, now=self._now)
-        if run is not None and kind in LATER and self._copy.status is Status.READY:
-            subject = run.subject if kind is RunKind.RETIRE else None
-            await dues.add(tx, id, LATER[kind], self._now, subject=subject)
-        rotation = self._copy.rotation
-        if rotation is not None and rotation.state is RotationState.CONFIRMED:
-            state = RotationState.DONE if unknown else RotationState.FAILED
-            await rotations.end(tx, id, rotation, state)
-
-    async def _record(self, unknown: Sequence[Held], unsure: Sequence[Secret]) -> None:
-        """Keep what was made after the copy, as a run that is over: it was announced, or may
-        have been.
-        """
-        application = self._shown.application
-        if application is None or not (unknown or unsure or _made(self._copy) is None):
-            return
-        tx, run = self._tx, await self._begin()
-        if _made(self._copy) is None:
-            await runs.list_steps(tx, run, _steps(self._shown))
-            for step, facts in _facts(application, self._shown, self._now).items():
-                await runs.record(tx, run, step, facts, self._now)
-        for each in unknown:
-            await secrets.doubt(
-                tx,
-                registration=self._id,
-                run=run.id,
-                key_id=each.key_id,
-                hint=each.hint,
-                made_at=each.made_at or self._now,
-                expires_at=each.expires_at,
-            )
-        for secret in unsure:
-            await secrets.doubt(tx, registration=self._id, run=run.id, key_id=secret.key_id or "")
-        if unknown:  # which of them is in use is not known, so none ends by itself
-            await secrets.stay(tx, self._id, self._now)
-            await dues.drop(tx, self._id, DueKind.RETIRE)
-        await runs.end(tx, run.id, outcome=secrets.HANDED_OVER, now=self._now)
-
-    async def _begin(self) -> Run:
-        id = uuid4().hex
-        await runs.owe(self._tx, id=id, registration=self._id, kind=RunKind.ROTATE, now=self._now)
-        run = await runs.get(self._tx, id)
-        assert run is not None
-        return run
-
-    async def _lose(self, secret: Secret, state: SecretState) -> None:
-        await secrets.change(self._tx, secret.id, state, since=LIVE, sealed=None)
-
-    async def _void(self, target: Status) -> int:
-        """Have open approvals given again: they may have been withdrawn since. Return how many."""
-        copy, voided = self._copy, 0
-        given = [*copy.approvals()] if copy.status is Status.PENDING else []
-        if copy.asked_rotation is not None:
-            given += copy.confirmations()
-        for vote in given:
-            await votes.judge(self._tx, self._id, replace(vote, void=VOID))
-            voter, now = vote.person.user_id, self._now
-            await history.write(self._tx, self._id, "approval void", now=now, of=voter, why=VOID)
-            voided += 1
-        if copy.heir is not None:
-            await registrations.note(self._tx, self._id, heir=None)
-        return voided
-
-    async def _move(self, target: Status) -> None:
-        tx, id, now = self._tx, self._id, self._now
-        is_move = target is not self._copy.status
-        if is_move:
-            await registrations.settle(tx, id, target, failure=None, deadline=None)
-        await dues.drop(tx, id, DueKind.UNREAD)
-        await dues.drop(tx, id, DueKind.UNKNOWN)
-        match target:
-            case Status.REVOKED:
-                await self._bury()
-            case Status.READY if is_move:
-                for kind in (DueKind.EXPIRE, DueKind.REMIND, DueKind.UNDO):
-                    await dues.drop(tx, id, kind)
-                await dues.add(tx, id, DueKind.CHECK, now)  # against the plan in the copy
-            case Status.READY:
-                await registrations.note(tx, id, deadline=None)  # until which it was to be seen
-            case Status.FAILED if is_move:
-                until = now + UNDO_AFTER
-                await registrations.note(tx, id, deadline=until, failure=asdict(STOPPED))
-                await dues.add(tx, id, DueKind.UNDO, until)
-        if self._copy.run in RESUMED and not is_move:
-            await runs.owe(tx, id=uuid4().hex, registration=id, kind=self._copy.run, now=now)
-
-    async def _bury(self) -> None:
-        """Note what is gone, as a revocation would have done."""
-        tx, id, deleted = self._tx, self._id, self._shown.deleted
-        await dues.drop_all(tx, id, but=DueKind.MASK)
-        for secret in await secrets.live(tx, id):
-            await self._lose(secret, SecretState.REMOVED)
-        await secrets.confirm_removed(tx, id)
-        made = {
-            step: facts["object_id"]
-            for step, facts in self._copy.facts.items()
-            if step in (APPLICATION.name, SERVICE_PRINCIPAL.name) and "object_id" in facts
-        }
-        if deleted is not None:
-            made[APPLICATION.name] = deleted.id
-        app_id = deleted.app_id if deleted else self._copy.app_id
-        for step, object_id in made.items():
-            gone = Deleted(
-                step=step,
-                object_id=object_id,
-                app_id=app_id,
-                at=self._now,
-                was_there=deleted is not None,
-            )
-            await registrations.bury(tx, id, gone)
-        for step in self._copy.facts:
-            await runs.forget(tx, id, step)
-
-    async def _tell(self, target: Status, *, secrets: int, votes: int) -> None:
-        """Write to history what was changed, and owe the requester a message."""
-        copy = self._copy
-        why = f"{copy.status} in the copy"
-        if target is not copy.status:
-            why += f", {target} in Entra"
-        await history.write(
-            self._tx,
-            self._id,
-            RESTORED,
-            now=self._now,
-            why=why,
-            was=copy.status,
-            became=target,
-            secrets=secrets,
-            votes=votes,
-        )
-        requester = copy.requester.user_id
-        await messages.owe(self._tx, self._id, MessageKind.RESTORED, requester)
-
-
-def _may_be_in_use(secret: Secret) -> bool:
-    return secret.state not in SEEN_BY_NOBODY
-
-
-def _waits(copy: Registration) -> bool:
-    """Whether it waits for approvers, be it for the plan, a rotation or a handover."""
-    return copy.waits_for_approvers or copy.heir is not None
-
-
-def _made(registration: Registration) -> str | None:
-    """Return the object id of the application that the registration knows it has made."""
-    id: str | None = registration.facts.get(APPLICATION.name, {}).get("object_id")
-    return id
-
-
-def _facts(application: Marked, shown: Shown, now: datetime) -> dict[str, dict[str, str]]:
-    """Return what the steps would have learnt that made this."""
-    at = now.isoformat()
-    made = {
-        APPLICATION.name: {
-            "object_id": application.id,
-            "app_id": application.app_id,
-            "created_at": at,
-        }
-    }
-    if shown.principal_id is not None:
-        made[SERVICE_PRINCIPAL.name] = {"object_id": shown.principal_id, "created_at": at}
-    return made
-
-
-def _steps(shown: Shown) -> Sequence[Planned]:
-    there = [APPLICATION, *([SERVICE_PRINCIPAL] if shown.principal_id else [])]
-    return [
-        Planned(stage=number, name=step.name, title=step.title, lasting=step.lasting)
-        for number, step in enumerate(there)
-    ]
+    The clocks of two machines may differ, so the entries name the restore.
+    """
+    told = await history.since(tx, RESTORED, since - timedelta(days=1))
+    restore = since.isoformat()
+    return [(id, it.details) for id, it in told if it.details["restore"] == restore]

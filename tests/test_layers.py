@@ -21,6 +21,7 @@ LAYERS = (
     ("bot.manifest", "bot.health"),
     ("handlers",),
     ("bot.registrar", "bot.keeper", "bot.patrol", "bot.reconciling"),
+    ("bot.settling",),
     ("bot.orphans",),
     ("bot.runs", "bot.slots"),
     ("bot.preview",),

@@ -1,0 +1,321 @@
+"""Settling: bring a registration of a restored copy to where it stands in the tenant."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import (
+    LIVE,
+    Deleted,
+    Failure,
+    Registration,
+    RotationState,
+    RunKind,
+    Secret,
+    SecretState,
+    Status,
+)
+from bot.storage import (
+    dues,
+    expiry,
+    history,
+    messages,
+    registrations,
+    rotations,
+    runs,
+    secrets,
+    votes,
+)
+from bot.storage.dues import DueKind
+from bot.storage.messages import MessageKind
+from bot.storage.runs import Planned, Run
+from graph.application import APPLICATION, SERVICE_PRINCIPAL
+from graph.orphans import Buried, Held, Marked
+
+RESTORED = "restored"
+"""What history says of a registration that a restore has changed."""
+VOID = "it was given before an older copy of the database was restored"
+UNDO_AFTER = timedelta(days=7)
+"""As long as any failed registration waits for somebody to retry it."""
+STOPPED = Failure(
+    step="Restore",
+    sentence="An older copy of the bot's database was restored while this was being set up.",
+    advice="Press Retry to go on, or Undo to remove what was made.",
+)
+RESUMED = (RunKind.PLAN, RunKind.UNDO, RunKind.REVOKE)
+"""Runs that begin anew: they read only, or they finish a removal that nothing has ended since."""
+LATER = {
+    RunKind.CHECK: DueKind.CHECK,
+    RunKind.SWEEP: DueKind.SWEEP,
+    RunKind.REMOVE: DueKind.SWEEP,
+    RunKind.RETIRE: DueKind.RETIRE,
+}
+"""Runs that come again by themselves, and what brings them back."""
+UNCONFIRMED = (SecretState.SEALED, SecretState.CLAIMED)
+"""What may have become something else since the copy."""
+OVER = (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
+"""What stays true of a secret whatever has happened since the copy: nothing follows these."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What the tenant shows of one registration."""
+
+    application: Marked | None = None
+    principal_id: str | None = None
+    """The object id of its service principal, where the copy does not know the application."""
+    deleted: Buried | None = None
+
+    def holds(self, secret: Secret) -> bool:
+        return any(each.key_id == secret.key_id for each in self._held)
+
+    def unknown(self, known: Sequence[Secret]) -> tuple[Held, ...]:
+        """Return the secrets that were made after the copy."""
+        ids = {each.key_id for each in known}
+        return tuple(each for each in self._held if each.key_id not in ids)
+
+    @property
+    def _held(self) -> tuple[Held, ...]:
+        return self.application.held if self.application else ()
+
+
+class Settling:
+    """Brings one registration to where it stands in the tenant, within one transaction."""
+
+    def __init__(
+        self,
+        tx: AsyncConnection,
+        copy: Registration,
+        shown: Shown,
+        *,
+        since: datetime,
+        now: datetime,
+    ) -> None:
+        self._since = since
+        self._tx = tx
+        self._copy = copy
+        self._id = copy.id
+        self._shown = shown
+        self._now = now
+
+    async def settle(self) -> None:
+        """Change what has to be changed, and tell the requester if that was anything."""
+        tx, id, copy = self._tx, self._id, self._copy
+        known = await secrets.of(tx, id)
+        unknown = self._shown.unknown(known)
+        doubtful = [it for it in known if _may_be_in_use(it) and self._shown.holds(it)]
+        lost = [it for it in known if it.is_live and not self._shown.holds(it)]
+        target = self._target(in_use=bool(unknown or doubtful))
+        is_move = target is not copy.status
+        # The secret of a run that was at work was announced by nobody, whatever its state.
+        is_announced = copy.status is Status.READY
+        unsure = [it for it in doubtful if it.state in UNCONFIRMED or not is_announced]
+        is_new = self._shown.application is not None and made_by(copy) is None
+        is_changed = any((is_move, unknown, unsure, lost, is_new, _waits(copy)))
+        if not is_changed and copy.run is None:
+            return
+        await registrations.touch(tx, id)
+        await self._stop_run(unknown=bool(unknown))
+        await self._record(unknown, unsure)
+        for secret in lost:
+            was_unseen = secret.state is SecretState.SEALED
+            gone = SecretState.REMOVED if was_unseen else SecretState.REPLACED
+            await self._lose(secret, gone)
+        voided = await self._void()
+        await self._move(target)
+        await expiry.plan(tx, id)
+        if is_changed:
+            await self._tell(target, secrets=len(unknown) + len(unsure), votes=voided)
+
+    def _target(self, *, in_use: bool) -> Status:
+        """Return where the registration stands now: whatever was made and is gone was revoked,
+        whatever may be in use is ready.
+        """
+        status, is_there = self._copy.status, self._shown.application is not None
+        if status is Status.PLANNING:
+            return status
+        if not is_there and (made_by(self._copy) or self._shown.deleted):
+            return Status.REVOKED
+        if status in (Status.PENDING, Status.APPROVED, Status.FAILED) and in_use:
+            return Status.READY if self._copy.plan else status
+        return Status.FAILED if status is Status.APPROVED else status
+
+    async def _stop_run(self, *, unknown: bool) -> None:
+        """End what was at work when the copy was made; the engine knows nothing of it any more."""
+        tx, id, kind = self._tx, self._id, self._copy.run
+        if kind is None:
+            return
+        run = await runs.at_work(tx, id)
+        await runs.overrule(tx, id, now=self._now)
+        if run is not None and kind in LATER and self._copy.status is Status.READY:
+            subject = run.subject if kind is RunKind.RETIRE else None
+            await dues.add(tx, id, LATER[kind], self._now, subject=subject)
+        rotation = self._copy.rotation
+        if rotation is not None and rotation.state is RotationState.CONFIRMED:
+            state = RotationState.DONE if unknown else RotationState.FAILED
+            await rotations.end(tx, id, rotation, state)
+
+    async def _record(self, unknown: Sequence[Held], unsure: Sequence[Secret]) -> None:
+        """Keep what was made after the copy, as a run that is over: it was announced, or may
+        have been.
+        """
+        application = self._shown.application
+        if application is None or not (unknown or unsure or made_by(self._copy) is None):
+            return
+        tx, run = self._tx, await self._begin()
+        if made_by(self._copy) is None:
+            await runs.list_steps(tx, run, _steps(self._shown))
+            for step, facts in _facts(application, self._shown, self._now).items():
+                await runs.record(tx, run, step, facts, self._now)
+        for each in unknown:
+            await secrets.doubt(
+                tx,
+                registration=self._id,
+                run=run.id,
+                key_id=each.key_id,
+                hint=each.hint,
+                made_at=each.made_at or self._now,
+                expires_at=each.expires_at,
+            )
+        for secret in unsure:
+            await secrets.doubt(tx, registration=self._id, run=run.id, key_id=secret.key_id or "")
+        if unknown:  # which of them is in use is not known, so none ends by itself
+            await secrets.stay(tx, self._id, self._now)
+            await dues.drop(tx, self._id, DueKind.RETIRE)
+        await runs.end(tx, run.id, outcome=secrets.HANDED_OVER, now=self._now)
+
+    async def _begin(self) -> Run:
+        id = uuid4().hex
+        await runs.owe(self._tx, id=id, registration=self._id, kind=RunKind.ROTATE, now=self._now)
+        run = await runs.get(self._tx, id)
+        assert run is not None
+        return run
+
+    async def _lose(self, secret: Secret, state: SecretState) -> None:
+        await secrets.change(self._tx, secret.id, state, since=LIVE, sealed=None)
+
+    async def _void(self) -> int:
+        """Have open approvals given again: they may have been withdrawn since. Return how many."""
+        copy, voided = self._copy, 0
+        given = [*copy.approvals()] if copy.status is Status.PENDING else []
+        if copy.asked_rotation is not None:
+            given += copy.confirmations()
+        for vote in given:
+            await votes.judge(self._tx, self._id, replace(vote, void=VOID))
+            voter, now = vote.person.user_id, self._now
+            await history.write(self._tx, self._id, "approval void", now=now, of=voter, why=VOID)
+            voided += 1
+        if copy.heir is not None:
+            await registrations.note(self._tx, self._id, heir=None)
+        return voided
+
+    async def _move(self, target: Status) -> None:
+        tx, id, now = self._tx, self._id, self._now
+        is_move = target is not self._copy.status
+        if is_move:
+            await registrations.settle(tx, id, target, failure=None, deadline=None)
+        await dues.drop(tx, id, DueKind.UNREAD)
+        await dues.drop(tx, id, DueKind.UNKNOWN)
+        match target:
+            case Status.REVOKED:
+                await self._bury()
+            case Status.READY if is_move:
+                for kind in (DueKind.EXPIRE, DueKind.REMIND, DueKind.UNDO):
+                    await dues.drop(tx, id, kind)
+                await dues.add(tx, id, DueKind.CHECK, now)  # against the plan in the copy
+            case Status.READY:
+                await registrations.note(tx, id, deadline=None)  # until which it was to be seen
+            case Status.FAILED if is_move:
+                until = now + UNDO_AFTER
+                await registrations.note(tx, id, deadline=until, failure=asdict(STOPPED))
+                await dues.add(tx, id, DueKind.UNDO, until)
+        if self._copy.run in RESUMED and not is_move:
+            await runs.owe(tx, id=uuid4().hex, registration=id, kind=self._copy.run, now=now)
+
+    async def _bury(self) -> None:
+        """Note what is gone, as a revocation would have done."""
+        tx, id, deleted = self._tx, self._id, self._shown.deleted
+        await dues.drop_all(tx, id, but=DueKind.MASK)
+        for secret in await secrets.live(tx, id):
+            await self._lose(secret, SecretState.REMOVED)
+        await secrets.confirm_removed(tx, id)
+        made = {
+            step: facts["object_id"]
+            for step, facts in self._copy.facts.items()
+            if step in (APPLICATION.name, SERVICE_PRINCIPAL.name) and "object_id" in facts
+        }
+        # Only what the copy knows to be ours: tags can be copied, and what is noted can be purged.
+        for step, object_id in made.items():
+            gone = Deleted(
+                step=step,
+                object_id=object_id,
+                app_id=self._copy.app_id,
+                at=self._now,
+                was_there=deleted is not None and deleted.app_id == self._copy.app_id,
+            )
+            await registrations.bury(tx, id, gone)
+        for step in self._copy.facts:
+            await runs.forget(tx, id, step)
+
+    async def _tell(self, target: Status, *, secrets: int, votes: int) -> None:
+        """Write to history what was changed, and owe the requester a message."""
+        copy = self._copy
+        why = f"{copy.status} in the copy"
+        if target is not copy.status:
+            why += f", {target} in Entra"
+        await history.write(
+            self._tx,
+            self._id,
+            RESTORED,
+            now=self._now,
+            why=why,
+            was=copy.status,
+            became=target,
+            secrets=secrets,
+            votes=votes,
+            restore=self._since.isoformat(),
+        )
+        requester = copy.requester.user_id
+        await messages.owe(self._tx, self._id, MessageKind.RESTORED, requester)
+
+
+def _may_be_in_use(secret: Secret) -> bool:
+    return secret.state not in OVER
+
+
+def _waits(copy: Registration) -> bool:
+    """Whether approvers or a new secret are waited for, which a restore ends."""
+    is_making = copy.run in (RunKind.RENEW, RunKind.ROTATE)
+    return is_making or copy.waits_for_approvers or copy.heir is not None
+
+
+def made_by(registration: Registration) -> str | None:
+    """Return the object id of the application that the registration knows it has made."""
+    id: str | None = registration.facts.get(APPLICATION.name, {}).get("object_id")
+    return id
+
+
+def _facts(application: Marked, shown: Shown, now: datetime) -> dict[str, dict[str, str]]:
+    """Return what the steps would have learnt that made this."""
+    at = now.isoformat()
+    made = {
+        APPLICATION.name: {
+            "object_id": application.id,
+            "app_id": application.app_id,
+            "created_at": at,
+        }
+    }
+    if shown.principal_id is not None:
+        made[SERVICE_PRINCIPAL.name] = {"object_id": shown.principal_id, "created_at": at}
+    return made
+
+
+def _steps(shown: Shown) -> Sequence[Planned]:
+    there = [APPLICATION, *([SERVICE_PRINCIPAL] if shown.principal_id else [])]
+    return [
+        Planned(stage=number, name=step.name, title=step.title, lasting=step.lasting)
+        for number, step in enumerate(there)
+    ]
