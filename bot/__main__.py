@@ -35,6 +35,7 @@ from bot.playground import demo as story
 from bot.preview import preview
 from bot.start import CannotStart
 from bot.storage.database import AlreadyRunning, UnusableDatabase
+from bot.vault import Vault
 from graph.clock import SystemClock
 from graph.errors import GraphError
 
@@ -234,7 +235,7 @@ def restore(
     logs.set_up(settings.log_level)
     _keep_to_itself()
     try:
-        typer.echo(asyncio.run(_restored(settings.database_url, file)))
+        typer.echo(asyncio.run(_restored(settings, file)))
     except (copies.CannotRestore, AlreadyRunning, UnusableDatabase) as error:
         _refuse([str(error)])
 
@@ -293,13 +294,14 @@ async def _play(console: Console) -> bool:
     return await story.play(console, stop=_stop_asked_for())
 
 
-async def _restored(url: str, file: Path | None) -> str:
+async def _restored(settings: Settings, file: Path | None) -> str:
     """Restore, or announce that; return what to say of it."""
+    url, vault = settings.database_url, Vault(settings.vault_keys)
     now, then = SystemClock().now(), "Start the bot: it compares the copy with Entra first."
     if file is None:
-        await copies.announce(url, now=now)
+        await copies.announce(url, vault=vault, now=now)
         return f"Announced. {then}"
-    aside = await copies.put_in_place(url, file, now=now)
+    aside = await copies.put_in_place(url, file, vault=vault, now=now)
     kept = f" The database before it is kept as {aside}." if aside else ""
     return f"{file} is in place.{kept} {then}"
 

@@ -26,13 +26,14 @@ from bot.storage.database import (
     opened,
     sqlite_path,
 )
+from bot.vault import Vault
 
 
 class CannotRestore(Exception):
     """The copy cannot be put in place. Its text is a sentence, and nothing was changed."""
 
 
-async def put_in_place(url: str, copy: Path, *, now: datetime) -> Path | None:
+async def put_in_place(url: str, copy: Path, *, vault: Vault, now: datetime) -> Path | None:
     """Put a copy of a SQLite database where `url` says, and announce it.
 
     Return where the database that stood there is now, or None if there was none. Raises
@@ -49,7 +50,7 @@ async def put_in_place(url: str, copy: Path, *, now: datetime) -> Path | None:
         new = path.with_name(f"{path.name}.{uuid4().hex[:8]}")
         try:
             _read(copy, new)
-            await _announced(new, path, copy, now)
+            await _announced(new, copy, vault, now)
             aside = _set_aside(path, now)
             new.replace(path)
             _sync(path.parent)
@@ -59,7 +60,7 @@ async def put_in_place(url: str, copy: Path, *, now: datetime) -> Path | None:
     return aside
 
 
-async def announce(url: str, *, now: datetime) -> None:
+async def announce(url: str, *, vault: Vault, now: datetime) -> None:
     """Note that the database is a copy which somebody has restored by other means.
 
     Raises CannotRestore, AlreadyRunning or UnusableDatabase.
@@ -69,7 +70,7 @@ async def announce(url: str, *, now: datetime) -> None:
         raise AlreadyRunning("A bot is at work on this database. Stop every replica first.")
     if path is not None and not path.exists():
         raise CannotRestore(f"There is no database at {path}. Put the copy there first.")
-    async with opened(url) as database, database.transaction() as tx:
+    async with opened(url, vault) as database, database.transaction() as tx:
         if not await installation.announce_restore(tx, now):
             raise CannotRestore("No bot has ever started on this database: there is no copy in it.")
     keep_private(url)
@@ -108,11 +109,11 @@ def _read(copy: Path, new: Path) -> None:
         raise CannotRestore(f"{copy} is no copy of this program's database.")
 
 
-async def _announced(new: Path, path: Path, copy: Path, now: datetime) -> None:
+async def _announced(new: Path, copy: Path, vault: Vault, now: datetime) -> None:
     """Bring the copy up to date and note in it what it is, before it stands anywhere."""
     url = sa.URL.create("sqlite+aiosqlite", database=str(new)).render_as_string()
     try:
-        async with opened(url) as database, database.transaction() as tx:
+        async with opened(url, vault) as database, database.transaction() as tx:
             is_ours = await installation.announce_restore(tx, now)
     except UnusableDatabase:
         raise CannotRestore(f"{copy} was made by a newer version of this program.") from None

@@ -19,6 +19,7 @@ from bot.restore import CannotRestore
 from bot.storage import history, installation, registrations
 from bot.storage.database import AlreadyRunning, opened
 from bot.storage.history import Entry
+from bot.vault import Vault
 from tests.conftest import Bot
 from tests.scene import Scene
 from tests.terminal import typed
@@ -44,8 +45,9 @@ def copied(stage: Stage, name: str = "copy.db") -> Path:
     return copy
 
 
-async def put_back(stage: Stage, copy: Path, url: str) -> None:
-    await restore.put_in_place(url, copy, now=stage.clock.now())
+async def put_back(stage: Stage, copy: Path, url: str) -> Path | None:
+    vault = Vault([stage.vault_key])
+    return await restore.put_in_place(url, copy, vault=vault, now=stage.clock.now())
 
 
 async def found(app: App, id: str) -> Registration:
@@ -305,7 +307,7 @@ async def test_a_restore_is_refused_while_the_bot_runs(stage: Stage, bot: Bot, u
         with pytest.raises(AlreadyRunning):
             await put_back(stage, copy, url)
         with pytest.raises(AlreadyRunning):
-            await restore.announce(url, now=stage.clock.now())
+            await restore.announce(url, vault=Vault([stage.vault_key]), now=stage.clock.now())
         environ, folder = stage.environ(), stage.folder
         refused = await typed("restore", copy.name, environ=environ, folder=folder)
         assert (refused.status, refused.out) == (2, "")
@@ -319,13 +321,13 @@ async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot, url: str) 
         await scene.ask("billing")
         copy = copied(stage)
         await scene.ask("payroll")
-    aside = await restore.put_in_place(url, copy, now=stage.clock.now())
+    aside = await put_back(stage, copy, url)
     assert aside is not None
     left = {file.name for file in stage.folder.glob("aad-setup.db*")}
     assert left == {"aad-setup.db", "aad-setup.db.lock", aside.name}
     assert {_mode(it) for it in stage.folder.glob("aad-setup*")} == {0o600}
     assert (_names(database(stage)), _names(aside)) == (1, 2)
-    async with opened(url) as there, there.reading() as tx:
+    async with opened(url, Vault([stage.vault_key])) as there, there.reading() as tx:
         assert await installation.restored_at(tx) is not None
 
 
@@ -352,9 +354,9 @@ async def test_what_is_no_copy_changes_nothing(
     assert not list(stage.folder.glob("*replaced*"))
 
 
-async def test_postgresql_is_restored_by_its_own_tools() -> None:
+async def test_postgresql_is_restored_by_its_own_tools(stage: Stage) -> None:
     with pytest.raises(CannotRestore, match="pg_restore"):
-        await restore.put_in_place("postgresql+psycopg://x/y", Path("copy.db"), now=None)  # type: ignore[arg-type] # refused before
+        await put_back(stage, Path("copy.db"), "postgresql+psycopg://nowhere/at_all")
 
 
 def _mode(file: Path) -> int:

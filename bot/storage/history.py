@@ -176,7 +176,7 @@ async def since(tx: AsyncConnection, what: str, moment: datetime) -> Sequence[tu
     """Return the entries that say this since then, each with its registration's id."""
     query = sa.select(history).where(history.c.at >= moment, history.c.what == what)
     rows = (await tx.execute(query.order_by(history.c.at))).mappings()
-    return [(row["registration"], _entry(row)) for row in rows]
+    return [(row["registration"], entry_of(row)) for row in rows]
 
 
 async def recent(

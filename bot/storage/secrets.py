@@ -143,6 +143,7 @@ async def doubt(
 
     One that is known already belongs to `run` from now on.
     """
+    remnants.leave(tx)
     values = {"run": run, "state": SecretState.UNKNOWN, "sealed": None}
     done = await tx.execute(
         sa.update(secrets)

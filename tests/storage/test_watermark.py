@@ -11,7 +11,8 @@ from bot.playground.clock import MovableClock
 from bot.storage import history, installation
 from bot.storage.database import Database, opened, sqlite_path
 from bot.storage.watermark import watched, watermark_path
-from tests.office import Office, office
+from bot.vault import Vault
+from tests.office import KEY, Office, office
 
 ANEW = """CREATE TABLE anew (LIKE history INCLUDING ALL); INSERT INTO anew SELECT * FROM history;
 DROP TABLE history; ALTER TABLE anew RENAME TO history"""
@@ -61,7 +62,7 @@ async def test_a_database_without_its_file_may_be_a_copy(
     url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
     file = watermark_path(url)
     assert file is not None
-    async with opened(url) as database:
+    async with opened(url, Vault([KEY])) as database:
         assert not await noticed(database, url, clock)
         assert not await noticed(database, url, clock)
         await asyncio.to_thread(file.unlink)
@@ -75,7 +76,7 @@ async def test_a_shorter_history_than_there_was_is_a_copy_s(
     tmp_path: Path, clock: MovableClock
 ) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
-    async with opened(url) as database:
+    async with opened(url, Vault([KEY])) as database:
         assert not await noticed(database, url, clock)
         id = await office(database, clock).ready()
         assert not await noticed(database, url, clock)
