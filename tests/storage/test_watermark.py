@@ -1,12 +1,15 @@
 """The watermark: an older copy of the database is noticed by what stands outside of it."""
 
 import asyncio
+import os
+import stat
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from bot import app, engine
 from bot.playground.clock import MovableClock
 from bot.storage import history, installation
 from bot.storage.database import Database, opened, sqlite_path
@@ -85,3 +88,29 @@ async def test_a_shorter_history_than_there_was_is_a_copy_s(
             await tx.execute(sa.text(f"DELETE FROM history WHERE seq = {last}"))
         assert await noticed(database, url, clock)
         assert not await noticed(database, url, clock)
+
+
+async def test_new_files_can_be_read_by_their_owner_only(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+    before = os.umask(0)
+    try:
+        async with (
+            opened(url, Vault([KEY])) as database,
+            engine.running(app.engine_url(url), executor="nobody", jobs={}, died=_nobody),
+        ):
+            assert not await noticed(database, url, clock)
+            modes = _modes(tmp_path)
+    finally:
+        os.umask(before)
+    assert {"aad-setup.db-wal", "aad-setup-engine.db", "aad-setup-watermark.json"} <= set(modes)
+    assert set(modes.values()) == {"0o600"}, modes
+
+
+async def _nobody(run: str, bug: str) -> None:
+    raise AssertionError(f"{run} died of {bug}")
+
+
+def _modes(folder: Path) -> dict[str, str]:
+    return {it.name: oct(stat.S_IMODE(it.stat().st_mode)) for it in folder.iterdir()}
