@@ -10,6 +10,7 @@ learn.microsoft.com/graph/api/application-list; the filter: …/graph/aad-advanc
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from graph.client import Client, Json
 from graph.errors import NotFound
@@ -230,5 +231,5 @@ def _carrying(application: Json, mark: str) -> Iterator[Held]:
             )
 
 
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _moment(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value) if moment(value) else None
