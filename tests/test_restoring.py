@@ -229,7 +229,7 @@ async def test_a_run_that_was_at_work_goes_on_only_by_hand(
     async with bot():
         id = await scene.ask()
         await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-        await scene.until(lambda: stage.tenant.calls("PATCH", "/applications"))
+        await hold.reached.wait()
         copy = copied(stage)
         hold.release()
         await scene.until(lambda: scene.is_announced(id))
