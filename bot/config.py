@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.environment import Reader
+from graph.proxies import Proxies
 from graph.signin import CLOUDS
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a platform's router and its probes come from outside
@@ -34,6 +35,7 @@ class EntraSettings:
     authority: str
     graph_url: str
     ca_bundle: str | None
+    proxies: Proxies
     consent_mode: str
 
     @classmethod
@@ -144,6 +146,7 @@ def _entra(reader: Reader) -> dict[str, Any]:
         "client_secret": reader.required("ENTRA_CLIENT_SECRET", "the bot's own client secret"),
         **_cloud(reader),
         "ca_bundle": reader.file("CA_BUNDLE"),
+        "proxies": reader.proxies(),
         "consent_mode": _consent_mode(reader),
     }
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from bot.addresses import is_one_of, is_slack
+from graph.proxies import Proxies
 
 EVERYBODY = "*"
 LONGEST_TTL = timedelta(days=30)
@@ -53,6 +54,12 @@ class Reader:
         for name in sorted(set(self._environ) - self._names):
             if near := get_close_matches(name, ours, n=1, cutoff=ALIKE):
                 yield f"{name} is no setting of this bot. Did you mean {near[0]}?"
+
+    def proxies(self) -> Proxies:
+        """Return the proxies that the environment's usual variables name."""
+        found = Proxies.read(self._environ)
+        self.problems.extend(found.problems())
+        return found
 
     def required(self, name: str, what: str) -> str:
         if not (value := self.text(name)):

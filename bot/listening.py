@@ -63,6 +63,7 @@ def intake_of(
             app_token=settings.slack_app_token or "",
             app_id=installed.app_id,
             watch_every=watch_every,
+            proxies=settings.proxies,
         )
         return socket, {}
     # Slack stamps its requests with real time, so the bot's own clock stays out.

@@ -118,7 +118,10 @@ def slack_side(
 ) -> SlackSide:
     """Make what faces Slack, and connect what people do there with the registrar."""
     ids = filter(None, (installed.team_id, installed.enterprise_id))
-    answers = Answers(session, api_url=on.settings.slack_api_url, ids=frozenset(ids))
+    settings = on.settings
+    answers = Answers(
+        session, api_url=settings.slack_api_url, ids=frozenset(ids), proxies=settings.proxies
+    )
     people = _people(on, client, installed)
     homes = Homes(
         registrar=registrar,

@@ -17,6 +17,7 @@ from bot.logs import slack_logger
 from bot.manifest import SCOPES
 from graph.client import Client
 from graph.errors import GraphError, SignInFailed
+from graph.proxies import shown
 from handlers.trouble import code_of
 
 log = structlog.get_logger()
@@ -61,12 +62,8 @@ class Installed:
 
 
 def slack_session() -> aiohttp.ClientSession:
-    """Return a session for all calls of Slack, to be entered.
-
-    Answers to clicks take the proxy of the environment, as slack_sdk's own calls do.
-    """
-    timeout = aiohttp.ClientTimeout(total=SLACK_SECONDS)
-    return aiohttp.ClientSession(timeout=timeout, trust_env=True)
+    """Return a session for all calls of Slack, to be entered. Each call names its own proxy."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS))
 
 
 def slack_client(
@@ -76,6 +73,8 @@ def slack_client(
     client = AsyncWebClient(
         token=token, base_url=settings.slack_api_url, session=session, logger=slack_logger()
     )
+    # Set here: the constructor takes None for the environment's proxy, in spite of NO_PROXY.
+    client.proxy = settings.proxies.of(settings.slack_api_url)
     # A post whose answer was lost must not be repeated behind our back.
     client.retry_handlers = []
     return client
@@ -90,14 +89,15 @@ async def check_slack(client: AsyncWebClient, settings: Settings) -> Installed:
 
 async def check_tokens(client: AsyncWebClient, app_token: str | None) -> Installed:
     """Try each token there is, because the Socket Mode client retries a wrong one for ever."""
-    auth, problem = await tried("SLACK_BOT_TOKEN", client.auth_test())
+    auth, problem = await tried("SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy)
     if auth is not None:
         problem = _scope_problem(auth.headers)
     problems = [problem, await app_problem(client, app_token) if app_token else None]
     if auth is None or any(problems):
         raise CannotStart(filter(None, problems))
     # auth.test does not say which app the token is of: docs.slack.dev/reference/methods/bots.info
-    bot, problem = await tried("SLACK_BOT_TOKEN", client.bots_info(bot=auth["bot_id"]))
+    asking = client.bots_info(bot=auth["bot_id"])
+    bot, problem = await tried("SLACK_BOT_TOKEN", asking, proxy=client.proxy)
     if bot is None:
         raise CannotStart(filter(None, [problem]))
     return Installed(
@@ -112,7 +112,7 @@ async def check_tokens(client: AsyncWebClient, app_token: str | None) -> Install
 async def app_problem(client: AsyncWebClient, app_token: str) -> str | None:
     """Return a sentence on why this token opens no socket, if it does not."""
     opening = client.apps_connections_open(app_token=app_token)
-    _, problem = await tried("SLACK_APP_TOKEN", opening)
+    _, problem = await tried("SLACK_APP_TOKEN", opening, proxy=client.proxy)
     return problem
 
 
@@ -139,7 +139,8 @@ def scopes(headers: Mapping[str, str]) -> set[str] | None:
 
 async def check_channel(client: AsyncWebClient, channel: str) -> None:
     """See that cards can be posted where the settings say, and that only colleagues see them."""
-    answer, problem = await tried("APPROVAL_CHANNEL", client.conversations_info(channel=channel))
+    asking = client.conversations_info(channel=channel)
+    answer, problem = await tried("APPROVAL_CHANNEL", asking, proxy=client.proxy)
     if answer is not None:
         problem = _channel_problem(answer["channel"])
     if problem:
@@ -169,7 +170,7 @@ def _channel_problem(channel: dict[str, Any]) -> str | None:
 
 
 async def tried(
-    name: str, call: Awaitable[AsyncSlackResponse]
+    name: str, call: Awaitable[AsyncSlackResponse], *, proxy: str | None
 ) -> tuple[AsyncSlackResponse | None, str | None]:
     """Return Slack's answer, or a sentence on why this setting does not work."""
     try:
@@ -180,9 +181,11 @@ async def tried(
         return None, f"Slack does not take {name}: {code}.{advice}"
     except (aiohttp.ClientError, TimeoutError) as error:
         kind = type(error).__name__
+        through = f" the proxy {shown(proxy)}" if proxy else " its proxy if it has one"
         return (
             None,
-            f"Slack cannot be reached with {name}: {kind}. Check network and SLACK_API_URL.",
+            f"Slack cannot be reached with {name}: {kind}. Check the network,{through} and"
+            " SLACK_API_URL.",
         )
 
 

@@ -17,7 +17,8 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.errors import Unreachable
 from graph.knowledge import Knowledge
-from graph.signin import BotTokens, SignIn
+from graph.proxies import Proxies, shown
+from graph.signin import BotTokens, SignIn, trust
 
 CONNECT_SECONDS = 5.0
 
@@ -38,6 +39,11 @@ class Access(Protocol):
     @property
     def ca_bundle(self) -> str | None:
         """The file of certificates to trust instead of the system's."""
+        ...
+
+    @property
+    def proxies(self) -> Proxies:
+        """The proxies that calls go through."""
         ...
 
     @property
@@ -63,15 +69,22 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
     Raises OSError if the file of certificates cannot be read.
     """
     ca_bundle = access.ca_bundle
-    sign_in = SignIn(authority=access.authority, graph_host=access.graph_url, ca_bundle=ca_bundle)
+    sign_in = SignIn(
+        authority=access.authority,
+        graph_host=access.graph_url,
+        ca_bundle=ca_bundle,
+        proxy=access.proxies.of(access.authority),
+    )
     tokens = BotTokens(
         sign_in=sign_in,
         client_id=access.client_id,
         credential=access.client_secret,
         clock=clock,
     )
-    verify = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True
-    async with httpx.AsyncClient(verify=verify, http2=False) as http:
+    proxy = access.proxies.of(access.graph_url)
+    async with httpx.AsyncClient(
+        verify=trust(ca_bundle), http2=False, trust_env=False, proxy=proxy
+    ) as http:
         graph = Client(
             http=http,
             graph_url=access.graph_url,
@@ -87,15 +100,17 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
             sign_in.close()
 
 
-async def why_unreachable(url: str, *, ca_bundle: str | None) -> Unreachable | None:
+async def why_unreachable(
+    url: str, *, ca_bundle: str | None, proxies: Proxies
+) -> Unreachable | None:
     """Return why no connection to this address comes about, if none does."""
     host = urlsplit(url).hostname
-    trust = (
-        ssl.create_default_context(cafile=ca_bundle) if ca_bundle else httpx.create_ssl_context()
-    )
+    proxy = proxies.of(url)
     try:
         # Its own client, and no bare socket: it goes through a proxy where calls do.
-        async with httpx.AsyncClient(verify=trust, timeout=CONNECT_SECONDS) as client:
+        async with httpx.AsyncClient(
+            verify=trust(ca_bundle), timeout=CONNECT_SECONDS, trust_env=False, proxy=proxy
+        ) as client:
             await client.head(url)
     except httpx.TransportError as error:
         if _is_distrust(error):
@@ -104,9 +119,10 @@ async def why_unreachable(url: str, *, ca_bundle: str | None) -> Unreachable | N
                 advice="If something on the way inspects traffic, CA_BUNDLE has to hold what signs"
                 " for it.",
             )
+        through = f"the proxy {shown(proxy)}" if proxy else "its proxy if it has one (HTTPS_PROXY)"
         return Unreachable(
             sentence=f"No connection to {host} comes about.",
-            advice="Check the network, its firewall and, if there is one, its proxy.",
+            advice=f"Check the network, its firewall and {through}.",
         )
     return None
 

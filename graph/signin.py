@@ -98,18 +98,34 @@ Credential = str | Certificate | FederatedToken
 """A client secret, or something better."""
 
 
+def trust(ca_bundle: str | Path | None) -> ssl.SSLContext:
+    """Return whom to trust: those in this file, or Mozilla's list."""
+    if ca_bundle:
+        return ssl.create_default_context(cafile=ca_bundle)
+    return httpx.create_ssl_context()
+
+
 class SignIn:
     """Signs applications in at one tenant. Nothing is remembered but the discovery document."""
 
     def __init__(
-        self, *, authority: str, graph_host: str, ca_bundle: str | Path | None = None
+        self,
+        *,
+        authority: str,
+        graph_host: str,
+        ca_bundle: str | Path | None = None,
+        proxy: str | None = None,
     ) -> None:
-        """Take `https://login…/TENANT`, `https://graph…` and the path of a CA file in PEM."""
+        """Take `https://login…/TENANT`, `https://graph…`, a CA file in PEM and a proxy's URL."""
         self._authority = authority
         self._scope = f"{graph_host}/.default"
-        verify = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True
         self._http = httpx.Client(
-            verify=verify, timeout=TIMEOUT_SECONDS, follow_redirects=False, headers=UNCOMPRESSED
+            verify=trust(ca_bundle),
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            headers=UNCOMPRESSED,
+            trust_env=False,
+            proxy=proxy,
         )
         self._discovery = _Discovery()
         self._held: dict[str, Token] = {}

@@ -24,7 +24,7 @@ def register(
     plain: bool,
 ) -> None:
     """Connect what people do in Slack with the verbs of the registrar."""
-    app.use(middleware(people, registrar, answers, homes, previews, plain=plain))
+    app.use(middleware(client, people, registrar, answers, homes, previews, plain=plain))
     app.error(errors.handler(client, answers, homes))
 
     app.command(ids.COMMAND)(commands.command)

@@ -14,6 +14,7 @@ import structlog
 
 from bot.addresses import takes_answers
 from bot.registration import Refusal
+from graph.proxies import Proxies
 from handlers.views.words import Blocks
 
 log = structlog.get_logger()
@@ -39,7 +40,12 @@ class Answers:
     """Posts to response_urls, which work without a token and so count as secrets."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, api_url: str, ids: Collection[str]
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        api_url: str,
+        ids: Collection[str],
+        proxies: Proxies,
     ) -> None:
         """Take where Slack's methods are, and the ids of the workspace and its organization: only
         answers to what was done there are sent.
@@ -47,6 +53,7 @@ class Answers:
         self._session = session
         self._api_url = api_url
         self._ids = frozenset(ids)
+        self._proxies = proxies
 
     def url_of(self, body: Mapping[str, Any]) -> str:
         """Return where a click is answered. Raises Refusal for one outside a message of ours."""
@@ -77,7 +84,9 @@ class Answers:
         try:
             async with (
                 asyncio.timeout(ANSWER_SECONDS),
-                self._session.post(url, json=body, allow_redirects=False) as answer,
+                self._session.post(
+                    url, json=body, allow_redirects=False, proxy=self._proxies.of(url)
+                ) as answer,
             ):
                 said = await _beginning(answer.content)
         except (TimeoutError, aiohttp.ClientError) as error:

@@ -165,6 +165,7 @@ class People:
 
 
 def middleware(
+    client: AsyncWebClient,
     people: People,
     registrar: Registrar,
     answers: Answers,
@@ -180,6 +181,8 @@ def middleware(
     ) -> BoltResponse | None:
         if "event" in body and not _is_said_anew(body["event"]):
             return BoltResponse(status=200)
+        # Bolt makes one for each payload, with the environment's proxy in spite of NO_PROXY.
+        context["client"] = client
         context["registrar"] = registrar
         context["answers"] = answers
         context["people"] = people

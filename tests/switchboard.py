@@ -34,6 +34,7 @@ from bot.registrar import Registrar
 from bot.registration import Form, Person
 from bot.storage.database import Database
 from bot.storage.tables import metadata
+from graph.proxies import DIRECT
 from handlers.answers import Answers
 from handlers.groups import Groups
 from handlers.homes import Homes
@@ -107,7 +108,9 @@ async def connected(
             client=client,
             registrar=office.registrar,
             people=people,
-            answers=Answers(session, api_url=workspace.api_url, ids={workspace.team_id}),
+            answers=Answers(
+                session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
+            ),
             homes=Homes(
                 registrar=office.registrar,
                 client=client,

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from bot.addresses import takes_answers
 from bot.registration import Refusal
+from graph.proxies import DIRECT
 from handlers.answers import Answers
 
 SLACK = "https://slack.com/api/"
@@ -101,12 +102,12 @@ async def hooks() -> AsyncIterator[Hooks]:
 @pytest.fixture
 async def answers(hooks: Hooks) -> AsyncIterator[Answers]:
     async with aiohttp.ClientSession() as session:
-        yield Answers(session, api_url=hooks.api_url, ids=IDS)
+        yield Answers(session, api_url=hooks.api_url, ids=IDS, proxies=DIRECT)
 
 
 async def test_nothing_on_this_machine_is_called_for_slack_itself(hooks: Hooks) -> None:
     async with aiohttp.ClientSession() as session:
-        answers = Answers(session, api_url=SLACK, ids=IDS)
+        answers = Answers(session, api_url=SLACK, ids=IDS, proxies=DIRECT)
         for forged in (hooks.url, hooks.url.replace("127.0.0.1", "localhost")):
             assert not await answers.add(forged, text="hello")
             assert not await answers.replace(forged, text="hello", blocks=[])

@@ -15,6 +15,7 @@ from bot.doctor.findings import Finding, Mark
 from bot.manifest import SCOPES
 from bot.playground.stage import Stage
 from graph.connection import why_unreachable
+from graph.proxies import DIRECT
 from tests.conftest import Bot
 from tests.doctors import call
 from tests.office import opened
@@ -59,14 +60,16 @@ async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
 
 async def test_why_no_connection_comes_about(stage: Stage) -> None:
     url, trusted = stage.tenant.graph_url, str(stage.tenant.ca_file)
-    assert await why_unreachable(url, ca_bundle=trusted) is None
-    unknown = await why_unreachable(url, ca_bundle=None)
+    assert await why_unreachable(url, ca_bundle=trusted, proxies=DIRECT) is None
+    unknown = await why_unreachable(url, ca_bundle=None, proxies=DIRECT)
     assert unknown is not None
     assert unknown.sentence == "The certificate of 127.0.0.1 is not trusted."
     with closing(socket.socket()) as unheard:
         unheard.bind(("127.0.0.1", 0))
         port = unheard.getsockname()[1]
-        closed = await why_unreachable(f"https://127.0.0.1:{port}", ca_bundle=trusted)
+        closed = await why_unreachable(
+            f"https://127.0.0.1:{port}", ca_bundle=trusted, proxies=DIRECT
+        )
     assert closed is not None
     assert closed.sentence == "No connection to 127.0.0.1 comes about."
 

@@ -49,7 +49,9 @@ async def why_silent(settings: Settings, error: GraphError | TimeoutError) -> Fi
     if isinstance(error, GraphError):
         return wrong(f"Entra: {error.sentence}", error.advice)
     for url in (settings.authority, settings.graph_url):
-        if found := await why_unreachable(url, ca_bundle=settings.ca_bundle):
+        if found := await why_unreachable(
+            url, ca_bundle=settings.ca_bundle, proxies=settings.proxies
+        ):
             return wrong(f"Entra: {found.sentence}", found.advice)
     return wrong("Entra: the tenant did not answer in time.", "Try again in some minutes.")
 

@@ -12,7 +12,7 @@ async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
     """Yield whether the bot could start and post there."""
     async with start.slack_session() as session:
         client = start.slack_client(settings, session, token=settings.slack_bot_token)
-        auth, problem = await start.tried("SLACK_BOT_TOKEN", client.auth_test())
+        auth, problem = await start.tried("SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy)
         if auth is None:
             yield wrong(f"Slack: {problem}", "The bot does not start before that.")
         else:

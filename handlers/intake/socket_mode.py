@@ -19,6 +19,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.bell import Bell, Loop
 from bot.logs import socket_logger
+from graph.proxies import DIRECT, Proxies, shown
 from handlers.intake import REST_SECONDS, CannotListen
 from handlers.intake.traffic import Traffic
 from handlers.trouble import code_of
@@ -43,6 +44,7 @@ class SocketMode:
         app_id: str,
         watch_every: float,
         connect_seconds: float = CONNECT_SECONDS,
+        proxies: Proxies = DIRECT,
     ) -> None:
         """Take the real seconds between two looks; a socket down at both is replaced."""
         self._bolt = bolt
@@ -52,6 +54,8 @@ class SocketMode:
         self._handler: _Handler | None = None
         self._watch_every = watch_every
         self._connect_seconds = connect_seconds
+        self._proxies = proxies
+        self._proxy: str | None = None
         self._was_up = True
         self._failures = 0
         self._again_at = 0.0
@@ -61,7 +65,7 @@ class SocketMode:
         self._traffic.is_open = True
         if problem := await self._connect():
             self._traffic.is_open = False
-            raise CannotListen(_sentence(problem))
+            raise CannotListen(_sentence(problem, self._proxy))
         self._watchdog.start()
 
     async def is_up(self) -> bool:
@@ -107,6 +111,8 @@ class SocketMode:
                 # Asked for here, because the client does not say why Slack gives it none.
                 answer = await self._bolt.client.apps_connections_open(app_token=self._app_token)
                 handler.client.wss_uri = answer["url"]
+                # Bolt's client would take the environment's proxy in spite of NO_PROXY.
+                handler.client.proxy = self._proxy = self._proxies.of(answer["url"])
                 await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
                 app_id = await handler.greeting
         except SlackApiError as error:
@@ -131,12 +137,13 @@ class SocketMode:
             await _abandon(handler.client)
 
 
-def _sentence(problem: str) -> str:
+def _sentence(problem: str, proxy: str | None) -> str:
     if problem == ANOTHER_APP:
         return (
             "SLACK_APP_TOKEN is not of the same Slack app as SLACK_BOT_TOKEN: take both from one."
         )
-    return f"Slack's socket does not open ({problem}): a proxy or firewall may stand between."
+    between = f"the proxy {shown(proxy)} may refuse it" if proxy else "a firewall may stand between"
+    return f"Slack's socket does not open ({problem}): {between}."
 
 
 async def _abandon(client: SocketModeClient) -> None:

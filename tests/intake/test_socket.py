@@ -90,7 +90,7 @@ async def test_a_socket_that_never_opens_stops_the_start_with_a_sentence(
     app: AsyncApp, workspace: Workspace
 ) -> None:
     workspace.faults.breaks("link", status=503, times=1)
-    with pytest.raises(CannotListen, match=r"does not open \(TimeoutError\): a proxy or firewall"):
+    with pytest.raises(CannotListen, match=r"does not open \(TimeoutError\): a firewall"):
         async with listening(app, workspace):
             pass
     workspace.faults.fail("apps.connections.open", "internal_error")
