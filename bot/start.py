@@ -38,6 +38,10 @@ UNKNOWN = frozenset(
     | {"not_allowed_token_type", "no_permission", "missing_scope", "channel_not_found"}
 )
 
+ORG_WIDE = (
+    "SLACK_BOT_TOKEN is of an installation for the whole organization, which is not supported:"
+    " install the app to one workspace and take that token."
+)
 UPDATE = "Update the app from `aad-setup manifest` and install it again."
 
 
@@ -95,6 +99,8 @@ async def check_tokens(client: AsyncWebClient, app_token: str | None) -> Install
     problems = [problem, await app_problem(client, app_token) if app_token else None]
     if auth is None or any(problems):
         raise CannotStart(filter(None, problems))
+    if auth.get("is_enterprise_install"):
+        raise CannotStart([ORG_WIDE])
     # auth.test does not say which app the token is of: docs.slack.dev/reference/methods/bots.info
     asking = client.bots_info(bot=auth["bot_id"])
     bot, problem = await tried("SLACK_BOT_TOKEN", asking, proxy=client.proxy)

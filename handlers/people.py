@@ -41,7 +41,7 @@ DOUBTS = {
 }
 """docs.slack.dev/reference/objects/user-object"""
 
-KEPT = (*DOUBTS, "team_id", "name", "real_name")
+KEPT = (*DOUBTS, "team_id", "enterprise_user", "name", "real_name")
 """What is remembered of an account: no address, no picture."""
 
 SLACKBOT = "USLACKBOT"  # says is_bot: false of itself
@@ -129,7 +129,7 @@ class People:
         )
         return Person(
             # Slack's record counts; a payload that says otherwise is a reason for doubt.
-            team_id=str(user.get("team_id") or ""),
+            team_id=self._team_id if self._team_id in _teams(user) else _home(user),
             user_id=user_id,
             name=_name(user) or user_id,
             doubts=_doubts(user_id, user, claimed_team=claimed_team),
@@ -240,6 +240,24 @@ def _team(body: Mapping[str, Any]) -> str:
     return str(body.get("team_id") or (body.get("team") or {}).get("id") or "")
 
 
+def _home(user: Mapping[str, Any]) -> str:
+    """Return the team of Slack's record, which on Enterprise Grid may be another or missing."""
+    return str(user.get("team_id") or "")
+
+
+def _teams(user: Mapping[str, Any]) -> frozenset[str]:
+    """Return the teams that Slack says this account is a member of: on Enterprise Grid several."""
+    listed = _grid(user).get("teams")
+    more = listed if isinstance(listed, list) else ()
+    return frozenset(str(team) for team in (_home(user), *more) if team)
+
+
+def _grid(user: Mapping[str, Any]) -> Mapping[str, Any]:
+    """docs.slack.dev/reference/objects/user-object"""
+    found = user.get("enterprise_user")
+    return found if isinstance(found, Mapping) else {}
+
+
 def _name(user: Mapping[str, Any]) -> str:
     """Return how people call this account, as one line without anything that reorders it."""
     said = str(user.get("real_name") or user.get("name") or "")
@@ -251,6 +269,6 @@ def _doubts(user_id: str, user: Mapping[str, Any], *, claimed_team: str) -> tupl
     doubts = [word for flag, word in DOUBTS.items() if user.get(flag)]
     if user_id == SLACKBOT:
         doubts.append("is a bot")
-    if claimed_team != user.get("team_id"):
+    if claimed_team not in {*_teams(user), _grid(user).get("enterprise_id")}:
         doubts.append("is from outside")
     return tuple(dict.fromkeys(doubts))

@@ -24,6 +24,9 @@ class Installation:
     bot_token: str = field(repr=False)
     app_token: str = field(repr=False)
     signing_secret: str = field(repr=False)
+    enterprise_id: str | None = None
+    """The organization on Enterprise Grid that the workspace belongs to."""
+    is_org_wide: bool = False
     scopes: set[str] = field(default_factory=lambda: set(SCOPES))
     commands: set[str] = field(default_factory=lambda: {"/aad-setup"})
     events: set[str] = field(default_factory=lambda: set(EVENTS))

@@ -30,6 +30,7 @@ def command(
         "text": text,
         "api_app_id": app.api_app_id,
         "is_enterprise_install": "false",
+        **({"enterprise_id": app.enterprise_id} if app.enterprise_id else {}),
         **urls,
     }
 
@@ -47,7 +48,7 @@ def _interaction(app: Installation, person: Person, kind: str) -> Json:
         "api_app_id": app.api_app_id,
         "token": VERIFICATION_TOKEN,
         "team": {"id": app.team_id, "domain": app.team_domain},
-        "enterprise": None,
+        "enterprise": {"id": app.enterprise_id} if app.enterprise_id else None,
         "is_enterprise_install": False,
     }
 
@@ -111,7 +112,7 @@ def closed(app: Installation, person: Person, view: Json, *, cleared: bool) -> J
 
 def event(app: Installation, inner: Json, *, event_id: str, event_time: int, shared: bool) -> Json:
     bot = {
-        "enterprise_id": None,
+        "enterprise_id": app.enterprise_id,
         "team_id": app.team_id,
         "user_id": app.bot_user_id,
         "is_bot": True,

@@ -34,9 +34,16 @@ class Person:
     is_owner: bool = False
     is_primary_owner: bool = False
     is_external: bool = False  # of another company; Slack has no such flag, only another team_id
+    enterprise_id: str | None = None  # on Enterprise Grid, with the workspaces that they are in
+    teams: tuple[str, ...] = ()
+    says_team: bool = True  # on Grid Slack may leave team_id out
     hidden: bool = False  # users.info answers user_not_visible
     active: bool = True  # has Slack open; ephemeral messages reach nobody else
     tz: str = "Europe/London"
+
+    def is_of(self, team_id: str) -> bool:
+        """Whether this is a member of that workspace: on Enterprise Grid of several."""
+        return team_id in (self.team_id, *self.teams)
 
     def to_json(self, now: datetime) -> Json:
         """Return what users.info says. Apps must bear what is left out, as Slack leaves it out."""
@@ -50,11 +57,26 @@ class Person:
             "is_app_user": self.is_app_user,
             "updated": int(now.timestamp()),
         }
+        if self.enterprise_id:
+            user["enterprise_user"] = self._in_the_organization()
+        if not self.says_team:
+            del user["team_id"]
         if self.is_stranger:
             user["is_stranger"] = True
         if self.is_invited_user:
             user["is_invited_user"] = True
         return user if self.deleted else {**user, **self._place(now), **self._rights()}
+
+    def _in_the_organization(self) -> Json:
+        """docs.slack.dev/reference/objects/user-object"""
+        return {
+            "id": self.id,
+            "enterprise_id": self.enterprise_id,
+            "enterprise_name": "Playground",
+            "is_admin": False,
+            "is_owner": False,
+            "teams": list(self.teams),
+        }
 
     def _profile(self) -> Json:
         return {
@@ -104,6 +126,16 @@ class People:
     def add_external(self, name: str, real_name: str, **flags: Any) -> Person:
         """Add somebody of another company: met in a shared channel, or not (is_stranger=True)."""
         return self._keep(name, real_name, self._ids.new("T"), {"is_external": True, **flags})
+
+    def add_from_grid(
+        self, name: str, real_name: str, *, enterprise_id: str, is_member: bool, **flags: Any
+    ) -> Person:
+        """Add somebody whose home is another workspace of the same organization."""
+        home = self._ids.new("T")
+        teams = (home, self._team_id) if is_member else (home,)
+        return self._keep(
+            name, real_name, home, {"enterprise_id": enterprise_id, "teams": teams, **flags}
+        )
 
     def find(self, who: "str | Person") -> Person:
         """Return the person of that name or id."""

@@ -133,6 +133,29 @@ class Place:
             channel.is_ext_shared = True
         return person
 
+    def join_grid(self) -> str:
+        """Make the workspace part of an organization on Enterprise Grid, whose id is returned."""
+        enterprise_id = self._state.ids.new("E")
+        self.installation.enterprise_id = enterprise_id
+        for person in self.people:
+            if not person.is_external:
+                person.enterprise_id, person.teams = enterprise_id, (self.team_id,)
+        return enterprise_id
+
+    def add_from_grid(
+        self, name: str, real_name: str, *, is_member: bool = True, **flags: Any
+    ) -> Person:
+        """Add somebody whose home is another workspace of the organization.
+
+        Members of ours, too, are in its channels; others only reach it by a shared one.
+        """
+        enterprise_id = self.installation.enterprise_id or self.join_grid()
+        person = self.people.add_from_grid(
+            name, real_name, enterprise_id=enterprise_id, is_member=is_member, **flags
+        )
+        self.channels["general"].members.add(person.id)
+        return person
+
     def add_group(self, handle: str, *members: Who) -> Group:
         """Add a user group of these people."""
         return self.groups.add(handle, [self.people.find(member).id for member in members])

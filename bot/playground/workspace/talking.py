@@ -85,7 +85,7 @@ class Talking:
         app = self._state.installation
         if command not in app.commands or "commands" not in app.scopes:
             raise CannotAct(f"{command} is not a valid command.")
-        if person.team_id != app.team_id or person.deleted:
+        if not person.is_of(app.team_id) or person.deleted:
             raise CannotAct(f"{person.name} cannot use commands of this workspace.")
 
     def _reply(self, command: str, hook: Hook, ack: Ack) -> Reply:

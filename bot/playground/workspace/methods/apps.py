@@ -8,6 +8,7 @@ from bot.playground.workspace.wire import ApiError, Json
 
 def test(state: State, arguments: Json) -> Json:
     app = state.installation
+    grid = {"enterprise_id": app.enterprise_id} if app.enterprise_id else {}
     return {
         "url": f"https://{app.team_domain}.slack.com/",
         "team": app.team_domain,
@@ -15,7 +16,8 @@ def test(state: State, arguments: Json) -> Json:
         "team_id": app.team_id,
         "user_id": app.bot_user_id,
         "bot_id": app.bot_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": app.is_org_wide,
+        **grid,
     }
 
 
