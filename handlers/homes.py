@@ -24,6 +24,7 @@ from bot.registrar.looking import Part
 from bot.registration import Person, Refusal
 from bot.storage.listing import Mark
 from graph.clock import Clock
+from handlers.trouble import retry_after
 from handlers.views import home as views
 from handlers.views import sentence
 
@@ -191,4 +192,4 @@ def _retry_after(error: Exception) -> timedelta:
         return SPACING
     if error.response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
         return SPACING
-    return max(SPACING, timedelta(seconds=float(error.response.headers.get("Retry-After", 1))))
+    return max(SPACING, retry_after(error))

@@ -7,6 +7,8 @@ from http import HTTPStatus
 
 from slack_sdk.errors import SlackApiError
 
+from graph.answers import retry_after as seconds_asked
+
 
 class Trouble(Enum):
     """How far it reaches."""
@@ -92,9 +94,9 @@ def meaning_of(error: SlackApiError) -> Trouble:
 
 
 def retry_after(error: SlackApiError) -> timedelta:
-    """Return how long Slack asks to be left alone; a second if it does not say."""
-    said = error.response.headers.get("Retry-After", "1")
-    return timedelta(seconds=max(1, int(said))) if str(said).isdigit() else timedelta(seconds=1)
+    """Return how long Slack asks to be left alone; a second at least, whatever it says."""
+    headers = {str(name).lower(): str(value) for name, value in error.response.headers.items()}
+    return timedelta(seconds=max(1.0, seconds_asked(headers) or 0.0))
 
 
 def advice_on(code: str, trouble: Trouble) -> str:

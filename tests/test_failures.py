@@ -1,10 +1,12 @@
 """When the tenant says no or is not there: a sentence, what to do, and nothing left behind."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bot.playground.tenant import AUTONOMOUS
+from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
 from graph.steps import SECRET_ATTEMPTS
 from tests.scene import Scene
@@ -55,6 +57,44 @@ async def test_a_refusal_of_graph_is_told_with_advice_and_request_id(scene: Scen
     assert "connector values" not in scene.direct("rosa")
 
 
+def answers_oddly(scene: Scene, method: str, path: str, body: dict[str, Any]) -> Fault:
+    fault = Fault(
+        method=method,
+        path=path,
+        answer=Answer(status=200, body=body),
+        times=FOR_EVER,
+        when="before_effect",
+    )
+    scene.tenant.faults.failures.append(fault)
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "lacking"),
+    [
+        ("GET", "/organization$", {"value": []}, "organization of this tenant is missing"),
+        ("POST", "/addPassword$", {"keyId": None}, "“keyId” is missing"),
+        ("POST", r"/\$batch$", {"responses": []}, "is missing"),
+    ],
+)
+async def test_an_answer_of_another_shape_is_told_with_step_and_request_id(
+    scene: Scene, method: str, path: str, body: dict[str, Any], lacking: str
+) -> None:
+    answers_oddly(scene, method, path, body)
+    if path == "/organization$":
+        await send_form(scene)
+    else:
+        id = await scene.ask("billing")
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await scene.until(lambda: "failed" in scene.direct("rosa"))
+    told = scene.direct("rosa")
+    assert "another form than it documents" in told
+    assert lacking in told
+    assert "Request id " in told
+    assert "on our side" not in told
+    assert "bug" not in told.casefold()
+
+
 async def test_a_secret_whose_answers_are_lost_ends_after_five_and_leaves_none(
     scene: Scene,
 ) -> None:
@@ -71,6 +111,7 @@ async def test_a_secret_whose_answers_are_lost_ends_after_five_and_leaves_none(
     await eventually(scene, lambda: f"{id} failed" in scene.card())
     assert "answer was lost each time" in scene.card()
     assert len(scene.tenant.calls("POST", "addPassword")) == SECRET_ATTEMPTS
+    await scene.until(lambda: f"{id} failed" in scene.direct("rosa"))
     fault.times = 0
     await scene.workspace.click("rosa", "Retry")
     await eventually(scene, lambda: f"{id} is ready" in scene.card())

@@ -54,8 +54,18 @@ def test_an_answer_that_is_no_json_is_an_answer_of_the_http_library() -> None:
     assert (code_of(given), meaning_of(given)) == ("500", Trouble.PASSING)
 
 
-@pytest.mark.parametrize(("said", "seconds"), [("30", 30), ("0", 1), ("", 1), ("soon", 1)])
-def test_slack_says_how_long_to_wait(said: str, seconds: int) -> None:
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("30", 30),
+        ("0", 1),
+        ("", 1),
+        ("soon", 1),
+        ("2.5", 2.5),
+        ("Thu, 01 Jan 2026 00:00:00 GMT", 1),
+    ],
+)
+def test_slack_says_how_long_to_wait(said: str, seconds: float) -> None:
     given = error(429, {"ok": False, "error": "ratelimited"}, Retry_After=said)
     assert retry_after(given) == timedelta(seconds=seconds)
 
