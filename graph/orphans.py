@@ -90,7 +90,7 @@ _APPLICATION = {
     **_CARRIER,
     "uniqueName?": str,
     "createdByAppId?": str,
-    "passwordCredentials?": [{"keyId": identifier, "displayName?": str}],
+    "passwordCredentials?": [{"keyId": identifier, "displayName?": str, "hint?": str}],
 }
 
 
@@ -163,7 +163,7 @@ async def present(graph: Client, object_id: str, *, registration: str) -> Marked
         answer = await graph.send("GET", f"/applications/{object_id}", query={"$select": FIELDS})
     except NotFound:
         return None
-    return _marked(answer.body, registration, is_complete=False)
+    return _marked(answer.read(_APPLICATION), registration, is_complete=False)
 
 
 async def principal_of(graph: Client, app_id: str) -> str | None:
@@ -173,9 +173,10 @@ async def principal_of(graph: Client, app_id: str) -> str | None:
     """
     try:
         path = f"/servicePrincipals(appId='{app_id}')"
-        return str((await graph.send("GET", path, query={"$select": "id"})).body["id"])
+        answer = await graph.send("GET", path, query={"$select": "id"})
     except NotFound:
         return None
+    return str(answer.read({"id": identifier})["id"])
 
 
 async def _is_there(graph: Client, app_id: str) -> bool:

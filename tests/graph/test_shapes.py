@@ -24,7 +24,7 @@ from graph.drift import look
 from graph.errors import GraphError, UnexpectedAnswer
 from graph.grants import grants
 from graph.knowledge import Knowledge
-from graph.orphans import bare, buried, marked
+from graph.orphans import bare, buried, marked, present, principal_of
 from graph.permissions import CATALOGUE, MICROSOFT_GRAPH, Kind, lookup
 from graph.preflight import Refused, preflight
 from graph.probe import DIRECTORY
@@ -52,7 +52,13 @@ FACTS = {
     "service_principal": {"object_id": "p1", "created_at": "2026-01-01T00:00:00+00:00"},
     "secret": {"sealed_id": "s1", "key_id": "k1", "made_at": "2026-01-01T00:00:00+00:00"},
 }
-SECRET_THERE = {"keyId": "k1", "displayName": "Key · AAD-7K3F · n", "endDateTime": NOW}
+SECRET_THERE = {
+    "keyId": "k1",
+    "hint": "hun",
+    "startDateTime": NOW,
+    "displayName": "Key · AAD-7K3F · n",
+    "endDateTime": NOW,
+}
 ORGANIZATION = {
     "id": TENANT,
     "displayName": "Contoso",
@@ -266,6 +272,8 @@ async def find_orphans(site: Site) -> None:
     await marked(site.graph, installation="one")
     await bare(site.graph, installation="one", known=())
     await buried(site.graph, installation="one")
+    await present(site.graph, "o1", registration="AAD-7K3F")
+    await principal_of(site.graph, "a1")
 
 
 WAYS = (
