@@ -15,13 +15,21 @@ import structlog
 from bot.addresses import takes_answers
 from bot.registration import Refusal
 from graph.proxies import Proxies
-from handlers.views.words import Blocks
+from handlers.views.words import Blocks, said
 
 log = structlog.get_logger()
 
 ANSWER_SECONDS = 1.5
 LARGEST_ANSWER = 4096
 """Bytes. Slack says `ok` or gives a word for its error."""
+
+
+def trigger_of(body: Mapping[str, Any]) -> str:
+    """Return what lets a form be opened. Raises Refusal without it, which is none of Slack's."""
+    trigger = body.get("trigger_id")
+    if not isinstance(trigger, str) or not trigger:
+        raise Refusal("Slack did not let the bot open a form for this. Do it again.")
+    return trigger
 
 
 def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
@@ -71,7 +79,7 @@ class Answers:
     async def add(self, url: str, *, text: str, blocks: Blocks | None = None) -> bool:
         """Show this to the person who clicked only. Return True only if Slack says that it did."""
         body = {"replace_original": False, "response_type": "ephemeral", "text": text}
-        return await self._post(url, body | ({"blocks": blocks} if blocks else {}))
+        return await self._post(url, {**body, "blocks": blocks or said(text)})
 
     def _is_ours(self, url: str) -> bool:
         return takes_answers(url, api_url=self._api_url, ids=self._ids)

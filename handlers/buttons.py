@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
-from handlers.answers import Answers, check_is_for_one
+from handlers.answers import Answers, check_is_for_one, trigger_of
 from handlers.people import People
 from handlers.views import denial, form, ids
 from handlers.views.values import masked_sheet, sheet, sheet_text
@@ -40,7 +40,7 @@ async def deny(
     """Ask why first; the answer is judged anew when it comes."""
     id = action["value"]
     await registrar.check_may_deny(id, by=person)
-    await client.views_open(trigger_id=body["trigger_id"], view=denial.denial(id))
+    await client.views_open(trigger_id=trigger_of(body), view=denial.denial(id))
     await ack()
 
 
@@ -60,7 +60,7 @@ async def again(
     """Open the form filled in as it was sent."""
     filled = await registrar.form_of(action["value"], by=person)
     view = form.form(registrar.catalogue, registrar.profile(filled.profile), filled)
-    await client.views_open(trigger_id=body["trigger_id"], view=view)
+    await client.views_open(trigger_id=trigger_of(body), view=view)
     await ack()
 
 

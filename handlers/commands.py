@@ -11,10 +11,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.registrar import Registrar
 from bot.registration import Person
 from handlers import asked
-from handlers.answers import Answers
+from handlers.answers import Answers, trigger_of
 from handlers.people import People
 from handlers.replies import reply
 from handlers.views import form
+from handlers.views.words import said
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
@@ -33,7 +34,7 @@ async def command(
     text = str(body.get("text") or "")
     wish = asked.read(text, registrar.catalogue)
     if wish.word == asked.FORM:
-        await open_form(client, body.get("trigger_id"), wish.profile, registrar, person)
+        await open_form(client, body, wish.profile, registrar, person)
         await ack()
         return
     if wish.word == asked.HANDOVER and wish.id is not None:
@@ -42,8 +43,13 @@ async def command(
         await ack(text="An approver has to confirm this: the approval channel was asked.")
         return
     answer = await reply(wish, registrar, person, plain=plain)
-    said: Json = {"response_type": "in_channel" if wish.is_public else "ephemeral"}
-    await ack(text=answer.text, blocks=answer.blocks, **said)
+    await ack(
+        text=answer.text,
+        blocks=answer.blocks or said(answer.text),
+        response_type="in_channel" if wish.is_public else "ephemeral",
+        unfurl_links=False,
+        unfurl_media=False,
+    )
 
 
 async def form_button(
@@ -59,13 +65,13 @@ async def form_button(
     profile, filled = form.read_filled_value(str(action.get("value")), registrar.catalogue)
     chosen = registrar.profile(profile or next(iter(registrar.catalogue)))
     view = form.form(registrar.catalogue, chosen, filled)
-    await client.views_open(trigger_id=body.get("trigger_id") or "", view=view)
+    await client.views_open(trigger_id=trigger_of(body), view=view)
     await ack()
 
 
 async def open_form(
     client: AsyncWebClient,
-    trigger_id: str | None,
+    body: Json,
     profile: str | None,
     registrar: Registrar,
     person: Person,
@@ -74,7 +80,7 @@ async def open_form(
     registrar.check_may_ask(person)
     chosen = registrar.profile(profile or next(iter(registrar.catalogue)))
     await client.views_open(
-        trigger_id=trigger_id or "", view=form.form(registrar.catalogue, chosen)
+        trigger_id=trigger_of(body), view=form.form(registrar.catalogue, chosen)
     )
 
 

@@ -24,6 +24,7 @@ from handlers.trouble import TOO_LATE, word_of
 from handlers.views import ids
 from handlers.views import sentence as sentences
 from handlers.views.form import block_of
+from handlers.views.words import said
 
 log = structlog.get_logger()
 
@@ -44,17 +45,17 @@ def handler(
             people = error.people if isinstance(error, Refusal) else ()
             return _errors({_first_field(body["view"]): plain(sentence, people)})
         if "command" in body:
-            return _json({"response_type": "ephemeral", "text": sentence})
+            return _json({"response_type": "ephemeral", "text": sentence, "blocks": said(sentence)})
         if isinstance(url := body.get("response_url"), str) and url:
             await answers.add(url, text=sentence)
         elif is_home(body):
             user = (body.get("user") or {}).get("id", "")
             await _survived("home", homes.say(body, user, sentence))
         elif isinstance(view := body.get("view"), dict) and view.get("type") == "modal":
-            over = client.views_push(
-                trigger_id=body.get("trigger_id", ""), view=sentences.modal(sentence)
-            )
-            await _survived("modal", over)
+            # A payload without a trigger is none of Slack's: there is no modal to answer in.
+            if trigger := body.get("trigger_id"):
+                over = client.views_push(trigger_id=trigger, view=sentences.modal(sentence))
+                await _survived("modal", over)
         elif "event" in body:
             await _survived("whisper", _tell(client, homes, body, sentence))
         return BoltResponse(status=200)
@@ -118,11 +119,17 @@ async def _tell(client: AsyncWebClient, homes: Homes, body: Json, sentence: str)
     if event.get("type") == "app_home_opened":
         await homes.close(body, user, sentence)
     elif event.get("channel_type") == "im":
-        await client.chat_postMessage(channel=channel, text=sentence)
+        await client.chat_postMessage(
+            channel=channel,
+            text=sentence,
+            blocks=said(sentence),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
     else:
         thread_ts = event.get("thread_ts")
         await client.chat_postEphemeral(
-            channel=channel, user=user, text=sentence, thread_ts=thread_ts
+            channel=channel, user=user, text=sentence, blocks=said(sentence), thread_ts=thread_ts
         )
 
 

@@ -16,7 +16,7 @@ from handlers import asked
 from handlers.asked import Asked, NotUnderstood
 from handlers.replies import Reply, reply
 from handlers.views import ids
-from handlers.views.words import actions, button, context, drawn, section
+from handlers.views.words import actions, button, context, drawn, said, section
 
 Json = dict[str, Any]
 
@@ -66,7 +66,9 @@ async def direct_message(
             channel=event.get("channel", ""),
             thread_ts=event.get("thread_ts"),
             text=answer.text,
-            blocks=answer.blocks,
+            blocks=answer.blocks or said(answer.text),
+            unfurl_links=False,
+            unfurl_media=False,
         )
 
 
@@ -91,11 +93,14 @@ async def _in_thread(client: AsyncWebClient, event: Json, text: str) -> None:
         channel=event.get("channel", ""),
         thread_ts=event.get("thread_ts") or event.get("ts"),
         text=text,
+        blocks=said(text),
+        unfurl_links=False,
+        unfurl_media=False,
     )
 
 
 async def _for_one(client: AsyncWebClient, event: Json, answer: Reply) -> None:
-    blocks = answer.blocks or drawn([section(answer.text)])
+    blocks = answer.blocks or said(answer.text)
     told = Reply(text=f"{answer.text}\n{WHY}", blocks=[*blocks, *drawn([context(WHY)])])
     await _whisper(client, event, told)
 
@@ -107,5 +112,5 @@ async def _whisper(client: AsyncWebClient, event: Json, answer: Reply) -> None:
         user=event.get("user", ""),
         thread_ts=event.get("thread_ts"),
         text=answer.text,
-        blocks=answer.blocks,
+        blocks=answer.blocks or said(answer.text),
     )

@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from bot.registration import Person
+from handlers.answers import trigger_of
 from handlers.previews import Previews
 from handlers.trouble import code_of
 from handlers.views import form, ids
@@ -59,7 +60,7 @@ async def preview(
             wish,
             profile,
             by=person,
-            trigger_id=body.get("trigger_id") or "",
+            trigger_id=trigger_of(body),
             in_the_way=await registrar.in_the_way(wish, by=person),
         )
     else:

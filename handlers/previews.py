@@ -158,6 +158,12 @@ class Previews:
     async def _tell(self, wanted: Wanted, seen: Seen) -> None:
         text, blocks = views.message(seen, wanted.form)
         try:
-            await self._client.chat_postMessage(channel=wanted.user_id, text=text, blocks=blocks)
+            await self._client.chat_postMessage(
+                channel=wanted.user_id,
+                text=text,
+                blocks=blocks,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
         except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
             log.warning("preview not shown", type=type(error).__name__)

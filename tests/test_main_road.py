@@ -41,7 +41,7 @@ async def test_anybody_may_ask_in_a_channel_how_it_stands(scene: Scene) -> None:
     asked = await scene.workspace.mention("ben", f"status {id.lower()}", channel="general")
     await scene.until(lambda: scene.workspace.replies(asked))
     answer = scene.workspace.text_of(scene.workspace.replies(asked)[0])
-    assert answer.startswith(f"{id} is ready · asked for by @rosa")
+    assert answer.startswith(f"{id} is ready · asked for by Rosa Marin")
     assert "billing" not in answer
 
 

@@ -312,3 +312,26 @@ def is_theirs(bug: Mapping[str, Any]) -> bool:
 @pytest.mark.slow
 async def test_two_thousand_malformed_payloads(board: Switchboard) -> None:
     await endure(board, seed=20261123, count=MANY)
+
+
+async def test_a_forged_click_without_a_trigger_opens_nothing_and_is_no_bug(
+    board: Switchboard,
+) -> None:
+    ada, id = board.workspace.people["ada"], await board.office.pending()
+    payload = {
+        "type": "block_actions",
+        "user": {"id": ada.id, "team_id": ada.team_id},
+        "team": {"id": board.workspace.team_id},
+        "api_app_id": board.workspace.api_app_id,
+    }
+    button = {"type": "button", "block_id": "b", "value": id}
+    modal = {"type": "modal", "id": "V1"}
+    with capture_logs() as logged:
+        for action in (ids.DENY, ids.OPEN_FORM, ids.AGAIN, ids.PREVIEW, ids.APPROVE):
+            actions = [{**button, "action_id": action}]
+            for view in ({}, {"view": modal}):
+                answer = await board.deliver({**payload, "actions": actions, **view})
+                assert answer.status == 200
+    opened = [it for it in board.workspace.log if it.what.startswith("views.")]
+    assert opened == []
+    assert [it for it in logged if it["event"] == "bug"] == []

@@ -342,3 +342,19 @@ async def test_every_message_says_aloud_how_it_stands(scene: Scene) -> None:
     aloud = {body["text"] for body in sent}
     third = "Rosa Marin asked for the application third, Mimecast directory connector."
     assert any(text.startswith(f"{broken} failed. {third} Entra refused") for text in aloud)
+
+
+async def test_what_a_channel_reads_mentions_nobody_and_makes_no_links(scene: Scene) -> None:
+    id = await scene.ask("see https://evil.example/x")
+    asked = await scene.workspace.mention("ben", f"status {id}", channel="general")
+    await scene.until(lambda: scene.workspace.replies(asked))
+    shown = await scene.workspace.command("ben", f"status {id} public", channel="random")
+    for answer in (*scene.workspace.replies(asked), *shown.messages):
+        assert "<@" not in str(answer)
+        assert "asked for by Rosa" in answer["text"]
+    await answered(scene, "rosa", "list mine")
+    await answered(scene, "rosa", "no such word")
+    posts = [it.sent for it in scene.workspace.calls("chat.postMessage")]
+    assert all(it["unfurl_links"] is it["unfurl_media"] is False for it in posts)
+    texts = [block["text"] for it in posts for block in it["blocks"] if block["type"] == "section"]
+    assert all(it.get("verbatim") for it in texts)

@@ -178,7 +178,9 @@ def passed_on(registration: Registration) -> Blocks:
 
 def least(registration: Registration) -> str:
     """Return the least view, for a thread that a whole channel reads."""
-    asked = f"asked for by {person(registration.requester)} {when(registration.created_at)}"
+    # By name: a mention would notify the requester each time that somebody asks.
+    name = escaped(registration.requester.name) or "somebody"
+    asked = f"asked for by {name} {when(registration.created_at)}"
     return f"*{headline(registration)}* · {asked}"
 
 

@@ -150,6 +150,11 @@ def actions(buttons: Sequence[ButtonElement]) -> list[Block]:
     return [ActionsBlock(elements=list(buttons))] if buttons else []
 
 
+def said(text: str) -> Blocks:
+    """Return text alone as blocks: of bare text Slack would make every address a link."""
+    return drawn([section(text)])
+
+
 def drawn(blocks: Sequence[Block]) -> Blocks:
     """Return blocks as Slack takes them; slack_sdk checks lengths and counts here."""
     return [dict(block.to_dict()) for block in blocks]
