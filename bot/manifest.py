@@ -15,7 +15,7 @@ SCOPES = {
     "chat:write": "posts and updates cards, direct messages and answers",
     "commands": f"offers {COMMAND}",
     "groups:read": "the same, if it is private",
-    "im:history": "reads what people write to the bot in direct messages",
+    "im:history": "reads what people write to the bot, and finds its own post again after a crash",
     "im:write": "opens the direct message with a requester",
     "usergroups:read": "reads who is in APPROVER_GROUPS and REQUESTER_GROUPS",
     "users:read": "asks Slack who somebody is, and which app the bot is of",

@@ -13,6 +13,7 @@ import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.bell import Bell
 from bot.registrar import Registrar
@@ -26,6 +27,7 @@ from bot.vault import SealBroken, Vault
 from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.drawings import Drawings
+from handlers.duplicates import metadata_of, named, posted_before
 from handlers.pace import Call, Pace
 from handlers.people import People
 from handlers.readers import is_waited_for, needs_its_reader
@@ -112,28 +114,33 @@ class Delivery:
             return False
         is_plain = message.id in self._plain
         text, blocks = await self._drawings.draw(message, registration, is_plain=is_plain)
-        drawing = _digest(text, blocks)
+        blocks, drawing = named(blocks, message), _digest(text, blocks)
         if self._is_there(message, drawing):
             for call in calls:
                 self._pace.give_back(call)
             await self._posted(message, str(message.channel), str(message.ts), drawing)
             return True
-        if message.ts is None:
-            answer = await self._client.chat_postMessage(
-                channel=message.audience,
-                text=text,
-                blocks=blocks,
-                unfurl_links=False,
-                unfurl_media=False,
-            )
-        else:
-            answer = await self._client.chat_update(
-                channel=message.channel or "", ts=message.ts, text=text, blocks=blocks
-            )
+        answer = await self._send(message, text, blocks)
         for call in calls:
             self._pace.went_through(call)
         await self._posted(message, answer["channel"], answer["ts"], drawing)
         return True
+
+    async def _send(self, message: Message, text: str, blocks: Blocks) -> AsyncSlackResponse:
+        """Post it, or change the post, which may be one whose answer was lost."""
+        place = (message.channel or "", message.ts) if message.ts is not None else None
+        place = place or await posted_before(self._client, message)
+        if place is not None:
+            channel, ts = place
+            return await self._client.chat_update(channel=channel, ts=ts, text=text, blocks=blocks)
+        return await self._client.chat_postMessage(
+            channel=message.audience,
+            text=text,
+            blocks=blocks,
+            metadata=metadata_of(message),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
 
     async def _posted(self, message: Message, channel: str, ts: str, drawing: str) -> None:
         async with self._database.transaction() as tx:

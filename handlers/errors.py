@@ -19,6 +19,7 @@ from bot.bell import is_outage, report
 from bot.forms import FormProblems
 from bot.registration import Person, Refusal
 from handlers.answers import Answers
+from handlers.duplicates import Duplicate
 from handlers.homes import Homes, is_home
 from handlers.trouble import TOO_LATE, word_of
 from handlers.views import ids
@@ -47,7 +48,10 @@ def handler(
         if "command" in body:
             return _json({"response_type": "ephemeral", "text": sentence, "blocks": said(sentence)})
         if isinstance(url := body.get("response_url"), str) and url:
-            await answers.add(url, text=sentence)
+            if isinstance(error, Duplicate):
+                await answers.replace(url, text=sentence, blocks=said(sentence))
+            else:
+                await answers.add(url, text=sentence)
         elif is_home(body):
             user = (body.get("user") or {}).get("id", "")
             await _survived("home", homes.say(body, user, sentence))

@@ -20,6 +20,7 @@ from bot.registrar import Registrar
 from bot.registration import Person, Refusal
 from graph.clock import Clock
 from handlers.answers import Answers
+from handlers.duplicates import check_counts
 from handlers.groups import Groups
 from handlers.homes import Homes, is_home
 from handlers.previews import Previews
@@ -193,6 +194,7 @@ def middleware(
         if "event" in body and DOUBTS["is_bot"] in context["person"].doubts:
             return BoltResponse(status=200)
         _check_buttons(body)
+        await check_counts(body, registrar)
         if is_home(body):
             homes.clicked(body, context["person"].user_id)
         await next()

@@ -44,18 +44,19 @@ async def test_a_post_that_slack_refuses_is_made_later_and_once(scene: Scene, ki
 
 
 @pytest.mark.slow
-async def test_a_post_whose_answer_was_lost_is_doubled_at_most_once_and_then_kept(
+async def test_a_post_whose_answer_was_lost_is_found_again_where_the_bot_may_read(
     scene: Scene,
 ) -> None:
     await scene.open_form()
     trouble(scene, "lost", "chat.postMessage", times=2)
     await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
     await eventually(
-        scene, lambda: len(scene.workspace.messages("rosa")) == 2, step=timedelta(seconds=31)
-    )
-    await eventually(
         scene, lambda: scene.workspace.messages("approvals"), step=timedelta(seconds=31)
     )
+    await eventually(
+        scene, lambda: "waits for approval" in scene.direct("rosa"), step=timedelta(seconds=31)
+    )
+    assert scene.direct("rosa").count("waits for approval") == 1
     id = scene.card().split()[0]
     await scene.workspace.click("ada", "Approve", on=scene.workspace.messages("approvals")[-1])
     await eventually(scene, lambda: f"{id} is ready" in scene.card(), step=SOON)
@@ -99,6 +100,40 @@ async def test_a_card_that_somebody_deleted_does_not_stop_the_rest(scene: Scene)
     scene.workspace.faults.fail("chat.update", "message_not_found")
     await scene.workspace.click("ada", "Approve", on=card)
     await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
+
+
+async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_card_that_counts(
+    scene: Scene,
+) -> None:
+    await scene.open_form()
+    await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+    await scene.until(lambda: scene.workspace.messages("rosa"))
+    scene.workspace.faults.lose("chat.postMessage")
+    await eventually(
+        scene, lambda: len(scene.workspace.messages("approvals")) == 2, step=timedelta(seconds=31)
+    )
+    copy, card = scene.workspace.messages("approvals")
+    await eventually(scene, lambda: "waits for approval" in scene.direct("rosa"), step=SOON)
+    id = scene.card().split()[0]
+    await scene.workspace.click("ada", "Approve", on=copy)
+    assert "this copy does not count" in scene.card(0)
+    assert "[Approve]" not in scene.card(0)
+    assert "waits for approval" in scene.card(1)
+    await scene.workspace.click("ada", "Approve", on=card)
+    await eventually(scene, lambda: f"{id} is ready" in scene.card(1), step=SOON)
+    assert "this copy does not count" in scene.card(0)
+
+
+async def test_a_click_counts_while_the_answer_to_the_post_is_on_its_way(scene: Scene) -> None:
+    await scene.open_form()
+    await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
+    await scene.until(lambda: scene.workspace.messages("rosa"))
+    held = scene.workspace.faults.hold("chat.postMessage")
+    await scene.until(lambda: scene.workspace.messages("approvals"))
+    await scene.workspace.click("ada", "Approve", on=scene.workspace.messages("approvals")[0])
+    held.release()
+    await eventually(scene, lambda: "is ready" in scene.card(), step=SOON)
+    assert len(scene.workspace.messages("approvals")) == 1
 
 
 def updates(scene: Scene, card: Json) -> int:

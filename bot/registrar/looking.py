@@ -64,6 +64,23 @@ class Home:
 class Looking(Desk):
     """What people read."""
 
+    async def is_at(self, message: str, *, channel: str, ts: str) -> bool:
+        """Whether a message is here, and no copy of it.
+
+        While Slack has not said where it was posted, it is where somebody clicks in it. Of one that
+        storage does not know there is no other.
+        """
+        async with self._database.reading() as tx:
+            place = await messages.place(tx, message)
+        if place is None or place == (channel, ts):
+            return True
+        if place[1] is not None:
+            return False
+        async with self._database.transaction() as tx:
+            if await messages.locate(tx, message, channel=channel, ts=ts):
+                return True
+            return await messages.place(tx, message) == (channel, ts)
+
     def check_may_look(self, person: Person) -> None:
         """Raise Refusal unless this is a full member of the team."""
         self._policy.check_account(person)

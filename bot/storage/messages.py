@@ -202,6 +202,25 @@ async def posted(tx: AsyncConnection, message: Message, *, channel: str, ts: str
     return wanted > message.wanted
 
 
+async def place(tx: AsyncConnection, id: str) -> tuple[str | None, str | None] | None:
+    """Return channel and ts of the message, which are not known before Slack has said so."""
+    query = sa.select(messages.c.channel, messages.c.ts).where(messages.c.id == id)
+    row = (await tx.execute(query)).first()
+    return None if row is None else (row.channel, row.ts)
+
+
+async def locate(tx: AsyncConnection, id: str, *, channel: str, ts: str) -> bool:
+    """Note where the message is, unless that is known. Return False if it cannot be there."""
+    is_direct = messages.c.audience.like("U%") | messages.c.audience.like("W%")
+    fits = is_direct if channel.startswith("D") else messages.c.audience == channel
+    done = await tx.execute(
+        sa.update(messages)
+        .where(messages.c.id == id, messages.c.ts.is_(None), fits)
+        .values(channel=channel, ts=ts)
+    )
+    return done.rowcount == 1
+
+
 async def release(
     tx: AsyncConnection, message: Message, *, until: datetime, trouble: str | None = None
 ) -> None:

@@ -126,3 +126,25 @@ async def test_a_private_channel_is_hidden_from_those_outside(
     assert im["channel"]["user"] == workspace.people["rosa"].id
     approvals.members.discard(workspace.bot_user_id)
     assert await error_of(client.conversations_info(channel=approvals.id)) == "channel_not_found"
+
+
+async def test_the_history_of_direct_messages_is_read_with_its_scope_newest_first(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    rosa = workspace.people["rosa"].id
+    metadata = {"event_type": "a_kind", "event_payload": {"message": "1"}}
+    first = await client.chat_postMessage(channel=rosa, text="first", metadata=metadata)
+    await client.chat_postMessage(channel=rosa, text="second")
+    im = first["channel"]
+    workspace.installation.scopes -= {"im:history"}
+    assert await error_of(client.conversations_history(channel=im)) == "missing_scope"
+    workspace.installation.scopes |= {"im:history"}
+    plain = (await client.conversations_history(channel=im))["messages"]
+    assert [it["text"] for it in plain] == ["second", "first"]
+    assert "metadata" not in plain[1]
+    full = await client.conversations_history(channel=im, limit=100, include_all_metadata=True)
+    assert full["messages"][1]["metadata"] == metadata
+    one = await client.conversations_history(channel=im, limit=1)
+    assert (len(one["messages"]), one["has_more"]) == (1, True)
+    general = workspace.channels["general"].id
+    assert await error_of(client.conversations_history(channel=general)) == "missing_scope"

@@ -22,6 +22,7 @@ FLAGS = {"true": True, "1": True, "false": False, "0": False}
 EVERYWHERE = frozenset({"team_id"})  # Bolt's client sends it with every call
 FLAG_NAMES = names(
     "return_im prevent_creation include_users include_disabled include_count include_locale "
+    "include_all_metadata "
     "include_num_members reply_broadcast unfurl_links unfurl_media mrkdwn link_names"
 )
 

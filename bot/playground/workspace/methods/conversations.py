@@ -1,4 +1,4 @@
-"""conversations.open and conversations.info."""
+"""conversations.open, conversations.info and conversations.history."""
 
 from bot.playground.workspace.channels import Channel
 from bot.playground.workspace.installation import BOT_NAME
@@ -8,6 +8,9 @@ from bot.playground.workspace.state import State
 from bot.playground.workspace.wire import ApiError, Json
 
 MOST_USERS = 8
+PAGE, LONGEST_PAGE = 100, 999
+"""docs.slack.dev/reference/methods/conversations.history"""
+SCOPES = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mpim"}
 
 
 def open_im(state: State, arguments: Json) -> Json:
@@ -31,6 +34,25 @@ def info(state: State, arguments: Json) -> Json:
     if arguments.get("include_num_members"):
         shown["num_members"] = len(channel.members)
     return {"channel": shown}
+
+
+def history(state: State, arguments: Json) -> Json:
+    """Return the latest messages, newest first, without ephemeral ones and answers in threads."""
+    channel = state.channels.by_id(arguments["channel"])
+    bot = state.installation.bot_user_id
+    if channel is None or (bot not in channel.members and (channel.private or channel.im)):
+        raise ApiError("channel_not_found")
+    require(state, f"{SCOPES[channel.kind]}:history")
+    if bot not in channel.members:
+        raise ApiError("not_in_channel")
+    limit = int(arguments.get("limit") or PAGE)
+    if not 1 <= limit <= LONGEST_PAGE:
+        raise ApiError("invalid_limit")
+    there = [it for it in state.messages.all() if it.channel == channel.id and not it.thread_ts]
+    shown = [it.to_json() for it in sorted(there, key=lambda it: it.ts, reverse=True)[:limit]]
+    if not arguments.get("include_all_metadata"):
+        shown = [{key: it[key] for key in it if key != "metadata"} for it in shown]
+    return {"messages": shown, "has_more": len(there) > limit}
 
 
 def _known(state: State, arguments: Json) -> Channel | None:
@@ -85,6 +107,9 @@ def _partner(state: State, id: str) -> Person:
 METHODS = {
     "conversations.open": Method(
         do=open_im, optional=names("users return_im channel prevent_creation")
+    ),
+    "conversations.history": Method(
+        do=history, required=names("channel"), optional=names("limit include_all_metadata")
     ),
     "conversations.info": Method(
         do=info,
