@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 SPACING = timedelta(seconds=3)
 IN_DOUBT = timedelta(minutes=1)
-"""When to look again who somebody is, if Slack has not said so."""
+"""When to look again who somebody is, if Slack has not said so, and to draw again after a bug."""
 OPEN_FOR = timedelta(minutes=30)
 """How long after it was last looked at a Home counts as open."""
 MOST_OPEN = 100
@@ -124,11 +124,14 @@ class Homes:
             for user, visit in self._visits.items()
             if visit.mark != mark and visit.not_before <= now
         ]
-        await asyncio.gather(
-            *(survive("home", partial(self._redraw, *each)) for each in due[:AT_ONCE])
-        )
+        await asyncio.gather(*(self._redraw_or_rest(*each) for each in due[:AT_ONCE]))
         if len(due) > AT_ONCE:
             self.loop.bell.ring()
+
+    async def _redraw_or_rest(self, user: str, visit: Visit) -> None:
+        """Leave a Home alone for a while after a bug, which would come again at the next look."""
+        if await survive("home", partial(self._redraw, user, visit)):
+            visit.not_before = self._clock.now() + IN_DOUBT
 
     async def _redraw(self, user: str, visit: Visit) -> None:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import structlog.testing
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.approval import Policy
@@ -32,11 +33,11 @@ class Front:
     workspace: Workspace
     desk: Office
     clock: MovableClock
-    said: dict[str, Person | Refusal] = field(default_factory=dict)
+    said: dict[str, Person | Exception] = field(default_factory=dict)
 
     async def look_up(self, claim: Mapping[str, Any]) -> Person:
         found = self.said.get(claim["user_id"]) or self.person(claim["user_id"])
-        if isinstance(found, Refusal):
+        if isinstance(found, Exception):
             raise found
         return found
 
@@ -191,3 +192,15 @@ async def test_a_page_stays_until_the_home_is_opened_anew(front: Front) -> None:
     assert "Page 2 of 2" in front.seen("rosa")
     await front.open("rosa")
     assert "Page 1 of 2" in front.seen("rosa")
+
+
+async def test_a_home_that_breaks_is_not_drawn_again_at_once(front: Front) -> None:
+    await front.open("rosa")
+    await front.change()
+    front.said[front.id("rosa")] = RuntimeError()
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(5):
+            await front.look(after=SPACING)
+        assert len(logged) == 1
+        del front.said[front.id("rosa")]
+        assert await front.look(after=IN_DOUBT) == 1
