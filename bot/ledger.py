@@ -12,7 +12,7 @@ from bot.storage.secrets import Purpose
 from bot.vault import Vault
 from graph.clock import Clock
 from graph.errors import SecretsLost
-from graph.steps import SECRET_ATTEMPTS, Sealed
+from graph.steps import SECRET_ATTEMPTS, Learnt, Sealed
 
 
 class Overtaken(Exception):
@@ -38,7 +38,7 @@ class RunLedger:
             return await runs.intend(tx, self.run, step, self.clock.now())
 
     async def intended(self, step: str) -> datetime | None:
-        """Return when an attempt at this step was last about to write, if one was."""
+        """Return when an attempt at this step may last have written, if one may have."""
         async with self.database.reading() as tx:
             return await runs.intended_at(tx, self.run.registration, step)
 
@@ -46,6 +46,11 @@ class RunLedger:
         """Note that no attempt at this step has written."""
         async with self.database.transaction() as tx:
             await runs.withdraw(tx, self.run.registration, step)
+
+    async def adopt(self, step: str, learnt: Learnt) -> None:
+        """Store what an attempt at this step has made, whose answer was lost."""
+        async with self.database.transaction() as tx:
+            await runs.adopt(tx, self.run.registration, step, learnt)
 
     async def attempt(self) -> Sealed | str:
         """Return the secret that this run has sealed; else store and return a new nonce for one.

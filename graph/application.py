@@ -10,8 +10,16 @@ from contextlib import suppress
 from http import HTTPStatus
 
 from graph.client import Json
-from graph.errors import AlreadyThere, GraphError, NotFound, NotOurs, NotThereYet
+from graph.errors import (
+    AlreadyThere,
+    Conflict,
+    GraphError,
+    NotOurs,
+    NotThereYet,
+    Unavailable,
+)
 from graph.permissions import MICROSOFT_GRAPH, Permission
+from graph.removal import delete, is_gone
 from graph.shapes import identifier
 from graph.site import Learnt, Site, Step
 
@@ -41,13 +49,26 @@ async def register(site: Site) -> Learnt:
             # Entra knows the key although this replica does not.
             tried = tried or error.tries > 1
             return None
-        except GraphError:
-            tried = True
+        except GraphError as error:
+            tried = tried or _may_have_written(error)
             raise
+        if answer.status == HTTPStatus.CREATED:
+            tried = True  # whatever else is wrong with the answer
+            return _known(site, answer.read(_MADE))
         tried = tried or answer.tries > 1
-        return _known(site, answer.read(_MADE)) if answer.status == HTTPStatus.CREATED else None
+        return None
 
-    return await site.settle(upsert) or await _adopt(site, tried_before=tried)
+    try:
+        made = await site.settle(upsert)
+    except GraphError:
+        if not tried:  # Entra refused: an undo has nothing to look for
+            await site.ledger.withdraw("application")
+        raise
+    return made or await _adopt(site, tried_before=tried)
+
+
+def _may_have_written(error: GraphError) -> bool:
+    return error.tries > 1 or isinstance(error, Unavailable | Conflict | NotThereYet)
 
 
 async def add_to_tenant(site: Site) -> Learnt:
@@ -76,49 +97,60 @@ async def add_to_tenant(site: Site) -> Learnt:
 async def remove_from_tenant(site: Site) -> Learnt | None:
     """Delete the service principal, and with it its grants.
 
-    If its step never ended it may not be there at all; then one try is enough, because deleting
-    the application takes it along.
+    One that Entra does not know is not waited for: deleting the application takes it along.
     """
     if "service_principal" in site.facts:
         object_id = site.fact("service_principal", "object_id")
-        was_there = await delete(site, f"/servicePrincipals/{object_id}")
+        created_at = site.created_at("service_principal")
+        try:
+            await _delete_principal(site, f"/servicePrincipals/{object_id}")
+            was_there = True
+        except NotThereYet:
+            was_there = not await is_gone(site, object_id, created_at=created_at)
         return _buried(object_id, site.fact("application", "app_id"), was_there)
-    if "application" in site.facts:
-        with suppress(NotFound):
-            await site.graph.send("DELETE", _principal(site))
+    if "application" in site.facts:  # whose step never ended
+        with suppress(NotThereYet):
+            await _delete_principal(site, _principal(site))
     return None
 
 
+async def _delete_principal(site: Site, path: str) -> None:
+    await site.while_young(lambda: site.graph.send("DELETE", path), created_at=None)
+
+
 async def unregister(site: Site) -> Learnt | None:
-    """Delete the application; Entra keeps it for 30 days. An unknown one is looked for by key."""
+    """Delete the application; Entra keeps it for 30 days. An unknown one is looked for by key.
+
+    Raises NotOurs if there is one under the key that no attempt of this registration has made.
+    """
     if "application" in site.facts:
-        object_id = site.fact("application", "object_id")
-        was_there = await delete(site, f"/applications/{object_id}")
-        return _buried(object_id, site.fact("application", "app_id"), was_there)
-    intended = await site.ledger.intended("application")
-    if intended is None:
+        known, created_at = site.facts["application"], site.created_at("application")
+    elif found := await _find_lost(site):
+        known, created_at = found, site.clock.now()  # at the latest
+    else:
         return None
+    object_id = known["object_id"]
+    path = f"/applications/{object_id}"
+    was_there = await delete(site, path, object_id, created_at=created_at)
+    return _buried(object_id, known["app_id"], was_there)
+
+
+async def _find_lost(site: Site) -> Learnt | None:
+    """Look for what an attempt has made whose answer was lost, and store what is found.
+
+    After a crash it is then known by its id, and Entra can be asked whether it is deleted.
+    """
+    intended = await site.ledger.intended("application")
     try:
-        # An answer that was lost may have made it, and what is new is not seen at once.
-        found = await site.settle(lambda: _find(site), written=intended)
+        # What is new is not seen at once.
+        found = await site.while_young(lambda: _find(site), created_at=intended)
     except NotThereYet:  # and by now it would be
         return None
-    if not _is_ours(site, found):
-        return None
-    was_there = await delete(site, f"/applications/{found['id']}")
-    return _buried(found["id"], found["appId"], was_there)
-
-
-async def delete(site: Site, path: str) -> bool:
-    """Delete and make sure: 404 is only believed when replication cannot be its reason.
-
-    False if it was not there.
-    """
-    try:
-        await site.settle(lambda: site.graph.send("DELETE", path))
-    except NotFound:
-        return False
-    return True
+    if intended is None or not _is_ours(site, found):
+        raise NotOurs(call="GET /applications")
+    known = _known(site, found)
+    await site.ledger.adopt("application", known)
+    return known
 
 
 def _buried(object_id: str, app_id: str, was_there: bool) -> Learnt:
@@ -152,8 +184,9 @@ async def _find(site: Site) -> Json:
 
 
 def _is_ours(site: Site, found: Json) -> bool:
-    creator = found.get("createdByAppId")
-    return set(site.plan.tags) <= set(found["tags"]) and creator == site.bot_client_id
+    creator = found.get("createdByAppId") or ""
+    is_by_us = creator.casefold() == site.bot_client_id.casefold()
+    return set(site.plan.tags) <= set(found["tags"]) and is_by_us
 
 
 def _application(site: Site) -> Json:

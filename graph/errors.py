@@ -3,6 +3,7 @@
     GraphError                 everything that leaves graph/ as a failure
     ├── NotThereYet            our own write has not reached the replica that answered
     │   └── NotFound           a plain 404: not there yet, or gone; only the age of our write tells
+    │       └── NoSuchSecret   the application is there, but holds no secret with this key id
     ├── AlreadyThere           the wish is already fulfilled, or somebody else has the key
     ├── Conflict               two writes to one object at once
     ├── Throttled              too many calls; `retry_after` says how long to wait
@@ -74,6 +75,10 @@ class NotThereYet(GraphError):
 
 class NotFound(NotThereYet):
     WHAT = "Entra does not find the object: it has not replicated, or it has been removed."
+
+
+class NoSuchSecret(NotFound):
+    WHAT = "Entra does not find the secret: it has not replicated, or it has been removed."
 
 
 class AlreadyThere(GraphError):

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from graph.client import Json
-from graph.errors import AlreadyThere, Conflict, Forbidden, NotFound, NotThereYet
+from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet
 from graph.permissions import Permission
 from graph.plan import Plan
 from graph.shapes import identifier
@@ -127,14 +127,12 @@ async def _revoke_scopes(site: Site) -> None:
 
 
 async def _revoke(site: Site, act: Callable[[], Awaitable[None]]) -> None:
-    """Remove a grant. What the bot may not remove goes with the service principal."""
-
-    async def once() -> None:
-        with suppress(NotFound, Forbidden):
-            await act()
-
+    """Remove a grant. What the bot may not remove goes with the service principal, and so does
+    what Entra does not know yet.
+    """
     if "service_principal" in site.facts:
-        await site.settle(once)
+        with suppress(NotThereYet, Forbidden):
+            await site.while_young(act, created_at=None)
 
 
 async def _in_turn(

@@ -7,6 +7,8 @@ otherwise `Retry-After: 0` would repeat a call without end.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -17,6 +19,9 @@ T = TypeVar("T")
 
 SETTLING = timedelta(minutes=15)
 """How long after our own write “not there” may still mean “not there yet”."""
+
+BRIEFLY = timedelta(seconds=10)
+"""How long a removal waits that something else repeats anyway: most writes are seen by then."""
 
 OUTAGE_SECONDS = 120.0
 """The sum of the waits between tries while Graph is down, or while writes collide."""
@@ -39,6 +44,12 @@ Wait = Callable[[GraphError, int], float | None]
 """Seconds to wait after this failure of the n-th try; None gives up."""
 
 
+Aside = Callable[[], AbstractAsyncContextManager[object]]
+
+put_aside: ContextVar[Aside] = ContextVar("put_aside", default=nullcontext)
+"""Entered for as long as a call waits, by whoever counts what is at work. It must not raise."""
+
+
 async def patiently(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait) -> T:
     """Do `act` until it succeeds or `wait` gives up; then its last error is raised."""
     tries = 0
@@ -50,7 +61,8 @@ async def patiently(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait
             seconds = wait(error, tries)
             if seconds is None:
                 raise
-        await clock.sleep(seconds)
+        async with put_aside.get()():
+            await clock.sleep(seconds)
 
 
 def backoff(tries: int, jitter: Jitter) -> float:
@@ -93,19 +105,26 @@ def through_outage(jitter: Jitter) -> Wait:
 
 
 def until_settled(
-    clock: Clock, jitter: Jitter, *, written: datetime, settling: tuple[type[GraphError], ...] = ()
+    clock: Clock,
+    jitter: Jitter,
+    *,
+    written: datetime | None,
+    settling: tuple[type[GraphError], ...] = (),
+    within: timedelta = SETTLING,
 ) -> Wait:
     """Wait for replication until 15 minutes after `written`, and shortly for colliding writes.
 
-    `settling` are further errors, of sign-ins, that end by themselves once our write has
-    replicated.
+    Without `written` nothing is young enough to be waited for. `settling` are further errors, of
+    sign-ins, that end by themselves once our write has replicated.
     """
     waited, collisions = 0.0, 0
 
     def wait(error: GraphError, tries: int) -> float | None:
         nonlocal waited, collisions
         if isinstance(error, (NotThereYet, *settling)):
-            left = (written + SETTLING - clock.now()).total_seconds()
+            if written is None:
+                return None
+            left = (written + within - clock.now()).total_seconds()
             spacing = patience if isinstance(error, NotThereYet) else sign_in_patience
             seconds = max(spacing(tries, jitter), error.retry_after or 0.0)
             return min(seconds, left) if left > 0 and tries < SETTLING_ATTEMPTS else None

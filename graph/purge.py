@@ -10,8 +10,12 @@ from contextlib import suppress
 from datetime import datetime
 
 from graph.client import Json
-from graph.errors import NotFound, NotOurs, NotThereYet, Restored
+from graph.errors import NotOurs, NotThereYet, Restored
+from graph.removal import is_young
 from graph.site import Site
+
+SURE_LOOKS = 5
+"""How often in a row a young object must be found nowhere: not every replica knows the same."""
 
 _BURIED = {"appId?": str, "uniqueName?": str, "createdByAppId?": str, "tags?": [str]}
 
@@ -25,24 +29,34 @@ async def purge(
     application is not in the bin because it is in use again.
     """
     path = f"/directory/deletedItems/{object_id}"
-    try:
-        # What was deleted a moment ago is not seen in the bin at once.
-        found = await site.settle(lambda: site.graph.send("GET", path), written=deleted_at)
-    except NotThereYet:
-        if step == "application":
-            await _check_is_gone(site, object_id)
-        return False
-    _check_is_ours(site, found.read(_BURIED), step=step, app_id=app_id)
-    with suppress(NotFound):  # by a try whose answer was lost
-        await site.settle(lambda: site.graph.send("DELETE", path), written=deleted_at)
-    return True
+    looks = 0
+
+    async def once() -> bool:
+        nonlocal looks
+        try:
+            found = await site.graph.send("GET", path)
+            _check_is_ours(site, found.read(_BURIED), step=step, app_id=app_id)
+            await site.graph.send("DELETE", path)
+        except NotThereYet:
+            # Deleted a moment ago it may not be in the bin yet, but then it is still seen in use.
+            looks = 0 if await _is_in_use(site, step, object_id) else looks + 1
+            if is_young(site, deleted_at) and looks < SURE_LOOKS:
+                raise
+            if looks == 0 and step == "application":
+                raise Restored(call="GET /applications/…") from None
+            return False
+        return True
+
+    return await site.while_young(once, created_at=deleted_at)
 
 
-async def _check_is_gone(site: Site, object_id: str) -> None:
-    path = f"/applications/{object_id}"
+async def _is_in_use(site: Site, step: str, object_id: str) -> bool:
+    collection = "applications" if step == "application" else "servicePrincipals"
+    path = f"/{collection}/{object_id}"
     with suppress(NotThereYet):
         await site.graph.send("GET", path, query={"$select": "id"})
-        raise Restored(call="GET /applications/…")
+        return True
+    return False
 
 
 def _check_is_ours(site: Site, found: Json, *, step: str, app_id: str) -> None:
@@ -52,8 +66,12 @@ def _check_is_ours(site: Site, found: Json, *, step: str, app_id: str) -> None:
         wanted |= {"uniqueName": site.plan.key, "createdByAppId": site.bot_client_id}
         if not set(site.plan.tags) <= set(found.get("tags") or ()):
             raise _not_ours()
-    if any(found.get(name) not in (None, value) for name, value in wanted.items()):
+    if any(_differs(found.get(name), value) for name, value in wanted.items()):
         raise _not_ours()
+
+
+def _differs(shown: str | None, wanted: str) -> bool:
+    return shown is not None and shown.casefold() != wanted.casefold()
 
 
 def _not_ours() -> NotOurs:

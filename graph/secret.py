@@ -6,10 +6,12 @@ new attempt makes a new one, and sweeps later remove what carries our id but is 
 learn.microsoft.com/graph/api/application-addpassword
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from graph.client import Json
-from graph.errors import LostAnswer, NotFound
+from graph.errors import LostAnswer, NoSuchSecret, NotFound
+from graph.patience import BRIEFLY
+from graph.removal import is_gone, is_young
 from graph.shapes import filled, identifier
 from graph.site import Learnt, Sealed, Site, Step
 
@@ -68,15 +70,29 @@ async def _mint(site: Site, attempt: Sealed | str) -> Sealed:
     return Sealed(id=id, key_id=key_id, expires_at=expires_at, hint=hint)
 
 
-async def remove_secret(site: Site, key_id: str) -> None:
+async def remove_secret(site: Site, key_id: str, *, unproven_since: datetime | None = None) -> None:
     """Remove a secret of the application; one that is not there is removed.
 
-    A young secret that Entra does not know is asked for again until replication is no excuse.
+    A young application that Entra does not know is waited for. So is a secret that was made lately
+    and that Entra has never shown to know, but only briefly: NotFound leaves it to a sweep.
     """
-    try:
-        await site.settle(lambda: _remove(site, key_id))
-    except NotFound:
-        return
+    created_at = site.created_at("application")
+
+    async def once() -> None:
+        try:
+            await _remove(site, key_id)
+        except NoSuchSecret as error:
+            # The answer to an earlier try of this call, which removed it, may have been lost.
+            if is_young(site, unproven_since) and error.tries == 1:
+                raise
+        except NotFound:
+            if not await is_gone(site, _object_id(site), created_at=created_at):
+                raise
+
+    if unproven_since is None:
+        await site.while_young(once, created_at=created_at)
+    else:
+        await site.while_young(once, created_at=site.clock.now(), within=BRIEFLY)
 
 
 async def sweep(site: Site, known_key_ids: frozenset[str]) -> list[str]:
@@ -92,7 +108,10 @@ async def sweep(site: Site, known_key_ids: frozenset[str]) -> list[str]:
 
 
 async def undo(site: Site) -> None:
-    """Remove every secret that this registration has made."""
+    """Remove every secret that this registration has made.
+
+    One that Entra does not know, not yet or no longer, goes with the application.
+    """
     if "application" not in site.facts:
         return
     if "secret" in site.facts:
@@ -105,17 +124,22 @@ async def _remove(site: Site, key_id: str) -> None:
 
 
 async def _secrets(site: Site) -> list[Json]:
-    try:
-        answer = await site.settle(
-            lambda: site.graph.send(
-                "GET", _application(site), query={"$select": "passwordCredentials"}
-            )
-        )
-    except NotFound:
-        return []
-    held = answer.read({"passwordCredentials": [{"keyId": identifier, "displayName?": str}]})
-    secrets: list[Json] = held["passwordCredentials"]
-    return secrets
+    """Return the secrets that the application has; none if it is gone."""
+    created_at = site.created_at("application")
+    query = {"$select": "passwordCredentials"}
+
+    async def once() -> list[Json]:
+        try:
+            answer = await site.graph.send("GET", _application(site), query=query)
+        except NotFound:
+            if not await is_gone(site, _object_id(site), created_at=created_at):
+                raise
+            return []
+        held = answer.read({"passwordCredentials": [{"keyId": identifier, "displayName?": str}]})
+        secrets: list[Json] = held["passwordCredentials"]
+        return secrets
+
+    return await site.while_young(once, created_at=created_at)
 
 
 def mark(registration: str) -> str:
@@ -128,7 +152,12 @@ def _mark(site: Site) -> str:
 
 
 def _application(site: Site) -> str:
-    return f"/applications/{site.fact('application', 'object_id')}"
+    return f"/applications/{_object_id(site)}"
+
+
+def _object_id(site: Site) -> str:
+    id: str = site.fact("application", "object_id")
+    return id
 
 
 SECRET = Step("secret", "Make the client secret", make, undo, lasting=False)

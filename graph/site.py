@@ -7,13 +7,13 @@ about to happen before it happens, and finds what an earlier attempt has sealed.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
-from graph.patience import patiently, through_outage, until_settled
+from graph.patience import SETTLING, patiently, through_outage, until_settled
 from graph.plan import Facts, Plan
 from graph.signin import SignIn
 
@@ -47,6 +47,9 @@ class Ledger(Protocol):
 
     async def withdraw(self, step: str) -> None:
         """Note that no attempt at this step has written, whatever was intended."""
+
+    async def adopt(self, step: str, learnt: Learnt) -> None:
+        """Store what an attempt at this step has made, whose answer was lost."""
 
     async def attempt(self) -> "Sealed | str":
         """Return what this run has sealed; else a new nonce, stored, to make a secret with.
@@ -110,6 +113,27 @@ class Site:
         """
         wait = until_settled(
             self.clock, self.graph.jitter, written=written or self.written(), settling=settling
+        )
+        return await patiently(act, clock=self.clock, wait=wait)
+
+    def created_at(self, step: str) -> datetime | None:
+        """When the object of that step was created, if that is known."""
+        at = self.facts[step].get("created_at")
+        return None if at is None else datetime.fromisoformat(at)
+
+    async def while_young(
+        self,
+        act: Callable[[], Awaitable[T]],
+        *,
+        created_at: datetime | None,
+        within: timedelta = SETTLING,
+    ) -> T:
+        """Do `act`, again and again while Entra may not know yet what was created then.
+
+        What was not created lately (None) is not waited for, only for writes that collide.
+        """
+        wait = until_settled(
+            self.clock, self.graph.jitter, written=created_at, settling=(), within=within
         )
         return await patiently(act, clock=self.clock, wait=wait)
 

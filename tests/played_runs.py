@@ -89,7 +89,13 @@ class Played(Work):
             raise StepFailed("outage", {"step": "Run", "sentence": "No.", "advice": "Retry."})
 
     async def _remove_key(
-        self, run: Run, registration: Registration, secret: Secret, target: SecretState
+        self,
+        run: Run,
+        registration: Registration,
+        secret: Secret,
+        target: SecretState,
+        *,
+        proven: bool = True,
     ) -> None:
         # A removal is all that its run does; else it is the last thing.
         self._fail(Ending.FAILS_LAST)

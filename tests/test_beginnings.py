@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +15,9 @@ from bot.runs.recorder import Entry, Recorder
 from bot.storage import runs
 from bot.storage.runs import Planned
 from bot.storage.tables import runs as table
+from graph.errors import NotThereYet
+from graph.patience import patiently
+from tests.graph.fakes import EPOCH
 from tests.office import Office, office, opened
 
 
@@ -70,6 +74,30 @@ class Life:
     async def _work(self, run: str) -> None:
         self._works[run].set()
         await self._ends[run].wait()
+
+
+class Waiting(Life):
+    """One process, whose runs wait for Entra before they do anything else."""
+
+    def __init__(self, desk: Office, waits: asyncio.Event) -> None:
+        super().__init__(desk)
+        self.time = asyncio.Event()
+        self._waits = waits
+
+    def now(self) -> datetime:
+        return EPOCH
+
+    async def sleep(self, seconds: float) -> None:
+        self._waits.set()
+        await self.time.wait()
+
+    async def _work(self, run: str) -> None:
+        await patiently(self._answer, clock=self, wait=lambda *_: 60.0)
+        await super()._work(run)
+
+    async def _answer(self) -> None:
+        if not self.time.is_set():
+            raise NotThereYet
 
 
 async def _run(desk: Office) -> str:
@@ -178,6 +206,37 @@ async def test_a_process_that_is_stopped_was_not_ended_by_its_runs(desk: Office)
         assert life.at_work == {suspect, newcomer}
         await life.die(is_stopped=True)
     assert await _begun(desk, newcomer, suspect, waiting) == [0, SUSPECT, SUSPECT]
+
+
+async def test_waiting_for_entra_is_no_fault_of_a_run(desk: Office) -> None:
+    """However often it is killed while it waits; what it does between two waits counts."""
+    run, deaths = await _run(desk), 3 * MOST
+    for _ in range(deaths):
+        waits = asyncio.Event()
+        life = Waiting(desk, waits)
+        life.resume(run)
+        await waits.wait()
+        assert await _begun(desk, run) == [0]
+        await life.die()
+    life = Waiting(desk, waits := asyncio.Event())
+    life.resume(run)
+    await waits.wait()
+    life.time.set()
+    await life.works(run)
+    assert await _begun(desk, run) == [1]
+    await life.end(run)
+
+
+async def test_a_stop_while_a_run_waits_counts_nothing(desk: Office) -> None:
+    suspect = await _suspect(desk)
+    life = Waiting(desk, waits := asyncio.Event())
+    life.resume(suspect)
+    await waits.wait()
+    await life.put_down()
+    life.time.set()
+    await life.works(suspect)
+    await life.end(suspect)
+    assert await _begun(desk, suspect) == [SUSPECT]
 
 
 async def test_nothing_begins_once_the_process_stops(desk: Office) -> None:

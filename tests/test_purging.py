@@ -12,7 +12,7 @@ from tests.scene import Scene
 from tests.slack import forged_button
 from tests.test_failures import failed
 from tests.test_requests_fit import somebody
-from tests.test_revoking import FOR_EVER, revoked
+from tests.test_revoking import FOR_EVER, press, revoked
 from tests.test_talking import said
 
 PURGED = "Deleted for good, as of"
@@ -225,10 +225,10 @@ async def test_an_application_whose_answer_was_lost_can_be_deleted_for_good_too(
 
 async def test_an_application_that_lags_behind_its_deletion_is_waited_for(scene: Scene) -> None:
     """The replica that is asked has not yet put it into the bin."""
-    id = await revoked(scene)
-    scene.tenant.faults.fail(
-        "GET", "deletedItems", status=404, code="Request_ResourceNotFound", times=3
-    )
+    id = await scene.ready()
+    scene.tenant.faults.lag = 60.0
+    await press(scene, id)
+    await scene.until(lambda: f"{id} was revoked" in scene.card())
     await asked(scene, id)
     await scene.until(lambda: PURGED in scene.card())
     assert scene.tenant.deleted == []

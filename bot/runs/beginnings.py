@@ -9,6 +9,8 @@ SUSPECT of them at most, on all replicas together, since the counts are in stora
 dies in its turn, and the others wait uncounted, on each replica that it takes along: each has a
 turn of its own, and whoever has it elsewhere does not die. So MOST leaves room for two killers at
 the same time, and what gets on starts from nothing.
+
+A run that waits for Entra does nothing that could kill a process: it is not counted meanwhile.
 """
 
 import asyncio
@@ -18,6 +20,7 @@ from contextlib import asynccontextmanager
 from bot.engine import Body
 from bot.storage import runs
 from bot.storage.database import Database
+from graph.patience import put_aside
 
 SUSPECT = 2
 """Begun so often in vain, a run waits for its turn: once may be anybody's fault."""
@@ -54,6 +57,7 @@ class Beginnings:
             try:
                 async with self._turn_of(id):
                     if await self._may_begin(id):
+                        put_aside.set(lambda: self._aside(id))
                         await body(id)
             finally:
                 self._counted.discard(id)
@@ -89,6 +93,19 @@ class Beginnings:
         finally:
             timer.cancel()
             pass_on()
+
+    @asynccontextmanager
+    async def _aside(self, id: str) -> AsyncIterator[None]:
+        """Do not count the run while one of its calls waits."""
+        if id in self._counted:
+            self._counted.discard(id)
+            async with self._database.transaction() as tx:
+                await runs.put_down(tx, (id,))
+        yield
+        if id not in self._counted and not self._is_stopping:
+            self._counted.add(id)
+            async with self._database.transaction() as tx:
+                await runs.begin(tx, id)
 
     async def _is_suspect(self, id: str) -> bool:
         """Return False for one that is to be given up, too: nobody has to wait for that."""

@@ -257,7 +257,7 @@ class Carrying(Work):
             return
         run, registration, secret = closed
         try:
-            await self._remove_key(run, registration, secret, SecretState.REMOVED)
+            await self._remove_key(run, registration, secret, SecretState.REMOVED, proven=False)
         except StepFailed as failure:
             log.warning("secret left for the sweep", run=id, code=failure.code)
 

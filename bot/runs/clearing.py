@@ -115,9 +115,18 @@ class Clearing(Work):
             )
 
     async def _take_all_back(self, run: Run, plan: Plan, facts: Facts) -> None:
+        done = await self._taken_back(run)
         for stage in reversed(stages(plan)):
             for each in stage:
-                await self._take_back(run, each, plan, facts)
+                if each.name not in done:
+                    await self._take_back(run, each, plan, facts)
+
+    async def _taken_back(self, run: Run) -> frozenset[str]:
+        """Return the steps whose objects this run has deleted, before it was begun again."""
+        async with self._database.reading() as tx:
+            found = await registrations.get(tx, run.registration)
+        deleted = found.deleted if found else ()
+        return frozenset(each.step for each in deleted if each.at >= run.created_at)
 
     async def _take_back(self, run: Run, each: Step, plan: Plan, facts: Facts) -> None:
         if each.undo is None or await self._open(run.id) is None:  # ended by another process

@@ -29,7 +29,7 @@ from bot.storage.runs import Run
 from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
-from graph.errors import GraphError
+from graph.errors import GraphError, NotOurs
 from graph.knowledge import Knowledge
 from graph.plan import Facts, Plan
 from graph.signin import SignIn
@@ -146,7 +146,8 @@ class Work:
                 await self._end_rotation(tx, run, RotationState.FAILED)
                 await rotations.tell(tx, run.registration, RotationNews.FAILED)
             if run.kind in COMES_AGAIN:
-                again = now + AGAIN_AFTER
+                # What is not ours is removed by nobody but a person.
+                again = now + (UNDO_AFTER if failed.code == NotOurs.__name__ else AGAIN_AFTER)
                 await registrations.note(tx, run.registration, deadline=again)
                 await dues.add(tx, run.registration, COMES_AGAIN[run.kind], again)
             if run.kind is RunKind.REVOKE and is_news:  # the connector can still sign in
@@ -189,12 +190,20 @@ class Work:
             await dues.add(tx, run.registration, DueKind.SWEEP, self._clock.now() + after)
 
     async def _remove_key(
-        self, run: Run, registration: Registration, secret: Secret, target: SecretState
+        self,
+        run: Run,
+        registration: Registration,
+        secret: Secret,
+        target: SecretState,
+        *,
+        proven: bool = True,
     ) -> None:
+        """Remove a secret from Entra. `proven` is whether it has signed in."""
         plan = Plan.from_json(dict(registration.plan or {}))
         site = self._site(run, plan, registration.facts)
         try:
-            await remove_secret(site, secret.key_id or "")
+            since = None if proven else secret.made_at
+            await remove_secret(site, secret.key_id or "", unproven_since=since)
         except GraphError as error:
             raise failed("Remove a secret", error) from None
         async with self._database.transaction() as tx:

@@ -32,6 +32,7 @@ class Run:
     registration: str
     kind: RunKind
     subject: str | None
+    created_at: datetime
 
 
 class Planned(NamedTuple):
@@ -177,17 +178,18 @@ async def intend(tx: AsyncConnection, run: Run, step: str, now: datetime) -> boo
     """Note that the step is about to write. True if an earlier attempt may have written."""
     before = await intended_at(tx, run.registration, step) is not None
     await tx.execute(
-        sa.update(steps)
-        .where(steps.c.run == run.id, steps.c.name == step)
-        .values(intended_at=sa.func.coalesce(steps.c.intended_at, now))
+        sa.update(steps).where(steps.c.run == run.id, steps.c.name == step).values(intended_at=now)
     )
     return before
 
 
 async def intended_at(tx: AsyncConnection, registration: str, step: str) -> datetime | None:
-    """Return when an attempt of the registration at this step was last about to write."""
+    """Return when an attempt of the registration at this step may last have written.
+
+    One that failed may have been repeated until then.
+    """
     query = (
-        sa.select(steps.c.intended_at)
+        sa.select(steps.c.intended_at, steps.c.ended_at)
         .where(
             steps.c.registration == registration,
             steps.c.name == step,
@@ -195,7 +197,23 @@ async def intended_at(tx: AsyncConnection, registration: str, step: str) -> date
         )
         .order_by(steps.c.intended_at.desc())
     )
-    return (await tx.scalars(query.limit(1))).first()
+    found = (await tx.execute(query.limit(1))).first()
+    return max(filter(None, found)) if found else None
+
+
+async def adopt(
+    tx: AsyncConnection, registration: str, step: str, facts: Mapping[str, Any]
+) -> None:
+    """Keep what an attempt at this step has made, which was found later."""
+    await tx.execute(
+        sa.update(steps)
+        .where(
+            steps.c.registration == registration,
+            steps.c.name == step,
+            steps.c.intended_at.is_not(None),
+        )
+        .values(facts=dict(facts))
+    )
 
 
 async def was_done(tx: AsyncConnection, registration: str, step: str) -> bool:
@@ -334,4 +352,5 @@ def _run(row: Mapping[Any, Any]) -> Run:
         registration=row["registration"],
         kind=RunKind(row["kind"]),
         subject=row["subject"],
+        created_at=row["created_at"],
     )

@@ -112,6 +112,8 @@ class MemoryLedger:
     nonces: list[str] = field(default_factory=list)
     found: Sealed | None = None
     secret: str = field(default="", repr=False)
+    adopted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    intended_at: datetime = EPOCH
 
     async def intend(self, step: str) -> bool:
         before = step in self.intentions
@@ -119,10 +121,13 @@ class MemoryLedger:
         return before
 
     async def intended(self, step: str) -> datetime | None:
-        return EPOCH if step in self.intentions else None
+        return self.intended_at if step in self.intentions else None
 
     async def withdraw(self, step: str) -> None:
         self.intentions.discard(step)
+
+    async def adopt(self, step: str, learnt: dict[str, Any]) -> None:
+        self.adopted[step] = learnt
 
     async def attempt(self) -> Sealed | str:
         if self.found is not None:

@@ -9,6 +9,7 @@ from graph.errors import (
     Conflict,
     Forbidden,
     GraphError,
+    NoSuchSecret,
     NotFound,
     NotThereYet,
     PolicyForbids,
@@ -49,7 +50,7 @@ DOCUMENTED = [
         AlreadyThere,
     ),
     (400, "Request_BadRequest", "Specified resourceId was not found", NotThereYet),
-    (400, "Request_BadRequest", "No password credential found with keyId 'x'.", NotFound),
+    (400, "Request_BadRequest", "No password credential found with keyId 'x'.", NoSuchSecret),
     (
         409,
         "Request_MultipleObjectsWithSameKeyValue",

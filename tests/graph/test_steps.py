@@ -165,15 +165,16 @@ async def test_undo_never_deletes_what_is_not_ours() -> None:
     graph = Script([answer(200, {**OURS, "createdByAppId": "somebody"})])
     async with site(graph, facts={}) as here:
         await here.ledger.intend("application")
-        await undo("application", here)
+        with pytest.raises(NotOurs):
+            await undo("application", here)
     assert [request.method for request in graph.requests] == ["GET"]
 
 
-async def test_undo_looks_for_nothing_where_nothing_was_ever_written() -> None:
-    graph = Script([])
+async def test_undo_looks_once_where_nothing_was_ever_written() -> None:
+    graph = Script([refusal(404, "Request_ResourceNotFound")])
     async with site(graph, facts={}) as here:
         await undo("application", here)
-    assert not graph.requests
+    assert [request.method for request in graph.requests] == ["GET"]
 
 
 @pytest.mark.parametrize("status", [204, 404])

@@ -10,6 +10,7 @@ from bot.playground.tenant import Tenant, running
 from tests.tenant.asking import Asking, asking, code_of, connector, sign_in
 
 LAG = 60.0
+BIN = "directory/deletedItems"
 
 
 async def test_a_new_application_is_404_until_it_has_arrived(
@@ -180,3 +181,17 @@ async def test_a_removed_secret_signs_in_until_the_news_has_arrived(
     late = await sign_in(graph.http, tenant, application["appId"], secret["secretText"])
     assert (early.status_code, late.status_code) == (200, 401)
     assert tenant.live_secrets(application["appId"]) == []
+
+
+async def test_a_deleted_application_is_in_the_bin_once_it_is_no_longer_seen(
+    tenant: Tenant, clock: MovableClock, graph: Asking
+) -> None:
+    application = await graph.application()
+    tenant.faults.lag = LAG
+    path, kept = (f"/{where}/{application['id']}" for where in ("applications", BIN))
+    await graph.delete(path)
+    early = [(await graph.get(each)).status_code for each in (path, kept)]
+    listed = (await graph.get(f"/{BIN}/microsoft.graph.application")).json()["value"]
+    clock.move(timedelta(seconds=LAG))
+    late = [(await graph.get(each)).status_code for each in (path, kept)]
+    assert (early, listed, late) == ([200, 404], [], [404, 200])

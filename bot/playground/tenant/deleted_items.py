@@ -112,7 +112,8 @@ def _touched(kind: Kind, body: dict[str, Any]) -> Touched:
 
 
 def _list(directory: Directory, request: Request, wanted: Kind) -> Answer:
-    rows = [body for kind, body in directory.deleted.values() if kind is wanted]
+    found = [body for kind, body in directory.deleted.values() if kind is wanted]
+    rows = [body for body in found if _is_seen(directory, request, wanted, body["id"])]
     rows = visible(directory, request.caller, rows)
     return many(directory.url, request, _SETS[wanted], rows)
 
@@ -121,7 +122,15 @@ def _deleted(directory: Directory, request: Request) -> tuple[Kind, dict[str, An
     id = request.target.keys[0].value
     if id not in directory.deleted:
         raise not_found(id)
-    return directory.deleted[id]
+    kind, body = directory.deleted[id]
+    if not _is_seen(directory, request, kind, id):
+        raise not_found(id)
+    return kind, body
+
+
+def _is_seen(directory: Directory, request: Request, kind: Kind, id: str) -> bool:
+    """Whether the request's replica knows of the deletion: until then it shows what was deleted."""
+    return directory.store.seen(kind, id, request.moment) is None
 
 
 def _bury_principal(directory: Directory, request: Request, principal: dict[str, Any]) -> None:

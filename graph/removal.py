@@ -1,0 +1,51 @@
+"""Remove objects so that a removal can be repeated: what is gone already is done, at once.
+
+A 404 has two meanings: the object is gone, or it is so young that the replica that answered does
+not know it yet. Entra keeps deleted applications and service principals for 30 days, so one that
+is found there is gone, whoever deleted it. Only a young object that is found nowhere is asked for
+again, until replication is no excuse.
+learn.microsoft.com/graph/api/directory-deleteditems-get
+"""
+
+from datetime import datetime
+
+from graph.errors import Forbidden, NotFound, NotThereYet
+from graph.patience import SETTLING
+from graph.site import Site
+
+
+async def delete(site: Site, path: str, object_id: str, *, created_at: datetime | None) -> bool:
+    """Delete the object and make sure. False if it was gone already."""
+
+    async def once() -> bool:
+        try:
+            await site.graph.send("DELETE", path)
+        except NotFound:
+            if not await is_gone(site, object_id, created_at=created_at):
+                raise
+            return False
+        return True
+
+    return await site.while_young(once, created_at=created_at)
+
+
+async def is_gone(site: Site, object_id: str, *, created_at: datetime | None) -> bool:
+    """Whether an object that was answered with 404 is deleted, and not just unknown to a replica.
+
+    `created_at` is None for an object that is not young.
+    """
+    return not is_young(site, created_at) or await _is_deleted(site, object_id)
+
+
+def is_young(site: Site, created_at: datetime | None) -> bool:
+    """Whether a replica may not know yet what was created then."""
+    return created_at is not None and site.clock.now() < created_at + SETTLING
+
+
+async def _is_deleted(site: Site, object_id: str) -> bool:
+    path = f"/directory/deletedItems/{object_id}"
+    try:
+        await site.graph.send("GET", path, query={"$select": "id"})
+    except (NotThereYet, Forbidden):  # without the right to look there is no proof either way
+        return False
+    return True
