@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.addresses import is_one_of
 from bot.environment import Reader
 from graph.proxies import Proxies
 from graph.signin import CLOUDS
@@ -106,8 +107,6 @@ class Settings(EntraSettings):
         return settings
 
 
-GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-SUCH = "such as 01234567-89ab-cdef-0123-456789abcdef"
 AUTONOMOUS = (
     "Set CONSENT_MODE=autonomous: the bot itself then grants the catalogue's permissions, which"
     " makes it nearly a Global Administrator. Read README, Rights, first."
@@ -139,10 +138,8 @@ def _limits(reader: Reader) -> dict[str, Any]:
 def _entra(reader: Reader) -> dict[str, Any]:
     """Return the fields of EntraSettings."""
     return {
-        "tenant_id": reader.matching("ENTRA_TENANT_ID", GUID, "a directory (tenant) id, " + SUCH),
-        "client_id": reader.matching(
-            "ENTRA_CLIENT_ID", GUID, "an application (client) id, " + SUCH
-        ),
+        "tenant_id": reader.guid("ENTRA_TENANT_ID", "a directory (tenant) id"),
+        "client_id": reader.guid("ENTRA_CLIENT_ID", "an application (client) id"),
         "client_secret": reader.required("ENTRA_CLIENT_SECRET", "the bot's own client secret"),
         **_cloud(reader),
         "ca_bundle": reader.file("CA_BUNDLE"),
@@ -156,9 +153,15 @@ def _cloud(reader: Reader) -> dict[str, str]:
     cloud = CLOUDS.get(reader.one_of("ENTRA_CLOUD", tuple(CLOUDS), "public"), CLOUDS["public"])
     logins = {urlsplit(each.login).hostname for each in CLOUDS.values()}
     graphs = {urlsplit(each.graph).hostname for each in CLOUDS.values()}
-    authority = f"{cloud.login}/{reader.text('ENTRA_TENANT_ID')}"
+    tenant = reader.text("ENTRA_TENANT_ID").lower()
+    authority = reader.https("ENTRA_AUTHORITY", f"{cloud.login}/{tenant}", logins).lower()
+    if is_one_of(authority, logins) and urlsplit(authority).path.strip("/") != tenant:
+        reader.problem(
+            "ENTRA_AUTHORITY does not end with the id in ENTRA_TENANT_ID: it would sign in to"
+            " another tenant. Correct one of the two, or leave ENTRA_AUTHORITY out."
+        )
     return {
-        "authority": reader.https("ENTRA_AUTHORITY", authority, logins),
+        "authority": authority,
         "graph_url": reader.https("GRAPH_URL", cloud.graph, graphs),
     }
 

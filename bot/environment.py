@@ -17,6 +17,8 @@ from bot.addresses import is_one_of, is_slack
 from graph.proxies import Proxies
 
 EVERYBODY = "*"
+GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+SUCH = "such as 01234567-89ab-cdef-0123-456789abcdef"
 LONGEST_TTL = timedelta(days=30)
 LONGEST_RETENTION = timedelta(days=3650)
 ANYBODYS = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "CA_BUNDLE"})
@@ -71,6 +73,10 @@ class Reader:
         if value and not re.fullmatch(pattern, value):
             self.problem(f"{name} does not look like {what}.")
         return value
+
+    def guid(self, name: str, what: str) -> str:
+        """Return the GUID in the lower case in which Entra writes it."""
+        return self.matching(name, GUID, f"{what}, {SUCH}").lower()
 
     def token(self, name: str, prefix: str) -> str:
         value = self.required(name, f"a Slack token that begins with {prefix}")

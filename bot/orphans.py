@@ -131,7 +131,8 @@ def _is_over(registration: Registration, now: datetime) -> bool:
 
 
 def _is_ours(application: Marked, client_id: str) -> bool:
-    return application.is_complete and application.created_by == client_id
+    creator = application.created_by or ""
+    return application.is_complete and creator.casefold() == client_id.casefold()
 
 
 def _made(registration: Registration) -> str | None:

@@ -23,8 +23,6 @@ from tests.postgres import postgres_is_slow
 from tests.scene import Scene
 from tests.terminal import typed_cold
 
-ELSEWHERE = "11111111-2222-3333-4444-555555555555"
-
 
 @postgres_is_slow
 async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
@@ -177,10 +175,6 @@ WRONG: dict[str, tuple[Spoil, str]] = {
     "tenant away": (
         lambda stage: {"ENTRA_AUTHORITY": f"https://127.0.0.1:9/{stage.tenant.id}"},
         "Entra: The bot could not reach the tenant",
-    ),
-    "another tenant": (
-        lambda stage: {"ENTRA_TENANT_ID": ELSEWHERE},
-        "not for ENTRA_TENANT_ID.",
     ),
     "a right": (
         taken("AppRoleAssignment.ReadWrite.All"),

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from bot.playground.stage import Stage
 from bot.playground.tenant.faults import Fault
+from tests.conftest import Bot
 from tests.scene import Scene
 from tests.slack import forged_button
 from tests.test_failures import failed
@@ -221,6 +223,20 @@ async def test_an_application_whose_answer_was_lost_can_be_deleted_for_good_too(
     await asked(scene, id)
     await scene.until(lambda: PURGED in scene.card())
     assert scene.tenant.deleted == []
+
+
+async def test_a_client_id_in_capitals_undoes_what_it_has_made(bot: Bot, stage: Stage) -> None:
+    client_id = stage.tenant.administrator.client_id.upper()
+    async with bot(ENTRA_CLIENT_ID=client_id):
+        scene = Scene(stage)
+        scene.tenant.faults.reset("PATCH", "/applications", times=99, when="after_effect")
+        id = await scene.ask("billing")
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        await scene.until(lambda: "[Undo]" in scene.card())
+        scene.tenant.faults.clear()
+        await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
+        await scene.until(lambda: f"{id} was undone" in scene.card())
+        assert scene.tenant.applications == []
 
 
 async def test_an_application_that_lags_behind_its_deletion_is_waited_for(scene: Scene) -> None:

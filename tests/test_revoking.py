@@ -198,6 +198,22 @@ async def test_trouble_that_passes_is_waited_out(scene: Scene) -> None:
     assert nothing_is_left(scene)
 
 
+@pytest.mark.parametrize("lag", [pytest.param(2.0, marks=pytest.mark.slow), 5.0])
+@pytest.mark.parametrize("after", [0.0, 1.0])
+async def test_reads_that_lag_delay_a_revocation_by_no_more_than_the_lag(
+    scene: Scene, lag: float, after: float
+) -> None:
+    """Once its creation is seen everywhere, or at once."""
+    scene.tenant.faults.lag = lag
+    id = await scene.ready()
+    scene.clock.move(timedelta(seconds=after * lag))
+    start = scene.clock.now()
+    await press(scene, id)
+    await scene.until(lambda: f"{id} was revoked" in scene.card())
+    assert (scene.clock.now() - start).total_seconds() <= 3 * lag + 15
+    assert nothing_is_left(scene)
+
+
 async def test_whoever_looks_after_it_tries_again_at_once(scene: Scene) -> None:
     id = await scene.ready()
     fault = refuses_to_let_go(scene)

@@ -9,6 +9,7 @@ import trustme
 
 from bot.config import NOT_YET, EntraSettings, Settings, SettingsError
 
+HEX = "abcdef01-2222-3333-4444-555555abcdef"
 TENANT = "11111111-2222-3333-4444-555555555555"
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # constant: it stands in test ids
 GOOD = {
@@ -110,6 +111,23 @@ def test_each_cloud_has_its_own_addresses(cloud: str, login: str, graph: str) ->
     settings = read(ENTRA_CLOUD=cloud)
     assert settings.authority == f"https://{login}/{TENANT}"
     assert settings.graph_url == f"https://{graph}"
+
+
+def test_ids_are_read_in_the_lower_case_in_which_entra_writes_them() -> None:
+    settings = read(ENTRA_TENANT_ID=HEX.upper(), ENTRA_CLIENT_ID=HEX.upper())
+    assert (settings.tenant_id, settings.client_id) == (HEX, HEX)
+    assert settings.authority == f"https://login.microsoftonline.com/{HEX}"
+    assert read(
+        ENTRA_TENANT_ID=HEX, ENTRA_AUTHORITY=f"https://login.microsoftonline.com/{HEX.upper()}/"
+    ).authority.endswith(f"/{HEX}")
+
+
+@pytest.mark.parametrize(
+    "path", ["99999999-2222-3333-4444-555555555555", "common", "organizations", "contoso.com", ""]
+)
+def test_an_authority_of_another_tenant_is_refused(path: str) -> None:
+    (problem,) = problems(ENTRA_AUTHORITY=f"https://login.microsoftonline.com/{path}")
+    assert problem.startswith("ENTRA_AUTHORITY does not end with the id in ENTRA_TENANT_ID")
 
 
 @pytest.mark.parametrize("host", ["localhost:4433", "127.0.0.1:4433", "[::1]:4433"])

@@ -30,7 +30,7 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
                 well("Entra: the bot's own application signs in."),
                 *_rights(settings, held, catalogue),
             ]
-            found.append(await _organization(settings, tenant))
+            found.append(await _organization(tenant))
             found += _quota(await tenant.knowledge.organization())
             policy, now = await tenant.knowledge.policy(), clock.now()
             found += _policy(policy, read_policy(policy.told, now=now), catalogue)
@@ -73,13 +73,8 @@ def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> I
         yield well(f"Rights: enough for CONSENT_MODE={mode}, and none too many.")
 
 
-async def _organization(settings: Settings, tenant: Connection) -> Finding:
+async def _organization(tenant: Connection) -> Finding:
     found = await tenant.knowledge.organization()
-    if found.id.lower() != settings.tenant_id.lower():
-        return wrong(
-            f"Tenant: the token is for {found.name} ({found.id}), not for ENTRA_TENANT_ID.",
-            "Check ENTRA_TENANT_ID and ENTRA_AUTHORITY.",
-        )
     return well(f"Tenant: {found.name} ({found.domain}) answers.")
 
 
