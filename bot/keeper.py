@@ -43,8 +43,9 @@ AT_ONCE = 50
 DAILY = timedelta(days=1)
 REMEMBERED = timedelta(days=30)
 """How long the engine keeps its record of a run that has ended, for whoever looks into a bug."""
-UNDOABLE = (Status.FAILED, Status.UNDONE)
-"""What an undo that is late may still be for: one that was undone may have left something."""
+UNDOABLE = (Status.FAILED, Status.UNDONE, Status.DENIED, Status.CANCELLED, Status.EXPIRED)
+"""What an undo that is late may still be for: one that was undone may have left something, and one
+that had failed may have been denied, cancelled or expired since."""
 LATE = {
     DueKind.SWEEP: RunKind.SWEEP,
     DueKind.UNDO: RunKind.UNDO,
@@ -195,6 +196,9 @@ class Keeper:
             await history.write(tx, due.registration, "expired", now=self._clock.now())
             requester = await registrations.requester_of(tx, due.registration)
             await messages.owe(tx, due.registration, MessageKind.NEWS, requester)
+            found = await registrations.get(tx, due.registration)
+            if found is not None and found.was_begun:
+                await dues.add(tx, due.registration, DueKind.UNDO, self._clock.now())
 
     async def _lapse(self, tx: AsyncConnection, due: Due) -> None:
         """Withdraw a rotation that nobody has decided on, unless another was asked for since."""

@@ -101,7 +101,7 @@ def judged(
         undo = RunKind.UNDO if _is_ours(application, client_id) else None
         why = f"its registration is {registration.status}"
         yield Orphan(application=application, why=why, removed_by=undo)
-    elif registration.status not in HOLDING:
+    elif registration.status not in HOLDING and not registration.was_begun:
         why = f"its registration is {registration.status} and never made one"
         yield Orphan(application=application, why=why)
     else:

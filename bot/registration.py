@@ -54,7 +54,7 @@ MOVES: Mapping[Status, frozenset[Status]] = {
     Status.CANCELLED: frozenset(),
     Status.EXPIRED: frozenset(),
     Status.APPROVED: frozenset({Status.READY, Status.FAILED}),
-    Status.FAILED: frozenset({Status.PLANNING, Status.APPROVED, Status.UNDONE}),
+    Status.FAILED: frozenset({Status.PLANNING, Status.PENDING, Status.APPROVED, Status.UNDONE}),
     Status.READY: frozenset({Status.REVOKING}),
     Status.UNDONE: frozenset(),
     Status.REVOKING: frozenset({Status.REVOKED}),
@@ -326,6 +326,11 @@ class Registration:
         """The client id of what it has made, be it deleted since or not. Empty before that."""
         made = self.facts.get("application", {}).get("app_id")
         return str(made or (self.deleted[-1].app_id if self.deleted else ""))
+
+    @property
+    def was_begun(self) -> bool:
+        """Whether a run has begun to make it: then something may be in Entra before it is ready."""
+        return self.began_at is not None
 
     @property
     def offer(self) -> str:

@@ -9,6 +9,7 @@ from bot.registrar import Registrar
 from bot.registration import Person
 from handlers.answers import Answers, check_is_for_one, trigger_of
 from handlers.people import People
+from handlers.replies import retried
 from handlers.views import denial, form, ids
 from handlers.views.values import masked_sheet, sheet, sheet_text
 
@@ -117,8 +118,11 @@ async def cancel(ack: Ack, action: Json, registrar: Registrar, person: Person) -
     await ack()
 
 
-async def retry(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    await registrar.retry(action["value"], by=person)
+async def retry(
+    ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
+) -> None:
+    """Retry. Those who approved are judged anew, as before the last approval."""
+    await retried(action["value"], registrar, person, people)
     await ack()
 
 

@@ -42,7 +42,7 @@ async def command(
         await registrar.hand_over(wish.id, to=to, by=person)
         await ack(text="An approver has to confirm this: the approval channel was asked.")
         return
-    answer = await reply(wish, registrar, person, plain=plain)
+    answer = await reply(wish, registrar, person, people, plain=plain)
     await ack(
         text=answer.text,
         blocks=answer.blocks or said(answer.text),

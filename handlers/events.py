@@ -14,6 +14,7 @@ from bot.registrar import Registrar
 from bot.registration import Person
 from handlers import asked
 from handlers.asked import Asked, NotUnderstood
+from handlers.people import People
 from handlers.replies import Reply, reply
 from handlers.views import ids
 from handlers.views.words import actions, button, context, drawn, said, section
@@ -26,7 +27,12 @@ WHY = "This is for you alone, because everybody in the channel reads the thread.
 
 
 async def mention(
-    body: Json, client: AsyncWebClient, registrar: Registrar, person: Person, plain: bool
+    body: Json,
+    client: AsyncWebClient,
+    registrar: Registrar,
+    person: Person,
+    people: People,
+    plain: bool,
 ) -> None:
     """Answer `@bot status AAD-7K3F`; Slack repeats events, so each counts once."""
     event = body["event"]
@@ -39,16 +45,23 @@ async def mention(
         await _in_thread(client, event, not_understood.in_a_line)
         return
     if wish.word in FOR_ONE:
-        await _for_one(client, event, await reply(wish, registrar, person, plain=plain))
+        await _for_one(client, event, await reply(wish, registrar, person, people, plain=plain))
     elif wish.word in IN_THREAD:
         least = replace(wish, is_public=True)
-        await _in_thread(client, event, (await reply(least, registrar, person, plain=plain)).text)
+        await _in_thread(
+            client, event, (await reply(least, registrar, person, people, plain=plain)).text
+        )
     else:
         await _in_thread(client, event, _by_command(wish))
 
 
 async def direct_message(
-    body: Json, client: AsyncWebClient, registrar: Registrar, person: Person, plain: bool
+    body: Json,
+    client: AsyncWebClient,
+    registrar: Registrar,
+    person: Person,
+    people: People,
+    plain: bool,
 ) -> None:
     """Answer the words of the command, without the command."""
     event = body["event"]
@@ -58,7 +71,7 @@ async def direct_message(
     if wish.word == asked.FORM:
         answer = _form_button(wish, registrar, person)
     else:
-        answer = await reply(wish, registrar, person, plain=plain)
+        answer = await reply(wish, registrar, person, people, plain=plain)
     if answer.is_fleeting:
         await _whisper(client, event, answer)
     else:

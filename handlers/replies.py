@@ -7,9 +7,10 @@ everybody; then it is the least there is to say.
 from dataclasses import dataclass
 
 from bot.registrar import Registrar
-from bot.registration import Person, Refusal
+from bot.registration import Person, Refusal, Status
 from bot.storage.listing import Which
 from handlers.asked import Asked
+from handlers.people import People
 from handlers.views import card, drift, help, history, ids, listing, rotation, taken_back
 from handlers.views.steps import Drawing
 from handlers.views.values import sheet, sheet_text
@@ -25,7 +26,9 @@ class Reply:
     is_fleeting: bool = False
 
 
-async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bool) -> Reply:
+async def reply(
+    asked: Asked, registrar: Registrar, person: Person, people: People, *, plain: bool
+) -> Reply:
     """Do what is asked and return the answer. Raises Refusal."""
     id = asked.id or ""
     match asked.word:
@@ -53,8 +56,7 @@ async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bo
         case "cancel":
             return Reply(text=await _cancel(id, registrar, person))
         case "retry":
-            await registrar.retry(id, by=person)
-            return Reply(text=f"{id} goes on where it stopped. Its card says how far it is.")
+            return Reply(text=await _retry(id, registrar, person, people))
         case "handover":
             raise Refusal(
                 f"Type `{ids.COMMAND} handover {id} @person`: only so can I tell whom you mean."
@@ -76,6 +78,19 @@ async def reply(asked: Asked, registrar: Registrar, person: Person, *, plain: bo
         case _:
             registrar.check_may_look(person)
             return Reply(text=help.HELP)
+
+
+async def retried(id: str, registrar: Registrar, person: Person, people: People) -> Status:
+    """Retry, with those who approved as Slack knows them now. Raises Refusal."""
+    approvers = await registrar.approvers(id, by=person)
+    seen = await people.again([each.user_id for each in approvers])
+    return await registrar.retry(id, by=person, seen=seen)
+
+
+async def _retry(id: str, registrar: Registrar, person: Person, people: People) -> str:
+    if await retried(id, registrar, person, people) is Status.PENDING:
+        return f"{id} waits for approval again. Its card says whose approval no longer counts."
+    return f"{id} goes on where it stopped. Its card says how far it is."
 
 
 async def _cancel(id: str, registrar: Registrar, person: Person) -> str:

@@ -40,6 +40,7 @@ class Deciding(Judging):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.APPROVE, id, by)
             self._check_in_time(registration)
+            self._check_idle(registration)  # one that failed before may be swept just now
             self._check_profile(registration)
             quorum = self.quorum(registration)
             if registration.vote_of(by) is not None:
@@ -48,7 +49,7 @@ class Deciding(Judging):
             vote, earlier = self._vote(registration, by, quorum), _on_this_plan(registration)
             await votes.cast(tx, id, vote)
             if await self._count(tx, registration, earlier, vote, seen, quorum):
-                await self._leave_pending(tx, id, Status.APPROVED, quorum=asdict(quorum))
+                await self._leave_pending(tx, registration, Status.APPROVED, quorum=asdict(quorum))
                 await self._owe_run(tx, id, RunKind.REGISTER)
             else:
                 await self._tell(tx, registration.requester, id)
@@ -103,22 +104,25 @@ class Deciding(Judging):
             vote = Vote(person=by, verdict="deny", at=now, digest=digest)
             await votes.cast(tx, id, vote)
             await history.write(tx, id, "denied", by=by, now=now, digest=digest, reason=reason)
-            await self._leave_pending(tx, id, Status.DENIED, reasons=[reason])
+            await self._leave_pending(tx, registration, Status.DENIED, reasons=[reason])
             await self._tell(tx, registration.requester, id)
 
     async def cancel(self, id: str, *, by: Person) -> None:
         """Take back a registration that nobody has decided on. Raises Refusal."""
         async with self._writing() as tx:
-            await self._allowed(tx, Verb.CANCEL, id, by)
+            registration = await self._allowed(tx, Verb.CANCEL, id, by)
             await history.write(tx, id, "cancelled", by=by, now=self._clock.now())
-            await self._leave_pending(tx, id, Status.CANCELLED)
+            await self._leave_pending(tx, registration, Status.CANCELLED)
 
     async def _leave_pending(
-        self, tx: AsyncConnection, id: str, target: Status, **columns: object
+        self, tx: AsyncConnection, registration: Registration, target: Status, **columns: object
     ) -> None:
+        id = registration.id
         await registrations.move(tx, id, target, deadline=None, **columns)
         for kind in (DueKind.EXPIRE, DueKind.REMIND):
             await dues.drop(tx, id, kind)
+        if registration.was_begun and target is not Status.APPROVED:
+            await dues.add(tx, id, DueKind.UNDO, self._clock.now())
 
     async def _tell(self, tx: AsyncConnection, requester: Person, id: str) -> None:
         await messages.owe(tx, id, MessageKind.NEWS, requester.user_id)

@@ -1,34 +1,89 @@
 """Mending: go on with what has failed, take it back, compare the tenant with the plan."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.registrar.desk import Desk
-from bot.registration import Person, Refusal, RunKind, Status
-from bot.storage import dues, history, registrations
+from bot.registrar.judging import Judging
+from bot.registration import Person, Refusal, Registration, RunKind, Status
+from bot.storage import audit, dues, history, messages, registrations
 from bot.storage.dues import DueKind
+from bot.storage.messages import MessageKind
 
 CHECK_PAUSE = timedelta(minutes=5)
 """How far apart checks are that people ask for, while nothing changes."""
 
 
-class Mending(Desk):
+APPROVAL_LASTS = timedelta(days=7)
+"""How long an approval may be retried on: as long as a failure that nobody retries is kept."""
+
+
+class Mending(Judging):
     """Runs that people ask for once the plan has been decided on."""
 
-    async def retry(self, id: str, *, by: Person) -> None:
-        """Go on with a failed registration where it stopped. Raises Refusal."""
+    async def approvers(self, id: str, *, by: Person) -> tuple[Person, ...]:
+        """Return who has approved a registration that failed. Raises Refusal.
+
+        They have to be looked up again before a retry, which may come days later.
+        """
+        async with self._database.reading() as tx:
+            registration = await self._readable(tx, Verb.RETRY, id, by)
+        return tuple(vote.person for vote in registration.approvals())
+
+    async def retry(self, id: str, *, by: Person, seen: Collection[Person] = ()) -> Status:
+        """Go on with a failed registration where it stopped, and return what it is now.
+
+        `seen` are its approvers as Slack knows them now. If fewer approvals than it takes still
+        count, it waits for approvers once more. Raises Refusal.
+        """
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.RETRY, id, by)
             self._check_idle(registration)
             self._needed_profile(registration)
-            planned = registration.plan is not None
-            target = Status.APPROVED if planned else Status.PLANNING
-            await registrations.move(tx, id, target, failure=None, deadline=None)
+            self._check_fresh(registration)
             await dues.drop(tx, id, DueKind.UNDO)
-            await self._owe_run(tx, id, RunKind.REGISTER if planned else RunKind.PLAN)
             await history.write(tx, id, "retried", by=by, now=self._clock.now())
+            if registration.plan is None:
+                return await self._go_on(tx, id, Status.PLANNING, RunKind.PLAN)
+            if await self._is_still_approved(tx, registration, seen):
+                return await self._go_on(tx, id, Status.APPROVED, RunKind.REGISTER)
+            return await self._ask_approvers(tx, registration)
+
+    def _check_fresh(self, registration: Registration) -> None:
+        """Raise Refusal if what was approved was approved too long ago."""
+        approvals, id = registration.approvals(), registration.id
+        if approvals and max(it.at for it in approvals) + APPROVAL_LASTS <= self._clock.now():
+            raise Refusal(
+                f"{id} was approved more than {APPROVAL_LASTS.days} days ago, so it can't be"
+                " retried. Press *Undo*; after that, *Ask again* asks for a new approval."
+            )
+
+    async def _go_on(self, tx: AsyncConnection, id: str, target: Status, run: RunKind) -> Status:
+        await registrations.move(tx, id, target, failure=None, deadline=None)
+        await self._owe_run(tx, id, run)
+        return target
+
+    async def _is_still_approved(
+        self, tx: AsyncConnection, registration: Registration, seen: Collection[Person]
+    ) -> bool:
+        """Judge the approvers anew, as at the last approval, and return whether enough are left."""
+        quorum, given = self.quorum(registration), registration.approvals()
+        await audit.check_votes(tx, registration, given)
+        still = await self._judge_anew(tx, registration.id, given, seen, quorum)
+        return not quorum.missing(still)
+
+    async def _ask_approvers(self, tx: AsyncConnection, registration: Registration) -> Status:
+        """Let it wait for approvers like a new plan, and tell them and the requester."""
+        id, now = registration.id, self._clock.now()
+        until = now + self._approval_ttl
+        await registrations.move(tx, id, Status.PENDING, failure=None, deadline=until)
+        await dues.add(tx, id, DueKind.EXPIRE, until)
+        await dues.begin_reminding(tx, id, now)
+        await messages.owe(tx, id, MessageKind.REMINDER, self._approval_channel)
+        await messages.owe(tx, id, MessageKind.NEWS, registration.requester.user_id)
+        return Status.PENDING
 
     async def undo(self, id: str, *, by: Person) -> None:
         """Remove what a failed registration has made. Raises Refusal."""

@@ -232,7 +232,7 @@ def _outcome(
         done = "Approved" if vote.verdict == "approve" else "Denied"
         yield context(f"{done} by {person(vote.person)} {when(vote.at)}")
     match registration.status:
-        case Status.PENDING if quorum.needed > 1:
+        case Status.PENDING if quorum.needed > 1 or registration.was_begun:
             yield context(approvers.missing(registration, quorum))
         case Status.REFUSED | Status.DENIED if not in_full:
             yield context("The requester and the approvers can read why.")
@@ -242,9 +242,9 @@ def _outcome(
             yield context(f"{again} when this is put right.")
         case Status.DENIED:
             yield section("\n".join(f">{escaped(line)}" for line in _said(registration)))
-            yield _nothing_changed(is_theirs)
+            yield _nothing_changed(registration, is_theirs)
         case Status.CANCELLED | Status.EXPIRED:
-            yield _nothing_changed(is_theirs)
+            yield _nothing_changed(registration, is_theirs)
         case Status.UNDONE | Status.REVOKING | Status.REVOKED:
             yield from taken_back.standing(registration)
         case Status.READY:
@@ -254,10 +254,13 @@ def _outcome(
         yield from _failure(registration)
 
 
-def _nothing_changed(is_theirs: bool) -> Block:
-    """Say that nothing was made, and how to try again."""
+def _nothing_changed(registration: Registration, is_theirs: bool) -> Block:
+    """Say that nothing was made, or that it is removed, and how to try again."""
     opens = "*Ask again* opens the form as you filled it in"
-    return context(f"Nothing was changed in Entra. {opens if is_theirs else CAN_ASK_AGAIN}.")
+    left = "Nothing was changed in Entra."
+    if registration.was_begun:
+        left = "The bot removes what it had made in Entra before it failed."
+    return context(f"{left} {opens if is_theirs else CAN_ASK_AGAIN}.")
 
 
 def _said(registration: Registration) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.approval import Verb
+from bot.registrar.mending import APPROVAL_LASTS
 from bot.registration import RunKind, SecretState, Status
 from tests.pieces import form
 from tests.state_machine.cast import CAST, Figure, people
@@ -47,7 +48,7 @@ def approve(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     it.votes[who.key] = who.party or ""
     if it.is_enough(list(it.votes.values()), play.needed):
         it.status, it.run, it.until = Status.APPROVED, RunKind.REGISTER, None
-        it.decided_by = who.key
+        it.decided_by, it.approved_at = who.key, play.clock.at
 
 
 def withdraw(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
@@ -76,8 +77,10 @@ def cancel(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 
 def retry(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
-    allowed = it.may(Verb.RETRY, who) and it.run is None
-    play.attempt(allowed, play.world.registrar.retry(it.id, by=who.person))
+    is_fresh = it.approved_at is None or play.clock.at < it.approved_at + APPROVAL_LASTS
+    allowed = it.may(Verb.RETRY, who) and it.run is None and is_fresh
+    seen = people(it.votes)
+    play.attempt(allowed, play.world.registrar.retry(it.id, by=who.person, seen=seen))
     if allowed:
         it.status = Status.APPROVED if it.has_plan else Status.PLANNING
         it.run = RunKind.REGISTER if it.has_plan else RunKind.PLAN

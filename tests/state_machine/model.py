@@ -81,6 +81,7 @@ class Expected:
     former: set[Key] = field(default_factory=set)
     votes: dict[Key, str] = field(default_factory=dict)  # whom each approval speaks for
     decided_by: Key | None = None
+    approved_at: datetime | None = None
     heir: Key | None = None
     named_by: Key | None = None
     run: RunKind | None = RunKind.PLAN
