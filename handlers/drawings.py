@@ -4,7 +4,16 @@ from bot.registrar import Registrar
 from bot.registration import Registration, RunKind
 from bot.storage.messages import Message, MessageKind
 from handlers.people import NotThere, People
-from handlers.views import approvers, card, drift, expiry, restored, rotation, values
+from handlers.views import (
+    approvers,
+    card,
+    drift,
+    expiry,
+    restored,
+    rotation,
+    taken_back,
+    values,
+)
 from handlers.views.steps import Drawing
 from handlers.views.words import Blocks, drawn, section
 
@@ -75,6 +84,8 @@ class Drawings:
                 return approvers.handover_text(registration), approvers.handover(registration)
             case MessageKind.LEFT:
                 return approvers.left_text(registration), approvers.left(registration)
+            case MessageKind.REVOCATION:
+                return taken_back.notice_text(registration), taken_back.notice(registration)
             case MessageKind.ROTATION:
                 blocks = rotation.request(registration, quorum, rotation=message.subject)
                 return rotation.request_text(registration), blocks

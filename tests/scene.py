@@ -99,8 +99,9 @@ class Scene:
         return await self.workspace.until(predicate, timeout=timeout)
 
     def card(self, index: int = -1) -> str:
-        """Return a card in the approval channel as people read it."""
-        return self.workspace.text_of(self.workspace.messages("approvals")[index])
+        """Return a card in the approval channel as people read it, no notice of a revocation."""
+        texts = map(self.workspace.text_of, self.workspace.messages("approvals"))
+        return [text for text in texts if " has revoked " not in text][index]
 
     def card_of(self, id: str) -> Json:
         return next(

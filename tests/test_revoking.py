@@ -61,10 +61,16 @@ def nothing_is_left(scene: Scene) -> bool:
     return not (tenant.applications or tenant.service_principals or tenant.grants)
 
 
+def channel(scene: Scene) -> str:
+    return "\n".join(map(scene.workspace.text_of, scene.workspace.messages("approvals")))
+
+
 async def test_an_approver_revokes_and_everybody_is_told(scene: Scene) -> None:
     id = await scene.ready()
     [application] = scene.tenant.applications
     await press(scene, id, by="grace")
+    await scene.until(lambda: f"@grace has revoked {id} (billing)." in channel(scene))
+    await scene.until(lambda: scene.direct("rosa").count("revoked by @grace") == 2)  # asked, done
     await scene.until(lambda: f"{id} was revoked" in scene.card())
     assert nothing_is_left(scene)
     assert not scene.tenant.roles_of(application["appId"])
@@ -92,6 +98,9 @@ async def test_the_requester_revokes_by_word_once_it_is_confirmed(scene: Scene) 
     await scene.workspace.click("rosa", "revoke_asked")
     assert scene.whispers("rosa") == f"{id} is being revoked. Its card says when that is done."
     await scene.until(lambda: f"{id} was revoked" in scene.card())
+    await scene.until(lambda: f"@rosa has revoked {id}" in channel(scene))
+    await scene.until(lambda: f"{id} was revoked by @rosa" in scene.direct("rosa"))
+    assert f"{id} is being revoked by" not in scene.direct("rosa")
     assert "Revocation asked for by @rosa" in scene.card()
     assert nothing_is_left(scene)
     again = await said(scene, "rosa", f"revoke {id}")
@@ -156,9 +165,9 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(scen
     await eventually(scene, lambda: f"{id} was revoked" in scene.card(), step=AGAIN_IN)
     assert "Entra refused" not in scene.card()
     assert nothing_is_left(scene)
-    # Told once that it failed, however often it did, and once that it is done.
+    # Told once that it was asked for, once that it failed, however often, and once that it is done.
     await scene.until(lambda: f"{id} was revoked by @ada" in scene.direct("rosa"))
-    assert scene.direct("rosa").count("Your card above says more.") == 2
+    assert scene.direct("rosa").count("Your card above says more.") == 3
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, RunKind, SecretState, Status
-from bot.storage import dues, history, registrations, runs, secrets
+from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.dues import DueKind
+from bot.storage.messages import MessageKind
 
 
 class TakingBack(Desk):
@@ -34,10 +35,20 @@ class TakingBack(Desk):
             if await registrations.move(tx, id, Status.REVOKING):
                 await registrations.revoking(tx, id, by=by, now=now)
                 await self._close(tx, registration)
+                await self._tell_of_revocation(tx, registration, by)
             await registrations.note(tx, id, deadline=None, failure=None)
             await dues.drop_all(tx, id, but=DueKind.MASK)
             await self._owe_run(tx, id, RunKind.REVOKE)
             await history.write(tx, id, "revoke asked", by=by, now=now)
+
+    async def _tell_of_revocation(
+        self, tx: AsyncConnection, registration: Registration, by: Person
+    ) -> None:
+        """Tell approvers and requester at once: one approver alone can pull this brake."""
+        id, requester = registration.id, registration.requester
+        await messages.owe(tx, id, MessageKind.REVOCATION, self._approval_channel)
+        if by.key != requester.key:
+            await messages.owe(tx, id, MessageKind.NEWS, requester.user_id)
 
     async def _close(self, tx: AsyncConnection, registration: Registration) -> None:
         """Close the vault over what nobody has seen, and forget who was to take it over."""

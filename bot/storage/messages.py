@@ -44,6 +44,7 @@ class MessageKind(StrEnum):
     ROTATION = "rotation"  # in the approval channel: a new secret is asked for
     ROTATION_NEWS = "rotation news"  # in the requester's direct messages: what became of that
     EXPIRY = "expiry"  # in the approval channel: the secret in use is about to expire, or has
+    REVOCATION = "revocation"  # in the approval channel: somebody has revoked it
     EXPIRY_NEWS = "expiry news"  # in the requester's direct messages: the same
     RESTORED = "restored"  # in the requester's direct messages: the database is an older copy
 
@@ -56,6 +57,7 @@ SAID_ONCE = (
     MessageKind.LEFT,
     MessageKind.ROTATION_NEWS,
     MessageKind.EXPIRY,
+    MessageKind.REVOCATION,
     MessageKind.EXPIRY_NEWS,
     MessageKind.RESTORED,
 )

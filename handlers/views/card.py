@@ -166,7 +166,8 @@ def news(registration: Registration, quorum: Quorum) -> Blocks:
 def _ended_by(registration: Registration) -> Iterator[Person]:
     if registration.status is Status.DENIED:
         yield from (vote.person for vote in registration.votes[-1:])
-    if registration.status is Status.REVOKED and registration.revocation is not None:
+    is_revoked = registration.status in (Status.REVOKING, Status.REVOKED)
+    if is_revoked and registration.revocation is not None:
         yield registration.revocation.by
 
 

@@ -8,7 +8,17 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 from bot.registration import Deleted, Registration, RunKind, Status
 from graph.orphans import KEPT
 from handlers.views import ids
-from handlers.views.words import Blocks, actions, button, context, drawn, person, section, when
+from handlers.views.words import (
+    Blocks,
+    actions,
+    button,
+    context,
+    drawn,
+    escaped,
+    person,
+    section,
+    when,
+)
 
 REVOKE = (
     "The connector can sign in no more: the bot removes the secret, the grants and the application"
@@ -35,6 +45,25 @@ def standing(registration: Registration) -> Iterator[Block]:
     if registration.status is Status.REVOKED:
         yield context("The connector can sign in no more.")
     yield from _bin(registration)
+
+
+def notice_text(registration: Registration) -> str:
+    """Return the notice to approvers in a breath; names are written out, to call nobody."""
+    revocation, name = registration.revocation, escaped(registration.form.name)
+    who = escaped(revocation.by.name) if revocation else "Somebody"
+    return f"{who} has revoked {registration.id} ({name})"
+
+
+def notice(registration: Registration) -> Blocks:
+    """Tell the approvers that somebody has revoked a registration that was ready."""
+    revocation, name = registration.revocation, escaped(registration.form.name)
+    who = person(revocation.by) if revocation else "Somebody"
+    return drawn(
+        [
+            section(f"{who} has revoked *{registration.id}* ({name})."),
+            context("The connector can no longer sign in once its card says that this is done."),
+        ]
+    )
 
 
 def _revoking(registration: Registration) -> str:
