@@ -29,6 +29,7 @@ from handlers.answers import Answers
 from handlers.delivery import Delivery
 from handlers.groups import Groups
 from handlers.homes import Homes
+from handlers.look_ups import LookUps
 from handlers.messages import Messages
 from handlers.pace import Pace
 from handlers.people import LOOK_UP_SECONDS, People
@@ -162,6 +163,9 @@ def _people(on: Ground, client: AsyncWebClient, installed: Installed) -> People:
         team_id=installed.team_id,
         app_id=installed.app_id,
         groups=groups,
+        look_ups=LookUps(on.clock),
+        approvers=on.policy.approvers,
+        approver_groups=on.policy.approver_groups,
         clock=on.clock,
     )
 

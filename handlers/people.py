@@ -4,8 +4,9 @@ A name is never who somebody is: team id and user id are. Doubt means no.
 """
 
 import asyncio
+import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -23,9 +24,11 @@ from handlers.answers import Answers
 from handlers.duplicates import check_counts
 from handlers.groups import Groups
 from handlers.homes import Homes, is_home
+from handlers.look_ups import LookUps
 from handlers.previews import Previews
 from handlers.recent import Recent
 from handlers.trouble import Trouble, code_of, meaning_of
+from handlers.views import help
 
 log = structlog.get_logger()
 
@@ -60,8 +63,21 @@ class People:
     """Looks people up in the team the bot is installed in."""
 
     def __init__(
-        self, *, client: AsyncWebClient, team_id: str, app_id: str, groups: Groups, clock: Clock
+        self,
+        *,
+        client: AsyncWebClient,
+        team_id: str,
+        app_id: str,
+        groups: Groups,
+        look_ups: LookUps,
+        approvers: Collection[str],
+        approver_groups: Collection[str],
+        clock: Clock,
     ) -> None:
+        """Take the ids of approvers and of their groups, for whom some look-ups are kept."""
+        self._look_ups = look_ups
+        self._approvers = frozenset(approvers)
+        self._approver_groups = frozenset(approver_groups)
         self._client = client
         self._team_id = team_id
         self._app_id = app_id
@@ -71,12 +87,35 @@ class People:
 
     async def person(self, body: Mapping[str, Any]) -> Person:
         """Return who sent this payload. Raises Refusal if that cannot be told."""
+        self.check_is_ours(body)
         user_id, team_id = _sender(body)
+        if await self._may_look_up(user_id):
+            return await self._known(user_id, claimed_team=team_id)
+        seen = self._seen.get(user_id)
+        log.warning("person not looked up: too often", user=user_id, remembered=seen is not None)
+        if seen is None:
+            raise Refusal("Slack is asked too often who people are. Try again in a minute.")
+        known = await self._groups.of(user_id)
+        return self._described(user_id, seen, known, claimed_team=team_id)
+
+    def check_is_ours(self, body: Mapping[str, Any]) -> None:
+        """Raise Refusal for a payload of another workspace or app. This looks nobody up."""
         if _team(body) != self._team_id:
             raise Refusal("This came from another Slack team, so it was ignored.")
         if body.get("api_app_id") != self._app_id:
             raise Refusal("This was sent to another Slack app, so it was ignored.")
-        return await self._known(user_id, claimed_team=team_id)
+
+    async def _may_look_up(self, user_id: str) -> bool:
+        if self._look_ups.take(user_id):
+            return True
+        is_approver = user_id in self._approvers or await self._is_in_approvers_group(user_id)
+        return is_approver and self._look_ups.take(user_id, is_approver=True)
+
+    async def _is_in_approvers_group(self, user_id: str) -> bool:
+        if not self._approver_groups:
+            return False
+        groups, _ = await self._groups.of(user_id)
+        return bool(groups & self._approver_groups)
 
     async def mentioned(self, text: str) -> Person:
         """Return whom somebody has named as `@person`. Raises Refusal."""
@@ -125,9 +164,18 @@ class People:
             return False
 
     async def _known(self, user_id: str, *, claimed_team: str) -> Person:
-        user, (groups, unread) = await asyncio.gather(
-            self._look_up(user_id), self._groups.of(user_id)
-        )
+        user, known = await asyncio.gather(self._look_up(user_id), self._groups.of(user_id))
+        return self._described(user_id, user, known, claimed_team=claimed_team)
+
+    def _described(
+        self,
+        user_id: str,
+        user: Mapping[str, Any],
+        known: tuple[frozenset[str], frozenset[str]],
+        *,
+        claimed_team: str,
+    ) -> Person:
+        groups, unread = known
         return Person(
             # Slack's record counts; a payload that says otherwise is a reason for doubt.
             team_id=self._team_id if self._team_id in _teams(user) else _home(user),
@@ -190,6 +238,9 @@ def middleware(
         context["homes"] = homes
         context["previews"] = previews
         context["plain"] = plain
+        if _asks_for_help(body):
+            people.check_is_ours(body)
+            return _said(help.HELP)
         context["person"] = await people.person(body)
         if "event" in body and DOUBTS["is_bot"] in context["person"].doubts:
             return BoltResponse(status=200)
@@ -201,6 +252,16 @@ def middleware(
         return None
 
     return introduce
+
+
+def _asks_for_help(body: Mapping[str, Any]) -> bool:
+    """Whether a command is only for what everybody may read: that takes no look-up."""
+    return "command" in body and str(body.get("text") or "").strip().lower() == "help"
+
+
+def _said(text: str) -> BoltResponse:
+    said = json.dumps({"response_type": "ephemeral", "text": text})
+    return BoltResponse(status=200, body=said, headers={"content-type": "application/json"})
 
 
 def _is_nobody(error: Exception) -> bool:

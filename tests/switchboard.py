@@ -38,6 +38,7 @@ from graph.proxies import DIRECT
 from handlers.answers import Answers
 from handlers.groups import Groups
 from handlers.homes import Homes
+from handlers.look_ups import LookUps
 from handlers.people import People
 from handlers.previews import Previews
 from tests.office import VAULT, Office, opened
@@ -99,6 +100,9 @@ async def connected(
             team_id=workspace.team_id,
             app_id=workspace.api_app_id,
             groups=Groups(client=client, clock=clock, ids=(), seconds=1.0),
+            look_ups=LookUps(clock, a_minute=10**6, burst=10**6),
+            approvers=(),
+            approver_groups=(),
             clock=clock,
         )
         bolt = _bolt(client, workspace)
