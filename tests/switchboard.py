@@ -100,7 +100,7 @@ async def connected(
             team_id=workspace.team_id,
             app_id=workspace.api_app_id,
             groups=Groups(client=client, clock=clock, ids=(), seconds=1.0),
-            look_ups=LookUps(clock, a_minute=10**6, burst=10**6),
+            look_ups=LookUps(clock, a_minute=10**5, burst=10**4),
             approvers=(),
             approver_groups=(),
             clock=clock,
