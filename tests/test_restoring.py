@@ -331,6 +331,24 @@ async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot, url: str) 
         assert await installation.restored_at(tx) is not None
 
 
+async def test_the_command_says_what_it_did_and_what_comes_next(stage: Stage, bot: Bot) -> None:
+    scene = Scene(stage)
+    environ, folder = stage.environ(), stage.folder
+    async with bot():
+        await scene.ask()
+        copied(stage)
+    for wrong in ((), ("copy.db", "--done")):
+        ended = await typed("restore", *wrong, environ=environ, folder=folder)
+        assert (ended.status, ended.out) == (2, ""), ended
+    ended = await typed("restore", "copy.db", environ=environ, folder=folder)
+    assert ended.status == 0, ended.err
+    assert "copy.db is in place. The database before it is kept as " in ended.out
+    ended = await typed("restore", "--done", environ=environ, folder=folder)
+    assert (ended.status, "Start the bot" in ended.out) == (0, True), ended.err
+    async with bot():
+        assert "given again" not in announced(scene)  # nobody had approved anything
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
