@@ -98,7 +98,7 @@ def judged(
     elif registration.status in TAKEN_BACK and was_made:
         yield Orphan(application=application, why="it was removed, and somebody has restored it")
     elif _is_over(registration, now):
-        undo = RunKind.UNDO if _is_ours(application, client_id) else None
+        undo = RunKind.UNDO if is_ours(application, client_id) else None
         why = f"its registration is {registration.status}"
         yield Orphan(application=application, why=why, removed_by=undo)
     elif registration.status not in HOLDING and not registration.was_begun:
@@ -111,7 +111,7 @@ def judged(
 def _strays(
     application: Marked, registration: Registration, kept: frozenset[str], client_id: str
 ) -> Iterator[Orphan]:
-    is_sweepable = _is_ours(application, client_id) and _made(registration) == application.id
+    is_sweepable = is_ours(application, client_id) and _made(registration) == application.id
     for key_id in application.secrets:
         if key_id not in kept:
             yield Orphan(
@@ -130,7 +130,8 @@ def _is_over(registration: Registration, now: datetime) -> bool:
     return registration.status is Status.FAILED and deadline is not None and now >= deadline
 
 
-def _is_ours(application: Marked, client_id: str) -> bool:
+def is_ours(application: Marked, client_id: str) -> bool:
+    """Whether it carries all tags of its registration, and this bot has made it."""
     creator = application.created_by or ""
     return application.is_complete and creator.casefold() == client_id.casefold()
 

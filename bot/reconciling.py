@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.orphans import is_ours
 from bot.registration import Registration
 from bot.settling import RESTORED, Settling, Shown, made_by
 from bot.storage import history, installation, registrations
@@ -142,8 +143,7 @@ class Reconciliation:
             there = listed or await present(self._graph, made, registration=id)
             return Shown(application=there, deleted=deleted)
         for each in found:
-            is_ours = each.is_complete and each.created_by == self._client_id
-            if is_ours and each.key == registration.key:
+            if is_ours(each, self._client_id) and each.key == registration.key:
                 principal = await principal_of(self._graph, each.app_id)
                 return Shown(application=each, principal_id=principal, deleted=deleted)
         return Shown(deleted=deleted)
