@@ -124,7 +124,8 @@ async def test_a_copied_key_takes_nothing_over_and_undoes_nothing(two: Two) -> N
     assert two.first.application == before
 
     await second.workspace.click("ada", "Undo")
-    await second.until(lambda: second.cards("was undone"))
+    await second.until(lambda: second.told("failed") == 3 and second.cards("[Undo]"))
+    assert "belongs to an application that this bot did not make" in second.cards("failed")[0]
     assert two.first.application == before
     assert len(two.first.live_secrets()) == 1
     assert await two.first.sign_in(two.first.secret) == 200
