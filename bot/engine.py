@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -176,12 +177,21 @@ def unusable(url: str) -> str:
     )
 
 
+def _unixepoch(modifier: str) -> float:
+    """Return what SQLite's `unixepoch('subsec')` does: sqlite.org/lang_datefunc.html."""
+    if modifier != "subsec":
+        raise ValueError(modifier)
+    return time.time()
+
+
 class _Connection(sqlite3.Connection):
     """A connection that does not wait for the disk: this database can be thrown away."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.execute("PRAGMA synchronous=NORMAL")
+        # DBOS asks SQLite for it on Python 3.12 and newer; before 3.42 SQLite answered NULL.
+        self.create_function("unixepoch", 1, _unixepoch)
 
 
 # SQLite has one writer; threads that wait for one connection wait in line, those that have their

@@ -1,5 +1,6 @@
-"""What `.ci/run` installs on a machine that has nothing yet: no more than the tests will use."""
+"""What `.ci/run` installs on a machine that has nothing yet, and which Pythons it tries."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -39,3 +40,39 @@ def test_only_what_is_lacking_is_installed(
     assert told == (
         f"apt-get -qq update\napt-get -qq install -y {installed}\n" if installed else ""
     )
+
+
+@pytest.mark.parametrize(
+    ("installed", "tried"),
+    [
+        (["3.11"], ["3.11"]),
+        (["3.10", "3.11", "3.12", "3.13"], ["3.11", "3.13"]),
+        (["3.13", "3.14", "broken"], ["3.13", "3.14"]),
+    ],
+)
+def test_the_oldest_and_the_newest_python_are_tried(
+    tmp_path: Path, installed: list[str], tried: list[str]
+) -> None:
+    for version in installed:
+        is_broken = version == "broken"
+        program = tmp_path / f"python{'3.12' if is_broken else version}"
+        program.write_text(f"#!/bin/sh\nexit {int(is_broken)}\n")
+        program.chmod(0o755)
+    for tool in ("sed", "uniq"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    script = SCRIPT.read_text()
+    pythons = script[script.index("pythons() {") :].split("\n}\n")[0] + "\n}"
+    told = subprocess.run(
+        [
+            "/bin/bash",
+            "-euo",
+            "pipefail",
+            "-c",
+            f"{pythons}\npythons",
+        ],
+        env={"HOME": str(tmp_path), "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert told.splitlines() == [f"{tmp_path}/python{version}" for version in tried]

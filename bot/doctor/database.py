@@ -16,7 +16,7 @@ from bot.config import Settings
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.engine import SCHEMA, unusable
 from bot.storage import installation, secrets
-from bot.storage.database import NO_TABLES, Age, UnusableDatabase, age, beside, sqlite_path
+from bot.storage.database import NO_TABLES, Age, UnusableDatabase, age, beside, sqlite_path, too_old
 from bot.vault import Vault
 
 MAY_CREATE = """SELECT has_schema_privilege(current_schema(), 'CREATE'),
@@ -35,6 +35,9 @@ class Inside(NamedTuple):
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     """Yield whether it opens and is of this version, whether the keys fit, and who is at work."""
+    if problem := too_old(settings.database_url):
+        yield wrong(f"Database: {problem}", "The bot does not start before that.")
+        return
     try:
         inside = await look_inside(settings)
         running = await slots.held(settings.database_url)

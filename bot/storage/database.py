@@ -7,6 +7,7 @@ span an await of anything but the database.
 import asyncio
 import fcntl
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -37,6 +38,9 @@ MIGRATING = 0x41AD0000
 """Ours among a database's advisory locks, which slots use, too."""
 PARTS = ("", "-wal", "-shm")
 """How the names of the files end that a SQLite database consists of."""
+
+OLDEST_SQLITE = (3, 35)
+"""The first with RETURNING: sqlite.org/lang_returning.html. The engine asks for no newer one."""
 CLOSE_SECONDS = 5.0
 """Longer than any transaction takes that is not stuck."""
 
@@ -147,6 +151,8 @@ async def opened(url: str, vault: Vault) -> AsyncIterator[Database]:
 
     Raises AlreadyRunning or UnusableDatabase.
     """
+    if problem := too_old(url):
+        raise UnusableDatabase(problem)
     path = sqlite_path(url)
     with locked(path):
         if path is not None:
@@ -234,6 +240,17 @@ def keep_private(url: str) -> None:
     for file in [] if path is None else [path.with_name(path.name + end) for end in PARTS]:
         with suppress(FileNotFoundError):
             file.chmod(0o600)
+
+
+def too_old(url: str, *, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str | None:
+    """Return what to do if Python was built with a SQLite that knows no RETURNING."""
+    if sqlite_path(url) is None or version >= OLDEST_SQLITE:
+        return None
+    found, oldest = (".".join(map(str, each)) for each in (version, OLDEST_SQLITE))
+    return (
+        f"DATABASE_URL: this Python has SQLite {found}, and {oldest} or newer is needed. Use"
+        " another Python, or PostgreSQL."
+    )
 
 
 @contextmanager

@@ -1,0 +1,34 @@
+"""Python brings the SQLite that it was built with: an old one works, or is named."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bot.engine import _config
+from bot.storage.database import OLDEST_SQLITE, too_old
+
+
+def test_the_engine_knows_what_time_it_is_whatever_sqlite_knows(tmp_path: Path) -> None:
+    """Before 3.42 `unixepoch('subsec')`, which DBOS asks for on Python 3.12, was NULL."""
+    config = _config(f"sqlite:///{tmp_path}/engine.db", "slot-0")
+    options = config["db_engine_kwargs"]
+    assert options is not None
+    engine = sa.create_engine(config["system_database_url"] or "", **options)
+    with engine.begin() as connection:
+        for sql in (
+            "CREATE TABLE v (at INTEGER NOT NULL DEFAULT (unixepoch('subsec') * 1000))",
+            "INSERT INTO v DEFAULT VALUES",
+        ):
+            connection.exec_driver_sql(sql)
+        told = connection.exec_driver_sql("SELECT at, strftime('%s', 'now') FROM v").one()
+    engine.dispose()
+    assert abs(int(told[0]) / 1000 - int(told[1])) < 60
+
+
+def test_a_sqlite_that_is_too_old_is_named() -> None:
+    url = "sqlite+aiosqlite:///here.db"
+    assert too_old(url) is None
+    assert too_old(url, version=OLDEST_SQLITE) is None
+    assert too_old("postgresql+psycopg://db/aad", version=(3, 7, 17)) is None
+    said = too_old(url, version=(3, 34, 1)) or ""
+    assert "this Python has SQLite 3.34.1, and 3.35 or newer is needed" in said
