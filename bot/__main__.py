@@ -54,6 +54,7 @@ AsLine = Annotated[
 main = typer.Typer(
     add_completion=False,
     no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Registers Entra applications from Slack: asked for, approved, proven, handed over once.",
 )
 keys = typer.Typer(help="Keys that seal the vault.")

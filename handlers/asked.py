@@ -2,6 +2,7 @@
 
 import html
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -15,7 +16,7 @@ ENTITY = re.compile(r"<[^<>]*>")
 """A person, a channel, a link: docs.slack.dev/messaging/formatting-message-text. What people type
 in angle brackets themselves arrives escaped."""
 AROUND = "\"'“”‘’`´.,:;!?()[]{}<>*_~#@/\\…-–—"
-ID = re.compile(r"AAD[-–—_ ]?([A-Z0-9]{4})")
+ID = re.compile(r"AAD[-_ ]?([A-Z0-9]{4})")
 BARE_ID = re.compile(r"[2-9A-HJKMNP-TV-Z]{4}")
 """Four letters of those that ids are made of."""
 
@@ -37,7 +38,17 @@ WITH_ID = (
     "history",
     HANDOVER,
 )
-LISTS = ("mine", "waiting", "failed", "expiring")
+LISTS = ("all", "mine", "waiting", "ready", "failed", "expiring")
+PAGED = ("list", "history")
+"""Words behind which a page may be named."""
+HELP = ("help", "h")
+"""The second is what is left of `-h`."""
+SOMEBODY = "@person"
+"""Stands for a person, a channel or a link that was named."""
+DASHES = frozenset("\u2212\u02d7\u30fc")
+"""What looks like a hyphen, beside the dashes of Unicode's own class."""
+UNSEEN = frozenset("\u034f\u115f\u1160\u3164\uffa0\u2800") | {*map(chr, range(0xFE00, 0xFE10))}
+"""What is not seen, beside Unicode's own class of format characters."""
 PUBLIC = "public"
 MAY_BE_PUBLIC = ("status", "list")
 LONGEST = 3000
@@ -63,7 +74,6 @@ class NotUnderstood(Refusal):
     """It is no word of ours. The text says which one is nearest, or which there are."""
 
     def __init__(self, word: str, near: str | None) -> None:
-        self.in_a_line = help.unknown_in_a_line(word, near)
         super().__init__(help.unknown(word, near))
 
 
@@ -74,6 +84,7 @@ class Asked:
     word: str
     id: str | None = None
     which: str | None = None  # which list
+    page: int = 1
     profile: str | None = None
     is_public: bool = False
 
@@ -107,8 +118,9 @@ def _asked(words: Sequence[str], profiles: Collection[str]) -> Asked:
     if word in WITH_ID:
         return _with_id(word, rest)
     if word == "list":
-        return Asked(word="list", which=_which(rest))
-    if word == "help":
+        page, which = _page(rest)
+        return Asked(word="list", which=_which(which), page=page)
+    if word in HELP:
         return Asked(word="help")
     if word == PREVIEW:
         return _preview(rest, known)
@@ -131,16 +143,29 @@ def _preview(rest: Sequence[str], known: Mapping[str, str]) -> Asked:
     raise Refusal(f"I do not know the profile “{escaped(rest[0][:60])}”.{meant}")
 
 
+def _page(rest: Sequence[str]) -> tuple[int, Sequence[str]]:
+    """Return which page is named by the last word, and the words before it."""
+    if not rest or not re.fullmatch(r"[0-9]{1,4}", rest[-1]) or BARE_ID.fullmatch(rest[-1]):
+        return 1, rest
+    before = rest[:-2] if rest[-2:-1] == ["page"] else rest[:-1]
+    return max(1, int(rest[-1])), before
+
+
 def _with_id(word: str, rest: Sequence[str]) -> Asked:
+    page, rest = _page(rest) if word in PAGED else (1, rest)
     found = _ids(rest)
     if len(found) == 1:
-        return Asked(word=word, id=found[0])
+        return Asked(word=word, id=found[0], page=page)
     if not rest and word == "status":
         return Asked(word="list", which="mine")
     if len(found) > 1 and word == "status":
         raise Refusal(
             f"Name one registration, like `{COMMAND} status {found[0]}`."
             f" `{COMMAND} status` alone lists yours."
+        )
+    if rest == [SOMEBODY] and word == "status":
+        raise Refusal(
+            f"I list nobody else's registrations. `{COMMAND} list all` lists those of everybody."
         )
     if rest and not found:
         raise Refusal(
@@ -154,8 +179,13 @@ def _which(rest: Sequence[str]) -> str | None:
     if not rest:
         return None
     word = rest[0].lower()
-    if word in LISTS:
+    if word in LISTS and len(rest) == 1:
         return word
+    if word in LISTS:
+        raise Refusal(
+            f"I do not know what “{escaped(' '.join(rest[1:])[:60])}” means there."
+            f" `{COMMAND} list {word}` shows one list, `{COMMAND} list {word} 2` its second page."
+        )
     near = get_close_matches(word, LISTS, n=1)
     meant = f" Did you mean `{COMMAND} list {near[0]}`?" if near else ""
     lists = ", ".join(f"`{each}`" for each in LISTS)
@@ -185,10 +215,32 @@ def _looks_like_an_id(words: Sequence[str]) -> str | None:
 
 
 def _words(text: str) -> list[str]:
-    typed = html.unescape(ENTITY.sub(" ", text[:LONGEST]))
-    words = [word for each in typed.split() if (word := each.strip(AROUND))]
+    words: list[str] = []
+    end = 0
+    for entity in ENTITY.finditer(text[:LONGEST]):
+        words += _typed(text[end : entity.start()])
+        # The first may be this bot itself, which was mentioned to be asked.
+        words += [SOMEBODY] if words else []
+        end = entity.end()
+    words += _typed(text[end:LONGEST])
+    if not words and "?" in text:
+        return ["help"]
     # Whoever copies a line out of the help brings the command along.
     return words[1:] if words[:1] == [COMMAND.strip(AROUND)] else words
+
+
+def _typed(text: str) -> list[str]:
+    """Return the words between two entities, without what a paste brings along and nobody sees."""
+    plain = "".join(map(_plain, unicodedata.normalize("NFKC", html.unescape(text))))
+    return [word for each in plain.split() if (word := each.strip(AROUND))]
+
+
+def _plain(each: str) -> str:
+    if unicodedata.category(each) == "Pd" or each in DASHES:
+        return "-"
+    if unicodedata.category(each) == "Cf" or each in UNSEEN:
+        return ""
+    return each
 
 
 def _nearest(word: str, known: Sequence[str]) -> str | None:

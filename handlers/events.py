@@ -42,7 +42,7 @@ async def mention(
     try:
         wish = asked.read(event.get("text") or "", registrar.catalogue)
     except NotUnderstood as not_understood:
-        await _in_thread(client, event, not_understood.in_a_line)
+        await _in_thread(client, event, str(not_understood))
         return
     if wish.word in FOR_ONE:
         await _for_one(client, event, await reply(wish, registrar, person, people, plain=plain))

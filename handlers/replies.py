@@ -7,6 +7,7 @@ everybody; then it is the least there is to say.
 from dataclasses import dataclass
 
 from bot.registrar import Registrar
+from bot.registrar.looking import ENTRIES, LISTED
 from bot.registration import Person, Refusal, Status
 from bot.storage.listing import Which
 from handlers.asked import Asked
@@ -42,8 +43,8 @@ async def reply(
             found = await registrar.values(id, by=person)
             return Reply(text=sheet_text(found), blocks=sheet(found), is_fleeting=True)
         case "history":
-            told = await registrar.history(id, by=person)
-            return Reply(text=history.history(id, told))
+            told = await registrar.history(id, by=person, page=asked.page)
+            return Reply(text=history.history(id, told, size=ENTRIES))
         case "check":
             await registrar.check(id, by=person)
             return Reply(text=drift.asked(id))
@@ -77,7 +78,7 @@ async def reply(
             return Reply(text=text, blocks=blocks)
         case _:
             registrar.check_may_look(person)
-            return Reply(text=help.HELP)
+            return Reply(text=help.IN_THREAD if asked.is_public else help.HELP)
 
 
 async def retried(id: str, registrar: Registrar, person: Person, people: People) -> Status:
@@ -105,10 +106,11 @@ async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
 
 async def _list(asked: Asked, registrar: Registrar, person: Person) -> Reply:
     which = Which(asked.which or "open")
-    page = await registrar.listed(which, by=person, for_all=asked.is_public)
+    page = await registrar.listed(which, by=person, for_all=asked.is_public, page=asked.page)
     if asked.is_public:
-        return Reply(text=listing.least(which, page))
-    return Reply(text=listing.listing(which, page, decides=registrar.decides(person)))
+        return Reply(text=listing.least(which, page, size=LISTED))
+    decides = registrar.decides(person)
+    return Reply(text=listing.listing(which, page, size=LISTED, decides=decides))
 
 
 async def _status(id: str, registrar: Registrar, person: Person, *, plain: bool) -> Reply:

@@ -103,7 +103,12 @@ def card(scene: Scene, id: str) -> str:
 
 
 async def history(scene: Scene, id: str) -> str:
-    return str((await scene.workspace.command("ada", f"history {id}")).text)
+    """Return every page of a registration's history."""
+    pages, number = [""], 0
+    while number == 0 or " earlier: " in pages[-1]:
+        number += 1
+        pages.append(str((await scene.workspace.command("ada", f"history {id} {number}")).text))
+    return "\n".join(pages)
 
 
 def three(stage: Stage) -> str:

@@ -38,6 +38,15 @@ def refusal(text: str) -> str:
         "<@U0ROSA|rosa> AAD-7K3F",
         "AAD-7K3F <#C0AAAA|AAD-2222>",
         "of AAD-7K3F please",
+        "AAD\u22127K3F",
+        "AAD\u20117K3F",
+        "AAD\ufe637K3F",
+        "AAD\u00ad-7K3F",
+        "\u200bAAD-7K3F\ufeff",
+        "AAD\u2060-\u200d7K3F\ufe0f",
+        "ＡＡＤ－７Ｋ３Ｆ",
+        "\u202aAAD-7K3F\u202c",
+        "AAD\u00a07K3F",
     ],
 )
 @pytest.mark.parametrize("word", ["status", "History", "UNDO:"])
@@ -66,6 +75,18 @@ def test_an_id_may_be_written_as_people_write_it(word: str, typed: str) -> None:
         ("AAD-7K3F", {"word": "status", "id": "AAD-7K3F"}),
         ("7k3f", {"word": "status", "id": "AAD-7K3F"}),
         ("help me", {"word": "help"}),
+        ("-h", {"word": "help"}),
+        ("--help", {"word": "help"}),
+        ("?", {"word": "help"}),
+        ("list all", {"word": "list", "which": "all"}),
+        ("list ready 2", {"word": "list", "which": "ready", "page": 2}),
+        ("list 3", {"word": "list", "page": 3}),
+        ("list mine page 12", {"word": "list", "which": "mine", "page": 12}),
+        ("list failed 2 public", {"word": "list", "which": "failed", "page": 2, "is_public": True}),
+        ("history 7k3f 2", {"word": "history", "id": "AAD-7K3F", "page": 2}),
+        ("history AAD-2222", {"word": "history", "id": "AAD-2222"}),
+        ("history 2222", {"word": "history", "id": "AAD-2222"}),
+        ("<@U0BOT> status", {"word": "list", "which": "mine"}),
         ("/aad-setup check AAD-7K3F", {"word": "check", "id": "AAD-7K3F"}),
     ],
 )
@@ -97,7 +118,29 @@ def test_a_misspelt_word_is_answered_with_the_nearest(text: str, meant: str) -> 
 
 def test_a_misspelt_list_is_answered_with_the_nearest() -> None:
     assert "Did you mean `/aad-setup list waiting`?" in refusal("list waitng")
-    assert "There are `mine`, `waiting`, `failed`, `expiring`." in refusal("list everything")
+    assert "There are `all`, `mine`, `waiting`, `ready`, `failed`, `expiring`." in (
+        refusal("list everything")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("status <@U0ROSA|rosa>", "I list nobody else's registrations."),
+        ("<@U0BOT> status <@U0ROSA>", "I list nobody else's registrations."),
+        ("list mine waiting", "I do not know what “waiting” means there."),
+        ("list <@U0ROSA>", "I do not know the list “@person”."),
+        ("list mine <@U0ROSA>", "I do not know what “@person” means there."),
+    ],
+)
+def test_no_word_is_passed_over_in_silence(text: str, words: str) -> None:
+    assert refusal(text).startswith(words)
+
+
+def test_what_is_not_understood_is_answered_in_a_line() -> None:
+    assert refusal("xyzzy there") == (
+        "I do not know “xyzzy”. `/aad-setup help` lists all commands."
+    )
 
 
 @pytest.mark.parametrize(

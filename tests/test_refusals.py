@@ -119,9 +119,11 @@ async def test_an_unknown_word_is_answered_with_the_nearest_and_help(scene: Scen
     assert answer.text.startswith("I do not know “staus”. Did you mean /aad-setup status?")
     far = await scene.workspace.command("rosa", "xyzzy")
     assert "Did you mean" not in far.text
-    assert answer.text.endswith("/aad-setup help lists all commands.")
-    for each in (far, await scene.workspace.command("ben", "help")):
-        assert "/aad-setup status AAD-7K3F shows one" in each.text
+    for each in (answer, far):
+        assert each.text.endswith("/aad-setup help lists all commands.")
+    helped = await scene.workspace.command("ben", "-h")
+    assert "/aad-setup status AAD-7K3F shows one" in helped.text
+    assert "Only you see the answer" in helped.text
 
 
 async def test_status_of_an_unknown_id_says_so_and_of_too_many_shows_help(scene: Scene) -> None:

@@ -135,10 +135,16 @@ async def test_a_long_list_is_cut_and_says_how_many_more(scene: Scene) -> None:
         fields = {"Application name": f"wish {number}", "Reason": "To sync"}
         assert not (await scene.workspace.submit("rosa", fields)).errors
     await scene.until(lambda: len(scene.workspace.messages("approvals")) == 12)
-    for text in ("list", "list mine", "list public"):
+    for text in ("list", "list mine", "list all", "list public"):
         shown = (await scene.workspace.command("rosa", text)).text.splitlines()
         assert len(shown) == 1 + 10 + 1
-        assert shown[-1].startswith("and 2 more.")
+        more = text.removesuffix(" public") + " 2"
+        assert shown[-1] == f"and 2 more: /aad-setup {more} shows the next."
+        rest = (await scene.workspace.command("rosa", more)).text.splitlines()
+        assert len(rest) == 1 + 2
+        assert not set(rest[1:]) & set(shown)
+    none = await said(scene, "rosa", "list mine 3")
+    assert none.splitlines()[-1].startswith("There is no such page: /aad-setup list mine shows")
     assert "Only the requester" in await said(scene, "ada", f"values {scene.card().split()[0]}")
 
 
@@ -191,7 +197,9 @@ async def test_a_channel_reads_the_least_and_the_person_the_rest(scene: Scene) -
     assert f"{other} waits for approval" in listed
     assert "second" not in listed
     assert "rosa" not in listed
-    assert "/aad-setup history AAD-7K3F" in await in_thread(scene, "ben", "help")
+    helped = await in_thread(scene, "ben", "help")
+    assert "history AAD-7K3F" in helped
+    assert "Only you see the answer" not in helped
 
     asked, told = await whispered(scene, "rosa", f"history {id}")
     assert "approved · @ada" in told

@@ -107,6 +107,13 @@ async def test_an_installation_below_a_folder_with_a_percent_sign(tmp_path: Path
     assert (ended.out, ended.err) == ("opened\n", "")
 
 
+@pytest.mark.parametrize("arguments", [["-h"], ["serve", "-h"], ["keys", "new", "-h"]])
+async def test_help_is_one_letter_away(tmp_path: Path, arguments: list[str]) -> None:
+    ended = await typed(*arguments, environ={}, folder=tmp_path)
+    assert (ended.status, ended.err) == (0, "")
+    assert "Usage: aad-setup" in ended.out
+
+
 @pytest.fixture
 def weak_role(postgres_server: sa.URL) -> Iterator[str]:
     """The address of a database in which a role may make tables and no schema."""

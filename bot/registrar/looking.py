@@ -6,7 +6,7 @@ and for approvers.
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -25,8 +25,8 @@ from bot.storage.listing import Mark, Page, Which
 
 LISTED = 10
 """How many lines a list has at most; it says how many more there are."""
-ENTRIES = 20
-"""How many entries of a history are shown, the newest."""
+ENTRIES = 15
+"""How many entries of a history are on a page."""
 FEWEST_RUNS = 3
 """Of fewer runs no median is made: it would only be a guess."""
 
@@ -111,8 +111,8 @@ class Looking(Desk):
         self._policy.check_groups_known(person)
         return False
 
-    async def listed(self, which: Which, *, by: Person, for_all: bool) -> Page:
-        """Return the first lines of a list, as everybody may read it or as this person needs it.
+    async def listed(self, which: Which, *, by: Person, for_all: bool, page: int = 1) -> Page:
+        """Return a page of a list, as everybody may read it or as this person needs it.
 
         For an approver, those wait that they can decide on.
         """
@@ -125,14 +125,17 @@ class Looking(Desk):
                 reader=by,
                 now=self._clock.now(),
                 limit=LISTED,
+                offset=(page - 1) * LISTED,
                 undecided_by=by if waits else None,
             )
 
-    async def history(self, id: str, *, by: Person) -> Told:
+    async def history(self, id: str, *, by: Person, page: int = 1) -> Told:
         """Return what happened to a registration, newest first. Raises Refusal."""
         async with self._database.reading() as tx:
             await self._readable(tx, Verb.HISTORY, id, by)
-            return await history.recent(tx, limit=ENTRIES, registration=id)
+            offset = (page - 1) * ENTRIES
+            told = await history.recent(tx, limit=ENTRIES, offset=offset, registration=id)
+            return replace(told, decisive=await history.decisive(tx, id))
 
     async def check_may_undo(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can undo it now: whether to is asked first."""

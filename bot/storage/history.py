@@ -28,6 +28,8 @@ UNVERIFIED = "unverified head"
 REACH = 200
 """How far back a history of several registrations reaches: counting all would take ever longer."""
 
+DECISIVE = ("submitted", "approved", "denied")
+MOST_DECISIVE = 12
 BOT = Person(team_id="-", user_id="-", name="aad-setup")
 """The bot itself, where nobody clicked."""
 
@@ -79,6 +81,15 @@ class Told:
 
     entries: Sequence[tuple[str, Entry]]  # each with its registration's id
     total: int  # at most REACH, unless they are of one registration
+    offset: int = 0
+    """How many entries are newer than these."""
+    decisive: Sequence[Entry] = ()
+    """Who asked and who decided, oldest first, of one registration."""
+
+    @property
+    def left(self) -> int:
+        """How many entries are older than these."""
+        return max(0, self.total - self.offset - len(self.entries))
 
 
 async def write(
@@ -202,7 +213,14 @@ async def recent(
     total = await tx.scalar(sa.select(sa.func.count()).select_from(newest))
     rows = await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))
     entries = [(row["registration"], entry_of(row)) for row in rows.mappings()]
-    return Told(entries=entries, total=int(total or 0))
+    return Told(entries=entries, total=int(total or 0), offset=offset)
+
+
+async def decisive(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
+    """Return who asked for a registration and who decided on it, oldest first."""
+    query = _of(registration).where(history.c.what.in_(DECISIVE)).order_by(history.c.seq)
+    rows = (await tx.execute(query.limit(MOST_DECISIVE))).mappings()
+    return [entry_of(row) for row in rows]
 
 
 def digest(entry: Mapping[str, Any]) -> str:

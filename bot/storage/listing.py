@@ -25,9 +25,11 @@ SOON = timedelta(days=30)
 class Which(StrEnum):
     """Which registrations a list holds."""
 
+    ALL = "all"
     OPEN = "open"  # those that are on their way
     MINE = "mine"  # all that the reader has asked for
     WAITING = "waiting"  # for approvers
+    READY = "ready"
     FAILED = "failed"
     EXPIRING = "expiring"  # whose secret ends soon
 
@@ -55,6 +57,13 @@ class Page:
 
     lines: Sequence[Listed]
     total: int
+    offset: int = 0
+    """How many lines come before these."""
+
+    @property
+    def left(self) -> int:
+        """How many lines come after these."""
+        return max(0, self.total - self.offset - len(self.lines))
 
 
 MARKED = 50
@@ -113,7 +122,7 @@ async def find(
         .order_by(page.c.place)
     )
     lines = await read_each(tx, query, _listed, id=registrations.c.id, unreadable=report)
-    return Page(lines=lines, total=int(total or 0))
+    return Page(lines=lines, total=int(total or 0), offset=offset)
 
 
 async def mark(tx: AsyncConnection) -> Mark:
@@ -129,6 +138,10 @@ async def mark(tx: AsyncConnection) -> Mark:
 
 def _is(which: Which, reader: Person, now: datetime) -> sa.ColumnElement[bool]:
     match which:
+        case Which.ALL:
+            return sa.true()
+        case Which.READY:
+            return registrations.c.status == Status.READY
         case Which.OPEN:
             return registrations.c.status.in_(ON_THEIR_WAY)
         case Which.MINE:

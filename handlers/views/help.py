@@ -13,7 +13,8 @@ HELP = f"""*Ask for an Entra application, have it approved, get its values once.
 • `{COMMAND} preview` opens it, too: *Preview* there shows the plan to you alone and asks nobody
 • `{COMMAND} status` lists your registrations; `{COMMAND} status AAD-7K3F` shows one
 • `{COMMAND} list` lists what is on its way in the team; `list mine`, `list waiting`, \
-`list failed` and `list expiring` narrow it down
+`list ready`, `list failed` and `list expiring` narrow it down; `list all` lists everything, \
+`list all 2` its second page
 • `{COMMAND} values AAD-7K3F` shows its values, with the secret once
 • `{COMMAND} check AAD-7K3F` compares one that is ready with what was approved
 • `{COMMAND} rotate AAD-7K3F` asks for a new secret beside the one in use, before that one ends
@@ -30,6 +31,10 @@ In a channel that I am in, mention me: `status AAD-7K3F` and `list` are answered
 `details` (all that `status` says here), `history` and `values` to you alone.
 In a direct message to me, leave out `{COMMAND}`."""
 
+IN_THREAD = f"""In channels I show status: `status AAD-7K3F` and `list` are answered in the \
+thread, `details AAD-7K3F`, `history AAD-7K3F` and `values AAD-7K3F` to you alone.
+`{COMMAND} help` lists all that I understand, and only you see that answer."""
+"""Help where a whole channel reads it."""
 
 BY_BUTTON = (
     "Who decides does so by a button, below what they decide on: in the approval channel, or in"
@@ -39,16 +44,5 @@ BY_BUTTON = (
 
 def unknown(word: str, near: str | None) -> str:
     """Return the answer to a word that is none of ours, with the nearest one that is."""
-    if near is None:
-        return f"{_strange(word)}\n{HELP}"
-    return unknown_in_a_line(word, near)
-
-
-def unknown_in_a_line(word: str, near: str | None) -> str:
-    """Return the same for a thread, where others read it, too."""
     meant = f" Did you mean `{COMMAND} {near}`?" if near else ""
-    return f"{_strange(word)}{meant} `{COMMAND} help` lists all commands."
-
-
-def _strange(word: str) -> str:
-    return f"I do not know “{escaped(word[:60])}”."
+    return f"I do not know “{escaped(word[:60])}”.{meant} `{COMMAND} help` lists all commands."

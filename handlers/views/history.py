@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.storage.history import BOT, Entry, Told
-from handlers.views.words import clipped, escaped, when
+from handlers.views.ids import COMMAND
+from handlers.views.words import LONGEST_TEXT, escaped, short, when
 
 WORDS = {
     "submitted": "asked for",
@@ -45,18 +46,41 @@ LONGEST = 200
 """More of a detail would push the other lines away."""
 
 
-def history(id: str, told: Told) -> str:
-    """Return the newest part of a registration's history, oldest line first."""
-    earlier = told.total - len(told.entries)
-    lines = [f"• {entry(each)}" for _, each in reversed(told.entries)]
-    before = [f"(and {earlier} earlier)"] if earlier > 0 else []
-    return clipped("\n".join([f"*History of {id}*", *before, *lines]))
+def history(id: str, told: Told, *, size: int) -> str:
+    """Return a page of a registration's history, oldest line first; who asked and who decided
+    stands on each.
+
+    `size` is how many entries a page has. Only details give way to what has to be read whole.
+    """
+    pages = _pages(id, told, size)
+    shown = {each.seq for _, each in told.entries}
+    decisive = [each for each in told.decisive if each.seq not in shown]
+    entries = [each for _, each in reversed(told.entries)]
+
+    def lines(longest: int) -> list[str]:
+        first = [f"• {entry(each, longest)}" for each in decisive]
+        apart = ["…"] if first else []
+        return [*first, *apart, *(f"• {entry(each, longest)}" for each in entries)]
+
+    title = f"*History of {id}*"
+    room = LONGEST_TEXT - len("\n".join([title, *lines(0), *pages]))
+    longest = min(LONGEST, max(0, room // max(1, len(decisive) + len(entries)) - len(" ()")))
+    return "\n".join([title, *lines(longest), *pages])
 
 
-def entry(told: Entry) -> str:
-    """Return one entry as a line."""
+def _pages(id: str, told: Told, size: int) -> list[str]:
+    """Say which part this is, and how to read what happened before."""
+    following = told.offset // size + 2
+    if not told.entries:
+        return [f"There is no such page: `{COMMAND} history {id}` shows the newest one."]
+    earlier = f"{told.left} earlier: `{COMMAND} history {id} {following}` shows them."
+    return [earlier] if told.left else []
+
+
+def entry(told: Entry, longest: int = LONGEST) -> str:
+    """Return one entry as a line, its details no longer than that."""
     what = WORDS.get(told.what, told.what)
-    words = [when(told.at), f"{escaped(what)}{_to(told.details)}{_details(told.details)}"]
+    words = [when(told.at), f"{escaped(what)}{_to(told.details)}{_details(told.details, longest)}"]
     if told.user_id != BOT.user_id:
         words.append(f"<@{told.user_id}>")
     return " · ".join(words)
@@ -69,9 +93,9 @@ def _to(details: Mapping[str, Any]) -> str:
     return f" to <@{details['to']}>" if details.get("to") else ""
 
 
-def _details(details: Mapping[str, Any]) -> str:
-    said = " ".join(_said(details))
-    return f" ({escaped(' '.join(said.split())[:LONGEST])})" if said else ""
+def _details(details: Mapping[str, Any], longest: int) -> str:
+    said = " ".join(" ".join(_said(details)).split())
+    return f" ({short(said, longest)})" if said and longest > 0 else ""
 
 
 def _said(details: Mapping[str, Any]) -> Iterator[str]:

@@ -29,12 +29,15 @@ from handlers.views.words import (
     header,
     person,
     section,
+    short,
     when,
 )
 
 T = TypeVar("T")
 
 MOST_BLOCKS = 100
+DETAILS = 120
+"""How much of an entry's details is shown: all entries of a page fit into one block."""
 GREETING = (
     "Welcome: here you ask for Entra applications and see how yours stand."
     " Approvers also decide here on what others ask for."
@@ -101,7 +104,7 @@ def _lines(registration: Registration) -> Iterator[str]:
     yield f"Asked {when(registration.created_at)}"
     secret = registration.secret
     if registration.failure is not None and registration.status in card.STUCK:
-        yield escaped(registration.failure.sentence[:500])
+        yield short(registration.failure.sentence, 500)
     if secret is not None and secret.state is SecretState.SEALED:
         yield f"Its values wait for you: `{ids.COMMAND} values {registration.id}`"
     if registration.status is not Status.READY:
@@ -134,7 +137,7 @@ def _expires(listed: Listed) -> str:
 def _history(found: Home) -> Iterator[Block]:
     title = "What happened lately" if found.is_approver else "What happened to your registrations"
     yield from _title(found, Part.HISTORY, title, "Nothing yet.")
-    yield from _listed(found.history.entries, lambda it: f"• *{it[0]}* · {entry(it[1])}")
+    yield from _listed(found.history.entries, lambda it: f"• *{it[0]}* · {entry(it[1], DETAILS)}")
     yield from _turning(found, Part.HISTORY)
 
 

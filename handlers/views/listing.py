@@ -3,48 +3,61 @@
 from bot.storage.listing import Listed, Page, Which
 from handlers.views.card import headline
 from handlers.views.ids import COMMAND
-from handlers.views.words import clipped, escaped, person, when
+from handlers.views.words import LONGEST_TEXT, person, short, when
 
 TITLES = {
+    Which.ALL: "All registrations",
     Which.OPEN: "Registrations on their way",
     Which.MINE: "Your latest registrations",
     Which.WAITING: "Registrations that wait for approval",
+    Which.READY: "Registrations that are ready",
     Which.FAILED: "Registrations that failed",
     Which.EXPIRING: "Secrets that expire within 30 days",
 }
 NONE = {
+    Which.ALL: "There are no registrations yet.",
     Which.OPEN: "No registration is on its way.",
     Which.MINE: f"You have no registrations yet. `{COMMAND}` opens the form.",
     Which.WAITING: "No registration waits for approval.",
+    Which.READY: "No registration is ready.",
     Which.FAILED: "No registration has failed.",
     Which.EXPIRING: "No secret expires within 30 days.",
 }
+SHORTEST_NAME = 24
+"""What is left of a name at least where lines are full: the rest of a line is never cut."""
 
 
-def listing(which: Which, page: Page, *, decides: bool = False) -> str:
-    """Return a list for the person who asked; for whoever `decides`, what waits waits for them."""
+def listing(which: Which, page: Page, *, size: int, decides: bool = False) -> str:
+    """Return a list for the person who asked; for whoever `decides`, what waits waits for them.
+
+    `size` is how many lines a page has.
+    """
     for_them = decides and which is Which.WAITING
-    if not page.lines:
+    if not page.total:
         return "No registration waits for your decision." if for_them else NONE[which]
     title = "Registrations that wait for your decision" if for_them else TITLES[which]
-    lines = [_line(which, each) for each in page.lines]
-    more = _more(page, hint=_where_the_rest_is(which, decides=decides))
+    after = _after(which, page, size)
     if which is Which.EXPIRING:
-        more.append(f"`{COMMAND} rotate AAD-…` asks for a new one beside the one in use.")
-    return clipped("\n".join([f"*{title}*", *lines, *more]))
+        after.append(f"`{COMMAND} rotate AAD-…` asks for a new one beside the one in use.")
+    others = [*(_line(which, each, 0) for each in page.lines), title, *after]
+    room = LONGEST_TEXT - len("\n".join(others)) - len("**")
+    longest = max(SHORTEST_NAME, room // max(1, len(page.lines)))
+    lines = [_line(which, each, longest) for each in page.lines]
+    return "\n".join([f"*{title}*", *lines, *after])
 
 
-def least(which: Which, page: Page) -> str:
+def least(which: Which, page: Page, *, size: int) -> str:
     """Return a list for a whole channel: ids, how they stand, since when."""
-    if not page.lines:
+    if not page.total:
         return "There are none." if which is Which.MINE else NONE[which]
     title = "Latest registrations" if which is Which.MINE else TITLES[which]
     lines = [f"• {headline(each)} · asked {when(each.created_at)}" for each in page.lines]
-    return clipped("\n".join([f"*{title}*", *lines, *_more(page)]))
+    return "\n".join([f"*{title}*", *lines, *_after(which, page, size)])
 
 
-def _line(which: Which, listed: Listed) -> str:
-    words = [f"• *{headline(listed)}*", escaped(listed.name)]
+def _line(which: Which, listed: Listed, longest: int) -> str:
+    """Return a line in which the name alone gives way to what has to be read whole."""
+    words = [f"• *{headline(listed)}*", short(listed.name, longest) if longest else ""]
     if which is not Which.MINE:
         words.append(person(listed.requester))
     if which is Which.EXPIRING and listed.expires_at is not None:
@@ -56,14 +69,11 @@ def _line(which: Which, listed: Listed) -> str:
     return " · ".join(words)
 
 
-def _where_the_rest_is(which: Which, *, decides: bool) -> str:
-    """Say where to see the others: the Home tab has pages, a list has not."""
-    at_home = (Which.MINE, Which.WAITING, Which.EXPIRING) if decides else (Which.MINE,)
-    if which in at_home:
-        return " The Home tab of this bot shows them all."
-    return f" `{COMMAND} status AAD-…` shows one."
-
-
-def _more(page: Page, *, hint: str = "") -> list[str]:
-    more = page.total - len(page.lines)
-    return [f"and {more} more.{hint}"] if more > 0 else []
+def _after(which: Which, page: Page, size: int) -> list[str]:
+    """Say how many lines follow, and how to see them."""
+    name = "list" if which is Which.OPEN else f"list {which}"
+    if not page.lines:
+        return [f"There is no such page: `{COMMAND} {name}` shows the first one."]
+    following = page.offset // size + 2
+    more = f"and {page.left} more: `{COMMAND} {name} {following}` shows the next."
+    return [more] if page.left else []

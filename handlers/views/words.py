@@ -115,13 +115,32 @@ def mrkdwn(text: str, *, longest: int = LONGEST_TEXT) -> MarkdownTextObject:
 
 
 def clipped(text: str, *, longest: int = LONGEST_TEXT) -> str:
-    """Return the text, cut between two words if Slack would refuse the whole message for it."""
+    """Return the text, cut if Slack would refuse the whole message for it: between two lines, or
+    between two words where the lines are long.
+    """
     if len(text) <= longest:
         return text
+    room = longest - len("\n… and 9999 more lines")
+    at = text.rfind("\n", 0, room + 1)
+    if at >= longest // 2:
+        left = text.count("\n", at)
+        return f"{text[:at]}\n… and {left} more line{'' if left == 1 else 's'}"
     kept = text[: longest - 2]
     at = max(kept.rfind(" "), kept.rfind("\n"))
     # Without any gap, at least no escape such as &amp; may be cut in two.
-    return (kept[:at] if at > 0 else kept[: max(kept.rfind("&"), longest // 2)]) + " …"
+    kept = kept[:at] if at > 0 else kept[: max(kept.rfind("&"), longest // 2)]
+    # Nor what Slack shows as a time or a name.
+    token = kept.rfind("<")
+    return (kept[:token] if token > kept.rfind(">") else kept) + " …"
+
+
+def short(text: str, longest: int) -> str:
+    """Return somebody's text escaped, cut so that it takes no more than that when it is."""
+    if len(escaped(text)) <= longest:
+        return escaped(text)
+    while text and len(escaped(text)) >= longest:
+        text = text[:-1]
+    return f"{escaped(text.rstrip())}…"
 
 
 def code(text: str) -> str:

@@ -52,6 +52,8 @@ async def test_each_list_holds_its_own(desk: Office) -> None:
     assert ids(await found(desk, Which.MINE, reader=ADA)) == []
     assert ids(await found(desk, Which.WAITING)) == [pending]
     assert ids(await found(desk, Which.FAILED)) == [failed]
+    assert ids(await found(desk, Which.READY)) == [ready]
+    assert set(ids(await found(desk, Which.ALL))) == {planning, pending, failed, ready}
     assert ids(await found(desk, Which.EXPIRING)) == []
 
 
