@@ -23,6 +23,7 @@ from tests.races import URL
 
 FROZEN = {
     "0001_first_tables": "733b3db1cb7b2f2108615290cdf2cd611b4317aed43c37dadb2595430f4dfdac",
+    "0003_signed_history": "3cd6a14b06904ac25fea350b87de63641f88e52c66b163766e2a26227dc5848a",
     "0004_accepted_signatures": "251bef575add409c4515c2ac08451199f2884d549d8aa7ae6ff182e38db5051d",
 }
 
