@@ -16,7 +16,7 @@ from bot.app import App
 from bot.playground.stage import Stage
 from bot.registration import Registration, SecretState, Status
 from bot.restore import CannotRestore
-from bot.storage import history, installation, registrations
+from bot.storage import audit, history, installation, registrations
 from bot.storage.database import AlreadyRunning, opened
 from bot.storage.history import Entry
 from bot.vault import Vault
@@ -57,6 +57,12 @@ async def found(app: App, id: str) -> Registration:
     return registration
 
 
+async def check_audit(app: App, id: str) -> None:
+    """See that a restore leaves nothing that looks as if somebody else had written it."""
+    async with app.database.reading() as tx:
+        assert await audit.findings(tx, id) == []
+
+
 async def told(app: App, id: str) -> list[Entry]:
     async with app.database.reading() as tx:
         return [entry for entry in await history.read(tx, id) if entry.what == "restored"]
@@ -92,6 +98,7 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
         assert id in announced(scene)
         assert "seen since" in announced(scene)
         assert len(await told(app, id)) == 1
+        await check_audit(app, id)
         assert "[Show the secret]" not in await scene.values(id)
         stage.clock.move(WEEK)
         await app.keeper.look()
@@ -122,6 +129,7 @@ async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
         registration = await found(app, id)
         assert registration.status is Status.READY
         assert registration.approvals() == ()  # one of two is no approval
+        await check_audit(app, id)
         assert registration.secret is not None
         assert registration.secret.state is SecretState.UNKNOWN
         await scene.until(lambda: "[Rotate]" in scene.direct("rosa"))
@@ -171,6 +179,7 @@ async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot
         registration = await found(app, id)
         assert registration.status is Status.REVOKED
         assert registration.deleted  # so that it can be deleted for good
+        await check_audit(app, id)
         assert "No longer in Entra" in announced(scene)
         await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
         await scene.until(lambda: "counts as revoked" in scene.direct("rosa"))
@@ -215,6 +224,7 @@ async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot, ur
     async with bot(APPROVALS_NEEDED="2") as app:
         registration = await found(app, id)
         assert (registration.status, registration.approvals()) == (Status.PENDING, ())
+        await check_audit(app, id)
         assert "given again" in announced(scene)
         await scene.workspace.click("grace", "Approve", on=card)
         assert (await found(app, id)).status is Status.PENDING
