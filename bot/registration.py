@@ -309,6 +309,8 @@ class Registration:
     steps: tuple[StepState, ...] = ()  # of the latest run that has any
     began_at: datetime | None = None  # when that run was owed
     run: RunKind | None = None  # the kind of the open run, if one is at work
+    looked_at: datetime | None = field(default=None, compare=False)
+    """When it was read to be shown: nothing in storage changes when a secret expires."""
     secret: Secret | None = None  # the newest one that was proven and announced
     other_secrets: tuple[Secret, ...] = ()  # those announced before, and rotations that lapsed
     rotation: Rotation | None = None  # the latest one that was asked for
@@ -399,6 +401,15 @@ class Registration:
         seen = [it for it in stays if it.state in SEEN]
         doubtful = [it for it in stays if it.state is SecretState.UNKNOWN]
         return max(seen or doubtful, key=lambda it: it.made_at, default=None)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether the secret in use, or the one that is to be, worked no more when it was read."""
+        secret = self.secret_in_use or self.secret
+        if self.status is not Status.READY or secret is None or not secret.is_live:
+            return False
+        ends, at = secret.expires_at, self.looked_at
+        return ends is not None and at is not None and ends <= at
 
     @property
     def awaits_secret(self) -> bool:

@@ -7,6 +7,7 @@ the secret. Whatever Slack answers ends as a row: shown, to be tried later, or o
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
@@ -86,6 +87,7 @@ class Delivery:
         async with self._database.reading() as tx:
             registration = await registrations.get(tx, message.registration)
         assert registration is not None
+        registration = replace(registration, looked_at=self._clock.now())
         try:
             if await self._deliver(message, registration, calls):
                 return registration.status

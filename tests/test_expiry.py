@@ -19,7 +19,7 @@ from handlers.views import expiry as views
 from handlers.views import ids
 from tests.office import Office, two_offices
 from tests.pieces import ADA, NOON, ROSA, registration, secret
-from tests.rotations import announced, asked, decide, in_use, request, seen
+from tests.rotations import announced, asked, card, decide, in_use, request, rotated, seen
 from tests.scene import Scene
 from tests.waiting import eventually
 
@@ -62,6 +62,35 @@ async def test_the_requester_is_told_three_times_before_and_once_when_it_has_exp
     assert "told that the secret has expired" in str(
         (await scene.workspace.command("ada", f"history {id}")).text
     )
+
+
+async def test_a_secret_in_use_that_has_expired_is_said_to_have_in_every_view(
+    scene: Scene,
+) -> None:
+    id = await in_use(scene)
+    workspace = scene.workspace
+    scene.clock.move(timedelta(days=366))
+    await scene.until(lambda: card(scene, id).startswith(f"{id}: secret expired"))
+    assert "can no longer sign in" in card(scene, id)
+    assert "is ready" not in card(scene, id)
+    await scene.until(lambda: f"{id}: secret expired" in scene.direct("rosa"))
+    for words in ("status", f"status {id}", "list all", "list ready", "list expiring"):
+        shown = str((await workspace.command("rosa", words)).text)
+        assert f"{id}: secret expired" in shown, words
+        assert "is ready" not in shown
+    await workspace.open_home("rosa")
+    await scene.until(lambda: f"{id}: secret expired" in home(scene, "rosa"))
+    assert "expired 20" in home(scene, "rosa").partition("Secrets about to expire")[2]
+    sheet = str((await workspace.command("rosa", f"values {id}")).text)
+    assert f"{id}: The secret expired 20" in sheet
+
+    await rotated(scene, id)
+    await seen(scene, id)
+    await scene.until(lambda: card(scene, id).startswith(f"{id} is ready"))
+
+
+def home(scene: Scene, name: str) -> str:
+    return scene.workspace.text_of(scene.workspace.home_of(name) or {"blocks": []})
 
 
 async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(

@@ -116,9 +116,9 @@ async def test_secrets_about_to_expire_are_shown_to_their_people(scene: Scene) -
     id = await scene.ready("billing")
     scene.clock.move(timedelta(days=340))
     for person in ("rosa", "ada"):
-        expiring = part(await opened(scene, person), "Secrets about to expire (1)")
+        expiring = part(await opened(scene, person), "Secrets about to expire, or expired (1)")
         assert f"{id} · billing · @rosa · expires" in expiring
-    assert "No secret expires within 30 days." in await opened(scene, "ben")
+    assert "No secret has expired or expires within 30 days." in await opened(scene, "ben")
 
 
 async def test_pages_are_turned_and_invented_ones_are_not(stage: Stage, bot: Bot) -> None:

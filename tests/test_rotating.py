@@ -352,7 +352,10 @@ async def test_what_is_about_to_expire_is_rotated_at_home(scene: Scene) -> None:
     scene.clock.move(timedelta(days=340))
     await opened(scene, "ada")
     await eventually(
-        scene, lambda: "[Rotate]" in part(at_home(scene, "ada"), "Secrets about to expire (1)")
+        scene,
+        lambda: (
+            "[Rotate]" in part(at_home(scene, "ada"), "Secrets about to expire, or expired (1)")
+        ),
     )
     assert "asks for a new one beside the one in use" in str(
         (await scene.workspace.command("ada", "list expiring")).text

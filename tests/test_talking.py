@@ -121,7 +121,9 @@ async def test_lists_say_what_they_hold_and_how_many_more(scene: Scene) -> None:
         "Registrations that wait for your decision"
     )
     assert await said(scene, "ben", "list failed") == "No registration has failed."
-    assert "No secret expires within 30 days." in await said(scene, "rosa", "list expiring")
+    assert "No secret has expired or expires within 30 days." in await said(
+        scene, "rosa", "list expiring"
+    )
     scene.clock.move(timedelta(days=340))
     assert f"{one} is ready · first · @rosa · secret expires" in await said(
         scene, "rosa", "list expiring"

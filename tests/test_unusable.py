@@ -111,7 +111,7 @@ async def test_an_installation_below_a_folder_with_a_percent_sign(tmp_path: Path
 async def test_help_is_one_letter_away(tmp_path: Path, arguments: list[str]) -> None:
     ended = await typed(*arguments, environ={}, folder=tmp_path)
     assert (ended.status, ended.err) == (0, "")
-    assert "Usage: aad-setup" in ended.out
+    assert "Usage: " in ended.out
 
 
 @pytest.fixture

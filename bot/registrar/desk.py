@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -97,7 +98,7 @@ class Desk:
         registration = await registrations.get(tx, id)
         if registration is None:
             raise Refusal(_unknown(id))
-        return registration
+        return replace(registration, looked_at=self._clock.now())
 
     async def _readable(self, tx: AsyncConnection, verb: Verb, id: str, by: Person) -> Registration:
         """Return the registration if this person may do this to it now. Nothing is locked."""

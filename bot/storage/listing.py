@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,6 +19,11 @@ from bot.storage.rows import read_each
 from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import dues, registrations, runs, secrets, votes
 
+REACH = 1000
+"""How many registrations a list of all, or of all that are ready, reaches: the newest. Without it
+each look would take longer than the one before."""
+LONG_AGO = timedelta(days=365)
+"""How long after its end a secret that nobody followed up is listed."""
 SOON = timedelta(days=30)
 """How long before its end a secret counts as about to expire."""
 
@@ -31,7 +37,7 @@ class Which(StrEnum):
     WAITING = "waiting"  # for approvers
     READY = "ready"
     FAILED = "failed"
-    EXPIRING = "expiring"  # whose secret ends soon
+    EXPIRING = "expiring"  # whose secret ends soon, or has
 
 
 ON_THEIR_WAY = (*OPEN, Status.REVOKING)
@@ -49,6 +55,7 @@ class Listed:
     created_at: datetime
     expires_at: datetime | None  # of its newest working secret
     asks_rotation: bool = False  # whether a rotation waits for its approvers
+    has_expired: bool = False  # whether that secret works no more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +128,8 @@ async def find(
         )
         .order_by(page.c.place)
     )
-    lines = await read_each(tx, query, _listed, id=registrations.c.id, unreadable=report)
+    listed = partial(_listed, now=now)
+    lines = await read_each(tx, query, listed, id=registrations.c.id, unreadable=report)
     return Page(lines=lines, total=int(total or 0), offset=offset)
 
 
@@ -139,9 +147,9 @@ async def mark(tx: AsyncConnection) -> Mark:
 def _is(which: Which, reader: Person, now: datetime) -> sa.ColumnElement[bool]:
     match which:
         case Which.ALL:
-            return sa.true()
+            return registrations.c.id.in_(_newest())
         case Which.READY:
-            return registrations.c.status == Status.READY
+            return registrations.c.id.in_(_newest(Status.READY))
         case Which.OPEN:
             return registrations.c.status.in_(ON_THEIR_WAY)
         case Which.MINE:
@@ -153,9 +161,15 @@ def _is(which: Which, reader: Person, now: datetime) -> sa.ColumnElement[bool]:
         case Which.EXPIRING:
             return sa.and_(
                 _is_ready(),
-                registrations.c.id.in_(_with_a_secret_that_ends(now, now + SOON)),
+                registrations.c.id.in_(_with_a_secret_that_ends(now - LONG_AGO, now + SOON)),
                 _expires_at() <= now + SOON,
             )
+
+
+def _newest(status: Status | None = None) -> sa.Select[Any]:
+    each = registrations.alias("newest")
+    newest = sa.select(each.c.id).order_by(each.c.created_at.desc()).limit(REACH)
+    return newest if status is None else newest.where(each.c.status == status)
 
 
 def _asked_by(person: Person) -> sa.ColumnElement[bool]:
@@ -224,7 +238,8 @@ def _with_a_secret_that_ends(after: datetime, until: datetime) -> sa.Select[Any]
     )
 
 
-def _listed(row: Mapping[Any, Any]) -> Listed:
+def _listed(row: Mapping[Any, Any], *, now: datetime) -> Listed:
+    is_ready, expires_at = row["status"] == Status.READY, row["expires_at"]
     return Listed(
         id=row["id"],
         status=Status(row["status"]),
@@ -234,8 +249,9 @@ def _listed(row: Mapping[Any, Any]) -> Listed:
         ),
         name=row["form"]["name"],
         created_at=row["created_at"],
-        expires_at=row["expires_at"],
-        asks_rotation=row["status"] == Status.READY and _is_asked(row["rotation"]),
+        expires_at=expires_at,
+        asks_rotation=is_ready and _is_asked(row["rotation"]),
+        has_expired=is_ready and expires_at is not None and expires_at <= now,
     )
 
 

@@ -70,11 +70,17 @@ class Standing(Protocol):
     @property
     def run(self) -> RunKind | None: ...
 
+    @property
+    def has_expired(self) -> bool: ...
+
 
 def headline(registration: Standing) -> str:
     """Return one sentence on where it stands."""
     status, run = registration.status, registration.run
-    return f"{registration.id} {taken_back.headline(status, run) or HEADLINES[status]}"
+    other = taken_back.headline(status, run)
+    if registration.has_expired and other is None:
+        return f"{registration.id}: secret expired"
+    return f"{registration.id} {other or HEADLINES[status]}"
 
 
 def spoken(registration: Registration, profile: Profile) -> str:
@@ -276,12 +282,17 @@ def _ready(registration: Registration, *, is_theirs: bool) -> Iterator[Block]:
         f" and {seen['groups']} groups." if counts and "groups" in seen else "." * bool(counts)
     )
     lost = why_lost(registration, is_theirs=is_theirs)
+    if registration.has_expired and not lost:
+        yield section(f"Application (client) ID `{id}`. {expired(registration)}")
+        yield from drift.line(registration)
+        return
     tried = f"The new secret was tried: it signs in.{counts}"
     state = lost or ("" if _is_untried(registration) else tried)
     yield section(f"Application (client) ID `{id}`. {state}".rstrip())
     secret = registration.secret_in_use if lost else registration.secret
     if secret is not None and secret.expires_at is not None:
-        yield context(f"The secret expires {when(secret.expires_at)}")
+        ends = "expired" if registration.has_expired else "expires"
+        yield context(f"The secret {ends} {when(secret.expires_at)}")
     yield from drift.line(registration)
 
 
@@ -290,6 +301,22 @@ def _is_untried(registration: Registration) -> bool:
     secret = registration.secret
     is_unknown = secret is not None and secret.state is SecretState.UNKNOWN
     return is_unknown and "sign_in" not in registration.facts
+
+
+def expired(registration: Registration) -> str:
+    """Say since when its connector cannot sign in, and what follows."""
+    secret = registration.secret_in_use or registration.secret
+    assert secret is not None
+    assert secret.expires_at is not None
+    follows = (
+        "A new one is on its way."
+        if registration.awaits_secret
+        else f"`{ids.COMMAND} rotate {registration.id}` asks for a new one."
+    )
+    return (
+        f"The secret expired {when(secret.expires_at)}: the connector can no longer sign in."
+        f" {follows}"
+    )
 
 
 def why_lost(registration: Registration, *, is_theirs: bool) -> str:

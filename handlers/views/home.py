@@ -111,13 +111,16 @@ def _lines(registration: Registration) -> Iterator[str]:
         return
     if lost := card.why_lost(registration, is_theirs=True):
         yield f"{lost} `{ids.COMMAND} values {registration.id}` has the button."
+    elif registration.has_expired:
+        yield card.expired(registration)
     elif secret is not None and secret.expires_at is not None:
         yield f"The secret expires {when(secret.expires_at)}"
 
 
 def _expiring(found: Home) -> Iterator[Block]:
-    nothing = "No secret expires within 30 days."
-    yield from _title(found, Part.EXPIRING, "Secrets about to expire", nothing)
+    nothing = "No secret has expired or expires within 30 days."
+    title = "Secrets about to expire, or expired"
+    yield from _title(found, Part.EXPIRING, title, nothing)
     for each in found.expiring.lines:
         may_ask = not each.asks_rotation and each.run is None
         accessory = rotation.rotate_button(each.id) if may_ask else None
@@ -130,7 +133,7 @@ def _expires(listed: Listed) -> str:
     asked = " · a rotation waits for approval" if listed.asks_rotation else ""
     return (
         f"• *{listed.id}* · {escaped(listed.name)} · {person(listed.requester)}"
-        f" · expires {when(listed.expires_at)}{asked}"
+        f" · {'expired' if listed.has_expired else 'expires'} {when(listed.expires_at)}{asked}"
     )
 
 

@@ -1,6 +1,6 @@
 """Lists of registrations: a line each, for the person alone or for a whole channel."""
 
-from bot.storage.listing import Listed, Page, Which
+from bot.storage.listing import REACH, Listed, Page, Which
 from handlers.views.card import headline
 from handlers.views.ids import COMMAND
 from handlers.views.words import LONGEST_TEXT, person, short, when
@@ -12,7 +12,7 @@ TITLES = {
     Which.WAITING: "Registrations that wait for approval",
     Which.READY: "Registrations that are ready",
     Which.FAILED: "Registrations that failed",
-    Which.EXPIRING: "Secrets that expire within 30 days",
+    Which.EXPIRING: "Secrets that have expired or expire within 30 days",
 }
 NONE = {
     Which.ALL: "There are no registrations yet.",
@@ -21,7 +21,7 @@ NONE = {
     Which.WAITING: "No registration waits for approval.",
     Which.READY: "No registration is ready.",
     Which.FAILED: "No registration has failed.",
-    Which.EXPIRING: "No secret expires within 30 days.",
+    Which.EXPIRING: "No secret has expired or expires within 30 days.",
 }
 SHORTEST_NAME = 24
 """What is left of a name at least where lines are full: the rest of a line is never cut."""
@@ -35,7 +35,7 @@ def listing(which: Which, page: Page, *, size: int, decides: bool = False) -> st
     for_them = decides and which is Which.WAITING
     if not page.total:
         return "No registration waits for your decision." if for_them else NONE[which]
-    title = "Registrations that wait for your decision" if for_them else TITLES[which]
+    title = "Registrations that wait for your decision" if for_them else _title(which, page)
     after = _after(which, page, size)
     if which is Which.EXPIRING:
         after.append(f"`{COMMAND} rotate AAD-…` asks for a new one beside the one in use.")
@@ -50,9 +50,17 @@ def least(which: Which, page: Page, *, size: int) -> str:
     """Return a list for a whole channel: ids, how they stand, since when."""
     if not page.total:
         return "There are none." if which is Which.MINE else NONE[which]
-    title = "Latest registrations" if which is Which.MINE else TITLES[which]
+    title = "Latest registrations" if which is Which.MINE else _title(which, page)
     lines = [f"• {headline(each)} · asked {when(each.created_at)}" for each in page.lines]
     return "\n".join([f"*{title}*", *lines, *_after(which, page, size)])
+
+
+def _title(which: Which, page: Page) -> str:
+    if which is Which.ALL and page.total >= REACH:
+        return f"The newest {REACH} registrations"
+    if which is Which.READY and page.total >= REACH:
+        return f"The newest {REACH} registrations that are ready"
+    return TITLES[which]
 
 
 def _line(which: Which, listed: Listed, longest: int) -> str:
@@ -61,7 +69,8 @@ def _line(which: Which, listed: Listed, longest: int) -> str:
     if which is not Which.MINE:
         words.append(person(listed.requester))
     if which is Which.EXPIRING and listed.expires_at is not None:
-        words.append(f"secret expires {when(listed.expires_at)}")
+        ends = "expired" if listed.has_expired else "secret expires"
+        words.append(f"{ends} {when(listed.expires_at)}")
     else:
         words.append(f"asked {when(listed.created_at)}")
     if listed.asks_rotation:

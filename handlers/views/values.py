@@ -18,7 +18,7 @@ from slack_sdk.models.blocks.block_elements import (
 from bot.approval import RENEWABLE
 from bot.registration import Registration, RunKind, SecretState, Status
 from bot.values import Line, Values
-from handlers.views import ids, rotation
+from handlers.views import card, ids, rotation
 from handlers.views.words import (
     Blocks,
     actions,
@@ -110,8 +110,16 @@ def _why_dead(registration: Registration) -> str | None:
             return f"{registration.id} is being revoked, so its values are of no use any more."
         case Status.REVOKED:
             return f"{registration.id} was revoked: its values work no more."
+        case Status.READY if registration.has_expired and not _may_be_made_anew(registration):
+            return f"{registration.id}: {card.expired(registration)}"
         case _:
             return None
+
+
+def _may_be_made_anew(registration: Registration) -> bool:
+    """Whether there is something else to do than to ask for a rotation."""
+    doubtful = registration.secret is not None and registration.secret.state is SecretState.UNKNOWN
+    return doubtful or registration.awaits_secret
 
 
 def sheet(found: Values) -> Blocks:

@@ -57,13 +57,19 @@ async def test_each_list_holds_its_own(desk: Office) -> None:
     assert ids(await found(desk, Which.EXPIRING)) == []
 
 
-async def test_a_secret_about_to_expire_is_listed_until_it_has(desk: Office) -> None:
+async def test_a_secret_that_ends_is_listed_and_said_to_have_ended(desk: Office) -> None:
     ready = await desk.ready()
-    for days, listed in ((334, []), (2, [ready]), (28, [ready]), (2, [])):
+    for days, listed, has_expired in (
+        (334, [], False),
+        (2, [ready], False),
+        (28, [ready], False),
+        (2, [ready], True),
+        (365, [], True),
+    ):
         desk.clock.move(timedelta(days=days))
         assert ids(await found(desk, Which.EXPIRING)) == listed
-    [line] = (await found(desk, Which.MINE)).lines
-    assert line.expires_at is not None
+        [line] = (await found(desk, Which.MINE)).lines
+        assert line.has_expired is has_expired
 
 
 async def test_pages_are_parts_of_one_order(desk: Office) -> None:
