@@ -39,6 +39,7 @@ from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected
+from handlers.approval_channel import ApprovalChannel
 from handlers.messages import Messages
 
 log = structlog.get_logger()
@@ -64,6 +65,7 @@ class App:
     keeper: Keeper
     patrol: Patrol
     messages: Messages
+    channel: ApprovalChannel
     database: Database
     graph: Client
     slot: str
@@ -122,7 +124,7 @@ async def running(
             patrol = parts.patrol(ground, every=patrol_every)
             take_over = partial(slot.take_over_dead, engine)
             vigil = Loop("slots", take_over, bell=Bell(), every=vigil_every)
-            shown = (slack.messages.loop, slack.homes.loop)
+            shown = (slack.messages.loop, slack.homes.loop, slack.channel.loop)
             loops = (keeper.loop, *shown, patrol.loop, vigil, watermark)
             intake, routes = intake_of(
                 slack.bolt, settings, installed, database, watch_every=watch_every
@@ -135,6 +137,7 @@ async def running(
                     keeper=keeper,
                     patrol=patrol,
                     messages=slack.messages,
+                    channel=slack.channel,
                     database=database,
                     graph=tenant.graph,
                     slot=slot.executor,

@@ -26,6 +26,7 @@ from bot.storage.database import Database
 from bot.vault import Vault
 from graph.clock import Clock
 from handlers.answers import Answers
+from handlers.approval_channel import ApprovalChannel
 from handlers.delivery import Delivery
 from handlers.groups import Groups
 from handlers.homes import Homes
@@ -61,6 +62,7 @@ class SlackSide:
     messages: Messages
     homes: Homes
     previews: Previews
+    channel: ApprovalChannel
 
 
 def policy_of(settings: Settings, team_id: str) -> Policy:
@@ -152,8 +154,9 @@ def slack_side(
         previews=previews,
         plain=on.settings.plain_cards,
     )
-    messages = _messages(on, registrar, client, answers, people, every=every)
-    return SlackSide(bolt=bolt, messages=messages, homes=homes, previews=previews)
+    channel = ApprovalChannel(client=client, channel=on.settings.approval_channel, clock=on.clock)
+    messages = _messages(on, registrar, client, answers, channel, people, every=every)
+    return SlackSide(bolt=bolt, messages=messages, homes=homes, previews=previews, channel=channel)
 
 
 def _people(on: Ground, client: AsyncWebClient, installed: Installed) -> People:
@@ -175,6 +178,7 @@ def _messages(
     registrar: Registrar,
     client: AsyncWebClient,
     answers: Answers,
+    channel: ApprovalChannel,
     people: People,
     *,
     every: float,
@@ -186,6 +190,7 @@ def _messages(
         vault=on.vault,
         client=client,
         answers=answers,
+        channel=channel,
         people=people,
         pace=pace,
         clock=on.clock,

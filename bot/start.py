@@ -18,6 +18,7 @@ from bot.manifest import SCOPES
 from graph.client import Client
 from graph.errors import GraphError, SignInFailed
 from graph.proxies import shown
+from handlers.approval_channel import is_shared, warn_if_public
 from handlers.trouble import code_of
 
 log = structlog.get_logger()
@@ -149,6 +150,7 @@ async def check_channel(client: AsyncWebClient, channel: str) -> None:
     answer, problem = await tried("APPROVAL_CHANNEL", asking, proxy=client.proxy)
     if answer is not None:
         problem = _channel_problem(answer["channel"])
+        warn_if_public(answer["channel"])
     if problem:
         raise CannotStart([problem])
 
@@ -170,7 +172,7 @@ def _channel_problem(channel: dict[str, Any]) -> str | None:
         return "APPROVAL_CHANNEL is archived: choose another."
     if not channel.get("is_member"):
         return "The bot is not in APPROVAL_CHANNEL: type /invite @aad-setup there."
-    if channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"):
+    if is_shared(channel):
         return "APPROVAL_CHANNEL is shared with another organisation: choose one of your own."
     return None
 

@@ -27,13 +27,14 @@ from bot.values import values_of
 from bot.vault import SealBroken, Vault
 from graph.clock import Clock
 from handlers.answers import Answers
+from handlers.approval_channel import ApprovalChannel, ChannelShared
 from handlers.drawings import Drawings
 from handlers.duplicates import metadata_of, named, posted_before
 from handlers.pace import Call, Pace
 from handlers.people import People
 from handlers.readers import is_waited_for, needs_its_reader
 from handlers.retries import OUR_TRIES, Retries
-from handlers.trouble import DELETED, Trouble, advice_on, code_of, meaning_of, retry_after
+from handlers.trouble import DELETED, SHARED, Trouble, advice_on, code_of, meaning_of, retry_after
 from handlers.views.values import masked_sheet, sheet_text
 from handlers.views.words import Blocks
 
@@ -56,6 +57,7 @@ class Delivery:
         vault: Vault,
         client: AsyncWebClient,
         answers: Answers,
+        channel: ApprovalChannel,
         people: People,
         pace: Pace,
         clock: Clock,
@@ -67,6 +69,7 @@ class Delivery:
         self._vault = vault
         self._client = client
         self._answers = answers
+        self._channel = channel
         self._people = people
         self._pace = pace
         self._clock = clock
@@ -91,6 +94,9 @@ class Delivery:
         try:
             if await self._deliver(message, registration, calls):
                 return registration.status
+        except ChannelShared:
+            self._complain("messages cannot be shown", SHARED, Trouble.CLOSED, calls[-1].place)
+            await self._hand_back(message, SHARED)
         except SlackApiError as error:
             await self._refused(message, calls, error)
         except (TimeoutError, aiohttp.ClientError) as error:
@@ -129,12 +135,17 @@ class Delivery:
         return True
 
     async def _send(self, message: Message, text: str, blocks: Blocks) -> AsyncSlackResponse:
-        """Post it, or change the post, which may be one whose answer was lost."""
+        """Post it, or change the post, which may be one whose answer was lost.
+
+        Raises ChannelShared for a new post that people of another organization would read.
+        """
         place = (message.channel or "", message.ts) if message.ts is not None else None
         place = place or await posted_before(self._client, message)
         if place is not None:
             channel, ts = place
             return await self._client.chat_update(channel=channel, ts=ts, text=text, blocks=blocks)
+        if message.audience == self._channel.id:
+            await self._channel.check()
         return await self._client.chat_postMessage(
             channel=message.audience,
             text=text,

@@ -27,6 +27,9 @@ TOO_LATE = "expired_trigger_id"
 WORD = re.compile(r"[a-z_]{1,60}")
 """How Slack's words for errors look. Whatever else stands there is quoted nowhere."""
 
+SHARED = "channel_is_shared"
+"""Our own word: Slack would take the message, but people of another organization would read it."""
+
 MEANING = {
     "ratelimited": Trouble.TOO_OFTEN,
     "rate_limited": Trouble.TOO_OFTEN,
@@ -36,6 +39,7 @@ MEANING = {
     "channel_not_found": Trouble.CLOSED,
     "not_in_channel": Trouble.CLOSED,
     "is_archived": Trouble.CLOSED,
+    SHARED: Trouble.CLOSED,
     "is_inactive": Trouble.CLOSED,
     "restricted_action": Trouble.CLOSED,
     "restricted_action_read_only_channel": Trouble.CLOSED,
@@ -61,6 +65,8 @@ ADVICE = {
     "invalid_blocks": "Set PLAIN_CARDS=true: Slack does not take the bot's blocks here.",
     "invalid_blocks_format": "Set PLAIN_CARDS=true: Slack does not take the bot's blocks here.",
     "seal_broken": "Put the key that VAULT_KEYS lacks back: without it no secret can be masked.",
+    SHARED: "It is shared with another organization: end that, or set APPROVAL_CHANNEL to a"
+    " channel of your own and start again.",
     "missing_scope": "Compare the app's scopes with `aad-setup manifest` and install it again.",
 }
 LOOK_AT_LOG = "The bot's log says more; look for this code there."

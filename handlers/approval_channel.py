@@ -1,0 +1,77 @@
+"""The approval channel: who can read plans there, looked at before each post and once a day.
+
+Anybody in the company may share or open a channel after the bot has started.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.bell import Bell, Loop
+from graph.clock import Clock
+from handlers.trouble import ADVICE, SHARED
+
+log = structlog.get_logger()
+
+DAILY = timedelta(days=1)
+LOOK_EVERY_SECONDS = 60.0
+"""How often it is asked whether a day is over."""
+
+
+class ChannelShared(Exception):
+    """People of another organization read the approval channel, or are invited to."""
+
+
+def is_shared(channel: Mapping[str, Any]) -> bool:
+    """docs.slack.dev/apis/slack-connect"""
+    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
+
+
+def warn_if_public(channel: Mapping[str, Any]) -> None:
+    """Log that every member can read the plans. It is allowed: nothing secret is in them."""
+    if channel.get("is_private") is False:
+        log.warning(
+            "the approval channel is public",
+            channel=channel.get("id"),
+            advice="Every member can read the plans there. Make it private if they should not.",
+        )
+
+
+class ApprovalChannel:
+    """Asks Slack about one channel."""
+
+    def __init__(self, *, client: AsyncWebClient, channel: str, clock: Clock) -> None:
+        self.id = channel
+        self._client = client
+        self._clock = clock
+        self._look_at = clock.now() + DAILY  # the start has looked
+        self.loop = Loop("channel", self.look, bell=Bell(), every=LOOK_EVERY_SECONDS)
+
+    async def check(self) -> None:
+        """Raise ChannelShared if others can read along, and whatever the call to Slack raises."""
+        if is_shared(await self._read()):
+            raise ChannelShared
+
+    async def look(self) -> None:
+        """Look if nobody has for a day, and log what is wrong."""
+        if self._clock.now() < self._look_at:
+            return
+        self._look_at = self._clock.now() + DAILY
+        try:
+            channel = await self._read()
+        except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
+            log.warning("approval channel not looked at", type=type(error).__name__)
+            return
+        warn_if_public(channel)
+        if is_shared(channel):
+            log.error("messages cannot be shown", channel=self.id, advice=ADVICE[SHARED])
+
+    async def _read(self) -> Mapping[str, Any]:
+        answer = await self._client.conversations_info(channel=self.id)
+        channel: Mapping[str, Any] = answer["channel"]
+        return channel
