@@ -177,7 +177,7 @@ messages = sa.Table(
     sa.Column("gone", sa.Boolean, nullable=False),  # somebody has deleted it: it is owed no more
     sa.Column("trouble", sa.String(60)),  # Slack's word for why it cannot be shown there
     sa.Index("messages_by_registration", "registration"),
-    sa.Index("messages_by_time", "shown_at"),
+    sa.Index("messages_by_kind", "kind", "shown_at"),
     sa.Index(
         "messages_stale",
         "shown_at",

@@ -16,7 +16,7 @@ INDEXES = (
     ("runs_by_outcome", "runs", ["outcome", "kind", "ended_at"]),
     ("secrets_by_run", "secrets", ["run"]),
     ("secrets_by_expiry", "secrets", ["expires_at"]),
-    ("messages_by_time", "messages", ["shown_at"]),
+    ("messages_by_kind", "messages", ["kind", "shown_at"]),
     ("dues_by_registration", "dues", ["registration", "kind"]),
     ("dues_by_kind", "dues", ["kind", "registration"]),
 )
