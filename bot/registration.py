@@ -261,6 +261,7 @@ class Check:
 
     at: datetime
     differences: tuple[str, ...] = ()
+    alarming: tuple[str, ...] = ()  # of these, those that may be an attack
     tolerated: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     failure: str | None = None  # why the bot could not look

@@ -99,6 +99,8 @@ class Drawings:
                 return card.spoken(registration, profile), card.news(registration, quorum)
             case MessageKind.RESTORED:
                 return restored.news_text(registration), restored.news(registration)
+            case MessageKind.ALARM:
+                return drift.alarm_text(registration), drift.alarm(registration)
             case MessageKind.DRIFT:
                 return drift.report_text(registration), drift.report(registration)
             case _:

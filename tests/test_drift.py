@@ -112,8 +112,57 @@ async def test_every_change_by_hand_is_told_to_whoever_asked(scene: Scene) -> No
     assert "Granted and not in the plan: Mail.Read (application)." in told
     assert "An owner was added to the application: aad-setup." in told
     assert added["secretText"] not in told
-    await scene.until(lambda: "Mail.Read" in scene.card())
+    await scene.until(lambda: "Mail.Read" in scene.workspace.text_of(scene.card_of(id)))
     assert not report(scene, id, "rosa")
+
+
+def alarms(scene: Scene, id: str) -> list[str]:
+    """Return what the approval channel was told of changes that may be an attack."""
+    found = [scene.workspace.text_of(each) for each in scene.workspace.messages("approvals")]
+    return [each for each in found if each.startswith(f"{id} was changed in Entra")]
+
+
+async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_requester_gone(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    id = await settled(scene)
+    async with by_hand(scene) as hand:
+        await hand.change(web={"redirectUris": ["https://evil.example/cb"]})
+        added = await hand.graph.secret(hand.application, displayName="planted")
+        await hand.disable()
+    scene.workspace.deactivate("rosa")
+    scene.clock.move(timedelta(days=8))  # the bot looks by itself
+    await eventually(scene, lambda: len(alarms(scene, id)) == 1)
+    [told] = alarms(scene, id)
+    assert "A redirect URL was added: https://evil.example/cb" in told
+    assert f"A secret was added by hand “planted”, key id {added['keyId']}" in told
+    assert "Sign-in is disabled" not in told
+    assert "[Revoke]" in told
+    lines = capsys.readouterr().out.splitlines()
+    [line] = [each for each in lines if "changed in Entra" in each]
+    assert "warning" in line
+    assert id in line
+
+    await scene.check(id, by="ada")  # the same once more: no second alarm
+    assert "differs" in await reported(scene, id, to="ada")
+    assert len(alarms(scene, id)) == 1
+    async with by_hand(scene) as hand:
+        await hand.change(displayName="payroll")
+    scene.clock.move(CHECK_PAUSE)
+    await scene.check(id, by="ada")
+    await scene.until(lambda: len(alarms(scene, id)) == 2)
+    assert "The application was renamed to “payroll”." in alarms(scene, id)[1]
+    scene.clock.move(timedelta(days=8))
+    await eventually(scene, lambda: len(alarms(scene, id)) == 3)
+
+
+async def test_a_loss_is_no_alarm(scene: Scene) -> None:
+    id = await settled(scene)
+    async with by_hand(scene) as hand:
+        await hand.disable()
+    await scene.check(id)
+    assert "differs" in await reported(scene, id)
+    assert not alarms(scene, id)
 
 
 async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named(

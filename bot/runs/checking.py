@@ -45,7 +45,7 @@ class Checking(Work):
         if drift.differences and self._clock.now() < settled_at:
             await self._wait(run, settled_at)
         else:
-            await self._tell(run, drift)
+            await self._tell(run, registration, drift)
 
     async def give_up(self, id: str, bug: str) -> bool:
         """End a check that broke, which is no failure of the registration. False for other runs."""
@@ -81,7 +81,7 @@ class Checking(Work):
         async with self._database.transaction() as tx:
             await self._end_check(tx, run, "unsettled", again=until, told=run.subject)
 
-    async def _tell(self, run: Run, drift: Drift) -> None:
+    async def _tell(self, run: Run, registration: Registration, drift: Drift) -> None:
         async with self._database.transaction() as tx:
             now, id = self._clock.now(), run.registration
             if not await self._end_check(tx, run, "checked", again=now + WEEKLY):
@@ -92,12 +92,32 @@ class Checking(Work):
             check = Check(
                 at=now,
                 differences=drift.differences,
+                alarming=drift.alarming,
                 tolerated=drift.tolerated,
                 unseen=drift.unseen,
             )
             await self._keep(tx, run, check, audience)
+            if self._is_to_alarm(run, registration, drift):
+                channel = self._parts.approval_channel
+                await messages.owe(tx, id, MessageKind.ALARM, channel, subject=run.id)
             await history.write(tx, id, "checked", now=now, differences=list(drift.differences))
+        if drift.alarming:
+            log.warning(
+                "changed in Entra, not by this bot",
+                registration=id,
+                run=run.id,
+                count=len(drift.alarming),
+            )
         self._parts.bells.ring()
+
+    def _is_to_alarm(self, run: Run, registration: Registration, drift: Drift) -> bool:
+        """Whether the approvers are told: of anything new, and of the rest once a week.
+
+        Whoever asks for a check again and again does not fill the channel.
+        """
+        before = registration.check.alarming if registration.check else ()
+        is_new = bool(set(drift.alarming) - set(before))
+        return is_new or (bool(drift.alarming) and run.subject is None)
 
     async def _could_not(self, run: Run, code: str, sentence: str) -> None:
         """Say to whoever asked that the bot could not look, and try again tomorrow."""

@@ -40,6 +40,7 @@ class MessageKind(StrEnum):
     REMINDER = "reminder"  # in the approval channel: it still waits
     HANDOVER = "handover"  # in the approval channel: somebody else is to be the requester
     LEFT = "left"  # in the approval channel: the requester's account is deactivated or gone
+    ALARM = "alarm"  # in the approval channel: a check has found what may be an attack
     DRIFT = "drift"  # in the direct messages of whoever is to know what a check has found
     ROTATION = "rotation"  # in the approval channel: a new secret is asked for
     ROTATION_NEWS = "rotation news"  # in the requester's direct messages: what became of that
@@ -52,6 +53,7 @@ class MessageKind(StrEnum):
 SAID_ONCE = (
     MessageKind.MASK,
     MessageKind.NEWS,
+    MessageKind.ALARM,
     MessageKind.DRIFT,
     MessageKind.REMINDER,
     MessageKind.LEFT,

@@ -320,6 +320,7 @@ def _check(stored: Mapping[str, Any]) -> Check:
     return Check(
         at=datetime.fromisoformat(stored["at"]),
         differences=tuple(stored["differences"]),
+        alarming=tuple(stored.get("alarming", ())),
         tolerated=tuple(stored["tolerated"]),
         unseen=tuple(stored["unseen"]),
         failure=stored["failure"],

@@ -16,7 +16,7 @@ from itertools import chain
 
 from graph import seen as parts
 from graph.drift import credentials, objects, permissions
-from graph.drift.expected import Expected
+from graph.drift.expected import Expected, Loss
 from graph.drift.permissions import PORTAL_EXTRAS
 from graph.knowledge import Knowledge
 from graph.seen import Seen
@@ -32,6 +32,11 @@ class Drift:
     differences: tuple[str, ...] = ()
     tolerated: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+
+    @property
+    def alarming(self) -> tuple[str, ...]:
+        """The differences that may be an attack: more access than approved, or a disguise."""
+        return tuple(each for each in self.differences if not isinstance(each, Loss))
 
 
 async def look(

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from graph import seen as parts
-from graph.drift.expected import Expected
+from graph.drift.expected import Expected, Loss
 from graph.seen import Json, Seen
 
 
 def secrets(expected: Expected, application: Json) -> Iterator[str]:
     held = {each["keyId"]: each for each in application["passwordCredentials"]}
     for key_id in sorted(expected.secrets.keys() - held.keys()):
-        yield f"Our secret is gone (key id {key_id}). The connector can no longer sign in with it."
+        yield Loss(
+            f"Our secret is gone (key id {key_id}). The connector can no longer sign in with it."
+        )
     for key_id, end in sorted(expected.secrets.items()):
         if key_id in held and end <= expected.now:
-            yield f"Our secret expired on {end.date()} (key id {key_id})."
+            yield Loss(f"Our secret expired on {end.date()} (key id {key_id}).")
     for key_id in sorted(held.keys() - expected.secrets.keys() - expected.closing):
         yield _foreign_secret(expected, held[key_id])
     for each in application["keyCredentials"]:

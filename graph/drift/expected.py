@@ -11,6 +11,12 @@ from graph.plan import Plan
 KNOWN_IDS = {permission.id: permission.name for permission in CATALOGUE.values()}
 
 
+class Loss(str):
+    """A difference that leaves the application with less than was approved: no attack."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expected:
     """What the tenant should hold, by everything that this bot knows."""

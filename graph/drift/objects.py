@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from graph import seen as parts
 from graph.application import LONGEST_NOTES
 from graph.drift.credentials import day, named
+from graph.drift.expected import Loss
 from graph.plan import Plan
 from graph.seen import Json, Seen
 
@@ -17,12 +18,14 @@ def gone(seen: Seen) -> Iterator[str]:
         if name not in seen.gone:
             continue
         if at := seen.deleted_at.get(name):
-            yield (
+            yield Loss(
                 f"The {name} was deleted on {day(at)}. Entra keeps it for 30 days: it can be"
                 " restored until then. The connector cannot sign in."
             )
         else:
-            yield f"The {name} is gone from the tenant for good. The connector cannot sign in."
+            yield Loss(
+                f"The {name} is gone from the tenant for good. The connector cannot sign in."
+            )
         if name == parts.APPLICATION:
             return
 
@@ -37,7 +40,7 @@ def remade(seen: Seen) -> Iterator[str]:
 
 def settings(plan: Plan, application: Json) -> Iterator[str]:
     if application.get("isDisabled") or _is_blocked(application):
-        yield "The application is disabled. The connector cannot sign in."
+        yield Loss("The application is disabled. The connector cannot sign in.")
     if application["displayName"] != plan.name:
         yield f"The application was renamed to “{application['displayName']}”."
     if application["signInAudience"] != "AzureADMyOrg":
@@ -49,7 +52,7 @@ def settings(plan: Plan, application: Json) -> Iterator[str]:
     platforms = [application.get(each) or {} for each in _PLATFORMS]
     found = {uri for each in platforms for uri in each.get("redirectUris") or ()}
     yield from (f"A redirect URL was added: {uri}" for uri in sorted(found - wanted))
-    yield from (f"The redirect URL was removed: {uri}" for uri in sorted(wanted - found))
+    yield from (Loss(f"The redirect URL was removed: {uri}") for uri in sorted(wanted - found))
 
 
 def marks(plan: Plan, application: Json) -> Iterator[str]:
@@ -76,7 +79,7 @@ def _holds_notes(plan: Plan, notes: str) -> bool:
 
 def sign_in(principal: Json) -> Iterator[str]:
     if not principal["accountEnabled"] or principal.get("isDisabled") or _is_blocked(principal):
-        yield "Sign-in is disabled for the service principal. The connector cannot sign in."
+        yield Loss("Sign-in is disabled for the service principal. The connector cannot sign in.")
     for each in (*principal["passwordCredentials"], *principal["keyCredentials"]):
         yield f"A credential was added to the service principal by hand{named(each)}."
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from graph import seen as parts
-from graph.drift.expected import KNOWN_IDS, Expected
+from graph.drift.expected import KNOWN_IDS, Expected, Loss
 from graph.knowledge import Knowledge
 from graph.permissions import MICROSOFT_GRAPH, Kind
 from graph.plan import Plan
@@ -29,7 +29,7 @@ def required(expected: Expected, application: Json) -> Iterator[str]:
             " the next admin consent would grant it."
         )
     for _, id, kind in sorted(wanted - found):
-        yield f"The application no longer asks for {_what(expected, id, kind)}."
+        yield Loss(f"The application no longer asks for {_what(expected, id, kind)}.")
 
 
 def roles(expected: Expected, seen: Seen) -> Iterator[str]:
@@ -45,7 +45,7 @@ def roles(expected: Expected, seen: Seen) -> Iterator[str]:
             resource = each.get("resourceDisplayName") or each["resourceId"]
             yield f"Granted and not in the plan: a permission of {resource} (application)."
     for id in sorted(wanted - ours, key=expected.name):
-        yield f"No longer granted: {expected.name(id)} (application)."
+        yield Loss(f"No longer granted: {expected.name(id)} (application).")
 
 
 def scopes(expected: Expected, seen: Seen) -> Iterator[str]:
@@ -63,7 +63,7 @@ def scopes(expected: Expected, seen: Seen) -> Iterator[str]:
         elif each["consentType"] != "AllPrincipals":
             yield f"Granted and not in the plan: {scope} for one person (delegated)."
     for name in sorted(wanted - held):
-        yield f"No longer granted: {name} (delegated)."
+        yield Loss(f"No longer granted: {name} (delegated).")
 
 
 def tolerated(plan: Plan, seen: Seen) -> Iterator[str]:

@@ -5,9 +5,24 @@ from collections.abc import Iterator, Sequence
 from slack_sdk.models.blocks import Block
 
 from bot.registration import Check, Registration, Status
+from handlers.views import taken_back
 from handlers.views.ids import COMMAND
-from handlers.views.words import Blocks, context, drawn, escaped, header, section, when
+from handlers.views.words import (
+    Blocks,
+    actions,
+    context,
+    drawn,
+    escaped,
+    header,
+    person,
+    section,
+    when,
+)
 
+AUDIT_LOG = (
+    "The bot changes none of this. If this wasn't intended, ask your Entra administrators to check"
+    " the audit log: it says who did it."
+)
 SHOWN = 12
 LONGEST = 240
 """More than that would push the other differences off the message."""
@@ -23,6 +38,28 @@ def report(registration: Registration) -> Blocks:
     check = registration.check
     assert check is not None
     return drawn([header(report_text(registration)), *_findings(check), _foot(registration)])
+
+
+def alarm_text(registration: Registration) -> str:
+    return f"{registration.id} was changed in Entra, and not by this bot"
+
+
+def alarm(registration: Registration) -> Blocks:
+    """Tell the approvers what may be an attack, and what they can do."""
+    check = registration.check
+    assert check is not None
+    if not check.alarming:  # it was found in order since
+        return drawn([context(f"*{registration.id}* {_outcome(check)}")])
+    name, owner = escaped(registration.form.name), person(registration.requester)
+    return drawn(
+        [
+            header(alarm_text(registration)),
+            section(f"*{name}*, requested by {owner}:\n{_lines(check.alarming)}"),
+            section(f"{AUDIT_LOG} *Revoke* removes the application from Entra."),
+            *actions([taken_back.revoke_button(registration.id)]),
+            _foot(registration),
+        ]
+    )
 
 
 def kept_back(registration: Registration) -> str:
@@ -79,10 +116,7 @@ def _findings(check: Check) -> Iterator[Block]:
         yield section("The bot looks again by itself tomorrow. Nothing was changed.")
     if check.differences:
         yield section(_lines(check.differences))
-        yield section(
-            "The bot changes none of this. If nobody meant it, ask whoever looks after the tenant:"
-            " the audit log of Entra says who did it."
-        )
+        yield section(AUDIT_LOG)
     if check.unseen:
         yield section(f"*The bot could not look at*\n{_lines(check.unseen)}")
     if check.tolerated:
