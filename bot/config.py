@@ -63,6 +63,7 @@ class Settings(EntraSettings):
     approval_channel: str
     approvers: frozenset[str]
     approver_groups: frozenset[str]
+    mentioned: frozenset[str]  # of the approvers and their groups
     approvals_needed: int
     approval_ttl: timedelta
     requesters: frozenset[str]
@@ -80,6 +81,7 @@ class Settings(EntraSettings):
     def read(cls, environ: Mapping[str, str]) -> "Settings":
         """Return the settings that `environ` holds. Raises SettingsError with every problem."""
         reader = Reader(environ)
+        approvers, groups = reader.people("APPROVERS"), reader.groups("APPROVER_GROUPS")
         settings = cls(
             slack_bot_token=reader.token("SLACK_BOT_TOKEN", "xoxb-"),
             **_transport(reader),
@@ -87,8 +89,9 @@ class Settings(EntraSettings):
             approval_channel=reader.matching(
                 "APPROVAL_CHANNEL", r"[CG][A-Z0-9]{2,}", "a channel id such as C0123456789"
             ),
-            approvers=reader.people("APPROVERS"),
-            approver_groups=reader.groups("APPROVER_GROUPS"),
+            approvers=approvers,
+            approver_groups=groups,
+            mentioned=_mentioned(reader, approvers, groups),
             approvals_needed=reader.number("APPROVALS_NEEDED", 1, least=1, most=10),
             approval_ttl=reader.duration("APPROVAL_TTL", timedelta(hours=24)),
             requesters=reader.people("REQUESTERS", everybody=True),
@@ -117,6 +120,17 @@ NOT_YET = {
     "ENTRA_MANAGED_IDENTITY": "managed identities are not there yet: use ENTRA_CLIENT_SECRET",
 }
 """Settings that would change who may do what; ignoring one silently would be a lie."""
+
+
+def _mentioned(reader: Reader, people: frozenset[str], groups: frozenset[str]) -> frozenset[str]:
+    """Return whom a request for approvers mentions: their groups if there are any, else them."""
+    default = "groups" if groups else "people"
+    mention = reader.one_of("MENTION", ("groups", "people", "none"), default)
+    wanted = {"groups": groups, "people": people}.get(mention, frozenset())
+    if not wanted and reader.text("MENTION") in ("groups", "people"):
+        name = "APPROVER_GROUPS" if mention == "groups" else "APPROVERS"
+        reader.problem(f"MENTION is {mention}, but {name} is empty: nobody would be notified.")
+    return wanted
 
 
 def _limits(reader: Reader) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def policy_of(settings: Settings, team_id: str) -> Policy:
         approvals_needed=settings.approvals_needed,
         requester_groups=settings.requester_groups,
         approver_groups=settings.approver_groups,
+        mentioned=settings.mentioned,
         open_limit=settings.open_limit,
         daily_limit=settings.daily_limit,
         person_daily_limit=settings.person_daily_limit,

@@ -17,6 +17,9 @@ from handlers.views import (
 from handlers.views.steps import Drawing
 from handlers.views.words import Blocks, drawn, section
 
+CALLING = (MessageKind.CARD, MessageKind.HANDOVER, MessageKind.ROTATION, MessageKind.ALARM)
+"""What approvers have to see soon: they are mentioned when it is posted."""
+
 
 class Drawings:
     """Draws a message as the registration stands now."""
@@ -41,7 +44,13 @@ class Drawings:
             blocks = expiry.for_approvers(registration, message.subject, has_left=has_left)
             return expiry.text(registration, message.subject), blocks
         drawing = await self._drawing(registration, is_plain=is_plain)
-        return self._draw(message, registration, drawing)
+        text, blocks = self._draw(message, registration, drawing)
+        if message.ts is None and message.kind in CALLING:
+            blocks = [
+                *blocks,
+                *drawn(list(approvers.calling(registration, self._registrar.policy))),
+            ]
+        return text, blocks
 
     async def _may_read(self, message: Message, registration: Registration) -> bool:
         """Judge anew: since a check was asked for, the registration may have been handed over, or

@@ -201,6 +201,8 @@ SENTENCES = [
     ("APPROVAL_TTL", "0h", "must be a time such as 30m, 24h or 7d, 30d at most."),
     ("APPROVAL_TTL", "31d", "must be a time such as 30m, 24h or 7d, 30d at most."),
     ("APPROVAL_TTL", "tomorrow", "must be a time such as 30m, 24h or 7d, 30d at most."),
+    ("MENTION", "groups", "is groups, but APPROVER_GROUPS is empty: nobody would be notified."),
+    ("MENTION", "everybody", "must be one of groups, people, none."),
     ("RETENTION", "89d", "must be a time such as 365d, 90d at least and 3650d at most."),
     ("RETENTION", "forever", "must be a time such as 365d, 90d at least and 3650d at most."),
     ("REQUESTERS", "* U0ROSA", "* means everybody, so it must stand alone"),

@@ -21,6 +21,9 @@ class Policy:
     approvals_needed: int
     requester_groups: frozenset[str] = frozenset()
     approver_groups: frozenset[str] = frozenset()
+    mentioned: frozenset[str] = frozenset()
+    """The approvers and approver groups whom a request for them mentions, so that Slack notifies
+    them."""
     open_limit: int = 3
     """How many registrations one person may have open at a time."""
     daily_limit: int = 20

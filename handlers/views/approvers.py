@@ -1,6 +1,6 @@
 """What the approval channel is told beside the card: reminders, handovers, a requester who left."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 from typing import NamedTuple
 
@@ -114,8 +114,18 @@ def _called(registration: Registration, waiting: Waiting, policy: Policy) -> Ite
     silent = {vote.person.user_id for vote in waiting.votes}
     concerned = (registration.requester, *registration.former, waiting.asked_by)
     silent |= {each.user_id for each in concerned}
-    yield from (f"<@{id}>" for id in sorted(policy.approvers - silent))
-    yield from (f"<!subteam^{id}>" for id in sorted(policy.approver_groups))
+    yield from _mentions(policy.mentioned - silent)
+
+
+def calling(registration: Registration, policy: Policy) -> Iterator[Block]:
+    """Yield a line that notifies the approvers. Slack notifies of a post, not of an edit."""
+    concerned = {each.user_id for each in (registration.requester, *registration.former)}
+    if mentions := " ".join(_mentions(policy.mentioned - concerned)):
+        yield context(f"For {mentions}")
+
+
+def _mentions(ids: Set[str]) -> Iterator[str]:
+    yield from (f"<!subteam^{id}>" if id.startswith("S") else f"<@{id}>" for id in sorted(ids))
 
 
 def handover_text(registration: Registration) -> str:
