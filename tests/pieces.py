@@ -46,7 +46,7 @@ def registration(
         created_at=NOON,
         plan=PLAN,
         votes=votes,
-        facts={"application": {"app_id": CLIENT_ID}},
+        facts={"application": {"app_id": CLIENT_ID}, "sign_in": {}},
         secret=secret,
     )
 
