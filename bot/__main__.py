@@ -6,14 +6,17 @@ Whatever cannot be used is said all at once, in sentences, with exit status 2 an
 import asyncio
 import json
 import os
+import platform
 import resource
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
@@ -43,6 +46,8 @@ UNWELL = 1
 FAILED, UNUSABLE, REFUSED = 1, 2, 3
 INTERRUPTED = 130
 """What a shell says of a program that Ctrl-C has ended."""
+
+log = structlog.get_logger()
 
 SWITCH = ""  # the metavar of an option that takes no value: typer shows <bool> otherwise
 
@@ -85,7 +90,7 @@ def serve() -> None:
         settings = Settings.read({**_dotenv(), **os.environ})
         logs.set_up(settings.log_level)
         _keep_to_itself()
-        asyncio.run(_serve(settings))
+        asyncio.run(_serve_until_stopped(settings))
 
 
 @main.command()
@@ -307,10 +312,39 @@ async def _restored(settings: Settings, file: Path | None) -> str:
     return f"{file} is in place.{kept} {then}"
 
 
+async def _serve_until_stopped(settings: Settings) -> None:
+    """Serve; at any moment, also of the start, end when the process is asked to."""
+    serving, stop = asyncio.create_task(_serve(settings)), _stop_asked_for()
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not serving.done():
+        log.info("stopping")
+        # What is abandoned now goes on at the next start, so how it ends here is no news.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        serving.cancel()  # only once: how it ends must not be interrupted
+    with suppress(asyncio.CancelledError):
+        await serving
+    log.info("stopped")
+    _leave()
+
+
 async def _serve(settings: Settings) -> None:
-    stop = _stop_asked_for()
-    async with app.running(settings, SystemClock()):
-        await stop.wait()
+    version = metadata.version("aad-setup")
+    log.info("starting", version=version, python=platform.python_version())
+    async with app.running(settings, SystemClock()) as running:
+        await running.serve()
+
+
+def _leave() -> NoReturn:
+    """End the process at once, when all is closed.
+
+    Python waits for every thread, and one that looks up a name or connects to a host that does not
+    answer cannot be interrupted for half a minute.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _stand(simulator: AbstractAsyncContextManager[alone.Alone], *, as_json: bool) -> None:

@@ -21,7 +21,8 @@ from bot.catalogue import Catalogue, read_catalogue
 from bot.config import Settings
 from bot.health import Health
 from bot.keeper import Keeper
-from bot.listening import intake_of, listening
+from bot.listening import Reception, intake_of
+from bot.outages import Awaited
 from bot.patrol import Patrol
 from bot.registrar import Registrar
 from bot.runs import Runs, Tenant
@@ -32,13 +33,14 @@ from bot.start import (
     slack_client,
     slack_session,
 )
-from bot.storage import installation
+from bot.storage import installation, registrations
 from bot.storage.database import Database, opened, sqlite_path
 from bot.storage.watermark import watched
 from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected
+from graph.tokens import TokenSource
 from handlers.approval_channel import ApprovalChannel
 from handlers.messages import Messages
 
@@ -69,6 +71,12 @@ class App:
     database: Database
     graph: Client
     slot: str
+    signed_in: asyncio.Task[None]
+
+    async def serve(self) -> None:
+        """Return never. Raises CannotStart if Entra refuses the bot once an outage is over."""
+        await asyncio.shield(self.signed_in)
+        await asyncio.Event().wait()
 
 
 @asynccontextmanager
@@ -90,15 +98,18 @@ async def running(
     """
     catalogue = catalogue or read_catalogue()
     vault = Vault(settings.vault_keys)
+    slack_first, entra_first = Awaited("Slack", clock), Awaited("Entra", clock)
+    reception = Reception(settings)
     async with (
         opened(settings.database_url, vault) as database,
         slots.taken(settings.database_url) as slot,
         slack_session() as session,
-        _tenant(settings, clock, database) as tenant,
+        reception.opened(Health(database=database, awaited=(slack_first, entra_first))) as health,
+        _tenant(settings, clock, database) as (tenant, tokens),
         watched(database, settings.database_url, now=clock.now(), every=look_every) as watermark,
     ):
         client = slack_client(settings, session, token=settings.slack_bot_token)
-        installed = await check_slack(client, settings)
+        installed = await slack_first.ask(partial(check_slack, client, settings))
         policy = parts.policy_of(settings, installed.team_id)
         check_quorums(policy, catalogue)
         ground = parts.Ground(
@@ -109,9 +120,12 @@ async def running(
             bells=Bells(),
             database=database,
             tenant=tenant,
+            entra=entra_first,
             policy=policy,
         )
-        await parts.reconciliation(ground, client).done(leads=slot.is_first)
+        reconciliation = parts.reconciliation(ground, client)
+        health.awaited = (slack_first, entra_first, reconciliation)
+        await reconciliation.done(leads=slot.is_first)
         registrar, runs = parts.registrar(ground), parts.runs(ground)
         slack = parts.slack_side(ground, registrar, session, client, installed, every=look_every)
         async with engines.running(
@@ -129,9 +143,12 @@ async def running(
             intake, routes = intake_of(
                 slack.bolt, settings, installed, database, watch_every=watch_every
             )
-            health = Health(intake=intake, database=database, loops=loops)
-            async with _at_work(loops, slack, runs), listening(intake, routes, settings, health):
-                log.info("running", team=installed.team_id, slot=slot.executor)
+            health.intake, health.loops = intake, loops
+            async with (
+                _at_work(loops, slack, runs),
+                reception.listening(intake, routes),
+                _signing_in(ground, tokens) as signed_in,
+            ):
                 yield App(
                     registrar=registrar,
                     keeper=keeper,
@@ -141,6 +158,7 @@ async def running(
                     database=database,
                     graph=tenant.graph,
                     slot=slot.executor,
+                    signed_in=signed_in,
                 )
 
 
@@ -169,12 +187,45 @@ def engine_url(url: str) -> str:
 
 
 @asynccontextmanager
-async def _tenant(settings: Settings, clock: Clock, database: Database) -> AsyncIterator[Tenant]:
+async def _signing_in(
+    ground: parts.Ground, tokens: TokenSource
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Sign in to Entra, however long an outage takes. Enter once the first try has ended.
+
+    Raises CannotStart if that was refused.
+    """
+    task = asyncio.create_task(_sign_in(ground, tokens), name="first sign-in")
+    tried = asyncio.create_task(ground.entra.tried())
+    try:
+        await asyncio.wait((task, tried), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        yield task
+    finally:
+        tried.cancel()
+        if ground.entra.missing is not None:  # else it may be in a transaction
+            task.cancel()
+        await asyncio.gather(task, tried, return_exceptions=True)
+
+
+async def _sign_in(ground: parts.Ground, tokens: TokenSource) -> None:
+    check = partial(check_sign_in, tokens, ground.settings, ground.catalogue)
+    await ground.entra.ask(check)
+    async with ground.database.transaction() as tx:
+        await registrations.forget_outage(tx)
+    ground.bells.ring()
+    log.info("running")
+
+
+@asynccontextmanager
+async def _tenant(
+    settings: Settings, clock: Clock, database: Database
+) -> AsyncIterator[tuple[Tenant, TokenSource]]:
+    """Connect to the tenant while inside. Nothing is sent before the first call."""
     async with connected(settings, clock) as connection:
-        await check_sign_in(connection.graph)
         async with database.transaction() as tx:
             id = await installation.ensure_id(tx, new=uuid4().hex[:12], now=clock.now())
-        yield Tenant(
+        tenant = Tenant(
             graph=connection.graph,
             knowledge=connection.knowledge,
             sign_in=connection.sign_in,
@@ -182,3 +233,4 @@ async def _tenant(settings: Settings, clock: Clock, database: Database) -> Async
             consent_mode=settings.consent_mode,
             installation=id,
         )
+        yield tenant, connection.tokens

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
@@ -19,33 +20,47 @@ STUCK_SECONDS = 300.0
 DATABASE_SECONDS = 2.0
 
 
+class Missing(Protocol):
+    """What has to be there before the bot is ready."""
+
+    @property
+    def missing(self) -> str | None:
+        """Why it is not there yet, as one phrase; None once it is."""
+        ...
+
+
 class Health:
     """Says what is wrong, in a few words that anybody may read."""
 
     def __init__(
         self,
         *,
-        intake: Intake,
         database: Database,
-        loops: Iterable[Loop],
+        awaited: Iterable[Missing] = (),
+        intake: Intake | None = None,
+        loops: Iterable[Loop] = (),
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now` tells real seconds: what hangs does not hang by the bot's clock."""
-        self._intake = intake
+        """`now` tells real seconds: what hangs does not hang by the bot's clock.
+
+        Intake, loops and what is awaited may come later than the first question.
+        """
+        self.intake = intake
+        self.loops = tuple(loops)
+        self.awaited = tuple(awaited)
         self._database = database
-        self._loops = tuple(loops)
         self._now = now
         self._question: asyncio.Task[bool] | None = None
 
     def ailments(self) -> list[str]:
         """Return why this process should be started anew; nothing if it lives."""
         late = self._now() - STUCK_SECONDS
-        return [f"{loop.name} hangs" for loop in self._loops if loop.looked_at < late]
+        return [f"{loop.name} hangs" for loop in self.loops if loop.looked_at < late]
 
     async def hindrances(self) -> list[str]:
         """Return why nothing should be sent here now; nothing if the bot is ready."""
-        hindrances = []
-        if not await self._intake.is_up():
+        hindrances = [it.missing for it in self.awaited if it.missing is not None]
+        if self.intake is None or not await self.intake.is_up():
             hindrances.append("nothing comes in from Slack")
         if not await self._database_answers():
             hindrances.append("the database does not answer")

@@ -3,7 +3,10 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
+import structlog
+from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
@@ -17,6 +20,8 @@ from handlers.intake import CannotListen, Intake, http
 from handlers.intake.http import Http
 from handlers.intake.signature import Signatures
 from handlers.intake.socket_mode import SocketMode
+
+log = structlog.get_logger()
 
 
 def bolt_app(client: AsyncWebClient, settings: Settings, installed: Installed) -> AsyncApp:
@@ -72,17 +77,42 @@ def intake_of(
     return taking, {http.PATH: taking.handle}
 
 
-@asynccontextmanager
-async def listening(
-    intake: Intake, routes: door.Routes, settings: Settings, health: Health
-) -> AsyncIterator[None]:
-    """Take what Slack delivers, and answer at PORT, while inside. Raises CannotStart."""
-    try:
-        async with door.opened(settings.bind_address, settings.port, health=health, routes=routes):
+class Reception:
+    """Serves the paths of the intake at PORT: 503 until there is one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._routes: door.Routes = {}
+
+    @asynccontextmanager
+    async def opened(self, health: Health) -> AsyncIterator[Health]:
+        """Answer at PORT while inside. Raises CannotStart."""
+        at, port = self._settings.bind_address, self._settings.port
+        paths: door.Routes = (
+            {http.PATH: self._handle} if self._settings.slack_signing_secret else {}
+        )
+        try:
+            async with door.opened(at, port, health=health, routes=paths):
+                yield health
+        except door.CannotOpen as error:
+            raise CannotStart([str(error)]) from None
+
+    @asynccontextmanager
+    async def listening(self, intake: Intake, routes: door.Routes) -> AsyncIterator[None]:
+        """Take what Slack delivers while inside. Raises CannotStart."""
+        try:
             await intake.start()
-            try:
-                yield
-            finally:
-                await intake.stop()
-    except (CannotListen, door.CannotOpen) as error:
-        raise CannotStart([str(error)]) from None
+        except CannotListen as error:
+            raise CannotStart([str(error)]) from None
+        self._routes = routes
+        log.info("serving Slack")
+        try:
+            yield
+        finally:
+            await intake.stop()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        handle = self._routes.get(http.PATH)
+        if handle is None:
+            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return await handle(request)

@@ -16,6 +16,7 @@ from bot.config import Settings
 from bot.engine import Engine
 from bot.keeper import Keeper
 from bot.listening import bolt_app
+from bot.outages import Awaited
 from bot.patrol import Patrol
 from bot.preview import look
 from bot.reconciling import Reconciliation
@@ -51,6 +52,7 @@ class Ground:
     bells: Bells
     database: Database
     tenant: Tenant
+    entra: Awaited
     policy: Policy
 
 
@@ -107,6 +109,7 @@ def runs(on: Ground) -> Runs:
             approval_channel=on.settings.approval_channel,
             approval_ttl=on.settings.approval_ttl,
             bells=on.bells,
+            entra=on.entra,
         )
     )
 
@@ -225,6 +228,7 @@ def patrol(on: Ground, *, every: float) -> Patrol:
     return Patrol(
         database=on.database,
         graph=on.tenant.graph,
+        entra=on.entra,
         installation=on.tenant.installation,
         client_id=on.tenant.client_id,
         clock=on.clock,

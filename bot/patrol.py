@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import orphans
 from bot.bell import Bell, Bells, Loop, survive
 from bot.orphans import Orphan
+from bot.outages import Awaited
 from bot.storage import history, installation, registrations, runs
 from bot.storage.database import Database
 from graph.client import Client
@@ -42,6 +43,7 @@ class Patrol:
         *,
         database: Database,
         graph: Client,
+        entra: Awaited,
         installation: str,
         client_id: str,
         clock: Clock,
@@ -50,6 +52,7 @@ class Patrol:
     ) -> None:
         self._database = database
         self._graph = graph
+        self._entra = entra
         self._installation = installation
         self._client_id = client_id
         self._clock = clock
@@ -58,7 +61,7 @@ class Patrol:
 
     async def look(self) -> None:
         """Search the tenant if nobody has for a day."""
-        if not await self._is_my_turn():
+        if self._entra.missing is not None or not await self._is_my_turn():
             return
         found = await self._search()
         if found is None:

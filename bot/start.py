@@ -15,11 +15,13 @@ from bot.catalogue import Catalogue
 from bot.config import Settings
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
-from graph.client import Client
-from graph.errors import GraphError, SignInFailed
+from bot.outages import Outage
+from graph.errors import GraphError, Throttled, Unavailable
 from graph.proxies import shown
+from graph.rights import ConsentMode, missing
+from graph.tokens import TokenSource
 from handlers.approval_channel import is_shared, warn_if_public
-from handlers.trouble import code_of
+from handlers.trouble import code_of, is_outage, retry_after
 
 log = structlog.get_logger()
 
@@ -43,6 +45,9 @@ ORG_WIDE = (
     "SLACK_BOT_TOKEN is of an installation for the whole organization, which is not supported:"
     " install the app to one workspace and take that token."
 )
+
+CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
+
 UPDATE = "Update the app from `aad-setup manifest` and install it again."
 
 
@@ -86,7 +91,7 @@ def slack_client(
 
 
 async def check_slack(client: AsyncWebClient, settings: Settings) -> Installed:
-    """Try the tokens, the scopes and the channel. Raises CannotStart."""
+    """Try the tokens, the scopes and the channel. Raises CannotStart or Outage."""
     installed = await check_tokens(client, settings.slack_app_token)
     await check_channel(client, settings.approval_channel)
     return installed
@@ -180,31 +185,32 @@ def _channel_problem(channel: dict[str, Any]) -> str | None:
 async def tried(
     name: str, call: Awaitable[AsyncSlackResponse], *, proxy: str | None
 ) -> tuple[AsyncSlackResponse | None, str | None]:
-    """Return Slack's answer, or a sentence on why this setting does not work."""
+    """Return Slack's answer, or a sentence on why this setting does not work. Raises Outage."""
     try:
         return await call, None
     except SlackApiError as error:
         code = code_of(error)
+        if is_outage(error):
+            raise Outage(code, retry_after=retry_after(error).total_seconds()) from None
         advice = f" {ADVICE[name]}" if code in UNKNOWN else ""
         return None, f"Slack does not take {name}: {code}.{advice}"
     except (aiohttp.ClientError, TimeoutError) as error:
-        kind = type(error).__name__
         through = f" the proxy {shown(proxy)}" if proxy else " its proxy if it has one"
-        return (
-            None,
-            f"Slack cannot be reached with {name}: {kind}. Check the network,{through} and"
-            " SLACK_API_URL.",
-        )
+        advice = f"Check the network,{through} and SLACK_API_URL."
+        raise Outage(type(error).__name__, advice=advice) from None
 
 
-async def check_sign_in(graph: Client) -> None:
-    """Try the bot's own sign-in. Only a clear no stops the start: an outage may pass.
-
-    Raises CannotStart.
-    """
+async def check_sign_in(tokens: TokenSource, settings: Settings, catalogue: Catalogue) -> None:
+    """Sign the bot in once, and look at its rights. Raises CannotStart or Outage."""
     try:
-        await graph.roles()
-    except SignInFailed as error:
-        raise CannotStart([f"Entra: {error.sentence} {error.advice}"]) from None
+        token = await tokens.token()
+    except (Throttled, Unavailable) as error:
+        raise Outage(error.code, retry_after=error.retry_after) from None
     except GraphError as error:
-        log.warning("Entra not reached at start", code=error.code)
+        raise CannotStart([f"Entra: {error.sentence} {error.advice}"]) from None
+    mode = ConsentMode(settings.consent_mode)
+    scopes = tuple(scope for profile in catalogue.values() for scope in profile.scopes)
+    if lacking := sorted(missing(mode, token.roles, scopes=scopes)):
+        raise CannotStart(
+            f"Entra: {right} is missing for CONSENT_MODE={mode}. {CONSENT}" for right in lacking
+        )

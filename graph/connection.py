@@ -60,6 +60,7 @@ class Connection:
     graph: Client
     knowledge: Knowledge
     sign_in: SignIn
+    tokens: BotTokens
 
 
 @asynccontextmanager
@@ -94,7 +95,10 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
         )
         try:
             yield Connection(
-                graph=graph, knowledge=Knowledge(graph=graph, clock=clock), sign_in=sign_in
+                graph=graph,
+                knowledge=Knowledge(graph=graph, clock=clock),
+                sign_in=sign_in,
+                tokens=tokens,
             )
         finally:
             sign_in.close()

@@ -58,6 +58,12 @@ MEANING = {
 }
 """docs.slack.dev/reference/methods: chat.postMessage, chat.update."""
 
+DOWN = frozenset(
+    {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+    | {"ratelimited", "rate_limited"}
+)
+"""Slack's words for being down or busy: the same call may succeed later."""
+
 ADVICE = {
     "not_in_channel": "Type /invite @aad-setup there.",
     "channel_not_found": "If it is private, type /invite @aad-setup there; else look at the id.",
@@ -97,6 +103,13 @@ def meaning_of(error: SlackApiError) -> Trouble:
     if status_of(error) == HTTPStatus.TOO_MANY_REQUESTS:
         return Trouble.TOO_OFTEN
     return MEANING.get(code_of(error), Trouble.PASSING)
+
+
+def is_outage(error: SlackApiError) -> bool:
+    """Whether Slack is down or busy, which says nothing of what was asked."""
+    status = status_of(error)
+    is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    return is_down or word_of(error) in DOWN
 
 
 def retry_after(error: SlackApiError) -> timedelta:

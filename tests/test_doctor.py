@@ -164,7 +164,7 @@ WRONG: dict[str, tuple[Spoil, str]] = {
     ),
     "slack": (
         lambda stage: {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
-        "Slack cannot be reached with SLACK_BOT_TOKEN",
+        "Slack cannot be reached: ClientConnectorError.",
     ),
     "scopes": (without_scope, "Slack: scopes are missing: users:read."),
     "channel": (elsewhere, "Slack: The bot is not in APPROVAL_CHANNEL"),

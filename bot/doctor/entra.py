@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from bot.catalogue import Catalogue, Profile
 from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
+from bot.start import CONSENT
 from graph.clock import Clock
 from graph.connection import Connection, connected, why_unreachable
 from graph.errors import GraphError
@@ -16,8 +17,6 @@ from graph.secret_life import SLACK_DAYS, SecretPolicy, read_policy
 
 TENANT_SECONDS = 60.0
 """How long the tenant may take for all that is asked of it."""
-
-CONSENT = "Grant it in the Entra admin centre under API permissions, with admin consent."
 
 
 async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) -> list[Finding]:

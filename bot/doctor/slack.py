@@ -6,10 +6,19 @@ from bot import start
 from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.manifest import SCOPES
+from bot.outages import Outage
 
 
 async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
     """Yield whether the bot could start and post there."""
+    try:
+        async for finding in _check(settings):
+            yield finding
+    except Outage as outage:
+        yield wrong(f"Slack cannot be reached: {outage.why}.", outage.advice or "Try again later.")
+
+
+async def _check(settings: Settings) -> AsyncIterator[Finding]:
     async with start.slack_session() as session:
         client = start.slack_client(settings, session, token=settings.slack_bot_token)
         auth, problem = await start.tried("SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy)

@@ -20,7 +20,7 @@ class Runs:
     """What each kind of run does."""
 
     def __init__(self, parts: Parts) -> None:
-        self._beginnings = Beginnings(parts.database)
+        self._beginnings = Beginnings(parts.database, entra=parts.entra)
         self._planning = Planning(parts)
         self._carrying = Carrying(parts)
         self._clearing = Clearing(parts)

@@ -14,11 +14,14 @@ A run that waits for Entra does nothing that could kill a process: it is not cou
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from bot.engine import Body
-from bot.storage import runs
+from bot.outages import Awaited
+from bot.registration import Failure, RunKind
+from bot.storage import registrations, runs
 from bot.storage.database import Database
 from graph.patience import put_aside
 
@@ -31,6 +34,14 @@ TURN_SECONDS = 1200.0
 does not keep them for ever. Whoever kills even later takes along those who came after it."""
 
 
+OUTAGE = Failure(
+    step="Sign in to Entra",
+    sentence="Entra cannot be reached at the moment.",
+    advice="This goes on by itself as soon as Entra answers.",
+)
+"""What a registration says whose run waits for Entra."""
+
+
 class NeverEnds(Exception):
     """The run was begun so often in vain that it is given up."""
 
@@ -38,8 +49,16 @@ class NeverEnds(Exception):
 class Beginnings:
     """Counts in storage, before the body does anything."""
 
-    def __init__(self, database: Database, *, turn_seconds: float = TURN_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        turn_seconds: float = TURN_SECONDS,
+        entra: Awaited | None = None,
+    ) -> None:
+        """Nothing begins before `entra` has answered."""
         self._database = database
+        self._entra = entra
         self._turn_seconds = turn_seconds
         self._turn = asyncio.Lock()
         self._waiting: set[asyncio.Task[object]] = set()
@@ -55,6 +74,7 @@ class Beginnings:
 
         async def begin(id: str) -> None:
             try:
+                await self._wait_for_entra(id)
                 async with self._turn_of(id):
                     if await self._may_begin(id):
                         put_aside.set(lambda: self._aside(id))
@@ -78,7 +98,7 @@ class Beginnings:
         if not await self._is_suspect(id):
             yield
             return
-        await self._wait()
+        await self._waiting_for(self._turn.acquire)
         is_over = False
 
         def pass_on() -> None:
@@ -113,14 +133,31 @@ class Beginnings:
             begun = await runs.begun(tx, id)
         return SUSPECT <= begun < MOST
 
-    async def _wait(self) -> None:
+    async def _wait_for_entra(self, id: str) -> None:
+        """Wait for the first sign-in. If there is an outage, let the registration say so."""
+        if self._entra is None or self._entra.missing is None:
+            return
+        await self._waiting_for(self._entra.tried)
+        if self._entra.missing is not None:
+            await self._say_that_it_waits(id)
+            await self._waiting_for(self._entra.answered)
+
+    async def _say_that_it_waits(self, id: str) -> None:
+        async with self._database.transaction() as tx:
+            run = await runs.get(tx, id)
+            if run is not None and run.kind in (RunKind.PLAN, RunKind.REGISTER):
+                await registrations.touch(tx, run.registration)
+                failure = dataclasses.asdict(OUTAGE)
+                await registrations.note(tx, run.registration, failure=failure)
+
+    async def _waiting_for(self, what: Callable[[], Awaitable[object]]) -> None:
         """Wait where a stop may cancel: in the middle of a transaction it must not."""
         self._go_on()
         task = asyncio.current_task()
         assert task is not None
         self._waiting.add(task)
         try:
-            await self._turn.acquire()
+            await what()
         finally:
             self._waiting.discard(task)
 

@@ -61,7 +61,9 @@ class Planning(Work):
             if not await self._end(tx, run, "refused"):
                 return
             now = self._clock.now()
-            await registrations.move(tx, run.registration, Status.REFUSED, reasons=list(reasons))
+            await registrations.move(
+                tx, run.registration, Status.REFUSED, reasons=list(reasons), failure=None
+            )
             await history.write(tx, run.registration, "refused", now=now, reasons=list(reasons))
             await self.tell(tx, run)
         self._parts.bells.ring()
@@ -79,6 +81,7 @@ class Planning(Work):
                 plan=plan.to_json(),
                 digest=plan.digest,
                 deadline=deadline,
+                failure=None,
             )
             await messages.owe(tx, id, MessageKind.CARD, self._parts.approval_channel)
             await dues.add(tx, id, DueKind.EXPIRE, deadline)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.bell import Bells
 from bot.catalogue import Catalogue
 from bot.ledger import RunLedger
+from bot.outages import Awaited
 from bot.registration import (
     Failure,
     Registration,
@@ -87,6 +88,8 @@ class Parts:
     approval_channel: str
     approval_ttl: timedelta
     bells: Bells
+    entra: Awaited | None = None
+    """What runs wait for before they begin."""
 
 
 class Work:

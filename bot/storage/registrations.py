@@ -185,6 +185,17 @@ async def note(tx: AsyncConnection, id: str, **columns: Any) -> None:
     await tx.execute(sa.update(registrations).where(registrations.c.id == id).values(**columns))
 
 
+async def forget_outage(tx: AsyncConnection) -> None:
+    """Drop the failure of registrations that go on: an outage is the only one they can have."""
+    goes_on = registrations.c.status.in_((Status.PLANNING, Status.APPROVED))
+    query = sa.select(registrations.c.id).where(goes_on, registrations.c.failure.is_not(None))
+    for id in (await tx.scalars(query)).all():
+        await touch(tx, id)  # locks it: it may just have failed
+        await tx.execute(
+            sa.update(registrations).where(registrations.c.id == id, goes_on).values(failure=None)
+        )
+
+
 async def checked(tx: AsyncConnection, id: str, check: Check) -> None:
     """Keep what the latest comparison with the tenant has come to."""
     stored = dataclasses.asdict(check) | {"at": check.at.isoformat()}

@@ -6,7 +6,7 @@ watchdog looks, and replaces the whole client if it stays down.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import structlog
@@ -22,7 +22,7 @@ from bot.logs import socket_logger
 from graph.proxies import DIRECT, Proxies, shown
 from handlers.intake import REST_SECONDS, CannotListen
 from handlers.intake.traffic import Traffic
-from handlers.trouble import code_of
+from handlers.trouble import code_of, is_outage
 
 log = structlog.get_logger()
 
@@ -63,9 +63,13 @@ class SocketMode:
 
     async def start(self) -> None:
         self._traffic.is_open = True
-        if problem := await self._connect():
+        problem = await self._connect()
+        if problem is not None and not problem.may_pass:
             self._traffic.is_open = False
             raise CannotListen(_sentence(problem, self._proxy))
+        if problem is not None:
+            advice = _sentence(problem, self._proxy)
+            log.warning("socket not opened yet", why=problem.code, advice=advice)
         self._watchdog.start()
 
     async def is_up(self) -> bool:
@@ -98,12 +102,12 @@ class SocketMode:
             self._failures += 1
             wait = min(self._watch_every * 2.0 ** min(self._failures, 10), LONGEST_WAIT_SECONDS)
             self._again_at = asyncio.get_running_loop().time() + wait
-            log.warning("socket not opened", why=problem, again_in=round(wait, 1))
+            log.warning("socket not opened", why=problem.code, again_in=round(wait, 1))
         else:
             log.info("socket opened again")
 
-    async def _connect(self) -> str | None:
-        """Open a new socket at a new address. Return a word for what went wrong, if it did."""
+    async def _connect(self) -> "_Problem | None":
+        """Open a new socket at a new address. Return the problem if it does not open."""
         handler = _Handler(self._bolt, self._app_token, self._traffic)
         self._handler = handler
         try:
@@ -116,13 +120,13 @@ class SocketMode:
                 await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
                 app_id = await handler.greeting
         except SlackApiError as error:
-            problem = code_of(error)
+            problem = _Problem(code_of(error), may_pass=is_outage(error))
         except (aiohttp.ClientError, TimeoutError) as error:
-            problem = type(error).__name__
+            problem = _Problem(type(error).__name__, may_pass=True)
         else:
             if app_id in (self._app_id, None):
                 return None
-            problem = ANOTHER_APP
+            problem = _Problem(ANOTHER_APP, may_pass=False)
         await self._disconnect()
         return problem
 
@@ -137,13 +141,20 @@ class SocketMode:
             await _abandon(handler.client)
 
 
-def _sentence(problem: str, proxy: str | None) -> str:
-    if problem == ANOTHER_APP:
+class _Problem(NamedTuple):
+    """Why a socket does not open, as one word, and whether it may open later."""
+
+    code: str
+    may_pass: bool
+
+
+def _sentence(problem: _Problem, proxy: str | None) -> str:
+    if problem.code == ANOTHER_APP:
         return (
             "SLACK_APP_TOKEN is not of the same Slack app as SLACK_BOT_TOKEN: take both from one."
         )
     between = f"the proxy {shown(proxy)} may refuse it" if proxy else "a firewall may stand between"
-    return f"Slack's socket does not open ({problem}): {between}."
+    return f"Slack's socket does not open ({problem.code}): {between}."
 
 
 async def _abandon(client: SocketModeClient) -> None:

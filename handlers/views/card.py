@@ -50,7 +50,7 @@ HEADLINES: Mapping[Status, str] = {
 
 UNDECIDED = (Status.PLANNING, Status.PENDING)
 NEVER_APPROVED = (Status.DENIED, Status.CANCELLED, Status.EXPIRED)
-STUCK = (Status.FAILED, Status.REVOKING)
+STUCK = (Status.PLANNING, Status.APPROVED, Status.FAILED, Status.REVOKING)
 """States in which it matters first of all why it does not go on."""
 
 CAN_ASK_AGAIN = "The requester can ask again"
@@ -345,7 +345,13 @@ def why_lost(registration: Registration, *, is_theirs: bool) -> str:
 def _failure(registration: Registration) -> Iterator[Block]:
     failure = registration.failure
     assert failure is not None
-    lines = [f":x: *{escaped(failure.step)}*: {escaped(failure.sentence)}", escaped(failure.advice)]
+    # A run that has not ended waits for an outage to pass.
+    waits = registration.status in (Status.PLANNING, Status.APPROVED)
+    mark = ":hourglass_flowing_sand:" if waits else ":x:"
+    lines = [
+        f"{mark} *{escaped(failure.step)}*: {escaped(failure.sentence)}",
+        escaped(failure.advice),
+    ]
     if failure.request_id:
         lines.append(f"Request id `{escaped(failure.request_id)}`")
     yield section("\n".join(lines))

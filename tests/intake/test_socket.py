@@ -86,15 +86,27 @@ async def test_an_address_that_slack_does_not_give_is_asked_for_again(
         assert await intake.is_up()
 
 
-async def test_a_socket_that_never_opens_stops_the_start_with_a_sentence(
+@pytest.mark.parametrize("trouble", ["link", "internal_error", "503"])
+async def test_an_outage_at_the_start_is_waited_for(
+    answering: AsyncApp, workspace: Workspace, trouble: str
+) -> None:
+    if trouble == "link":
+        workspace.faults.breaks("link", status=503, times=1)
+    elif trouble == "503":
+        workspace.faults.breaks("apps.connections.open", status=503, times=1)
+    else:
+        workspace.faults.fail("apps.connections.open", trouble)
+    async with listening(answering, workspace) as intake:
+        assert not await intake.is_up()
+        await answered(workspace)
+        assert await intake.is_up()
+
+
+async def test_a_refusal_at_the_start_stops_it_with_a_sentence(
     app: AsyncApp, workspace: Workspace
 ) -> None:
-    workspace.faults.breaks("link", status=503, times=1)
-    with pytest.raises(CannotListen, match=r"does not open \(TimeoutError\): a firewall"):
-        async with listening(app, workspace):
-            pass
-    workspace.faults.fail("apps.connections.open", "internal_error")
-    with pytest.raises(CannotListen, match=r"\(internal_error\)"):
+    workspace.faults.fail("apps.connections.open", "not_allowed_token_type")
+    with pytest.raises(CannotListen, match=r"does not open \(not_allowed_token_type\): a firewall"):
         async with listening(app, workspace):
             pass
 

@@ -165,8 +165,8 @@ async def test_scopes_that_are_missing_stop_the_start_in_one_sentence(
 async def test_an_app_that_slack_does_not_name_stops_the_start(
     stage: Stage, serving: Serving
 ) -> None:
-    stage.workspace.faults.fail("bots.info", "internal_error")
-    assert await refused(serving) == ("Slack does not take SLACK_BOT_TOKEN: internal_error.",)
+    stage.workspace.faults.fail("bots.info", "bot_not_found")
+    assert await refused(serving) == ("Slack does not take SLACK_BOT_TOKEN: bot_not_found.",)
 
 
 async def test_a_port_that_is_taken_stops_the_start(serving: Serving) -> None:

@@ -1,0 +1,79 @@
+"""Outages: wait for a service at the start, and say meanwhile what is missing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from graph.clock import Clock
+from graph.patience import LONGEST_WAIT_SECONDS
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Outage(Exception):
+    """The service cannot be reached, or says that it is down or busy: it may pass.
+
+    `why` holds codes only, because anybody may read it at `/readyz`; `advice` is for the log.
+    """
+
+    def __init__(self, why: str, *, advice: str = "", retry_after: float | None = None) -> None:
+        self.why = why
+        self.advice = advice
+        self.retry_after = retry_after
+        super().__init__(why)
+
+
+class Awaited:
+    """A service that has to answer once before the bot can use it."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self._name = name
+        self._clock = clock
+        self._tried = asyncio.Event()
+        self._answered = asyncio.Event()
+        self.missing: str | None = f"{name} has not answered yet"
+        """Why the service cannot be used, as one phrase; None once it has answered."""
+
+    async def ask(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Ask until there is an answer, and log each outage. Raise every other error at once."""
+        tries = 0
+        while True:
+            try:
+                found = await once()
+            except Outage as outage:
+                tries += 1
+                await self._wait_out(outage, tries)
+            else:
+                self.missing = None
+                self._answered.set()
+                self._tried.set()
+                if tries:
+                    log.info("outage over", service=self._name, tries=tries)
+                return found
+
+    async def tried(self) -> None:
+        """Return once the first try has ended, whatever came of it but an error."""
+        await self._tried.wait()
+
+    async def answered(self) -> None:
+        """Return once the service has answered."""
+        await self._answered.wait()
+
+    async def _wait_out(self, outage: Outage, tries: int) -> None:
+        self.missing = f"{self._name} cannot be used: {outage.why}"
+        self._tried.set()
+        # No jitter: one process asks one service, and a stop must not depend on luck.
+        seconds = max(min(2.0 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS), outage.retry_after or 0)
+        said = {"advice": outage.advice} if outage.advice else {}
+        log.warning(
+            "outage at the start",
+            service=self._name,
+            why=outage.why,
+            again_in=round(seconds, 1),
+            **said,
+        )
+        await self._clock.sleep(seconds)
