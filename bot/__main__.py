@@ -88,7 +88,7 @@ def serve() -> None:
     """Run the bot with the settings of the environment and of `.env`."""
     with _in_sentences():
         settings = Settings.read({**_dotenv(), **os.environ})
-        logs.set_up(settings.log_level)
+        logs.set_up(settings.log_level, settings.log_format)
         _keep_to_itself()
         asyncio.run(_serve_until_stopped(settings))
 

@@ -1,6 +1,8 @@
 """Bells and guards: how background work is woken, and how it survives its own bugs."""
 
 import asyncio
+import errno
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
@@ -10,6 +12,10 @@ import sqlalchemy as sa
 import structlog
 
 log = structlog.get_logger()
+
+FREE_SPACE = "Free some space: until then nothing can be stored."
+POSTGRESQL_FULL = "53100"
+"""postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 class Bell:
@@ -69,6 +75,9 @@ def report(what: str, error: BaseException, *, code: str | None = None) -> str:
     if is_outage(error):
         log.warning("database does not answer", bug=bug, what=what, type=type(error).__name__)
         return bug
+    if is_disk_full(error):
+        log.error("disk full", bug=bug, what=what, advice=FREE_SPACE)
+        return bug
     said = {"code": code} if code else {}
     log.error("bug", bug=bug, what=what, type=type(error).__name__, **said, where=_where(error))
     return bug
@@ -85,6 +94,20 @@ def is_outage(error: BaseException) -> bool:
     if not isinstance(error, psycopg.OperationalError):
         return False
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether there was no space left for what this error or one behind it is about."""
+    while error is not None:
+        original = getattr(error, "orig", None) or error
+        if (
+            getattr(original, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+            or getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            or getattr(original, "sqlstate", None) == POSTGRESQL_FULL
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _where(error: BaseException) -> list[str]:

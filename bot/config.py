@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from bot.addresses import is_one_of
 from bot.environment import Reader
+from bot.logs import FORMATS
 from graph.proxies import Proxies
 from graph.signin import CLOUDS
 
@@ -75,6 +76,7 @@ class Settings(EntraSettings):
     database_url: str = field(repr=False)  # it may hold a password
     retention: timedelta
     log_level: str
+    log_format: str
     plain_cards: bool
 
     @classmethod
@@ -102,6 +104,7 @@ class Settings(EntraSettings):
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
             retention=reader.days("RETENTION", timedelta(days=365), least=timedelta(days=90)),
             log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+            log_format=reader.one_of("LOG_FORMAT", FORMATS, FORMATS[0]),
             plain_cards=reader.one_of("PLAIN_CARDS", ("true", "false"), "false") == "true",
         )
         problems = [*reader.problems, *_nobody(settings), *_not_yet(reader), *reader.misspelt()]

@@ -105,8 +105,13 @@ class _Bugs(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, CLIENTS_FAULTS):
+        if not isinstance(error, CLIENTS_FAULTS) and not _is_gone(error):
             report("a request at the port", error or RuntimeError())
+
+
+def _is_gone(error: BaseException | None) -> bool:
+    """Whether the client went away before its body was read; aiohttp has no class for that."""
+    return type(error) is RuntimeError and str(error) == "Connection closed."
 
 
 def _logger() -> logging.Logger:

@@ -21,7 +21,7 @@ GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 SUCH = "such as 01234567-89ab-cdef-0123-456789abcdef"
 LONGEST_TTL = timedelta(days=30)
 LONGEST_RETENTION = timedelta(days=3650)
-ANYBODYS = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "CA_BUNDLE"})
+ANYBODYS = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "CA_BUNDLE"})
 """Names of settings that other programs have, too: what looks like them may be meant for those."""
 ALIKE = 0.85
 """How much alike a name is to a setting's that was meant (difflib's ratio)."""

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
+from graph import tracing
 from graph.answers import from_response
 from graph.bodies import UNCOMPRESSED, read_body, request_id_of
 from graph.clock import Clock
@@ -274,6 +275,7 @@ class Client:
             raise _lost(call, NoAnswer(call=call.label)) from error
         except UnexpectedAnswer as error:
             raise _lost(call, error) from None
+        tracing.note(response.headers.get("request-id"))
         _log.debug(
             "%s %s: %s (request %s, ours %s)",
             call.method,

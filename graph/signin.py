@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 import msal  # type: ignore[import-untyped]  # msal ships no types
 
+from graph import tracing
 from graph.answers import retry_after
 from graph.bodies import UNCOMPRESSED, read_body_here, request_id_of
 from graph.client import Answer, read_json
@@ -213,6 +214,7 @@ class _Channel:
         response, content = self._send(method, url, options)
         status, wait = response.status_code, retry_after(response.headers)
         body, id = read_json(content), request_id_of(response)
+        tracing.note(id)
         if body is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(status=status, request_id=id, call="sign-in", retry_after=wait)
         told = body if isinstance(body, dict) else {}

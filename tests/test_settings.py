@@ -226,6 +226,7 @@ SENTENCES = [
     ("DATABASE_URL", "mysql://db/aad", "must begin with sqlite+aiosqlite:/// and name a file"),
     ("DATABASE_URL", "sqlite:///", "must begin with sqlite+aiosqlite:/// and name a file"),
     ("DATABASE_URL", "postgresql://u:p@db:port/aad", "must begin with sqlite+aiosqlite:///"),
+    ("LOG_FORMAT", "xml", "must be one of console, json."),
     ("LOG_LEVEL", "verbose", "must be one of DEBUG, INFO, WARNING, ERROR."),
 ]
 

@@ -23,6 +23,7 @@ from bot.outages import Awaited
 from bot.registration import Failure, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
+from graph import tracing
 from graph.patience import put_aside
 
 SUSPECT = 2
@@ -78,7 +79,8 @@ class Beginnings:
                 async with self._turn_of(id):
                     if await self._may_begin(id):
                         put_aside.set(lambda: self._aside(id))
-                        await body(id)
+                        with tracing.collecting():
+                            await body(id)
             finally:
                 self._counted.discard(id)
 

@@ -29,6 +29,7 @@ from bot.storage import audit, dues, history, messages, registrations, runs, sec
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Planned, Run
+from graph import tracing
 from graph.application import APPLICATION
 from graph.errors import GraphError
 from graph.permissions import is_allowed
@@ -195,12 +196,15 @@ class Carrying(Work):
     async def _take(self, run: Run, each: Step, site: Site) -> dict[str, Any]:
         """Do one step, and write to storage what it learnt. Cards follow at their own pace."""
         try:
-            learnt = await each.do(site)
+            with tracing.collecting() as requests:
+                learnt = await each.do(site)
         except GraphError as error:
             async with self._database.transaction() as tx:
                 await runs.fail_step(tx, run, each.name, self._clock.now())
             raise failed(each.title, error) from None
-        entry = Entry(run=run, step=each.name, facts=learnt, lasting=each.lasting)
+        entry = Entry(
+            run=run, step=each.name, facts=learnt, requests=requests, lasting=each.lasting
+        )
         if not await self._recorder.record(entry):
             raise Overtaken
         return learnt

@@ -5,14 +5,15 @@ another each would wait for all before it.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage import registrations, runs
+from bot.storage import facts, registrations, runs
 from bot.storage.database import Database
 from bot.storage.runs import Run
 from graph.clock import Clock
@@ -27,6 +28,8 @@ class Entry:
     run: Run
     step: str
     facts: Mapping[str, Any]
+    requests: Sequence[str] = ()
+    """Microsoft's ids of the calls that it took, for the log."""
     lasting: bool = False
     """Whether the run gets on by it. What serves this run alone is forgotten when it fails, so a
     run that then kills its process would get on for ever."""
@@ -77,9 +80,19 @@ class Recorder:
             taken = [
                 await runs.record(tx, each.run, each.step, each.facts, now) for each in page.entries
             ]
+            for each, is_first in zip(page.entries, taken, strict=True):
+                if is_first:
+                    _note(tx, each)
             for registration in sorted({each.run.registration for each in page.entries}):
                 await registrations.stir(tx, registration)
             pairs = zip(page.entries, taken, strict=True)
             if got_on := {each.run.id for each, is_first in pairs if is_first and each.lasting}:
                 await runs.clear(tx, got_on)  # after the registrations, as whoever ends a run
         page.taken = taken
+
+
+def _note(tx: AsyncConnection, entry: Entry) -> None:
+    run = entry.run
+    facts.note(
+        tx, "step done", run.registration, run=run.id, step=entry.step, requests=entry.requests
+    )

@@ -29,7 +29,8 @@ from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bot.storage import history, remnants
+from bot.bell import FREE_SPACE, is_disk_full
+from bot.storage import facts, history, remnants
 from bot.storage.remnants import Remnants
 from bot.vault import Vault
 
@@ -96,9 +97,12 @@ class Database:
         """Commit everything done inside, or nothing."""
         async with self._entered():
             async with self._turn, self._writer.begin() as tx:
+                facts.take(tx)  # of a transaction that was rolled back
                 noted = tx.info  # of the connection, which outlives the transaction
                 yield tx
+                told = facts.take(tx)
             self.committed(leaves=noted.pop(remnants.LEFT, False))
+        facts.tell(told)
 
     def committed(self, *, leaves: bool) -> None:
         """Have what was sealed and is gone removed from SQLite's log, too, in the background."""
@@ -176,6 +180,8 @@ async def _prepare(writer: AsyncEngine, vault: Vault) -> None:
     except DBAPIError as error:
         if type(error.orig).__name__ == "InsufficientPrivilege":
             raise UnusableDatabase(NO_TABLES) from None
+        if is_disk_full(error):
+            raise UnusableDatabase(f"DATABASE_URL: the disk is full. {FREE_SPACE}") from None
         raise UnusableDatabase(
             f"DATABASE_URL: the database cannot be used ({type(error.orig).__name__})."
             " Check host, name, password and file."

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Person
+from bot.storage import facts
 from bot.storage.tables import history, registrations
 from bot.vault import Vault
 
@@ -32,6 +33,13 @@ DECISIVE = ("submitted", "approved", "denied")
 MOST_DECISIVE = 12
 BOT = Person(team_id="-", user_id="-", name="aad-setup")
 """The bot itself, where nobody clicked."""
+
+
+IDS = ("digest", "secret", "key_id", "run", "code", "to", "of", "application")
+"""Details that are logged, too: none of them is what somebody wrote."""
+LOGGED_AS = {"submitted": "requested", "secret shown": "revealed"}
+LOGGED_ELSEWHERE = ("failed", "orphan")
+"""These have a warning of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +134,10 @@ async def write(
     )
     new = Head.signed(vault, registration, seq, hash)
     await _put_head(tx, registration, str(new))
+    if what not in LOGGED_ELSEWHERE:
+        who = {} if by is BOT else {"by": by.user_id}
+        ids = {name: details[name] for name in IDS if name in details}
+        facts.note(tx, LOGGED_AS.get(what, what), registration, **who, **ids)
 
 
 async def _end(tx: AsyncConnection, registration: str) -> tuple[str | None, int]:

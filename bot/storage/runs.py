@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import RunKind, StepState
+from bot.storage import facts as told
 from bot.storage.once import insert_missing
 from bot.storage.rows import Unreadable, read_each
 from bot.storage.secrets import HANDED_OVER
@@ -124,10 +125,13 @@ async def begin(tx: AsyncConnection, id: str) -> int | None:
         sa.update(runs)
         .where(runs.c.id == id, runs.c.ended_at.is_(None))
         .values(begun=runs.c.begun + 1)
-        .returning(runs.c.begun)
+        .returning(runs.c.begun, runs.c.registration, runs.c.kind)
     )
-    found: int | None = await tx.scalar(query)
-    return found
+    found = (await tx.execute(query)).one_or_none()
+    if found is None:
+        return None
+    told.note(tx, "started", found.registration, run=id, kind=found.kind, begun=found.begun)
+    return int(found.begun)
 
 
 async def begun(tx: AsyncConnection, id: str) -> int:

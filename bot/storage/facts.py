@@ -1,0 +1,33 @@
+"""Facts: what a transaction changes, as one log line each, written once it is committed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from graph import tracing
+
+log = structlog.get_logger()
+
+Fact = tuple[str, Mapping[str, Any]]
+NOTED = "facts"
+"""Where they are kept on the connection, which outlives its transactions."""
+
+
+def note(tx: AsyncConnection, what: str, registration: str, **ids: Any) -> None:
+    """Have this logged if the transaction is committed. Take ids only, never what people wrote."""
+    if "requests" not in ids and (request := tracing.latest()) is not None:
+        ids["requests"] = [request]
+    tx.info.setdefault(NOTED, []).append((what, {"registration": registration, **ids}))
+
+
+def take(tx: AsyncConnection) -> Sequence[Fact]:
+    """Return what was noted on this connection, and forget it."""
+    noted: list[Fact] = tx.info.pop(NOTED, [])
+    return noted
+
+
+def tell(facts: Sequence[Fact]) -> None:
+    for what, ids in facts:
+        log.info(what, **ids)
