@@ -31,6 +31,7 @@ from bot.doctor import examine
 from bot.doctor.audit import verify
 from bot.doctor.findings import Finding, Mark
 from bot.doctor.orphans import find_orphans
+from bot.exposure import exposures
 from bot.manifest import NoAddress, request_url
 from bot.manifest import manifest as slack_manifest
 from bot.playground import alone
@@ -333,6 +334,8 @@ async def _serve(settings: Settings) -> None:
     version = metadata.version("aad-setup")
     log.info("starting", version=version, python=platform.python_version())
     async with app.running(settings, SystemClock()) as running:
+        for exposure in exposures(settings, os.environ, Path()):
+            log.warning("exposed", what=exposure)
         await running.serve()
 
 

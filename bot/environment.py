@@ -3,6 +3,7 @@
 No sentence repeats what somebody typed: it may be another, valid secret.
 """
 
+import base64
 import ipaddress
 import re
 import ssl
@@ -19,6 +20,7 @@ from graph.proxies import Proxies
 EVERYBODY = "*"
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 SUCH = "such as 01234567-89ab-cdef-0123-456789abcdef"
+QUOTES = "'\""
 LONGEST_TTL = timedelta(days=30)
 LONGEST_RETENTION = timedelta(days=3650)
 ANYBODYS = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "CA_BUNDLE"})
@@ -39,9 +41,16 @@ class Reader:
         self.problems: list[str] = []
 
     def text(self, name: str) -> str:
-        """Return what is set, without spaces around it; empty if nothing is."""
+        """Return what is set, without spaces and quotes around it; empty if nothing is."""
+        value = self._environ.get(name, "").strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in QUOTES:
+            value = value[1:-1].strip()
+            if name not in self._names:
+                self.problem(
+                    f"{name} is in quotes, which `docker run --env-file` keeps: remove them."
+                )
         self._names.add(name)
-        return self._environ.get(name, "").strip()
+        return value
 
     def problem(self, sentence: str) -> None:
         """Note what is wrong, and what to do."""
@@ -198,6 +207,10 @@ class Reader:
             self.problem(
                 f"{name} holds something that is not a key: `aad-setup keys new` prints one."
             )
+        elif any(len(set(base64.urlsafe_b64decode(key))) == 1 for key in keys):
+            self.problem(
+                f"{name} holds a key that anybody guesses: `aad-setup keys new` prints one."
+            )
         return keys
 
     def database_url(self, name: str, default: str) -> str:
@@ -210,7 +223,7 @@ class Reader:
                 f"{name} must begin with sqlite+aiosqlite:/// and name a file, or with postgresql://."
             )
             return default
-        if ":memory:" in value:
+        if ":memory:" in value or "mode=memory" in value:
             self.problem(f"{name} must name a file: what only memory holds is lost at each stop.")
         return _as_utf8(value)
 

@@ -113,6 +113,8 @@ def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pass
 
     asyncio.run(make())
+    for file in folder.iterdir():
+        file.chmod(0o600)  # as `serve` makes them
     return folder
 
 

@@ -18,7 +18,7 @@ LAYERS = (
     ("bot.playground",),
     ("bot.app", "bot.parts", "bot.doctor", "bot.arguments", "bot.restore"),
     ("bot.start", "bot.door", "bot.listening"),
-    ("bot.manifest", "bot.health"),
+    ("bot.manifest", "bot.health", "bot.exposure"),
     ("handlers",),
     ("bot.registrar", "bot.keeper", "bot.patrol", "bot.reconciling"),
     ("bot.settling",),

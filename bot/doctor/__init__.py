@@ -5,6 +5,7 @@ judges by the same tables that the bot itself works with.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 from bot.catalogue import Catalogue, CatalogueError, read_catalogue
 from bot.config import Settings, SettingsError
@@ -12,6 +13,7 @@ from bot.doctor.database import check_database
 from bot.doctor.entra import check_entra
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.doctor.slack import check_slack
+from bot.exposure import exposures
 from graph.clock import Clock
 
 
@@ -31,6 +33,8 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Fin
         yield doubt("Nothing else can be looked at before the settings are right.")
         return
     yield well("Settings: everything that is needed is there.")
+    for exposure in exposures(settings, environ, Path()):
+        yield doubt(f"Exposure: {exposure}")
     async for finding in check_database(settings):
         yield finding
     async for finding in check_slack(settings):
