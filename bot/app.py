@@ -19,6 +19,7 @@ from bot import parts, slots
 from bot.bell import Bell, Bells, Loop, survive
 from bot.catalogue import Catalogue, read_catalogue
 from bot.config import Settings
+from bot.forewarning import Forewarning
 from bot.health import Health
 from bot.keeper import Keeper
 from bot.listening import Reception, intake_of
@@ -72,11 +73,17 @@ class App:
     graph: Client
     slot: str
     signed_in: asyncio.Task[None]
+    forewarning: Forewarning
 
     async def serve(self) -> None:
         """Return never. Raises CannotStart if Entra refuses the bot once an outage is over."""
-        await asyncio.shield(self.signed_in)
-        await asyncio.Event().wait()
+        warning = asyncio.create_task(self.forewarning.run(), name="forewarning")
+        try:
+            await asyncio.shield(self.signed_in)
+            await asyncio.Event().wait()
+        finally:
+            warning.cancel()
+            await asyncio.gather(warning, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -159,6 +166,14 @@ async def running(
                     graph=tenant.graph,
                     slot=slot.executor,
                     signed_in=signed_in,
+                    forewarning=Forewarning(
+                        client=client,
+                        settings=settings,
+                        team_id=installed.team_id,
+                        graph=tenant.graph,
+                        entra=entra_first,
+                        clock=clock,
+                    ),
                 )
 
 

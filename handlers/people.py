@@ -335,3 +335,8 @@ def _doubts(user_id: str, user: Mapping[str, Any], *, claimed_team: str) -> tupl
     if claimed_team not in {*_teams(user), _grid(user).get("enterprise_id")}:
         doubts.append("is from outside")
     return tuple(dict.fromkeys(doubts))
+
+
+def doubts_of(user_id: str, user: Mapping[str, Any], *, team_id: str) -> tuple[str, ...]:
+    """Return what speaks against an account, by Slack's record of it, for a bot of this team."""
+    return _doubts(user_id, user, claimed_team=team_id)

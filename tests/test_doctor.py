@@ -43,6 +43,7 @@ async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
             "✔ Slack: SLACK_BOT_TOKEN is aad-setup in playground.",
             "✔ Slack: the scopes are those of the manifest.",
             "✔ Slack: the approval channel can be posted to.",
+            "✔ Slack: enough of those named can approve.",
             "✔ Slack: SLACK_APP_TOKEN opens Socket Mode.",
             "✔ Entra: the bot's own application signs in.",
             "✔ Rights: enough for CONSENT_MODE=autonomous, and none too many.",

@@ -17,8 +17,8 @@ LAYERS = (
     ("bot.__main__",),
     ("bot.playground",),
     ("bot.app", "bot.parts", "bot.doctor", "bot.arguments", "bot.restore"),
-    ("bot.start", "bot.door", "bot.listening"),
-    ("bot.manifest", "bot.health", "bot.exposure"),
+    ("bot.start", "bot.door", "bot.listening", "bot.forewarning"),
+    ("bot.manifest", "bot.health", "bot.exposure", "bot.roll"),
     ("handlers",),
     ("bot.registrar", "bot.keeper", "bot.patrol", "bot.reconciling"),
     ("bot.settling",),
@@ -42,7 +42,10 @@ TOOLS = {
     "msal": ("graph.signin",),
     "httpx": ("graph",),
     # The start tries the tokens before there is anybody who could listen.
-    "slack_sdk": ("handlers", "bot.start", "bot.listening", "bot.parts"),
+    "slack_sdk": (
+        *("handlers", "bot.start", "bot.listening", "bot.parts"),
+        *("bot.roll", "bot.forewarning"),
+    ),
     "slack_bolt": ("handlers", "bot.listening", "bot.parts"),
     "trustme": ("bot.playground",),
     "typer": ("bot.__main__",),

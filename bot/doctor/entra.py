@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from bot.catalogue import Catalogue, Profile
 from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
+from bot.forewarning import NEW_SECRET
 from bot.start import CONSENT
 from graph.clock import Clock
 from graph.connection import Connection, connected, why_unreachable
 from graph.errors import GraphError
 from graph.knowledge import Organization, Policy
+from graph.own_secret import own_secret_ends, stage_of
 from graph.restrictions import PERHAPS_EXEMPT, judge
 from graph.rights import HELPFUL, ConsentMode, excess, missing
 from graph.secret_life import SLACK_DAYS, SecretPolicy, read_policy
@@ -30,6 +32,7 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
                 *_rights(settings, held, catalogue),
             ]
             found.append(await _organization(tenant))
+            found += await _own_secret(settings, tenant, clock)
             found += _quota(await tenant.knowledge.organization())
             policy, now = await tenant.knowledge.policy(), clock.now()
             found += _policy(policy, read_policy(policy.told, now=now), catalogue)
@@ -75,6 +78,17 @@ def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> I
 async def _organization(tenant: Connection) -> Finding:
     found = await tenant.knowledge.organization()
     return well(f"Tenant: {found.name} ({found.domain}) answers.")
+
+
+async def _own_secret(settings: Settings, tenant: Connection, clock: Clock) -> list[Finding]:
+    """Say when the bot's own secret ends, where Entra tells."""
+    end = await own_secret_ends(
+        tenant.graph, client_id=settings.client_id, secret=settings.client_secret
+    )
+    if end is None:
+        return []
+    said = f"Entra: the bot's own secret ends on {end.date()}."
+    return [doubt(said, NEW_SECRET) if stage_of(end, clock.now()) else well(said)]
 
 
 def _quota(organization: Organization) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.manifest import SCOPES
 from bot.outages import Outage
+from bot.roll import Roll, call_roll
 
 
 async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
@@ -34,6 +35,8 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
                 yield wrong(f"Slack: {error}", "No card can be posted before that.")
             else:
                 yield well("Slack: the approval channel can be posted to.")
+            for finding in _approvers(await call_roll(client, settings, auth["team_id"])):
+                yield finding
         if settings.slack_app_token is None:
             doing = f"Slack: HTTP mode, at port {settings.port}."
             yield well(f"{doing} Whether SLACK_SIGNING_SECRET is right, only a request shows.")
@@ -41,6 +44,19 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
             yield wrong(f"Slack: {problem}", "The bot does not start before that.")
         else:
             yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
+
+
+def _approvers(roll: Roll) -> Iterator[Finding]:
+    """Say who cannot approve, and whether enough are left."""
+    for problem in roll.problems:
+        yield doubt(f"Slack: {problem}")
+    if roll.is_short:
+        yield wrong(
+            f"Slack: {roll.valid} can approve, and APPROVALS_NEEDED is {roll.needed}.",
+            "Name others in APPROVERS, or add them to a group.",
+        )
+    elif not roll.problems:
+        yield well("Slack: enough of those named can approve.")
 
 
 def _scopes(headers: Mapping[str, str]) -> Iterator[Finding]:

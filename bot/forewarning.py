@@ -1,0 +1,87 @@
+"""Forewarning: tell the log of what will keep people from approving, or the bot from signing in.
+
+Nothing here stops or delays the bot.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.bell import survive
+from bot.config import Settings
+from bot.outages import Awaited
+from bot.roll import call_roll
+from graph.client import Client
+from graph.clock import Clock
+from graph.errors import GraphError
+from graph.own_secret import own_secret_ends, stage_of
+
+log = structlog.get_logger()
+
+LOOK_EVERY_SECONDS = 60.0
+"""Real seconds: the bot's own clock may be moved."""
+DAILY = timedelta(days=1)
+NEW_SECRET = "Make another one in Entra, set ENTRA_CLIENT_SECRET and start again."
+
+
+class Forewarning:
+    """Looks once at who can approve, and each day at the bot's own secret."""
+
+    def __init__(
+        self,
+        *,
+        client: AsyncWebClient,
+        settings: Settings,
+        team_id: str,
+        graph: Client,
+        entra: Awaited,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._team_id = team_id
+        self._graph = graph
+        self._entra = entra
+        self._clock = clock
+        self._looked_at: datetime | None = None
+        self._told: tuple[datetime, timedelta] | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        await survive("look at approvers", self.look_at_approvers)
+        await self._entra.answered()
+        while True:
+            await survive("look at the bot's own secret", self.look_at_secret)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def look_at_approvers(self) -> None:
+        roll = await call_roll(self._client, self._settings, self._team_id)
+        if roll.problems or roll.is_short:
+            log.warning(
+                "approvers or groups are not as the settings say",
+                problems=list(roll.problems),
+                can_approve=roll.valid,
+                needed=roll.needed,
+            )
+
+    async def look_at_secret(self) -> None:
+        """Warn once at each stage; at the start, too, if one has come."""
+        now = self._clock.now()
+        if self._looked_at is not None and now < self._looked_at + DAILY:
+            return
+        self._looked_at = now
+        own = self._settings
+        try:
+            end = await own_secret_ends(
+                self._graph, client_id=own.client_id, secret=own.client_secret
+            )
+        except GraphError as error:
+            log.warning("the bot's own secret is looked at tomorrow", code=error.code)
+            return
+        stage = stage_of(end, now) if end is not None else None
+        if end is not None and stage is not None and self._told != (end, stage):
+            self._told = (end, stage)
+            ends = end.date().isoformat()
+            log.warning("the bot's own secret is about to end", ends=ends, advice=NEW_SECRET)

@@ -1,0 +1,40 @@
+"""The bot's own client secret: when Entra will stop taking it."""
+
+from datetime import datetime, timedelta
+
+from graph.client import Client
+from graph.errors import Forbidden, NotFound
+from graph.shapes import moment
+
+WARN_AT = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
+"""How long before the end it is warned about."""
+
+_KEYS = {"passwordCredentials": [{"endDateTime": moment, "hint?": str}]}
+
+
+async def own_secret_ends(graph: Client, *, client_id: str, secret: str) -> datetime | None:
+    """Return when the bot's own secret ends, or None if Entra does not tell.
+
+    Graph tells of a secret no more than its first three characters, so of several that begin alike
+    the one that ends last is taken.
+    """
+    try:
+        answer = await graph.send(
+            "GET",
+            f"/applications(appId='{client_id}')",
+            query={"$select": "passwordCredentials"},
+        )
+    except (Forbidden, NotFound):
+        return None
+    answer.check(answer.body, _KEYS)
+    ends = [
+        datetime.fromisoformat(each["endDateTime"])
+        for each in answer.body["passwordCredentials"]
+        if each.get("hint") == secret[:3]
+    ]
+    return max(ends, default=None)
+
+
+def stage_of(end: datetime, now: datetime) -> timedelta | None:
+    """Return the shortest time to warn at that has come, or None if the end is far."""
+    return next((each for each in WARN_AT if end - now <= each), None)
