@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.config import Settings, SettingsError
+from bot.outages import Outage
 from bot.playground.stage import Stage
-from bot.start import CannotStart
+from bot.start import CannotStart, check_slack, slack_client, slack_session
 from graph.connection import why_unreachable
 from graph.proxies import Proxies, shown
 from tests import proxy as proxies
@@ -65,13 +66,15 @@ async def test_no_proxy_counts_for_every_call(
 
 
 async def test_a_proxy_that_refuses_is_named_without_its_password(
-    stage: Stage, serving: Serving, proxy: Proxy, capsys: pytest.CaptureFixture[str]
+    stage: Stage, proxy: Proxy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     proxy.refuses = True
-    with pytest.raises(CannotStart) as caught:
-        async with serving(**environ(proxy)):
-            pass
-    told = str(caught.value)
+    settings = Settings.read(stage.environ(**environ(proxy)))
+    async with slack_session() as session:
+        client = slack_client(settings, session, token=settings.slack_bot_token)
+        with pytest.raises((CannotStart, Outage)) as caught:
+            await check_slack(client, settings)
+    told = str(caught.value) + getattr(caught.value, "advice", "")
     tenant = stage.environ()["GRAPH_URL"]
     unreachable = await why_unreachable(
         tenant, ca_bundle=stage.environ()["CA_BUNDLE"], proxies=Proxies.read(environ(proxy))
@@ -82,12 +85,16 @@ async def test_a_proxy_that_refuses_is_named_without_its_password(
         assert PASSWORD not in said
 
 
-async def test_a_proxy_that_is_away_is_named(stage: Stage, serving: Serving, proxy: Proxy) -> None:
+async def test_a_proxy_that_is_away_is_named(stage: Stage, proxy: Proxy) -> None:
     gone = proxy.url.replace(str(proxy.port), "1")
-    with pytest.raises(CannotStart, match=r"the proxy http://127\.0\.0\.1:1 and") as caught:
-        async with serving(HTTP_PROXY=gone):
-            pass
-    assert PASSWORD not in str(caught.value)
+    settings = Settings.read(stage.environ(HTTP_PROXY=gone))
+    async with slack_session() as session:
+        client = slack_client(settings, session, token=settings.slack_bot_token)
+        with pytest.raises(Outage) as caught:
+            await check_slack(client, settings)
+    assert "the proxy http://127.0.0.1:1 and" in caught.value.advice
+    assert PASSWORD not in caught.value.advice
+    assert "proxy" not in caught.value.why
 
 
 @pytest.mark.parametrize(
