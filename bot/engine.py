@@ -194,13 +194,17 @@ class _Connection(sqlite3.Connection):
         self.create_function("unixepoch", 1, _unixepoch)
 
 
-# SQLite has one writer; threads that wait for one connection wait in line, those that have their
-# own poll for the lock.
-_SQLITE = {"connect_args": {"factory": _Connection}, "pool_size": 1, "max_overflow": 0}
+def _sqlite() -> dict[str, Any]:
+    """Return options for SQLite, which DBOS changes: each engine needs its own.
+
+    SQLite has one writer; threads that wait for one connection wait in line, those that have their
+    own poll for the lock.
+    """
+    return {"connect_args": {"factory": _Connection}, "pool_size": 1, "max_overflow": 0}
 
 
 def _config(url: str, executor: str) -> DBOSConfig:
-    sqlite = _SQLITE if url.startswith("sqlite") else {}
+    sqlite = _sqlite() if url.startswith("sqlite") else {}
     return {
         "name": "aad-setup",
         "system_database_url": url,

@@ -56,7 +56,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(scene: S
     notice = scene.workspace.text_of(scene.notice(id))
     assert "[Get the values]" in notice
     assert "The previous secret works until the new one was seen" in notice
-    assert "A newer secret of" in scene.direct("rosa")
+    await scene.until(lambda: "A newer secret of" in scene.direct("rosa"))
     scene.clock.move(timedelta(days=3))  # the grace has not begun
     await seen(scene, id)
     assert "The previous secret is removed as of 20" in scene.workspace.text_of(scene.notice(id))
@@ -187,11 +187,12 @@ async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(
     await scene.until(
         lambda: "the rotation was cancelled" in scene.workspace.text_of(request(scene))
     )
+    await scene.until(lambda: "[Rotate]" in scene.direct("rosa"))
     assert "was cancelled already" in await confirm_late(scene, read, by="ada")
     await asked(scene, id)
     assert "[Cancel the rotation]" not in scene.workspace.text_of(request(scene))
-    mine = scene.workspace.messages("rosa")[0]
     await scene.until(lambda: "[Cancel the rotation]" in scene.direct("rosa"))
+    mine = scene.workspace.messages("rosa")[0]
     await scene.workspace.click("rosa", "Cancel the rotation", on=mine)
     await scene.until(lambda: "[Rotate]" in scene.direct("rosa"))
     assert "no longer asked for" not in scene.direct("rosa")

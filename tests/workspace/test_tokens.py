@@ -10,7 +10,7 @@ from bot.playground.workspace.methods.method import Token
 from tests.workspace.pieces import error_of
 
 FREE = {"auth.test", "views.open", "views.publish", "views.push", "views.update"}
-BY_ARGUMENTS = {"conversations.info", "conversations.open"}
+BY_ARGUMENTS = {"conversations.history", "conversations.info", "conversations.open"}
 
 
 @pytest.mark.parametrize("error", ["token_revoked", "account_inactive"])

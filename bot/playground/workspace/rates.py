@@ -20,6 +20,7 @@ TIERS = {
     "chat.delete": 3,
     "chat.postEphemeral": 4,
     "chat.update": 3,
+    "conversations.history": 3,  # for an app that a company installs for itself, as this one is
     "conversations.info": 3,
     "conversations.open": 3,
     "usergroups.list": 2,
