@@ -132,7 +132,8 @@ async def running(
         )
         reconciliation = parts.reconciliation(ground, client)
         health.awaited = (slack_first, entra_first, reconciliation)
-        await reconciliation.done(leads=slot.is_first)
+        first = partial(_first_sign_in, ground, tokens)
+        await reconciliation.done(signed_in=first, leads=slot.is_first)
         registrar, runs = parts.registrar(ground), parts.runs(ground)
         slack = parts.slack_side(ground, registrar, session, client, installed, every=look_every)
         async with engines.running(
@@ -224,12 +225,16 @@ async def _signing_in(
 
 
 async def _sign_in(ground: parts.Ground, tokens: TokenSource) -> None:
-    check = partial(check_sign_in, tokens, ground.settings, ground.catalogue)
-    await ground.entra.ask(check)
+    await _first_sign_in(ground, tokens)
     async with ground.database.transaction() as tx:
         await registrations.forget_outage(tx)
     ground.bells.ring()
     log.info("running")
+
+
+async def _first_sign_in(ground: parts.Ground, tokens: TokenSource) -> None:
+    """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
+    await ground.entra.ask(partial(check_sign_in, tokens, ground.settings, ground.catalogue))
 
 
 @asynccontextmanager

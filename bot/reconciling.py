@@ -63,14 +63,16 @@ class Reconciliation:
         self.missing: str | None = None
         """Why nothing may act yet, as one phrase; None once the copy was compared."""
 
-    async def done(self, *, leads: bool = True) -> None:
-        """Return once no restored copy waits for its comparison.
+    async def done(self, *, signed_in: Callable[[], Awaitable[object]], leads: bool) -> None:
+        """Return once no restored copy waits for its comparison. `signed_in` comes before it.
 
         A replica that does not lead leaves it to the one that does.
         """
         wait = FIRST_WAIT
         while (since := await self._restored_at()) is not None:
-            self.missing = "a restored copy of the database has to be compared with Entra first"
+            if self.missing is None:
+                self.missing = "a restored copy of the database is compared with Entra first"
+                await signed_in()  # what Entra refuses ends the start, and is not waited for
             if leads and await self._tried(since):
                 break
             await self._clock.sleep(wait)

@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from bot import restore
 from bot.playground.stage import Stage
 from bot.playground.workspace.results import Submitted
+from bot.vault import Vault
 from tests.intake.conftest import MODES, environ
 from tests.intake.doors import Door
 from tests.scene import Scene
@@ -242,3 +244,30 @@ async def test_a_stop_at_any_moment_of_the_start_is_obeyed(
         assert await bot.ended() in (0, -signal.SIGTERM), bot.log
         assert time.monotonic() - began < STOP_SECONDS
         assert "Traceback" not in bot.log
+
+
+async def test_a_restored_copy_is_compared_with_entra_before_slack_is_served(
+    stage: Stage, door: Door
+) -> None:
+    settings = stage.environ(**door.watched())
+    async with starting(stage, settings) as bot:
+        await bot.says("event=running")
+        await bot.stop()
+    vault, url = Vault([stage.vault_key]), settings["DATABASE_URL"]
+    await restore.announce(url, vault=vault, now=stage.clock.now())
+    listing = stage.tenant.faults.fail(
+        "GET", "/applications", status=403, code="Authorization_RequestDenied", times=10_000
+    )
+    async with starting(stage, settings) as bot:
+        await bot.says("compared later")
+        told = await door.until("/readyz", 503)
+        assert "a restored copy of the database is compared with Entra first" in str(told.body)
+        assert stage.workspace.connections == 0
+        assert await bot.stop() < STOP_SECONDS
+    wrong = settings | {"ENTRA_CLIENT_SECRET": "wrong"}
+    async with starting(stage, wrong) as bot:
+        assert await bot.ended() == UNUSABLE
+    listing.times = 0
+    async with starting(stage, settings) as bot:
+        await listens(door, bot)
+        assert (await door.until("/readyz", 200)).body == {"ready": True}
