@@ -43,6 +43,7 @@ from graph.clock import Clock
 from graph.connection import connected
 from graph.tokens import TokenSource
 from handlers.approval_channel import ApprovalChannel
+from handlers.intake.traffic import Traffic
 from handlers.messages import Messages
 
 log = structlog.get_logger()
@@ -125,6 +126,7 @@ async def running(
             catalogue=catalogue,
             vault=vault,
             bells=Bells(),
+            traffic=Traffic(),
             database=database,
             tenant=tenant,
             entra=entra_first,
@@ -149,7 +151,7 @@ async def running(
             shown = (slack.messages.loop, slack.homes.loop, slack.channel.loop)
             loops = (keeper.loop, *shown, patrol.loop, vigil, watermark)
             intake, routes = intake_of(
-                slack.bolt, settings, installed, database, watch_every=watch_every
+                slack.bolt, settings, installed, database, ground.traffic, watch_every=watch_every
             )
             health.intake, health.loops = intake, loops
             async with (

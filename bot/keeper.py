@@ -4,7 +4,7 @@ It looks at storage whenever its bell rings and every few seconds anyway, so tha
 between a commit and what it owes loses nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
@@ -75,6 +75,7 @@ class Keeper:
         bells: Bells,
         approval_channel: str,
         keep_for: timedelta,
+        quiet: Callable[[], Awaitable[object]],
         every: float,
     ) -> None:
         self._database = database
@@ -84,6 +85,7 @@ class Keeper:
         self._bells = bells
         self._approval_channel = approval_channel
         self._keep_for = keep_for
+        self._quiet = quiet
         self._started: set[str] = set()
         self._again_at: dict[str, datetime] = {}
         """When to try a run again that broke here."""
@@ -112,6 +114,8 @@ class Keeper:
 
     async def _start_runs(self, owed: Sequence[Run]) -> None:
         self._started &= {run.id for run in owed}
+        if any(run.id not in self._started for run in owed):
+            await self._quiet()  # of many clicks at once, all are answered before the work begins
         for run in owed:
             if not self._may_try(run.id):
                 continue

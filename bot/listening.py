@@ -20,6 +20,7 @@ from handlers.intake import CannotListen, Intake, http
 from handlers.intake.http import Http
 from handlers.intake.signature import Signatures
 from handlers.intake.socket_mode import SocketMode
+from handlers.intake.traffic import Traffic
 
 log = structlog.get_logger()
 
@@ -55,6 +56,7 @@ def intake_of(
     settings: Settings,
     installed: Installed,
     database: Database,
+    traffic: Traffic,
     *,
     watch_every: float,
 ) -> tuple[Intake, door.Routes]:
@@ -67,13 +69,14 @@ def intake_of(
             bolt,
             app_token=settings.slack_app_token or "",
             app_id=installed.app_id,
+            traffic=traffic,
             watch_every=watch_every,
             proxies=settings.proxies,
         )
         return socket, {}
     # Slack stamps its requests with real time, so the bot's own clock stays out.
     signatures = Signatures(settings.slack_signing_secret, now=time.time)
-    taking = Http(bolt, signatures=signatures, database=database)
+    taking = Http(bolt, signatures=signatures, database=database, traffic=traffic)
     return taking, {http.PATH: taking.handle}
 
 

@@ -31,6 +31,7 @@ from handlers.approval_channel import ApprovalChannel
 from handlers.delivery import Delivery
 from handlers.groups import Groups
 from handlers.homes import Homes
+from handlers.intake.traffic import Traffic
 from handlers.look_ups import LookUps
 from handlers.messages import Messages
 from handlers.pace import Pace
@@ -39,6 +40,10 @@ from handlers.previews import Previews
 from handlers.restored import tell
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
+
+
+QUIET_SECONDS = 1.0
+"""How long new runs wait at most until people who click have their answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,7 @@ class Ground:
     catalogue: Catalogue
     vault: Vault
     bells: Bells
+    traffic: Traffic
     database: Database
     tenant: Tenant
     entra: Awaited
@@ -220,6 +226,7 @@ def keeper(on: Ground, engine: Engine, runs: Runs, *, every: float) -> Keeper:
         bells=on.bells,
         approval_channel=on.settings.approval_channel,
         keep_for=on.settings.retention,
+        quiet=partial(on.traffic.drained, QUIET_SECONDS),
         every=every,
     )
 

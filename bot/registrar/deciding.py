@@ -26,6 +26,8 @@ class Deciding(Judging):
         They have to be looked up again: approvals may be days apart. Raises Refusal.
         """
         async with self._database.reading() as tx:
+            if not await votes.of(tx, id):  # as nearly always: then `approve` judges all the rest
+                return ()
             registration = await self._readable(tx, Verb.APPROVE, id, by)
         quorum = self.quorum(registration)
         earlier, vote = _on_this_plan(registration), self._vote(registration, by, quorum)

@@ -39,12 +39,14 @@ EXPIRE_EVERY = timedelta(minutes=1)
 class Http:
     """Takes requests while it is open. Whoever serves the port calls `handle`."""
 
-    def __init__(self, bolt: AsyncApp, *, signatures: Signatures, database: Database) -> None:
+    def __init__(
+        self, bolt: AsyncApp, *, signatures: Signatures, database: Database, traffic: Traffic
+    ) -> None:
         self._bolt = bolt
         self._signatures = signatures
         self._database = database
         self._bodies = Bodies()
-        self._traffic = Traffic()
+        self._traffic = traffic
         self._expire_at = datetime.min.replace(tzinfo=UTC)
 
     async def start(self) -> None:

@@ -42,6 +42,7 @@ class SocketMode:
         *,
         app_token: str,
         app_id: str,
+        traffic: Traffic,
         watch_every: float,
         connect_seconds: float = CONNECT_SECONDS,
         proxies: Proxies = DIRECT,
@@ -50,7 +51,7 @@ class SocketMode:
         self._bolt = bolt
         self._app_token = app_token
         self._app_id = app_id
-        self._traffic = Traffic()
+        self._traffic = traffic
         self._handler: _Handler | None = None
         self._watch_every = watch_every
         self._connect_seconds = connect_seconds

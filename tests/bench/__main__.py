@@ -50,7 +50,7 @@ async def without_lag(answers: list[int], rounds: int, crowd: int) -> None:
         clock = MovableClock()
         async with (
             standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage,
-            serving(stage, log_level="WARNING"),
+            serving(stage, log_level="ERROR"),
         ):
             scene = Scene(stage)
             await scene.ready("warm-up")

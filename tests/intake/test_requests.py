@@ -27,6 +27,7 @@ from bot.storage.tables import accepted_signatures
 from handlers.intake.bodies import LARGEST_BODY
 from handlers.intake.http import Http
 from handlers.intake.signature import Signatures
+from handlers.intake.traffic import Traffic
 from tests.intake.doors import Door, stamped
 from tests.office import opened
 from tests.workspace.conftest import app, client, clock, workspace
@@ -64,7 +65,9 @@ class Post:
 
 
 def _intake(bolt: AsyncApp, secret: str, database: Database) -> Http:
-    return Http(bolt, signatures=Signatures(secret, now=time.time), database=database)
+    return Http(
+        bolt, signatures=Signatures(secret, now=time.time), database=database, traffic=Traffic()
+    )
 
 
 @asynccontextmanager

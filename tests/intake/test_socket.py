@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.workspace import Workspace
 from handlers.intake import CannotListen
 from handlers.intake.socket_mode import CLOSE_SECONDS, SocketMode
+from handlers.intake.traffic import Traffic
 from tests.workspace.conftest import app, client, clock, workspace
 from tests.workspace.small_bot import app_of
 
@@ -35,6 +36,7 @@ async def listening(
     intake = SocketMode(
         app,
         app_token=workspace.app_token,
+        traffic=Traffic(),
         app_id=app_id or workspace.api_app_id,
         watch_every=0.05,
         connect_seconds=0.3,
@@ -208,7 +210,11 @@ async def test_a_slack_that_does_not_say_goodbye_is_left(
         client.base_url = mute.url + "/"
         before = asyncio.all_tasks()
         intake = SocketMode(
-            app_of(client, workspace), app_token="xapp-1", app_id="A0MUTE", watch_every=0.05
+            app_of(client, workspace),
+            app_token="xapp-1",
+            traffic=Traffic(),
+            app_id="A0MUTE",
+            watch_every=0.05,
         )
         await intake.start()
         assert await intake.is_up()

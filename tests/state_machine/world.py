@@ -14,7 +14,7 @@ from bot.engine import Outcome
 from bot.keeper import Keeper
 from bot.playground.clock import MovableClock
 from bot.storage import installation
-from tests.office import IdleEngine, Office, office, opened
+from tests.office import IdleEngine, Office, at_once, office, opened
 from tests.pieces import NOON
 from tests.played_runs import PlayedRuns
 from tests.state_machine.policy import POLICY, STRICT
@@ -81,6 +81,7 @@ class World:
             bells=Bells(),
             approval_channel="C0APPROVE",
             keep_for=timedelta(days=365),
+            quiet=at_once,
             every=3600,
         )
 
