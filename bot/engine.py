@@ -137,8 +137,10 @@ async def running(
         engine = Engine(jobs, died)
         with _usable(url):
             DBOS.launch()
-        yield engine
-        await engine.rest(REST_SECONDS)
+        try:
+            yield engine
+        finally:  # a stop cancels the one who waits here, and no body
+            await engine.rest(REST_SECONDS)
     finally:
         DBOS.destroy(destroy_registry=True)
         # DBOS made its own pool this loop's default, and has just shut it down.
