@@ -214,6 +214,20 @@ async def test_a_demo_that_is_stopped_leaves_nothing_behind(
     assert os.listdir(tmp_path) == []
 
 
+async def test_a_demo_whose_reader_goes_away_leaves_nothing_behind(tmp_path: Path) -> None:
+    process = await create_subprocess_exec(
+        *("sh", "-c", '"$0" -m bot demo --plain | head -n 2', sys.executable),
+        stdout=PIPE,
+        stderr=PIPE,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+    )
+    async with asyncio.timeout(SECONDS):
+        _, err = await process.communicate()
+    assert err == b""
+    assert os.listdir(tmp_path) == []
+
+
 async def test_ctrl_c_while_the_program_is_still_imported(tmp_path: Path) -> None:
     code = """if True:
         import sys, bot.entry

@@ -62,8 +62,7 @@ async def _played(demo: "Demo", stop: asyncio.Event) -> bool:
         story.cancel()
         await asyncio.wait((story,))
         return False
-    await story
-    return True
+    return await story
 
 
 class Demo:
@@ -74,12 +73,17 @@ class Demo:
         self._stage = stage
         self._workspace = stage.workspace
 
-    async def play(self) -> None:
-        await self._ask()
-        await self._approve()
-        await self._hand_over()
-        await self._mask()
-        await self._wonder()
+    async def play(self) -> bool:
+        """Play all scenes. Return False if the reader closes the pipe, as `head` does."""
+        try:
+            await self._ask()
+            await self._approve()
+            await self._hand_over()
+            await self._mask()
+            await self._wonder()
+        except SystemExit:  # of rich; in a task it would end the event loop and leave all open
+            return False
+        return True
 
     async def _ask(self) -> None:
         workspace = self._workspace
