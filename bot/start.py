@@ -16,7 +16,7 @@ from bot.config import Settings
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
 from bot.outages import Outage
-from graph.errors import GraphError, Throttled, Unavailable
+from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.proxies import shown
 from graph.rights import ConsentMode, missing
 from graph.tokens import TokenSource
@@ -195,9 +195,13 @@ async def tried(
         advice = f" {ADVICE[name]}" if code in UNKNOWN else ""
         return None, f"Slack does not take {name}: {code}.{advice}"
     except (aiohttp.ClientError, TimeoutError) as error:
-        through = f" the proxy {shown(proxy)}" if proxy else " its proxy if it has one"
-        advice = f"Check the network,{through} and SLACK_API_URL."
-        raise Outage(type(error).__name__, advice=advice) from None
+        raise Outage(type(error).__name__, advice=_on_the_way(proxy, "SLACK_API_URL")) from None
+
+
+def _on_the_way(proxy: str | None, address: str) -> str:
+    """Say what to check if a service cannot be reached."""
+    through = f"the proxy {shown(proxy)}" if proxy else "its proxy if it has one"
+    return f"Check the network, {through} and {address}."
 
 
 async def check_sign_in(tokens: TokenSource, settings: Settings, catalogue: Catalogue) -> None:
@@ -205,7 +209,10 @@ async def check_sign_in(tokens: TokenSource, settings: Settings, catalogue: Cata
     try:
         token = await tokens.token()
     except (Throttled, Unavailable) as error:
-        raise Outage(error.code, retry_after=error.retry_after) from None
+        is_network = isinstance(error, (Unreachable, NoAnswer))
+        proxy = settings.proxies.of(settings.authority)
+        advice = _on_the_way(proxy, "ENTRA_AUTHORITY") if is_network else ""
+        raise Outage(error.code, advice=advice, retry_after=error.retry_after) from None
     except GraphError as error:
         raise CannotStart([f"Entra: {error.sentence} {error.advice}"]) from None
     mode = ConsentMode(settings.consent_mode)

@@ -148,7 +148,7 @@ def test_how_the_bot_stands_is_said_as_it_is() -> None:
     failed = replace(WELL, last_run_failed="AADSTS7000215")
     assert "the latest run failed" in drawn(health=failed)
     assert "`AADSTS7000215`" in drawn(health=failed)
-    assert "not asked anything yet" in drawn(health=replace(WELL, last_run_at=None))
+    assert "no run has ended yet" in drawn(health=replace(WELL, last_run_at=None))
     unshown = [Unshown(audience=id, code="is_archived") for id in ("U0ADA", "W0EVE", "C0APPROVE")]
     shown = drawn(health=replace(WELL, unshown=unshown))
     for where in ("<@U0ADA>", "<@W0EVE>", "<#C0APPROVE>"):

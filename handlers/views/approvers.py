@@ -90,11 +90,11 @@ def _waiting(registration: Registration) -> Waiting | None:
 
 def reminder_text(registration: Registration) -> str:
     waiting = _waiting(registration)
-    return waiting.what if waiting else f"{registration.id} has been decided on"
+    return waiting.what if waiting else f"{registration.id} no longer waits for approval"
 
 
 def reminder(registration: Registration, policy: Policy, quorum: Quorum) -> Blocks:
-    """Call those who can still decide. If it was decided meanwhile, call nobody."""
+    """Call those who can still decide. If it no longer waits, call nobody."""
     waiting = _waiting(registration)
     if waiting is None:
         return drawn([context(f"{reminder_text(registration)}.")])

@@ -172,7 +172,7 @@ def _not_shown(unshown: Unshown) -> str:
 
 def _entra(health: Health) -> str:
     if health.last_run_at is None:
-        return "not asked anything yet"
+        return "no run has ended yet"
     at = when(health.last_run_at)
     if health.last_run_failed is not None:
         return f"the latest run failed {at} (`{escaped(health.last_run_failed)}`)"

@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bot.catalogue import read_catalogue
 from bot.config import Settings, SettingsError
 from bot.outages import Outage
+from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.start import CannotStart, check_slack, slack_client, slack_session
-from graph.connection import why_unreachable
+from bot.start import CannotStart, check_sign_in, check_slack, slack_client, slack_session
+from graph.connection import connected, why_unreachable
 from graph.proxies import Proxies, shown
 from tests import proxy as proxies
 from tests.intake.conftest import Serving
@@ -93,6 +95,19 @@ async def test_a_proxy_that_is_away_is_named(stage: Stage, proxy: Proxy) -> None
         with pytest.raises(Outage) as caught:
             await check_slack(client, settings)
     assert "the proxy http://127.0.0.1:1 and" in caught.value.advice
+    assert PASSWORD not in caught.value.advice
+    assert "proxy" not in caught.value.why
+
+
+async def test_a_proxy_that_is_away_is_named_for_entra_too(
+    stage: Stage, proxy: Proxy, clock: MovableClock
+) -> None:
+    gone = proxy.url.replace(str(proxy.port), "1")
+    settings = Settings.read(stage.environ(HTTPS_PROXY=gone))
+    async with connected(settings, clock) as connection:
+        with pytest.raises(Outage) as caught:
+            await check_sign_in(connection.tokens, settings, read_catalogue())
+    assert "the proxy http://127.0.0.1:1 and ENTRA_AUTHORITY" in caught.value.advice
     assert PASSWORD not in caught.value.advice
     assert "proxy" not in caught.value.why
 
