@@ -16,7 +16,7 @@ from slack_sdk.models.blocks.block_elements import (
 )
 
 from bot.approval import RENEWABLE
-from bot.registration import Registration, RunKind, SecretState, Status
+from bot.registration import Registration, RunKind, Secret, SecretState, Status
 from bot.values import Line, Values
 from handlers.views import card, ids, rotation
 from handlers.views.words import (
@@ -58,9 +58,10 @@ def notice_spoken(registration: Registration, *, secret: str | None) -> str:
     """Return what notifications and screen readers say of the notice."""
     if over := _why_over(registration, secret):
         return over
-    current = registration.secret
     name = escaped(registration.form.name)
-    if current is not None and current.made_by is RunKind.ROTATE:
+    if _is_untold(registration.secret):
+        return f"{notice_text(registration)}. {name} is ready."
+    if _is_rotated(registration.secret):
         return f"{notice_text(registration)}. {name} has a new secret: it was tried and signs in."
     return (
         f"{notice_text(registration)}. {name} is ready: it was created and tried, and it signs in."
@@ -92,10 +93,21 @@ def _of_another(registration: Registration, secret: str | None) -> str:
 
 
 def _made(registration: Registration) -> str:
-    name, secret = escaped(registration.form.name), registration.secret
-    if secret is not None and secret.made_by is RunKind.ROTATE:
+    name = escaped(registration.form.name)
+    if _is_untold(registration.secret):
+        return f"*{name}* is ready."
+    if _is_rotated(registration.secret):
         return f"*{name}* has a new secret: it was tried and signs in."
     return f"*{name}* was created and tried: it signs in."
+
+
+def _is_rotated(secret: Secret | None) -> bool:
+    return secret is not None and secret.made_by is RunKind.ROTATE
+
+
+def _is_untold(secret: Secret | None) -> bool:
+    """Whether nothing is known of how the secret was made, as after a restore."""
+    return _is_rotated(secret) and secret is not None and secret.state is SecretState.UNKNOWN
 
 
 def _previous(registration: Registration) -> Iterator[Block]:
