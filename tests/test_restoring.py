@@ -100,7 +100,7 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
         assert len(await told(app, id)) == 1
         await check_audit(app, id)
         assert "[Show the secret]" not in await scene.values(id)
-        assert "new secret" not in scene.direct("rosa")
+        assert "has a new secret" not in scene.direct("rosa")
         stage.clock.move(WEEK)
         await app.keeper.look()
         (application,) = stage.tenant.applications
