@@ -45,6 +45,8 @@ from graph.errors import GraphError
 
 UNWELL = 1
 FAILED, UNUSABLE, REFUSED = 1, 2, 3
+SENTENCES = (AlreadyRunning, UnusableDatabase, slots.NoSlot, CatalogueError, copies.CannotRestore)
+"""Errors that each have one sentence for whoever runs the program."""
 INTERRUPTED = 130
 """What a shell says of a program that Ctrl-C has ended."""
 
@@ -235,16 +237,11 @@ def restore(
     """
     if done == (file is not None):
         _refuse(["Name the copy, or say --done if it is in place already: one of the two."])
-    try:
+    with _in_sentences():
         settings = Settings.read({**_dotenv(), **os.environ})
-    except SettingsError as error:
-        _refuse(error.problems)
-    logs.set_up(settings.log_level)
-    _keep_to_itself()
-    try:
+        logs.set_up(settings.log_level)
+        _keep_to_itself()
         typer.echo(asyncio.run(_restored(settings, file)))
-    except (copies.CannotRestore, AlreadyRunning, UnusableDatabase) as error:
-        _refuse([str(error)])
 
 
 @main.command()
@@ -278,15 +275,10 @@ def verify_history(
 
     It may run beside the bot. Ends with 0 if all is as it was signed, with 1 if something is not.
     """
-    try:
+    with _in_sentences():
         settings = Settings.read({**_dotenv(), **os.environ})
-    except SettingsError as error:
-        _refuse(error.problems)
-    logs.set_up("ERROR")
-    try:
+        logs.set_up("ERROR")
         is_well = asyncio.run(_is_well(verify(settings, id)))
-    except Unusable as error:
-        _refuse(error.problems)
     if not is_well:
         raise typer.Exit(UNWELL)
 
@@ -371,7 +363,7 @@ def _in_sentences() -> Iterator[None]:
         yield
     except (SettingsError, CannotStart, Unusable) as error:
         _refuse(error.problems)
-    except (AlreadyRunning, UnusableDatabase, slots.NoSlot, CatalogueError) as error:
+    except SENTENCES as error:
         _refuse([str(error)])
 
 

@@ -35,27 +35,30 @@ def register(
 
     app.action(ids.APPROVE)(buttons.approve)
     app.action(ids.DENY)(buttons.deny)
-    app.action(ids.WITHDRAW)(buttons.withdraw)
-    app.action(ids.CANCEL)(buttons.cancel)
+    app.action(ids.WITHDRAW)(buttons.click(Registrar.withdraw))
+    app.action(ids.CANCEL)(buttons.click(Registrar.cancel))
     app.action(ids.AGAIN)(buttons.again)
     app.action(ids.CONFIRM_HANDOVER)(buttons.confirm_handover)
     app.action(ids.RETRY)(buttons.retry)
-    app.action(ids.UNDO)(buttons.undo)
-    app.action(ids.REVOKE)(buttons.revoke)
+    app.action(ids.UNDO)(buttons.click(Registrar.undo))
+    app.action(ids.REVOKE)(buttons.click(Registrar.revoke))
     app.action(ids.VALUES)(buttons.values)
     app.action(ids.REVEAL)(buttons.reveal)
     app.action(ids.HIDE)(buttons.hide)
     app.action(ids.RENEW)(buttons.renew)
-    app.action(ids.ROTATE)(buttons.rotate)
+    app.action(ids.ROTATE)(buttons.click(Registrar.rotate))
     app.action(ids.CONFIRM_ROTATION)(buttons.confirm_rotation)
-    app.action(ids.DENY_ROTATION)(buttons.deny_rotation)
-    app.action(ids.CANCEL_ROTATION)(buttons.cancel_rotation)
-    app.action(ids.RETIRE)(buttons.retire)
+    app.action(ids.DENY_ROTATION)(buttons.click(Registrar.deny_rotation, bound=True))
+    app.action(ids.CANCEL_ROTATION)(buttons.click(Registrar.cancel_rotation, bound=True))
+    app.action(ids.RETIRE)(buttons.click(Registrar.retire))
 
-    app.action(ids.UNDO_ASKED)(commands.confirm_undo)
-    app.action(ids.RETIRE_ASKED)(commands.confirm_retire)
-    app.action(ids.REVOKE_ASKED)(commands.confirm_revoke)
-    app.action(ids.PURGE_ASKED)(commands.confirm_purge)
+    for id, verb, what in (
+        (ids.UNDO_ASKED, Registrar.undo, "{id} is being undone"),
+        (ids.RETIRE_ASKED, Registrar.retire, "The previous secret of {id} is being removed"),
+        (ids.REVOKE_ASKED, Registrar.revoke, "{id} is being revoked"),
+        (ids.PURGE_ASKED, Registrar.purge, "{id} is being deleted for good"),
+    ):
+        app.action(id)(commands.confirmed(verb, what))
     app.action(ids.OPEN_FORM)(commands.form_button)
     app.action(ids.HOME_BACK)(home.turn)
     app.action(ids.HOME_ON)(home.turn)

@@ -15,6 +15,23 @@ from handlers.views.values import masked_sheet, sheet, sheet_text
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
+Verb = Callable[..., Awaitable[object]]
+Listener = Callable[..., Awaitable[None]]
+
+
+def click(verb: Verb, *, bound: bool = False) -> Listener:
+    """Return a listener that does what the button says; a card shows what came of it.
+
+    With `bound` the button names what it is about, so that nothing later is meant.
+    """
+
+    async def clicked(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+        value = action["value"]
+        about = ids.read_bound_value(value) if bound else (value,)
+        await verb(registrar, *about, by=person)
+        await ack()
+
+    return clicked
 
 
 async def approve(
@@ -45,11 +62,6 @@ async def deny(
     await ack()
 
 
-async def withdraw(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    await registrar.withdraw(action["value"], by=person)
-    await ack()
-
-
 async def again(
     ack: Ack,
     action: Json,
@@ -75,12 +87,6 @@ async def confirm_handover(
     await ack()
 
 
-async def rotate(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    """Ask for a new secret; the card says that it waits for its approvers."""
-    await registrar.rotate(action["value"], by=person)
-    await ack()
-
-
 async def confirm_rotation(
     ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
 ) -> None:
@@ -94,46 +100,11 @@ async def confirm_rotation(
     await ack()
 
 
-async def deny_rotation(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    id, rotation = ids.read_bound_value(action["value"])
-    await registrar.deny_rotation(id, rotation, by=person)
-    await ack()
-
-
-async def cancel_rotation(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    """Take back the rotation that stands on the button, and no later one."""
-    id, rotation = ids.read_bound_value(action["value"])
-    await registrar.cancel_rotation(id, rotation, by=person)
-    await ack()
-
-
-async def retire(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    """Have the previous secret removed, which Slack has had confirmed."""
-    await registrar.retire(action["value"], by=person)
-    await ack()
-
-
-async def cancel(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    await registrar.cancel(action["value"], by=person)
-    await ack()
-
-
 async def retry(
     ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
 ) -> None:
     """Retry. Those who approved are judged anew, as before the last approval."""
     await retried(action["value"], registrar, person, people)
-    await ack()
-
-
-async def undo(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    await registrar.undo(action["value"], by=person)
-    await ack()
-
-
-async def revoke(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-    """Revoke, which Slack has had confirmed, or try again what was confirmed before."""
-    await registrar.revoke(action["value"], by=person)
     await ack()
 
 

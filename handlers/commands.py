@@ -79,48 +79,23 @@ async def open_form(
     """Open the form for a profile, or for the first one. Raises Refusal."""
     registrar.check_may_ask(person)
     chosen = registrar.profile(profile or next(iter(registrar.catalogue)))
-    await client.views_open(
-        trigger_id=trigger_of(body), view=form.form(registrar.catalogue, chosen)
-    )
+    view = form.form(registrar.catalogue, chosen)
+    await client.views_open(trigger_id=trigger_of(body), view=view)
 
 
-async def confirm_undo(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
-) -> None:
-    """Undo what was asked for by a word, now that it is confirmed."""
-    id, url = action["value"], answers.url_of(body)
-    await registrar.undo(id, by=person)
-    await _confirmed(ack, answers, url, f"{id} is being undone")
+def confirmed(verb: Callable[..., Awaitable[object]], what: str) -> Callable[..., Awaitable[None]]:
+    """Return a listener that does what was asked for by a word, now that it is confirmed.
 
+    It says what is happening in the place of the question, which is answered.
+    """
 
-async def confirm_retire(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
-) -> None:
-    """Remove the previous secret as was asked for by a word, now that it is confirmed."""
-    id, url = action["value"], answers.url_of(body)
-    await registrar.retire(id, by=person)
-    await _confirmed(ack, answers, url, f"The previous secret of {id} is being removed")
+    async def confirm(
+        ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+    ) -> None:
+        id, url = action["value"], answers.url_of(body)
+        await verb(registrar, id, by=person)
+        text = f"{what.format(id=id)}. Its card says when that is done."
+        await answers.replace(url, text=text, blocks=[])
+        await ack()
 
-
-async def confirm_revoke(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
-) -> None:
-    """Revoke what was asked for by a word, now that it is confirmed."""
-    id, url = action["value"], answers.url_of(body)
-    await registrar.revoke(id, by=person)
-    await _confirmed(ack, answers, url, f"{id} is being revoked")
-
-
-async def confirm_purge(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
-) -> None:
-    """Delete for good what was asked for by a word, now that it is confirmed."""
-    id, url = action["value"], answers.url_of(body)
-    await registrar.purge(id, by=person)
-    await _confirmed(ack, answers, url, f"{id} is being deleted for good")
-
-
-async def _confirmed(ack: Ack, answers: Answers, url: str, what: str) -> None:
-    """Say what is happening in the place of the question, which is answered."""
-    await answers.replace(url, text=f"{what}. Its card says when that is done.", blocks=[])
-    await ack()
+    return confirm
