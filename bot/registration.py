@@ -46,7 +46,9 @@ class Status(StrEnum):
         return not MOVES[self]
 
 
-MOVES: Mapping[Status, frozenset[Status]] = {
+Moves = Mapping[Status, frozenset[Status]]
+
+MOVES: Moves = {
     Status.PLANNING: frozenset({Status.PENDING, Status.REFUSED, Status.FAILED}),
     Status.REFUSED: frozenset(),
     Status.PENDING: frozenset({Status.APPROVED, Status.DENIED, Status.CANCELLED, Status.EXPIRED}),
@@ -63,7 +65,7 @@ MOVES: Mapping[Status, frozenset[Status]] = {
 """Every move there is. Storage makes them by one conditional UPDATE each."""
 
 
-RESTORED_MOVES: Mapping[Status, frozenset[Status]] = {
+RESTORED_MOVES: Moves = {
     Status.PENDING: frozenset({Status.READY, Status.REVOKED}),
     Status.APPROVED: frozenset({Status.READY, Status.REVOKED, Status.FAILED}),
     Status.FAILED: frozenset({Status.READY, Status.REVOKED}),
@@ -75,9 +77,9 @@ the copy, in one step. Nothing else may take them.
 """
 
 
-def origins(target: Status) -> frozenset[Status]:
+def origins(target: Status, moves: Moves = MOVES) -> frozenset[Status]:
     """Return the states from which a registration may move to `target`."""
-    return frozenset(status for status, targets in MOVES.items() if target in targets)
+    return frozenset(status for status, targets in moves.items() if target in targets)
 
 
 class SecretState(StrEnum):

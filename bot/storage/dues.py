@@ -10,7 +10,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.rows import Unreadable, read_each
+from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.tables import dues
 
 REMIND_AFTER = timedelta(minutes=15)
@@ -114,10 +114,4 @@ async def drop(
 
 
 def _due(row: Mapping[Any, Any]) -> Due:
-    return Due(
-        id=row["id"],
-        registration=row["registration"],
-        kind=DueKind(row["kind"]),
-        subject=row["subject"],
-        at=row["at"],
-    )
+    return from_row(Due, row, kind=DueKind(row["kind"]))

@@ -8,7 +8,7 @@ entry unseen. `audit` compares.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Person
 from bot.storage import facts
+from bot.storage.rows import from_row
 from bot.storage.tables import history, registrations
 from bot.vault import Vault
 
@@ -263,4 +264,4 @@ def _of(registration: str) -> sa.Select[Any]:
 
 
 def entry_of(row: Mapping[Any, Any]) -> Entry:
-    return Entry(**{each.name: row[each.name] for each in fields(Entry)})
+    return from_row(Entry, row)

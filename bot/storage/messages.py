@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Status
 from bot.storage.once import insert_once
-from bot.storage.rows import Unreadable, read_each
+from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.tables import messages, registrations, seen_events
 
 CLAIM = timedelta(seconds=15)
@@ -281,16 +281,4 @@ def _stale(row: Mapping[Any, Any]) -> Stale:
 
 
 def _message(row: Mapping[Any, Any]) -> Message:
-    return Message(
-        id=row["id"],
-        registration=row["registration"],
-        kind=MessageKind(row["kind"]),
-        audience=row["audience"],
-        subject=row["subject"],
-        wanted=row["wanted"],
-        shown=row["shown"],
-        channel=row["channel"],
-        ts=row["ts"],
-        shown_at=row["shown_at"],
-        tries=row["tries"],
-    )
+    return from_row(Message, row, kind=MessageKind(row["kind"]))

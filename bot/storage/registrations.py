@@ -3,17 +3,19 @@
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import (
+    MOVES,
     RESTORED_MOVES,
     Check,
     Deleted,
     Failure,
     Form,
+    Moves,
     Person,
     Registration,
     Revocation,
@@ -28,6 +30,13 @@ from bot.storage.once import insert_once
 from bot.storage.tables import messages, registrations
 from bot.storage.tables import runs as runs_table
 
+T = TypeVar("T")
+
+PLAIN = (
+    *("id", "version", "profile_digest", "key", "created_at"),
+    *("deadline", "plan", "digest", "purged_at"),
+)
+"""Columns that are read as they are."""
 OPEN = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED)
 """States in which something is still to be decided or done."""
 
@@ -143,23 +152,20 @@ async def locked(tx: AsyncConnection, id: str) -> Registration | None:
 
 async def move(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> bool:
     """Move to `target` if the present state allows it, and set `columns` with it."""
-    done = await tx.execute(
-        sa.update(registrations)
-        .where(registrations.c.id == id, registrations.c.status.in_(sorted(origins(target))))
-        .values(status=target, **columns)
-    )
-    return done.rowcount == 1
+    return await _move(tx, id, target, MOVES, columns)
 
 
 async def settle(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> bool:
     """Move to where a restored registration stands in the tenant, and set `columns` with it."""
-    since = [status for status, targets in RESTORED_MOVES.items() if target in targets]
-    done = await tx.execute(
-        sa.update(registrations)
-        .where(registrations.c.id == id, registrations.c.status.in_(since))
-        .values(status=target, **columns)
-    )
-    return done.rowcount == 1
+    return await _move(tx, id, target, RESTORED_MOVES, columns)
+
+
+async def _move(
+    tx: AsyncConnection, id: str, target: Status, moves: Moves, columns: Mapping[str, Any]
+) -> bool:
+    since = registrations.c.status.in_(sorted(origins(target, moves)))
+    query = sa.update(registrations).where(registrations.c.id == id, since)
+    return (await tx.execute(query.values(status=target, **columns))).rowcount == 1
 
 
 async def unsettled(tx: AsyncConnection) -> Sequence[str]:
@@ -278,29 +284,21 @@ async def living_twin(tx: AsyncConnection, wish_digest: str) -> str | None:
 
 def _registration(row: Mapping[Any, Any]) -> Registration:
     return Registration(
-        id=row["id"],
-        version=row["version"],
+        **{name: row[name] for name in PLAIN},
         status=Status(row["status"]),
         requester=Person(
             team_id=row["team_id"], user_id=row["user_id"], name=row["requester_name"]
         ),
         form=Form(**row["form"]),
-        profile_digest=row["profile_digest"],
-        key=row["key"],
-        created_at=row["created_at"],
-        deadline=row["deadline"],
-        plan=row["plan"],
-        digest=row["digest"],
         **(row["quorum"] or {}),
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
-        check=_check(row["last_check"]) if row["last_check"] else None,
+        check=_stored(Check, row["last_check"]) if row["last_check"] else None,
         heir=_person(row["heir"]) if row["heir"] else None,
         heir_named_by=row["heir"]["named_by"] if row["heir"] else None,
         former=tuple(Person(**each) for each in row["former"] or ()),
         revocation=_revocation(row["revocation"]) if row["revocation"] else None,
-        deleted=tuple(_deleted(each) for each in row["deleted"] or ()),
-        purged_at=row["purged_at"],
+        deleted=tuple(_stored(Deleted, each) for each in row["deleted"] or ()),
         rotation=_rotation(row["rotation"]) if row["rotation"] else None,
     )
 
@@ -313,8 +311,10 @@ def _revocation(stored: Mapping[str, Any]) -> Revocation:
     return Revocation(by=_person(stored), at=datetime.fromisoformat(stored["at"]))
 
 
-def _deleted(stored: Mapping[str, Any]) -> Deleted:
-    return Deleted(**{**stored, "at": datetime.fromisoformat(stored["at"])})
+def _stored(of: type[T], stored: Mapping[str, Any]) -> T:
+    """Return what JSON has kept, with its tuples and its moment as they were."""
+    found = {name: tuple(it) if isinstance(it, list) else it for name, it in stored.items()}
+    return of(**found | {"at": datetime.fromisoformat(stored["at"])})
 
 
 def _rotation(stored: Mapping[str, Any]) -> Rotation:
@@ -324,15 +324,4 @@ def _rotation(stored: Mapping[str, Any]) -> Rotation:
         asked_by=Person(**stored["asked_by"]),
         asked_at=datetime.fromisoformat(stored["asked_at"]),
         until=datetime.fromisoformat(stored["until"]),
-    )
-
-
-def _check(stored: Mapping[str, Any]) -> Check:
-    return Check(
-        at=datetime.fromisoformat(stored["at"]),
-        differences=tuple(stored["differences"]),
-        alarming=tuple(stored.get("alarming", ())),
-        tolerated=tuple(stored["tolerated"]),
-        unseen=tuple(stored["unseen"]),
-        failure=stored["failure"],
     )

@@ -1,7 +1,8 @@
 """Rows read one by one where a single damaged one would otherwise hide all others."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +14,12 @@ Unreadable = Callable[[str, Exception], object]
 
 DAMAGE = (ValueError, TypeError, LookupError, AssertionError)
 """What reading a row raises if a value in it is not of its kind. An outage is none of these."""
+
+
+def from_row(of: type[T], row: Mapping[Any, Any], **others: Any) -> T:
+    """Return a dataclass whose fields are the row's columns of the same names, but for `others`."""
+    names = {each.name for each in fields(cast(Any, of))} - others.keys()
+    return of(**{name: row[name] for name in names}, **others)
 
 
 async def read_each(

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.registration import RunKind, StepState
 from bot.storage import facts as told
 from bot.storage.once import insert_missing
-from bot.storage.rows import Unreadable, read_each
+from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import runs, steps
 
@@ -64,9 +64,7 @@ async def owe(
 
 async def get(tx: AsyncConnection, id: str) -> Run | None:
     """Return the run if it has not ended."""
-    query = sa.select(runs).where(runs.c.id == id, runs.c.ended_at.is_(None))
-    row = (await tx.execute(query)).mappings().one_or_none()
-    return None if row is None else _run(row)
+    return await _open(tx, runs.c.id == id)
 
 
 async def owed(tx: AsyncConnection, *, unreadable: Unreadable | None = None) -> Sequence[Run]:
@@ -77,17 +75,12 @@ async def owed(tx: AsyncConnection, *, unreadable: Unreadable | None = None) -> 
 
 async def at_work(tx: AsyncConnection, registration: str) -> Run | None:
     """Return the registration's open run."""
-    query = sa.select(runs).where(runs.c.registration == registration, runs.c.ended_at.is_(None))
-    row = (await tx.execute(query)).mappings().one_or_none()
-    return None if row is None else _run(row)
+    return await _open(tx, runs.c.registration == registration)
 
 
 async def is_busy(tx: AsyncConnection, registration: str) -> bool:
     """Whether the registration has an open run."""
-    query = sa.select(runs.c.id).where(
-        runs.c.registration == registration, runs.c.ended_at.is_(None)
-    )
-    return await tx.scalar(query) is not None
+    return await at_work(tx, registration) is not None
 
 
 async def last_write(tx: AsyncConnection, registration: str) -> datetime | None:
@@ -340,21 +333,14 @@ async def progress(tx: AsyncConnection, registration: str) -> Progress:
     )
 
 
+async def _open(tx: AsyncConnection, which: sa.ColumnElement[bool]) -> Run | None:
+    row = (await tx.execute(sa.select(runs).where(which, runs.c.ended_at.is_(None)))).mappings()
+    return next(map(_run, row), None)
+
+
 def _step(row: Mapping[Any, Any]) -> StepState:
-    return StepState(
-        name=row["name"],
-        title=row["title"],
-        stage=row["stage"],
-        ended_at=row["ended_at"],
-        failed=row["failed"],
-    )
+    return from_row(StepState, row)
 
 
 def _run(row: Mapping[Any, Any]) -> Run:
-    return Run(
-        id=row["id"],
-        registration=row["registration"],
-        kind=RunKind(row["kind"]),
-        subject=row["subject"],
-        created_at=row["created_at"],
-    )
+    return from_row(Run, row, kind=RunKind(row["kind"]))

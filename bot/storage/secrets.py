@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import LIVE, RunKind, Secret, SecretState
 from bot.storage import remnants
+from bot.storage.rows import from_row
 from bot.storage.tables import installation, registrations, runs, secrets
 
 HANDED_OVER = "ready"
@@ -290,15 +291,5 @@ def _all() -> sa.Select[Any]:
 
 
 def _secret(row: Mapping[Any, Any]) -> Secret:
-    return Secret(
-        id=row["id"],
-        run=row["run"],
-        state=SecretState(row["state"]),
-        key_id=row["key_id"],
-        hint=row["hint"],
-        expires_at=row["expires_at"],
-        made_at=row["made_at"],
-        made_by=RunKind(row["made_by"]),
-        retires_at=row["retires_at"],
-        removal_began=row["removal_began"],
-    )
+    state, made_by = SecretState(row["state"]), RunKind(row["made_by"])
+    return from_row(Secret, row, state=state, made_by=made_by)

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Person, Vote
+from bot.storage.rows import from_row
 from bot.storage.tables import votes
 
 
@@ -11,14 +12,11 @@ async def of(tx: AsyncConnection, registration: str) -> tuple[Vote, ...]:
     """Return all votes on its plan and its rotations, oldest first, the void ones, too."""
     query = sa.select(votes).where(votes.c.registration == registration).order_by(votes.c.at)
     return tuple(
-        Vote(
+        from_row(
+            Vote,
+            row,
             person=Person(team_id=row["team_id"], user_id=row["user_id"], name=row["name"]),
-            verdict=row["verdict"],
-            at=row["at"],
-            digest=row["digest"],
             groups=tuple(row["groups"]),
-            void=row["void"],
-            rotation=row["rotation"],
         )
         for row in (await tx.execute(query)).mappings()
     )
