@@ -120,12 +120,12 @@ class Database:
         Whoever is stuck is cancelled: a connection given back later would be closed by nobody.
         """
         self._is_closed = True
-        await self._remnants.stop()
         await self._emptied(seconds)
         for task in self._inside:
             if task is not None:
                 task.cancel()
         await self._emptied(seconds)
+        await self._remnants.stop()  # which may stand in line behind whoever was stuck
         await self._reader.dispose()
         await self._writer.dispose()
 

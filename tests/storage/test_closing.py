@@ -53,3 +53,22 @@ async def test_a_stuck_transaction_does_not_keep_it_open(database_url: str) -> N
         assert stuck.cancelled()
     gc.collect()
     assert await _written(database_url) == []
+
+
+async def test_nor_does_the_log_that_is_to_be_emptied_after_it(database_url: str) -> None:
+    inside = asyncio.Event()
+
+    async def stick(database: Database) -> None:
+        async with database.transaction():
+            inside.set()
+            await asyncio.Event().wait()
+
+    async with opened(database_url) as database:
+        stuck = asyncio.create_task(stick(database))
+        await inside.wait()
+        database.committed(leaves=True)
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await database.close(seconds=0.2)
+        assert stuck.cancelled()
+    gc.collect()
