@@ -287,12 +287,7 @@ class Keeper:
         if found is None or found.status not in ONLY_FROM.get(kind, Status):
             return
         await runs.owe(
-            tx,
-            id=uuid4().hex,
-            registration=due.registration,
-            kind=kind,
-            subject=due.subject,
-            now=self._clock.now(),
+            tx, registration=due.registration, kind=kind, subject=due.subject, now=self._clock.now()
         )
 
     async def _is_busy(self, tx: AsyncConnection, due: Due) -> bool:

@@ -9,7 +9,6 @@ import asyncio
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -127,13 +126,7 @@ class Patrol:
         if orphan.removed_by is None:
             await history.write(tx, orphan.registration, REPORT, now=now, **_told(orphan))
             return
-        await runs.owe(
-            tx,
-            id=uuid4().hex,
-            registration=orphan.registration,
-            kind=orphan.removed_by,
-            now=now,
-        )
+        await runs.owe(tx, registration=orphan.registration, kind=orphan.removed_by, now=now)
         log.info("removal of an orphan begins", registration=orphan.registration, **_ids(orphan))
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,7 +30,7 @@ from bot.storage import (
 )
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
-from bot.storage.runs import Planned, Run
+from bot.storage.runs import Planned
 from graph.application import APPLICATION, SERVICE_PRINCIPAL
 from graph.orphans import Buried, Held, Marked
 
@@ -165,7 +164,8 @@ class Settling:
         application = self._shown.application
         if application is None or not (unknown or unsure or made_by(self._copy) is None):
             return
-        tx, run = self._tx, await self._begin()
+        tx, kind = self._tx, RunKind.ROTATE
+        run = await runs.owe(tx, registration=self._id, kind=kind, now=self._now)
         if made_by(self._copy) is None:
             await runs.list_steps(tx, run, _steps(self._shown))
             for step, facts in _facts(application, self._shown, self._now).items():
@@ -186,13 +186,6 @@ class Settling:
             await secrets.stay(tx, self._id, self._now)
             await dues.drop(tx, self._id, DueKind.RETIRE)
         await runs.end(tx, run.id, outcome=secrets.HANDED_OVER, now=self._now)
-
-    async def _begin(self) -> Run:
-        id = uuid4().hex
-        await runs.owe(self._tx, id=id, registration=self._id, kind=RunKind.ROTATE, now=self._now)
-        run = await runs.get(self._tx, id)
-        assert run is not None
-        return run
 
     async def _lose(self, secret: Secret, state: SecretState) -> None:
         await secrets.change(self._tx, secret.id, state, since=LIVE, sealed=None)
@@ -233,7 +226,7 @@ class Settling:
                 await registrations.note(tx, id, deadline=until, failure=asdict(STOPPED))
                 await dues.add(tx, id, DueKind.UNDO, until)
         if self._copy.run in RESUMED and not is_move:
-            await runs.owe(tx, id=uuid4().hex, registration=id, kind=self._copy.run, now=now)
+            await runs.owe(tx, registration=id, kind=self._copy.run, now=now)
 
     async def _bury(self) -> None:
         """Note what is gone, as a revocation would have done."""

@@ -20,6 +20,9 @@ from handlers.views.words import Blocks, drawn, section
 CALLING = (MessageKind.CARD, MessageKind.HANDOVER, MessageKind.ROTATION, MessageKind.ALARM)
 """What approvers have to see soon: they are mentioned when it is posted."""
 
+THEIRS = (MessageKind.PROGRESS, MessageKind.VALUES, MessageKind.EXPIRY_NEWS)
+"""What is only for whoever is the requester now."""
+
 
 class Drawings:
     """Draws a message as the registration stands now."""
@@ -76,11 +79,7 @@ class Drawings:
             case MessageKind.CARD:
                 blocks = card.card(registration, profile, quorum=quorum, drawing=drawing)
                 return card.spoken(registration, profile), blocks
-            case MessageKind.PROGRESS if message.audience != registration.requester.user_id:
-                return card.spoken(registration, profile), card.passed_on(registration)
-            case MessageKind.VALUES if message.audience != registration.requester.user_id:
-                return card.spoken(registration, profile), card.passed_on(registration)
-            case MessageKind.EXPIRY_NEWS if message.audience != registration.requester.user_id:
+            case kind if kind in THEIRS and message.audience != registration.requester.user_id:
                 return card.spoken(registration, profile), card.passed_on(registration)
             case MessageKind.EXPIRY_NEWS:
                 told = message.subject

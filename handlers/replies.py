@@ -4,6 +4,7 @@ Each word calls one verb. What it answers is for the person alone, unless it is 
 everybody; then it is the least there is to say.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from bot.registrar import Registrar
@@ -15,7 +16,7 @@ from handlers.people import People
 from handlers.views import card, drift, help, history, ids, listing, rotation, taken_back
 from handlers.views.steps import Drawing
 from handlers.views.values import sheet, sheet_text
-from handlers.views.words import Blocks, actions, button, drawn, section
+from handlers.views.words import Blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,16 @@ class Reply:
     text: str
     blocks: Blocks | None = None
     is_fleeting: bool = False
+
+
+QUESTIONS: Mapping[str, tuple[Callable[..., Awaitable[None]], Callable[[str], tuple[str, Blocks]]]]
+QUESTIONS = {
+    "undo": (Registrar.check_may_undo, taken_back.ask_whether_to_undo),
+    "retire": (Registrar.check_may_retire, rotation.ask_whether_to_retire),
+    "revoke": (Registrar.check_may_revoke, taken_back.ask_whether_to_revoke),
+    "purge": (Registrar.check_may_purge, taken_back.ask_whether_to_purge),
+}
+"""By the word, who may, and what is asked before it is done."""
 
 
 async def reply(
@@ -62,19 +73,10 @@ async def reply(
             raise Refusal(
                 f"Type `{ids.COMMAND} handover {id} @person`: only so can I tell whom you mean."
             )
-        case "undo":
-            return await _ask_whether_to_undo(id, registrar, person)
-        case "retire":
-            await registrar.check_may_retire(id, by=person)
-            text, blocks = rotation.ask_whether_to_retire(id)
-            return Reply(text=text, blocks=blocks)
-        case "revoke":
-            await registrar.check_may_revoke(id, by=person)
-            text, blocks = taken_back.ask_whether_to_revoke(id)
-            return Reply(text=text, blocks=blocks)
-        case "purge":
-            await registrar.check_may_purge(id, by=person)
-            text, blocks = taken_back.ask_whether_to_purge(id)
+        case "undo" | "retire" | "revoke" | "purge":
+            check, ask = QUESTIONS[asked.word]
+            await check(registrar, id, by=person)
+            text, blocks = ask(id)
             return Reply(text=text, blocks=blocks)
         case _:
             registrar.check_may_look(person)
@@ -125,17 +127,3 @@ async def _status(id: str, registrar: Registrar, person: Person, *, plain: bool)
         drawing=drawing,
     )
     return Reply(text=card.spoken(found, profile), blocks=blocks)
-
-
-async def _ask_whether_to_undo(id: str, registrar: Registrar, person: Person) -> Reply:
-    """Answer with a button: a word is typed faster than it is thought over."""
-    await registrar.check_may_undo(id, by=person)
-    text = f"Undo {id}? The bot then removes from Entra what this registration has made."
-    undo = button(
-        "Undo",
-        ids.UNDO_ASKED,
-        id,
-        style="danger",
-        confirm="The bot removes from Entra what this registration has made.",
-    )
-    return Reply(text=text, blocks=drawn([section(text), *actions([undo])]))

@@ -174,7 +174,7 @@ class Office:
 
     async def owe(self, id: str, kind: RunKind) -> Run:
         async with self.database.transaction() as tx:
-            await runs.owe(tx, id=uuid4().hex, registration=id, kind=kind, now=self.clock.now())
+            await runs.owe(tx, registration=id, kind=kind, now=self.clock.now())
         return await self.run_of(id)
 
     async def secret_state(self, id: str) -> SecretState | None:

@@ -1,8 +1,8 @@
 """The rules: who may use a verb, in which states, and what the others are told: one table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bot.registration import SecretState, Status
 
@@ -43,8 +43,7 @@ class Role(StrEnum):
     BYSTANDER = "bystander"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """Who may use a verb, in which states, and what the others are told."""
 
     roles: frozenset[Role]
@@ -58,6 +57,10 @@ APPROVER = frozenset({Role.APPROVER})
 EITHER = REQUESTER | APPROVER
 
 ANY_STATE = frozenset(Status)
+PENDING = frozenset({Status.PENDING})
+FAILED = frozenset({Status.FAILED})
+READY = frozenset({Status.READY})
+TAKEN_BACK = frozenset({Status.UNDONE, Status.REVOKED})
 LIVING = frozenset({Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY})
 """States in which a registration needs somebody who looks after it."""
 
@@ -74,111 +77,43 @@ ASKABLE_AGAIN = frozenset(
 """Ends after which the requester may ask for the same once more."""
 
 RULES: Mapping[Verb, Rule] = {
-    Verb.SEE: Rule(roles=ANYBODY, states=ANY_STATE, otherwise=""),
+    Verb.SEE: Rule(ANYBODY, ANY_STATE, ""),
     Verb.HISTORY: Rule(
-        roles=EITHER,
-        states=ANY_STATE,
-        otherwise="Only the requester or an approver can read the history of this.",
+        EITHER, ANY_STATE, "Only the requester or an approver can read the history of this."
     ),
     Verb.ASK_AGAIN: Rule(
-        roles=REQUESTER,
-        states=ASKABLE_AGAIN,
-        otherwise="Only the requester can ask for this again. `/aad-setup` opens an empty form.",
+        REQUESTER,
+        ASKABLE_AGAIN,
+        "Only the requester can ask for this again. `/aad-setup` opens an empty form.",
     ),
-    Verb.APPROVE: Rule(
-        roles=APPROVER,
-        states=frozenset({Status.PENDING}),
-        otherwise="Only an approver can approve this.",
-    ),
+    Verb.APPROVE: Rule(APPROVER, PENDING, "Only an approver can approve this."),
     Verb.DENY: Rule(
-        roles=APPROVER,
-        states=frozenset({Status.PENDING}),
-        otherwise="Only an approver can deny this. If you asked for it, you can cancel it.",
+        APPROVER, PENDING, "Only an approver can deny this. If you asked for it, you can cancel it."
     ),
-    Verb.WITHDRAW: Rule(
-        roles=APPROVER,
-        states=frozenset({Status.PENDING}),
-        otherwise="Only an approver can withdraw an approval.",
-    ),
-    Verb.CANCEL: Rule(
-        roles=REQUESTER,
-        states=frozenset({Status.PENDING}),
-        otherwise="Only the requester can cancel this.",
-    ),
-    Verb.RETRY: Rule(
-        roles=EITHER,
-        states=frozenset({Status.FAILED}),
-        otherwise="Only the requester or an approver can retry this.",
-    ),
-    Verb.UNDO: Rule(
-        roles=EITHER,
-        states=frozenset({Status.FAILED}),
-        otherwise="Only the requester or an approver can undo this.",
-    ),
+    Verb.WITHDRAW: Rule(APPROVER, PENDING, "Only an approver can withdraw an approval."),
+    Verb.CANCEL: Rule(REQUESTER, PENDING, "Only the requester can cancel this."),
+    Verb.RETRY: Rule(EITHER, FAILED, "Only the requester or an approver can retry this."),
+    Verb.UNDO: Rule(EITHER, FAILED, "Only the requester or an approver can undo this."),
     Verb.REVOKE: Rule(
-        roles=EITHER,
-        states=frozenset({Status.READY, Status.REVOKING}),
-        otherwise="Only the requester or an approver can revoke this.",
+        EITHER, READY | {Status.REVOKING}, "Only the requester or an approver can revoke this."
     ),
-    Verb.PURGE: Rule(
-        roles=APPROVER,
-        states=frozenset({Status.UNDONE, Status.REVOKED}),
-        otherwise="Only an approver can delete this for good.",
-    ),
-    Verb.VALUES: Rule(
-        roles=REQUESTER,
-        states=frozenset({Status.READY}),
-        otherwise="Only the requester gets the values.",
-    ),
-    Verb.REVEAL: Rule(
-        roles=REQUESTER,
-        states=frozenset({Status.READY}),
-        otherwise="Only the requester can see the secret.",
-    ),
-    Verb.RENEW: Rule(
-        roles=REQUESTER,
-        states=frozenset({Status.READY}),
-        otherwise="Only the requester can make a new secret.",
-    ),
-    Verb.CHECK: Rule(
-        roles=EITHER,
-        states=frozenset({Status.READY}),
-        otherwise="Only the requester or an approver can have this checked.",
-    ),
-    Verb.HAND_OVER: Rule(
-        roles=EITHER,
-        states=LIVING,
-        otherwise="Only the requester or an approver can hand this over.",
-    ),
-    Verb.CONFIRM: Rule(
-        roles=APPROVER,
-        states=LIVING,
-        otherwise="Only an approver can confirm a handover.",
-    ),
-    Verb.ROTATE: Rule(
-        roles=EITHER,
-        states=frozenset({Status.READY}),
-        otherwise="Only the requester or an approver can ask for a rotation.",
-    ),
-    Verb.CONFIRM_ROTATION: Rule(
-        roles=APPROVER,
-        states=frozenset({Status.READY}),
-        otherwise="Only an approver can confirm a rotation.",
-    ),
-    Verb.DENY_ROTATION: Rule(
-        roles=APPROVER,
-        states=frozenset({Status.READY}),
-        otherwise="Only an approver can deny a rotation.",
-    ),
+    Verb.PURGE: Rule(APPROVER, TAKEN_BACK, "Only an approver can delete this for good."),
+    Verb.VALUES: Rule(REQUESTER, READY, "Only the requester gets the values."),
+    Verb.REVEAL: Rule(REQUESTER, READY, "Only the requester can see the secret."),
+    Verb.RENEW: Rule(REQUESTER, READY, "Only the requester can make a new secret."),
+    Verb.CHECK: Rule(EITHER, READY, "Only the requester or an approver can have this checked."),
+    Verb.HAND_OVER: Rule(EITHER, LIVING, "Only the requester or an approver can hand this over."),
+    Verb.CONFIRM: Rule(APPROVER, LIVING, "Only an approver can confirm a handover."),
+    Verb.ROTATE: Rule(EITHER, READY, "Only the requester or an approver can ask for a rotation."),
+    Verb.CONFIRM_ROTATION: Rule(APPROVER, READY, "Only an approver can confirm a rotation."),
+    Verb.DENY_ROTATION: Rule(APPROVER, READY, "Only an approver can deny a rotation."),
     Verb.CANCEL_ROTATION: Rule(
-        roles=REQUESTER | {Role.ASKER},
-        states=frozenset({Status.READY}),
-        otherwise="Only the requester or whoever asked for the rotation can cancel it.",
+        REQUESTER | {Role.ASKER},
+        READY,
+        "Only the requester or whoever asked for the rotation can cancel it.",
     ),
     Verb.RETIRE: Rule(
-        roles=EITHER,
-        states=frozenset({Status.READY}),
-        otherwise="Only the requester or an approver can remove the previous secret.",
+        EITHER, READY, "Only the requester or an approver can remove the previous secret."
     ),
 }
 

@@ -15,6 +15,17 @@ TAKEN_BACK_BY: Mapping[Status, str] = {
 }
 """By the state, how what is no longer wanted is taken back."""
 
+STANDING: Mapping[Status, str] = {
+    Status.PLANNING: "{id} is still being checked. Its card will change by itself.",
+    Status.PENDING: "{id} waits for approval. Its card will change by itself.",
+    Status.APPROVED: "{id} is being set up. Its card will change by itself.",
+    Status.READY: "Too late: {id} is ready already.",
+    Status.FAILED: "{id} has failed. Its card says why; *Retry* goes on where it stopped.",
+    Status.REFUSED: "{id} was refused. Its card says why; ask again with `/aad-setup`.",
+    Status.EXPIRED: "Too late: {id} has expired. Ask again with `/aad-setup`.",
+    Status.REVOKING: "{id} is being revoked. Its card says when that is done.",
+}
+
 
 def too_late(verb: Verb, registration: Registration) -> str:
     """Say why the registration's state does not allow the verb, who decided if somebody did, and
@@ -42,22 +53,4 @@ def _too_late(verb: Verb, registration: Registration) -> str:
             f"{id} has not been deleted, and only what was can be deleted for good."
             f" `/aad-setup {first} {id}` comes first."
         )
-    match status:
-        case Status.PLANNING:
-            return f"{id} is still being checked. Its card will change by itself."
-        case Status.PENDING:
-            return f"{id} waits for approval. Its card will change by itself."
-        case Status.APPROVED:
-            return f"{id} is being set up. Its card will change by itself."
-        case Status.READY:
-            return f"Too late: {id} is ready already."
-        case Status.FAILED:
-            return f"{id} has failed. Its card says why; *Retry* goes on where it stopped."
-        case Status.REFUSED:
-            return f"{id} was refused. Its card says why; ask again with `/aad-setup`."
-        case Status.EXPIRED:
-            return f"Too late: {id} has expired. Ask again with `/aad-setup`."
-        case Status.REVOKING:
-            return f"{id} is being revoked. Its card says when that is done."
-        case Status.DENIED | Status.CANCELLED | Status.UNDONE | Status.REVOKED:
-            return f"Too late: {id} was {status} already."
+    return STANDING.get(status, "Too late: {id} was {status} already.").format(id=id, status=status)

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -128,14 +127,7 @@ class Desk:
     async def _owe_run(
         self, tx: AsyncConnection, id: str, kind: RunKind, subject: str | None = None
     ) -> None:
-        await runs.owe(
-            tx,
-            id=uuid4().hex,
-            registration=id,
-            kind=kind,
-            subject=subject,
-            now=self._clock.now(),
-        )
+        await runs.owe(tx, registration=id, kind=kind, subject=subject, now=self._clock.now())
 
 
 def _unknown(id: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,18 +49,15 @@ class Planned(NamedTuple):
 async def owe(
     tx: AsyncConnection,
     *,
-    id: str,
     registration: str,
     kind: RunKind,
     now: datetime,
     subject: str | None = None,
-) -> None:
+) -> Run:
     """Add a run; the keeper will start it. An index refuses a second open one."""
-    await tx.execute(
-        sa.insert(runs).values(
-            id=id, registration=registration, kind=kind, subject=subject, begun=0, created_at=now
-        )
-    )
+    run = Run(id=uuid4().hex, registration=registration, kind=kind, subject=subject, created_at=now)
+    await tx.execute(sa.insert(runs).values(**vars(run), begun=0))
+    return run
 
 
 async def get(tx: AsyncConnection, id: str) -> Run | None:

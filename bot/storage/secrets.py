@@ -77,14 +77,12 @@ async def seal(tx: AsyncConnection, id: str, **columns: Any) -> None:
 
 async def sealed_of_run(tx: AsyncConnection, run: str) -> Secret | None:
     """Return the secret that this run has sealed, if it got so far."""
-    query = _all().where(secrets.c.run == run, secrets.c.state == SecretState.SEALED)
-    row = (await tx.execute(query)).mappings().first()
-    return None if row is None else _secret(row)
+    found = await _found(tx, secrets.c.run == run, secrets.c.state == SecretState.SEALED)
+    return next(iter(found), None)
 
 
 async def get(tx: AsyncConnection, id: str) -> Secret | None:
-    row = (await tx.execute(_all().where(secrets.c.id == id))).mappings().first()
-    return None if row is None else _secret(row)
+    return next(iter(await _found(tx, secrets.c.id == id)), None)
 
 
 async def announced(
@@ -96,16 +94,8 @@ async def announced(
     another and that nobody came for does not count: the other one is still the newest, unless it
     was replaced.
     """
-    query = (
-        _all()
-        .where(
-            secrets.c.registration == registration,
-            secrets.c.key_id.is_not(None),
-            runs.c.outcome == HANDED_OVER,
-        )
-        .order_by(secrets.c.made_at.desc())
-    )
-    found = [_secret(row) for row in (await tx.execute(query)).mappings()]
+    of, is_made = secrets.c.registration == registration, secrets.c.key_id.is_not(None)
+    found = await _found(tx, of, is_made, runs.c.outcome == HANDED_OVER)
     counts = (it for it in found if not it.has_lapsed and it.state is not SecretState.REPLACED)
     newest = next(counts, found[0] if found else None)
     return newest, tuple(each for each in found if each is not newest)
@@ -127,14 +117,12 @@ async def approved_until(tx: AsyncConnection, registration: str) -> datetime | N
 
 async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
     """Return the registration's secrets that Entra should hold: two while one follows another."""
-    query = _all().where(secrets.c.registration == registration, secrets.c.state.in_(LIVE))
-    return tuple(_secret(row) for row in (await tx.execute(query)).mappings())
+    return await _found(tx, secrets.c.registration == registration, secrets.c.state.in_(LIVE))
 
 
 async def of(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
     """Return every secret of the registration that ever reached Entra, be it there or not."""
-    query = _all().where(secrets.c.registration == registration, secrets.c.key_id.is_not(None))
-    return tuple(_secret(row) for row in (await tx.execute(query)).mappings())
+    return await _found(tx, secrets.c.registration == registration, secrets.c.key_id.is_not(None))
 
 
 async def doubt(
@@ -278,8 +266,10 @@ async def change(
     return done.rowcount == 1
 
 
-def _all() -> sa.Select[Any]:
-    """Every secret, with the kind of the run that made it, and whether one was to remove it."""
+async def _found(tx: AsyncConnection, *which: sa.ColumnElement[bool]) -> tuple[Secret, ...]:
+    """Return these secrets, newest first, with the kind of the run that made each, and whether one
+    was to remove it.
+    """
     removals = runs.alias()
     began = sa.exists().where(
         removals.c.registration == secrets.c.registration,
@@ -287,7 +277,9 @@ def _all() -> sa.Select[Any]:
         removals.c.subject == secrets.c.id,
     )
     columns = (secrets, runs.c.kind.label("made_by"), began.label("removal_began"))
-    return sa.select(*columns).join(runs, runs.c.id == secrets.c.run)
+    query = sa.select(*columns).join(runs, runs.c.id == secrets.c.run).where(*which)
+    rows = (await tx.execute(query.order_by(secrets.c.made_at.desc()))).mappings()
+    return tuple(_secret(row) for row in rows)
 
 
 def _secret(row: Mapping[Any, Any]) -> Secret:

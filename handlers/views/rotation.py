@@ -24,6 +24,7 @@ from handlers.views.words import (
     drawn,
     escaped,
     person,
+    question,
     section,
     when,
 )
@@ -154,12 +155,8 @@ def retire_buttons(registration: Registration) -> list[ButtonElement]:
 
 
 def ask_whether_to_retire(id: str) -> tuple[str, Blocks]:
-    """Return the question to whoever typed the word, and the button that answers it."""
     text = f"Remove the previous secret of {id} now? {RETIRE}"
-    retire = button(
-        "Remove the previous secret", ids.RETIRE_ASKED, id, style="danger", confirm=RETIRE
-    )
-    return text, drawn([section(text), *actions([retire])])
+    return question(text, "Remove the previous secret", ids.RETIRE_ASKED, id, RETIRE)
 
 
 def decide_buttons(registration: Registration) -> list[ButtonElement]:

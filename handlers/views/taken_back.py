@@ -10,12 +10,12 @@ from graph.orphans import KEPT
 from handlers.views import ids
 from handlers.views.words import (
     Blocks,
-    actions,
     button,
     context,
     drawn,
     escaped,
     person,
+    question,
     section,
     when,
 )
@@ -29,6 +29,7 @@ PURGE = (
     "Nobody can restore the application after this: it is removed from Deleted applications in"
     " Entra, too."
 )
+UNDO = "The bot removes from Entra what this registration has made."
 NOTHING_LEFT = "Everything this registration had made in Entra is removed."
 
 
@@ -118,15 +119,14 @@ def revoke_button(id: str) -> ButtonElement:
     return button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)
 
 
+def ask_whether_to_undo(id: str) -> tuple[str, Blocks]:
+    return question(f"Undo {id}? {UNDO}", "Undo", ids.UNDO_ASKED, id, UNDO)
+
+
 def ask_whether_to_revoke(id: str) -> tuple[str, Blocks]:
-    """Return the question to whoever typed the word, and the button that answers it."""
-    text = f"Revoke {id}? {REVOKE}"
-    revoke = button("Revoke", ids.REVOKE_ASKED, id, style="danger", confirm=REVOKE)
-    return text, drawn([section(text), *actions([revoke])])
+    return question(f"Revoke {id}? {REVOKE}", "Revoke", ids.REVOKE_ASKED, id, REVOKE)
 
 
 def ask_whether_to_purge(id: str) -> tuple[str, Blocks]:
-    """Return the question to whoever typed the word, and the button that answers it."""
     text = f"Delete the application of {id} for good? {PURGE}"
-    purge = button("Delete for good", ids.PURGE_ASKED, id, style="danger", confirm=PURGE)
-    return text, drawn([section(text), *actions([purge])])
+    return question(text, "Delete for good", ids.PURGE_ASKED, id, PURGE)

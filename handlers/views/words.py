@@ -169,6 +169,14 @@ def actions(buttons: Sequence[ButtonElement]) -> list[Block]:
     return [ActionsBlock(elements=list(buttons))] if buttons else []
 
 
+def question(text: str, label: str, action: str, id: str, confirm: str) -> tuple[str, Blocks]:
+    """Return a question to whoever typed a word, and the button that answers it: a word is typed
+    faster than it is thought over.
+    """
+    yes = button(label, action, id, style="danger", confirm=confirm)
+    return text, drawn([section(text), *actions([yes])])
+
+
 def said(text: str) -> Blocks:
     """Return text alone as blocks: of bare text Slack would make every address a link."""
     return drawn([section(text)])
