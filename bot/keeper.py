@@ -26,6 +26,7 @@ from bot.storage import (
     rotations,
     runs,
     secrets,
+    unread,
 )
 from bot.storage.database import Database
 from bot.storage.dues import REMIND_AFTER, REMINDERS, Due, DueKind
@@ -187,6 +188,8 @@ class Keeper:
                 await self._doubt(tx, due)
             case DueKind.UNREAD:
                 await self._remove_unread(tx, due)
+            case DueKind.UNSEEN:
+                await unread.remind(tx, due.registration, due.subject or "", self._clock.now())
             case DueKind.LAPSE:
                 await self._lapse(tx, due)
             case DueKind.EXPIRING:
@@ -260,9 +263,6 @@ class Keeper:
             now = self._clock.now()
             await history.write(tx, due.registration, "secret unread", now=now)
             await expiry.plan(tx, due.registration)  # an older one may be in use again
-            secret = await secrets.get(tx, due.subject or "")
-            if secret is not None and secret.has_lapsed:
-                await rotations.tell(tx, due.registration, RotationNews.UNREAD)
 
     async def _say_it_expires(self, tx: AsyncConnection, due: Due) -> None:
         """Tell it of the secret in use. While a newer one is on its way, look again tomorrow."""

@@ -242,7 +242,6 @@ class RotationNews(StrEnum):
     DENIED = "denied"
     EXPIRED = "expired"
     FAILED = "failed"
-    UNREAD = "unread"  # nobody came for the new secret in time
     RETIRED = "retired"  # the secret before it is removed
 
 
@@ -404,6 +403,13 @@ class Registration:
         seen = [it for it in stays if it.state in SEEN]
         doubtful = [it for it in stays if it.state is SecretState.UNKNOWN]
         return max(seen or doubtful, key=lambda it: it.made_at, default=None)
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether its newest secret waits to be picked up."""
+        secret = self.secret
+        is_sealed = secret is not None and secret.state is SecretState.SEALED
+        return is_sealed and self.status is Status.READY
 
     @property
     def has_expired(self) -> bool:

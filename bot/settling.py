@@ -210,8 +210,8 @@ class Settling:
         is_move = target is not self._copy.status
         if is_move:
             await registrations.settle(tx, id, target, failure=None, deadline=None)
-        await dues.drop(tx, id, DueKind.UNREAD)
-        await dues.drop(tx, id, DueKind.UNKNOWN)
+        for kind in (DueKind.UNREAD, DueKind.UNSEEN, DueKind.UNKNOWN):
+            await dues.drop(tx, id, kind)
         match target:
             case Status.REVOKED:
                 await self._bury()

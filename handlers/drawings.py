@@ -12,6 +12,7 @@ from handlers.views import (
     restored,
     rotation,
     taken_back,
+    unread,
     values,
 )
 from handlers.views.steps import Drawing
@@ -20,7 +21,13 @@ from handlers.views.words import Blocks, drawn, section
 CALLING = (MessageKind.CARD, MessageKind.HANDOVER, MessageKind.ROTATION, MessageKind.ALARM)
 """What approvers have to see soon: they are mentioned when it is posted."""
 
-THEIRS = (MessageKind.PROGRESS, MessageKind.VALUES, MessageKind.EXPIRY_NEWS)
+THEIRS = (
+    MessageKind.PROGRESS,
+    MessageKind.VALUES,
+    MessageKind.EXPIRY_NEWS,
+    MessageKind.UNSEEN,
+    MessageKind.UNREAD_NEWS,
+)
 """What is only for whoever is the requester now."""
 
 
@@ -46,6 +53,10 @@ class Drawings:
             has_left = await self._people.has_left(registration.requester.user_id)
             blocks = expiry.for_approvers(registration, message.subject, has_left=has_left)
             return expiry.text(registration, message.subject), blocks
+        if message.kind is MessageKind.UNREAD:
+            has_left = await self._people.has_left(registration.requester.user_id)
+            blocks = unread.for_approvers(registration, message.subject, has_left=has_left)
+            return unread.removed_text(registration), blocks
         drawing = await self._drawing(registration, is_plain=is_plain)
         text, blocks = self._draw(message, registration, drawing)
         if message.ts is None and message.kind in CALLING:
@@ -81,6 +92,12 @@ class Drawings:
                 return card.spoken(registration, profile), blocks
             case kind if kind in THEIRS and message.audience != registration.requester.user_id:
                 return card.spoken(registration, profile), card.passed_on(registration)
+            case MessageKind.UNSEEN:
+                waits = unread.reminder_text(registration, message.subject)
+                return waits, unread.reminder(registration, message.subject)
+            case MessageKind.UNREAD_NEWS:
+                gone = unread.removed(registration, message.subject)
+                return unread.removed_text(registration), gone
             case MessageKind.EXPIRY_NEWS:
                 told = message.subject
                 return expiry.text(registration, told), expiry.news(registration, told)

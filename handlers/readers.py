@@ -8,6 +8,7 @@ LOOKED_UP = (
     MessageKind.DRIFT,
     MessageKind.EXPIRY,
     MessageKind.EXPIRY_NEWS,
+    MessageKind.UNREAD,
 )
 """Whose readers, or the people they are about, are looked up before they are told."""
 NEED_THEIR_READER = (MessageKind.VALUES, MessageKind.EXPIRY_NEWS)

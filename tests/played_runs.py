@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from bot.ledger import RunLedger
-from bot.registration import Deleted, Registration, RunKind, Secret, SecretState
+from bot.registration import Deleted, Registration, RunKind, Secret
 from bot.runs import Parts, Runs
 from bot.runs.beginnings import Beginnings
 from bot.runs.carrying import Carrying, Facts, Road
@@ -88,21 +88,13 @@ class Played(Work):
         if self._said.ending in endings:
             raise StepFailed("outage", {"step": "Run", "sentence": "No.", "advice": "Retry."})
 
-    async def _remove_key(
-        self,
-        run: Run,
-        registration: Registration,
-        secret: Secret,
-        target: SecretState,
-        *,
-        proven: bool = True,
+    async def _take_out(
+        self, run: Run, registration: Registration, secret: Secret, *, proven: bool = True
     ) -> None:
         # A removal is all that its run does; else it is the last thing.
         self._fail(Ending.FAILS_LAST)
         if run.kind in (RunKind.REMOVE, RunKind.RETIRE):
             self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
-        async with self._database.transaction() as tx:
-            await secrets.change(tx, secret.id, target, since=list(SecretState), sealed=None)
 
 
 class PlayedPlanning(Played, Planning):

@@ -11,6 +11,8 @@ Opening = TypeVar("Opening", Reply, Clicked)
 
 TRIES = 3
 TOO_LATE = "expired_trigger_id"
+NOTICES = (" has revoked ", "it was deleted from Entra")
+"""Said in messages of the approval channel that are no cards."""
 
 
 class Scene:
@@ -99,9 +101,9 @@ class Scene:
         return await self.workspace.until(predicate, timeout=timeout)
 
     def card(self, index: int = -1) -> str:
-        """Return a card in the approval channel as people read it, no notice of a revocation."""
+        """Return a card in the approval channel as people read it, no notice of what happened."""
         texts = map(self.workspace.text_of, self.workspace.messages("approvals"))
-        return [text for text in texts if " has revoked " not in text][index]
+        return [text for text in texts if not any(it in text for it in NOTICES)][index]
 
     def card_of(self, id: str) -> Json:
         return next(

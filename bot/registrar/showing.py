@@ -77,7 +77,8 @@ class Showing(Desk):
             )
             now = self._clock.now()
             await registrations.note(tx, id, deadline=None)
-            await dues.drop(tx, id, DueKind.UNREAD)
+            for kind in (DueKind.UNREAD, DueKind.UNSEEN):
+                await dues.drop(tx, id, kind)
             await dues.add(tx, id, DueKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
             await dues.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret.id)
             await history.write(tx, id, CLAIMED, by=by, now=now, secret=secret.id)

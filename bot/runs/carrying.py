@@ -25,7 +25,7 @@ from bot.registration import (
 )
 from bot.runs.recorder import Entry, Recorder
 from bot.runs.work import Parts, StepFailed, Work, failed, gone
-from bot.storage import audit, dues, history, messages, registrations, runs, secrets
+from bot.storage import audit, dues, history, messages, registrations, runs, secrets, unread
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Planned, Run
@@ -233,10 +233,12 @@ class Carrying(Work):
             sealed = await secrets.sealed_of_run(tx, id)
             assert sealed is not None
             await registrations.move(tx, registration, Status.READY)
-            await registrations.note(tx, registration, failure=None, deadline=now + UNREAD_AFTER)
+            until = now + UNREAD_AFTER
+            await registrations.note(tx, registration, failure=None, deadline=until)
             requester = await registrations.requester_of(tx, registration)
             await messages.owe(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
-            await dues.add(tx, registration, DueKind.UNREAD, now + UNREAD_AFTER, subject=sealed.id)
+            await dues.add(tx, registration, DueKind.UNREAD, until, subject=sealed.id)
+            await unread.plan(tx, registration, sealed.id, until=until, now=now)
             for old in await secrets.stay(tx, registration, now):  # until the new one was seen
                 await dues.drop(tx, registration, DueKind.RETIRE, old)
             await self._owe_sweeps(tx, run)

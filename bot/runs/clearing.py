@@ -1,13 +1,13 @@
 """The runs that clear up: an unread secret, stray secrets, all that a registration has made."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Deleted, Registration, RotationNews, RunKind, SecretState, Status
 from bot.runs.work import StepFailed, Work, failed
-from bot.storage import dues, history, registrations, rotations, runs, secrets
+from bot.storage import dues, history, registrations, rotations, runs, secrets, unread
 from bot.storage.dues import DueKind
 from bot.storage.runs import Run
 from graph.errors import GraphError
@@ -80,8 +80,20 @@ class Clearing(Work):
     async def _remove(self, run: Run, registration: Registration) -> None:
         async with self._database.reading() as tx:
             secret = await secrets.get(tx, run.subject or "")
-        if secret is not None:
-            await self._remove_key(run, registration, secret, SecretState.REMOVED)
+        if secret is None:
+            return
+        await self._take_out(run, registration, secret)
+        async with self._database.transaction() as tx:
+            await registrations.touch(tx, run.registration)
+            if await runs.get(tx, run.id) is None:  # overruled: whatever did that sees to it
+                return
+            if await secrets.change(tx, secret.id, SecretState.REMOVED, since=[SecretState.CLOSED]):
+                await self._tell_removed(tx, run, [secret.id])
+
+    async def _tell_removed(self, tx: AsyncConnection, run: Run, removed: Sequence[str]) -> None:
+        channel = self._parts.approval_channel
+        now = self._clock.now()
+        await unread.tell_removed(tx, run.registration, removed, now, approval_channel=channel)
 
     async def _remove_previous(self, run: Run, registration: Registration) -> None:
         async with self._database.reading() as tx:
@@ -109,7 +121,8 @@ class Clearing(Work):
             await registrations.touch(tx, run.registration)
             if await runs.get(tx, run.id) is None:  # what was closed since may still be there
                 return
-            await secrets.confirm_removed(tx, run.registration)
+            gone = await secrets.confirm_removed(tx, run.registration)
+            await self._tell_removed(tx, run, gone)
             await history.write(
                 tx, run.registration, "swept", now=self._clock.now(), removed=removed
             )

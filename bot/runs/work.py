@@ -201,7 +201,14 @@ class Work:
         *,
         proven: bool = True,
     ) -> None:
-        """Remove a secret from Entra. `proven` is whether it has signed in."""
+        """Remove a secret from Entra, and note it. `proven` is whether it has signed in."""
+        await self._take_out(run, registration, secret, proven=proven)
+        async with self._database.transaction() as tx:
+            await secrets.change(tx, secret.id, target, since=list(SecretState), sealed=None)
+
+    async def _take_out(
+        self, run: Run, registration: Registration, secret: Secret, *, proven: bool = True
+    ) -> None:
         plan = Plan.from_json(dict(registration.plan or {}))
         site = self._site(run, plan, registration.facts)
         try:
@@ -209,8 +216,6 @@ class Work:
             await remove_secret(site, secret.key_id or "", unproven_since=since)
         except GraphError as error:
             raise failed("Remove a secret", error) from None
-        async with self._database.transaction() as tx:
-            await secrets.change(tx, secret.id, target, since=list(SecretState), sealed=None)
 
     def _site(
         self, run: Run, plan: Plan, facts: Facts, announced: Mapping[str, bool] | None = None

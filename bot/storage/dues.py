@@ -26,6 +26,7 @@ class DueKind(StrEnum):
     MASK = "mask"  # the secret has been on the screen long enough
     UNKNOWN = "unknown"  # a claimed secret was never confirmed as shown
     UNREAD = "unread"  # nobody came for the secret
+    UNSEEN = "unseen"  # remind the requester of a secret that waits to be picked up
     SWEEP = "sweep"  # look for secrets that lost answers left behind
     UNDO = "undo"  # a failed registration that nobody retried
     REVOKE = "revoke"  # one that is being revoked, and that Entra has not let go

@@ -47,6 +47,9 @@ class MessageKind(StrEnum):
     EXPIRY = "expiry"  # in the approval channel: the secret in use is about to expire, or has
     REVOCATION = "revocation"  # in the approval channel: somebody has revoked it
     EXPIRY_NEWS = "expiry news"  # in the requester's direct messages: the same
+    UNSEEN = "unseen"  # in the requester's direct messages: a secret waits to be picked up
+    UNREAD = "unread"  # in the approval channel: nobody picked it up, so it was deleted
+    UNREAD_NEWS = "unread news"  # in the requester's direct messages: the same
     RESTORED = "restored"  # in the requester's direct messages: the database is an older copy
 
 
@@ -61,6 +64,9 @@ SAID_ONCE = (
     MessageKind.EXPIRY,
     MessageKind.REVOCATION,
     MessageKind.EXPIRY_NEWS,
+    MessageKind.UNSEEN,
+    MessageKind.UNREAD,
+    MessageKind.UNREAD_NEWS,
     MessageKind.RESTORED,
 )
 """These tell of one moment: no later version of their registration redraws them."""

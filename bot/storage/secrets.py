@@ -233,13 +233,17 @@ async def waiting(tx: AsyncConnection) -> Sequence[tuple[str, bytes]]:
     return [(registration, sealed) for registration, sealed in await tx.execute(query)]
 
 
-async def confirm_removed(tx: AsyncConnection, registration: str) -> None:
-    """Note that Entra holds none of the registration's closed secrets any more."""
-    await tx.execute(
+async def confirm_removed(tx: AsyncConnection, registration: str) -> Sequence[str]:
+    """Note that Entra holds none of the registration's closed secrets any more. Return which these
+    were.
+    """
+    query = (
         sa.update(secrets)
         .where(secrets.c.registration == registration, secrets.c.state == SecretState.CLOSED)
         .values(state=SecretState.REMOVED)
+        .returning(secrets.c.id)
     )
+    return (await tx.scalars(query)).all()
 
 
 async def forget_answer_to(tx: AsyncConnection, id: str) -> None:

@@ -32,16 +32,20 @@ def for_approvers(registration: Registration, subject: str | None, *, has_left: 
     """Tell the approvers: they can act if the requester does not, or is no longer there."""
     if not _is_so(registration, subject):
         return _over(registration)
-    requester, id = person(registration.requester), registration.id
-    told = f"{requester} is told, too."
-    if has_left:
-        told = (
-            f"The account of {requester}, its requester, is deactivated or gone, so nobody else was"
-            f" told. `{ids.COMMAND} handover {id} @person` gives it to somebody else."
-        )
-    when_and_who = f"{_when(registration, subject)} {told}"
+    when_and_who = f"{_when(registration, subject)} {also_told(registration, has_left=has_left)}"
     rest = _next(registration, subject, is_theirs=False)
     return drawn([section(when_and_who), *rest])
+
+
+def also_told(registration: Registration, *, has_left: bool) -> str:
+    """Say that the requester is told, too, or why not and what approvers can do about that."""
+    requester = person(registration.requester)
+    if not has_left:
+        return f"{requester} is told, too."
+    return (
+        f"The account of {requester}, its requester, is deactivated or gone, so nobody else was"
+        f" told. `{ids.COMMAND} handover {registration.id} @person` gives it to somebody else."
+    )
 
 
 def _is_so(registration: Registration, subject: str | None) -> bool:

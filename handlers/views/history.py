@@ -23,6 +23,7 @@ WORDS = {
     "secret claimed": "asked to see the secret",
     "secret doubtful": "nobody can tell whether the secret was seen",
     "secret unread": "nobody came for the secret in time",
+    "unread secret removed": "that secret was removed from Entra",
     "secret expires": "told that the secret is about to expire",
     "secret expired": "told that the secret has expired",
     "hidden by hand": "masked by hand",

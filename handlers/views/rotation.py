@@ -194,7 +194,6 @@ NEWS: Mapping[RotationNews, str] = {
     RotationNews.DENIED: "the rotation was denied",
     RotationNews.EXPIRED: "nobody decided on the rotation in time",
     RotationNews.FAILED: "no new secret could be made",
-    RotationNews.UNREAD: "nobody came for the new secret in time, so it is removed",
     RotationNews.RETIRED: "the previous secret is removed from Entra",
 }
 NEXT: Mapping[RotationNews, str] = {
@@ -204,7 +203,6 @@ NEXT: Mapping[RotationNews, str] = {
     RotationNews.DENIED: "The secret in use works as before.",
     RotationNews.EXPIRED: "The secret in use works as before. {again} asks again.",
     RotationNews.FAILED: "The secret in use works as before. {again} asks again.",
-    RotationNews.UNREAD: "The one before works as it did. {again} asks again.",
     RotationNews.RETIRED: "Only the new one works now.",
 }
 

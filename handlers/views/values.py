@@ -234,8 +234,12 @@ def _state(registration: Registration) -> str:
 
 
 def _notice_buttons(registration: Registration) -> list[ButtonElement]:
-    get = button("Get the values", ids.VALUES, registration.id, style="primary")
+    get = get_button(registration.id)
     return [get, *_renew(registration), *rotation.retire_buttons(registration)]
+
+
+def get_button(id: str) -> ButtonElement:
+    return button("Get the values", ids.VALUES, id, style="primary")
 
 
 def _sheet_buttons(found: Values) -> list[ButtonElement]:
@@ -254,7 +258,11 @@ def _renew(registration: Registration) -> list[ButtonElement]:
         return []
     if registration.status is not Status.READY:
         return []
+    return [renew_button(registration)]
+
+
+def renew_button(registration: Registration) -> ButtonElement:
     confirm = "The bot makes a new secret; the old one stops working."
     if registration.previous_secret is not None:
         confirm = "The bot makes another new secret; the previous one goes on working."
-    return [button("Make a new one", ids.RENEW, registration.id, confirm=confirm)]
+    return button("Make a new one", ids.RENEW, registration.id, confirm=confirm)

@@ -1,0 +1,61 @@
+"""Secrets that nobody picks up: the requester is reminded, and everybody is told of the removal."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.registration import Status
+from bot.storage import dues, history, messages, registrations
+from bot.storage.dues import DueKind
+from bot.storage.messages import MessageKind
+
+REMIND_BEFORE = (timedelta(days=6), timedelta(days=4), timedelta(days=1))
+"""How long before the removal: 1, 3 and 6 days after the secret was announced."""
+
+
+async def plan(
+    tx: AsyncConnection, id: str, secret: str, *, until: datetime, now: datetime
+) -> None:
+    """Let the requester be reminded next of this secret, which is removed at `until`.
+
+    Reminders that were due while the bot was down are not made up for.
+    """
+    at = next((it for it in (until - each for each in REMIND_BEFORE) if it > now), None)
+    if at is not None:
+        await dues.add(tx, id, DueKind.UNSEEN, at, subject=secret)
+
+
+async def remind(tx: AsyncConnection, id: str, secret: str, now: datetime) -> None:
+    """Owe the requester a reminder if this secret still waits, and plan the next one."""
+    found = await registrations.get(tx, id)
+    if found is None or found.secret is None or found.deadline is None or found.deadline <= now:
+        return
+    if found.secret.id == secret and found.is_unseen:
+        requester = found.requester.user_id
+        await messages.owe(tx, id, MessageKind.UNSEEN, requester, subject=secret)
+        await plan(tx, id, secret, until=found.deadline, now=now)
+
+
+async def tell_removed(
+    tx: AsyncConnection,
+    id: str,
+    removed: Collection[str],
+    now: datetime,
+    *,
+    approval_channel: str,
+) -> None:
+    """Tell requester and approvers of those secrets that were announced: of others nobody knew.
+
+    To be called in the transaction that notes the removal, so that it is told once.
+    """
+    found = await registrations.get(tx, id)
+    if found is None or found.status is not Status.READY:  # revoked meanwhile, which is told
+        return
+    for secret in (found.secret, *found.other_secrets):
+        if secret is None or secret.id not in removed:
+            continue
+        requester = found.requester.user_id
+        await messages.owe(tx, id, MessageKind.UNREAD_NEWS, requester, subject=secret.id)
+        await messages.owe(tx, id, MessageKind.UNREAD, approval_channel, subject=secret.id)
+        await history.write(tx, id, "unread secret removed", now=now, secret=secret.id)
