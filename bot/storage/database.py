@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -33,6 +34,8 @@ from bot.bell import FREE_SPACE, is_disk_full
 from bot.storage import facts, history, remnants
 from bot.storage.remnants import Remnants
 from bot.vault import Vault
+
+log = structlog.get_logger()
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATING = 0x41AD0000
@@ -356,10 +359,24 @@ def _age(connection: sa.Connection) -> Age:
     return Age.OLDER if found in {each.revision for each in known.walk_revisions()} else Age.UNKNOWN
 
 
+def _tell_of_first_signing(connection: sa.Connection) -> None:
+    """Log that history without signatures is about to be signed. That happens once; whoever can
+    change tables can bring it about again, to have signed what they have written.
+    """
+    found = sa.inspect(connection)
+    if not found.has_table("history") or any(
+        it["name"] == "mac" for it in found.get_columns("history")
+    ):
+        return
+    if entries := connection.scalar(sa.text("SELECT count(*) FROM history")):
+        log.warning("history signed for the first time", entries=entries)
+
+
 def _migrate(connection: sa.Connection, vault: Vault) -> None:
     if connection.dialect.name == "postgresql":
         # Replicas that start together migrate one after another; SQLite's BEGIN has seen to that.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
+    _tell_of_first_signing(connection)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes |= {"connection": connection, "vault": vault}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -100,6 +101,20 @@ async def test_what_was_there_before_signatures_is_signed_and_sealed_anew(desk: 
             assert not await audit.findings(tx, id)
     look = await desk.registrar.reveal(ids[0], by=ROSA, answer_to=URL)
     assert any(line.text == SECRET for line in look.values.lines)
+
+
+async def test_the_log_says_when_history_without_signatures_is_signed(database_url: str) -> None:
+    async with opened(database_url) as database:
+        await office(database, MovableClock()).approved()
+        async with database.transaction() as tx:
+            await tx.run_sync(lambda it: command.downgrade(_config(it), "0006"))
+    with structlog.testing.capture_logs() as logs:
+        async with opened(database_url):
+            pass
+        async with opened(database_url):
+            pass
+    [told] = [each for each in logs if each["event"] == "history signed for the first time"]
+    assert (told["log_level"], told["entries"]) == ("warning", 3)
 
 
 async def test_a_signature_deleted_later_is_no_first_start(database_url: str) -> None:
