@@ -14,6 +14,7 @@ from graph.errors import (
     AlreadyThere,
     Conflict,
     GraphError,
+    NotFound,
     NotOurs,
     NotThereYet,
     Unavailable,
@@ -26,6 +27,9 @@ from graph.site import Learnt, Site, Step
 CREATE = {"Prefer": "create-if-missing"}
 _MADE = {"id": identifier, "appId": identifier}
 
+
+CHANGED = "The bot's database names an object in Entra that this registration has not made."
+NOTHING_DONE = "Nothing was done to it. Tell whoever runs the bot: its database was changed."
 
 LONGEST_NOTES = 1024
 """Not documented for `notes`: the limit of `description`, to be on the safe side."""
@@ -151,6 +155,28 @@ async def _find_lost(site: Site) -> Learnt | None:
     known = _known(site, found)
     await site.ledger.adopt("application", known)
     return known
+
+
+async def check_is_ours(site: Site) -> None:
+    """Check that the stored ids are of what this registration has made, before anything is done to
+    them: whoever can write to the database can store any. An id that Entra does not know passes.
+
+    Raises NotOurs. `uniqueName` cannot be changed, and the approved plan names it.
+    """
+    app_id = site.facts.get("application", {}).get("app_id")
+    wanted = {"appId": app_id, "uniqueName": site.plan.key}
+    await _check_stored(site, "application", "/applications", wanted)
+    await _check_stored(site, "service_principal", "/servicePrincipals", {"appId": app_id})
+
+
+async def _check_stored(site: Site, step: str, collection: str, wanted: Json) -> None:
+    if step not in site.facts:
+        return
+    path, query = f"{collection}/{site.fact(step, 'object_id')}", {"$select": ",".join(wanted)}
+    with suppress(NotFound):
+        found = (await site.graph.send("GET", path, query=query)).body
+        if {name: found.get(name) for name in wanted} != wanted:
+            raise NotOurs(call=f"GET {collection}/…", sentence=CHANGED, advice=NOTHING_DONE)
 
 
 def _buried(object_id: str, app_id: str, was_there: bool) -> Learnt:

@@ -4,7 +4,7 @@ The order is a promise: a secret never exists for an application that is not con
 is announced before the new credential has been tried.
 """
 
-from graph.application import APPLICATION, SERVICE_PRINCIPAL
+from graph.application import APPLICATION, SERVICE_PRINCIPAL, check_is_ours
 from graph.grants import grants
 from graph.plan import Facts, Plan
 from graph.probe import DIRECTORY, SIGN_IN
@@ -20,6 +20,7 @@ __all__ = [
     "Sealed",
     "Site",
     "Step",
+    "check_is_ours",
     "purge",
     "remove_secret",
     "stages",

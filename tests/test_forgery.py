@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.playground.stage import Stage
@@ -11,6 +11,7 @@ from bot.storage.database import sqlite_path
 from graph.plan import Plan
 from tests.conftest import Bot
 from tests.scene import Scene
+from tests.slack import forged_button
 from tests.terminal import Ended, typed
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).isoformat(sep=" ")
@@ -73,6 +74,70 @@ async def test_the_audit_of_what_nobody_touched_is_well(stage: Stage, bot: Bot) 
     assert (unknown.status, unknown.err) == (2, "There is no registration AAD-ZZZZ.\n")
     _execute(stage, "UPDATE history SET user_id = 'U0EVE' WHERE what = 'approved'")
     assert f"✖ {id}: history entry 3 was changed." in (await _verify(stage, id)).out
+
+
+def _point_at(stage: Stage, id: str, other: str) -> None:
+    """Let a registration take the application of another for its own."""
+    with closing(sqlite3.connect(_path(stage), timeout=10)) as connection, connection:
+        for step in ("application", "service_principal"):
+            query = "SELECT facts FROM steps WHERE registration = ? AND name = ?"
+            ((facts,),) = connection.execute(query, (other, step))
+            connection.execute(
+                "UPDATE steps SET facts = ? WHERE registration = ? AND name = ?", (facts, id, step)
+            )
+
+
+async def test_no_secret_is_made_for_an_application_of_another_registration(scene: Scene) -> None:
+    other = await scene.ready("payroll")
+    id = await scene.ready("billing")
+    (payroll,) = scene.tenant.applications_named("payroll")
+    before = scene.tenant.live_secrets(payroll["appId"])
+    _point_at(scene.stage, id, other)
+    _execute(scene.stage, f"UPDATE secrets SET state = 'unknown' WHERE registration = '{id}'")
+    await scene.workspace.click(
+        "rosa", "renew", on=await forged_button(scene.workspace, "renew", id)
+    )
+    await scene.until(lambda: "has not made" in scene.card())
+    assert scene.tenant.live_secrets(payroll["appId"]) == before
+
+
+async def test_an_application_of_another_registration_is_not_removed(scene: Scene) -> None:
+    other = await scene.ready("payroll")
+    id = await scene.ready("billing")
+    _point_at(scene.stage, id, other)
+    await scene.workspace.click("ada", "Revoke", on=scene.card_of(id))
+    await scene.until(lambda: "has not made" in scene.card())
+    assert scene.tenant.applications_named("payroll")
+
+
+async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(scene: Scene) -> None:
+    id = await scene.ready()
+    (application,) = scene.tenant.applications
+    (first,) = scene.tenant.live_secrets(application["appId"])
+    _execute(
+        scene.stage, "UPDATE secrets SET state = 'unknown', expires_at = '2099-01-01 00:00:00'"
+    )
+    scene.clock.move(timedelta(days=30))
+    forged = await forged_button(scene.workspace, "renew", id)
+    await scene.workspace.click("rosa", "renew", on=forged)
+    await scene.until(lambda: f"The secret of {id} was replaced" in scene.direct("rosa"))
+    (second,) = scene.tenant.live_secrets(application["appId"])
+    until = datetime.fromisoformat(first["endDateTime"]) + timedelta(hours=1)
+    assert datetime.fromisoformat(second["endDateTime"]) <= until
+
+
+async def test_an_approval_carries_one_registration_out_once(scene: Scene) -> None:
+    id = await scene.ready()
+    _execute(
+        scene.stage,
+        "UPDATE steps SET facts = NULL",
+        "UPDATE registrations SET status = 'approved', key = 'another'",
+        "INSERT INTO runs (id, registration, kind, begun, created_at)"
+        " SELECT 'forged', id, 'register', 0, :now FROM registrations",
+    )
+    await scene.until(lambda: "has failed" in scene.card() or f"{id} failed" in scene.card())
+    (application,) = scene.tenant.applications
+    assert len(scene.tenant.live_secrets(application["appId"])) == 1
 
 
 async def _verify(stage: Stage, *arguments: str) -> Ended:

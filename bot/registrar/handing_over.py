@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.registrar.desk import Desk
 from bot.registration import Person, Refusal, Registration, RotationState, Status
-from bot.storage import history, messages, registrations, rotations, secrets
+from bot.storage import audit, history, messages, registrations, rotations, secrets
 from bot.storage.messages import MessageKind
 from bot.storage.secrets import Purpose
 from bot.vault import SealBroken
@@ -57,6 +57,7 @@ class HandingOver(Desk):
                     " Another has to confirm it."
                 )
             self._check_heir(registration, to)
+            await audit.check_offer(tx, registration)
             await self._change_requester(tx, registration, to)
             await self._withdraw_rotation(tx, registration)
             await history.write(tx, id, "handed over", by=by, now=self._clock.now(), to=to.user_id)

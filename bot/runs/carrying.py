@@ -34,7 +34,7 @@ from graph.application import APPLICATION
 from graph.errors import GraphError
 from graph.permissions import is_allowed
 from graph.plan import Plan
-from graph.steps import Site, Step, stages
+from graph.steps import Site, Step, check_is_ours, stages
 
 log = structlog.get_logger()
 
@@ -73,6 +73,7 @@ class Carrying(Work):
             if road is None:
                 return
             facts = road.facts
+            await self._check_made(road)
             for stage in stages(road.plan):
                 facts = facts | await self._stage(road, stage, facts)
             if road.run.kind is RunKind.RENEW:
@@ -103,7 +104,7 @@ class Carrying(Work):
                 announced[first] = await runs.intend(tx, run, first, self._clock.now())
             until = None
             if run.kind is RunKind.RENEW:
-                until = await secrets.approved_until(tx, run.registration)
+                until = await self._approved_until(tx, registration, plan)
         return Road(
             run=run,
             plan=plan,
@@ -112,6 +113,13 @@ class Carrying(Work):
             approved_by=", ".join(vote.person.user_id for vote in registration.approvals()),
             secret_until=until,
         )
+
+    async def _check_made(self, road: Road) -> None:
+        """See that what earlier runs have made is ours. Raises StepFailed."""
+        try:
+            await check_is_ours(self._site(road.run, road.plan, road.facts))
+        except GraphError as error:
+            raise failed("Look at what was made", error) from None
 
     def _approved_plan(self, run: Run, registration: Registration) -> Plan:
         """Return the plan if its digest is the one approved and the profile has not changed.
@@ -143,6 +151,8 @@ class Carrying(Work):
         """
         votes, rotation = registration.approvals(), ""
         try:
+            if run.kind is RunKind.REGISTER:
+                await audit.check_not_carried_out(tx, registration)
             if votes or run.kind is not RunKind.ROTATE:
                 await audit.check_approved(tx, registration, votes)
             else:  # lost by a restore, which history knows
@@ -154,6 +164,17 @@ class Carrying(Work):
             words = {"step": "Compare the approvals with history", "sentence": str(refusal)}
             advice = "Ask again with a new registration once it is known who did it."
             raise StepFailed("history", words | {"advice": advice}) from None
+
+    async def _approved_until(
+        self, tx: AsyncConnection, registration: Registration, plan: Plan
+    ) -> datetime | None:
+        """Return the end that was approved, which history limits: rows can be written by others."""
+        lifetime = timedelta(days=plan.secret_days)
+        ends = [
+            await secrets.approved_until(tx, registration.id),
+            await audit.approved_until(tx, registration, lifetime),
+        ]
+        return min((each for each in ends if each is not None), default=None)
 
     def _is_approved(self, run: Run, registration: Registration, plan: Plan) -> bool:
         """Whether the plan is the one that was voted for.

@@ -34,7 +34,7 @@ from graph.errors import GraphError, NotOurs
 from graph.knowledge import Knowledge
 from graph.plan import Facts, Plan
 from graph.signin import SignIn
-from graph.steps import Site, remove_secret
+from graph.steps import Site, check_is_ours, remove_secret
 
 log = structlog.get_logger()
 
@@ -212,6 +212,7 @@ class Work:
         plan = Plan.from_json(dict(registration.plan or {}))
         site = self._site(run, plan, registration.facts)
         try:
+            await check_is_ours(site)
             since = None if proven else secret.made_at
             await remove_secret(site, secret.key_id or "", unproven_since=since)
         except GraphError as error:

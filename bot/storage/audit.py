@@ -6,6 +6,7 @@ whole database put back to an older copy agrees with itself: no signature shows 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -39,10 +40,13 @@ class Ballot:
     """The approvals that count by history: of the plan, or of the latest rotation."""
 
     rotation: str | None = None
+    asked_by: str = ""
+    """Who asked for the rotation."""
     digest: str | None = None
     groups: dict[str, Sequence[str] | None] = field(default_factory=dict)
     """By the voter's user id, the approver groups that the vote spoke for."""
     quorum: Mapping[str, Any] | None = None
+    is_carried_out: bool = False
 
     def add(self, entry: Entry) -> None:
         if entry.details.get("digest") != self.digest:  # another plan was made since
@@ -61,6 +65,12 @@ class Standing(NamedTuple):
     """The digest of the newest plan."""
     plan: Ballot
     rotation: Ballot
+    owners: frozenset[str]
+    """Whoever asked for it or took it over, by user id."""
+    offer: tuple[str, str] | None
+    """Who is to take it over, and who asked for that."""
+    made_at: datetime | None
+    """When the newest secret was announced that approvers have asked for, not one in its place."""
 
 
 class _Stored(NamedTuple):
@@ -107,6 +117,32 @@ async def check_approved(
         _refuse(registration.id, ["it was carried out without the approvals that it takes."])
 
 
+async def check_not_carried_out(tx: AsyncConnection, registration: Registration) -> None:
+    """Raise Refusal if history says that the approved plan was carried out: that is done once."""
+    if replay(await checked(tx, registration)).plan.is_carried_out:
+        _refuse(registration.id, ["its approvals were to carry it out again."])
+
+
+async def approved_until(
+    tx: AsyncConnection, registration: Registration, lifetime: timedelta
+) -> datetime | None:
+    """Return until when at most a secret of this lifetime was approved, or None if history does not
+    say. Raises Refusal.
+    """
+    made_at = replay(await checked(tx, registration)).made_at
+    return made_at + lifetime if made_at else None
+
+
+async def check_offer(tx: AsyncConnection, registration: Registration) -> None:
+    """Raise Refusal unless history knows who is to take it over, who asked for that, and that the
+    heir has approved nothing of it.
+    """
+    standing, heir = replay(await checked(tx, registration)), registration.heir
+    offer = heir.user_id if heir else "", registration.heir_named_by
+    if standing.offer != offer or offer[0] in {*standing.plan.groups, *standing.rotation.groups}:
+        _refuse(registration.id, ["the handover is not the one that history knows."])
+
+
 async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
     """Return what does not agree, as sentences that follow the registration's id."""
     registration, stored = await registrations.get(tx, id), await _read(tx, id)
@@ -126,19 +162,26 @@ async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
 def replay(entries: Sequence[Entry]) -> Standing:
     """Return who asked and which approvals count after these entries."""
     requester, planned, plan, rotation = "", None, Ballot(), Ballot()
-    votes = plan
+    votes, owners, offer, made_at = plan, set(), None, None
     for entry in entries:
         match entry.what:
             case "submitted":
                 requester = entry.user_id
+                owners.add(requester)
+            case "handover asked":
+                offer = entry.details["to"], entry.user_id
             case "handed over":
-                requester = entry.details["to"]
+                requester, offer = entry.details["to"], None
+                owners.add(requester)
+            case "ready" if not plan.is_carried_out:
+                plan.is_carried_out, made_at = True, entry.at
             case "planned":
                 planned = entry.details.get("digest")
             case "approved":
                 plan.add(entry)
             case "rotation asked":
-                votes = rotation = Ballot(rotation=entry.details.get("rotation"))
+                asked = entry.details.get("rotation")
+                votes = rotation = Ballot(rotation=asked, asked_by=entry.user_id)
             case "rotation confirmed":
                 rotation.add(entry)
             case "withdrawn":
@@ -149,9 +192,10 @@ def replay(entries: Sequence[Entry]) -> Standing:
                 plan.groups.clear()
             case what if what in ROTATION_ENDS:
                 rotation.groups.clear()
+                made_at = entry.at if what == "rotated" else made_at
             case "failed" if entry.details.get("run") == RunKind.ROTATE:
                 rotation.groups.clear()
-    return Standing(requester, planned, plan, rotation)
+    return Standing(requester, planned, plan, rotation, frozenset(owners), offer, made_at)
 
 
 def changed(id: str) -> str:
@@ -235,6 +279,8 @@ def _votes(
         yield "the approvals are not those that history knows."
     elif votes and ballot.digest != registration.digest:
         yield "history knows the approvals of another plan."
+    elif {*standing.owners, ballot.asked_by} & ballot.groups.keys():
+        yield "somebody has approved what they had asked for."
     elif ballot.rotation not in (None, rotation):
         yield "history knows the approvals of another rotation."
 

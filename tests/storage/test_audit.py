@@ -16,6 +16,7 @@ from bot.storage.database import Database
 from bot.storage.tables import history as entries
 from bot.storage.tables import registrations as rows
 from bot.storage.tables import secrets as kept
+from bot.storage.tables import votes as given
 from bot.vault import Vault
 from tests.office import DIGEST, KEY, SECRET, VAULT, Office, office, opened
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
@@ -234,6 +235,68 @@ async def test_a_quorum_that_was_made_less_is_not_one(
         assert registration is not None
         with pytest.raises(Refusal):
             await audit.check_approved(tx, registration, registration.approvals())
+
+
+def _all_do_all(database: Database, clock: MovableClock) -> Office:
+    """An office in which three people both ask and approve, and two approvals are needed."""
+    people = frozenset({ROSA.user_id, BEN.user_id, ADA.user_id})
+    policy = Policy(team_id=TEAM, requesters=people, approvers=people, approvals_needed=2)
+    return office(database, clock, policy=policy)
+
+
+async def test_nobody_confirms_a_handover_that_they_asked_for_themselves(
+    database: Database, clock: MovableClock
+) -> None:
+    desk = _all_do_all(database, clock)
+    id = await desk.pending()
+    await desk.registrar.hand_over(id, to=BEN, by=ADA)
+    heir = (await _row(desk, rows, id=id))["heir"] | {"named_by": GRACE.user_id}
+    await _write(desk, sa.update(rows).values(heir=heir))
+    with pytest.raises(Refusal, match="was changed by something else"):
+        await desk.registrar.confirm_handover(id, to=BEN, by=ADA)
+
+
+async def test_nobody_takes_over_what_history_says_they_approved(
+    database: Database, clock: MovableClock
+) -> None:
+    desk = _all_do_all(database, clock)
+    id = await desk.pending()
+    await desk.registrar.approve(id, by=BEN)
+    await _write(desk, sa.delete(given))
+    await desk.registrar.hand_over(id, to=BEN, by=ROSA)
+    with pytest.raises(Refusal, match="was changed by something else"):
+        await desk.registrar.confirm_handover(id, to=BEN, by=ADA)
+
+
+async def test_a_former_requester_who_was_forgotten_does_not_approve(
+    database: Database, clock: MovableClock
+) -> None:
+    desk = _all_do_all(database, clock)
+    id = await desk.pending()
+    await desk.registrar.hand_over(id, to=BEN, by=ROSA)
+    await desk.registrar.confirm_handover(id, to=BEN, by=ADA)
+    await _write(desk, sa.update(rows).values(former=[]))
+    await desk.registrar.approve(id, by=ROSA)
+    with pytest.raises(Refusal, match="was changed by something else"):
+        await desk.registrar.approve(id, by=ADA, seen=[ROSA])
+    assert "approved what they had asked for" in await _findings(database, id)
+
+
+async def test_nobody_confirms_a_rotation_that_history_says_they_asked_for(desk: Office) -> None:
+    id = await desk.ready()
+    await _reveal(desk, id)
+    await desk.registrar.rotate(id, by=ADA)
+    asked = await _row(desk, rows, id=id)
+    asker = asked["rotation"]["asked_by"] | {"user_id": GRACE.user_id}
+    other = asked["rotation"] | {"asked_by": asker}
+    await _write(desk, sa.update(rows).values(rotation=other))
+    rotation = (await desk.found(id)).rotation
+    assert rotation is not None
+    await desk.registrar.confirm_rotation(id, rotation.id, by=ADA)
+    async with desk.database.reading() as tx:
+        found = await desk.found(id)
+        with pytest.raises(Refusal):
+            await audit.check_approved(tx, found, found.confirmations(), rotation=rotation.id)
 
 
 async def test_a_handover_seals_for_the_new_requester(desk: Office) -> None:
