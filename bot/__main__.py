@@ -62,6 +62,7 @@ AsLine = Annotated[
 main = typer.Typer(
     add_completion=False,
     no_args_is_help=False,
+    rich_markup_mode="markdown",  # which joins the lines of a paragraph
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Registers Entra applications from Slack: asked for, approved, proven, handed over once.",
 )
