@@ -17,7 +17,8 @@ from bot.registration import Form
 from bot.wishes import wish_of
 from graph.client import Client
 from graph.clock import Clock
-from graph.connection import connected
+from graph.connection import connected, why_cut_off
+from graph.errors import Unreachable
 from graph.knowledge import Knowledge
 from graph.plan import Plan, Wish
 from graph.preflight import Refused, preflight
@@ -97,15 +98,21 @@ async def preview(
     form: Form, profile: Profile, *, settings: EntraSettings, clock: Clock
 ) -> Preview:
     """Read the tenant and say what would be planned. Raises GraphError."""
-    async with connected(settings, clock) as connection:
-        return await look(
-            form,
-            profile,
-            graph=connection.graph,
-            knowledge=connection.knowledge,
-            consent_mode=settings.consent_mode,
-            clock=clock,
-        )
+    try:
+        async with connected(settings, clock) as connection:
+            return await look(
+                form,
+                profile,
+                graph=connection.graph,
+                knowledge=connection.knowledge,
+                consent_mode=settings.consent_mode,
+                clock=clock,
+            )
+    except Unreachable as error:
+        # For a terminal: whoever reads it may know which host or proxy that is.
+        if found := await why_cut_off(settings):
+            raise found from error
+        raise
 
 
 async def look(

@@ -131,6 +131,14 @@ async def why_unreachable(
     return None
 
 
+async def why_cut_off(access: Access) -> Unreachable | None:
+    """Return why the sign-in or Graph cannot be reached, if one of them cannot."""
+    for url in (access.authority, access.graph_url):
+        if found := await why_unreachable(url, ca_bundle=access.ca_bundle, proxies=access.proxies):
+            return found
+    return None
+
+
 def _is_distrust(error: BaseException | None) -> bool:
     """Whether a certificate that was not believed is behind this error."""
     while error is not None:

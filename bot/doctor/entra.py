@@ -9,7 +9,7 @@ from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.forewarning import NEW_SECRET
 from bot.start import CONSENT
 from graph.clock import Clock
-from graph.connection import Connection, connected, why_unreachable
+from graph.connection import Connection, connected, why_cut_off
 from graph.errors import GraphError
 from graph.knowledge import Organization, Policy
 from graph.own_secret import own_secret_ends, stage_of
@@ -50,11 +50,8 @@ async def why_silent(settings: Settings, error: GraphError | TimeoutError) -> Fi
     """
     if isinstance(error, GraphError):
         return wrong(f"Entra: {error.sentence}", error.advice)
-    for url in (settings.authority, settings.graph_url):
-        if found := await why_unreachable(
-            url, ca_bundle=settings.ca_bundle, proxies=settings.proxies
-        ):
-            return wrong(f"Entra: {found.sentence}", found.advice)
+    if found := await why_cut_off(settings):
+        return wrong(f"Entra: {found.sentence}", found.advice)
     return wrong("Entra: the tenant did not answer in time.", "Try again in some minutes.")
 
 

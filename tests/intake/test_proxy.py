@@ -8,15 +8,18 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.catalogue import read_catalogue
-from bot.config import Settings, SettingsError
+from bot.config import EntraSettings, Settings, SettingsError
 from bot.outages import Outage
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
+from bot.preview import preview
 from bot.start import CannotStart, check_sign_in, check_slack, slack_client, slack_session
 from graph.connection import connected, why_unreachable
+from graph.errors import Unreachable
 from graph.proxies import Proxies, shown
 from tests import proxy as proxies
 from tests.intake.conftest import Serving
+from tests.pieces import form
 from tests.proxy import PASSWORD, Proxy
 from tests.scene import Scene
 
@@ -110,6 +113,16 @@ async def test_a_proxy_that_is_away_is_named_for_entra_too(
     assert "the proxy http://127.0.0.1:1 and ENTRA_AUTHORITY" in caught.value.advice
     assert PASSWORD not in caught.value.advice
     assert "proxy" not in caught.value.why
+
+
+async def test_a_plan_in_a_terminal_names_the_proxy_that_is_away(
+    stage: Stage, proxy: Proxy, clock: MovableClock
+) -> None:
+    gone = proxy.url.replace(str(proxy.port), "1")
+    settings = EntraSettings.read(stage.environ(HTTPS_PROXY=gone))
+    with pytest.raises(Unreachable) as caught:
+        await preview(form(), read_catalogue()["mimecast"], settings=settings, clock=clock)
+    assert "the proxy http://127.0.0.1:1" in caught.value.advice
 
 
 @pytest.mark.parametrize(
