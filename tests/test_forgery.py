@@ -1,5 +1,6 @@
 """Somebody writes to the database past the bot: what follows in Entra, and what the audit says."""
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -32,15 +33,20 @@ def _path(stage: Stage) -> Path:
     return path
 
 
-def _execute(stage: Stage, *statements: str) -> None:
-    with closing(sqlite3.connect(_path(stage), timeout=10)) as connection, connection:
-        for each in statements:
-            connection.execute(each, {"now": NOW})
+async def _execute(stage: Stage, *statements: str) -> None:
+    """Write in a thread: the bot may be in a transaction, which goes on in this one."""
+
+    def write() -> None:
+        with closing(sqlite3.connect(_path(stage), timeout=10)) as connection, connection:
+            for each in statements:
+                connection.execute(each, {"now": NOW})
+
+    await asyncio.to_thread(write)
 
 
 async def test_three_statements_do_not_make_an_application(scene: Scene) -> None:
     id = await scene.ask()
-    _execute(scene.stage, *FORGED)
+    await _execute(scene.stage, *FORGED)
     await scene.until(lambda: f"{id} failed" in scene.card() or "has failed" in scene.card())
     assert not scene.tenant.applications
     assert f"aad-setup audit verify {id}" in scene.card()
@@ -49,15 +55,19 @@ async def test_three_statements_do_not_make_an_application(scene: Scene) -> None
     assert f"✖ {id}: the approvals are not those that history knows." in told.out
 
 
-async def test_a_plan_put_in_the_place_of_the_one_shown_cannot_be_approved(scene: Scene) -> None:
-    """The card still shows the plan that the bot has made: nobody has told it to redraw."""
-    id = await scene.ask()
-    card = scene.card_of(id)
-    with closing(sqlite3.connect(_path(scene.stage), timeout=10)) as connection, connection:
+def _put_another_plan(path: Path) -> None:
+    with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
         ((stored,),) = connection.execute("SELECT plan FROM registrations")
         other = json.dumps({**json.loads(stored), "redirect": "https://eve.example"})
         plan = Plan.from_json(json.loads(other))
         connection.execute("UPDATE registrations SET plan = ?, digest = ?", (other, plan.digest))
+
+
+async def test_a_plan_put_in_the_place_of_the_one_shown_cannot_be_approved(scene: Scene) -> None:
+    """The card still shows the plan that the bot has made: nobody has told it to redraw."""
+    id = await scene.ask()
+    card = scene.card_of(id)
+    await asyncio.to_thread(_put_another_plan, _path(scene.stage))
     await scene.workspace.click("ada", "Approve", on=card)
     assert "was changed by something else" in scene.whispers("ada")
     assert f"{id} waits for approval" in scene.card()
@@ -72,7 +82,7 @@ async def test_the_audit_of_what_nobody_touched_is_well(stage: Stage, bot: Bot) 
     assert (await _verify(stage, id.lower())).status == 0
     unknown = await _verify(stage, "AAD-ZZZZ")
     assert (unknown.status, unknown.err) == (2, "There is no registration AAD-ZZZZ.\n")
-    _execute(stage, "UPDATE history SET user_id = 'U0EVE' WHERE what = 'approved'")
+    await _execute(stage, "UPDATE history SET user_id = 'U0EVE' WHERE what = 'approved'")
     assert f"✖ {id}: history entry 3 was changed." in (await _verify(stage, id)).out
 
 
@@ -92,8 +102,8 @@ async def test_no_secret_is_made_for_an_application_of_another_registration(scen
     id = await scene.ready("billing")
     (payroll,) = scene.tenant.applications_named("payroll")
     before = scene.tenant.live_secrets(payroll["appId"])
-    _point_at(scene.stage, id, other)
-    _execute(scene.stage, f"UPDATE secrets SET state = 'unknown' WHERE registration = '{id}'")
+    await asyncio.to_thread(_point_at, scene.stage, id, other)
+    await _execute(scene.stage, f"UPDATE secrets SET state = 'unknown' WHERE registration = '{id}'")
     await scene.workspace.click(
         "rosa", "renew", on=await forged_button(scene.workspace, "renew", id)
     )
@@ -104,7 +114,7 @@ async def test_no_secret_is_made_for_an_application_of_another_registration(scen
 async def test_an_application_of_another_registration_is_not_removed(scene: Scene) -> None:
     other = await scene.ready("payroll")
     id = await scene.ready("billing")
-    _point_at(scene.stage, id, other)
+    await asyncio.to_thread(_point_at, scene.stage, id, other)
     await scene.workspace.click("ada", "Revoke", on=scene.card_of(id))
     await scene.until(lambda: "has not made" in scene.card())
     assert scene.tenant.applications_named("payroll")
@@ -114,7 +124,7 @@ async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(sce
     id = await scene.ready()
     (application,) = scene.tenant.applications
     (first,) = scene.tenant.live_secrets(application["appId"])
-    _execute(
+    await _execute(
         scene.stage, "UPDATE secrets SET state = 'unknown', expires_at = '2099-01-01 00:00:00'"
     )
     scene.clock.move(timedelta(days=30))
@@ -128,7 +138,7 @@ async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(sce
 
 async def test_an_approval_carries_one_registration_out_once(scene: Scene) -> None:
     id = await scene.ready()
-    _execute(
+    await _execute(
         scene.stage,
         "UPDATE steps SET facts = NULL",
         "UPDATE registrations SET status = 'approved', key = 'another'",
