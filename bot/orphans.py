@@ -111,7 +111,7 @@ def judged(
 def _strays(
     application: Marked, registration: Registration, kept: frozenset[str], client_id: str
 ) -> Iterator[Orphan]:
-    is_sweepable = is_ours(application, client_id) and _made(registration) == application.id
+    is_sweepable = is_ours(application, client_id) and made_by(registration) == application.id
     for key_id in application.secrets:
         if key_id not in kept:
             yield Orphan(
@@ -136,7 +136,7 @@ def is_ours(application: Marked, client_id: str) -> bool:
     return application.is_complete and creator.casefold() == client_id.casefold()
 
 
-def _made(registration: Registration) -> str | None:
+def made_by(registration: Registration) -> str | None:
     """Return the object id of the application that the registration knows it has made."""
     id: str | None = registration.facts.get("application", {}).get("object_id")
     return id

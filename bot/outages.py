@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 
 from graph.clock import Clock
-from graph.patience import LONGEST_WAIT_SECONDS
+from graph.patience import LONGEST_WAIT_SECONDS, doubled
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Awaited:
         self.missing = f"{self._name} cannot be used: {outage.why}"
         self._tried.set()
         # No jitter: one process asks one service, and a stop must not depend on luck.
-        seconds = max(min(2.0 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS), outage.retry_after or 0)
+        seconds = max(doubled(tries, LONGEST_WAIT_SECONDS), outage.retry_after or 0)
         said = {"advice": outage.advice} if outage.advice else {}
         log.warning(
             "outage at the start",

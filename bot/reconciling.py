@@ -14,20 +14,21 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.orphans import is_ours
+from bot.orphans import is_ours, made_by
 from bot.registration import Registration
-from bot.settling import RESTORED, Settling, Shown, made_by
+from bot.settling import RESTORED, Settling, Shown
 from bot.storage import history, installation, registrations
 from bot.storage.database import Database
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
 from graph.orphans import Buried, Marked, buried, marked, present, principal_of
+from graph.patience import doubled
 
 log = structlog.get_logger()
 
-FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
-"""Seconds between two tries while the tenant does not answer."""
+LONGEST_WAIT = 60.0
+"""Seconds between two tries, at most, while the tenant does not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +69,15 @@ class Reconciliation:
 
         A replica that does not lead leaves it to the one that does.
         """
-        wait = FIRST_WAIT
+        tries = 0
         while (since := await self._restored_at()) is not None:
             if self.missing is None:
                 self.missing = "a restored copy of the database is compared with Entra first"
                 await signed_in()  # what Entra refuses ends the start, and is not waited for
             if leads and await self._tried(since):
                 break
-            await self._clock.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT)
+            tries += 1
+            await self._clock.sleep(doubled(tries, LONGEST_WAIT))
         self.missing = None
 
     async def _restored_at(self) -> datetime | None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.orphans import made_by
 from bot.registration import (
     LIVE,
     Deleted,
@@ -17,6 +18,7 @@ from bot.registration import (
     SecretState,
     Status,
 )
+from bot.runs.work import CLEARING, UNDO_AFTER
 from bot.storage import (
     dues,
     expiry,
@@ -37,8 +39,6 @@ from graph.orphans import Buried, Held, Marked
 RESTORED = "restored"
 """What history says of a registration that a restore has changed."""
 VOID = "it was given before an older copy of the database was restored"
-UNDO_AFTER = timedelta(days=7)
-"""As long as any failed registration waits for somebody to retry it."""
 STOPPED = Failure(
     step="Restore",
     sentence="An older copy of the bot's database was restored while this was being set up.",
@@ -46,12 +46,7 @@ STOPPED = Failure(
 )
 RESUMED = (RunKind.PLAN, RunKind.UNDO, RunKind.REVOKE)
 """Runs that begin anew: they read only, or they finish a removal that nothing has ended since."""
-LATER = {
-    RunKind.CHECK: DueKind.CHECK,
-    RunKind.SWEEP: DueKind.SWEEP,
-    RunKind.REMOVE: DueKind.SWEEP,
-    RunKind.RETIRE: DueKind.RETIRE,
-}
+LATER = {RunKind.CHECK: DueKind.CHECK, **CLEARING}
 """Runs that come again by themselves, and what brings them back."""
 UNCONFIRMED = (SecretState.SEALED, SecretState.CLAIMED)
 """What may have become something else since the copy."""
@@ -283,12 +278,6 @@ def _waits(copy: Registration) -> bool:
     """Whether approvers or a new secret are waited for, which a restore ends."""
     is_making = copy.run in (RunKind.RENEW, RunKind.ROTATE)
     return is_making or copy.waits_for_approvers or copy.heir is not None
-
-
-def made_by(registration: Registration) -> str | None:
-    """Return the object id of the application that the registration knows it has made."""
-    id: str | None = registration.facts.get(APPLICATION.name, {}).get("object_id")
-    return id
 
 
 def _facts(application: Marked, shown: Shown, now: datetime) -> dict[str, dict[str, str]]:

@@ -298,15 +298,10 @@ def _answer(call: Call, response: httpx.Response, content: bytes, now: datetime)
     if response.is_success:
         if body is None:
             raise _lost(call, Unavailable(code="NotJson", status=response.status_code))
-        answer = Answer(
-            status=response.status_code,
-            body=body if isinstance(body, dict) else {},
-            request_id=request_id_of(response),
-            call=call.label,
-        )
-        if not isinstance(body, dict):
-            raise _lost(call, answer.unexpected("there is no object"))
-        return answer
+        found = _success(call, response.status_code, body, request_id_of(response))
+        if isinstance(found, GraphError):
+            raise _lost(call, found)
+        return found
     error = from_response(
         response.status_code,
         body,
@@ -356,10 +351,10 @@ def _inner(part: Json, read: Call, batch: Answer) -> Answer | GraphError:
     headers = {name: str(value) for name, value in (part.get("headers") or {}).items()}
     if not 200 <= status < 300:
         return from_response(status, body, headers, method=read.method, path=read.template)
-    answer = Answer(
-        status=status,
-        body=body if isinstance(body, dict) else {},
-        request_id=headers.get("request-id") or batch.request_id,
-        call=read.label,
-    )
-    return answer if isinstance(body, dict) else answer.unexpected("there is no object")
+    return _success(read, status, body, headers.get("request-id") or batch.request_id)
+
+
+def _success(call: Call, status: int, body: object, id: str | None) -> Answer | UnexpectedAnswer:
+    found = body if isinstance(body, dict) else None
+    answer = Answer(status=status, body=found or {}, request_id=id, call=call.label)
+    return answer.unexpected("there is no object") if found is None else answer

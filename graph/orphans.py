@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from graph.client import Client, Json
+from graph.client import Answer, Client, Json
 from graph.errors import NotFound
 from graph.preflight import tags
 from graph.secret import mark
@@ -36,17 +36,28 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Marked:
-    """An application with the tag of one registration of an installation."""
+class Carrier:
+    """What carries the tag of one registration of an installation."""
 
     id: str
     app_id: str
     name: str
+    registration: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bare(Carrier):
+    """A service principal whose application is gone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marked(Carrier):
+    """An application."""
+
     key: str | None
     """Its `uniqueName`."""
     created_by: str | None
     """The client id of whoever made it, if Entra knows."""
-    registration: str
     is_complete: bool
     """Whether it carries every tag that this installation gives to that registration."""
     secrets: tuple[str, ...]
@@ -65,23 +76,9 @@ class Marks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bare:
-    """A service principal with the tag of one registration, whose application is gone."""
+class Buried(Carrier):
+    """A deleted application, until Entra purges it."""
 
-    id: str
-    app_id: str
-    name: str
-    registration: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Buried:
-    """A deleted application with the tag of one registration, until Entra purges it."""
-
-    id: str
-    app_id: str
-    name: str
-    registration: str
     purged_at: datetime
 
 
@@ -119,17 +116,14 @@ async def bare(
         "$top": str(page),
     }
     found = [
-        Bare(
-            id=principal["id"],
-            app_id=principal["appId"],
-            name=principal.get("displayName") or "",
-            registration=registration,
-        )
+        Bare(**_carrier(principal, registration))
         async for principal in graph.pages("/servicePrincipals", of=_CARRIER, query=query)
         for registration in _registrations(principal, installation)
         if principal["appId"] not in known
     ]
-    return tuple([each for each in found if not await _is_there(graph, each.app_id)])
+    return tuple(
+        [it for it in found if not await _found(graph, f"/applications(appId='{it.app_id}')")]
+    )
 
 
 async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple[Buried, ...]:
@@ -142,10 +136,7 @@ async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple
     bin = graph.pages("/directory/deletedItems/microsoft.graph.application", of=of, query=query)
     found = [
         Buried(
-            id=application["id"],
-            app_id=application["appId"],
-            name=application.get("displayName") or "",
-            registration=registration,
+            **_carrier(application, registration),
             purged_at=datetime.fromisoformat(application["deletedDateTime"]) + KEPT,
         )
         async for application in bin
@@ -159,9 +150,8 @@ async def present(graph: Client, object_id: str, *, registration: str) -> Marked
 
     None if it is not there. Raises GraphError.
     """
-    try:
-        answer = await graph.send("GET", f"/applications/{object_id}", query={"$select": FIELDS})
-    except NotFound:
+    answer = await _found(graph, f"/applications/{object_id}", FIELDS)
+    if answer is None:
         return None
     return _marked(answer.read(_APPLICATION), registration, is_complete=False)
 
@@ -171,20 +161,15 @@ async def principal_of(graph: Client, app_id: str) -> str | None:
 
     Raises GraphError.
     """
+    answer = await _found(graph, f"/servicePrincipals(appId='{app_id}')")
+    return str(answer.read({"id": identifier})["id"]) if answer else None
+
+
+async def _found(graph: Client, path: str, select: str = "id") -> Answer | None:
     try:
-        path = f"/servicePrincipals(appId='{app_id}')"
-        answer = await graph.send("GET", path, query={"$select": "id"})
+        return await graph.send("GET", path, query={"$select": select})
     except NotFound:
         return None
-    return str(answer.read({"id": identifier})["id"])
-
-
-async def _is_there(graph: Client, app_id: str) -> bool:
-    try:
-        await graph.send("GET", f"/applications(appId='{app_id}')", query={"$select": "id"})
-    except NotFound:
-        return False
-    return True
 
 
 def _read(application: Json, installation: str) -> Iterator[Marked]:
@@ -197,16 +182,19 @@ def _read(application: Json, installation: str) -> Iterator[Marked]:
 def _marked(application: Json, registration: str, *, is_complete: bool) -> Marked:
     held = tuple(_carrying(application, mark(registration)))
     return Marked(
-        id=application["id"],
-        app_id=application["appId"],
-        name=application.get("displayName") or "",
+        **_carrier(application, registration),
         key=application.get("uniqueName"),
         created_by=application.get("createdByAppId"),
-        registration=registration,
         is_complete=is_complete,
         secrets=tuple(each.key_id for each in held),
         held=held,
     )
+
+
+def _carrier(found: Json, registration: str) -> Json:
+    """Return what is told of everything that carries a mark."""
+    name = found.get("displayName") or ""
+    return {"id": found["id"], "app_id": found["appId"], "name": name, "registration": registration}
 
 
 def _registrations(carrier: Json, installation: str) -> Iterator[str]:

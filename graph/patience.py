@@ -65,9 +65,14 @@ async def patiently(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait
             await clock.sleep(seconds)
 
 
+def doubled(tries: int, most: float) -> float:
+    """Return 1 s, doubled with each try, at most `most`."""
+    return min(most, 2.0 ** min(tries - 1, 10))
+
+
 def backoff(tries: int, jitter: Jitter) -> float:
     """Return 1 s, doubled with each try, at most 30 s, with full jitter."""
-    return min(LONGEST_WAIT_SECONDS, 2.0 ** min(tries - 1, 10)) * jitter()
+    return doubled(tries, LONGEST_WAIT_SECONDS) * jitter()
 
 
 def patience(tries: int, jitter: Jitter) -> float:
@@ -86,7 +91,7 @@ def sign_in_patience(tries: int, jitter: Jitter) -> float:
     (AADSTS50196), so a sign-in that waits is tried less often than other calls: 6 to 7 times in the
     first minute, at most 12 in five minutes.
     """
-    return min(60.0, 2.0 ** min(tries - 1, 10)) * (0.75 + jitter() / 2)
+    return doubled(tries, 60.0) * (0.75 + jitter() / 2)
 
 
 def through_outage(jitter: Jitter) -> Wait:

@@ -29,19 +29,7 @@ from graph.clock import Clock
 from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
 from graph.shapes import filled
 from graph.signin_errors import from_token_answer
-from graph.tokens import Token, TokenSource, read_token
-
-__all__ = [
-    "CLOUDS",
-    "BotTokens",
-    "Certificate",
-    "Cloud",
-    "Credential",
-    "FederatedToken",
-    "SignIn",
-    "Token",
-    "TokenSource",
-]
+from graph.tokens import Token, read_token
 
 TIMEOUT_SECONDS = 30.0
 

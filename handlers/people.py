@@ -181,7 +181,7 @@ class People:
             team_id=self._team_id if self._team_id in _teams(user) else _home(user),
             user_id=user_id,
             name=_name(user) or user_id,
-            doubts=_doubts(user_id, user, claimed_team=claimed_team),
+            doubts=doubts_of(user_id, user, team_id=claimed_team),
             groups=groups,
             unread=unread,
         )
@@ -328,15 +328,13 @@ def _name(user: Mapping[str, Any]) -> str:
     return " ".join(seen.split())[:120]
 
 
-def _doubts(user_id: str, user: Mapping[str, Any], *, claimed_team: str) -> tuple[str, ...]:
+def doubts_of(user_id: str, user: Mapping[str, Any], *, team_id: str) -> tuple[str, ...]:
+    """Return what speaks against an account, by Slack's record of it, where it claims to be of this
+    team.
+    """
     doubts = [word for flag, word in DOUBTS.items() if user.get(flag)]
     if user_id == SLACKBOT:
         doubts.append("is a bot")
-    if claimed_team not in {*_teams(user), _grid(user).get("enterprise_id")}:
+    if team_id not in {*_teams(user), _grid(user).get("enterprise_id")}:
         doubts.append("is from outside")
     return tuple(dict.fromkeys(doubts))
-
-
-def doubts_of(user_id: str, user: Mapping[str, Any], *, team_id: str) -> tuple[str, ...]:
-    """Return what speaks against an account, by Slack's record of it, for a bot of this team."""
-    return _doubts(user_id, user, claimed_team=team_id)

@@ -14,6 +14,7 @@ from bot.storage import messages
 from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind
 from graph.clock import Clock
+from graph.patience import doubled
 from handlers.trouble import Trouble, advice_on
 
 log = structlog.get_logger()
@@ -74,4 +75,4 @@ class Retries:
 
 
 def backoff(tries: int) -> timedelta:
-    return min(timedelta(seconds=2.0 ** min(tries, 10)), LONGEST_WAIT)
+    return timedelta(seconds=doubled(tries + 1, LONGEST_WAIT.total_seconds()))
