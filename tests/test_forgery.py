@@ -136,6 +136,25 @@ async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(sce
     assert datetime.fromisoformat(second["endDateTime"]) <= until
 
 
+async def test_a_rotation_that_nobody_confirmed_makes_no_secret(scene: Scene) -> None:
+    id = await scene.ready()
+    await _execute(
+        scene.stage,
+        "UPDATE registrations SET rotation = json_object('id', 'forged', 'state', 'confirmed',"
+        " 'asked_by', json_object('team_id', team_id, 'user_id', user_id, 'name', 'Rosa'),"
+        " 'asked_at', '2026-01-01T00:00:00+00:00', 'until', '2099-01-01T00:00:00+00:00')",
+        "INSERT INTO votes"
+        " (registration, rotation, team_id, user_id, name, verdict, digest, groups, at)"
+        " SELECT registration, 'forged', team_id, user_id, name, verdict, digest, groups, at"
+        " FROM votes",
+        "INSERT INTO runs (id, registration, kind, subject, begun, created_at)"
+        " SELECT 'forged', id, 'rotate', 'forged', 0, :now FROM registrations",
+    )
+    await scene.until(lambda: f"aad-setup audit verify {id}" in scene.workspace.picture())
+    (application,) = scene.tenant.applications
+    assert len(scene.tenant.live_secrets(application["appId"])) == 1
+
+
 async def test_an_approval_carries_one_registration_out_once(scene: Scene) -> None:
     id = await scene.ready()
     await _execute(
