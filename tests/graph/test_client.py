@@ -259,8 +259,9 @@ async def test_a_compressed_answer_is_not_asked_for_and_not_unpacked(clock: Mova
         )
 
     async with client(graph, clock=clock) as caller:
-        with pytest.raises(UnexpectedAnswer):
+        with pytest.raises(UnexpectedAnswer) as raised:
             await caller.send("GET", "/me")
+    assert "was compressed" in raised.value.sentence  # before 16 MB of it were unpacked
     assert asked == ["identity"]
 
 
