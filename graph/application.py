@@ -174,7 +174,8 @@ async def _check_stored(site: Site, step: str, collection: str, wanted: Json) ->
         return
     path, query = f"{collection}/{site.fact(step, 'object_id')}", {"$select": ",".join(wanted)}
     with suppress(NotFound):
-        found = (await site.graph.send("GET", path, query=query)).body
+        answer = await site.graph.send("GET", path, query=query)
+        found = answer.read({"appId": identifier, "uniqueName?": str})
         if {name: found.get(name) for name in wanted} != wanted:
             raise NotOurs(call=f"GET {collection}/…", sentence=CHANGED, advice=NOTHING_DONE)
 
