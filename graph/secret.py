@@ -9,7 +9,7 @@ learn.microsoft.com/graph/api/application-addpassword
 from datetime import datetime, timedelta
 
 from graph.client import Json
-from graph.errors import LostAnswer, NoSuchSecret, NotFound
+from graph.errors import LostAnswer, NoSuchSecret, NotFound, SecretsLost
 from graph.patience import BRIEFLY
 from graph.removal import is_gone, is_young
 from graph.shapes import filled, identifier
@@ -23,15 +23,19 @@ async def make(site: Site) -> Learnt:
     them for ever, and `expires_at` and `made_at`.
     """
     attempt: Sealed | str | None = None
+    lost: LostAnswer | None = None
 
     async def mint() -> Sealed:
         """Use the same nonce again only where Entra has certainly made nothing with it."""
-        nonlocal attempt
-        attempt = attempt or await site.ledger.attempt()
+        nonlocal attempt, lost
         try:
+            attempt = attempt or await site.ledger.attempt()
             return await _mint(site, attempt)
-        except LostAnswer:
-            attempt = None
+        except SecretsLost as error:
+            error.request_id = lost.request_id if lost else None
+            raise
+        except LostAnswer as error:
+            attempt, lost = None, error
             raise
 
     sealed = await site.settle(mint)
