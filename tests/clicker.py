@@ -6,16 +6,18 @@ its standard input asks for at once; for each line it answers with one of who wa
 
 import asyncio
 import json
+import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from bot import logs
 from bot.approval import Policy
 from bot.playground.clock import MovableClock
 from bot.registration import Person, Refusal
-from tests.office import Office, office, opened
+from tests.office import KEY, Office, office, opened
 from tests.pieces import ROSA, TEAM
 
 SECONDS = 60.0
@@ -94,6 +96,7 @@ async def _elsewhere(url: str, needed: int) -> AsyncIterator[Elsewhere]:
         stdin=PIPE,
         stdout=PIPE,
         cwd=ROOT,
+        env={**os.environ, "OFFICE_KEY": KEY},
     )
     found = Elsewhere(process)
     try:
@@ -117,4 +120,5 @@ async def _serve(url: str, needed: int) -> None:
 
 
 if __name__ == "__main__":
+    logs.set_up("ERROR")  # standard output is for the answers
     asyncio.run(_serve(sys.argv[1], int(sys.argv[2])))

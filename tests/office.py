@@ -3,6 +3,7 @@
 It brings registrations to where a test begins by the same storage functions that runs use.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ from tests.pieces import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, form
 
 DIGEST = "d" * 64
 SECRET = "the-one-time-secret"
-KEY = Fernet.generate_key().decode()
+KEY = os.environ.get("OFFICE_KEY") or Fernet.generate_key().decode()
+"""Of the vault; processes on one database share it."""
 VAULT = Vault([KEY])
 FORMS = count(1)
 

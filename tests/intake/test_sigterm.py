@@ -16,8 +16,8 @@ from tests.intake.doors import Door, stamped
 from tests.intake.served import served
 from tests.scene import Scene
 
-EACH = 10
-"""So many commands, submissions and clicks are under way."""
+EACH = 6
+"""So many commands, submissions and clicks are under way: look-ups of people have their limits."""
 
 STOP_SECONDS = 20.0
 """Less than README says: nothing here is at its worst."""
