@@ -88,6 +88,9 @@ class Played(Work):
         if self._said.ending in endings:
             raise StepFailed("outage", {"step": "Run", "sentence": "No.", "advice": "Retry."})
 
+    async def _check_made(self, run: Run, plan: Plan, facts: Any) -> None:
+        """Nothing was made, so nothing can be somebody else's."""
+
     async def _take_out(
         self, run: Run, registration: Registration, secret: Secret, *, proven: bool = True
     ) -> None:

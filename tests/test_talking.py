@@ -75,7 +75,7 @@ async def test_retry_and_undo_by_command_and_undo_is_confirmed(scene: Scene) -> 
     refused = await said(scene, "ben", f"undo {id}")
     assert refused == "Only the requester or an approver can undo this."
     asked = await said(scene, "rosa", f"undo {id}", channel="random")
-    assert asked.startswith(f"Undo {id}? The bot then removes from Entra")
+    assert asked.startswith(f"Undo {id}? The bot removes from Entra")
     assert "[Undo]" in asked
     assert f"{id} failed" in scene.card()
 

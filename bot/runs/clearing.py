@@ -12,7 +12,7 @@ from bot.storage.dues import DueKind
 from bot.storage.runs import Run
 from graph.errors import GraphError
 from graph.plan import Facts, Plan
-from graph.steps import Learnt, Step, check_is_ours, stages, sweep
+from graph.steps import Learnt, Step, stages, sweep
 
 log = structlog.get_logger()
 
@@ -114,8 +114,8 @@ class Clearing(Work):
         async with self._database.reading() as tx:
             live = await secrets.live(tx, run.registration)
         plan = Plan.from_json(dict(registration.plan or {}))
+        await self._check_made(run, plan, registration.facts)
         site = self._site(run, plan, registration.facts)
-        await check_is_ours(site)
         known = frozenset(secret.key_id for secret in live if secret.key_id)
         removed = await sweep(site, known)
         async with self._database.transaction() as tx:
@@ -129,10 +129,7 @@ class Clearing(Work):
             )
 
     async def _take_all_back(self, run: Run, plan: Plan, facts: Facts) -> None:
-        try:
-            await check_is_ours(self._site(run, plan, facts))
-        except GraphError as error:
-            raise failed("Look at what was made", error) from None
+        await self._check_made(run, plan, facts)
         done = await self._taken_back(run)
         for stage in reversed(stages(plan)):
             for each in stage:

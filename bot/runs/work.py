@@ -218,6 +218,13 @@ class Work:
         except GraphError as error:
             raise failed("Remove a secret", error) from None
 
+    async def _check_made(self, run: Run, plan: Plan, facts: Facts) -> None:
+        """See that what earlier runs have made is ours. Raises StepFailed."""
+        try:
+            await check_is_ours(self._site(run, plan, facts))
+        except GraphError as error:
+            raise failed("Look at what was made", error) from None
+
     def _site(
         self, run: Run, plan: Plan, facts: Facts, announced: Mapping[str, bool] | None = None
     ) -> Site:
