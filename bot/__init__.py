@@ -7,7 +7,8 @@ import os
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs an older one is told so here
-    sys.stderr.write("aad-setup needs Python 3.11 or newer. This is %s.\n" % sys.version.split()[0])  # noqa: UP031
+    found = sys.version.split()[0]
+    sys.stderr.write("aad-setup needs Python 3.11 or newer. This is " + found + ".\n")
     raise SystemExit(2)
 
 # slack_sdk asks for a home folder when it is imported, and a container's uid may have none.

@@ -20,16 +20,16 @@ BATCH = 500
 """How many rows one transaction deletes at most: others write in between."""
 
 
-async def delete_old(database: Database, *, before: datetime) -> None:
-    """Delete what ended before then, in transactions of `BATCH` rows."""
+async def delete_old(database: Database, *, before: datetime, batch: int = BATCH) -> None:
+    """Delete what ended before then, in transactions of `batch` rows."""
     for delete in (_messages, _runs):
         while True:
             async with database.transaction() as tx:
-                if await delete(tx, before) < BATCH:
+                if await delete(tx, before, batch) < batch:
                     break
 
 
-async def _messages(tx: AsyncConnection, before: datetime) -> int:
+async def _messages(tx: AsyncConnection, before: datetime, batch: int) -> int:
     """Delete messages that told of one moment. What was told of a living secret is not told twice.
 
     A card stays: its buttons work for as long as it stands in Slack.
@@ -42,13 +42,13 @@ async def _messages(tx: AsyncConnection, before: datetime) -> int:
             messages.c.shown >= messages.c.wanted,
             sa.or_(messages.c.kind != MessageKind.EXPIRY_NEWS, _has_ended(messages.c.registration)),
         )
-        .limit(BATCH)
+        .limit(batch)
     )
     done = await tx.execute(sa.delete(messages).where(messages.c.id.in_(old)))
     return done.rowcount
 
 
-async def _runs(tx: AsyncConnection, before: datetime) -> int:
+async def _runs(tx: AsyncConnection, before: datetime, batch: int) -> int:
     """Delete runs with their steps, but for those that made a secret."""
     has_steps = sa.exists().where(steps.c.run == runs.c.id)
     old = (
@@ -58,7 +58,7 @@ async def _runs(tx: AsyncConnection, before: datetime) -> int:
             ~sa.exists().where(secrets.c.run == runs.c.id),
             sa.or_(~has_steps, _has_ended(runs.c.registration, before)),
         )
-        .limit(BATCH)
+        .limit(batch)
     )
     ids = (await tx.scalars(old)).all()
     await tx.execute(sa.delete(steps).where(steps.c.run.in_(ids)))

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 import sqlalchemy as sa
 
 from bot.registration import Status
@@ -15,16 +14,13 @@ from tests.pieces import ROSA
 YEAR = timedelta(days=365)
 
 
-async def test_what_is_deleted_goes_in_small_transactions(
-    desk: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
+async def test_what_is_deleted_goes_in_small_transactions(desk: Office) -> None:
     ids = [await desk.failed() for _ in range(5)]
     async with desk.database.transaction() as tx:
         for id in ids:
             await registrations.move(tx, id, Status.UNDONE)
     desk.clock.move(YEAR)
-    await retention.delete_old(desk.database, before=desk.clock.now())
+    await retention.delete_old(desk.database, before=desk.clock.now(), batch=2)
     async with desk.database.reading() as tx:
         assert not (await tx.scalars(sa.select(runs.c.id))).all()
         assert len((await tx.scalars(sa.select(entries.c.registration))).all()) > len(ids)
