@@ -40,8 +40,8 @@ OWNS_ALL = "Application.ReadWrite.All"
 
 _APPLICATION = (
     "id,appId,displayName,signInAudience,isDisabled,disabledByMicrosoftStatus,web,spa,publicClient,"
-    "requiredResourceAccess,passwordCredentials,keyCredentials,tags,notes,"
-    "serviceManagementReference"
+    "isFallbackPublicClient,identifierUris,appRoles,api,requiredResourceAccess,"
+    "passwordCredentials,keyCredentials,tags,notes,serviceManagementReference"
 )
 _PRINCIPAL = (
     "id,accountEnabled,isDisabled,disabledByMicrosoftStatus,passwordCredentials,keyCredentials"
@@ -51,6 +51,11 @@ _PRINCIPAL = (
 _SECRET = {"keyId": identifier, "displayName?": str, "endDateTime?": moment}
 _KEY = {"displayName?": str, "endDateTime?": moment}
 _PLATFORM = {"redirectUris?": [str]}
+_IMPLICIT = {"enableAccessTokenIssuance?": bool, "enableIdTokenIssuance?": bool}
+_API = {
+    "oauth2PermissionScopes?": [{"id": str, "value?": str}],
+    "preAuthorizedApplications?": [{"appId": str}],
+}
 _REQUIRED = {"resourceAppId": str, "resourceAccess": [{"id": str, "type": str}]}
 
 
@@ -64,9 +69,13 @@ SHAPES: Mapping[str, Shape] = {
         "signInAudience": str | None,
         "isDisabled?": bool,
         "disabledByMicrosoftStatus?": str,
-        "web?": _PLATFORM,
+        "web?": {**_PLATFORM, "implicitGrantSettings?": _IMPLICIT},
         "spa?": _PLATFORM,
         "publicClient?": _PLATFORM,
+        "isFallbackPublicClient?": bool,
+        "identifierUris": [str],
+        "appRoles": [{"id": str, "displayName?": str, "value?": str}],
+        "api?": _API,
         "requiredResourceAccess": [_REQUIRED],
         "passwordCredentials": [_SECRET],
         "keyCredentials": [_KEY],

@@ -127,7 +127,9 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
 ) -> None:
     id = await settled(scene)
     async with by_hand(scene) as hand:
-        await hand.change(web={"redirectUris": ["https://evil.example/cb"]})
+        implicit = {"enableIdTokenIssuance": True}
+        web = {"redirectUris": ["https://evil.example/cb"], "implicitGrantSettings": implicit}
+        await hand.change(web=web, isFallbackPublicClient=True)
         added = await hand.graph.secret(hand.application, displayName="planted")
         await hand.disable()
     scene.workspace.deactivate("rosa")
@@ -136,6 +138,8 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
     [told] = alarms(scene, id)
     assert "A redirect URL was added: https://evil.example/cb" in told
     assert f"A secret was added by hand “planted”, key id {added['keyId']}" in told
+    assert "Public client flows were allowed" in told
+    assert "ID tokens are issued to browsers" in told
     assert "Sign-in is disabled" not in told
     assert "[Revoke]" in told
     lines = capsys.readouterr().out.splitlines()

@@ -71,6 +71,7 @@ def compare(expected: Expected, seen: Seen) -> Drift:
                 objects.gone(seen),
                 objects.remade(seen),
                 objects.settings(expected.plan, application) if application else (),
+                objects.openings(application) if application else (),
                 permissions.required(expected, application) if application else (),
                 objects.marks(expected.plan, application) if application else (),
                 credentials.secrets(expected, application) if application else (),

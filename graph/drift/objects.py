@@ -10,6 +10,7 @@ from graph.plan import Plan
 from graph.seen import Json, Seen
 
 _PLATFORMS = ("web", "spa", "publicClient")
+_IMPLICIT = {"enableAccessTokenIssuance": "access", "enableIdTokenIssuance": "ID"}
 
 
 def gone(seen: Seen) -> Iterator[str]:
@@ -53,6 +54,33 @@ def settings(plan: Plan, application: Json) -> Iterator[str]:
     found = {uri for each in platforms for uri in each.get("redirectUris") or ()}
     yield from (f"A redirect URL was added: {uri}" for uri in sorted(found - wanted))
     yield from (Loss(f"The redirect URL was removed: {uri}") for uri in sorted(wanted - found))
+
+
+def openings(application: Json) -> Iterator[str]:
+    """What lets others sign in through the application, or use it as an API. The bot sets none."""
+    if application.get("isFallbackPublicClient"):
+        yield (
+            "Public client flows were allowed: anybody can sign in through the application without"
+            " its secret."
+        )
+    implicit = (application.get("web") or {}).get("implicitGrantSettings") or {}
+    for name, tokens in _IMPLICIT.items():
+        if implicit.get(name):
+            yield f"The implicit grant was enabled: {tokens} tokens are issued to browsers."
+    for uri in sorted(application["identifierUris"]):
+        yield f"An application ID URI was added: {uri}"
+    for role in application["appRoles"]:
+        title = role.get("displayName") or ""
+        yield f"An app role was added: “{title}” ({role.get('value') or role['id']})."
+    api = application.get("api") or {}
+    for scope in api.get("oauth2PermissionScopes") or ():
+        asked_for = scope.get("value") or scope["id"]
+        yield f"A scope was added that other applications can ask for: {asked_for}"
+    for client in api.get("preAuthorizedApplications") or ():
+        yield (
+            "A client application was pre-authorized, so that nobody is asked for consent:"
+            f" {client['appId']}"
+        )
 
 
 def marks(plan: Plan, application: Json) -> Iterator[str]:

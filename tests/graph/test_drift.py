@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -45,7 +46,17 @@ def untouched() -> Parts:
             "signInAudience": "AzureADMyOrg",
             "isDisabled": None,
             "disabledByMicrosoftStatus": None,
-            "web": {"redirectUris": [PLAN.redirect]},
+            "isFallbackPublicClient": None,
+            "web": {
+                "redirectUris": [PLAN.redirect],
+                "implicitGrantSettings": {
+                    "enableAccessTokenIssuance": False,
+                    "enableIdTokenIssuance": False,
+                },
+            },
+            "identifierUris": [],
+            "appRoles": [],
+            "api": {"oauth2PermissionScopes": [], "preAuthorizedApplications": []},
             "spa": {"redirectUris": []},
             "publicClient": {"redirectUris": []},
             "requiredResourceAccess": [
@@ -106,6 +117,16 @@ def access(tenant: Parts) -> list[Any]:
     return found
 
 
+def implicit(tenant: Parts) -> dict[str, Any]:
+    found: dict[str, Any] = tenant[parts.APPLICATION]["web"]["implicitGrantSettings"]
+    return found
+
+
+def api(tenant: Parts) -> dict[str, Any]:
+    found: dict[str, Any] = tenant[parts.APPLICATION]["api"]
+    return found
+
+
 def drift(change: Change, **seen: Any) -> Drift:
     tenant = deepcopy(untouched())
     change(tenant)
@@ -142,6 +163,43 @@ TABLE: dict[str, tuple[Change, str]] = {
     "redirect removed": (
         lambda it: it[parts.APPLICATION]["web"]["redirectUris"].clear(),
         "The redirect URL was removed: https://vendor.example/cb",
+    ),
+    "public client": (
+        lambda it: it[parts.APPLICATION].update(isFallbackPublicClient=True),
+        "Public client flows were allowed: anybody can sign in through the application without its"
+        " secret.",
+    ),
+    "implicit access tokens": (
+        lambda it: implicit(it).update(enableAccessTokenIssuance=True),
+        "The implicit grant was enabled: access tokens are issued to browsers.",
+    ),
+    "implicit ID tokens": (
+        lambda it: implicit(it).update(enableIdTokenIssuance=True),
+        "The implicit grant was enabled: ID tokens are issued to browsers.",
+    ),
+    "identifier URI": (
+        lambda it: it[parts.APPLICATION]["identifierUris"].append("api://payroll"),
+        "An application ID URI was added: api://payroll",
+    ),
+    "app role": (
+        lambda it: it[parts.APPLICATION]["appRoles"].append(
+            {"id": "r", "displayName": "Payroll admin", "value": "Payroll.Admin"}
+        ),
+        "An app role was added: “Payroll admin” (Payroll.Admin).",
+    ),
+    "app role without a value": (
+        lambda it: it[parts.APPLICATION]["appRoles"].append(
+            {"id": "r", "displayName": "Payroll admin", "value": None}
+        ),
+        "An app role was added: “Payroll admin” (r).",
+    ),
+    "scope exposed": (
+        lambda it: api(it)["oauth2PermissionScopes"].append({"id": "s", "value": "Mail.Relay"}),
+        "A scope was added that other applications can ask for: Mail.Relay",
+    ),
+    "client pre-authorized": (
+        lambda it: api(it)["preAuthorizedApplications"].append({"appId": "mallory"}),
+        "A client application was pre-authorized, so that nobody is asked for consent: mallory",
     ),
     "asks for more": (
         lambda it: access(it)[0]["resourceAccess"].append({"id": "mail", "type": "Role"}),
@@ -403,6 +461,43 @@ async def test_a_check_of_what_is_untouched_is_one_call(bot: Bot) -> None:
     plan = await made(bot)
     assert await looked(bot, plan) == Drift()
     assert graph_calls(bot) == ["POST /$batch"]
+
+
+async def test_an_application_opened_to_others_costs_no_call(bot: Bot) -> None:
+    plan = await made(bot)
+    [application] = bot.tenant.applications
+    path, scope, role = f"/applications/{application['id']}", str(uuid4()), str(uuid4())
+    exposed = {"id": scope, "value": "Mail.Relay", "type": "Admin", "isEnabled": True}
+    words = {"adminConsentDisplayName": "Relay", "adminConsentDescription": "Relays mail"}
+    offered = {"id": role, "value": "Payroll.Admin", "isEnabled": True, "displayName": "Admin"}
+    client = str(uuid4())
+    for body in (
+        {"isFallbackPublicClient": True},
+        {"web": {"implicitGrantSettings": {"enableAccessTokenIssuance": True}}},
+        {"web": {"implicitGrantSettings": {"enableIdTokenIssuance": True}}},
+        {"identifierUris": [f"api://{application['appId']}"]},
+        {"appRoles": [{**offered, "description": "All", "allowedMemberTypes": ["User"]}]},
+        {"api": {"oauth2PermissionScopes": [{**exposed, **words}]}},
+        {
+            "api": {
+                "preAuthorizedApplications": [{"appId": client, "delegatedPermissionIds": [scope]}]
+            }
+        },
+        {"spa": {"redirectUris": ["https://evil.example/spa"]}},
+        {"publicClient": {"redirectUris": ["http://localhost"]}},
+    ):
+        await bot.graph.send("PATCH", path, body=body)
+    told = await looked(bot, plan)
+    assert graph_calls(bot) == ["POST /$batch"]
+    assert told.alarming == told.differences
+    assert [each for each in told.differences if "redirect URL" in each] == [
+        "A redirect URL was added: http://localhost",
+        "A redirect URL was added: https://evil.example/spa",
+    ]
+    for word in ("Public client", "access tokens", "ID tokens", "api://", "Payroll", "Relay"):
+        assert [each for each in told.differences if word in each], word
+    assert [each for each in told.differences if each.endswith(f" consent: {client}")]
+    assert len(told.differences) == 9
 
 
 async def test_a_permission_that_the_bot_never_grants_costs_one_call_for_its_name(bot: Bot) -> None:

@@ -74,7 +74,20 @@ APPLICATION: dict[str, Any] = {
     "signInAudience": "AzureADMyOrg",
     "isDisabled": None,
     "disabledByMicrosoftStatus": None,
-    "web": {"redirectUris": []},
+    "web": {
+        "redirectUris": [],
+        "implicitGrantSettings": {
+            "enableAccessTokenIssuance": False,
+            "enableIdTokenIssuance": False,
+        },
+    },
+    "isFallbackPublicClient": None,
+    "identifierUris": ["api://a1"],
+    "appRoles": [{"id": "r2", "displayName": "Admin", "value": "Admin"}],
+    "api": {
+        "oauth2PermissionScopes": [{"id": "s2", "value": "Relay"}],
+        "preAuthorizedApplications": [{"appId": "a2"}],
+    },
     "spa": {"redirectUris": []},
     "publicClient": {"redirectUris": []},
     "requiredResourceAccess": [

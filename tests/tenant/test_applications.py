@@ -1,6 +1,7 @@
 """Applications: found or made by their key, changed, deleted, restored."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,14 @@ from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
 from tests.tenant.asking import EVENTUAL, Asking, asking, code_of, connector
 
+OTHER_ID = "b0a5c0f4-0c1d-4a53-8a0e-6f7d3b0f2c11"
+ROLE: dict[str, Any] = {
+    "id": "354ab5bc-bc09-4ae9-bfb6-93c46e111918",
+    "allowedMemberTypes": ["Application"],
+    "displayName": "Payroll",
+    "description": "Reads payrolls",
+    "value": "Payroll.Read",
+}
 OTHER = ("Application.ReadWrite.OwnedBy", "Application.Read.All")
 
 
@@ -77,6 +86,62 @@ async def test_a_change_keeps_what_it_does_not_name(graph: Asking) -> None:
     assert answer.status_code == 204
     assert changed["web"]["redirectUris"] == ["https://vendor.example/back"]
     assert changed["web"]["logoutUrl"] == "https://vendor.example/out"
+
+
+async def test_a_change_deep_inside_keeps_what_it_does_not_name(graph: Asking) -> None:
+    application = await graph.application()
+    path = f"/applications/{application['id']}"
+    for name in ("enableAccessTokenIssuance", "enableIdTokenIssuance"):
+        await graph.patch(path, {"web": {"implicitGrantSettings": {name: True}}})
+    settings = (await graph.get(path)).json()["web"]["implicitGrantSettings"]
+    assert settings == {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True}
+
+
+async def test_what_an_application_offers_is_disabled_before_it_is_taken_back(
+    graph: Asking,
+) -> None:
+    application = await graph.application()
+    path = f"/applications/{application['id']}"
+    role = {**ROLE, "isEnabled": True}
+    assert (await graph.patch(path, {"appRoles": [role]})).status_code == 204
+    for roles in ([], [{**role, "description": "Other"}]):
+        refused = await graph.patch(path, {"appRoles": roles})
+        assert code_of(refused) == "CannotDeleteOrUpdateEnabledEntitlement"
+    for roles in ([{**role, "isEnabled": False}], []):
+        assert (await graph.patch(path, {"appRoles": roles})).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"appRoles": [{key: ROLE[key] for key in ROLE if key != "description"}]},
+        {"appRoles": [ROLE, {**ROLE, "id": OTHER_ID}]},
+        {"api": {"oauth2PermissionScopes": [{"id": ROLE["id"], "value": "Relay"}]}},
+        {
+            "api": {
+                "preAuthorizedApplications": [
+                    {"appId": OTHER_ID, "delegatedPermissionIds": [ROLE["id"]]}
+                ]
+            }
+        },
+        {"identifierUris": ["payroll"]},
+        {"identifierUris": ["https://contoso.example.evil.example/x"]},
+        {"identifierUris": ["api://payroll/"]},
+    ],
+)
+async def test_what_an_application_cannot_offer_is_refused(
+    graph: Asking, body: dict[str, Any]
+) -> None:
+    application = await graph.application()
+    refused = await graph.patch(f"/applications/{application['id']}", body)
+    assert refused.status_code == 400
+
+
+async def test_an_identifier_uri_is_one_application_s(tenant: Tenant, graph: Asking) -> None:
+    first, second = await graph.application(), await graph.application("key-2")
+    uri = {"identifierUris": [f"https://sync.{tenant.domain}/payroll"]}
+    assert (await graph.patch(f"/applications/{first['id']}", uri)).status_code == 204
+    assert (await graph.patch(f"/applications/{second['id']}", uri)).status_code == 409
 
 
 async def test_a_deleted_application_takes_its_service_principal_along(

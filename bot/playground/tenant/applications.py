@@ -12,6 +12,7 @@ from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.checks import invalid
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import bad_request, duplicate
+from bot.playground.tenant.exposed import check_exposed
 from bot.playground.tenant.lookup import changeable, readable
 from bot.playground.tenant.new_application import blank_application
 from bot.playground.tenant.owners import check_bound, own, split_bound
@@ -175,6 +176,7 @@ def _merged(
     directory: Directory, application: dict[str, Any], changes: dict[str, Any]
 ) -> dict[str, Any]:
     merged = _merge(application, changes)
+    check_exposed(directory, application, merged)
     if "keyCredentials" in changes:
         wanted = changes["keyCredentials"]
         merged["keyCredentials"] = certificates.replaced(directory, application, wanted)
@@ -189,6 +191,6 @@ def _merge(application: dict[str, Any], changes: dict[str, Any]) -> dict[str, An
             continue
         old = application.get(name)
         if isinstance(value, dict) and isinstance(old, dict):
-            value = {**old, **value}
+            value = _merge(old, value)
         merged[name] = value
     return merged
