@@ -4,13 +4,18 @@ Only a digest is stored: whoever reads the database must not be able to send a r
 """
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.once import insert_once
 from bot.storage.tables import accepted_signatures
+
+SKEW = timedelta(hours=1)
+"""How far the replicas' clocks may differ: a signature is kept for so long after its end, or a
+replica that is ahead would delete what one that is behind still takes for valid.
+"""
 
 
 async def accept(tx: AsyncConnection, signature: str, *, expires_at: datetime) -> bool:
@@ -20,16 +25,12 @@ async def accept(tx: AsyncConnection, signature: str, *, expires_at: datetime) -
     )
 
 
-async def release(tx: AsyncConnection, signature: str) -> None:
-    """Delete a signature whose request was not processed, so that the same bytes may come again."""
-    await tx.execute(
-        sa.delete(accepted_signatures).where(accepted_signatures.c.digest == _digest(signature))
-    )
-
-
 async def delete_expired(tx: AsyncConnection, now: datetime) -> None:
-    """Delete the signatures that are too old to be valid anyway."""
-    await tx.execute(sa.delete(accepted_signatures).where(accepted_signatures.c.expires_at < now))
+    """Delete the signatures that are too old to be valid anyway, on whichever replica."""
+    oldest = now - SKEW
+    await tx.execute(
+        sa.delete(accepted_signatures).where(accepted_signatures.c.expires_at < oldest)
+    )
 
 
 def _digest(signature: str) -> str:

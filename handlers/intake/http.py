@@ -33,7 +33,7 @@ LARGEST_CHECK = 2048
 """Bytes of a look at the certificate: whatever is longer is not parsed before it is believed."""
 
 EXPIRE_EVERY = timedelta(minutes=1)
-"""How often signatures that are too old to be valid are deleted."""
+"""How often signatures that are too old are deleted."""
 
 
 class Http:
@@ -103,14 +103,13 @@ class Http:
         return answer
 
     async def _once(self, signed: Signed, request: AsyncBoltRequest) -> web.Response:
-        """Dispatch the request, unless its signature was accepted before."""
+        """Dispatch the request, unless its signature was accepted before.
+
+        Whatever comes of it: an error may follow an effect. What Slack repeats, it signs anew.
+        """
         if not await self._accepted(signed):
             return _refused(Unsigned("a signature that was used before"))
-        answer = await self._dispatch(request)
-        if answer.status != HTTPStatus.OK:  # not processed, and Slack may repeat it at once
-            async with self._database.transaction() as tx:
-                await storage.release(tx, signed.signature)
-        return answer
+        return await self._dispatch(request)
 
     async def _accepted(self, signed: Signed) -> bool:
         async with self._database.transaction() as tx:

@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,6 +35,8 @@ from tests.workspace.conftest import app, client, clock, workspace
 __all__ = ["app", "client", "clock", "workspace"]
 
 EVENTS = "/slack/events"
+MINUTE = timedelta(minutes=1)
+SECONDS_AHEAD = 50 * 60
 COMMAND = urlencode(
     {"command": "/aad-setup", "text": "hush-hush", "team_id": "T1", "user_id": "U1"}
 )
@@ -57,17 +59,18 @@ class Post:
         return await self.door.send("POST", path, data=body, headers=headers)
 
     @asynccontextmanager
-    async def replica(self) -> AsyncIterator[Door]:
+    async def replica(self, *, now: Callable[[], float] = time.time) -> AsyncIterator[Door]:
         """Open another door to the same bot and database, as a replica or a restart does."""
-        intake = _intake(self.bolt, self.secret, self.database)
+        intake = _intake(self.bolt, self.secret, self.database, now=now)
         async with _open(intake, self.database) as door:
             yield door
 
 
-def _intake(bolt: AsyncApp, secret: str, database: Database) -> Http:
-    return Http(
-        bolt, signatures=Signatures(secret, now=time.time), database=database, traffic=Traffic()
-    )
+def _intake(
+    bolt: AsyncApp, secret: str, database: Database, *, now: Callable[[], float] = time.time
+) -> Http:
+    signatures = Signatures(secret, now=now)
+    return Http(bolt, signatures=signatures, database=database, traffic=Traffic())
 
 
 @asynccontextmanager
@@ -175,7 +178,7 @@ async def test_of_a_signature_only_a_digest_is_stored_and_not_for_long(post: Pos
         rows = (await tx.execute(sa.select(accepted_signatures))).all()
         assert len(rows) == 2
         assert headers["X-Slack-Signature"].removeprefix("v0=") not in str(rows)
-        await signatures.delete_expired(tx, datetime.now(UTC) + timedelta(minutes=1))
+        await signatures.delete_expired(tx, datetime.now(UTC) + signatures.SKEW + MINUTE)
         assert len((await tx.execute(sa.select(accepted_signatures))).all()) == 1
 
 
@@ -191,12 +194,27 @@ async def test_no_signature_is_accepted_while_the_database_refuses(
     assert "v0=" not in printed
 
 
-async def test_slack_may_repeat_at_once_what_has_failed(post: Post) -> None:
-    headers = stamped(post.secret, COMMAND)
+async def test_what_has_failed_is_taken_again_only_if_slack_signs_it_anew(post: Post) -> None:
+    """It may have failed after its effect."""
+    headers = stamped(post.secret, COMMAND, ago=1)
     post.broken = True
     assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 500
     post.broken = False
+    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 401
+    assert len(post.heard) == 1
+    assert (await post.signed(COMMAND)).status == 200
+
+
+async def test_a_replica_whose_clock_is_ahead_lets_no_replay_in(post: Post) -> None:
+    headers = stamped(post.secret, COMMAND)
     assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 200
+    async with post.replica(now=lambda: time.time() + SECONDS_AHEAD) as other:
+        its_own = stamped(post.secret, COMMAND, ago=-SECONDS_AHEAD)
+        await other.send("POST", EVENTS, data=COMMAND, headers=its_own)  # Bolt has another clock
+    async with post.database.reading() as tx:
+        kept = await tx.scalar(sa.select(sa.func.count()).select_from(accepted_signatures))
+    assert kept == len([headers, its_own])
+    assert (await post.door.send("POST", EVENTS, data=COMMAND, headers=headers)).status == 401
 
 
 async def test_only_posts_to_one_path_are_for_slack(post: Post) -> None:
