@@ -245,13 +245,14 @@ def patrol(on: Ground, *, every: float) -> Patrol:
 
 
 def reconciliation(on: Ground, client: AsyncWebClient) -> Reconciliation:
+    channel = ApprovalChannel(client=client, channel=on.settings.approval_channel, clock=on.clock)
     return Reconciliation(
         database=on.database,
         graph=on.tenant.graph,
         installation=on.tenant.installation,
         client_id=on.tenant.client_id,
         clock=on.clock,
-        tell=partial(tell, client, on.settings.approval_channel),
+        tell=partial(tell, client, channel),
     )
 
 

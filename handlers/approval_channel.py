@@ -19,6 +19,9 @@ from handlers.trouble import ADVICE, SHARED
 log = structlog.get_logger()
 
 DAILY = timedelta(days=1)
+RECENTLY = timedelta(seconds=5)
+"""So old may a look be for a change of what was posted: Slack takes no more of these looks than of
+changes."""
 LOOK_EVERY_SECONDS = 60.0
 """How often it is asked whether a day is over."""
 
@@ -50,11 +53,18 @@ class ApprovalChannel:
         self._client = client
         self._clock = clock
         self._look_at = clock.now() + DAILY  # the start has looked
+        self._is_shared = False
+        self._asked_at = clock.now() - DAILY
         self.loop = Loop("channel", self.look, bell=Bell(), every=LOOK_EVERY_SECONDS)
 
-    async def check(self) -> None:
-        """Raise ChannelShared if others can read along, and whatever the call to Slack raises."""
-        if is_shared(await self._read()):
+    async def check(self, *, within: timedelta = timedelta(0)) -> None:
+        """Raise ChannelShared if others can read along, and whatever the call to Slack raises.
+
+        Slack is not asked again within that time.
+        """
+        if self._clock.now() - self._asked_at >= within:
+            await self._read()
+        if self._is_shared:
             raise ChannelShared
 
     async def look(self) -> None:
@@ -72,6 +82,8 @@ class ApprovalChannel:
             log.error("messages cannot be shown", channel=self.id, advice=ADVICE[SHARED])
 
     async def _read(self) -> Mapping[str, Any]:
+        asked_at = self._clock.now()
         answer = await self._client.conversations_info(channel=self.id)
         channel: Mapping[str, Any] = answer["channel"]
+        self._is_shared, self._asked_at = is_shared(channel), asked_at
         return channel

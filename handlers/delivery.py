@@ -27,7 +27,7 @@ from bot.values import values_of
 from bot.vault import SealBroken, Vault
 from graph.clock import Clock
 from handlers.answers import Answers
-from handlers.approval_channel import ApprovalChannel, ChannelShared
+from handlers.approval_channel import RECENTLY, ApprovalChannel, ChannelShared
 from handlers.drawings import Drawings
 from handlers.duplicates import metadata_of, named, posted_before
 from handlers.pace import Call, Pace
@@ -137,15 +137,15 @@ class Delivery:
     async def _send(self, message: Message, text: str, blocks: Blocks) -> AsyncSlackResponse:
         """Post it, or change the post, which may be one whose answer was lost.
 
-        Raises ChannelShared for a new post that people of another organization would read.
+        Raises ChannelShared if people of another organization would read it.
         """
+        if message.audience == self._channel.id:
+            await self._channel.check(within=RECENTLY if message.ts is not None else timedelta(0))
         place = (message.channel or "", message.ts) if message.ts is not None else None
         place = place or await posted_before(self._client, message)
         if place is not None:
             channel, ts = place
             return await self._client.chat_update(channel=channel, ts=ts, text=text, blocks=blocks)
-        if message.audience == self._channel.id:
-            await self._channel.check()
         return await self._client.chat_postMessage(
             channel=message.audience,
             text=text,

@@ -6,22 +6,26 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.reconciling import Report
-from handlers.trouble import Trouble, code_of, meaning_of
+from handlers.approval_channel import ApprovalChannel, ChannelShared
+from handlers.trouble import ADVICE, SHARED, Trouble, code_of, meaning_of
 from handlers.views.restored import HEADLINE, summary
 
 log = structlog.get_logger()
 
 
-async def tell(client: AsyncWebClient, channel: str, report: Report) -> bool:
+async def tell(client: AsyncWebClient, channel: ApprovalChannel, report: Report) -> bool:
     """Post it in the approval channel. False if Slack may take it later."""
     try:
+        await channel.check()
         await client.chat_postMessage(
-            channel=channel,
+            channel=channel.id,
             text=f"{HEADLINE}.",
             blocks=summary(report),
             unfurl_links=False,
             unfurl_media=False,
         )
+    except ChannelShared:
+        log.error("approvers could not be told of the restore", code=SHARED, advice=ADVICE[SHARED])
     except (TimeoutError, aiohttp.ClientError) as error:
         log.warning("approvers are told later", type=type(error).__name__)
         return False

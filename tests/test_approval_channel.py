@@ -1,10 +1,12 @@
 """The approval channel after the start: shared with another organization, or open to everybody."""
 
 from datetime import timedelta
+from functools import partial
 
 import structlog.testing
 
 from bot.playground.stage import Stage
+from handlers.approval_channel import RECENTLY
 from tests.conftest import Bot
 from tests.scene import Scene
 from tests.waiting import eventually
@@ -33,6 +35,46 @@ async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(
         lambda: len(scene.workspace.messages("approvals")) == 2,
         step=timedelta(seconds=31),
     )
+
+
+async def test_a_card_says_no_more_in_a_channel_that_was_shared_after_its_post(
+    scene: Scene,
+) -> None:
+    channel = scene.workspace.channels["approvals"]
+    id, other = await scene.ask("first"), await scene.ask("second")
+    channel.is_ext_shared = True
+    scene.clock.move(RECENTLY)
+    before = [scene.workspace.text_of(scene.card_of(each)) for each in (id, other)]
+    with structlog.testing.capture_logs() as logs:
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        await scene.workspace.command("rosa", f"cancel {other}")
+        await scene.until(lambda: scene.is_announced(id))
+        await scene.until(lambda: any(it.get("code") == "channel_is_shared" for it in logs))
+    await scene.until(lambda: f"{other} was cancelled" in scene.direct("rosa"))
+    assert [scene.workspace.text_of(scene.card_of(each)) for each in (id, other)] == before
+    channel.is_ext_shared = False
+    await eventually(
+        scene,
+        lambda: (
+            f"{id} is ready" in scene.workspace.text_of(scene.card_of(id))
+            and is_cancelled(scene, other)
+        ),
+        step=timedelta(seconds=31),
+    )
+
+
+def is_cancelled(scene: Scene, id: str) -> bool:
+    return "cancelled" in scene.workspace.text_of(scene.card_of(id))
+
+
+async def test_many_changes_of_cards_ask_once_who_reads_them(scene: Scene) -> None:
+    ids = [await scene.ask(name) for name in ("first", "second", "third")]
+    before = len(scene.workspace.calls("conversations.info"))
+    for id in ids:
+        await scene.workspace.command("rosa", f"cancel {id}")
+    for id in ids:
+        await scene.until(partial(is_cancelled, scene, id))
+    assert len(scene.workspace.calls("conversations.info")) <= before + 1
 
 
 async def test_it_is_looked_at_daily_and_at_the_start(stage: Stage, bot: Bot) -> None:
