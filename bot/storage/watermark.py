@@ -33,12 +33,16 @@ FROM pg_database AS d WHERE d.datname = current_database()"""
 """What PostgreSQL numbers anew whenever a dump is restored, and at nothing else that we do."""
 
 
+NOT_YET = -1
+"""In the place of a number of entries: no database is known to hold the place that is named."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mark:
     """What the file says: which database stands beside it, and how long its history is."""
 
     place: str = ""
-    entries: int = 0
+    entries: int = NOT_YET
 
 
 def watermark_path(url: str) -> Path | None:
@@ -78,14 +82,16 @@ class Watermark:
         async with self._database.transaction() as tx:
             stored = await installation.place(tx)
             outside, inside = await self._marks(tx, stored)
-            restored = stored not in (None, outside.place) or outside.entries > inside.entries
+            is_first = stored is None and outside.entries == NOT_YET
+            is_older = stored != outside.place or outside.entries > inside.entries
+            restored = is_older and not is_first
             if restored:
                 await installation.announce_restore(tx, now)
                 log.warning("the database is an older copy", entries=inside.entries)
                 # Else the database that this one replaces would pass for it when it is put back.
                 inside = Mark(place=self._new_place(inside), entries=inside.entries)
-            else:
-                self._write(inside)  # first: a commit without its file would look like a restore
+            elif is_first:  # a commit without its file would look like a restore
+                self._write(Mark(place=inside.place))
             await installation.put_place(tx, inside.place)
         if restored:
             keep_private(self._url)
@@ -104,8 +110,8 @@ class Watermark:
     async def _marks(self, tx: AsyncConnection, stored: str | None) -> tuple[Mark, Mark]:
         """Return what stands outside of the database, and what is to stand there."""
         if self._path is None:
-            objects = Mark(place=str(await tx.scalar(sa.text(OBJECTS))))
-            return objects, objects
+            place = str(await tx.scalar(sa.text(OBJECTS)))
+            return Mark(place=place), Mark(place=place, entries=0)
         outside = _read(self._path)
         place = outside.place or stored or uuid4().hex
         return outside, Mark(place=place, entries=await _entries(tx))

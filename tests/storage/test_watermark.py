@@ -22,6 +22,10 @@ DROP TABLE history; ALTER TABLE anew RENAME TO history"""
 """Makes a table as `pg_restore` does: the same rows under another number."""
 
 
+REFUSE_PLACE = """CREATE TRIGGER killed BEFORE UPDATE OF place ON installation
+BEGIN SELECT RAISE(ABORT, 'killed'); END"""
+
+
 async def noticed(database: Database, url: str, clock: MovableClock) -> bool:
     """Start and stop once; return whether a restore was noticed, and forget it."""
     async with database.transaction() as tx:
@@ -72,6 +76,39 @@ async def test_a_database_without_its_file_may_be_a_copy(
         if content is not None:
             await asyncio.to_thread(file.write_text, content)
         assert await noticed(database, url, clock)
+        assert not await noticed(database, url, clock)
+
+
+async def test_a_database_that_forgot_its_place_may_be_a_copy(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    """One from before there were places, or whose place somebody has taken away."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+    async with opened(url, Vault([KEY])) as database:
+        assert not await noticed(database, url, clock)
+        async with database.transaction() as tx:
+            await tx.execute(sa.text("UPDATE installation SET place = NULL"))
+        assert await noticed(database, url, clock)
+        assert not await noticed(database, url, clock)
+
+
+async def test_a_first_start_that_was_killed_is_no_copy(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    """Between the file and the commit: the transaction was rolled back, the file is there."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+    file = watermark_path(url)
+    assert file is not None
+    async with opened(url, Vault([KEY])) as database:
+        async with database.transaction() as tx:
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+            await tx.execute(sa.text(REFUSE_PLACE))
+        with pytest.raises(sa.exc.IntegrityError, match="killed"):
+            await noticed(database, url, clock)
+        async with database.transaction() as tx:
+            await tx.execute(sa.text("DROP TRIGGER killed"))
+        assert await asyncio.to_thread(file.exists)
+        assert not await noticed(database, url, clock)
         assert not await noticed(database, url, clock)
 
 
