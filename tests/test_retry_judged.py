@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal, Status
+from bot.registration import Refusal, Status, Vote
+from bot.storage import votes
 from bot.storage.database import Database
-from tests.office import Office, office, opened
-from tests.pieces import ADA, ROSA
+from tests.office import DIGEST, Office, office, opened
+from tests.pieces import ADA, GRACE, ROSA
 from tests.scene import Scene
 from tests.test_failures import failed
 from tests.waiting import eventually
@@ -83,6 +84,16 @@ async def test_after_a_week_only_asking_again_helps(desk: Office) -> None:
     desk.clock.move(timedelta(days=7))
     with pytest.raises(Refusal, match=r"7 days ago.*\*Ask again\*"):
         await desk.registrar.retry(id, by=ROSA, seen=[ADA])
+    assert (await desk.found(id)).status is Status.FAILED
+
+
+async def test_a_vote_that_nobody_gave_does_not_count_at_a_retry(desk: Office) -> None:
+    id = await desk.failed()
+    async with desk.database.transaction() as tx:
+        vote = Vote(person=GRACE, verdict="approve", at=desk.clock.now(), digest=DIGEST)
+        await votes.cast(tx, id, vote)
+    with pytest.raises(Refusal, match="was changed by something else"):
+        await desk.registrar.retry(id, by=ROSA, seen=[ADA, GRACE])
     assert (await desk.found(id)).status is Status.FAILED
 
 

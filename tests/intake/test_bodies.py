@@ -20,7 +20,7 @@ class Sender:
         loop = asyncio.get_running_loop()
         protocol = BaseProtocol(loop)
         protocol.connection_made(asyncio.Transport())
-        self.body = StreamReader(protocol, 2**16, loop=loop)
+        self.body = StreamReader(protocol, 2**20, loop=loop)
         self.request: web.Request = make_mocked_request(
             "POST", "/", headers=headers, payload=self.body
         )
@@ -73,3 +73,19 @@ async def test_over_the_budget_the_largest_makes_room() -> None:
     other.send(5, last=True)
     assert await readings[1] == b"x" * 40
     assert not bodies._held
+
+
+async def test_all_bodies_together_have_four_mebibytes() -> None:
+    """As README says. A sixth is one too many, and the largest makes room for the others."""
+    bodies, senders = Bodies(seconds=LONG), [Sender() for _ in range(6)]
+    readings = [asyncio.create_task(bodies.read(it.request)) for it in senders]
+    for sender in senders[:5]:
+        sender.send(699_000)
+    await asyncio.sleep(0)
+    assert sum(map(len, bodies._held.values())) == 5 * 699_000
+    senders[5].send(700_000)
+    with pytest.raises(TimeoutError):
+        await readings[5]
+    for sender in senders[:5]:
+        sender.send(1, last=True)
+    assert [len(it) for it in await asyncio.gather(*readings[:5])] == [699_001] * 5
