@@ -296,7 +296,9 @@ def _engines(url: str, vault: Vault) -> tuple[AsyncEngine, AsyncEngine]:
     # Every transaction ends by itself; another rollback at each return only costs time.
     options["pool_reset_on_return"] = None
     writer = create_async_engine(url, pool_size=1, max_overflow=0, **options)
-    reader = create_async_engine(url, pool_size=4, **options)
+    # Readers above that wait: a connection made for a moment costs more than many queries. No
+    # transaction opens another, so the pool cannot be exhausted by those who wait for it.
+    reader = create_async_engine(url, pool_size=4, max_overflow=0, **options)
     # A deferred transaction that turns into a writer late fails at once when it lost the race.
     _teach_sqlite(writer, begin="BEGIN IMMEDIATE", query_only="OFF")
     _teach_sqlite(reader, begin="BEGIN", query_only="ON")

@@ -8,19 +8,20 @@ from pathlib import Path
 
 from bot.playground.stage import Stage
 
-QUERY = "SELECT 1 FROM registrations WHERE id = ? AND status = 'ready'"
+QUERY = "SELECT count(*) FROM registrations WHERE status = 'ready' AND id IN ({})"
 LOOK_EVERY_SECONDS = 0.001
 TRIES = 60_000
 
 
-async def seen_ready(stage: Stage, id: str) -> datetime:
-    """Wait until a reader of the bot's database sees READY, and return when that was."""
+async def seen_ready(stage: Stage, *ids: str) -> datetime:
+    """Wait until a reader of the bot's database sees all READY, and return when that was."""
+    query = QUERY.format(", ".join("?" * len(ids)))
     with closing(sqlite3.connect(path_of(stage))) as database:
         for _ in range(TRIES):
-            if database.execute(QUERY, (id,)).fetchone():
+            if database.execute(query, ids).fetchone() == (len(ids),):
                 return stage.clock.now()
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-    raise TimeoutError(id)
+    raise TimeoutError(ids)
 
 
 def path_of(stage: Stage) -> Path:
