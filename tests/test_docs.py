@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import typer.core
 import typer.main
+import yaml
 from jsonschema import Draft7Validator
 from typer.testing import CliRunner
 
@@ -100,6 +103,32 @@ def test_the_example_settings_are_settings() -> None:
     lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
     names = {line.split("=")[0] for line in lines if line and not line.startswith("#")}
     assert names <= settings_read()
+
+
+def test_compose_sets_what_the_bot_reads() -> None:
+    services = parsed("compose.yaml")["services"]
+    bot, database, demo = (services[name] for name in ("bot", "database", "demo"))
+    assert set(bot["environment"]) <= settings_read()
+    environ = {
+        name: value.replace("${POSTGRES_PASSWORD:-}", "pw")
+        for name, value in bot["environment"].items()
+    }
+    with pytest.raises(SettingsError) as raised:
+        Settings.read({**environ, "POSTGRES_PASSWORD": "pw"})  # which `.env` holds for compose
+    assert not [it for it in raised.value.problems if re.search("^(DATABASE|PORT|POSTGRES)", it)]
+    url = sa.make_url(environ["DATABASE_URL"])
+    assert url.host == "database"
+    assert url.username == database["environment"]["POSTGRES_USER"]
+    assert url.database == database["environment"]["POSTGRES_DB"]
+    assert bot["depends_on"]["database"]["condition"] == "service_healthy"
+    assert "healthcheck" in database
+    assert [each["path"] for each in bot["env_file"]] == [".env"]
+    assert (demo["profiles"], demo["command"]) == (["demo"], ["demo"])
+    assert "env_file" not in demo
+
+
+def parsed(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text("utf-8"))
 
 
 def test_the_picture_of_the_states_shows_every_move() -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,14 +37,18 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    environ: dict[str, str], door: Door, *, folder: Path, **more: str
+    environ: dict[str, str],
+    door: Door,
+    *,
+    folder: Path,
+    program: Sequence[str] = (sys.executable, "-m", "bot", "serve"),
+    **more: str,
 ) -> AsyncIterator[Served]:
     """Start it, and wait until it is ready; kill it at the end if it is still there."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     with (folder / "serve.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "bot", "serve"),
+            *program,
             stdout=DEVNULL,
             stderr=log,
             cwd=folder,  # where no `.env` is
