@@ -127,6 +127,38 @@ def test_compose_sets_what_the_bot_reads() -> None:
     assert "env_file" not in demo
 
 
+def test_the_hooks_before_a_commit_are_the_commands_of_contributing_and_of_the_ci() -> None:
+    [repo] = parsed(".pre-commit-config.yaml")["repos"]
+    assert repo["repo"] == "local"
+    entries = [hook["entry"] for hook in repo["hooks"]]
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    found = re.search(r"Before each commit.*:\n\n((?: {4}.+\n)+)", text)
+    assert found is not None
+    assert [line.strip() for line in found[1].splitlines()] == entries
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    checks = re.findall(r"^\.venv/bin/((?:ruff|mypy).*)$", script, re.M)
+    assert [check.replace(" --check", "") for check in checks] == entries
+
+
+def test_the_workflow_runs_the_ci_script_and_the_image() -> None:
+    jobs = parsed(".github/workflows/ci.yml")["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    [ci] = [step for step in steps if ".ci/run" in step.get("run", "")]
+    assert (ci["run"], ci["env"]) == ("bash .ci/run", {"CI": "true"})
+    commands = [step["run"] for step in steps if "run" in step]
+    image = parsed("compose.yaml")["services"]["bot"]["image"]
+    assert "docker compose build bot" in commands
+    assert f"docker run --rm {image} --version" in commands
+
+
+def test_a_bug_report_asks_for_the_bug_s_id_and_for_no_secret() -> None:
+    body = parsed(".github/ISSUE_TEMPLATE/bug_report.yml")["body"]
+    assert "Never paste secrets" in body[0]["attributes"]["value"]
+    assert "bug_id" in [each.get("id") for each in body]
+    [promise] = [each for each in body if each.get("id") == "no_secrets"]
+    assert all(option["required"] for option in promise["attributes"]["options"])
+
+
 def parsed(path: str) -> Any:
     return yaml.safe_load((ROOT / path).read_text("utf-8"))
 
