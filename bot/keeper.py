@@ -202,7 +202,7 @@ class Keeper:
             await dues.drop(tx, due.registration, DueKind.REMIND)
             await history.write(tx, due.registration, "expired", now=self._clock.now())
             requester = await registrations.requester_of(tx, due.registration)
-            await messages.owe(tx, due.registration, MessageKind.NEWS, requester)
+            await messages.owe_news(tx, due.registration, requester)
             found = await registrations.get(tx, due.registration)
             if found is not None and found.was_begun:
                 await dues.add(tx, due.registration, DueKind.UNDO, self._clock.now())

@@ -56,6 +56,13 @@ def failures(scene: Scene) -> int:
         return int(database.execute(query).fetchone()[0])
 
 
+def owed(scene: Scene) -> int:
+    """Return how many messages are not shown, or not as they should be."""
+    with closing(sqlite3.connect(scene.stage.folder / "aad-setup.db")) as database:
+        query = "SELECT count(*) FROM messages WHERE shown < wanted"
+        return int(database.execute(query).fetchone()[0])
+
+
 def nothing_is_left(scene: Scene) -> bool:
     tenant = scene.tenant
     return not (tenant.applications or tenant.service_principals or tenant.grants)
@@ -68,8 +75,11 @@ def channel(scene: Scene) -> str:
 async def test_an_approver_revokes_and_everybody_is_told(scene: Scene) -> None:
     id = await scene.ready()
     [application] = scene.tenant.applications
+    held = scene.tenant.faults.hold("DELETE", "/applications/")
     await press(scene, id, by="grace")
     await scene.until(lambda: f"@grace has revoked {id} (billing)." in channel(scene))
+    await scene.until(lambda: f"{id} is being revoked by @grace" in scene.direct("rosa"))
+    held.release()
     await scene.until(lambda: scene.direct("rosa").count("revoked by @grace") == 2)  # asked, done
     await scene.until(lambda: f"{id} was revoked" in scene.card())
     assert nothing_is_left(scene)
@@ -87,6 +97,21 @@ async def test_an_approver_revokes_and_everybody_is_told(scene: Scene) -> None:
     told = await said(scene, "rosa", f"history {id}")
     assert "· revocation asked for · @grace" in told
     assert told.splitlines()[-1].endswith("· revoked")
+
+
+async def test_a_revocation_that_ends_before_slack_takes_a_message_is_told_once(
+    scene: Scene,
+) -> None:
+    id = await scene.ready()
+    scene.workspace.faults.throttle("chat.postMessage", retry_after=60, times=2)
+    await press(scene, id, by="grace")
+    await scene.until(lambda: f"{id} was revoked" in scene.card())
+    assert "revoked by @grace" not in scene.direct("rosa")
+    scene.clock.move(timedelta(seconds=61))
+    await scene.until(lambda: f"@grace has revoked {id} (billing)." in channel(scene))
+    await scene.until(lambda: f"{id} was revoked by @grace" in scene.direct("rosa"))
+    await eventually(scene, lambda: not owed(scene), step=timedelta(seconds=4))
+    assert scene.direct("rosa").count("revoked by @grace") == 1
 
 
 async def test_the_requester_revokes_by_word_once_it_is_confirmed(scene: Scene) -> None:

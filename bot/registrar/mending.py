@@ -82,7 +82,7 @@ class Mending(Judging):
         await dues.add(tx, id, DueKind.EXPIRE, until)
         await dues.begin_reminding(tx, id, now)
         await messages.owe(tx, id, MessageKind.REMINDER, self._approval_channel)
-        await messages.owe(tx, id, MessageKind.NEWS, registration.requester.user_id)
+        await messages.owe_news(tx, id, registration.requester.user_id)
         return Status.PENDING
 
     async def undo(self, id: str, *, by: Person) -> None:

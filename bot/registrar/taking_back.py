@@ -48,7 +48,7 @@ class TakingBack(Desk):
         id, requester = registration.id, registration.requester
         await messages.owe(tx, id, MessageKind.REVOCATION, self._approval_channel)
         if by.key != requester.key:
-            await messages.owe(tx, id, MessageKind.NEWS, requester.user_id)
+            await messages.owe_news(tx, id, requester.user_id)
 
     async def _close(self, tx: AsyncConnection, registration: Registration) -> None:
         """Close the vault over what nobody has seen, and forget who was to take it over."""

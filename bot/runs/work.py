@@ -25,7 +25,6 @@ from bot.registration import (
 from bot.storage import dues, history, messages, registrations, rotations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import DueKind
-from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.vault import Vault
 from graph.client import Client
@@ -184,7 +183,7 @@ class Work:
     async def tell(self, tx: AsyncConnection, run: Run) -> None:
         """Owe the requester a message of its own: Slack notifies nobody of a card redrawn."""
         requester = await registrations.requester_of(tx, run.registration)
-        await messages.owe(tx, run.registration, MessageKind.NEWS, requester)
+        await messages.owe_news(tx, run.registration, requester)
 
     async def _owe_sweeps(self, tx: AsyncConnection, run: Run) -> None:
         if run.kind not in (RunKind.REGISTER, RunKind.RENEW, RunKind.ROTATE):

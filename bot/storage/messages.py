@@ -122,6 +122,25 @@ async def owe(
     )
 
 
+async def owe_news(tx: AsyncConnection, registration: str, audience: str) -> None:
+    """Tell somebody how the registration stands now. News that is not posted yet will say it."""
+    waiting = (
+        sa.update(messages)
+        .where(
+            messages.c.registration == registration,
+            messages.c.kind == MessageKind.NEWS,
+            messages.c.audience == audience,
+            messages.c.ts.is_(None),
+            messages.c.shown < messages.c.wanted,
+            messages.c.tries < ENDED,
+        )
+        # Under way, it may say what was so a moment ago: then it is redrawn.
+        .values(wanted=messages.c.wanted + 1)
+    )
+    if (await tx.execute(waiting)).rowcount == 0:
+        await owe(tx, registration, MessageKind.NEWS, audience)
+
+
 async def was_owed(
     tx: AsyncConnection, registration: str, kind: MessageKind, subject: str | None
 ) -> bool:
