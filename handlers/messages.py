@@ -113,7 +113,7 @@ class Messages:
         ready = [it for it in stale if it.message.id not in self._under_way]
         queued = [
             (it.message, calls_of(it.message, urgency))
-            for urgency, it in self._queue.ordered(ready, now)
+            for urgency, it in self._queue.ordered(ready, now, under_way=self._under_way)
         ]
         # A card that Slack does not take now keeps nothing waiting that points to it.
         going = (message for message, calls in queued if self._free_at(calls, now) <= now)

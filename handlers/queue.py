@@ -3,7 +3,7 @@
 Pure but for what it remembers: since when each has waited.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -36,14 +36,18 @@ class Queue:
         self._shows: dict[str, Status] = {}
         """By message: the final state that it shows already."""
 
-    def ordered(self, stale: Sequence[Stale], now: datetime) -> list[tuple[Urgency, Stale]]:
-        """Return all of them in order. Those not named any more are forgotten."""
-        self._since = {it.message.id: self._since.get(it.message.id, now) for it in stale}
+    def ordered(
+        self, stale: Sequence[Stale], now: datetime, *, under_way: Iterable[str] = ()
+    ) -> list[tuple[Urgency, Stale]]:
+        """Return all of them in order. Forget those that neither wait nor are under way."""
+        waiting = (it.message.id for it in stale)
+        self._since = {id: self._since.get(id, now) for id in (*waiting, *under_way)}
         found = [(self._urgency(it, now), it) for it in stale]
         return sorted(found, key=lambda pair: (pair[0], *self._rank(pair[1].message, now)))
 
     def shown(self, message: str, status: Status) -> None:
         """Note that a message shows this final state: what follows is only one change more."""
+        self._since.pop(message, None)
         if len(self._shows) >= REMEMBERED:
             self._shows.clear()
         self._shows[message] = status

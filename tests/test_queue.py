@@ -56,6 +56,16 @@ def test_the_urgent_come_first() -> None:
     assert ids(Queue(), [PROGRESS, VALUES]) == ["values", "progress"]
 
 
+def test_what_slack_did_not_take_keeps_its_place() -> None:
+    queue, first, second = Queue(), stale("first"), stale("second")
+    assert ids(queue, [first]) == ["first"]
+    queue.ordered([second], NOON + SECOND, under_way=["first"])
+    assert ids(queue, [second, first], after=2 * SECOND) == ["first", "second"]
+    queue.ordered([second], NOON + 3 * SECOND, under_way=["first"])
+    queue.shown("first", Status.APPROVED)
+    assert ids(queue, [first, second], after=4 * SECOND) == ["second", "first"]
+
+
 def test_of_equals_the_oldest_comes_first() -> None:
     queue, newer = Queue(), stale("newer", is_final=True)
     ids(queue, [FINAL])
