@@ -165,7 +165,9 @@ def slack_side(
         plain=on.settings.plain_cards,
     )
     channel = ApprovalChannel(client=client, channel=on.settings.approval_channel, clock=on.clock)
-    messages = _messages(on, registrar, client, answers, channel, people, every=every)
+    messages = _messages(
+        on, registrar, client, answers, channel, people, bot_id=installed.bot_id, every=every
+    )
     return SlackSide(bolt=bolt, messages=messages, homes=homes, previews=previews, channel=channel)
 
 
@@ -191,10 +193,12 @@ def _messages(
     channel: ApprovalChannel,
     people: People,
     *,
+    bot_id: str,
     every: float,
 ) -> Messages:
     pace = Pace(on.clock)
     delivery = Delivery(
+        bot_id=bot_id,
         database=on.database,
         registrar=registrar,
         vault=on.vault,

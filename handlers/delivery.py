@@ -62,6 +62,7 @@ class Delivery:
         pace: Pace,
         clock: Clock,
         bell: Bell,
+        bot_id: str,
         plain: bool,
     ) -> None:
         self._database = database
@@ -74,6 +75,7 @@ class Delivery:
         self._pace = pace
         self._clock = clock
         self._bell = bell
+        self._bot_id = bot_id
         self._retries = Retries(database=database, registrar=registrar, clock=clock)
         self._drawings = Drawings(registrar=registrar, people=people, plain=plain)
         self._plain: set[str] = set()
@@ -142,7 +144,7 @@ class Delivery:
         if message.audience == self._channel.id:
             await self._channel.check(within=RECENTLY if message.ts is not None else timedelta(0))
         place = (message.channel or "", message.ts) if message.ts is not None else None
-        place = place or await posted_before(self._client, message)
+        place = place or await posted_before(self._client, message, bot_id=self._bot_id)
         if place is not None:
             channel, ts = place
             return await self._client.chat_update(channel=channel, ts=ts, text=text, blocks=blocks)

@@ -48,7 +48,9 @@ def named(blocks: Blocks, message: Message) -> Blocks:
     ]
 
 
-async def posted_before(client: AsyncWebClient, message: Message) -> tuple[str, str] | None:
+async def posted_before(
+    client: AsyncWebClient, message: Message, *, bot_id: str
+) -> tuple[str, str] | None:
     """Return channel and ts of a post whose answer was lost, if it can be found. Delete others."""
     if message.audience[:1] not in ("U", "W") or message.tries <= 1:
         return None
@@ -58,7 +60,7 @@ async def posted_before(client: AsyncWebClient, message: Message) -> tuple[str, 
         answer = await client.conversations_history(
             channel=channel, limit=LOOKED_AT, include_all_metadata=True
         )
-        found = [str(it["ts"]) for it in answer["messages"] if _is_of(it, message)]
+        found = [str(it["ts"]) for it in answer["messages"] if is_copy(it, message, bot_id=bot_id)]
         for ts in found[1:]:
             await client.chat_delete(channel=channel, ts=ts)
     except SlackApiError as error:
@@ -86,7 +88,9 @@ async def check_counts(body: Mapping[str, Any], registrar: Registrar) -> None:
         )
 
 
-def _is_of(post: Mapping[str, Any], message: Message) -> bool:
+def is_copy(post: Mapping[str, Any], message: Message, *, bot_id: str) -> bool:
+    """Whether the bot has posted this message there. Anybody may post the same metadata."""
     metadata = post.get("metadata") or {}
     payload = metadata.get("event_payload") or {}
-    return metadata.get("event_type") == EVENT_TYPE and payload.get("message") == message.id
+    is_same = metadata.get("event_type") == EVENT_TYPE and payload.get("message") == message.id
+    return is_same and post.get("bot_id") == bot_id
