@@ -10,8 +10,11 @@ import platform
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -49,6 +52,12 @@ SENTENCES = (AlreadyRunning, UnusableDatabase, slots.NoSlot, CatalogueError, cop
 """Errors that each have one sentence for whoever runs the program."""
 INTERRUPTED = 130
 """What a shell says of a program that Ctrl-C has ended."""
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
+STOP_SECONDS = 1.5
+"""How long a stop of the bot waits for what is under way: all of it must be over in two seconds."""
+AT_LAST_SECONDS = 1.8
+"""After how long a stop ends the process even if the loop is blocked and does not come to it."""
 
 log = structlog.get_logger()
 
@@ -94,6 +103,7 @@ def serve() -> None:
         settings = Settings.read({**_dotenv(), **os.environ})
         logs.set_up(settings.log_level, settings.log_format)
         _keep_to_itself()
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # in every thread: one waits for them
         asyncio.run(_serve_until_stopped(settings))
 
 
@@ -307,20 +317,43 @@ async def _restored(settings: Settings, file: Path | None) -> str:
 
 
 async def _serve_until_stopped(settings: Settings) -> None:
-    """Serve; at any moment, also of the start, end when the process is asked to."""
-    serving, stop = asyncio.create_task(_serve(settings)), _stop_asked_for()
+    """Serve; at any moment, also of the start, end when the process is asked to.
+
+    What is not over in time is left as a crash leaves it, and goes on at the next start.
+    """
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    tell = partial(loop.call_soon_threadsafe, stop.set)
+    threading.Thread(target=_obey, args=(tell,), name="stop", daemon=True).start()
+    serving = asyncio.create_task(_serve(settings))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if not serving.done():
         log.info("stopping")
         # What is abandoned now goes on at the next start, so how it ends here is no news.
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        loop.set_exception_handler(lambda *_: None)
         serving.cancel()  # only once: how it ends must not be interrupted
-    with suppress(asyncio.CancelledError):
-        await serving
+        await asyncio.wait((serving,), timeout=STOP_SECONDS)
+    if serving.done():
+        with suppress(asyncio.CancelledError):
+            await serving
+    else:
+        log.info("left for the next start: what is still under way")
     log.info("stopped")
     _leave()
+
+
+def _obey(tell: Callable[[], object]) -> None:
+    """Wait for the signal to stop, and see that it is obeyed.
+
+    This takes a thread: whatever blocks the loop, such as a locked file, keeps signal handlers
+    waiting, too.
+    """
+    signal.sigwait(STOPS)
+    with suppress(RuntimeError):  # the loop is closed: the process is ending
+        tell()
+    time.sleep(AT_LAST_SECONDS)
+    os._exit(0)
 
 
 async def _serve(settings: Settings) -> None:
@@ -333,7 +366,7 @@ async def _serve(settings: Settings) -> None:
 
 
 def _leave() -> NoReturn:
-    """End the process at once, when all is closed.
+    """End the process at once.
 
     Python waits for every thread, and one that looks up a name or connects to a host that does not
     answer cannot be interrupted for half a minute.
@@ -372,7 +405,7 @@ def _stop_asked_for() -> asyncio.Event:
     """Return what is set when the process is asked to end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         loop.add_signal_handler(number, stop.set)
     return stop
 

@@ -159,7 +159,7 @@ async def running(
                 reception.listening(intake, routes),
                 _signing_in(ground, tokens) as signed_in,
             ):
-                yield App(
+                app = App(
                     registrar=registrar,
                     keeper=keeper,
                     patrol=patrol,
@@ -178,6 +178,10 @@ async def running(
                         clock=clock,
                     ),
                 )
+                try:
+                    yield app
+                finally:  # before whatever takes longer than a stop may
+                    await survive("putting down runs", runs.put_down)
 
 
 @asynccontextmanager

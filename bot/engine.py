@@ -31,7 +31,8 @@ Died = Callable[[str, str], Coroutine[Any, Any, None]]
 """What to do with a run that broke: its id, and the id under which the bug was logged."""
 
 REST_SECONDS = 5.0
-"""How long a stop waits for bodies: most end in less."""
+"""How long a stop waits for bodies: most end in less. `serve` ends the process before that, so that
+nothing is closed while a body uses it."""
 
 SCHEMA = "dbos"
 """Where the engine keeps its tables on PostgreSQL."""

@@ -28,9 +28,9 @@ log = structlog.get_logger()
 
 DAILY = timedelta(days=1)
 AGAIN_AFTER = timedelta(hours=1)
-"""When to try again if the tenant could not be read."""
+"""When to try again if the tenant could not be read, or a stop came first."""
 LONGEST_SECONDS = 20.0
-"""Real seconds for reading: a stop waits for them, and an hour later is early enough."""
+"""Real seconds for reading: an hour later is early enough."""
 REPORT = "orphan"
 
 
@@ -64,13 +64,12 @@ class Patrol:
             return
         found = await self._search()
         if found is None:
-            async with self._database.transaction() as tx:
-                again = self._clock.now() - DAILY + AGAIN_AFTER
-                await installation.put_patrol(tx, again)
             return
         for application in found:
             # Anybody can copy a mark: what is wrong with one application hides no other.
             await survive(f"orphan {application.app_id}", partial(self._deal_with, application))
+        async with self._database.transaction() as tx:
+            await installation.put_patrol(tx, self._clock.now())
 
     async def _is_my_turn(self) -> bool:
         now = self._clock.now()
@@ -78,7 +77,8 @@ class Patrol:
             if not await installation.is_patrol_owed(tx, since=now - DAILY):
                 return False
         async with self._database.transaction() as tx:
-            return await installation.take_patrol(tx, since=now - DAILY, now=now)
+            again = now - DAILY + AGAIN_AFTER
+            return await installation.take_patrol(tx, since=now - DAILY, until=again)
 
     async def _search(self) -> tuple[Marked, ...] | None:
         """Return what carries our mark, or None if the tenant does not say."""

@@ -22,7 +22,7 @@ class Runs:
     def __init__(self, parts: Parts) -> None:
         self._beginnings = Beginnings(parts.database, entra=parts.entra)
         self._planning = Planning(parts)
-        self._carrying = Carrying(parts)
+        self._carrying = Carrying(parts, go_on=self._beginnings.go_on)
         self._clearing = Clearing(parts)
         self._checking = Checking(parts)
         self._purging = Purging(parts)

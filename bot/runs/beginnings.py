@@ -87,12 +87,16 @@ class Beginnings:
         return begin
 
     async def put_down(self) -> None:
-        """Note before a stop that what is at work has done nothing wrong. Nothing else begins."""
+        """Note before a stop that what is at work has done nothing wrong. Nothing else begins, and
+        what asks whether to go on ends here. Safe to repeat.
+        """
         self._is_stopping = True
         for task in self._waiting:
             task.cancel()
+        counted = tuple(self._counted)
+        self._counted.clear()
         async with self._database.transaction() as tx:
-            await runs.put_down(tx, tuple(self._counted))
+            await runs.put_down(tx, counted)
 
     @asynccontextmanager
     async def _turn_of(self, id: str) -> AsyncIterator[None]:
@@ -154,7 +158,7 @@ class Beginnings:
 
     async def _waiting_for(self, what: Callable[[], Awaitable[object]]) -> None:
         """Wait where a stop may cancel: in the middle of a transaction it must not."""
-        self._go_on()
+        self.go_on()
         task = asyncio.current_task()
         assert task is not None
         self._waiting.add(task)
@@ -166,14 +170,14 @@ class Beginnings:
     async def _may_begin(self, id: str) -> bool:
         """Return False for a run that has ended."""
         async with self._database.transaction() as tx:
-            self._go_on()
+            self.go_on()
             self._counted.add(id)
             begun = await runs.begin(tx, id)
         if begun is not None and begun > MOST:
             raise NeverEnds
         return begun is not None
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Raise CancelledError if the process stops: ended in any other way, it would be over."""
         if self._is_stopping:
             raise asyncio.CancelledError

@@ -6,6 +6,7 @@ step whose facts are known is not taken again.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,8 +63,10 @@ class Road:
 class Carrying(Work):
     """From approval to READY."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, go_on: Callable[[], None] = lambda: None) -> None:
+        """`go_on` raises CancelledError once the process stops: the run is resumed later."""
         super().__init__(parts)
+        self._go_on = go_on
         self._recorder = Recorder(parts.database, parts.clock)
 
     async def carry_out(self, id: str) -> None:
@@ -75,6 +78,7 @@ class Carrying(Work):
             facts = road.facts
             await self._check_made(road.run, road.plan, road.facts)
             for stage in stages(road.plan):
+                self._go_on()
                 facts = facts | await self._stage(road, stage, facts)
             if road.run.kind is RunKind.RENEW:
                 await self._remove_replaced(id)

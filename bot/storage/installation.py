@@ -34,16 +34,16 @@ async def is_patrol_owed(tx: AsyncConnection, *, since: datetime) -> bool:
     return await tx.scalar(query) is not None
 
 
-async def take_patrol(tx: AsyncConnection, *, since: datetime, now: datetime) -> bool:
-    """Note that the tenant is searched now. False if another replica was faster."""
-    done = await tx.execute(
-        sa.update(installation).where(installation.c.patrolled_at <= since).values(patrolled_at=now)
-    )
-    return done.rowcount == 1
+async def take_patrol(tx: AsyncConnection, *, since: datetime, until: datetime) -> bool:
+    """Take the search owed after `since`, as if the last had been at `until`: whoever searches may
+    be stopped. False if another replica was faster.
+    """
+    query = sa.update(installation).where(installation.c.patrolled_at <= since)
+    return (await tx.execute(query.values(patrolled_at=until))).rowcount == 1
 
 
 async def put_patrol(tx: AsyncConnection, at: datetime) -> None:
-    """Say when the tenant was last searched: for a search that came to nothing."""
+    """Note when the tenant was last searched."""
     await tx.execute(sa.update(installation).values(patrolled_at=at))
 
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 REST_SECONDS = 5.0
-"""How long a stop waits for running listeners, which are to end within two seconds."""
+"""How long a stop waits for running listeners. `serve` ends the process before that."""
 
 
 class CannotListen(Exception):

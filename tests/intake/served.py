@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -28,6 +29,13 @@ class Served:
         """Return a number of Linux's /proc/…/status, such as VmRSS, in MB."""
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) // 1000 for line in lines if line.startswith(what + ":"))
+
+    async def stop(self) -> float:
+        """Ask it to end; return the seconds that took."""
+        began = time.monotonic()
+        self.terminate()
+        assert await self.ended() == 0
+        return time.monotonic() - began
 
     async def ended(self) -> int:
         """Return its exit status."""
