@@ -60,13 +60,14 @@ async def _is_in_use(site: Site, step: str, object_id: str) -> bool:
 
 
 def _check_is_ours(site: Site, found: Json, *, step: str, app_id: str) -> None:
-    """The bin does not promise to show everything: what it shows must fit."""
+    """The bin does not promise to show everything: the tags must be there, and what else it shows
+    must fit. A service principal has the tags of its application.
+    """
     wanted: Json = {"appId": app_id}
     if step == "application":
         wanted |= {"uniqueName": site.plan.key, "createdByAppId": site.bot_client_id}
-        if not set(site.plan.tags) <= set(found.get("tags") or ()):
-            raise _not_ours()
-    if any(_differs(found.get(name), value) for name, value in wanted.items()):
+    is_marked = set(site.plan.tags) <= set(found.get("tags") or ())
+    if not is_marked or any(_differs(found.get(name), value) for name, value in wanted.items()):
         raise _not_ours()
 
 

@@ -200,7 +200,7 @@ class PlayedClearing(Played, Clearing):
 
 
 class PlayedPurging(Played, Purging):
-    async def _purge(self, run: Run, registration: Registration, each: Deleted) -> None:
+    async def _purge(self, run: Run, plan: Plan, each: Deleted) -> None:
         self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
 
 

@@ -169,5 +169,61 @@ async def test_an_approval_carries_one_registration_out_once(scene: Scene) -> No
     assert len(scene.tenant.live_secrets(application["appId"])) == 1
 
 
+async def _two_in_the_bin(scene: Scene) -> tuple[str, str]:
+    """Return the ids of two registrations that were revoked; each has left two objects."""
+    ids = await scene.ready("payroll"), await scene.ready("billing")
+    for id in ids:
+        await scene.workspace.click("ada", "Revoke", on=scene.card_of(id))
+        await scene.until(lambda id=id: f"{id} was revoked" in _card(scene, id))
+    assert len(scene.tenant.deleted) == 4
+    return ids
+
+
+def _card(scene: Scene, id: str) -> str:
+    return scene.workspace.text_of(scene.card_of(id))
+
+
+TAKE = "UPDATE registrations SET {0} = (SELECT {0} FROM registrations WHERE id = '{2}')" + (
+    " WHERE id = '{1}'"
+)
+
+
+async def test_what_another_registration_has_deleted_is_not_deleted_for_good(scene: Scene) -> None:
+    other, id = await _two_in_the_bin(scene)
+    await _execute(
+        scene.stage,
+        TAKE.format("deleted", id, other),
+        f"UPDATE registrations SET deleted = json_remove(deleted, '$[1]') WHERE id = '{id}'",
+    )
+    await _ask_to_purge(scene, id)
+    await scene.until(lambda: "does not carry the registration's marks" in _card(scene, id))
+    assert len(scene.tenant.deleted) == 4
+
+
+async def _ask_to_purge(scene: Scene, id: str) -> None:
+    await scene.workspace.command("ada", f"purge {id}")
+    await scene.workspace.click("ada", "purge_asked")
+
+
+async def test_a_plan_of_another_registration_deletes_nothing_for_good(scene: Scene) -> None:
+    other, id = await _two_in_the_bin(scene)
+    columns = ("deleted", "plan", "digest")
+    await _execute(scene.stage, *(TAKE.format(it, id, other) for it in columns))
+    await _ask_to_purge(scene, id)
+    await scene.until(lambda: f"aad-setup audit verify {id}" in _card(scene, id))
+    assert len(scene.tenant.deleted) == 4
+
+
+async def test_nothing_is_deleted_for_good_that_nobody_has_asked_for(scene: Scene) -> None:
+    _, id = await _two_in_the_bin(scene)
+    await _execute(
+        scene.stage,
+        "INSERT INTO runs (id, registration, kind, begun, created_at)"
+        f" VALUES ('forged', '{id}', 'purge', 0, :now)",
+    )
+    await scene.until(lambda: f"aad-setup audit verify {id}" in _card(scene, id))
+    assert len(scene.tenant.deleted) == 4
+
+
 async def _verify(stage: Stage, *arguments: str) -> Ended:
     return await typed("audit", "verify", *arguments, environ=stage.environ(), folder=stage.folder)

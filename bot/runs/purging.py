@@ -1,8 +1,8 @@
 """The run that empties Entra's bin of what a registration had made and has deleted."""
 
-from bot.registration import Deleted, Registration
+from bot.registration import Deleted, Refusal, Registration
 from bot.runs.work import StepFailed, Work, failed
-from bot.storage import history, registrations, runs
+from bot.storage import audit, history, registrations, runs
 from bot.storage.runs import Run
 from graph.errors import GraphError
 from graph.plan import Plan
@@ -19,16 +19,28 @@ class Purging(Work):
             if found is None:
                 return
             run, registration = found
+            plan = await self._asked_for(registration)
             # The application first: if somebody has restored it, nothing of it is touched.
             for each in sorted(registration.deleted, key=lambda it: it.step != "application"):
-                await self._purge(run, registration, each)
+                await self._purge(run, plan, each)
         except StepFailed as failure:
             await self.fail(id, failure)
         else:
             await self._finish(id)
 
-    async def _purge(self, run: Run, registration: Registration, each: Deleted) -> None:
+    async def _asked_for(self, registration: Registration) -> Plan:
+        """Return the plan that made it, if history says that somebody has it deleted for good."""
         plan = Plan.from_json(dict(registration.plan or {}))
+        try:
+            async with self._database.reading() as tx:
+                await audit.check_purge(tx, registration, plan.digest)
+        except Refusal as refusal:
+            words = {"step": "Compare the request with history", "sentence": str(refusal)}
+            advice = "Nothing was deleted for good."
+            raise StepFailed("history", words | {"advice": advice}) from None
+        return plan
+
+    async def _purge(self, run: Run, plan: Plan, each: Deleted) -> None:
         try:
             await purge(
                 self._site(run, plan, {}),

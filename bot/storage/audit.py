@@ -34,6 +34,8 @@ ROTATION_ENDS = frozenset(
     {"rotated", "rotation denied", "rotation expired", "rotation withdrawn", "rotation cancelled"}
 )
 
+PURGE = frozenset({"purge asked", "purged"})
+
 
 @dataclass
 class Ballot:
@@ -121,6 +123,16 @@ async def check_not_carried_out(tx: AsyncConnection, registration: Registration)
     """Raise Refusal if history says that the approved plan was carried out: that is done once."""
     if replay(await checked(tx, registration)).plan.is_carried_out:
         _refuse(registration.id, ["its approvals were to carry it out again."])
+
+
+async def check_purge(tx: AsyncConnection, registration: Registration, digest: str) -> None:
+    """Raise Refusal unless somebody has asked to delete for good what this plan has made."""
+    entries = await checked(tx, registration)
+    if replay(entries).planned != digest:
+        _refuse(registration.id, ["its plan is not the one that the bot has made."])
+    told = [it.what for it in entries if it.what in PURGE or it.details.get("run") == RunKind.PURGE]
+    if told[-1:] != ["purge asked"]:
+        _refuse(registration.id, ["nobody has asked to delete it for good."])
 
 
 async def approved_until(

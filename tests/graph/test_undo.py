@@ -128,6 +128,23 @@ async def test_only_what_carries_all_marks_is_deleted_for_good(
         assert len(bot.tenant.deleted) == 1
 
 
+async def test_a_service_principal_of_another_registration_stays_in_the_bin(bot: Bot) -> None:
+    plan = await bot.plan()
+    await bot.carry_out(plan)
+    buried = (await taken_back(bot, plan))["service_principal"]
+    others = replace(plan, key="another", tags=("aad-setup", "of another"))
+    wanted: Any = {
+        "step": "service_principal",
+        "object_id": buried["object_id"],
+        "app_id": buried["app_id"],
+        "deleted_at": bot.clock.now(),
+    }
+    with pytest.raises(NotOurs):
+        await purge(replace(bot.site(others), facts={}), **wanted)
+    assert len(bot.tenant.deleted) == 2
+    assert await purge(replace(bot.site(plan), facts={}), **wanted)
+
+
 async def taken_back(bot: Bot, plan: Plan) -> dict[str, Any]:
     """Walk back, and return what each step says of what Entra keeps."""
     kept = {}
