@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from bot.playground.clock import MovableClock
 from bot.registration import Refusal, Status, Vote
 from bot.storage import votes
 from bot.storage.database import Database
+from bot.storage.tables import votes as given
 from tests.office import DIGEST, Office, office, opened
 from tests.pieces import ADA, GRACE, ROSA
 from tests.scene import Scene
@@ -82,6 +84,16 @@ async def test_the_word_says_that_it_waits_again(scene: Scene) -> None:
 async def test_after_a_week_only_asking_again_helps(desk: Office) -> None:
     id = await desk.failed()
     desk.clock.move(timedelta(days=7))
+    with pytest.raises(Refusal, match=r"7 days ago.*\*Ask again\*"):
+        await desk.registrar.retry(id, by=ROSA, seen=[ADA])
+    assert (await desk.found(id)).status is Status.FAILED
+
+
+async def test_an_approval_does_not_become_younger_in_the_database(desk: Office) -> None:
+    id = await desk.failed()
+    desk.clock.move(timedelta(days=7))
+    async with desk.database.transaction() as tx:
+        await tx.execute(sa.update(given).values(at=desk.clock.now()))
     with pytest.raises(Refusal, match=r"7 days ago.*\*Ask again\*"):
         await desk.registrar.retry(id, by=ROSA, seen=[ADA])
     assert (await desk.found(id)).status is Status.FAILED

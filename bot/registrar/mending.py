@@ -42,7 +42,7 @@ class Mending(Judging):
             registration = await self._allowed(tx, Verb.RETRY, id, by)
             self._check_idle(registration)
             self._needed_profile(registration)
-            self._check_fresh(registration)
+            await self._check_fresh(tx, registration)
             await dues.drop(tx, id, DueKind.UNDO)
             await history.write(tx, id, "retried", by=by, now=self._clock.now())
             if registration.plan is None:
@@ -51,10 +51,12 @@ class Mending(Judging):
                 return await self._go_on(tx, id, Status.APPROVED, RunKind.REGISTER)
             return await self._ask_approvers(tx, registration)
 
-    def _check_fresh(self, registration: Registration) -> None:
-        """Raise Refusal if what was approved was approved too long ago."""
-        approvals, id = registration.approvals(), registration.id
-        if approvals and max(it.at for it in approvals) + APPROVAL_LASTS <= self._clock.now():
+    async def _check_fresh(self, tx: AsyncConnection, registration: Registration) -> None:
+        """Raise Refusal if what was approved was approved too long ago, by history: it is signed,
+        and the dates of votes are not.
+        """
+        id, approved_at = registration.id, await audit.approved_at(tx, registration)
+        if approved_at and approved_at + APPROVAL_LASTS <= self._clock.now():
             raise Refusal(
                 f"{id} was approved more than {APPROVAL_LASTS.days} days ago, so it can't be"
                 " retried. Press *Undo*; after that, *Ask again* asks for a new approval."

@@ -49,12 +49,14 @@ class Ballot:
     """By the voter's user id, the approver groups that the vote spoke for."""
     quorum: Mapping[str, Any] | None = None
     is_carried_out: bool = False
+    at: datetime | None = None
+    """When the latest of them was given."""
 
     def add(self, entry: Entry) -> None:
         if entry.details.get("digest") != self.digest:  # another plan was made since
             self.groups.clear()
         self.digest = entry.details.get("digest")
-        self.quorum = entry.details.get("quorum")
+        self.quorum, self.at = entry.details.get("quorum"), entry.at
         self.groups[entry.user_id] = entry.details.get("groups")
         self.groups |= entry.details.get("judged", {})
 
@@ -117,6 +119,12 @@ async def check_approved(
     given = [replace(it, groups=tuple(_groups(ballot, it))) for it in votes]
     if Quorum(**asked).missing(given):
         _refuse(registration.id, ["it was carried out without the approvals that it takes."])
+
+
+async def approved_at(tx: AsyncConnection, registration: Registration) -> datetime | None:
+    """Return when the plan was last approved, or None if no approval counts. Raises Refusal."""
+    plan = replay(await checked(tx, registration)).plan
+    return plan.at if plan.groups else None
 
 
 async def check_not_carried_out(tx: AsyncConnection, registration: Registration) -> None:
