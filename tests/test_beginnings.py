@@ -285,3 +285,18 @@ async def test_a_run_that_gets_on_is_no_suspect(desk: Office, lasting: bool, beg
         await tx.execute(sa.update(table).values(begun=SUSPECT))
     assert not await recorder.record(entry)  # which it knew before
     assert await _begun(desk, run) == [SUSPECT]
+
+
+async def test_a_database_that_is_away_while_a_call_waits_ends_no_run(desk: Office) -> None:
+    run, waits = await _run(desk), asyncio.Event()
+    life = Waiting(desk, waits)
+    life.resume(run)
+    await waits.wait()
+    for name, renamed in (("runs", "away"), ("away", "runs")):
+        async with desk.database.transaction() as tx:
+            await tx.execute(sa.text(f"ALTER TABLE {name} RENAME TO {renamed}"))
+        if renamed == "away":
+            life.time.set()
+            await life.works(run)
+    assert life.at_work == {run}
+    await life.end(run)

@@ -17,7 +17,9 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
+from bot.bell import survive
 from bot.engine import Body
 from bot.outages import Awaited
 from bot.registration import Failure, RunKind
@@ -95,8 +97,7 @@ class Beginnings:
             task.cancel()
         counted = tuple(self._counted)
         self._counted.clear()
-        async with self._database.transaction() as tx:
-            await runs.put_down(tx, counted)
+        await self._put_down(*counted)
 
     @asynccontextmanager
     async def _turn_of(self, id: str) -> AsyncIterator[None]:
@@ -122,16 +123,25 @@ class Beginnings:
 
     @asynccontextmanager
     async def _aside(self, id: str) -> AsyncIterator[None]:
-        """Do not count the run while one of its calls waits."""
+        """Do not count the run while one of its calls waits.
+
+        A database that is restarted meanwhile ends no run: then only the count is not exact.
+        """
         if id in self._counted:
             self._counted.discard(id)
-            async with self._database.transaction() as tx:
-                await runs.put_down(tx, (id,))
+            await survive(f"run {id}, put aside", partial(self._put_down, id))
         yield
         if id not in self._counted and not self._is_stopping:
             self._counted.add(id)
-            async with self._database.transaction() as tx:
-                await runs.begin(tx, id)
+            await survive(f"run {id}, taken up", partial(self._take_up, id))
+
+    async def _put_down(self, *ids: str) -> None:
+        async with self._database.transaction() as tx:
+            await runs.put_down(tx, ids)
+
+    async def _take_up(self, id: str) -> None:
+        async with self._database.transaction() as tx:
+            await runs.begin(tx, id)
 
     async def _is_suspect(self, id: str) -> bool:
         """Return False for one that is to be given up, too: nobody has to wait for that."""
