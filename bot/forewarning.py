@@ -61,7 +61,7 @@ class Forewarning:
         if roll.problems or roll.is_short:
             log.warning(
                 "approvers or groups are not as the settings say",
-                problems=list(roll.problems),
+                problems=" ".join(roll.problems),
                 can_approve=roll.valid,
                 needed=roll.needed,
             )

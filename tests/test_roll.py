@@ -109,6 +109,7 @@ async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
     assert "level=warning" in line
     assert "is a guest's" in line
     assert "can_approve=1 needed=1" in line
+    assert "[" not in line.partition("problems=")[2]
 
 
 async def test_the_end_of_the_bot_s_own_secret_is_warned_about_three_times(stage: Stage) -> None:
