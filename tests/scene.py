@@ -76,8 +76,16 @@ class Scene:
 
     async def approve(self, id: str, *, by: str = "ada") -> None:
         """Approve and wait until the values are announced."""
-        await self.workspace.click(by, "Approve", on=self.card_of(id))
+        await self._press(by, "Approve", lambda: self.card_of(id))
         await self.until(lambda: self.is_announced(id))
+
+    async def _press(self, by: str, button: str, on: Callable[[], Json]) -> None:
+        """Press a button, and as the refusal says, again if Slack did not say in time by whom."""
+        for _ in range(TRIES):
+            before = self.whispers(by).count(TRY_AGAIN)
+            await self.workspace.click(by, button, on=on())
+            if self.whispers(by).count(TRY_AGAIN) == before:
+                return
 
     async def deny(self, id: str, *, by: str = "grace", reason: str = "Not this quarter") -> Any:
         """Press *Deny*, say why, and return what became of the form."""
@@ -134,11 +142,7 @@ class Scene:
 
     async def values(self, id: str, *, by: str = "rosa") -> str:
         """Press *Get the values* and return what the person then sees."""
-        for _ in range(TRIES):
-            await self.workspace.click(by, "Get the values", on=self.notice(id))
-            answers = self.workspace.ephemerals(by)
-            if not answers or TRY_AGAIN not in self.workspace.text_of(answers[-1]):
-                break
+        await self._press(by, "Get the values", lambda: self.notice(id))
         return self.whispers(by)
 
     async def reveal(self, *, by: str = "rosa") -> str:
