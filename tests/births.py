@@ -5,5 +5,6 @@ A process of its own begins so in a few milliseconds; a new interpreter takes mo
 
 import multiprocessing
 
+COMMANDS = [f"bot.cli.{name}" for name in ("checks", "planning", "restoring", "serving")]
 births = multiprocessing.get_context("forkserver")
-births.set_forkserver_preload(["bot.__main__", "tests.crash.victim"])
+births.set_forkserver_preload(["bot.__main__", *COMMANDS, "tests.crash.victim"])

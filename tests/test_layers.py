@@ -15,6 +15,7 @@ FILES = sorted(path for top in ("bot", "handlers", "graph") for path in (ROOT / 
 LAYERS = (
     ("bot.entry",),
     ("bot.__main__",),
+    ("bot.cli",),
     ("bot.playground",),
     ("bot.app", "bot.parts", "bot.doctor", "bot.arguments", "bot.restore"),
     ("bot.start", "bot.door", "bot.listening", "bot.forewarning"),
@@ -48,7 +49,7 @@ TOOLS = {
     ),
     "slack_bolt": ("handlers", "bot.listening", "bot.parts"),
     "trustme": ("bot.playground",),
-    "typer": ("bot.__main__",),
+    "typer": ("bot.__main__", "bot.cli"),
 }
 """Who may import what comes from outside; `bot.playground` stands for the world and may all."""
 
@@ -112,5 +113,5 @@ def test_listeners_see_only_the_registrar() -> None:
 def test_only_the_playground_is_built_from_simulators() -> None:
     for path in FILES:
         module = name_of(path)
-        if not within(module, "bot.playground") and module != "bot.__main__":
+        if not within(module, "bot.playground") and module != "bot.cli.simulators":
             assert not any(within(it, "bot.playground") for it in imports(path)), module

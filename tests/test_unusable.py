@@ -80,6 +80,7 @@ async def test_settings_that_this_user_may_not_read(tmp_path: Path) -> None:
     lock(tmp_path / ".env")
     code = """if True:
         import contextlib, os
+        import bot.cli.checks
         from bot.__main__ import main
         with contextlib.redirect_stdout(open(os.devnull, "w")):
             main(["doctor", "--help"], standalone_mode=False)  # imports what it needs late
@@ -230,14 +231,17 @@ async def test_a_demo_whose_reader_goes_away_leaves_nothing_behind(tmp_path: Pat
     assert os.listdir(tmp_path) == []
 
 
-async def test_ctrl_c_while_the_program_is_still_imported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", ["bot.__main__", "bot.cli.serving"])
+async def test_ctrl_c_while_the_program_is_still_imported(tmp_path: Path, module: str) -> None:
     code = """if True:
         import sys, bot.entry
         class Interrupting:
-            def find_spec(self, *_):
-                raise KeyboardInterrupt
+            def find_spec(self, name, *_):
+                if name == module:
+                    raise KeyboardInterrupt
         sys.meta_path.insert(0, Interrupting())
+        module = sys.argv.pop()
         bot.entry.main()
     """
-    ended = await python(code, folder=tmp_path)
+    ended = await python(code, "serve", module, folder=tmp_path)
     assert (ended.status, ended.err) == (130, "")

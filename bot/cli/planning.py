@@ -1,0 +1,49 @@
+"""The plan that an approver would see, printed."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+
+from bot import logs
+from bot.arguments import Unusable, form_of
+from bot.catalogue import CatalogueError, read_catalogue
+from bot.cli.process import FAILED, REFUSED, environment, refuse
+from bot.config import EntraSettings, SettingsError
+from bot.preview import preview
+from graph.clock import SystemClock
+from graph.errors import GraphError
+
+
+def plan(*, as_json: bool, **arguments: Any) -> None:
+    """Print the plan for these arguments of `form_of`."""
+    problems: list[str] = []
+    try:
+        form, chosen = form_of(read_catalogue(), **arguments)
+    except Unusable as error:
+        problems += error.problems
+    except CatalogueError as error:
+        problems += str(error).splitlines()
+    try:
+        settings = EntraSettings.read(environment())
+    except SettingsError as error:
+        problems += error.problems
+    if problems:
+        refuse(problems)
+    logs.set_up("WARNING")
+    try:
+        seen = asyncio.run(preview(form, chosen, settings=settings, clock=SystemClock()))
+    except GraphError as error:
+        refuse(_told(error), status=FAILED)
+    typer.echo(json.dumps(seen.to_json(), indent=2) if as_json else seen.to_text())
+    if seen.plan is None:
+        raise typer.Exit(REFUSED)
+
+
+def _told(error: GraphError) -> Iterable[str]:
+    yield error.sentence
+    yield error.advice
+    if error.request_id:
+        yield f"Request id {error.request_id}"

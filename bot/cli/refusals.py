@@ -1,0 +1,23 @@
+"""Errors that each have sentences for the operator."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bot.arguments import Unusable
+from bot.catalogue import CatalogueError
+from bot.cli.process import refuse
+from bot.config import SettingsError
+from bot.slots import NoSlot
+from bot.start import CannotStart
+from bot.storage.database import AlreadyRunning, UnusableDatabase
+
+
+@contextmanager
+def in_sentences() -> Iterator[None]:
+    """Print all that cannot be used, and end."""
+    try:
+        yield
+    except (SettingsError, CannotStart, Unusable) as error:
+        refuse(error.problems)
+    except (AlreadyRunning, UnusableDatabase, NoSlot, CatalogueError) as error:
+        refuse([str(error)])

@@ -1,0 +1,60 @@
+"""The playground: the story between both simulators, and each simulator alone."""
+
+import asyncio
+import json
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from bot import logs
+from bot.cli.process import stop_requested
+from bot.cli.refusals import in_sentences
+from bot.playground import alone
+from bot.playground import demo as story
+
+INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C has ended."""
+
+
+def demo(*, plain: bool) -> None:
+    logs.set_up("ERROR")
+    console = (
+        Console(no_color=True, width=100, highlight=False) if plain else Console(highlight=False)
+    )
+    with in_sentences():
+        is_over = asyncio.run(_play(console))
+    if not is_over:
+        raise typer.Exit(INTERRUPTED)
+
+
+def tenant(
+    *, port: int, ca_file: Path | None, users: int, groups: int, seed: int, as_json: bool
+) -> None:
+    _run(
+        alone.tenant(port=port, ca_file=ca_file, users=users, groups=groups, seed=seed),
+        as_json=as_json,
+    )
+
+
+def workspace(*, port: int, as_json: bool) -> None:
+    _run(alone.workspace(port=port), as_json=as_json)
+
+
+async def _play(console: Console) -> bool:
+    return await story.play(console, stop=stop_requested())
+
+
+def _run(simulator: AbstractAsyncContextManager[alone.Alone], *, as_json: bool) -> None:
+    """Run a simulator until it is stopped; say that it is there once it answers."""
+
+    async def run() -> None:
+        stop = stop_requested()
+        async with simulator as it:
+            typer.echo(json.dumps(it.to_json()) if as_json else it.to_text())
+            await stop.wait()
+
+    logs.set_up("WARNING")
+    with in_sentences():
+        asyncio.run(run())
