@@ -56,10 +56,6 @@ DOCUMENTED: Mapping[tuple[str, str], set[str]] = {
     # …/directoryaudit-list and -get; today's pages ask for Directory.Read.All besides
     ("GET", "auditLogs/directoryAudits"): {"AuditLog.Read.All"},
     ("GET", "auditLogs/directoryAudits/{}"): {"AuditLog.Read.All"},
-    # …/user-delta and …/group-delta
-    ("GET", "users/delta"): {"User.Read.All", "User.ReadWrite.All"} | _DIRECTORY,
-    ("GET", "groups/delta"): {"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}
-    | _DIRECTORY,
     # …/appmanagementpolicy-list-appliesto: the same for the policies of one application
     ("GET", "applications/{}/appManagementPolicies"): {
         *("Application.Read.All", "Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration")

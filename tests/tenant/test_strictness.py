@@ -89,7 +89,12 @@ async def test_what_is_no_json_object_is_400(graph: Asking, content: bytes, kind
 
 @pytest.mark.parametrize(
     ("path", "segment"),
-    [("/nope", "nope"), ("/applications/x/logo", "logo"), ("/users/x/mail", "mail")],
+    [
+        ("/nope", "nope"),
+        ("/applications/x/logo", "logo"),
+        ("/users/x/mail", "mail"),
+        ("/users/microsoft.graph.delta()", "delta"),
+    ],
 )
 async def test_an_unknown_path_names_the_segment(graph: Asking, path: str, segment: str) -> None:
     answer = await graph.get(path)

@@ -102,7 +102,7 @@ def purge(directory: Directory, request: Request) -> Answer:
     kind, body = _deleted(directory, request)
     check_change(directory, request.caller, body["id"])
     del directory.deleted[body["id"]]
-    directory.store.remove(kind, body["id"])  # a change of its own for who tracks changes
+    directory.store.remove(kind, body["id"])
     audit_log.record(directory, request.caller, _PURGED[kind], _touched(kind, body))
     return Answer(status=204)
 

@@ -10,7 +10,6 @@ from bot.playground.tenant.errors import too_close_together
 from bot.playground.tenant.faults import Faults
 from bot.playground.tenant.policy import AppManagementPolicy
 from bot.playground.tenant.replicas import Kind, Store
-from bot.playground.tenant.rounds import Round
 from bot.playground.tenant.seeding import People, new_id
 from graph.clock import Clock
 
@@ -47,8 +46,6 @@ class Directory:
     """What was deleted and can still be restored, by object id."""
     audits: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
     """The audit log: when readers see an entry, and the entry."""
-    rounds: dict[str, Round] = field(default_factory=dict)
-    """Rounds of change tracking that a delta token may continue, by the token's id."""
     _written: dict[str, datetime] = field(default_factory=dict)
 
     def new_id(self) -> str:

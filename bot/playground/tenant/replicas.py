@@ -87,23 +87,13 @@ class Store:
         rows = self._rows[kind].values()
         return [body for row in rows if (body := _seen(row, moment)) is not None]
 
-    def history_seen(self, kind: Kind, moment: Moment) -> dict[str, tuple[int, Body | None]]:
-        """Return what that replica shows, removals too: by id, the version's number and body."""
-        rows = self._rows[kind].items()
-        return {id: shown for id, versions in rows if (shown := _shown(versions, moment))}
-
     def _write(self, kind: Kind, id: str, body: dict[str, Any] | None) -> None:
         version = Version(body=body, seen_from=self.arrivals(kind))
         self._rows[kind].setdefault(id, []).append(version)
 
 
 def _seen(versions: list[Version], moment: Moment) -> Body | None:
-    shown = _shown(versions, moment)
-    return shown[1] if shown else None
-
-
-def _shown(versions: list[Version], moment: Moment) -> tuple[int, Body | None] | None:
-    for number, version in reversed(list(enumerate(versions))):
+    for version in reversed(versions):
         if version.seen_from[moment.replica] <= moment.now:
-            return number, version.body
+            return version.body
     return None

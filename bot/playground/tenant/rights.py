@@ -78,8 +78,6 @@ READ_USERS: Rule = (
         "Directory.ReadWrite.All",
     ),
 )
-# Change tracking opens nothing to User.ReadBasic.All and Group.ReadBasic.All.
-TRACK_USERS: Rule = (READ_USERS[0] - {"User.ReadBasic.All"},)
 READ_GROUPS: Rule = (
     any_of(
         "Group.ReadBasic.All",
@@ -90,7 +88,6 @@ READ_GROUPS: Rule = (
         "Directory.ReadWrite.All",
     ),
 )
-TRACK_GROUPS: Rule = (READ_GROUPS[0] - {"Group.ReadBasic.All"},)
 READ_MEMBERS: Rule = (
     any_of(
         "GroupMember.ReadBasic.All",

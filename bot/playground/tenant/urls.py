@@ -1,7 +1,7 @@
 """Graph's paths: `/applications(uniqueName='x')/addPassword` becomes a template and its keys.
 
 Operations may be called by their qualified name and with empty brackets, as Microsoft's SDKs do:
-`/users/microsoft.graph.delta()` is `/users/delta`. Alternate keys are those of the public schema.
+`…/microsoft.graph.addPassword()` is `…/addPassword`. Alternate keys are those of the public schema.
 """
 
 import re
@@ -34,7 +34,7 @@ ALTERNATE_KEYS: Mapping[str, frozenset[str]] = {
     "federatedIdentityCredentials": frozenset({"name"}),
 }
 OPERATION_NAMES = {"addPassword", "removePassword", "delta", "restore"}
-"""Actions and functions: never the id of a member."""
+"""Actions and functions, known here or not: never the id of a member."""
 
 _KEYED = re.compile(r"(?P<name>[A-Za-z0-9]+)\((?:(?P<key>[A-Za-z]+)=)?'(?P<value>(?:[^']|'')*)'\)")
 _NAMESPACE = "microsoft.graph."
