@@ -15,7 +15,6 @@ CREATE = {"Prefer": "create-if-missing"}
 WIDE = (
     "AuditLog.Read.All",
     "Directory.Read.All",
-    "Domain.Read.All",
     "GroupMember.Read.All",
     "Policy.ReadWrite.ApplicationConfiguration",
     "User.Read.All",

@@ -7,7 +7,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
-from tests.tenant.asking import EVENTUAL, Asking, asking, code_of, connector
+from tests.tenant.asking import Asking, asking, code_of, connector
 
 OTHER_ID = "b0a5c0f4-0c1d-4a53-8a0e-6f7d3b0f2c11"
 ROLE: dict[str, Any] = {
@@ -237,9 +237,9 @@ async def test_an_owner_may_change_what_somebody_else_made(tenant: Tenant, wide:
     async with connector(tenant, *OTHER) as other:
         assert (await other.patch(path, {"notes": "x"})).status_code == 403
         me = (await other.get("/servicePrincipals", params=_by_name("aad-setup"))).json()["value"]
-        for principal in me:
-            reference = f"{tenant.url}/v1.0/directoryObjects/{principal['id']}"
-            await wide.post(f"{path}/owners/$ref", {"@odata.id": reference})
+        ids = [f"{tenant.url}/v1.0/directoryObjects/{principal['id']}" for principal in me]
+        added = [await wide.post(f"{path}/owners/$ref", {"@odata.id": id}) for id in ids]
+        assert {answer.status_code for answer in added} == {204, 400}  # its maker is one already
         assert (await other.patch(path, {"notes": "x"})).status_code == 204
     assert len((await wide.get(f"{path}/owners")).json()["value"]) == len(me) == 2
 
@@ -251,10 +251,16 @@ async def test_a_wrong_reference_makes_no_owner(wide: Asking, reference: str | N
     assert (await wide.post(path, {"@odata.id": reference})).status_code == 400
 
 
-async def test_applications_are_counted(graph: Asking) -> None:
-    await graph.application()
-    answer = await graph.get("/applications/$count", headers=EVENTUAL)
-    assert answer.text == "2"  # the administrator's own is one
+async def test_a_person_is_an_owner_and_a_stranger_is_none(tenant: Tenant, wide: Asking) -> None:
+    application = await wide.application()
+    path = f"/applications/{application['id']}/owners"
+    ada = tenant.people.users[0]["id"]
+    by = {id: f"https://graph.microsoft.com/v1.0/users/{id}" for id in (ada, OTHER_ID)}
+    added = [await wide.post(f"{path}/$ref", {"@odata.id": by[id]}) for id in (ada, OTHER_ID)]
+    assert [answer.status_code for answer in added] == [204, 404]
+    rows = (await wide.get(f"{path}?$select=id")).json()["value"]
+    assert {row["@odata.type"] for row in rows if row["id"] == ada} == {"#microsoft.graph.user"}
+    assert len(rows) == 2
 
 
 async def test_rights_are_taken_away_from_later_tokens(tenant: Tenant) -> None:

@@ -75,11 +75,9 @@ async def test_what_failed_is_not_told(wide: Asking) -> None:
 
 
 async def test_no_secret_is_told(tenant: Tenant, wide: Asking) -> None:
-    body = {"displayName": "Mimecast", "passwordCredentials": [{"displayName": "inline"}]}
-    assert (await wide.post("/applications", body)).status_code == 201
     await a_whole_life(wide)
     shown = (await wide.get(AUDITS)).text
-    assert len(tenant.minted) > 2
+    assert len(tenant.minted) > 1
     assert not [secret for secret in tenant.minted if secret in shown]
     assert "secretText" not in shown
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from bot.playground.tenant import Tenant
-from bot.playground.tenant.permissions import MICROSOFT_GRAPH
 from tests.tenant.asking import Asking, code_of, connector, message_of, sign_in
 
 
@@ -98,10 +97,6 @@ async def test_scopes_are_granted_together_and_widened_by_a_change(
     assert (again.status_code, message_of(again)) == (409, "Permission entry already exists.")
     where = f"clientId eq '{principal['id']}' and consentType eq 'AllPrincipals'"
     found = await graph.get("/oauth2PermissionGrants", params={"$filter": where})
-    of_client = await graph.get(f"/servicePrincipals/{principal['id']}/oauth2PermissionGrants")
-    assert of_client.json()["value"] == found.json()["value"]
-    by_app_id = f"/servicePrincipals(appId='{MICROSOFT_GRAPH}')/oauth2PermissionGrants"
-    assert (await graph.get(by_app_id)).json()["value"] == []
     # Reading is a right of its own: the administrator's write right covers it.
     path = f"/oauth2PermissionGrants/{found.json()['value'][0]['id']}"
     assert (await graph.patch(path, {"scope": "User.Read User.Read.All"})).status_code == 204
@@ -136,11 +131,9 @@ async def test_the_clients_side_shows_and_makes_the_same_grants(
     ids = {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": role}
     path = f"/servicePrincipals/{principal['id']}/appRoleAssignments"
     made = (await graph.post(path, ids)).json()
-    theirs = f"/servicePrincipals/{resource['id']}/appRoleAssignedTo"
-    where = {"$filter": f"principalId eq {principal['id']}"}
-    assert (await graph.get(theirs, params=where)).json()["value"][0]["id"] == made["id"]
-    for view in (f"{path}/{made['id']}", f"{theirs}/{made['id']}"):
-        assert (await graph.get(view)).json()["principalDisplayName"] == "Mimecast"
+    where = {"$filter": f"resourceId eq {resource['id']}"}
+    [shown] = (await graph.get(path, params=where)).json()["value"]
+    assert (shown["id"], shown["principalDisplayName"]) == (made["id"], "Mimecast")
     assert (await graph.delete(f"{path}/{made['id']}")).status_code == 204
     assert tenant.roles_of(principal["appId"]) == set()
 
@@ -157,16 +150,13 @@ async def test_a_grant_names_all_three(
     assert (await graph.post(path, ids)).status_code == 400
 
 
-async def test_a_delegated_grant_is_read_and_deleted_by_its_id(
+async def test_a_delegated_grant_is_deleted_by_its_id(
     tenant: Tenant, graph: Asking, principal: dict[str, Any]
 ) -> None:
     body = delegated(principal, await graph.resource(), "User.Read")
     made = (await graph.post("/oauth2PermissionGrants", body)).json()
     path = f"/oauth2PermissionGrants/{made['id']}"
-    assert (await graph.get(path)).json()["scope"] == "User.Read"
     assert (await graph.patch(path, {"consentType": "Principal"})).status_code == 400
     assert (await graph.delete(path)).status_code == 204
-    assert [(await graph.get(path)).status_code, (await graph.delete(path)).status_code] == [
-        404
-    ] * 2
+    assert (await graph.delete(path)).status_code == 404
     assert tenant.grants == []

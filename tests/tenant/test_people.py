@@ -100,16 +100,6 @@ async def test_the_resource_publishes_its_permissions_by_name(graph: Asking) -> 
     assert (len(roles), len(scopes)) == (536, 600)
 
 
-async def test_domains_are_a_right_of_their_own(tenant: Tenant, graph: Asking) -> None:
-    assert (await graph.get("/domains")).status_code == 403
-    async with connector(tenant, "Domain.Read.All") as other:
-        names = [row["id"] for row in (await other.get("/domains")).json()["value"]]
-        one = await other.get(f"/domains/{tenant.domain}")
-        none = await other.get("/domains/vendor.example")
-    assert names == [tenant.domain, tenant.initial_domain]
-    assert (one.json()["isDefault"], none.status_code) == (True, 404)
-
-
 async def test_one_person_is_found_by_id_and_by_name(tenant: Tenant) -> None:
     user = tenant.people.users[3]
     async with connector(tenant, "User.Read.All") as graph:
@@ -128,12 +118,6 @@ async def test_groups_are_listed_counted_and_read(tenant: Tenant) -> None:
         members = await pages(graph, f"/groups/{rows[0]['id']}/members")
     assert (len(rows), number.text, one.json()["id"]) == (150, "150", rows[0]["id"])
     assert "displayName" in members[0]
-
-
-async def test_only_ones_own_organization_is_known(tenant: Tenant, graph: Asking) -> None:
-    assert (await graph.get(f"/organization/{tenant.id}")).json()["id"] == tenant.id
-    other = await graph.get("/organization/00000000-0000-4000-8000-000000000001")
-    assert other.status_code == 404
 
 
 async def test_a_token_of_another_tenant_is_worth_nothing(

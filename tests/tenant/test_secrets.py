@@ -56,14 +56,10 @@ async def test_a_removed_secret_no_longer_signs_in(tenant: Tenant, graph: Asking
     assert (await graph.post(path, {"keyId": secret["keyId"]})).status_code == 400
 
 
-async def test_a_secret_can_come_with_a_new_application(tenant: Tenant, graph: Asking) -> None:
+async def test_no_secret_comes_with_a_new_application(tenant: Tenant, graph: Asking) -> None:
     body = {"displayName": "Mimecast", "passwordCredentials": [{"displayName": "key"}]}
-    application = (await graph.post("/applications", body)).json()
-    await graph.principal(application["appId"])
-    text = application["passwordCredentials"][0]["secretText"]
-    answer = await sign_in(graph.http, tenant, application["appId"], text)
-    assert answer.status_code == 200
-    assert len(tenant.live_secrets(application["appId"])) == 1
+    assert (await graph.post("/applications", body)).status_code == 400
+    assert tenant.applications == []
 
 
 async def test_a_tenant_without_restrictions_says_so(graph: Asking) -> None:

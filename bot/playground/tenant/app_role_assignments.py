@@ -14,7 +14,7 @@ from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, bad_request, not_found
 from bot.playground.tenant.lookup import seen
-from bot.playground.tenant.query import EntitySet, created, many, one
+from bot.playground.tenant.query import EntitySet, created, many
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.shapes import ASSIGNMENT
 
@@ -34,20 +34,11 @@ def grant_on_client(directory: Directory, request: Request) -> Answer:
     return _grant(directory, request, side="principalId")
 
 
-def list_on_resource(directory: Directory, request: Request) -> Answer:
-    return _list(directory, request, side="resourceId")
-
-
 def list_on_client(directory: Directory, request: Request) -> Answer:
-    return _list(directory, request, side="principalId")
-
-
-def read_on_resource(directory: Directory, request: Request) -> Answer:
-    return one(directory.url, request, ASSIGNMENTS, _assignment(directory, request, "resourceId"))
-
-
-def read_on_client(directory: Directory, request: Request) -> Answer:
-    return one(directory.url, request, ASSIGNMENTS, _assignment(directory, request, "principalId"))
+    client = seen(directory, request, Kind.SERVICE_PRINCIPAL)
+    rows = directory.store.all_seen(Kind.ASSIGNMENT, request.moment)
+    rows = [row for row in rows if row["principalId"] == client["id"]]
+    return many(directory.url, request, ASSIGNMENTS, rows)
 
 
 def revoke_on_resource(directory: Directory, request: Request) -> Answer:
@@ -121,26 +112,14 @@ def _principal_missing(directory: Directory, id: str) -> GraphFailure:
     return bad_request("Not a valid reference update.")
 
 
-def _list(directory: Directory, request: Request, *, side: str) -> Answer:
-    holder = seen(directory, request, Kind.SERVICE_PRINCIPAL)
-    rows = directory.store.all_seen(Kind.ASSIGNMENT, request.moment)
-    rows = [row for row in rows if row[side] == holder["id"]]
-    return many(directory.url, request, ASSIGNMENTS, rows)
-
-
-def _assignment(directory: Directory, request: Request, side: str) -> dict[str, Any]:
+def _revoke(directory: Directory, request: Request, *, side: str) -> Answer:
     holder = seen(directory, request, Kind.SERVICE_PRINCIPAL)
     id = request.target.keys[1].value
     assignment = directory.store.seen(Kind.ASSIGNMENT, id, request.moment)
     if assignment is None or assignment[side] != holder["id"]:
         raise not_found(id)
-    return assignment
-
-
-def _revoke(directory: Directory, request: Request, *, side: str) -> Answer:
-    assignment = _assignment(directory, request, side)
-    if directory.store.get(Kind.ASSIGNMENT, assignment["id"]) is None:
-        raise not_found(assignment["id"])
+    if directory.store.get(Kind.ASSIGNMENT, id) is None:
+        raise not_found(id)
     directory.claim(assignment["principalId"])
     withdraw(directory, assignment)
     _record(directory, request, Activity.REMOVE_ASSIGNMENT, assignment)

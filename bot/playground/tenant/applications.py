@@ -5,7 +5,7 @@ learn.microsoft.com/graph/api/application-post-applications and application-upse
 
 from typing import Any
 
-from bot.playground.tenant import audit_log, certificates, quota, secrets
+from bot.playground.tenant import audit_log, certificates, quota
 from bot.playground.tenant.app_policies import default_policy_for
 from bot.playground.tenant.audit_log import Activity
 from bot.playground.tenant.calls import Answer, Request
@@ -15,8 +15,8 @@ from bot.playground.tenant.errors import bad_request, duplicate
 from bot.playground.tenant.exposed import check_exposed
 from bot.playground.tenant.lookup import changeable, readable
 from bot.playground.tenant.new_application import blank_application
-from bot.playground.tenant.owners import check_bound, own, split_bound
-from bot.playground.tenant.query import EntitySet, count, created, many, one
+from bot.playground.tenant.owners import own
+from bot.playground.tenant.query import EntitySet, created, many, one
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.rights import check_change, visible
 from bot.playground.tenant.shapes import APPLICATION
@@ -40,18 +40,12 @@ MOST_PERMISSIONS = 400
 
 
 def create(directory: Directory, request: Request) -> Answer:
-    body, owners = split_bound(request.json)
-    return _create(directory, request, _checked(body), owners)
+    return _create(directory, request, _checked(request.json))
 
 
 def list_all(directory: Directory, request: Request) -> Answer:
     rows = directory.store.all_seen(Kind.APPLICATION, request.moment)
     return many(directory.url, request, APPLICATIONS, visible(directory, request.caller, rows))
-
-
-def count_all(directory: Directory, request: Request) -> Answer:
-    rows = directory.store.all_seen(Kind.APPLICATION, request.moment)
-    return count(request, visible(directory, request.caller, rows))
 
 
 def read(directory: Directory, request: Request) -> Answer:
@@ -62,8 +56,6 @@ def read(directory: Directory, request: Request) -> Answer:
 def update(directory: Directory, request: Request) -> Answer:
     """PATCH: 204 for a change; 201 for a new one, by `uniqueName` and `Prefer` only."""
     body = _checked(request.json)
-    if "passwordCredentials" in body:
-        raise bad_request("Property 'passwordCredentials' cannot be updated. Use addPassword.")
     key = request.target.keys[0]
     if key.name == "uniqueName" and request.creates_if_missing:
         return _find_or_create(directory, request, key.value, body)
@@ -72,6 +64,8 @@ def update(directory: Directory, request: Request) -> Answer:
 
 def _checked(body: dict[str, Any]) -> dict[str, Any]:
     APPLICATION.check(body)
+    if "passwordCredentials" in body:
+        raise bad_request("Property 'passwordCredentials' cannot be updated. Use addPassword.")
     required = body.get("requiredResourceAccess", [])
     if sum(len(resource.get("resourceAccess", [])) for resource in required) > MOST_PERMISSIONS:
         raise invalid("requiredResourceAccess")
@@ -92,32 +86,23 @@ def _find_or_create(
     # Keys are unique at once: a second upsert updates even where reads do not show the first yet.
     existing = directory.find(Kind.APPLICATION, uniqueName=name)
     if existing is None:
-        return _create(directory, request, {**body, "uniqueName": name}, [])
+        return _create(directory, request, {**body, "uniqueName": name})
     check_change(directory, request.caller, existing["id"])
     directory.claim(existing["id"])
     return _change(directory, request, existing, body)
 
 
-def _create(
-    directory: Directory, request: Request, body: dict[str, Any], owners: list[str]
-) -> Answer:
+def _create(directory: Directory, request: Request, body: dict[str, Any]) -> Answer:
     if "displayName" not in body:
         raise bad_request(
             "A value is required for property 'displayName' of resource 'Application'."
         )
     _check_unique_name(directory, body.get("uniqueName"))
-    check_bound(directory, request, owners)
     quota.check(directory)
     id = directory.new_id()
     application = blank_application(directory, id=id, creator=request.caller.app_id)
-    given = {name: value for name, value in body.items() if name != "passwordCredentials"}
-    application = _merged(directory, application, given)
+    application = _merged(directory, application, body)
     _check_policy(directory, request, application, before=None)
-    inline = [
-        secrets.make(directory, application, wanted, caller=request.caller.app_id)
-        for wanted in body.get("passwordCredentials") or []
-    ]
-    application["passwordCredentials"] = [secrets.without_text(secret) for secret in inline]
     directory.claim(id)
     directory.store.put(Kind.APPLICATION, id, application)
     audit_log.record(
@@ -126,14 +111,12 @@ def _create(
         Activity.ADD_APPLICATION,
         audit_log.application(application),
     )
-    own(directory, request, Kind.APPLICATION, application, owners)
-    if inline or application["keyCredentials"]:
+    own(directory, request.caller, Kind.APPLICATION, application)
+    if application["keyCredentials"]:
         blank: dict[str, Any] = {"passwordCredentials": [], "keyCredentials": []}
         touched = audit_log.credentials(blank, application)
         audit_log.record(directory, request.caller, Activity.UPDATE_CREDENTIALS, touched)
-    for secret in inline:
-        secrets.announce(directory, application["appId"], secret)
-    return created(directory.url, APPLICATIONS, {**application, "passwordCredentials": inline})
+    return created(directory.url, APPLICATIONS, application)
 
 
 def _check_unique_name(directory: Directory, name: str | None) -> None:

@@ -66,11 +66,10 @@ def delete_service_principal(directory: Directory, request: Request) -> Answer:
 
 
 def list_applications(directory: Directory, request: Request) -> Answer:
-    return _list(directory, request, Kind.APPLICATION)
-
-
-def list_service_principals(directory: Directory, request: Request) -> Answer:
-    return _list(directory, request, Kind.SERVICE_PRINCIPAL)
+    found = [body for kind, body in directory.deleted.values() if kind is Kind.APPLICATION]
+    rows = [body for body in found if _is_seen(directory, request, Kind.APPLICATION, body["id"])]
+    rows = visible(directory, request.caller, rows)
+    return many(directory.url, request, APPLICATIONS, rows)
 
 
 def read(directory: Directory, request: Request) -> Answer:
@@ -109,13 +108,6 @@ def purge(directory: Directory, request: Request) -> Answer:
 
 def _touched(kind: Kind, body: dict[str, Any]) -> Touched:
     return unchanged("Application" if kind is Kind.APPLICATION else "ServicePrincipal", body)
-
-
-def _list(directory: Directory, request: Request, wanted: Kind) -> Answer:
-    found = [body for kind, body in directory.deleted.values() if kind is wanted]
-    rows = [body for body in found if _is_seen(directory, request, wanted, body["id"])]
-    rows = visible(directory, request.caller, rows)
-    return many(directory.url, request, _SETS[wanted], rows)
 
 
 def _deleted(directory: Directory, request: Request) -> tuple[Kind, dict[str, Any]]:

@@ -1,11 +1,10 @@
-"""`/organization`, `/domains`, the policy for credentials: what the tenant says of itself."""
+"""`/organization`, the policy for credentials: what the tenant says of itself."""
 
 from typing import Any
 
 from bot.playground.tenant import quota
 from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.directory import Directory
-from bot.playground.tenant.errors import not_found
 from bot.playground.tenant.query import EntitySet, many, one
 
 _ALWAYS = ("id", "displayName", "verifiedDomains")
@@ -16,14 +15,6 @@ ORGANIZATION = EntitySet(
         {*_ALWAYS, "assignedPlans", "city", "country", "countryLetterCode", "createdDateTime"}
         | {"defaultUsageLocation", "deletedDateTime", "onPremisesSyncEnabled", "tenantType"}
         | {"technicalNotificationMails", "state", "street", "postalCode", "preferredLanguage"}
-    ),
-)
-DOMAINS = EntitySet(
-    name="domains",
-    type="domain",
-    properties=frozenset(
-        {"id", "authenticationType", "availabilityStatus", "isAdminManaged", "isDefault"}
-        | {"isInitial", "isRoot", "isVerified", "supportedServices"}
     ),
 )
 POLICIES = EntitySet(
@@ -38,24 +29,6 @@ POLICIES = EntitySet(
 
 def list_organizations(directory: Directory, request: Request) -> Answer:
     return many(directory.url, request, ORGANIZATION, [_organization(directory, request)])
-
-
-def read_organization(directory: Directory, request: Request) -> Answer:
-    if request.target.keys[0].value != directory.id:
-        raise not_found(request.target.keys[0].value)
-    return one(directory.url, request, ORGANIZATION, _organization(directory, request))
-
-
-def list_domains(directory: Directory, request: Request) -> Answer:
-    return many(directory.url, request, DOMAINS, _domains(directory))
-
-
-def read_domain(directory: Directory, request: Request) -> Answer:
-    name = request.target.keys[0].value
-    found = next((domain for domain in _domains(directory) if domain["id"] == name), None)
-    if found is None:
-        raise not_found(name)
-    return one(directory.url, request, DOMAINS, found)
 
 
 def read_policy(directory: Directory, request: Request) -> Answer:
@@ -88,20 +61,3 @@ def _verified(name: str, *, default: bool) -> dict[str, Any]:
         "name": name,
         "type": "Managed",
     }
-
-
-def _domains(directory: Directory) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": name,
-            "authenticationType": "Managed",
-            "availabilityStatus": None,
-            "isAdminManaged": True,
-            "isDefault": name == directory.domain,
-            "isInitial": name == directory.initial_domain,
-            "isRoot": True,
-            "isVerified": True,
-            "supportedServices": ["Email", "OfficeCommunicationsOnline"],
-        }
-        for name in (directory.domain, directory.initial_domain)
-    ]

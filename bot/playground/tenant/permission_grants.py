@@ -12,8 +12,7 @@ from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.checks import invalid
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import bad_request, duplicate, not_found
-from bot.playground.tenant.lookup import seen
-from bot.playground.tenant.query import EntitySet, created, many, one
+from bot.playground.tenant.query import EntitySet, created, many
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.shapes import GRANT
 
@@ -52,18 +51,6 @@ def list_all(directory: Directory, request: Request) -> Answer:
     return many(directory.url, request, GRANTS, rows)
 
 
-def list_of_client(directory: Directory, request: Request) -> Answer:
-    """learn.microsoft.com/graph/api/serviceprincipal-list-oauth2permissiongrants"""
-    client = seen(directory, request, Kind.SERVICE_PRINCIPAL)
-    rows = directory.store.all_seen(Kind.GRANT, request.moment)
-    rows = [row for row in rows if row["clientId"] == client["id"]]
-    return many(directory.url, request, GRANTS, rows)
-
-
-def read(directory: Directory, request: Request) -> Answer:
-    return one(directory.url, request, GRANTS, _seen(directory, request))
-
-
 def update(directory: Directory, request: Request) -> Answer:
     body = request.json
     GRANT.check(body)
@@ -86,18 +73,11 @@ def delete(directory: Directory, request: Request) -> Answer:
     return Answer(status=204)
 
 
-def _seen(directory: Directory, request: Request) -> dict[str, Any]:
-    id = request.target.keys[0].value
-    grant = directory.store.seen(Kind.GRANT, id, request.moment)
-    if grant is None:
-        raise not_found(id)
-    return grant
-
-
 def _truth(directory: Directory, request: Request) -> dict[str, Any]:
-    id = _seen(directory, request)["id"]
+    """Return the truth about a grant that is seen."""
+    id = request.target.keys[0].value
     grant = directory.store.get(Kind.GRANT, id)
-    if grant is None:
+    if grant is None or directory.store.seen(Kind.GRANT, id, request.moment) is None:
         raise not_found(id)
     return grant
 

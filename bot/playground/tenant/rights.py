@@ -30,8 +30,6 @@ ADD_OWNERS: Rule = (*CHANGE_APPLICATIONS, any_of("Directory.Read.All"))
 READ_FEDERATED_CREDENTIALS: Rule = (
     any_of("Application.Read.All", "Application.ReadWrite.All", OWNED),
 )
-# The table has no Application.Read.All for one of them, only for the list.
-READ_FEDERATED_CREDENTIAL: Rule = CHANGE_APPLICATIONS
 READ_ASSIGNMENTS: Rule = (
     any_of(
         "Application.Read.All",
@@ -62,7 +60,6 @@ READ_ORGANIZATION: Rule = (
         "User.Read.All",
     ),
 )
-READ_DOMAINS: Rule = (any_of("Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All"),)
 READ_POLICY: Rule = (any_of("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"),)
 CHANGE_POLICY: Rule = (any_of("Policy.ReadWrite.ApplicationConfiguration"),)
 # Both together, as learn.microsoft.com/graph/api/appmanagementpolicy-post-appliesto asks.

@@ -11,7 +11,7 @@ from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import GraphFailure, bad_request, denied, duplicate
 from bot.playground.tenant.lookup import changeable, readable
-from bot.playground.tenant.owners import check_bound, own, split_bound
+from bot.playground.tenant.owners import own
 from bot.playground.tenant.query import EntitySet, created, many, one
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.rights import OWNED, check_change, visible
@@ -55,7 +55,7 @@ _EMPTY = (
 
 
 def create(directory: Directory, request: Request) -> Answer:
-    body, owners = split_bound(request.json)
+    body = request.json
     SERVICE_PRINCIPAL.check(body)
     if "appId" not in body:
         raise bad_request(
@@ -66,7 +66,7 @@ def create(directory: Directory, request: Request) -> Answer:
             "The service principal cannot be created, updated, or restored because the service"
             f" principal name {body['appId']} is already in use."
         )
-    return _create(directory, request, body["appId"], body, owners)
+    return _create(directory, request, body["appId"], body)
 
 
 def list_all(directory: Directory, request: Request) -> Answer:
@@ -92,7 +92,7 @@ def update(directory: Directory, request: Request) -> Answer:
         raise bad_request("Property 'appId' does not match the key in the request.")
     existing = directory.find(Kind.SERVICE_PRINCIPAL, appId=key.value)
     if existing is None:
-        return _create(directory, request, key.value, body, [])
+        return _create(directory, request, key.value, body)
     check_change(directory, request.caller, existing["id"])
     directory.claim(existing["id"])
     return _change(directory, request, existing, body)
@@ -121,16 +121,13 @@ def blank_service_principal(
     }
 
 
-def _create(
-    directory: Directory, request: Request, app_id: str, body: dict[str, Any], owners: list[str]
-) -> Answer:
+def _create(directory: Directory, request: Request, app_id: str, body: dict[str, Any]) -> Answer:
     applications = directory.store.all_seen(Kind.APPLICATION, request.moment)
     application = next((row for row in applications if row["appId"] == app_id), None)
     if application is None:
         raise _no_backing_application(directory, request, app_id)
     _check_backing(directory, request, application)
     quota.check(directory)
-    check_bound(directory, request, owners)
     id = directory.new_id()
     principal = blank_service_principal(directory, application, id)
     principal |= {name: value for name, value in body.items() if not name.startswith("@odata.")}
@@ -142,7 +139,7 @@ def _create(
         Activity.ADD_SERVICE_PRINCIPAL,
         audit_log.principal(principal),
     )
-    own(directory, request, Kind.SERVICE_PRINCIPAL, principal, owners)
+    own(directory, request.caller, Kind.SERVICE_PRINCIPAL, principal)
     return created(directory.url, SERVICE_PRINCIPALS, principal)
 
 

@@ -19,10 +19,6 @@ COLLECTIONS = {
     "appRoleAssignments",
     "appManagementPolicies",
     "directoryAudits",
-    "federatedIdentityCredentials",
-    "organization",
-    "owners",
-    "domains",
     "users",
     "groups",
     "deletedItems",
@@ -31,7 +27,6 @@ COLLECTIONS = {
 ALTERNATE_KEYS: Mapping[str, frozenset[str]] = {
     "applications": frozenset({"appId", "uniqueName"}),
     "servicePrincipals": frozenset({"appId"}),
-    "federatedIdentityCredentials": frozenset({"name"}),
 }
 OPERATION_NAMES = {"addPassword", "removePassword", "delta", "restore"}
 """Actions and functions, known here or not: never the id of a member."""
