@@ -115,8 +115,8 @@ async def _announced(new: Path, copy: Path, vault: Vault, now: datetime) -> None
     try:
         async with opened(url, vault) as database, database.transaction() as tx:
             is_ours = await installation.announce_restore(tx, now)
-    except UnusableDatabase:
-        raise CannotRestore(f"{copy} was made by a newer version of this program.") from None
+    except UnusableDatabase as error:
+        raise CannotRestore(f"{copy}: {str(error).removeprefix('DATABASE_URL: ')}") from None
     if not is_ours:
         raise CannotRestore(f"No bot has ever started on {copy}: there is nothing in it.")
 

@@ -33,7 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bot.bell import FREE_SPACE, is_disk_full
 from bot.storage import facts, history, remnants
 from bot.storage.remnants import Remnants
-from bot.vault import Vault
+from bot.vault import SealBroken, Vault
 
 log = structlog.get_logger()
 
@@ -52,6 +52,12 @@ CLOSE_SECONDS = 5.0
 NO_TABLES = (
     "DATABASE_URL: its role may not make tables. As an administrator: GRANT CREATE ON SCHEMA public"
     " TO that role."
+)
+
+SIGNED_BEFORE = (
+    "DATABASE_URL: history in this database was signed before, and somebody has removed the"
+    " signatures, so nothing in it can be believed. Put a backup in its place by `aad-setup restore"
+    " FILE`, and look at it by `aad-setup audit verify`."
 )
 
 
@@ -167,18 +173,18 @@ async def opened(url: str, vault: Vault) -> AsyncIterator[Database]:
         writer, reader = _engines(url, vault)
         database = Database(writer, reader, path=path)
         try:
-            await _prepare(writer, vault)
+            await _prepare(writer, vault, path)
             database.committed(leaves=True)  # the last process may have been killed before
             yield database
         finally:
             await database.close()
 
 
-async def _prepare(writer: AsyncEngine, vault: Vault) -> None:
+async def _prepare(writer: AsyncEngine, vault: Vault, path: Path | None) -> None:
     try:
         async with writer.begin() as tx:
             await tx.run_sync(_check_encoding)
-            await tx.run_sync(_migrate, vault)
+            await tx.run_sync(_migrate, vault, path)
             await history.sign_heads_anew(tx)
     except DBAPIError as error:
         if type(error.orig).__name__ == "InsufficientPrivilege":
@@ -231,6 +237,11 @@ def sqlite_path(url: str) -> Path | None:
     """Return the file of a SQLite address, or None for a server's."""
     parsed = sa.make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def watermark_of(path: Path) -> Path:
+    """Return the file beside a SQLite database that a copy does not bring along: `watermark`."""
+    return path.with_name(f"{path.stem}-watermark.json")
 
 
 def make_private(path: Path) -> None:
@@ -361,24 +372,48 @@ def _age(connection: sa.Connection) -> Age:
     return Age.OLDER if found in {each.revision for each in known.walk_revisions()} else Age.UNKNOWN
 
 
-def _tell_of_first_signing(connection: sa.Connection) -> None:
-    """Log that history without signatures is about to be signed. That happens once; whoever can
-    change tables can bring it about again, to have signed what they have written.
+def _check_first_signing(connection: sa.Connection, vault: Vault, path: Path | None) -> None:
+    """Log that history without signatures is about to be signed. Whoever can change tables can
+    bring that about again, to have signed what they have written.
+
+    Raises UnusableDatabase if something shows that it was signed before.
     """
     found = sa.inspect(connection)
-    if not found.has_table("history") or any(
-        it["name"] == "mac" for it in found.get_columns("history")
-    ):
+    if not found.has_table("history") or "mac" in _columns(found, "history"):
         return
+    later = {"head", "place"} & {
+        *_columns(found, "registrations"),
+        *_columns(found, "installation"),
+    }
+    has_file = path is not None and watermark_of(path).exists()
+    if later or has_file or _is_sealed_anew(connection, vault):
+        raise UnusableDatabase(SIGNED_BEFORE)
     if entries := connection.scalar(sa.text("SELECT count(*) FROM history")):
         log.warning("history signed for the first time", entries=entries)
 
 
-def _migrate(connection: sa.Connection, vault: Vault) -> None:
+def _columns(found: sa.Inspector, table: str) -> set[str]:
+    return {it["name"] for it in found.get_columns(table)}
+
+
+def _is_sealed_anew(connection: sa.Connection, vault: Vault) -> bool:
+    """Whether something is sealed as it is only since history is signed: for more than its row."""
+    secrets = sa.table("secrets", sa.column("id"), sa.column("sealed"), sa.column("answer_to"))
+    for id, *sealed in connection.execute(sa.select(secrets)):
+        for each in filter(None, sealed):
+            try:
+                vault.open(id, each)
+            except SealBroken:
+                if vault.holds_key_of(each):
+                    return True
+    return False
+
+
+def _migrate(connection: sa.Connection, vault: Vault, path: Path | None) -> None:
     if connection.dialect.name == "postgresql":
         # Replicas that start together migrate one after another; SQLite's BEGIN has seen to that.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
-    _tell_of_first_signing(connection)
+    _check_first_signing(connection, vault, path)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes |= {"connection": connection, "vault": vault}

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import Bell, Loop
 from bot.storage import installation
-from bot.storage.database import Database, keep_private, sqlite_path
+from bot.storage.database import Database, keep_private, sqlite_path, watermark_of
 from bot.storage.tables import history
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class Mark:
 def watermark_path(url: str) -> Path | None:
     """Return where the file is. PostgreSQL has none."""
     path = sqlite_path(url)
-    return None if path is None else path.with_name(f"{path.stem}-watermark.json")
+    return None if path is None else watermark_of(path)
 
 
 @asynccontextmanager

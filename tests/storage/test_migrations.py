@@ -13,11 +13,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from bot.playground.clock import MovableClock
-from bot.storage import audit, dues, secrets
-from bot.storage.database import MIGRATIONS, AlreadyRunning, Database
+from bot.storage import audit, dues, installation, secrets
+from bot.storage.database import MIGRATIONS, AlreadyRunning, Database, UnusableDatabase
 from bot.storage.dues import DueKind
 from bot.storage.secrets import Purpose
 from bot.storage.tables import history, metadata, registrations, runs, seen_events
+from bot.storage.watermark import watched
 from tests.office import SECRET, VAULT, Office, office, opened
 from tests.pieces import ROSA
 from tests.races import URL
@@ -115,6 +116,59 @@ async def test_the_log_says_when_history_without_signatures_is_signed(database_u
             pass
     [told] = [each for each in logs if each["event"] == "history signed for the first time"]
     assert (told["log_level"], told["entries"]) == ("warning", 3)
+
+
+async def _unsign(database: Database) -> None:
+    """Set the tables back to before there were signatures."""
+    async with database.transaction() as tx:
+        await tx.run_sync(lambda it: command.downgrade(_config(it), "0006"))
+
+
+async def _refused(url: str) -> None:
+    with pytest.raises(UnusableDatabase, match="aad-setup audit verify"):
+        async with opened(url):
+            pass
+
+
+async def test_a_secret_sealed_since_shows_that_history_was_signed(database_url: str) -> None:
+    async with opened(database_url) as database:
+        await office(database, MovableClock()).ready()
+        await _unsign(database)
+    await _refused(database_url)
+
+
+@pytest.mark.parametrize("column", ["registrations.head", "installation.place"])
+async def test_a_column_made_since_shows_it(database_url: str, column: str) -> None:
+    table, name = column.split(".")
+    async with opened(database_url) as database:
+        await office(database, MovableClock()).approved()
+        await _unsign(database)
+        async with database.transaction() as tx:
+            await tx.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN {name} VARCHAR(160)"))
+    await _refused(database_url)
+
+
+async def test_the_file_beside_a_database_shows_it(tmp_path: Path) -> None:
+    url, clock = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}", MovableClock()
+    async with opened(url) as database:
+        await office(database, clock).approved()
+        async with database.transaction() as tx:
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+        async with watched(database, url, now=clock.now(), every=3600):
+            pass
+        await _unsign(database)
+    await _refused(url)
+
+
+async def test_without_the_list_of_migrations_nothing_is_signed(database_url: str) -> None:
+    async with opened(database_url) as database:
+        await office(database, MovableClock()).approved()
+        await _unsign(database)
+        async with database.transaction() as tx:
+            await tx.execute(sa.text("DROP TABLE alembic_version"))
+    with pytest.raises(UnusableDatabase):
+        async with opened(database_url):
+            pass
 
 
 async def test_a_signature_deleted_later_is_no_first_start(database_url: str) -> None:
