@@ -127,6 +127,21 @@ class RunKind(StrEnum):
     CHECK = "check"  # compare the tenant with the plan
 
 
+class RunOutcome(StrEnum):
+    """How a run ended that did not fail; of one that did, the code is kept instead."""
+
+    PLANNED = "planned"
+    REFUSED = "refused"  # the preflight found reasons against it
+    HANDED_OVER = "ready"  # it made a secret, proved it and announced it
+    DONE = "done"  # what was to be cleared up is
+    UNDONE = "undone"
+    REVOKED = "revoked"
+    PURGED = "purged"
+    CHECKED = "checked"
+    UNSETTLED = "unsettled"  # too early for a check
+    OVERRULED = "overruled"  # it had to make way for a more urgent one
+
+
 @dataclass(frozen=True, kw_only=True)
 class Person:
     """Somebody in Slack: who they are and what Slack says of them now."""

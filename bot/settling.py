@@ -14,6 +14,7 @@ from bot.registration import (
     Registration,
     RotationState,
     RunKind,
+    RunOutcome,
     Secret,
     SecretState,
     Status,
@@ -180,7 +181,7 @@ class Settling:
         if unknown:  # which of them is in use is not known, so none ends by itself
             await secrets.stay(tx, self._id, self._now)
             await dues.drop(tx, self._id, DueKind.RETIRE)
-        await runs.end(tx, run.id, outcome=secrets.HANDED_OVER, now=self._now)
+        await runs.end(tx, run.id, outcome=RunOutcome.HANDED_OVER, now=self._now)
 
     async def _lose(self, secret: Secret, state: SecretState) -> None:
         await secrets.change(self._tx, secret.id, state, since=LIVE, sealed=None)

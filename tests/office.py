@@ -23,7 +23,7 @@ from bot.keeper import Keeper
 from bot.parts import new_id
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
-from bot.registration import Person, Registration, RunKind, SecretState, Status
+from bot.registration import Person, Registration, RunKind, RunOutcome, SecretState, Status
 from bot.runs import Parts, Runs, Tenant
 from bot.storage import database as databases
 from bot.storage import dues, history, installation, registrations, runs, secrets
@@ -129,7 +129,7 @@ class Office:
             await runs.record(tx, run, "application", {"app_id": CLIENT_ID}, self.clock.now())
             await registrations.move(tx, id, Status.READY)
         await self.seal(id, run)
-        await self.end_run(id, secrets.HANDED_OVER)
+        await self.end_run(id, RunOutcome.HANDED_OVER)
         return id
 
     async def seal(self, id: str, run: Run) -> str:
@@ -169,7 +169,7 @@ class Office:
         await self.end_run(id, "failed")
         return id
 
-    async def end_run(self, id: str, outcome: str = "done") -> None:
+    async def end_run(self, id: str, outcome: RunOutcome | str = RunOutcome.DONE) -> None:
         run = await self.run_of(id)
         async with self.database.transaction() as tx:
             await runs.end(tx, run.id, outcome=outcome, now=self.clock.now())

@@ -7,7 +7,15 @@ import pytest
 import sqlalchemy as sa
 
 from bot.registrar import showing
-from bot.registration import Person, Refusal, Rotation, RotationState, RunKind, SecretState
+from bot.registration import (
+    Person,
+    Refusal,
+    Rotation,
+    RotationState,
+    RunKind,
+    RunOutcome,
+    SecretState,
+)
 from bot.runs.carrying import Carrying
 from bot.runs.clearing import Clearing
 from bot.runs.work import StepFailed
@@ -59,7 +67,7 @@ async def _rotated(office: Office, id: str) -> None:
     run = await office.run_of(id)
     assert run.kind is RunKind.ROTATE
     await office.seal(id, run)
-    await office.end_run(id, secrets.HANDED_OVER)
+    await office.end_run(id, RunOutcome.HANDED_OVER)
 
 
 async def _renewed(office: Office, id: str) -> None:

@@ -20,6 +20,7 @@ from bot.registration import (
     Registration,
     RotationState,
     RunKind,
+    RunOutcome,
     Secret,
     SecretState,
     Status,
@@ -245,7 +246,7 @@ class Carrying(Work):
         """Announce what has been made and proven: the values are owed from here on."""
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
-            if run is None or not await self._end(tx, run, secrets.HANDED_OVER):
+            if run is None or not await self._end(tx, run, RunOutcome.HANDED_OVER):
                 return
             now, registration = self._clock.now(), run.registration
             sealed = await secrets.sealed_of_run(tx, id)

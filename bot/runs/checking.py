@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Check, Registration, RunKind
+from bot.registration import Check, Registration, RunKind, RunOutcome
 from bot.runs.work import Work
 from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.dues import DueKind
@@ -79,12 +79,12 @@ class Checking(Work):
     async def _wait(self, run: Run, until: datetime) -> None:
         """End without a word, and look again for the same person when all has settled."""
         async with self._database.transaction() as tx:
-            await self._end_check(tx, run, "unsettled", again=until, told=run.subject)
+            await self._end_check(tx, run, RunOutcome.UNSETTLED, again=until, told=run.subject)
 
     async def _tell(self, run: Run, registration: Registration, drift: Drift) -> None:
         async with self._database.transaction() as tx:
             now, id = self._clock.now(), run.registration
-            if not await self._end_check(tx, run, "checked", again=now + WEEKLY):
+            if not await self._end_check(tx, run, RunOutcome.CHECKED, again=now + WEEKLY):
                 return
             audience = run.subject
             if audience is None and drift.differences:
@@ -123,7 +123,7 @@ class Checking(Work):
         """Say to whoever asked that the bot could not look, and try again tomorrow."""
         async with self._database.transaction() as tx:
             now = self._clock.now()
-            if not await self._end_check(tx, run, code[:120], again=now + TOMORROW):
+            if not await self._end_check(tx, run, code, again=now + TOMORROW):
                 return
             await self._keep(tx, run, Check(at=now, failure=sentence), run.subject)
             await history.write(tx, run.registration, "check failed", now=now, code=code)
@@ -140,7 +140,7 @@ class Checking(Work):
         self,
         tx: AsyncConnection,
         run: Run,
-        outcome: str,
+        outcome: RunOutcome | str,
         *,
         again: datetime,
         told: str | None = None,

@@ -5,7 +5,15 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Deleted, Registration, RotationNews, RunKind, SecretState, Status
+from bot.registration import (
+    Deleted,
+    Registration,
+    RotationNews,
+    RunKind,
+    RunOutcome,
+    SecretState,
+    Status,
+)
 from bot.runs.work import StepFailed, Work, failed
 from bot.storage import dues, history, registrations, rotations, runs, secrets, unread
 from bot.storage.dues import DueKind
@@ -62,16 +70,16 @@ class Clearing(Work):
         if found is None:
             return
         run, registration = found
-        outcome = "done"
+        outcome: RunOutcome | str = RunOutcome.DONE
         try:
             await work(run, registration)
         except (GraphError, StepFailed) as error:
-            outcome = error.code[:120]
+            outcome = error.code
             log.warning("clearing up comes later", run=id, code=error.code)
         async with self._database.transaction() as tx:
             if not await self._end(tx, run, outcome):
                 return
-            if outcome != "done":
+            if outcome is not RunOutcome.DONE:
                 await self._come_back(tx, run)
             elif run.kind is RunKind.RETIRE:
                 await self._say_retired(tx, run)
@@ -164,7 +172,7 @@ class Clearing(Work):
     async def _finish(self, id: str, target: Status) -> None:
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
-            if run is None or not await self._end(tx, run, target):
+            if run is None or not await self._end(tx, run, RunOutcome(target)):
                 return
             now, registration = self._clock.now(), run.registration
             await registrations.move(tx, registration, target)

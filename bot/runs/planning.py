@@ -1,6 +1,6 @@
 """The run that makes the plan: it reads the tenant and changes nothing."""
 
-from bot.registration import Registration, Status
+from bot.registration import Registration, RunOutcome, Status
 from bot.runs.work import StepFailed, Work, failed, gone
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
@@ -58,7 +58,7 @@ class Planning(Work):
 
     async def _refuse(self, run: Run, reasons: tuple[str, ...]) -> None:
         async with self._database.transaction() as tx:
-            if not await self._end(tx, run, "refused"):
+            if not await self._end(tx, run, RunOutcome.REFUSED):
                 return
             now = self._clock.now()
             await registrations.move(
@@ -70,7 +70,7 @@ class Planning(Work):
 
     async def _propose(self, run: Run, plan: Plan) -> None:
         async with self._database.transaction() as tx:
-            if not await self._end(tx, run, "planned"):
+            if not await self._end(tx, run, RunOutcome.PLANNED):
                 return
             now, id = self._clock.now(), run.registration
             deadline = now + self._parts.approval_ttl

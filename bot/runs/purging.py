@@ -1,6 +1,6 @@
 """The run that empties Entra's bin of what a registration had made and has deleted."""
 
-from bot.registration import Deleted, Refusal, Registration
+from bot.registration import Deleted, Refusal, Registration, RunOutcome
 from bot.runs.work import StepFailed, Work, failed
 from bot.storage import audit, history, registrations, runs
 from bot.storage.runs import Run
@@ -55,7 +55,7 @@ class Purging(Work):
     async def _finish(self, id: str) -> None:
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
-            if run is None or not await self._end(tx, run, "purged"):
+            if run is None or not await self._end(tx, run, RunOutcome.PURGED):
                 return
             now = self._clock.now()
             await registrations.note(tx, run.registration, purged_at=now, failure=None)

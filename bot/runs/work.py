@@ -18,6 +18,7 @@ from bot.registration import (
     RotationNews,
     RotationState,
     RunKind,
+    RunOutcome,
     Secret,
     SecretState,
     Status,
@@ -110,7 +111,7 @@ class Work:
             assert registration is not None
             return run, registration
 
-    async def _end(self, tx: AsyncConnection, run: Run, outcome: str) -> bool:
+    async def _end(self, tx: AsyncConnection, run: Run, outcome: RunOutcome | str) -> bool:
         """Lock the registration and end the run. False if another process has ended it before.
 
         A frozen process may wake up after its run was taken over: then it has nothing to add.
@@ -128,7 +129,7 @@ class Work:
         )
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
-            if run is None or not await self._end(tx, run, failed.code[:120]):
+            if run is None or not await self._end(tx, run, failed.code):
                 return
             now = self._clock.now()
             if run.kind in CLEARING:  # nobody is told

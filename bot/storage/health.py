@@ -7,27 +7,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.runs import OVERRULED
-from bot.storage.secrets import HANDED_OVER
+from bot.registration import RunOutcome
 from bot.storage.tables import messages, runs, secrets
 
 MOST_UNSHOWN = 5
 """Of how many places it is told that Slack takes no messages there."""
-WELL = frozenset(
-    {
-        "planned",
-        "refused",
-        HANDED_OVER,
-        "checked",
-        "unsettled",
-        "done",
-        "undone",
-        "revoked",
-        "purged",
-        OVERRULED,
-    }
-)
-"""Outcomes of runs that did not fail; that of one that did is a code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +49,7 @@ async def read(tx: AsyncConnection) -> Health:
         owed_messages=await _count(tx, messages, messages.c.shown < messages.c.wanted),
         sealed_secrets=await _count(tx, secrets, secrets.c.sealed.is_not(None)),
         last_run_at=last.ended_at if last else None,
-        last_run_failed=last.outcome if last and last.outcome not in WELL else None,
+        last_run_failed=last.outcome if last and last.outcome not in set(RunOutcome) else None,
         unshown=await unshown(tx),
     )
 

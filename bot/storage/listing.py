@@ -11,12 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import report
-from bot.registration import LIVE, Person, RotationState, RunKind, Status
+from bot.registration import LIVE, Person, RotationState, RunKind, RunOutcome, Status
 from bot.storage.dues import DueKind
 from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
 from bot.storage.rows import read_each
-from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import dues, registrations, runs, secrets, votes
 
 REACH = 1000
@@ -223,7 +222,7 @@ def _expires_at() -> sa.ColumnElement[datetime]:
         .join(runs, runs.c.id == secrets.c.run)
         .where(
             secrets.c.registration == registrations.c.id,
-            runs.c.outcome == HANDED_OVER,
+            runs.c.outcome == RunOutcome.HANDED_OVER,
             secrets.c.state.in_(LIVE),
         )
         .correlate(registrations)

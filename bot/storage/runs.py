@@ -13,17 +13,14 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import RunKind, StepState
+from bot.registration import RunKind, RunOutcome, StepState
 from bot.storage import facts as told
 from bot.storage.once import insert_missing
 from bot.storage.rows import Unreadable, from_row, read_each
-from bot.storage.secrets import HANDED_OVER
 from bot.storage.tables import runs, steps
 
 SAMPLE = 20
 """How many runs say how long the next one takes."""
-OVERRULED = "overruled"
-"""The outcome of a run that had to make way for a more urgent one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +97,12 @@ async def last_write(tx: AsyncConnection, registration: str) -> datetime | None:
     return found
 
 
-async def end(tx: AsyncConnection, id: str, *, outcome: str, now: datetime) -> bool:
-    """End the run. False if it had ended before."""
+async def end(tx: AsyncConnection, id: str, *, outcome: RunOutcome | str, now: datetime) -> bool:
+    """End the run; a failed one with its code. False if it had ended before."""
     done = await tx.execute(
         sa.update(runs)
         .where(runs.c.id == id, runs.c.ended_at.is_(None))
-        .values(ended_at=now, outcome=outcome)
+        .values(ended_at=now, outcome=outcome[:120])
     )
     return done.rowcount == 1
 
@@ -150,7 +147,7 @@ async def overrule(tx: AsyncConnection, registration: str, *, now: datetime) -> 
     await tx.execute(
         sa.update(runs)
         .where(runs.c.registration == registration, runs.c.ended_at.is_(None))
-        .values(ended_at=now, outcome=OVERRULED)
+        .values(ended_at=now, outcome=RunOutcome.OVERRULED)
     )
 
 
@@ -291,7 +288,7 @@ async def durations(tx: AsyncConnection) -> Sequence[timedelta]:
     """Return how long the latest runs took that made what they were to make, newest first."""
     latest = (
         sa.select(runs.c.created_at, runs.c.ended_at)
-        .where(runs.c.kind == RunKind.REGISTER, runs.c.outcome == HANDED_OVER)
+        .where(runs.c.kind == RunKind.REGISTER, runs.c.outcome == RunOutcome.HANDED_OVER)
         .order_by(runs.c.ended_at.desc())
         .limit(SAMPLE)
     )

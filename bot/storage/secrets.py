@@ -10,13 +10,10 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import LIVE, RunKind, Secret, SecretState
+from bot.registration import LIVE, RunKind, RunOutcome, Secret, SecretState
 from bot.storage import remnants
 from bot.storage.rows import from_row
 from bot.storage.tables import installation, registrations, runs, secrets
-
-HANDED_OVER = "ready"
-"""The outcome of a run that made a secret, proved it and announced it."""
 
 
 class Purpose(StrEnum):
@@ -95,7 +92,7 @@ async def announced(
     was replaced.
     """
     of, is_made = secrets.c.registration == registration, secrets.c.key_id.is_not(None)
-    found = await _found(tx, of, is_made, runs.c.outcome == HANDED_OVER)
+    found = await _found(tx, of, is_made, runs.c.outcome == RunOutcome.HANDED_OVER)
     counts = (it for it in found if not it.has_lapsed and it.state is not SecretState.REPLACED)
     newest = next(counts, found[0] if found else None)
     return newest, tuple(each for each in found if each is not newest)

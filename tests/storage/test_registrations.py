@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.forms import FormProblems
-from bot.registration import MOVES, Deleted, Refusal, RunKind, Status, Vote
+from bot.registration import MOVES, Deleted, Refusal, RunKind, RunOutcome, Status, Vote
 from bot.storage import installation, registrations, runs, votes
 from bot.storage.database import Database
 from bot.storage.tables import registrations as table
@@ -92,7 +92,7 @@ async def test_a_run_ends_once(desk: Office) -> None:
     id = await desk.approved()
     run = await desk.run_of(id)
     async with desk.database.transaction() as tx:
-        assert await runs.end(tx, run.id, outcome="ready", now=NOON)
+        assert await runs.end(tx, run.id, outcome=RunOutcome.HANDED_OVER, now=NOON)
         assert not await runs.end(tx, run.id, outcome="failed", now=NOON)
         assert await runs.get(tx, run.id) is None
 

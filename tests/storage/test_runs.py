@@ -1,8 +1,7 @@
 """Runs: what they tell of how long the next one takes."""
 
-from bot.registration import RunKind
+from bot.registration import RunKind, RunOutcome
 from bot.storage import runs
-from bot.storage.secrets import HANDED_OVER
 from tests.office import Office
 
 
@@ -10,6 +9,6 @@ async def test_only_runs_that_made_an_application_say_how_long_that_takes(desk: 
     id = await desk.ready()
     await desk.failed()
     await desk.owe(id, RunKind.RENEW)
-    await desk.end_run(id, HANDED_OVER)
+    await desk.end_run(id, RunOutcome.HANDED_OVER)
     async with desk.database.reading() as tx:
         assert len(await runs.durations(tx)) == 1
