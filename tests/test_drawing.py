@@ -18,7 +18,7 @@ from bot.storage.listing import Mark, Page
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
 from handlers.views.steps import Drawing
-from handlers.views.words import LONGEST_TEXT, clipped, escaped
+from handlers.views.words import LONGEST_TEXT, clipped, escaped, short
 
 CATALOGUE = read_catalogue()
 ONE = Quorum(needed=1)
@@ -158,3 +158,12 @@ def test_a_text_is_cut_only_where_nothing_breaks(text: str) -> None:
     assert len(cut) <= LONGEST_TEXT
     assert cut.endswith(" …") or re.search(r"\n… and \d+ more lines$", cut)
     assert cut.count("&") == cut.count("&amp;")
+
+
+@pytest.mark.parametrize("longest", [0, 1, 7, 90])
+@pytest.mark.parametrize("text", ["a" * 400, "a & b " * 40, "<" * 80, "_a:b:_ " * 30, " " * 99])
+def test_a_short_text_is_as_long_as_it_may_be_when_it_is_escaped(text: str, longest: int) -> None:
+    kept, mark = short(text, longest)[:-1], short(text, longest)[-1]
+    assert mark == "…"
+    fitting = [end for end in range(len(text)) if len(escaped(text[:end])) < longest]
+    assert kept == escaped(text[: max(fitting, default=0)].rstrip())

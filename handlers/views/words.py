@@ -1,6 +1,7 @@
 """Small words for all views: escaping, people, times, buttons."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -136,11 +137,12 @@ def clipped(text: str, *, longest: int = LONGEST_TEXT) -> str:
 
 def short(text: str, longest: int) -> str:
     """Return somebody's text escaped, cut so that it takes no more than that when it is."""
-    if len(escaped(text)) <= longest:
-        return escaped(text)
-    while text and len(escaped(text)) >= longest:
-        text = text[:-1]
-    return f"{escaped(text.rstrip())}…"
+    whole = escaped(text)
+    if len(whole) <= longest:
+        return whole
+    # Not character by character: an error of Entra's may be long, and a Home has many of them.
+    too_long = bisect_left(range(len(text)), longest, key=lambda end: len(escaped(text[:end])))
+    return f"{escaped(text[: max(too_long - 1, 0)].rstrip())}…"
 
 
 def code(text: str) -> str:
