@@ -67,9 +67,11 @@ def postgres_url(postgres_database: sa.URL) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database of each kind."""
+    """The address of a database of each kind without any rows; SQLite's has its tables."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+        file = tmp_path / "aad-setup.db"
+        shutil.copy(request.getfixturevalue("empty_databases") / file.name, file)
+        return f"sqlite+aiosqlite:///{file}"
     return str(request.getfixturevalue("postgres_url"))
 
 
