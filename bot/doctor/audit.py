@@ -12,7 +12,8 @@ from bot.config import Settings
 from bot.doctor.database import closed, look_inside
 from bot.doctor.findings import Finding, Unknown, well, wrong
 from bot.storage import audit
-from bot.storage.database import Age, Database, beside
+from bot.storage.database import Database, beside
+from bot.storage.migrating import Age
 from bot.storage.tables import registrations
 from bot.vault import Vault
 

@@ -16,7 +16,8 @@ from bot.config import Settings
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.engine import SCHEMA, unusable
 from bot.storage import installation, secrets
-from bot.storage.database import NO_TABLES, Age, UnusableDatabase, age, beside, sqlite_path, too_old
+from bot.storage.database import NO_TABLES, UnusableDatabase, age, beside, sqlite_path, too_old
+from bot.storage.migrating import Age
 from bot.vault import Vault
 
 MAY_CREATE = """SELECT has_schema_privilege(current_schema(), 'CREATE'),

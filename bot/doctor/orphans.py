@@ -15,7 +15,8 @@ from bot.doctor.database import look_inside
 from bot.doctor.entra import TENANT_SECONDS, why_silent
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.orphans import Orphan
-from bot.storage.database import Age, beside
+from bot.storage.database import beside
+from bot.storage.migrating import Age
 from bot.vault import Vault
 from graph.clock import Clock
 from graph.connection import connected

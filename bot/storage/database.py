@@ -16,30 +16,22 @@ from contextlib import (
     nullcontext,
     suppress,
 )
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.bell import FREE_SPACE, is_disk_full
-from bot.storage import facts, history, remnants
+from bot.storage import facts, history, migrating, remnants
+from bot.storage.migrating import Age
 from bot.storage.remnants import Remnants
-from bot.vault import SealBroken, Vault
+from bot.vault import Vault
 
 log = structlog.get_logger()
 
-MIGRATIONS = Path(__file__).with_name("migrations")
-MIGRATING = 0x41AD0000
-"""Ours among a database's advisory locks, which slots use, too."""
 PARTS = ("", "-wal", "-shm")
 """How the names of the files end that a SQLite database consists of."""
 
@@ -54,12 +46,6 @@ NO_TABLES = (
     " TO that role."
 )
 
-SIGNED_BEFORE = (
-    "DATABASE_URL: history in this database was signed before, and somebody has removed the"
-    " signatures, so nothing in it can be believed. Put a backup in its place by `aad-setup restore"
-    " FILE`, and look at it by `aad-setup audit verify`."
-)
-
 
 class AlreadyRunning(Exception):
     """Another process holds this SQLite database."""
@@ -67,15 +53,6 @@ class AlreadyRunning(Exception):
 
 class UnusableDatabase(Exception):
     """The database cannot be opened or migrated. Its text is a sentence."""
-
-
-class Age(Enum):
-    """How a database's tables compare with those that this program knows."""
-
-    EMPTY = "empty"  # nobody has started here yet
-    OLDER = "older"  # the next start migrates them
-    CURRENT = "current"
-    UNKNOWN = "unknown"  # a newer program made them
 
 
 class Database:
@@ -181,10 +158,11 @@ async def opened(url: str, vault: Vault) -> AsyncIterator[Database]:
 
 
 async def _prepare(writer: AsyncEngine, vault: Vault, path: Path | None) -> None:
+    has_watermark = path is not None and watermark_of(path).exists()
     try:
         async with writer.begin() as tx:
             await tx.run_sync(_check_encoding)
-            await tx.run_sync(_migrate, vault, path)
+            await tx.run_sync(migrating.migrate, vault, has_watermark=has_watermark)
             await history.sign_heads_anew(tx)
     except DBAPIError as error:
         if type(error.orig).__name__ == "InsufficientPrivilege":
@@ -195,10 +173,8 @@ async def _prepare(writer: AsyncEngine, vault: Vault, path: Path | None) -> None
             f"DATABASE_URL: the database cannot be used ({type(error.orig).__name__})."
             " Check host, name, password and file."
         ) from None
-    except CommandError:
-        raise UnusableDatabase(
-            "DATABASE_URL: a newer version of this program made that database."
-        ) from None
+    except migrating.CannotMigrate as error:
+        raise UnusableDatabase(str(error)) from None
 
 
 @asynccontextmanager
@@ -218,7 +194,7 @@ async def age(tx: AsyncConnection) -> Age:
     Raises UnusableDatabase if it cannot hold every name.
     """
     await tx.run_sync(_check_encoding)
-    return await tx.run_sync(_age)
+    return await tx.run_sync(migrating.age)
 
 
 def is_locked(path: Path) -> bool:
@@ -360,61 +336,3 @@ def _check_encoding(connection: sa.Connection) -> None:
             "DATABASE_URL: the database's encoding is not UTF8. Make another with CREATE DATABASE"
             " … ENCODING 'UTF8' TEMPLATE template0."
         )
-
-
-def _age(connection: sa.Connection) -> Age:
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found is None:
-        return Age.EMPTY
-    known = ScriptDirectory(str(MIGRATIONS))
-    if found == known.get_current_head():
-        return Age.CURRENT
-    return Age.OLDER if found in {each.revision for each in known.walk_revisions()} else Age.UNKNOWN
-
-
-def _check_first_signing(connection: sa.Connection, vault: Vault, path: Path | None) -> None:
-    """Log that history without signatures is about to be signed. Whoever can change tables can
-    bring that about again, to have signed what they have written.
-
-    Raises UnusableDatabase if something shows that it was signed before.
-    """
-    found = sa.inspect(connection)
-    if not found.has_table("history") or "mac" in _columns(found, "history"):
-        return
-    later = {"head", "place"} & {
-        *_columns(found, "registrations"),
-        *_columns(found, "installation"),
-    }
-    has_file = path is not None and watermark_of(path).exists()
-    if later or has_file or _is_sealed_anew(connection, vault):
-        raise UnusableDatabase(SIGNED_BEFORE)
-    if entries := connection.scalar(sa.text("SELECT count(*) FROM history")):
-        log.warning("history signed for the first time", entries=entries)
-
-
-def _columns(found: sa.Inspector, table: str) -> set[str]:
-    return {it["name"] for it in found.get_columns(table)}
-
-
-def _is_sealed_anew(connection: sa.Connection, vault: Vault) -> bool:
-    """Whether something is sealed as it is only since history is signed: for more than its row."""
-    secrets = sa.table("secrets", sa.column("id"), sa.column("sealed"), sa.column("answer_to"))
-    for id, *sealed in connection.execute(sa.select(secrets)):
-        for each in filter(None, sealed):
-            try:
-                vault.open(id, each)
-            except SealBroken:
-                if vault.holds_key_of(each):
-                    return True
-    return False
-
-
-def _migrate(connection: sa.Connection, vault: Vault, path: Path | None) -> None:
-    if connection.dialect.name == "postgresql":
-        # Replicas that start together migrate one after another; SQLite's BEGIN has seen to that.
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
-    _check_first_signing(connection, vault, path)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes |= {"connection": connection, "vault": vault}
-    command.upgrade(config, "head")

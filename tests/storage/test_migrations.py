@@ -11,11 +11,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from bot.playground.clock import MovableClock
 from bot.storage import audit, dues, installation, secrets
-from bot.storage.database import MIGRATIONS, AlreadyRunning, Database, UnusableDatabase
+from bot.storage.database import AlreadyRunning, Database, UnusableDatabase
 from bot.storage.dues import DueKind
+from bot.storage.migrating import HEAD, MIGRATIONS, Age, age
 from bot.storage.secrets import Purpose
 from bot.storage.tables import history, metadata, registrations, runs, seen_events
 from bot.storage.watermark import watched
@@ -54,6 +56,26 @@ def _down(connection: sa.Connection) -> None:
 def _down_and_up(connection: sa.Connection, revision: str) -> None:
     command.downgrade(_config(connection), revision)
     command.upgrade(_config(connection), "head")
+
+
+async def test_ages_are_told_by_the_revisions_that_alembic_knows(database: Database) -> None:
+    revisions = [each.revision for each in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    assert revisions[0] == HEAD
+    ages = {HEAD: Age.CURRENT, **dict.fromkeys(revisions[1:], Age.OLDER), "9999": Age.UNKNOWN}
+    for revision, expected in ages.items():
+        async with database.transaction() as tx:
+            await tx.execute(
+                sa.text("UPDATE alembic_version SET version_num = :v"), {"v": revision}
+            )
+            assert await tx.run_sync(age) is expected
+
+
+async def test_a_database_that_a_newer_program_made_is_left_alone(database_url: str) -> None:
+    async with opened(database_url) as database, database.transaction() as tx:
+        await tx.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(UnusableDatabase, match="newer version"):
+        async with opened(database_url):
+            pass
 
 
 async def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
