@@ -41,6 +41,7 @@ def bolt_app(client: AsyncWebClient, settings: Settings, installed: Installed) -
         return result
 
     return AsyncApp(
+        name="aad-setup",  # else Bolt looks for the file that made it, through every module
         client=client,
         authorize=authorize,
         signing_secret=settings.slack_signing_secret,

@@ -37,3 +37,15 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_serving_imports_nothing_of_other_commands_or_migrations() -> None:
     assert not NOT_FOR_SERVING & imported_by("import bot.cli.serving")
+
+
+def test_modules_that_serving_imports_are_never_searched_for_garbage() -> None:
+    code = """if True:
+        import gc, sys, typer
+        from bot.__main__ import main
+        try:
+            main(["serve"], standalone_mode=False)  # refused: there are no settings
+        except typer.Exit:
+            assert gc.isenabled() and gc.get_freeze_count() > 10_000
+    """
+    assert "bot.cli.serving" in imported_by(code)
