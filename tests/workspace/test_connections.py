@@ -1,4 +1,4 @@
-"""Socket Mode at its worst: envelopes that come again, connections that go or die."""
+"""Socket Mode at its worst: events that come again, connections that go."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,14 +6,13 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
-from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import CannotAct, Workspace, running
 from bot.playground.workspace.wire import Json
-from tests.workspace.small_bot import client_of, connected
+from tests.workspace.small_bot import client_of
 from tests.workspace.test_sockets import link
 
 
@@ -84,45 +83,6 @@ async def test_an_event_that_is_taken_at_last_does_not_come_again(
     await said
 
 
-async def test_old_envelopes_come_again(workspace: Workspace, app: AsyncApp) -> None:
-    texts: list[str] = []
-
-    @app.event("app_mention")
-    async def mentioned(event: Json) -> None:
-        texts.append(event["text"].split()[-1])
-
-    workspace.repeat_envelopes(1.0)
-    async with connected(app, workspace, times=2):
-        for number in range(8):
-            await workspace.mention("ada", str(number))
-        await workspace.until(lambda: len(delivered(workspace)) == 16)
-        workspace.repeat_envelopes(0.0)
-        await workspace.mention("ada", "8")
-    assert len(delivered(workspace)) == 17
-    ids = [envelope["envelope_id"] for envelope in delivered(workspace)]
-    events = {envelope["payload"]["event_id"] for envelope in delivered(workspace)}
-    assert len(events) == 9
-    assert 9 < len(set(ids)) < 17
-    assert workspace.complaints == []
-
-
-async def test_a_repeated_click_is_answered_to_nobody(workspace: Workspace, app: AsyncApp) -> None:
-    commands: list[Json] = []
-
-    @app.command("/aad-setup")
-    async def command(ack: AsyncAck, body: Json) -> None:
-        commands.append(body)
-        await ack("hello")
-
-    workspace.repeat_envelopes(1.0)
-    async with connected(app, workspace):
-        reply = await workspace.command("rosa")
-        await workspace.until(lambda: len(commands) == 2)
-    assert reply.text == "hello"
-    assert commands[0] == commands[1]
-    assert len(workspace.ephemerals("rosa")) == 1
-
-
 def delivered(workspace: Workspace) -> list[Json]:
     return [entry.sent for entry in workspace.log if entry.what == "events_api"]
 
@@ -179,33 +139,6 @@ async def test_an_eleventh_connection_is_shown_the_door(
         assert (await eleventh.receive()).type is aiohttp.WSMsgType.CLOSE
         await workspace.drop_connections(count=3)
         await workspace.until(lambda: workspace.connections == 7)
-
-
-async def test_a_dead_connection_looks_alive(hasty: Workspace, line: Line) -> None:
-    hasty.freeze_connections()
-    assert (await hasty.command("rosa")).error == "operation_timeout"
-    assert [taken.seconds >= 0.05 for taken in hasty.acks] == [True, True]
-    assert hasty.connections == 1
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(line.next(), 0.05)
-
-
-async def test_a_dead_connection_answers_no_ping(
-    workspace: Workspace, client: AsyncWebClient
-) -> None:
-    url = await link(client, workspace)
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(url, autoping=False) as socket,
-    ):
-        await socket.receive_json()
-        await socket.ping(b"one")
-        assert (await socket.receive()).type is aiohttp.WSMsgType.PONG
-        workspace.freeze_connections()
-        await socket.ping(b"two")
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(socket.receive(), 0.05)
-        await workspace.drop_connections()
 
 
 async def test_what_is_under_way_is_given_up_when_the_workspace_closes(

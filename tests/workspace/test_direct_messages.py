@@ -1,4 +1,4 @@
-"""Direct messages: with the app, without it, and among several."""
+"""Direct messages with the app, and commands where it is not."""
 
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
@@ -6,7 +6,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.manifest import manifest
 from bot.playground.workspace import CannotAct, Workspace
-from bot.playground.workspace.channels import Channel
 from bot.playground.workspace.wire import Json
 from tests.workspace.pieces import error_of
 from tests.workspace.small_bot import connected
@@ -109,81 +108,32 @@ async def test_the_manifest_decides_what_an_app_is(workspace: Workspace) -> None
     assert workspace.installation.scopes == set(wanted["oauth_config"]["scopes"]["bot"])
 
 
-@pytest.mark.parametrize("where", ["two", "three", "random"])
 async def test_a_command_works_where_the_app_is_not(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot, where: str
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
 ) -> None:
-    channel: Channel = {
-        "two": lambda: workspace.direct("rosa", "ada"),
-        "three": lambda: workspace.direct("rosa", "ada", "ben"),
-        "random": lambda: workspace.channel("random"),
-    }[where]()
+    channel = workspace.channel("random")
     async with connected(app, workspace):
         await workspace.command("rosa", channel=channel)
     assert {it["text"] for it in workspace.ephemerals("rosa", channel)} == {"one", "two"}
     post = client.chat_postMessage(channel=bot.commands[0]["channel_id"], text="x")
-    assert await error_of(post) == ("not_in_channel" if where == "random" else "channel_not_found")
+    assert await error_of(post) == "not_in_channel"
     whisper = client.chat_postEphemeral(
         channel=channel.id, user=workspace.people["rosa"].id, text="x"
     )
-    assert await error_of(whisper) in ("not_in_channel", "channel_not_found")
-    assert (
-        bot.commands[0]["channel_name"]
-        == {
-            "two": "directmessage",
-            "three": "mpdm-rosa--ada--ben-1",
-            "random": "random",
-        }[where]
-    )
+    assert await error_of(whisper) == "not_in_channel"
+    assert bot.commands[0]["channel_name"] == "random"
 
 
-async def test_others_direct_messages_are_not_the_apps(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
-    subscribe(workspace, "im")
-    workspace.installation.scopes.add("im:read")
-    theirs = workspace.direct("rosa", "ada")
-    async with connected(app, workspace):
-        await workspace.say("rosa", "between us", channel=theirs)
-        await workspace.mention("rosa", "and you", channel=theirs)
-    assert bot.heard == []
-    assert await error_of(client.conversations_info(channel=theirs.id)) == "channel_not_found"
-    assert await error_of(client.conversations_open(channel=theirs.id)) == "channel_not_found"
-    with pytest.raises(CannotAct, match="ben is not in"):
-        await workspace.say("ben", "what is it?", channel=theirs)
-    with pytest.raises(CannotAct, match="takes two"):
-        workspace.direct("rosa", "rosa")
-
-
-async def test_the_app_talks_with_several(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
-    workspace.installation.scopes.add("mpim:write")
-    subscribe(workspace, "mpim")
-    users = [workspace.people[name].id for name in ("rosa", "ada")]
-    opened = (await client.conversations_open(users=users))["channel"]["id"]
-    again = await client.conversations_open(users=users[::-1])
-    assert (again["channel"]["id"], again["already_open"]) == (opened, True)
-    async with connected(app, workspace):
-        await workspace.say("rosa", "hello", channel=opened)
-        await workspace.mention("ada", "status", channel=opened)
-    assert [event["type"] for event in bot.heard] == ["message", "app_mention", "message"]
-    assert bot.heard[0]["channel_type"] == "mpim"
-    too_many = client.conversations_open(users=["U1"] * 9)
-    assert await error_of(too_many) == "too_many_users"
-
-
-async def test_direct_messages_are_found_without_being_opened(
+async def test_the_app_opens_direct_messages_with_one_person(
     workspace: Workspace, client: AsyncWebClient
 ) -> None:
-    rosa = workspace.people["rosa"].id
-    none = client.conversations_open(users=rosa, prevent_creation=True)
-    assert await error_of(none) == "channel_not_found"
-    im = (await client.conversations_open(users=rosa))["channel"]["id"]
-    resumed = await client.conversations_open(channel=im)
-    assert (resumed["channel"]["id"], resumed["no_op"]) == (im, True)
-    general = client.conversations_open(channel=workspace.channels["general"].id)
-    assert await error_of(general) == "method_not_supported_for_channel_type"
+    rosa, ada = (workspace.people[name].id for name in ("rosa", "ada"))
+    first = await client.conversations_open(users=rosa)
+    again = await client.conversations_open(users=rosa)
+    assert again["channel"]["id"] == first["channel"]["id"]
+    assert ("no_op" in first, again["no_op"]) == (False, True)
+    workspace.installation.scopes.add("mpim:write")
+    assert await error_of(client.conversations_open(users=[rosa, ada])) == "user_not_found"
 
 
 async def test_messages_in_channels_are_heard_by_those_who_subscribe(
@@ -205,5 +155,3 @@ async def test_a_scope_lets_the_app_post_where_it_is_not(
     assert await error_of(client.chat_postMessage(channel=random, text="x")) == "not_in_channel"
     workspace.installation.scopes.add("chat:write.public")
     assert (await client.chat_postMessage(channel=random, text="x"))["ok"]
-    theirs = workspace.direct("rosa", "ada").id
-    assert await error_of(client.chat_postMessage(channel=theirs, text="x")) == "channel_not_found"

@@ -1,7 +1,6 @@
 """What can go wrong with Slack, on demand."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 from aiohttp import ServerDisconnectedError
@@ -10,7 +9,6 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetr
 from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryIntervalCalculator
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.clock import MovableClock
 from bot.playground.workspace import NeverHappened, Workspace
 from tests.workspace.pieces import error_of
 
@@ -39,17 +37,6 @@ async def test_a_throttle_says_how_long(
         await client.chat_postMessage(channel=general, text="x")
     assert caught.value.response.status_code == 429
     assert caught.value.response.headers["Retry-After"] == "30"
-
-
-async def test_limits_count_by_the_clock(
-    workspace: Workspace, client: AsyncWebClient, clock: MovableClock
-) -> None:
-    workspace.faults.limit("auth.test", calls=2, seconds=60)
-    for _ in range(2):
-        await client.auth_test()
-    assert await error_of(client.auth_test()) == "ratelimited"
-    clock.move(timedelta(seconds=61))
-    await client.auth_test()
 
 
 async def test_slack_breaks(workspace: Workspace, client: AsyncWebClient) -> None:

@@ -44,9 +44,9 @@ async def test_opening_tells_which_tab_and_what_is_shown(
         await workspace.open_home("rosa")
         await client.views_publish(user_id=workspace.people["rosa"].id, view=home("mine"))
         await workspace.open_home("rosa")
-        assert workspace.has_home_open("rosa")
         await workspace.open_messages("rosa")
-        assert not workspace.has_home_open("rosa")
+        with pytest.raises(CannotAct, match="rosa sees no 'Go'"):
+            await workspace.click("rosa", "Go")
     first, second, third = bot.opened
     assert [event["tab"] for event in bot.opened] == ["home", "home", "messages"]
     assert "view" not in first

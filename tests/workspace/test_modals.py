@@ -279,20 +279,6 @@ def test_a_field_takes_only_what_a_client_would_send(
         filled(element, wanted, lambda name: workspace.people.find(name).id)
 
 
-async def test_one_external_id_names_one_view(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp
-) -> None:
-    bot = Bot(app, modal(section("x"), external_id="mine"))
-    async with connected(app, workspace):
-        await workspace.command("rosa")
-        await client.views_update(external_id="mine", view=modal(section("y"), external_id="mine"))
-        bot.view = None
-        await workspace.command("ada")
-        view = modal(section("x"), external_id="mine")
-        taken = client.views_open(trigger_id=bot.triggers[-1], view=view)
-        assert await error_of(taken) == "duplicate_external_id"
-
-
 async def test_a_view_without_a_submit_button_cannot_be_submitted(
     workspace: Workspace, app: AsyncApp
 ) -> None:

@@ -1,4 +1,4 @@
-"""What pops up on somebody's phone, and what they have not read."""
+"""What pops up on somebody's phone."""
 
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -9,10 +9,6 @@ from tests.workspace.pieces import section
 
 def texts(workspace: Workspace, person: str) -> list[str]:
     return [it.text for it in workspace.notifications(person)]
-
-
-def unread(workspace: Workspace, person: str, where: str | None = None) -> list[str]:
-    return [it["text"] for it in workspace.unread(person, where)]
 
 
 async def test_direct_messages_notify_by_their_text(
@@ -50,7 +46,6 @@ async def test_ephemeral_messages_may_show_on_a_phone(
     await client.chat_postEphemeral(channel=channel, user=rosa, text="psst")
     [notice] = workspace.notifications("rosa")
     assert (notice.text, notice.is_ephemeral, notice.channel) == ("psst", True, channel)
-    assert workspace.unread("rosa") == []
 
 
 async def test_answers_notify_those_in_the_thread(
@@ -61,21 +56,4 @@ async def test_answers_notify_those_in_the_thread(
         channel=asked["channel"], text="it stands well", thread_ts=asked["ts"]
     )
     assert texts(workspace, "ben") == ["it stands well"]
-    assert unread(workspace, "ben") == ["it stands well"]
-    assert "it stands well" not in unread(workspace, "rosa")
-
-
-async def test_what_is_read_is_read(workspace: Workspace, client: AsyncWebClient) -> None:
-    rosa, general = workspace.people["rosa"].id, workspace.channels["general"].id
-    direct = await client.chat_postMessage(channel=rosa, text="one")
-    await client.chat_postMessage(channel=general, text="two")
-    await workspace.mention("rosa", "mine")
-    assert unread(workspace, "rosa") == ["one", "two"]
-    workspace.read("rosa", "general")
-    assert unread(workspace, "rosa") == ["one"]
-    workspace.read("rosa")
-    await client.chat_update(channel=direct["channel"], ts=direct["ts"], text="changed")
-    assert unread(workspace, "rosa") == []
-    await client.chat_postMessage(channel=rosa, text="three")
-    assert unread(workspace, "rosa", "rosa") == ["three"]
-    assert unread(workspace, "rosa", "general") == []
+    assert texts(workspace, "rosa") == []

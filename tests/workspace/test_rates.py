@@ -58,9 +58,10 @@ async def test_updates_have_fifty_a_minute(
 
 
 async def test_methods_do_not_share_a_limit(strict: Workspace, caller: AsyncWebClient) -> None:
+    group = strict.groups["directory-admins"].id
     for _ in range(20):
-        await caller.usergroups_list()
-    assert await error_of(caller.usergroups_list()) == "ratelimited"
+        await caller.usergroups_users_list(usergroup=group)
+    assert await error_of(caller.usergroups_users_list(usergroup=group)) == "ratelimited"
     for _ in range(100):
         await caller.users_info(user=strict.people["ada"].id)
     assert await error_of(caller.users_info(user=strict.people["ada"].id)) == "ratelimited"
@@ -117,12 +118,13 @@ async def test_calls_that_nobody_is_held_to_are_not_counted(
 async def test_without_limits_calls_are_counted_all_the_same(
     workspace: Workspace, client: AsyncWebClient
 ) -> None:
+    group = workspace.groups["directory-admins"].id
     for _ in range(21):
-        await client.usergroups_list()
-    assert len(workspace.rates.count("usergroups.list").allowed) == 21
+        await client.usergroups_users_list(usergroup=group)
+    assert len(workspace.rates.count("usergroups.users.list").allowed) == 21
     workspace.rates.enforced = True
     for _ in range(20):
-        await client.usergroups_list()
-    assert await error_of(client.usergroups_list()) == "ratelimited"
+        await client.usergroups_users_list(usergroup=group)
+    assert await error_of(client.usergroups_users_list(usergroup=group)) == "ratelimited"
     workspace.rates.clear()
-    await client.usergroups_list()
+    await client.usergroups_users_list(usergroup=group)

@@ -143,8 +143,6 @@ async def test_people_can_be_added_and_changed(
     await sim.act("say", person="ben", text="@ada look")
     [notice] = await sim.look("notifications", person="ada")
     assert notice["text"] == "@ada look"
-    await sim.act("read", person="ada")
-    assert await sim.look("unread", person="ada") == []
     await sim.act("rates", enforced=True)
     assert workspace.rates.enforced
     await sim.act("deactivate", person="zoe")

@@ -3,11 +3,10 @@
 from copy import deepcopy
 from typing import Any
 
-from bot.playground.workspace.channels import Channel
 from bot.playground.workspace.place import Place, Who
 from bot.playground.workspace.results import Clicked, Reply, Submitted
 from bot.playground.workspace.sight import Where
-from bot.playground.workspace.wire import CannotAct, Json
+from bot.playground.workspace.wire import Json
 
 
 class Acting(Place):
@@ -57,18 +56,6 @@ class Acting(Place):
     def close_home(self, person: Who) -> None:
         """Look at something else than the app. It is not told: Slack has no event for it."""
         self._state.home_tabs.pop(self.people.find(person).id, None)
-
-    def has_home_open(self, person: Who) -> bool:
-        return self._state.home_tabs.get(self.people.find(person).id) == "home"
-
-    def direct(self, *people: Who) -> Channel:
-        """Return the direct messages among these people, without the app: two, or a group."""
-        members = {it.id: it.name for it in map(self.people.find, people)}
-        if len(members) < 2:
-            raise CannotAct("It takes two.")
-        if len(members) == 2:
-            return self.channels.im(*members)
-        return self.channels.group_im(members)
 
     async def click(self, person: Who, label: str, *, on: Json | None = None) -> Clicked:
         """Click a button by its label or action_id: in `on`, or wherever it is seen first.

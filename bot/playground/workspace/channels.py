@@ -16,7 +16,6 @@ class Channel:
     members: set[str] = field(default_factory=set)
     private: bool = False
     im: bool = False
-    mpim: bool = False
     is_ext_shared: bool = False
     archived: bool = False
 
@@ -25,8 +24,6 @@ class Channel:
         """The `channel_type` of events."""
         if self.im:
             return "im"
-        if self.mpim:
-            return "mpim"
         return "group" if self.private else "channel"
 
     @property
@@ -34,16 +31,12 @@ class Channel:
         """What a payload calls it: docs.slack.dev/interactivity/implementing-slash-commands."""
         if self.im:
             return "directmessage"
-        if self.mpim:
-            return self.name
         return "privategroup" if self.private else self.name
 
     @property
     def read_scope(self) -> str:
         if self.im:
             return "im:read"
-        if self.mpim:
-            return "mpim:read"
         return "groups:read" if self.private else "channels:read"
 
     def to_json(self, bot: str) -> Json:
@@ -56,7 +49,7 @@ class Channel:
             "is_channel": not self.private,
             "is_group": self.private,
             "is_im": False,
-            "is_mpim": self.mpim,
+            "is_mpim": False,
             "is_private": self.private,
             "is_archived": self.archived,
             "is_member": bot in self.members,
@@ -86,17 +79,6 @@ class Channels:
     def opened_im(self, one: str, other: str) -> Channel | None:
         members = {one, other}
         return next((it for it in self if it.im and it.members == members), None)
-
-    def group_im(self, members: dict[str, str]) -> Channel:
-        """Return the direct messages among these three to nine: names by user id."""
-        known = self.opened_group_im(set(members))
-        name = f"mpdm-{'--'.join(members.values())}-1"
-        return known or self._keep(
-            Channel(id=self._ids.new("G"), name=name, members=set(members), mpim=True, private=True)
-        )
-
-    def opened_group_im(self, members: set[str]) -> Channel | None:
-        return next((it for it in self if it.mpim and it.members == members), None)
 
     def by_id(self, id: object) -> Channel | None:
         return self._by_id.get(id) if isinstance(id, str) else None

@@ -12,26 +12,21 @@ CLOSE_SECONDS = 0.2
 
 
 class Connection:
-    """One websocket. A frozen one is open and dead, as after a network has gone away."""
+    """One websocket."""
 
     def __init__(self) -> None:
         self.socket = web.WebSocketResponse(timeout=CLOSE_SECONDS, autoping=False)
-        self.frozen = False
         self._open: dict[str, asyncio.Future[Json | None]] = {}
 
     async def send(self, envelope: Json) -> Json | None:
         """Return what came with the acknowledgement; None once the connection has ended."""
         id = envelope["envelope_id"]
-        waiting = self._open.get(id)
-        future = waiting or asyncio.get_running_loop().create_future()
-        self._open[id] = future
+        future = self._open[id] = asyncio.get_running_loop().create_future()
         try:
-            if not self.frozen:
-                await self.socket.send_json(envelope)
+            await self.socket.send_json(envelope)
             return await asyncio.shield(future)
         finally:
-            if waiting is None:
-                self._open.pop(id, None)
+            self._open.pop(id, None)
 
     def acked(self, envelope_id: object, answer: Json) -> bool:
         """Note an acknowledgement; return whether anything was waiting for it."""
@@ -42,7 +37,7 @@ class Connection:
         return True
 
     async def ask_to_go(self, reason: str) -> None:
-        if not self.socket.closed and not self.frozen:
+        if not self.socket.closed:
             message = {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}
             await self.socket.send_json(message)
 

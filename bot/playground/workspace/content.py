@@ -14,13 +14,11 @@ def read(arguments: Json, ids: Ids) -> Content:
     """Return the content, checked; raise ApiError for what Slack would not take."""
     text = arguments.get("text") or ""
     blocks = checked_blocks(arguments.get("blocks"))
-    attachments = checked_attachments(arguments.get("attachments"))
-    if not (text or blocks or attachments):
+    if not (text or blocks):
         raise ApiError("no_text")
     return Content(
         text=text[:TEXT_LIMIT],
         blocks=tuple(walk.named(blocks, ids)),
-        attachments=tuple(attachments),
         metadata=checked_metadata(arguments.get("metadata")),
     )
 
@@ -33,19 +31,6 @@ def checked_blocks(blocks: object) -> list[Json]:
     if found := problems(blocks, Surface.MESSAGE):
         raise ApiError("invalid_blocks", *found)
     return blocks
-
-
-def checked_attachments(attachments: object) -> list[Json]:
-    """Attachments are legacy; blocks in them, which Slack sometimes takes, are refused."""
-    if not attachments:
-        return []
-    if not isinstance(attachments, list):
-        raise ApiError("invalid_attachments")
-    if len(attachments) > 100:
-        raise ApiError("too_many_attachments")
-    if any(not isinstance(it, dict) or "blocks" in it for it in attachments):
-        raise ApiError("invalid_attachments")
-    return attachments
 
 
 def checked_metadata(metadata: object) -> Json | None:

@@ -10,7 +10,7 @@ from bot.playground.workspace.people import Person
 from bot.playground.workspace.state import State
 from bot.playground.workspace.wire import Json
 
-HISTORY = {"im": "im", "mpim": "mpim", "channel": "channels", "group": "groups"}
+HISTORY = {"im": "im", "channel": "channels", "group": "groups"}
 """Names of subscriptions (message.im) and scopes (im:history), by a conversation's kind."""
 
 

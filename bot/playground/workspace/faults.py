@@ -6,10 +6,8 @@ handshake of a socket.
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.playground.workspace.limits import Window
 from bot.playground.workspace.wire import Json
 
 T = TypeVar("T")
@@ -58,9 +56,7 @@ class Faults:
     """The faults in store. Without any, Slack works."""
 
     def __init__(self) -> None:
-        self.latency_seconds = 0.0
         self._faults: list[Fault] = []
-        self._limits: dict[str, Window] = {}
         self._held: list[Held] = []
 
     def fail(self, method: str, error: str, *, times: int = 1) -> None:
@@ -85,29 +81,17 @@ class Faults:
         """Do what is asked, then break the connection instead of answering."""
         self.hold(method, times=times).drop()
 
-    def slow(self, seconds: float) -> None:
-        """Let every call take so many real seconds longer."""
-        self.latency_seconds = seconds
-
-    def limit(self, method: str, *, calls: int, seconds: float) -> None:
-        """Answer 429 to more than so many calls in so many seconds of the workspace's clock."""
-        self._limits[method] = Window(calls=calls, window=timedelta(seconds=seconds))
-
     def clear(self) -> None:
         self._faults.clear()
-        self._limits.clear()
-        self.latency_seconds = 0.0
 
     def drop_held(self) -> None:
         """Let go of every held call, so that the server can stop."""
         for held in self._held:
             held.drop()
 
-    def before(self, method: str, now: datetime) -> Answer | None:
+    def before(self, method: str) -> Answer | None:
         """Return the answer given in place of the method's own, if there is to be one."""
-        limit = self._limits.get(method)
-        wait = limit.retry_after(now) if limit else None
-        return throttled(wait) if wait else self._take(method, Answer)
+        return self._take(method, Answer)
 
     def after(self, method: str) -> Held | None:
         return self._take(method, Held)

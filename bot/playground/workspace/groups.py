@@ -2,39 +2,23 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from bot.playground.workspace.ids import Ids
-from bot.playground.workspace.wire import CannotAct, Json
+from bot.playground.workspace.wire import CannotAct
 
 
 @dataclass(kw_only=True)
 class Group:
     """A user group. `members` are user ids and may be changed at any time.
 
-    A disabled group is one that was deleted: Slack shows it only to those who ask for it.
+    A disabled group is one that was deleted.
     """
 
     id: str
     handle: str
-    name: str = ""
     members: list[str] = field(default_factory=list)
     disabled: bool = False
     unreadable: bool = False  # reading its members fails, as when Slack itself is in trouble
-
-    def to_json(self, team_id: str, now: datetime) -> Json:
-        """docs.slack.dev/reference/objects/usergroup-object"""
-        return {
-            "id": self.id,
-            "team_id": team_id,
-            "is_usergroup": True,
-            "is_subteam": True,
-            "is_external": False,
-            "name": self.name or self.handle,
-            "handle": self.handle,
-            "description": "",
-            "date_delete": int(now.timestamp()) if self.disabled else 0,
-        }
 
 
 class Groups:
@@ -46,11 +30,11 @@ class Groups:
         self._ids = ids
         self._by_id: dict[str, Group] = {}
 
-    def add(self, handle: str, members: Iterable[str] = (), *, name: str = "") -> Group:
+    def add(self, handle: str, members: Iterable[str] = ()) -> Group:
         """Add a group of these user ids."""
         if any(group.handle == handle for group in self):
             raise CannotAct(f"There is already a group called {handle!r}.")
-        group = Group(id=self._ids.new("S"), handle=handle, name=name, members=list(members))
+        group = Group(id=self._ids.new("S"), handle=handle, members=list(members))
         self._by_id[group.id] = group
         return group
 

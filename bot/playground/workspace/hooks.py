@@ -17,7 +17,7 @@ from bot.playground.workspace.wire import ApiError, Json
 LIFE = timedelta(minutes=30)
 USES = 5
 KNOWN = names(
-    "text blocks attachments response_type replace_original delete_original thread_ts "
+    "text blocks response_type replace_original delete_original thread_ts "
     "unfurl_links unfurl_media mrkdwn metadata"
 )
 

@@ -50,15 +50,6 @@ class Looking(Place):
         """Return what popped up on somebody's phone, the oldest first."""
         return self._notices.notifications(self.people.find(person))
 
-    def unread(self, person: Who, where: Where | None = None) -> list[Json]:
-        """Return the messages that somebody has not read, in one conversation or in all."""
-        found = self._notices.unread(self.people.find(person), where)
-        return [message.seen() for message in found]
-
-    def read(self, person: Who, where: Where | None = None) -> None:
-        """Let somebody read a conversation, or all of them."""
-        self._notices.read(self.people.find(person), where)
-
     def picture(self) -> str:
         """Return everything on everybody's screen as text."""
         return self._sight.picture()

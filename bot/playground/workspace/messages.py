@@ -17,15 +17,12 @@ class Content:
 
     text: str = ""
     blocks: tuple[Json, ...] = ()
-    attachments: tuple[Json, ...] = ()
     metadata: Json | None = None
 
     def to_json(self) -> Json:
         body: Json = {"text": self.text}
         if self.blocks:
             body["blocks"] = deepcopy(list(self.blocks))
-        if self.attachments:
-            body["attachments"] = deepcopy(list(self.attachments))
         if self.metadata:
             body["metadata"] = deepcopy(self.metadata)
         return body

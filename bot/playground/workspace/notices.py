@@ -1,4 +1,4 @@
-"""What people are notified of, and what they have not read.
+"""What people are notified of.
 
 A notification shows a message's `text`, not its blocks, as it was first posted: an update notifies
 nobody (docs.slack.dev/messaging). Ephemeral messages count as notifications: whether Slack shows
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.playground.workspace.channels import Channel
 from bot.playground.workspace.messages import Message
 from bot.playground.workspace.people import Person
-from bot.playground.workspace.sight import Sight, Where
+from bot.playground.workspace.sight import Sight
 from bot.playground.workspace.state import State
 
 NOTHING_TO_SHOW = "This content can't be displayed."
@@ -30,34 +30,17 @@ class Notification:
 
 
 class Notices:
-    """Looks at messages as a person's phone and sidebar do."""
+    """Looks at messages as a person's phone does."""
 
     def __init__(self, state: State, sight: Sight) -> None:
         self._state = state
         self._sight = sight
-        self._read: dict[tuple[str, str], str] = {}
 
     def notifications(self, person: Person) -> list[Notification]:
         """Return every notification that a person got, the oldest first."""
         kept = [it for it in self._for(person) if self._notifies(person, it)]
         both = [*kept, *self._sight.ephemerals(person)]
         return [self._shown(person, it) for it in sorted(both, key=lambda it: it.ts)]
-
-    def unread(self, person: Person, where: Where | None = None) -> list[Message]:
-        """Return what others wrote since this person last looked; answers only in own threads."""
-        channel = self._sight.channel(where) if where else None
-        return [
-            message
-            for message in self._for(person)
-            if channel is None or message.channel == channel.id
-            if message.ts > self._read.get((person.id, message.channel), "")
-            if not message.thread_ts or self._follows(person, message)
-        ]
-
-    def read(self, person: Person, where: Where | None = None) -> None:
-        """Let somebody look at a conversation, or at all of them."""
-        for message in self.unread(person, where):
-            self._read[person.id, message.channel] = message.ts
 
     def _for(self, person: Person) -> list[Message]:
         """Return what others wrote where this person is, the oldest first."""
@@ -70,7 +53,7 @@ class Notices:
 
     def _notifies(self, person: Person, message: Message) -> bool:
         channel: Channel = self._state.channels[message.channel]
-        if channel.im or channel.mpim or self._follows(person, message):
+        if channel.im or self._follows(person, message):
             return True
         said = json.dumps(message.versions[0], ensure_ascii=False)
         groups = [group.id for group in self._state.groups if person.id in group.members]

@@ -23,7 +23,6 @@ TIERS = {
     "conversations.history": 3,  # for an app that a company installs for itself, as this one is
     "conversations.info": 3,
     "conversations.open": 3,
-    "usergroups.list": 2,
     "usergroups.users.list": 2,
     "users.info": 4,
     "views.open": 4,

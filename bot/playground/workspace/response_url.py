@@ -26,7 +26,7 @@ class ResponseUrls:
         except ApiError as error:
             return web.json_response(error.to_json(), status=400)
         faults = self._state.faults
-        trouble = faults.before(NAME, self._state.clock.now())
+        trouble = faults.before(NAME)
         answer = trouble or self._answer(request.path, body)
         self._state.record.add(Kind.HOOK, request.path, body, answer.body)
         return await finish(request, answer, None if trouble else faults.after(NAME))

@@ -21,5 +21,5 @@ def seed(state: State) -> None:
     state.channels.add("random", {requester.id, ada.id, bystander.id, machine.id, guest.id})
     shared = state.channels.add("partners", {requester.id, ada.id, stranger.id, bot})
     shared.is_ext_shared = True
-    state.groups.add("directory-admins", [ada.id, grace.id, gone.id], name="Directory admins")
+    state.groups.add("directory-admins", [ada.id, grace.id, gone.id])
     people.add_external("stan", "Stan Ito", is_stranger=True, tz="Asia/Tokyo")

@@ -71,7 +71,7 @@ def _routes(state: State, hooks: Hooks, sim: Sim) -> web.Application:
 
 async def _linked(state: State, request: web.Request) -> web.StreamResponse:
     """Shake hands, unless a fault has it refused."""
-    trouble = state.faults.before("link", state.clock.now())
+    trouble = state.faults.before("link")
     if trouble:
         return web.json_response(trouble.body, status=trouble.status, headers=trouble.headers)
     return await state.sockets.serve(request)

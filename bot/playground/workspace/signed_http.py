@@ -86,11 +86,6 @@ class SignedHttp:
             return bool(json.loads(response.body) == {"challenge": challenge})
         return response.body == challenge
 
-    async def check_ssl(self) -> int:
-        """Ask as Slack does when it looks at a certificate: unsigned; return the app's status."""
-        body = urlencode({"ssl_check": "1", "token": "deprecated"})
-        return (await self.send(body, {"Content-Type": FORM})).status
-
     async def replay(self) -> int:
         """Send the latest delivery again, byte for byte; return the app's status."""
         if self._latest is None:

@@ -37,7 +37,6 @@ class Sim:
             "notifications": self._notifications,
             "picture": workspace.picture,
             "state": self._state,
-            "unread": workspace.unread,
             "view": self._view,
         }
         self._acting: dict[str, Verb] = {
@@ -55,16 +54,13 @@ class Sim:
             "disconnect": workspace.disconnect,
             "drop_connections": workspace.drop_connections,
             "faults": self._fault,
-            "freeze_connections": workspace.freeze_connections,
             "mention": workspace.mention,
             "message_im": workspace.message_im,
             "open_home": workspace.open_home,
             "open_messages": workspace.open_messages,
             "rates": self._rates,
-            "read": workspace.read,
             "redeliver": workspace.redeliver,
             "reload": workspace.reload,
-            "repeat_envelopes": workspace.repeat_envelopes,
             "revoke_token": workspace.revoke_token,
             "say": workspace.say,
             "submit": workspace.submit,
@@ -137,8 +133,6 @@ class Sim:
             "breaks": faults.breaks,
             "clear": faults.clear,
             "fail": faults.fail,
-            "latency": faults.slow,
-            "limit": faults.limit,
             "lose": faults.lose,
             "throttle": faults.throttle,
         }

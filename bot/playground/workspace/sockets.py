@@ -38,7 +38,6 @@ class Sockets:
         installation: Installation,
         ids: Ids,
         rng: Random,
-        chance: Random,
         record: Record,
         clock: Clock,
         tasks: Tasks,
@@ -46,8 +45,6 @@ class Sockets:
     ) -> None:
         self.unacked: list[Json] = []
         self.ack_seconds = ACK_SECONDS
-        self.repeats = 0.0
-        """How likely it is that an acknowledged envelope is followed by an old one, sent again."""
         self._installation = installation
         self._ids = ids
         self._record = record
@@ -56,9 +53,7 @@ class Sockets:
         self._acks = acks
         self._tickets: set[str] = set()
         self._connections = Connections(rng)
-        self._acked: list[Json] = []
         self._owed: list[Json] = []
-        self._chance = chance
 
     @property
     def connected(self) -> int:
@@ -125,11 +120,6 @@ class Sockets:
         """Close every connection, or so many, without a word."""
         await self._close(list(self._connections)[:count])
 
-    def freeze(self) -> None:
-        """Leave the connections open but dead: nothing is sent, no ping is answered."""
-        for connection in self._connections:
-            connection.frozen = True
-
     async def close(self) -> None:
         self._tickets.clear()
         await self.drop()
@@ -143,8 +133,6 @@ class Sockets:
         if answer is None:
             self.unacked.append(envelope)
             return Ack(error="operation_timeout")
-        self._acked.append(envelope)
-        self._repeat()
         return self._taken(envelope, answer)
 
     async def _later(self, payload: Json, failed: datetime) -> None:
@@ -164,25 +152,6 @@ class Sockets:
         if kind == EVENT or attempt:
             envelope |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
         return envelope
-
-    def _repeat(self) -> None:
-        """Now and then send an old envelope once more, as seen in the wild.
-
-        The same id can come twice (bolt-js#2487), and the same event in a new envelope
-        (gugu91/pinet#226).
-        """
-        if self._chance.random() >= self.repeats:
-            return
-        envelope = dict(self._chance.choice(self._acked))
-        if self._chance.random() < 0.5:
-            envelope["envelope_id"] = self._ids.secret("")
-        self._tasks.start(self._again(envelope))
-
-    async def _again(self, envelope: Json) -> None:
-        """What the app answers to a repetition changes nothing."""
-        if self._connections:
-            answer = await self._send(envelope)
-            self._record.add(Kind.DELIVERY, envelope["type"], envelope, answer)
 
     def _nobody_there(self, envelope: Json) -> Ack:
         """Events wait for the next connection; people see that it failed."""
@@ -230,7 +199,7 @@ class Sockets:
 
     async def _listen(self, connection: Connection) -> None:
         async for message in connection.socket:
-            if message.type is WSMsgType.PING and not connection.frozen:
+            if message.type is WSMsgType.PING:
                 await connection.socket.pong(message.data)
             if message.type is WSMsgType.TEXT:
                 self._hear(connection, message.data)

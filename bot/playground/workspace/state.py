@@ -57,7 +57,6 @@ class State:
             installation=self.installation,
             ids=self.ids,
             rng=rng,
-            chance=Random(seed),  # noqa: S311 - of its own, so that it shifts no ids
             record=self.record,
             clock=clock,
             tasks=self.tasks,

@@ -20,14 +20,6 @@ class Steering(Place):
         """Break every socket, or so many, without a word."""
         await self._state.sockets.drop(count)
 
-    def freeze_connections(self) -> None:
-        """Let every socket stay open and be dead: no envelopes, no answers to pings."""
-        self._state.sockets.freeze()
-
-    def repeat_envelopes(self, chance: float) -> None:
-        """From now on follow an acknowledged envelope, so often, by any earlier one once more."""
-        self._state.sockets.repeats = chance
-
     async def redeliver(self, kind: str | None = None) -> None:
         """Tell the app of the latest event, click or command once more, as Slack sometimes does.
 

@@ -41,19 +41,16 @@ class Views:
         return self._homes.get(person)
 
     def open(self, person: str, definition: Json) -> Json:
-        self._check_external_id(definition)
         self._stacks[person] = []
         return self._add(person, definition)
 
     def push(self, person: str, definition: Json) -> Json:
         if len(self._stacks.get(person, [])) >= STACK:
             raise ApiError("push_limit_reached")
-        self._check_external_id(definition)
         return self._add(person, definition)
 
     def update(self, view: Json, definition: Json) -> Json:
         """Give an open view a new content; what was typed into the same fields stays."""
-        self._check_external_id(definition, of=view)
         before = view["state"]["values"]
         view.update(self._built(definition, before))
         self._write(view)
@@ -79,23 +76,18 @@ class Views:
         self._write(view)
         return view
 
-    def find(self, view_id: object, external_id: object = None) -> Json | None:
-        """Return the open modal of that id or external id.
+    def find(self, view_id: object) -> Json | None:
+        """Return the open modal of that id.
 
         A home is not found: whether views.update takes one is not documented, and views.publish is
         the documented way to change it.
         """
-        for view in self._modals():
-            if view["id"] == view_id or (external_id and view["external_id"] == external_id):
-                return view
-        return None
+        modals = (view for stack in self._stacks.values() for view in stack)
+        return next((view for view in modals if view["id"] == view_id), None)
 
     def stack(self, person: str) -> list[Json]:
         """Return somebody's open modals, the first one first."""
         return list(self._stacks.get(person, []))
-
-    def _modals(self) -> list[Json]:
-        return [view for stack in self._stacks.values() for view in stack]
 
     def _add(self, person: str, definition: Json) -> Json:
         stack = self._stacks.setdefault(person, [])
@@ -125,12 +117,6 @@ class Views:
         state = {"values": state_of(blocks, before)}
         fresh = {"blocks": blocks, "state": state, "hash": self._ids.secret("")}
         return {**UNSET, **definition, **fresh}
-
-    def _check_external_id(self, definition: Json, of: Json | None = None) -> None:
-        id = definition.get("external_id")
-        everything = [*self._homes.values(), *self._modals()] if id else []
-        if any(view["external_id"] == id and view is not of for view in everything):
-            raise ApiError("duplicate_external_id")
 
     def _write(self, view: Json) -> None:
         self._record.add(Kind.VIEW, view["id"], {"blocks": view["blocks"], "type": view["type"]})

@@ -3,7 +3,6 @@
 Slack answers 200 with `{"ok": false}` to almost everything; JSON, form and query arguments all do.
 """
 
-import asyncio
 import json
 from copy import deepcopy
 
@@ -17,13 +16,12 @@ from bot.playground.workspace.record import Kind
 from bot.playground.workspace.state import State
 from bot.playground.workspace.wire import ApiError, Json
 
-STRUCTURED = frozenset({"blocks", "attachments", "view", "metadata"})
+STRUCTURED = frozenset({"blocks", "view", "metadata"})
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 EVERYWHERE = frozenset({"team_id"})  # Bolt's client sends it with every call
 FLAG_NAMES = names(
-    "return_im prevent_creation include_users include_disabled include_count include_locale "
-    "include_all_metadata "
-    "include_num_members reply_broadcast unfurl_links unfurl_media mrkdwn link_names"
+    "include_locale include_all_metadata include_num_members reply_broadcast unfurl_links "
+    "unfurl_media mrkdwn link_names"
 )
 
 
@@ -39,8 +37,7 @@ class WebApi:
             token, arguments = await _read(request)
         except ApiError as error:
             return web.json_response(error.to_json())
-        await asyncio.sleep(self._state.faults.latency_seconds)
-        trouble = self._state.faults.before(name, self._state.clock.now())
+        trouble = self._state.faults.before(name)
         trouble = trouble or self._too_often(name, token, arguments)
         answer = trouble or Answer(
             body=self._answer(name, token, arguments), headers=self._headers(name, token)

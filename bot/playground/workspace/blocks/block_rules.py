@@ -125,7 +125,6 @@ MOST_BLOCKS = {Surface.MESSAGE: 50, Surface.MODAL: 100, Surface.HOME: 100}
 VIEW: dict[str, Check] = {
     "private_metadata": string(3000, 0),
     "callback_id": string(255, 0),
-    "external_id": string(255, 0),
 }
 MODAL = {
     "submit": plain(24),

@@ -5,7 +5,6 @@ An argument that is not listed is refused, although Slack would ignore it: it is
 
 from bot.playground.workspace.methods import (
     apps,
-    bots,
     chat,
     conversations,
     usergroups,
@@ -16,7 +15,6 @@ from bot.playground.workspace.methods.method import Method
 
 METHODS: dict[str, Method] = {
     **apps.METHODS,
-    **bots.METHODS,
     **chat.METHODS,
     **conversations.METHODS,
     **usergroups.METHODS,

@@ -9,7 +9,7 @@ from bot.playground.workspace.state import State
 from bot.playground.workspace.wire import ApiError, Json
 
 UPDATE_TEXT_LIMIT = 4000
-POST_CONTENT = names("text blocks attachments link_names parse username icon_emoji icon_url")
+POST_CONTENT = names("text blocks link_names parse username icon_emoji icon_url")
 
 
 def post(state: State, arguments: Json) -> Json:
@@ -113,8 +113,8 @@ def _own(state: State, arguments: Json, not_ours: str) -> Message:
 
 
 def _changed(state: State, before: Content, arguments: Json) -> Content:
-    """Blocks and attachments left out are kept; empty ones are removed."""
-    kept: Json = {"blocks": list(before.blocks), "attachments": list(before.attachments)}
+    """Blocks left out are kept; empty ones are removed."""
+    kept: Json = {"blocks": list(before.blocks)}
     if before.metadata:
         kept["metadata"] = before.metadata
     given = {key: value for key, value in arguments.items() if value is not None}
@@ -140,8 +140,7 @@ METHODS = {
         scope="chat:write",
         required=names("channel ts"),
         optional=names(
-            "text blocks attachments link_names parse metadata reply_broadcast "
-            "unfurl_links unfurl_media"
+            "text blocks link_names parse metadata reply_broadcast unfurl_links unfurl_media"
         ),
     ),
     "chat.delete": Method(do=delete, scope="chat:write", required=names("channel ts")),

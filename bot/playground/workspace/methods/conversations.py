@@ -1,27 +1,22 @@
 """conversations.open, conversations.info and conversations.history."""
 
-from bot.playground.workspace.channels import Channel
-from bot.playground.workspace.installation import BOT_NAME
 from bot.playground.workspace.methods.method import Method, names, require
 from bot.playground.workspace.people import Person
 from bot.playground.workspace.state import State
 from bot.playground.workspace.wire import ApiError, Json
 
-MOST_USERS = 8
 PAGE, LONGEST_PAGE = 100, 999
 """docs.slack.dev/reference/methods/conversations.history"""
-SCOPES = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mpim"}
+SCOPES = {"channel": "channels", "group": "groups", "im": "im"}
 
 
 def open_im(state: State, arguments: Json) -> Json:
-    """Open direct messages with one person, or with up to eight, or find those that are open."""
-    bot = state.installation.bot_user_id
-    known = _known(state, arguments)
-    if known is None and arguments.get("prevent_creation"):
-        raise ApiError("channel_not_found")
-    channel = known or _opened(state, _partners(state, arguments))
-    shown = channel.to_json(bot) if arguments.get("return_im") else {"id": channel.id}
-    return {"channel": shown, **({"no_op": True, "already_open": True} if known else {})}
+    """Open direct messages with one person, or find those that are open."""
+    bot, person = state.installation.bot_user_id, _partner(state, arguments)
+    known = state.channels.opened_im(person.id, bot) is not None
+    channel = state.channels.im(person.id, bot)
+    found = {"no_op": True, "already_open": True} if known else {}
+    return {"channel": {"id": channel.id}, **found}
 
 
 def info(state: State, arguments: Json) -> Json:
@@ -55,46 +50,14 @@ def history(state: State, arguments: Json) -> Json:
     return {"messages": shown, "has_more": len(there) > limit}
 
 
-def _known(state: State, arguments: Json) -> Channel | None:
-    bot = state.installation.bot_user_id
-    if not arguments.get("users") and arguments.get("channel"):
-        return _resumed(state, arguments["channel"])
-    people = _partners(state, arguments)
-    if len(people) == 1:
-        return state.channels.opened_im(people[0].id, bot)
-    return state.channels.opened_group_im({bot, *(it.id for it in people)})
-
-
-def _resumed(state: State, id: str) -> Channel:
-    channel = state.channels.by_id(id)
-    if channel is None or state.installation.bot_user_id not in channel.members:
-        raise ApiError("channel_not_found")
-    if not (channel.im or channel.mpim):
-        raise ApiError("method_not_supported_for_channel_type")
-    require(state, f"{channel.kind}:write")
-    return channel
-
-
-def _opened(state: State, people: list[Person]) -> Channel:
-    bot = state.installation.bot_user_id
-    if len(people) == 1:
-        return state.channels.im(people[0].id, bot)
-    return state.channels.group_im({**{it.id: it.name for it in people}, bot: BOT_NAME})
-
-
-def _partners(state: State, arguments: Json) -> list[Person]:
-    """Return the people to talk with: docs.slack.dev/reference/methods/conversations.open."""
+def _partner(state: State, arguments: Json) -> Person:
+    """Return the person to talk with: docs.slack.dev/reference/methods/conversations.open."""
     users = [user for user in (arguments.get("users") or "").split(",") if user]
     if not users:
         raise ApiError("users_list_not_supplied")
-    if len(users) > MOST_USERS:
-        raise ApiError("too_many_users")
     require(state, "im:write" if len(users) == 1 else "mpim:write")
-    return [_partner(state, user) for user in users]
-
-
-def _partner(state: State, id: str) -> Person:
-    person = state.people.by_id(id)
+    # Conversations with several people are not known here.
+    person = state.people.by_id(users[0]) if len(users) == 1 else None
     if person is None or person.is_bot:
         raise ApiError("user_not_found")
     if person.deleted:
@@ -105,9 +68,7 @@ def _partner(state: State, id: str) -> Person:
 
 
 METHODS = {
-    "conversations.open": Method(
-        do=open_im, optional=names("users return_im channel prevent_creation")
-    ),
+    "conversations.open": Method(do=open_im, optional=names("users")),
     "conversations.history": Method(
         do=history, required=names("channel"), optional=names("limit include_all_metadata")
     ),

@@ -21,7 +21,7 @@ def push(state: State, arguments: Json) -> Json:
 
 
 def update(state: State, arguments: Json) -> Json:
-    view = state.views.find(arguments.get("view_id"), arguments.get("external_id"))
+    view = state.views.find(arguments["view_id"])
     if view is None:
         raise ApiError("not_found")
     definition = checked(arguments["view"], Surface.MODAL)
@@ -62,8 +62,6 @@ def _check_hash(view: Json | None, arguments: Json) -> None:
 METHODS = {
     "views.open": Method(do=open_view, required=names("trigger_id view")),
     "views.push": Method(do=push, required=names("trigger_id view")),
-    "views.update": Method(
-        do=update, required=names("view"), optional=names("view_id external_id hash")
-    ),
+    "views.update": Method(do=update, required=names("view_id view"), optional=names("hash")),
     "views.publish": Method(do=publish, required=names("user_id view"), optional=names("hash")),
 }
