@@ -19,12 +19,10 @@ from graph.proxies import DIRECT
 from tests.conftest import Bot
 from tests.doctors import call
 from tests.office import opened
-from tests.postgres import postgres_is_slow
 from tests.scene import Scene
 from tests.terminal import typed_cold
 
 
-@postgres_is_slow
 async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
     stage: Stage, bot: Bot, database_url: str
 ) -> None:

@@ -18,7 +18,6 @@ from bot.storage.history import Entry
 from tests.chain import is_whole, winners
 from tests.clicker import CROWD, Click, Elsewhere, Told, click_all, decides, two_elsewhere
 from tests.office import Office, office, opened
-from tests.postgres import postgres_is_slow
 
 ROUNDS = 2
 MANY = 40
@@ -76,7 +75,6 @@ def crowd(database_url: str, clock: MovableClock) -> Gather:
     return gather
 
 
-@postgres_is_slow
 @pytest.mark.parametrize(
     "rounds", [ROUNDS, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"]
 )
@@ -106,7 +104,6 @@ async def test_of_50_who_approve_or_deny_one_decides_and_the_others_hear_who(
             assert len(told) == len(CROWD)
 
 
-@postgres_is_slow
 @pytest.mark.parametrize(
     "rounds", [ROUNDS, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"]
 )

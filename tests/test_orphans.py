@@ -28,7 +28,6 @@ from tests.graph.bots import Bot as Hand
 from tests.graph.bots import bot_of
 from tests.graph.test_orphans import secret
 from tests.pieces import NOON, registration
-from tests.postgres import postgres_is_slow
 from tests.scene import Scene
 from tests.test_failures import failed
 from tests.waiting import eventually
@@ -160,7 +159,6 @@ async def test_a_tenant_that_does_not_answer_is_no_tenant_without_orphans(
     assert "✖ Entra: The bot itself could not sign in." in told.text
 
 
-@postgres_is_slow
 async def test_a_stray_secret_of_ours_is_swept_within_a_day(
     stage: Stage, app: App, hand: Hand
 ) -> None:
@@ -179,7 +177,6 @@ async def test_a_stray_secret_of_ours_is_swept_within_a_day(
     assert _keys(stage, application) == {ours["keyId"], by_hand}
 
 
-@postgres_is_slow
 async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_another(
     stage: Stage, app: App
 ) -> None:
@@ -201,7 +198,6 @@ async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_anot
     await scene.until(lambda: f"{id} was undone" in scene.card())
 
 
-@postgres_is_slow
 async def test_an_application_that_somebody_has_restored_is_left_to_them(
     stage: Stage, app: App, hand: Hand
 ) -> None:
@@ -219,7 +215,6 @@ async def test_an_application_that_somebody_has_restored_is_left_to_them(
     assert len(stage.tenant.applications) == 1
 
 
-@postgres_is_slow
 async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     stage: Stage, app: App, hand: Hand
 ) -> None:
@@ -362,7 +357,6 @@ def test_an_application_that_was_never_approved_is_reported_only(status: Status)
     assert orphan.removed_by is None
 
 
-@postgres_is_slow
 async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
     stage: Stage, app: App, database_url: str
 ) -> None:

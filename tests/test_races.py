@@ -10,7 +10,7 @@ from bot.storage import dues, history, runs, votes
 from bot.storage.dues import DueKind
 from tests.office import SECRET, IdleEngine, Office, two_offices
 from tests.pieces import ADA, GRACE, ROSA, form
-from tests.postgres import postgres_is_slow
+from tests.postgres import postgres_is_quick
 from tests.races import URL, Offices, all_at_once
 
 ROUNDS = 12
@@ -36,6 +36,7 @@ async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Offices
     assert (await one.found(id)).status is Status.PENDING
 
 
+@postgres_is_quick
 async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> None:
     one, other = careful
     for _ in range(ROUNDS):
@@ -51,7 +52,6 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> 
         assert await _what(one, id) == ["submitted", "planned", "approved", "approved"]
 
 
-@postgres_is_slow
 async def test_one_approver_who_clicks_many_times_is_one_vote(careful: Offices) -> None:
     one, other = careful
     id = await one.pending()
@@ -66,6 +66,7 @@ async def test_one_approver_who_clicks_many_times_is_one_vote(careful: Offices) 
     assert (await one.found(id)).status is Status.PENDING
 
 
+@postgres_is_quick
 async def test_of_approve_and_deny_one_wins_and_the_other_is_told_who_did(
     offices: Offices,
 ) -> None:
@@ -87,7 +88,6 @@ async def test_of_approve_and_deny_one_wins_and_the_other_is_told_who_did(
             assert (await _owed(one))[id, RunKind.REGISTER] == 0
 
 
-@postgres_is_slow
 async def test_of_approving_and_taking_back_one_wins(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
@@ -103,7 +103,7 @@ async def test_of_approving_and_taking_back_one_wins(offices: Offices) -> None:
         assert not [due for due in left if due.registration == id]
 
 
-@postgres_is_slow
+@postgres_is_quick
 async def test_of_ten_reveals_at_once_one_gets_the_secret(offices: Offices) -> None:
     one, other = offices
     for _ in range(4):
@@ -121,7 +121,6 @@ async def test_of_ten_reveals_at_once_one_gets_the_secret(offices: Offices) -> N
         assert (await _what(one, id)).count("secret claimed") == 1
 
 
-@postgres_is_slow
 async def test_a_form_sent_twice_at_once_is_one_registration(offices: Offices) -> None:
     one, other = offices
     for turn in range(ROUNDS):
@@ -137,7 +136,6 @@ async def test_a_form_sent_twice_at_once_is_one_registration(offices: Offices) -
         assert (await _owed(one))[ids[0], RunKind.PLAN] == 1
 
 
-@postgres_is_slow
 async def test_two_forms_never_get_the_same_id(database_url: str, clock: MovableClock) -> None:
     """Both draw the same id at the same moment: one of them draws again."""
     drawn = {name: iter(["AAD-SAME", f"AAD-{name}1", f"AAD-{name}2"]) for name in "AB"}
@@ -149,7 +147,6 @@ async def test_two_forms_never_get_the_same_id(database_url: str, clock: Movable
     assert "AAD-SAME" in ids
 
 
-@postgres_is_slow
 async def test_asking_twice_to_retry_starts_one_run(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
@@ -201,7 +198,6 @@ async def test_a_secret_is_revealed_before_it_is_revoked_or_never(offices: Offic
         assert kinds == ({DueKind.MASK: 1} if shown else {})
 
 
-@postgres_is_slow
 async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
     offices: Offices,
 ) -> None:
@@ -227,7 +223,6 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         )
 
 
-@postgres_is_slow
 async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     offices: Offices,
 ) -> None:
@@ -243,7 +238,6 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     await one.registrar.renew(id, by=ROSA)
 
 
-@postgres_is_slow
 async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> None:
     one, other = offices
     id = await one.ready()
@@ -262,7 +256,6 @@ async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> 
         await one.end_run(id)
 
 
-@postgres_is_slow
 async def test_expiry_and_approval_at_the_same_moment_have_one_winner(offices: Offices) -> None:
     one, other = offices
     for _ in range(ROUNDS):
@@ -276,7 +269,6 @@ async def test_expiry_and_approval_at_the_same_moment_have_one_winner(offices: O
         assert (await _what(one, id))[-1] == ("approved" if refused is None else "expired")
 
 
-@postgres_is_slow
 async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(offices: Offices) -> None:
     one, _ = offices
     broken, fine = await one.approved(), await one.approved()
@@ -286,7 +278,6 @@ async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(offices: Offi
     assert engine.started == [(await one.run_of(fine)).id]
 
 
-@postgres_is_slow
 async def test_a_dead_run_is_buried_once(offices: Offices) -> None:
     """Two replicas find it at the same moment, and a third that was frozen wakes up later."""
     one, other = offices

@@ -14,7 +14,6 @@ from bot.storage.messages import SAID_ONCE, MessageKind
 from bot.storage.tables import history as entries
 from bot.storage.tables import messages, runs, secrets, steps
 from tests.conftest import Bot
-from tests.postgres import postgres_is_slow
 from tests.scene import Scene
 from tests.test_revoking import press, revoked
 
@@ -31,7 +30,6 @@ async def _remembered(url: str) -> set[str]:
     return found
 
 
-@postgres_is_slow
 async def test_the_engine_forgets_runs_that_ended_long_ago(
     stage: Stage, bot: Bot, database_url: str
 ) -> None:

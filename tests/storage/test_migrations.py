@@ -23,6 +23,7 @@ from bot.storage.tables import history, metadata, registrations, runs, seen_even
 from bot.storage.watermark import watched
 from tests.office import SECRET, VAULT, Office, office, opened
 from tests.pieces import ROSA
+from tests.postgres import postgres_is_quick
 from tests.races import URL
 
 FROZEN = {
@@ -78,6 +79,7 @@ async def test_a_database_that_a_newer_program_made_is_left_alone(database_url: 
             pass
 
 
+@postgres_is_quick
 async def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
     async with database.transaction() as tx:
         assert await tx.run_sync(_differences) == []
