@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from graph.clock import Clock
-from handlers.recent import Recent
+from handlers.recent import Recent, recent
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ class Groups:
         self._clock = clock
         self._ids = tuple(sorted(ids))
         self._seconds = seconds
-        self._known: Recent[frozenset[str]] = Recent(clock)
+        self._known: Recent[frozenset[str]] = recent(clock)
 
     async def of(self, user_id: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the groups that this person belongs to, and those that could not be read."""
@@ -42,7 +42,7 @@ class Groups:
         """Return who is in the group, or None if Slack does not say."""
         known = self._known.get(id)
         if known is not None:
-            return known
+            return known[1]
         now = self._clock.now()
         try:
             async with asyncio.timeout(self._seconds):
@@ -51,5 +51,5 @@ class Groups:
             log.warning("user group not read", group=id, type=type(error).__name__)
             return None
         people = frozenset(str(user) for user in answer["users"])
-        self._known.keep(id, people, asked_at=now)
+        self._known[id] = now, people
         return people

@@ -4,7 +4,9 @@ Slack allows 100 `users.info` a minute for everybody together, of which messages
 (`handlers.pace`). The rest is shared, so that nobody uses it up and keeps approvers from deciding.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from cachetools import TTLCache
 
 from graph.clock import Clock
 from handlers.pace import Bucket, Window
@@ -15,7 +17,6 @@ KEPT_FOR_APPROVERS = 20
 EACH_EVERY = timedelta(seconds=3)
 EACH_BURST = 20
 """So many at once for one person, approvers, too, and then one every three seconds."""
-FORGET_AT = 1000
 
 
 class LookUps:
@@ -27,22 +28,19 @@ class LookUps:
         self._clock = clock
         self._burst = burst
         self._all = Window(calls=a_minute)
-        self._each: dict[str, Bucket] = {}
+        # A bucket that nothing was taken from for so long is full again, like a new one.
+        self._each: TTLCache[str, Bucket, datetime] = TTLCache(
+            a_minute, EACH_EVERY * burst, timer=clock.now
+        )
 
     def take(self, user_id: str, *, is_approver: bool = False) -> bool:
         """Count a look-up for this person; False if there is no room for it."""
         now = self._clock.now()
-        self._forget()
-        each = self._each.setdefault(user_id, Bucket(every=EACH_EVERY, burst=self._burst))
+        each = self._each.get(user_id) or Bucket(every=EACH_EVERY, burst=self._burst)
         keep = 0 if is_approver else KEPT_FOR_APPROVERS
         if each.free_at() > now or self._all.free_at(now, keep=keep) > now:
             return False
         each.take(now)
+        self._each[user_id] = each
         self._all.take(now)
         return True
-
-    def _forget(self) -> None:
-        """Drop people who have done nothing for a while."""
-        if len(self._each) >= FORGET_AT:
-            now = self._clock.now()
-            self._each = {id: each for id, each in self._each.items() if not each.is_full(now)}

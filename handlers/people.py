@@ -26,7 +26,7 @@ from handlers.groups import Groups
 from handlers.homes import Homes, is_home
 from handlers.look_ups import LookUps
 from handlers.previews import Previews
-from handlers.recent import Recent
+from handlers.recent import Recent, recent
 from handlers.trouble import Trouble, code_of, meaning_of
 from handlers.views import help
 
@@ -83,7 +83,7 @@ class People:
         self._app_id = app_id
         self._groups = groups
         self._clock = clock
-        self._seen: Recent[Mapping[str, Any]] = Recent(clock)
+        self._seen: Recent[Mapping[str, Any]] = recent(clock)
 
     async def person(self, body: Mapping[str, Any]) -> Person:
         """Return who sent this payload. Raises Refusal if that cannot be told."""
@@ -96,7 +96,7 @@ class People:
         if seen is None:
             raise Refusal("Slack is asked too often who people are. Try again in a minute.")
         known = await self._groups.of(user_id)
-        return self._described(user_id, seen, known, claimed_team=team_id)
+        return self._described(user_id, seen[1], known, claimed_team=team_id)
 
     def check_is_ours(self, body: Mapping[str, Any]) -> None:
         """Raise Refusal for a payload of another workspace or app. This looks nobody up."""
@@ -203,13 +203,13 @@ class People:
                 remembered=seen is not None,
             )
             if seen is not None:
-                return seen
+                return seen[1]
             refusal = NotThere if _is_nobody(error) else Refusal
             raise refusal(
                 "Slack did not say who you are, so nothing was done. Try again in a moment."
             ) from None
         user: Mapping[str, Any] = answer["user"]
-        self._seen.keep(user_id, {name: user.get(name) for name in KEPT}, asked_at=now)
+        self._seen[user_id] = now, {name: user.get(name) for name in KEPT}
         return user
 
 

@@ -1,11 +1,13 @@
 """Recent answers of Slack: a bounded memory of what it said a few minutes ago.
 
 Who somebody is, and who is in a group, can change at any time: nothing here is ever older than
-`REMEMBERED`.
+`REMEMBERED`, counted from the question.
 """
 
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import TypeVar
+
+from cachetools import TLRUCache
 
 from graph.clock import Clock
 
@@ -13,27 +15,11 @@ T = TypeVar("T")
 
 REMEMBERED = timedelta(minutes=5)
 MOST = 2000
-"""How many answers are kept; the oldest make room."""
+"""How many answers are kept; those that were used longest ago make room."""
+
+Recent = TLRUCache[str, tuple[datetime, T], datetime]
+"""When it was asked, and the answer, by what was asked for."""
 
 
-class Recent(Generic[T]):
-    """Answers by what was asked for."""
-
-    def __init__(self, clock: Clock, *, most: int = MOST) -> None:
-        self._clock = clock
-        self._most = most
-        self._known: dict[str, tuple[datetime, T]] = {}
-
-    def keep(self, id: str, answer: T, *, asked_at: datetime) -> None:
-        """Remember this answer, as old as its question."""
-        self._known.pop(id, None)
-        self._known[id] = asked_at, answer  # at the end of the line
-        while len(self._known) > self._most:
-            del self._known[next(iter(self._known))]
-
-    def get(self, id: str) -> T | None:
-        """Return what Slack said of this, unless that is too long ago."""
-        if id not in self._known:
-            return None
-        asked_at, answer = self._known[id]
-        return answer if self._clock.now() < asked_at + REMEMBERED else None
+def recent(clock: Clock) -> Recent[T]:
+    return TLRUCache(MOST, lambda _, answer, __: answer[0] + REMEMBERED, timer=clock.now)

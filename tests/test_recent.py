@@ -4,8 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.playground.clock import MovableClock
-from handlers.recent import Recent
 from tests.scene import Scene
 
 UNKNOWN = "Slack did not say who you are, so nothing was done. Try again in a moment."
@@ -60,10 +58,3 @@ async def test_any_other_trouble_is_a_no(scene: Scene, trouble: str) -> None:
         case code:
             faults.fail("users.info", code)
     assert (await scene.workspace.command("ada", f"status {id}")).text == UNKNOWN
-
-
-def test_the_oldest_make_room(clock: MovableClock) -> None:
-    recent: Recent[int] = Recent(clock, most=2)
-    for number, id in enumerate(["a", "b", "a", "c"]):
-        recent.keep(id, number, asked_at=clock.now())
-    assert [recent.get(id) for id in ("a", "b", "c")] == [2, None, 3]
