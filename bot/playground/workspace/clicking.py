@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.playground.workspace import payloads
 from bot.playground.workspace.blocks import walk
-from bot.playground.workspace.fields import filled, options_of
+from bot.playground.workspace.fields import filled
 from bot.playground.workspace.hooks import Hooks
 from bot.playground.workspace.messages import Message
 from bot.playground.workspace.people import Person
@@ -46,22 +46,13 @@ class Clicking:
     async def choose(self, person: Person, label: str, value: object, on: Json | None) -> Clicked:
         """Pick from a menu or fill in a field; the app hears of it if it is to be dispatched."""
         target = self._target(person, label, on)
-        state = filled(target.element, value, self.id_of)
+        state = filled(target.element, value)
         if isinstance(target.item, dict):
             values = target.item["state"]["values"].setdefault(target.block["block_id"], {})
             values[target.element["action_id"]] = state
         if target.block["type"] == "input" and not target.block.get("dispatch_action"):
             return Clicked()
         return await self._act(person, target, state)
-
-    def id_of(self, name: str) -> str:
-        """Return the id of a channel (#name) or a person."""
-        if name.startswith("#"):
-            return self._state.channels[name[1:]].id
-        person = self._state.people.find(name)
-        if person.deleted:
-            raise CannotAct(f"{person.name} is deactivated and offered nowhere.")
-        return person.id
 
     async def _act(self, person: Person, target: Target, details: Json) -> Clicked:
         action = {
@@ -145,7 +136,7 @@ def _names(block: Json, element: Json) -> list[str]:
     if block["type"] == "input":
         names += [block["label"]["text"], block["block_id"]]
     if element["type"] == "overflow":
-        names += [option["text"]["text"] for option in options_of(element)]
+        names += [option["text"]["text"] for option in element["options"]]
     return names
 
 
@@ -154,7 +145,7 @@ def _button(element: Json) -> Json:
 
 
 def _overflow(element: Json, label: str) -> Json:
-    for option in options_of(element):
+    for option in element["options"]:
         if option["text"]["text"] == label:
             return {"selected_option": option}
     raise CannotAct(f"Choose one of the texts of {label!r}.")

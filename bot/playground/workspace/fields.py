@@ -3,18 +3,13 @@
 A client refuses what does not fit before anything reaches the app; so does this.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from bot.playground.workspace.blocks import walk
 from bot.playground.workspace.wire import CannotAct, Json
-
-Find = Callable[[str], str]
-"""Turns the name of a person or channel into its id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +18,11 @@ class FieldKind:
 
     slot: str
     initial: str
-    read: Callable[[Json, Any, Find], Any]
+    read: Callable[[Json, Any], Any]
     empty: Any = None
 
 
-def _text(element: Json, wanted: Any, _: Find) -> str | None:
+def _text(element: Json, wanted: Any) -> str | None:
     text = str(wanted)
     least, most = element.get("min_length", 0), element.get("max_length", 3000)
     if len(text) > most:
@@ -37,88 +32,25 @@ def _text(element: Json, wanted: Any, _: Find) -> str | None:
     return text or None
 
 
-def _matching(pattern: str, what: str) -> Callable[[Json, Any, Find], str | None]:
-    def read(element: Json, wanted: Any, find: Find) -> str | None:
-        text = _text(element, wanted, find)
-        if text and not re.fullmatch(pattern, text):
-            raise CannotAct(f"{text!r} is not {what}.")
-        return text
-
-    return read
-
-
-def _number(element: Json, wanted: Any, _: Find) -> str:
-    text = str(wanted)
-    pattern = r"-?\d+(\.\d+)?" if element["is_decimal_allowed"] else r"-?\d+"
-    if not re.fullmatch(pattern, text):
-        raise CannotAct(f"{text!r} is not a number this field takes.")
-    low, high = element.get("min_value", text), element.get("max_value", text)
-    if not float(low) <= float(text) <= float(high):
-        raise CannotAct(f"{text} is not between {low} and {high}.")
-    return text
-
-
-def _day(element: Json, wanted: Any, _: Find) -> str:
-    try:
-        return date.fromisoformat(str(wanted)).isoformat()
-    except ValueError:
-        raise CannotAct(f"{wanted!r} is not a day, such as 2027-01-31.") from None
-
-
-def _option(element: Json, wanted: Any, _: Find) -> Json:
-    options = options_of(element)
-    for option in options:
+def _option(element: Json, wanted: Any) -> Json:
+    for option in element["options"]:
         if wanted == option["text"]["text"]:
             return {"text": option["text"], "value": option["value"]}
-    texts = ", ".join(repr(option["text"]["text"]) for option in options)
+    texts = ", ".join(repr(option["text"]["text"]) for option in element["options"])
     raise CannotAct(f"There is no choice {wanted!r}; there are {texts}.")
 
 
-def _options(element: Json, wanted: Any, find: Find) -> list[Json]:
-    most = element.get("max_selected_items", 100)
-    if len(wanted) > most:
-        raise CannotAct(f"Only {most} may be chosen.")
-    return [_option(element, one, find) for one in wanted]
+def _options(element: Json, wanted: Any) -> list[Json]:
+    return [_option(element, one) for one in wanted]
 
-
-def _found(element: Json, wanted: Any, find: Find) -> str:
-    return find(wanted)
-
-
-def _all_found(element: Json, wanted: Iterable[Any], find: Find) -> list[str]:
-    return [find(one) for one in wanted]
-
-
-EMAIL = _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
-URL = _matching(r"https?://\S+", "a web address")
-TEXT = FieldKind(slot="value", initial="initial_value", read=_text)
-ONE = FieldKind(slot="selected_option", initial="initial_option", read=_option)
-MANY = FieldKind(slot="selected_options", initial="initial_options", read=_options, empty=[])
 
 KINDS = {
-    "plain_text_input": TEXT,
-    "email_text_input": FieldKind(slot="value", initial="initial_value", read=EMAIL),
-    "url_text_input": FieldKind(slot="value", initial="initial_value", read=URL),
-    "number_input": FieldKind(slot="value", initial="initial_value", read=_number),
-    "static_select": ONE,
-    "radio_buttons": ONE,
-    "multi_static_select": MANY,
-    "checkboxes": MANY,
-    "datepicker": FieldKind(slot="selected_date", initial="initial_date", read=_day),
-    "users_select": FieldKind(slot="selected_user", initial="initial_user", read=_found),
-    "multi_users_select": FieldKind(
-        slot="selected_users", initial="initial_users", read=_all_found, empty=[]
+    "plain_text_input": FieldKind(slot="value", initial="initial_value", read=_text),
+    "static_select": FieldKind(slot="selected_option", initial="initial_option", read=_option),
+    "checkboxes": FieldKind(
+        slot="selected_options", initial="initial_options", read=_options, empty=[]
     ),
-    "conversations_select": FieldKind(
-        slot="selected_conversation", initial="initial_conversation", read=_found
-    ),
-    "channels_select": FieldKind(slot="selected_channel", initial="initial_channel", read=_found),
 }
-
-
-def options_of(element: Json) -> list[Json]:
-    groups = element.get("option_groups") or [{"options": element.get("options", [])}]
-    return [option for group in groups for option in group["options"]]
 
 
 def untouched(element: Json) -> Json:
@@ -128,12 +60,12 @@ def untouched(element: Json) -> Json:
     return {"type": element["type"], kind.slot: value}
 
 
-def filled(element: Json, wanted: Any, find: Find) -> Json:
+def filled(element: Json, wanted: Any) -> Json:
     """Return the state after somebody has put `wanted` there; None empties the field."""
     if element["type"] not in KINDS:
         raise CannotAct(f"Nobody can fill in a {element['type']} here.")
     kind = KINDS[element["type"]]
-    value = deepcopy(kind.empty) if wanted is None else kind.read(element, wanted, find)
+    value = deepcopy(kind.empty) if wanted is None else kind.read(element, wanted)
     return {"type": element["type"], kind.slot: value}
 
 

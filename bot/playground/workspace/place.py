@@ -31,7 +31,7 @@ class Place:
         self._notices = Notices(state, self._sight)
         self._talking = Talking(state, self._sight, hooks)
         self._clicking = Clicking(state, self._sight, hooks)
-        self._submitting = Submitting(state, self._clicking)
+        self._submitting = Submitting(state)
 
     @property
     def url(self) -> str:

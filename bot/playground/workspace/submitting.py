@@ -6,7 +6,6 @@ from typing import Any
 from bot.playground.workspace import payloads
 from bot.playground.workspace.blocks import walk
 from bot.playground.workspace.blocks.check import Surface
-from bot.playground.workspace.clicking import Clicking
 from bot.playground.workspace.fields import KINDS, filled, value_of
 from bot.playground.workspace.methods.views import checked
 from bot.playground.workspace.people import Person
@@ -18,16 +17,15 @@ from bot.playground.workspace.wire import ApiError, CannotAct, Json
 class Submitting:
     """Fills in the view in front, as a client would let one, and follows the app's answer."""
 
-    def __init__(self, state: State, clicking: Clicking) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._clicking = clicking
 
     def fill(self, person: Person, values: dict[str, Any]) -> Json:
         """Type values into fields, named by label, block_id or action_id, and return the view."""
         view = self._in_front(person)
         for name, wanted in values.items():
             block, element = _field(view, name)
-            typed = filled(element, wanted, self._clicking.id_of)
+            typed = filled(element, wanted)
             view["state"]["values"][block["block_id"]][element["action_id"]] = typed
         return view
 

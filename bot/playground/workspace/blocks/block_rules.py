@@ -7,14 +7,10 @@ not Slack has them. `input` is kept out of messages, which Slack would allow.
 from enum import StrEnum
 
 from bot.playground.workspace.blocks.element_rules import (
-    ANY,
-    BUTTONS,
-    CHOOSERS,
+    CLICKABLE,
     ELEMENTS,
+    FIELDS,
     ID,
-    MENUS,
-    MULTI_MENUS,
-    TEXTS,
     plain,
     text,
 )
@@ -39,59 +35,24 @@ class Surface(StrEnum):
 
 EVERYWHERE = frozenset(Surface)
 NAMED: dict[str, Check] = {"block_id": ID}
-RICH = kinds({"rich_text": RICH_TEXT})
-SOURCE = shape({"url": string(3000), "text": string(255)})
 TASK = shape(
     {
         "task_id": string(255),
         "title": string(255),
         "status": one_of("pending", "in_progress", "complete", "error"),
     },
-    {**NAMED, "details": RICH, "output": RICH, "sources": many(SOURCE, 10)},
+    NAMED,
 )
-CELL = kinds(
-    {
-        "raw_text": shape({"text": string(ANY, 0)}),
-        "raw_number": shape({"value": lambda value, spot: None}, {"text": string(ANY)}),
-        "rich_text": RICH_TEXT,
-    }
-)
-COLUMN = shape({}, {"align": one_of("left", "center", "right"), "is_wrapped": flag})
 
 BLOCKS: dict[str, Check] = {
-    "actions": shape({"elements": many(kinds(ELEMENTS, *BUTTONS, *MENUS, *CHOOSERS), 25)}, NAMED),
-    "alert": shape(
-        {"text": text(3000)},
-        {**NAMED, "level": one_of("default", "info", "warning", "error", "success")},
-    ),
-    "context": shape(
-        {
-            "elements": many(
-                kinds(
-                    {
-                        "image": ELEMENTS["image"],
-                        "mrkdwn": text(2000),
-                        "plain_text": text(2000),
-                    }
-                ),
-                10,
-            )
-        },
-        NAMED,
-    ),
+    "actions": shape({"elements": many(kinds(ELEMENTS, *CLICKABLE), 25)}, NAMED),
+    "context": shape({"elements": many(text(2000), 10)}, NAMED),
     "divider": shape({}, NAMED),
     "header": shape({"text": plain(150)}, NAMED),
-    "image": shape(
-        {"alt_text": string(2000), "image_url": string(3000)}, {**NAMED, "title": plain(2000)}
-    ),
     "input": shape(
-        {
-            "label": plain(2000),
-            "element": kinds(ELEMENTS, *MENUS, *MULTI_MENUS, *CHOOSERS, *TEXTS),
-        },
+        {"label": plain(2000), "element": kinds(ELEMENTS, *FIELDS)},
         {**NAMED, "hint": plain(2000), "optional": flag, "dispatch_action": flag},
     ),
-    "markdown": shape({"text": string(12_000)}, NAMED),
     "plan": shape({"title": string(255)}, {**NAMED, "tasks": many(kinds({"task_card": TASK}), 50)}),
     "rich_text": RICH_TEXT,
     "section": shape(
@@ -100,24 +61,16 @@ BLOCKS: dict[str, Check] = {
             **NAMED,
             "text": text(3000),
             "fields": many(text(2000), 10),
-            "accessory": kinds(ELEMENTS, "image", *BUTTONS, *MENUS, *MULTI_MENUS, *CHOOSERS),
+            "accessory": kinds(ELEMENTS, *CLICKABLE),
             "expand": flag,
         },
         at_least_one("text", "fields"),
     ),
-    "table": shape(
-        {"rows": many(many(CELL, 20), 100)}, {**NAMED, "column_settings": many(COLUMN, 20)}
-    ),
-    "task_card": TASK,
 }
 
 SURFACES: dict[str, frozenset[Surface]] = {
-    "alert": frozenset({Surface.MODAL}),
     "input": frozenset({Surface.MODAL, Surface.HOME}),
-    "markdown": frozenset({Surface.MESSAGE}),
     "plan": frozenset({Surface.MESSAGE}),
-    "table": frozenset({Surface.MESSAGE, Surface.HOME}),
-    "task_card": frozenset({Surface.MESSAGE}),
 }
 """Where a kind may stand; everywhere, if it is not listed."""
 

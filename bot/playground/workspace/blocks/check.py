@@ -18,8 +18,6 @@ from bot.playground.workspace.blocks.element_rules import plain
 from bot.playground.workspace.blocks.grammar import Check, Spot, kinds, many, one_of, shape
 from bot.playground.workspace.wire import Json
 
-MOST_MARKDOWN = 12_000
-ONE_A_MESSAGE = ("plan", "table")
 LARGEST_VIEW_BYTES = 250_000
 
 __all__ = ["Surface", "problems", "too_large", "view_problems"]
@@ -67,14 +65,8 @@ def _together(blocks: list[Json], spot: Spot) -> None:
         ids = (element.get("action_id") for element in walk.elements_of(block))
         _unique(ids, "action_id", spot.at(index))
         _unique((task["task_id"] for task in block.get("tasks", [])), "task_id", spot.at(index))
-    count = Counter(block["type"] for block in blocks)
-    for kind in ONE_A_MESSAGE:
-        if count[kind] > 1:
-            spot.wrong(f"only one {kind} is allowed in a message")
-    if count["plan"] and count["task_card"]:
-        spot.wrong("task cards stand in the plan or alone, not both")
-    if sum(len(block["text"]) for block in blocks if block["type"] == "markdown") > MOST_MARKDOWN:
-        spot.wrong(f"markdown must be less than {MOST_MARKDOWN + 1} characters in all")
+    if sum(block["type"] == "plan" for block in blocks) > 1:
+        spot.wrong("only one plan is allowed in a message")
 
 
 def _unique(ids: Iterable[str | None], name: str, spot: Spot) -> None:

@@ -116,14 +116,6 @@ def kinds(table: Mapping[str, Check], *names: str) -> Check:
     return check
 
 
-def exactly_one(*keys: str) -> Rule:
-    def rule(value: Json, spot: Spot) -> None:
-        if sum(key in value for key in keys) != 1:
-            spot.wrong(f"must have exactly one of {', '.join(keys)}")
-
-    return rule
-
-
 def at_least_one(*keys: str) -> Rule:
     def rule(value: Json, spot: Spot) -> None:
         if not any(key in value for key in keys):

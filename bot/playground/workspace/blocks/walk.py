@@ -24,7 +24,7 @@ def elements_of(block: Json) -> list[Json]:
             return list(block["elements"])
         case "input":
             return [block["element"]]
-        case "section" if "accessory" in block and block["accessory"]["type"] != "image":
+        case "section" if "accessory" in block:
             return [block["accessory"]]
         case _:
             return []
