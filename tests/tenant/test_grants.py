@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bot.playground.tenant import Tenant
+from bot.playground.tenant.permissions import MICROSOFT_GRAPH
 from tests.tenant.asking import Asking, code_of, connector, message_of, sign_in
 
 
@@ -97,6 +98,10 @@ async def test_scopes_are_granted_together_and_widened_by_a_change(
     assert (again.status_code, message_of(again)) == (409, "Permission entry already exists.")
     where = f"clientId eq '{principal['id']}' and consentType eq 'AllPrincipals'"
     found = await graph.get("/oauth2PermissionGrants", params={"$filter": where})
+    of_client = await graph.get(f"/servicePrincipals/{principal['id']}/oauth2PermissionGrants")
+    assert of_client.json()["value"] == found.json()["value"]
+    by_app_id = f"/servicePrincipals(appId='{MICROSOFT_GRAPH}')/oauth2PermissionGrants"
+    assert (await graph.get(by_app_id)).json()["value"] == []
     # Reading is a right of its own: the administrator's write right covers it.
     path = f"/oauth2PermissionGrants/{found.json()['value'][0]['id']}"
     assert (await graph.patch(path, {"scope": "User.Read User.Read.All"})).status_code == 204

@@ -121,6 +121,12 @@ _TABLE: tuple[tuple[str, str, Rule, Do], ...] = (
         rights.CHANGE_ASSIGNMENTS,
         app_role_assignments.revoke_on_client,
     ),
+    (
+        "GET",
+        "servicePrincipals/{}/oauth2PermissionGrants",
+        rights.READ_GRANTS,
+        permission_grants.list_of_client,
+    ),
     ("GET", "oauth2PermissionGrants", rights.READ_GRANTS, permission_grants.list_all),
     ("POST", "oauth2PermissionGrants", rights.CHANGE_GRANTS, permission_grants.create),
     ("PATCH", "oauth2PermissionGrants/{}", rights.CHANGE_GRANTS, permission_grants.update),

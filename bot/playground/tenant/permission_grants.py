@@ -12,6 +12,7 @@ from bot.playground.tenant.calls import Answer, Request
 from bot.playground.tenant.checks import invalid
 from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import bad_request, duplicate, not_found
+from bot.playground.tenant.lookup import seen
 from bot.playground.tenant.query import EntitySet, created, many
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.shapes import GRANT
@@ -48,6 +49,14 @@ def create(directory: Directory, request: Request) -> Answer:
 
 def list_all(directory: Directory, request: Request) -> Answer:
     rows = directory.store.all_seen(Kind.GRANT, request.moment)
+    return many(directory.url, request, GRANTS, rows)
+
+
+def list_of_client(directory: Directory, request: Request) -> Answer:
+    """learn.microsoft.com/graph/api/serviceprincipal-list-oauth2permissiongrants"""
+    client = seen(directory, request, Kind.SERVICE_PRINCIPAL)
+    rows = directory.store.all_seen(Kind.GRANT, request.moment)
+    rows = [row for row in rows if row["clientId"] == client["id"]]
     return many(directory.url, request, GRANTS, rows)
 
 
