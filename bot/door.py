@@ -1,6 +1,5 @@
 """The door: what the bot serves at PORT, to Slack in HTTP mode and to whoever watches over it."""
 
-import asyncio
 import logging
 import os
 import socket
@@ -11,21 +10,20 @@ from http import HTTPStatus
 import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
-from aiohttp.typedefs import Handler, Middleware
 
 from bot.bell import report
-from bot.connections import HEADER_SECONDS, IDLE_SECONDS, MOST, Connections
 from bot.health import Health
 
 log = structlog.get_logger()
 
-BACKLOG = 128
-"""How many the operating system keeps waiting before they are connected."""
-
 RECEIVE_BUFFER = 32 * 1024
 READ_BUFFER = 16 * 1024
-"""Bytes that the operating system, and aiohttp, keep of each connection before anybody reads them:
-with the defaults a full house of large bodies took 250 MB."""
+"""Bytes that the operating system and aiohttp keep of each connection before a handler reads them:
+with the defaults 250 large bodies at once took 270 MB."""
+
+IDLE_SECONDS = 75.0
+"""How long a connection may be idle, also in the middle of a header: longer than most proxies keep
+one open, which is a minute, because a proxy must not send a request into one that closes."""
 
 REST_SECONDS = 5.0
 
@@ -46,55 +44,31 @@ async def opened(
     *,
     health: Health,
     routes: Routes,
-    header_seconds: float = HEADER_SECONDS,
     idle_seconds: float = IDLE_SECONDS,
-    most: int = MOST,
 ) -> AsyncIterator[None]:
     """Serve these paths, `/healthz` and `/readyz`, while inside; nothing if there is no port.
 
-    A header may take so many real seconds, a connection lie idle for so many, and there may be so
-    many connections. Raises CannotOpen.
+    Raises CannotOpen.
     """
     if port is None:
         yield
         return
-    app = _app(health, routes)
     runner = web.AppRunner(
-        app,
+        _app(health, routes),
         access_log=None,
         logger=_logger(),
-        handle_signals=False,
         shutdown_timeout=REST_SECONDS,
         keepalive_timeout=idle_seconds,
         read_bufsize=READ_BUFFER,
         auto_decompress=False,  # Slack compresses nothing, and anybody may send a bomb
     )
-    connections = Connections(lambda: _protocol(runner), header_seconds=header_seconds, most=most)
-    app.middlewares.append(_counting(connections))
     await runner.setup()
     try:
-        listener = await _listening(connections, address, port)
-        try:
-            yield
-        finally:
-            listener.close()
+        await web.SockSite(runner, _bound(address, port)).start()
+        yield
     finally:
         await runner.cleanup()
         await health.settle()
-
-
-def _protocol(runner: web.AppRunner) -> asyncio.Protocol:
-    assert runner.server is not None  # since it was set up
-    return runner.server()
-
-
-def _counting(connections: Connections) -> Middleware:
-    @web.middleware
-    async def counting(request: web.Request, handler: Handler) -> web.StreamResponse:
-        with connections.serving(request.transport, is_whole=request.content.is_eof):
-            return await handler(request)
-
-    return counting
 
 
 class _Bugs(logging.Handler):
@@ -121,23 +95,20 @@ def _logger() -> logging.Logger:
     return logger
 
 
-async def _listening(connections: Connections, address: str, port: int) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
+def _bound(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        listener = await loop.create_server(
-            connections, address, port, backlog=BACKLOG, start_serving=False
-        )
-        for each in listener.sockets:  # which connections inherit
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        await listener.start_serving()
+        bound = socket.create_server((address, port), family=family)
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
         raise CannotOpen(
             f"PORT {port} on {address} cannot be listened on: {why}. Choose another, or stop"
             " what uses it."
         ) from None
+    # Connections inherit it.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     log.info("listening", address=address, port=port)
-    return listener
+    return bound
 
 
 def _app(health: Health, routes: Routes) -> web.Application:

@@ -33,7 +33,7 @@ LAYERS = (
     ("bot.quorum", "bot.expiry"),
     ("bot.registration", "bot.config"),
     ("bot.environment",),
-    ("bot.bell", "bot.logs", "bot.addresses", "bot.connections", "bot.outages"),
+    ("bot.bell", "bot.logs", "bot.addresses", "bot.outages"),
     ("graph",),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

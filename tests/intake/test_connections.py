@@ -1,4 +1,4 @@
-"""The port and whoever only pretends to ask: real sockets, and what is said of them in the logs."""
+"""The port: idle connections, and what the logs say of bytes that are not HTTP. Real sockets."""
 
 import asyncio
 import logging
@@ -16,8 +16,6 @@ from tests.intake.test_health import Answering, Up, health
 
 WHOLE = b"GET /said HTTP/1.1\r\nHost: a\r\n\r\n"
 HALF = b"GET /said HTTP/1.1\r\nHost: a\r\nX-Half: "
-LONG = 60.0
-"""Seconds that no test waits for."""
 
 
 class Said:
@@ -99,119 +97,29 @@ async def calling(door: Door) -> AsyncIterator[Caller]:
         await caller.close()
 
 
-async def test_half_a_header_is_not_waited_for() -> None:
-    async with standing(Said(), header_seconds=0.2) as door, calling(door) as slow:
-        await slow.send(HALF)
-        assert await slow.is_hung_up()
+@pytest.mark.parametrize("sent", [b"", HALF], ids=["nothing", "half a header"])
+async def test_a_connection_that_lies_idle_is_closed(sent: bytes) -> None:
+    async with standing(Said(), idle_seconds=0.1) as door, calling(door) as idle:
+        await idle.send(sent)
+        assert await idle.is_hung_up()
 
 
-async def test_more_of_a_header_does_not_put_it_off() -> None:
-    async with standing(Said(), header_seconds=0.2) as door, calling(door) as slow:
-        await slow.send(HALF)
-
-        async def drip() -> None:
-            while True:
-                await slow.send(b"x")
-                await asyncio.sleep(0.01)
-
-        dripping = asyncio.create_task(drip())
-        assert await slow.is_hung_up()
-        dripping.cancel()
-        await asyncio.gather(dripping, return_exceptions=True)
-
-
-async def test_half_a_header_after_an_answer_is_not_waited_for_either() -> None:
-    async with (
-        standing(Said(), header_seconds=0.2, idle_seconds=LONG) as door,
-        calling(door) as slow,
-    ):
-        await slow.send(WHOLE)
-        assert await slow.status() == 200
-        await slow.send(HALF)
-        assert await slow.is_hung_up()
-
-
-async def test_an_answer_may_take_longer_than_a_header() -> None:
-    said = Said()
-    said.goes_on.clear()
-    async with standing(said, header_seconds=0.1) as door, calling(door) as caller:
-        await caller.send(WHOLE)
-        await said.asked.wait()
-        async with calling(door) as slow:  # whose time begins later, and is over
-            assert await slow.is_hung_up()
-        said.goes_on.set()
-        assert await caller.status() == 200
-        await caller.send(WHOLE)  # nor does the first alarm go off while nothing is sent
-        assert await caller.status() == 200
-
-
-async def test_a_connection_that_lies_idle_is_closed() -> None:
-    async with (
-        standing(Said(), header_seconds=LONG, idle_seconds=0.1) as door,
-        calling(door) as silent,
-        calling(door) as idle,
-    ):
+async def test_a_connection_that_lies_idle_after_an_answer_is_closed() -> None:
+    async with standing(Said(), idle_seconds=0.1) as door, calling(door) as idle:
         await idle.send(WHOLE)
         assert await idle.status() == 200
         assert await idle.is_hung_up()
-        assert await silent.is_hung_up()
 
 
-async def test_one_connection_too_many_costs_the_one_that_waited_longest() -> None:
-    said = Said()
-    async with (
-        standing(said, header_seconds=LONG, idle_seconds=LONG, most=2) as door,
-        calling(door) as first,
-        calling(door) as second,
-    ):
-        for each in (first, second, first):
-            await each.send(WHOLE)
-            assert await each.status() == 200
-        async with calling(door) as third:
-            assert await second.is_hung_up()
-            for each in (first, third):
-                await each.send(WHOLE)
-                assert await each.status() == 200
-
-
-async def test_whoever_waits_for_an_answer_is_not_put_out() -> None:
+async def test_an_answer_may_take_longer_than_a_connection_may_lie_idle() -> None:
     said = Said()
     said.goes_on.clear()
-    async with (
-        standing(said, header_seconds=LONG, idle_seconds=LONG, most=1) as door,
-        calling(door) as busy,
-    ):
-        await busy.send(WHOLE)
+    async with standing(said, idle_seconds=0.1) as door, calling(door) as caller:
+        await caller.send(WHOLE)
         await said.asked.wait()
-        async with calling(door) as late:
-            assert await late.is_hung_up()
+        async with calling(door) as idle:  # whose time begins later, and is over
+            assert await idle.is_hung_up()
         said.goes_on.set()
-        assert await busy.status() == 200
-
-
-async def test_half_a_body_keeps_nobody_out() -> None:
-    said = Reads()
-    async with (
-        standing(said, header_seconds=LONG, idle_seconds=LONG, most=1) as door,
-        calling(door) as slow,
-    ):
-        await slow.send(b"POST /said HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
-        await said.asked.wait()
-        async with calling(door) as whole:
-            assert await slow.is_hung_up()
-            await whole.send(b"POST /said HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
-            assert await whole.status() == 200
-
-
-async def test_a_body_that_comes_later_than_its_header_is_waited_for() -> None:
-    said = Reads()
-    async with standing(said, header_seconds=0.1) as door, calling(door) as caller:
-        await caller.send(b"POST /said HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n")
-        await said.asked.wait()
-        await caller.send(b"half")
-        async with calling(door) as slow:  # whose time begins later, and is over
-            assert await slow.is_hung_up()
-        await caller.send(b"half")
         assert await caller.status() == 200
 
 

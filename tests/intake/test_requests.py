@@ -320,6 +320,20 @@ async def test_a_body_that_never_ends_is_not_waited_for(post: Post) -> None:
     await writer.drain()
     async with asyncio.timeout(10):
         assert b" 408 " in await reader.readline()
+async def test_half_a_body_keeps_nobody_out(post: Post) -> None:
+    """However many there are: each is given up after its time, as the next test sees."""
+    half = _head(stamped(post.secret, b""), length=10) + b"ab"
+    writers = []
+    for _ in range(300):
+        _, writer = await asyncio.open_connection("127.0.0.1", post.door.port)
+        writers.append(writer)
+        writer.write(half)
+        await writer.drain()
+    assert (await post.signed(COMMAND)).status == 200
+    for writer in writers:
+        writer.close()
+
+
     writer.close()
     _, writer = await asyncio.open_connection("127.0.0.1", post.door.port)
     writer.write(half)
