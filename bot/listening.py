@@ -1,6 +1,5 @@
 """Listening: the transport that the settings choose, Socket Mode or HTTP, and the door at PORT."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -9,6 +8,7 @@ import structlog
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.signature import Clock
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import door
@@ -76,7 +76,7 @@ def intake_of(
         )
         return socket, {}
     # Slack stamps its requests with real time, so the bot's own clock stays out.
-    signatures = Signatures(settings.slack_signing_secret, now=time.time)
+    signatures = Signatures(settings.slack_signing_secret, Clock())
     taking = Http(bolt, signatures=signatures, database=database, traffic=traffic)
     return taking, {http.PATH: taking.handle}
 

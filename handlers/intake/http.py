@@ -74,8 +74,7 @@ class Http:
                 timestamp=request.headers.get("X-Slack-Request-Timestamp", ""),
                 signature=request.headers.get("X-Slack-Signature", ""),
             )
-            body = await self._bodies.read(request)
-            self._signatures.verify(body, claimed)
+            body = self._signatures.verify(await self._bodies.read(request), claimed)
         except TooLarge:
             return _nothing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except TimeoutError:
@@ -85,7 +84,7 @@ class Http:
         return await self._taken(claimed, request.headers, request.query_string, body)
 
     async def _taken(
-        self, signed: Signed, headers: Mapping[str, str], query: str, body: bytearray
+        self, signed: Signed, headers: Mapping[str, str], query: str, body: str
     ) -> web.Response:
         if not self._traffic.is_open:
             return _nothing(HTTPStatus.SERVICE_UNAVAILABLE)
@@ -155,10 +154,10 @@ def _is_ssl_check(body: bytearray) -> bool:
     return parse_qs(body.decode("latin-1")).get("ssl_check") == ["1"]
 
 
-def _read(headers: Mapping[str, str], query: str, body: bytearray) -> AsyncBoltRequest | None:
+def _read(headers: Mapping[str, str], query: str, body: str) -> AsyncBoltRequest | None:
     """Return the request as Bolt knows it, or None for what is no payload."""
     try:
-        request = AsyncBoltRequest(body=body.decode(), query=query, headers=dict(headers))
+        request = AsyncBoltRequest(body=body, query=query, headers=dict(headers))
     except (ValueError, AttributeError, TypeError, RecursionError):
         # Bolt expects JSON objects with objects inside, and asks nobody whether they are.
         return None
