@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.registration import Status
-from bot.storage.once import insert_once
+from bot.storage.once import insert_and_expire
 from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.tables import messages, registrations, seen_events
 
@@ -295,8 +295,9 @@ async def give_up(tx: AsyncConnection, message: Message, *, gone: bool = False) 
 
 async def first_sight(tx: AsyncConnection, event_id: str, now: datetime) -> bool:
     """Whether an event comes for the first time in ten minutes, longer than Slack repeats one."""
-    await tx.execute(sa.delete(seen_events).where(seen_events.c.at < now - timedelta(minutes=10)))
-    return await insert_once(tx, seen_events, event_id=event_id, at=now)
+    return await insert_and_expire(
+        tx, seen_events, event_id, at=now, oldest=now - timedelta(minutes=10)
+    )
 
 
 def _stale(row: Mapping[Any, Any]) -> Stale:

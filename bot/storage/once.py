@@ -4,6 +4,7 @@ To look first and then insert is two steps, and on PostgreSQL others act between
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,18 @@ async def insert_once(tx: AsyncConnection, table: sa.Table, **values: Any) -> bo
     insert = INSERTS[tx.dialect.name](table).values(**values).on_conflict_do_nothing()
     # Drivers do not agree on how many rows an INSERT has touched; what it returns is plain.
     return (await tx.execute(insert.returning(sa.literal(True)))).first() is not None
+
+
+async def insert_and_expire(
+    tx: AsyncConnection, table: sa.Table, key: str, *, at: datetime, oldest: datetime
+) -> bool:
+    """Insert a key with its time, False if it is there; delete keys whose time is before `oldest`.
+
+    The table has these two columns.
+    """
+    name, time = table.columns
+    await tx.execute(sa.delete(table).where(time < oldest))
+    return await insert_once(tx, table, **{name.name: key, time.name: at})
 
 
 async def insert_missing(

@@ -6,10 +6,9 @@ Only a digest is stored: whoever reads the database must not be able to send a r
 import hashlib
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.once import insert_once
+from bot.storage.once import insert_and_expire
 from bot.storage.tables import accepted_signatures
 
 SKEW = timedelta(hours=1)
@@ -18,20 +17,11 @@ replica that is ahead would delete what one that is behind still takes for valid
 """
 
 
-async def accept(tx: AsyncConnection, signature: str, *, expires_at: datetime) -> bool:
+async def accept(
+    tx: AsyncConnection, signature: str, *, expires_at: datetime, now: datetime
+) -> bool:
     """Store a valid signature. Return False if it was accepted before."""
-    return await insert_once(
-        tx, accepted_signatures, digest=_digest(signature), expires_at=expires_at
+    digest = hashlib.sha256(signature.encode()).hexdigest()
+    return await insert_and_expire(
+        tx, accepted_signatures, digest, at=expires_at, oldest=now - SKEW
     )
-
-
-async def delete_expired(tx: AsyncConnection, now: datetime) -> None:
-    """Delete the signatures that are too old to be valid anyway, on whichever replica."""
-    oldest = now - SKEW
-    await tx.execute(
-        sa.delete(accepted_signatures).where(accepted_signatures.c.expires_at < oldest)
-    )
-
-
-def _digest(signature: str) -> str:
-    return hashlib.sha256(signature.encode()).hexdigest()

@@ -5,7 +5,6 @@ was refused.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -32,9 +31,6 @@ OBJECTS = ("channel", "container", "enterprise", "event", "message", "team", "us
 LARGEST_CHECK = 2048
 """Bytes of a look at the certificate: whatever is longer is not parsed before it is believed."""
 
-EXPIRE_EVERY = timedelta(minutes=1)
-"""How often signatures that are too old are deleted."""
-
 
 class Http:
     """Takes requests while it is open. Whoever serves the port calls `handle`."""
@@ -47,7 +43,6 @@ class Http:
         self._database = database
         self._bodies = Bodies()
         self._traffic = traffic
-        self._expire_at = datetime.min.replace(tzinfo=UTC)
 
     async def start(self) -> None:
         self._traffic.is_open = True
@@ -106,27 +101,13 @@ class Http:
 
         Whatever comes of it: an error may follow an effect. What Slack repeats, it signs anew.
         """
-        if not await self._accepted(signed):
-            return _refused(Unsigned("a signature that was used before"))
-        return await self._dispatch(request)
-
-    async def _accepted(self, signed: Signed) -> bool:
         async with self._database.transaction() as tx:
-            now = self._signatures.now
-            if now >= self._expire_at:
-                await storage.delete_expired(tx, now)
-                self._expire_at = now + EXPIRE_EVERY
-            return await storage.accept(tx, signed.signature, expires_at=signed.expires_at)
-
-    async def _dispatch(self, request: AsyncBoltRequest) -> web.Response:
-        answer = _nothing(HTTPStatus.INTERNAL_SERVER_ERROR)
-
-        async def dispatch() -> None:
-            nonlocal answer
-            answer = await to_aiohttp_response(await self._bolt.async_dispatch(request))
-
-        await survive("a request of Slack", dispatch)
-        return answer
+            is_new = await storage.accept(
+                tx, signed.signature, expires_at=signed.expires_at, now=self._signatures.now
+            )
+        if not is_new:
+            return _refused(Unsigned("a signature that was used before"))
+        return await to_aiohttp_response(await self._bolt.async_dispatch(request))
 
 
 def _nothing(status: HTTPStatus) -> web.Response:
