@@ -16,8 +16,8 @@ from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 from bot import profile_shape
+from graph.azure_ad_graph import NotRetired, Retired, retired
 from graph.permissions import Kind, NotAllowed, lookup
-from graph.retired import NotRetired, Retired, retired
 from graph.secret_life import NEVER
 
 SECRET = "{secret}"

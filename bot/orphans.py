@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.registration import Registration, RunKind, Status
 from bot.storage import registrations, runs, secrets
 from graph.orphans import Bare, Marked
-from graph.patience import SETTLING
+from graph.retry import SETTLING
 
 HOLDING = frozenset({Status.APPROVED, Status.READY, Status.FAILED})
 """The states in which a registration may have an application."""

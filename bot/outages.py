@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 
 from graph.clock import Clock
-from graph.patience import LONGEST_WAIT_SECONDS, doubled
+from graph.retry import LONGEST_WAIT_SECONDS, doubled
 
 T = TypeVar("T")
 

@@ -19,9 +19,9 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected, why_cut_off
 from graph.errors import Unreachable
-from graph.knowledge import Knowledge
 from graph.plan import Plan, Wish
 from graph.preflight import Refused, preflight
+from graph.tenant_cache import Knowledge
 
 NOT_YET_KNOWN = "preview"
 """Stands where a registration's own id, key and installation will be."""

@@ -23,7 +23,7 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
 from graph.orphans import Buried, Marked, buried, marked, present, principal_of
-from graph.patience import doubled
+from graph.retry import doubled
 
 log = structlog.get_logger()
 

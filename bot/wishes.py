@@ -2,8 +2,8 @@
 
 from bot.catalogue import Profile
 from bot.registration import Form
+from graph.azure_ad_graph import explain_retired
 from graph.plan import Wish
-from graph.retired import explain_retired
 
 
 def wish_of(

@@ -22,7 +22,7 @@ from graph.errors import (
 from graph.permissions import MICROSOFT_GRAPH, Permission
 from graph.removal import delete, is_gone
 from graph.shapes import identifier
-from graph.site import Learnt, Site, Step
+from graph.step_context import Learnt, Site, Step
 
 CREATE = {"Prefer": "create-if-missing"}
 _MADE = {"id": identifier, "appId": identifier}

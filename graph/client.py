@@ -18,9 +18,9 @@ from urllib.parse import quote
 import httpx
 
 from graph import tracing
-from graph.answers import from_response
 from graph.bodies import UNCOMPRESSED, read_body, request_id_of
 from graph.clock import Clock
+from graph.error_mapping import from_response
 from graph.errors import (
     BadRequest,
     Forbidden,
@@ -33,7 +33,7 @@ from graph.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from graph.patience import Jitter, patiently, through_outage
+from graph.retry import Jitter, patiently, through_outage
 from graph.shapes import Shape, misfit
 from graph.tokens import OneToken, Token, TokenSource
 

@@ -16,9 +16,9 @@ import httpx
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import Unreachable
-from graph.knowledge import Knowledge
 from graph.proxies import Proxies, shown
 from graph.signin import BotTokens, SignIn, trust
+from graph.tenant_cache import Knowledge
 
 CONNECT_SECONDS = 5.0
 

@@ -26,7 +26,7 @@
     └── SignInFailed           the token endpoint said no (its branches: graph/signin_errors.py)
 
 Each error has a sentence for people and advice for an administrator. None carries what was sent or
-answered: graph/answers.py tells which answer means which error, and drops the rest.
+answered: graph/error_mapping.py tells which answer means which error, and drops the rest.
 """
 
 from typing import ClassVar

@@ -14,7 +14,7 @@ from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet
 from graph.permissions import Permission
 from graph.plan import Plan
 from graph.shapes import identifier
-from graph.site import Learnt, Site, Step
+from graph.step_context import Learnt, Site, Step
 
 T = TypeVar("T")
 

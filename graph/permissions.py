@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from graph.kinds import AZURE_AD_GRAPH, KIND_WORDS, MICROSOFT_GRAPH, Kind
-from graph.retired import hint_at
+from graph.azure_ad_graph import hint_at
+from graph.permission_kinds import AZURE_AD_GRAPH, KIND_WORDS, MICROSOFT_GRAPH, Kind
 
 __all__ = [
     "AZURE_AD_GRAPH",

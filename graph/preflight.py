@@ -8,16 +8,16 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graph.app_policy import MEND, PERHAPS_EXEMPT, Restrictions, judge
 from graph.client import Client, Json
 from graph.clock import Clock
-from graph.knowledge import Knowledge, Organization, Resource
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
 from graph.plan import Plan, Wish
 from graph.redirects import redirect_problem
-from graph.restrictions import MEND, PERHAPS_EXEMPT, Restrictions, judge
 from graph.rights import ConsentMode, excess, missing
 from graph.secret_life import SecretPolicy, limit, read_policy
 from graph.shapes import identifier
+from graph.tenant_cache import Knowledge, Organization, Resource
 
 __all__ = ["Knowledge", "Refused", "preflight", "tags"]
 

@@ -10,8 +10,8 @@ learn.microsoft.com/graph/api/directory-deleteditems-get
 from datetime import datetime
 
 from graph.errors import Forbidden, NotFound, NotThereYet
-from graph.patience import SETTLING
-from graph.site import Site
+from graph.retry import SETTLING
+from graph.step_context import Site
 
 
 async def delete(site: Site, path: str, object_id: str, *, created_at: datetime | None) -> bool:

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from graph.client import Json
 from graph.errors import LostAnswer, NoSuchSecret, NotFound, SecretsLost
-from graph.patience import BRIEFLY
 from graph.removal import is_gone, is_young
+from graph.retry import BRIEFLY
 from graph.shapes import filled, identifier
-from graph.site import Learnt, Sealed, Site, Step
+from graph.step_context import Learnt, Sealed, Site, Step
 
 
 async def make(site: Site) -> Learnt:

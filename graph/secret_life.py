@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from graph.app_policy import REDIRECT_RESTRICTION, applies, may_exempt
 from graph.plan import LimitedBy, Wish
-from graph.restrictions import REDIRECT_RESTRICTION, applies, may_exempt
 from graph.shapes import moment
 
 NEVER = "Entra no longer makes secrets that never expire."

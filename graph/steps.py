@@ -5,12 +5,12 @@ is announced before the new credential has been tried.
 """
 
 from graph.application import APPLICATION, SERVICE_PRINCIPAL, check_is_ours
+from graph.deleted_items import purge
 from graph.grants import grants
 from graph.plan import Facts, Plan
-from graph.probe import DIRECTORY, SIGN_IN
-from graph.purge import purge
 from graph.secret import SECRET, remove_secret, sweep
-from graph.site import SECRET_ATTEMPTS, Learnt, Ledger, Sealed, Site, Step
+from graph.step_context import SECRET_ATTEMPTS, Learnt, Ledger, Sealed, Site, Step
+from graph.verification import DIRECTORY, SIGN_IN
 
 __all__ = [
     "SECRET_ATTEMPTS",

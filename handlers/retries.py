@@ -14,7 +14,7 @@ from bot.storage import messages
 from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind
 from graph.clock import Clock
-from graph.patience import doubled
+from graph.retry import doubled
 from handlers.trouble import Trouble, advice_on
 
 log = structlog.get_logger()

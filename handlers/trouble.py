@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from slack_sdk.errors import SlackApiError
 
-from graph.answers import retry_after as seconds_asked
+from graph.error_mapping import retry_after as seconds_asked
 
 
 class Trouble(Enum):

@@ -16,7 +16,7 @@ from bot.storage import runs
 from bot.storage.runs import Planned
 from bot.storage.tables import runs as table
 from graph.errors import NotThereYet
-from graph.patience import patiently
+from graph.retry import patiently
 from tests.graph.fakes import EPOCH
 from tests.office import Office, office, opened
 

@@ -8,14 +8,14 @@ from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.forewarning import NEW_SECRET
 from bot.start import CONSENT
+from graph.app_policy import PERHAPS_EXEMPT, judge
 from graph.clock import Clock
 from graph.connection import Connection, connected, why_cut_off
 from graph.errors import GraphError
-from graph.knowledge import Organization, Policy
 from graph.own_secret import own_secret_ends, stage_of
-from graph.restrictions import PERHAPS_EXEMPT, judge
 from graph.rights import HELPFUL, ConsentMode, excess, missing
 from graph.secret_life import SLACK_DAYS, SecretPolicy, read_policy
+from graph.tenant_cache import Organization, Policy
 
 TENANT_SECONDS = 60.0
 """How long the tenant may take for all that is asked of it."""

@@ -26,7 +26,7 @@ from bot.registration import Failure, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from graph import tracing
-from graph.patience import put_aside
+from graph.retry import put_aside
 
 SUSPECT = 2
 """Begun so often in vain, a run waits for its turn: once may be anybody's fault."""

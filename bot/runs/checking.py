@@ -13,8 +13,8 @@ from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from graph.drift import Drift, look
 from graph.errors import GraphError, NotThereYet
-from graph.patience import SETTLING
 from graph.plan import Plan
+from graph.retry import SETTLING
 
 log = structlog.get_logger()
 

@@ -31,10 +31,10 @@ from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError, NotOurs
-from graph.knowledge import Knowledge
 from graph.plan import Facts, Plan
 from graph.signin import SignIn
 from graph.steps import Site, check_is_ours, remove_secret
+from graph.tenant_cache import Knowledge
 
 log = structlog.get_logger()
 

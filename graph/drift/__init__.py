@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-from graph import seen as parts
 from graph.drift import credentials, objects, permissions
+from graph.drift import snapshot as parts
 from graph.drift.expected import Expected, Loss
 from graph.drift.permissions import PORTAL_EXTRAS
-from graph.knowledge import Knowledge
-from graph.seen import Seen
-from graph.site import Site
+from graph.drift.snapshot import Seen
+from graph.step_context import Site
+from graph.tenant_cache import Knowledge
 
 __all__ = ["PORTAL_EXTRAS", "Drift", "Expected", "compare", "look"]
 

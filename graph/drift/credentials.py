@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from graph import seen as parts
+from graph.drift import snapshot as parts
 from graph.drift.expected import Expected, Loss
-from graph.seen import Json, Seen
+from graph.drift.snapshot import Json, Seen
 
 
 def secrets(expected: Expected, application: Json) -> Iterator[str]:

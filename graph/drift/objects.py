@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from graph import seen as parts
 from graph.application import LONGEST_NOTES
+from graph.drift import snapshot as parts
 from graph.drift.credentials import day, named
 from graph.drift.expected import Loss
+from graph.drift.snapshot import Json, Seen
 from graph.plan import Plan
-from graph.seen import Json, Seen
 
 _PLATFORMS = ("web", "spa", "publicClient")
 _IMPLICIT = {"enableAccessTokenIssuance": "access", "enableIdTokenIssuance": "ID"}

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from graph import seen as parts
+from graph.drift import snapshot as parts
 from graph.drift.expected import KNOWN_IDS, Expected, Loss
-from graph.knowledge import Knowledge
+from graph.drift.snapshot import Json, Seen
 from graph.permissions import MICROSOFT_GRAPH, Kind
 from graph.plan import Plan
-from graph.seen import Json, Seen
+from graph.tenant_cache import Knowledge
 
 PORTAL_EXTRAS = {
     "openid": "37f7f235-527c-4136-accd-4a02d197296e",

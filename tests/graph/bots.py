@@ -16,7 +16,7 @@ from graph.client import Client
 from graph.plan import Plan
 from graph.preflight import Knowledge, preflight
 from graph.signin import BotTokens, SignIn
-from graph.site import Site
+from graph.step_context import Site
 from graph.steps import stages
 from tests.graph.fakes import MemoryLedger, wish
 

@@ -15,7 +15,7 @@ from graph.client import Client
 from graph.errors import SecretsLost
 from graph.permissions import Kind, lookup
 from graph.plan import Plan, Wish
-from graph.site import SECRET_ATTEMPTS, Sealed
+from graph.step_context import SECRET_ATTEMPTS, Sealed
 from graph.tokens import Token
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

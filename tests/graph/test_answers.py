@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.answers import from_response
+from graph.error_mapping import from_response
 from graph.errors import (
     AlreadyThere,
     BadRequest,

@@ -23,7 +23,7 @@ from graph.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from graph.patience import ATTEMPTS
+from graph.retry import ATTEMPTS
 from tests.graph.fakes import GRAPH_URL, Script, Tokens, answer, client, refusal, token
 
 

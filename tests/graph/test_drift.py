@@ -11,15 +11,15 @@ import httpx
 import pytest
 
 from bot.playground.clock import MovableClock
-from graph import seen as parts
 from graph.application import LONGEST_NOTES
 from graph.client import Answer, Call
 from graph.drift import PORTAL_EXTRAS, Drift, Expected, compare, look
+from graph.drift import snapshot as parts
+from graph.drift.snapshot import Seen
 from graph.errors import Forbidden, NotFound
-from graph.knowledge import Knowledge
 from graph.permissions import MICROSOFT_GRAPH, Kind, lookup
 from graph.plan import Plan
-from graph.seen import Seen
+from graph.tenant_cache import Knowledge
 from tests.graph.bots import Bot
 from tests.graph.fakes import Script, answer, client, plan
 

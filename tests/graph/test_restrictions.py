@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.restrictions import MEND, PERHAPS_EXEMPT, Restrictions, judge
+from graph.app_policy import MEND, PERHAPS_EXEMPT, Restrictions, judge
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 REDIRECT = "https://Login.Vendor.example/back"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from graph.azure_ad_graph import _ROWS, NotRetired, explain_retired, retired
 from graph.permissions import AZURE_AD_GRAPH, CATALOGUE, Kind, NotAllowed, lookup
-from graph.retired import _ROWS, NotRetired, explain_retired, retired
 
 DIRECTORY_READ_ALL = "5778995a-e1bf-45b8-affa-663a9f3f4d04"
 USER_READ_ALL = "c582532d-9d9e-43bd-a97c-2667a28ce295"

@@ -20,22 +20,22 @@ import graph
 from bot.playground.clock import MovableClock
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
+from graph.deleted_items import purge
 from graph.drift import look
 from graph.errors import GraphError, UnexpectedAnswer
 from graph.grants import grants
-from graph.knowledge import Knowledge
 from graph.orphans import bare, buried, marked, present, principal_of
 from graph.permissions import CATALOGUE, MICROSOFT_GRAPH, Kind, lookup
 from graph.preflight import Refused, preflight
-from graph.probe import DIRECTORY
-from graph.purge import purge
 from graph.rights import ConsentMode, rights
 from graph.secret import SECRET, sweep
 from graph.shapes import filled, identifier, misfit, moment
 from graph.signin import SignIn
-from graph.site import Site
+from graph.step_context import Site
 from graph.steps import stages
+from graph.tenant_cache import Knowledge
 from graph.tokens import Token, read_token
+from graph.verification import DIRECTORY
 from tests.graph.bots import Bot
 from tests.graph.fakes import MemoryLedger, Tokens, client, jwt, plan, wish
 

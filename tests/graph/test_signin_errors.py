@@ -6,8 +6,8 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from graph.errors import GraphError, SignInFailed, Throttled, Unavailable
-from graph.patience import SETTLING as SETTLING_TIME
-from graph.patience import through_outage, until_settled
+from graph.retry import SETTLING as SETTLING_TIME
+from graph.retry import through_outage, until_settled
 from graph.signin_errors import (
     SETTLING,
     ApplicationDisabled,

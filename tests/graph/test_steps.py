@@ -9,13 +9,13 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from graph.errors import Forbidden, GraphError, NotFound, NotOurs
-from graph.patience import SETTLING
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
-from graph.probe import reads
+from graph.retry import SETTLING
 from graph.signin import SignIn
-from graph.site import Site, Step
+from graph.step_context import Site, Step
 from graph.steps import stages
+from graph.verification import reads
 from tests.graph.fakes import MemoryLedger, Script, answer, client, plan, refusal, token
 
 BOT = "b0b0b0b0-0000-4000-8000-000000000000"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
-from graph.patience import SETTLING, patiently, through_outage, until_settled
 from graph.plan import Facts, Plan
+from graph.retry import SETTLING, patiently, through_outage, until_settled
 from graph.signin import SignIn
 
 T = TypeVar("T")

@@ -15,7 +15,6 @@ from graph.errors import (
     TokenExpired,
     TooMuchAllowed,
 )
-from graph.knowledge import organization_of
 from graph.permissions import (
     BASIC_USER_READERS,
     GROUP_READERS,
@@ -25,7 +24,8 @@ from graph.permissions import (
 )
 from graph.plan import Plan
 from graph.signin_errors import SETTLING
-from graph.site import Learnt, Site, Step
+from graph.step_context import Learnt, Site, Step
+from graph.tenant_cache import organization_of
 from graph.tokens import Token
 
 _COUNTED = {"ConsistencyLevel": "eventual"}

@@ -15,7 +15,7 @@ from typing import Any
 from graph.client import Answer, Call, Client
 from graph.errors import Forbidden, GraphError, NotFound
 from graph.shapes import Shape, filled, identifier, moment
-from graph.site import Site
+from graph.step_context import Site
 
 Json = dict[str, Any]
 

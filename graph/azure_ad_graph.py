@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from graph.kinds import AZURE_AD_GRAPH, KIND_WORDS, Kind
+from graph.permission_kinds import AZURE_AD_GRAPH, KIND_WORDS, Kind
 
 ENDED = (
     "Azure AD Graph was retired in August 2025: its permissions can do nothing any more, and this"

@@ -12,7 +12,7 @@ from datetime import datetime
 from graph.client import Json
 from graph.errors import NotOurs, NotThereYet, Restored
 from graph.removal import is_young
-from graph.site import Site
+from graph.step_context import Site
 
 SURE_LOOKS = 5
 """How often in a row a young object must be found nowhere: not every replica knows the same."""
