@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bot.catalogue import profile_ids
+from bot.domain.catalogue import profile_ids
 
 SWITCH = ""  # the metavar of an option that takes no value: typer shows <bool> otherwise
 

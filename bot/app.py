@@ -17,8 +17,7 @@ import structlog
 from bot import engine as engines
 from bot import parts, slots
 from bot.bell import Bell, Bells, Loop, survive
-from bot.catalogue import Catalogue, read_catalogue
-from bot.config import Settings
+from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.forewarning import Forewarning
 from bot.health import Health
 from bot.keeper import Keeper
@@ -27,6 +26,7 @@ from bot.outages import Awaited
 from bot.patrol import Patrol
 from bot.registrar import Registrar
 from bot.runs import Runs, Tenant
+from bot.settings.settings import Settings
 from bot.start import (
     check_quorums,
     check_sign_in,

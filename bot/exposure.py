@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bot.config import Settings
+from bot.settings.settings import Settings
 from bot.storage.database import sqlite_path
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

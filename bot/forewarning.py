@@ -10,9 +10,9 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bell import survive
-from bot.config import Settings
 from bot.outages import Awaited
 from bot.roll import call_roll
+from bot.settings.settings import Settings
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError

@@ -13,9 +13,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import Bells, Loop, report, survive
+from bot.domain.expiry_stages import Expiry
+from bot.domain.registration import RotationNews, RotationState, RunKind, SecretState, Status
 from bot.engine import Died, Engine, Outcome
-from bot.expiry import Expiry
-from bot.registration import RotationNews, RotationState, RunKind, SecretState, Status
 from bot.storage import (
     dues,
     expiry,

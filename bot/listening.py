@@ -12,8 +12,8 @@ from slack_sdk.signature import Clock
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import door
-from bot.config import Settings
 from bot.health import Health
+from bot.settings.settings import Settings
 from bot.start import CannotStart, Installed
 from bot.storage.database import Database
 from handlers.intake import CannotListen, Intake, http

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Registration, RunKind, Status
+from bot.domain.registration import Registration, RunKind, Status
 from bot.storage import registrations, runs, secrets
 from graph.orphans import Bare, Marked
 from graph.retry import SETTLING

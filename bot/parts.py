@@ -11,17 +11,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 import handlers
 from bot.approval import Policy
 from bot.bell import Bells
-from bot.catalogue import Catalogue
-from bot.config import Settings
+from bot.domain.catalogue import Catalogue
 from bot.engine import Engine
 from bot.keeper import Keeper
 from bot.listening import bolt_app
 from bot.outages import Awaited
 from bot.patrol import Patrol
-from bot.preview import look
+from bot.planning.preview import look
 from bot.reconciling import Reconciliation
 from bot.registrar import Registrar
 from bot.runs import Parts, Runs, Tenant
+from bot.settings.settings import Settings
 from bot.start import Installed, slack_client
 from bot.storage.database import Database
 from bot.vault import Vault

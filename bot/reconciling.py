@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.registration import Registration
 from bot.orphans import is_ours, made_by
-from bot.registration import Registration
 from bot.settling import RESTORED, Settling, Shown
 from bot.storage import history, installation, registrations
 from bot.storage.database import Database

@@ -10,7 +10,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.config import Settings
+from bot.settings.settings import Settings
 from handlers.people import doubts_of
 from handlers.trouble import code_of, is_outage
 

@@ -6,8 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.orphans import made_by
-from bot.registration import (
+from bot.domain.registration import (
     LIVE,
     Deleted,
     Failure,
@@ -19,6 +18,7 @@ from bot.registration import (
     SecretState,
     Status,
 )
+from bot.orphans import made_by
 from bot.runs.work import CLEARING, UNDO_AFTER
 from bot.storage import (
     dues,

@@ -11,11 +11,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.approval import Policy
-from bot.catalogue import Catalogue
-from bot.config import Settings
+from bot.domain.catalogue import Catalogue
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
 from bot.outages import Outage
+from bot.settings.settings import Settings
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.proxies import shown
 from graph.rights import ConsentMode, missing

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bot.addresses import takes_answers
-from bot.registration import Refusal
+from bot.domain.registration import Refusal
+from bot.settings.allowed_hosts import takes_answers
 from graph.proxies import Proxies
 from handlers.views.words import Blocks, said
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.registration import Person
 from bot.registrar import Registrar
-from bot.registration import Person
 from handlers.answers import Answers, check_is_for_one, trigger_of
 from handlers.people import People
 from handlers.replies import retried

@@ -8,8 +8,8 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.registration import Person
 from bot.registrar import Registrar
-from bot.registration import Person
 from handlers import asked
 from handlers.answers import Answers, trigger_of
 from handlers.people import People

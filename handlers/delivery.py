@@ -17,13 +17,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.bell import Bell
+from bot.domain.connector_values import values_of
+from bot.domain.registration import Refusal, Registration, Status
 from bot.registrar import Registrar
-from bot.registration import Refusal, Registration, Status
 from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
 from bot.storage.secrets import Purpose
-from bot.values import values_of
 from bot.vault import SealBroken, Vault
 from graph.clock import Clock
 from handlers.answers import Answers

@@ -1,7 +1,7 @@
 """Drawings: what each kind of message shows of its registration."""
 
+from bot.domain.registration import Registration, RunKind
 from bot.registrar import Registrar
-from bot.registration import Registration, RunKind
 from bot.storage.messages import Message, MessageKind
 from handlers.people import NotThere, People
 from handlers.views import (

@@ -14,8 +14,8 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.registration import Refusal
 from bot.registrar import Registrar
-from bot.registration import Refusal
 from bot.storage.messages import Message
 from handlers.trouble import code_of
 from handlers.views.words import Blocks

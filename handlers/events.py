@@ -10,8 +10,8 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.registration import Person
 from bot.registrar import Registrar
-from bot.registration import Person
 from handlers import asked
 from handlers.asked import Asked, NotUnderstood
 from handlers.people import People

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bot.registration import Person
+from bot.domain.registration import Person
 from handlers.homes import Homes
 from handlers.views import home as views
 

@@ -19,9 +19,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bell import Bell, Loop, survive
+from bot.domain.registration import Person, Refusal
 from bot.registrar import Registrar
 from bot.registrar.looking import Part
-from bot.registration import Person, Refusal
 from bot.storage.listing import Mark
 from graph.clock import Clock
 from handlers.trouble import retry_after

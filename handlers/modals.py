@@ -6,8 +6,8 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.registration import Person
 from bot.registrar import Registrar
-from bot.registration import Person
 from handlers.answers import trigger_of
 from handlers.previews import Previews
 from handlers.trouble import code_of

@@ -16,9 +16,9 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.forms import JOINERS
+from bot.domain.form_validation import JOINERS
+from bot.domain.registration import Person, Refusal
 from bot.registrar import Registrar
-from bot.registration import Person, Refusal
 from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.duplicates import check_counts

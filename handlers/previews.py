@@ -18,9 +18,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bell import survive
-from bot.catalogue import Profile
-from bot.preview import Preview
-from bot.registration import Form, Person, Refusal
+from bot.domain.catalogue import Profile
+from bot.domain.registration import Form, Person, Refusal
+from bot.planning.preview import Preview
 from graph.clock import Clock
 from graph.errors import GraphError
 from handlers.trouble import code_of

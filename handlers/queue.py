@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from bot.registration import Status
+from bot.domain.registration import Status
 from bot.storage.messages import Message, MessageKind, Stale
 
 PATIENCE = timedelta(minutes=5)

@@ -1,6 +1,6 @@
 """Readers: who has to be looked up, who has to act, and what approvers decide by."""
 
-from bot.registration import Registration, Status
+from bot.domain.registration import Registration, Status
 from bot.storage.messages import Message, MessageKind
 
 LOOKED_UP = (

@@ -7,9 +7,9 @@ everybody; then it is the least there is to say.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from bot.domain.registration import Person, Refusal, Status
 from bot.registrar import Registrar
 from bot.registrar.looking import ENTRIES, LISTED
-from bot.registration import Person, Refusal, Status
 from bot.storage.listing import Which
 from handlers.asked import Asked
 from handlers.people import People

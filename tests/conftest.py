@@ -14,9 +14,9 @@ import trustme
 
 from bot import app, engine
 from bot.app import App
-from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
+from bot.settings.settings import Settings
 from bot.storage.database import sqlite_path
 from tests.graph_schema import CUT, Schema, read_schema
 from tests.office import opened

@@ -17,13 +17,13 @@ from cryptography.fernet import Fernet
 
 from bot.approval import Policy
 from bot.bell import Bells
-from bot.catalogue import Catalogue, read_catalogue
+from bot.domain.catalogue import Catalogue, read_catalogue
+from bot.domain.registration import Person, Registration, RunKind, RunOutcome, SecretState, Status
 from bot.engine import Engine, Outcome
 from bot.keeper import Keeper
 from bot.parts import new_id
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
-from bot.registration import Person, Registration, RunKind, RunOutcome, SecretState, Status
 from bot.runs import Parts, Runs, Tenant
 from bot.storage import database as databases
 from bot.storage import dues, history, installation, registrations, runs, secrets

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.registration import Form, Person, Registration, Secret, SecretState, Status, Vote
+from bot.domain.registration import Form, Person, Registration, Secret, SecretState, Status, Vote
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEAM = "T0HOME"

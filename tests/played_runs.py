@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
+from bot.domain.registration import Deleted, Registration, RunKind, Secret
 from bot.ledger import RunLedger
-from bot.registration import Deleted, Registration, RunKind, Secret
 from bot.runs import Parts, Runs
 from bot.runs.beginnings import Beginnings
 from bot.runs.carrying import Carrying, Facts, Road

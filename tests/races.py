@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
+from bot.domain.registration import Refusal
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal
 from tests.office import Office, two_offices
 
 Offices = tuple[Office, Office]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import app, logs
-from bot.config import Settings
+from bot.settings.settings import Settings
 from graph.clock import SystemClock
 
 LOOK_EVERY = 0.1

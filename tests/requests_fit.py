@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from bot.catalogue import read_catalogue
+from bot.domain.catalogue import read_catalogue
 from bot.playground.tenant import Tenant
 from bot.playground.tenant.calls import Call
 from graph.rights import ConsentMode, rights

@@ -22,16 +22,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 import handlers
 from bot.approval import Policy
 from bot.bell import Bell, Bells
-from bot.catalogue import Profile, read_catalogue
+from bot.domain.catalogue import Profile, read_catalogue
+from bot.domain.registration import Form, Person
 from bot.logs import slack_logger
 from bot.parts import new_id
+from bot.planning.preview import Preview
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
-from bot.preview import Preview
 from bot.registrar import Registrar
-from bot.registration import Form, Person
 from bot.storage.database import Database
 from bot.storage.tables import metadata
 from graph.proxies import DIRECT

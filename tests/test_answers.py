@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.addresses import takes_answers
-from bot.registration import Refusal
+from bot.domain.registration import Refusal
+from bot.settings.allowed_hosts import takes_answers
 from graph.proxies import DIRECT
 from handlers.answers import Answers
 

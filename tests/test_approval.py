@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from bot.approval import RULES, Policy, Role, Verb
-from bot.quorum import Quorum
-from bot.registration import MOVES, Person, Refusal, Rotation, Status, Vote, origins
+from bot.approval.quorum import Quorum
+from bot.domain.registration import MOVES, Person, Refusal, Rotation, Status, Vote, origins
 from tests.pieces import ADA, BEN, GRACE, NOON, ROSA, TEAM, registration
 
 POLICY = Policy(

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from bot.arguments import Unusable, form_of
-from bot.catalogue import Profile, read_catalogue
-from bot.registration import Form
+from bot.domain.catalogue import Profile, read_catalogue
+from bot.domain.registration import Form
+from bot.planning.cli_arguments import Unusable, form_of
 
 CATALOGUE = read_catalogue()
 

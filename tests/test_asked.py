@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.registration import Refusal
+from bot.domain.registration import Refusal
 from handlers import asked
 from handlers.asked import LISTS, WITH_ID, Asked, read
 

@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
-from bot.registration import Status
 from bot.runs.beginnings import MOST, SUSPECT, TURN_SECONDS, Beginnings, NeverEnds
 from bot.runs.recorder import Entry, Recorder
 from bot.storage import runs

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.catalogue import COMMAND_WORDS, CatalogueError, fill, parse_profile, read_catalogue
+from bot.domain.catalogue import COMMAND_WORDS, CatalogueError, fill, parse_profile, read_catalogue
 from handlers import asked
 from handlers.views import help
 

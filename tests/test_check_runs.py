@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.registration import Check, RunKind, Status
 from bot.playground.clock import MovableClock
-from bot.registration import Check, RunKind, Status
 from bot.runs.checking import TOMORROW
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import Due, DueKind

@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 
 from bot.__main__ import main
 from bot.approval import RULES, Role
-from bot.catalogue import read_catalogue
-from bot.config import NOT_YET, Settings, SettingsError
+from bot.domain.catalogue import read_catalogue
+from bot.domain.registration import MOVES, Status
 from bot.manifest import EVENTS, SCOPES, manifest
 from bot.playground.workspace.methods import METHODS
-from bot.registration import MOVES, Status
+from bot.settings.settings import NOT_YET, Settings, SettingsError
 from graph.rights import ConsentMode, rights
 from handlers.views.help import SUBCOMMANDS
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from bot.registration import Check
+from bot.domain.registration import Check
 from handlers.views import drift
 from handlers.views.words import drawn
 from tests.pieces import NOON, registration

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bot.expiry import Expiry, Stage, reached, told_at
+from bot.domain.expiry_stages import Expiry, Stage, reached, told_at
+from bot.domain.registration import Refusal, Secret, SecretState, Status
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal, Secret, SecretState, Status
 from bot.runs.carrying import Carrying
 from bot.storage import dues, history, secrets
 from bot.storage.dues import DueKind

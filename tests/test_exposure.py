@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Settings
 from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.exposure import exposures
 from bot.playground.stage import Stage
+from bot.settings.settings import Settings
 from tests.intake.conftest import environ
 from tests.intake.doors import Door
 from tests.intake.served import served

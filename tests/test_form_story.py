@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.catalogue import read_catalogue
+from bot.domain.catalogue import read_catalogue
 from handlers.views import form as views
 from tests.pieces import form
 from tests.scene import Scene

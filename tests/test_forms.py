@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.catalogue import read_catalogue
-from bot.forms import FormProblems, as_read, check_form, split_domains
+from bot.domain.catalogue import read_catalogue
+from bot.domain.form_validation import FormProblems, as_read, check_form, split_domains
 from tests.pieces import form
 
 CATALOGUE = read_catalogue()

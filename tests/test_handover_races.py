@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable
 import pytest
 
 from bot.approval import Policy
+from bot.domain.registration import Refusal, Status
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal, Status
 from bot.storage import installation
 from tests.office import Office, office, opened
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.registration import Registration, Secret, SecretState
+from bot.domain.registration import Registration, Secret, SecretState
 from handlers.views import approvers
 from handlers.views.words import when
 from tests.pieces import BEN, GRACE, NOON, ROSA, registration, secret

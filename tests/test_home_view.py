@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot.catalogue import read_catalogue
-from bot.quorum import Quorum
+from bot.approval.quorum import Quorum
+from bot.domain.catalogue import read_catalogue
+from bot.domain.registration import Failure, Refusal, RunKind, SecretState, Status
 from bot.registrar.looking import PAGE, Home, Part
-from bot.registration import Failure, Refusal, RunKind, SecretState, Status
 from bot.storage.health import Health, Unshown
 from bot.storage.history import Told
 from bot.storage.listing import Listed, Mark, Page

@@ -21,7 +21,7 @@ LAYERS = (
         "bot.app",
         "bot.parts",
         "bot.doctor",
-        "bot.arguments",
+        "bot.planning.cli_arguments",
         "bot.restore",
     ),
     (
@@ -49,35 +49,35 @@ LAYERS = (
         "bot.runs",
         "bot.slots",
     ),
-    ("bot.preview",),
+    ("bot.planning.preview",),
     (
         "bot.engine",
         "bot.ledger",
-        "bot.forms",
-        "bot.values",
-        "bot.wishes",
-        "bot.plan_words",
+        "bot.domain.form_validation",
+        "bot.domain.connector_values",
+        "bot.planning.plan_request",
+        "bot.planning.plan_text",
     ),
     (
         "bot.vault",
         "bot.storage",
-        "bot.catalogue",
+        "bot.domain.catalogue",
     ),
-    ("bot.profile_shape",),
+    ("bot.domain.profile_schema",),
     ("bot.approval",),
     (
-        "bot.quorum",
-        "bot.expiry",
+        "bot.approval.quorum",
+        "bot.domain.expiry_stages",
     ),
     (
-        "bot.registration",
-        "bot.config",
+        "bot.domain.registration",
+        "bot.settings.settings",
     ),
-    ("bot.environment",),
+    ("bot.settings.env_reader",),
     (
         "bot.bell",
         "bot.logs",
-        "bot.addresses",
+        "bot.settings.allowed_hosts",
         "bot.outages",
     ),
     ("graph",),
@@ -153,7 +153,7 @@ def test_listeners_see_only_the_registrar() -> None:
     for name in ("buttons", "commands", "modals", "events", "home"):
         found = set(imports(ROOT / "handlers" / f"{name}.py"))
         reached = {module for module in found if within(module, "bot")}
-        assert reached <= {"bot.registrar.Registrar", "bot.registration.Person"}, name
+        assert reached <= {"bot.registrar.Registrar", "bot.domain.registration.Person"}, name
 
 
 def test_only_the_playground_is_built_from_simulators() -> None:

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from bot.approval import Policy
+from bot.domain.registration import Refusal
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.registration import Refusal
 from bot.storage import installation
 from tests.conftest import Bot
 from tests.office import Office, office, opened, two_offices

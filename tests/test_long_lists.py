@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.registration import Person, Status
+from bot.domain.registration import Person, Status
 from bot.storage.history import Entry, Told
 from bot.storage.listing import Listed, Page, Which
 from handlers.views import history, listing

@@ -14,7 +14,7 @@ import pytest
 from slack_bolt.response import BoltResponse
 from structlog.testing import capture_logs
 
-from bot.catalogue import read_catalogue
+from bot.domain.catalogue import read_catalogue
 from bot.playground.clock import MovableClock
 from handlers.asked import LISTS, WITH_ID
 from handlers.views import form, ids

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from bot.domain.registration import Registration, RunKind, Status
 from bot.playground.clock import MovableClock
-from bot.registration import Registration, RunKind, Status
 from bot.storage import history, installation, registrations, runs
 from bot.storage.history import Entry
 from tests.chain import is_whole, winners

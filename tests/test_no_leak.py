@@ -13,14 +13,14 @@ import pytest
 import structlog
 
 from bot.bell import report
-from bot.catalogue import read_catalogue
+from bot.domain.catalogue import read_catalogue
+from bot.domain.connector_values import values_of
+from bot.domain.registration import Secret
 from bot.logs import LOUD, set_up
 from bot.playground.stage import Stage
 from bot.playground.workspace import Entry, Kind
 from bot.registrar import Reveal
 from bot.registrar.showing import GRACE
-from bot.registration import Secret
-from bot.values import values_of
 from tests import test_handing_over
 from tests.conftest import Bot
 from tests.leaks import forms, found

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from bot.domain.registration import Refusal
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal
 from handlers.views import denial, ids
 from tests.switchboard import Switchboard, standing
 from tests.test_malformed import filled

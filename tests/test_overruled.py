@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.registration import RunKind, SecretState, Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import When
-from bot.registration import RunKind, SecretState, Status
 from bot.runs.carrying import Carrying
 from bot.storage import dues, secrets
 from bot.storage.dues import DueKind

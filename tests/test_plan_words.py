@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.catalogue import read_catalogue
-from bot.plan_words import Pen, plan_paragraphs
-from bot.preview import PlainPen
-from bot.registration import Form
+from bot.domain.catalogue import read_catalogue
+from bot.domain.registration import Form
+from bot.planning.plan_text import Pen, plan_paragraphs
+from bot.planning.preview import PlainPen
 from graph.permissions import Kind, lookup
 from graph.plan import LimitedBy, Plan
 from graph.rights import ConsentMode

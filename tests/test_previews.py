@@ -12,10 +12,10 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.catalogue import Profile, read_catalogue
+from bot.domain.catalogue import Profile, read_catalogue
+from bot.domain.registration import Form, Refusal
+from bot.planning.preview import Preview
 from bot.playground.stage import Stage
-from bot.preview import Preview
-from bot.registration import Form, Refusal
 from handlers.previews import AT_ONCE, MOST_AN_HOUR, Look, Previews
 from handlers.views.form import filled_value, read_filled_value
 from tests.conftest import Bot

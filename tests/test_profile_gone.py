@@ -9,11 +9,11 @@ import pytest
 
 from bot import app
 from bot.app import App
-from bot.catalogue import read_catalogue
-from bot.config import Settings
+from bot.domain.catalogue import read_catalogue
+from bot.domain.registration import Refusal, RunKind, SecretState, Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.registration import Refusal, RunKind, SecretState, Status
+from bot.settings.settings import Settings
 from tests.conftest import LOOK_EVERY
 from tests.office import office, opened
 from tests.scene import Scene

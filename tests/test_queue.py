@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
-from bot.registration import Status
 from bot.storage.messages import Message, MessageKind, Stale
 from handlers.messages import SPACING, calls_of
 from handlers.pace import Pace

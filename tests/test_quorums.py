@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from bot.approval import Policy
-from bot.catalogue import Approval, read_catalogue
+from bot.domain.catalogue import Approval, read_catalogue
+from bot.domain.registration import Refusal, Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.registration import Refusal, Status
 from bot.storage.dues import REMIND_AFTER
 from tests.conftest import Bot
 from tests.office import office, opened

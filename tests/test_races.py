@@ -4,8 +4,8 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
+from bot.domain.registration import RunKind, SecretState, Status, Vote
 from bot.playground.clock import MovableClock
-from bot.registration import RunKind, SecretState, Status, Vote
 from bot.storage import dues, history, runs, votes
 from bot.storage.dues import DueKind
 from tests.office import SECRET, IdleEngine, Office, two_offices

@@ -13,8 +13,8 @@ import structlog
 
 from bot import restore
 from bot.app import App
+from bot.domain.registration import Registration, SecretState, Status
 from bot.playground.stage import Stage
-from bot.registration import Registration, SecretState, Status
 from bot.restore import CannotRestore
 from bot.storage import audit, history, installation, registrations
 from bot.storage.database import AlreadyRunning, opened

@@ -6,8 +6,8 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.domain.registration import SecretState
 from bot.registrar.showing import GRACE
-from bot.registration import SecretState
 from handlers.views import rotation as views
 from tests.pieces import NOON, registration, secret
 from tests.rotations import (

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.registration import Refusal, Status, Vote
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal, Status, Vote
 from bot.storage import votes
 from bot.storage.database import Database
 from bot.storage.tables import votes as given

@@ -7,12 +7,12 @@ import pytest
 import structlog.testing
 
 from bot import start
-from bot.config import Settings
 from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.forewarning import DAILY, Forewarning
 from bot.outages import Awaited
 from bot.playground.stage import Stage
+from bot.settings.settings import Settings
 from graph.connection import connected
 from tests.intake.conftest import environ
 from tests.intake.doors import Door

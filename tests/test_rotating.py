@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from bot.approval.quorum import Quorum
+from bot.domain.registration import Rotation, Status
 from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
-from bot.quorum import Quorum
 from bot.registrar.showing import GRACE
-from bot.registration import Rotation, Status
 from handlers.views import ids
 from handlers.views import rotation as views
 from tests.conftest import Bot

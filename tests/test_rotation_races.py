@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.registrar import showing
-from bot.registration import (
+from bot.domain.registration import (
     Person,
     Refusal,
     Rotation,
@@ -16,6 +15,7 @@ from bot.registration import (
     RunOutcome,
     SecretState,
 )
+from bot.registrar import showing
 from bot.runs.carrying import Carrying
 from bot.runs.clearing import Clearing
 from bot.runs.work import StepFailed

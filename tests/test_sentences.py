@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.__main__ import main
-from bot.catalogue import read_catalogue
+from bot.approval.quorum import Quorum
+from bot.domain.catalogue import read_catalogue
+from bot.domain.connector_values import values_of
+from bot.domain.registration import Refusal, SecretState
 from bot.playground.stage import Stage
-from bot.quorum import Quorum
-from bot.registration import Refusal, SecretState
-from bot.values import values_of
 from handlers.asked import ALSO_CALLED, BY_BUTTON, read
 from handlers.errors import plain
 from handlers.views import card

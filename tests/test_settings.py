@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from bot.config import NOT_YET, EntraSettings, Settings, SettingsError
+from bot.settings.settings import NOT_YET, EntraSettings, Settings, SettingsError
 
 HEX = "abcdef01-2222-3333-4444-555555abcdef"
 TENANT = "11111111-2222-3333-4444-555555555555"

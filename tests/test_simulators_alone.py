@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.fernet import Fernet
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.arguments import Unusable
+from bot.planning.cli_arguments import Unusable
 from bot.playground import alone
 from bot.playground.alone import Alone
 from tests.lone import Ended, Lone, command, ended, lone

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.registration import Registration, RunKind, Status, StepState
+from bot.domain.registration import Registration, RunKind, Status, StepState
 from handlers.views.steps import Drawing, steps
 from handlers.views.words import drawn, lasting
 from tests.pieces import NOON, registration

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.registration import Refusal, SecretState
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal, SecretState
 from bot.storage import installation, registrations
 from tests.office import Office, office, opened
 from tests.pieces import ADA, GRACE, ROSA

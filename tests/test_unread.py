@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
+from bot.domain.registration import Registration, RunKind, SecretState, Status
 from bot.playground.clock import MovableClock
-from bot.registration import Registration, RunKind, SecretState, Status
 from bot.runs.carrying import Carrying
 from bot.storage import dues, unread
 from bot.storage.dues import DueKind

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from bot.catalogue import read_catalogue
-from bot.registration import SecretState
-from bot.values import MASK, Values, values_of
+from bot.domain.catalogue import read_catalogue
+from bot.domain.connector_values import MASK, Values, values_of
+from bot.domain.registration import SecretState
 from tests.pieces import CLIENT_ID, PLAN, registration, secret
 
 CATALOGUE = read_catalogue()

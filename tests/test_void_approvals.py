@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from bot.approval import Policy
-from bot.catalogue import Approval, read_catalogue
+from bot.domain.catalogue import Approval, read_catalogue
+from bot.domain.registration import Refusal, RunKind, Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.registration import Refusal, RunKind, Status
 from handlers.recent import REMEMBERED
 from tests import rotations
 from tests.conftest import Bot

@@ -4,7 +4,7 @@ up what nobody can be told.
 
 import pytest
 
-from bot.expiry import Expiry, Stage
+from bot.domain.expiry_stages import Expiry, Stage
 from bot.storage import history
 from bot.storage.messages import MessageKind, stale
 from tests.office import Office

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from bot.approval.quorum import Quorum
 from bot.approval.rules import FORMER, NEVER_ONES_OWN, RULES, Role, Verb
-from bot.approval.too_late import too_late
-from bot.environment import EVERYBODY
-from bot.quorum import Quorum
-from bot.registration import Person, Refusal, Registration
+from bot.approval.wrong_state import too_late
+from bot.domain.registration import Person, Refusal, Registration
+from bot.settings.env_reader import EVERYBODY
 
 UNSAID = "Slack did not say who belongs to {}, so nothing was done. Try again in a moment."
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from bot.registration import SecretState, Status
+from bot.domain.registration import SecretState, Status
 
 
 class Verb(StrEnum):

@@ -8,11 +8,11 @@ import typer
 from bot import logs
 from bot.cli.process import FAILED, environment
 from bot.cli.refusals import in_sentences
-from bot.config import Settings
 from bot.doctor import examine
 from bot.doctor.audit import verify
 from bot.doctor.findings import Finding, Mark
 from bot.doctor.orphans import find_orphans
+from bot.settings.settings import Settings
 from graph.clock import SystemClock
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import typer
 
 from bot import logs
-from bot.arguments import Unusable, form_of
-from bot.catalogue import CatalogueError, read_catalogue
 from bot.cli.process import FAILED, REFUSED, environment, refuse
-from bot.config import EntraSettings, SettingsError
-from bot.preview import preview
+from bot.domain.catalogue import CatalogueError, read_catalogue
+from bot.planning.cli_arguments import Unusable, form_of
+from bot.planning.preview import preview
+from bot.settings.settings import EntraSettings, SettingsError
 from graph.clock import SystemClock
 from graph.errors import GraphError
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bot.arguments import Unusable
-from bot.catalogue import CatalogueError
 from bot.cli.process import refuse
-from bot.config import SettingsError
+from bot.domain.catalogue import CatalogueError
+from bot.planning.cli_arguments import Unusable
+from bot.settings.settings import SettingsError
 from bot.slots import NoSlot
 from bot.start import CannotStart
 from bot.storage.database import AlreadyRunning, UnusableDatabase

@@ -9,7 +9,7 @@ from bot import logs
 from bot import restore as copies
 from bot.cli.process import environment, keep_private, refuse
 from bot.cli.refusals import in_sentences
-from bot.config import Settings
+from bot.settings.settings import Settings
 from bot.vault import Vault
 from graph.clock import SystemClock
 

@@ -19,8 +19,8 @@ import structlog
 from bot import app, logs
 from bot.cli.process import STOPS, environment, keep_private
 from bot.cli.refusals import in_sentences
-from bot.config import Settings
 from bot.exposure import exposures
+from bot.settings.settings import Settings
 from graph.clock import SystemClock
 
 STOP_SECONDS = 1.5

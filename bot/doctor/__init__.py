@@ -7,13 +7,13 @@ judges by the same tables that the bot itself works with.
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from bot.catalogue import Catalogue, CatalogueError, read_catalogue
-from bot.config import Settings, SettingsError
 from bot.doctor.database import check_database
 from bot.doctor.entra import check_entra
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.doctor.slack import check_slack
+from bot.domain.catalogue import Catalogue, CatalogueError, read_catalogue
 from bot.exposure import exposures
+from bot.settings.settings import Settings, SettingsError
 from graph.clock import Clock
 
 

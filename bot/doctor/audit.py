@@ -6,11 +6,11 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from bot.arguments import Unusable
 from bot.bell import survive
-from bot.config import Settings
 from bot.doctor.database import closed, look_inside
 from bot.doctor.findings import Finding, Unknown, well, wrong
+from bot.planning.cli_arguments import Unusable
+from bot.settings.settings import Settings
 from bot.storage import audit
 from bot.storage.database import Database, beside
 from bot.storage.migrating import Age

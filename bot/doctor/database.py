@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from bot import slots
 from bot.app import engine_url
-from bot.config import Settings
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.engine import SCHEMA, unusable
+from bot.settings.settings import Settings
 from bot.storage import installation, secrets
 from bot.storage.database import NO_TABLES, UnusableDatabase, age, beside, sqlite_path, too_old
 from bot.storage.migrating import Age

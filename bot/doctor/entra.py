@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 
-from bot.catalogue import Catalogue, Profile
-from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
+from bot.domain.catalogue import Catalogue, Profile
 from bot.forewarning import NEW_SECRET
+from bot.settings.settings import Settings
 from bot.start import CONSENT
 from graph.app_policy import PERHAPS_EXEMPT, judge
 from graph.clock import Clock

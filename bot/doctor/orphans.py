@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import orphans
 from bot.bell import survive
-from bot.config import Settings, SettingsError
 from bot.doctor.database import look_inside
 from bot.doctor.entra import TENANT_SECONDS, why_silent
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.orphans import Orphan
+from bot.settings.settings import Settings, SettingsError
 from bot.storage.database import beside
 from bot.storage.migrating import Age
 from bot.vault import Vault

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from bot import start
-from bot.config import Settings
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.manifest import SCOPES
 from bot.outages import Outage
 from bot.roll import Roll, call_roll
+from bot.settings.settings import Settings
 
 
 async def check_slack(settings: Settings) -> AsyncIterator[Finding]:

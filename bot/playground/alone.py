@@ -15,7 +15,7 @@ import trustme
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from bot.arguments import Unusable
+from bot.planning.cli_arguments import Unusable
 from bot.playground import tenant as tenants
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from bot import app
-from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
+from bot.settings.settings import Settings
 
 LATENCY_SECONDS = 0.9
 """What the simulated tenant takes for an answer, so that the steps can be watched."""

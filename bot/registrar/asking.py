@@ -9,10 +9,10 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.catalogue import Profile
-from bot.forms import FormProblems, as_read, check_form
+from bot.domain.catalogue import Profile
+from bot.domain.form_validation import FormProblems, as_read, check_form
+from bot.domain.registration import Form, Person, Refusal, Registration, RunKind, Status
 from bot.registrar.desk import Desk
-from bot.registration import Form, Person, Refusal, Registration, RunKind, Status
 from bot.storage import history, installation, messages, registrations
 from bot.storage.messages import MessageKind
 

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.forms import check_reason
+from bot.domain.form_validation import check_reason
+from bot.domain.registration import Person, Refusal, Registration, RunKind, Status, Vote
 from bot.registrar.judging import Judging
-from bot.registration import Person, Refusal, Registration, RunKind, Status, Vote
 from bot.storage import dues, history, messages, registrations, votes
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind

@@ -9,10 +9,10 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Policy, Verb
+from bot.approval.quorum import Quorum
 from bot.bell import Bells
-from bot.catalogue import Catalogue, Profile, drawable
-from bot.quorum import Quorum
-from bot.registration import Person, Refusal, Registration, RunKind
+from bot.domain.catalogue import Catalogue, Profile, drawable
+from bot.domain.registration import Person, Refusal, Registration, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.vault import Vault

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.quorum import Quorum
+from bot.approval.quorum import Quorum
+from bot.domain.registration import Person, Refusal, Registration, Vote
 from bot.registrar.desk import Desk
-from bot.registration import Person, Refusal, Registration, Vote
 from bot.storage import audit, history, votes
 
 JUST_NOW = timedelta(seconds=10)

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.approval.rules import EITHER
 from bot.bell import survive
+from bot.domain.registration import Person, Refusal, Registration
 from bot.registrar.desk import Desk
-from bot.registration import Person, Refusal, Registration
 from bot.storage import health, history, listing, messages, runs
 from bot.storage.health import Health
 from bot.storage.history import Told

@@ -6,8 +6,8 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
+from bot.domain.registration import Person, Refusal, Registration, RunKind, Status
 from bot.registrar.judging import Judging
-from bot.registration import Person, Refusal, Registration, RunKind, Status
 from bot.storage import audit, dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind

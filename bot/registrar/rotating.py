@@ -11,8 +11,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import ROTATABLE, Verb
-from bot.registrar.judging import Judging
-from bot.registration import (
+from bot.domain.registration import (
     Person,
     Refusal,
     Registration,
@@ -23,6 +22,7 @@ from bot.registration import (
     Secret,
     SecretState,
 )
+from bot.registrar.judging import Judging
 from bot.storage import dues, history, messages, registrations, rotations, secrets, votes
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind

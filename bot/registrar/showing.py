@@ -6,13 +6,13 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import RENEWABLE, Verb
+from bot.domain.connector_values import Values, values_of
+from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState
 from bot.registrar.desk import Desk
-from bot.registration import Person, Refusal, Registration, RunKind, SecretState
 from bot.storage import audit, dues, expiry, history, registrations, secrets
 from bot.storage.audit import CLAIMED
 from bot.storage.dues import DueKind
 from bot.storage.secrets import Purpose
-from bot.values import Values, values_of
 from bot.vault import SealBroken
 
 VISIBLE = timedelta(seconds=60)

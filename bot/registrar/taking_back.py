@@ -3,8 +3,8 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
+from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState, Status
 from bot.registrar.desk import Desk
-from bot.registration import Person, Refusal, Registration, RunKind, SecretState, Status
 from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind

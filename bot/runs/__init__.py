@@ -3,8 +3,8 @@ engine carries across crashes."""
 
 from collections.abc import Mapping
 
+from bot.domain.registration import RunKind
 from bot.engine import Body
-from bot.registration import RunKind
 from bot.runs.beginnings import Beginnings
 from bot.runs.carrying import Carrying
 from bot.runs.checking import Checking

@@ -20,9 +20,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from bot.bell import survive
+from bot.domain.registration import Failure, RunKind
 from bot.engine import Body
 from bot.outages import Awaited
-from bot.registration import Failure, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from graph import tracing

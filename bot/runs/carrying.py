@@ -14,8 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.ledger import Overtaken
-from bot.registration import (
+from bot.domain.registration import (
     Refusal,
     Registration,
     RotationState,
@@ -25,6 +24,7 @@ from bot.registration import (
     SecretState,
     Status,
 )
+from bot.ledger import Overtaken
 from bot.runs.recorder import Entry, Recorder
 from bot.runs.work import Parts, StepFailed, Work, failed, gone
 from bot.storage import audit, dues, history, messages, registrations, runs, secrets, unread

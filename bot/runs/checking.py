@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Check, Registration, RunKind, RunOutcome
+from bot.domain.registration import Check, Registration, RunKind, RunOutcome
 from bot.runs.work import Work
 from bot.storage import dues, history, messages, registrations, runs, secrets
 from bot.storage.dues import DueKind

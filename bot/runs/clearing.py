@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import (
+from bot.domain.registration import (
     Deleted,
     Registration,
     RotationNews,

@@ -1,12 +1,12 @@
 """The run that makes the plan: it reads the tenant and changes nothing."""
 
-from bot.registration import Registration, RunOutcome, Status
+from bot.domain.registration import Registration, RunOutcome, Status
+from bot.planning.plan_request import wish_of
 from bot.runs.work import StepFailed, Work, failed, gone
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
-from bot.wishes import wish_of
 from graph.errors import GraphError
 from graph.plan import Plan, Wish
 from graph.preflight import Refused, preflight

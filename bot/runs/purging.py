@@ -1,6 +1,6 @@
 """The run that empties Entra's bin of what a registration had made and has deleted."""
 
-from bot.registration import Deleted, Refusal, Registration, RunOutcome
+from bot.domain.registration import Deleted, Refusal, Registration, RunOutcome
 from bot.runs.work import StepFailed, Work, failed
 from bot.storage import audit, history, registrations, runs
 from bot.storage.runs import Run

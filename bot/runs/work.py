@@ -9,10 +9,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import Bells
-from bot.catalogue import Catalogue
-from bot.ledger import RunLedger
-from bot.outages import Awaited
-from bot.registration import (
+from bot.domain.catalogue import Catalogue
+from bot.domain.registration import (
     Failure,
     Registration,
     RotationNews,
@@ -23,6 +21,8 @@ from bot.registration import (
     SecretState,
     Status,
 )
+from bot.ledger import RunLedger
+from bot.outages import Awaited
 from bot.storage import dues, history, messages, registrations, rotations, runs, secrets
 from bot.storage.database import Database
 from bot.storage.dues import DueKind

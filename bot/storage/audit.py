@@ -13,8 +13,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.quorum import Quorum
-from bot.registration import Refusal, Registration, RotationState, RunKind, Status, Vote
+from bot.approval.quorum import Quorum
+from bot.domain.registration import Refusal, Registration, RotationState, RunKind, Status, Vote
 from bot.storage import registrations, secrets
 from bot.storage.history import UNVERIFIED, Entry, Head, digest, entry_of, entry_text, vault_of
 from bot.storage.secrets import Purpose

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.expiry import FOR_APPROVERS, Expiry, Stage, reached, told_at
-from bot.registration import Registration, Secret, Status
+from bot.domain.expiry_stages import FOR_APPROVERS, Expiry, Stage, reached, told_at
+from bot.domain.registration import Registration, Secret, Status
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import RunOutcome
+from bot.domain.registration import RunOutcome
 from bot.storage.tables import messages, runs, secrets
 
 MOST_UNSHOWN = 5

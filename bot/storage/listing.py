@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bell import report
-from bot.registration import LIVE, Person, RotationState, RunKind, RunOutcome, Status
+from bot.domain.registration import LIVE, Person, RotationState, RunKind, RunOutcome, Status
 from bot.storage.dues import DueKind
 from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import (
+from bot.domain.registration import (
     MOVES,
     RESTORED_MOVES,
     Check,

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Status
+from bot.domain.registration import Status
 from bot.storage.database import Database
 from bot.storage.messages import SAID_ONCE, MessageKind
 from bot.storage.tables import history, messages, registrations, runs, secrets, steps

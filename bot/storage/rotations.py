@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Rotation, RotationNews, RotationState
+from bot.domain.registration import Rotation, RotationNews, RotationState
 from bot.storage import dues, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind

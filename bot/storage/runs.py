@@ -13,7 +13,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import RunKind, RunOutcome, StepState
+from bot.domain.registration import RunKind, RunOutcome, StepState
 from bot.storage import facts as told
 from bot.storage.once import insert_missing
 from bot.storage.rows import Unreadable, from_row, read_each

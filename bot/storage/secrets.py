@@ -10,7 +10,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import LIVE, RunKind, RunOutcome, Secret, SecretState
+from bot.domain.registration import LIVE, RunKind, RunOutcome, Secret, SecretState
 from bot.storage import remnants
 from bot.storage.rows import from_row
 from bot.storage.tables import installation, registrations, runs, secrets

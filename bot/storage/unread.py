@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Status
+from bot.domain.registration import Status
 from bot.storage import dues, history, messages, registrations
 from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.registration import Person, Vote
+from bot.domain.registration import Person, Vote
 from bot.storage.rows import from_row
 from bot.storage.tables import votes
 

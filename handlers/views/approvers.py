@@ -7,8 +7,8 @@ from typing import NamedTuple
 from slack_sdk.models.blocks import Block
 
 from bot.approval import Policy
-from bot.quorum import Quorum
-from bot.registration import Person, Registration, Secret, SecretState, Status, Vote
+from bot.approval.quorum import Quorum
+from bot.domain.registration import Person, Registration, Secret, SecretState, Status, Vote
 from handlers.views import ids
 from handlers.views.words import (
     Blocks,

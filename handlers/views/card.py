@@ -10,10 +10,10 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.approval import ASKABLE_AGAIN
-from bot.catalogue import Profile
-from bot.plan_words import plan_paragraphs
-from bot.quorum import Quorum
-from bot.registration import Person, Registration, RunKind, SecretState, Status
+from bot.approval.quorum import Quorum
+from bot.domain.catalogue import Profile
+from bot.domain.registration import Person, Registration, RunKind, SecretState, Status
+from bot.planning.plan_text import plan_paragraphs
 from graph.plan import Plan
 from handlers.views import approvers, drift, ids, rotation, taken_back
 from handlers.views.steps import Drawing, steps

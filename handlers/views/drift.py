@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from slack_sdk.models.blocks import Block
 
-from bot.registration import Check, Registration, Status
+from bot.domain.registration import Check, Registration, Status
 from handlers.views import taken_back
 from handlers.views.ids import COMMAND
 from handlers.views.words import (

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from slack_sdk.models.blocks import Block
 
-from bot.expiry import Expiry, Stage
-from bot.registration import Registration, Status
+from bot.domain.expiry_stages import Expiry, Stage
+from bot.domain.registration import Registration, Status
 from handlers.views import ids, rotation, taken_back
 from handlers.views.words import Blocks, actions, context, drawn, escaped, person, section, when
 

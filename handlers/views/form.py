@@ -20,11 +20,11 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.catalogue import Catalogue, Profile
-from bot.catalogue import Option as ProfileOption
-from bot.forms import split_domains
-from bot.plan_words import days
-from bot.registration import Form
+from bot.domain.catalogue import Catalogue, Profile
+from bot.domain.catalogue import Option as ProfileOption
+from bot.domain.form_validation import split_domains
+from bot.domain.registration import Form
+from bot.planning.plan_text import days
 from graph.permissions import Kind, lookup
 from handlers.views import ids
 from handlers.views.words import Json, actions, button, code, context, section

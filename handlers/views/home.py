@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from slack_sdk.models.blocks import Block, DividerBlock
 
-from bot.catalogue import Catalogue, drawable
-from bot.quorum import Quorum
+from bot.approval.quorum import Quorum
+from bot.domain.catalogue import Catalogue, drawable
+from bot.domain.registration import Refusal, Registration, SecretState, Status
 from bot.registrar.looking import Home, Part, last_page
-from bot.registration import Refusal, Registration, SecretState, Status
 from bot.storage.health import Health, Unshown
 from bot.storage.listing import Listed
 from handlers.trouble import MEANING, Trouble, advice_on

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from bot.plan_words import plan_paragraphs
-from bot.preview import Preview
-from bot.registration import Form
+from bot.domain.registration import Form
+from bot.planning.plan_text import plan_paragraphs
+from bot.planning.preview import Preview
 from handlers.views.form import filled_value
 from handlers.views.ids import OPEN_FORM
 from handlers.views.words import (

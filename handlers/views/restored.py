@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
+from bot.domain.registration import Registration, SecretState, Status
 from bot.reconciling import Report
-from bot.registration import Registration, SecretState, Status
 from handlers.views import ids, rotation
 from handlers.views.words import Blocks, actions, button, code, context, drawn, escaped, section
 

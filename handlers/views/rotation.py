@@ -6,8 +6,8 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.approval import ROTATABLE
-from bot.quorum import Quorum
-from bot.registration import (
+from bot.approval.quorum import Quorum
+from bot.domain.registration import (
     Registration,
     Rotation,
     RotationNews,

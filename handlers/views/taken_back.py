@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
-from bot.registration import Deleted, Registration, RunKind, Status
+from bot.domain.registration import Deleted, Registration, RunKind, Status
 from graph.orphans import KEPT
 from handlers.views import ids
 from handlers.views.words import (

@@ -1,6 +1,6 @@
 """Secrets that nobody picks up: the reminder, and what people are told of the removal."""
 
-from bot.registration import Registration, RunKind, Status
+from bot.domain.registration import Registration, RunKind, Status
 from handlers.views import expiry, ids, rotation, taken_back, values
 from handlers.views.words import Blocks, actions, context, drawn, escaped, section, when
 

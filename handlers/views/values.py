@@ -16,8 +16,8 @@ from slack_sdk.models.blocks.block_elements import (
 )
 
 from bot.approval import RENEWABLE
-from bot.registration import Registration, RunKind, Secret, SecretState, Status
-from bot.values import Line, Values
+from bot.domain.connector_values import Line, Values
+from bot.domain.registration import Registration, RunKind, Secret, SecretState, Status
 from handlers.views import card, ids, rotation
 from handlers.views.words import (
     Blocks,

@@ -18,8 +18,8 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from bot.forms import JOINERS
-from bot.registration import Person
+from bot.domain.form_validation import JOINERS
+from bot.domain.registration import Person
 
 LONGEST_TEXT = 3000
 """docs.slack.dev/reference/block-kit/blocks/section-block"""

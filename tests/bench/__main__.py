@@ -24,10 +24,10 @@ from pathlib import Path
 import trustme
 
 from bot import app, logs
-from bot.config import Settings
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.playground.tenant.calls import Call
+from bot.settings.settings import Settings
 from tests.bench.floor import Floor
 from tests.bench.readiness import seen_ready
 from tests.scene import Scene

@@ -23,10 +23,10 @@ from typing import Any
 import trustme
 
 from bot import app, logs
-from bot.config import Settings
+from bot.domain.registration import Person
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
-from bot.registration import Person
+from bot.settings.settings import Settings
 from bot.storage.listing import Which
 from tests.bench.readiness import path_of, seen_ready
 from tests.scene import Scene

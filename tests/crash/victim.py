@@ -17,8 +17,8 @@ from typing import Any, Literal, NamedTuple
 import sqlalchemy as sa
 
 from bot import app, logs
-from bot.config import Settings
 from bot.playground.clock import MovableClock
+from bot.settings.settings import Settings
 
 LOOK_EVERY = 0.1
 STATEMENTS, DOOMED = "victim's statements", "victim is doomed"

@@ -7,8 +7,8 @@ import pytest
 
 from bot import app
 from bot.app import App
-from bot.config import Settings
 from bot.playground.stage import Stage
+from bot.settings.settings import Settings
 from tests.intake.doors import Door
 
 LOOK_EVERY = 0.1

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from bot.domain.registration import Status
 from bot.playground.tenant.faults import Faults, Span
 from bot.playground.tenant.replicas import Kind
-from bot.registration import Status
 from tests.matrix.calls import BY_NAME, SPOTS, Spot
 from tests.matrix.troubles import ENDING, TROUBLES, Trouble, cut, refuse
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from bot.domain.registration import Status
 from bot.playground.tenant.calls import Call
-from bot.registration import Status
 from tests.matrix.cases import Case
 from tests.matrix.record import registration, sealed_keys
 from tests.matrix.story import cards

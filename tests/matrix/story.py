@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from bot.registration import Status
+from bot.domain.registration import Status
 from tests.matrix.calls import Part
 from tests.matrix.cases import Case, Strike
 from tests.matrix.record import is_swept, registration

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.registration import Status
+from bot.domain.registration import Status
 from tests.matrix import promises
 from tests.matrix.cases import SAMPLE, Case, cases
 from tests.matrix.story import play, retry, sweeps

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault, Faults, Hold, When
-from bot.registration import Status
 from tests.matrix.calls import Spot
 
 TWICE = 2

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from bot.registration import MOVES, Registration, RunKind, SecretState, Status
+from bot.domain.registration import MOVES, Registration, RunKind, SecretState, Status
 from bot.storage import dues, history, messages, registrations, runs
 from bot.storage.dues import DueKind
 from bot.storage.history import BOT, Entry

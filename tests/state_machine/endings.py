@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.registration import RunKind, SecretState, Status
+from bot.domain.registration import RunKind, SecretState, Status
 from tests.played_runs import Ending
 from tests.state_machine.model import IN_ENTRA, Expected, Held
 from tests.state_machine.play import Play

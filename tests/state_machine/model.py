@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.approval import Role, Verb
-from bot.registration import RunKind, SecretState, Status
+from bot.domain.registration import RunKind, SecretState, Status
 from tests.chain import Key
 from tests.state_machine.cast import Figure
 from tests.state_machine.policy import STRICT

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from bot.registration import RunKind, SecretState, Status
+from bot.domain.registration import RunKind, SecretState, Status
 from bot.storage import dues, messages
 from bot.storage.history import BOT
 from bot.storage.messages import MessageKind

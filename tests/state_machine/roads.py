@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.registration import Status
+from bot.domain.registration import Status
 from tests.played_runs import Ending
 from tests.state_machine.cast import CAST
 from tests.state_machine.endings import end

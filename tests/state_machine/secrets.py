@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.approval import Verb
+from bot.domain.registration import RunKind, SecretState
 from bot.registrar import Reveal
-from bot.registration import RunKind, SecretState
 from bot.storage import dues
 from bot.storage.dues import DueKind
 from tests.state_machine.cast import Figure

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.approval import Policy
 from bot.bell import Bells
-from bot.catalogue import Approval, read_catalogue
+from bot.domain.catalogue import Approval, read_catalogue
 from bot.engine import Outcome
 from bot.keeper import Keeper
 from bot.playground.clock import MovableClock

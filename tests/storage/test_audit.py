@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from bot.approval import Policy
+from bot.domain.registration import Refusal, SecretState, Status, Vote
 from bot.playground.clock import MovableClock
-from bot.registration import Refusal, SecretState, Status, Vote
 from bot.storage import audit, history, registrations, votes
 from bot.storage import database as databases
 from bot.storage.database import Database

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from bot.environment import Reader
+from bot.domain.registration import Status
 from bot.keeper import AT_ONCE
 from bot.playground.clock import MovableClock
-from bot.registration import Status
+from bot.settings.env_reader import Reader
 from bot.storage import messages
 from bot.storage.database import UnusableDatabase
 from bot.storage.dues import DueKind, add

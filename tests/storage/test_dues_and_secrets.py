@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from bot.registration import SecretState
+from bot.domain.registration import SecretState
 from bot.storage import dues, secrets
 from bot.storage.dues import Due, DueKind
 from bot.storage.secrets import Purpose

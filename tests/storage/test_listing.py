@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.registration import Person, RunKind, SecretState, Status
+from bot.domain.registration import Person, RunKind, SecretState, Status
 from bot.storage import history, listing, secrets, votes
 from bot.storage import registrations as registered
 from bot.storage.database import Database

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.app import App
+from bot.domain.registration import Person
 from bot.playground.stage import Stage
 from bot.registrar.looking import Part
-from bot.registration import Person
 from bot.storage.listing import Which
 from bot.storage.tables import metadata
 from tests.conftest import Bot

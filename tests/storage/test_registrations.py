@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.forms import FormProblems
-from bot.registration import MOVES, Deleted, Refusal, RunKind, RunOutcome, Status, Vote
+from bot.domain.form_validation import FormProblems
+from bot.domain.registration import MOVES, Deleted, Refusal, RunKind, RunOutcome, Status, Vote
 from bot.storage import installation, registrations, runs, votes
 from bot.storage.database import Database
 from bot.storage.tables import registrations as table

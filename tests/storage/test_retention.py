@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from bot.registration import Status
+from bot.domain.registration import Status
 from bot.storage import registrations, retention
 from bot.storage.tables import history as entries
 from bot.storage.tables import runs

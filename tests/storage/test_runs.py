@@ -1,6 +1,6 @@
 """Runs: what they tell of how long the next one takes."""
 
-from bot.registration import RunKind, RunOutcome
+from bot.domain.registration import RunKind, RunOutcome
 from bot.storage import runs
 from tests.office import Office
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.registration import Registration, RunKind, SecretState, Status
+from bot.domain.registration import Registration, RunKind, SecretState, Status
 from bot.settling import Settling, Shown
 from bot.storage import history, registrations, runs, secrets
 from bot.storage.history import Entry

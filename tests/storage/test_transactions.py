@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
-from bot.registration import Status
+from bot.domain.registration import Status
 from bot.storage import history, registrations, runs
 from bot.storage.database import Database
 from bot.storage.tables import seen_events

@@ -1,7 +1,7 @@
 """Wishes: what a form and its profile ask of the tenant, before the tenant has been looked at."""
 
-from bot.catalogue import Profile
-from bot.registration import Form
+from bot.domain.catalogue import Profile
+from bot.domain.registration import Form
 from graph.azure_ad_graph import explain_retired
 from graph.plan import Wish
 

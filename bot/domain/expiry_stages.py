@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from bot.registration import Secret
+from bot.domain.registration import Secret
 
 
 class Stage(IntEnum):

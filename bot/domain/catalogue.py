@@ -15,7 +15,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
-from bot import profile_shape
+from bot.domain import profile_schema
 from graph.azure_ad_graph import NotRetired, Retired, retired
 from graph.permissions import Kind, NotAllowed, lookup
 from graph.secret_life import NEVER
@@ -163,7 +163,7 @@ def parse_profile(id: str, text: str) -> Profile:
     """Turn a profile's TOML into a checked Profile. Raises CatalogueError."""
     try:
         raw = tomllib.loads(text)
-        problems = [*_wrong_name(id), *profile_shape.problems(raw)]
+        problems = [*_wrong_name(id), *profile_schema.problems(raw)]
         if not problems:
             profile = _profile(id, raw)
             problems = list(_problems(profile))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.catalogue import Option, Profile, fill
-from bot.registration import Registration
+from bot.domain.catalogue import Option, Profile, fill
+from bot.domain.registration import Registration
 
 MASK = "••••••••"
 

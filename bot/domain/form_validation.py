@@ -4,8 +4,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from bot.catalogue import Profile
-from bot.registration import Form, Refusal
+from bot.domain.catalogue import Profile
+from bot.domain.registration import Form, Refusal
 from graph.preflight import LONGEST_NAME
 from graph.redirects import redirect_problem
 from graph.secret_life import NEVER

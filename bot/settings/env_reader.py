@@ -14,7 +14,7 @@ from difflib import get_close_matches
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
-from bot.addresses import is_one_of, is_slack
+from bot.settings.allowed_hosts import is_one_of, is_slack
 from graph.proxies import Proxies
 
 EVERYBODY = "*"

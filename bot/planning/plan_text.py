@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.catalogue import Profile
-from bot.registration import Form
-from bot.values import option_text
+from bot.domain.catalogue import Profile
+from bot.domain.connector_values import option_text
+from bot.domain.registration import Form
 from graph.plan import Plan
 from graph.rights import ConsentMode
 

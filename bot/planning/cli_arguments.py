@@ -6,9 +6,9 @@ Here it is only read; whether the form's answers are right is judged where every
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.catalogue import Catalogue, Option, Profile
-from bot.forms import split_domains
-from bot.registration import Form
+from bot.domain.catalogue import Catalogue, Option, Profile
+from bot.domain.form_validation import split_domains
+from bot.domain.registration import Form
 
 NEVER = ("never", "none")
 """What the vendors' guides say of a secret's end."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bot.approval.rules import Verb
-from bot.registration import Registration, Status
+from bot.domain.registration import Registration, Status
 
 TO_BE_TAKEN_BACK = frozenset({Status.READY, Status.FAILED})
 """States in which there is something in Entra still, which has to go before it can go for good."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.catalogue import Profile
-from bot.config import EntraSettings
-from bot.forms import check_form
-from bot.plan_words import plan_paragraphs, received
-from bot.registration import Form
-from bot.wishes import wish_of
+from bot.domain.catalogue import Profile
+from bot.domain.form_validation import check_form
+from bot.domain.registration import Form
+from bot.planning.plan_request import wish_of
+from bot.planning.plan_text import plan_paragraphs, received
+from bot.settings.settings import EntraSettings
 from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected, why_cut_off

@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.addresses import is_one_of
-from bot.environment import Reader
 from bot.logs import FORMATS
+from bot.settings.allowed_hosts import is_one_of
+from bot.settings.env_reader import Reader
 from graph.proxies import Proxies
 from graph.signin import CLOUDS
 

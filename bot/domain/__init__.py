@@ -1,0 +1,1 @@
+"""The model: registrations, the catalogue of profiles, forms, connector values. Pure, no I/O."""
