@@ -36,8 +36,8 @@ from bot.start import (
 )
 from bot.storage import installation, registrations
 from bot.storage.database import Database, opened, sqlite_path
+from bot.storage.vault import Vault
 from bot.storage.watermark import watched
-from bot.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected

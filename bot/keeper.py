@@ -17,8 +17,7 @@ from bot.domain.expiry_stages import Expiry
 from bot.domain.registration import RotationNews, RotationState, RunKind, SecretState, Status
 from bot.engine import Died, Engine, Outcome
 from bot.storage import (
-    dues,
-    expiry,
+    expiry_notices,
     history,
     messages,
     registrations,
@@ -26,12 +25,13 @@ from bot.storage import (
     rotations,
     runs,
     secrets,
-    unread,
+    timers,
+    unread_notices,
 )
 from bot.storage.database import Database
-from bot.storage.dues import REMIND_AFTER, REMINDERS, Due, DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
+from bot.storage.timers import REMIND_AFTER, REMINDERS, Due, DueKind
 from graph.clock import Clock
 
 log = structlog.get_logger()
@@ -98,7 +98,7 @@ class Keeper:
         unreadable: dict[str, Exception] = {}
         async with self._database.reading() as tx:
             now = self._clock.now()
-            come = await dues.come(tx, now, limit=AT_ONCE, unreadable=unreadable.__setitem__)
+            come = await timers.come(tx, now, limit=AT_ONCE, unreadable=unreadable.__setitem__)
             owed = await runs.owed(tx, unreadable=self._pass_over)
         for id, error in unreadable.items():
             report(f"due {id}", error)
@@ -166,12 +166,12 @@ class Keeper:
 
     async def _put_off(self, due: str, wait: timedelta) -> None:
         async with self._database.transaction() as tx:
-            await dues.put_off(tx, due, self._clock.now() + wait)
+            await timers.put_off(tx, due, self._clock.now() + wait)
 
     async def _fire_due(self, due: Due) -> None:
         async with self._database.transaction() as tx:
             await registrations.touch(tx, due.registration)
-            if not await dues.take(tx, due.id):
+            if not await timers.take(tx, due.id):
                 return
             await self._fire(tx, due)
         self._bells.ring()
@@ -189,7 +189,9 @@ class Keeper:
             case DueKind.UNREAD:
                 await self._remove_unread(tx, due)
             case DueKind.UNSEEN:
-                await unread.remind(tx, due.registration, due.subject or "", self._clock.now())
+                await unread_notices.remind(
+                    tx, due.registration, due.subject or "", self._clock.now()
+                )
             case DueKind.LAPSE:
                 await self._lapse(tx, due)
             case DueKind.EXPIRING:
@@ -199,13 +201,13 @@ class Keeper:
 
     async def _expire(self, tx: AsyncConnection, due: Due) -> None:
         if await registrations.move(tx, due.registration, Status.EXPIRED, deadline=None):
-            await dues.drop(tx, due.registration, DueKind.REMIND)
+            await timers.drop(tx, due.registration, DueKind.REMIND)
             await history.write(tx, due.registration, "expired", now=self._clock.now())
             requester = await registrations.requester_of(tx, due.registration)
             await messages.owe_news(tx, due.registration, requester)
             found = await registrations.get(tx, due.registration)
             if found is not None and found.was_begun:
-                await dues.add(tx, due.registration, DueKind.UNDO, self._clock.now())
+                await timers.add(tx, due.registration, DueKind.UNDO, self._clock.now())
 
     async def _lapse(self, tx: AsyncConnection, due: Due) -> None:
         """Withdraw a rotation that nobody has decided on, unless another was asked for since."""
@@ -233,7 +235,7 @@ class Keeper:
         await history.write(tx, due.registration, "reminded", now=self._clock.now())
         if count < REMINDERS:
             later = self._clock.now() + REMIND_AFTER * 2**count
-            await dues.add(tx, due.registration, DueKind.REMIND, later, subject=str(count + 1))
+            await timers.add(tx, due.registration, DueKind.REMIND, later, subject=str(count + 1))
 
     async def _mask(self, tx: AsyncConnection, due: Due) -> None:
         """Owe the mask: whoever posts messages lays it over the secret."""
@@ -250,7 +252,7 @@ class Keeper:
         ):
             now = self._clock.now()
             await history.write(tx, due.registration, "secret doubtful", now=now)
-            await expiry.plan(tx, due.registration)
+            await expiry_notices.plan(tx, due.registration)
 
     async def _remove_unread(self, tx: AsyncConnection, due: Due) -> None:
         """Close the vault first: from here on nobody can be shown a secret that is going away."""
@@ -262,7 +264,7 @@ class Keeper:
             await self._owe(tx, due, RunKind.REMOVE)
             now = self._clock.now()
             await history.write(tx, due.registration, "secret unread", now=now)
-            await expiry.plan(tx, due.registration)  # an older one may be in use again
+            await expiry_notices.plan(tx, due.registration)  # an older one may be in use again
 
     async def _say_it_expires(self, tx: AsyncConnection, due: Due) -> None:
         """Tell it of the secret in use. While a newer one is on its way, look again tomorrow."""
@@ -271,14 +273,14 @@ class Keeper:
             return
         now, told = self._clock.now(), Expiry.read(due.subject)
         if found.awaits_secret:
-            await dues.add(tx, found.id, due.kind, now + DAILY, subject=due.subject)
+            await timers.add(tx, found.id, due.kind, now + DAILY, subject=due.subject)
             return
         secret = found.secret_in_use
         if secret is not None and secret.id == told.secret:
-            await expiry.tell(
+            await expiry_notices.tell(
                 tx, found, secret, now, since=told.stage, approval_channel=self._approval_channel
             )
-        await expiry.plan(tx, found.id)
+        await expiry_notices.plan(tx, found.id)
 
     async def _owe(self, tx: AsyncConnection, due: Due, kind: RunKind) -> None:
         if await self._is_busy(tx, due):
@@ -295,5 +297,5 @@ class Keeper:
         if not await runs.is_busy(tx, due.registration):
             return False
         later = self._clock.now() + BUSY
-        await dues.add(tx, due.registration, due.kind, later, subject=due.subject)
+        await timers.add(tx, due.registration, due.kind, later, subject=due.subject)
         return True

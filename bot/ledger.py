@@ -9,7 +9,7 @@ from bot.storage import runs, secrets
 from bot.storage.database import Database
 from bot.storage.runs import Run
 from bot.storage.secrets import Purpose
-from bot.vault import Vault
+from bot.storage.vault import Vault
 from graph.clock import Clock
 from graph.errors import SecretsLost
 from graph.steps import SECRET_ATTEMPTS, Learnt, Sealed

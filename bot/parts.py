@@ -18,13 +18,13 @@ from bot.listening import bolt_app
 from bot.outages import Awaited
 from bot.patrol import Patrol
 from bot.planning.preview import look
-from bot.reconciling import Reconciliation
 from bot.registrar import Registrar
+from bot.restore.reconciliation import Reconciliation
 from bot.runs import Parts, Runs, Tenant
 from bot.settings.settings import Settings
 from bot.start import Installed, slack_client
 from bot.storage.database import Database
-from bot.vault import Vault
+from bot.storage.vault import Vault
 from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.approval_channel import ApprovalChannel

@@ -24,7 +24,7 @@ from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
 from bot.storage.secrets import Purpose
-from bot.vault import SealBroken, Vault
+from bot.storage.vault import SealBroken, Vault
 from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.approval_channel import RECENTLY, ApprovalChannel, ChannelShared

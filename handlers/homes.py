@@ -22,7 +22,7 @@ from bot.bell import Bell, Loop, survive
 from bot.domain.registration import Person, Refusal
 from bot.registrar import Registrar
 from bot.registrar.looking import Part
-from bot.storage.listing import Mark
+from bot.storage.queries import Mark
 from graph.clock import Clock
 from handlers.trouble import retry_after
 from handlers.views import home as views

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.domain.registration import Person, Refusal, Status
 from bot.registrar import Registrar
 from bot.registrar.looking import ENTRIES, LISTED
-from bot.storage.listing import Which
+from bot.storage.queries import Which
 from handlers.asked import Asked
 from handlers.people import People
 from handlers.views import card, drift, help, history, ids, listing, rotation, taken_back

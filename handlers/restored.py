@@ -5,7 +5,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.reconciling import Report
+from bot.restore.reconciliation import Report
 from handlers.approval_channel import ApprovalChannel, ChannelShared
 from handlers.trouble import ADVICE, SHARED, Trouble, code_of, meaning_of
 from handlers.views.restored import HEADLINE, summary

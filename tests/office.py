@@ -26,12 +26,12 @@ from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.runs import Parts, Runs, Tenant
 from bot.storage import database as databases
-from bot.storage import dues, history, installation, registrations, runs, secrets
+from bot.storage import history, installation, registrations, runs, secrets, timers
 from bot.storage.database import Database
-from bot.storage.dues import DueKind
 from bot.storage.runs import Planned, Run
 from bot.storage.secrets import Purpose
-from bot.vault import Vault
+from bot.storage.timers import DueKind
+from bot.storage.vault import Vault
 from tests.pieces import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, form
 
 DIGEST = "d" * 64
@@ -103,7 +103,7 @@ class Office:
             await registrations.touch(tx, id)
             plan = PLAN | {"profile_digest": read_catalogue()["mimecast"].digest}
             await registrations.move(tx, id, Status.PENDING, plan=plan, digest=DIGEST)
-            await dues.add(tx, id, DueKind.EXPIRE, self.clock.now() + timedelta(days=1))
+            await timers.add(tx, id, DueKind.EXPIRE, self.clock.now() + timedelta(days=1))
             await history.write(tx, id, "planned", now=self.clock.now(), digest=DIGEST)
         await self.end_run(id)
         return id

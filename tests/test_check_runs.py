@@ -8,9 +8,9 @@ import pytest
 from bot.domain.registration import Check, RunKind, Status
 from bot.playground.clock import MovableClock
 from bot.runs.checking import TOMORROW
-from bot.storage import dues, history, messages, registrations
-from bot.storage.dues import Due, DueKind
+from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
+from bot.storage.timers import Due, DueKind
 from tests.office import Office, office, opened
 from tests.pieces import ADA
 
@@ -24,13 +24,13 @@ async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
 async def owed(desk: Office, id: str) -> list[Due]:
     """Return the checks that will be due."""
     async with desk.database.reading() as tx:
-        come = await dues.come(tx, desk.clock.now() + timedelta(days=400), limit=500)
+        come = await timers.come(tx, desk.clock.now() + timedelta(days=400), limit=500)
     return [due for due in come if due.registration == id and due.kind is DueKind.CHECK]
 
 
 async def due_now(desk: Office, id: str) -> None:
     async with desk.database.transaction() as tx:
-        await dues.add(tx, id, DueKind.CHECK, desk.clock.now())
+        await timers.add(tx, id, DueKind.CHECK, desk.clock.now())
 
 
 async def told(desk: Office) -> list[tuple[MessageKind, str]]:

@@ -12,7 +12,13 @@ HEAVY = {
     *("aiohttp", "alembic", "asyncio", "cryptography", "dbos", "handlers", "httpx", "msal"),
     *("slack_bolt", "slack_sdk", "sqlalchemy", "structlog", "trustme"),
 }
-NOT_FOR_SERVING = {"alembic", "bot.doctor", "bot.playground", "bot.restore", "trustme"}
+NOT_FOR_SERVING = {
+    "alembic",
+    "bot.doctor",
+    "bot.playground",
+    "bot.restore.database_copy",
+    "trustme",
+}
 
 
 def imported_by(code: str) -> set[str]:

@@ -14,7 +14,7 @@ from bot.domain.registration import Failure, Form, Person, Registration, Status
 from bot.registrar.looking import Home, Part
 from bot.storage.health import Health
 from bot.storage.history import Told
-from bot.storage.listing import Mark, Page
+from bot.storage.queries import Mark, Page
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
 from handlers.views.steps import Drawing

@@ -13,7 +13,7 @@ from bot.domain.registration import Failure, Refusal, RunKind, SecretState, Stat
 from bot.registrar.looking import PAGE, Home, Part
 from bot.storage.health import Health, Unshown
 from bot.storage.history import Told
-from bot.storage.listing import Listed, Mark, Page
+from bot.storage.queries import Listed, Mark, Page
 from handlers.views import ids
 from handlers.views.home import home, read_page
 from tests.pieces import NOON, ROSA, registration, secret

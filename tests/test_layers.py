@@ -22,7 +22,7 @@ LAYERS = (
         "bot.parts",
         "bot.doctor",
         "bot.planning.cli_arguments",
-        "bot.restore",
+        "bot.restore.database_copy",
     ),
     (
         "bot.start",
@@ -41,9 +41,9 @@ LAYERS = (
         "bot.registrar",
         "bot.keeper",
         "bot.patrol",
-        "bot.reconciling",
+        "bot.restore.reconciliation",
     ),
-    ("bot.settling",),
+    ("bot.restore.registration_reconciler",),
     ("bot.orphans",),
     (
         "bot.runs",
@@ -59,9 +59,9 @@ LAYERS = (
         "bot.planning.plan_text",
     ),
     (
-        "bot.vault",
         "bot.storage",
         "bot.domain.catalogue",
+        "bot.vault",
     ),
     ("bot.domain.profile_schema",),
     ("bot.approval",),

@@ -18,9 +18,9 @@ from bot import logs
 from bot.bell import report, survive
 from bot.door import _Bugs
 from bot.playground.stage import Stage
-from bot.storage import facts
+from bot.storage import change_log
 from bot.storage.database import opened
-from bot.vault import Vault
+from bot.storage.vault import Vault
 from tests.conftest import Bot
 from tests.rotations import in_use, rotated, seen
 from tests.scene import Scene
@@ -84,10 +84,10 @@ async def test_what_is_rolled_back_is_not_told(tmp_path: Path, written: io.Strin
     async with opened(url, Vault([Fernet.generate_key().decode()])) as database:
         with contextlib.suppress(ZeroDivisionError):
             async with database.transaction() as tx:
-                facts.note(tx, "lost", "AAD-7K3F")
+                change_log.note(tx, "lost", "AAD-7K3F")
                 raise ZeroDivisionError
         async with database.transaction() as tx:
-            facts.note(tx, "kept", "AAD-7K3F")
+            change_log.note(tx, "kept", "AAD-7K3F")
             assert "kept" not in written.getvalue()
     assert "event=kept registration=AAD-7K3F" in written.getvalue()
     assert "lost" not in written.getvalue()

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.registration import Person, Status
 from bot.storage.history import Entry, Told
-from bot.storage.listing import Listed, Page, Which
+from bot.storage.queries import Listed, Page, Which
 from handlers.views import history, listing
 from handlers.views.words import LONGEST_TEXT, clipped, escaped, when
 from tests.pieces import ADA, NOON, ROSA

@@ -10,7 +10,7 @@ from bot.domain.catalogue import Approval, read_catalogue
 from bot.domain.registration import Refusal, Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.storage.dues import REMIND_AFTER
+from bot.storage.timers import REMIND_AFTER
 from tests.conftest import Bot
 from tests.office import office, opened
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM

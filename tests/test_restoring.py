@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import structlog
 
-from bot import restore
 from bot.app import App
 from bot.domain.registration import Registration, SecretState, Status
 from bot.playground.stage import Stage
-from bot.restore import CannotRestore
+from bot.restore import database_copy
+from bot.restore.database_copy import CannotRestore
 from bot.storage import audit, history, installation, registrations
 from bot.storage.database import AlreadyRunning, opened
 from bot.storage.history import Entry
-from bot.vault import Vault
+from bot.storage.vault import Vault
 from tests.conftest import Bot
 from tests.scene import Scene
 from tests.terminal import typed
@@ -47,7 +47,7 @@ def copied(stage: Stage, name: str = "copy.db") -> Path:
 
 async def put_back(stage: Stage, copy: Path, url: str) -> Path | None:
     vault = Vault([stage.vault_key])
-    return await restore.put_in_place(url, copy, vault=vault, now=stage.clock.now())
+    return await database_copy.put_in_place(url, copy, vault=vault, now=stage.clock.now())
 
 
 async def found(app: App, id: str) -> Registration:
@@ -318,7 +318,7 @@ async def test_a_restore_is_refused_while_the_bot_runs(stage: Stage, bot: Bot, u
         with pytest.raises(AlreadyRunning):
             await put_back(stage, copy, url)
         with pytest.raises(AlreadyRunning):
-            await restore.announce(url, vault=Vault([stage.vault_key]), now=stage.clock.now())
+            await database_copy.announce(url, vault=Vault([stage.vault_key]), now=stage.clock.now())
         environ, folder = stage.environ(), stage.folder
         refused = await typed("restore", copy.name, environ=environ, folder=folder)
         assert (refused.status, refused.out) == (2, "")

@@ -10,9 +10,9 @@ import pytest
 from bot.domain.registration import Registration, RunKind, SecretState, Status
 from bot.playground.clock import MovableClock
 from bot.runs.carrying import Carrying
-from bot.storage import dues, unread
-from bot.storage.dues import DueKind
+from bot.storage import timers, unread_notices
 from bot.storage.messages import MessageKind, stale
+from bot.storage.timers import DueKind
 from handlers.views import unread as views
 from tests.office import Office, two_offices
 from tests.pieces import ADA, ROSA, registration, secret
@@ -163,7 +163,7 @@ async def _owed(office: Office, *kinds: MessageKind) -> list[str]:
 
 async def _planned(office: Office, id: str) -> list[str | None]:
     async with office.database.reading() as tx:
-        return list(await dues.subjects(tx, id, DueKind.UNSEEN))
+        return list(await timers.subjects(tx, id, DueKind.UNSEEN))
 
 
 async def test_a_bot_that_was_down_for_days_reminds_once(offices: tuple[Office, Office]) -> None:
@@ -194,7 +194,7 @@ async def test_a_secret_that_was_never_announced_is_removed_without_a_word(
     one, _ = offices
     id = await _announced(one)
     async with one.database.transaction() as tx:
-        await unread.tell_removed(
+        await unread_notices.tell_removed(
             tx, id, ["another"], one.clock.now(), approval_channel="C0APPROVE"
         )
     assert await _owed(one, MessageKind.UNREAD, MessageKind.UNREAD_NEWS) == []

@@ -99,7 +99,7 @@ async def test_an_installation_below_a_folder_with_a_percent_sign(tmp_path: Path
     code = """if True:
         import asyncio
         from bot.storage.database import opened
-        from bot.vault import Vault
+        from bot.storage.vault import Vault
         from cryptography.fernet import Fernet
         async def main():
             async with opened("sqlite+aiosqlite:///here.db", Vault([Fernet.generate_key()])):

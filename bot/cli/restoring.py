@@ -6,11 +6,11 @@ from pathlib import Path
 import typer
 
 from bot import logs
-from bot import restore as copies
 from bot.cli.process import environment, keep_private, refuse
 from bot.cli.refusals import in_sentences
+from bot.restore import database_copy as copies
 from bot.settings.settings import Settings
-from bot.vault import Vault
+from bot.storage.vault import Vault
 from graph.clock import SystemClock
 
 

@@ -15,7 +15,7 @@ from bot.storage import audit
 from bot.storage.database import Database, beside
 from bot.storage.migrating import Age
 from bot.storage.tables import registrations
-from bot.vault import Vault
+from bot.storage.vault import Vault
 
 ADVICE = "Compare with a backup and the audit log of Entra: who else can write to this database?"
 

@@ -18,7 +18,7 @@ from bot.settings.settings import Settings
 from bot.storage import installation, secrets
 from bot.storage.database import NO_TABLES, UnusableDatabase, age, beside, sqlite_path, too_old
 from bot.storage.migrating import Age
-from bot.vault import Vault
+from bot.storage.vault import Vault
 
 MAY_CREATE = """SELECT has_schema_privilege(current_schema(), 'CREATE'),
 has_database_privilege(current_database(), 'CREATE')

@@ -17,7 +17,7 @@ from bot.orphans import Orphan
 from bot.settings.settings import Settings, SettingsError
 from bot.storage.database import beside
 from bot.storage.migrating import Age
-from bot.vault import Vault
+from bot.storage.vault import Vault
 from graph.clock import Clock
 from graph.connection import connected
 from graph.errors import GraphError

@@ -9,9 +9,9 @@ from bot.approval import Verb
 from bot.domain.form_validation import check_reason
 from bot.domain.registration import Person, Refusal, Registration, RunKind, Status, Vote
 from bot.registrar.judging import Judging
-from bot.storage import dues, history, messages, registrations, votes
-from bot.storage.dues import DueKind
+from bot.storage import history, messages, registrations, timers, votes
 from bot.storage.messages import MessageKind
+from bot.storage.timers import DueKind
 
 MOST_WITHDRAWALS = 5
 """After so many of one person it is for others to approve: each tells the requester."""
@@ -122,9 +122,9 @@ class Deciding(Judging):
         id = registration.id
         await registrations.move(tx, id, target, deadline=None, **columns)
         for kind in (DueKind.EXPIRE, DueKind.REMIND):
-            await dues.drop(tx, id, kind)
+            await timers.drop(tx, id, kind)
         if registration.was_begun and target is not Status.APPROVED:
-            await dues.add(tx, id, DueKind.UNDO, self._clock.now())
+            await timers.add(tx, id, DueKind.UNDO, self._clock.now())
 
     async def _tell(self, tx: AsyncConnection, requester: Person, id: str) -> None:
         await messages.owe(tx, id, MessageKind.NEWS, requester.user_id)

@@ -15,7 +15,7 @@ from bot.domain.catalogue import Catalogue, Profile, drawable
 from bot.domain.registration import Person, Refusal, Registration, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
-from bot.vault import Vault
+from bot.storage.vault import Vault
 from graph.clock import Clock
 
 

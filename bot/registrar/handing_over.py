@@ -10,7 +10,7 @@ from bot.registrar.desk import Desk
 from bot.storage import audit, history, messages, registrations, rotations, secrets
 from bot.storage.messages import MessageKind
 from bot.storage.secrets import Purpose
-from bot.vault import SealBroken
+from bot.storage.vault import SealBroken
 
 MOST_OFFERS = 5
 """How often a registration may be offered in a day: each time calls the approvers to look."""

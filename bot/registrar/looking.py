@@ -18,10 +18,10 @@ from bot.approval.rules import EITHER
 from bot.bell import survive
 from bot.domain.registration import Person, Refusal, Registration
 from bot.registrar.desk import Desk
-from bot.storage import health, history, listing, messages, runs
+from bot.storage import health, history, messages, queries, runs
 from bot.storage.health import Health
 from bot.storage.history import Told
-from bot.storage.listing import Mark, Page, Which
+from bot.storage.queries import Mark, Page, Which
 
 LISTED = 10
 """How many lines a list has at most; it says how many more there are."""
@@ -119,7 +119,7 @@ class Looking(Desk):
         self._policy.check_account(by)
         waits = which is Which.WAITING and not for_all and self.decides(by)
         async with self._database.reading() as tx:
-            return await listing.find(
+            return await queries.find(
                 tx,
                 which,
                 reader=by,
@@ -154,7 +154,7 @@ class Looking(Desk):
     async def mark(self) -> Mark:
         """Return what is another after each change that a Home shows, by whatever process."""
         async with self._database.reading() as tx:
-            return await listing.mark(tx)
+            return await queries.mark(tx)
 
     async def home(self, pages: Mapping[Part, int], *, by: Person) -> Home:
         """Return what this person's App Home shows, in one look. Raises Refusal.
@@ -166,7 +166,7 @@ class Looking(Desk):
             return await self._home(tx, pages, by)
 
     async def _home(self, tx: AsyncConnection, pages: Mapping[Part, int], by: Person) -> Home:
-        mark, now, decides = await listing.mark(tx), self._clock.now(), self.decides(by)
+        mark, now, decides = await queries.mark(tx), self._clock.now(), self.decides(by)
         only_of = None if decides else by
         totals = await self._totals(tx, by, now)
         at = {part: _page(part, pages.get(part, 1), totals[part]) for part in Part}
@@ -202,7 +202,7 @@ class Looking(Desk):
         decides = self.decides(by)
         if part is Part.WAITING and not decides:
             return Page(lines=(), total=0)
-        return await listing.find(
+        return await queries.find(
             tx,
             Which(part),
             reader=by,

@@ -23,9 +23,9 @@ from bot.domain.registration import (
     SecretState,
 )
 from bot.registrar.judging import Judging
-from bot.storage import dues, history, messages, registrations, rotations, secrets, votes
-from bot.storage.dues import DueKind
+from bot.storage import history, messages, registrations, rotations, secrets, timers, votes
 from bot.storage.messages import MessageKind
+from bot.storage.timers import DueKind
 
 DAY = timedelta(days=1)
 MOST_WISHES = 5
@@ -132,7 +132,7 @@ class Rotating(Judging):
             registration = await self._allowed(tx, Verb.RETIRE, id, by)
             previous, now = self._check_retirable(registration), self._clock.now()
             await secrets.date_removal(tx, previous.id, now)
-            await dues.hasten(tx, id, DueKind.RETIRE, now)
+            await timers.hasten(tx, id, DueKind.RETIRE, now)
             await history.write(tx, id, "previous secret over", by=by, now=now)
 
     def _check_retirable(self, registration: Registration) -> Secret:

@@ -9,11 +9,11 @@ from bot.approval import RENEWABLE, Verb
 from bot.domain.connector_values import Values, values_of
 from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState
 from bot.registrar.desk import Desk
-from bot.storage import audit, dues, expiry, history, registrations, secrets
+from bot.storage import audit, expiry_notices, history, registrations, secrets, timers
 from bot.storage.audit import CLAIMED
-from bot.storage.dues import DueKind
 from bot.storage.secrets import Purpose
-from bot.vault import SealBroken
+from bot.storage.timers import DueKind
+from bot.storage.vault import SealBroken
 
 VISIBLE = timedelta(seconds=60)
 """How long a secret stays on the screen unless the requester hides it."""
@@ -78,9 +78,9 @@ class Showing(Desk):
             now = self._clock.now()
             await registrations.note(tx, id, deadline=None)
             for kind in (DueKind.UNREAD, DueKind.UNSEEN):
-                await dues.drop(tx, id, kind)
-            await dues.add(tx, id, DueKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
-            await dues.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret.id)
+                await timers.drop(tx, id, kind)
+            await timers.add(tx, id, DueKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
+            await timers.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret.id)
             await history.write(tx, id, CLAIMED, by=by, now=now, secret=secret.id)
         return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
 
@@ -118,12 +118,12 @@ class Showing(Desk):
         """Say what came of a claim, unless that was decided in the meantime."""
         async with self._writing() as tx:
             await registrations.touch(tx, id)
-            await dues.drop(tx, id, DueKind.UNKNOWN, secret)
+            await timers.drop(tx, id, DueKind.UNKNOWN, secret)
             if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
                 await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
                 if state is SecretState.SHOWN:
                     await self._retire_older(tx, id, secret)
-                await expiry.plan(tx, id)
+                await expiry_notices.plan(tx, id)
 
     async def hide(self, id: str, *, by: Person) -> None:
         """Have whatever is open masked now instead of in a minute. Raises Refusal.
@@ -133,7 +133,7 @@ class Showing(Desk):
         async with self._writing() as tx:
             await self._allowed(tx, Verb.VALUES, id, by)
             now = self._clock.now()
-            if await dues.hasten(tx, id, DueKind.MASK, now):
+            if await timers.hasten(tx, id, DueKind.MASK, now):
                 await history.write(tx, id, "hidden by hand", by=by, now=now)
 
     async def masked(self, id: str, secret: str) -> None:
@@ -151,10 +151,10 @@ class Showing(Desk):
             # The requester may hide it before the reveal has come to note that it is shown.
             since = [SecretState.CLAIMED, SecretState.SHOWN]
             if await secrets.change(tx, secret, state, since=since):
-                await dues.drop(tx, id, DueKind.UNKNOWN, secret)
+                await timers.drop(tx, id, DueKind.UNKNOWN, secret)
                 await history.write(tx, id, what, now=self._clock.now(), secret=secret)
                 await self._retire_older(tx, id, secret)
-                await expiry.plan(tx, id)
+                await expiry_notices.plan(tx, id)
 
     async def _retire_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
         """Give what a secret follows, now that it was seen, the date at which it is removed."""
@@ -164,7 +164,7 @@ class Showing(Desk):
             if old.made_at < new.made_at and old.retires_at is None:
                 at = min(now + GRACE, old.expires_at or now)
                 await secrets.date_removal(tx, old.id, at)
-                await dues.add(tx, id, DueKind.RETIRE, at, subject=old.id)
+                await timers.add(tx, id, DueKind.RETIRE, at, subject=old.id)
 
     async def renew(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""

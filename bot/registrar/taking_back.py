@@ -5,9 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState, Status
 from bot.registrar.desk import Desk
-from bot.storage import dues, history, messages, registrations, runs, secrets
-from bot.storage.dues import DueKind
+from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
+from bot.storage.timers import DueKind
 
 
 class TakingBack(Desk):
@@ -37,7 +37,7 @@ class TakingBack(Desk):
                 await self._close(tx, registration)
                 await self._tell_of_revocation(tx, registration, by)
             await registrations.note(tx, id, deadline=None, failure=None)
-            await dues.drop_all(tx, id, but=DueKind.MASK)
+            await timers.drop_all(tx, id, but=DueKind.MASK)
             await self._owe_run(tx, id, RunKind.REVOKE)
             await history.write(tx, id, "revoke asked", by=by, now=now)
 

@@ -27,10 +27,19 @@ from bot.domain.registration import (
 from bot.ledger import Overtaken
 from bot.runs.recorder import Entry, Recorder
 from bot.runs.work import Parts, StepFailed, Work, failed, gone
-from bot.storage import audit, dues, history, messages, registrations, runs, secrets, unread
-from bot.storage.dues import DueKind
+from bot.storage import (
+    audit,
+    history,
+    messages,
+    registrations,
+    runs,
+    secrets,
+    timers,
+    unread_notices,
+)
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Planned, Run
+from bot.storage.timers import DueKind
 from graph import tracing
 from graph.application import APPLICATION
 from graph.errors import GraphError
@@ -256,13 +265,13 @@ class Carrying(Work):
             await registrations.note(tx, registration, failure=None, deadline=until)
             requester = await registrations.requester_of(tx, registration)
             await messages.owe(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
-            await dues.add(tx, registration, DueKind.UNREAD, until, subject=sealed.id)
-            await unread.plan(tx, registration, sealed.id, until=until, now=now)
+            await timers.add(tx, registration, DueKind.UNREAD, until, subject=sealed.id)
+            await unread_notices.plan(tx, registration, sealed.id, until=until, now=now)
             for old in await secrets.stay(tx, registration, now):  # until the new one was seen
-                await dues.drop(tx, registration, DueKind.RETIRE, old)
+                await timers.drop(tx, registration, DueKind.RETIRE, old)
             await self._owe_sweeps(tx, run)
-            await dues.drop(tx, registration, DueKind.CHECK)
-            await dues.add(tx, registration, DueKind.CHECK, now + CHECK_AFTER)
+            await timers.drop(tx, registration, DueKind.CHECK)
+            await timers.add(tx, registration, DueKind.CHECK, now + CHECK_AFTER)
             is_rotation = run.kind is RunKind.ROTATE
             if is_rotation:
                 await self._end_rotation(tx, run, RotationState.DONE)

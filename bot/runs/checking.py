@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Check, Registration, RunKind, RunOutcome
 from bot.runs.work import Work
-from bot.storage import dues, history, messages, registrations, runs, secrets
-from bot.storage.dues import DueKind
+from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
+from bot.storage.timers import DueKind
 from graph.drift import Drift, look
 from graph.errors import GraphError, NotThereYet
 from graph.plan import Plan
@@ -148,6 +148,6 @@ class Checking(Work):
         """End the run and owe exactly one more, whose result `told` is told whatever it is."""
         if not await self._end(tx, run, outcome):
             return False
-        await dues.drop(tx, run.registration, DueKind.CHECK)
-        await dues.add(tx, run.registration, DueKind.CHECK, again, subject=told)
+        await timers.drop(tx, run.registration, DueKind.CHECK)
+        await timers.add(tx, run.registration, DueKind.CHECK, again, subject=told)
         return True

@@ -15,9 +15,9 @@ from bot.domain.registration import (
     Status,
 )
 from bot.runs.work import StepFailed, Work, failed
-from bot.storage import dues, history, registrations, rotations, runs, secrets, unread
-from bot.storage.dues import DueKind
+from bot.storage import history, registrations, rotations, runs, secrets, timers, unread_notices
 from bot.storage.runs import Run
+from bot.storage.timers import DueKind
 from graph.errors import GraphError
 from graph.plan import Facts, Plan
 from graph.steps import Learnt, Step, stages, sweep
@@ -101,7 +101,9 @@ class Clearing(Work):
     async def _tell_removed(self, tx: AsyncConnection, run: Run, removed: Sequence[str]) -> None:
         channel = self._parts.approval_channel
         now = self._clock.now()
-        await unread.tell_removed(tx, run.registration, removed, now, approval_channel=channel)
+        await unread_notices.tell_removed(
+            tx, run.registration, removed, now, approval_channel=channel
+        )
 
     async def _remove_previous(self, run: Run, registration: Registration) -> None:
         async with self._database.reading() as tx:
@@ -183,7 +185,7 @@ class Clearing(Work):
                 )
             await secrets.confirm_removed(tx, registration)
             for kind in (DueKind.SWEEP, DueKind.UNDO, DueKind.REVOKE, DueKind.RETIRE):
-                await dues.drop(tx, registration, kind)
+                await timers.drop(tx, registration, kind)
             await history.write(tx, registration, target, now=now)
             if target is Status.REVOKED:
                 await self.tell(tx, run)

@@ -3,10 +3,10 @@
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.planning.plan_request import wish_of
 from bot.runs.work import StepFailed, Work, failed, gone
-from bot.storage import dues, history, messages, registrations
-from bot.storage.dues import DueKind
+from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
+from bot.storage.timers import DueKind
 from graph.errors import GraphError
 from graph.plan import Plan, Wish
 from graph.preflight import Refused, preflight
@@ -84,7 +84,7 @@ class Planning(Work):
                 failure=None,
             )
             await messages.owe(tx, id, MessageKind.CARD, self._parts.approval_channel)
-            await dues.add(tx, id, DueKind.EXPIRE, deadline)
-            await dues.begin_reminding(tx, id, now)
+            await timers.add(tx, id, DueKind.EXPIRE, deadline)
+            await timers.begin_reminding(tx, id, now)
             await history.write(tx, id, "planned", now=now, digest=plan.digest)
         self._parts.bells.ring()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage import facts, registrations, runs
+from bot.storage import change_log, registrations, runs
 from bot.storage.database import Database
 from bot.storage.runs import Run
 from graph.clock import Clock
@@ -93,6 +93,6 @@ class Recorder:
 
 def _note(tx: AsyncConnection, entry: Entry) -> None:
     run = entry.run
-    facts.note(
+    change_log.note(
         tx, "step done", run.registration, run=run.id, step=entry.step, requests=entry.requests
     )

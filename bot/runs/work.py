@@ -23,11 +23,11 @@ from bot.domain.registration import (
 )
 from bot.ledger import RunLedger
 from bot.outages import Awaited
-from bot.storage import dues, history, messages, registrations, rotations, runs, secrets
+from bot.storage import history, messages, registrations, rotations, runs, secrets, timers
 from bot.storage.database import Database
-from bot.storage.dues import DueKind
 from bot.storage.runs import Run
-from bot.vault import Vault
+from bot.storage.timers import DueKind
+from bot.storage.vault import Vault
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError, NotOurs
@@ -141,7 +141,7 @@ class Work:
             if await registrations.move(
                 tx, run.registration, Status.FAILED, deadline=now + UNDO_AFTER, **columns
             ):
-                await dues.add(tx, run.registration, DueKind.UNDO, now + UNDO_AFTER)
+                await timers.add(tx, run.registration, DueKind.UNDO, now + UNDO_AFTER)
                 await self.tell(tx, run)
             else:
                 await registrations.note(tx, run.registration, **columns)
@@ -152,7 +152,7 @@ class Work:
                 # What is not ours is removed by nobody but a person.
                 again = now + (UNDO_AFTER if failed.code == NotOurs.__name__ else AGAIN_AFTER)
                 await registrations.note(tx, run.registration, deadline=again)
-                await dues.add(tx, run.registration, COMES_AGAIN[run.kind], again)
+                await timers.add(tx, run.registration, COMES_AGAIN[run.kind], again)
             if run.kind is RunKind.REVOKE and is_news:  # the connector can still sign in
                 await self.tell(tx, run)
             await self._owe_sweeps(tx, run)
@@ -173,7 +173,7 @@ class Work:
         """Let what could not be cleared up be tried again."""
         later = self._clock.now() + AGAIN_AFTER
         subject = run.subject if run.kind is RunKind.RETIRE else None
-        await dues.add(tx, run.registration, CLEARING[run.kind], later, subject=subject)
+        await timers.add(tx, run.registration, CLEARING[run.kind], later, subject=subject)
 
     async def _end_rotation(self, tx: AsyncConnection, run: Run, state: RotationState) -> None:
         """Note what became of the rotation that the run was for."""
@@ -190,7 +190,7 @@ class Work:
         if run.kind not in (RunKind.REGISTER, RunKind.RENEW, RunKind.ROTATE):
             return
         for after in SWEEPS:
-            await dues.add(tx, run.registration, DueKind.SWEEP, self._clock.now() + after)
+            await timers.add(tx, run.registration, DueKind.SWEEP, self._clock.now() + after)
 
     async def _remove_key(
         self,

@@ -20,7 +20,7 @@ from bot.storage.history import UNVERIFIED, Entry, Head, digest, entry_of, entry
 from bot.storage.secrets import Purpose
 from bot.storage.tables import history
 from bot.storage.tables import registrations as table
-from bot.vault import SealBroken, Vault, key_id_of
+from bot.storage.vault import SealBroken, Vault, key_id_of
 
 log = structlog.get_logger()
 

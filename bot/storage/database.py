@@ -25,10 +25,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.bell import FREE_SPACE, is_disk_full
-from bot.storage import facts, history, migrating, remnants
+from bot.storage import change_log, history, migrating, wal_cleanup
 from bot.storage.migrating import Age
-from bot.storage.remnants import Remnants
-from bot.vault import Vault
+from bot.storage.vault import Vault
+from bot.storage.wal_cleanup import Remnants
 
 log = structlog.get_logger()
 
@@ -83,12 +83,12 @@ class Database:
         """Commit everything done inside, or nothing."""
         async with self._entered():
             async with self._turn, self._writer.begin() as tx:
-                facts.take(tx)  # of a transaction that was rolled back
+                change_log.take(tx)  # of a transaction that was rolled back
                 noted = tx.info  # of the connection, which outlives the transaction
                 yield tx
-                told = facts.take(tx)
-            self.committed(leaves=noted.pop(remnants.LEFT, False))
-        facts.tell(told)
+                told = change_log.take(tx)
+            self.committed(leaves=noted.pop(wal_cleanup.LEFT, False))
+        change_log.tell(told)
 
     def committed(self, *, leaves: bool) -> None:
         """Have what was sealed and is gone removed from SQLite's log, too, in the background."""

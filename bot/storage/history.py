@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Person
-from bot.storage import facts
+from bot.storage import change_log
 from bot.storage.rows import from_row
 from bot.storage.tables import history, registrations
-from bot.vault import Vault
+from bot.storage.vault import Vault
 
 VAULT = "vault"
 """The execution option under which each connection carries the vault: whoever writes history has a
@@ -138,7 +138,7 @@ async def write(
     if what not in LOGGED_ELSEWHERE:
         who = {} if by is BOT else {"by": by.user_id}
         ids = {name: details[name] for name in IDS if name in details}
-        facts.note(tx, LOGGED_AS.get(what, what), registration, **who, **ids)
+        change_log.note(tx, LOGGED_AS.get(what, what), registration, **who, **ids)
 
 
 async def _end(tx: AsyncConnection, registration: str) -> tuple[str | None, int]:

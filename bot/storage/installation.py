@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.once import insert_once
+from bot.storage.insert_or_ignore import insert_once
 from bot.storage.tables import installation
 
 

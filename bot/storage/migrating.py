@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
-from bot.vault import SealBroken, Vault
+from bot.storage.vault import SealBroken, Vault
 
 log = structlog.get_logger()
 

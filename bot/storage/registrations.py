@@ -25,8 +25,8 @@ from bot.domain.registration import (
     origins,
 )
 from bot.storage import runs, secrets, votes
+from bot.storage.insert_or_ignore import insert_once
 from bot.storage.messages import ENDED, SAID_ONCE
-from bot.storage.once import insert_once
 from bot.storage.tables import messages, registrations
 from bot.storage.tables import runs as runs_table
 

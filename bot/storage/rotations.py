@@ -5,23 +5,23 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Rotation, RotationNews, RotationState
-from bot.storage import dues, messages, registrations
-from bot.storage.dues import DueKind
+from bot.storage import messages, registrations, timers
 from bot.storage.messages import MessageKind
+from bot.storage.timers import DueKind
 
 
 async def ask(tx: AsyncConnection, id: str, rotation: Rotation) -> None:
     """Keep a new one, in the place of any that was decided before, until it expires."""
     await registrations.put_rotation(tx, id, rotation)
-    await dues.add(tx, id, DueKind.LAPSE, rotation.until, subject=rotation.id)
-    await dues.begin_reminding(tx, id, rotation.asked_at)
+    await timers.add(tx, id, DueKind.LAPSE, rotation.until, subject=rotation.id)
+    await timers.begin_reminding(tx, id, rotation.asked_at)
 
 
 async def end(tx: AsyncConnection, id: str, rotation: Rotation, state: RotationState) -> None:
     """Note how it was decided, or what became of it then."""
     await registrations.put_rotation(tx, id, replace(rotation, state=state))
     for kind in (DueKind.LAPSE, DueKind.REMIND):
-        await dues.drop(tx, id, kind)
+        await timers.drop(tx, id, kind)
 
 
 async def tell(tx: AsyncConnection, id: str, news: RotationNews) -> None:

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import RunKind, RunOutcome, StepState
-from bot.storage import facts as told
-from bot.storage.once import insert_missing
+from bot.storage import change_log as told
+from bot.storage.insert_or_ignore import insert_missing
 from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.tables import runs, steps
 

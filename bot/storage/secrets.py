@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import LIVE, RunKind, RunOutcome, Secret, SecretState
-from bot.storage import remnants
+from bot.storage import wal_cleanup
 from bot.storage.rows import from_row
 from bot.storage.tables import installation, registrations, runs, secrets
 
@@ -129,7 +129,7 @@ async def doubt(
 
     One that is known already belongs to `run` from now on.
     """
-    remnants.leave(tx)
+    wal_cleanup.leave(tx)
     values = {"run": run, "state": SecretState.UNKNOWN, "sealed": None}
     done = await tx.execute(
         sa.update(secrets)
@@ -200,7 +200,7 @@ async def kept(tx: AsyncConnection, registration: str) -> Sequence[tuple[str, Pu
 
 async def put(tx: AsyncConnection, id: str, purpose: Purpose, data: bytes) -> None:
     """Keep other sealed bytes in the place of those that are there."""
-    remnants.leave(tx)
+    wal_cleanup.leave(tx)
     await tx.execute(sa.update(secrets).where(secrets.c.id == id).values({purpose: data}))
 
 
@@ -244,7 +244,7 @@ async def confirm_removed(tx: AsyncConnection, registration: str) -> Sequence[st
 
 
 async def forget_answer_to(tx: AsyncConnection, id: str) -> None:
-    remnants.leave(tx)
+    wal_cleanup.leave(tx)
     await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(answer_to=None))
 
 
@@ -258,7 +258,7 @@ async def change(
 ) -> bool:
     """Move the secret to `target` from one of `since`, and set `columns` with it."""
     if "sealed" in columns:
-        remnants.leave(tx)
+        wal_cleanup.leave(tx)
     done = await tx.execute(
         sa.update(secrets)
         .where(secrets.c.id == id, secrets.c.state.in_(tuple(since)))

@@ -14,7 +14,7 @@ from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.registration import Refusal, Registration, SecretState, Status
 from bot.registrar.looking import Home, Part, last_page
 from bot.storage.health import Health, Unshown
-from bot.storage.listing import Listed
+from bot.storage.queries import Listed
 from handlers.trouble import MEANING, Trouble, advice_on
 from handlers.views import card, ids, rotation
 from handlers.views.history import entry

@@ -6,7 +6,7 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.domain.registration import Registration, SecretState, Status
-from bot.reconciling import Report
+from bot.restore.reconciliation import Report
 from handlers.views import ids, rotation
 from handlers.views.words import Blocks, actions, button, code, context, drawn, escaped, section
 

@@ -27,7 +27,7 @@ from bot.domain.registration import Person
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
-from bot.storage.listing import Which
+from bot.storage.queries import Which
 from tests.bench.readiness import path_of, seen_ready
 from tests.scene import Scene
 

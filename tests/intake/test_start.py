@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from bot import restore
 from bot.playground.stage import Stage
 from bot.playground.workspace.results import Submitted
-from bot.vault import Vault
+from bot.restore import database_copy
+from bot.storage.vault import Vault
 from tests.intake.conftest import MODES, environ
 from tests.intake.doors import Door
 from tests.scene import Scene
@@ -254,7 +254,7 @@ async def test_a_restored_copy_is_compared_with_entra_before_slack_is_served(
         await bot.says("event=running")
         await bot.stop()
     vault, url = Vault([stage.vault_key]), settings["DATABASE_URL"]
-    await restore.announce(url, vault=vault, now=stage.clock.now())
+    await database_copy.announce(url, vault=vault, now=stage.clock.now())
     listing = stage.tenant.faults.fail(
         "GET", "/applications", status=403, code="Authorization_RequestDenied", times=10_000
     )

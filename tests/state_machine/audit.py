@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain.registration import MOVES, Registration, RunKind, SecretState, Status
-from bot.storage import dues, history, messages, registrations, runs
-from bot.storage.dues import DueKind
+from bot.storage import history, messages, registrations, runs, timers
 from bot.storage.history import BOT, Entry
 from bot.storage.messages import MessageKind
+from bot.storage.timers import DueKind
 from tests.chain import is_whole, winners
 from tests.state_machine.cast import CAST
 from tests.state_machine.model import WORKS, Expected
@@ -29,7 +29,7 @@ async def _registration(play: Play, it: Expected) -> None:
         found = await registrations.get(tx, it.id)
         entries = await history.read(tx, it.id)
         owed = [run for run in await runs.owed(tx) if run.registration == it.id]
-        ahead = await dues.come(tx, play.clock.at + timedelta(days=9999), limit=9999)
+        ahead = await timers.come(tx, play.clock.at + timedelta(days=9999), limit=9999)
         masks = await _owed_masks(play, tx)
     assert found is not None
     due = {each.kind for each in ahead if each.registration == it.id}

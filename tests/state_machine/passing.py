@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot.domain.registration import RunKind, SecretState, Status
-from bot.storage import dues, messages
+from bot.storage import messages, timers
 from bot.storage.history import BOT
 from bot.storage.messages import MessageKind
 from tests.played_runs import Ending
@@ -83,7 +83,7 @@ def _look(play: Play, lost: Expected | None = None) -> None:
 
 async def _nothing_is_left_due(play: Play, before: datetime) -> None:
     async with play.world.database.reading() as tx:
-        assert not await dues.come(tx, before, limit=1)
+        assert not await timers.come(tx, before, limit=1)
 
 
 def _expect_dues(play: Play, it: Expected, now: datetime) -> None:

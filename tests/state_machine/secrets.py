@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from bot.approval import Verb
 from bot.domain.registration import RunKind, SecretState
 from bot.registrar import Reveal
-from bot.storage import dues
-from bot.storage.dues import DueKind
+from bot.storage import timers
+from bot.storage.timers import DueKind
 from tests.state_machine.cast import Figure
 from tests.state_machine.model import CAN_BE_RENEWED, WORKS, Expected
 from tests.state_machine.play import Play
@@ -74,7 +74,7 @@ def hide(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 async def _is_to_be_masked(play: Play, it: Expected) -> bool:
     async with play.world.database.reading() as tx:
-        ahead = await dues.come(tx, play.clock.at + timedelta(days=400), limit=9999)
+        ahead = await timers.come(tx, play.clock.at + timedelta(days=400), limit=9999)
     masks = [each for each in ahead if (each.kind, each.registration) == (DueKind.MASK, it.id)]
     return any(each.at > play.clock.at for each in masks)
 

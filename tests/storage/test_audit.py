@@ -17,7 +17,7 @@ from bot.storage.tables import history as entries
 from bot.storage.tables import registrations as rows
 from bot.storage.tables import secrets as kept
 from bot.storage.tables import votes as given
-from bot.vault import Vault
+from bot.storage.vault import Vault
 from tests.office import DIGEST, KEY, SECRET, VAULT, Office, office, opened
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 from tests.races import URL

@@ -15,11 +15,11 @@ from bot.playground.clock import MovableClock
 from bot.settings.env_reader import Reader
 from bot.storage import messages
 from bot.storage.database import UnusableDatabase
-from bot.storage.dues import DueKind, add
-from bot.storage.listing import Which
 from bot.storage.messages import MessageKind
+from bot.storage.queries import Which
 from bot.storage.tables import dues, registrations, runs
 from bot.storage.tables import messages as owed
+from bot.storage.timers import DueKind, add
 from tests.office import IdleEngine, Office, office, opened
 from tests.pieces import ROSA
 from tests.postgres import plain

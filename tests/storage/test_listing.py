@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.registration import Person, RunKind, SecretState, Status
-from bot.storage import history, listing, secrets, votes
+from bot.storage import history, queries, secrets, votes
 from bot.storage import registrations as registered
 from bot.storage.database import Database
-from bot.storage.listing import Mark, Page, Which
+from bot.storage.queries import Mark, Page, Which
 from bot.storage.tables import messages, registrations, runs
 from tests.office import Office
 from tests.pieces import ADA, BEN, GRACE, ROSA
@@ -27,7 +27,7 @@ async def found(
     undecided_by: Person | None = None,
 ) -> Page:
     async with desk.database.reading() as tx:
-        return await listing.find(
+        return await queries.find(
             tx,
             which,
             reader=reader,
@@ -152,7 +152,7 @@ async def test_nothing_waits_for_who_has_decided_or_asked(desk: Office) -> None:
 async def test_every_change_raises_the_mark(desk: Office) -> None:
     async def mark() -> Mark:
         async with desk.database.reading() as tx:
-            return await listing.mark(tx)
+            return await queries.mark(tx)
 
     marks = [await mark()]
     id = await desk.pending()
@@ -165,14 +165,14 @@ async def test_every_change_raises_the_mark(desk: Office) -> None:
 async def test_messages_that_slack_does_not_take_are_another_mark(desk: Office) -> None:
     await desk.submitted()
     async with desk.database.transaction() as tx:
-        before = await listing.mark(tx)
+        before = await queries.mark(tx)
         assert before.unshown == ()
         await tx.execute(sa.update(messages).values(trouble="is_archived"))
-        during = await listing.mark(tx)
+        during = await queries.mark(tx)
         assert during.versions == before.versions
         assert {each.code for each in during.unshown} == {"is_archived"}
         await tx.execute(sa.update(messages).values(shown=messages.c.wanted))
-        assert await listing.mark(tx) == before  # whatever the trouble was, nothing waits
+        assert await queries.mark(tx) == before  # whatever the trouble was, nothing waits
 
 
 @pytest.mark.parametrize(("runs_before", "seconds"), [(2, None), (3, 60.0), (4, 65.0)])

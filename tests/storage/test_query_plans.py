@@ -12,7 +12,7 @@ from bot.app import App
 from bot.domain.registration import Person
 from bot.playground.stage import Stage
 from bot.registrar.looking import Part
-from bot.storage.listing import Which
+from bot.storage.queries import Which
 from bot.storage.tables import metadata
 from tests.conftest import Bot
 from tests.rotations import card, in_use, rotated, seen

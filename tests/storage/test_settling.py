@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.registration import Registration, RunKind, SecretState, Status
-from bot.settling import Settling, Shown
+from bot.restore.registration_reconciler import Settling, Shown
 from bot.storage import history, registrations, runs, secrets
 from bot.storage.history import Entry
 from graph.orphans import Buried, Held, Marked

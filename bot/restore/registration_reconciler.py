@@ -21,19 +21,19 @@ from bot.domain.registration import (
 from bot.orphans import made_by
 from bot.runs.work import CLEARING, UNDO_AFTER
 from bot.storage import (
-    dues,
-    expiry,
+    expiry_notices,
     history,
     messages,
     registrations,
     rotations,
     runs,
     secrets,
+    timers,
     votes,
 )
-from bot.storage.dues import DueKind
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Planned
+from bot.storage.timers import DueKind
 from graph.application import APPLICATION, SERVICE_PRINCIPAL
 from graph.orphans import Buried, Held, Marked
 
@@ -121,7 +121,7 @@ class Settling:
             await self._lose(secret, gone)
         voided = await self._void()
         await self._move(target)
-        await expiry.plan(tx, id)
+        await expiry_notices.plan(tx, id)
         if is_changed:
             await self._tell(target, secrets=len(unknown) + len(unsure), votes=voided)
 
@@ -147,7 +147,7 @@ class Settling:
         await runs.overrule(tx, id, now=self._now)
         if run is not None and kind in LATER and self._copy.status is Status.READY:
             subject = run.subject if kind is RunKind.RETIRE else None
-            await dues.add(tx, id, LATER[kind], self._now, subject=subject)
+            await timers.add(tx, id, LATER[kind], self._now, subject=subject)
         rotation = self._copy.rotation
         if rotation is not None and rotation.state is RotationState.CONFIRMED:
             state = RotationState.DONE if unknown else RotationState.FAILED
@@ -180,7 +180,7 @@ class Settling:
             await secrets.doubt(tx, registration=self._id, run=run.id, key_id=secret.key_id or "")
         if unknown:  # which of them is in use is not known, so none ends by itself
             await secrets.stay(tx, self._id, self._now)
-            await dues.drop(tx, self._id, DueKind.RETIRE)
+            await timers.drop(tx, self._id, DueKind.RETIRE)
         await runs.end(tx, run.id, outcome=RunOutcome.HANDED_OVER, now=self._now)
 
     async def _lose(self, secret: Secret, state: SecretState) -> None:
@@ -207,27 +207,27 @@ class Settling:
         if is_move:
             await registrations.settle(tx, id, target, failure=None, deadline=None)
         for kind in (DueKind.UNREAD, DueKind.UNSEEN, DueKind.UNKNOWN):
-            await dues.drop(tx, id, kind)
+            await timers.drop(tx, id, kind)
         match target:
             case Status.REVOKED:
                 await self._bury()
             case Status.READY if is_move:
                 for kind in (DueKind.EXPIRE, DueKind.REMIND, DueKind.UNDO):
-                    await dues.drop(tx, id, kind)
-                await dues.add(tx, id, DueKind.CHECK, now)  # against the plan in the copy
+                    await timers.drop(tx, id, kind)
+                await timers.add(tx, id, DueKind.CHECK, now)  # against the plan in the copy
             case Status.READY:
                 await registrations.note(tx, id, deadline=None)  # until which it was to be seen
             case Status.FAILED if is_move:
                 until = now + UNDO_AFTER
                 await registrations.note(tx, id, deadline=until, failure=asdict(STOPPED))
-                await dues.add(tx, id, DueKind.UNDO, until)
+                await timers.add(tx, id, DueKind.UNDO, until)
         if self._copy.run in RESUMED and not is_move:
             await runs.owe(tx, registration=id, kind=self._copy.run, now=now)
 
     async def _bury(self) -> None:
         """Note what is gone, as a revocation would have done."""
         tx, id, deleted = self._tx, self._id, self._shown.deleted
-        await dues.drop_all(tx, id, but=DueKind.MASK)
+        await timers.drop_all(tx, id, but=DueKind.MASK)
         for secret in await secrets.live(tx, id):
             await self._lose(secret, SecretState.REMOVED)
         await secrets.confirm_removed(tx, id)

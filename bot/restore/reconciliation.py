@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Registration
 from bot.orphans import is_ours, made_by
-from bot.settling import RESTORED, Settling, Shown
+from bot.restore.registration_reconciler import RESTORED, Settling, Shown
 from bot.storage import history, installation, registrations
 from bot.storage.database import Database
 from graph.client import Client

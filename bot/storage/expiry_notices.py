@@ -6,9 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.expiry_stages import FOR_APPROVERS, Expiry, Stage, reached, told_at
 from bot.domain.registration import Registration, Secret, Status
-from bot.storage import dues, history, messages, registrations
-from bot.storage.dues import DueKind
+from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
+from bot.storage.timers import DueKind
 
 
 async def plan(tx: AsyncConnection, id: str) -> None:
@@ -20,17 +20,17 @@ async def plan(tx: AsyncConnection, id: str) -> None:
     found = await registrations.get(tx, id)
     is_ready = found is not None and found.status is Status.READY
     secret = found.secret_in_use if found and is_ready else None
-    planned = await dues.subjects(tx, id, DueKind.EXPIRING)
+    planned = await timers.subjects(tx, id, DueKind.EXPIRING)
     if secret is not None and any(Expiry.read(it).secret == secret.id for it in planned):
         return
-    await dues.drop(tx, id, DueKind.EXPIRING)
+    await timers.drop(tx, id, DueKind.EXPIRING)
     if secret is None:
         return
     stage = await _untold(tx, id, secret)
     at = told_at(secret, stage) if stage is not None else None
     if stage is not None and at is not None:
         subject = str(Expiry(secret=secret.id, stage=stage))
-        await dues.add(tx, id, DueKind.EXPIRING, at, subject=subject)
+        await timers.add(tx, id, DueKind.EXPIRING, at, subject=subject)
 
 
 async def _untold(tx: AsyncConnection, id: str, secret: Secret) -> Stage | None:

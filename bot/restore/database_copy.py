@@ -26,7 +26,7 @@ from bot.storage.database import (
     opened,
     sqlite_path,
 )
-from bot.vault import Vault
+from bot.storage.vault import Vault
 
 
 class CannotRestore(Exception):

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
-from bot.storage import dues, history, messages, registrations
-from bot.storage.dues import DueKind
+from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
+from bot.storage.timers import DueKind
 
 REMIND_BEFORE = (timedelta(days=6), timedelta(days=4), timedelta(days=1))
 """How long before the removal: 1, 3 and 6 days after the secret was announced."""
@@ -23,7 +23,7 @@ async def plan(
     """
     at = next((it for it in (until - each for each in REMIND_BEFORE) if it > now), None)
     if at is not None:
-        await dues.add(tx, id, DueKind.UNSEEN, at, subject=secret)
+        await timers.add(tx, id, DueKind.UNSEEN, at, subject=secret)
 
 
 async def remind(tx: AsyncConnection, id: str, secret: str, now: datetime) -> None:
