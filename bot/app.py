@@ -14,16 +14,11 @@ from uuid import uuid4
 import sqlalchemy as sa
 import structlog
 
-from bot import engine as engines
-from bot import parts, slots
-from bot.bell import Bell, Bells, Loop, survive
+from bot import parts
 from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.forewarning import Forewarning
 from bot.health import Health
-from bot.keeper import Keeper
 from bot.listening import Reception, intake_of
-from bot.outages import Awaited
-from bot.patrol import Patrol
 from bot.registrar import Registrar
 from bot.runs import Runs, Tenant
 from bot.settings.settings import Settings
@@ -38,6 +33,12 @@ from bot.storage import installation, registrations
 from bot.storage.database import Database, opened, sqlite_path
 from bot.storage.vault import Vault
 from bot.storage.watermark import watched
+from bot.worker import engine as engines
+from bot.worker import replicas
+from bot.worker.loops import Bell, Bells, Loop, survive
+from bot.worker.orphan_scan import Patrol
+from bot.worker.outages import Awaited
+from bot.worker.scheduler import Keeper
 from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected
@@ -110,7 +111,7 @@ async def running(
     reception = Reception(settings)
     async with (
         opened(settings.database_url, vault) as database,
-        slots.taken(settings.database_url) as slot,
+        replicas.taken(settings.database_url) as slot,
         slack_session() as session,
         reception.opened(Health(database=database, awaited=(slack_first, entra_first))) as health,
         _tenant(settings, clock, database) as (tenant, tokens),

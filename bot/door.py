@@ -11,8 +11,8 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from bot.bell import report
 from bot.health import Health
+from bot.worker.loops import report
 
 log = structlog.get_logger()
 

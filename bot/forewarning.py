@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bell import survive
-from bot.outages import Awaited
 from bot.roll import call_roll
 from bot.settings.settings import Settings
+from bot.worker.loops import survive
+from bot.worker.outages import Awaited
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError

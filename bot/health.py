@@ -8,8 +8,8 @@ from typing import Protocol
 import sqlalchemy as sa
 import structlog
 
-from bot.bell import Loop
 from bot.storage.database import Database
+from bot.worker.loops import Loop
 from handlers.intake import Intake
 
 log = structlog.get_logger()

@@ -10,13 +10,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot.approval import Policy
-from bot.bell import Bells
 from bot.domain.catalogue import Catalogue
-from bot.engine import Engine
-from bot.keeper import Keeper
 from bot.listening import bolt_app
-from bot.outages import Awaited
-from bot.patrol import Patrol
 from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
@@ -25,6 +20,11 @@ from bot.settings.settings import Settings
 from bot.start import Installed, slack_client
 from bot.storage.database import Database
 from bot.storage.vault import Vault
+from bot.worker.engine import Engine
+from bot.worker.loops import Bells
+from bot.worker.orphan_scan import Patrol
+from bot.worker.outages import Awaited
+from bot.worker.scheduler import Keeper
 from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.approval_channel import ApprovalChannel

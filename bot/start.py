@@ -14,8 +14,8 @@ from bot.approval import Policy
 from bot.domain.catalogue import Catalogue
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
-from bot.outages import Outage
 from bot.settings.settings import Settings
+from bot.worker.outages import Outage
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.proxies import shown
 from graph.rights import ConsentMode, missing

@@ -12,7 +12,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bell import Bell, Loop
+from bot.worker.loops import Bell, Loop
 from graph.clock import Clock
 from handlers.trouble import ADVICE, SHARED
 

@@ -16,7 +16,6 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.bell import Bell
 from bot.domain.connector_values import values_of
 from bot.domain.registration import Refusal, Registration, Status
 from bot.registrar import Registrar
@@ -25,6 +24,7 @@ from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
 from bot.storage.secrets import Purpose
 from bot.storage.vault import SealBroken, Vault
+from bot.worker.loops import Bell
 from graph.clock import Clock
 from handlers.answers import Answers
 from handlers.approval_channel import RECENTLY, ApprovalChannel, ChannelShared

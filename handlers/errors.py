@@ -15,9 +15,9 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bell import is_outage, report
 from bot.domain.form_validation import FormProblems
 from bot.domain.registration import Person, Refusal
+from bot.worker.loops import is_outage, report
 from handlers.answers import Answers
 from handlers.duplicates import Duplicate
 from handlers.homes import Homes, is_home

@@ -18,11 +18,11 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bell import Bell, Loop, survive
 from bot.domain.registration import Person, Refusal
 from bot.registrar import Registrar
 from bot.registrar.looking import Part
 from bot.storage.queries import Mark
+from bot.worker.loops import Bell, Loop, survive
 from graph.clock import Clock
 from handlers.trouble import retry_after
 from handlers.views import home as views

@@ -11,10 +11,10 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import partial
 
-from bot.bell import Bell, Loop, report, survive
 from bot.storage import messages
 from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind, Stale
+from bot.worker.loops import Bell, Loop, report, survive
 from graph.clock import Clock
 from handlers.delivery import Delivery
 from handlers.pace import LOOK_UP, POST, UPDATE, Call, Pace

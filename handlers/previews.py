@@ -17,10 +17,10 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.bell import survive
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Form, Person, Refusal
 from bot.planning.preview import Preview
+from bot.worker.loops import survive
 from graph.clock import Clock
 from graph.errors import GraphError
 from handlers.trouble import code_of

@@ -12,12 +12,13 @@ import hypothesis
 import pytest
 import trustme
 
-from bot import app, engine
+from bot import app
 from bot.app import App
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
 from bot.storage.database import sqlite_path
+from bot.worker import engine
 from tests.graph_schema import CUT, Schema, read_schema
 from tests.office import opened
 from tests.postgres import database_url, postgres_database, postgres_server, postgres_url

@@ -16,11 +16,8 @@ from uuid import uuid4
 from cryptography.fernet import Fernet
 
 from bot.approval import Policy
-from bot.bell import Bells
 from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.domain.registration import Person, Registration, RunKind, RunOutcome, SecretState, Status
-from bot.engine import Engine, Outcome
-from bot.keeper import Keeper
 from bot.parts import new_id
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
@@ -32,6 +29,9 @@ from bot.storage.runs import Planned, Run
 from bot.storage.secrets import Purpose
 from bot.storage.timers import DueKind
 from bot.storage.vault import Vault
+from bot.worker.engine import Engine, Outcome
+from bot.worker.loops import Bells
+from bot.worker.scheduler import Keeper
 from tests.pieces import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, form
 
 DIGEST = "d" * 64

@@ -10,18 +10,18 @@ from typing import Any
 from uuid import uuid4
 
 from bot.domain.registration import Deleted, Registration, RunKind, Secret
-from bot.ledger import RunLedger
 from bot.runs import Parts, Runs
-from bot.runs.beginnings import Beginnings
-from bot.runs.carrying import Carrying, Facts, Road
-from bot.runs.checking import Checking
-from bot.runs.clearing import Clearing
+from bot.runs.base import StepFailed, Work
+from bot.runs.batch_writer import Entry
+from bot.runs.cleanup import Clearing
+from bot.runs.drift_check import Checking
+from bot.runs.journal import RunLedger
 from bot.runs.planning import Planning
+from bot.runs.provisioning import Carrying, Facts, Road
 from bot.runs.purging import Purging
-from bot.runs.recorder import Entry
-from bot.runs.work import StepFailed, Work
 from bot.storage import secrets
 from bot.storage.runs import Run
+from bot.worker.attempts import Beginnings
 from graph.drift import Drift
 from graph.errors import GraphError
 from graph.permissions import Kind, lookup

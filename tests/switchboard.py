@@ -21,7 +21,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot.approval import Policy
-from bot.bell import Bell, Bells
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.registration import Form, Person
 from bot.logs import slack_logger
@@ -34,6 +33,7 @@ from bot.playground.workspace import Workspace
 from bot.registrar import Registrar
 from bot.storage.database import Database
 from bot.storage.tables import metadata
+from bot.worker.loops import Bell, Bells
 from graph.proxies import DIRECT
 from handlers.answers import Answers
 from handlers.groups import Groups

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
-from bot.runs.beginnings import MOST, SUSPECT, TURN_SECONDS, Beginnings, NeverEnds
-from bot.runs.recorder import Entry, Recorder
+from bot.runs.batch_writer import Entry, Recorder
 from bot.storage import runs
 from bot.storage.runs import Planned
 from bot.storage.tables import runs as table
+from bot.worker.attempts import MOST, SUSPECT, TURN_SECONDS, Beginnings, NeverEnds
 from graph.errors import NotThereYet
 from graph.retry import patiently
 from tests.graph.fakes import EPOCH

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.registration import Check, RunKind, Status
 from bot.playground.clock import MovableClock
-from bot.runs.checking import TOMORROW
+from bot.runs.drift_check import TOMORROW
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import Due, DueKind

@@ -11,7 +11,7 @@ import pytest
 from bot.domain.expiry_stages import Expiry, Stage, reached, told_at
 from bot.domain.registration import Refusal, Secret, SecretState, Status
 from bot.playground.clock import MovableClock
-from bot.runs.carrying import Carrying
+from bot.runs.provisioning import Carrying
 from bot.storage import history, secrets, timers
 from bot.storage.messages import MessageKind, stale
 from bot.storage.timers import DueKind

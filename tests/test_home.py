@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.bell import Bell
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
+from bot.worker.loops import Bell
 from handlers.homes import MOST_OPEN, Homes
 from tests.conftest import Bot
 from tests.scene import Scene

@@ -12,13 +12,13 @@ import structlog.testing
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.approval import Policy
-from bot.bell import Bell
 from bot.domain.registration import Person, Refusal
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.registrar.looking import PAGE, Part
+from bot.worker.loops import Bell
 from handlers.homes import IN_DOUBT, OPEN_FOR, SPACING, Homes
 from tests.office import Office, office, opened
 

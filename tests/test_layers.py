@@ -39,20 +39,21 @@ LAYERS = (
     ("handlers",),
     (
         "bot.registrar",
-        "bot.keeper",
-        "bot.patrol",
+        "bot.worker.scheduler",
+        "bot.worker.orphan_scan",
         "bot.restore.reconciliation",
     ),
     ("bot.restore.registration_reconciler",),
-    ("bot.orphans",),
+    ("bot.worker.orphans",),
     (
         "bot.runs",
-        "bot.slots",
+        "bot.worker.replicas",
+        "bot.worker.attempts",
     ),
     ("bot.planning.preview",),
     (
-        "bot.engine",
-        "bot.ledger",
+        "bot.worker.engine",
+        "bot.runs.journal",
         "bot.domain.form_validation",
         "bot.domain.connector_values",
         "bot.planning.plan_request",
@@ -75,16 +76,16 @@ LAYERS = (
     ),
     ("bot.settings.env_reader",),
     (
-        "bot.bell",
+        "bot.worker.loops",
         "bot.logs",
         "bot.settings.allowed_hosts",
-        "bot.outages",
+        "bot.worker.outages",
     ),
     ("graph",),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TOOLS = {
-    "dbos": ("bot.engine",),
+    "dbos": ("bot.worker.engine",),
     "alembic": ("bot.storage",),
     "msal": ("graph.signin",),
     "httpx": ("graph",),

@@ -15,12 +15,12 @@ import structlog
 from cryptography.fernet import Fernet
 
 from bot import logs
-from bot.bell import report, survive
 from bot.door import _Bugs
 from bot.playground.stage import Stage
 from bot.storage import change_log
 from bot.storage.database import opened
 from bot.storage.vault import Vault
+from bot.worker.loops import report, survive
 from tests.conftest import Bot
 from tests.rotations import in_use, rotated, seen
 from tests.scene import Scene

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.bell import report
 from bot.domain.catalogue import read_catalogue
 from bot.domain.connector_values import values_of
 from bot.domain.registration import Secret
@@ -21,6 +20,7 @@ from bot.playground.stage import Stage
 from bot.playground.workspace import Entry, Kind
 from bot.registrar import Reveal
 from bot.registrar.showing import GRACE
+from bot.worker.loops import report
 from tests import test_handing_over
 from tests.conftest import Bot
 from tests.leaks import forms, found

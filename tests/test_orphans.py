@@ -18,9 +18,9 @@ from bot.app import App
 from bot.doctor.findings import Finding, Mark
 from bot.doctor.orphans import LOOK, RESTORE, find_orphans
 from bot.domain.registration import RunKind, Status
-from bot.orphans import judged
 from bot.playground.stage import Stage
 from bot.storage import history
+from bot.worker.orphans import judged
 from graph.orphans import Marked
 from tests.conftest import Bot
 from tests.doctors import call

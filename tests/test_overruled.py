@@ -12,7 +12,7 @@ from bot.domain.registration import RunKind, SecretState, Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import When
-from bot.runs.carrying import Carrying
+from bot.runs.provisioning import Carrying
 from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import DueKind

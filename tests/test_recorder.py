@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from bot.runs.carrying import Carrying
-from bot.runs.recorder import Entry, Recorder
+from bot.runs.batch_writer import Entry, Recorder
+from bot.runs.provisioning import Carrying
 from bot.storage import runs
 from bot.storage.runs import Planned, Run
 from tests.office import Office

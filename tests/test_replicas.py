@@ -11,9 +11,9 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from bot import slots
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Kind
+from bot.worker import replicas
 from tests.conftest import Bot
 from tests.postgres import plain
 from tests.replica import Replica, living
@@ -145,9 +145,9 @@ async def test_a_replica_that_loses_its_slot_leaves_and_is_replaced(pair: Pair) 
             await held.reached.wait()
         losing, _ = await pair.at_work()
         number = int(losing.slot.removeprefix("slot-"))
-        [(pid,)] = await pair.ask_database(HOLDER, slots.CLASS, number)
+        [(pid,)] = await pair.ask_database(HOLDER, replicas.CLASS, number)
         await pair.ask_database("SELECT pg_terminate_backend(%s)", int(pid))
-        assert await losing.ended() == slots.LOST
+        assert await losing.ended() == replicas.LOST
         held.drop()
         await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"), 30)
         assert len(scene.tenant.applications_named("billing")) == 1

@@ -10,9 +10,9 @@ from bot import start
 from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.forewarning import DAILY, Forewarning
-from bot.outages import Awaited
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
+from bot.worker.outages import Awaited
 from graph.connection import connected
 from tests.intake.conftest import environ
 from tests.intake.doors import Door

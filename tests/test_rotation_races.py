@@ -16,9 +16,9 @@ from bot.domain.registration import (
     SecretState,
 )
 from bot.registrar import showing
-from bot.runs.carrying import Carrying
-from bot.runs.clearing import Clearing
-from bot.runs.work import StepFailed
+from bot.runs.base import StepFailed
+from bot.runs.cleanup import Clearing
+from bot.runs.provisioning import Carrying
 from bot.storage import runs, secrets, tables, timers
 from bot.storage.queries import Which
 from bot.storage.timers import DueKind

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bot.engine import _config
 from bot.storage.database import OLDEST_SQLITE, too_old
+from bot.worker.engine import _config
 
 
 def test_the_engine_knows_what_time_it_is_whatever_sqlite_knows(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.registration import Registration, RunKind, SecretState, Status
 from bot.playground.clock import MovableClock
-from bot.runs.carrying import Carrying
+from bot.runs.provisioning import Carrying
 from bot.storage import timers, unread_notices
 from bot.storage.messages import MessageKind, stale
 from bot.storage.timers import DueKind

@@ -6,7 +6,6 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from bot.bell import survive
 from bot.doctor.database import closed, look_inside
 from bot.doctor.findings import Finding, Unknown, well, wrong
 from bot.planning.cli_arguments import Unusable
@@ -16,6 +15,7 @@ from bot.storage.database import Database, beside
 from bot.storage.migrating import Age
 from bot.storage.tables import registrations
 from bot.storage.vault import Vault
+from bot.worker.loops import survive
 
 ADVICE = "Compare with a backup and the audit log of Entra: who else can write to this database?"
 

@@ -10,15 +10,15 @@ from typing import NamedTuple
 import psycopg
 import sqlalchemy as sa
 
-from bot import slots
 from bot.app import engine_url
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
-from bot.engine import SCHEMA, unusable
 from bot.settings.settings import Settings
 from bot.storage import installation, secrets
 from bot.storage.database import NO_TABLES, UnusableDatabase, age, beside, sqlite_path, too_old
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
+from bot.worker import replicas
+from bot.worker.engine import SCHEMA, unusable
 
 MAY_CREATE = """SELECT has_schema_privilege(current_schema(), 'CREATE'),
 has_database_privilege(current_database(), 'CREATE')
@@ -41,7 +41,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         return
     try:
         inside = await look_inside(settings)
-        running = await slots.held(settings.database_url)
+        running = await replicas.held(settings.database_url)
     except Unknown as error:
         yield error.finding
         return

@@ -8,16 +8,16 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import orphans
-from bot.bell import survive
 from bot.doctor.database import look_inside
 from bot.doctor.entra import TENANT_SECONDS, why_silent
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
-from bot.orphans import Orphan
 from bot.settings.settings import Settings, SettingsError
 from bot.storage.database import beside
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
+from bot.worker import orphans
+from bot.worker.loops import survive
+from bot.worker.orphans import Orphan
 from graph.clock import Clock
 from graph.connection import connected
 from graph.errors import GraphError

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from bot import start
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.manifest import SCOPES
-from bot.outages import Outage
 from bot.roll import Roll, call_roll
 from bot.settings.settings import Settings
+from bot.worker.outages import Outage
 
 
 async def check_slack(settings: Settings) -> AsyncIterator[Finding]:

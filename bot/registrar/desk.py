@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Policy, Verb
 from bot.approval.quorum import Quorum
-from bot.bell import Bells
 from bot.domain.catalogue import Catalogue, Profile, drawable
 from bot.domain.registration import Person, Refusal, Registration, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.storage.vault import Vault
+from bot.worker.loops import Bells
 from graph.clock import Clock
 
 

@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.approval.rules import EITHER
-from bot.bell import survive
 from bot.domain.registration import Person, Refusal, Registration
 from bot.registrar.desk import Desk
 from bot.storage import health, history, messages, queries, runs
 from bot.storage.health import Health
 from bot.storage.history import Told
 from bot.storage.queries import Mark, Page, Which
+from bot.worker.loops import survive
 
 LISTED = 10
 """How many lines a list has at most; it says how many more there are."""

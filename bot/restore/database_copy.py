@@ -14,7 +14,6 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from bot import slots
 from bot.storage import installation
 from bot.storage.database import (
     PARTS,
@@ -27,6 +26,7 @@ from bot.storage.database import (
     sqlite_path,
 )
 from bot.storage.vault import Vault
+from bot.worker import replicas
 
 
 class CannotRestore(Exception):
@@ -66,7 +66,7 @@ async def announce(url: str, *, vault: Vault, now: datetime) -> None:
     Raises CannotRestore, AlreadyRunning or UnusableDatabase.
     """
     path = sqlite_path(url)
-    if path is None and await slots.held(url):
+    if path is None and await replicas.held(url):
         raise AlreadyRunning("A bot is at work on this database. Stop every replica first.")
     if path is not None and not path.exists():
         raise CannotRestore(f"There is no database at {path}. Put the copy there first.")

@@ -15,10 +15,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Registration
-from bot.orphans import is_ours, made_by
 from bot.restore.registration_reconciler import RESTORED, Settling, Shown
 from bot.storage import history, installation, registrations
 from bot.storage.database import Database
+from bot.worker.orphans import is_ours, made_by
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError

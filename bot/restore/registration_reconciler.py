@@ -18,8 +18,7 @@ from bot.domain.registration import (
     SecretState,
     Status,
 )
-from bot.orphans import made_by
-from bot.runs.work import CLEARING, UNDO_AFTER
+from bot.runs.base import CLEARING, UNDO_AFTER
 from bot.storage import (
     expiry_notices,
     history,
@@ -34,6 +33,7 @@ from bot.storage import (
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Planned
 from bot.storage.timers import DueKind
+from bot.worker.orphans import made_by
 from graph.application import APPLICATION, SERVICE_PRINCIPAL
 from graph.orphans import Buried, Held, Marked
 

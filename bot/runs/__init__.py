@@ -4,14 +4,14 @@ engine carries across crashes."""
 from collections.abc import Mapping
 
 from bot.domain.registration import RunKind
-from bot.engine import Body
-from bot.runs.beginnings import Beginnings
-from bot.runs.carrying import Carrying
-from bot.runs.checking import Checking
-from bot.runs.clearing import Clearing
+from bot.runs.base import Parts, StepFailed, Tenant
+from bot.runs.cleanup import Clearing
+from bot.runs.drift_check import Checking
 from bot.runs.planning import Planning
+from bot.runs.provisioning import Carrying
 from bot.runs.purging import Purging
-from bot.runs.work import Parts, StepFailed, Tenant
+from bot.worker.attempts import Beginnings
+from bot.worker.engine import Body
 
 __all__ = ["Parts", "Runs", "Tenant"]
 

@@ -2,7 +2,7 @@
 
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.planning.plan_request import wish_of
-from bot.runs.work import StepFailed, Work, failed, gone
+from bot.runs.base import StepFailed, Work, failed, gone
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run

@@ -1,7 +1,7 @@
 """The run that empties Entra's bin of what a registration had made and has deleted."""
 
 from bot.domain.registration import Deleted, Refusal, Registration, RunOutcome
-from bot.runs.work import StepFailed, Work, failed
+from bot.runs.base import StepFailed, Work, failed
 from bot.storage import audit, history, registrations, runs
 from bot.storage.runs import Run
 from graph.errors import GraphError

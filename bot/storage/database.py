@@ -24,11 +24,11 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bot.bell import FREE_SPACE, is_disk_full
 from bot.storage import change_log, history, migrating, wal_cleanup
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
 from bot.storage.wal_cleanup import Remnants
+from bot.worker.loops import FREE_SPACE, is_disk_full
 
 log = structlog.get_logger()
 

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.bell import report
 from bot.domain.registration import LIVE, Person, RotationState, RunKind, RunOutcome, Status
 from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
 from bot.storage.rows import read_each
 from bot.storage.tables import dues, registrations, runs, secrets, votes
 from bot.storage.timers import DueKind
+from bot.worker.loops import report
 
 REACH = 1000
 """How many registrations a list of all, or of all that are ready, reaches: the newest. Without it

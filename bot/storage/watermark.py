@@ -20,10 +20,10 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.bell import Bell, Loop
 from bot.storage import installation
 from bot.storage.database import Database, keep_private, sqlite_path, watermark_of
 from bot.storage.tables import history
+from bot.worker.loops import Bell, Loop
 
 log = structlog.get_logger()
 

@@ -14,9 +14,9 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from bot.bell import survive
 from bot.storage import signatures as storage
 from bot.storage.database import Database
+from bot.worker.loops import survive
 from handlers.intake import REST_SECONDS
 from handlers.intake.bodies import Bodies, TooLarge
 from handlers.intake.signature import Signatures, Signed, Unsigned

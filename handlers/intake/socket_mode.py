@@ -17,8 +17,8 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.bell import Bell, Loop
 from bot.logs import socket_logger
+from bot.worker.loops import Bell, Loop
 from graph.proxies import DIRECT, Proxies, shown
 from handlers.intake import REST_SECONDS, CannotListen
 from handlers.intake.traffic import Traffic

@@ -4,7 +4,7 @@ again, while everything else works.
 
 import pytest
 
-from bot.runs.beginnings import MOST
+from bot.worker.attempts import MOST
 from tests.crash.finale import holds
 from tests.crash.road import Road
 from tests.crash.test_gaps import learnt

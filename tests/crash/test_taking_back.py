@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from bot.playground.tenant.faults import When
-from bot.runs.beginnings import MOST
+from bot.worker.attempts import MOST
 from tests.crash.road import Road
 from tests.crash.victim import Commit, Death
 

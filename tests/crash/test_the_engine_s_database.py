@@ -12,8 +12,8 @@ from pathlib import Path
 import dbos._serialization
 import pytest
 
-from bot import engine as engines
 from bot.playground.tenant.faults import Hold
+from bot.worker import engine as engines
 from tests.crash.finale import holds
 from tests.crash.lives import SECONDS
 from tests.crash.road import Road

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.runs.work import SWEEPS
+from bot.runs.base import SWEEPS
 from tests.crash.road import LATER, Road
 from tests.crash.test_gaps import told
 from tests.crash.victim import Death

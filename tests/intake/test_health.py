@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 
-from bot.bell import Bell, Loop
 from bot.health import STUCK_SECONDS, Health
 from bot.storage.database import Database
+from bot.worker.loops import Bell, Loop
 
 
 class Up:

@@ -18,12 +18,12 @@ from slack_sdk.signature import Clock
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import door as doors
-from bot.bell import Loop
 from bot.health import Health
 from bot.playground.workspace import Workspace
 from bot.storage import signatures
 from bot.storage.database import Database
 from bot.storage.tables import accepted_signatures
+from bot.worker.loops import Loop
 from handlers.intake.bodies import LARGEST_BODY
 from handlers.intake.http import Http
 from handlers.intake.signature import Signatures

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.approval import Policy
-from bot.bell import Bells
 from bot.domain.catalogue import Approval, read_catalogue
-from bot.engine import Outcome
-from bot.keeper import Keeper
 from bot.playground.clock import MovableClock
 from bot.storage import installation
+from bot.worker.engine import Outcome
+from bot.worker.loops import Bells
+from bot.worker.scheduler import Keeper
 from tests.office import IdleEngine, Office, at_once, office, opened
 from tests.pieces import NOON
 from tests.played_runs import PlayedRuns

@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.registration import Status
-from bot.keeper import AT_ONCE
 from bot.playground.clock import MovableClock
 from bot.settings.env_reader import Reader
 from bot.storage import messages
@@ -20,6 +19,7 @@ from bot.storage.queries import Which
 from bot.storage.tables import dues, registrations, runs
 from bot.storage.tables import messages as owed
 from bot.storage.timers import DueKind, add
+from bot.worker.scheduler import AT_ONCE
 from tests.office import IdleEngine, Office, office, opened
 from tests.pieces import ROSA
 from tests.postgres import plain

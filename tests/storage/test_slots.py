@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 import structlog.testing
 
-from bot import slots
-from bot.bell import survive
 from bot.storage import installation
+from bot.worker import replicas
+from bot.worker.loops import survive
 from tests.office import opened
 from tests.pieces import NOON
 from tests.postgres import plain
@@ -32,14 +32,14 @@ async def server(postgres_url: str) -> AsyncIterator[psycopg.AsyncConnection[tup
 
 
 async def test_sqlite_has_one_slot() -> None:
-    async with slots.taken("sqlite+aiosqlite:///x.db") as slot:
+    async with replicas.taken("sqlite+aiosqlite:///x.db") as slot:
         assert slot.executor == "slot-0"
 
 
 async def test_replicas_get_different_slots_and_a_free_one_is_used_again(postgres_url: str) -> None:
-    async with slots.taken(postgres_url) as first, slots.taken(postgres_url) as second:
+    async with replicas.taken(postgres_url) as first, replicas.taken(postgres_url) as second:
         assert (first.executor, second.executor) == ("slot-0", "slot-1")
-    async with slots.taken(postgres_url) as again:
+    async with replicas.taken(postgres_url) as again:
         assert again.executor == "slot-0"
 
 
@@ -47,18 +47,18 @@ async def test_there_are_only_so_many(postgres_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(
         plain(postgres_url), autocommit=True
     ) as others:
-        for number in range(slots.SLOTS):
-            await others.execute("SELECT pg_advisory_lock(%s, %s)", (slots.CLASS, number))
-        with pytest.raises(slots.NoSlot, match="16 replicas are running already"):
-            await slots.taken(postgres_url).__aenter__()
+        for number in range(replicas.SLOTS):
+            await others.execute("SELECT pg_advisory_lock(%s, %s)", (replicas.CLASS, number))
+        with pytest.raises(replicas.NoSlot, match="16 replicas are running already"):
+            await replicas.taken(postgres_url).__aenter__()
 
 
 async def test_whoever_loses_the_connection_learns_at_once_that_its_slot_is_gone(
     postgres_url: str, server: psycopg.AsyncConnection[tuple[int]]
 ) -> None:
     lost = asyncio.Event()
-    async with slots.taken(postgres_url, lost=lost.set):
-        [(pid,)] = await (await server.execute(HOLDER, (slots.CLASS,))).fetchall()
+    async with replicas.taken(postgres_url, lost=lost.set):
+        [(pid,)] = await (await server.execute(HOLDER, (replicas.CLASS,))).fetchall()
         await server.execute("SELECT pg_terminate_backend(%s)", (pid,))
         async with asyncio.timeout(5):
             await lost.wait()
@@ -66,7 +66,7 @@ async def test_whoever_loses_the_connection_learns_at_once_that_its_slot_is_gone
 
 async def test_a_polite_stop_is_no_loss(postgres_url: str) -> None:
     lost = asyncio.Event()
-    async with slots.taken(postgres_url, lost=lost.set):
+    async with replicas.taken(postgres_url, lost=lost.set):
         await asyncio.sleep(0)
     assert not lost.is_set()
 

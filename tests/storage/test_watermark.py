@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import app, engine
+from bot import app
 from bot.playground.clock import MovableClock
 from bot.storage import history, installation
 from bot.storage.database import Database, opened, sqlite_path
 from bot.storage.vault import Vault
 from bot.storage.watermark import watched, watermark_path
+from bot.worker import engine
 from tests.office import KEY, Office, office
 
 ANEW = """CREATE TABLE anew (LIKE history INCLUDING ALL); INSERT INTO anew SELECT * FROM history;

@@ -23,8 +23,8 @@ import dbos._serialization
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 
-from bot.bell import survive
 from bot.storage.database import UnusableDatabase, make_private
+from bot.worker.loops import survive
 
 Body = Callable[[str], Awaitable[None]]
 Died = Callable[[str, str], Coroutine[Any, Any, None]]

@@ -12,10 +12,8 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.bell import Bells, Loop, report, survive
 from bot.domain.expiry_stages import Expiry
 from bot.domain.registration import RotationNews, RotationState, RunKind, SecretState, Status
-from bot.engine import Died, Engine, Outcome
 from bot.storage import (
     expiry_notices,
     history,
@@ -32,6 +30,8 @@ from bot.storage.database import Database
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.storage.timers import REMIND_AFTER, REMINDERS, Due, DueKind
+from bot.worker.engine import Died, Engine, Outcome
+from bot.worker.loops import Bells, Loop, report, survive
 from graph.clock import Clock
 
 log = structlog.get_logger()

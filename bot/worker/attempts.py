@@ -19,12 +19,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from bot.bell import survive
 from bot.domain.registration import Failure, RunKind
-from bot.engine import Body
-from bot.outages import Awaited
 from bot.storage import registrations, runs
 from bot.storage.database import Database
+from bot.worker.engine import Body
+from bot.worker.loops import survive
+from bot.worker.outages import Awaited
 from graph import tracing
 from graph.retry import put_aside
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.bell import Bells
 from bot.domain.catalogue import Catalogue
 from bot.domain.registration import (
     Failure,
@@ -21,13 +20,14 @@ from bot.domain.registration import (
     SecretState,
     Status,
 )
-from bot.ledger import RunLedger
-from bot.outages import Awaited
+from bot.runs.journal import RunLedger
 from bot.storage import history, messages, registrations, rotations, runs, secrets, timers
 from bot.storage.database import Database
 from bot.storage.runs import Run
 from bot.storage.timers import DueKind
 from bot.storage.vault import Vault
+from bot.worker.loops import Bells
+from bot.worker.outages import Awaited
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError, NotOurs

@@ -14,7 +14,7 @@ from bot.domain.registration import (
     SecretState,
     Status,
 )
-from bot.runs.work import StepFailed, Work, failed
+from bot.runs.base import StepFailed, Work, failed
 from bot.storage import history, registrations, rotations, runs, secrets, timers, unread_notices
 from bot.storage.runs import Run
 from bot.storage.timers import DueKind

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Check, Registration, RunKind, RunOutcome
-from bot.runs.work import Work
+from bot.runs.base import Work
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run

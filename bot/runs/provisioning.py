@@ -24,9 +24,9 @@ from bot.domain.registration import (
     SecretState,
     Status,
 )
-from bot.ledger import Overtaken
-from bot.runs.recorder import Entry, Recorder
-from bot.runs.work import Parts, StepFailed, Work, failed, gone
+from bot.runs.base import Parts, StepFailed, Work, failed, gone
+from bot.runs.batch_writer import Entry, Recorder
+from bot.runs.journal import Overtaken
 from bot.storage import (
     audit,
     history,

@@ -14,8 +14,8 @@ import psycopg
 import sqlalchemy as sa
 import structlog
 
-from bot.engine import Engine
 from bot.storage.database import is_locked, sqlite_path
+from bot.worker.engine import Engine
 
 log = structlog.get_logger()
 

@@ -13,12 +13,12 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import orphans
-from bot.bell import Bell, Bells, Loop, survive
-from bot.orphans import Orphan
-from bot.outages import Awaited
 from bot.storage import history, installation, registrations, runs
 from bot.storage.database import Database
+from bot.worker import orphans
+from bot.worker.loops import Bell, Bells, Loop, survive
+from bot.worker.orphans import Orphan
+from bot.worker.outages import Awaited
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError

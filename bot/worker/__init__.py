@@ -1,0 +1,1 @@
+"""Background work: the scheduler, the engine, replicas, loops and the orphan scan."""
