@@ -1,8 +1,7 @@
 """The app: opens what lies outside, lets the parts run between, and closes all in reverse.
 
-With bot/parts.py it knows all others. Clients are made first, the engine is launched after them on
-the running loop, Slack comes last; the way down is the way up backwards.
-"""
+With bot/components.py it knows all others. Clients are made first, the engine is launched after
+them on the running loop, Slack comes last; the way down is the way up backwards."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -14,15 +13,15 @@ from uuid import uuid4
 import sqlalchemy as sa
 import structlog
 
-from bot import parts
+from bot import components
 from bot.domain.catalogue import Catalogue, read_catalogue
-from bot.forewarning import Forewarning
-from bot.health import Health
-from bot.listening import Reception, intake_of
+from bot.periodic_checks import Forewarning
 from bot.registrar import Registrar
 from bot.runs import Runs, Tenant
+from bot.server.health import Health
+from bot.server.slack_transport import Reception, intake_of
 from bot.settings.settings import Settings
-from bot.start import (
+from bot.startup_checks import (
     check_quorums,
     check_sign_in,
     check_slack,
@@ -119,9 +118,9 @@ async def running(
     ):
         client = slack_client(settings, session, token=settings.slack_bot_token)
         installed = await slack_first.ask(partial(check_slack, client, settings))
-        policy = parts.policy_of(settings, installed.team_id)
+        policy = components.policy_of(settings, installed.team_id)
         check_quorums(policy, catalogue)
-        ground = parts.Ground(
+        ground = components.Ground(
             settings=settings,
             clock=clock,
             catalogue=catalogue,
@@ -133,20 +132,22 @@ async def running(
             entra=entra_first,
             policy=policy,
         )
-        reconciliation = parts.reconciliation(ground, client)
+        reconciliation = components.reconciliation(ground, client)
         health.awaited = (slack_first, entra_first, reconciliation)
         first = partial(_first_sign_in, ground, tokens)
         await reconciliation.done(signed_in=first, leads=slot.is_first)
-        registrar, runs = parts.registrar(ground), parts.runs(ground)
-        slack = parts.slack_side(ground, registrar, session, client, installed, every=look_every)
+        registrar, runs = components.registrar(ground), components.runs(ground)
+        slack = components.slack_side(
+            ground, registrar, session, client, installed, every=look_every
+        )
         async with engines.running(
             engine_url(settings.database_url),
             executor=slot.executor,
             jobs=runs.jobs(),
             died=runs.died,
         ) as engine:
-            keeper = parts.keeper(ground, engine, runs, every=look_every)
-            patrol = parts.patrol(ground, every=patrol_every)
+            keeper = components.keeper(ground, engine, runs, every=look_every)
+            patrol = components.patrol(ground, every=patrol_every)
             take_over = partial(slot.take_over_dead, engine)
             vigil = Loop("slots", take_over, bell=Bell(), every=vigil_every)
             shown = (slack.messages.loop, slack.homes.loop, slack.channel.loop)
@@ -187,7 +188,7 @@ async def running(
 
 @asynccontextmanager
 async def _at_work(
-    loops: Sequence[Loop], slack: parts.SlackSide, runs: Runs
+    loops: Sequence[Loop], slack: components.SlackSide, runs: Runs
 ) -> AsyncIterator[None]:
     """Let the loops go round while inside; then let what is under way end."""
     for loop in loops:
@@ -211,7 +212,7 @@ def engine_url(url: str) -> str:
 
 @asynccontextmanager
 async def _signing_in(
-    ground: parts.Ground, tokens: TokenSource
+    ground: components.Ground, tokens: TokenSource
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Sign in to Entra, however long an outage takes. Enter once the first try has ended.
 
@@ -231,7 +232,7 @@ async def _signing_in(
         await asyncio.gather(task, tried, return_exceptions=True)
 
 
-async def _sign_in(ground: parts.Ground, tokens: TokenSource) -> None:
+async def _sign_in(ground: components.Ground, tokens: TokenSource) -> None:
     await _first_sign_in(ground, tokens)
     async with ground.database.transaction() as tx:
         await registrations.forget_outage(tx)
@@ -239,7 +240,7 @@ async def _sign_in(ground: parts.Ground, tokens: TokenSource) -> None:
     log.info("running")
 
 
-async def _first_sign_in(ground: parts.Ground, tokens: TokenSource) -> None:
+async def _first_sign_in(ground: components.Ground, tokens: TokenSource) -> None:
     """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
     await ground.entra.ask(partial(check_sign_in, tokens, ground.settings, ground.catalogue))
 

@@ -16,9 +16,9 @@ from uuid import uuid4
 from cryptography.fernet import Fernet
 
 from bot.approval import Policy
+from bot.components import new_id
 from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.domain.registration import Person, Registration, RunKind, RunOutcome, SecretState, Status
-from bot.parts import new_id
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.runs import Parts, Runs, Tenant

@@ -21,10 +21,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot.approval import Policy
+from bot.components import new_id
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.registration import Form, Person
 from bot.logs import slack_logger
-from bot.parts import new_id
 from bot.planning.preview import Preview
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock

@@ -6,7 +6,7 @@ import pytest
 
 from bot.doctor import examine
 from bot.doctor.findings import Mark
-from bot.exposure import exposures
+from bot.exposure_checks import exposures
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from tests.intake.conftest import environ

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.playground.stage import Stage
-from bot.start import CannotStart
+from bot.startup_checks import CannotStart
 from tests.conftest import Bot
 from tests.scene import Scene
 

@@ -19,22 +19,21 @@ LAYERS = (
     ("bot.playground",),
     (
         "bot.app",
-        "bot.parts",
+        "bot.components",
         "bot.doctor",
         "bot.planning.cli_arguments",
         "bot.restore.database_copy",
     ),
     (
-        "bot.start",
-        "bot.door",
-        "bot.listening",
-        "bot.forewarning",
+        "bot.startup_checks",
+        "bot.server.http_server",
+        "bot.server.slack_transport",
+        "bot.periodic_checks",
     ),
     (
         "bot.manifest",
-        "bot.health",
-        "bot.exposure",
-        "bot.roll",
+        "bot.server.health",
+        "bot.exposure_checks",
     ),
     ("handlers",),
     (
@@ -91,10 +90,10 @@ TOOLS = {
     "httpx": ("graph",),
     # The start tries the tokens before there is anybody who could listen.
     "slack_sdk": (
-        *("handlers", "bot.start", "bot.listening", "bot.parts"),
-        *("bot.roll", "bot.forewarning"),
+        *("handlers", "bot.startup_checks", "bot.server.slack_transport", "bot.components"),
+        "bot.periodic_checks",
     ),
-    "slack_bolt": ("handlers", "bot.listening", "bot.parts"),
+    "slack_bolt": ("handlers", "bot.server.slack_transport", "bot.components"),
     "trustme": ("bot.playground",),
     "typer": ("bot.__main__", "bot.cli"),
 }

@@ -15,8 +15,8 @@ import structlog
 from cryptography.fernet import Fernet
 
 from bot import logs
-from bot.door import _Bugs
 from bot.playground.stage import Stage
+from bot.server.http_server import _Bugs
 from bot.storage import change_log
 from bot.storage.database import opened
 from bot.storage.vault import Vault

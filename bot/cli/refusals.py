@@ -7,7 +7,7 @@ from bot.cli.process import refuse
 from bot.domain.catalogue import CatalogueError
 from bot.planning.cli_arguments import Unusable
 from bot.settings.settings import SettingsError
-from bot.start import CannotStart
+from bot.startup_checks import CannotStart
 from bot.storage.database import AlreadyRunning, UnusableDatabase
 from bot.worker.replicas import NoSlot
 

@@ -19,7 +19,7 @@ import structlog
 from bot import app, logs
 from bot.cli.process import STOPS, environment, keep_private
 from bot.cli.refusals import in_sentences
-from bot.exposure import exposures
+from bot.exposure_checks import exposures
 from bot.settings.settings import Settings
 from graph.clock import SystemClock
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.domain.catalogue import Catalogue, Profile
-from bot.forewarning import NEW_SECRET
+from bot.periodic_checks import NEW_SECRET
 from bot.settings.settings import Settings
-from bot.start import CONSENT
+from bot.startup_checks import CONSENT
 from graph.app_policy import PERHAPS_EXEMPT, judge
 from graph.clock import Clock
 from graph.connection import Connection, connected, why_cut_off

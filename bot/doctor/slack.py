@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 
-from bot import start
+from bot import startup_checks
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.manifest import SCOPES
-from bot.roll import Roll, call_roll
 from bot.settings.settings import Settings
 from bot.worker.outages import Outage
+from handlers.slack.approver_accounts import Roll, call_roll
 
 
 async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
@@ -20,9 +20,11 @@ async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _check(settings: Settings) -> AsyncIterator[Finding]:
-    async with start.slack_session() as session:
-        client = start.slack_client(settings, session, token=settings.slack_bot_token)
-        auth, problem = await start.tried("SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy)
+    async with startup_checks.slack_session() as session:
+        client = startup_checks.slack_client(settings, session, token=settings.slack_bot_token)
+        auth, problem = await startup_checks.tried(
+            "SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy
+        )
         if auth is None:
             yield wrong(f"Slack: {problem}", "The bot does not start before that.")
         else:
@@ -30,8 +32,8 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
             for finding in _scopes(auth.headers):
                 yield finding
             try:
-                await start.check_channel(client, settings.approval_channel)
-            except start.CannotStart as error:
+                await startup_checks.check_channel(client, settings.approval_channel)
+            except startup_checks.CannotStart as error:
                 yield wrong(f"Slack: {error}", "No card can be posted before that.")
             else:
                 yield well("Slack: the approval channel can be posted to.")
@@ -40,7 +42,7 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
         if settings.slack_app_token is None:
             doing = f"Slack: HTTP mode, at port {settings.port}."
             yield well(f"{doing} Whether SLACK_SIGNING_SECRET is right, only a request shows.")
-        elif problem := await start.app_problem(client, settings.slack_app_token):
+        elif problem := await startup_checks.app_problem(client, settings.slack_app_token):
             yield wrong(f"Slack: {problem}", "The bot does not start before that.")
         else:
             yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
@@ -61,12 +63,12 @@ def _approvers(roll: Roll) -> Iterator[Finding]:
 
 def _scopes(headers: Mapping[str, str]) -> Iterator[Finding]:
     """Compare the token's scopes with the manifest's, if Slack says them."""
-    held = start.scopes(headers)
+    held = startup_checks.scopes(headers)
     if held is None:
         return
     lacking, unused = sorted(SCOPES.keys() - held), sorted(held - SCOPES.keys())
     if lacking:
-        yield wrong(f"Slack: scopes are missing: {', '.join(lacking)}.", start.UPDATE)
+        yield wrong(f"Slack: scopes are missing: {', '.join(lacking)}.", startup_checks.UPDATE)
     if unused:
         advice = "Remove them on the app's page, OAuth & Permissions."
         yield doubt(f"Slack: scopes that the bot never uses: {', '.join(unused)}.", advice)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot import door as doors
-from bot.health import Health
+from bot.server import http_server as doors
+from bot.server.health import Health
 from tests.intake.doors import Door
 from tests.intake.test_health import Answering, Up, health
 

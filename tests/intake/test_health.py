@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 
-from bot.health import STUCK_SECONDS, Health
+from bot.server.health import STUCK_SECONDS, Health
 from bot.storage.database import Database
 from bot.worker.loops import Bell, Loop
 

@@ -17,9 +17,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.signature import Clock
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import door as doors
-from bot.health import Health
 from bot.playground.workspace import Workspace
+from bot.server import http_server as doors
+from bot.server.health import Health
 from bot.storage import signatures
 from bot.storage.database import Database
 from bot.storage.tables import accepted_signatures

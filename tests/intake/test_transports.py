@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.playground.stage import Stage
-from bot.start import CannotStart
+from bot.startup_checks import CannotStart
 from bot.storage.tables import votes
 from tests.intake.conftest import MODES, Serving, environ
 from tests.intake.doors import Door, stamped

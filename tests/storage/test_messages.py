@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.start import SLACK_SECONDS
+from bot.startup_checks import SLACK_SECONDS
 from bot.storage import messages, registrations
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from bot.health import Health
+from bot.server.health import Health
 from bot.worker.loops import report
 
 log = structlog.get_logger()

@@ -11,13 +11,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 import handlers
 from bot.approval import Policy
 from bot.domain.catalogue import Catalogue
-from bot.listening import bolt_app
 from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
 from bot.runs import Parts, Runs, Tenant
+from bot.server.slack_transport import bolt_app
 from bot.settings.settings import Settings
-from bot.start import Installed, slack_client
+from bot.startup_checks import Installed, slack_client
 from bot.storage.database import Database
 from bot.storage.vault import Vault
 from bot.worker.engine import Engine

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.roll import call_roll
 from bot.settings.settings import Settings
 from bot.worker.loops import survive
 from bot.worker.outages import Awaited
@@ -17,6 +16,7 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
 from graph.own_secret import own_secret_ends, stage_of
+from handlers.slack.approver_accounts import call_roll
 
 log = structlog.get_logger()
 

@@ -11,10 +11,10 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.signature import Clock
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import door
-from bot.health import Health
+from bot.server import http_server
+from bot.server.health import Health
 from bot.settings.settings import Settings
-from bot.start import CannotStart, Installed
+from bot.startup_checks import CannotStart, Installed
 from bot.storage.database import Database
 from handlers.intake import CannotListen, Intake, http
 from handlers.intake.http import Http
@@ -60,7 +60,7 @@ def intake_of(
     traffic: Traffic,
     *,
     watch_every: float,
-) -> tuple[Intake, door.Routes]:
+) -> tuple[Intake, http_server.Routes]:
     """Return the transport that the settings choose, and what it takes at PORT.
 
     A socket is looked at every `watch_every` seconds.
@@ -86,23 +86,23 @@ class Reception:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._routes: door.Routes = {}
+        self._routes: http_server.Routes = {}
 
     @asynccontextmanager
     async def opened(self, health: Health) -> AsyncIterator[Health]:
         """Answer at PORT while inside. Raises CannotStart."""
         at, port = self._settings.bind_address, self._settings.port
-        paths: door.Routes = (
+        paths: http_server.Routes = (
             {http.PATH: self._handle} if self._settings.slack_signing_secret else {}
         )
         try:
-            async with door.opened(at, port, health=health, routes=paths):
+            async with http_server.opened(at, port, health=health, routes=paths):
                 yield health
-        except door.CannotOpen as error:
+        except http_server.CannotOpen as error:
             raise CannotStart([str(error)]) from None
 
     @asynccontextmanager
-    async def listening(self, intake: Intake, routes: door.Routes) -> AsyncIterator[None]:
+    async def listening(self, intake: Intake, routes: http_server.Routes) -> AsyncIterator[None]:
         """Take what Slack delivers while inside. Raises CannotStart."""
         try:
             await intake.start()

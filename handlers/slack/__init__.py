@@ -1,0 +1,1 @@
+"""Slack's API: users, user groups, rate limits, errors, response_url."""
