@@ -20,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.registration import Person, Refusal
 from bot.registrar import Registrar
-from bot.registrar.looking import Part
+from bot.registrar.queries import Part
 from bot.storage.queries import Mark
 from bot.worker.loops import Bell, Loop, survive
 from graph.clock import Clock

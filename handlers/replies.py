@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.domain.registration import Person, Refusal, Status
 from bot.registrar import Registrar
-from bot.registrar.looking import ENTRIES, LISTED
+from bot.registrar.queries import ENTRIES, LISTED
 from bot.storage.queries import Which
 from handlers.asked import Asked
 from handlers.people import People

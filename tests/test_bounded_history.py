@@ -9,7 +9,7 @@ import pytest
 from bot.approval import Policy
 from bot.domain.registration import Refusal
 from bot.playground.clock import MovableClock
-from bot.registrar.mending import CHECK_PAUSE
+from bot.registrar.recovery import CHECK_PAUSE
 from bot.storage import history
 from tests.office import Office, office, opened
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM

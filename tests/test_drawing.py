@@ -11,7 +11,7 @@ from bot.approval.quorum import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.form_validation import LONGEST_REASON, check_form
 from bot.domain.registration import Failure, Form, Person, Registration, Status
-from bot.registrar.looking import Home, Part
+from bot.registrar.queries import Home, Part
 from bot.storage.health import Health
 from bot.storage.history import Told
 from bot.storage.queries import Mark, Page

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bot.playground.tenant import AUTONOMOUS
-from bot.registrar.mending import CHECK_PAUSE
+from bot.registrar.recovery import CHECK_PAUSE
 from tests.scene import Scene
 from tests.tenant.asking import Asking, asking
 from tests.waiting import eventually, make_a_new_one

@@ -10,7 +10,7 @@ import pytest
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import Failure, Refusal, RunKind, SecretState, Status
-from bot.registrar.looking import PAGE, Home, Part
+from bot.registrar.queries import PAGE, Home, Part
 from bot.storage.health import Health, Unshown
 from bot.storage.history import Told
 from bot.storage.queries import Listed, Mark, Page

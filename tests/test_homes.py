@@ -17,7 +17,7 @@ from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
-from bot.registrar.looking import PAGE, Part
+from bot.registrar.queries import PAGE, Part
 from bot.worker.loops import Bell
 from handlers.homes import IN_DOUBT, OPEN_FOR, SPACING, Homes
 from tests.office import Office, office, opened

@@ -19,7 +19,7 @@ from bot.logs import LOUD, set_up
 from bot.playground.stage import Stage
 from bot.playground.workspace import Entry, Kind
 from bot.registrar import Reveal
-from bot.registrar.showing import GRACE
+from bot.registrar.secrets import GRACE
 from bot.worker.loops import report
 from tests import test_handing_over
 from tests.conftest import Bot

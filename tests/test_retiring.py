@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.registration import SecretState
-from bot.registrar.showing import GRACE
+from bot.registrar.secrets import GRACE
 from handlers.views import rotation as views
 from tests.pieces import NOON, registration, secret
 from tests.rotations import (

@@ -12,7 +12,7 @@ from bot.approval.quorum import Quorum
 from bot.domain.registration import Rotation, Status
 from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
-from bot.registrar.showing import GRACE
+from bot.registrar.secrets import GRACE
 from handlers.views import ids
 from handlers.views import rotation as views
 from tests.conftest import Bot

@@ -15,7 +15,7 @@ from bot.domain.registration import (
     RunOutcome,
     SecretState,
 )
-from bot.registrar import showing
+from bot.registrar import secrets as showing
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Clearing
 from bot.runs.provisioning import Carrying

@@ -10,7 +10,7 @@ import structlog.testing
 
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
-from bot.registrar.mending import CHECK_PAUSE
+from bot.registrar.recovery import CHECK_PAUSE
 from tests.conftest import Bot
 from tests.rotations import asked, decide, request, seen
 from tests.scene import Scene

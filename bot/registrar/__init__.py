@@ -4,14 +4,14 @@ Listeners call these and nothing else. A verb touches only the database; what En
 to do with it is owed as rows, and bells are rung after the commit.
 """
 
-from bot.registrar.asking import Asking
-from bot.registrar.deciding import Deciding
-from bot.registrar.handing_over import HandingOver
-from bot.registrar.looking import Looking
-from bot.registrar.mending import Mending
-from bot.registrar.rotating import Rotating
-from bot.registrar.showing import Reveal, Showing
-from bot.registrar.taking_back import TakingBack
+from bot.registrar.approval import Deciding
+from bot.registrar.handover import HandingOver
+from bot.registrar.queries import Looking
+from bot.registrar.recovery import Mending
+from bot.registrar.revocation import TakingBack
+from bot.registrar.rotation import Rotating
+from bot.registrar.secrets import Reveal, Showing
+from bot.registrar.submission import Asking
 
 __all__ = ["Registrar", "Reveal"]
 

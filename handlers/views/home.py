@@ -12,7 +12,7 @@ from slack_sdk.models.blocks import Block, DividerBlock
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.registration import Refusal, Registration, SecretState, Status
-from bot.registrar.looking import Home, Part, last_page
+from bot.registrar.queries import Home, Part, last_page
 from bot.storage.health import Health, Unshown
 from bot.storage.queries import Listed
 from handlers.trouble import MEANING, Trouble, advice_on

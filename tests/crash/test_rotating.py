@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.registrar.showing import GRACE
+from bot.registrar.secrets import GRACE
 from tests.crash.road import LATER, Road
 from tests.crash.test_gaps import NONCE, SEALED, learnt, told
 from tests.crash.victim import Death

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bot.approval import Verb
 from bot.domain.registration import RunKind, SecretState, Status
-from bot.registrar.mending import APPROVAL_LASTS
+from bot.registrar.recovery import APPROVAL_LASTS
 from tests.pieces import form
 from tests.state_machine.cast import CAST, Figure, people
 from tests.state_machine.model import OPEN, TAKEN, Expected

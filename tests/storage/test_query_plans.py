@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot.app import App
 from bot.domain.registration import Person
 from bot.playground.stage import Stage
-from bot.registrar.looking import Part
+from bot.registrar.queries import Part
 from bot.storage.queries import Which
 from bot.storage.tables import metadata
 from tests.conftest import Bot

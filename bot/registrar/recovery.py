@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.registration import Person, Refusal, Registration, RunKind, Status
-from bot.registrar.judging import Judging
+from bot.registrar.voting import Judging
 from bot.storage import audit, history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import DueKind

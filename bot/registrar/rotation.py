@@ -22,7 +22,7 @@ from bot.domain.registration import (
     Secret,
     SecretState,
 )
-from bot.registrar.judging import Judging
+from bot.registrar.voting import Judging
 from bot.storage import history, messages, registrations, rotations, secrets, timers, votes
 from bot.storage.messages import MessageKind
 from bot.storage.timers import DueKind

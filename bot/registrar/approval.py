@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.domain.form_validation import check_reason
 from bot.domain.registration import Person, Refusal, Registration, RunKind, Status, Vote
-from bot.registrar.judging import Judging
+from bot.registrar.voting import Judging
 from bot.storage import history, messages, registrations, timers, votes
 from bot.storage.messages import MessageKind
 from bot.storage.timers import DueKind

@@ -12,7 +12,7 @@ from bot.approval import Verb
 from bot.domain.catalogue import Profile
 from bot.domain.form_validation import FormProblems, as_read, check_form
 from bot.domain.registration import Form, Person, Refusal, Registration, RunKind, Status
-from bot.registrar.desk import Desk
+from bot.registrar.base import Desk
 from bot.storage import history, installation, messages, registrations
 from bot.storage.messages import MessageKind
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.registration import Person, Refusal, Registration, RotationState, Status
-from bot.registrar.desk import Desk
+from bot.registrar.base import Desk
 from bot.storage import audit, history, messages, registrations, rotations, secrets
 from bot.storage.messages import MessageKind
 from bot.storage.secrets import Purpose

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.approval.rules import EITHER
 from bot.domain.registration import Person, Refusal, Registration
-from bot.registrar.desk import Desk
+from bot.registrar.base import Desk
 from bot.storage import health, history, messages, queries, runs
 from bot.storage.health import Health
 from bot.storage.history import Told

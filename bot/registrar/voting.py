@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval.quorum import Quorum
 from bot.domain.registration import Person, Refusal, Registration, Vote
-from bot.registrar.desk import Desk
+from bot.registrar.base import Desk
 from bot.storage import audit, history, votes
 
 JUST_NOW = timedelta(seconds=10)

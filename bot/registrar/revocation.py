@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState, Status
-from bot.registrar.desk import Desk
+from bot.registrar.base import Desk
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import DueKind
