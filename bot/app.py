@@ -42,9 +42,9 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected
 from graph.tokens import TokenSource
-from handlers.approval_channel import ApprovalChannel
-from handlers.intake.traffic import Traffic
-from handlers.messages import Messages
+from handlers.outbox.dispatcher import Messages
+from handlers.slack.approval_channel import ApprovalChannel
+from handlers.transport.in_flight import Traffic
 
 log = structlog.get_logger()
 

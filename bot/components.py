@@ -26,18 +26,18 @@ from bot.worker.orphan_scan import Patrol
 from bot.worker.outages import Awaited
 from bot.worker.scheduler import Keeper
 from graph.clock import Clock
-from handlers.answers import Answers
-from handlers.approval_channel import ApprovalChannel
-from handlers.delivery import Delivery
-from handlers.groups import Groups
-from handlers.homes import Homes
-from handlers.intake.traffic import Traffic
-from handlers.look_ups import LookUps
-from handlers.messages import Messages
-from handlers.pace import Pace
-from handlers.people import LOOK_UP_SECONDS, People
-from handlers.previews import Previews
-from handlers.restored import tell
+from handlers.listeners.preview import Previews
+from handlers.outbox.dispatcher import Messages
+from handlers.outbox.home_publisher import Homes
+from handlers.outbox.restore_report import tell
+from handlers.outbox.sender import Delivery
+from handlers.slack.approval_channel import ApprovalChannel
+from handlers.slack.lookup_limits import LookUps
+from handlers.slack.rate_limits import Pace
+from handlers.slack.response_url import Answers
+from handlers.slack.user_groups import Groups
+from handlers.slack.users import LOOK_UP_SECONDS, People
+from handlers.transport.in_flight import Traffic
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
 

@@ -6,7 +6,7 @@ Schema: github.com/slackapi/manifest-schema; limits: docs.slack.dev/reference/ap
 from typing import Any
 from urllib.parse import urlsplit
 
-from handlers.intake.http import PATH
+from handlers.transport.http import PATH
 from handlers.views.ids import COMMAND
 
 SCOPES = {

@@ -20,8 +20,8 @@ from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachab
 from graph.proxies import shown
 from graph.rights import ConsentMode, missing
 from graph.tokens import TokenSource
-from handlers.approval_channel import is_shared, warn_if_public
-from handlers.trouble import code_of, is_outage, retry_after
+from handlers.slack.api_errors import code_of, is_outage, retry_after
+from handlers.slack.approval_channel import is_shared, warn_if_public
 
 log = structlog.get_logger()
 

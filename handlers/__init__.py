@@ -4,11 +4,11 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
-from handlers import buttons, commands, errors, events, home, modals
-from handlers.answers import Answers
-from handlers.homes import Homes
-from handlers.people import People, middleware
-from handlers.previews import Previews
+from handlers.listeners import buttons, commands, errors, events, home, modals
+from handlers.listeners.preview import Previews
+from handlers.outbox.home_publisher import Homes
+from handlers.slack.response_url import Answers
+from handlers.slack.users import People, middleware
 from handlers.views import ids
 
 

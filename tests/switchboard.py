@@ -35,12 +35,12 @@ from bot.storage.database import Database
 from bot.storage.tables import metadata
 from bot.worker.loops import Bell, Bells
 from graph.proxies import DIRECT
-from handlers.answers import Answers
-from handlers.groups import Groups
-from handlers.homes import Homes
-from handlers.look_ups import LookUps
-from handlers.people import People
-from handlers.previews import Previews
+from handlers.listeners.preview import Previews
+from handlers.outbox.home_publisher import Homes
+from handlers.slack.lookup_limits import LookUps
+from handlers.slack.response_url import Answers
+from handlers.slack.user_groups import Groups
+from handlers.slack.users import People
 from tests.office import VAULT, Office, opened
 from tests.pieces import NOON
 

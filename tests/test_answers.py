@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from bot.domain.registration import Refusal
 from bot.settings.allowed_hosts import takes_answers
 from graph.proxies import DIRECT
-from handlers.answers import Answers
+from handlers.slack.response_url import Answers
 
 SLACK = "https://slack.com/api/"
 HERE = "http://127.0.0.1:4711/api/"

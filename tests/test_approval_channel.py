@@ -6,7 +6,7 @@ from functools import partial
 import structlog.testing
 
 from bot.playground.stage import Stage
-from handlers.approval_channel import RECENTLY
+from handlers.slack.approval_channel import RECENTLY
 from tests.conftest import Bot
 from tests.scene import Scene
 from tests.waiting import eventually

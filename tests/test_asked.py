@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.registration import Refusal
-from handlers import asked
-from handlers.asked import LISTS, WITH_ID, Asked, read
+from handlers.listeners import command_parser
+from handlers.listeners.command_parser import LISTS, WITH_ID, Asked, read
 
 PROFILES = ("mimecast", "directory-read")
 
@@ -58,13 +58,13 @@ def test_an_id_may_be_written_as_people_write_it(word: str, typed: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", {"word": asked.FORM}),
-        (" \t\n", {"word": asked.FORM}),
-        ("<@U0ROSA>", {"word": asked.FORM}),
-        ("mimecast", {"word": asked.FORM, "profile": "mimecast"}),
-        ("Directory-Read please", {"word": asked.FORM, "profile": "directory-read"}),
-        ("preview", {"word": asked.FORM}),
-        ("preview Mimecast", {"word": asked.FORM, "profile": "mimecast"}),
+        ("", {"word": command_parser.FORM}),
+        (" \t\n", {"word": command_parser.FORM}),
+        ("<@U0ROSA>", {"word": command_parser.FORM}),
+        ("mimecast", {"word": command_parser.FORM, "profile": "mimecast"}),
+        ("Directory-Read please", {"word": command_parser.FORM, "profile": "directory-read"}),
+        ("preview", {"word": command_parser.FORM}),
+        ("preview Mimecast", {"word": command_parser.FORM, "profile": "mimecast"}),
         ("list", {"word": "list"}),
         ("list WAITING", {"word": "list", "which": "waiting"}),
         ("list public", {"word": "list", "is_public": True}),
@@ -175,7 +175,7 @@ def test_every_text_is_understood_or_answered_with_a_sentence(text: str) -> None
     if found is None:
         assert sentence.strip()
     else:
-        assert found.id is None or asked.ID.fullmatch(found.id)
+        assert found.id is None or command_parser.ID.fullmatch(found.id)
         assert (found.id is not None) == (found.word in WITH_ID)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.catalogue import COMMAND_WORDS, CatalogueError, fill, parse_profile, read_catalogue
-from handlers import asked
+from handlers.listeners import command_parser
 from handlers.views import help
 
 RIGHT = """
@@ -140,7 +140,13 @@ def test_a_name_that_nobody_could_type_is_refused(name: str) -> None:
 
 
 def test_no_profile_has_the_name_of_a_command_s_word() -> None:
-    words = {*asked.WITH_ID, *asked.BY_BUTTON, *asked.ALSO_CALLED, *help.SUBCOMMANDS, asked.PUBLIC}
+    words = {
+        *command_parser.WITH_ID,
+        *command_parser.BY_BUTTON,
+        *command_parser.ALSO_CALLED,
+        *help.SUBCOMMANDS,
+        command_parser.PUBLIC,
+    }
     assert words == COMMAND_WORDS
     for word in words:
         with pytest.raises(CatalogueError, match="is a word of the command"):

@@ -17,8 +17,8 @@ from bot.storage.history import Told
 from bot.storage.queries import Mark, Page
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
+from handlers.views.blocks import LONGEST_TEXT, clipped, escaped, short
 from handlers.views.steps import Drawing
-from handlers.views.words import LONGEST_TEXT, clipped, escaped, short
 
 CATALOGUE = read_catalogue()
 ONE = Quorum(needed=1)

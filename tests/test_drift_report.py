@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.domain.registration import Check
 from handlers.views import drift
-from handlers.views.words import drawn
+from handlers.views.blocks import drawn
 from tests.pieces import NOON, registration
 
 

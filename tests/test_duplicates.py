@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.duplicates import is_copy, metadata_of
+from handlers.outbox.duplicates import is_copy, metadata_of
 from tests.test_queue import VALUES, stale
 
 BOT = "B0AADSETUP"

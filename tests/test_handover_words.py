@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.registration import Registration, Secret, SecretState
 from handlers.views import approvers
-from handlers.views.words import when
+from handlers.views.blocks import when
 from tests.pieces import BEN, GRACE, NOON, ROSA, registration, secret
 
 OVER = NOON + timedelta(days=7)

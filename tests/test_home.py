@@ -9,7 +9,7 @@ import pytest
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.worker.loops import Bell
-from handlers.homes import MOST_OPEN, Homes
+from handlers.outbox.home_publisher import MOST_OPEN, Homes
 from tests.conftest import Bot
 from tests.scene import Scene
 from tests.test_failures import failed

@@ -19,7 +19,7 @@ from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.registrar.queries import PAGE, Part
 from bot.worker.loops import Bell
-from handlers.homes import IN_DOUBT, OPEN_FOR, SPACING, Homes
+from handlers.outbox.home_publisher import IN_DOUBT, OPEN_FOR, SPACING, Homes
 from tests.office import Office, office, opened
 
 SECOND = timedelta(seconds=1)

@@ -9,7 +9,7 @@ from bot.domain.registration import Person, Status
 from bot.storage.history import Entry, Told
 from bot.storage.queries import Listed, Page, Which
 from handlers.views import history, listing
-from handlers.views.words import LONGEST_TEXT, clipped, escaped, when
+from handlers.views.blocks import LONGEST_TEXT, clipped, escaped, when
 from tests.pieces import ADA, NOON, ROSA
 
 TIME = re.compile(r"<!date\^\d+\^[^|>]*\|[^|>]*>")

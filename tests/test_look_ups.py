@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.playground.clock import MovableClock
-from handlers.look_ups import EACH_BURST, KEPT_FOR_APPROVERS, PEOPLE_A_MINUTE, LookUps
+from handlers.slack.lookup_limits import EACH_BURST, KEPT_FOR_APPROVERS, PEOPLE_A_MINUTE, LookUps
 from tests.scene import Scene
 
 

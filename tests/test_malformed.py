@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from bot.domain.catalogue import read_catalogue
 from bot.playground.clock import MovableClock
-from handlers.asked import LISTS, WITH_ID
+from handlers.listeners.command_parser import LISTS, WITH_ID
 from handlers.views import form, ids
 from tests.office import Office
 from tests.switchboard import Switchboard, standing

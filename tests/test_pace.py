@@ -7,7 +7,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace.rates import Rates
-from handlers.pace import EVERYTHING, LONGEST_WAIT, LOOK_UP, POST, UPDATE, Call, Pace
+from handlers.slack.rate_limits import EVERYTHING, LONGEST_WAIT, LOOK_UP, POST, UPDATE, Call, Pace
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)

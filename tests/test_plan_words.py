@@ -12,7 +12,7 @@ from bot.planning.preview import PlainPen
 from graph.permissions import Kind, lookup
 from graph.plan import LimitedBy, Plan
 from graph.rights import ConsentMode
-from handlers.views.words import SlackPen
+from handlers.views.blocks import SlackPen
 from tests.graph.fakes import plan
 
 PENS = (PlainPen(), SlackPen())

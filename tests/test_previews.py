@@ -16,7 +16,7 @@ from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.registration import Form, Refusal
 from bot.planning.preview import Preview
 from bot.playground.stage import Stage
-from handlers.previews import AT_ONCE, MOST_AN_HOUR, Look, Previews
+from handlers.listeners.preview import AT_ONCE, MOST_AN_HOUR, Look, Previews
 from handlers.views.form import filled_value, read_filled_value
 from tests.conftest import Bot
 from tests.pieces import ROSA, form

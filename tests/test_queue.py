@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.storage.messages import Message, MessageKind, Stale
-from handlers.messages import SPACING, calls_of
-from handlers.pace import Pace
-from handlers.queue import PATIENCE, Queue
+from handlers.outbox.dispatcher import SPACING, calls_of
+from handlers.outbox.priority import PATIENCE, Queue
+from handlers.slack.rate_limits import Pace
 from tests.pieces import NOON
 
 SECOND = timedelta(seconds=1)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from handlers.asked import WITH_ID
+from handlers.listeners.command_parser import WITH_ID
 from handlers.views import ids
 from tests.conftest import Bot
 from tests.scene import Scene

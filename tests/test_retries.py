@@ -10,7 +10,7 @@ import structlog.testing
 from bot.playground.clock import MovableClock
 from bot.storage import health, messages, registrations
 from bot.storage.messages import Message, MessageKind
-from handlers.retries import LONGEST_WAIT, OUR_TRIES, SLACK_TRIES, Retries
+from handlers.outbox.retries import LONGEST_WAIT, OUR_TRIES, SLACK_TRIES, Retries
 from tests.office import Office, office, opened
 
 

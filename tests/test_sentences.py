@@ -12,8 +12,8 @@ from bot.domain.catalogue import read_catalogue
 from bot.domain.connector_values import values_of
 from bot.domain.registration import Refusal, SecretState
 from bot.playground.stage import Stage
-from handlers.asked import ALSO_CALLED, BY_BUTTON, read
-from handlers.errors import plain
+from handlers.listeners.command_parser import ALSO_CALLED, BY_BUTTON, read
+from handlers.listeners.errors import plain
 from handlers.views import card
 from handlers.views.help import SUBCOMMANDS
 from handlers.views.values import sheet

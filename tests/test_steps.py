@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.registration import Registration, RunKind, Status, StepState
+from handlers.views.blocks import drawn, lasting
 from handlers.views.steps import Drawing, steps
-from handlers.views.words import drawn, lasting
 from tests.pieces import NOON, registration
 
 USUALLY = timedelta(seconds=40)

@@ -8,7 +8,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from handlers.trouble import Trouble, advice_on, code_of, meaning_of, retry_after
+from handlers.slack.api_errors import Trouble, advice_on, code_of, meaning_of, retry_after
 
 
 def error(status: int, data: Any, **headers: str) -> SlackApiError:

@@ -13,7 +13,7 @@ from bot.runs.provisioning import Carrying
 from bot.storage import timers, unread_notices
 from bot.storage.messages import MessageKind, stale
 from bot.storage.timers import DueKind
-from handlers.views import unread as views
+from handlers.views import unread_secret as views
 from tests.office import Office, two_offices
 from tests.pieces import ADA, ROSA, registration, secret
 from tests.rotations import history, in_use, rotated

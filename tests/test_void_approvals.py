@@ -15,7 +15,7 @@ from bot.domain.catalogue import Approval, read_catalogue
 from bot.domain.registration import Refusal, RunKind, Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from handlers.recent import REMEMBERED
+from handlers.slack.ttl_cache import REMEMBERED
 from tests import rotations
 from tests.conftest import Bot
 from tests.office import Office, office, opened

@@ -10,7 +10,7 @@ import structlog
 
 from bot.storage.database import Database
 from bot.worker.loops import Loop
-from handlers.intake import Intake
+from handlers.transport import Intake
 
 log = structlog.get_logger()
 

@@ -16,11 +16,11 @@ from bot.server.health import Health
 from bot.settings.settings import Settings
 from bot.startup_checks import CannotStart, Installed
 from bot.storage.database import Database
-from handlers.intake import CannotListen, Intake, http
-from handlers.intake.http import Http
-from handlers.intake.signature import Signatures
-from handlers.intake.socket_mode import SocketMode
-from handlers.intake.traffic import Traffic
+from handlers.transport import CannotListen, Intake, http
+from handlers.transport.http import Http
+from handlers.transport.in_flight import Traffic
+from handlers.transport.signature import Signatures
+from handlers.transport.socket_mode import SocketMode
 
 log = structlog.get_logger()
 

@@ -56,7 +56,7 @@ class Bells:
 async def survive(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
     """Do the work. A bug is logged with an id, which is returned, and goes no further.
 
-    One of the two places that catch everything; the other is `handlers.errors`.
+    One of the two places that catch everything; the other is `handlers.listeners.errors`.
     """
     try:
         await work()

@@ -10,7 +10,7 @@ from bot.approval import Policy
 from bot.approval.quorum import Quorum
 from bot.domain.registration import Person, Registration, Secret, SecretState, Status, Vote
 from handlers.views import ids
-from handlers.views.words import (
+from handlers.views.blocks import (
     Blocks,
     actions,
     button,

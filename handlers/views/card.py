@@ -15,9 +15,8 @@ from bot.domain.catalogue import Profile
 from bot.domain.registration import Person, Registration, RunKind, SecretState, Status
 from bot.planning.plan_text import plan_paragraphs
 from graph.plan import Plan
-from handlers.views import approvers, drift, ids, rotation, taken_back
-from handlers.views.steps import Drawing, steps
-from handlers.views.words import (
+from handlers.views import approvers, drift, ids, revocation, rotation
+from handlers.views.blocks import (
     Blocks,
     SlackPen,
     actions,
@@ -31,6 +30,7 @@ from handlers.views.words import (
     section,
     when,
 )
+from handlers.views.steps import Drawing, steps
 
 HEADLINES: Mapping[Status, str] = {
     Status.PLANNING: "is being checked against the tenant",
@@ -77,7 +77,7 @@ class Standing(Protocol):
 def headline(registration: Standing) -> str:
     """Return one sentence on where it stands."""
     status, run = registration.status, registration.run
-    other = taken_back.headline(status, run)
+    other = revocation.headline(status, run)
     if registration.has_expired and other is None:
         return f"{registration.id}: secret expired"
     return f"{registration.id} {other or HEADLINES[status]}"
@@ -253,7 +253,7 @@ def _outcome(
         case Status.CANCELLED | Status.EXPIRED:
             yield _nothing_changed(registration, is_theirs)
         case Status.UNDONE | Status.REVOKING | Status.REVOKED:
-            yield from taken_back.standing(registration)
+            yield from revocation.standing(registration)
         case Status.READY:
             yield from _ready(registration, is_theirs=is_theirs)
             yield from rotation.lines(registration, quorum)
@@ -420,7 +420,7 @@ def requester_buttons(registration: Registration) -> list[ButtonElement]:
 
 def _repair_buttons(registration: Registration) -> list[ButtonElement]:
     if registration.status is not Status.FAILED or registration.run is not None:
-        return taken_back.buttons(registration)
+        return revocation.buttons(registration)
     confirm = "The bot removes from Entra what this registration has made."
     return [
         button("Retry", ids.RETRY, registration.id, style="primary"),

@@ -5,7 +5,7 @@ from slack_sdk.models.views import View
 
 from bot.domain.form_validation import LONGEST_REASON
 from handlers.views import ids
-from handlers.views.words import Json, section
+from handlers.views.blocks import Json, section
 
 
 def denial(id: str) -> Json:

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from slack_sdk.models.blocks import Block
 
 from bot.domain.registration import Check, Registration, Status
-from handlers.views import taken_back
-from handlers.views.ids import COMMAND
-from handlers.views.words import (
+from handlers.views import revocation
+from handlers.views.blocks import (
     Blocks,
     actions,
     context,
@@ -18,6 +17,7 @@ from handlers.views.words import (
     section,
     when,
 )
+from handlers.views.ids import COMMAND
 
 AUDIT_LOG = (
     "The bot changes none of this. If this wasn't intended, ask your Entra administrators to check"
@@ -56,7 +56,7 @@ def alarm(registration: Registration) -> Blocks:
             header(alarm_text(registration)),
             section(f"*{name}*, requested by {owner}:\n{_lines(check.alarming)}"),
             section(f"{AUDIT_LOG} *Revoke* removes the application from Entra."),
-            *actions([taken_back.revoke_button(registration.id)]),
+            *actions([revocation.revoke_button(registration.id)]),
             _foot(registration),
         ]
     )

@@ -7,8 +7,8 @@ from slack_sdk.models.blocks import Block
 
 from bot.domain.expiry_stages import Expiry, Stage
 from bot.domain.registration import Registration, Status
-from handlers.views import ids, rotation, taken_back
-from handlers.views.words import Blocks, actions, context, drawn, escaped, person, section, when
+from handlers.views import ids, revocation, rotation
+from handlers.views.blocks import Blocks, actions, context, drawn, escaped, person, section, when
 
 STAYS = "The one in use works until the new one was seen, and for 7 days after that."
 SEEN_TO = "somebody has seen to its secret in the meantime"
@@ -91,7 +91,7 @@ def _next(registration: Registration, subject: str | None, *, is_theirs: bool) -
         " If nobody needs it any more, *Revoke* takes the application back."
     )
     rotate = [rotation.rotate_button(registration.id)] if has_button else []
-    yield from actions([*rotate, taken_back.revoke_button(registration.id)])
+    yield from actions([*rotate, revocation.revoke_button(registration.id)])
 
 
 def _how(registration: Registration, *, has_button: bool, is_theirs: bool) -> str:

@@ -27,7 +27,7 @@ from bot.domain.registration import Form
 from bot.planning.plan_text import days
 from graph.permissions import Kind, lookup
 from handlers.views import ids
-from handlers.views.words import Json, actions, button, code, context, section
+from handlers.views.blocks import Json, actions, button, code, context, section
 
 FLAG_ON = "yes"
 LONGEST_METADATA = 3000

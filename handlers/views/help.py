@@ -1,7 +1,7 @@
 """Help, and the words for what the bot does not understand."""
 
+from handlers.views.blocks import escaped
 from handlers.views.ids import COMMAND
-from handlers.views.words import escaped
 
 SUBCOMMANDS = (
     "preview", "status", "details", "list", "values", "check", "rotate", "retire", "cancel",

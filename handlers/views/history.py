@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.storage.history import BOT, Entry, Told
+from handlers.views.blocks import LONGEST_TEXT, escaped, short, when
 from handlers.views.ids import COMMAND
-from handlers.views.words import LONGEST_TEXT, escaped, short, when
 
 WORDS = {
     "submitted": "asked for",

@@ -15,10 +15,9 @@ from bot.domain.registration import Refusal, Registration, SecretState, Status
 from bot.registrar.queries import Home, Part, last_page
 from bot.storage.health import Health, Unshown
 from bot.storage.queries import Listed
-from handlers.trouble import MEANING, Trouble, advice_on
+from handlers.slack.api_errors import MEANING, Trouble, advice_on
 from handlers.views import card, ids, rotation
-from handlers.views.history import entry
-from handlers.views.words import (
+from handlers.views.blocks import (
     Blocks,
     Json,
     actions,
@@ -32,6 +31,7 @@ from handlers.views.words import (
     short,
     when,
 )
+from handlers.views.history import entry
 
 T = TypeVar("T")
 

@@ -1,9 +1,9 @@
 """Lists of registrations: a line each, for the person alone or for a whole channel."""
 
 from bot.storage.queries import REACH, Listed, Page, Which
+from handlers.views.blocks import LONGEST_TEXT, person, short, when
 from handlers.views.card import headline
 from handlers.views.ids import COMMAND
-from handlers.views.words import LONGEST_TEXT, person, short, when
 
 TITLES = {
     Which.ALL: "All registrations",

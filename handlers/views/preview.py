@@ -9,9 +9,7 @@ from slack_sdk.models.views import View
 from bot.domain.registration import Form
 from bot.planning.plan_text import plan_paragraphs
 from bot.planning.preview import Preview
-from handlers.views.form import filled_value
-from handlers.views.ids import OPEN_FORM
-from handlers.views.words import (
+from handlers.views.blocks import (
     Blocks,
     Json,
     SlackPen,
@@ -23,6 +21,8 @@ from handlers.views.words import (
     header,
     section,
 )
+from handlers.views.form import filled_value
+from handlers.views.ids import OPEN_FORM
 
 TITLE = "Preview"
 NOTHING_DONE = "Nothing was changed or kept, and nobody was asked."

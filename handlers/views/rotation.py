@@ -16,7 +16,7 @@ from bot.domain.registration import (
     Status,
 )
 from handlers.views import approvers, ids
-from handlers.views.words import (
+from handlers.views.blocks import (
     Blocks,
     actions,
     button,

@@ -2,7 +2,7 @@
 
 from slack_sdk.models.views import View
 
-from handlers.views.words import Json, drawn, section
+from handlers.views.blocks import Json, drawn, section
 
 
 def home(sentence: str) -> Json:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from slack_sdk.models.blocks import Block, PlanBlock, TaskCardBlock
 
 from bot.domain.registration import Registration, RunKind, Status, StepState
-from handlers.views.words import lasting, section
+from handlers.views.blocks import lasting, section
 
 IN_WORDS: Mapping[str, str] = {
     "complete": "done",

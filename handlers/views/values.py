@@ -19,7 +19,7 @@ from bot.approval import RENEWABLE
 from bot.domain.connector_values import Line, Values
 from bot.domain.registration import Registration, RunKind, Secret, SecretState, Status
 from handlers.views import card, ids, rotation
-from handlers.views.words import (
+from handlers.views.blocks import (
     Blocks,
     actions,
     button,

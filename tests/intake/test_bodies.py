@@ -7,7 +7,7 @@ from aiohttp import StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
 
-from handlers.intake.bodies import Bodies, TooLarge
+from handlers.transport.bodies import Bodies, TooLarge
 
 LONG = 60.0
 """Seconds that no test waits for."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.stage import Stage
-from handlers.intake.bodies import LARGEST_BODY
+from handlers.transport.bodies import LARGEST_BODY
 from tests.intake.doors import Door, stamped
 from tests.intake.served import served
 

@@ -24,10 +24,10 @@ from bot.storage import signatures
 from bot.storage.database import Database
 from bot.storage.tables import accepted_signatures
 from bot.worker.loops import Loop
-from handlers.intake.bodies import LARGEST_BODY
-from handlers.intake.http import Http
-from handlers.intake.signature import Signatures
-from handlers.intake.traffic import Traffic
+from handlers.transport.bodies import LARGEST_BODY
+from handlers.transport.http import Http
+from handlers.transport.in_flight import Traffic
+from handlers.transport.signature import Signatures
 from tests.intake.doors import Door, stamped
 from tests.office import opened
 from tests.workspace.conftest import app, client, clock, workspace

@@ -11,9 +11,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
-from handlers.intake import CannotListen
-from handlers.intake.socket_mode import CLOSE_SECONDS, SocketMode
-from handlers.intake.traffic import Traffic
+from handlers.transport import CannotListen
+from handlers.transport.in_flight import Traffic
+from handlers.transport.socket_mode import CLOSE_SECONDS, SocketMode
 from tests.workspace.conftest import app, client, clock, workspace
 from tests.workspace.small_bot import app_of
 

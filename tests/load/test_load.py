@@ -13,8 +13,8 @@ from bot.app import App
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.storage import messages
-from handlers.messages import AT_ONCE
-from handlers.retries import LONGEST_WAIT
+from handlers.outbox.dispatcher import AT_ONCE
+from handlers.outbox.retries import LONGEST_WAIT
 from tests.conftest import Bot
 from tests.load import report
 from tests.load.crowd import Crowd

@@ -8,7 +8,7 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 from bot.domain.registration import Deleted, Registration, RunKind, Status
 from graph.orphans import KEPT
 from handlers.views import ids
-from handlers.views.words import (
+from handlers.views.blocks import (
     Blocks,
     button,
     context,

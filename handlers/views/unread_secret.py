@@ -1,8 +1,8 @@
 """Secrets that nobody picks up: the reminder, and what people are told of the removal."""
 
 from bot.domain.registration import Registration, RunKind, Status
-from handlers.views import expiry, ids, rotation, taken_back, values
-from handlers.views.words import Blocks, actions, context, drawn, escaped, section, when
+from handlers.views import expiry, ids, revocation, rotation, values
+from handlers.views.blocks import Blocks, actions, context, drawn, escaped, section, when
 
 
 def reminder_text(registration: Registration, secret: str | None) -> str:
@@ -50,7 +50,7 @@ def for_approvers(registration: Registration, secret: str | None, *, has_left: b
     if registration.status is not Status.READY:
         return drawn([section(" ".join(words))])
     words.append("If nobody needs it any more, *Revoke* takes the application back.")
-    revoke = taken_back.revoke_button(registration.id)
+    revoke = revocation.revoke_button(registration.id)
     return drawn([section(" ".join(words)), *actions([revoke])])
 
 

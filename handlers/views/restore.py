@@ -8,7 +8,7 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 from bot.domain.registration import Registration, SecretState, Status
 from bot.restore.reconciliation import Report
 from handlers.views import ids, rotation
-from handlers.views.words import Blocks, actions, button, code, context, drawn, escaped, section
+from handlers.views.blocks import Blocks, actions, button, code, context, drawn, escaped, section
 
 MOST = 20
 """How many are named in a line: a message of Slack's takes a few thousand characters."""

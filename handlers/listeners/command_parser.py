@@ -9,8 +9,8 @@ from difflib import get_close_matches
 
 from bot.domain.registration import Refusal
 from handlers.views import help
+from handlers.views.blocks import escaped
 from handlers.views.ids import COMMAND
-from handlers.views.words import escaped
 
 ENTITY = re.compile(r"<[^<>]*>")
 """A person, a channel, a link: docs.slack.dev/messaging/formatting-message-text. What people type

@@ -3,20 +3,20 @@
 from bot.domain.registration import Registration, RunKind
 from bot.registrar import Registrar
 from bot.storage.messages import Message, MessageKind
-from handlers.people import NotThere, People
+from handlers.slack.users import NotThere, People
 from handlers.views import (
     approvers,
     card,
     drift,
     expiry,
-    restored,
+    restore,
+    revocation,
     rotation,
-    taken_back,
-    unread,
+    unread_secret,
     values,
 )
+from handlers.views.blocks import Blocks, drawn, section
 from handlers.views.steps import Drawing
-from handlers.views.words import Blocks, drawn, section
 
 CALLING = (MessageKind.CARD, MessageKind.HANDOVER, MessageKind.ROTATION, MessageKind.ALARM)
 """What approvers have to see soon: they are mentioned when it is posted."""
@@ -55,8 +55,8 @@ class Drawings:
             return expiry.text(registration, message.subject), blocks
         if message.kind is MessageKind.UNREAD:
             has_left = await self._people.has_left(registration.requester.user_id)
-            blocks = unread.for_approvers(registration, message.subject, has_left=has_left)
-            return unread.removed_text(registration), blocks
+            blocks = unread_secret.for_approvers(registration, message.subject, has_left=has_left)
+            return unread_secret.removed_text(registration), blocks
         drawing = await self._drawing(registration, is_plain=is_plain)
         text, blocks = self._draw(message, registration, drawing)
         if message.ts is None and message.kind in CALLING:
@@ -93,11 +93,11 @@ class Drawings:
             case kind if kind in THEIRS and message.audience != registration.requester.user_id:
                 return card.spoken(registration, profile), card.passed_on(registration)
             case MessageKind.UNSEEN:
-                waits = unread.reminder_text(registration, message.subject)
-                return waits, unread.reminder(registration, message.subject)
+                waits = unread_secret.reminder_text(registration, message.subject)
+                return waits, unread_secret.reminder(registration, message.subject)
             case MessageKind.UNREAD_NEWS:
-                gone = unread.removed(registration, message.subject)
-                return unread.removed_text(registration), gone
+                gone = unread_secret.removed(registration, message.subject)
+                return unread_secret.removed_text(registration), gone
             case MessageKind.EXPIRY_NEWS:
                 told = message.subject
                 return expiry.text(registration, told), expiry.news(registration, told)
@@ -110,7 +110,7 @@ class Drawings:
             case MessageKind.LEFT:
                 return approvers.left_text(registration), approvers.left(registration)
             case MessageKind.REVOCATION:
-                return taken_back.notice_text(registration), taken_back.notice(registration)
+                return revocation.notice_text(registration), revocation.notice(registration)
             case MessageKind.ROTATION:
                 blocks = rotation.request(registration, quorum, rotation=message.subject)
                 return rotation.request_text(registration), blocks
@@ -123,7 +123,7 @@ class Drawings:
             case MessageKind.NEWS:
                 return card.spoken(registration, profile), card.news(registration, quorum)
             case MessageKind.RESTORED:
-                return restored.news_text(registration), restored.news(registration)
+                return restore.news_text(registration), restore.news(registration)
             case MessageKind.ALARM:
                 return drift.alarm_text(registration), drift.alarm(registration)
             case MessageKind.DRIFT:

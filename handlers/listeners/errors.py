@@ -18,14 +18,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.form_validation import FormProblems
 from bot.domain.registration import Person, Refusal
 from bot.worker.loops import is_outage, report
-from handlers.answers import Answers
-from handlers.duplicates import Duplicate
-from handlers.homes import Homes, is_home
-from handlers.trouble import TOO_LATE, word_of
+from handlers.outbox.duplicates import Duplicate
+from handlers.outbox.home_publisher import Homes, is_home
+from handlers.slack.api_errors import TOO_LATE, word_of
+from handlers.slack.response_url import Answers
 from handlers.views import ids
 from handlers.views import sentence as sentences
+from handlers.views.blocks import said
 from handlers.views.form import block_of
-from handlers.views.words import said
 
 log = structlog.get_logger()
 

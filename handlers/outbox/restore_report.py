@@ -6,9 +6,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.restore.reconciliation import Report
-from handlers.approval_channel import ApprovalChannel, ChannelShared
-from handlers.trouble import ADVICE, SHARED, Trouble, code_of, meaning_of
-from handlers.views.restored import HEADLINE, summary
+from handlers.slack.api_errors import ADVICE, SHARED, Trouble, code_of, meaning_of
+from handlers.slack.approval_channel import ApprovalChannel, ChannelShared
+from handlers.views.restore import HEADLINE, summary
 
 log = structlog.get_logger()
 

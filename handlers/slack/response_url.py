@@ -15,7 +15,7 @@ import structlog
 from bot.domain.registration import Refusal
 from bot.settings.allowed_hosts import takes_answers
 from graph.proxies import Proxies
-from handlers.views.words import Blocks, said
+from handlers.views.blocks import Blocks, said
 
 log = structlog.get_logger()
 

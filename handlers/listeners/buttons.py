@@ -7,9 +7,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.registration import Person
 from bot.registrar import Registrar
-from handlers.answers import Answers, check_is_for_one, trigger_of
-from handlers.people import People
-from handlers.replies import retried
+from handlers.listeners.command_replies import retried
+from handlers.slack.response_url import Answers, check_is_for_one, trigger_of
+from handlers.slack.users import People
 from handlers.views import denial, form, ids
 from handlers.views.values import masked_sheet, sheet, sheet_text
 

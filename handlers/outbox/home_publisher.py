@@ -24,7 +24,7 @@ from bot.registrar.queries import Part
 from bot.storage.queries import Mark
 from bot.worker.loops import Bell, Loop, survive
 from graph.clock import Clock
-from handlers.trouble import retry_after
+from handlers.slack.api_errors import retry_after
 from handlers.views import home as views
 from handlers.views import sentence
 

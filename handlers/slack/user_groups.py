@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from graph.clock import Clock
-from handlers.recent import Recent, recent
+from handlers.slack.ttl_cache import Recent, recent
 
 log = structlog.get_logger()
 

@@ -8,9 +8,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.registration import Person
 from bot.registrar import Registrar
-from handlers.answers import trigger_of
-from handlers.previews import Previews
-from handlers.trouble import code_of
+from handlers.listeners.preview import Previews
+from handlers.slack.api_errors import code_of
+from handlers.slack.response_url import trigger_of
 from handlers.views import form, ids
 
 Ack = Callable[..., Awaitable[Any]]

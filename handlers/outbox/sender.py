@@ -26,17 +26,25 @@ from bot.storage.secrets import Purpose
 from bot.storage.vault import SealBroken, Vault
 from bot.worker.loops import Bell
 from graph.clock import Clock
-from handlers.answers import Answers
-from handlers.approval_channel import RECENTLY, ApprovalChannel, ChannelShared
-from handlers.drawings import Drawings
-from handlers.duplicates import metadata_of, named, posted_before
-from handlers.pace import Call, Pace
-from handlers.people import People
-from handlers.readers import is_waited_for, needs_its_reader
-from handlers.retries import OUR_TRIES, Retries
-from handlers.trouble import DELETED, SHARED, Trouble, advice_on, code_of, meaning_of, retry_after
+from handlers.outbox.duplicates import metadata_of, named, posted_before
+from handlers.outbox.recipients import is_waited_for, needs_its_reader
+from handlers.outbox.rendering import Drawings
+from handlers.outbox.retries import OUR_TRIES, Retries
+from handlers.slack.api_errors import (
+    DELETED,
+    SHARED,
+    Trouble,
+    advice_on,
+    code_of,
+    meaning_of,
+    retry_after,
+)
+from handlers.slack.approval_channel import RECENTLY, ApprovalChannel, ChannelShared
+from handlers.slack.rate_limits import Call, Pace
+from handlers.slack.response_url import Answers
+from handlers.slack.users import People
+from handlers.views.blocks import Blocks
 from handlers.views.values import masked_sheet, sheet_text
-from handlers.views.words import Blocks
 
 log = structlog.get_logger()
 

@@ -23,7 +23,7 @@ from bot.planning.preview import Preview
 from bot.worker.loops import survive
 from graph.clock import Clock
 from graph.errors import GraphError
-from handlers.trouble import code_of
+from handlers.slack.api_errors import code_of
 from handlers.views import preview as views
 from handlers.views.preview import Seen
 

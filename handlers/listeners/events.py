@@ -12,12 +12,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.registration import Person
 from bot.registrar import Registrar
-from handlers import asked
-from handlers.asked import Asked, NotUnderstood
-from handlers.people import People
-from handlers.replies import Reply, reply
+from handlers.listeners import command_parser
+from handlers.listeners.command_parser import Asked, NotUnderstood
+from handlers.listeners.command_replies import Reply, reply
+from handlers.slack.users import People
 from handlers.views import ids
-from handlers.views.words import actions, button, context, drawn, said, section
+from handlers.views.blocks import actions, button, context, drawn, said, section
 
 Json = dict[str, Any]
 
@@ -40,7 +40,7 @@ async def mention(
         return
     registrar.check_may_look(person)
     try:
-        wish = asked.read(event.get("text") or "", registrar.catalogue)
+        wish = command_parser.read(event.get("text") or "", registrar.catalogue)
     except NotUnderstood as not_understood:
         await _in_thread(client, event, str(not_understood))
         return
@@ -67,8 +67,8 @@ async def direct_message(
     event = body["event"]
     if event.get("channel_type") != "im" or not await registrar.is_news(str(body.get("event_id"))):
         return
-    wish = asked.read(event.get("text") or "", registrar.catalogue)
-    if wish.word == asked.FORM:
+    wish = command_parser.read(event.get("text") or "", registrar.catalogue)
+    if wish.word == command_parser.FORM:
         answer = _form_button(wish, registrar, person)
     else:
         answer = await reply(wish, registrar, person, people, plain=plain)
@@ -87,9 +87,9 @@ async def direct_message(
 
 def _by_command(wish: Asked) -> str:
     """Say how to do what a mention does not do."""
-    to = "@person" if wish.word == asked.HANDOVER else None
+    to = "@person" if wish.word == command_parser.HANDOVER else None
     words = " ".join(filter(None, [ids.COMMAND, wish.word, wish.id or wish.profile, to]))
-    what = "I open the form" if wish.word == asked.FORM else "I do that"
+    what = "I open the form" if wish.word == command_parser.FORM else "I do that"
     return f"In channels I only tell how things stand. Type `{words}` and {what} for you."
 
 

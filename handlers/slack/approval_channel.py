@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.worker.loops import Bell, Loop
 from graph.clock import Clock
-from handlers.trouble import ADVICE, SHARED
+from handlers.slack.api_errors import ADVICE, SHARED
 
 log = structlog.get_logger()
 

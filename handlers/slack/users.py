@@ -20,14 +20,14 @@ from bot.domain.form_validation import JOINERS
 from bot.domain.registration import Person, Refusal
 from bot.registrar import Registrar
 from graph.clock import Clock
-from handlers.answers import Answers
-from handlers.duplicates import check_counts
-from handlers.groups import Groups
-from handlers.homes import Homes, is_home
-from handlers.look_ups import LookUps
-from handlers.previews import Previews
-from handlers.recent import Recent, recent
-from handlers.trouble import Trouble, code_of, meaning_of
+from handlers.listeners.preview import Previews
+from handlers.outbox.duplicates import check_counts
+from handlers.outbox.home_publisher import Homes, is_home
+from handlers.slack.api_errors import Trouble, code_of, meaning_of
+from handlers.slack.lookup_limits import LookUps
+from handlers.slack.response_url import Answers
+from handlers.slack.ttl_cache import Recent, recent
+from handlers.slack.user_groups import Groups
 from handlers.views import help
 
 log = structlog.get_logger()

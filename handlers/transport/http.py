@@ -17,10 +17,10 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from bot.storage import signatures as storage
 from bot.storage.database import Database
 from bot.worker.loops import survive
-from handlers.intake import REST_SECONDS
-from handlers.intake.bodies import Bodies, TooLarge
-from handlers.intake.signature import Signatures, Signed, Unsigned
-from handlers.intake.traffic import Traffic
+from handlers.transport import REST_SECONDS
+from handlers.transport.bodies import Bodies, TooLarge
+from handlers.transport.in_flight import Traffic
+from handlers.transport.signature import Signatures, Signed, Unsigned
 
 log = structlog.get_logger()
 

@@ -15,7 +15,7 @@ from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind
 from graph.clock import Clock
 from graph.retry import doubled
-from handlers.trouble import Trouble, advice_on
+from handlers.slack.api_errors import Trouble, advice_on
 
 log = structlog.get_logger()
 

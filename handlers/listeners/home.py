@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot.domain.registration import Person
-from handlers.homes import Homes
+from handlers.outbox.home_publisher import Homes
 from handlers.views import home as views
 
 Ack = Callable[..., Awaitable[Any]]

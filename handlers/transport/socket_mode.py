@@ -20,9 +20,9 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from bot.logs import socket_logger
 from bot.worker.loops import Bell, Loop
 from graph.proxies import DIRECT, Proxies, shown
-from handlers.intake import REST_SECONDS, CannotListen
-from handlers.intake.traffic import Traffic
-from handlers.trouble import code_of, is_outage
+from handlers.slack.api_errors import code_of, is_outage
+from handlers.transport import REST_SECONDS, CannotListen
+from handlers.transport.in_flight import Traffic
 
 log = structlog.get_logger()
 

@@ -1,15 +1,15 @@
 """Look-ups: how often what people do may make the bot ask Slack who they are.
 
 Slack allows 100 `users.info` a minute for everybody together, of which messages may use 40
-(`handlers.pace`). The rest is shared, so that nobody uses it up and keeps approvers from deciding.
-"""
+(`handlers.slack.rate_limits`). The rest is shared, so that nobody uses it up and keeps approvers
+from deciding."""
 
 from datetime import datetime, timedelta
 
 from cachetools import TTLCache
 
 from graph.clock import Clock
-from handlers.pace import Bucket, Window
+from handlers.slack.rate_limits import Bucket, Window
 
 PEOPLE_A_MINUTE = 60
 KEPT_FOR_APPROVERS = 20

@@ -16,10 +16,10 @@ from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind, Stale
 from bot.worker.loops import Bell, Loop, report, survive
 from graph.clock import Clock
-from handlers.delivery import Delivery
-from handlers.pace import LOOK_UP, POST, UPDATE, Call, Pace
-from handlers.queue import Queue, Urgency
-from handlers.readers import LOOKED_UP
+from handlers.outbox.priority import Queue, Urgency
+from handlers.outbox.recipients import LOOKED_UP
+from handlers.outbox.sender import Delivery
+from handlers.slack.rate_limits import LOOK_UP, POST, UPDATE, Call, Pace
 
 AT_ONCE = 20
 """How many calls of Slack are under way at most; masks come on top."""

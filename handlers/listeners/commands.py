@@ -10,12 +10,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.registration import Person
 from bot.registrar import Registrar
-from handlers import asked
-from handlers.answers import Answers, trigger_of
-from handlers.people import People
-from handlers.replies import reply
+from handlers.listeners import command_parser
+from handlers.listeners.command_replies import reply
+from handlers.slack.response_url import Answers, trigger_of
+from handlers.slack.users import People
 from handlers.views import form
-from handlers.views.words import said
+from handlers.views.blocks import said
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
@@ -32,13 +32,13 @@ async def command(
 ) -> None:
     """Answer, for the person alone unless the last word is `public`."""
     text = str(body.get("text") or "")
-    wish = asked.read(text, registrar.catalogue)
-    if wish.word == asked.FORM:
+    wish = command_parser.read(text, registrar.catalogue)
+    if wish.word == command_parser.FORM:
         await open_form(client, body, wish.profile, registrar, person)
         await ack()
         return
-    if wish.word == asked.HANDOVER and wish.id is not None:
-        to = await people.mentioned(asked.mentioned(text))
+    if wish.word == command_parser.HANDOVER and wish.id is not None:
+        to = await people.mentioned(command_parser.mentioned(text))
         await registrar.hand_over(wish.id, to=to, by=person)
         await ack(text="An approver has to confirm this: the approval channel was asked.")
         return

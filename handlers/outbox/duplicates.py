@@ -17,8 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.registration import Refusal
 from bot.registrar import Registrar
 from bot.storage.messages import Message
-from handlers.trouble import code_of
-from handlers.views.words import Blocks
+from handlers.slack.api_errors import code_of
+from handlers.views.blocks import Blocks
 
 log = structlog.get_logger()
 

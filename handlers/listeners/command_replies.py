@@ -11,12 +11,12 @@ from bot.domain.registration import Person, Refusal, Status
 from bot.registrar import Registrar
 from bot.registrar.queries import ENTRIES, LISTED
 from bot.storage.queries import Which
-from handlers.asked import Asked
-from handlers.people import People
-from handlers.views import card, drift, help, history, ids, listing, rotation, taken_back
+from handlers.listeners.command_parser import Asked
+from handlers.slack.users import People
+from handlers.views import card, drift, help, history, ids, listing, revocation, rotation
+from handlers.views.blocks import Blocks
 from handlers.views.steps import Drawing
 from handlers.views.values import sheet, sheet_text
-from handlers.views.words import Blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +30,10 @@ class Reply:
 
 QUESTIONS: Mapping[str, tuple[Callable[..., Awaitable[None]], Callable[[str], tuple[str, Blocks]]]]
 QUESTIONS = {
-    "undo": (Registrar.check_may_undo, taken_back.ask_whether_to_undo),
+    "undo": (Registrar.check_may_undo, revocation.ask_whether_to_undo),
     "retire": (Registrar.check_may_retire, rotation.ask_whether_to_retire),
-    "revoke": (Registrar.check_may_revoke, taken_back.ask_whether_to_revoke),
-    "purge": (Registrar.check_may_purge, taken_back.ask_whether_to_purge),
+    "revoke": (Registrar.check_may_revoke, revocation.ask_whether_to_revoke),
+    "purge": (Registrar.check_may_purge, revocation.ask_whether_to_purge),
 }
 """By the word, who may, and what is asked before it is done."""
 

@@ -1,0 +1,1 @@
+"""Listeners: each takes one payload from Slack, calls one action, answers."""

@@ -1,0 +1,1 @@
+"""Pending messages: which is shown next, to whom, and how."""
