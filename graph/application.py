@@ -22,7 +22,7 @@ from graph.errors import (
 from graph.permissions import MICROSOFT_GRAPH, Permission
 from graph.removal import delete, is_gone
 from graph.shapes import identifier
-from graph.step_context import Learnt, Site, Step
+from graph.step_context import Facts, Step, StepContext
 
 CREATE = {"Prefer": "create-if-missing"}
 _MADE = {"id": identifier, "appId": identifier}
@@ -35,14 +35,14 @@ LONGEST_NOTES = 1024
 """Not documented for `notes`: the limit of `description`, to be on the safe side."""
 
 
-async def register(site: Site) -> Learnt:
+async def register(site: StepContext) -> Facts:
     """Make the application. Learns its `object_id` and `app_id`, and `created_at`.
 
     Raises NotOurs if the key is there already and not by this registration, else GraphError.
     """
     tried = await site.ledger.intend("application")
 
-    async def upsert() -> Learnt | None:
+    async def upsert() -> Facts | None:
         """Return the new application, or None if Entra knew the key."""
         nonlocal tried
         try:
@@ -75,7 +75,7 @@ def _may_have_written(error: GraphError) -> bool:
     return error.tries > 1 or isinstance(error, Unavailable | Conflict | NotThereYet)
 
 
-async def add_to_tenant(site: Site) -> Learnt:
+async def add_to_tenant(site: StepContext) -> Facts:
     """Make the service principal. Learns its `object_id`, and `created_at`. Raises GraphError."""
 
     async def upsert() -> Json | None:
@@ -98,7 +98,7 @@ async def add_to_tenant(site: Site) -> Learnt:
     return {"object_id": made["id"], "created_at": site.now()}
 
 
-async def remove_from_tenant(site: Site) -> Learnt | None:
+async def remove_from_tenant(site: StepContext) -> Facts | None:
     """Delete the service principal, and with it its grants.
 
     One that Entra does not know is not waited for: deleting the application takes it along.
@@ -111,35 +111,35 @@ async def remove_from_tenant(site: Site) -> Learnt | None:
             was_there = True
         except NotThereYet:
             was_there = not await is_gone(site, object_id, created_at=created_at)
-        return _buried(object_id, site.fact("application", "app_id"), was_there)
+        return _deleted_facts(object_id, site.fact("application", "app_id"), was_there)
     if "application" in site.facts:  # whose step never ended
         with suppress(NotThereYet):
             await _delete_principal(site, _principal(site))
     return None
 
 
-async def _delete_principal(site: Site, path: str) -> None:
+async def _delete_principal(site: StepContext, path: str) -> None:
     await site.while_young(lambda: site.graph.send("DELETE", path), created_at=None)
 
 
-async def unregister(site: Site) -> Learnt | None:
+async def unregister(site: StepContext) -> Facts | None:
     """Delete the application; Entra keeps it for 30 days. An unknown one is looked for by key.
 
     Raises NotOurs if there is one under the key that no attempt of this registration has made.
     """
     if "application" in site.facts:
         known, created_at = site.facts["application"], site.created_at("application")
-    elif found := await _find_lost(site):
+    elif found := await _find_unrecorded(site):
         known, created_at = found, site.clock.now()  # at the latest
     else:
         return None
     object_id = known["object_id"]
     path = f"/applications/{object_id}"
     was_there = await delete(site, path, object_id, created_at=created_at)
-    return _buried(object_id, known["app_id"], was_there)
+    return _deleted_facts(object_id, known["app_id"], was_there)
 
 
-async def _find_lost(site: Site) -> Learnt | None:
+async def _find_unrecorded(site: StepContext) -> Facts | None:
     """Look for what an attempt has made whose answer was lost, and store what is found.
 
     After a crash it is then known by its id, and Entra can be asked whether it is deleted.
@@ -157,7 +157,7 @@ async def _find_lost(site: Site) -> Learnt | None:
     return known
 
 
-async def check_is_ours(site: Site) -> None:
+async def check_is_ours(site: StepContext) -> None:
     """Check that the stored ids are of what this registration has made, before anything is done to
     them: whoever can write to the database can store any. An id that Entra does not know passes.
 
@@ -169,7 +169,7 @@ async def check_is_ours(site: Site) -> None:
     await _check_stored(site, "service_principal", "/servicePrincipals", {"appId": app_id})
 
 
-async def _check_stored(site: Site, step: str, collection: str, wanted: Json) -> None:
+async def _check_stored(site: StepContext, step: str, collection: str, wanted: Json) -> None:
     if step not in site.facts:
         return
     path, query = f"{collection}/{site.fact(step, 'object_id')}", {"$select": ",".join(wanted)}
@@ -180,11 +180,11 @@ async def _check_stored(site: Site, step: str, collection: str, wanted: Json) ->
             raise NotOurs(call=f"GET {collection}/…", sentence=CHANGED, advice=NOTHING_DONE)
 
 
-def _buried(object_id: str, app_id: str, was_there: bool) -> Learnt:
+def _deleted_facts(object_id: str, app_id: str, was_there: bool) -> Facts:
     return {"object_id": object_id, "app_id": app_id, "was_there": was_there}
 
 
-async def _adopt(site: Site, *, tried_before: bool) -> Learnt:
+async def _adopt(site: StepContext, *, tried_before: bool) -> Facts:
     if not tried_before:
         # Else a retry would take this very attempt for the one that made the application.
         await site.ledger.withdraw("application")
@@ -195,7 +195,7 @@ async def _adopt(site: Site, *, tried_before: bool) -> Learnt:
     return _known(site, found)
 
 
-def _known(site: Site, application: Json) -> Learnt:
+def _known(site: StepContext, application: Json) -> Facts:
     return {
         "object_id": application["id"],
         "app_id": application["appId"],
@@ -203,20 +203,20 @@ def _known(site: Site, application: Json) -> Learnt:
     }
 
 
-async def _find(site: Site) -> Json:
+async def _find(site: StepContext) -> Json:
     answer = await site.graph.send(
         "GET", _by_key(site), query={"$select": "id,appId,tags,createdByAppId"}
     )
     return answer.read({**_MADE, "tags": [str], "createdByAppId?": str})
 
 
-def _is_ours(site: Site, found: Json) -> bool:
+def _is_ours(site: StepContext, found: Json) -> bool:
     creator = found.get("createdByAppId") or ""
     is_by_us = creator.casefold() == site.bot_client_id.casefold()
     return set(site.plan.tags) <= set(found["tags"]) and is_by_us
 
 
-def _application(site: Site) -> Json:
+def _application(site: StepContext) -> Json:
     plan = site.plan
     body: Json = {
         "displayName": plan.name,
@@ -232,7 +232,7 @@ def _application(site: Site) -> Json:
     return body
 
 
-def _notes(site: Site) -> str:
+def _notes(site: StepContext) -> str:
     if not site.approved_by:
         return site.plan.notes[:LONGEST_NOTES]
     # Who approved comes before what the requester wrote, which may say anything.
@@ -245,11 +245,11 @@ def _access(permissions: list[Permission]) -> list[Json]:
     return [{"resourceAppId": MICROSOFT_GRAPH, "resourceAccess": wanted}] if wanted else []
 
 
-def _by_key(site: Site) -> str:
+def _by_key(site: StepContext) -> str:
     return f"/applications(uniqueName='{site.plan.key}')"
 
 
-def _principal(site: Site) -> str:
+def _principal(site: StepContext) -> str:
     return f"/servicePrincipals(appId='{site.fact('application', 'app_id')}')"
 
 

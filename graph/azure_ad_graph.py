@@ -18,12 +18,12 @@ ENDED = (
 )
 
 
-class NotRetired(ValueError):
+class NotRetiredPermission(ValueError):
     """A text that names no permission of Azure AD Graph. Its text is a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retired:
+class RetiredPermission:
     """A permission of Azure AD Graph. What has a successor has it under the same name."""
 
     name: str
@@ -55,16 +55,28 @@ _IDS = MappingProxyType(
 """As manifests in public repositories show them; one id serves both kinds of Directory.Read.All."""
 
 _ROWS = (
-    Retired(name="Directory.Read.All", kind=Kind.ROLE, has_successor=True, why=_LESS),
-    Retired(name="Directory.Read.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
-    Retired(name="User.Read", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
-    Retired(name="User.Read.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
-    Retired(name="User.ReadBasic.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
-    Retired(name="Group.Read.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
-    Retired(name="Directory.AccessAsUser.All", kind=Kind.SCOPE, has_successor=False, why=_PERSON),
-    Retired(name="Directory.ReadWrite.All", kind=Kind.ROLE, has_successor=False, why=_WRITES),
-    Retired(name="Directory.ReadWrite.All", kind=Kind.SCOPE, has_successor=False, why=_WRITES),
-    Retired(name="Application.ReadWrite.OwnedBy", kind=Kind.ROLE, has_successor=False, why=_WRITES),
+    RetiredPermission(name="Directory.Read.All", kind=Kind.ROLE, has_successor=True, why=_LESS),
+    RetiredPermission(
+        name="Directory.Read.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON
+    ),
+    RetiredPermission(name="User.Read", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
+    RetiredPermission(name="User.Read.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
+    RetiredPermission(
+        name="User.ReadBasic.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON
+    ),
+    RetiredPermission(name="Group.Read.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
+    RetiredPermission(
+        name="Directory.AccessAsUser.All", kind=Kind.SCOPE, has_successor=False, why=_PERSON
+    ),
+    RetiredPermission(
+        name="Directory.ReadWrite.All", kind=Kind.ROLE, has_successor=False, why=_WRITES
+    ),
+    RetiredPermission(
+        name="Directory.ReadWrite.All", kind=Kind.SCOPE, has_successor=False, why=_WRITES
+    ),
+    RetiredPermission(
+        name="Application.ReadWrite.OwnedBy", kind=Kind.ROLE, has_successor=False, why=_WRITES
+    ),
 )
 
 _WRITTEN = re.compile(
@@ -72,17 +84,17 @@ _WRITTEN = re.compile(
 )
 
 
-def retired(text: str) -> Retired:
+def retired_permission(text: str) -> RetiredPermission:
     """Return the permission that a guide names, by name or id, like “User.Read.All (delegated)”.
 
-    Without a kind, an application permission is meant where there is one. Raises NotRetired.
-    """
+    Without a kind, an application permission is meant where there is one. Raises
+    NotRetiredPermission."""
     found = _WRITTEN.fullmatch(text.strip())
     rows = [] if found is None else [row for row in _ROWS if _fits(row, found["name"])]
     if found is not None and found["kind"]:
         rows = [row for row in rows if KIND_WORDS[row.kind] == found["kind"]]
     if not rows:
-        raise NotRetired(
+        raise NotRetiredPermission(
             f"“{text}” is no permission of Azure AD Graph that this bot knows."
             " Write it like “Directory.Read.All (application)”."
         )
@@ -90,7 +102,7 @@ def retired(text: str) -> Retired:
 
 
 def explain_retired(
-    wished: Iterable[Retired], *, roles: Iterable[str], scopes: Iterable[str]
+    wished: Iterable[RetiredPermission], *, roles: Iterable[str], scopes: Iterable[str]
 ) -> str | None:
     """Return what becomes of them in a plan that asks for these roles and scopes; None if none."""
     asked = {*((name, Kind.ROLE) for name in roles), *((name, Kind.SCOPE) for name in scopes)}
@@ -101,11 +113,11 @@ def explain_retired(
     return " ".join([f"{ENDED}.", *told]) if told else None
 
 
-def hint_at(name: str, kind: Kind) -> str | None:
+def suggestion(name: str, kind: Kind) -> str | None:
     """Return what to ask for instead, if a permission was given the old way: by id or resource."""
     try:
-        old = retired(name)
-    except NotRetired:
+        old = retired_permission(name)
+    except NotRetiredPermission:
         return None
     if AZURE_AD_GRAPH not in name and name != _IDS[old.name]:
         return None  # Microsoft Graph has permissions of the same names
@@ -114,17 +126,17 @@ def hint_at(name: str, kind: Kind) -> str | None:
     return f"{ENDED}. For {row}, {_fate(row)}."
 
 
-def _fate_in_plan(old: Retired, asked: set[tuple[str, Kind]]) -> str:
+def _fate_in_plan(old: RetiredPermission, asked: set[tuple[str, Kind]]) -> str:
     if (old.name, old.kind) in asked:
         return "the plan asks Microsoft Graph instead"
     return f"{_fate(old)}. This plan does without" if old.has_successor else _fate(old)
 
 
-def _fate(old: Retired) -> str:
+def _fate(old: RetiredPermission) -> str:
     if old.has_successor:
         return f"Microsoft Graph has a permission of the same name; {old.why}"
     return f"there is nothing instead: {old.why}"
 
 
-def _fits(row: Retired, name: str) -> bool:
+def _fits(row: RetiredPermission, name: str) -> bool:
     return name in (row.name, _IDS[row.name])

@@ -33,7 +33,7 @@ from graph.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from graph.retry import Jitter, patiently, through_outage
+from graph.retry import Jitter, retry, through_outage
 from graph.shapes import Shape, misfit
 from graph.tokens import OneToken, Token, TokenSource
 
@@ -239,7 +239,7 @@ class Client:
         return answer if tries == 1 else replace(answer, tries=tries)
 
     async def _outlast(self, act: Callable[[], Awaitable[T]]) -> T:
-        return await patiently(act, clock=self._clock, wait=through_outage(self.jitter))
+        return await retry(act, clock=self._clock, wait=through_outage(self.jitter))
 
     async def _authorized(self, call: Call) -> Answer:
         token = await self._tokens.token()

@@ -18,7 +18,7 @@ from graph.clock import Clock
 from graph.errors import Unreachable
 from graph.proxies import Proxies, shown
 from graph.signin import BotTokens, SignIn, trust
-from graph.tenant_cache import Knowledge
+from graph.tenant_cache import TenantCache
 
 CONNECT_SECONDS = 5.0
 
@@ -58,7 +58,7 @@ class Connection:
     """What everything that reads or changes a tenant is made from."""
 
     graph: Client
-    knowledge: Knowledge
+    knowledge: TenantCache
     sign_in: SignIn
     tokens: BotTokens
 
@@ -96,7 +96,7 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
         try:
             yield Connection(
                 graph=graph,
-                knowledge=Knowledge(graph=graph, clock=clock),
+                knowledge=TenantCache(graph=graph, clock=clock),
                 sign_in=sign_in,
                 tokens=tokens,
             )

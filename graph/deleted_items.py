@@ -12,7 +12,7 @@ from datetime import datetime
 from graph.client import Json
 from graph.errors import NotOurs, NotThereYet, Restored
 from graph.removal import is_young
-from graph.step_context import Site
+from graph.step_context import StepContext
 
 SURE_LOOKS = 5
 """How often in a row a young object must be found nowhere: not every replica knows the same."""
@@ -21,7 +21,7 @@ _BURIED = {"appId?": str, "uniqueName?": str, "createdByAppId?": str, "tags?": [
 
 
 async def purge(
-    site: Site, *, step: str, object_id: str, app_id: str, deleted_at: datetime
+    site: StepContext, *, step: str, object_id: str, app_id: str, deleted_at: datetime
 ) -> bool:
     """Delete for good what this step had made. False if Entra no longer had it.
 
@@ -50,7 +50,7 @@ async def purge(
     return await site.while_young(once, created_at=deleted_at)
 
 
-async def _is_in_use(site: Site, step: str, object_id: str) -> bool:
+async def _is_in_use(site: StepContext, step: str, object_id: str) -> bool:
     collection = "applications" if step == "application" else "servicePrincipals"
     path = f"/{collection}/{object_id}"
     with suppress(NotThereYet):
@@ -59,7 +59,7 @@ async def _is_in_use(site: Site, step: str, object_id: str) -> bool:
     return False
 
 
-def _check_is_ours(site: Site, found: Json, *, step: str, app_id: str) -> None:
+def _check_is_ours(site: StepContext, found: Json, *, step: str, app_id: str) -> None:
     """The bin does not promise to show everything: the tags must be there, and what else it shows
     must fit. A service principal has the tags of its application.
     """

@@ -14,7 +14,7 @@ from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet
 from graph.permissions import Permission
 from graph.plan import Plan
 from graph.shapes import identifier
-from graph.step_context import Learnt, Site, Step
+from graph.step_context import Facts, Step, StepContext
 
 T = TypeVar("T")
 
@@ -28,24 +28,24 @@ def grants(plan: Plan) -> list[Step]:
 
 
 def _role(permission: Permission) -> Step:
-    async def do(site: Site) -> Learnt:
+    async def do(site: StepContext) -> Facts:
         return await _grant_role(site, permission)
 
-    async def undo(site: Site) -> None:
+    async def undo(site: StepContext) -> None:
         await _revoke(site, lambda: _revoke_role(site, permission))
 
     return Step(f"role:{permission.name}", f"Grant {permission.name}", do, undo, lasting=True)
 
 
 def _scopes(plan: Plan) -> Step:
-    async def undo(site: Site) -> None:
+    async def undo(site: StepContext) -> None:
         await _revoke(site, lambda: _revoke_scopes(site))
 
     names = ", ".join(permission.name for permission in plan.scopes)
     return Step("scopes", f"Grant {names} (delegated)", _grant_scopes, undo, lasting=True)
 
 
-async def _grant_role(site: Site, permission: Permission) -> Learnt:
+async def _grant_role(site: StepContext, permission: Permission) -> Facts:
     """learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto"""
 
     async def grant() -> None:
@@ -64,7 +64,7 @@ async def _grant_role(site: Site, permission: Permission) -> Learnt:
     return {"granted_at": site.now()}
 
 
-async def _grant_scopes(site: Site) -> Learnt:
+async def _grant_scopes(site: StepContext) -> Facts:
     """learn.microsoft.com/graph/api/oauth2permissiongrant-post"""
     names = [permission.name for permission in site.plan.scopes]
 
@@ -87,7 +87,7 @@ async def _grant_scopes(site: Site) -> Learnt:
     return {"granted_at": site.now()}
 
 
-async def _widen(site: Site, names: list[str]) -> None:
+async def _widen(site: StepContext, names: list[str]) -> None:
     """Add what is lacking to the grant that is there."""
     found = await _scope_grant(site)
     if found is None:
@@ -98,7 +98,7 @@ async def _widen(site: Site, names: list[str]) -> None:
         await site.graph.send("PATCH", path, body={"scope": " ".join([*held, *lacking])})
 
 
-async def _scope_grant(site: Site) -> Json | None:
+async def _scope_grant(site: StepContext) -> Json | None:
     answer = await site.graph.send(
         "GET",
         "/oauth2PermissionGrants",
@@ -110,7 +110,7 @@ async def _scope_grant(site: Site) -> Json | None:
     return next(iter(answer.read({"value": [_GRANT]})["value"]), None)
 
 
-async def _revoke_role(site: Site, permission: Permission) -> None:
+async def _revoke_role(site: StepContext, permission: Permission) -> None:
     held = f"/servicePrincipals/{_principal_id(site)}/appRoleAssignments"
     async for grant in site.graph.pages(held, of={"id": identifier, "appRoleId": str}):
         if grant["appRoleId"] == permission.id:
@@ -120,13 +120,13 @@ async def _revoke_role(site: Site, permission: Permission) -> None:
             )
 
 
-async def _revoke_scopes(site: Site) -> None:
+async def _revoke_scopes(site: StepContext) -> None:
     found = await _scope_grant(site)
     if found is not None:
         await site.graph.send("DELETE", f"/oauth2PermissionGrants/{found['id']}")
 
 
-async def _revoke(site: Site, act: Callable[[], Awaitable[None]]) -> None:
+async def _revoke(site: StepContext, act: Callable[[], Awaitable[None]]) -> None:
     """Remove a grant. What the bot may not remove goes with the service principal, and so does
     what Entra does not know yet.
     """
@@ -136,7 +136,7 @@ async def _revoke(site: Site, act: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _in_turn(
-    site: Site, act: Callable[[], Awaitable[T]], *, written: datetime | None = None
+    site: StepContext, act: Callable[[], Awaitable[T]], *, written: datetime | None = None
 ) -> T:
     """Do `act` beside the other grants; once it has collided, one after another."""
     collided = False
@@ -155,6 +155,6 @@ async def _in_turn(
     return await site.settle(once, written=written)
 
 
-def _principal_id(site: Site) -> str:
+def _principal_id(site: StepContext) -> str:
     id: str = site.fact("service_principal", "object_id")
     return id

@@ -26,7 +26,7 @@ KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class HeldSecret:
     """A secret that Entra holds, without its text."""
 
     key_id: str
@@ -36,7 +36,7 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carrier:
+class TaggedObject:
     """What carries the tag of one registration of an installation."""
 
     id: str
@@ -46,12 +46,12 @@ class Carrier:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bare(Carrier):
+class LonePrincipal(TaggedObject):
     """A service principal whose application is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Marked(Carrier):
+class TaggedApplication(TaggedObject):
     """An application."""
 
     key: str | None
@@ -62,21 +62,21 @@ class Marked(Carrier):
     """Whether it carries every tag that this installation gives to that registration."""
     secrets: tuple[str, ...]
     """The key ids of its secrets whose names carry the registration's id."""
-    held: tuple[Held, ...] = ()
+    held: tuple[HeldSecret, ...] = ()
     """These secrets."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Marks:
+class TaggedApplications:
     """What was found."""
 
-    ours: tuple[Marked, ...]
+    ours: tuple[TaggedApplication, ...]
     elsewhere: int
     """How many applications carry the mark, but of no registration of this installation."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Buried(Carrier):
+class DeletedApplication(TaggedObject):
     """A deleted application, until Entra purges it."""
 
     purged_at: datetime
@@ -91,21 +91,21 @@ _APPLICATION = {
 }
 
 
-async def marked(graph: Client, *, installation: str, page: int = PAGE) -> Marks:
+async def find_tagged(graph: Client, *, installation: str, page: int = PAGE) -> TaggedApplications:
     """Return what carries the mark. Raises GraphError."""
     query = {"$filter": f"tags/any(t:t eq '{MARK}')", "$select": FIELDS, "$top": str(page)}
-    ours: list[Marked] = []
+    ours: list[TaggedApplication] = []
     elsewhere = 0
     async for application in graph.pages("/applications", of=_APPLICATION, query=query):
         found = list(_read(application, installation))
         ours += found
         elsewhere += not found
-    return Marks(ours=tuple(ours), elsewhere=elsewhere)
+    return TaggedApplications(ours=tuple(ours), elsewhere=elsewhere)
 
 
-async def bare(
+async def find_lone_principals(
     graph: Client, *, installation: str, known: Collection[str], page: int = PAGE
-) -> tuple[Bare, ...]:
+) -> tuple[LonePrincipal, ...]:
     """Return the installation's service principals without an application. Raises GraphError.
 
     `known` are the client ids of applications that are there: the others are asked for one by one.
@@ -116,7 +116,7 @@ async def bare(
         "$top": str(page),
     }
     found = [
-        Bare(**_carrier(principal, registration))
+        LonePrincipal(**_carrier(principal, registration))
         async for principal in graph.pages("/servicePrincipals", of=_CARRIER, query=query)
         for registration in _registrations(principal, installation)
         if principal["appId"] not in known
@@ -126,7 +126,9 @@ async def bare(
     )
 
 
-async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple[Buried, ...]:
+async def find_deleted(
+    graph: Client, *, installation: str, page: int = PAGE
+) -> tuple[DeletedApplication, ...]:
     """Return the installation's deleted applications, the next to be purged first.
 
     Raises GraphError.
@@ -135,7 +137,7 @@ async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple
     of = {**_CARRIER, "deletedDateTime": moment}
     bin = graph.pages("/directory/deletedItems/microsoft.graph.application", of=of, query=query)
     found = [
-        Buried(
+        DeletedApplication(
             **_carrier(application, registration),
             purged_at=datetime.fromisoformat(application["deletedDateTime"]) + KEPT,
         )
@@ -145,7 +147,9 @@ async def buried(graph: Client, *, installation: str, page: int = PAGE) -> tuple
     return tuple(sorted(found, key=lambda each: each.purged_at))
 
 
-async def present(graph: Client, object_id: str, *, registration: str) -> Marked | None:
+async def find_by_id(
+    graph: Client, object_id: str, *, registration: str
+) -> TaggedApplication | None:
     """Return an application of this registration by its id, whatever its tags are by now.
 
     None if it is not there. Raises GraphError.
@@ -172,16 +176,16 @@ async def _found(graph: Client, path: str, select: str = "id") -> Answer | None:
         return None
 
 
-def _read(application: Json, installation: str) -> Iterator[Marked]:
+def _read(application: Json, installation: str) -> Iterator[TaggedApplication]:
     carried = set(application.get("tags") or ())
     for registration in _registrations(application, installation):
         is_complete = carried >= set(tags(installation, registration))
         yield _marked(application, registration, is_complete=is_complete)
 
 
-def _marked(application: Json, registration: str, *, is_complete: bool) -> Marked:
+def _marked(application: Json, registration: str, *, is_complete: bool) -> TaggedApplication:
     held = tuple(_carrying(application, mark(registration)))
-    return Marked(
+    return TaggedApplication(
         **_carrier(application, registration),
         key=application.get("uniqueName"),
         created_by=application.get("createdByAppId"),
@@ -209,10 +213,10 @@ def _registrations(carrier: Json, installation: str) -> Iterator[str]:
             yield "".join(each if each.isprintable() else "\ufffd" for each in named)
 
 
-def _carrying(application: Json, mark: str) -> Iterator[Held]:
+def _carrying(application: Json, mark: str) -> Iterator[HeldSecret]:
     for secret in application.get("passwordCredentials") or ():
         if mark in (secret.get("displayName") or ""):
-            yield Held(
+            yield HeldSecret(
                 key_id=secret["keyId"],
                 hint=secret.get("hint") or "",
                 made_at=_moment(secret.get("startDateTime")),

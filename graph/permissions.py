@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from graph.azure_ad_graph import hint_at
+from graph.azure_ad_graph import suggestion
 from graph.permission_kinds import AZURE_AD_GRAPH, KIND_WORDS, MICROSOFT_GRAPH, Kind
 
 __all__ = [
@@ -70,7 +70,7 @@ _CHANGES = re.compile(r"Write|Send|Create|Manage|FullControl|AccessAsUser|Delete
 
 def _danger(name: str, kind: Kind) -> str:
     """Return what is wrong with it, as a sentence with a space behind it, or nothing."""
-    if hint := hint_at(name, kind):
+    if hint := suggestion(name, kind):
         return f"{hint} "
     if name in _ESCALATES:
         return f"Whoever holds it can give itself {_ESCALATES[name]}. "

@@ -14,7 +14,7 @@ from graph.permissions import Kind, Permission
 
 Json = dict[str, Any]
 
-Facts = Mapping[str, Mapping[str, Any]]
+FactsByStep = Mapping[str, Mapping[str, Any]]
 """What each step learnt, by the step's name: JSON, and never a secret."""
 
 LimitedBy = Literal["requester", "profile", "tenant"]
@@ -22,7 +22,7 @@ LimitedBy = Literal["requester", "profile", "tenant"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class PlanRequest:
     """What a registration asks for, before the tenant has been looked at."""
 
     registration: str

@@ -12,14 +12,14 @@ from graph.app_policy import MEND, PERHAPS_EXEMPT, Restrictions, judge
 from graph.client import Client, Json
 from graph.clock import Clock
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
-from graph.plan import Plan, Wish
+from graph.plan import Plan, PlanRequest
 from graph.redirects import redirect_problem
 from graph.rights import ConsentMode, excess, missing
 from graph.secret_life import SecretPolicy, limit, read_policy
 from graph.shapes import identifier
-from graph.tenant_cache import Knowledge, Organization, Resource
+from graph.tenant_cache import Organization, Resource, TenantCache
 
-__all__ = ["Knowledge", "Refused", "preflight", "tags"]
+__all__ = ["Refused", "TenantCache", "preflight", "tags"]
 
 LONGEST_NAME = 120
 """Entra's own limit is 256, but its portal cuts names much earlier."""
@@ -49,7 +49,9 @@ class _Seen:
     namesakes: list[Json]
 
 
-async def preflight(wish: Wish, *, graph: Client, knowledge: Knowledge, clock: Clock) -> Plan:
+async def preflight(
+    wish: PlanRequest, *, graph: Client, knowledge: TenantCache, clock: Clock
+) -> Plan:
     """Return the plan for a wish, or raise Refused or a GraphError.
 
     With fresh knowledge this makes one call of Graph.
@@ -68,7 +70,7 @@ def tags(installation: str, registration: str) -> tuple[str, ...]:
     return ("aad-setup", f"aad-setup:{registration}", f"aad-setup:{installation}:{registration}")
 
 
-async def _look(wish: Wish, graph: Client, knowledge: Knowledge, clock: Clock) -> _Seen:
+async def _look(wish: PlanRequest, graph: Client, knowledge: TenantCache, clock: Clock) -> _Seen:
     reads = (
         asyncio.create_task(knowledge.organization()),
         asyncio.create_task(knowledge.resource()),
@@ -90,7 +92,7 @@ async def _look(wish: Wish, graph: Client, knowledge: Knowledge, clock: Clock) -
     )
 
 
-async def _namesakes(wish: Wish, graph: Client) -> list[Json]:
+async def _namesakes(wish: PlanRequest, graph: Client) -> list[Json]:
     answer = await graph.send(
         "GET",
         "/applications",
@@ -103,7 +105,7 @@ async def _namesakes(wish: Wish, graph: Client) -> list[Json]:
     return [each for each in found if each.get("uniqueName") != wish.key]
 
 
-def _plan(wish: Wish, seen: _Seen, *, warnings: tuple[str, ...]) -> Plan:
+def _plan(wish: PlanRequest, seen: _Seen, *, warnings: tuple[str, ...]) -> Plan:
     days, limited_by = limit(wish, seen.policy)
     return Plan(
         registration=wish.registration,
@@ -129,14 +131,14 @@ def _plan(wish: Wish, seen: _Seen, *, warnings: tuple[str, ...]) -> Plan:
     )
 
 
-def _notes(wish: Wish) -> str:
+def _notes(wish: PlanRequest) -> str:
     return (
         f"Registered by aad-setup ({wish.registration}, profile {wish.profile}) "
         f"for {wish.requester}. Reason: {' '.join(wish.reason.split())}"
     )
 
 
-def _lacking(wish: Wish, rights: frozenset[str]) -> str | None:
+def _lacking(wish: PlanRequest, rights: frozenset[str]) -> str | None:
     lacking = missing(ConsentMode(wish.consent_mode), rights, scopes=wish.scopes)
     if not lacking:
         return None
@@ -146,7 +148,7 @@ def _lacking(wish: Wish, rights: frozenset[str]) -> str | None:
     )
 
 
-def _problems(wish: Wish) -> Iterator[str]:
+def _problems(wish: PlanRequest) -> Iterator[str]:
     """What is wrong with a wish in itself."""
     if not wish.name.strip() or len(wish.name) > LONGEST_NAME:
         yield f"The application's name must have 1 to {LONGEST_NAME} characters."
@@ -163,7 +165,7 @@ def _problems(wish: Wish) -> Iterator[str]:
             yield str(refusal)
 
 
-def _obstacles(wish: Wish, seen: _Seen) -> Iterator[str]:
+def _obstacles(wish: PlanRequest, seen: _Seen) -> Iterator[str]:
     """What in the tenant stands in the way."""
     if seen.policy.banned:
         yield (
@@ -183,7 +185,7 @@ def _obstacles(wish: Wish, seen: _Seen) -> Iterator[str]:
             yield f"{known.name} has another id in this tenant than Microsoft publishes."
 
 
-def _warnings(wish: Wish, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
+def _warnings(wish: PlanRequest, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
     if seen.namesakes:
         ids = _some([each["appId"] for each in seen.namesakes])
         yield f"The tenant already has an application of this name, left as it is: {ids}."
@@ -204,7 +206,7 @@ def _warnings(wish: Wish, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
         yield f"The bot's own application holds rights that it never uses: {_some(sorted(unused))}."
 
 
-def _wanted(wish: Wish) -> Iterator[tuple[str, Kind]]:
+def _wanted(wish: PlanRequest) -> Iterator[tuple[str, Kind]]:
     yield from ((name, Kind.ROLE) for name in _unique(wish.roles))
     yield from ((name, Kind.SCOPE) for name in _unique(wish.scopes))
 

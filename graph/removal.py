@@ -10,11 +10,13 @@ learn.microsoft.com/graph/api/directory-deleteditems-get
 from datetime import datetime
 
 from graph.errors import Forbidden, NotFound, NotThereYet
-from graph.retry import SETTLING
-from graph.step_context import Site
+from graph.retry import REPLICATION_TIME
+from graph.step_context import StepContext
 
 
-async def delete(site: Site, path: str, object_id: str, *, created_at: datetime | None) -> bool:
+async def delete(
+    site: StepContext, path: str, object_id: str, *, created_at: datetime | None
+) -> bool:
     """Delete the object and make sure. False if it was gone already."""
 
     async def once() -> bool:
@@ -29,7 +31,7 @@ async def delete(site: Site, path: str, object_id: str, *, created_at: datetime 
     return await site.while_young(once, created_at=created_at)
 
 
-async def is_gone(site: Site, object_id: str, *, created_at: datetime | None) -> bool:
+async def is_gone(site: StepContext, object_id: str, *, created_at: datetime | None) -> bool:
     """Whether an object that was answered with 404 is deleted, and not just unknown to a replica.
 
     `created_at` is None for an object that is not young.
@@ -37,12 +39,12 @@ async def is_gone(site: Site, object_id: str, *, created_at: datetime | None) ->
     return not is_young(site, created_at) or await _is_deleted(site, object_id)
 
 
-def is_young(site: Site, created_at: datetime | None) -> bool:
+def is_young(site: StepContext, created_at: datetime | None) -> bool:
     """Whether a replica may not know yet what was created then."""
-    return created_at is not None and site.clock.now() < created_at + SETTLING
+    return created_at is not None and site.clock.now() < created_at + REPLICATION_TIME
 
 
-async def _is_deleted(site: Site, object_id: str) -> bool:
+async def _is_deleted(site: StepContext, object_id: str) -> bool:
     path = f"/directory/deletedItems/{object_id}"
     try:
         await site.graph.send("GET", path, query={"$select": "id"})

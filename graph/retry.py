@@ -17,7 +17,7 @@ from graph.errors import Conflict, GraphError, LostAnswer, NotThereYet, Throttle
 
 T = TypeVar("T")
 
-SETTLING = timedelta(minutes=15)
+REPLICATION_TIME = timedelta(minutes=15)
 """How long after our own write “not there” may still mean “not there yet”."""
 
 BRIEFLY = timedelta(seconds=10)
@@ -46,11 +46,11 @@ Wait = Callable[[GraphError, int], float | None]
 
 Aside = Callable[[], AbstractAsyncContextManager[object]]
 
-put_aside: ContextVar[Aside] = ContextVar("put_aside", default=nullcontext)
+while_waiting: ContextVar[Aside] = ContextVar("put_aside", default=nullcontext)
 """Entered for as long as a call waits, by whoever counts what is at work. It must not raise."""
 
 
-async def patiently(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait) -> T:
+async def retry(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait) -> T:
     """Do `act` until it succeeds or `wait` gives up; then its last error is raised."""
     tries = 0
     while True:
@@ -61,21 +61,21 @@ async def patiently(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait
             seconds = wait(error, tries)
             if seconds is None:
                 raise
-        async with put_aside.get()():
+        async with while_waiting.get()():
             await clock.sleep(seconds)
 
 
-def doubled(tries: int, most: float) -> float:
+def exponential(tries: int, most: float) -> float:
     """Return 1 s, doubled with each try, at most `most`."""
     return min(most, 2.0 ** min(tries - 1, 10))
 
 
 def backoff(tries: int, jitter: Jitter) -> float:
     """Return 1 s, doubled with each try, at most 30 s, with full jitter."""
-    return doubled(tries, LONGEST_WAIT_SECONDS) * jitter()
+    return exponential(tries, LONGEST_WAIT_SECONDS) * jitter()
 
 
-def patience(tries: int, jitter: Jitter) -> float:
+def replication_backoff(tries: int, jitter: Jitter) -> float:
     """Return 0.5 s, 1.4 times as much with each try, at most 30 s, a quarter more or less.
 
     What is written is seen after a time that nobody knows. Looking again after a fixed part of the
@@ -84,14 +84,14 @@ def patience(tries: int, jitter: Jitter) -> float:
     return min(LONGEST_WAIT_SECONDS, 0.5 * 1.4 ** min(tries - 1, 20)) * (0.75 + jitter() / 2)
 
 
-def sign_in_patience(tries: int, jitter: Jitter) -> float:
+def sign_in_backoff(tries: int, jitter: Jitter) -> float:
     """Return 1 s, doubled with each try, at most 60 s, a quarter more or less.
 
     Entra takes many equal sign-ins in a few minutes for a loop and then refuses all of them
     (AADSTS50196), so a sign-in that waits is tried less often than other calls: 6 to 7 times in the
     first minute, at most 12 in five minutes.
     """
-    return doubled(tries, 60.0) * (0.75 + jitter() / 2)
+    return exponential(tries, 60.0) * (0.75 + jitter() / 2)
 
 
 def through_outage(jitter: Jitter) -> Wait:
@@ -109,13 +109,13 @@ def through_outage(jitter: Jitter) -> Wait:
     return wait
 
 
-def until_settled(
+def until_replicated(
     clock: Clock,
     jitter: Jitter,
     *,
     written: datetime | None,
     settling: tuple[type[GraphError], ...] = (),
-    within: timedelta = SETTLING,
+    within: timedelta = REPLICATION_TIME,
 ) -> Wait:
     """Wait for replication until 15 minutes after `written`, and shortly for colliding writes.
 
@@ -130,7 +130,7 @@ def until_settled(
             if written is None:
                 return None
             left = (written + within - clock.now()).total_seconds()
-            spacing = patience if isinstance(error, NotThereYet) else sign_in_patience
+            spacing = replication_backoff if isinstance(error, NotThereYet) else sign_in_backoff
             seconds = max(spacing(tries, jitter), error.retry_after or 0.0)
             return min(seconds, left) if left > 0 and tries < SETTLING_ATTEMPTS else None
         if not isinstance(error, Conflict | LostAnswer):

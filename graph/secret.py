@@ -13,10 +13,10 @@ from graph.errors import LostAnswer, NoSuchSecret, NotFound, SecretsLost
 from graph.removal import is_gone, is_young
 from graph.retry import BRIEFLY
 from graph.shapes import filled, identifier
-from graph.step_context import Learnt, Sealed, Site, Step
+from graph.step_context import Facts, Sealed, Step, StepContext
 
 
-async def make(site: Site) -> Learnt:
+async def make(site: StepContext) -> Facts:
     """Make a secret and seal it. Raises GraphError.
 
     Learns `sealed_id` (in the vault), `key_id` and `hint` (its first letters), both as Entra shows
@@ -48,7 +48,7 @@ async def make(site: Site) -> Learnt:
     }
 
 
-async def _mint(site: Site, attempt: Sealed | str) -> Sealed:
+async def _mint(site: StepContext, attempt: Sealed | str) -> Sealed:
     if isinstance(attempt, Sealed):  # before a crash
         return attempt
     now = site.clock.now().replace(microsecond=0)
@@ -74,7 +74,9 @@ async def _mint(site: Site, attempt: Sealed | str) -> Sealed:
     return Sealed(id=id, key_id=key_id, expires_at=expires_at, hint=hint)
 
 
-async def remove_secret(site: Site, key_id: str, *, unproven_since: datetime | None = None) -> None:
+async def remove_secret(
+    site: StepContext, key_id: str, *, unproven_since: datetime | None = None
+) -> None:
     """Remove a secret of the application; one that is not there is removed.
 
     A young application that Entra does not know is waited for. So is a secret that was made lately
@@ -99,7 +101,7 @@ async def remove_secret(site: Site, key_id: str, *, unproven_since: datetime | N
         await site.while_young(once, created_at=site.clock.now(), within=BRIEFLY)
 
 
-async def sweep(site: Site, known_key_ids: frozenset[str]) -> list[str]:
+async def remove_strays(site: StepContext, known_key_ids: frozenset[str]) -> list[str]:
     """Remove the secrets that carry this registration's id but are not known. Return their ids."""
     strays = [
         each["keyId"]
@@ -111,7 +113,7 @@ async def sweep(site: Site, known_key_ids: frozenset[str]) -> list[str]:
     return strays
 
 
-async def undo(site: Site) -> None:
+async def undo(site: StepContext) -> None:
     """Remove every secret that this registration has made.
 
     One that Entra does not know, not yet or no longer, goes with the application.
@@ -120,14 +122,14 @@ async def undo(site: Site) -> None:
         return
     if "secret" in site.facts:
         await remove_secret(site, site.fact("secret", "key_id"))
-    await sweep(site, frozenset())
+    await remove_strays(site, frozenset())
 
 
-async def _remove(site: Site, key_id: str) -> None:
+async def _remove(site: StepContext, key_id: str) -> None:
     await site.graph.send("POST", f"{_application(site)}/removePassword", body={"keyId": key_id})
 
 
-async def _secrets(site: Site) -> list[Json]:
+async def _secrets(site: StepContext) -> list[Json]:
     """Return the secrets that the application has; none if it is gone."""
     created_at = site.created_at("application")
     query = {"$select": "passwordCredentials"}
@@ -151,15 +153,15 @@ def mark(registration: str) -> str:
     return f" · {registration} · "
 
 
-def _mark(site: Site) -> str:
+def _mark(site: StepContext) -> str:
     return mark(site.plan.registration)
 
 
-def _application(site: Site) -> str:
+def _application(site: StepContext) -> str:
     return f"/applications/{_object_id(site)}"
 
 
-def _object_id(site: Site) -> str:
+def _object_id(site: StepContext) -> str:
     id: str = site.fact("application", "object_id")
     return id
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from graph.app_policy import REDIRECT_RESTRICTION, applies, may_exempt
-from graph.plan import LimitedBy, Wish
+from graph.plan import LimitedBy, PlanRequest
 from graph.shapes import moment
 
 NEVER = "Entra no longer makes secrets that never expire."
@@ -82,7 +82,7 @@ def read_policy(policy: dict[str, Any] | None, *, now: datetime) -> SecretPolicy
     )
 
 
-def limit(wish: Wish, policy: SecretPolicy) -> tuple[int, LimitedBy]:
+def limit(wish: PlanRequest, policy: SecretPolicy) -> tuple[int, LimitedBy]:
     """Return the days a secret may live and whose word that is; the earlier one wins a tie."""
     said: list[tuple[int, LimitedBy]] = [
         (wish.secret_days, "requester"),

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
-from graph.plan import Facts, Plan
-from graph.retry import SETTLING, patiently, through_outage, until_settled
+from graph.plan import FactsByStep, Plan
+from graph.retry import REPLICATION_TIME, retry, through_outage, until_replicated
 from graph.signin import SignIn
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ T = TypeVar("T")
 SECRET_ATTEMPTS = 5
 """How many secrets one run asks for, across crashes: each may live without anybody knowing it."""
 
-Learnt = dict[str, Any]
+Facts = dict[str, Any]
 """The facts that one step returns: JSON, moments as ISO 8601, and never a secret."""
 
 
@@ -36,7 +36,7 @@ class Sealed:
     hint: str = ""
 
 
-class Ledger(Protocol):
+class Journal(Protocol):
     """What a run remembers outside the tenant."""
 
     async def intend(self, step: str) -> bool:
@@ -48,7 +48,7 @@ class Ledger(Protocol):
     async def withdraw(self, step: str) -> None:
         """Note that no attempt at this step has written, whatever was intended."""
 
-    async def adopt(self, step: str, learnt: Learnt) -> None:
+    async def adopt(self, step: str, learnt: Facts) -> None:
         """Store what an attempt at this step has made, whose answer was lost."""
 
     async def attempt(self) -> "Sealed | str":
@@ -67,14 +67,14 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
+class StepContext:
     """All that a step may touch. The steps of one stage share one site."""
 
     graph: Client
     plan: Plan
-    facts: Facts
+    facts: FactsByStep
     clock: Clock
-    ledger: Ledger
+    ledger: Journal
     sign_in: SignIn
     bot_client_id: str
     approved_by: str = ""
@@ -111,10 +111,10 @@ class Site:
 
         `written` is given where that write is younger than the facts know.
         """
-        wait = until_settled(
+        wait = until_replicated(
             self.clock, self.graph.jitter, written=written or self.written(), settling=settling
         )
-        return await patiently(act, clock=self.clock, wait=wait)
+        return await retry(act, clock=self.clock, wait=wait)
 
     def created_at(self, step: str) -> datetime | None:
         """When the object of that step was created, if that is known."""
@@ -126,28 +126,28 @@ class Site:
         act: Callable[[], Awaitable[T]],
         *,
         created_at: datetime | None,
-        within: timedelta = SETTLING,
+        within: timedelta = REPLICATION_TIME,
     ) -> T:
         """Do `act`, again and again while Entra may not know yet what was created then.
 
         What was not created lately (None) is not waited for, only for writes that collide.
         """
-        wait = until_settled(
+        wait = until_replicated(
             self.clock, self.graph.jitter, written=created_at, settling=(), within=within
         )
-        return await patiently(act, clock=self.clock, wait=wait)
+        return await retry(act, clock=self.clock, wait=wait)
 
     async def outlast(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do `act`, again and again while Microsoft's service is down; clients do so themselves."""
         wait = through_outage(self.graph.jitter)
-        return await patiently(act, clock=self.clock, wait=wait)
+        return await retry(act, clock=self.clock, wait=wait)
 
 
 WRITTEN = ("created_at", "granted_at", "made_at")
 """The facts that say when something was written."""
 
-Act = Callable[[Site], Awaitable[Learnt]]
-Undo = Callable[[Site], Awaitable[Learnt | None]]
+Act = Callable[[StepContext], Awaitable[Facts]]
+Undo = Callable[[StepContext], Awaitable[Facts | None]]
 """Removes what the step has made. Returns what Entra keeps of it in its bin, if it does."""
 
 

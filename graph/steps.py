@@ -7,24 +7,24 @@ is announced before the new credential has been tried.
 from graph.application import APPLICATION, SERVICE_PRINCIPAL, check_is_ours
 from graph.deleted_items import purge
 from graph.grants import grants
-from graph.plan import Facts, Plan
-from graph.secret import SECRET, remove_secret, sweep
-from graph.step_context import SECRET_ATTEMPTS, Learnt, Ledger, Sealed, Site, Step
+from graph.plan import FactsByStep, Plan
+from graph.secret import SECRET, remove_secret, remove_strays
+from graph.step_context import SECRET_ATTEMPTS, Facts, Journal, Sealed, Step, StepContext
 from graph.verification import DIRECTORY, SIGN_IN
 
 __all__ = [
     "SECRET_ATTEMPTS",
     "Facts",
-    "Learnt",
-    "Ledger",
+    "FactsByStep",
+    "Journal",
     "Sealed",
-    "Site",
     "Step",
+    "StepContext",
     "check_is_ours",
     "purge",
     "remove_secret",
+    "remove_strays",
     "stages",
-    "sweep",
 ]
 
 

@@ -101,7 +101,7 @@ _RESOURCE = {
 }
 
 
-class _Remembered(Generic[T]):
+class _Cached(Generic[T]):
     def __init__(self, read: Callable[[], Awaitable[T]], clock: Clock) -> None:
         self._read = read
         self._clock = clock
@@ -115,14 +115,14 @@ class _Remembered(Generic[T]):
             return self._known[1]
 
 
-class Knowledge:
+class TenantCache:
     """Reads the tenant through `graph`, at most once in five minutes for each thing."""
 
     def __init__(self, *, graph: Client, clock: Clock) -> None:
         self._graph = graph
-        self._organization = _Remembered(self._read_organization, clock)
-        self._resource = _Remembered(self._read_resource, clock)
-        self._policy = _Remembered(self._read_policy, clock)
+        self._organization = _Cached(self._read_organization, clock)
+        self._resource = _Cached(self._read_resource, clock)
+        self._policy = _Cached(self._read_policy, clock)
 
     async def organization(self) -> Organization:
         return await self._organization.get()

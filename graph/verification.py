@@ -24,14 +24,14 @@ from graph.permissions import (
 )
 from graph.plan import Plan
 from graph.signin_errors import SETTLING
-from graph.step_context import Learnt, Site, Step
+from graph.step_context import Facts, Step, StepContext
 from graph.tenant_cache import organization_of
 from graph.tokens import Token
 
 _COUNTED = {"ConsistencyLevel": "eventual"}
 
 
-async def sign_in(site: Site) -> Learnt:
+async def sign_in(site: StepContext) -> Facts:
     """Sign in with the new secret. Learns the `roles` of its token, and `signed_in_at`.
 
     Raises RolesDiffer, RolesMissing or SignInFailed once replication is no excuse for it.
@@ -41,7 +41,7 @@ async def sign_in(site: Site) -> Learnt:
     return {"roles": sorted(token.roles), "signed_in_at": site.now()}
 
 
-async def read_directory(site: Site) -> Learnt:
+async def read_directory(site: StepContext) -> Facts:
     """Read what the plan allows, and be refused what it does not. Raises GraphError.
 
     Learns `refused` and `tested_at`; where the plan allows to read them, the numbers of all `users`
@@ -53,7 +53,7 @@ async def read_directory(site: Site) -> Learnt:
     )
 
 
-async def _signed_in(site: Site) -> Token:
+async def _signed_in(site: StepContext) -> Token:
     secret = await site.ledger.lend(site.fact("secret", "sealed_id"))
     token = await site.outlast(lambda: site.sign_in.token(_app_id(site), secret))
     wanted = {permission.name for permission in site.plan.roles}
@@ -64,7 +64,7 @@ async def _signed_in(site: Site) -> Token:
     return token
 
 
-async def _read(site: Site) -> Learnt:
+async def _read(site: StepContext) -> Facts:
     token = site.sign_in.take(_app_id(site)) or await _signed_in(site)
     try:
         answers = await site.graph.with_token(token).batch(reads(site.plan))
@@ -115,10 +115,10 @@ def _answered(answer: Answer | GraphError) -> Answer:
     return answer
 
 
-def _summary(answers: Mapping[str, Answer | GraphError], plan: Plan) -> Learnt:
+def _summary(answers: Mapping[str, Answer | GraphError], plan: Plan) -> Facts:
     """Count what was read; names of people are nobody's business here."""
     read = {name: _answered(answer) for name, answer in answers.items()}
-    summary: Learnt = {}
+    summary: Facts = {}
     if "users" in read:
         users = read["users"].read({"value": [_USER], "@odata.count?": int})
         page = users["value"]
@@ -142,7 +142,7 @@ def _count(page: Json) -> int:
     return len(page["value"]) if count is None else int(count)
 
 
-def _app_id(site: Site) -> str:
+def _app_id(site: StepContext) -> str:
     id: str = site.fact("application", "app_id")
     return id
 

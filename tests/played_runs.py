@@ -26,7 +26,8 @@ from graph.drift import Drift
 from graph.errors import GraphError
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
-from graph.steps import Learnt, Step
+from graph.steps import Facts as Learnt
+from graph.steps import Step
 from tests.pieces import CLIENT_ID
 
 SECRET = "the-one-time-secret"

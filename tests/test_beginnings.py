@@ -16,7 +16,7 @@ from bot.storage.runs import Planned
 from bot.storage.tables import runs as table
 from bot.worker.attempts import MOST, SUSPECT, TURN_SECONDS, Beginnings, NeverEnds
 from graph.errors import NotThereYet
-from graph.retry import patiently
+from graph.retry import retry
 from tests.graph.fakes import EPOCH
 from tests.office import Office, office, opened
 
@@ -92,7 +92,7 @@ class Waiting(Life):
         await self.time.wait()
 
     async def _work(self, run: str) -> None:
-        await patiently(self._answer, clock=self, wait=lambda *_: 60.0)
+        await retry(self._answer, clock=self, wait=lambda *_: 60.0)
         await super()._work(run)
 
     async def _answer(self) -> None:

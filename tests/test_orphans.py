@@ -21,7 +21,7 @@ from bot.domain.registration import RunKind, Status
 from bot.playground.stage import Stage
 from bot.storage import history
 from bot.worker.orphans import judged
-from graph.orphans import Marked
+from graph.orphans import TaggedApplication
 from tests.conftest import Bot
 from tests.doctors import call
 from tests.graph.bots import Bot as Hand
@@ -399,7 +399,7 @@ def test_a_secret_of_an_application_that_its_registration_did_not_make_is_report
         assert (orphan.key_id, orphan.removed_by) == ("stray", removed_by)
 
 
-MARKED = Marked(
+MARKED = TaggedApplication(
     id="object",
     app_id="app",
     name="billing",

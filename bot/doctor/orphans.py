@@ -21,7 +21,15 @@ from bot.worker.orphans import Orphan
 from graph.clock import Clock
 from graph.connection import connected
 from graph.errors import GraphError
-from graph.orphans import Bare, Buried, Marked, Marks, bare, buried, marked
+from graph.orphans import (
+    DeletedApplication,
+    LonePrincipal,
+    TaggedApplication,
+    TaggedApplications,
+    find_deleted,
+    find_lone_principals,
+    find_tagged,
+)
 
 LOOK = "Look at it in the Entra admin centre, and delete it there if nobody uses it."
 BY_ITSELF = "A running bot removes it by itself within a day."
@@ -69,15 +77,15 @@ async def find_orphans(environ: Mapping[str, str], clock: Clock) -> AsyncIterato
 class _Found:
     """What a search has come to."""
 
-    marks: Marks
+    marks: TaggedApplications
     orphans: list[Orphan] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     """The client ids of applications that could not be compared."""
-    alone: list[Bare] = field(default_factory=list)
+    alone: list[LonePrincipal] = field(default_factory=list)
     """Service principals whose application is gone."""
-    missed: list[Buried] = field(default_factory=list)
+    missed: list[DeletedApplication] = field(default_factory=list)
     """Deleted applications that a registration counts on."""
-    buried: list[Buried] = field(default_factory=list)
+    buried: list[DeletedApplication] = field(default_factory=list)
     """The other deleted applications."""
 
 
@@ -94,10 +102,10 @@ async def _search(settings: Settings, clock: Clock) -> _Found:
     try:
         async with asyncio.timeout(TENANT_SECONDS), connected(settings, clock) as tenant:
             graph, ours = tenant.graph, inside.installation
-            marks = await marked(graph, installation=ours)
+            marks = await find_tagged(graph, installation=ours)
             known = {each.app_id for each in marks.ours}
-            alone = await bare(graph, installation=ours, known=known)
-            deleted = await buried(graph, installation=ours)
+            alone = await find_lone_principals(graph, installation=ours, known=known)
+            deleted = await find_deleted(graph, installation=ours)
     except (GraphError, TimeoutError) as error:
         raise Unknown(await why_silent(settings, error)) from None
     found = _Found(marks=marks)
@@ -105,7 +113,11 @@ async def _search(settings: Settings, clock: Clock) -> _Found:
         beside(settings.database_url, Vault(settings.vault_keys)) as database,
         database.reading() as tx,
     ):
-        carriers: list[Marked | Bare | Buried] = [*marks.ours, *alone, *deleted]
+        carriers: list[TaggedApplication | LonePrincipal | DeletedApplication] = [
+            *marks.ours,
+            *alone,
+            *deleted,
+        ]
         for each in carriers:
             compare = partial(_compare, tx, each, found, settings.client_id, clock.now())
             # Registrations may be damaged: one that cannot be compared hides no other.
@@ -115,21 +127,25 @@ async def _search(settings: Settings, clock: Clock) -> _Found:
 
 
 async def _compare(
-    tx: AsyncConnection, it: Marked | Bare | Buried, found: _Found, client_id: str, now: datetime
+    tx: AsyncConnection,
+    it: TaggedApplication | LonePrincipal | DeletedApplication,
+    found: _Found,
+    client_id: str,
+    now: datetime,
 ) -> None:
     """Note what becomes of one thing that carries the mark."""
     match it:
-        case Marked():
+        case TaggedApplication():
             found.orphans.extend(await orphans.find(tx, it, client_id=client_id, now=now))
-        case Bare():
+        case LonePrincipal():
             if await orphans.is_alone(tx, it, now=now):
                 found.alone.append(it)
-        case Buried():
+        case DeletedApplication():
             missed = await orphans.is_missed(tx, it.registration)
             (found.missed if missed else found.buried).append(it)
 
 
-def _until_purged(it: Buried, now: datetime) -> str:
+def _until_purged(it: DeletedApplication, now: datetime) -> str:
     left = (it.purged_at - now) / timedelta(days=1)
     days = round(left)
     when = "within a day" if left < 1 else f"in {days} day{'' if days == 1 else 's'}"

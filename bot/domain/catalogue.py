@@ -16,7 +16,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 from bot.domain import profile_schema
-from graph.azure_ad_graph import NotRetired, Retired, retired
+from graph.azure_ad_graph import NotRetiredPermission, RetiredPermission, retired_permission
 from graph.permissions import Kind, NotAllowed, lookup
 from graph.secret_life import NEVER
 
@@ -82,7 +82,7 @@ class Profile:
     summary: str
     roles: tuple[str, ...]
     scopes: tuple[str, ...]
-    legacy: tuple[Retired, ...]
+    legacy: tuple[RetiredPermission, ...]
     """What the vendor's guide still asks of Azure AD Graph: explained, never requested."""
     approval: Approval
     warnings: tuple[str, ...]
@@ -167,7 +167,7 @@ def parse_profile(id: str, text: str) -> Profile:
         if not problems:
             profile = _profile(id, raw)
             problems = list(_problems(profile))
-    except NotRetired as error:
+    except NotRetiredPermission as error:
         raise CatalogueError(f"profile {id}: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise CatalogueError(f"profile {id}: it is not TOML: {error}.") from error
@@ -190,7 +190,7 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
         summary=raw["summary"],
         roles=tuple(raw["roles"]),
         scopes=tuple(raw["scopes"]),
-        legacy=tuple(retired(text) for text in raw.get("legacy", ())),
+        legacy=tuple(retired_permission(text) for text in raw.get("legacy", ())),
         approval=Approval(**raw.get("approval", {})),
         warnings=tuple(raw["warnings"]),
         next_steps=raw["next_steps"],

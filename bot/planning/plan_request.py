@@ -3,7 +3,7 @@
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Form
 from graph.azure_ad_graph import explain_retired
-from graph.plan import Wish
+from graph.plan import PlanRequest
 
 
 def wish_of(
@@ -15,9 +15,9 @@ def wish_of(
     installation: str,
     requester: str,
     consent_mode: str,
-) -> Wish:
+) -> PlanRequest:
     """Return the wish, with what the profile has to say about itself as its warnings."""
-    return Wish(
+    return PlanRequest(
         registration=registration,
         key=key,
         installation=installation,

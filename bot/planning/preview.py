@@ -19,9 +19,9 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected, why_cut_off
 from graph.errors import Unreachable
-from graph.plan import Plan, Wish
+from graph.plan import Plan, PlanRequest
 from graph.preflight import Refused, preflight
-from graph.tenant_cache import Knowledge
+from graph.tenant_cache import TenantCache
 
 NOT_YET_KNOWN = "preview"
 """Stands where a registration's own id, key and installation will be."""
@@ -120,7 +120,7 @@ async def look(
     profile: Profile,
     *,
     graph: Client,
-    knowledge: Knowledge,
+    knowledge: TenantCache,
     consent_mode: str,
     clock: Clock,
 ) -> Preview:
@@ -139,7 +139,7 @@ async def look(
 
 
 async def _look(
-    wish: Wish, graph: Client, knowledge: Knowledge, clock: Clock
+    wish: PlanRequest, graph: Client, knowledge: TenantCache, clock: Clock
 ) -> tuple[Plan | None, tuple[str, ...]]:
     try:
         plan = await preflight(wish, graph=graph, knowledge=knowledge, clock=clock)
@@ -158,7 +158,7 @@ def _mended(form: Form, profile: Profile, problems: Mapping[str, str]) -> Form:
     return replace(form, **{field: right[field] for field in right.keys() & problems.keys()})
 
 
-def _wish(form: Form, profile: Profile, consent_mode: str) -> Wish:
+def _wish(form: Form, profile: Profile, consent_mode: str) -> PlanRequest:
     return wish_of(
         form,
         profile,

@@ -22,8 +22,15 @@ from bot.worker.orphans import is_ours, made_by
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
-from graph.orphans import Buried, Marked, buried, marked, present, principal_of
-from graph.retry import doubled
+from graph.orphans import (
+    DeletedApplication,
+    TaggedApplication,
+    find_by_id,
+    find_deleted,
+    find_tagged,
+    principal_of,
+)
+from graph.retry import exponential
 
 log = structlog.get_logger()
 
@@ -37,7 +44,7 @@ class Report:
 
     changes: Sequence[tuple[str, Mapping[str, Any]]]
     """By registration: the details of its entry in history."""
-    unknown: tuple[Marked, ...]
+    unknown: tuple[TaggedApplication, ...]
     """Applications of this installation whose registration is not in the copy."""
 
 
@@ -77,7 +84,7 @@ class Reconciliation:
             if leads and await self._tried(since):
                 break
             tries += 1
-            await self._clock.sleep(doubled(tries, LONGEST_WAIT))
+            await self._clock.sleep(exponential(tries, LONGEST_WAIT))
         self.missing = None
 
     async def _restored_at(self) -> datetime | None:
@@ -105,8 +112,8 @@ class Reconciliation:
         return True
 
     async def _compare(self, since: datetime) -> Report:
-        ours = (await marked(self._graph, installation=self._installation)).ours
-        bin = await buried(self._graph, installation=self._installation)
+        ours = (await find_tagged(self._graph, installation=self._installation)).ours
+        bin = await find_deleted(self._graph, installation=self._installation)
         deleted = {each.registration: each for each in bin}
         async with self._database.reading() as tx:
             done = {id for id, _ in await _changed(tx, since)}
@@ -123,7 +130,11 @@ class Reconciliation:
         )
 
     async def _settle(
-        self, id: str, found: Sequence[Marked], deleted: Buried | None, since: datetime
+        self,
+        id: str,
+        found: Sequence[TaggedApplication],
+        deleted: DeletedApplication | None,
+        since: datetime,
     ) -> None:
         """Bring one registration to where it stands in the tenant."""
         async with self._database.reading() as tx:
@@ -135,7 +146,10 @@ class Reconciliation:
             await settling.settle()
 
     async def _look(
-        self, registration: Registration, found: Sequence[Marked], deleted: Buried | None
+        self,
+        registration: Registration,
+        found: Sequence[TaggedApplication],
+        deleted: DeletedApplication | None,
     ) -> Shown:
         """Find the registration's application. One that the copy knows and that is not listed is
         asked for by its id: a listing may lag behind, and somebody may have changed its tags.
@@ -143,7 +157,7 @@ class Reconciliation:
         made, id = made_by(registration), registration.id
         if made is not None:
             listed = next((it for it in found if it.id == made), None)
-            there = listed or await present(self._graph, made, registration=id)
+            there = listed or await find_by_id(self._graph, made, registration=id)
             return Shown(application=there, deleted=deleted)
         for each in found:
             if is_ours(each, self._client_id) and each.key == registration.key:

@@ -35,7 +35,7 @@ from bot.storage.runs import Planned
 from bot.storage.timers import DueKind
 from bot.worker.orphans import made_by
 from graph.application import APPLICATION, SERVICE_PRINCIPAL
-from graph.orphans import Buried, Held, Marked
+from graph.orphans import DeletedApplication, HeldSecret, TaggedApplication
 
 RESTORED = "restored"
 """What history says of a registration that a restore has changed."""
@@ -59,21 +59,21 @@ OVER = (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
 class Shown:
     """What the tenant shows of one registration."""
 
-    application: Marked | None = None
+    application: TaggedApplication | None = None
     principal_id: str | None = None
     """The object id of its service principal, where the copy does not know the application."""
-    deleted: Buried | None = None
+    deleted: DeletedApplication | None = None
 
     def holds(self, secret: Secret) -> bool:
         return any(each.key_id == secret.key_id for each in self._held)
 
-    def unknown(self, known: Sequence[Secret]) -> tuple[Held, ...]:
+    def unknown(self, known: Sequence[Secret]) -> tuple[HeldSecret, ...]:
         """Return the secrets that were made after the copy."""
         ids = {each.key_id for each in known}
         return tuple(each for each in self._held if each.key_id not in ids)
 
     @property
-    def _held(self) -> tuple[Held, ...]:
+    def _held(self) -> tuple[HeldSecret, ...]:
         return self.application.held if self.application else ()
 
 
@@ -153,7 +153,7 @@ class Settling:
             state = RotationState.DONE if unknown else RotationState.FAILED
             await rotations.end(tx, id, rotation, state)
 
-    async def _record(self, unknown: Sequence[Held], unsure: Sequence[Secret]) -> None:
+    async def _record(self, unknown: Sequence[HeldSecret], unsure: Sequence[Secret]) -> None:
         """Keep what was made after the copy, as a run that is over: it was announced, or may
         have been.
         """
@@ -281,7 +281,9 @@ def _waits(copy: Registration) -> bool:
     return is_making or copy.waits_for_approvers or copy.heir is not None
 
 
-def _facts(application: Marked, shown: Shown, now: datetime) -> dict[str, dict[str, str]]:
+def _facts(
+    application: TaggedApplication, shown: Shown, now: datetime
+) -> dict[str, dict[str, str]]:
     """Return what the steps would have learnt that made this."""
     at = now.isoformat()
     made = {

@@ -31,10 +31,10 @@ from bot.worker.outages import Awaited
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError, NotOurs
-from graph.plan import Facts, Plan
+from graph.plan import FactsByStep, Plan
 from graph.signin import SignIn
-from graph.steps import Site, check_is_ours, remove_secret
-from graph.tenant_cache import Knowledge
+from graph.steps import StepContext, check_is_ours, remove_secret
+from graph.tenant_cache import TenantCache
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ class Tenant:
     """How runs reach Entra, and what stands in every plan."""
 
     graph: Client
-    knowledge: Knowledge
+    knowledge: TenantCache
     sign_in: SignIn
     client_id: str
     consent_mode: str
@@ -218,7 +218,7 @@ class Work:
         except GraphError as error:
             raise failed("Remove a secret", error) from None
 
-    async def _check_made(self, run: Run, plan: Plan, facts: Facts) -> None:
+    async def _check_made(self, run: Run, plan: Plan, facts: FactsByStep) -> None:
         """See that what earlier runs have made is ours. Raises StepFailed."""
         try:
             await check_is_ours(self._site(run, plan, facts))
@@ -226,9 +226,9 @@ class Work:
             raise failed("Look at what was made", error) from None
 
     def _site(
-        self, run: Run, plan: Plan, facts: Facts, announced: Mapping[str, bool] | None = None
-    ) -> Site:
-        return Site(
+        self, run: Run, plan: Plan, facts: FactsByStep, announced: Mapping[str, bool] | None = None
+    ) -> StepContext:
+        return StepContext(
             graph=self._tenant.graph,
             plan=plan,
             facts=facts,

@@ -19,8 +19,8 @@ from bot.storage import history, registrations, rotations, runs, secrets, timers
 from bot.storage.runs import Run
 from bot.storage.timers import DueKind
 from graph.errors import GraphError
-from graph.plan import Facts, Plan
-from graph.steps import Learnt, Step, stages, sweep
+from graph.plan import FactsByStep, Plan
+from graph.steps import Facts, Step, remove_strays, stages
 
 log = structlog.get_logger()
 
@@ -127,7 +127,7 @@ class Clearing(Work):
         await self._check_made(run, plan, registration.facts)
         site = self._site(run, plan, registration.facts)
         known = frozenset(secret.key_id for secret in live if secret.key_id)
-        removed = await sweep(site, known)
+        removed = await remove_strays(site, known)
         async with self._database.transaction() as tx:
             await registrations.touch(tx, run.registration)
             if await runs.get(tx, run.id) is None:  # what was closed since may still be there
@@ -138,7 +138,7 @@ class Clearing(Work):
                 tx, run.registration, "swept", now=self._clock.now(), removed=removed
             )
 
-    async def _take_all_back(self, run: Run, plan: Plan, facts: Facts) -> None:
+    async def _take_all_back(self, run: Run, plan: Plan, facts: FactsByStep) -> None:
         await self._check_made(run, plan, facts)
         done = await self._taken_back(run)
         for stage in reversed(stages(plan)):
@@ -153,7 +153,7 @@ class Clearing(Work):
         deleted = found.deleted if found else ()
         return frozenset(each.step for each in deleted if each.at >= run.created_at)
 
-    async def _take_back(self, run: Run, each: Step, plan: Plan, facts: Facts) -> None:
+    async def _take_back(self, run: Run, each: Step, plan: Plan, facts: FactsByStep) -> None:
         if each.undo is None or await self._open(run.id) is None:  # ended by another process
             return
         try:
@@ -168,7 +168,7 @@ class Clearing(Work):
                 gone = Deleted(step=each.name, at=self._clock.now(), **buried)
                 await registrations.bury(tx, run.registration, gone)
 
-    async def _erase(self, run: Run, each: Step, plan: Plan, facts: Facts) -> Learnt | None:
+    async def _erase(self, run: Run, each: Step, plan: Plan, facts: FactsByStep) -> Facts | None:
         return await each.undo(self._site(run, plan, facts)) if each.undo else None
 
     async def _finish(self, id: str, target: Status) -> None:

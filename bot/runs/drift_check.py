@@ -14,7 +14,7 @@ from bot.storage.timers import DueKind
 from graph.drift import Drift, look
 from graph.errors import GraphError, NotThereYet
 from graph.plan import Plan
-from graph.retry import SETTLING
+from graph.retry import REPLICATION_TIME
 
 log = structlog.get_logger()
 
@@ -74,7 +74,7 @@ class Checking(Work):
         """From when on a difference is one, and not our own write on its way to a replica."""
         async with self._database.reading() as tx:
             written = await runs.last_write(tx, registration.id)
-        return (written or registration.created_at) + SETTLING
+        return (written or registration.created_at) + REPLICATION_TIME
 
     async def _wait(self, run: Run, until: datetime) -> None:
         """End without a word, and look again for the same person when all has settled."""

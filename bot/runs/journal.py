@@ -12,7 +12,7 @@ from bot.storage.secrets import Purpose
 from bot.storage.vault import Vault
 from graph.clock import Clock
 from graph.errors import SecretsLost
-from graph.steps import SECRET_ATTEMPTS, Learnt, Sealed
+from graph.steps import SECRET_ATTEMPTS, Facts, Sealed
 
 
 class Overtaken(Exception):
@@ -47,7 +47,7 @@ class RunLedger:
         async with self.database.transaction() as tx:
             await runs.withdraw(tx, self.run.registration, step)
 
-    async def adopt(self, step: str, learnt: Learnt) -> None:
+    async def adopt(self, step: str, learnt: Facts) -> None:
         """Store what an attempt at this step has made, whose answer was lost."""
         async with self.database.transaction() as tx:
             await runs.adopt(tx, self.run.registration, step, learnt)

@@ -8,7 +8,7 @@ from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.storage.timers import DueKind
 from graph.errors import GraphError
-from graph.plan import Plan, Wish
+from graph.plan import Plan, PlanRequest
 from graph.preflight import Refused, preflight
 
 
@@ -41,7 +41,7 @@ class Planning(Work):
         else:
             await self._propose(run, plan)
 
-    def _wish(self, registration: Registration) -> Wish:
+    def _wish(self, registration: Registration) -> PlanRequest:
         form = registration.form
         profile = self._parts.catalogue.get(form.profile)
         if profile is None:

@@ -45,7 +45,7 @@ from graph.application import APPLICATION
 from graph.errors import GraphError
 from graph.permissions import is_allowed
 from graph.plan import Plan
-from graph.steps import Site, Step, stages
+from graph.steps import Step, StepContext, stages
 
 log = structlog.get_logger()
 
@@ -221,7 +221,7 @@ class Carrying(Work):
             raise next((it for it in failures if isinstance(it, Overtaken)), failures[0])
         return found
 
-    async def _take(self, run: Run, each: Step, site: Site) -> dict[str, Any]:
+    async def _take(self, run: Run, each: Step, site: StepContext) -> dict[str, Any]:
         """Do one step, and write to storage what it learnt. Cards follow at their own pace."""
         try:
             with tracing.collecting() as requests:

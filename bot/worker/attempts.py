@@ -26,7 +26,7 @@ from bot.worker.engine import Body
 from bot.worker.loops import survive
 from bot.worker.outages import Awaited
 from graph import tracing
-from graph.retry import put_aside
+from graph.retry import while_waiting
 
 SUSPECT = 2
 """Begun so often in vain, a run waits for its turn: once may be anybody's fault."""
@@ -80,7 +80,7 @@ class Beginnings:
                 await self._wait_for_entra(id)
                 async with self._turn_of(id):
                     if await self._may_begin(id):
-                        put_aside.set(lambda: self._aside(id))
+                        while_waiting.set(lambda: self._aside(id))
                         with tracing.collecting():
                             await body(id)
             finally:

@@ -22,7 +22,7 @@ from bot.worker.outages import Awaited
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
-from graph.orphans import Marked, marked
+from graph.orphans import TaggedApplication, find_tagged
 
 log = structlog.get_logger()
 
@@ -80,18 +80,18 @@ class Patrol:
             again = now - DAILY + AGAIN_AFTER
             return await installation.take_patrol(tx, since=now - DAILY, until=again)
 
-    async def _search(self) -> tuple[Marked, ...] | None:
+    async def _search(self) -> tuple[TaggedApplication, ...] | None:
         """Return what carries our mark, or None if the tenant does not say."""
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                return (await marked(self._graph, installation=self._installation)).ours
+                return (await find_tagged(self._graph, installation=self._installation)).ours
         except GraphError as error:
             log.warning("orphans are looked for later", code=error.code, request=error.request_id)
         except TimeoutError:
             log.warning("orphans are looked for later", code="TimeoutError")
         return None
 
-    async def _deal_with(self, application: Marked) -> None:
+    async def _deal_with(self, application: TaggedApplication) -> None:
         async with self._database.reading() as tx:
             found = await self._find(tx, application)
             owing = [orphan for orphan in found if await self._owes(tx, orphan)]
@@ -108,7 +108,7 @@ class Patrol:
                     await self._settle(tx, orphan)
         self._bells.ring()
 
-    async def _find(self, tx: AsyncConnection, application: Marked) -> list[Orphan]:
+    async def _find(self, tx: AsyncConnection, application: TaggedApplication) -> list[Orphan]:
         return await orphans.find(tx, application, client_id=self._client_id, now=self._clock.now())
 
     async def _owes(self, tx: AsyncConnection, orphan: Orphan) -> bool:

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Registration, RunKind, Status
 from bot.storage import registrations, runs, secrets
-from graph.orphans import Bare, Marked
-from graph.retry import SETTLING
+from graph.orphans import LonePrincipal, TaggedApplication
+from graph.retry import REPLICATION_TIME
 
 HOLDING = frozenset({Status.APPROVED, Status.READY, Status.FAILED})
 """The states in which a registration may have an application."""
@@ -25,7 +25,7 @@ TAKEN_BACK = frozenset({Status.UNDONE, Status.REVOKED})
 class Orphan:
     """An application, or one of its secrets, that no registration answers for."""
 
-    application: Marked
+    application: TaggedApplication
     key_id: str | None = None
     """The secret's, where it is not the whole application."""
     why: str
@@ -40,7 +40,7 @@ class Orphan:
 
 
 async def find(
-    tx: AsyncConnection, application: Marked, *, client_id: str, now: datetime
+    tx: AsyncConnection, application: TaggedApplication, *, client_id: str, now: datetime
 ) -> list[Orphan]:
     """Return what is wrong with an application that the tenant has shown before."""
     found = await registrations.get(tx, application.registration)
@@ -53,7 +53,7 @@ async def find(
     )
 
 
-async def is_alone(tx: AsyncConnection, principal: Bare, *, now: datetime) -> bool:
+async def is_alone(tx: AsyncConnection, principal: LonePrincipal, *, now: datetime) -> bool:
     """Whether a service principal has lost its application, and no run of ours is the reason.
 
     While a registration is made or taken back, and until what was written has settled, one of the
@@ -65,7 +65,7 @@ async def is_alone(tx: AsyncConnection, principal: Bare, *, now: datetime) -> bo
     written = await runs.last_write(tx, principal.registration)
     if found.run is not None or found.status is Status.REVOKING:
         return False
-    return written is None or now >= written + SETTLING
+    return written is None or now >= written + REPLICATION_TIME
 
 
 async def is_missed(tx: AsyncConnection, registration: str) -> bool:
@@ -75,7 +75,7 @@ async def is_missed(tx: AsyncConnection, registration: str) -> bool:
 
 
 def judged(
-    application: Marked,
+    application: TaggedApplication,
     registration: Registration | None,
     *,
     kept: frozenset[str],
@@ -109,7 +109,7 @@ def judged(
 
 
 def _strays(
-    application: Marked, registration: Registration, kept: frozenset[str], client_id: str
+    application: TaggedApplication, registration: Registration, kept: frozenset[str], client_id: str
 ) -> Iterator[Orphan]:
     is_sweepable = is_ours(application, client_id) and made_by(registration) == application.id
     for key_id in application.secrets:
@@ -130,7 +130,7 @@ def _is_over(registration: Registration, now: datetime) -> bool:
     return registration.status is Status.FAILED and deadline is not None and now >= deadline
 
 
-def is_ours(application: Marked, client_id: str) -> bool:
+def is_ours(application: TaggedApplication, client_id: str) -> bool:
     """Whether it carries all tags of its registration, and this bot has made it."""
     creator = application.created_by or ""
     return application.is_complete and creator.casefold() == client_id.casefold()

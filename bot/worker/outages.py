@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 
 from graph.clock import Clock
-from graph.retry import LONGEST_WAIT_SECONDS, doubled
+from graph.retry import LONGEST_WAIT_SECONDS, exponential
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Awaited:
         self.missing = f"{self._name} cannot be used: {outage.why}"
         self._tried.set()
         # No jitter: one process asks one service, and a stop must not depend on luck.
-        seconds = max(doubled(tries, LONGEST_WAIT_SECONDS), outage.retry_after or 0)
+        seconds = max(exponential(tries, LONGEST_WAIT_SECONDS), outage.retry_after or 0)
         said = {"advice": outage.advice} if outage.advice else {}
         log.warning(
             "outage at the start",

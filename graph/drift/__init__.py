@@ -18,9 +18,9 @@ from graph.drift import credentials, objects, permissions
 from graph.drift import snapshot as parts
 from graph.drift.expected import Expected, Loss
 from graph.drift.permissions import PORTAL_EXTRAS
-from graph.drift.snapshot import Seen
-from graph.step_context import Site
-from graph.tenant_cache import Knowledge
+from graph.drift.snapshot import Snapshot
+from graph.step_context import StepContext
+from graph.tenant_cache import TenantCache
 
 __all__ = ["PORTAL_EXTRAS", "Drift", "Expected", "compare", "look"]
 
@@ -40,9 +40,9 @@ class Drift:
 
 
 async def look(
-    site: Site,
+    site: StepContext,
     *,
-    knowledge: Knowledge,
+    knowledge: TenantCache,
     secrets: Mapping[str, datetime],
     closing: AbstractSet[str] = frozenset(),
 ) -> Drift:
@@ -61,7 +61,7 @@ async def look(
     return compare(expected, seen)
 
 
-def compare(expected: Expected, seen: Seen) -> Drift:
+def compare(expected: Expected, seen: Snapshot) -> Drift:
     """Tell every difference. Pure."""
     application = seen.parts.get(parts.APPLICATION)
     principal = seen.parts.get(parts.PRINCIPAL)
@@ -93,7 +93,7 @@ def compare(expected: Expected, seen: Seen) -> Drift:
     )
 
 
-def _unseen(seen: Seen) -> Iterator[str]:
+def _unseen(seen: Snapshot) -> Iterator[str]:
     for name in sorted(seen.refused - {parts.BOT, parts.STANDING}):
         yield f"The {name}: Entra refused (insufficient privileges)."
     if parts.BOT in seen.refused | seen.gone:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from graph.drift import snapshot as parts
 from graph.drift.expected import Expected, Loss
-from graph.drift.snapshot import Json, Seen
+from graph.drift.snapshot import Json, Snapshot
 
 
 def secrets(expected: Expected, application: Json) -> Iterator[str]:
@@ -30,7 +30,7 @@ def _foreign_secret(expected: Expected, secret: Json) -> str:
     return f"A secret was added by hand{details}."
 
 
-def federated(seen: Seen) -> Iterator[str]:
+def federated(seen: Snapshot) -> Iterator[str]:
     """This bot makes none, so each is somebody's way in without any secret."""
     for each in seen.items(parts.FEDERATED) or ():
         yield (

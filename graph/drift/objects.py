@@ -6,14 +6,14 @@ from graph.application import LONGEST_NOTES
 from graph.drift import snapshot as parts
 from graph.drift.credentials import day, named
 from graph.drift.expected import Loss
-from graph.drift.snapshot import Json, Seen
+from graph.drift.snapshot import Json, Snapshot
 from graph.plan import Plan
 
 _PLATFORMS = ("web", "spa", "publicClient")
 _IMPLICIT = {"enableAccessTokenIssuance": "access", "enableIdTokenIssuance": "ID"}
 
 
-def gone(seen: Seen) -> Iterator[str]:
+def gone(seen: Snapshot) -> Iterator[str]:
     # With the application goes its service principal: that is one thing that happened, not two.
     for name in (parts.APPLICATION, parts.PRINCIPAL):
         if name not in seen.gone:
@@ -31,7 +31,7 @@ def gone(seen: Seen) -> Iterator[str]:
             return
 
 
-def remade(seen: Seen) -> Iterator[str]:
+def remade(seen: Snapshot) -> Iterator[str]:
     if seen.remade is not None:
         yield (
             "The service principal was deleted and made again by hand (object id"
@@ -112,7 +112,7 @@ def sign_in(principal: Json) -> Iterator[str]:
         yield f"A credential was added to the service principal by hand{named(each)}."
 
 
-def owners(seen: Seen, part: str, owned: str) -> Iterator[str]:
+def owners(seen: Snapshot, part: str, owned: str) -> Iterator[str]:
     held = seen.items(part)
     if held is None or parts.BOT not in seen.parts:
         return

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from graph.drift import snapshot as parts
 from graph.drift.expected import KNOWN_IDS, Expected, Loss
-from graph.drift.snapshot import Json, Seen
+from graph.drift.snapshot import Json, Snapshot
 from graph.permissions import MICROSOFT_GRAPH, Kind
 from graph.plan import Plan
-from graph.tenant_cache import Knowledge
+from graph.tenant_cache import TenantCache
 
 PORTAL_EXTRAS = {
     "openid": "37f7f235-527c-4136-accd-4a02d197296e",
@@ -32,7 +32,7 @@ def required(expected: Expected, application: Json) -> Iterator[str]:
         yield Loss(f"The application no longer asks for {_what(expected, id, kind)}.")
 
 
-def roles(expected: Expected, seen: Seen) -> Iterator[str]:
+def roles(expected: Expected, seen: Snapshot) -> Iterator[str]:
     assigned = seen.items(parts.ROLES)
     if assigned is None:
         return
@@ -48,7 +48,7 @@ def roles(expected: Expected, seen: Seen) -> Iterator[str]:
         yield Loss(f"No longer granted: {expected.name(id)} (application).")
 
 
-def scopes(expected: Expected, seen: Seen) -> Iterator[str]:
+def scopes(expected: Expected, seen: Snapshot) -> Iterator[str]:
     grants = seen.items(parts.SCOPES)
     if grants is None or parts.PRINCIPAL in seen.gone:  # they have gone with it
         return
@@ -66,7 +66,7 @@ def scopes(expected: Expected, seen: Seen) -> Iterator[str]:
         yield Loss(f"No longer granted: {name} (delegated).")
 
 
-def tolerated(plan: Plan, seen: Seen) -> Iterator[str]:
+def tolerated(plan: Plan, seen: Snapshot) -> Iterator[str]:
     granted = _scopes_for_all(plan, seen.items(parts.SCOPES) or ())
     application = seen.parts.get(parts.APPLICATION) or {}
     wished = {_EXTRA_IDS[id] for _, id, _ in _asked_for(application) if id in _EXTRA_IDS}
@@ -75,7 +75,7 @@ def tolerated(plan: Plan, seen: Seen) -> Iterator[str]:
         yield f"Added by the Entra admin centre and harmless: {', '.join(extras)} (delegated)."
 
 
-async def names(seen: Seen, knowledge: Knowledge) -> Mapping[str, str]:
+async def names(seen: Snapshot, knowledge: TenantCache) -> Mapping[str, str]:
     """Return names of permissions by id: asked for only if there is one that the bot does not know.
 
     Raises GraphError.

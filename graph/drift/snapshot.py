@@ -15,7 +15,7 @@ from typing import Any
 from graph.client import Answer, Call, Client
 from graph.errors import Forbidden, GraphError, NotFound
 from graph.shapes import Shape, filled, identifier, moment
-from graph.step_context import Site
+from graph.step_context import StepContext
 
 Json = dict[str, Any]
 
@@ -109,7 +109,7 @@ SHAPES: Mapping[str, Shape] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class Snapshot:
     """The parts that were read, those that are not there, and those that the bot may not read."""
 
     parts: Mapping[str, Json] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class Seen:
         return self.parts[name]["value"] if name in self.parts else None
 
 
-def reads(site: Site) -> dict[str, Call]:
+def reads(site: StepContext) -> dict[str, Call]:
     """Return everything to look at. None of it needs a right that the bot's other work does not."""
     # Owners without `$select`: their type, directoryObject, declares no displayName.
     application = f"/applications/{site.fact('application', 'object_id')}"
@@ -154,7 +154,7 @@ def _of_principal(id: str) -> dict[str, Call]:
     }
 
 
-async def read(site: Site) -> Seen:
+async def read(site: StepContext) -> Snapshot:
     """Look at everything. Raises GraphError, Forbidden if the bot may see nothing at all."""
     calls = reads(site)
     answers = await _answers(site.graph, calls)
@@ -167,7 +167,7 @@ async def read(site: Site) -> Seen:
     if len(refused) == len(calls):
         raise refused[APPLICATION]
     gone = {name for name, it in answers.items() if isinstance(it, NotFound)}
-    return Seen(
+    return Snapshot(
         parts={
             name: await whole(site.graph, calls[name], it, SHAPES[name])
             for name, it in answers.items()
@@ -201,7 +201,7 @@ def _believe(answers: Mapping[str, Answer | GraphError]) -> None:
             raise lost
 
 
-def _remade(site: Site, answers: Mapping[str, Answer | GraphError]) -> str | None:
+def _remade(site: StepContext, answers: Mapping[str, Answer | GraphError]) -> str | None:
     """Return the id of the service principal that stands where ours is gone, if there is one."""
     ours, standing = answers[PRINCIPAL], answers[STANDING]
     if not isinstance(ours, NotFound) or not isinstance(standing, Answer):
@@ -232,7 +232,7 @@ async def whole(graph: Client, call: Call, answer: Answer, shape: Shape = None) 
     return {"value": [each async for each in graph.pages(call.path, of=of, query=call.query)]}
 
 
-async def _deleted_at(site: Site, gone: set[str]) -> dict[str, str]:
+async def _deleted_at(site: StepContext, gone: set[str]) -> dict[str, str]:
     """Look into the bin, where Entra keeps what was deleted for 30 days."""
     if not gone:
         return {}

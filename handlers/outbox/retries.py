@@ -14,7 +14,7 @@ from bot.storage import messages
 from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind
 from graph.clock import Clock
-from graph.retry import doubled
+from graph.retry import exponential
 from handlers.slack.api_errors import Trouble, advice_on
 
 log = structlog.get_logger()
@@ -75,4 +75,4 @@ class Retries:
 
 
 def backoff(tries: int) -> timedelta:
-    return timedelta(seconds=doubled(tries + 1, LONGEST_WAIT.total_seconds()))
+    return timedelta(seconds=exponential(tries + 1, LONGEST_WAIT.total_seconds()))

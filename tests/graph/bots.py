@@ -14,9 +14,9 @@ from bot.playground.clock import MovableClock
 from bot.playground.tenant import Credential, Tenant
 from graph.client import Client
 from graph.plan import Plan
-from graph.preflight import Knowledge, preflight
+from graph.preflight import TenantCache, preflight
 from graph.signin import BotTokens, SignIn
-from graph.step_context import Site
+from graph.step_context import StepContext
 from graph.steps import stages
 from tests.graph.fakes import MemoryLedger, wish
 
@@ -40,7 +40,7 @@ class Bot:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def plan(self, wanted: Any = MIMECAST) -> Plan:
-        knowledge = Knowledge(graph=self.graph, clock=self.clock)
+        knowledge = TenantCache(graph=self.graph, clock=self.clock)
         return await preflight(wanted, graph=self.graph, knowledge=knowledge, clock=self.clock)
 
     async def carry_out(self, plan: Plan) -> None:
@@ -60,8 +60,8 @@ class Bot:
                 if each.undo is not None:
                     await each.undo(self.site(plan))
 
-    def site(self, plan: Plan) -> Site:
-        return Site(
+    def site(self, plan: Plan) -> StepContext:
+        return StepContext(
             graph=self.graph,
             plan=plan,
             facts=dict(self.facts),

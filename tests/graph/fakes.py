@@ -14,7 +14,7 @@ from bot.playground.clock import MovableClock
 from graph.client import Client
 from graph.errors import SecretsLost
 from graph.permissions import Kind, lookup
-from graph.plan import Plan, Wish
+from graph.plan import Plan, PlanRequest
 from graph.step_context import SECRET_ATTEMPTS, Sealed
 from graph.tokens import Token
 
@@ -150,7 +150,7 @@ class MemoryLedger:
         return self.secret
 
 
-def wish(**changes: Any) -> Wish:
+def wish(**changes: Any) -> PlanRequest:
     usual: dict[str, Any] = {
         "registration": "AAD-7K3F",
         "key": "aad-setup-one-0123456789abcdef0123456789abcdef",
@@ -168,7 +168,7 @@ def wish(**changes: Any) -> Wish:
         "profile_days": 180,
         "consent_mode": "autonomous",
     }
-    return Wish(**{**usual, **changes})
+    return PlanRequest(**{**usual, **changes})
 
 
 def plan(**changes: Any) -> Plan:

@@ -15,11 +15,11 @@ from graph.application import LONGEST_NOTES
 from graph.client import Answer, Call
 from graph.drift import PORTAL_EXTRAS, Drift, Expected, compare, look
 from graph.drift import snapshot as parts
-from graph.drift.snapshot import Seen
+from graph.drift.snapshot import Snapshot
 from graph.errors import Forbidden, NotFound
 from graph.permissions import MICROSOFT_GRAPH, Kind, lookup
 from graph.plan import Plan
-from graph.tenant_cache import Knowledge
+from graph.tenant_cache import TenantCache
 from tests.graph.bots import Bot
 from tests.graph.fakes import Script, answer, client, plan
 
@@ -130,7 +130,7 @@ def api(tenant: Parts) -> dict[str, Any]:
 def drift(change: Change, **seen: Any) -> Drift:
     tenant = deepcopy(untouched())
     change(tenant)
-    return compare(EXPECTED, Seen(parts=tenant, **seen))
+    return compare(EXPECTED, Snapshot(parts=tenant, **seen))
 
 
 TABLE: dict[str, tuple[Change, str]] = {
@@ -343,14 +343,14 @@ def test_an_untouched_tenant_does_not_differ() -> None:
 
 def test_our_own_secret_that_has_expired_is_named() -> None:
     ended = Expected(plan=PLAN, secrets={"key-1": NOW - timedelta(days=1)}, now=NOW)
-    told = compare(ended, Seen(parts=untouched()))
+    told = compare(ended, Snapshot(parts=untouched()))
     assert told.differences == ("Our secret expired on 2026-11-22 (key id key-1).",)
 
 
 def test_a_secret_that_is_closed_waits_for_its_removal_and_is_no_leftover() -> None:
     tenant = deepcopy(untouched())
     secrets(tenant).append(credential("key-2", "Mimecast Key · AAD-7K3F · 9999"))
-    told = compare(replace(EXPECTED, closing=frozenset({"key-2", "gone"})), Seen(parts=tenant))
+    told = compare(replace(EXPECTED, closing=frozenset({"key-2", "gone"})), Snapshot(parts=tenant))
     assert told == Drift(
         tolerated=(
             "A secret of ours “Mimecast Key · AAD-7K3F · 9999” is closed and waits for its removal"
@@ -365,14 +365,14 @@ def test_the_notes_are_known_with_any_approvers_and_cut_where_entra_cuts(approve
     tenant = deepcopy(untouched())
     written = f"Approved by {approvers}. {long.notes}" if approvers else long.notes
     tenant[parts.APPLICATION]["notes"] = written[:LONGEST_NOTES]
-    assert compare(replace(EXPECTED, plan=long), Seen(parts=tenant)) == Drift()
+    assert compare(replace(EXPECTED, plan=long), Snapshot(parts=tenant)) == Drift()
 
 
 def test_notes_cut_by_hand_are_a_difference() -> None:
     long = replace(PLAN, notes="Registered by aad-setup for Rosa. Reason: " + "x" * 90)
     tenant = deepcopy(untouched())
     tenant[parts.APPLICATION]["notes"] = long.notes[:60]
-    (told,) = compare(replace(EXPECTED, plan=long), Seen(parts=tenant)).differences
+    (told,) = compare(replace(EXPECTED, plan=long), Snapshot(parts=tenant)).differences
     assert told.startswith("The notes were changed")
 
 
@@ -443,7 +443,7 @@ async def made(bot: Bot) -> Plan:
 
 
 async def looked(bot: Bot, plan: Plan) -> Drift:
-    knowledge = Knowledge(graph=bot.graph, clock=bot.clock)
+    knowledge = TenantCache(graph=bot.graph, clock=bot.clock)
     known = {bot.facts["secret"]["key_id"]: bot.clock.now() + timedelta(days=90)}
     bot.tenant.log.clear()
     return await look(bot.site(plan), knowledge=knowledge, secrets=known)

@@ -15,7 +15,7 @@ from graph.errors import (
     Unreachable,
 )
 from graph.signin import SignIn
-from graph.steps import SECRET_ATTEMPTS, sweep
+from graph.steps import SECRET_ATTEMPTS, remove_strays
 from tests.graph.bots import Bot, assert_complete
 
 WRITES = [
@@ -34,7 +34,7 @@ async def test_a_lost_answer_makes_nothing_twice(bot: Bot, method: str, path: st
     plan = await bot.plan()
     bot.tenant.faults.reset(method, path, when="after_effect")
     await bot.carry_out(plan)
-    await sweep(bot.site(plan), frozenset({bot.facts["secret"]["key_id"]}))
+    await remove_strays(bot.site(plan), frozenset({bot.facts["secret"]["key_id"]}))
     assert_complete(bot, plan)
 
 
@@ -53,7 +53,7 @@ async def test_a_run_killed_while_its_answer_is_held_goes_on_where_it_was(
     await asyncio.gather(first, return_exceptions=True)
     await bot.carry_out(plan)
     bot.clock.move(timedelta(minutes=15))  # reads lag, so a sweep at once may not see the stray
-    await sweep(bot.site(plan), frozenset({bot.facts["secret"]["key_id"]}))
+    await remove_strays(bot.site(plan), frozenset({bot.facts["secret"]["key_id"]}))
     assert_complete(bot, plan)
 
 
@@ -76,7 +76,7 @@ async def test_an_outage_only_takes_time(
     plan = await bot.plan()
     bot.tenant.faults.fail(method, path, times=2, **fault)
     await bot.carry_out(plan)
-    await sweep(bot.site(plan), frozenset({bot.facts["secret"]["key_id"]}))
+    await remove_strays(bot.site(plan), frozenset({bot.facts["secret"]["key_id"]}))
     assert_complete(bot, plan)
 
 
@@ -131,7 +131,7 @@ async def test_a_secret_whose_answer_is_always_lost_is_asked_for_five_times_in_a
     assert len(bot.tenant.calls("POST", "addPassword")) == SECRET_ATTEMPTS
     bot.tenant.faults.clear()
     bot.clock.move(timedelta(minutes=15))
-    await sweep(bot.site(plan), frozenset())
+    await remove_strays(bot.site(plan), frozenset())
     assert bot.tenant.live_secrets(bot.facts["application"]["app_id"]) == []
 
 

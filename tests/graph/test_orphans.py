@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from graph.application import CREATE
-from graph.orphans import MARK, bare, buried, marked
+from graph.orphans import MARK, find_deleted, find_lone_principals, find_tagged
 from graph.preflight import tags
 from tests.graph.bots import Bot
 
@@ -16,7 +16,7 @@ async def test_only_this_installation_s_applications_are_ours(bot: Bot) -> None:
     await planted(bot, tags(ELSEWHERE, "AAD-7K3F"))
     await planted(bot, (MARK, f"{MARK}:AAD-7K3F"))
     await planted(bot, ("vendor", f"x{MARK}:{HERE}:AAD-7K3F"))
-    marks = await marked(bot.graph, installation=HERE)
+    marks = await find_tagged(bot.graph, installation=HERE)
     assert [(it.app_id, it.registration, it.is_complete) for it in marks.ours] == [
         (mine["appId"], "AAD-7K3F", True)
     ]
@@ -26,14 +26,14 @@ async def test_only_this_installation_s_applications_are_ours(bot: Bot) -> None:
 
 async def test_every_page_is_read(bot: Bot) -> None:
     ids = {(await planted(bot, tags(HERE, f"AAD-222{n}")))["appId"] for n in range(5)}
-    marks = await marked(bot.graph, installation=HERE, page=2)
+    marks = await find_tagged(bot.graph, installation=HERE, page=2)
     assert {it.app_id for it in marks.ours} == ids
     assert len(bot.tenant.calls("GET", "/applications")) == 3
 
 
 async def test_a_copied_tag_alone_is_incomplete(bot: Bot) -> None:
     await planted(bot, (MARK, f"{MARK}:{HERE}:AAD-7K3F"))
-    (found,) = (await marked(bot.graph, installation=HERE)).ours
+    (found,) = (await find_tagged(bot.graph, installation=HERE)).ours
     assert not found.is_complete
 
 
@@ -41,7 +41,7 @@ async def test_secrets_are_known_by_the_registration_s_id_in_their_names(bot: Bo
     application = await planted(bot, tags(HERE, "AAD-7K3F"))
     names = ("Key · AAD-7K3F · 0123", "Key · AAD-7K3G · 0123", "by hand", "AAD-7K3F")
     keys = [await secret(bot, application, name) for name in names]
-    (found,) = (await marked(bot.graph, installation=HERE)).ours
+    (found,) = (await find_tagged(bot.graph, installation=HERE)).ours
     assert found.secrets == (keys[0],)
 
 
@@ -55,10 +55,10 @@ async def test_a_service_principal_is_alone_only_if_its_application_is_gone(bot:
     await bot.graph.send("PATCH", f"/applications/{untagged['id']}", body={"tags": []})
     for each in (lost, theirs):
         await bury_but_the_principal(bot, each)
-    (found,) = await bare(bot.graph, installation=HERE, known=set(), page=1)
+    (found,) = await find_lone_principals(bot.graph, installation=HERE, known=set(), page=1)
     assert (found.app_id, found.registration) == (lost["appId"], "AAD-2222")
     known = {lost["appId"]}
-    assert await bare(bot.graph, installation=HERE, known=known) == ()
+    assert await find_lone_principals(bot.graph, installation=HERE, known=known) == ()
 
 
 async def test_the_next_to_be_purged_comes_first(bot: Bot) -> None:
@@ -70,7 +70,7 @@ async def test_the_next_to_be_purged_comes_first(bot: Bot) -> None:
         bot.clock.move(timedelta(days=1))
     theirs = await planted(bot, tags(ELSEWHERE, "AAD-2222"))
     await bot.graph.send("DELETE", f"/applications/{theirs['id']}")
-    found = await buried(bot.graph, installation=HERE, page=2)
+    found = await find_deleted(bot.graph, installation=HERE, page=2)
     assert [each.id for each in found] == ids
     assert found[1].purged_at - found[0].purged_at == timedelta(days=1)
     left = found[0].purged_at - bot.clock.now()
@@ -89,9 +89,9 @@ async def bury_but_the_principal(bot: Bot, application: dict[str, Any]) -> None:
 async def test_looking_changes_nothing(bot: Bot) -> None:
     await planted(bot, tags(HERE, "AAD-7K3F"))
     before = len(bot.tenant.log)
-    await marked(bot.graph, installation=HERE)
-    await bare(bot.graph, installation=HERE, known=())
-    await buried(bot.graph, installation=HERE)
+    await find_tagged(bot.graph, installation=HERE)
+    await find_lone_principals(bot.graph, installation=HERE, known=())
+    await find_deleted(bot.graph, installation=HERE)
     assert {call.method for call in bot.tenant.log[before:]} == {"GET"}
 
 

@@ -9,8 +9,8 @@ import pytest
 from bot.playground.clock import MovableClock
 from graph.errors import Unavailable
 from graph.permissions import CATALOGUE, Kind
-from graph.plan import Plan, Wish
-from graph.preflight import Knowledge, Refused, preflight
+from graph.plan import Plan, PlanRequest
+from graph.preflight import Refused, TenantCache, preflight
 from graph.rights import ConsentMode, rights
 from tests.graph.fakes import Tokens, answer, client, refusal, wish
 
@@ -85,7 +85,7 @@ async def test_a_name_wished_twice_is_granted_once(tenant: Tenant) -> None:
 async def test_with_fresh_knowledge_one_call_is_enough(tenant: Tenant) -> None:
     clock = MovableClock()
     async with client(tenant, tokens=Tokens(*AUTONOMOUS), clock=clock) as graph:
-        knowledge = Knowledge(graph=graph, clock=clock)
+        knowledge = TenantCache(graph=graph, clock=clock)
         await preflight(wish(), graph=graph, knowledge=knowledge, clock=clock)
         assert len(tenant.asked) == 4
         await preflight(wish(), graph=graph, knowledge=knowledge, clock=clock)
@@ -258,16 +258,16 @@ async def test_an_outage_is_a_failure_and_not_a_refusal(tenant: Tenant) -> None:
 
 
 async def make(
-    tenant: Tenant, wanted: Wish | None = None, held: tuple[str, ...] = AUTONOMOUS
+    tenant: Tenant, wanted: PlanRequest | None = None, held: tuple[str, ...] = AUTONOMOUS
 ) -> Plan:
     clock = MovableClock(eager=True)
     async with client(tenant, tokens=Tokens(*held), clock=clock) as graph:
-        knowledge = Knowledge(graph=graph, clock=clock)
+        knowledge = TenantCache(graph=graph, clock=clock)
         return await preflight(wanted or wish(), graph=graph, knowledge=knowledge, clock=clock)
 
 
 async def reasons(
-    tenant: Tenant, wanted: Wish | None = None, held: tuple[str, ...] = AUTONOMOUS
+    tenant: Tenant, wanted: PlanRequest | None = None, held: tuple[str, ...] = AUTONOMOUS
 ) -> tuple[str, ...]:
     with pytest.raises(Refused) as refused:
         await make(tenant, wanted, held)

@@ -13,7 +13,7 @@ import pytest
 from bot.playground.tenant.faults import Span
 from graph.errors import NotFound, NotOurs
 from graph.plan import Plan
-from graph.steps import purge, remove_secret, stages, sweep
+from graph.steps import purge, remove_secret, remove_strays, stages
 from tests.graph.bots import Bot
 
 Removal = Callable[[Bot, Plan], Awaitable[None]]
@@ -65,7 +65,7 @@ async def a_secret(bot: Bot, plan: Plan) -> None:
 
 async def strays(bot: Bot, plan: Plan) -> None:
     """A sweep comes when everything has settled."""
-    await sweep(bot.site(plan), frozenset())
+    await remove_strays(bot.site(plan), frozenset())
     assert bot.tenant.live_secrets(bot.facts["application"]["app_id"]) == []
 
 

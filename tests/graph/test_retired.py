@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.azure_ad_graph import _ROWS, NotRetired, explain_retired, retired
+from graph.azure_ad_graph import _ROWS, NotRetiredPermission, explain_retired, retired_permission
 from graph.permissions import AZURE_AD_GRAPH, CATALOGUE, Kind, NotAllowed, lookup
 
 DIRECTORY_READ_ALL = "5778995a-e1bf-45b8-affa-663a9f3f4d04"
@@ -22,15 +22,17 @@ USER_READ_ALL = "c582532d-9d9e-43bd-a97c-2667a28ce295"
     ],
 )
 def test_a_permission_is_known_by_name_or_id(written: str, read_as: str) -> None:
-    assert str(retired(written)) == read_as
+    assert str(retired_permission(written)) == read_as
 
 
 @pytest.mark.parametrize(
     "written", ["", "Mail.Read", "User.Read.All (application)", "User.Read.All (both)"]
 )
 def test_what_is_no_permission_of_it_is_said_so(written: str) -> None:
-    with pytest.raises(NotRetired, match="is no permission of Azure AD Graph that this bot knows"):
-        retired(written)
+    with pytest.raises(
+        NotRetiredPermission, match="is no permission of Azure AD Graph that this bot knows"
+    ):
+        retired_permission(written)
 
 
 def test_whatever_has_a_successor_has_one_that_the_bot_may_grant() -> None:
@@ -39,7 +41,7 @@ def test_whatever_has_a_successor_has_one_that_the_bot_may_grant() -> None:
 
 
 def test_the_guides_two_permissions_are_asked_of_microsoft_graph() -> None:
-    wished = [retired("Directory.Read.All"), retired("User.Read.All")]
+    wished = [retired_permission("Directory.Read.All"), retired_permission("User.Read.All")]
     told = explain_retired(wished, roles=["Directory.Read.All"], scopes=["User.Read.All"])
     assert told == (
         "Azure AD Graph was retired in August 2025: its permissions can do nothing any more, and"
@@ -49,7 +51,9 @@ def test_the_guides_two_permissions_are_asked_of_microsoft_graph() -> None:
 
 
 def test_what_the_profile_leaves_out_is_said_with_what_else_may_do() -> None:
-    told = explain_retired([retired("Directory.Read.All")], roles=["User.Read.All"], scopes=[])
+    told = explain_retired(
+        [retired_permission("Directory.Read.All")], roles=["User.Read.All"], scopes=[]
+    )
     assert told is not None
     assert told.endswith(
         "For Directory.Read.All (application), Microsoft Graph has a permission of the same name;"
@@ -58,7 +62,7 @@ def test_what_the_profile_leaves_out_is_said_with_what_else_may_do() -> None:
 
 
 def test_what_changes_the_directory_has_nothing_instead() -> None:
-    told = explain_retired([retired("Directory.ReadWrite.All")], roles=[], scopes=[])
+    told = explain_retired([retired_permission("Directory.ReadWrite.All")], roles=[], scopes=[])
     assert told is not None
     assert "there is nothing instead: that changes the directory" in told
 

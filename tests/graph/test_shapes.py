@@ -24,16 +24,16 @@ from graph.deleted_items import purge
 from graph.drift import look
 from graph.errors import GraphError, UnexpectedAnswer
 from graph.grants import grants
-from graph.orphans import bare, buried, marked, present, principal_of
+from graph.orphans import find_by_id, find_deleted, find_lone_principals, find_tagged, principal_of
 from graph.permissions import CATALOGUE, MICROSOFT_GRAPH, Kind, lookup
 from graph.preflight import Refused, preflight
 from graph.rights import ConsentMode, rights
-from graph.secret import SECRET, sweep
+from graph.secret import SECRET, remove_strays
 from graph.shapes import filled, identifier, misfit, moment
 from graph.signin import SignIn
-from graph.step_context import Site
+from graph.step_context import StepContext
 from graph.steps import stages
-from graph.tenant_cache import Knowledge
+from graph.tenant_cache import TenantCache
 from graph.tokens import Token, read_token
 from graph.verification import DIRECTORY
 from tests.graph.bots import Bot
@@ -223,13 +223,13 @@ class NoSignIn(SignIn):
 
 
 @asynccontextmanager
-async def site_of(handler: Odd) -> AsyncIterator[Site]:
+async def site_of(handler: Odd) -> AsyncIterator[StepContext]:
     clock = MovableClock(eager=True)
     tokens = Tokens(*rights(ConsentMode.AUTONOMOUS), tenant_id=TENANT)
     async with client(handler, tokens=tokens, clock=clock) as caller:
         sign_in = NoSignIn()
         sign_in.hold("a1", await tokens.token())
-        yield Site(
+        yield StepContext(
             graph=caller,
             plan=PLAN,
             facts=FACTS,
@@ -240,52 +240,52 @@ async def site_of(handler: Odd) -> AsyncIterator[Site]:
         )
 
 
-async def plan_it(site: Site) -> None:
-    knowledge = Knowledge(graph=site.graph, clock=site.clock)
+async def plan_it(site: StepContext) -> None:
+    knowledge = TenantCache(graph=site.graph, clock=site.clock)
     wanted = wish(
         roles=("Directory.Read.All",), scopes=("User.Read",), redirect="https://vendor.example/"
     )
     await preflight(wanted, graph=site.graph, knowledge=knowledge, clock=site.clock)
 
 
-async def register(site: Site) -> None:
+async def register(site: StepContext) -> None:
     application, principal = stages(site.plan)[0][0], stages(site.plan)[1][0]
     await application.do(site)
     await principal.do(site)
 
 
-async def make_secret(site: Site) -> None:
+async def make_secret(site: StepContext) -> None:
     await SECRET.do(site)
 
 
-async def clean_up(site: Site) -> None:
-    await sweep(site, frozenset())
+async def clean_up(site: StepContext) -> None:
+    await remove_strays(site, frozenset())
 
 
-async def revoke(site: Site) -> None:
+async def revoke(site: StepContext) -> None:
     for step in grants(site.plan):
         assert step.undo is not None
         await step.undo(site)
 
 
-async def read_directory(site: Site) -> None:
+async def read_directory(site: StepContext) -> None:
     await DIRECTORY.do(site)
 
 
-async def check(site: Site) -> None:
-    knowledge = Knowledge(graph=site.graph, clock=site.clock)
+async def check(site: StepContext) -> None:
+    knowledge = TenantCache(graph=site.graph, clock=site.clock)
     await look(site, knowledge=knowledge, secrets={"k1": datetime(2027, 1, 1, tzinfo=UTC)})
 
 
-async def purge_it(site: Site) -> None:
+async def purge_it(site: StepContext) -> None:
     await purge(site, step="application", object_id="o1", app_id="a1", deleted_at=site.clock.now())
 
 
-async def find_orphans(site: Site) -> None:
-    await marked(site.graph, installation="one")
-    await bare(site.graph, installation="one", known=())
-    await buried(site.graph, installation="one")
-    await present(site.graph, "o1", registration="AAD-7K3F")
+async def find_orphans(site: StepContext) -> None:
+    await find_tagged(site.graph, installation="one")
+    await find_lone_principals(site.graph, installation="one", known=())
+    await find_deleted(site.graph, installation="one")
+    await find_by_id(site.graph, "o1", registration="AAD-7K3F")
     await principal_of(site.graph, "a1")
 
 
@@ -326,7 +326,7 @@ def with_part(value: Any, place: tuple[Any, ...], part: Any) -> Any:
     return value
 
 
-async def told(way: Callable[[Site], Any]) -> dict[str, Any]:
+async def told(way: Callable[[StepContext], Any]) -> dict[str, Any]:
     """Return what a way is answered, by call."""
     answers: dict[str, Any] = {}
 
@@ -339,7 +339,7 @@ async def told(way: Callable[[Site], Any]) -> dict[str, Any]:
     return answers
 
 
-async def outcome(way: Callable[[Site], Any], handler: Odd) -> BaseException | None:
+async def outcome(way: Callable[[StepContext], Any], handler: Odd) -> BaseException | None:
     """Go a way; return what it raised, if it did."""
     raised: list[BaseException | None] = []
     async with site_of(handler) as site:
@@ -356,7 +356,7 @@ def odd_at(call: str, place: tuple[Any, ...], part: Any) -> Odd:
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_an_answer_of_any_shape_is_survived_or_told_as_a_graph_error(
-    way: Callable[[Site], Any],
+    way: Callable[[StepContext], Any],
 ) -> None:
     answers, refused = await told(way), 0
     for call, body in answers.items():
@@ -389,7 +389,7 @@ async def test_the_organization_of_the_token_s_tenant_is_taken_and_not_the_first
     both = [stranger, {**ORGANIZATION, "id": TENANT.upper()}]
     assert await outcome(plan_it, odd_at("GET /organization", ("value",), both)) is None
     async with site_of(odd_at("GET /organization", ("value",), both)) as site:
-        found = await Knowledge(graph=site.graph, clock=site.clock).organization()
+        found = await TenantCache(graph=site.graph, clock=site.clock).organization()
     assert found.name == "Contoso"
 
 
@@ -411,7 +411,7 @@ async def test_a_policy_that_cannot_be_read_is_a_doubt_in_the_plan(
     where = ("applicationRestrictions", *place)
     odd = odd_at("GET /policies/defaultAppManagementPolicy", where, part)
     async with site_of(odd) as site:
-        knowledge = Knowledge(graph=site.graph, clock=site.clock)
+        knowledge = TenantCache(graph=site.graph, clock=site.clock)
         made = await preflight(
             wish(roles=("Directory.Read.All",), redirect="https://vendor.example/"),
             graph=site.graph,

@@ -6,8 +6,8 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from graph.errors import GraphError, SignInFailed, Throttled, Unavailable
-from graph.retry import SETTLING as SETTLING_TIME
-from graph.retry import through_outage, until_settled
+from graph.retry import REPLICATION_TIME as SETTLING_TIME
+from graph.retry import through_outage, until_replicated
 from graph.signin_errors import (
     SETTLING,
     ApplicationDisabled,
@@ -117,7 +117,7 @@ def test_a_sentence_says_no_more_than_the_number_does(
 def test_a_waiting_sign_in_is_tried_rarely(random: float) -> None:
     clock, tries = MovableClock(), 0
     start, times = clock.now(), []
-    wait = until_settled(clock, lambda: random, written=start, settling=SETTLING)
+    wait = until_replicated(clock, lambda: random, written=start, settling=SETTLING)
     while (seconds := wait(SecretNotThereYet(), tries := tries + 1)) is not None:
         times.append((clock.now() - start).total_seconds())
         clock.move(timedelta(seconds=seconds))

@@ -11,9 +11,9 @@ from bot.playground.clock import MovableClock
 from graph.errors import Forbidden, GraphError, NotFound, NotOurs
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
-from graph.retry import SETTLING
+from graph.retry import REPLICATION_TIME
 from graph.signin import SignIn
-from graph.step_context import Site, Step
+from graph.step_context import Step, StepContext
 from graph.steps import stages
 from graph.verification import reads
 from tests.graph.fakes import MemoryLedger, Script, answer, client, plan, refusal, token
@@ -142,7 +142,7 @@ async def test_a_delegated_grant_that_is_there_but_not_seen_is_looked_for_as_a_n
         since = here.clock.now()
         with pytest.raises(GraphError, match="oauth2PermissionGrants"):
             await step("scopes").do(here)
-        assert here.clock.now() - since >= SETTLING
+        assert here.clock.now() - since >= REPLICATION_TIME
 
 
 @pytest.mark.parametrize("name", ["role:User.Read.All", "scopes"])
@@ -218,11 +218,11 @@ async def test_a_read_that_is_refused_long_after_the_grant_fails() -> None:
 @asynccontextmanager
 async def site(
     graph: Script, *, facts: dict[str, dict[str, Any]] = FACTS, approved_by: str = ""
-) -> AsyncIterator[Site]:
+) -> AsyncIterator[StepContext]:
     clock = MovableClock(eager=True)
     sign_in = SignIn(authority="https://login.test/t1", graph_host="https://graph.test")
     async with client(graph, clock=clock) as caller:
-        yield Site(
+        yield StepContext(
             graph=caller,
             plan=WITH_SCOPE,
             facts=facts,
@@ -239,7 +239,7 @@ def step(name: str) -> Step:
     return next(each for stage in stages(WITH_SCOPE) for each in stage if each.name == name)
 
 
-async def undo(name: str, here: Site) -> None:
+async def undo(name: str, here: StepContext) -> None:
     take_back = step(name).undo
     assert take_back is not None
     await take_back(here)

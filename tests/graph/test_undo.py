@@ -10,7 +10,7 @@ from graph.errors import (
     NotOurs,
 )
 from graph.plan import Plan
-from graph.steps import purge, remove_secret, stages, sweep
+from graph.steps import purge, remove_secret, remove_strays, stages
 from tests.graph.bots import Bot
 
 
@@ -81,7 +81,7 @@ async def test_a_sweep_removes_strays_of_ours_and_nothing_else(bot: Bot) -> None
         repeatable=False,
     )
     ours = bot.facts["secret"]["key_id"]
-    removed = await sweep(bot.site(plan), frozenset({ours}))
+    removed = await remove_strays(bot.site(plan), frozenset({ours}))
     left = bot.tenant.live_secrets(bot.facts["application"]["app_id"])
     assert len(removed) == 2
     assert {each["keyId"] for each in left} == {ours, by_hand.body["keyId"]}

@@ -10,21 +10,23 @@ from bot.domain.registration import Registration, RunKind, SecretState, Status
 from bot.restore.registration_reconciler import Settling, Shown
 from bot.storage import history, registrations, runs, secrets
 from bot.storage.history import Entry
-from graph.orphans import Buried, Held, Marked
+from graph.orphans import DeletedApplication, HeldSecret, TaggedApplication
 from tests.office import Office
 from tests.pieces import ADA, CLIENT_ID, NOON, ROSA
 
 MADE = {"application": {"object_id": "o1", "app_id": CLIENT_ID}}
 LATER = NOON + timedelta(days=3650)
-NEW = Held(key_id="k-new", hint="abc", made_at=LATER, expires_at=LATER + timedelta(days=365))
+NEW = HeldSecret(key_id="k-new", hint="abc", made_at=LATER, expires_at=LATER + timedelta(days=365))
 ABSENT = Shown()
-DELETED = Shown(deleted=Buried(id="o1", app_id=CLIENT_ID, name="", registration="", purged_at=NOON))
+DELETED = Shown(
+    deleted=DeletedApplication(id="o1", app_id=CLIENT_ID, name="", registration="", purged_at=NOON)
+)
 Begin = Callable[[Office], Awaitable[str]]
 
 
-def there(*held: Held) -> Shown:
+def there(*held: HeldSecret) -> Shown:
     return Shown(
-        application=Marked(
+        application=TaggedApplication(
             id="o1",
             app_id=CLIENT_ID,
             name="billing",
