@@ -36,7 +36,7 @@ from bot.worker import engine as engines
 from bot.worker import replicas
 from bot.worker.loops import Bell, Bells, Loop, survive
 from bot.worker.orphan_scan import Patrol
-from bot.worker.outages import Awaited
+from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Keeper
 from graph.client import Client
 from graph.clock import Clock
@@ -106,7 +106,7 @@ async def running(
     """
     catalogue = catalogue or read_catalogue()
     vault = Vault(settings.vault_keys)
-    slack_first, entra_first = Awaited("Slack", clock), Awaited("Entra", clock)
+    slack_first, entra_first = AwaitedService("Slack", clock), AwaitedService("Entra", clock)
     reception = Reception(settings)
     async with (
         opened(settings.database_url, vault) as database,

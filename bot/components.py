@@ -23,7 +23,7 @@ from bot.storage.vault import Vault
 from bot.worker.engine import Engine
 from bot.worker.loops import Bells
 from bot.worker.orphan_scan import Patrol
-from bot.worker.outages import Awaited
+from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Keeper
 from graph.clock import Clock
 from handlers.listeners.preview import Previews
@@ -58,7 +58,7 @@ class Ground:
     traffic: Traffic
     database: Database
     tenant: Tenant
-    entra: Awaited
+    entra: AwaitedService
     policy: Policy
 
 

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings.settings import Settings
 from bot.worker.loops import survive
-from bot.worker.outages import Awaited
+from bot.worker.outages import AwaitedService
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
@@ -36,7 +36,7 @@ class Forewarning:
         settings: Settings,
         team_id: str,
         graph: Client,
-        entra: Awaited,
+        entra: AwaitedService,
         clock: Clock,
     ) -> None:
         self._client = client

@@ -12,7 +12,7 @@ from bot.doctor.findings import Mark
 from bot.periodic_checks import DAILY, Forewarning
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
-from bot.worker.outages import Awaited
+from bot.worker.outages import AwaitedService
 from graph.connection import connected
 from tests.intake.conftest import environ
 from tests.intake.doors import Door
@@ -120,7 +120,7 @@ async def test_the_end_of_the_bot_s_own_secret_is_warned_about_three_times(stage
             settings=settings,
             team_id="T0",
             graph=tenant.graph,
-            entra=Awaited("Entra", clock),
+            entra=AwaitedService("Entra", clock),
             clock=clock,
         )
         [held] = stage.tenant.live_secrets(settings.client_id)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from bot.approval.quorum import Quorum
-from bot.approval.rules import FORMER, NEVER_ONES_OWN, RULES, Role, Verb
-from bot.approval.wrong_state import too_late
+from bot.approval.rules import NOT_FOR_OWN, PREVIOUS_REQUESTER, RULES, Role, Verb
+from bot.approval.wrong_state import wrong_state
 from bot.domain.registration import Person, Refusal, Registration
 from bot.settings.env_reader import EVERYBODY
 
@@ -104,17 +104,17 @@ class Policy:
         """Raise Refusal unless the table lets this person do this now."""
         self.check_account(person)
         rule = RULES[verb]
-        if verb in NEVER_ONES_OWN and person.key == registration.requester.key:
-            raise Refusal(NEVER_ONES_OWN[verb])
-        if verb in NEVER_ONES_OWN and registration.was_of(person):
-            raise Refusal(FORMER)
+        if verb in NOT_FOR_OWN and person.key == registration.requester.key:
+            raise Refusal(NOT_FOR_OWN[verb])
+        if verb in NOT_FOR_OWN and registration.was_of(person):
+            raise Refusal(PREVIOUS_REQUESTER)
         if not rule.roles & self.roles(person, registration):
             if Role.APPROVER in rule.roles:
                 self.check_groups_known(person)
             raise Refusal(rule.otherwise)
         if registration.status not in rule.states:
             decided = [vote.person for vote in registration.votes]
-            raise Refusal(too_late(verb, registration), people=decided)
+            raise Refusal(wrong_state(verb, registration), people=decided)
 
     def roles(self, person: Person, registration: Registration) -> frozenset[Role]:
         """Return what the person is to this registration."""

@@ -117,7 +117,7 @@ RULES: Mapping[Verb, Rule] = {
     ),
 }
 
-NEVER_ONES_OWN: Mapping[Verb, str] = {
+NOT_FOR_OWN: Mapping[Verb, str] = {
     Verb.APPROVE: "You cannot approve your own registration. Another approver has to decide.",
     Verb.DENY: "You cannot deny your own registration. Another approver has to decide.",
     Verb.WITHDRAW: "You cannot withdraw anything from your own registration.",
@@ -129,10 +129,10 @@ NEVER_ONES_OWN: Mapping[Verb, str] = {
 }
 """What requesters are told who use these on their own, whatever else they are."""
 
-FORMER = "You asked for this before it was handed over. Another approver has to decide."
+PREVIOUS_REQUESTER = "You asked for this before it was handed over. Another approver has to decide."
 """What whoever was the requester once is told: else a handover would be a way around that."""
 
-RENEWABLE = frozenset(
+REPLACEABLE = frozenset(
     {
         SecretState.MASKED,
         SecretState.UNKNOWN,
@@ -143,5 +143,5 @@ RENEWABLE = frozenset(
     }
 )
 
-ROTATABLE = RENEWABLE | {SecretState.SHOWN}
+ROTATABLE = REPLACEABLE | {SecretState.SHOWN}
 """States of a secret in which another may follow it: whatever it is, nobody is about to see it."""

@@ -15,7 +15,7 @@ TAKEN_BACK_BY: Mapping[Status, str] = {
 }
 """By the state, how what is no longer wanted is taken back."""
 
-STANDING: Mapping[Status, str] = {
+BY_STATE: Mapping[Status, str] = {
     Status.PLANNING: "{id} is still being checked. Its card will change by itself.",
     Status.PENDING: "{id} waits for approval. Its card will change by itself.",
     Status.APPROVED: "{id} is being set up. Its card will change by itself.",
@@ -27,7 +27,7 @@ STANDING: Mapping[Status, str] = {
 }
 
 
-def too_late(verb: Verb, registration: Registration) -> str:
+def wrong_state(verb: Verb, registration: Registration) -> str:
     """Say why the registration's state does not allow the verb, who decided if somebody did, and
     what takes it back in this state for whoever wanted that.
     """
@@ -53,4 +53,4 @@ def _too_late(verb: Verb, registration: Registration) -> str:
             f"{id} has not been deleted, and only what was can be deleted for good."
             f" `/aad-setup {first} {id}` comes first."
         )
-    return STANDING.get(status, "Too late: {id} was {status} already.").format(id=id, status=status)
+    return BY_STATE.get(status, "Too late: {id} was {status} already.").format(id=id, status=status)

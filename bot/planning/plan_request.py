@@ -6,7 +6,7 @@ from graph.azure_ad_graph import explain_retired
 from graph.plan import PlanRequest
 
 
-def wish_of(
+def plan_request_of(
     form: Form,
     profile: Profile,
     *,

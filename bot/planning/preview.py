@@ -12,7 +12,7 @@ from typing import Any
 from bot.domain.catalogue import Profile
 from bot.domain.form_validation import check_form
 from bot.domain.registration import Form
-from bot.planning.plan_request import wish_of
+from bot.planning.plan_request import plan_request_of
 from bot.planning.plan_text import plan_paragraphs, received
 from bot.settings.settings import EntraSettings
 from graph.client import Client
@@ -159,7 +159,7 @@ def _mended(form: Form, profile: Profile, problems: Mapping[str, str]) -> Form:
 
 
 def _wish(form: Form, profile: Profile, consent_mode: str) -> PlanRequest:
-    return wish_of(
+    return plan_request_of(
         form,
         profile,
         registration=NOT_YET_KNOWN,

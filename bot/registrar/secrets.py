@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.approval import RENEWABLE, Verb
+from bot.approval import REPLACEABLE, Verb
 from bot.domain.connector_values import Values, values_of
 from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState
 from bot.registrar.base import Desk
@@ -172,7 +172,7 @@ class Showing(Desk):
             registration = await self._allowed(tx, Verb.RENEW, id, by)
             self._check_idle(registration)
             secret = registration.secret
-            if secret is None or secret.state not in RENEWABLE:
+            if secret is None or secret.state not in REPLACEABLE:
                 raise Refusal(_why_not(registration))
             if not registration.approvals():  # they came after the copy that was restored
                 raise Refusal(

@@ -27,7 +27,7 @@ from bot.storage.runs import Run
 from bot.storage.timers import DueKind
 from bot.storage.vault import Vault
 from bot.worker.loops import Bells
-from bot.worker.outages import Awaited
+from bot.worker.outages import AwaitedService
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError, NotOurs
@@ -88,7 +88,7 @@ class Parts:
     approval_channel: str
     approval_ttl: timedelta
     bells: Bells
-    entra: Awaited | None = None
+    entra: AwaitedService | None = None
     """What runs wait for before they begin."""
 
 

@@ -1,7 +1,7 @@
 """The run that makes the plan: it reads the tenant and changes nothing."""
 
 from bot.domain.registration import Registration, RunOutcome, Status
-from bot.planning.plan_request import wish_of
+from bot.planning.plan_request import plan_request_of
 from bot.runs.base import StepFailed, Work, failed, gone
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
@@ -46,7 +46,7 @@ class Planning(Work):
         profile = self._parts.catalogue.get(form.profile)
         if profile is None:
             raise gone(form.profile)
-        return wish_of(
+        return plan_request_of(
             form,
             profile,
             registration=registration.id,

@@ -19,13 +19,13 @@ from graph.proxies import Proxies
 
 EVERYBODY = "*"
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-SUCH = "such as 01234567-89ab-cdef-0123-456789abcdef"
+GUID_EXAMPLE = "such as 01234567-89ab-cdef-0123-456789abcdef"
 QUOTES = "'\""
 LONGEST_TTL = timedelta(days=30)
 LONGEST_RETENTION = timedelta(days=3650)
-ANYBODYS = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "CA_BUNDLE"})
+COMMON_NAMES = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "CA_BUNDLE"})
 """Names of settings that other programs have, too: what looks like them may be meant for those."""
-ALIKE = 0.85
+LEAST_SIMILARITY = 0.85
 """How much alike a name is to a setting's that was meant (difflib's ratio)."""
 
 
@@ -61,9 +61,9 @@ class Reader:
 
         To go on without them would be to lower, in silence, what somebody has asked for.
         """
-        ours = sorted(self._names - ANYBODYS)
+        ours = sorted(self._names - COMMON_NAMES)
         for name in sorted(set(self._environ) - self._names):
-            if near := get_close_matches(name, ours, n=1, cutoff=ALIKE):
+            if near := get_close_matches(name, ours, n=1, cutoff=LEAST_SIMILARITY):
                 yield f"{name} is no setting of this bot. Did you mean {near[0]}?"
 
     def proxies(self) -> Proxies:
@@ -85,7 +85,7 @@ class Reader:
 
     def guid(self, name: str, what: str) -> str:
         """Return the GUID in the lower case in which Entra writes it."""
-        return self.matching(name, GUID, f"{what}, {SUCH}").lower()
+        return self.matching(name, GUID, f"{what}, {GUID_EXAMPLE}").lower()
 
     def token(self, name: str, prefix: str) -> str:
         value = self.required(name, f"a Slack token that begins with {prefix}")

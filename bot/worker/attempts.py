@@ -24,7 +24,7 @@ from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.worker.engine import Body
 from bot.worker.loops import survive
-from bot.worker.outages import Awaited
+from bot.worker.outages import AwaitedService
 from graph import tracing
 from graph.retry import while_waiting
 
@@ -57,7 +57,7 @@ class Beginnings:
         database: Database,
         *,
         turn_seconds: float = TURN_SECONDS,
-        entra: Awaited | None = None,
+        entra: AwaitedService | None = None,
     ) -> None:
         """Nothing begins before `entra` has answered."""
         self._database = database

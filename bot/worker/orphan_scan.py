@@ -18,7 +18,7 @@ from bot.storage.database import Database
 from bot.worker import orphans
 from bot.worker.loops import Bell, Bells, Loop, survive
 from bot.worker.orphans import Orphan
-from bot.worker.outages import Awaited
+from bot.worker.outages import AwaitedService
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
@@ -42,7 +42,7 @@ class Patrol:
         *,
         database: Database,
         graph: Client,
-        entra: Awaited,
+        entra: AwaitedService,
         installation: str,
         client_id: str,
         clock: Clock,

@@ -27,7 +27,7 @@ class Outage(Exception):
         super().__init__(why)
 
 
-class Awaited:
+class AwaitedService:
     """A service that has to answer once before the bot can use it."""
 
     def __init__(self, name: str, clock: Clock) -> None:

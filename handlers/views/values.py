@@ -15,7 +15,7 @@ from slack_sdk.models.blocks.block_elements import (
     RichTextSectionElement,
 )
 
-from bot.approval import RENEWABLE
+from bot.approval import REPLACEABLE
 from bot.domain.connector_values import Line, Values
 from bot.domain.registration import Registration, RunKind, Secret, SecretState, Status
 from handlers.views import card, ids, rotation
@@ -254,7 +254,7 @@ def _sheet_buttons(found: Values) -> list[ButtonElement]:
 
 def _renew(registration: Registration) -> list[ButtonElement]:
     secret = registration.secret
-    if secret is None or secret.state not in RENEWABLE or registration.run is not None:
+    if secret is None or secret.state not in REPLACEABLE or registration.run is not None:
         return []
     if registration.status is not Status.READY:
         return []
