@@ -235,7 +235,7 @@ async def _signing_in(
 async def _sign_in(ground: components.Ground, tokens: TokenSource) -> None:
     await _first_sign_in(ground, tokens)
     async with ground.database.transaction() as tx:
-        await registrations.forget_outage(tx)
+        await registrations.clear_outages(tx)
     ground.bells.ring()
     log.info("running")
 

@@ -25,9 +25,9 @@ from bot.runs import Parts, Runs, Tenant
 from bot.storage import database as databases
 from bot.storage import history, installation, registrations, runs, secrets, timers
 from bot.storage.database import Database
-from bot.storage.runs import Planned, Run
+from bot.storage.runs import PlannedStep, Run
 from bot.storage.secrets import Purpose
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from bot.storage.vault import Vault
 from bot.worker.engine import Engine, Outcome
 from bot.worker.loops import Bells
@@ -100,10 +100,10 @@ class Office:
 
     async def make_pending(self, id: str) -> str:
         async with self.database.transaction() as tx:
-            await registrations.touch(tx, id)
+            await registrations.bump_version(tx, id)
             plan = PLAN | {"profile_digest": read_catalogue()["mimecast"].digest}
             await registrations.move(tx, id, Status.PENDING, plan=plan, digest=DIGEST)
-            await timers.add(tx, id, DueKind.EXPIRE, self.clock.now() + timedelta(days=1))
+            await timers.add(tx, id, TimerKind.EXPIRE, self.clock.now() + timedelta(days=1))
             await history.write(tx, id, "planned", now=self.clock.now(), digest=DIGEST)
         await self.end_run(id)
         return id
@@ -121,8 +121,8 @@ class Office:
         """Let the run of a registration that is approved end well."""
         run = await self.run_of(id)
         async with self.database.transaction() as tx:
-            await registrations.touch(tx, id)
-            step = Planned(
+            await registrations.bump_version(tx, id)
+            step = PlannedStep(
                 stage=0, name="application", title="Register the application", lasting=True
             )
             await runs.list_steps(tx, run, [step])
@@ -158,13 +158,13 @@ class Office:
     async def run_of(self, id: str) -> Run:
         """Return the registration's open run."""
         async with self.database.reading() as tx:
-            return next(run for run in await runs.owed(tx) if run.registration == id)
+            return next(run for run in await runs.pending(tx) if run.registration == id)
 
     async def failed(self) -> str:
         """Return the id of a registration whose run has failed."""
         id = await self.approved()
         async with self.database.transaction() as tx:
-            await registrations.touch(tx, id)
+            await registrations.bump_version(tx, id)
             await registrations.move(tx, id, Status.FAILED)
         await self.end_run(id, "failed")
         return id
@@ -176,7 +176,7 @@ class Office:
 
     async def owe(self, id: str, kind: RunKind) -> Run:
         async with self.database.transaction() as tx:
-            await runs.owe(tx, registration=id, kind=kind, now=self.clock.now())
+            await runs.add(tx, registration=id, kind=kind, now=self.clock.now())
         return await self.run_of(id)
 
     async def secret_state(self, id: str) -> SecretState | None:

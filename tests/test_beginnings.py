@@ -12,7 +12,7 @@ from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.runs.batch_writer import Entry, Recorder
 from bot.storage import runs
-from bot.storage.runs import Planned
+from bot.storage.runs import PlannedStep
 from bot.storage.tables import runs as table
 from bot.worker.attempts import MOST, SUSPECT, TURN_SECONDS, Beginnings, NeverEnds
 from graph.errors import NotThereYet
@@ -116,7 +116,7 @@ async def _suspect(desk: Office) -> str:
 
 async def _begun(desk: Office, *ids: str) -> list[int]:
     async with desk.database.reading() as tx:
-        return [await runs.begun(tx, run) for run in ids]
+        return [await runs.attempts(tx, run) for run in ids]
 
 
 async def test_a_run_is_begun_so_often_and_then_given_up(desk: Office) -> None:
@@ -274,7 +274,7 @@ async def test_a_run_that_gets_on_is_no_suspect(desk: Office, lasting: bool, beg
         found = await runs.get(tx, run)
         assert found is not None
         await runs.list_steps(
-            tx, found, [Planned(stage=0, name="step", title="Step", lasting=lasting)]
+            tx, found, [PlannedStep(stage=0, name="step", title="Step", lasting=lasting)]
         )
     entry = Entry(run=found, step="step", facts={}, lasting=lasting)
     recorder = Recorder(desk.database, desk.clock)

@@ -10,7 +10,7 @@ from bot.playground.clock import MovableClock
 from bot.runs.drift_check import TOMORROW
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
-from bot.storage.timers import Due, DueKind
+from bot.storage.timers import Timer, TimerKind
 from tests.office import Office, office, opened
 from tests.pieces import ADA
 
@@ -21,16 +21,16 @@ async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
         yield office(database, clock)
 
 
-async def owed(desk: Office, id: str) -> list[Due]:
+async def owed(desk: Office, id: str) -> list[Timer]:
     """Return the checks that will be due."""
     async with desk.database.reading() as tx:
-        come = await timers.come(tx, desk.clock.now() + timedelta(days=400), limit=500)
-    return [due for due in come if due.registration == id and due.kind is DueKind.CHECK]
+        come = await timers.find_due(tx, desk.clock.now() + timedelta(days=400), limit=500)
+    return [due for due in come if due.registration == id and due.kind is TimerKind.CHECK]
 
 
 async def due_now(desk: Office, id: str) -> None:
     async with desk.database.transaction() as tx:
-        await timers.add(tx, id, DueKind.CHECK, desk.clock.now())
+        await timers.add(tx, id, TimerKind.CHECK, desk.clock.now())
 
 
 async def told(desk: Office) -> list[tuple[MessageKind, str]]:
@@ -86,6 +86,6 @@ async def test_a_check_that_was_kept_comes_back_as_it_was(desk: Office) -> None:
     id = await desk.ready()
     check = Check(at=desk.clock.now(), differences=("a", "b"), tolerated=("c",), unseen=("d",))
     async with desk.database.transaction() as tx:
-        await registrations.touch(tx, id)
-        await registrations.checked(tx, id, check)
+        await registrations.bump_version(tx, id)
+        await registrations.set_check(tx, id, check)
     assert (await desk.found(id)).check == check

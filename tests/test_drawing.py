@@ -13,8 +13,8 @@ from bot.domain.form_validation import LONGEST_REASON, check_form
 from bot.domain.registration import Failure, Form, Person, Registration, Status
 from bot.registrar.queries import Home, Part
 from bot.storage.health import Health
-from bot.storage.history import Told
-from bot.storage.queries import Mark, Page
+from bot.storage.history import HistoryPage
+from bot.storage.queries import ListPage, Mark
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
 from handlers.views.blocks import LONGEST_TEXT, clipped, escaped, short
@@ -55,8 +55,8 @@ def seen(drawn: Registration) -> Home:
         pages=dict.fromkeys(Part, 2),
         mine=[drawn] * 4,
         waiting=[drawn] * 3,
-        expiring=Page(lines=(), total=0),
-        history=Told(entries=(), total=0),
+        expiring=ListPage(lines=(), total=0),
+        history=HistoryPage(entries=(), total=0),
         totals=dict.fromkeys(Part, 1000),
         health=Health(
             open_runs=1, owed_messages=1, sealed_secrets=1, last_run_at=NOON, last_run_failed="&"

@@ -12,14 +12,14 @@ from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import Failure, Refusal, RunKind, SecretState, Status
 from bot.registrar.queries import PAGE, Home, Part
 from bot.storage.health import Health, Unshown
-from bot.storage.history import Told
-from bot.storage.queries import Listed, Mark, Page
+from bot.storage.history import HistoryPage
+from bot.storage.queries import ListLine, ListPage, Mark
 from handlers.views import ids
 from handlers.views.home import home, read_page
 from tests.pieces import NOON, ROSA, registration, secret
 
 CATALOGUE = read_catalogue()
-EXPIRING = Listed(
+EXPIRING = ListLine(
     id="AAD-7K3F",
     status=Status.READY,
     run=None,
@@ -42,8 +42,8 @@ def drawn(**found: Any) -> str:
         "pages": dict.fromkeys(Part, 1),
         "mine": (),
         "waiting": (),
-        "expiring": Page(lines=(), total=0),
-        "history": Told(entries=(), total=0),
+        "expiring": ListPage(lines=(), total=0),
+        "history": HistoryPage(entries=(), total=0),
         "totals": dict.fromkeys(Part, 0),
         "health": None,
         "mark": Mark(versions=(), unshown=()),
@@ -55,7 +55,7 @@ def drawn(**found: Any) -> str:
 
 def expiring(**changes: Any) -> str:
     line = replace(EXPIRING, **changes)
-    return drawn(expiring=Page(lines=[line], total=1))
+    return drawn(expiring=ListPage(lines=[line], total=1))
 
 
 @pytest.mark.parametrize(

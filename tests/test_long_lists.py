@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.registration import Person, Status
-from bot.storage.history import Entry, Told
-from bot.storage.queries import Listed, Page, Which
+from bot.storage.history import Entry, HistoryPage
+from bot.storage.queries import ListKind, ListLine, ListPage
 from handlers.views import history, listing
 from handlers.views.blocks import LONGEST_TEXT, clipped, escaped, when
 from tests.pieces import ADA, NOON, ROSA
@@ -21,8 +21,8 @@ def are_whole(text: str) -> bool:
     return not re.search(r"[<>]|&(?!(amp|lt|gt);)", rest)
 
 
-def line(number: int, name: str) -> Listed:
-    return Listed(
+def line(number: int, name: str) -> ListLine:
+    return ListLine(
         id=f"AAD-22{number:02}",
         status=Status.READY,
         run=None,
@@ -34,11 +34,11 @@ def line(number: int, name: str) -> Listed:
     )
 
 
-@pytest.mark.parametrize("which", Which)
+@pytest.mark.parametrize("which", ListKind)
 @pytest.mark.parametrize("name", ["&" * 120, "<&>" * 40, "name " * 24, "short"])
-def test_every_row_of_a_page_is_there_and_whole(which: Which, name: str) -> None:
+def test_every_row_of_a_page_is_there_and_whole(which: ListKind, name: str) -> None:
     lines = [line(number, name) for number in range(10)]
-    shown = listing.listing(which, Page(lines=lines, total=14), size=10)
+    shown = listing.listing(which, ListPage(lines=lines, total=14), size=10)
     assert len(shown) <= LONGEST_TEXT
     for each in lines:
         (row,) = [row for row in shown.splitlines() if each.id in row]
@@ -65,7 +65,7 @@ def entry(seq: int, what: str, by: Person = ROSA, **details: str) -> Entry:
 def test_a_history_keeps_who_asked_and_who_approved() -> None:
     decisive = [entry(1, "submitted"), entry(3, "approved", ADA)]
     entries = [("AAD-7K3F", entry(n, "failed", why="&" * 400)) for n in range(40, 30, -1)]
-    told = Told(entries=entries, total=40, decisive=decisive)
+    told = HistoryPage(entries=entries, total=40, decisive=decisive)
     shown = history.history("AAD-7K3F", told, size=10)
     assert len(shown) <= LONGEST_TEXT
     assert are_whole(shown)
@@ -78,7 +78,9 @@ def test_a_history_keeps_who_asked_and_who_approved() -> None:
 
 def test_a_history_that_fits_names_nobody_twice() -> None:
     entries = [entry(2, "approved", ADA), entry(1, "submitted")]
-    told = Told(entries=[("AAD-7K3F", each) for each in entries], total=2, decisive=entries[::-1])
+    told = HistoryPage(
+        entries=[("AAD-7K3F", each) for each in entries], total=2, decisive=entries[::-1]
+    )
     shown = history.history("AAD-7K3F", told, size=10)
     assert [line.split(" · ")[1] for line in shown.splitlines()[1:]] == ["asked for", "approved"]
 

@@ -47,7 +47,7 @@ class Crowd:
         async with self.office.database.reading() as tx:
             found = await registrations.get(tx, id)
             entries = list(await history.read(tx, id))
-            owed = [run for run in await runs.owed(tx) if run.registration == id]
+            owed = [run for run in await runs.pending(tx) if run.registration == id]
         assert found is not None
         assert is_whole(id, entries)
         return found, entries, sum(run.kind is RunKind.REGISTER for run in owed)

@@ -15,7 +15,7 @@ from bot.playground.tenant.faults import When
 from bot.runs.provisioning import Carrying
 from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from tests import rotations
 from tests.conftest import Bot
 from tests.office import two_offices
@@ -129,7 +129,7 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
             async with one.database.reading() as tx:
                 secret = await secrets.get(tx, made)
                 assert (made, Purpose.SECRET) not in await secrets.kept(tx, id)
-                come = await timers.come(tx, clock.now() + timedelta(days=400), limit=500)
+                come = await timers.find_due(tx, clock.now() + timedelta(days=400), limit=500)
             assert secret is not None
             assert secret.state is SecretState.CLOSED
-            assert {due.kind for due in come if due.registration == id} == {DueKind.MASK}
+            assert {due.kind for due in come if due.registration == id} == {TimerKind.MASK}

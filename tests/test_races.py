@@ -7,7 +7,7 @@ from datetime import timedelta
 from bot.domain.registration import RunKind, SecretState, Status, Vote
 from bot.playground.clock import MovableClock
 from bot.storage import history, runs, timers, votes
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from tests.office import SECRET, IdleEngine, Office, two_offices
 from tests.pieces import ADA, GRACE, ROSA, form
 from tests.postgres import postgres_is_quick
@@ -23,7 +23,7 @@ async def _what(office: Office, id: str) -> list[str]:
 
 async def _owed(office: Office) -> Counter[tuple[str, RunKind]]:
     async with office.database.reading() as tx:
-        return Counter((run.registration, run.kind) for run in await runs.owed(tx))
+        return Counter((run.registration, run.kind) for run in await runs.pending(tx))
 
 
 async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Offices) -> None:
@@ -99,7 +99,7 @@ async def test_of_approving_and_taking_back_one_wins(offices: Offices) -> None:
         won = Status.APPROVED if refused[0] is None else Status.CANCELLED
         assert (await one.found(id)).status is won
         async with one.database.reading() as tx:
-            left = await timers.come(tx, one.clock.now() + timedelta(days=2), limit=500)
+            left = await timers.find_due(tx, one.clock.now() + timedelta(days=2), limit=500)
         assert not [due for due in left if due.registration == id]
 
 
@@ -192,10 +192,10 @@ async def test_a_secret_is_revealed_before_it_is_revoked_or_never(offices: Offic
         assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
         assert hidden in (None, f"{id} is being revoked. Its card says when that is done.")
         async with one.database.reading() as tx:
-            come = await timers.come(tx, one.clock.now() + timedelta(days=30), limit=500)
+            come = await timers.find_due(tx, one.clock.now() + timedelta(days=30), limit=500)
         # Whatever stands on a screen is still masked.
         kinds = Counter(due.kind for due in come if due.registration == id)
-        assert kinds == ({DueKind.MASK: 1} if shown else {})
+        assert kinds == ({TimerKind.MASK: 1} if shown else {})
 
 
 async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
@@ -209,7 +209,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         assert secret is not None
         now = one.clock.now()
         async with one.database.transaction() as tx:
-            await timers.add(tx, id, DueKind.UNREAD, now, subject=secret.id)
+            await timers.add(tx, id, TimerKind.UNREAD, now, subject=secret.id)
         [refused, _] = await all_at_once(
             one.registrar.reveal(id, by=ROSA, answer_to=URL), other.keeper().look()
         )
@@ -244,14 +244,14 @@ async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> 
     await one.registrar.reveal(id, by=ROSA, answer_to=URL)
     for _ in range(ROUNDS):
         async with one.database.transaction() as tx:
-            await timers.add(tx, id, DueKind.SWEEP, one.clock.now())
+            await timers.add(tx, id, TimerKind.SWEEP, one.clock.now())
         await asyncio.gather(*(office.keeper().look() for office in (one, other) * 2))
         assert (await _owed(one))[id, RunKind.SWEEP] == 1
         async with one.database.reading() as tx:
             assert not [
                 due
-                for due in await timers.come(tx, one.clock.now() + timedelta(hours=1), limit=50)
-                if due.kind is DueKind.SWEEP
+                for due in await timers.find_due(tx, one.clock.now() + timedelta(hours=1), limit=50)
+                if due.kind is TimerKind.SWEEP
             ]
         await one.end_run(id)
 
@@ -261,8 +261,8 @@ async def test_expiry_and_approval_at_the_same_moment_have_one_winner(offices: O
     for _ in range(ROUNDS):
         id = await one.pending()
         async with one.database.transaction() as tx:
-            await timers.drop(tx, id, DueKind.EXPIRE)
-            await timers.add(tx, id, DueKind.EXPIRE, one.clock.now())
+            await timers.cancel(tx, id, TimerKind.EXPIRE)
+            await timers.add(tx, id, TimerKind.EXPIRE, one.clock.now())
         [refused, _] = await all_at_once(one.registrar.approve(id, by=ADA), other.keeper().look())
         status = (await one.found(id)).status
         assert status is (Status.APPROVED if refused is None else Status.EXPIRED)
@@ -294,6 +294,6 @@ async def test_a_dead_run_is_buried_once(offices: Offices) -> None:
         assert found.failure.bug != "late"
         assert await _what(one, id) == ["submitted", "planned", "approved", "failed"]
         async with one.database.reading() as tx:
-            come = await timers.come(tx, one.clock.now() + timedelta(days=30), limit=500)
+            come = await timers.find_due(tx, one.clock.now() + timedelta(days=30), limit=500)
         kinds = Counter(due.kind for due in come if due.registration == id)
-        assert kinds == {DueKind.UNDO: 1, DueKind.SWEEP: 2}
+        assert kinds == {TimerKind.UNDO: 1, TimerKind.SWEEP: 2}

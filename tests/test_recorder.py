@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.runs.batch_writer import Entry, Recorder
 from bot.runs.provisioning import Carrying
 from bot.storage import runs
-from bot.storage.runs import Planned, Run
+from bot.storage.runs import PlannedStep, Run
 from tests.office import Office
 from tests.races import Offices
 
@@ -20,7 +20,7 @@ async def _begun(desk: Office, names: tuple[str, ...] = NAMES) -> Run:
     """Return a run whose steps are listed and not yet taken."""
     run = await desk.run_of(await desk.approved())
     async with desk.database.transaction() as tx:
-        planned = [Planned(stage=0, name=name, title=name, lasting=False) for name in names]
+        planned = [PlannedStep(stage=0, name=name, title=name, lasting=False) for name in names]
         await runs.list_steps(tx, run, planned)
     return run
 

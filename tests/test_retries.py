@@ -23,7 +23,7 @@ async def desk(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Office]:
 async def with_card(desk: Office) -> str:
     id = await desk.pending()
     async with desk.database.transaction() as tx:
-        await messages.owe(tx, id, MessageKind.CARD, "C0APPROVE")
+        await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
     return id
 
 
@@ -65,7 +65,7 @@ async def test_the_next_change_begins_anew(desk: Office) -> None:
     await fail_until_it_ends(desk, most=2)
     assert await claimed(desk) is None
     async with desk.database.transaction() as tx:
-        await registrations.touch(tx, id)
+        await registrations.bump_version(tx, id)
     message = await claimed(desk)
     assert message is not None
     assert message.tries == 1

@@ -27,7 +27,7 @@ async def desk(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Office]:
 
 async def _with_a_day(desk: Office, id: str) -> str:
     async with desk.database.transaction() as tx:
-        await registrations.note(tx, id, deadline=desk.clock.now() + DAY)
+        await registrations.update(tx, id, deadline=desk.clock.now() + DAY)
     return id
 
 

@@ -12,7 +12,7 @@ from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Carrying
 from bot.storage import timers, unread_notices
 from bot.storage.messages import MessageKind, stale
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from handlers.views import unread_secret as views
 from tests.office import Office, two_offices
 from tests.pieces import ADA, ROSA, registration, secret
@@ -163,7 +163,7 @@ async def _owed(office: Office, *kinds: MessageKind) -> list[str]:
 
 async def _planned(office: Office, id: str) -> list[str | None]:
     async with office.database.reading() as tx:
-        return list(await timers.subjects(tx, id, DueKind.UNSEEN))
+        return list(await timers.subjects(tx, id, TimerKind.UNSEEN))
 
 
 async def test_a_bot_that_was_down_for_days_reminds_once(offices: tuple[Office, Office]) -> None:

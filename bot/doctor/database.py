@@ -82,7 +82,7 @@ async def look_inside(settings: Settings) -> Inside | None:
             found = await age(tx)
             if found is not Age.CURRENT:
                 return Inside(found)
-            return Inside(found, await installation.id_of(tx), tuple(await secrets.waiting(tx)))
+            return Inside(found, await installation.id_of(tx), tuple(await secrets.unseen(tx)))
     except UnusableDatabase as error:
         raise Unknown(wrong(f"Database: {error}", "The bot does not start before that.")) from None
     except sa.exc.DBAPIError as error:

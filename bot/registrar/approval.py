@@ -11,7 +11,7 @@ from bot.domain.registration import Person, Refusal, Registration, RunKind, Stat
 from bot.registrar.voting import Judging
 from bot.storage import history, messages, registrations, timers, votes
 from bot.storage.messages import MessageKind
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 
 MOST_WITHDRAWALS = 5
 """After so many of one person it is for others to approve: each tells the requester."""
@@ -121,13 +121,13 @@ class Deciding(Judging):
     ) -> None:
         id = registration.id
         await registrations.move(tx, id, target, deadline=None, **columns)
-        for kind in (DueKind.EXPIRE, DueKind.REMIND):
-            await timers.drop(tx, id, kind)
+        for kind in (TimerKind.EXPIRE, TimerKind.REMIND):
+            await timers.cancel(tx, id, kind)
         if registration.was_begun and target is not Status.APPROVED:
-            await timers.add(tx, id, DueKind.UNDO, self._clock.now())
+            await timers.add(tx, id, TimerKind.UNDO, self._clock.now())
 
     async def _tell(self, tx: AsyncConnection, requester: Person, id: str) -> None:
-        await messages.owe(tx, id, MessageKind.NEWS, requester.user_id)
+        await messages.add(tx, id, MessageKind.NEWS, requester.user_id)
 
 
 def _on_this_plan(registration: Registration) -> Sequence[Vote]:

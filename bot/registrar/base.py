@@ -127,7 +127,7 @@ class Desk:
     async def _owe_run(
         self, tx: AsyncConnection, id: str, kind: RunKind, subject: str | None = None
     ) -> None:
-        await runs.owe(tx, registration=id, kind=kind, subject=subject, now=self._clock.now())
+        await runs.add(tx, registration=id, kind=kind, subject=subject, now=self._clock.now())
 
 
 def _unknown(id: str) -> str:

@@ -26,13 +26,13 @@ class HandingOver(Desk):
             registration = await self._allowed(tx, Verb.HAND_OVER, id, by)
             self._check_heir(registration, to)
             if registration.heir is None:  # else the message that asks is redrawn
-                await messages.owe(
+                await messages.add(
                     tx, id, MessageKind.HANDOVER, self._approval_channel, subject=registration.offer
                 )
             elif registration.heir.key == to.key:
                 raise Refusal(f"An approver was asked already whether <@{to.user_id}> takes over.")
             await self._check_offers(tx, id)
-            await registrations.offer(tx, id, to, named_by=by)
+            await registrations.propose_requester(tx, id, to, named_by=by)
             await history.write(
                 tx, id, "handover asked", by=by, now=self._clock.now(), to=to.user_id
             )
@@ -61,10 +61,10 @@ class HandingOver(Desk):
             await self._change_requester(tx, registration, to)
             await self._withdraw_rotation(tx, registration)
             await history.write(tx, id, "handed over", by=by, now=self._clock.now(), to=to.user_id)
-            await messages.owe(tx, id, MessageKind.PROGRESS, to.user_id)
+            await messages.add(tx, id, MessageKind.PROGRESS, to.user_id)
             secret = registration.secret
             if registration.status is Status.READY and secret is not None:
-                await messages.owe(tx, id, MessageKind.VALUES, to.user_id, subject=secret.id)
+                await messages.add(tx, id, MessageKind.VALUES, to.user_id, subject=secret.id)
 
     async def _change_requester(
         self, tx: AsyncConnection, registration: Registration, to: Person
@@ -108,12 +108,12 @@ class HandingOver(Desk):
     ) -> None:
         """A crash before the message is given up brings the caller here again."""
         async with self._writing() as tx:
-            await registrations.touch(tx, id)
+            await registrations.bump_version(tx, id)
             if await registrations.requester_of(tx, id) != who:
                 return
-            if not await messages.was_owed(tx, id, kind, subject):
+            if not await messages.exists(tx, id, kind, subject):
                 await history.write(tx, id, "requester left", now=self._clock.now())
-                await messages.owe(tx, id, kind, self._approval_channel, subject=subject)
+                await messages.add(tx, id, kind, self._approval_channel, subject=subject)
 
     async def _check_offers(self, tx: AsyncConnection, id: str) -> None:
         since = self._clock.now() - DAY

@@ -19,8 +19,8 @@ from bot.domain.registration import Person, Refusal, Registration
 from bot.registrar.base import Desk
 from bot.storage import health, history, messages, queries, runs
 from bot.storage.health import Health
-from bot.storage.history import Told
-from bot.storage.queries import Mark, Page, Which
+from bot.storage.history import HistoryPage
+from bot.storage.queries import ListKind, ListPage, Mark
 from bot.worker.loops import survive
 
 LISTED = 10
@@ -53,8 +53,8 @@ class Home:
     pages: Mapping[Part, int]
     mine: Sequence[Registration]
     waiting: Sequence[Registration]
-    expiring: Page
-    history: Told
+    expiring: ListPage
+    history: HistoryPage
     totals: Mapping[Part, int]
     health: Health | None  # for approvers
     mark: Mark  # how far storage was then
@@ -111,13 +111,15 @@ class Looking(Desk):
         self._policy.check_groups_known(person)
         return False
 
-    async def listed(self, which: Which, *, by: Person, for_all: bool, page: int = 1) -> Page:
+    async def listed(
+        self, which: ListKind, *, by: Person, for_all: bool, page: int = 1
+    ) -> ListPage:
         """Return a page of a list, as everybody may read it or as this person needs it.
 
         For an approver, those wait that they can decide on.
         """
         self._policy.check_account(by)
-        waits = which is Which.WAITING and not for_all and self.decides(by)
+        waits = which is ListKind.WAITING and not for_all and self.decides(by)
         async with self._database.reading() as tx:
             return await queries.find(
                 tx,
@@ -129,7 +131,7 @@ class Looking(Desk):
                 undecided_by=by if waits else None,
             )
 
-    async def history(self, id: str, *, by: Person, page: int = 1) -> Told:
+    async def history(self, id: str, *, by: Person, page: int = 1) -> HistoryPage:
         """Return what happened to a registration, newest first. Raises Refusal."""
         async with self._database.reading() as tx:
             await self._readable(tx, Verb.HISTORY, id, by)
@@ -197,14 +199,14 @@ class Looking(Desk):
 
     async def _find(
         self, tx: AsyncConnection, part: Part, by: Person, now: datetime, at: Mapping[Part, int]
-    ) -> Page:
+    ) -> ListPage:
         """Return a page of registrations. Nothing waits for who is no approver."""
         decides = self.decides(by)
         if part is Part.WAITING and not decides:
-            return Page(lines=(), total=0)
+            return ListPage(lines=(), total=0)
         return await queries.find(
             tx,
-            Which(part),
+            ListKind(part),
             reader=by,
             now=now,
             limit=PAGE[part],
@@ -213,7 +215,7 @@ class Looking(Desk):
             undecided_by=by if part is Part.WAITING else None,
         )
 
-    async def _all(self, tx: AsyncConnection, page: Page) -> Sequence[Registration]:
+    async def _all(self, tx: AsyncConnection, page: ListPage) -> Sequence[Registration]:
         """Return the registrations of a page, without any that cannot be read."""
         found: list[Registration] = []
 
@@ -234,7 +236,7 @@ class Looking(Desk):
     async def is_news(self, event_id: str) -> bool:
         """Whether this event of Slack's comes for the first time."""
         async with self._database.transaction() as tx:
-            return await messages.first_sight(tx, event_id, self._clock.now())
+            return await messages.is_first_delivery(tx, event_id, self._clock.now())
 
 
 def _page(part: Part, wanted: int, total: int) -> int:

@@ -10,7 +10,7 @@ from bot.domain.registration import Person, Refusal, Registration, RunKind, Stat
 from bot.registrar.voting import Judging
 from bot.storage import audit, history, messages, registrations, timers
 from bot.storage.messages import MessageKind
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 
 CHECK_PAUSE = timedelta(minutes=5)
 """How far apart checks are that people ask for, while nothing changes."""
@@ -43,7 +43,7 @@ class Mending(Judging):
             self._check_idle(registration)
             self._needed_profile(registration)
             await self._check_fresh(tx, registration)
-            await timers.drop(tx, id, DueKind.UNDO)
+            await timers.cancel(tx, id, TimerKind.UNDO)
             await history.write(tx, id, "retried", by=by, now=self._clock.now())
             if registration.plan is None:
                 return await self._go_on(tx, id, Status.PLANNING, RunKind.PLAN)
@@ -81,9 +81,9 @@ class Mending(Judging):
         id, now = registration.id, self._clock.now()
         until = now + self._approval_ttl
         await registrations.move(tx, id, Status.PENDING, failure=None, deadline=until)
-        await timers.add(tx, id, DueKind.EXPIRE, until)
-        await timers.begin_reminding(tx, id, now)
-        await messages.owe(tx, id, MessageKind.REMINDER, self._approval_channel)
+        await timers.add(tx, id, TimerKind.EXPIRE, until)
+        await timers.start_reminders(tx, id, now)
+        await messages.add(tx, id, MessageKind.REMINDER, self._approval_channel)
         await messages.owe_news(tx, id, registration.requester.user_id)
         return Status.PENDING
 
@@ -92,7 +92,7 @@ class Mending(Judging):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.UNDO, id, by)
             self._check_idle(registration)
-            await timers.drop(tx, id, DueKind.UNDO)
+            await timers.cancel(tx, id, TimerKind.UNDO)
             await self._owe_run(tx, id, RunKind.UNDO)
             await history.write(tx, id, "undo asked", by=by, now=self._clock.now())
 

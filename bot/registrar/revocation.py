@@ -7,7 +7,7 @@ from bot.domain.registration import Person, Refusal, Registration, RunKind, Secr
 from bot.registrar.base import Desk
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 
 
 class TakingBack(Desk):
@@ -31,13 +31,13 @@ class TakingBack(Desk):
             registration = await self._allowed(tx, Verb.REVOKE, id, by)
             self._check_not_revoking(registration)
             now = self._clock.now()
-            await runs.overrule(tx, id, now=now)
+            await runs.abort_open(tx, id, now=now)
             if await registrations.move(tx, id, Status.REVOKING):
-                await registrations.revoking(tx, id, by=by, now=now)
+                await registrations.set_revocation(tx, id, by=by, now=now)
                 await self._close(tx, registration)
                 await self._tell_of_revocation(tx, registration, by)
-            await registrations.note(tx, id, deadline=None, failure=None)
-            await timers.drop_all(tx, id, but=DueKind.MASK)
+            await registrations.update(tx, id, deadline=None, failure=None)
+            await timers.cancel_all(tx, id, but=TimerKind.MASK)
             await self._owe_run(tx, id, RunKind.REVOKE)
             await history.write(tx, id, "revoke asked", by=by, now=now)
 
@@ -46,13 +46,13 @@ class TakingBack(Desk):
     ) -> None:
         """Tell approvers and requester at once: one approver alone can pull this brake."""
         id, requester = registration.id, registration.requester
-        await messages.owe(tx, id, MessageKind.REVOCATION, self._approval_channel)
+        await messages.add(tx, id, MessageKind.REVOCATION, self._approval_channel)
         if by.key != requester.key:
             await messages.owe_news(tx, id, requester.user_id)
 
     async def _close(self, tx: AsyncConnection, registration: Registration) -> None:
         """Close the vault over what nobody has seen, and forget who was to take it over."""
-        await registrations.note(tx, registration.id, heir=None)
+        await registrations.update(tx, registration.id, heir=None)
         for secret in await secrets.live(tx, registration.id):
             await secrets.change(
                 tx, secret.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
@@ -75,7 +75,7 @@ class TakingBack(Desk):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.PURGE, id, by)
             self._check_is_in_bin(registration)
-            await registrations.note(tx, id, failure=None)
+            await registrations.update(tx, id, failure=None)
             await self._owe_run(tx, id, RunKind.PURGE)
             await history.write(tx, id, "purge asked", by=by, now=self._clock.now())
 

@@ -25,7 +25,7 @@ from bot.domain.registration import (
 from bot.registrar.voting import Judging
 from bot.storage import history, messages, registrations, rotations, secrets, timers, votes
 from bot.storage.messages import MessageKind
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 
 DAY = timedelta(days=1)
 MOST_WISHES = 5
@@ -51,8 +51,8 @@ class Rotating(Judging):
             until = now + self._approval_ttl
             rotation = Rotation(id=uuid4().hex, asked_by=by, asked_at=now, until=until)
             await rotations.ask(tx, id, rotation)
-            await registrations.note(tx, id, failure=None)  # of an earlier try
-            await messages.owe(
+            await registrations.update(tx, id, failure=None)  # of an earlier try
+            await messages.add(
                 tx, id, MessageKind.ROTATION, self._approval_channel, subject=rotation.id
             )
             await history.write(tx, id, "rotation asked", by=by, now=now, rotation=rotation.id)
@@ -131,8 +131,8 @@ class Rotating(Judging):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.RETIRE, id, by)
             previous, now = self._check_retirable(registration), self._clock.now()
-            await secrets.date_removal(tx, previous.id, now)
-            await timers.hasten(tx, id, DueKind.RETIRE, now)
+            await secrets.schedule_removal(tx, previous.id, now)
+            await timers.bring_forward(tx, id, TimerKind.RETIRE, now)
             await history.write(tx, id, "previous secret over", by=by, now=now)
 
     def _check_retirable(self, registration: Registration) -> Secret:

@@ -12,7 +12,7 @@ from bot.registrar.base import Desk
 from bot.storage import audit, expiry_notices, history, registrations, secrets, timers
 from bot.storage.audit import CLAIMED
 from bot.storage.secrets import Purpose
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from bot.storage.vault import SealBroken
 
 VISIBLE = timedelta(seconds=60)
@@ -76,11 +76,11 @@ class Showing(Desk):
                 answer_to=self._vault.seal(mask, answer_to),
             )
             now = self._clock.now()
-            await registrations.note(tx, id, deadline=None)
-            for kind in (DueKind.UNREAD, DueKind.UNSEEN):
-                await timers.drop(tx, id, kind)
-            await timers.add(tx, id, DueKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
-            await timers.add(tx, id, DueKind.MASK, now + VISIBLE, subject=secret.id)
+            await registrations.update(tx, id, deadline=None)
+            for kind in (TimerKind.UNREAD, TimerKind.UNSEEN):
+                await timers.cancel(tx, id, kind)
+            await timers.add(tx, id, TimerKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
+            await timers.add(tx, id, TimerKind.MASK, now + VISIBLE, subject=secret.id)
             await history.write(tx, id, CLAIMED, by=by, now=now, secret=secret.id)
         return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
 
@@ -117,8 +117,8 @@ class Showing(Desk):
     ) -> None:
         """Say what came of a claim, unless that was decided in the meantime."""
         async with self._writing() as tx:
-            await registrations.touch(tx, id)
-            await timers.drop(tx, id, DueKind.UNKNOWN, secret)
+            await registrations.bump_version(tx, id)
+            await timers.cancel(tx, id, TimerKind.UNKNOWN, secret)
             if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
                 await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
                 if state is SecretState.SHOWN:
@@ -133,7 +133,7 @@ class Showing(Desk):
         async with self._writing() as tx:
             await self._allowed(tx, Verb.VALUES, id, by)
             now = self._clock.now()
-            if await timers.hasten(tx, id, DueKind.MASK, now):
+            if await timers.bring_forward(tx, id, TimerKind.MASK, now):
                 await history.write(tx, id, "hidden by hand", by=by, now=now)
 
     async def masked(self, id: str, secret: str) -> None:
@@ -146,12 +146,12 @@ class Showing(Desk):
 
     async def _cover(self, id: str, secret: str, state: SecretState, what: str) -> None:
         async with self._writing() as tx:
-            await registrations.touch(tx, id)
+            await registrations.bump_version(tx, id)
             await secrets.forget_answer_to(tx, secret)
             # The requester may hide it before the reveal has come to note that it is shown.
             since = [SecretState.CLAIMED, SecretState.SHOWN]
             if await secrets.change(tx, secret, state, since=since):
-                await timers.drop(tx, id, DueKind.UNKNOWN, secret)
+                await timers.cancel(tx, id, TimerKind.UNKNOWN, secret)
                 await history.write(tx, id, what, now=self._clock.now(), secret=secret)
                 await self._retire_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
@@ -163,8 +163,8 @@ class Showing(Desk):
         for old in live:
             if old.made_at < new.made_at and old.retires_at is None:
                 at = min(now + GRACE, old.expires_at or now)
-                await secrets.date_removal(tx, old.id, at)
-                await timers.add(tx, id, DueKind.RETIRE, at, subject=old.id)
+                await secrets.schedule_removal(tx, old.id, at)
+                await timers.add(tx, id, TimerKind.RETIRE, at, subject=old.id)
 
     async def renew(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""

@@ -36,7 +36,7 @@ class Asking(Desk):
         if problems := check_form(form, profile):
             raise FormProblems(problems)
         async with self._writing() as tx:
-            await installation.stand_in_line(tx)
+            await installation.lock_submissions(tx)
             if known := await registrations.from_origin(tx, origin):
                 return known
             await self._check_room(tx, by)
@@ -94,7 +94,7 @@ class Asking(Desk):
 
     async def _check_new(self, tx: AsyncConnection, form: Form) -> None:
         """Raise FormProblems if the same has been asked for and is open or ready."""
-        id = await registrations.living_twin(tx, _wish_digest(form))
+        id = await registrations.find_duplicate(tx, _wish_digest(form))
         if id is None:
             return
         twin = await self._get(tx, id)
@@ -120,7 +120,7 @@ class Asking(Desk):
 
     async def _begin(self, tx: AsyncConnection, wish: Registration) -> None:
         by, form = wish.requester, _plain_form(wish.form)
-        await messages.owe(tx, wish.id, MessageKind.PROGRESS, by.user_id)
+        await messages.add(tx, wish.id, MessageKind.PROGRESS, by.user_id)
         await self._owe_run(tx, wish.id, RunKind.PLAN)
         await history.write(tx, wish.id, "submitted", by=by, now=wish.created_at, **form)
 

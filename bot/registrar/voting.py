@@ -81,7 +81,7 @@ class Judging(Desk):
         known = {person.user_id: person for person in seen}
         judged = [self._judged(vote, known.get(vote.person.user_id), quorum) for vote in earlier]
         for vote in judged:
-            await votes.judge(tx, id, vote)
+            await votes.update(tx, id, vote)
             if vote.void is not None:
                 voter, now = vote.person.user_id, self._clock.now()
                 await history.write(tx, id, "approval void", now=now, of=voter, why=vote.void)

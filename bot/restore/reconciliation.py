@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Registration
-from bot.restore.registration_reconciler import RESTORED, Settling, Shown
+from bot.restore.registration_reconciler import RESTORED, RegistrationReconciler, TenantState
 from bot.storage import history, installation, registrations
 from bot.storage.database import Database
 from bot.worker.orphans import is_ours, made_by
@@ -61,7 +61,7 @@ class Reconciliation:
         clock: Clock,
         tell: Callable[[Report], Awaitable[bool]],
     ) -> None:
-        """`tell` returns whether there is no need to tell it again."""
+        """`write_to_log` returns whether there is no need to tell it again."""
         self._database = database
         self._graph = graph
         self._installation = installation
@@ -118,7 +118,7 @@ class Reconciliation:
         async with self._database.reading() as tx:
             done = {id for id, _ in await _changed(tx, since)}
             todo = [id for id in await registrations.unsettled(tx) if id not in done]
-            known = await registrations.known(tx, {each.registration for each in ours})
+            known = await registrations.existing_ids(tx, {each.registration for each in ours})
         for id in todo:
             found = [it for it in ours if it.registration == id]
             await self._settle(id, found, deleted.get(id), since)
@@ -142,7 +142,9 @@ class Reconciliation:
         assert registration is not None
         shown = await self._look(registration, found, deleted)
         async with self._database.transaction() as tx:
-            settling = Settling(tx, registration, shown, since=since, now=self._clock.now())
+            settling = RegistrationReconciler(
+                tx, registration, shown, since=since, now=self._clock.now()
+            )
             await settling.settle()
 
     async def _look(
@@ -150,7 +152,7 @@ class Reconciliation:
         registration: Registration,
         found: Sequence[TaggedApplication],
         deleted: DeletedApplication | None,
-    ) -> Shown:
+    ) -> TenantState:
         """Find the registration's application. One that the copy knows and that is not listed is
         asked for by its id: a listing may lag behind, and somebody may have changed its tags.
         """
@@ -158,12 +160,12 @@ class Reconciliation:
         if made is not None:
             listed = next((it for it in found if it.id == made), None)
             there = listed or await find_by_id(self._graph, made, registration=id)
-            return Shown(application=there, deleted=deleted)
+            return TenantState(application=there, deleted=deleted)
         for each in found:
             if is_ours(each, self._client_id) and each.key == registration.key:
                 principal = await principal_of(self._graph, each.app_id)
-                return Shown(application=each, principal_id=principal, deleted=deleted)
-        return Shown(deleted=deleted)
+                return TenantState(application=each, principal_id=principal, deleted=deleted)
+        return TenantState(deleted=deleted)
 
 
 async def _changed(tx: AsyncConnection, since: datetime) -> Sequence[tuple[str, Mapping[str, Any]]]:

@@ -31,8 +31,8 @@ from bot.storage import (
     votes,
 )
 from bot.storage.messages import MessageKind
-from bot.storage.runs import Planned
-from bot.storage.timers import DueKind
+from bot.storage.runs import PlannedStep
+from bot.storage.timers import TimerKind
 from bot.worker.orphans import made_by
 from graph.application import APPLICATION, SERVICE_PRINCIPAL
 from graph.orphans import DeletedApplication, HeldSecret, TaggedApplication
@@ -47,7 +47,7 @@ STOPPED = Failure(
 )
 RESUMED = (RunKind.PLAN, RunKind.UNDO, RunKind.REVOKE)
 """Runs that begin anew: they read only, or they finish a removal that nothing has ended since."""
-LATER = {RunKind.CHECK: DueKind.CHECK, **CLEARING}
+LATER = {RunKind.CHECK: TimerKind.CHECK, **CLEARING}
 """Runs that come again by themselves, and what brings them back."""
 UNCONFIRMED = (SecretState.SEALED, SecretState.CLAIMED)
 """What may have become something else since the copy."""
@@ -56,7 +56,7 @@ OVER = (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class TenantState:
     """What the tenant shows of one registration."""
 
     application: TaggedApplication | None = None
@@ -77,14 +77,14 @@ class Shown:
         return self.application.held if self.application else ()
 
 
-class Settling:
+class RegistrationReconciler:
     """Brings one registration to where it stands in the tenant, within one transaction."""
 
     def __init__(
         self,
         tx: AsyncConnection,
         copy: Registration,
-        shown: Shown,
+        shown: TenantState,
         *,
         since: datetime,
         now: datetime,
@@ -112,7 +112,7 @@ class Settling:
         is_changed = any((is_move, unknown, unsure, lost, is_new, _waits(copy)))
         if not is_changed and copy.run is None:
             return
-        await registrations.touch(tx, id)
+        await registrations.bump_version(tx, id)
         await self._stop_run(unknown=bool(unknown))
         await self._record(unknown, unsure)
         for secret in lost:
@@ -143,8 +143,8 @@ class Settling:
         tx, id, kind = self._tx, self._id, self._copy.run
         if kind is None:
             return
-        run = await runs.at_work(tx, id)
-        await runs.overrule(tx, id, now=self._now)
+        run = await runs.find_open(tx, id)
+        await runs.abort_open(tx, id, now=self._now)
         if run is not None and kind in LATER and self._copy.status is Status.READY:
             subject = run.subject if kind is RunKind.RETIRE else None
             await timers.add(tx, id, LATER[kind], self._now, subject=subject)
@@ -161,13 +161,13 @@ class Settling:
         if application is None or not (unknown or unsure or made_by(self._copy) is None):
             return
         tx, kind = self._tx, RunKind.ROTATE
-        run = await runs.owe(tx, registration=self._id, kind=kind, now=self._now)
+        run = await runs.add(tx, registration=self._id, kind=kind, now=self._now)
         if made_by(self._copy) is None:
             await runs.list_steps(tx, run, _steps(self._shown))
             for step, facts in _facts(application, self._shown, self._now).items():
                 await runs.record(tx, run, step, facts, self._now)
         for each in unknown:
-            await secrets.doubt(
+            await secrets.add_unknown(
                 tx,
                 registration=self._id,
                 run=run.id,
@@ -177,10 +177,12 @@ class Settling:
                 expires_at=each.expires_at,
             )
         for secret in unsure:
-            await secrets.doubt(tx, registration=self._id, run=run.id, key_id=secret.key_id or "")
+            await secrets.add_unknown(
+                tx, registration=self._id, run=run.id, key_id=secret.key_id or ""
+            )
         if unknown:  # which of them is in use is not known, so none ends by itself
-            await secrets.stay(tx, self._id, self._now)
-            await timers.drop(tx, self._id, DueKind.RETIRE)
+            await secrets.cancel_removals(tx, self._id, self._now)
+            await timers.cancel(tx, self._id, TimerKind.RETIRE)
         await runs.end(tx, run.id, outcome=RunOutcome.HANDED_OVER, now=self._now)
 
     async def _lose(self, secret: Secret, state: SecretState) -> None:
@@ -193,41 +195,41 @@ class Settling:
         if copy.asked_rotation is not None:
             given += copy.confirmations()
         for vote in given:
-            await votes.judge(self._tx, self._id, replace(vote, void=VOID))
+            await votes.update(self._tx, self._id, replace(vote, void=VOID))
             voter, now = vote.person.user_id, self._now
             await history.write(self._tx, self._id, "approval void", now=now, of=voter, why=VOID)
             voided += 1
         if copy.heir is not None:
-            await registrations.note(self._tx, self._id, heir=None)
+            await registrations.update(self._tx, self._id, heir=None)
         return voided
 
     async def _move(self, target: Status) -> None:
         tx, id, now = self._tx, self._id, self._now
         is_move = target is not self._copy.status
         if is_move:
-            await registrations.settle(tx, id, target, failure=None, deadline=None)
-        for kind in (DueKind.UNREAD, DueKind.UNSEEN, DueKind.UNKNOWN):
-            await timers.drop(tx, id, kind)
+            await registrations.move_restored(tx, id, target, failure=None, deadline=None)
+        for kind in (TimerKind.UNREAD, TimerKind.UNSEEN, TimerKind.UNKNOWN):
+            await timers.cancel(tx, id, kind)
         match target:
             case Status.REVOKED:
                 await self._bury()
             case Status.READY if is_move:
-                for kind in (DueKind.EXPIRE, DueKind.REMIND, DueKind.UNDO):
-                    await timers.drop(tx, id, kind)
-                await timers.add(tx, id, DueKind.CHECK, now)  # against the plan in the copy
+                for kind in (TimerKind.EXPIRE, TimerKind.REMIND, TimerKind.UNDO):
+                    await timers.cancel(tx, id, kind)
+                await timers.add(tx, id, TimerKind.CHECK, now)  # against the plan in the copy
             case Status.READY:
-                await registrations.note(tx, id, deadline=None)  # until which it was to be seen
+                await registrations.update(tx, id, deadline=None)  # until which it was to be seen
             case Status.FAILED if is_move:
                 until = now + UNDO_AFTER
-                await registrations.note(tx, id, deadline=until, failure=asdict(STOPPED))
-                await timers.add(tx, id, DueKind.UNDO, until)
+                await registrations.update(tx, id, deadline=until, failure=asdict(STOPPED))
+                await timers.add(tx, id, TimerKind.UNDO, until)
         if self._copy.run in RESUMED and not is_move:
-            await runs.owe(tx, registration=id, kind=self._copy.run, now=now)
+            await runs.add(tx, registration=id, kind=self._copy.run, now=now)
 
     async def _bury(self) -> None:
         """Note what is gone, as a revocation would have done."""
         tx, id, deleted = self._tx, self._id, self._shown.deleted
-        await timers.drop_all(tx, id, but=DueKind.MASK)
+        await timers.cancel_all(tx, id, but=TimerKind.MASK)
         for secret in await secrets.live(tx, id):
             await self._lose(secret, SecretState.REMOVED)
         await secrets.confirm_removed(tx, id)
@@ -245,9 +247,9 @@ class Settling:
                 at=self._now,
                 was_there=deleted is not None and deleted.app_id == self._copy.app_id,
             )
-            await registrations.bury(tx, id, gone)
+            await registrations.add_deleted(tx, id, gone)
         for step in self._copy.facts:
-            await runs.forget(tx, id, step)
+            await runs.delete_facts(tx, id, step)
 
     async def _tell(self, target: Status, *, secrets: int, votes: int) -> None:
         """Write to history what was changed, and owe the requester a message."""
@@ -268,7 +270,7 @@ class Settling:
             restore=self._since.isoformat(),
         )
         requester = copy.requester.user_id
-        await messages.owe(self._tx, self._id, MessageKind.RESTORED, requester)
+        await messages.add(self._tx, self._id, MessageKind.RESTORED, requester)
 
 
 def _may_be_in_use(secret: Secret) -> bool:
@@ -282,7 +284,7 @@ def _waits(copy: Registration) -> bool:
 
 
 def _facts(
-    application: TaggedApplication, shown: Shown, now: datetime
+    application: TaggedApplication, shown: TenantState, now: datetime
 ) -> dict[str, dict[str, str]]:
     """Return what the steps would have learnt that made this."""
     at = now.isoformat()
@@ -298,9 +300,9 @@ def _facts(
     return made
 
 
-def _steps(shown: Shown) -> Sequence[Planned]:
+def _steps(shown: TenantState) -> Sequence[PlannedStep]:
     there = [APPLICATION, *([SERVICE_PRINCIPAL] if shown.principal_id else [])]
     return [
-        Planned(stage=number, name=step.name, title=step.title, lasting=step.lasting)
+        PlannedStep(stage=number, name=step.name, title=step.title, lasting=step.lasting)
         for number, step in enumerate(there)
     ]

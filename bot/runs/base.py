@@ -24,7 +24,7 @@ from bot.runs.journal import RunLedger
 from bot.storage import history, messages, registrations, rotations, runs, secrets, timers
 from bot.storage.database import Database
 from bot.storage.runs import Run
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from bot.storage.vault import Vault
 from bot.worker.loops import Bells
 from bot.worker.outages import AwaitedService
@@ -46,12 +46,12 @@ AGAIN_AFTER = timedelta(hours=1)
 """When to try again what clears up after a run and could not."""
 
 CLEARING = {
-    RunKind.REMOVE: DueKind.SWEEP,
-    RunKind.SWEEP: DueKind.SWEEP,
-    RunKind.RETIRE: DueKind.RETIRE,
+    RunKind.REMOVE: TimerKind.SWEEP,
+    RunKind.SWEEP: TimerKind.SWEEP,
+    RunKind.RETIRE: TimerKind.RETIRE,
 }
 """Runs that nobody asked for, and what comes later if one could not do its work."""
-COMES_AGAIN = {RunKind.UNDO: DueKind.UNDO, RunKind.REVOKE: DueKind.REVOKE}
+COMES_AGAIN = {RunKind.UNDO: TimerKind.UNDO, RunKind.REVOKE: TimerKind.REVOKE}
 """Runs that are tried again by themselves until they succeed, and what brings them back."""
 
 
@@ -116,7 +116,7 @@ class Work:
 
         A frozen process may wake up after its run was taken over: then it has nothing to add.
         """
-        await registrations.touch(tx, run.registration)
+        await registrations.bump_version(tx, run.registration)
         return await runs.end(tx, run.id, outcome=outcome, now=self._clock.now())
 
     async def fail(self, id: str, failed: StepFailed, bug: str | None = None) -> None:
@@ -141,17 +141,17 @@ class Work:
             if await registrations.move(
                 tx, run.registration, Status.FAILED, deadline=now + UNDO_AFTER, **columns
             ):
-                await timers.add(tx, run.registration, DueKind.UNDO, now + UNDO_AFTER)
+                await timers.add(tx, run.registration, TimerKind.UNDO, now + UNDO_AFTER)
                 await self.tell(tx, run)
             else:
-                await registrations.note(tx, run.registration, **columns)
+                await registrations.update(tx, run.registration, **columns)
             if run.kind is RunKind.ROTATE:
                 await self._end_rotation(tx, run, RotationState.FAILED)
                 await rotations.tell(tx, run.registration, RotationNews.FAILED)
             if run.kind in COMES_AGAIN:
                 # What is not ours is removed by nobody but a person.
                 again = now + (UNDO_AFTER if failed.code == NotOurs.__name__ else AGAIN_AFTER)
-                await registrations.note(tx, run.registration, deadline=again)
+                await registrations.update(tx, run.registration, deadline=again)
                 await timers.add(tx, run.registration, COMES_AGAIN[run.kind], again)
             if run.kind is RunKind.REVOKE and is_news:  # the connector can still sign in
                 await self.tell(tx, run)
@@ -190,7 +190,7 @@ class Work:
         if run.kind not in (RunKind.REGISTER, RunKind.RENEW, RunKind.ROTATE):
             return
         for after in SWEEPS:
-            await timers.add(tx, run.registration, DueKind.SWEEP, self._clock.now() + after)
+            await timers.add(tx, run.registration, TimerKind.SWEEP, self._clock.now() + after)
 
     async def _remove_key(
         self,

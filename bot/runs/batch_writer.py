@@ -84,15 +84,17 @@ class Recorder:
                 if is_first:
                     _note(tx, each)
             for registration in sorted({each.run.registration for each in page.entries}):
-                await registrations.stir(tx, registration)
+                await registrations.bump_version(tx, registration, redraw_now=False)
             pairs = zip(page.entries, taken, strict=True)
             if got_on := {each.run.id for each, is_first in pairs if is_first and each.lasting}:
-                await runs.clear(tx, got_on)  # after the registrations, as whoever ends a run
+                await runs.reset_attempts(
+                    tx, got_on
+                )  # after the registrations, as whoever ends a run
         page.taken = taken
 
 
 def _note(tx: AsyncConnection, entry: Entry) -> None:
     run = entry.run
-    change_log.note(
+    change_log.record(
         tx, "step done", run.registration, run=run.id, step=entry.step, requests=entry.requests
     )

@@ -17,7 +17,7 @@ from bot.domain.registration import (
 from bot.runs.base import StepFailed, Work, failed
 from bot.storage import history, registrations, rotations, runs, secrets, timers, unread_notices
 from bot.storage.runs import Run
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from graph.errors import GraphError
 from graph.plan import FactsByStep, Plan
 from graph.steps import Facts, Step, remove_strays, stages
@@ -92,7 +92,7 @@ class Clearing(Work):
             return
         await self._take_out(run, registration, secret)
         async with self._database.transaction() as tx:
-            await registrations.touch(tx, run.registration)
+            await registrations.bump_version(tx, run.registration)
             if await runs.get(tx, run.id) is None:  # overruled: whatever did that sees to it
                 return
             if await secrets.change(tx, secret.id, SecretState.REMOVED, since=[SecretState.CLOSED]):
@@ -129,7 +129,7 @@ class Clearing(Work):
         known = frozenset(secret.key_id for secret in live if secret.key_id)
         removed = await remove_strays(site, known)
         async with self._database.transaction() as tx:
-            await registrations.touch(tx, run.registration)
+            await registrations.bump_version(tx, run.registration)
             if await runs.get(tx, run.id) is None:  # what was closed since may still be there
                 return
             gone = await secrets.confirm_removed(tx, run.registration)
@@ -161,12 +161,12 @@ class Clearing(Work):
         except GraphError as error:
             raise failed(f"Take back “{each.title}”", error) from None
         async with self._database.transaction() as tx:
-            await registrations.stir(tx, run.registration)
+            await registrations.bump_version(tx, run.registration, redraw_now=False)
             # Else a retry after half an undo would take for done what has been removed.
-            await runs.forget(tx, run.registration, each.name)
+            await runs.delete_facts(tx, run.registration, each.name)
             if buried is not None:
                 gone = Deleted(step=each.name, at=self._clock.now(), **buried)
-                await registrations.bury(tx, run.registration, gone)
+                await registrations.add_deleted(tx, run.registration, gone)
 
     async def _erase(self, run: Run, each: Step, plan: Plan, facts: FactsByStep) -> Facts | None:
         return await each.undo(self._site(run, plan, facts)) if each.undo else None
@@ -178,14 +178,14 @@ class Clearing(Work):
                 return
             now, registration = self._clock.now(), run.registration
             await registrations.move(tx, registration, target)
-            await registrations.note(tx, registration, deadline=None, failure=None)
+            await registrations.update(tx, registration, deadline=None, failure=None)
             for secret in await secrets.live(tx, registration):
                 await secrets.change(
                     tx, secret.id, SecretState.CLOSED, since=[secret.state], sealed=None
                 )
             await secrets.confirm_removed(tx, registration)
-            for kind in (DueKind.SWEEP, DueKind.UNDO, DueKind.REVOKE, DueKind.RETIRE):
-                await timers.drop(tx, registration, kind)
+            for kind in (TimerKind.SWEEP, TimerKind.UNDO, TimerKind.REVOKE, TimerKind.RETIRE):
+                await timers.cancel(tx, registration, kind)
             await history.write(tx, registration, target, now=now)
             if target is Status.REVOKED:
                 await self.tell(tx, run)

@@ -10,7 +10,7 @@ from bot.runs.base import Work
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from graph.drift import Drift, look
 from graph.errors import GraphError, NotThereYet
 from graph.plan import Plan
@@ -99,7 +99,7 @@ class Checking(Work):
             await self._keep(tx, run, check, audience)
             if self._is_to_alarm(run, registration, drift):
                 channel = self._parts.approval_channel
-                await messages.owe(tx, id, MessageKind.ALARM, channel, subject=run.id)
+                await messages.add(tx, id, MessageKind.ALARM, channel, subject=run.id)
             await history.write(tx, id, "checked", now=now, differences=list(drift.differences))
         if drift.alarming:
             log.warning(
@@ -132,9 +132,9 @@ class Checking(Work):
     async def _keep(
         self, tx: AsyncConnection, run: Run, check: Check, audience: str | None
     ) -> None:
-        await registrations.checked(tx, run.registration, check)
+        await registrations.set_check(tx, run.registration, check)
         if audience is not None:
-            await messages.owe(tx, run.registration, MessageKind.DRIFT, audience, subject=run.id)
+            await messages.add(tx, run.registration, MessageKind.DRIFT, audience, subject=run.id)
 
     async def _end_check(
         self,
@@ -148,6 +148,6 @@ class Checking(Work):
         """End the run and owe exactly one more, whose result `told` is told whatever it is."""
         if not await self._end(tx, run, outcome):
             return False
-        await timers.drop(tx, run.registration, DueKind.CHECK)
-        await timers.add(tx, run.registration, DueKind.CHECK, again, subject=told)
+        await timers.cancel(tx, run.registration, TimerKind.CHECK)
+        await timers.add(tx, run.registration, TimerKind.CHECK, again, subject=told)
         return True

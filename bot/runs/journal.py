@@ -35,7 +35,7 @@ class RunLedger:
         if step in self.announced:
             return self.announced[step]
         async with self.database.transaction() as tx:
-            return await runs.intend(tx, self.run, step, self.clock.now())
+            return await runs.record_intent(tx, self.run, step, self.clock.now())
 
     async def intended(self, step: str) -> datetime | None:
         """Return when an attempt at this step may last have written, if one may have."""
@@ -45,7 +45,7 @@ class RunLedger:
     async def withdraw(self, step: str) -> None:
         """Note that no attempt at this step has written."""
         async with self.database.transaction() as tx:
-            await runs.withdraw(tx, self.run.registration, step)
+            await runs.clear_intent(tx, self.run.registration, step)
 
     async def adopt(self, step: str, learnt: Facts) -> None:
         """Store what an attempt at this step has made, whose answer was lost."""

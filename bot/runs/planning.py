@@ -6,7 +6,7 @@ from bot.runs.base import StepFailed, Work, failed, gone
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from graph.errors import GraphError
 from graph.plan import Plan, PlanRequest
 from graph.preflight import Refused, preflight
@@ -83,8 +83,8 @@ class Planning(Work):
                 deadline=deadline,
                 failure=None,
             )
-            await messages.owe(tx, id, MessageKind.CARD, self._parts.approval_channel)
-            await timers.add(tx, id, DueKind.EXPIRE, deadline)
-            await timers.begin_reminding(tx, id, now)
+            await messages.add(tx, id, MessageKind.CARD, self._parts.approval_channel)
+            await timers.add(tx, id, TimerKind.EXPIRE, deadline)
+            await timers.start_reminders(tx, id, now)
             await history.write(tx, id, "planned", now=now, digest=plan.digest)
         self._parts.bells.ring()

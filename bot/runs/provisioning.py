@@ -38,8 +38,8 @@ from bot.storage import (
     unread_notices,
 )
 from bot.storage.messages import MessageKind
-from bot.storage.runs import Planned, Run
-from bot.storage.timers import DueKind
+from bot.storage.runs import PlannedStep, Run
+from bot.storage.timers import TimerKind
 from graph import tracing
 from graph.application import APPLICATION
 from graph.errors import GraphError
@@ -115,7 +115,7 @@ class Carrying(Work):
             await runs.carry_facts(tx, run, facts, self._clock.now())
             announced, first = {}, APPLICATION.name
             if first not in facts:
-                announced[first] = await runs.intend(tx, run, first, self._clock.now())
+                announced[first] = await runs.record_intent(tx, run, first, self._clock.now())
             until = None
             if run.kind is RunKind.RENEW:
                 until = await self._approved_until(tx, registration, plan)
@@ -262,16 +262,18 @@ class Carrying(Work):
             assert sealed is not None
             await registrations.move(tx, registration, Status.READY)
             until = now + UNREAD_AFTER
-            await registrations.note(tx, registration, failure=None, deadline=until)
+            await registrations.update(tx, registration, failure=None, deadline=until)
             requester = await registrations.requester_of(tx, registration)
-            await messages.owe(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
-            await timers.add(tx, registration, DueKind.UNREAD, until, subject=sealed.id)
+            await messages.add(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
+            await timers.add(tx, registration, TimerKind.UNREAD, until, subject=sealed.id)
             await unread_notices.plan(tx, registration, sealed.id, until=until, now=now)
-            for old in await secrets.stay(tx, registration, now):  # until the new one was seen
-                await timers.drop(tx, registration, DueKind.RETIRE, old)
+            for old in await secrets.cancel_removals(
+                tx, registration, now
+            ):  # until the new one was seen
+                await timers.cancel(tx, registration, TimerKind.RETIRE, old)
             await self._owe_sweeps(tx, run)
-            await timers.drop(tx, registration, DueKind.CHECK)
-            await timers.add(tx, registration, DueKind.CHECK, now + CHECK_AFTER)
+            await timers.cancel(tx, registration, TimerKind.CHECK)
+            await timers.add(tx, registration, TimerKind.CHECK, now + CHECK_AFTER)
             is_rotation = run.kind is RunKind.ROTATE
             if is_rotation:
                 await self._end_rotation(tx, run, RotationState.DONE)
@@ -307,16 +309,16 @@ class Carrying(Work):
             )
             # A walk that a crash begins anew must not take up what it can no longer open, nor
             # believe of its next secret what was proved of this one.
-            await runs.forget_tries(tx, id)
+            await runs.delete_secret_facts(tx, id)
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
             return run, registration, sealed
 
 
-def _planned(run: Run, plan: Plan, facts: Facts) -> list[Planned]:
+def _planned(run: Run, plan: Plan, facts: Facts) -> list[PlannedStep]:
     """Return the steps to show: all of them, or those that a new secret needs."""
     return [
-        Planned(stage=number, name=each.name, title=each.title, lasting=each.lasting)
+        PlannedStep(stage=number, name=each.name, title=each.title, lasting=each.lasting)
         for number, stage in enumerate(stages(plan))
         for each in stage
         if run.kind is RunKind.REGISTER or each.name not in facts

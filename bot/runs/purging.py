@@ -58,6 +58,6 @@ class Purging(Work):
             if run is None or not await self._end(tx, run, RunOutcome.PURGED):
                 return
             now = self._clock.now()
-            await registrations.note(tx, run.registration, purged_at=now, failure=None)
+            await registrations.update(tx, run.registration, purged_at=now, failure=None)
             await history.write(tx, run.registration, "purged", now=now)
         self._parts.bells.ring()

@@ -61,7 +61,7 @@ class Ballot:
         self.groups |= entry.details.get("judged", {})
 
 
-class Standing(NamedTuple):
+class Expected(NamedTuple):
     """What history says of who asked, for which plan, and who approved."""
 
     requester: str
@@ -179,7 +179,7 @@ async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
     return found
 
 
-def replay(entries: Sequence[Entry]) -> Standing:
+def replay(entries: Sequence[Entry]) -> Expected:
     """Return who asked and which approvals count after these entries."""
     requester, planned, plan, rotation = "", None, Ballot(), Ballot()
     votes, owners, offer, made_at = plan, set(), None, None
@@ -215,7 +215,7 @@ def replay(entries: Sequence[Entry]) -> Standing:
                 made_at = entry.at if what == "rotated" else made_at
             case "failed" if entry.details.get("run") == RunKind.ROTATE:
                 rotation.groups.clear()
-    return Standing(requester, planned, plan, rotation, frozenset(owners), offer, made_at)
+    return Expected(requester, planned, plan, rotation, frozenset(owners), offer, made_at)
 
 
 def changed(id: str) -> str:
@@ -289,7 +289,7 @@ def _requester(stored: _Stored) -> Iterator[str]:
 
 
 def _votes(
-    standing: Standing, registration: Registration, votes: Sequence[Vote], rotation: str = ""
+    standing: Expected, registration: Registration, votes: Sequence[Vote], rotation: str = ""
 ) -> Iterator[str]:
     """Yield where plan and approvals differ from history, of the plan or of a rotation."""
     ballot = standing.rotation if rotation else standing.plan
@@ -305,7 +305,7 @@ def _votes(
         yield "history knows the approvals of another rotation."
 
 
-def _standing(registration: Registration, standing: Standing) -> Iterator[str]:
+def _standing(registration: Registration, standing: Expected) -> Iterator[str]:
     """Yield where the approvals that still matter differ from history."""
     if registration.status in COUNTING:
         yield from _votes(standing, registration, registration.approvals())

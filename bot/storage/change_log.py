@@ -10,24 +10,24 @@ from graph import tracing
 
 log = structlog.get_logger()
 
-Fact = tuple[str, Mapping[str, Any]]
+Change = tuple[str, Mapping[str, Any]]
 NOTED = "facts"
 """Where they are kept on the connection, which outlives its transactions."""
 
 
-def note(tx: AsyncConnection, what: str, registration: str, **ids: Any) -> None:
+def record(tx: AsyncConnection, what: str, registration: str, **ids: Any) -> None:
     """Have this logged if the transaction is committed. Take ids only, never what people wrote."""
     if "requests" not in ids and (request := tracing.latest()) is not None:
         ids["requests"] = [request]
     tx.info.setdefault(NOTED, []).append((what, {"registration": registration, **ids}))
 
 
-def take(tx: AsyncConnection) -> Sequence[Fact]:
+def take(tx: AsyncConnection) -> Sequence[Change]:
     """Return what was noted on this connection, and forget it."""
-    noted: list[Fact] = tx.info.pop(NOTED, [])
+    noted: list[Change] = tx.info.pop(NOTED, [])
     return noted
 
 
-def tell(facts: Sequence[Fact]) -> None:
+def write_to_log(facts: Sequence[Change]) -> None:
     for what, ids in facts:
         log.info(what, **ids)

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bot.storage import change_log, history, migrating, wal_cleanup
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
-from bot.storage.wal_cleanup import Remnants
+from bot.storage.wal_cleanup import WalCleanup
 from bot.worker.loops import FREE_SPACE, is_disk_full
 
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ class Database:
         self._turn: AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if is_sqlite else nullcontext()
         )
-        self._remnants = Remnants(path, self._turn)
+        self._remnants = WalCleanup(path, self._turn)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -88,7 +88,7 @@ class Database:
                 yield tx
                 told = change_log.take(tx)
             self.committed(leaves=noted.pop(wal_cleanup.LEFT, False))
-        change_log.tell(told)
+        change_log.write_to_log(told)
 
     def committed(self, *, leaves: bool) -> None:
         """Have what was sealed and is gone removed from SQLite's log, too, in the background."""

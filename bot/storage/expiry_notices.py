@@ -8,7 +8,7 @@ from bot.domain.expiry_stages import FOR_APPROVERS, Expiry, Stage, reached, told
 from bot.domain.registration import Registration, Secret, Status
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 
 
 async def plan(tx: AsyncConnection, id: str) -> None:
@@ -20,24 +20,24 @@ async def plan(tx: AsyncConnection, id: str) -> None:
     found = await registrations.get(tx, id)
     is_ready = found is not None and found.status is Status.READY
     secret = found.secret_in_use if found and is_ready else None
-    planned = await timers.subjects(tx, id, DueKind.EXPIRING)
+    planned = await timers.subjects(tx, id, TimerKind.EXPIRING)
     if secret is not None and any(Expiry.read(it).secret == secret.id for it in planned):
         return
-    await timers.drop(tx, id, DueKind.EXPIRING)
+    await timers.cancel(tx, id, TimerKind.EXPIRING)
     if secret is None:
         return
     stage = await _untold(tx, id, secret)
     at = told_at(secret, stage) if stage is not None else None
     if stage is not None and at is not None:
         subject = str(Expiry(secret=secret.id, stage=stage))
-        await timers.add(tx, id, DueKind.EXPIRING, at, subject=subject)
+        await timers.add(tx, id, TimerKind.EXPIRING, at, subject=subject)
 
 
 async def _untold(tx: AsyncConnection, id: str, secret: Secret) -> Stage | None:
     """Return what comes after the last thing that was told of this secret."""
     for stage in reversed(Stage):
         subject = str(Expiry(secret=secret.id, stage=stage))
-        if await messages.was_owed(tx, id, MessageKind.EXPIRY_NEWS, subject):
+        if await messages.exists(tx, id, MessageKind.EXPIRY_NEWS, subject):
             return next((later for later in Stage if later > stage), None)
     return Stage.MONTH
 
@@ -61,8 +61,8 @@ async def tell(
     id, latest = registration.id, stages[-1]
     subject = str(Expiry(secret=secret.id, stage=latest))
     requester = registration.requester.user_id
-    await messages.owe(tx, id, MessageKind.EXPIRY_NEWS, requester, subject=subject)
+    await messages.add(tx, id, MessageKind.EXPIRY_NEWS, requester, subject=subject)
     if FOR_APPROVERS & set(stages):
-        await messages.owe(tx, id, MessageKind.EXPIRY, approval_channel, subject=subject)
+        await messages.add(tx, id, MessageKind.EXPIRY, approval_channel, subject=subject)
     what = "secret expired" if latest is Stage.OVER else "secret expires"
     await history.write(tx, id, what, now=now)

@@ -85,7 +85,7 @@ class Head:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class HistoryPage:
     """Some entries of history, newest first, and how many there are in all."""
 
     entries: Sequence[tuple[str, Entry]]  # each with its registration's id
@@ -138,7 +138,7 @@ async def write(
     if what not in LOGGED_ELSEWHERE:
         who = {} if by is BOT else {"by": by.user_id}
         ids = {name: details[name] for name in IDS if name in details}
-        change_log.note(tx, LOGGED_AS.get(what, what), registration, **who, **ids)
+        change_log.record(tx, LOGGED_AS.get(what, what), registration, **who, **ids)
 
 
 async def _end(tx: AsyncConnection, registration: str) -> tuple[str | None, int]:
@@ -210,7 +210,7 @@ async def recent(
     offset: int = 0,
     only_of: Person | None = None,
     registration: str | None = None,
-) -> Told:
+) -> HistoryPage:
     """Return entries, newest first: of all, of one person's registrations, or of one."""
     wanted = sa.select(history)
     reach: int | None = REACH
@@ -226,7 +226,7 @@ async def recent(
     total = await tx.scalar(sa.select(sa.func.count()).select_from(newest))
     rows = await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))
     entries = [(row["registration"], entry_of(row)) for row in rows.mappings()]
-    return Told(entries=entries, total=int(total or 0), offset=offset)
+    return HistoryPage(entries=entries, total=int(total or 0), offset=offset)
 
 
 async def decisive(tx: AsyncConnection, registration: str) -> Sequence[Entry]:

@@ -17,7 +17,7 @@ INSERTS: Mapping[str, Callable[[sa.Table], postgresql.Insert | sqlite.Insert]] =
 }
 
 
-async def insert_once(tx: AsyncConnection, table: sa.Table, **values: Any) -> bool:
+async def insert_or_ignore(tx: AsyncConnection, table: sa.Table, **values: Any) -> bool:
     """Insert the row; False if a unique column says that it, or one like it, is there.
 
     Whoever comes second waits for the first one's commit, and sees its row from then on.
@@ -36,7 +36,7 @@ async def insert_and_expire(
     """
     name, time = table.columns
     await tx.execute(sa.delete(table).where(time < oldest))
-    return await insert_once(tx, table, **{name.name: key, time.name: at})
+    return await insert_or_ignore(tx, table, **{name.name: key, time.name: at})
 
 
 async def insert_missing(

@@ -7,13 +7,13 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.insert_or_ignore import insert_once
+from bot.storage.insert_or_ignore import insert_or_ignore
 from bot.storage.tables import installation
 
 
 async def ensure_id(tx: AsyncConnection, *, new: str, now: datetime) -> str:
     """Return this installation's id, which is `new` from the first call on."""
-    await insert_once(tx, installation, id=new, only=True, created_at=now, patrolled_at=now)
+    await insert_or_ignore(tx, installation, id=new, only=True, created_at=now, patrolled_at=now)
     return str((await tx.execute(sa.select(installation.c.id))).scalar_one())
 
 
@@ -23,18 +23,18 @@ async def id_of(tx: AsyncConnection) -> str | None:
     return found
 
 
-async def stand_in_line(tx: AsyncConnection) -> None:
+async def lock_submissions(tx: AsyncConnection) -> None:
     """Let no other registration begin before this transaction ends: what is counted stays so."""
     await tx.execute(sa.update(installation).values(only=True))
 
 
-async def is_patrol_owed(tx: AsyncConnection, *, since: datetime) -> bool:
+async def is_orphan_scan_due(tx: AsyncConnection, *, since: datetime) -> bool:
     """Whether nobody has searched the tenant after `since`."""
     query = sa.select(installation.c.id).where(installation.c.patrolled_at <= since)
     return await tx.scalar(query) is not None
 
 
-async def take_patrol(tx: AsyncConnection, *, since: datetime, until: datetime) -> bool:
+async def claim_orphan_scan(tx: AsyncConnection, *, since: datetime, until: datetime) -> bool:
     """Take the search owed after `since`, as if the last had been at `until`: whoever searches may
     be stopped. False if another replica was faster.
     """
@@ -42,7 +42,7 @@ async def take_patrol(tx: AsyncConnection, *, since: datetime, until: datetime) 
     return (await tx.execute(query.values(patrolled_at=until))).rowcount == 1
 
 
-async def put_patrol(tx: AsyncConnection, at: datetime) -> None:
+async def set_last_orphan_scan(tx: AsyncConnection, at: datetime) -> None:
     """Note when the tenant was last searched."""
     await tx.execute(sa.update(installation).values(patrolled_at=at))
 

@@ -98,7 +98,7 @@ class Stale:
     is_final: bool
 
 
-async def owe(
+async def add(
     tx: AsyncConnection,
     registration: str,
     kind: MessageKind,
@@ -138,10 +138,10 @@ async def owe_news(tx: AsyncConnection, registration: str, audience: str) -> Non
         .values(wanted=messages.c.wanted + 1)
     )
     if (await tx.execute(waiting)).rowcount == 0:
-        await owe(tx, registration, MessageKind.NEWS, audience)
+        await add(tx, registration, MessageKind.NEWS, audience)
 
 
-async def was_owed(
+async def exists(
     tx: AsyncConnection, registration: str, kind: MessageKind, subject: str | None
 ) -> bool:
     """Whether there has ever been such a message."""
@@ -188,7 +188,7 @@ async def stale(
     return await read_each(tx, query, _stale, id=messages.c.id, unreadable=unreadable)
 
 
-async def put_off(tx: AsyncConnection, ids: Collection[str], until: datetime) -> None:
+async def postpone(tx: AsyncConnection, ids: Collection[str], until: datetime) -> None:
     """Let nobody claim these until then."""
     query = sa.update(messages).where(messages.c.id.in_(ids))
     await tx.execute(query.values(claimed_until=until))
@@ -272,7 +272,7 @@ async def end(tx: AsyncConnection, message: Message, *, trouble: str) -> None:
     )
 
 
-async def hand_back(tx: AsyncConnection, message: Message, *, trouble: str | None = None) -> None:
+async def unclaim(tx: AsyncConnection, message: Message, *, trouble: str | None = None) -> None:
     """Let anybody claim the message again, as if it had not been tried: it was not its fault.
 
     `trouble` is Slack's word for why nothing can be shown there until somebody changes it.
@@ -293,7 +293,7 @@ async def give_up(tx: AsyncConnection, message: Message, *, gone: bool = False) 
     )
 
 
-async def first_sight(tx: AsyncConnection, event_id: str, now: datetime) -> bool:
+async def is_first_delivery(tx: AsyncConnection, event_id: str, now: datetime) -> bool:
     """Whether an event comes for the first time in ten minutes, longer than Slack repeats one."""
     return await insert_and_expire(
         tx, seen_events, event_id, at=now, oldest=now - timedelta(minutes=10)

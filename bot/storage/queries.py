@@ -14,8 +14,8 @@ from bot.domain.registration import LIVE, Person, RotationState, RunKind, RunOut
 from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
 from bot.storage.rows import read_each
-from bot.storage.tables import dues, registrations, runs, secrets, votes
-from bot.storage.timers import DueKind
+from bot.storage.tables import registrations, runs, secrets, timers, votes
+from bot.storage.timers import TimerKind
 from bot.worker.loops import report
 
 REACH = 1000
@@ -27,7 +27,7 @@ SOON = timedelta(days=30)
 """How long before its end a secret counts as about to expire."""
 
 
-class Which(StrEnum):
+class ListKind(StrEnum):
     """Which registrations a list holds."""
 
     ALL = "all"
@@ -43,7 +43,7 @@ ON_THEIR_WAY = (*OPEN, Status.REVOKING)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class ListLine:
     """A registration as one line of a list."""
 
     id: str
@@ -58,10 +58,10 @@ class Listed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class ListPage:
     """Some lines of a list, and how long the whole list is."""
 
-    lines: Sequence[Listed]
+    lines: Sequence[ListLine]
     total: int
     offset: int = 0
     """How many lines come before these."""
@@ -86,7 +86,7 @@ class Mark(NamedTuple):
 
 async def find(
     tx: AsyncConnection,
-    which: Which,
+    which: ListKind,
     *,
     reader: Person,
     now: datetime,
@@ -94,7 +94,7 @@ async def find(
     offset: int = 0,
     only_of: Person | None = None,
     undecided_by: Person | None = None,
-) -> Page:
+) -> ListPage:
     """Return a page of a list: what waits or ends first comes first, else the newest.
 
     `only_of` keeps to one requester. `undecided_by` leaves out what this person may not decide on
@@ -114,8 +114,8 @@ async def find(
         found = found.where(sa.not_(decided))
     total = await tx.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
     order = {
-        Which.WAITING: registrations.c.created_at.asc(),
-        Which.EXPIRING: _expires_at().asc(),
+        ListKind.WAITING: registrations.c.created_at.asc(),
+        ListKind.EXPIRING: _expires_at().asc(),
     }.get(which, registrations.c.created_at.desc())
     place = sa.func.row_number().over(order_by=(order, registrations.c.id)).label("place")
     page = found.add_columns(place).order_by(place).limit(limit).offset(offset).subquery()
@@ -129,7 +129,7 @@ async def find(
     )
     listed = partial(_listed, now=now)
     lines = await read_each(tx, query, listed, id=registrations.c.id, unreadable=report)
-    return Page(lines=lines, total=int(total or 0), offset=offset)
+    return ListPage(lines=lines, total=int(total or 0), offset=offset)
 
 
 async def mark(tx: AsyncConnection) -> Mark:
@@ -143,21 +143,21 @@ async def mark(tx: AsyncConnection) -> Mark:
     return Mark(versions=versions, unshown=await unshown(tx))
 
 
-def _is(which: Which, reader: Person, now: datetime) -> sa.ColumnElement[bool]:
+def _is(which: ListKind, reader: Person, now: datetime) -> sa.ColumnElement[bool]:
     match which:
-        case Which.ALL:
+        case ListKind.ALL:
             return registrations.c.id.in_(_newest())
-        case Which.READY:
+        case ListKind.READY:
             return registrations.c.id.in_(_newest(Status.READY))
-        case Which.OPEN:
+        case ListKind.OPEN:
             return registrations.c.status.in_(ON_THEIR_WAY)
-        case Which.MINE:
+        case ListKind.MINE:
             return _asked_by(reader)
-        case Which.WAITING:
+        case ListKind.WAITING:
             return sa.or_(registrations.c.status == Status.PENDING, _asks_rotation())
-        case Which.FAILED:
+        case ListKind.FAILED:
             return registrations.c.status == Status.FAILED
-        case Which.EXPIRING:
+        case ListKind.EXPIRING:
             return sa.and_(
                 _is_ready(),
                 registrations.c.id.in_(_with_a_secret_that_ends(now - LONG_AGO, now + SOON)),
@@ -184,7 +184,7 @@ def _once_asked_by(person: Person) -> sa.ColumnElement[bool]:
 
 def _asks_rotation() -> sa.ColumnElement[bool]:
     """Whether a rotation waits for its approvers: then a timer waits for its end."""
-    lapsing = sa.select(dues.c.registration).where(dues.c.kind == DueKind.LAPSE)
+    lapsing = sa.select(timers.c.registration).where(timers.c.kind == TimerKind.LAPSE)
     state = registrations.c.rotation["state"].as_string()
     return sa.and_(
         registrations.c.id.in_(lapsing),
@@ -237,9 +237,9 @@ def _with_a_secret_that_ends(after: datetime, until: datetime) -> sa.Select[Any]
     )
 
 
-def _listed(row: Mapping[Any, Any], *, now: datetime) -> Listed:
+def _listed(row: Mapping[Any, Any], *, now: datetime) -> ListLine:
     is_ready, expires_at = row["status"] == Status.READY, row["expires_at"]
-    return Listed(
+    return ListLine(
         id=row["id"],
         status=Status(row["status"]),
         run=RunKind(row["run"]) if row["run"] else None,

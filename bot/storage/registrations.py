@@ -25,7 +25,7 @@ from bot.domain.registration import (
     origins,
 )
 from bot.storage import runs, secrets, votes
-from bot.storage.insert_or_ignore import insert_once
+from bot.storage.insert_or_ignore import insert_or_ignore
 from bot.storage.messages import ENDED, SAID_ONCE
 from bot.storage.tables import messages, registrations
 from bot.storage.tables import runs as runs_table
@@ -52,7 +52,7 @@ async def add(
     tx: AsyncConnection, registration: Registration, *, origin: str, wish_digest: str
 ) -> bool:
     """Add it; False if its id is taken, or if its form has become a registration already."""
-    return await insert_once(
+    return await insert_or_ignore(
         tx,
         registrations,
         id=registration.id,
@@ -103,22 +103,17 @@ async def requester_of(tx: AsyncConnection, id: str) -> str:
     return str((await tx.execute(query)).scalar_one())
 
 
-async def touch(tx: AsyncConnection, id: str) -> bool:
-    """Raise the registration's version: locks its row, makes its cards stale, to be drawn now."""
-    return await _raise_version(tx, id, shown_at=None)
+async def bump_version(tx: AsyncConnection, id: str, *, redraw_now: bool = True) -> bool:
+    """Raise the registration's version: locks its row and makes its cards stale.
 
-
-async def stir(tx: AsyncConnection, id: str) -> bool:
-    """Raise the version for a step that went on: cards may wait, for more will follow at once."""
-    return await _raise_version(tx, id)
-
-
-async def _raise_version(tx: AsyncConnection, id: str, **columns: Any) -> bool:
+    Without `redraw_now` cards may wait, because more changes follow at once.
+    """
     done = await tx.execute(
         sa.update(registrations)
         .where(registrations.c.id == id)
         .values(version=registrations.c.version + 1, changed=_next_change())
     )
+    redrawn = {"shown_at": None} if redraw_now else {}
     await tx.execute(
         sa.update(messages)
         .where(
@@ -126,7 +121,7 @@ async def _raise_version(tx: AsyncConnection, id: str, **columns: Any) -> bool:
             messages.c.kind.not_in(SAID_ONCE),
             messages.c.gone.is_(False),
         )
-        .values(wanted=messages.c.wanted + 1, tries=_tries(), **columns)
+        .values(wanted=messages.c.wanted + 1, tries=_tries(), **redrawn)
     )
     return done.rowcount == 1
 
@@ -145,7 +140,7 @@ def _next_change() -> sa.ColumnElement[int]:
 
 async def locked(tx: AsyncConnection, id: str) -> Registration | None:
     """Lock the registration for the rest of the transaction and return it."""
-    if not await touch(tx, id):
+    if not await bump_version(tx, id):
         return None
     return await get(tx, id)
 
@@ -155,7 +150,7 @@ async def move(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> 
     return await _move(tx, id, target, MOVES, columns)
 
 
-async def settle(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> bool:
+async def move_restored(tx: AsyncConnection, id: str, target: Status, **columns: Any) -> bool:
     """Move to where a restored registration stands in the tenant, and set `columns` with it."""
     return await _move(tx, id, target, RESTORED_MOVES, columns)
 
@@ -180,43 +175,45 @@ async def unsettled(tx: AsyncConnection) -> Sequence[str]:
     return (await tx.scalars(query.order_by(registrations.c.created_at))).all()
 
 
-async def known(tx: AsyncConnection, ids: Collection[str]) -> frozenset[str]:
+async def existing_ids(tx: AsyncConnection, ids: Collection[str]) -> frozenset[str]:
     """Return which of these there are."""
     query = sa.select(registrations.c.id).where(registrations.c.id.in_(ids))
     return frozenset((await tx.scalars(query)).all())
 
 
-async def note(tx: AsyncConnection, id: str, **columns: Any) -> None:
+async def update(tx: AsyncConnection, id: str, **columns: Any) -> None:
     """Set columns that are no move."""
     await tx.execute(sa.update(registrations).where(registrations.c.id == id).values(**columns))
 
 
-async def forget_outage(tx: AsyncConnection) -> None:
+async def clear_outages(tx: AsyncConnection) -> None:
     """Drop the failure of registrations that go on: an outage is the only one they can have."""
     goes_on = registrations.c.status.in_((Status.PLANNING, Status.APPROVED))
     query = sa.select(registrations.c.id).where(goes_on, registrations.c.failure.is_not(None))
     for id in (await tx.scalars(query)).all():
-        await touch(tx, id)  # locks it: it may just have failed
+        await bump_version(tx, id)  # locks it: it may just have failed
         await tx.execute(
             sa.update(registrations).where(registrations.c.id == id, goes_on).values(failure=None)
         )
 
 
-async def checked(tx: AsyncConnection, id: str, check: Check) -> None:
+async def set_check(tx: AsyncConnection, id: str, check: Check) -> None:
     """Keep what the latest comparison with the tenant has come to."""
     stored = dataclasses.asdict(check) | {"at": check.at.isoformat()}
-    await note(tx, id, last_check=stored)
+    await update(tx, id, last_check=stored)
 
 
-async def offer(tx: AsyncConnection, id: str, heir: Person, *, named_by: Person) -> None:
+async def propose_requester(
+    tx: AsyncConnection, id: str, heir: Person, *, named_by: Person
+) -> None:
     """Note who is to be the requester once an approver confirms it, and who has asked for that."""
-    await note(tx, id, heir={**_plain(heir), "named_by": named_by.user_id})
+    await update(tx, id, heir={**_plain(heir), "named_by": named_by.user_id})
 
 
 async def change_requester(tx: AsyncConnection, registration: Registration, heir: Person) -> None:
     """Let the heir be the requester, and remember who was."""
     former = [*registration.former, registration.requester]
-    await note(
+    await update(
         tx,
         registration.id,
         team_id=heir.team_id,
@@ -227,17 +224,17 @@ async def change_requester(tx: AsyncConnection, registration: Registration, heir
     )
 
 
-async def revoking(tx: AsyncConnection, id: str, *, by: Person, now: datetime) -> None:
+async def set_revocation(tx: AsyncConnection, id: str, *, by: Person, now: datetime) -> None:
     """Note who has it taken back."""
-    await note(tx, id, revocation={**_plain(by), "at": now.isoformat()})
+    await update(tx, id, revocation={**_plain(by), "at": now.isoformat()})
 
 
-async def bury(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
+async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
     """Remember what was deleted. The registration's row must be locked by this transaction."""
     query = sa.select(registrations.c.deleted).where(registrations.c.id == id)
     before = [it for it in await tx.scalar(query) or () if it["object_id"] != deleted.object_id]
     stored = dataclasses.asdict(deleted) | {"at": deleted.at.isoformat()}
-    await note(tx, id, deleted=[*before, stored])
+    await update(tx, id, deleted=[*before, stored])
 
 
 async def put_rotation(tx: AsyncConnection, id: str, rotation: Rotation) -> None:
@@ -249,7 +246,7 @@ async def put_rotation(tx: AsyncConnection, id: str, rotation: Rotation) -> None
         "asked_at": rotation.asked_at.isoformat(),
         "until": rotation.until.isoformat(),
     }
-    await note(tx, id, rotation=stored)
+    await update(tx, id, rotation=stored)
 
 
 def _plain(person: Person) -> dict[str, str]:
@@ -272,7 +269,7 @@ async def count_since(tx: AsyncConnection, moment: datetime) -> int:
     return int(await tx.scalar(query) or 0)
 
 
-async def living_twin(tx: AsyncConnection, wish_digest: str) -> str | None:
+async def find_duplicate(tx: AsyncConnection, wish_digest: str) -> str | None:
     """Return the id of a registration for an equal wish that is open or has an application."""
     query = sa.select(registrations.c.id).where(
         registrations.c.wish_digest == wish_digest,

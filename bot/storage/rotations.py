@@ -7,24 +7,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.registration import Rotation, RotationNews, RotationState
 from bot.storage import messages, registrations, timers
 from bot.storage.messages import MessageKind
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 
 
 async def ask(tx: AsyncConnection, id: str, rotation: Rotation) -> None:
     """Keep a new one, in the place of any that was decided before, until it expires."""
     await registrations.put_rotation(tx, id, rotation)
-    await timers.add(tx, id, DueKind.LAPSE, rotation.until, subject=rotation.id)
-    await timers.begin_reminding(tx, id, rotation.asked_at)
+    await timers.add(tx, id, TimerKind.LAPSE, rotation.until, subject=rotation.id)
+    await timers.start_reminders(tx, id, rotation.asked_at)
 
 
 async def end(tx: AsyncConnection, id: str, rotation: Rotation, state: RotationState) -> None:
     """Note how it was decided, or what became of it then."""
     await registrations.put_rotation(tx, id, replace(rotation, state=state))
-    for kind in (DueKind.LAPSE, DueKind.REMIND):
-        await timers.drop(tx, id, kind)
+    for kind in (TimerKind.LAPSE, TimerKind.REMIND):
+        await timers.cancel(tx, id, kind)
 
 
 async def tell(tx: AsyncConnection, id: str, news: RotationNews) -> None:
     """Owe the requester a message of its own: Slack notifies nobody of a card redrawn."""
     requester = await registrations.requester_of(tx, id)
-    await messages.owe(tx, id, MessageKind.ROTATION_NEWS, requester, subject=news)
+    await messages.add(tx, id, MessageKind.ROTATION_NEWS, requester, subject=news)

@@ -34,7 +34,7 @@ class Run:
     created_at: datetime
 
 
-class Planned(NamedTuple):
+class PlannedStep(NamedTuple):
     """A step as it is written down before the run."""
 
     stage: int
@@ -43,7 +43,7 @@ class Planned(NamedTuple):
     lasting: bool
 
 
-async def owe(
+async def add(
     tx: AsyncConnection,
     *,
     registration: str,
@@ -62,20 +62,20 @@ async def get(tx: AsyncConnection, id: str) -> Run | None:
     return await _open(tx, runs.c.id == id)
 
 
-async def owed(tx: AsyncConnection, *, unreadable: Unreadable | None = None) -> Sequence[Run]:
+async def pending(tx: AsyncConnection, *, unreadable: Unreadable | None = None) -> Sequence[Run]:
     """Return every run that has not ended, oldest first."""
     query = sa.select(runs).where(runs.c.ended_at.is_(None)).order_by(runs.c.created_at)
     return await read_each(tx, query, _run, id=runs.c.id, unreadable=unreadable)
 
 
-async def at_work(tx: AsyncConnection, registration: str) -> Run | None:
+async def find_open(tx: AsyncConnection, registration: str) -> Run | None:
     """Return the registration's open run."""
     return await _open(tx, runs.c.registration == registration)
 
 
 async def is_busy(tx: AsyncConnection, registration: str) -> bool:
     """Whether the registration has an open run."""
-    return await at_work(tx, registration) is not None
+    return await find_open(tx, registration) is not None
 
 
 async def last_write(tx: AsyncConnection, registration: str) -> datetime | None:
@@ -107,7 +107,7 @@ async def end(tx: AsyncConnection, id: str, *, outcome: RunOutcome | str, now: d
     return done.rowcount == 1
 
 
-async def begin(tx: AsyncConnection, id: str) -> int | None:
+async def count_attempt(tx: AsyncConnection, id: str) -> int | None:
     """Count that the run is begun, and return how often it was by now. None if it has ended."""
     query = (
         sa.update(runs)
@@ -118,28 +118,28 @@ async def begin(tx: AsyncConnection, id: str) -> int | None:
     found = (await tx.execute(query)).one_or_none()
     if found is None:
         return None
-    told.note(tx, "started", found.registration, run=id, kind=found.kind, begun=found.begun)
+    told.record(tx, "started", found.registration, run=id, kind=found.kind, begun=found.begun)
     return int(found.begun)
 
 
-async def begun(tx: AsyncConnection, id: str) -> int:
+async def attempts(tx: AsyncConnection, id: str) -> int:
     """Return how often the run was begun, since it last got on."""
     return await tx.scalar(sa.select(runs.c.begun).where(runs.c.id == id)) or 0
 
 
-async def clear(tx: AsyncConnection, ids: Collection[str]) -> None:
+async def reset_attempts(tx: AsyncConnection, ids: Collection[str]) -> None:
     """Forget how often these were begun: they get on."""
     query = sa.update(runs).where(runs.c.id.in_(ids), runs.c.begun > 0)
     await tx.execute(query.values(begun=0))
 
 
-async def put_down(tx: AsyncConnection, ids: Collection[str]) -> None:
+async def uncount_attempts(tx: AsyncConnection, ids: Collection[str]) -> None:
     """Take back that these were begun: their process stops, and it was not they that ended it."""
     query = sa.update(runs).where(runs.c.id.in_(ids), runs.c.begun > 0)
     await tx.execute(query.values(begun=runs.c.begun - 1))
 
 
-async def overrule(tx: AsyncConnection, registration: str, *, now: datetime) -> None:
+async def abort_open(tx: AsyncConnection, registration: str, *, now: datetime) -> None:
     """End the registration's open run, if it has one: something else is more urgent.
 
     The registration's row must be locked by this transaction, as by whoever ends a run.
@@ -151,7 +151,7 @@ async def overrule(tx: AsyncConnection, registration: str, *, now: datetime) -> 
     )
 
 
-async def list_steps(tx: AsyncConnection, run: Run, planned: Sequence[Planned]) -> None:
+async def list_steps(tx: AsyncConnection, run: Run, planned: Sequence[PlannedStep]) -> None:
     """Write down the run's steps before the first is taken, so that a card can show them."""
     rows = [
         {
@@ -166,7 +166,7 @@ async def list_steps(tx: AsyncConnection, run: Run, planned: Sequence[Planned]) 
     await insert_missing(tx, steps, rows)
 
 
-async def intend(tx: AsyncConnection, run: Run, step: str, now: datetime) -> bool:
+async def record_intent(tx: AsyncConnection, run: Run, step: str, now: datetime) -> bool:
     """Note that the step is about to write. True if an earlier attempt may have written."""
     before = await intended_at(tx, run.registration, step) is not None
     await tx.execute(
@@ -219,7 +219,7 @@ async def was_done(tx: AsyncConnection, registration: str, step: str) -> bool:
     return (await tx.scalars(query.limit(1))).first() is not None
 
 
-async def withdraw(tx: AsyncConnection, registration: str, step: str) -> None:
+async def clear_intent(tx: AsyncConnection, registration: str, step: str) -> None:
     """Note that no attempt of the registration at this step has written."""
     await tx.execute(
         sa.update(steps)
@@ -257,13 +257,13 @@ async def fail_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> 
     )
 
 
-async def forget(tx: AsyncConnection, registration: str, step: str) -> None:
+async def delete_facts(tx: AsyncConnection, registration: str, step: str) -> None:
     """Drop what this step has learnt, in all of the registration's runs: it is undone."""
     query = sa.update(steps).where(steps.c.registration == registration, steps.c.name == step)
     await tx.execute(query.values(facts=None))
 
 
-async def forget_tries(tx: AsyncConnection, run: str) -> None:
+async def delete_secret_facts(tx: AsyncConnection, run: str) -> None:
     """Drop what this run has learnt that serves no other: its secret, and the proofs of it."""
     query = sa.update(steps).where(steps.c.run == run, steps.c.lasting.is_(False))
     await tx.execute(query.values(facts=None))

@@ -122,14 +122,14 @@ async def of(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
     return await _found(tx, secrets.c.registration == registration, secrets.c.key_id.is_not(None))
 
 
-async def doubt(
+async def add_unknown(
     tx: AsyncConnection, *, registration: str, run: str, key_id: str, **columns: Any
 ) -> None:
     """Keep a secret that Entra holds and of which nobody can tell who has seen it.
 
     One that is known already belongs to `run` from now on.
     """
-    wal_cleanup.leave(tx)
+    wal_cleanup.request_cleanup(tx)
     values = {"run": run, "state": SecretState.UNKNOWN, "sealed": None}
     done = await tx.execute(
         sa.update(secrets)
@@ -145,12 +145,12 @@ async def doubt(
         )
 
 
-async def date_removal(tx: AsyncConnection, id: str, at: datetime) -> None:
+async def schedule_removal(tx: AsyncConnection, id: str, at: datetime) -> None:
     """Note when the secret is to be removed, because the one that follows it was seen."""
     await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(retires_at=at))
 
 
-async def stay(tx: AsyncConnection, registration: str, now: datetime) -> Sequence[str]:
+async def cancel_removals(tx: AsyncConnection, registration: str, now: datetime) -> Sequence[str]:
     """Let no secret retire: the one that is to follow has still to be seen. Return whose date that
     strikes.
 
@@ -200,7 +200,7 @@ async def kept(tx: AsyncConnection, registration: str) -> Sequence[tuple[str, Pu
 
 async def put(tx: AsyncConnection, id: str, purpose: Purpose, data: bytes) -> None:
     """Keep other sealed bytes in the place of those that are there."""
-    wal_cleanup.leave(tx)
+    wal_cleanup.request_cleanup(tx)
     await tx.execute(sa.update(secrets).where(secrets.c.id == id).values({purpose: data}))
 
 
@@ -224,7 +224,7 @@ def _sealed(row: sa.Row[Any], purpose: Purpose) -> Sealed:
     return Sealed(owner=json.dumps(owner), data=getattr(row, purpose))
 
 
-async def waiting(tx: AsyncConnection) -> Sequence[tuple[str, bytes]]:
+async def unseen(tx: AsyncConnection) -> Sequence[tuple[str, bytes]]:
     """Return the registration and the sealed bytes of every secret that waits to be seen."""
     query = sa.select(secrets.c.registration, secrets.c.sealed).where(secrets.c.sealed.is_not(None))
     return [(registration, sealed) for registration, sealed in await tx.execute(query)]
@@ -244,7 +244,7 @@ async def confirm_removed(tx: AsyncConnection, registration: str) -> Sequence[st
 
 
 async def forget_answer_to(tx: AsyncConnection, id: str) -> None:
-    wal_cleanup.leave(tx)
+    wal_cleanup.request_cleanup(tx)
     await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(answer_to=None))
 
 
@@ -258,7 +258,7 @@ async def change(
 ) -> bool:
     """Move the secret to `target` from one of `since`, and set `columns` with it."""
     if "sealed" in columns:
-        wal_cleanup.leave(tx)
+        wal_cleanup.request_cleanup(tx)
     done = await tx.execute(
         sa.update(secrets)
         .where(secrets.c.id == id, secrets.c.state.in_(tuple(since)))

@@ -186,7 +186,7 @@ messages = sa.Table(
     ),
 )
 
-dues = sa.Table(
+timers = sa.Table(
     "dues",
     metadata,
     sa.Column("id", sa.String(40), primary_key=True),

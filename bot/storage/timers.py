@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.rows import Unreadable, from_row, read_each
-from bot.storage.tables import dues
+from bot.storage.tables import timers
 
 REMIND_AFTER = timedelta(minutes=15)
 """From a wish to the first reminder; each further one comes after twice the time."""
 REMINDERS = 4
 
 
-class DueKind(StrEnum):
+class TimerKind(StrEnum):
     """What must happen."""
 
     EXPIRE = "expire"  # nobody decided in time
@@ -37,82 +37,88 @@ class DueKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Due:
+class Timer:
     """One of them."""
 
     id: str
     registration: str
-    kind: DueKind
+    kind: TimerKind
     subject: str | None
     at: datetime
 
 
 async def add(
-    tx: AsyncConnection, registration: str, kind: DueKind, at: datetime, subject: str | None = None
+    tx: AsyncConnection,
+    registration: str,
+    kind: TimerKind,
+    at: datetime,
+    subject: str | None = None,
 ) -> None:
     await tx.execute(
-        sa.insert(dues).values(
+        sa.insert(timers).values(
             id=uuid4().hex, registration=registration, kind=kind, subject=subject, at=at
         )
     )
 
 
-async def begin_reminding(tx: AsyncConnection, registration: str, now: datetime) -> None:
+async def start_reminders(tx: AsyncConnection, registration: str, now: datetime) -> None:
     """Let the approvers be reminded of what waits for them from now on: a plan, or a rotation."""
-    await add(tx, registration, DueKind.REMIND, now + REMIND_AFTER, subject="1")
+    await add(tx, registration, TimerKind.REMIND, now + REMIND_AFTER, subject="1")
 
 
-async def come(
+async def find_due(
     tx: AsyncConnection, now: datetime, *, limit: int, unreadable: Unreadable | None = None
-) -> Sequence[Due]:
+) -> Sequence[Timer]:
     """Return what is due by now, oldest first."""
-    query = sa.select(dues).where(dues.c.at <= now).order_by(dues.c.at).limit(limit)
-    return await read_each(tx, query, _due, id=dues.c.id, unreadable=unreadable)
+    query = sa.select(timers).where(timers.c.at <= now).order_by(timers.c.at).limit(limit)
+    return await read_each(tx, query, _timer, id=timers.c.id, unreadable=unreadable)
 
 
-async def put_off(tx: AsyncConnection, id: str, until: datetime) -> None:
+async def postpone(tx: AsyncConnection, id: str, until: datetime) -> None:
     """Let it be due later: what cannot be done now must not stand before what can."""
-    await tx.execute(sa.update(dues).where(dues.c.id == id).values(at=until))
+    await tx.execute(sa.update(timers).where(timers.c.id == id).values(at=until))
 
 
-async def take(tx: AsyncConnection, id: str) -> bool:
+async def delete(tx: AsyncConnection, id: str) -> bool:
     """Strike it off. False if another process was faster."""
-    return (await tx.execute(sa.delete(dues).where(dues.c.id == id))).rowcount == 1
+    return (await tx.execute(sa.delete(timers).where(timers.c.id == id))).rowcount == 1
 
 
-async def subjects(tx: AsyncConnection, registration: str, kind: DueKind) -> Sequence[str | None]:
+async def subjects(tx: AsyncConnection, registration: str, kind: TimerKind) -> Sequence[str | None]:
     """Return what is still to happen of this kind is about."""
-    query = sa.select(dues.c.subject).where(
-        dues.c.registration == registration, dues.c.kind == kind
+    query = sa.select(timers.c.subject).where(
+        timers.c.registration == registration, timers.c.kind == kind
     )
     return (await tx.scalars(query)).all()
 
 
-async def hasten(tx: AsyncConnection, registration: str, kind: DueKind, at: datetime) -> bool:
+async def bring_forward(
+    tx: AsyncConnection, registration: str, kind: TimerKind, at: datetime
+) -> bool:
     """Let what is due later happen then. False if there is no such thing."""
     done = await tx.execute(
-        sa.update(dues)
-        .where(dues.c.registration == registration, dues.c.kind == kind, dues.c.at > at)
+        sa.update(timers)
+        .where(timers.c.registration == registration, timers.c.kind == kind, timers.c.at > at)
         .values(at=at)
     )
     return done.rowcount > 0
 
 
-async def drop_all(tx: AsyncConnection, registration: str, *, but: DueKind) -> None:
+async def cancel_all(tx: AsyncConnection, registration: str, *, but: TimerKind) -> None:
     """Strike off everything that no longer has to happen, whatever it is."""
-    query = sa.delete(dues).where(dues.c.registration == registration, dues.c.kind != but)
+    query = sa.delete(timers).where(timers.c.registration == registration, timers.c.kind != but)
     await tx.execute(query)
 
 
-async def drop(
-    tx: AsyncConnection, registration: str, kind: DueKind, subject: str | None = None
+async def cancel(
+    tx: AsyncConnection, registration: str, kind: TimerKind, subject: str | None = None
 ) -> None:
     """Strike off what no longer has to happen."""
-    query = sa.delete(dues).where(dues.c.registration == registration, dues.c.kind == kind)
+    query = sa.delete(timers).where(timers.c.registration == registration, timers.c.kind == kind)
     if subject is not None:
-        query = query.where(dues.c.subject == subject)
+        query = query.where(timers.c.subject == subject)
     await tx.execute(query)
 
 
-def _due(row: Mapping[Any, Any]) -> Due:
-    return from_row(Due, row, kind=DueKind(row["kind"]))
+def _timer(row: Mapping[Any, Any]) -> Timer:
+    return from_row(Timer, row, kind=TimerKind(row["kind"]))

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.registration import Status
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 
 REMIND_BEFORE = (timedelta(days=6), timedelta(days=4), timedelta(days=1))
 """How long before the removal: 1, 3 and 6 days after the secret was announced."""
@@ -23,7 +23,7 @@ async def plan(
     """
     at = next((it for it in (until - each for each in REMIND_BEFORE) if it > now), None)
     if at is not None:
-        await timers.add(tx, id, DueKind.UNSEEN, at, subject=secret)
+        await timers.add(tx, id, TimerKind.UNSEEN, at, subject=secret)
 
 
 async def remind(tx: AsyncConnection, id: str, secret: str, now: datetime) -> None:
@@ -33,7 +33,7 @@ async def remind(tx: AsyncConnection, id: str, secret: str, now: datetime) -> No
         return
     if found.secret.id == secret and found.is_unseen:
         requester = found.requester.user_id
-        await messages.owe(tx, id, MessageKind.UNSEEN, requester, subject=secret)
+        await messages.add(tx, id, MessageKind.UNSEEN, requester, subject=secret)
         await plan(tx, id, secret, until=found.deadline, now=now)
 
 
@@ -56,6 +56,6 @@ async def tell_removed(
         if secret is None or secret.id not in removed:
             continue
         requester = found.requester.user_id
-        await messages.owe(tx, id, MessageKind.UNREAD_NEWS, requester, subject=secret.id)
-        await messages.owe(tx, id, MessageKind.UNREAD, approval_channel, subject=secret.id)
+        await messages.add(tx, id, MessageKind.UNREAD_NEWS, requester, subject=secret.id)
+        await messages.add(tx, id, MessageKind.UNREAD, approval_channel, subject=secret.id)
         await history.write(tx, id, "unread secret removed", now=now, secret=secret.id)

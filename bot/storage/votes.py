@@ -48,7 +48,7 @@ async def withdraw(tx: AsyncConnection, registration: str, person: Person) -> No
     await tx.execute(sa.delete(votes).where(_by(registration, person, rotation="")))
 
 
-async def judge(tx: AsyncConnection, registration: str, vote: Vote) -> None:
+async def update(tx: AsyncConnection, registration: str, vote: Vote) -> None:
     """Note whom a vote speaks for now, and why it no longer counts, if so."""
     await tx.execute(
         sa.update(votes)

@@ -22,12 +22,12 @@ PAUSES = (0.05, 0.1, 0.2, 0.5, *[1.0] * 10, *[5.0] * 10)
 """Real seconds between tries: readers take milliseconds. After a minute the next commit tries."""
 
 
-def leave(tx: AsyncConnection) -> None:
+def request_cleanup(tx: AsyncConnection) -> None:
     """Note that this transaction removes something that was sealed."""
     tx.info[LEFT] = True
 
 
-class Remnants:
+class WalCleanup:
     """Empties the write-ahead log of a SQLite file whenever something has to leave it."""
 
     def __init__(

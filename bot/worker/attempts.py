@@ -137,16 +137,16 @@ class Beginnings:
 
     async def _put_down(self, *ids: str) -> None:
         async with self._database.transaction() as tx:
-            await runs.put_down(tx, ids)
+            await runs.uncount_attempts(tx, ids)
 
     async def _take_up(self, id: str) -> None:
         async with self._database.transaction() as tx:
-            await runs.begin(tx, id)
+            await runs.count_attempt(tx, id)
 
     async def _is_suspect(self, id: str) -> bool:
         """Return False for one that is to be given up, too: nobody has to wait for that."""
         async with self._database.reading() as tx:
-            begun = await runs.begun(tx, id)
+            begun = await runs.attempts(tx, id)
         return SUSPECT <= begun < MOST
 
     async def _wait_for_entra(self, id: str) -> None:
@@ -162,9 +162,9 @@ class Beginnings:
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
             if run is not None and run.kind in (RunKind.PLAN, RunKind.REGISTER):
-                await registrations.touch(tx, run.registration)
+                await registrations.bump_version(tx, run.registration)
                 failure = dataclasses.asdict(OUTAGE)
-                await registrations.note(tx, run.registration, failure=failure)
+                await registrations.update(tx, run.registration, failure=failure)
 
     async def _waiting_for(self, what: Callable[[], Awaitable[object]]) -> None:
         """Wait where a stop may cancel: in the middle of a transaction it must not."""
@@ -182,7 +182,7 @@ class Beginnings:
         async with self._database.transaction() as tx:
             self.go_on()
             self._counted.add(id)
-            begun = await runs.begin(tx, id)
+            begun = await runs.count_attempt(tx, id)
         if begun is not None and begun > MOST:
             raise NeverEnds
         return begun is not None

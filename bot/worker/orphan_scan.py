@@ -69,16 +69,16 @@ class Patrol:
             # Anybody can copy a mark: what is wrong with one application hides no other.
             await survive(f"orphan {application.app_id}", partial(self._deal_with, application))
         async with self._database.transaction() as tx:
-            await installation.put_patrol(tx, self._clock.now())
+            await installation.set_last_orphan_scan(tx, self._clock.now())
 
     async def _is_my_turn(self) -> bool:
         now = self._clock.now()
         async with self._database.reading() as tx:
-            if not await installation.is_patrol_owed(tx, since=now - DAILY):
+            if not await installation.is_orphan_scan_due(tx, since=now - DAILY):
                 return False
         async with self._database.transaction() as tx:
             again = now - DAILY + AGAIN_AFTER
-            return await installation.take_patrol(tx, since=now - DAILY, until=again)
+            return await installation.claim_orphan_scan(tx, since=now - DAILY, until=again)
 
     async def _search(self) -> tuple[TaggedApplication, ...] | None:
         """Return what carries our mark, or None if the tenant does not say."""
@@ -101,7 +101,7 @@ class Patrol:
         if not owing:
             return
         async with self._database.transaction() as tx:
-            await registrations.touch(tx, application.registration)
+            await registrations.bump_version(tx, application.registration)
             # Looked at again under the lock: somebody may have begun a run since.
             for orphan in await self._find(tx, application):
                 if await self._owes(tx, orphan):
@@ -126,7 +126,7 @@ class Patrol:
         if orphan.removed_by is None:
             await history.write(tx, orphan.registration, REPORT, now=now, **_told(orphan))
             return
-        await runs.owe(tx, registration=orphan.registration, kind=orphan.removed_by, now=now)
+        await runs.add(tx, registration=orphan.registration, kind=orphan.removed_by, now=now)
         log.info("removal of an orphan begins", registration=orphan.registration, **_ids(orphan))
 
 

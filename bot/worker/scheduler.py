@@ -29,7 +29,7 @@ from bot.storage import (
 from bot.storage.database import Database
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
-from bot.storage.timers import REMIND_AFTER, REMINDERS, Due, DueKind
+from bot.storage.timers import REMIND_AFTER, REMINDERS, Timer, TimerKind
 from bot.worker.engine import Died, Engine, Outcome
 from bot.worker.loops import Bells, Loop, report, survive
 from graph.clock import Clock
@@ -48,11 +48,11 @@ UNDOABLE = (Status.FAILED, Status.UNDONE, Status.DENIED, Status.CANCELLED, Statu
 """What an undo that is late may still be for: one that was undone may have left something, and one
 that had failed may have been denied, cancelled or expired since."""
 LATE = {
-    DueKind.SWEEP: RunKind.SWEEP,
-    DueKind.UNDO: RunKind.UNDO,
-    DueKind.REVOKE: RunKind.REVOKE,
-    DueKind.CHECK: RunKind.CHECK,
-    DueKind.RETIRE: RunKind.RETIRE,
+    TimerKind.SWEEP: RunKind.SWEEP,
+    TimerKind.UNDO: RunKind.UNDO,
+    TimerKind.REVOKE: RunKind.REVOKE,
+    TimerKind.CHECK: RunKind.CHECK,
+    TimerKind.RETIRE: RunKind.RETIRE,
 }
 ONLY_FROM = {
     RunKind.UNDO: UNDOABLE,
@@ -98,8 +98,8 @@ class Keeper:
         unreadable: dict[str, Exception] = {}
         async with self._database.reading() as tx:
             now = self._clock.now()
-            come = await timers.come(tx, now, limit=AT_ONCE, unreadable=unreadable.__setitem__)
-            owed = await runs.owed(tx, unreadable=self._pass_over)
+            come = await timers.find_due(tx, now, limit=AT_ONCE, unreadable=unreadable.__setitem__)
+            owed = await runs.pending(tx, unreadable=self._pass_over)
         for id, error in unreadable.items():
             report(f"due {id}", error)
             await self._put_off(id, UNREADABLE)
@@ -158,7 +158,7 @@ class Keeper:
             await retention.delete_old(self._database, before=now - self._keep_for)
             self._forgot_at = now
 
-    async def _fire_dues(self, come: Sequence[Due]) -> None:
+    async def _fire_dues(self, come: Sequence[Timer]) -> None:
         for due in come:
             what = f"due {due.kind} of {due.registration}"
             if await survive(what, partial(self._fire_due, due)):
@@ -166,50 +166,56 @@ class Keeper:
 
     async def _put_off(self, due: str, wait: timedelta) -> None:
         async with self._database.transaction() as tx:
-            await timers.put_off(tx, due, self._clock.now() + wait)
+            await timers.postpone(tx, due, self._clock.now() + wait)
 
-    async def _fire_due(self, due: Due) -> None:
+    async def _fire_due(self, due: Timer) -> None:
         async with self._database.transaction() as tx:
-            await registrations.touch(tx, due.registration)
-            if not await timers.take(tx, due.id):
+            await registrations.bump_version(tx, due.registration)
+            if not await timers.delete(tx, due.id):
                 return
             await self._fire(tx, due)
         self._bells.ring()
 
-    async def _fire(self, tx: AsyncConnection, due: Due) -> None:
+    async def _fire(self, tx: AsyncConnection, due: Timer) -> None:
         match due.kind:
-            case DueKind.EXPIRE:
+            case TimerKind.EXPIRE:
                 await self._expire(tx, due)
-            case DueKind.REMIND:
+            case TimerKind.REMIND:
                 await self._remind(tx, due)
-            case DueKind.MASK:
+            case TimerKind.MASK:
                 await self._mask(tx, due)
-            case DueKind.UNKNOWN:
+            case TimerKind.UNKNOWN:
                 await self._doubt(tx, due)
-            case DueKind.UNREAD:
+            case TimerKind.UNREAD:
                 await self._remove_unread(tx, due)
-            case DueKind.UNSEEN:
+            case TimerKind.UNSEEN:
                 await unread_notices.remind(
                     tx, due.registration, due.subject or "", self._clock.now()
                 )
-            case DueKind.LAPSE:
+            case TimerKind.LAPSE:
                 await self._lapse(tx, due)
-            case DueKind.EXPIRING:
+            case TimerKind.EXPIRING:
                 await self._say_it_expires(tx, due)
-            case DueKind.SWEEP | DueKind.UNDO | DueKind.REVOKE | DueKind.CHECK | DueKind.RETIRE:
+            case (
+                TimerKind.SWEEP
+                | TimerKind.UNDO
+                | TimerKind.REVOKE
+                | TimerKind.CHECK
+                | TimerKind.RETIRE
+            ):
                 await self._owe(tx, due, LATE[due.kind])
 
-    async def _expire(self, tx: AsyncConnection, due: Due) -> None:
+    async def _expire(self, tx: AsyncConnection, due: Timer) -> None:
         if await registrations.move(tx, due.registration, Status.EXPIRED, deadline=None):
-            await timers.drop(tx, due.registration, DueKind.REMIND)
+            await timers.cancel(tx, due.registration, TimerKind.REMIND)
             await history.write(tx, due.registration, "expired", now=self._clock.now())
             requester = await registrations.requester_of(tx, due.registration)
             await messages.owe_news(tx, due.registration, requester)
             found = await registrations.get(tx, due.registration)
             if found is not None and found.was_begun:
-                await timers.add(tx, due.registration, DueKind.UNDO, self._clock.now())
+                await timers.add(tx, due.registration, TimerKind.UNDO, self._clock.now())
 
-    async def _lapse(self, tx: AsyncConnection, due: Due) -> None:
+    async def _lapse(self, tx: AsyncConnection, due: Timer) -> None:
         """Withdraw a rotation that nobody has decided on, unless another was asked for since."""
         found = await registrations.get(tx, due.registration)
         rotation = found.asked_rotation if found else None
@@ -219,13 +225,13 @@ class Keeper:
         await history.write(tx, due.registration, "rotation expired", now=self._clock.now())
         await rotations.tell(tx, due.registration, RotationNews.EXPIRED)
 
-    async def _remind(self, tx: AsyncConnection, due: Due) -> None:
+    async def _remind(self, tx: AsyncConnection, due: Timer) -> None:
         """Tell the approvers once more, and come back after twice the time."""
         found = await registrations.get(tx, due.registration)
         if found is None or not found.waits_for_approvers:
             return
         count = int(due.subject or 1)
-        await messages.owe(
+        await messages.add(
             tx,
             due.registration,
             MessageKind.REMINDER,
@@ -235,18 +241,18 @@ class Keeper:
         await history.write(tx, due.registration, "reminded", now=self._clock.now())
         if count < REMINDERS:
             later = self._clock.now() + REMIND_AFTER * 2**count
-            await timers.add(tx, due.registration, DueKind.REMIND, later, subject=str(count + 1))
+            await timers.add(tx, due.registration, TimerKind.REMIND, later, subject=str(count + 1))
 
-    async def _mask(self, tx: AsyncConnection, due: Due) -> None:
+    async def _mask(self, tx: AsyncConnection, due: Timer) -> None:
         """Owe the mask: whoever posts messages lays it over the secret."""
         found = await registrations.get(tx, due.registration)
         if found is not None:
             audience = found.requester.user_id
-            await messages.owe(
+            await messages.add(
                 tx, due.registration, MessageKind.MASK, audience, subject=due.subject
             )
 
-    async def _doubt(self, tx: AsyncConnection, due: Due) -> None:
+    async def _doubt(self, tx: AsyncConnection, due: Timer) -> None:
         if await secrets.change(
             tx, due.subject or "", SecretState.UNKNOWN, since=[SecretState.CLAIMED]
         ):
@@ -254,7 +260,7 @@ class Keeper:
             await history.write(tx, due.registration, "secret doubtful", now=now)
             await expiry_notices.plan(tx, due.registration)
 
-    async def _remove_unread(self, tx: AsyncConnection, due: Due) -> None:
+    async def _remove_unread(self, tx: AsyncConnection, due: Timer) -> None:
         """Close the vault first: from here on nobody can be shown a secret that is going away."""
         if await self._is_busy(tx, due):
             return
@@ -266,7 +272,7 @@ class Keeper:
             await history.write(tx, due.registration, "secret unread", now=now)
             await expiry_notices.plan(tx, due.registration)  # an older one may be in use again
 
-    async def _say_it_expires(self, tx: AsyncConnection, due: Due) -> None:
+    async def _say_it_expires(self, tx: AsyncConnection, due: Timer) -> None:
         """Tell it of the secret in use. While a newer one is on its way, look again tomorrow."""
         found = await registrations.get(tx, due.registration)
         if found is None or found.status is not Status.READY:
@@ -282,17 +288,17 @@ class Keeper:
             )
         await expiry_notices.plan(tx, found.id)
 
-    async def _owe(self, tx: AsyncConnection, due: Due, kind: RunKind) -> None:
+    async def _owe(self, tx: AsyncConnection, due: Timer, kind: RunKind) -> None:
         if await self._is_busy(tx, due):
             return
         found = await registrations.get(tx, due.registration)
         if found is None or found.status not in ONLY_FROM.get(kind, Status):
             return
-        await runs.owe(
+        await runs.add(
             tx, registration=due.registration, kind=kind, subject=due.subject, now=self._clock.now()
         )
 
-    async def _is_busy(self, tx: AsyncConnection, due: Due) -> bool:
+    async def _is_busy(self, tx: AsyncConnection, due: Timer) -> bool:
         """Whether a run is at work; then the due comes back later."""
         if not await runs.is_busy(tx, due.registration):
             return False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.domain.registration import Person, Refusal, Status
 from bot.registrar import Registrar
 from bot.registrar.queries import ENTRIES, LISTED
-from bot.storage.queries import Which
+from bot.storage.queries import ListKind
 from handlers.listeners.command_parser import Asked
 from handlers.slack.users import People
 from handlers.views import card, drift, help, history, ids, listing, revocation, rotation
@@ -107,7 +107,7 @@ async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
 
 
 async def _list(asked: Asked, registrar: Registrar, person: Person) -> Reply:
-    which = Which(asked.which or "open")
+    which = ListKind(asked.which or "open")
     page = await registrar.listed(which, by=person, for_all=asked.is_public, page=asked.page)
     if asked.is_public:
         return Reply(text=listing.least(which, page, size=LISTED))

@@ -101,7 +101,7 @@ class Messages:
         for id, error in unreadable.items():
             report(f"message {id}", error)
         async with self._database.transaction() as tx:
-            await messages.put_off(tx, unreadable.keys(), self._clock.now() + UNREADABLE)
+            await messages.postpone(tx, unreadable.keys(), self._clock.now() + UNREADABLE)
 
     def _chosen(
         self, stale: Sequence[Stale], now: datetime

@@ -293,7 +293,7 @@ class Delivery:
             await messages.give_up(tx, message, gone=True)
             found = await registrations.get(tx, message.registration)
             if is_deleted and found is not None and is_waited_for(message, found):
-                await messages.owe(
+                await messages.add(
                     tx,
                     message.registration,
                     message.kind,
@@ -305,7 +305,7 @@ class Delivery:
     async def _hand_back(self, message: Message, trouble: str | None = None) -> None:
         """Let it go first again as soon as it can go at all. App Homes tell of the trouble."""
         async with self._database.transaction() as tx:
-            await messages.hand_back(tx, message, trouble=trouble)
+            await messages.unclaim(tx, message, trouble=trouble)
         self._bell.ring()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.storage.history import BOT, Entry, Told
+from bot.storage.history import BOT, Entry, HistoryPage
 from handlers.views.blocks import LONGEST_TEXT, escaped, short, when
 from handlers.views.ids import COMMAND
 
@@ -47,7 +47,7 @@ LONGEST = 200
 """More of a detail would push the other lines away."""
 
 
-def history(id: str, told: Told, *, size: int) -> str:
+def history(id: str, told: HistoryPage, *, size: int) -> str:
     """Return a page of a registration's history, oldest line first; who asked and who decided
     stands on each.
 
@@ -69,7 +69,7 @@ def history(id: str, told: Told, *, size: int) -> str:
     return "\n".join([title, *lines(longest), *pages])
 
 
-def _pages(id: str, told: Told, size: int) -> list[str]:
+def _pages(id: str, told: HistoryPage, size: int) -> list[str]:
     """Say which part this is, and how to read what happened before."""
     following = told.offset // size + 2
     if not told.entries:

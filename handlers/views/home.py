@@ -14,7 +14,7 @@ from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.registration import Refusal, Registration, SecretState, Status
 from bot.registrar.queries import Home, Part, last_page
 from bot.storage.health import Health, Unshown
-from bot.storage.queries import Listed
+from bot.storage.queries import ListLine
 from handlers.slack.api_errors import MEANING, Trouble, advice_on
 from handlers.views import card, ids, rotation
 from handlers.views.blocks import (
@@ -128,7 +128,7 @@ def _expiring(found: Home) -> Iterator[Block]:
     yield from _turning(found, Part.EXPIRING)
 
 
-def _expires(listed: Listed) -> str:
+def _expires(listed: ListLine) -> str:
     assert listed.expires_at is not None
     asked = " · a rotation waits for approval" if listed.asks_rotation else ""
     return (

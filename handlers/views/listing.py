@@ -1,43 +1,43 @@
 """Lists of registrations: a line each, for the person alone or for a whole channel."""
 
-from bot.storage.queries import REACH, Listed, Page, Which
+from bot.storage.queries import REACH, ListKind, ListLine, ListPage
 from handlers.views.blocks import LONGEST_TEXT, person, short, when
 from handlers.views.card import headline
 from handlers.views.ids import COMMAND
 
 TITLES = {
-    Which.ALL: "All registrations",
-    Which.OPEN: "Registrations on their way",
-    Which.MINE: "Your latest registrations",
-    Which.WAITING: "Registrations that wait for approval",
-    Which.READY: "Registrations that are ready",
-    Which.FAILED: "Registrations that failed",
-    Which.EXPIRING: "Secrets that have expired or expire within 30 days",
+    ListKind.ALL: "All registrations",
+    ListKind.OPEN: "Registrations on their way",
+    ListKind.MINE: "Your latest registrations",
+    ListKind.WAITING: "Registrations that wait for approval",
+    ListKind.READY: "Registrations that are ready",
+    ListKind.FAILED: "Registrations that failed",
+    ListKind.EXPIRING: "Secrets that have expired or expire within 30 days",
 }
 NONE = {
-    Which.ALL: "There are no registrations yet.",
-    Which.OPEN: "No registration is on its way.",
-    Which.MINE: f"You have no registrations yet. `{COMMAND}` opens the form.",
-    Which.WAITING: "No registration waits for approval.",
-    Which.READY: "No registration is ready.",
-    Which.FAILED: "No registration has failed.",
-    Which.EXPIRING: "No secret has expired or expires within 30 days.",
+    ListKind.ALL: "There are no registrations yet.",
+    ListKind.OPEN: "No registration is on its way.",
+    ListKind.MINE: f"You have no registrations yet. `{COMMAND}` opens the form.",
+    ListKind.WAITING: "No registration waits for approval.",
+    ListKind.READY: "No registration is ready.",
+    ListKind.FAILED: "No registration has failed.",
+    ListKind.EXPIRING: "No secret has expired or expires within 30 days.",
 }
 SHORTEST_NAME = 24
 """What is left of a name at least where lines are full: the rest of a line is never cut."""
 
 
-def listing(which: Which, page: Page, *, size: int, decides: bool = False) -> str:
+def listing(which: ListKind, page: ListPage, *, size: int, decides: bool = False) -> str:
     """Return a list for the person who asked; for whoever `decides`, what waits waits for them.
 
     `size` is how many lines a page has.
     """
-    for_them = decides and which is Which.WAITING
+    for_them = decides and which is ListKind.WAITING
     if not page.total:
         return "No registration waits for your decision." if for_them else NONE[which]
     title = "Registrations that wait for your decision" if for_them else _title(which, page)
     after = _after(which, page, size)
-    if which is Which.EXPIRING:
+    if which is ListKind.EXPIRING:
         after.append(f"`{COMMAND} rotate AAD-…` asks for a new one beside the one in use.")
     others = [*(_line(which, each, 0) for each in page.lines), title, *after]
     room = LONGEST_TEXT - len("\n".join(others)) - len("**")
@@ -46,29 +46,29 @@ def listing(which: Which, page: Page, *, size: int, decides: bool = False) -> st
     return "\n".join([f"*{title}*", *lines, *after])
 
 
-def least(which: Which, page: Page, *, size: int) -> str:
+def least(which: ListKind, page: ListPage, *, size: int) -> str:
     """Return a list for a whole channel: ids, how they stand, since when."""
     if not page.total:
-        return "There are none." if which is Which.MINE else NONE[which]
-    title = "Latest registrations" if which is Which.MINE else _title(which, page)
+        return "There are none." if which is ListKind.MINE else NONE[which]
+    title = "Latest registrations" if which is ListKind.MINE else _title(which, page)
     lines = [f"• {headline(each)} · asked {when(each.created_at)}" for each in page.lines]
     return "\n".join([f"*{title}*", *lines, *_after(which, page, size)])
 
 
-def _title(which: Which, page: Page) -> str:
-    if which is Which.ALL and page.total >= REACH:
+def _title(which: ListKind, page: ListPage) -> str:
+    if which is ListKind.ALL and page.total >= REACH:
         return f"The newest {REACH} registrations"
-    if which is Which.READY and page.total >= REACH:
+    if which is ListKind.READY and page.total >= REACH:
         return f"The newest {REACH} registrations that are ready"
     return TITLES[which]
 
 
-def _line(which: Which, listed: Listed, longest: int) -> str:
+def _line(which: ListKind, listed: ListLine, longest: int) -> str:
     """Return a line in which the name alone gives way to what has to be read whole."""
     words = [f"• *{headline(listed)}*", short(listed.name, longest) if longest else ""]
-    if which is not Which.MINE:
+    if which is not ListKind.MINE:
         words.append(person(listed.requester))
-    if which is Which.EXPIRING and listed.expires_at is not None:
+    if which is ListKind.EXPIRING and listed.expires_at is not None:
         ends = "expired" if listed.has_expired else "secret expires"
         words.append(f"{ends} {when(listed.expires_at)}")
     else:
@@ -78,9 +78,9 @@ def _line(which: Which, listed: Listed, longest: int) -> str:
     return " · ".join(words)
 
 
-def _after(which: Which, page: Page, size: int) -> list[str]:
+def _after(which: ListKind, page: ListPage, size: int) -> list[str]:
     """Say how many lines follow, and how to see them."""
-    name = "list" if which is Which.OPEN else f"list {which}"
+    name = "list" if which is ListKind.OPEN else f"list {which}"
     if not page.lines:
         return [f"There is no such page: `{COMMAND} {name}` shows the first one."]
     following = page.offset // size + 2

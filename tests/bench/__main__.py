@@ -80,7 +80,7 @@ async def under_lag(answers: list[int], rounds: int, lag: float) -> None:
 async def one_by_one(scene: Scene, milliseconds: int, rounds: int, *, waiting: float = 0.0) -> None:
     """Print medians from the click on Approve: to READY, and to the message about it.
 
-    `waiting` are the seconds of replication lag on the path.
+    `unseen` are the seconds of replication lag on the path.
     """
     scene.tenant.faults.latency = milliseconds / 1000
     ready, told, calls = [], [], []

@@ -27,7 +27,7 @@ from bot.domain.registration import Person
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
-from bot.storage.queries import Which
+from bot.storage.queries import ListKind
 from tests.bench.readiness import path_of, seen_ready
 from tests.scene import Scene
 
@@ -83,10 +83,12 @@ async def measured(scene: Scene, bot: app.App, rounds: int, name: str) -> Times:
     desk = bot.registrar
     times = {
         "status": await median(rounds, lambda: desk.status(id, by=rosa)),
-        "list": await median(rounds, lambda: desk.listed(Which.OPEN, by=ada, for_all=True)),
-        "list mine": await median(rounds, lambda: desk.listed(Which.MINE, by=rosa, for_all=False)),
+        "list": await median(rounds, lambda: desk.listed(ListKind.OPEN, by=ada, for_all=True)),
+        "list mine": await median(
+            rounds, lambda: desk.listed(ListKind.MINE, by=rosa, for_all=False)
+        ),
         "list expiring": await median(
-            rounds, lambda: desk.listed(Which.EXPIRING, by=ada, for_all=True)
+            rounds, lambda: desk.listed(ListKind.EXPIRING, by=ada, for_all=True)
         ),
         "history of one": await median(rounds, lambda: desk.history(id, by=ada)),
         "Home of an approver": await median(rounds, lambda: desk.home({}, by=ada)),

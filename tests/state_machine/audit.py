@@ -8,7 +8,7 @@ from bot.domain.registration import MOVES, Registration, RunKind, SecretState, S
 from bot.storage import history, messages, registrations, runs, timers
 from bot.storage.history import BOT, Entry
 from bot.storage.messages import MessageKind
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from tests.chain import is_whole, winners
 from tests.state_machine.cast import CAST
 from tests.state_machine.model import WORKS, Expected
@@ -28,8 +28,8 @@ async def _registration(play: Play, it: Expected) -> None:
     async with play.world.database.reading() as tx:
         found = await registrations.get(tx, it.id)
         entries = await history.read(tx, it.id)
-        owed = [run for run in await runs.owed(tx) if run.registration == it.id]
-        ahead = await timers.come(tx, play.clock.at + timedelta(days=9999), limit=9999)
+        owed = [run for run in await runs.pending(tx) if run.registration == it.id]
+        ahead = await timers.find_due(tx, play.clock.at + timedelta(days=9999), limit=9999)
         masks = await _owed_masks(play, tx)
     assert found is not None
     due = {each.kind for each in ahead if each.registration == it.id}
@@ -89,7 +89,7 @@ def _history(play: Play, it: Expected, entries: Sequence[Entry]) -> None:
 
 
 def _secret(
-    play: Play, it: Expected, found: Registration, due: set[DueKind], masks: set[str]
+    play: Play, it: Expected, found: Registration, due: set[TimerKind], masks: set[str]
 ) -> None:
     assert (found.secret.state if found.secret else None) is it.secret
     if found.secret is None:
@@ -99,18 +99,18 @@ def _secret(
     for old in it.held[:-1]:
         is_ready = it.status is Status.READY
         if is_ready and old.retires_at is not None and old.state in WORKS:
-            assert DueKind.RETIRE in due or it.run is RunKind.RETIRE
-    assert (DueKind.EXPIRING in due) >= it.is_to_be_told(play.clock.at)
+            assert TimerKind.RETIRE in due or it.run is RunKind.RETIRE
+    assert (TimerKind.EXPIRING in due) >= it.is_to_be_told(play.clock.at)
     match it.secret:
         case SecretState.SEALED:
-            assert DueKind.UNREAD in due
+            assert TimerKind.UNREAD in due
             assert found.deadline is not None
         case SecretState.CLAIMED if it.status is not Status.REVOKING:
-            assert DueKind.UNKNOWN in due
+            assert TimerKind.UNKNOWN in due
         case SecretState.SHOWN:
-            assert DueKind.MASK in due or found.secret.id in masks
+            assert TimerKind.MASK in due or found.secret.id in masks
         case SecretState.CLOSED:
-            assert it.run or due & {DueKind.SWEEP, DueKind.REVOKE}
+            assert it.run or due & {TimerKind.SWEEP, TimerKind.REVOKE}
 
 
 async def _owed_masks(play: Play, tx: Any) -> set[str]:
@@ -120,16 +120,16 @@ async def _owed_masks(play: Play, tx: Any) -> set[str]:
     return {each.subject or "" for each in owed if each.kind is MessageKind.MASK}
 
 
-def _end(found: Registration, due: set[DueKind]) -> None:
+def _end(found: Registration, due: set[TimerKind]) -> None:
     """Whatever is no end goes on by itself; nothing goes on after an end."""
     if not found.status.is_end and found.status is not Status.READY:
         assert found.run is not None or found.deadline is not None
     if found.status is Status.PENDING:
-        assert DueKind.EXPIRE in due
+        assert TimerKind.EXPIRE in due
     elif found.status is Status.FAILED:
-        assert DueKind.UNDO in due or found.run is RunKind.UNDO
+        assert TimerKind.UNDO in due or found.run is RunKind.UNDO
     elif found.status is Status.REVOKING:
-        assert DueKind.REVOKE in due or found.run is RunKind.REVOKE
+        assert TimerKind.REVOKE in due or found.run is RunKind.REVOKE
     elif found.status.is_end:
-        assert due <= {DueKind.MASK}
+        assert due <= {TimerKind.MASK}
         assert found.run in (None, RunKind.PURGE)

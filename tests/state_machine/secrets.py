@@ -9,7 +9,7 @@ from bot.approval import Verb
 from bot.domain.registration import RunKind, SecretState
 from bot.registrar import Reveal
 from bot.storage import timers
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from tests.state_machine.cast import Figure
 from tests.state_machine.model import CAN_BE_RENEWED, WORKS, Expected
 from tests.state_machine.play import Play
@@ -74,8 +74,8 @@ def hide(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 async def _is_to_be_masked(play: Play, it: Expected) -> bool:
     async with play.world.database.reading() as tx:
-        ahead = await timers.come(tx, play.clock.at + timedelta(days=400), limit=9999)
-    masks = [each for each in ahead if (each.kind, each.registration) == (DueKind.MASK, it.id)]
+        ahead = await timers.find_due(tx, play.clock.at + timedelta(days=400), limit=9999)
+    masks = [each for each in ahead if (each.kind, each.registration) == (TimerKind.MASK, it.id)]
     return any(each.at > play.clock.at for each in masks)
 
 

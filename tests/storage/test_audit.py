@@ -331,7 +331,7 @@ async def test_a_key_that_was_lost_is_named_and_can_come_back(
     async with databases.opened(database_url, Vault([OTHER])) as database:
         assert "which VAULT_KEYS lacks" in await _findings(database, id)
         async with database.transaction() as tx:  # what must go on, goes on
-            await registrations.touch(tx, id)
+            await registrations.bump_version(tx, id)
             await history.write(tx, id, "reminded", now=clock.now())
     async with databases.opened(database_url, Vault([OTHER, KEY])) as database:
         assert not await _findings(database, id)

@@ -15,10 +15,10 @@ from bot.settings.env_reader import Reader
 from bot.storage import messages
 from bot.storage.database import UnusableDatabase
 from bot.storage.messages import MessageKind
-from bot.storage.queries import Which
-from bot.storage.tables import dues, registrations, runs
+from bot.storage.queries import ListKind
 from bot.storage.tables import messages as owed
-from bot.storage.timers import DueKind, add
+from bot.storage.tables import registrations, runs, timers
+from bot.storage.timers import TimerKind, add
 from bot.worker.scheduler import AT_ONCE
 from tests.office import IdleEngine, Office, office, opened
 from tests.pieces import ROSA
@@ -45,13 +45,13 @@ async def test_a_run_that_cannot_be_read_keeps_no_other_waiting(desk: Office) ->
 
 async def test_timers_that_cannot_be_read_keep_no_other_waiting(desk: Office) -> None:
     broken, fine = await desk.pending(), await desk.pending()
-    await damage(desk, dues, broken)
+    await damage(desk, timers, broken)
     async with desk.database.transaction() as tx:
         rows = [
             {"id": f"odd {n}", "registration": broken, "kind": NONSENSE, "at": desk.clock.now()}
             for n in range(AT_ONCE)
         ]
-        await tx.execute(sa.insert(dues), rows)
+        await tx.execute(sa.insert(timers), rows)
     desk.clock.move(timedelta(days=2))
     keeper = desk.keeper()
     await keeper.look()  # which finds nothing but damage, and puts it off
@@ -63,10 +63,12 @@ async def test_timers_that_cannot_be_read_keep_no_other_waiting(desk: Office) ->
 async def test_a_timer_that_breaks_is_put_off(desk: Office) -> None:
     id = await desk.pending()
     async with desk.database.transaction() as tx:
-        await add(tx, id, DueKind.REMIND, desk.clock.now(), subject="not a number")
+        await add(tx, id, TimerKind.REMIND, desk.clock.now(), subject="not a number")
     await desk.keeper().look()
     async with desk.database.reading() as tx:
-        due = sa.select(dues.c.at).where(dues.c.kind == DueKind.REMIND, dues.c.registration == id)
+        due = sa.select(timers.c.at).where(
+            timers.c.kind == TimerKind.REMIND, timers.c.registration == id
+        )
         assert (await tx.scalars(due)).one() > desk.clock.now()
 
 
@@ -74,7 +76,7 @@ async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(desk: Office
     broken, fine = await desk.pending(), await desk.pending()
     for id in (broken, fine):
         async with desk.database.transaction() as tx:
-            await messages.owe(tx, id, MessageKind.CARD, "C0APPROVE")
+            await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
     await damage(desk, owed, broken)
     now, unreadable = desk.clock.now(), list[str]()
     async with desk.database.reading() as tx:
@@ -88,7 +90,7 @@ async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(desk: Office
     assert fine in {each.message.registration for each in stale}
     assert broken not in {each.message.registration for each in stale}
     async with desk.database.transaction() as tx:
-        await messages.put_off(tx, unreadable, now + timedelta(hours=1))
+        await messages.postpone(tx, unreadable, now + timedelta(hours=1))
         assert await messages.stale(tx, now, drawn_before=now, limit=99) == stale
 
 
@@ -97,7 +99,7 @@ async def test_a_registration_that_cannot_be_read_hides_no_other(desk: Office) -
     async with desk.database.transaction() as tx:
         row = sa.update(registrations).where(registrations.c.id == broken)
         await tx.execute(row.values(status=NONSENSE))
-    listed = await desk.registrar.listed(Which.MINE, by=ROSA, for_all=False)
+    listed = await desk.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
     assert [each.id for each in listed.lines] == [fine]
     home = await desk.registrar.home({}, by=ROSA)
     assert [each.id for each in home.mine] == [fine]
@@ -113,7 +115,7 @@ async def test_bytes_that_are_no_text_are_shown_as_such(
         with closing(sqlite3.connect(file)) as other, other:
             name = "UPDATE registrations SET requester_name = CAST(X'4dfc' AS TEXT) WHERE id = ?"
             other.execute(name, (broken,))
-        listed = await desk.registrar.listed(Which.MINE, by=ROSA, for_all=False)
+        listed = await desk.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
         names = {each.id: each.requester.name for each in listed.lines}
         assert names == {broken: "M\ufffd", fine: ROSA.name}
 

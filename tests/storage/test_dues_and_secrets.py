@@ -6,35 +6,35 @@ from datetime import timedelta
 from bot.domain.registration import SecretState
 from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
-from bot.storage.timers import Due, DueKind
+from bot.storage.timers import Timer, TimerKind
 from tests.office import SECRET, Office
 from tests.pieces import NOON, ROSA
 
 
-async def _come(desk: Office, at: timedelta = timedelta(0)) -> list[Due]:
+async def _come(desk: Office, at: timedelta = timedelta(0)) -> list[Timer]:
     async with desk.database.reading() as tx:
-        return list(await timers.come(tx, NOON + at, limit=50))
+        return list(await timers.find_due(tx, NOON + at, limit=50))
 
 
 async def test_what_is_due_comes_in_order_and_not_before_its_time(desk: Office) -> None:
     id = await desk.submitted()
     async with desk.database.transaction() as tx:
-        for minutes, kind in ((10, DueKind.SWEEP), (5, DueKind.MASK), (20, DueKind.UNREAD)):
+        for minutes, kind in ((10, TimerKind.SWEEP), (5, TimerKind.MASK), (20, TimerKind.UNREAD)):
             await timers.add(tx, id, kind, NOON + timedelta(minutes=minutes))
     assert await _come(desk, timedelta(minutes=4)) == []
     come = await _come(desk, timedelta(minutes=10))
-    assert [due.kind for due in come] == [DueKind.MASK, DueKind.SWEEP]
+    assert [due.kind for due in come] == [TimerKind.MASK, TimerKind.SWEEP]
 
 
 async def test_a_due_is_taken_by_one(desk: Office) -> None:
     id = await desk.submitted()
     async with desk.database.transaction() as tx:
-        await timers.add(tx, id, DueKind.SWEEP, NOON)
+        await timers.add(tx, id, TimerKind.SWEEP, NOON)
     [due] = await _come(desk)
 
     async def take() -> bool:
         async with desk.database.transaction() as tx:
-            return await timers.take(tx, due.id)
+            return await timers.delete(tx, due.id)
 
     assert sorted(await asyncio.gather(*(take() for _ in range(5)))) == [False] * 4 + [True]
     assert await _come(desk) == []
@@ -43,12 +43,12 @@ async def test_a_due_is_taken_by_one(desk: Office) -> None:
 async def test_dropping_leaves_other_subjects_and_kinds_alone(desk: Office) -> None:
     id = await desk.submitted()
     async with desk.database.transaction() as tx:
-        await timers.add(tx, id, DueKind.MASK, NOON, subject="s1")
-        await timers.add(tx, id, DueKind.MASK, NOON, subject="s2")
-        await timers.add(tx, id, DueKind.UNREAD, NOON, subject="s1")
-        await timers.drop(tx, id, DueKind.MASK, "s1")
+        await timers.add(tx, id, TimerKind.MASK, NOON, subject="s1")
+        await timers.add(tx, id, TimerKind.MASK, NOON, subject="s2")
+        await timers.add(tx, id, TimerKind.UNREAD, NOON, subject="s1")
+        await timers.cancel(tx, id, TimerKind.MASK, "s1")
     left = {(due.kind, due.subject) for due in await _come(desk)}
-    assert left == {(DueKind.MASK, "s2"), (DueKind.UNREAD, "s1")}
+    assert left == {(TimerKind.MASK, "s2"), (TimerKind.UNREAD, "s1")}
 
 
 async def test_a_secret_moves_only_from_the_states_that_are_named(desk: Office) -> None:

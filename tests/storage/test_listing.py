@@ -11,7 +11,7 @@ from bot.domain.registration import Person, RunKind, SecretState, Status
 from bot.storage import history, queries, secrets, votes
 from bot.storage import registrations as registered
 from bot.storage.database import Database
-from bot.storage.queries import Mark, Page, Which
+from bot.storage.queries import ListKind, ListPage, Mark
 from bot.storage.tables import messages, registrations, runs
 from tests.office import Office
 from tests.pieces import ADA, BEN, GRACE, ROSA
@@ -19,13 +19,13 @@ from tests.pieces import ADA, BEN, GRACE, ROSA
 
 async def found(
     desk: Office,
-    which: Which,
+    which: ListKind,
     *,
     reader: Person = ROSA,
     limit: int = 10,
     offset: int = 0,
     undecided_by: Person | None = None,
-) -> Page:
+) -> ListPage:
     async with desk.database.reading() as tx:
         return await queries.find(
             tx,
@@ -38,7 +38,7 @@ async def found(
         )
 
 
-def ids(page: Page) -> Sequence[str]:
+def ids(page: ListPage) -> Sequence[str]:
     return [line.id for line in page.lines]
 
 
@@ -47,14 +47,14 @@ async def test_each_list_holds_its_own(desk: Office) -> None:
     pending = await desk.pending()
     failed = await desk.failed()
     ready = await desk.ready()
-    assert set(ids(await found(desk, Which.OPEN))) == {planning, pending, failed}
-    assert set(ids(await found(desk, Which.MINE))) == {planning, pending, failed, ready}
-    assert ids(await found(desk, Which.MINE, reader=ADA)) == []
-    assert ids(await found(desk, Which.WAITING)) == [pending]
-    assert ids(await found(desk, Which.FAILED)) == [failed]
-    assert ids(await found(desk, Which.READY)) == [ready]
-    assert set(ids(await found(desk, Which.ALL))) == {planning, pending, failed, ready}
-    assert ids(await found(desk, Which.EXPIRING)) == []
+    assert set(ids(await found(desk, ListKind.OPEN))) == {planning, pending, failed}
+    assert set(ids(await found(desk, ListKind.MINE))) == {planning, pending, failed, ready}
+    assert ids(await found(desk, ListKind.MINE, reader=ADA)) == []
+    assert ids(await found(desk, ListKind.WAITING)) == [pending]
+    assert ids(await found(desk, ListKind.FAILED)) == [failed]
+    assert ids(await found(desk, ListKind.READY)) == [ready]
+    assert set(ids(await found(desk, ListKind.ALL))) == {planning, pending, failed, ready}
+    assert ids(await found(desk, ListKind.EXPIRING)) == []
 
 
 async def test_a_secret_that_ends_is_listed_and_said_to_have_ended(desk: Office) -> None:
@@ -67,30 +67,30 @@ async def test_a_secret_that_ends_is_listed_and_said_to_have_ended(desk: Office)
         (365, [], True),
     ):
         desk.clock.move(timedelta(days=days))
-        assert ids(await found(desk, Which.EXPIRING)) == listed
-        [line] = (await found(desk, Which.MINE)).lines
+        assert ids(await found(desk, ListKind.EXPIRING)) == listed
+        [line] = (await found(desk, ListKind.MINE)).lines
         assert line.has_expired is has_expired
 
 
 async def test_pages_are_parts_of_one_order(desk: Office) -> None:
     made = [await desk.pending() for _ in range(5)]
-    whole = ids(await found(desk, Which.WAITING))
+    whole = ids(await found(desk, ListKind.WAITING))
     assert sorted(whole) == sorted(made)
-    pages = [await found(desk, Which.WAITING, limit=2, offset=at) for at in (0, 2, 4, 6)]
+    pages = [await found(desk, ListKind.WAITING, limit=2, offset=at) for at in (0, 2, 4, 6)]
     assert [id for page in pages for id in ids(page)] == whole
     assert {page.total for page in pages} == {5}
 
 
 async def test_what_waits_or_ends_first_comes_first_and_else_the_newest(desk: Office) -> None:
     waiting = [await desk.pending() for _ in range(3)]
-    assert ids(await found(desk, Which.WAITING)) == waiting
-    assert ids(await found(desk, Which.MINE)) == waiting[::-1]
+    assert ids(await found(desk, ListKind.WAITING)) == waiting
+    assert ids(await found(desk, ListKind.MINE)) == waiting[::-1]
     ending = []
     for _ in range(3):
         ending.append(await desk.ready())
         desk.clock.move(timedelta(days=1))
     desk.clock.move(timedelta(days=340))
-    assert ids(await found(desk, Which.EXPIRING)) == ending
+    assert ids(await found(desk, ListKind.EXPIRING)) == ending
 
 
 async def test_only_what_was_announced_and_still_works_expires(desk: Office) -> None:
@@ -104,9 +104,9 @@ async def test_only_what_was_announced_and_still_works_expires(desk: Office) -> 
     async with desk.database.transaction() as tx:
         await secrets.change(tx, closed.id, SecretState.CLOSED, since=[SecretState.SEALED])
     desk.clock.move(timedelta(days=236))
-    assert set(ids(await found(desk, Which.EXPIRING))) == {one, other}
+    assert set(ids(await found(desk, ListKind.EXPIRING))) == {one, other}
     await desk.registrar.revoke(other, by=ROSA)
-    assert ids(await found(desk, Which.EXPIRING)) == [one]
+    assert ids(await found(desk, ListKind.EXPIRING)) == [one]
 
 
 async def _in_use(desk: Office) -> str:
@@ -124,29 +124,29 @@ async def test_it_waits_again_for_whose_vote_is_void_and_never_for_who_was_its_r
     id = await desk.pending()
     await desk.registrar.approve(id, by=ADA)
     async with desk.database.transaction() as tx:
-        await registered.note(tx, id, status=Status.PENDING)
-    assert ids(await found(desk, Which.WAITING, undecided_by=ADA)) == []
+        await registered.update(tx, id, status=Status.PENDING)
+    assert ids(await found(desk, ListKind.WAITING, undecided_by=ADA)) == []
     registration = await desk.found(id)
     async with desk.database.transaction() as tx:
-        await votes.judge(tx, id, replace(registration.votes[0], void="it is gone"))
+        await votes.update(tx, id, replace(registration.votes[0], void="it is gone"))
         await registered.change_requester(tx, registration, BEN)
-    assert ids(await found(desk, Which.WAITING, undecided_by=ADA)) == [id]
-    assert ids(await found(desk, Which.WAITING, undecided_by=GRACE)) == [id]
+    assert ids(await found(desk, ListKind.WAITING, undecided_by=ADA)) == [id]
+    assert ids(await found(desk, ListKind.WAITING, undecided_by=GRACE)) == [id]
     for requester in (ROSA, BEN):
-        assert ids(await found(desk, Which.WAITING, undecided_by=requester)) == []
+        assert ids(await found(desk, ListKind.WAITING, undecided_by=requester)) == []
 
 
 async def test_nothing_waits_for_who_has_decided_or_asked(desk: Office) -> None:
     id = await desk.pending()
-    assert ids(await found(desk, Which.WAITING, undecided_by=ADA)) == [id]
-    assert ids(await found(desk, Which.WAITING, undecided_by=ROSA)) == []
+    assert ids(await found(desk, ListKind.WAITING, undecided_by=ADA)) == [id]
+    assert ids(await found(desk, ListKind.WAITING, undecided_by=ROSA)) == []
     await desk.registrar.approve(id, by=ADA)
     async with desk.database.transaction() as tx:
         await tx.execute(
             sa.update(registrations).where(registrations.c.id == id).values(status=Status.PENDING)
         )
-    assert ids(await found(desk, Which.WAITING, undecided_by=ADA)) == []
-    assert ids(await found(desk, Which.WAITING, undecided_by=GRACE)) == [id]
+    assert ids(await found(desk, ListKind.WAITING, undecided_by=ADA)) == []
+    assert ids(await found(desk, ListKind.WAITING, undecided_by=GRACE)) == [id]
 
 
 async def test_every_change_raises_the_mark(desk: Office) -> None:

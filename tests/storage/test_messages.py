@@ -18,7 +18,7 @@ async def _card(desk: Office) -> str:
     """Return the id of a registration that owes one card."""
     id = await desk.pending()
     async with desk.database.transaction() as tx:
-        await messages.owe(tx, id, MessageKind.CARD, "C0APPROVE")
+        await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
     return id
 
 
@@ -76,7 +76,7 @@ async def test_a_posted_message_is_not_stale_until_its_registration_changes(desk
     async with desk.database.transaction() as tx:
         await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
         assert await _stale(tx) == []
-        await registrations.touch(tx, id)
+        await registrations.bump_version(tx, id)
         [message] = await _stale(tx)
     assert (message.channel, message.ts, message.tries) == ("C0APPROVE", "1.1", 0)
 
@@ -86,7 +86,7 @@ async def test_what_changes_while_it_is_drawn_is_drawn_again(desk: Office) -> No
     claimed = await _claim(desk.database)
     assert claimed is not None
     async with desk.database.transaction() as tx:
-        await registrations.touch(tx, id)
+        await registrations.bump_version(tx, id)
     async with desk.database.transaction() as tx:
         await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
         [message] = await _stale(tx)
@@ -139,6 +139,6 @@ async def test_what_is_gone_is_stale_no_more(desk: Office) -> None:
     assert claimed is not None
     async with desk.database.transaction() as tx:
         await messages.give_up(tx, claimed, gone=True)
-        await registrations.touch(tx, id)
+        await registrations.bump_version(tx, id)
     async with desk.database.reading() as tx:
         assert await _stale(tx, NOON + 2 * CLAIM) == []

@@ -19,7 +19,7 @@ from bot.storage.database import AlreadyRunning, Database, UnusableDatabase
 from bot.storage.migrating import HEAD, MIGRATIONS, Age, age
 from bot.storage.secrets import Purpose
 from bot.storage.tables import history, metadata, registrations, runs, seen_events
-from bot.storage.timers import DueKind
+from bot.storage.timers import TimerKind
 from bot.storage.watermark import watched
 from tests.office import SECRET, VAULT, Office, office, opened
 from tests.pieces import ROSA
@@ -105,14 +105,14 @@ async def test_secrets_that_were_in_use_before_an_upgrade_are_reminded_of(desk: 
     await desk.registrar.shown(id, look.secret, by=ROSA)
     await desk.registrar.masked(id, look.secret)
     async with desk.database.transaction() as tx:
-        planned = await timers.subjects(tx, id, DueKind.EXPIRING)
+        planned = await timers.subjects(tx, id, TimerKind.EXPIRING)
         assert planned
         await tx.run_sync(_down_and_up, "0001")
         assert set((await tx.scalars(sa.select(runs.c.begun))).all()) == {0}
-        assert await timers.subjects(tx, id, DueKind.EXPIRING) != planned
+        assert await timers.subjects(tx, id, TimerKind.EXPIRING) != planned
     await desk.keeper().look()
     async with desk.database.reading() as tx:
-        assert await timers.subjects(tx, id, DueKind.EXPIRING) == planned
+        assert await timers.subjects(tx, id, TimerKind.EXPIRING) == planned
 
 
 async def test_what_was_there_before_signatures_is_signed_and_sealed_anew(desk: Office) -> None:

@@ -12,7 +12,7 @@ from bot.app import App
 from bot.domain.registration import Person
 from bot.playground.stage import Stage
 from bot.registrar.queries import Part
-from bot.storage.queries import Which
+from bot.storage.queries import ListKind
 from bot.storage.tables import metadata
 from tests.conftest import Bot
 from tests.rotations import card, in_use, rotated, seen
@@ -79,7 +79,7 @@ async def looked_at(scene: Scene, app: App) -> None:
     for name in ("rosa", "ada"):
         person = Person(team_id=people[name].team_id, user_id=people[name].id)
         await app.registrar.home(dict.fromkeys(Part, 1), by=person)
-        for which in Which:
+        for which in ListKind:
             for for_all in (True, False):
                 await app.registrar.listed(which, by=person, for_all=for_all)
     await app.registrar.expected()

@@ -85,7 +85,7 @@ async def test_one_registration_has_one_open_run(desk: Office) -> None:
     other = await desk.pending()
     await desk.owe(other, RunKind.SWEEP)
     async with desk.database.reading() as tx:
-        assert {run.registration for run in await runs.owed(tx)} == {id, other}
+        assert {run.registration for run in await runs.pending(tx)} == {id, other}
 
 
 async def test_a_run_ends_once(desk: Office) -> None:
@@ -137,8 +137,8 @@ async def test_what_was_deleted_is_remembered_once(desk: Office) -> None:
     other = replace(first, step="service_principal", object_id="o2")
     for each in (first, other, replace(first, was_there=False)):
         async with desk.database.transaction() as tx:
-            await registrations.touch(tx, id)
-            await registrations.bury(tx, id, each)
+            await registrations.bump_version(tx, id)
+            await registrations.add_deleted(tx, id, each)
     found = await desk.found(id)
     assert found.deleted == (other, replace(first, was_there=False))
     assert found.app_id == "a1"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.registration import Registration, RunKind, SecretState, Status
-from bot.restore.registration_reconciler import Settling, Shown
+from bot.restore.registration_reconciler import RegistrationReconciler, TenantState
 from bot.storage import history, registrations, runs, secrets
 from bot.storage.history import Entry
 from graph.orphans import DeletedApplication, HeldSecret, TaggedApplication
@@ -17,15 +17,15 @@ from tests.pieces import ADA, CLIENT_ID, NOON, ROSA
 MADE = {"application": {"object_id": "o1", "app_id": CLIENT_ID}}
 LATER = NOON + timedelta(days=3650)
 NEW = HeldSecret(key_id="k-new", hint="abc", made_at=LATER, expires_at=LATER + timedelta(days=365))
-ABSENT = Shown()
-DELETED = Shown(
+ABSENT = TenantState()
+DELETED = TenantState(
     deleted=DeletedApplication(id="o1", app_id=CLIENT_ID, name="", registration="", purged_at=NOON)
 )
 Begin = Callable[[Office], Awaitable[str]]
 
 
-def there(*held: HeldSecret) -> Shown:
-    return Shown(
+def there(*held: HeldSecret) -> TenantState:
+    return TenantState(
         application=TaggedApplication(
             id="o1",
             app_id=CLIENT_ID,
@@ -42,7 +42,7 @@ def there(*held: HeldSecret) -> Shown:
 
 
 async def settled(
-    desk: Office, id: str, shown: Shown, *, made: bool = False
+    desk: Office, id: str, shown: TenantState, *, made: bool = False
 ) -> tuple[Registration, list[Entry]]:
     """Settle it; return what came of it, and what history says of the restore."""
     copy = await desk.found(id)
@@ -50,7 +50,7 @@ async def settled(
         copy = replace(copy, facts=MADE)
     now = desk.clock.now()
     async with desk.database.transaction() as tx:
-        await Settling(tx, copy, shown, since=now, now=now).settle()
+        await RegistrationReconciler(tx, copy, shown, since=now, now=now).settle()
     async with desk.database.reading() as tx:
         told = [each for each in await history.read(tx, id) if each.what == "restored"]
     return await desk.found(id), told
@@ -79,7 +79,7 @@ async def settled(
     ],
 )
 async def test_a_registration_takes_the_state_that_entra_shows(
-    desk: Office, begin: Begin, made: bool, shown: Shown, status: Status
+    desk: Office, begin: Begin, made: bool, shown: TenantState, status: Status
 ) -> None:
     id = await begin(desk)
     before = (await desk.found(id)).status
@@ -102,7 +102,7 @@ async def test_nothing_that_was_at_work_goes_on_unless_it_only_reads_or_removes(
     await settled(desk, planning, ABSENT)
     await settled(desk, approved, ABSENT)
     async with desk.database.reading() as tx:
-        (owed,) = await runs.owed(tx)
+        (owed,) = await runs.pending(tx)
     assert (owed.registration, owed.kind) == (planning, RunKind.PLAN)
     assert owed.id not in old  # the engine takes it for another
 
@@ -118,12 +118,12 @@ async def test_a_secret_that_is_gone_is_lost_and_one_that_is_there_is_in_doubt(
     assert found.secret is not None
     assert (found.secret.id, found.secret.state) == (secret.id, SecretState.UNKNOWN)
     async with desk.database.reading() as tx:
-        assert await secrets.waiting(tx) != []  # the other one
+        assert await secrets.unseen(tx) != []  # the other one
     found, _ = await settled(desk, gone, there(), made=True)
     assert found.secret is not None
     assert found.secret.state is SecretState.REMOVED
     async with desk.database.reading() as tx:
-        assert await secrets.waiting(tx) == []
+        assert await secrets.unseen(tx) == []
 
 
 async def test_what_is_not_in_doubt_is_left_alone(desk: Office) -> None:
@@ -157,7 +157,7 @@ async def test_approvals_of_a_rotation_that_waits_are_void(desk: Office) -> None
 async def test_the_comparison_makes_no_move_that_it_may_not(desk: Office) -> None:
     id = await desk.ready()
     async with desk.database.transaction() as tx:
-        assert not await registrations.settle(tx, id, Status.PENDING)
-        assert not await registrations.settle(tx, id, Status.READY)
+        assert not await registrations.move_restored(tx, id, Status.PENDING)
+        assert not await registrations.move_restored(tx, id, Status.READY)
         assert not await registrations.move(tx, id, Status.REVOKED)
-        assert await registrations.settle(tx, id, Status.REVOKED)
+        assert await registrations.move_restored(tx, id, Status.REVOKED)

@@ -23,7 +23,7 @@ async def test_what_breaks_off_leaves_nothing_behind(desk: Office) -> None:
 
     async def break_off() -> None:
         async with desk.database.transaction() as tx:
-            await registrations.touch(tx, id)
+            await registrations.bump_version(tx, id)
             await registrations.move(tx, id, Status.APPROVED)
             await history.write(tx, id, "approved", now=NOON)
             raise Interrupted
@@ -77,7 +77,7 @@ async def test_many_transactions_at_once_stand_in_line(desk: Office) -> None:
 
     async def raise_it() -> None:
         async with desk.database.transaction() as tx:
-            await registrations.touch(tx, id)
+            await registrations.bump_version(tx, id)
             assert not await runs.is_busy(tx, id)
 
     async with asyncio.timeout(20):

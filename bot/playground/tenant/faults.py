@@ -151,7 +151,7 @@ class Faults:
         return fault
 
     def hold(self, method: str, path: str, *, times: int = 1, when: When = "after_effect") -> Hold:
-        """Keep answers back; the calls wait in the tenant until `release` or `drop`."""
+        """Keep answers back; the calls wait in the tenant until `release` or `cancel`."""
         held = Hold(method=method, path=path, times=times, when=when)
         self.holds.append(held)
         return held
