@@ -15,11 +15,11 @@ import structlog
 
 from bot import components
 from bot.domain.catalogue import Catalogue, read_catalogue
-from bot.periodic_checks import Forewarning
+from bot.periodic_checks import PeriodicChecks
 from bot.registrar import Registrar
 from bot.runs import Runs, Tenant
 from bot.server.health import Health
-from bot.server.slack_transport import Reception, intake_of
+from bot.server.slack_transport import SlackRoutes, transport_of
 from bot.settings.settings import Settings
 from bot.startup_checks import (
     check_quorums,
@@ -34,10 +34,10 @@ from bot.storage.vault import Vault
 from bot.storage.watermark import watched
 from bot.worker import engine as engines
 from bot.worker import replicas
-from bot.worker.loops import Bell, Bells, Loop, survive
-from bot.worker.orphan_scan import Patrol
+from bot.worker.loops import Loop, Wakeup, Wakeups, run_guarded
+from bot.worker.orphan_scan import OrphanScan
 from bot.worker.outages import AwaitedService
-from bot.worker.scheduler import Keeper
+from bot.worker.scheduler import Scheduler
 from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected
@@ -51,10 +51,10 @@ log = structlog.get_logger()
 LOOK_EVERY_SECONDS = 2.0
 """How often storage is looked at even if no bell rang."""
 
-VIGIL_SECONDS = 10.0
+LIVENESS_SECONDS = 10.0
 """How often a replica looks for others that died."""
 
-PATROL_SECONDS = 60.0
+ORPHAN_SCAN_SECONDS = 60.0
 """How often a replica asks whether the tenant has to be searched for orphans again."""
 
 WATCH_SECONDS = 5.0
@@ -66,15 +66,15 @@ class App:
     """The running bot."""
 
     registrar: Registrar
-    keeper: Keeper
-    patrol: Patrol
+    keeper: Scheduler
+    patrol: OrphanScan
     messages: Messages
     channel: ApprovalChannel
     database: Database
     graph: Client
     slot: str
     signed_in: asyncio.Task[None]
-    forewarning: Forewarning
+    forewarning: PeriodicChecks
 
     async def serve(self) -> None:
         """Return never. Raises CannotStart if Entra refuses the bot once an outage is over."""
@@ -93,8 +93,8 @@ async def running(
     clock: Clock,
     *,
     look_every: float = LOOK_EVERY_SECONDS,
-    vigil_every: float = VIGIL_SECONDS,
-    patrol_every: float = PATROL_SECONDS,
+    vigil_every: float = LIVENESS_SECONDS,
+    patrol_every: float = ORPHAN_SCAN_SECONDS,
     watch_every: float = WATCH_SECONDS,
     catalogue: Catalogue | None = None,
 ) -> AsyncIterator[App]:
@@ -107,7 +107,7 @@ async def running(
     catalogue = catalogue or read_catalogue()
     vault = Vault(settings.vault_keys)
     slack_first, entra_first = AwaitedService("Slack", clock), AwaitedService("Entra", clock)
-    reception = Reception(settings)
+    reception = SlackRoutes(settings)
     async with (
         opened(settings.database_url, vault) as database,
         replicas.taken(settings.database_url) as slot,
@@ -120,12 +120,12 @@ async def running(
         installed = await slack_first.ask(partial(check_slack, client, settings))
         policy = components.policy_of(settings, installed.team_id)
         check_quorums(policy, catalogue)
-        ground = components.Ground(
+        ground = components.Services(
             settings=settings,
             clock=clock,
             catalogue=catalogue,
             vault=vault,
-            bells=Bells(),
+            bells=Wakeups(),
             traffic=Traffic(),
             database=database,
             tenant=tenant,
@@ -146,13 +146,13 @@ async def running(
             jobs=runs.jobs(),
             died=runs.died,
         ) as engine:
-            keeper = components.keeper(ground, engine, runs, every=look_every)
-            patrol = components.patrol(ground, every=patrol_every)
+            keeper = components.scheduler(ground, engine, runs, every=look_every)
+            patrol = components.orphan_scan(ground, every=patrol_every)
             take_over = partial(slot.take_over_dead, engine)
-            vigil = Loop("slots", take_over, bell=Bell(), every=vigil_every)
+            vigil = Loop("slots", take_over, bell=Wakeup(), every=vigil_every)
             shown = (slack.messages.loop, slack.homes.loop, slack.channel.loop)
             loops = (keeper.loop, *shown, patrol.loop, vigil, watermark)
-            intake, routes = intake_of(
+            intake, routes = transport_of(
                 slack.bolt, settings, installed, database, ground.traffic, watch_every=watch_every
             )
             health.intake, health.loops = intake, loops
@@ -171,7 +171,7 @@ async def running(
                     graph=tenant.graph,
                     slot=slot.executor,
                     signed_in=signed_in,
-                    forewarning=Forewarning(
+                    forewarning=PeriodicChecks(
                         client=client,
                         settings=settings,
                         team_id=installed.team_id,
@@ -183,7 +183,7 @@ async def running(
                 try:
                     yield app
                 finally:  # before whatever takes longer than a stop may
-                    await survive("putting down runs", runs.put_down)
+                    await run_guarded("putting down runs", runs.put_down)
 
 
 @asynccontextmanager
@@ -197,7 +197,7 @@ async def _at_work(
         yield
     finally:
         await asyncio.gather(*(loop.stop() for loop in loops))
-        await survive("putting down runs", runs.put_down)
+        await run_guarded("putting down runs", runs.put_down)
         await slack.messages.settle()
         await slack.previews.settle()
 
@@ -212,7 +212,7 @@ def engine_url(url: str) -> str:
 
 @asynccontextmanager
 async def _signing_in(
-    ground: components.Ground, tokens: TokenSource
+    ground: components.Services, tokens: TokenSource
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Sign in to Entra, however long an outage takes. Enter once the first try has ended.
 
@@ -232,7 +232,7 @@ async def _signing_in(
         await asyncio.gather(task, tried, return_exceptions=True)
 
 
-async def _sign_in(ground: components.Ground, tokens: TokenSource) -> None:
+async def _sign_in(ground: components.Services, tokens: TokenSource) -> None:
     await _first_sign_in(ground, tokens)
     async with ground.database.transaction() as tx:
         await registrations.clear_outages(tx)
@@ -240,7 +240,7 @@ async def _sign_in(ground: components.Ground, tokens: TokenSource) -> None:
     log.info("running")
 
 
-async def _first_sign_in(ground: components.Ground, tokens: TokenSource) -> None:
+async def _first_sign_in(ground: components.Services, tokens: TokenSource) -> None:
     """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
     await ground.entra.ask(partial(check_sign_in, tokens, ground.settings, ground.catalogue))
 

@@ -14,17 +14,17 @@ from bot.domain.catalogue import Catalogue
 from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
-from bot.runs import Parts, Runs, Tenant
+from bot.runs import Runs, RunServices, Tenant
 from bot.server.slack_transport import bolt_app
 from bot.settings.settings import Settings
 from bot.startup_checks import Installed, slack_client
 from bot.storage.database import Database
 from bot.storage.vault import Vault
 from bot.worker.engine import Engine
-from bot.worker.loops import Bells
-from bot.worker.orphan_scan import Patrol
+from bot.worker.loops import Wakeups
+from bot.worker.orphan_scan import OrphanScan
 from bot.worker.outages import AwaitedService
-from bot.worker.scheduler import Keeper
+from bot.worker.scheduler import Scheduler
 from graph.clock import Clock
 from handlers.listeners.preview import Previews
 from handlers.outbox.dispatcher import Messages
@@ -47,14 +47,14 @@ QUIET_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class Services:
     """What the parts stand on."""
 
     settings: Settings
     clock: Clock
     catalogue: Catalogue
     vault: Vault
-    bells: Bells
+    bells: Wakeups
     traffic: Traffic
     database: Database
     tenant: Tenant
@@ -89,7 +89,7 @@ def policy_of(settings: Settings, team_id: str) -> Policy:
     )
 
 
-def registrar(on: Ground) -> Registrar:
+def registrar(on: Services) -> Registrar:
     return Registrar(
         database=on.database,
         catalogue=on.catalogue,
@@ -104,9 +104,9 @@ def registrar(on: Ground) -> Registrar:
     )
 
 
-def runs(on: Ground) -> Runs:
+def runs(on: Services) -> Runs:
     return Runs(
-        Parts(
+        RunServices(
             database=on.database,
             catalogue=on.catalogue,
             vault=on.vault,
@@ -121,7 +121,7 @@ def runs(on: Ground) -> Runs:
 
 
 def slack_side(
-    on: Ground,
+    on: Services,
     registrar: Registrar,
     session: aiohttp.ClientSession,
     client: AsyncWebClient,
@@ -171,7 +171,7 @@ def slack_side(
     return SlackSide(bolt=bolt, messages=messages, homes=homes, previews=previews, channel=channel)
 
 
-def _people(on: Ground, client: AsyncWebClient, installed: Installed) -> People:
+def _people(on: Services, client: AsyncWebClient, installed: Installed) -> People:
     groups = Groups(client=client, clock=on.clock, ids=on.policy.groups, seconds=LOOK_UP_SECONDS)
     return People(
         client=client,
@@ -186,7 +186,7 @@ def _people(on: Ground, client: AsyncWebClient, installed: Installed) -> People:
 
 
 def _messages(
-    on: Ground,
+    on: Services,
     registrar: Registrar,
     client: AsyncWebClient,
     answers: Answers,
@@ -221,8 +221,8 @@ def _messages(
     )
 
 
-def keeper(on: Ground, engine: Engine, runs: Runs, *, every: float) -> Keeper:
-    return Keeper(
+def scheduler(on: Services, engine: Engine, runs: Runs, *, every: float) -> Scheduler:
+    return Scheduler(
         database=on.database,
         engine=engine,
         died=runs.died,
@@ -235,8 +235,8 @@ def keeper(on: Ground, engine: Engine, runs: Runs, *, every: float) -> Keeper:
     )
 
 
-def patrol(on: Ground, *, every: float) -> Patrol:
-    return Patrol(
+def orphan_scan(on: Services, *, every: float) -> OrphanScan:
+    return OrphanScan(
         database=on.database,
         graph=on.tenant.graph,
         entra=on.entra,
@@ -248,7 +248,7 @@ def patrol(on: Ground, *, every: float) -> Patrol:
     )
 
 
-def reconciliation(on: Ground, client: AsyncWebClient) -> Reconciliation:
+def reconciliation(on: Services, client: AsyncWebClient) -> Reconciliation:
     channel = ApprovalChannel(client=client, channel=on.settings.approval_channel, clock=on.clock)
     return Reconciliation(
         database=on.database,

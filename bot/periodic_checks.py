@@ -10,13 +10,13 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings.settings import Settings
-from bot.worker.loops import survive
+from bot.worker.loops import run_guarded
 from bot.worker.outages import AwaitedService
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
 from graph.own_secret import own_secret_ends, stage_of
-from handlers.slack.approver_accounts import call_roll
+from handlers.slack.approver_accounts import check_approver_accounts
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ DAILY = timedelta(days=1)
 NEW_SECRET = "Make another one in Entra, set ENTRA_CLIENT_SECRET and start again."
 
 
-class Forewarning:
+class PeriodicChecks:
     """Looks once at who can approve, and each day at the bot's own secret."""
 
     def __init__(
@@ -50,14 +50,14 @@ class Forewarning:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        await survive("look at approvers", self.look_at_approvers)
+        await run_guarded("look at approvers", self.look_at_approvers)
         await self._entra.answered()
         while True:
-            await survive("look at the bot's own secret", self.look_at_secret)
+            await run_guarded("look at the bot's own secret", self.look_at_secret)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look_at_approvers(self) -> None:
-        roll = await call_roll(self._client, self._settings, self._team_id)
+        roll = await check_approver_accounts(self._client, self._settings, self._team_id)
         if roll.problems or roll.is_short:
             log.warning(
                 "approvers or groups are not as the settings say",

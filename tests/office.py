@@ -21,7 +21,7 @@ from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.domain.registration import Person, Registration, RunKind, RunOutcome, SecretState, Status
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
-from bot.runs import Parts, Runs, Tenant
+from bot.runs import Runs, RunServices, Tenant
 from bot.storage import database as databases
 from bot.storage import history, installation, registrations, runs, secrets, timers
 from bot.storage.database import Database
@@ -30,8 +30,8 @@ from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
 from bot.storage.vault import Vault
 from bot.worker.engine import Engine, Outcome
-from bot.worker.loops import Bells
-from bot.worker.scheduler import Keeper
+from bot.worker.loops import Wakeups
+from bot.worker.scheduler import Scheduler
 from tests.pieces import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, form
 
 DIGEST = "d" * 64
@@ -59,14 +59,14 @@ class Office:
     requester: Person = ROSA
     approver: Person = ADA
 
-    def keeper(self, engine: Engine | None = None) -> Keeper:
+    def keeper(self, engine: Engine | None = None) -> Scheduler:
         """Return a keeper that looks when it is told to."""
-        return Keeper(
+        return Scheduler(
             database=self.database,
             engine=engine or IdleEngine(),
             died=_nobody,
             clock=self.clock,
-            bells=Bells(),
+            bells=Wakeups(),
             approval_channel="C0APPROVE",
             keep_for=timedelta(days=365),
             quiet=at_once,
@@ -77,8 +77,8 @@ class Office:
         """Return the bodies of runs, for what they do without a tenant."""
         return Runs(self.parts())
 
-    def parts(self) -> Parts:
-        return Parts(
+    def parts(self) -> RunServices:
+        return RunServices(
             database=self.database,
             catalogue=self.catalogue,
             vault=self.vault,
@@ -86,7 +86,7 @@ class Office:
             clock=self.clock,
             approval_channel="C0APPROVE",
             approval_ttl=timedelta(days=1),
-            bells=Bells(),
+            bells=Wakeups(),
         )
 
     async def submitted(self, *, by: Person | None = None) -> str:
@@ -245,7 +245,7 @@ def office(
         approval_channel="C0APPROVE",
         approval_ttl=timedelta(days=1),
         new_id=next_id,
-        bells=Bells(),
+        bells=Wakeups(),
     )
     return Office(
         database=database, registrar=registrar, vault=vault, clock=clock, catalogue=catalogue

@@ -10,18 +10,18 @@ from typing import Any
 from uuid import uuid4
 
 from bot.domain.registration import Deleted, Registration, RunKind, Secret
-from bot.runs import Parts, Runs
-from bot.runs.base import StepFailed, Work
+from bot.runs import Runs, RunServices
+from bot.runs.base import RunBase, StepFailed
 from bot.runs.batch_writer import Entry
-from bot.runs.cleanup import Clearing
-from bot.runs.drift_check import Checking
-from bot.runs.journal import RunLedger
+from bot.runs.cleanup import Cleanup
+from bot.runs.drift_check import DriftCheck
+from bot.runs.journal import RunJournal
 from bot.runs.planning import Planning
-from bot.runs.provisioning import Carrying, Facts, Road
+from bot.runs.provisioning import FactsByStep, Provisioning, RunContext
 from bot.runs.purging import Purging
 from bot.storage import secrets
 from bot.storage.runs import Run
-from bot.worker.attempts import Beginnings
+from bot.worker.attempts import Attempts
 from graph.drift import Drift
 from graph.errors import GraphError
 from graph.permissions import Kind, lookup
@@ -58,9 +58,9 @@ class Said:
 class PlayedRuns(Runs):
     """Runs that end as they are told to."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: RunServices) -> None:
         self.said = Said()
-        self._beginnings = Beginnings(parts.database)
+        self._beginnings = Attempts(parts.database)
         self._planning = PlayedPlanning(parts, self.said)
         self._carrying = PlayedCarrying(parts, self.said)
         self._clearing = PlayedClearing(parts, self.said)
@@ -76,10 +76,10 @@ class PlayedRuns(Runs):
             await self.died(run.id, "b0b0b0b0")
 
 
-class Played(Work):
+class Played(RunBase):
     """What all of them do where Graph would be called."""
 
-    def __init__(self, parts: Parts, said: Said) -> None:
+    def __init__(self, parts: RunServices, said: Said) -> None:
         super().__init__(parts)
         self._said = said
 
@@ -140,12 +140,12 @@ class PlayedPlanning(Played, Planning):
         )
 
 
-class PlayedCarrying(Played, Carrying):
-    def __init__(self, parts: Parts, said: Said) -> None:
-        Carrying.__init__(self, parts)
+class PlayedCarrying(Played, Provisioning):
+    def __init__(self, parts: RunServices, said: Said) -> None:
+        Provisioning.__init__(self, parts)
         self._said = said
 
-    async def _stage(self, road: Road, stage: list[Step], facts: Facts) -> Facts:
+    async def _stage(self, road: RunContext, stage: list[Step], facts: FactsByStep) -> FactsByStep:
         """Learn what the steps would have learnt."""
         found = {}
         for each in stage:
@@ -164,8 +164,8 @@ class PlayedCarrying(Played, Carrying):
             found[each.name] = learnt
         return found
 
-    async def _minted(self, road: Road) -> dict[str, Any]:
-        ledger = RunLedger(
+    async def _minted(self, road: RunContext) -> dict[str, Any]:
+        ledger = RunJournal(
             run=road.run, database=self._database, vault=self._parts.vault, clock=self._clock
         )
         nonce = await ledger.attempt()
@@ -181,7 +181,7 @@ class PlayedCarrying(Played, Carrying):
         return {"sealed_id": id}
 
 
-class PlayedClearing(Played, Clearing):
+class PlayedClearing(Played, Cleanup):
     async def _sweep(self, run: Run, registration: Registration) -> None:
         self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
         async with self._database.transaction() as tx:
@@ -205,7 +205,7 @@ class PlayedPurging(Played, Purging):
         self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
 
 
-class PlayedChecking(Played, Checking):
+class PlayedChecking(Played, DriftCheck):
     async def _look(self, run: Run, registration: Registration) -> Drift:
         if self._said.ending is Ending.BREAKS:
             raise Broken

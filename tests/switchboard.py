@@ -33,7 +33,7 @@ from bot.playground.workspace import Workspace
 from bot.registrar import Registrar
 from bot.storage.database import Database
 from bot.storage.tables import metadata
-from bot.worker.loops import Bell, Bells
+from bot.worker.loops import Wakeup, Wakeups
 from graph.proxies import DIRECT
 from handlers.listeners.preview import Previews
 from handlers.outbox.home_publisher import Homes
@@ -120,7 +120,7 @@ async def connected(
                 client=client,
                 look_up=people.person,
                 clock=clock,
-                bell=Bell(),
+                bell=Wakeup(),
                 every=3600,
             ),
             previews=previews,
@@ -155,7 +155,7 @@ def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Of
         approval_channel=workspace.channels["approvals"].id,
         approval_ttl=timedelta(days=1),
         new_id=new_id,
-        bells=Bells(),
+        bells=Wakeups(),
     )
     return Office(
         database=database,

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
-from bot.runs.batch_writer import Entry, Recorder
+from bot.runs.batch_writer import BatchWriter, Entry
 from bot.storage import runs
 from bot.storage.runs import PlannedStep
 from bot.storage.tables import runs as table
-from bot.worker.attempts import MOST, SUSPECT, TURN_SECONDS, Beginnings, NeverEnds
+from bot.worker.attempts import MOST, SUSPECT, TURN_SECONDS, Attempts, TooManyAttempts
 from graph.errors import NotThereYet
 from graph.retry import retry
 from tests.graph.fakes import EPOCH
@@ -31,7 +31,7 @@ class Life:
     """One process: what is begun in it works until it is told to end, or the process dies."""
 
     def __init__(self, desk: Office, *, turn_seconds: float = TURN_SECONDS) -> None:
-        self._beginnings = Beginnings(desk.database, turn_seconds=turn_seconds)
+        self._beginnings = Attempts(desk.database, turn_seconds=turn_seconds)
         self._works: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._ends: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.tasks: dict[str, asyncio.Future[None]] = {}
@@ -128,7 +128,7 @@ async def test_a_run_is_begun_so_often_and_then_given_up(desk: Office) -> None:
         assert life.at_work == {run}
         await life.die()
     life = Life(desk)
-    with pytest.raises(NeverEnds):
+    with pytest.raises(TooManyAttempts):
         await life.begin(run)
     assert not life.at_work
     await desk.runs().died(run, "b0b0b0b0")
@@ -158,7 +158,7 @@ async def test_what_is_at_work_beside_it_is_not_given_up(desk: Office) -> None:
     life = Life(desk)
     await life.begin(one)
     life.resume(other)
-    with pytest.raises(NeverEnds):  # nobody's turn has to be waited for
+    with pytest.raises(TooManyAttempts):  # nobody's turn has to be waited for
         await life.begin(killer)
     for run in (one, other):
         await life.works(run)
@@ -277,7 +277,7 @@ async def test_a_run_that_gets_on_is_no_suspect(desk: Office, lasting: bool, beg
             tx, found, [PlannedStep(stage=0, name="step", title="Step", lasting=lasting)]
         )
     entry = Entry(run=found, step="step", facts={}, lasting=lasting)
-    recorder = Recorder(desk.database, desk.clock)
+    recorder = BatchWriter(desk.database, desk.clock)
     assert await recorder.record(entry)
     assert await _begun(desk, run) == [begun]
 

@@ -11,7 +11,7 @@ import pytest
 from bot.domain.expiry_stages import Expiry, Stage, reached, told_at
 from bot.domain.registration import Refusal, Secret, SecretState, Status
 from bot.playground.clock import MovableClock
-from bot.runs.provisioning import Carrying
+from bot.runs.provisioning import Provisioning
 from bot.storage import history, secrets, timers
 from bot.storage.messages import MessageKind, stale
 from bot.storage.timers import TimerKind
@@ -182,7 +182,7 @@ async def _rotated(office: Office, id: str) -> None:
     await office.registrar.confirm_rotation(id, rotation.id, by=ADA)
     run = await office.run_of(id)
     await office.seal(id, run)
-    await Carrying(office.parts())._finish(run.id)
+    await Provisioning(office.parts())._finish(run.id)
 
 
 async def _ten_days_pass(office: Office, id: str) -> None:
@@ -285,7 +285,7 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     await one.seal(id, run)
     async with one.database.transaction() as tx:
         await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
-    await Carrying(one.parts())._finish(run.id)
+    await Provisioning(one.parts())._finish(run.id)
     await _ten_days_pass(one, id)
     assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]
     with pytest.raises(Refusal, match="Nobody came for the new secret"):

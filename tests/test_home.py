@@ -8,7 +8,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.worker.loops import Bell
+from bot.worker.loops import Wakeup
 from handlers.outbox.home_publisher import MOST_OPEN, Homes
 from tests.conftest import Bot
 from tests.scene import Scene
@@ -239,7 +239,7 @@ def test_only_so_many_homes_are_kept_up_to_date() -> None:
         client=nobody,
         look_up=nobody,
         clock=MovableClock(),
-        bell=Bell(),
+        bell=Wakeup(),
         every=3600,
     )
     for number in range(MOST_OPEN + 20):

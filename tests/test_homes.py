@@ -18,7 +18,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.registrar.queries import PAGE, Part
-from bot.worker.loops import Bell
+from bot.worker.loops import Wakeup
 from handlers.outbox.home_publisher import IN_DOUBT, OPEN_FOR, SPACING, Homes
 from tests.office import Office, office, opened
 
@@ -93,7 +93,7 @@ async def front(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Front]:
             client=client,
             look_up=lambda claim: found.look_up(claim),
             clock=clock,
-            bell=Bell(),
+            bell=Wakeup(),
             every=3600,
         )
         found = Front(homes=homes, workspace=workspace, desk=desk, clock=clock)

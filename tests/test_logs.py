@@ -20,7 +20,7 @@ from bot.server.http_server import _Bugs
 from bot.storage import change_log
 from bot.storage.database import opened
 from bot.storage.vault import Vault
-from bot.worker.loops import report, survive
+from bot.worker.loops import report_bug, run_guarded
 from tests.conftest import Bot
 from tests.rotations import in_use, rotated, seen
 from tests.scene import Scene
@@ -138,10 +138,10 @@ async def test_a_full_disk_is_named(tmp_path: Path, written: io.StringIO) -> Non
             full.execute("CREATE TABLE t (x)")
             full.execute("INSERT INTO t VALUES (zeroblob(1000000))")
 
-    assert await survive("a look", fill)
+    assert await run_guarded("a look", fill)
     assert 'event="disk full"' in written.getvalue()
     assert "event=bug" not in written.getvalue()
-    report("a file", OSError(28, "No space left on device"))
+    report_bug("a file", OSError(28, "No space left on device"))
     assert written.getvalue().count('event="disk full"') == 2
 
 

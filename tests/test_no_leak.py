@@ -20,7 +20,7 @@ from bot.playground.stage import Stage
 from bot.playground.workspace import Entry, Kind
 from bot.registrar import Reveal
 from bot.registrar.secrets import GRACE
-from bot.worker.loops import report
+from bot.worker.loops import report_bug
 from tests import test_handing_over
 from tests.conftest import Bot
 from tests.leaks import forms, found
@@ -211,7 +211,7 @@ def test_a_bug_is_logged_without_the_words_of_its_exception(logs: io.StringIO) -
     try:
         raise ValueError("the answer was abc8Q~secret")
     except ValueError as error:
-        bug = report("listener", error)
+        bug = report_bug("listener", error)
     assert bug in logs.getvalue()
     assert "type=ValueError" in logs.getvalue()
     assert "abc8Q~secret" not in logs.getvalue()

@@ -12,7 +12,7 @@ from bot.domain.registration import RunKind, SecretState, Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import When
-from bot.runs.provisioning import Carrying
+from bot.runs.provisioning import Provisioning
 from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
@@ -122,7 +122,7 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
             run = await one.owe(id, RunKind.RENEW)
             made = await one.seal(id, run)
             await asyncio.gather(
-                Carrying(one.parts())._finish(run.id), other.registrar.revoke(id, by=ADA)
+                Provisioning(one.parts())._finish(run.id), other.registrar.revoke(id, by=ADA)
             )
             found = await one.found(id)
             assert (found.status, found.run) == (Status.REVOKING, RunKind.REVOKE)

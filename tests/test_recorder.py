@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from bot.runs.batch_writer import Entry, Recorder
-from bot.runs.provisioning import Carrying
+from bot.runs.batch_writer import BatchWriter, Entry
+from bot.runs.provisioning import Provisioning
 from bot.storage import runs
 from bot.storage.runs import PlannedStep, Run
 from tests.office import Office
@@ -52,7 +52,7 @@ async def test_steps_that_end_together_are_committed_together(
     offices: Offices,
 ) -> None:
     desk, _ = offices
-    recorder = Recorder(desk.database, desk.clock)
+    recorder = BatchWriter(desk.database, desk.clock)
     one, other = await _begun(desk), await _begun(desk)
     with _commits() as commits:
         kept = await asyncio.gather(
@@ -71,7 +71,7 @@ async def test_steps_that_end_together_are_committed_together(
 
 async def test_what_a_step_has_learnt_is_not_learnt_again(offices: Offices) -> None:
     """A process that was frozen and wakes up is told so, and changes nothing."""
-    one, other = (Recorder(desk.database, desk.clock) for desk in offices)
+    one, other = (BatchWriter(desk.database, desk.clock) for desk in offices)
     run = await _begun(offices[0])
     assert await one.record(Entry(run=run, step="scopes", facts={"by": "one"}))
     assert not await other.record(Entry(run=run, step="scopes", facts={"by": "other"}))
@@ -84,7 +84,7 @@ async def test_nothing_is_learnt_for_a_run_that_has_ended(offices: Offices) -> N
     one, other = offices
     run = await _begun(one)
     await other.end_run(run.registration, "failed")
-    recorder = Recorder(one.database, one.clock)
+    recorder = BatchWriter(one.database, one.clock)
     assert not await recorder.record(Entry(run=run, step="scopes", facts={"by": "one"}))
     async with one.database.reading() as tx:
         assert await runs.known_facts(tx, run) == {}
@@ -94,7 +94,7 @@ async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
     offices: Offices,
 ) -> None:
     desk, _ = offices
-    recorder, run = Recorder(desk.database, desk.clock), await _begun(desk)
+    recorder, run = BatchWriter(desk.database, desk.clock), await _begun(desk)
     kept = await asyncio.gather(
         recorder.record(Entry(run=run, step="role:a", facts={"a": 1})),
         recorder.record(Entry(run=run, step="role:b", facts={"no JSON": object()})),
@@ -118,6 +118,6 @@ async def test_a_walk_begun_anew_does_not_take_up_a_secret_that_was_closed(
     async with desk.database.transaction() as tx:
         for step in ("secret", "sign_in", "directory"):
             await runs.record(tx, run, step, {"sealed_id": "x"}, desk.clock.now())
-    await Carrying(desk.parts()).close(run.id)
+    await Provisioning(desk.parts()).close(run.id)
     async with desk.database.reading() as tx:
         assert await runs.known_facts(tx, run) == {}

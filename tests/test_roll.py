@@ -9,7 +9,7 @@ import structlog.testing
 from bot import startup_checks
 from bot.doctor import examine
 from bot.doctor.findings import Mark
-from bot.periodic_checks import DAILY, Forewarning
+from bot.periodic_checks import DAILY, PeriodicChecks
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from bot.worker.outages import AwaitedService
@@ -115,7 +115,7 @@ async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
 async def test_the_end_of_the_bot_s_own_secret_is_warned_about_three_times(stage: Stage) -> None:
     settings, clock = Settings.read(stage.environ()), stage.clock
     async with startup_checks.slack_session() as session, connected(settings, clock) as tenant:
-        warning = Forewarning(
+        warning = PeriodicChecks(
             client=startup_checks.slack_client(settings, session, token=settings.slack_bot_token),
             settings=settings,
             team_id="T0",

@@ -17,8 +17,8 @@ from bot.domain.registration import (
 )
 from bot.registrar import secrets as showing
 from bot.runs.base import StepFailed
-from bot.runs.cleanup import Clearing
-from bot.runs.provisioning import Carrying
+from bot.runs.cleanup import Cleanup
+from bot.runs.provisioning import Provisioning
 from bot.storage import runs, secrets, tables, timers
 from bot.storage.queries import ListKind
 from bot.storage.timers import TimerKind
@@ -79,7 +79,7 @@ async def _renewed(office: Office, id: str) -> None:
     await office.seal(id, run)
     async with office.database.transaction() as tx:
         await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
-    await Carrying(office.parts())._finish(run.id)
+    await Provisioning(office.parts())._finish(run.id)
 
 
 async def test_two_confirmations_at_once_start_one_run(offices: Offices) -> None:
@@ -280,7 +280,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     failed = await one.run_of(id)
     assert failed.kind is RunKind.RETIRE
     unreachable = StepFailed("unreachable", {"sentence": "Entra does not answer."})
-    await Clearing(one.parts()).fail(failed.id, unreachable)
+    await Cleanup(one.parts()).fail(failed.id, unreachable)
     await _renewed(one, id)
     previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
     assert previous.retires_at is not None

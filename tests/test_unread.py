@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.registration import Registration, RunKind, SecretState, Status
 from bot.playground.clock import MovableClock
-from bot.runs.provisioning import Carrying
+from bot.runs.provisioning import Provisioning
 from bot.storage import timers, unread_notices
 from bot.storage.messages import MessageKind, stale
 from bot.storage.timers import TimerKind
@@ -150,7 +150,7 @@ async def _announced(office: Office) -> str:
     id = await office.approved()
     run = await office.run_of(id)
     await office.seal(id, run)
-    await Carrying(office.parts())._finish(run.id)
+    await Provisioning(office.parts())._finish(run.id)
     return id
 
 

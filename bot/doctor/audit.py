@@ -15,7 +15,7 @@ from bot.storage.database import Database, beside
 from bot.storage.migrating import Age
 from bot.storage.tables import registrations
 from bot.storage.vault import Vault
-from bot.worker.loops import survive
+from bot.worker.loops import run_guarded
 
 ADVICE = "Compare with a backup and the audit log of Entra: who else can write to this database?"
 
@@ -47,7 +47,7 @@ async def _verify(database: Database, wanted: str) -> AsyncIterator[Finding]:
     for id in found:
         differences = ["it cannot be read."]
         # One that is damaged hides no other.
-        await survive(f"audit of {id}", partial(_compare, database, id, differences))
+        await run_guarded(f"audit of {id}", partial(_compare, database, id, differences))
         broken += bool(differences)
         for difference in differences:
             yield wrong(f"{id}: {difference}")

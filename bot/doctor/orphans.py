@@ -16,7 +16,7 @@ from bot.storage.database import beside
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
 from bot.worker import orphans
-from bot.worker.loops import survive
+from bot.worker.loops import run_guarded
 from bot.worker.orphans import Orphan
 from graph.clock import Clock
 from graph.connection import connected
@@ -121,7 +121,7 @@ async def _search(settings: Settings, clock: Clock) -> _Found:
         for each in carriers:
             compare = partial(_compare, tx, each, found, settings.client_id, clock.now())
             # Registrations may be damaged: one that cannot be compared hides no other.
-            if await survive(f"orphan {each.app_id}", compare):
+            if await run_guarded(f"orphan {each.app_id}", compare):
                 found.broken.append(each.app_id)
     return found
 

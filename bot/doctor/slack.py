@@ -7,7 +7,7 @@ from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.manifest import SCOPES
 from bot.settings.settings import Settings
 from bot.worker.outages import Outage
-from handlers.slack.approver_accounts import Roll, call_roll
+from handlers.slack.approver_accounts import ApproverAccounts, check_approver_accounts
 
 
 async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
@@ -37,7 +37,9 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
                 yield wrong(f"Slack: {error}", "No card can be posted before that.")
             else:
                 yield well("Slack: the approval channel can be posted to.")
-            for finding in _approvers(await call_roll(client, settings, auth["team_id"])):
+            for finding in _approvers(
+                await check_approver_accounts(client, settings, auth["team_id"])
+            ):
                 yield finding
         if settings.slack_app_token is None:
             doing = f"Slack: HTTP mode, at port {settings.port}."
@@ -48,7 +50,7 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
             yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
 
 
-def _approvers(roll: Roll) -> Iterator[Finding]:
+def _approvers(roll: ApproverAccounts) -> Iterator[Finding]:
     """Say who cannot approve, and whether enough are left."""
     for problem in roll.problems:
         yield doubt(f"Slack: {problem}")

@@ -15,7 +15,7 @@ from bot.domain.registration import Person, Refusal, Registration, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.storage.vault import Vault
-from bot.worker.loops import Bells
+from bot.worker.loops import Wakeups
 from graph.clock import Clock
 
 
@@ -34,7 +34,7 @@ class Desk:
         approval_channel: str,
         approval_ttl: timedelta,
         new_id: Callable[[], str],
-        bells: Bells,
+        bells: Wakeups,
     ) -> None:
         self._database = database
         self._catalogue = catalogue

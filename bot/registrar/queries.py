@@ -21,7 +21,7 @@ from bot.storage import health, history, messages, queries, runs
 from bot.storage.health import Health
 from bot.storage.history import HistoryPage
 from bot.storage.queries import ListKind, ListPage, Mark
-from bot.worker.loops import survive
+from bot.worker.loops import run_guarded
 
 LISTED = 10
 """How many lines a list has at most; it says how many more there are."""
@@ -223,7 +223,7 @@ class Looking(Desk):
             found.append(await self._get(tx, id))
 
         for line in page.lines:
-            await survive(f"registration {line.id}", partial(get, line.id))
+            await run_guarded(f"registration {line.id}", partial(get, line.id))
         return found
 
     def _may_ask(self, person: Person) -> bool:

@@ -18,7 +18,7 @@ from bot.domain.registration import (
     SecretState,
     Status,
 )
-from bot.runs.base import CLEARING, UNDO_AFTER
+from bot.runs.base import CLEANUP_TIMERS, UNDO_AFTER
 from bot.storage import (
     expiry_notices,
     history,
@@ -47,7 +47,7 @@ STOPPED = Failure(
 )
 RESUMED = (RunKind.PLAN, RunKind.UNDO, RunKind.REVOKE)
 """Runs that begin anew: they read only, or they finish a removal that nothing has ended since."""
-LATER = {RunKind.CHECK: TimerKind.CHECK, **CLEARING}
+LATER = {RunKind.CHECK: TimerKind.CHECK, **CLEANUP_TIMERS}
 """Runs that come again by themselves, and what brings them back."""
 UNCONFIRMED = (SecretState.SEALED, SecretState.CLAIMED)
 """What may have become something else since the copy."""

@@ -4,27 +4,27 @@ engine carries across crashes."""
 from collections.abc import Mapping
 
 from bot.domain.registration import RunKind
-from bot.runs.base import Parts, StepFailed, Tenant
-from bot.runs.cleanup import Clearing
-from bot.runs.drift_check import Checking
+from bot.runs.base import RunServices, StepFailed, Tenant
+from bot.runs.cleanup import Cleanup
+from bot.runs.drift_check import DriftCheck
 from bot.runs.planning import Planning
-from bot.runs.provisioning import Carrying
+from bot.runs.provisioning import Provisioning
 from bot.runs.purging import Purging
-from bot.worker.attempts import Beginnings
+from bot.worker.attempts import Attempts
 from bot.worker.engine import Body
 
-__all__ = ["Parts", "Runs", "Tenant"]
+__all__ = ["RunServices", "Runs", "Tenant"]
 
 
 class Runs:
     """What each kind of run does."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._beginnings = Beginnings(parts.database, entra=parts.entra)
+    def __init__(self, parts: RunServices) -> None:
+        self._beginnings = Attempts(parts.database, entra=parts.entra)
         self._planning = Planning(parts)
-        self._carrying = Carrying(parts, go_on=self._beginnings.go_on)
-        self._clearing = Clearing(parts)
-        self._checking = Checking(parts)
+        self._carrying = Provisioning(parts, go_on=self._beginnings.go_on)
+        self._clearing = Cleanup(parts)
+        self._checking = DriftCheck(parts)
         self._purging = Purging(parts)
 
     def jobs(self) -> Mapping[str, Body]:

@@ -20,13 +20,13 @@ from bot.domain.registration import (
     SecretState,
     Status,
 )
-from bot.runs.journal import RunLedger
+from bot.runs.journal import RunJournal
 from bot.storage import history, messages, registrations, rotations, runs, secrets, timers
 from bot.storage.database import Database
 from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
 from bot.storage.vault import Vault
-from bot.worker.loops import Bells
+from bot.worker.loops import Wakeups
 from bot.worker.outages import AwaitedService
 from graph.client import Client
 from graph.clock import Clock
@@ -45,7 +45,7 @@ UNDO_AFTER = timedelta(days=7)
 AGAIN_AFTER = timedelta(hours=1)
 """When to try again what clears up after a run and could not."""
 
-CLEARING = {
+CLEANUP_TIMERS = {
     RunKind.REMOVE: TimerKind.SWEEP,
     RunKind.SWEEP: TimerKind.SWEEP,
     RunKind.RETIRE: TimerKind.RETIRE,
@@ -77,7 +77,7 @@ class Tenant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class RunServices:
     """What runs are made of."""
 
     database: Database
@@ -87,15 +87,15 @@ class Parts:
     clock: Clock
     approval_channel: str
     approval_ttl: timedelta
-    bells: Bells
+    bells: Wakeups
     entra: AwaitedService | None = None
     """What runs wait for before they begin."""
 
 
-class Work:
+class RunBase:
     """The base of each kind of run."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: RunServices) -> None:
         self._parts = parts
         self._database = parts.database
         self._tenant = parts.tenant
@@ -132,7 +132,7 @@ class Work:
             if run is None or not await self._end(tx, run, failed.code):
                 return
             now = self._clock.now()
-            if run.kind in CLEARING:  # nobody is told
+            if run.kind in CLEANUP_TIMERS:  # nobody is told
                 await self._come_back(tx, run)
                 return
             columns = {"failure": dataclasses.asdict(failure)}
@@ -173,7 +173,7 @@ class Work:
         """Let what could not be cleared up be tried again."""
         later = self._clock.now() + AGAIN_AFTER
         subject = run.subject if run.kind is RunKind.RETIRE else None
-        await timers.add(tx, run.registration, CLEARING[run.kind], later, subject=subject)
+        await timers.add(tx, run.registration, CLEANUP_TIMERS[run.kind], later, subject=subject)
 
     async def _end_rotation(self, tx: AsyncConnection, run: Run, state: RotationState) -> None:
         """Note what became of the rotation that the run was for."""
@@ -233,7 +233,7 @@ class Work:
             plan=plan,
             facts=facts,
             clock=self._clock,
-            ledger=RunLedger(
+            ledger=RunJournal(
                 run=run,
                 database=self._database,
                 vault=self._parts.vault,

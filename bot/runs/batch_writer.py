@@ -36,7 +36,7 @@ class Entry:
 
 
 @dataclass
-class Page:
+class Batch:
     """Entries that one commit writes down."""
 
     entries: list[Entry] = field(default_factory=list)
@@ -44,14 +44,14 @@ class Page:
     """Whether each entry was the first for its step, once they are committed."""
 
 
-class Recorder:
+class BatchWriter:
     """Commits entries, together with those that wait for the same turn."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._page = Page()
+        self._page = Batch()
 
     async def record(self, entry: Entry) -> bool:
         """Keep the facts. False if another process has carried the run past this step before."""
@@ -61,21 +61,21 @@ class Recorder:
             if page.taken is None:
                 await self._commit(page)
         if page.taken is None:  # something on the page cannot be kept: each for itself
-            page, line = Page(entries=[entry]), 0
+            page, line = Batch(entries=[entry]), 0
             await self._write(page)
         assert page.taken is not None
         return page.taken[line]
 
-    async def _commit(self, page: Page) -> None:
+    async def _commit(self, page: Batch) -> None:
         try:
             await self._write(page)
         except (sa.exc.SQLAlchemyError, TypeError) as error:
             log.warning("facts not kept together", of=len(page.entries), type=type(error).__name__)
 
-    async def _write(self, page: Page) -> None:
+    async def _write(self, page: Batch) -> None:
         async with self._database.transaction() as tx:
             if page is self._page:
-                self._page = Page()  # whoever comes from here on waits for the next
+                self._page = Batch()  # whoever comes from here on waits for the next
             now = self._clock.now()
             taken = [
                 await runs.record(tx, each.run, each.step, each.facts, now) for each in page.entries

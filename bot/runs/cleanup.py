@@ -14,7 +14,7 @@ from bot.domain.registration import (
     SecretState,
     Status,
 )
-from bot.runs.base import StepFailed, Work, failed
+from bot.runs.base import RunBase, StepFailed, failed
 from bot.storage import history, registrations, rotations, runs, secrets, timers, unread_notices
 from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
@@ -25,7 +25,7 @@ from graph.steps import Facts, Step, remove_strays, stages
 log = structlog.get_logger()
 
 
-class Clearing(Work):
+class Cleanup(RunBase):
     """From something that should not be in Entra to its absence."""
 
     async def remove(self, id: str) -> None:

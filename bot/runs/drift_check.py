@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Check, Registration, RunKind, RunOutcome
-from bot.runs.base import Work
+from bot.runs.base import RunBase
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
@@ -23,7 +23,7 @@ TOMORROW = timedelta(days=1)
 """When to try again if the tenant could not be read."""
 
 
-class Checking(Work):
+class DriftCheck(RunBase):
     """From a plan that was carried out to what has become of it."""
 
     async def check(self, id: str) -> None:

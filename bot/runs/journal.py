@@ -15,12 +15,12 @@ from graph.errors import SecretsLost
 from graph.steps import SECRET_ATTEMPTS, Facts, Sealed
 
 
-class Overtaken(Exception):
+class Superseded(Exception):
     """The run is over for this process: another carries it on, or it was overruled."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunLedger:
+class RunJournal:
     """`graph.steps.Ledger` over our storage and vault, for one run."""
 
     run: Run
@@ -95,5 +95,5 @@ class RunLedger:
         async with self.database.reading() as tx:
             owner, sealed = await secrets.sealed(tx, id, Purpose.SECRET)
         if sealed is None:
-            raise Overtaken
+            raise Superseded
         return self.vault.open(owner, sealed)

@@ -2,7 +2,7 @@
 
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.planning.plan_request import plan_request_of
-from bot.runs.base import StepFailed, Work, failed, gone
+from bot.runs.base import RunBase, StepFailed, failed, gone
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
@@ -12,7 +12,7 @@ from graph.plan import Plan, PlanRequest
 from graph.preflight import Refused, preflight
 
 
-class Planning(Work):
+class Planning(RunBase):
     """From the form to a plan that waits for approval, or to every reason against it."""
 
     async def make_plan(self, id: str) -> None:

@@ -24,9 +24,9 @@ from bot.domain.registration import (
     SecretState,
     Status,
 )
-from bot.runs.base import Parts, StepFailed, Work, failed, gone
-from bot.runs.batch_writer import Entry, Recorder
-from bot.runs.journal import Overtaken
+from bot.runs.base import RunBase, RunServices, StepFailed, failed, gone
+from bot.runs.batch_writer import BatchWriter, Entry
+from bot.runs.journal import Superseded
 from bot.storage import (
     audit,
     history,
@@ -55,29 +55,29 @@ UNREAD_AFTER = timedelta(days=7)
 CHECK_AFTER = UNREAD_AFTER + timedelta(hours=1)
 """The first comparison with the tenant: an unread secret is removed first."""
 
-Facts = dict[str, dict[str, Any]]
+FactsByStep = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Road:
+class RunContext:
     """What a run walks: itself, the plan, what is known already, and who approved it."""
 
     run: Run
     plan: Plan
-    facts: Facts
+    facts: FactsByStep
     announced: dict[str, bool]  # what the first commit says that the walk is about to write
     approved_by: str
     secret_until: datetime | None  # for a new secret in place of an old one
 
 
-class Carrying(Work):
+class Provisioning(RunBase):
     """From approval to READY."""
 
-    def __init__(self, parts: Parts, *, go_on: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, parts: RunServices, *, go_on: Callable[[], None] = lambda: None) -> None:
         """`go_on` raises CancelledError once the process stops: the run is resumed later."""
         super().__init__(parts)
         self._go_on = go_on
-        self._recorder = Recorder(parts.database, parts.clock)
+        self._recorder = BatchWriter(parts.database, parts.clock)
 
     async def carry_out(self, id: str) -> None:
         """Walk the stages of an approved plan: everything, or what a new secret needs."""
@@ -92,7 +92,7 @@ class Carrying(Work):
                 facts = facts | await self._stage(road, stage, facts)
             if road.run.kind is RunKind.RENEW:
                 await self._remove_replaced(id)
-        except Overtaken:
+        except Superseded:
             log.warning("run overruled, or carried on by another process", run=id)
         except StepFailed as failure:
             await self.abandon(id)
@@ -100,7 +100,7 @@ class Carrying(Work):
         else:
             await self._finish(id)
 
-    async def _begin(self, id: str) -> Road | None:
+    async def _begin(self, id: str) -> RunContext | None:
         """Return what to walk, once it is sure that this is what was approved."""
         async with self._database.transaction() as tx:
             run = await runs.get(tx, id)
@@ -119,7 +119,7 @@ class Carrying(Work):
             until = None
             if run.kind is RunKind.RENEW:
                 until = await self._approved_until(tx, registration, plan)
-        return Road(
+        return RunContext(
             run=run,
             plan=plan,
             facts=facts,
@@ -198,7 +198,7 @@ class Carrying(Work):
         is_it = rotation is not None and rotation.id == run.subject
         return is_it and bool(registration.confirmations())
 
-    async def _stage(self, road: Road, stage: list[Step], facts: Facts) -> Facts:
+    async def _stage(self, road: RunContext, stage: list[Step], facts: FactsByStep) -> FactsByStep:
         """Take the stage's steps together; return what they learnt, or raise the first failure."""
         todo = [each for each in stage if each.name not in facts]
         # One site for the stage: its steps take turns where their writes collide.
@@ -218,7 +218,7 @@ class Carrying(Work):
             else:
                 found[each.name] = result
         if failures:
-            raise next((it for it in failures if isinstance(it, Overtaken)), failures[0])
+            raise next((it for it in failures if isinstance(it, Superseded)), failures[0])
         return found
 
     async def _take(self, run: Run, each: Step, site: StepContext) -> dict[str, Any]:
@@ -234,7 +234,7 @@ class Carrying(Work):
             run=run, step=each.name, facts=learnt, requests=requests, lasting=each.lasting
         )
         if not await self._recorder.record(entry):
-            raise Overtaken
+            raise Superseded
         return learnt
 
     async def _remove_replaced(self, id: str) -> None:
@@ -242,7 +242,7 @@ class Carrying(Work):
         async with self._database.reading() as tx:
             run = await runs.get(tx, id)
             if run is None:
-                raise Overtaken
+                raise Superseded
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
             live = await secrets.live(tx, run.registration)
@@ -315,7 +315,7 @@ class Carrying(Work):
             return run, registration, sealed
 
 
-def _planned(run: Run, plan: Plan, facts: Facts) -> list[PlannedStep]:
+def _planned(run: Run, plan: Plan, facts: FactsByStep) -> list[PlannedStep]:
     """Return the steps to show: all of them, or those that a new secret needs."""
     return [
         PlannedStep(stage=number, name=each.name, title=each.title, lasting=each.lasting)

@@ -1,7 +1,7 @@
 """The run that empties Entra's bin of what a registration had made and has deleted."""
 
 from bot.domain.registration import Deleted, Refusal, Registration, RunOutcome
-from bot.runs.base import StepFailed, Work, failed
+from bot.runs.base import RunBase, StepFailed, failed
 from bot.storage import audit, history, registrations, runs
 from bot.storage.runs import Run
 from graph.errors import GraphError
@@ -9,7 +9,7 @@ from graph.plan import Plan
 from graph.steps import purge
 
 
-class Purging(Work):
+class Purging(RunBase):
     """From the bin to nothing: this cannot be taken back."""
 
     async def purge(self, id: str) -> None:

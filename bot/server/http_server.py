@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from bot.server.health import Health
-from bot.worker.loops import report
+from bot.worker.loops import report_bug
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ one open, which is a minute, because a proxy must not send a request into one th
 
 REST_SECONDS = 5.0
 
-CLIENTS_FAULTS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
+CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 """What is not HTTP, and whoever goes away in the middle of it."""
 
 Routes = dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
@@ -79,8 +79,8 @@ class _Bugs(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, CLIENTS_FAULTS) and not _is_gone(error):
-            report("a request at the port", error or RuntimeError())
+        if not isinstance(error, CLIENT_ERRORS) and not _is_gone(error):
+            report_bug("a request at the port", error or RuntimeError())
 
 
 def _is_gone(error: BaseException | None) -> bool:

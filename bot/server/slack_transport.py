@@ -52,7 +52,7 @@ def bolt_app(client: AsyncWebClient, settings: Settings, installed: Installed) -
     )
 
 
-def intake_of(
+def transport_of(
     bolt: AsyncApp,
     settings: Settings,
     installed: Installed,
@@ -81,7 +81,7 @@ def intake_of(
     return taking, {http.PATH: taking.handle}
 
 
-class Reception:
+class SlackRoutes:
     """Serves the paths of the intake at PORT: 503 until there is one."""
 
     def __init__(self, settings: Settings) -> None:

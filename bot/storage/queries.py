@@ -16,7 +16,7 @@ from bot.storage.registrations import OPEN
 from bot.storage.rows import read_each
 from bot.storage.tables import registrations, runs, secrets, timers, votes
 from bot.storage.timers import TimerKind
-from bot.worker.loops import report
+from bot.worker.loops import report_bug
 
 REACH = 1000
 """How many registrations a list of all, or of all that are ready, reaches: the newest. Without it
@@ -128,7 +128,7 @@ async def find(
         .order_by(page.c.place)
     )
     listed = partial(_listed, now=now)
-    lines = await read_each(tx, query, listed, id=registrations.c.id, unreadable=report)
+    lines = await read_each(tx, query, listed, id=registrations.c.id, unreadable=report_bug)
     return ListPage(lines=lines, total=int(total or 0), offset=offset)
 
 

@@ -23,7 +23,7 @@ from bot.domain.registration import Failure, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.worker.engine import Body
-from bot.worker.loops import survive
+from bot.worker.loops import run_guarded
 from bot.worker.outages import AwaitedService
 from graph import tracing
 from graph.retry import while_waiting
@@ -45,11 +45,11 @@ OUTAGE = Failure(
 """What a registration says whose run waits for Entra."""
 
 
-class NeverEnds(Exception):
+class TooManyAttempts(Exception):
     """The run was begun so often in vain that it is given up."""
 
 
-class Beginnings:
+class Attempts:
     """Counts in storage, before the body does anything."""
 
     def __init__(
@@ -69,7 +69,8 @@ class Beginnings:
         self._is_stopping = False
 
     def counted(self, body: Body) -> Body:
-        """Return the body, which then raises NeverEnds where it would be begun once too often.
+        """Return the body, which then raises TooManyAttempts where it would be begun once too
+        often.
 
         A suspect waits for its turn first. What has not begun when the process stops is cancelled,
         for the engine to resume.
@@ -129,11 +130,11 @@ class Beginnings:
         """
         if id in self._counted:
             self._counted.discard(id)
-            await survive(f"run {id}, put aside", partial(self._put_down, id))
+            await run_guarded(f"run {id}, put aside", partial(self._put_down, id))
         yield
         if id not in self._counted and not self._is_stopping:
             self._counted.add(id)
-            await survive(f"run {id}, taken up", partial(self._take_up, id))
+            await run_guarded(f"run {id}, taken up", partial(self._take_up, id))
 
     async def _put_down(self, *ids: str) -> None:
         async with self._database.transaction() as tx:
@@ -184,7 +185,7 @@ class Beginnings:
             self._counted.add(id)
             begun = await runs.count_attempt(tx, id)
         if begun is not None and begun > MOST:
-            raise NeverEnds
+            raise TooManyAttempts
         return begun is not None
 
     def go_on(self) -> None:

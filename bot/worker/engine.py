@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 
 from bot.storage.database import UnusableDatabase, make_private
-from bot.worker.loops import survive
+from bot.worker.loops import run_guarded
 
 Body = Callable[[str], Awaitable[None]]
 Died = Callable[[str, str], Coroutine[Any, Any, None]]
@@ -93,7 +93,7 @@ class Engine:
             assert task is not None
             self._at_work[run] = task
             try:
-                if bug := await survive(f"run {run}", lambda: body(run)):
+                if bug := await run_guarded(f"run {run}", lambda: body(run)):
                     await self._died(run, bug)
             finally:
                 del self._at_work[run]

@@ -18,7 +18,7 @@ POSTGRESQL_FULL = "53100"
 """postgresql.org/docs/current/errcodes-appendix.html"""
 
 
-class Bell:
+class Wakeup:
     """Wakes a loop. Ringing is a hint only: whoever listens looks at storage anyway."""
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ class Bell:
             self._rung.clear()
 
 
-class Bells:
+class Wakeups:
     """The bells of those who work in the background."""
 
     def __init__(self) -> None:
-        self.keeper = Bell()
-        self.messages = Bell()
-        self.homes = Bell()
+        self.keeper = Wakeup()
+        self.messages = Wakeup()
+        self.homes = Wakeup()
 
     def ring(self) -> None:
         """Wake everybody: something was committed that owes something."""
@@ -53,7 +53,7 @@ class Bells:
         self.homes.ring()
 
 
-async def survive(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
+async def run_guarded(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
     """Do the work. A bug is logged with an id, which is returned, and goes no further.
 
     One of the two places that catch everything; the other is `handlers.listeners.errors`.
@@ -61,11 +61,11 @@ async def survive(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
     try:
         await work()
     except Exception as error:  # noqa: BLE001 - this is the place that exists for it
-        return report(what, error)
+        return report_bug(what, error)
     return None
 
 
-def report(what: str, error: BaseException, *, code: str | None = None) -> str:
+def report_bug(what: str, error: BaseException, *, code: str | None = None) -> str:
     """Log a bug without the exception's text, which may quote a response. Return its id.
 
     `code` is a service's own word for it, for whoever could make sure that it is one. A database
@@ -132,7 +132,7 @@ class Loop:
         name: str,
         look: Callable[[], Awaitable[None]],
         *,
-        bell: Bell,
+        bell: Wakeup,
         every: float,
         calm: float = 0.0,
     ) -> None:
@@ -159,7 +159,7 @@ class Loop:
 
     async def _repeat(self) -> None:
         while not self._stopping:
-            await survive(self.name, self._look)
+            await run_guarded(self.name, self._look)
             self.looked_at = time.monotonic()
             if not self._stopping:
                 await self.bell.wait(self._every)

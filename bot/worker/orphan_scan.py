@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage import history, installation, registrations, runs
 from bot.storage.database import Database
 from bot.worker import orphans
-from bot.worker.loops import Bell, Bells, Loop, survive
+from bot.worker.loops import Loop, Wakeup, Wakeups, run_guarded
 from bot.worker.orphans import Orphan
 from bot.worker.outages import AwaitedService
 from graph.client import Client
@@ -34,7 +34,7 @@ LONGEST_SECONDS = 20.0
 REPORT = "orphan"
 
 
-class Patrol:
+class OrphanScan:
     """Searches for an installation, which it shares with other replicas."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Patrol:
         installation: str,
         client_id: str,
         clock: Clock,
-        bells: Bells,
+        bells: Wakeups,
         every: float,
     ) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class Patrol:
         self._client_id = client_id
         self._clock = clock
         self._bells = bells
-        self.loop = Loop("patrol", self.look, bell=Bell(), every=every)
+        self.loop = Loop("patrol", self.look, bell=Wakeup(), every=every)
 
     async def look(self) -> None:
         """Search the tenant if nobody has for a day."""
@@ -67,7 +67,7 @@ class Patrol:
             return
         for application in found:
             # Anybody can copy a mark: what is wrong with one application hides no other.
-            await survive(f"orphan {application.app_id}", partial(self._deal_with, application))
+            await run_guarded(f"orphan {application.app_id}", partial(self._deal_with, application))
         async with self._database.transaction() as tx:
             await installation.set_last_orphan_scan(tx, self._clock.now())
 

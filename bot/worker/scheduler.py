@@ -31,7 +31,7 @@ from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.storage.timers import REMIND_AFTER, REMINDERS, Timer, TimerKind
 from bot.worker.engine import Died, Engine, Outcome
-from bot.worker.loops import Bells, Loop, report, survive
+from bot.worker.loops import Loop, Wakeups, report_bug, run_guarded
 from graph.clock import Clock
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ ONLY_FROM = {
 """Runs that have lost their point if the registration has moved on."""
 
 
-class Keeper:
+class Scheduler:
     """Compares what is owed with what is done."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Keeper:
         engine: Engine,
         died: Died,
         clock: Clock,
-        bells: Bells,
+        bells: Wakeups,
         approval_channel: str,
         keep_for: timedelta,
         quiet: Callable[[], Awaitable[object]],
@@ -101,7 +101,7 @@ class Keeper:
             come = await timers.find_due(tx, now, limit=AT_ONCE, unreadable=unreadable.__setitem__)
             owed = await runs.pending(tx, unreadable=self._pass_over)
         for id, error in unreadable.items():
-            report(f"due {id}", error)
+            report_bug(f"due {id}", error)
             await self._put_off(id, UNREADABLE)
         await self._fire_dues(come)
         await self._start_runs(owed)
@@ -110,7 +110,7 @@ class Keeper:
     def _pass_over(self, run: str, error: Exception) -> None:
         """Report a run that cannot be read, and not again at every look."""
         if self._may_try(run):
-            report(f"run {run}", error)
+            report_bug(f"run {run}", error)
             self._again_at[run] = self._clock.now() + UNREADABLE
 
     async def _start_runs(self, owed: Sequence[Run]) -> None:
@@ -120,7 +120,7 @@ class Keeper:
         for run in owed:
             if not self._may_try(run.id):
                 continue
-            if await survive(f"run {run.id}", partial(self._see_to, run)):
+            if await run_guarded(f"run {run.id}", partial(self._see_to, run)):
                 self._again_at[run.id] = self._clock.now() + BUSY
 
     def _may_try(self, run: str) -> bool:
@@ -161,7 +161,7 @@ class Keeper:
     async def _fire_dues(self, come: Sequence[Timer]) -> None:
         for due in come:
             what = f"due {due.kind} of {due.registration}"
-            if await survive(what, partial(self._fire_due, due)):
+            if await run_guarded(what, partial(self._fire_due, due)):
                 await self._put_off(due.id, BUSY)
 
     async def _put_off(self, due: str, wait: timedelta) -> None:

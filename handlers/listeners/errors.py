@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.form_validation import FormProblems
 from bot.domain.registration import Person, Refusal
-from bot.worker.loops import is_outage, report
+from bot.worker.loops import is_outage, report_bug
 from handlers.outbox.duplicates import Duplicate
 from handlers.outbox.home_publisher import Homes, is_home
 from handlers.slack.api_errors import TOO_LATE, word_of
@@ -89,7 +89,7 @@ def _logged(what: str, error: Exception) -> str:
     if word == TOO_LATE:
         log.warning("too late to open a form", what=what, code=word)
         return ""
-    return report(what, error, code=word)
+    return report_bug(what, error, code=word)
 
 
 def plain(sentence: str, people: Iterable[Person]) -> str:

@@ -20,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Form, Person, Refusal
 from bot.planning.preview import Preview
-from bot.worker.loops import survive
+from bot.worker.loops import run_guarded
 from graph.clock import Clock
 from graph.errors import GraphError
 from handlers.slack.api_errors import code_of
@@ -126,8 +126,8 @@ class Previews:
         self._busy.add(user)
 
     async def _make(self, wanted: Wanted) -> None:
-        if bug := await survive("preview", partial(self._answer, wanted)):
-            await survive("preview", partial(self._show, wanted, views.broken(bug)))
+        if bug := await run_guarded("preview", partial(self._answer, wanted)):
+            await run_guarded("preview", partial(self._show, wanted, views.broken(bug)))
 
     async def _answer(self, wanted: Wanted) -> None:
         await self._show(wanted, await self._seen(wanted))

@@ -14,7 +14,7 @@ from functools import partial
 from bot.storage import messages
 from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind, Stale
-from bot.worker.loops import Bell, Loop, report, survive
+from bot.worker.loops import Loop, Wakeup, report_bug, run_guarded
 from graph.clock import Clock
 from handlers.outbox.priority import Queue, Urgency
 from handlers.outbox.recipients import LOOKED_UP
@@ -47,7 +47,7 @@ class Messages:
         delivery: Delivery,
         pace: Pace,
         clock: Clock,
-        bell: Bell,
+        bell: Wakeup,
         every: float,
     ) -> None:
         self._database = database
@@ -99,7 +99,7 @@ class Messages:
     async def _put_off(self, unreadable: Mapping[str, Exception]) -> None:
         """Report rows that cannot be read, and leave them alone for a while."""
         for id, error in unreadable.items():
-            report(f"message {id}", error)
+            report_bug(f"message {id}", error)
         async with self._database.transaction() as tx:
             await messages.postpone(tx, unreadable.keys(), self._clock.now() + UNREADABLE)
 
@@ -163,8 +163,8 @@ class Messages:
     async def _shown(self, message: Message, calls: Sequence[Call]) -> None:
         # A bug in one is logged, and the others go on.
         name = f"message {message.id}"
-        if bug := await survive(name, partial(self._show, message, calls)):
-            await survive(name, partial(self._delivery.broke, message, bug))
+        if bug := await run_guarded(name, partial(self._show, message, calls)):
+            await run_guarded(name, partial(self._delivery.broke, message, bug))
         del self._under_way[message.id]
         if self._held_back:
             self.loop.bell.ring()

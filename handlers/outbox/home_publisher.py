@@ -22,7 +22,7 @@ from bot.domain.registration import Person, Refusal
 from bot.registrar import Registrar
 from bot.registrar.queries import Part
 from bot.storage.queries import Mark
-from bot.worker.loops import Bell, Loop, survive
+from bot.worker.loops import Loop, Wakeup, run_guarded
 from graph.clock import Clock
 from handlers.slack.api_errors import retry_after
 from handlers.views import home as views
@@ -66,7 +66,7 @@ class Homes:
         client: AsyncWebClient,
         look_up: Look,
         clock: Clock,
-        bell: Bell,
+        bell: Wakeup,
         every: float,
     ) -> None:
         self._registrar = registrar
@@ -130,7 +130,7 @@ class Homes:
 
     async def _redraw_or_rest(self, user: str, visit: Visit) -> None:
         """Leave a Home alone for a while after a bug, which would come again at the next look."""
-        if await survive("home", partial(self._redraw, user, visit)):
+        if await run_guarded("home", partial(self._redraw, user, visit)):
             visit.not_before = self._clock.now() + IN_DOUBT
 
     async def _redraw(self, user: str, visit: Visit) -> None:

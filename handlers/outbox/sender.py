@@ -24,7 +24,7 @@ from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
 from bot.storage.secrets import Purpose
 from bot.storage.vault import SealBroken, Vault
-from bot.worker.loops import Bell
+from bot.worker.loops import Wakeup
 from graph.clock import Clock
 from handlers.outbox.duplicates import metadata_of, named, posted_before
 from handlers.outbox.recipients import is_waited_for, needs_its_reader
@@ -69,7 +69,7 @@ class Delivery:
         people: People,
         pace: Pace,
         clock: Clock,
-        bell: Bell,
+        bell: Wakeup,
         bot_id: str,
         plain: bool,
     ) -> None:

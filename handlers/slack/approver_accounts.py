@@ -26,7 +26,7 @@ ADVICE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Roll:
+class ApproverAccounts:
     """What a look at them has come to."""
 
     needed: int
@@ -42,9 +42,11 @@ class Roll:
         return self.is_whole and self.valid < self.needed
 
 
-async def call_roll(client: AsyncWebClient, settings: Settings, team_id: str) -> Roll:
+async def check_approver_accounts(
+    client: AsyncWebClient, settings: Settings, team_id: str
+) -> ApproverAccounts:
     """Look up approvers, and every group that is named."""
-    roll = _RollCall(client, team_id)
+    roll = _Check(client, team_id)
     members: list[str] = []
     for name, groups in (
         ("APPROVER_GROUPS", settings.approver_groups),
@@ -60,7 +62,7 @@ async def call_roll(client: AsyncWebClient, settings: Settings, team_id: str) ->
         if len(roll.valid) >= settings.approvals_needed:
             break
         await roll.look_up(person, f"APPROVER_GROUPS: the member {person}")
-    return Roll(
+    return ApproverAccounts(
         needed=settings.approvals_needed,
         valid=len(roll.valid),
         problems=tuple(roll.problems),
@@ -68,7 +70,7 @@ async def call_roll(client: AsyncWebClient, settings: Settings, team_id: str) ->
     )
 
 
-class _RollCall:
+class _Check:
     """Asks Slack, and collects what it says."""
 
     def __init__(self, client: AsyncWebClient, team_id: str) -> None:

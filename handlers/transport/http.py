@@ -16,7 +16,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.storage import signatures as storage
 from bot.storage.database import Database
-from bot.worker.loops import survive
+from bot.worker.loops import run_guarded
 from handlers.transport import REST_SECONDS
 from handlers.transport.bodies import Bodies, TooLarge
 from handlers.transport.in_flight import Traffic
@@ -93,7 +93,7 @@ class Http:
             answer = await self._once(signed, request)
 
         with self._traffic.one():
-            await survive("a request of Slack", take)
+            await run_guarded("a request of Slack", take)
         return answer
 
     async def _once(self, signed: Signed, request: AsyncBoltRequest) -> web.Response:

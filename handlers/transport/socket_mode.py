@@ -18,7 +18,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.logs import socket_logger
-from bot.worker.loops import Bell, Loop
+from bot.worker.loops import Loop, Wakeup
 from graph.proxies import DIRECT, Proxies, shown
 from handlers.slack.api_errors import code_of, is_outage
 from handlers.transport import REST_SECONDS, CannotListen
@@ -60,7 +60,7 @@ class SocketMode:
         self._was_up = True
         self._failures = 0
         self._again_at = 0.0
-        self._watchdog = Loop("socket", self._look, bell=Bell(), every=watch_every)
+        self._watchdog = Loop("socket", self._look, bell=Wakeup(), every=watch_every)
 
     async def start(self) -> None:
         self._traffic.is_open = True

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from bot.server.health import STUCK_SECONDS, Health
 from bot.storage.database import Database
-from bot.worker.loops import Bell, Loop
+from bot.worker.loops import Loop, Wakeup
 
 
 class Up:
@@ -90,8 +90,8 @@ async def test_a_loop_that_hangs_is_an_ailment_and_one_that_waits_is_not() -> No
     async def look() -> None:
         pass
 
-    stuck = Loop("keeper", hang, bell=Bell(), every=0.01)
-    well = Loop("messages", look, bell=Bell(), every=60)
+    stuck = Loop("keeper", hang, bell=Wakeup(), every=0.01)
+    well = Loop("messages", look, bell=Wakeup(), every=60)
     later = [0.0]
     found = health(Answering(), loops=(stuck, well), now=lambda: time.monotonic() + later[0])
     stuck.start()

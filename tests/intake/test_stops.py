@@ -21,7 +21,7 @@ from tests.scene import Scene
 
 RUNS = 10
 SECONDS = 100.0
-"""More than PATROL_SECONDS: the search is not begun before the first sign-in."""
+"""More than ORPHAN_SCAN_SECONDS: the search is not begun before the first sign-in."""
 SLOW_SECONDS = 3.0
 SWEPT = timedelta(minutes=16)
 LATER = timedelta(minutes=2)

@@ -12,8 +12,8 @@ from bot.domain.catalogue import Approval, read_catalogue
 from bot.playground.clock import MovableClock
 from bot.storage import installation
 from bot.worker.engine import Outcome
-from bot.worker.loops import Bells
-from bot.worker.scheduler import Keeper
+from bot.worker.loops import Wakeups
+from bot.worker.scheduler import Scheduler
 from tests.office import IdleEngine, Office, at_once, office, opened
 from tests.pieces import NOON
 from tests.played_runs import PlayedRuns
@@ -73,12 +73,12 @@ class World:
         self.registrar = self.office.registrar
         self.runs = PlayedRuns(self.office.parts())
         self.engine = ScriptedEngine()
-        self.keeper = Keeper(
+        self.keeper = Scheduler(
             database=self.database,
             engine=self.engine,
             died=self.runs.died,
             clock=self.clock,
-            bells=Bells(),
+            bells=Wakeups(),
             approval_channel="C0APPROVE",
             keep_for=timedelta(days=365),
             quiet=at_once,

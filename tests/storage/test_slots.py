@@ -10,7 +10,7 @@ import structlog.testing
 
 from bot.storage import installation
 from bot.worker import replicas
-from bot.worker.loops import survive
+from bot.worker.loops import run_guarded
 from tests.office import opened
 from tests.pieces import NOON
 from tests.postgres import plain
@@ -112,6 +112,6 @@ async def test_a_restart_of_the_server_is_logged_as_no_bug(
 
         with structlog.testing.capture_logs() as logged:
             for it in (work, connect, blunder):
-                assert await survive("work", it)
+                assert await run_guarded("work", it)
     said = [(it["event"], it["log_level"]) for it in logged]
     assert said == [("database does not answer", "warning")] * 2 + [("bug", "error")]
