@@ -4,17 +4,26 @@ Listeners call these and nothing else. A verb touches only the database; what En
 to do with it is owed as rows, and bells are rung after the commit.
 """
 
-from bot.registrar.approval import Deciding
-from bot.registrar.handover import HandingOver
-from bot.registrar.queries import Looking
-from bot.registrar.recovery import Mending
-from bot.registrar.revocation import TakingBack
-from bot.registrar.rotation import Rotating
-from bot.registrar.secrets import Reveal, Showing
-from bot.registrar.submission import Asking
+from bot.registrar.approval import ApprovalActions
+from bot.registrar.handover import HandoverActions
+from bot.registrar.queries import Queries
+from bot.registrar.recovery import RecoveryActions
+from bot.registrar.revocation import RevocationActions
+from bot.registrar.rotation import RotationActions
+from bot.registrar.secrets import Reveal, SecretActions
+from bot.registrar.submission import SubmissionActions
 
 __all__ = ["Registrar", "Reveal"]
 
 
-class Registrar(Asking, Deciding, HandingOver, Mending, Rotating, TakingBack, Showing, Looking):
+class Registrar(
+    SubmissionActions,
+    ApprovalActions,
+    HandoverActions,
+    RecoveryActions,
+    RotationActions,
+    RevocationActions,
+    SecretActions,
+    Queries,
+):
     """What people can do."""

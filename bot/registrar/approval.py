@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.domain.form_validation import check_reason
 from bot.domain.registration import Person, Refusal, Registration, RunKind, Status, Vote
-from bot.registrar.voting import Judging
+from bot.registrar.voting import Voting
 from bot.storage import history, messages, registrations, timers, votes
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
@@ -17,7 +17,7 @@ MOST_WITHDRAWALS = 5
 """After so many of one person it is for others to approve: each tells the requester."""
 
 
-class Deciding(Judging):
+class ApprovalActions(Voting):
     """From a plan that waits to its run, or to its end."""
 
     async def earlier_approvers(self, id: str, *, by: Person) -> tuple[Person, ...]:

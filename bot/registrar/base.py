@@ -19,7 +19,7 @@ from bot.worker.loops import Wakeups
 from graph.clock import Clock
 
 
-class Desk:
+class RegistrarBase:
     """The base of each group of verbs."""
 
     def __init__(

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.registration import Person, Refusal, Registration, RotationState, Status
-from bot.registrar.base import Desk
+from bot.registrar.base import RegistrarBase
 from bot.storage import audit, history, messages, registrations, rotations, secrets
 from bot.storage.messages import MessageKind
 from bot.storage.secrets import Purpose
@@ -17,7 +17,7 @@ MOST_OFFERS = 5
 DAY = timedelta(days=1)
 
 
-class HandingOver(Desk):
+class HandoverActions(RegistrarBase):
     """From one requester to the next, confirmed by an approver."""
 
     async def hand_over(self, id: str, *, to: Person, by: Person) -> None:

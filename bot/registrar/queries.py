@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.approval.rules import EITHER
 from bot.domain.registration import Person, Refusal, Registration
-from bot.registrar.base import Desk
+from bot.registrar.base import RegistrarBase
 from bot.storage import health, history, messages, queries, runs
 from bot.storage.health import Health
 from bot.storage.history import HistoryPage
@@ -61,7 +61,7 @@ class Home:
     at: datetime
 
 
-class Looking(Desk):
+class Queries(RegistrarBase):
     """What people read."""
 
     async def is_at(self, message: str, *, channel: str, ts: str) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.registration import Person, Refusal, Registration, RunKind, Status
-from bot.registrar.voting import Judging
+from bot.registrar.voting import Voting
 from bot.storage import audit, history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
@@ -20,7 +20,7 @@ APPROVAL_LASTS = timedelta(days=7)
 """How long an approval may be retried on: as long as a failure that nobody retries is kept."""
 
 
-class Mending(Judging):
+class RecoveryActions(Voting):
     """Runs that people ask for once the plan has been decided on."""
 
     async def approvers(self, id: str, *, by: Person) -> tuple[Person, ...]:

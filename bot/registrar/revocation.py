@@ -4,13 +4,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState, Status
-from bot.registrar.base import Desk
+from bot.registrar.base import RegistrarBase
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 
 
-class TakingBack(Desk):
+class RevocationActions(RegistrarBase):
     """From an application that is in use to nothing. People confirm both verbs before."""
 
     async def check_may_revoke(self, id: str, *, by: Person) -> None:

@@ -22,17 +22,17 @@ from bot.domain.registration import (
     Secret,
     SecretState,
 )
-from bot.registrar.voting import Judging
+from bot.registrar.voting import Voting
 from bot.storage import history, messages, registrations, rotations, secrets, timers, votes
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 
 DAY = timedelta(days=1)
-MOST_WISHES = 5
+MOST_REQUESTS = 5
 """How often a day one registration's rotation may be asked for: each calls the approvers."""
 
 
-class Rotating(Judging):
+class RotationActions(Voting):
     """From the wish for a new secret to the run that makes it."""
 
     async def rotate(self, id: str, *, by: Person) -> None:
@@ -150,9 +150,9 @@ class Rotating(Judging):
 
     async def _check_wishes(self, tx: AsyncConnection, id: str, now: datetime) -> None:
         wishes = await history.count(tx, "rotation asked", registration=id, since=now - DAY)
-        if wishes >= MOST_WISHES:
+        if wishes >= MOST_REQUESTS:
             raise Refusal(
-                f"A rotation of {id} was asked for {MOST_WISHES} times in 24 hours, which is the"
+                f"A rotation of {id} was asked for {MOST_REQUESTS} times in 24 hours, which is the"
                 " most. Agree with an approver on it, and ask again later."
             )
 

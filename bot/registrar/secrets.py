@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import REPLACEABLE, Verb
 from bot.domain.connector_values import Values, values_of
 from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState
-from bot.registrar.base import Desk
+from bot.registrar.base import RegistrarBase
 from bot.storage import audit, expiry_notices, history, registrations, secrets, timers
 from bot.storage.audit import CLAIMED
 from bot.storage.secrets import Purpose
@@ -36,7 +36,7 @@ class Reveal:
         return f"Reveal({self.secret}, …)"
 
 
-class Showing(Desk):
+class SecretActions(RegistrarBase):
     """What the requester gets, and how often."""
 
     async def values(self, id: str, *, by: Person) -> Values:

@@ -12,14 +12,14 @@ from bot.approval import Verb
 from bot.domain.catalogue import Profile
 from bot.domain.form_validation import FormProblems, as_read, check_form
 from bot.domain.registration import Form, Person, Refusal, Registration, RunKind, Status
-from bot.registrar.base import Desk
+from bot.registrar.base import RegistrarBase
 from bot.storage import history, installation, messages, registrations
 from bot.storage.messages import MessageKind
 
 COMMAND = "/aad-setup"
 
 
-class Asking(Desk):
+class SubmissionActions(RegistrarBase):
     """From a form to a registration whose plan is being made."""
 
     def check_may_ask(self, person: Person) -> None:

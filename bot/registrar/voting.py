@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval.quorum import Quorum
 from bot.domain.registration import Person, Refusal, Registration, Vote
-from bot.registrar.base import Desk
+from bot.registrar.base import RegistrarBase
 from bot.storage import audit, history, votes
 
 JUST_NOW = timedelta(seconds=10)
 """Whoever voted so short a time ago was looked up then, and need not be looked up again."""
 
 
-class Judging(Desk):
+class Voting(RegistrarBase):
     """The base of verbs that take a quorum: of a plan, or of a rotation."""
 
     def _vote(
