@@ -42,9 +42,9 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.connection import connected
 from graph.tokens import TokenSource
-from handlers.outbox.dispatcher import Messages
+from handlers.outbox.dispatcher import Dispatcher
 from handlers.slack.approval_channel import ApprovalChannel
-from handlers.transport.in_flight import Traffic
+from handlers.transport.in_flight import InFlight
 
 log = structlog.get_logger()
 
@@ -68,7 +68,7 @@ class App:
     registrar: Registrar
     keeper: Scheduler
     patrol: OrphanScan
-    messages: Messages
+    messages: Dispatcher
     channel: ApprovalChannel
     database: Database
     graph: Client
@@ -126,7 +126,7 @@ async def running(
             catalogue=catalogue,
             vault=vault,
             bells=Wakeups(),
-            traffic=Traffic(),
+            traffic=InFlight(),
             database=database,
             tenant=tenant,
             entra=entra_first,

@@ -26,18 +26,18 @@ from bot.worker.orphan_scan import OrphanScan
 from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
 from graph.clock import Clock
-from handlers.listeners.preview import Previews
-from handlers.outbox.dispatcher import Messages
-from handlers.outbox.home_publisher import Homes
+from handlers.listeners.preview import PreviewMaker
+from handlers.outbox.dispatcher import Dispatcher
+from handlers.outbox.home_publisher import HomePublisher
 from handlers.outbox.restore_report import tell
-from handlers.outbox.sender import Delivery
+from handlers.outbox.sender import Sender
 from handlers.slack.approval_channel import ApprovalChannel
-from handlers.slack.lookup_limits import LookUps
-from handlers.slack.rate_limits import Pace
-from handlers.slack.response_url import Answers
-from handlers.slack.user_groups import Groups
-from handlers.slack.users import LOOK_UP_SECONDS, People
-from handlers.transport.in_flight import Traffic
+from handlers.slack.lookup_limits import LookupLimits
+from handlers.slack.rate_limits import RateLimits
+from handlers.slack.response_url import ResponseUrls
+from handlers.slack.user_groups import UserGroups
+from handlers.slack.users import LOOK_UP_SECONDS, Users
+from handlers.transport.in_flight import InFlight
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
 
@@ -55,7 +55,7 @@ class Services:
     catalogue: Catalogue
     vault: Vault
     bells: Wakeups
-    traffic: Traffic
+    traffic: InFlight
     database: Database
     tenant: Tenant
     entra: AwaitedService
@@ -67,9 +67,9 @@ class SlackSide:
     """What listens to people, and what shows them something."""
 
     bolt: AsyncApp
-    messages: Messages
-    homes: Homes
-    previews: Previews
+    messages: Dispatcher
+    homes: HomePublisher
+    previews: PreviewMaker
     channel: ApprovalChannel
 
 
@@ -132,11 +132,11 @@ def slack_side(
     """Make what faces Slack, and connect what people do there with the registrar."""
     ids = filter(None, (installed.team_id, installed.enterprise_id))
     settings = on.settings
-    answers = Answers(
+    answers = ResponseUrls(
         session, api_url=settings.slack_api_url, ids=frozenset(ids), proxies=settings.proxies
     )
     people = _people(on, client, installed)
-    homes = Homes(
+    homes = HomePublisher(
         registrar=registrar,
         client=client,
         look_up=people.person,
@@ -152,7 +152,7 @@ def slack_side(
         consent_mode=tenant.consent_mode,
         clock=on.clock,
     )
-    previews = Previews(client=client, look=read, clock=on.clock)
+    previews = PreviewMaker(client=client, look=read, clock=on.clock)
     bolt = bolt_app(slack_client(on.settings, session, token=None), on.settings, installed)
     handlers.register(
         bolt,
@@ -171,14 +171,16 @@ def slack_side(
     return SlackSide(bolt=bolt, messages=messages, homes=homes, previews=previews, channel=channel)
 
 
-def _people(on: Services, client: AsyncWebClient, installed: Installed) -> People:
-    groups = Groups(client=client, clock=on.clock, ids=on.policy.groups, seconds=LOOK_UP_SECONDS)
-    return People(
+def _people(on: Services, client: AsyncWebClient, installed: Installed) -> Users:
+    groups = UserGroups(
+        client=client, clock=on.clock, ids=on.policy.groups, seconds=LOOK_UP_SECONDS
+    )
+    return Users(
         client=client,
         team_id=installed.team_id,
         app_id=installed.app_id,
         groups=groups,
-        look_ups=LookUps(on.clock),
+        look_ups=LookupLimits(on.clock),
         approvers=on.policy.approvers,
         approver_groups=on.policy.approver_groups,
         clock=on.clock,
@@ -189,15 +191,15 @@ def _messages(
     on: Services,
     registrar: Registrar,
     client: AsyncWebClient,
-    answers: Answers,
+    answers: ResponseUrls,
     channel: ApprovalChannel,
-    people: People,
+    people: Users,
     *,
     bot_id: str,
     every: float,
-) -> Messages:
-    pace = Pace(on.clock)
-    delivery = Delivery(
+) -> Dispatcher:
+    pace = RateLimits(on.clock)
+    delivery = Sender(
         bot_id=bot_id,
         database=on.database,
         registrar=registrar,
@@ -211,7 +213,7 @@ def _messages(
         bell=on.bells.messages,
         plain=on.settings.plain_cards,
     )
-    return Messages(
+    return Dispatcher(
         database=on.database,
         delivery=delivery,
         pace=pace,

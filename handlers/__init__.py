@@ -5,10 +5,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from handlers.listeners import buttons, commands, errors, events, home, modals
-from handlers.listeners.preview import Previews
-from handlers.outbox.home_publisher import Homes
-from handlers.slack.response_url import Answers
-from handlers.slack.users import People, middleware
+from handlers.listeners.preview import PreviewMaker
+from handlers.outbox.home_publisher import HomePublisher
+from handlers.slack.response_url import ResponseUrls
+from handlers.slack.users import Users, middleware
 from handlers.views import ids
 
 
@@ -17,10 +17,10 @@ def register(
     *,
     client: AsyncWebClient,
     registrar: Registrar,
-    people: People,
-    answers: Answers,
-    homes: Homes,
-    previews: Previews,
+    people: Users,
+    answers: ResponseUrls,
+    homes: HomePublisher,
+    previews: PreviewMaker,
     plain: bool,
 ) -> None:
     """Connect what people do in Slack with the verbs of the registrar."""

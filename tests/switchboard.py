@@ -35,12 +35,12 @@ from bot.storage.database import Database
 from bot.storage.tables import metadata
 from bot.worker.loops import Wakeup, Wakeups
 from graph.proxies import DIRECT
-from handlers.listeners.preview import Previews
-from handlers.outbox.home_publisher import Homes
-from handlers.slack.lookup_limits import LookUps
-from handlers.slack.response_url import Answers
-from handlers.slack.user_groups import Groups
-from handlers.slack.users import People
+from handlers.listeners.preview import PreviewMaker
+from handlers.outbox.home_publisher import HomePublisher
+from handlers.slack.lookup_limits import LookupLimits
+from handlers.slack.response_url import ResponseUrls
+from handlers.slack.user_groups import UserGroups
+from handlers.slack.users import Users
 from tests.office import VAULT, Office, opened
 from tests.pieces import NOON
 
@@ -95,27 +95,27 @@ async def connected(
         )
         client.retry_handlers = []
         office = _office(workspace, database, clock)
-        people = People(
+        people = Users(
             client=client,
             team_id=workspace.team_id,
             app_id=workspace.api_app_id,
-            groups=Groups(client=client, clock=clock, ids=(), seconds=1.0),
-            look_ups=LookUps(clock, a_minute=10**5, burst=10**4),
+            groups=UserGroups(client=client, clock=clock, ids=(), seconds=1.0),
+            look_ups=LookupLimits(clock, a_minute=10**5, burst=10**4),
             approvers=(),
             approver_groups=(),
             clock=clock,
         )
         bolt = _bolt(client, workspace)
-        previews = Previews(client=client, look=_nothing, clock=clock)
+        previews = PreviewMaker(client=client, look=_nothing, clock=clock)
         handlers.register(
             bolt,
             client=client,
             registrar=office.registrar,
             people=people,
-            answers=Answers(
+            answers=ResponseUrls(
                 session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
             ),
-            homes=Homes(
+            homes=HomePublisher(
                 registrar=office.registrar,
                 client=client,
                 look_up=people.person,

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from bot.domain.registration import Refusal
 from bot.settings.allowed_hosts import takes_answers
 from graph.proxies import DIRECT
-from handlers.slack.response_url import Answers
+from handlers.slack.response_url import ResponseUrls
 
 SLACK = "https://slack.com/api/"
 HERE = "http://127.0.0.1:4711/api/"
@@ -100,14 +100,14 @@ async def hooks() -> AsyncIterator[Hooks]:
 
 
 @pytest.fixture
-async def answers(hooks: Hooks) -> AsyncIterator[Answers]:
+async def answers(hooks: Hooks) -> AsyncIterator[ResponseUrls]:
     async with aiohttp.ClientSession() as session:
-        yield Answers(session, api_url=hooks.api_url, ids=IDS, proxies=DIRECT)
+        yield ResponseUrls(session, api_url=hooks.api_url, ids=IDS, proxies=DIRECT)
 
 
 async def test_nothing_on_this_machine_is_called_for_slack_itself(hooks: Hooks) -> None:
     async with aiohttp.ClientSession() as session:
-        answers = Answers(session, api_url=SLACK, ids=IDS, proxies=DIRECT)
+        answers = ResponseUrls(session, api_url=SLACK, ids=IDS, proxies=DIRECT)
         for forged in (hooks.url, hooks.url.replace("127.0.0.1", "localhost")):
             assert not await answers.add(forged, text="hello")
             assert not await answers.replace(forged, text="hello", blocks=[])
@@ -117,7 +117,7 @@ async def test_nothing_on_this_machine_is_called_for_slack_itself(hooks: Hooks) 
 
 
 @pytest.mark.parametrize("body", ["ok", "ok\n", '{"ok":true}', '{ "ok": true, "more": [] }'])
-async def test_slack_s_yes_is_a_yes(hooks: Hooks, answers: Answers, body: str) -> None:
+async def test_slack_s_yes_is_a_yes(hooks: Hooks, answers: ResponseUrls, body: str) -> None:
     hooks.body = body
     assert await answers.add(hooks.url, text="hello")
     assert await answers.replace(answers.url_of({"response_url": hooks.url}), text="x", blocks=[])
@@ -141,7 +141,7 @@ async def test_slack_s_yes_is_a_yes(hooks: Hooks, answers: Answers, body: str) -
     ids=range(10),
 )
 async def test_whatever_is_no_yes_is_not_taken_for_one(
-    hooks: Hooks, answers: Answers, body: str
+    hooks: Hooks, answers: ResponseUrls, body: str
 ) -> None:
     hooks.body = body
     assert not await answers.add(hooks.url, text="hello")
@@ -149,7 +149,7 @@ async def test_whatever_is_no_yes_is_not_taken_for_one(
 
 @pytest.mark.parametrize("status", [201, 307, 404, 500])
 async def test_a_yes_comes_with_200_and_sends_nobody_on(
-    hooks: Hooks, answers: Answers, status: int
+    hooks: Hooks, answers: ResponseUrls, status: int
 ) -> None:
     hooks.status = status
     assert not await answers.add(hooks.url, text="hello")

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from bot.domain.registration import Refusal
 from handlers.listeners import command_parser
-from handlers.listeners.command_parser import LISTS, WITH_ID, Asked, read
+from handlers.listeners.command_parser import LISTS, WITH_ID, Command, parse
 
 PROFILES = ("mimecast", "directory-read")
 
 
 def refusal(text: str) -> str:
     with pytest.raises(Refusal) as refused:
-        read(text, PROFILES)
+        parse(text, PROFILES)
     return str(refused.value)
 
 
@@ -51,8 +51,8 @@ def refusal(text: str) -> str:
 )
 @pytest.mark.parametrize("word", ["status", "History", "UNDO:"])
 def test_an_id_may_be_written_as_people_write_it(word: str, typed: str) -> None:
-    expected = Asked(word=word.lower().strip(":"), id="AAD-7K3F")
-    assert read(f"{word} {typed}", PROFILES) == expected
+    expected = Command(word=word.lower().strip(":"), id="AAD-7K3F")
+    assert parse(f"{word} {typed}", PROFILES) == expected
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_an_id_may_be_written_as_people_write_it(word: str, typed: str) -> None:
     ],
 )
 def test_what_is_understood(text: str, expected: dict[str, Any]) -> None:
-    assert read(text, PROFILES) == Asked(**expected)
+    assert parse(text, PROFILES) == Command(**expected)
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_every_text_is_understood_or_answered_with_a_sentence(text: str) -> None
         assert (found.id is not None) == (found.word in WITH_ID)
 
 
-def understood(text: str) -> tuple[Asked | None, str]:
+def understood(text: str) -> tuple[Command | None, str]:
     try:
-        return read(text, PROFILES), ""
+        return parse(text, PROFILES), ""
     except Refusal as refused:
         return None, str(refused)

@@ -9,7 +9,7 @@ import pytest
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.worker.loops import Wakeup
-from handlers.outbox.home_publisher import MOST_OPEN, Homes
+from handlers.outbox.home_publisher import MOST_OPEN, HomePublisher
 from tests.conftest import Bot
 from tests.scene import Scene
 from tests.test_failures import failed
@@ -234,7 +234,7 @@ async def test_the_messages_tab_is_no_home(scene: Scene) -> None:
 
 def test_only_so_many_homes_are_kept_up_to_date() -> None:
     nobody: Any = None
-    homes = Homes(
+    homes = HomePublisher(
         registrar=nobody,
         client=nobody,
         look_up=nobody,

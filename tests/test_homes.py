@@ -19,7 +19,7 @@ from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.registrar.queries import PAGE, Part
 from bot.worker.loops import Wakeup
-from handlers.outbox.home_publisher import IN_DOUBT, OPEN_FOR, SPACING, Homes
+from handlers.outbox.home_publisher import IN_DOUBT, OPEN_FOR, SPACING, HomePublisher
 from tests.office import Office, office, opened
 
 SECOND = timedelta(seconds=1)
@@ -29,7 +29,7 @@ SECOND = timedelta(seconds=1)
 class Front:
     """Homes that look when they are told to, and what Slack says of who has them open."""
 
-    homes: Homes
+    homes: HomePublisher
     workspace: Workspace
     desk: Office
     clock: MovableClock
@@ -88,7 +88,7 @@ async def front(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Front]:
             open_limit=100,
         )
         desk = office(database, clock, policy=policy)
-        homes = Homes(
+        homes = HomePublisher(
             registrar=desk.registrar,
             client=client,
             look_up=lambda claim: found.look_up(claim),

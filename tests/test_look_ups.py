@@ -3,7 +3,12 @@
 from datetime import timedelta
 
 from bot.playground.clock import MovableClock
-from handlers.slack.lookup_limits import EACH_BURST, KEPT_FOR_APPROVERS, PEOPLE_A_MINUTE, LookUps
+from handlers.slack.lookup_limits import (
+    EACH_BURST,
+    KEPT_FOR_APPROVERS,
+    PEOPLE_A_MINUTE,
+    LookupLimits,
+)
 from tests.scene import Scene
 
 
@@ -34,7 +39,7 @@ async def test_what_slack_said_a_moment_ago_counts_meanwhile(scene: Scene) -> No
 
 
 def test_some_are_kept_for_approvers(clock: MovableClock) -> None:
-    look_ups = LookUps(clock)
+    look_ups = LookupLimits(clock)
     others = [look_ups.take(f"U{number}") for number in range(PEOPLE_A_MINUTE)]
     assert others.count(True) == PEOPLE_A_MINUTE - KEPT_FOR_APPROVERS
     approvers = [look_ups.take(f"W{number}", is_approver=True) for number in range(100)]
@@ -44,7 +49,7 @@ def test_some_are_kept_for_approvers(clock: MovableClock) -> None:
 
 
 def test_each_person_has_a_rate(clock: MovableClock) -> None:
-    look_ups = LookUps(clock)
+    look_ups = LookupLimits(clock)
     assert [look_ups.take("U1") for _ in range(50)].count(True) == EACH_BURST
     assert look_ups.take("U2")
     clock.move(timedelta(seconds=4))
@@ -53,7 +58,7 @@ def test_each_person_has_a_rate(clock: MovableClock) -> None:
 
 
 def test_whoever_did_nothing_for_a_while_is_forgotten(clock: MovableClock) -> None:
-    look_ups = LookUps(clock, a_minute=10**6)
+    look_ups = LookupLimits(clock, a_minute=10**6)
     for number in range(3000):
         look_ups.take(f"U{number}")
         clock.move(timedelta(seconds=1))

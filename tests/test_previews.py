@@ -16,7 +16,7 @@ from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.registration import Form, Refusal
 from bot.planning.preview import Preview
 from bot.playground.stage import Stage
-from handlers.listeners.preview import AT_ONCE, MOST_AN_HOUR, Look, Previews
+from handlers.listeners.preview import AT_ONCE, MOST_AN_HOUR, Look, PreviewMaker
 from handlers.views.form import filled_value, read_filled_value
 from tests.conftest import Bot
 from tests.pieces import ROSA, form
@@ -226,14 +226,14 @@ async def test_fields_of_another_profile_are_redrawn_before_they_count(scene: Sc
 
 
 @asynccontextmanager
-async def previews(scene: Scene, look: Look) -> AsyncIterator[Previews]:
+async def previews(scene: Scene, look: Look) -> AsyncIterator[PreviewMaker]:
     """Previews in the same workspace, of a tenant of our own."""
     async with aiohttp.ClientSession() as session:
         workspace = scene.workspace
         client = AsyncWebClient(
             token=workspace.bot_token, base_url=workspace.api_url, session=session
         )
-        yield Previews(client=client, look=look, clock=scene.clock)
+        yield PreviewMaker(client=client, look=look, clock=scene.clock)
 
 
 def trigger(scene: Scene) -> str:

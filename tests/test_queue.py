@@ -7,8 +7,8 @@ from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.storage.messages import Message, MessageKind, Stale
 from handlers.outbox.dispatcher import SPACING, calls_of
-from handlers.outbox.priority import PATIENCE, Queue
-from handlers.slack.rate_limits import Pace
+from handlers.outbox.priority import PATIENCE, PriorityQueue
+from handlers.slack.rate_limits import RateLimits
 from tests.pieces import NOON
 
 SECOND = timedelta(seconds=1)
@@ -46,18 +46,18 @@ VALUES = stale("values", MessageKind.VALUES, is_posted=False)
 MASK = stale("mask", MessageKind.MASK, is_posted=False)
 
 
-def ids(queue: Queue, found: list[Stale], *, after: timedelta = timedelta(0)) -> list[str]:
+def ids(queue: PriorityQueue, found: list[Stale], *, after: timedelta = timedelta(0)) -> list[str]:
     return [it.message.id for _, it in queue.ordered(found, NOON + after)]
 
 
 def test_the_urgent_come_first() -> None:
     found = [PROGRESS, TOUCHED, FINAL, MASK]
-    assert ids(Queue(), found) == ["mask", "final", "touched", "progress"]
-    assert ids(Queue(), [PROGRESS, VALUES]) == ["values", "progress"]
+    assert ids(PriorityQueue(), found) == ["mask", "final", "touched", "progress"]
+    assert ids(PriorityQueue(), [PROGRESS, VALUES]) == ["values", "progress"]
 
 
 def test_what_slack_did_not_take_keeps_its_place() -> None:
-    queue, first, second = Queue(), stale("first"), stale("second")
+    queue, first, second = PriorityQueue(), stale("first"), stale("second")
     assert ids(queue, [first]) == ["first"]
     queue.ordered([second], NOON + SECOND, under_way=["first"])
     assert ids(queue, [second, first], after=2 * SECOND) == ["first", "second"]
@@ -67,27 +67,27 @@ def test_what_slack_did_not_take_keeps_its_place() -> None:
 
 
 def test_of_equals_the_oldest_comes_first() -> None:
-    queue, newer = Queue(), stale("newer", is_final=True)
+    queue, newer = PriorityQueue(), stale("newer", is_final=True)
     ids(queue, [FINAL])
     assert ids(queue, [newer, FINAL], after=SECOND) == ["final", "newer"]
 
 
 def test_who_was_shown_in_between_stands_at_the_end_again() -> None:
-    queue, other = Queue(), stale("other", is_final=True)
+    queue, other = PriorityQueue(), stale("other", is_final=True)
     ids(queue, [FINAL])
     ids(queue, [other], after=SECOND)
     assert ids(queue, [FINAL, other], after=2 * SECOND) == ["other", "final"]
 
 
 def test_nobody_waits_for_ever_behind_those_who_came_later() -> None:
-    queue = Queue()
+    queue = PriorityQueue()
     ids(queue, [PROGRESS])
     assert ids(queue, [FINAL, PROGRESS], after=PATIENCE - SECOND) == ["final", "progress"]
     assert ids(queue, [FINAL, PROGRESS], after=PATIENCE) == ["progress", "final"]
 
 
 def test_what_shows_its_final_state_already_waits_behind_what_does_not() -> None:
-    queue, changed = Queue(), stale("changed", is_final=True)
+    queue, changed = PriorityQueue(), stale("changed", is_final=True)
     ids(queue, [changed])
     queue.shown("changed", Status.READY)
     assert ids(queue, [changed, FINAL], after=SECOND) == ["final", "changed"]
@@ -96,7 +96,7 @@ def test_what_shows_its_final_state_already_waits_behind_what_does_not() -> None
 
 
 def test_of_final_states_cards_come_before_the_requesters_own() -> None:
-    queue, own = Queue(), stale("own", MessageKind.PROGRESS, is_final=True)
+    queue, own = PriorityQueue(), stale("own", MessageKind.PROGRESS, is_final=True)
     ids(queue, [own])
     assert ids(queue, [own, FINAL], after=SECOND) == ["final", "own"]
     assert ids(queue, [own, FINAL], after=PATIENCE) == ["own", "final"]
@@ -123,8 +123,8 @@ class Crowd:
 
     def sees(self, minutes: int) -> None:
         """Let so many minutes pass, and draw what the queue and the pace let through."""
-        clock, queue = MovableClock(), Queue()
-        pace, begin = Pace(clock), clock.now() - NOON
+        clock, queue = MovableClock(), PriorityQueue()
+        pace, begin = RateLimits(clock), clock.now() - NOON
         while self.now < NOON + timedelta(minutes=minutes):
             clock.move(self.now + begin - clock.now())
             for urgency, it in queue.ordered([*self._stale()], self.now):

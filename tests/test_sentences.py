@@ -12,7 +12,7 @@ from bot.domain.catalogue import read_catalogue
 from bot.domain.connector_values import values_of
 from bot.domain.registration import Refusal, SecretState
 from bot.playground.stage import Stage
-from handlers.listeners.command_parser import ALSO_CALLED, BY_BUTTON, read
+from handlers.listeners.command_parser import ALSO_CALLED, BY_BUTTON, parse
 from handlers.listeners.errors import plain
 from handlers.views import card
 from handlers.views.help import SUBCOMMANDS
@@ -120,7 +120,7 @@ async def test_a_thread_gets_one_line_for_a_word_that_is_none(
 )
 def test_words_for_what_has_another_name_here_lead_to_it(text: str, answer: str) -> None:
     with pytest.raises(Refusal) as refused:
-        read(text, read_catalogue())
+        parse(text, read_catalogue())
     assert str(refused.value).startswith(answer)
 
 

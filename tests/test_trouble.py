@@ -8,7 +8,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from handlers.slack.api_errors import Trouble, advice_on, code_of, meaning_of, retry_after
+from handlers.slack.api_errors import ErrorScope, advice_on, code_of, meaning_of, retry_after
 
 
 def error(status: int, data: Any, **headers: str) -> SlackApiError:
@@ -43,7 +43,7 @@ def error(status: int, data: Any, **headers: str) -> SlackApiError:
 )
 def test_each_error_has_a_meaning(given: SlackApiError, code: str, trouble: str) -> None:
     assert code_of(given) == code
-    assert meaning_of(given) is Trouble[trouble]
+    assert meaning_of(given) is ErrorScope[trouble]
 
 
 def test_an_answer_that_is_no_json_is_an_answer_of_the_http_library() -> None:
@@ -51,7 +51,7 @@ def test_an_answer_that_is_no_json_is_an_answer_of_the_http_library() -> None:
         status = 500
 
     given = SlackApiError("no JSON", Answer())  # type: ignore[no-untyped-call] # as above
-    assert (code_of(given), meaning_of(given)) == ("500", Trouble.PASSING)
+    assert (code_of(given), meaning_of(given)) == ("500", ErrorScope.PASSING)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,6 @@ def test_slack_says_how_long_to_wait(said: str, seconds: float) -> None:
 
 
 def test_there_is_advice_for_whoever_runs_the_bot() -> None:
-    assert "invite" in advice_on("not_in_channel", Trouble.CLOSED)
-    assert "SLACK_BOT_TOKEN" in advice_on("token_revoked", Trouble.SHUT_OUT)
-    assert advice_on("restricted_action", Trouble.CLOSED)
+    assert "invite" in advice_on("not_in_channel", ErrorScope.CLOSED)
+    assert "SLACK_BOT_TOKEN" in advice_on("token_revoked", ErrorScope.SHUT_OUT)
+    assert advice_on("restricted_action", ErrorScope.CLOSED)

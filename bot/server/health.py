@@ -10,7 +10,7 @@ import structlog
 
 from bot.storage.database import Database
 from bot.worker.loops import Loop
-from handlers.transport import Intake
+from handlers.transport import Transport
 
 log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ class Health:
         *,
         database: Database,
         awaited: Iterable[Missing] = (),
-        intake: Intake | None = None,
+        intake: Transport | None = None,
         loops: Iterable[Loop] = (),
         now: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -16,9 +16,9 @@ from bot.server.health import Health
 from bot.settings.settings import Settings
 from bot.startup_checks import CannotStart, Installed
 from bot.storage.database import Database
-from handlers.transport import CannotListen, Intake, http
+from handlers.transport import CannotListen, Transport, http
 from handlers.transport.http import Http
-from handlers.transport.in_flight import Traffic
+from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures
 from handlers.transport.socket_mode import SocketMode
 
@@ -57,10 +57,10 @@ def transport_of(
     settings: Settings,
     installed: Installed,
     database: Database,
-    traffic: Traffic,
+    traffic: InFlight,
     *,
     watch_every: float,
-) -> tuple[Intake, http_server.Routes]:
+) -> tuple[Transport, http_server.Routes]:
     """Return the transport that the settings choose, and what it takes at PORT.
 
     A socket is looked at every `watch_every` seconds.
@@ -102,7 +102,7 @@ class SlackRoutes:
             raise CannotStart([str(error)]) from None
 
     @asynccontextmanager
-    async def listening(self, intake: Intake, routes: http_server.Routes) -> AsyncIterator[None]:
+    async def listening(self, intake: Transport, routes: http_server.Routes) -> AsyncIterator[None]:
         """Take what Slack delivers while inside. Raises CannotStart."""
         try:
             await intake.start()

@@ -8,8 +8,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.registration import Person
 from bot.registrar import Registrar
 from handlers.listeners.command_replies import retried
-from handlers.slack.response_url import Answers, check_is_for_one, trigger_of
-from handlers.slack.users import People
+from handlers.slack.response_url import ResponseUrls, check_is_for_one, trigger_of
+from handlers.slack.users import Users
 from handlers.views import denial, form, ids
 from handlers.views.values import masked_sheet, sheet, sheet_text
 
@@ -35,7 +35,7 @@ def click(verb: Verb, *, bound: bool = False) -> Listener:
 
 
 async def approve(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
+    ack: Ack, action: Json, registrar: Registrar, person: Person, people: Users
 ) -> None:
     """Approve; before the last approval that is needed, those who approved earlier are judged anew,
     too.
@@ -78,7 +78,7 @@ async def again(
 
 
 async def confirm_handover(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
+    ack: Ack, action: Json, registrar: Registrar, person: Person, people: Users
 ) -> None:
     """Confirm the heir that stands on the button, who is judged anew."""
     id, heir = ids.read_bound_value(action["value"])
@@ -88,7 +88,7 @@ async def confirm_handover(
 
 
 async def confirm_rotation(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
+    ack: Ack, action: Json, registrar: Registrar, person: Person, people: Users
 ) -> None:
     """Confirm the rotation that stands on the button, and no later one. Before the last vote that
     is needed, those who confirmed it earlier are judged anew, too.
@@ -101,7 +101,7 @@ async def confirm_rotation(
 
 
 async def retry(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, people: People
+    ack: Ack, action: Json, registrar: Registrar, person: Person, people: Users
 ) -> None:
     """Retry. Those who approved are judged anew, as before the last approval."""
     await retried(action["value"], registrar, person, people)
@@ -109,7 +109,7 @@ async def retry(
 
 
 async def renew(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: ResponseUrls
 ) -> None:
     url = answers.url_of(body)
     await registrar.renew(action["value"], by=person)
@@ -119,7 +119,7 @@ async def renew(
 
 
 async def values(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: ResponseUrls
 ) -> None:
     """Show the values without the secret. The click proves that the person is there to see them."""
     found = await registrar.values(action["value"], by=person)
@@ -128,7 +128,7 @@ async def values(
 
 
 async def reveal(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: ResponseUrls
 ) -> None:
     """Put the secret in the place of the ephemeral that was clicked, once."""
     id, url = action["value"], answers.url_of(body)
@@ -144,7 +144,7 @@ async def reveal(
 
 
 async def hide(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: ResponseUrls
 ) -> None:
     """Mask what was clicked at once, and have whatever else is open masked now."""
     found = await registrar.values(action["value"], by=person)

@@ -78,7 +78,7 @@ class NotUnderstood(Refusal):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Command:
     """What is wanted. `word` is FORM for the form, with its profile if one was named."""
 
     word: str
@@ -89,13 +89,13 @@ class Asked:
     is_public: bool = False
 
 
-def read(text: str, profiles: Collection[str]) -> Asked:
+def parse(text: str, profiles: Collection[str]) -> Command:
     """Return what a text asks for. Raises Refusal, with the nearest words that would do."""
     words = _words(text)
     is_public = len(words) > 1 and words[-1].lower() == PUBLIC
     if is_public:
         words.pop()
-    asked = _asked(words, profiles)
+    asked = _command(words, profiles)
     if is_public and asked.word not in MAY_BE_PUBLIC:
         raise Refusal(
             f"Only `status` and `list` can be public. Leave out `{PUBLIC}`,"
@@ -110,34 +110,34 @@ def mentioned(text: str) -> str:
     return found[0] if found else ""
 
 
-def _asked(words: Sequence[str], profiles: Collection[str]) -> Asked:
+def _command(words: Sequence[str], profiles: Collection[str]) -> Command:
     if not words:
-        return Asked(word=FORM)
+        return Command(word=FORM)
     word, rest = words[0].lower(), words[1:]
     known = {each.lower(): each for each in profiles}
     if word in WITH_ID:
         return _with_id(word, rest)
     if word == "list":
         page, which = _page(rest)
-        return Asked(word="list", which=_which(which), page=page)
+        return Command(word="list", which=_which(which), page=page)
     if word in HELP:
-        return Asked(word="help")
+        return Command(word="help")
     if word == PREVIEW:
         return _preview(rest, known)
     if word in known:
-        return Asked(word=FORM, profile=known[word])
+        return Command(word=FORM, profile=known[word])
     if found := _looks_like_an_id(words):
-        return Asked(word="status", id=found)
+        return Command(word="status", id=found)
     if word in BY_BUTTON:
         raise Refusal(help.BY_BUTTON)
     near = ALSO_CALLED.get(word) or _nearest(word, [*help.SUBCOMMANDS, *profiles])
     raise NotUnderstood(words[0], near)
 
 
-def _preview(rest: Sequence[str], known: Mapping[str, str]) -> Asked:
+def _preview(rest: Sequence[str], known: Mapping[str, str]) -> Command:
     """Return the form, which previews what it would come to."""
     if not rest or rest[0].lower() in known:
-        return Asked(word=FORM, profile=known[rest[0].lower()] if rest else None)
+        return Command(word=FORM, profile=known[rest[0].lower()] if rest else None)
     near = _nearest(rest[0], list(known.values()))
     meant = f" Did you mean `{COMMAND} {PREVIEW} {near}`?" if near else ""
     raise Refusal(f"I do not know the profile “{escaped(rest[0][:60])}”.{meant}")
@@ -151,13 +151,13 @@ def _page(rest: Sequence[str]) -> tuple[int, Sequence[str]]:
     return max(1, int(rest[-1])), before
 
 
-def _with_id(word: str, rest: Sequence[str]) -> Asked:
+def _with_id(word: str, rest: Sequence[str]) -> Command:
     page, rest = _page(rest) if word in PAGED else (1, rest)
     found = _ids(rest)
     if len(found) == 1:
-        return Asked(word=word, id=found[0], page=page)
+        return Command(word=word, id=found[0], page=page)
     if not rest and word == "status":
-        return Asked(word="list", which="mine")
+        return Command(word="list", which="mine")
     if len(found) > 1 and word == "status":
         raise Refusal(
             f"Name one registration, like `{COMMAND} status {found[0]}`."

@@ -11,8 +11,8 @@ from bot.domain.registration import Person, Refusal, Status
 from bot.registrar import Registrar
 from bot.registrar.queries import ENTRIES, LISTED
 from bot.storage.queries import ListKind
-from handlers.listeners.command_parser import Asked
-from handlers.slack.users import People
+from handlers.listeners.command_parser import Command
+from handlers.slack.users import Users
 from handlers.views import card, drift, help, history, ids, listing, revocation, rotation
 from handlers.views.blocks import Blocks
 from handlers.views.steps import Drawing
@@ -39,7 +39,7 @@ QUESTIONS = {
 
 
 async def reply(
-    asked: Asked, registrar: Registrar, person: Person, people: People, *, plain: bool
+    asked: Command, registrar: Registrar, person: Person, people: Users, *, plain: bool
 ) -> Reply:
     """Do what is asked and return the answer. Raises Refusal."""
     id = asked.id or ""
@@ -83,14 +83,14 @@ async def reply(
             return Reply(text=help.IN_THREAD if asked.is_public else help.HELP)
 
 
-async def retried(id: str, registrar: Registrar, person: Person, people: People) -> Status:
+async def retried(id: str, registrar: Registrar, person: Person, people: Users) -> Status:
     """Retry, with those who approved as Slack knows them now. Raises Refusal."""
     approvers = await registrar.approvers(id, by=person)
     seen = await people.again([each.user_id for each in approvers])
     return await registrar.retry(id, by=person, seen=seen)
 
 
-async def _retry(id: str, registrar: Registrar, person: Person, people: People) -> str:
+async def _retry(id: str, registrar: Registrar, person: Person, people: Users) -> str:
     if await retried(id, registrar, person, people) is Status.PENDING:
         return f"{id} waits for approval again. Its card says whose approval no longer counts."
     return f"{id} goes on where it stopped. Its card says how far it is."
@@ -106,7 +106,7 @@ async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
     return f"The rotation of {id} is cancelled. The secret in use works as before."
 
 
-async def _list(asked: Asked, registrar: Registrar, person: Person) -> Reply:
+async def _list(asked: Command, registrar: Registrar, person: Person) -> Reply:
     which = ListKind(asked.which or "open")
     page = await registrar.listed(which, by=person, for_all=asked.is_public, page=asked.page)
     if asked.is_public:

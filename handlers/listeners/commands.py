@@ -12,8 +12,8 @@ from bot.domain.registration import Person
 from bot.registrar import Registrar
 from handlers.listeners import command_parser
 from handlers.listeners.command_replies import reply
-from handlers.slack.response_url import Answers, trigger_of
-from handlers.slack.users import People
+from handlers.slack.response_url import ResponseUrls, trigger_of
+from handlers.slack.users import Users
 from handlers.views import form
 from handlers.views.blocks import said
 
@@ -27,12 +27,12 @@ async def command(
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
-    people: People,
+    people: Users,
     plain: bool,
 ) -> None:
     """Answer, for the person alone unless the last word is `public`."""
     text = str(body.get("text") or "")
-    wish = command_parser.read(text, registrar.catalogue)
+    wish = command_parser.parse(text, registrar.catalogue)
     if wish.word == command_parser.FORM:
         await open_form(client, body, wish.profile, registrar, person)
         await ack()
@@ -90,7 +90,12 @@ def confirmed(verb: Callable[..., Awaitable[object]], what: str) -> Callable[...
     """
 
     async def confirm(
-        ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: Answers
+        ack: Ack,
+        action: Json,
+        body: Json,
+        registrar: Registrar,
+        person: Person,
+        answers: ResponseUrls,
     ) -> None:
         id, url = action["value"], answers.url_of(body)
         await verb(registrar, id, by=person)

@@ -19,9 +19,9 @@ from bot.domain.form_validation import FormProblems
 from bot.domain.registration import Person, Refusal
 from bot.worker.loops import is_outage, report_bug
 from handlers.outbox.duplicates import Duplicate
-from handlers.outbox.home_publisher import Homes, is_home
+from handlers.outbox.home_publisher import HomePublisher, is_home
 from handlers.slack.api_errors import TOO_LATE, word_of
-from handlers.slack.response_url import Answers
+from handlers.slack.response_url import ResponseUrls
 from handlers.views import ids
 from handlers.views import sentence as sentences
 from handlers.views.blocks import said
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 
 def handler(
-    client: AsyncWebClient, answers: Answers, homes: Homes
+    client: AsyncWebClient, answers: ResponseUrls, homes: HomePublisher
 ) -> Callable[..., Awaitable[BoltResponse]]:
     """Return the function for `app.error`. It must answer 200, or Slack shows its own error."""
 
@@ -116,7 +116,7 @@ def _json(body: Json) -> BoltResponse:
     )
 
 
-async def _tell(client: AsyncWebClient, homes: Homes, body: Json, sentence: str) -> None:
+async def _tell(client: AsyncWebClient, homes: HomePublisher, body: Json, sentence: str) -> None:
     """Tell the person alone, where they asked: in their own messages, in the channel, at home."""
     event = body["event"]
     user, channel = event.get("user", ""), event.get("channel", "")

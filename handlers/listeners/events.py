@@ -13,9 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.registration import Person
 from bot.registrar import Registrar
 from handlers.listeners import command_parser
-from handlers.listeners.command_parser import Asked, NotUnderstood
+from handlers.listeners.command_parser import Command, NotUnderstood
 from handlers.listeners.command_replies import Reply, reply
-from handlers.slack.users import People
+from handlers.slack.users import Users
 from handlers.views import ids
 from handlers.views.blocks import actions, button, context, drawn, said, section
 
@@ -31,7 +31,7 @@ async def mention(
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
-    people: People,
+    people: Users,
     plain: bool,
 ) -> None:
     """Answer `@bot status AAD-7K3F`; Slack repeats events, so each counts once."""
@@ -40,7 +40,7 @@ async def mention(
         return
     registrar.check_may_look(person)
     try:
-        wish = command_parser.read(event.get("text") or "", registrar.catalogue)
+        wish = command_parser.parse(event.get("text") or "", registrar.catalogue)
     except NotUnderstood as not_understood:
         await _in_thread(client, event, str(not_understood))
         return
@@ -60,14 +60,14 @@ async def direct_message(
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
-    people: People,
+    people: Users,
     plain: bool,
 ) -> None:
     """Answer the words of the command, without the command."""
     event = body["event"]
     if event.get("channel_type") != "im" or not await registrar.is_news(str(body.get("event_id"))):
         return
-    wish = command_parser.read(event.get("text") or "", registrar.catalogue)
+    wish = command_parser.parse(event.get("text") or "", registrar.catalogue)
     if wish.word == command_parser.FORM:
         answer = _form_button(wish, registrar, person)
     else:
@@ -85,7 +85,7 @@ async def direct_message(
         )
 
 
-def _by_command(wish: Asked) -> str:
+def _by_command(wish: Command) -> str:
     """Say how to do what a mention does not do."""
     to = "@person" if wish.word == command_parser.HANDOVER else None
     words = " ".join(filter(None, [ids.COMMAND, wish.word, wish.id or wish.profile, to]))
@@ -93,7 +93,7 @@ def _by_command(wish: Asked) -> str:
     return f"In channels I only tell how things stand. Type `{words}` and {what} for you."
 
 
-def _form_button(wish: Asked, registrar: Registrar, person: Person) -> Reply:
+def _form_button(wish: Command, registrar: Registrar, person: Person) -> Reply:
     registrar.check_may_ask(person)
     text = "Press the button and I open the form. `help` says what else I understand."
     value = wish.profile or ids.ANY_PROFILE

@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot.domain.registration import Person
-from handlers.outbox.home_publisher import Homes
+from handlers.outbox.home_publisher import HomePublisher
 from handlers.views import home as views
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
 
 
-async def opened(body: Json, homes: Homes, person: Person) -> None:
+async def opened(body: Json, homes: HomePublisher, person: Person) -> None:
     """Publish the Home for whoever opens it; the first visit is greeted."""
     event = body["event"]
     if event.get("tab") != "home":  # the same event tells of the Messages tab
@@ -20,7 +20,7 @@ async def opened(body: Json, homes: Homes, person: Person) -> None:
     await homes.open(body, person.user_id, said=said)
 
 
-async def turn(ack: Ack, action: Json, body: Json, homes: Homes, person: Person) -> None:
+async def turn(ack: Ack, action: Json, body: Json, homes: HomePublisher, person: Person) -> None:
     """Show the page that the button stands for."""
     part, page = views.read_page(action.get("value"))
     await homes.turn(body, person.user_id, part, page)

@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.registration import Person
 from bot.registrar import Registrar
-from handlers.listeners.preview import Previews
+from handlers.listeners.preview import PreviewMaker
 from handlers.slack.api_errors import code_of
 from handlers.slack.response_url import trigger_of
 from handlers.views import form, ids
@@ -48,7 +48,7 @@ async def preview(
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
-    previews: Previews,
+    previews: PreviewMaker,
 ) -> None:
     """Lay over the form what it would come to, as soon as the tenant was read."""
     registrar.check_may_ask(person)

@@ -44,7 +44,7 @@ CLOSED = "not_found"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class PreviewRequest:
     """One preview: what for, and where it goes."""
 
     form: Form
@@ -54,7 +54,7 @@ class Wanted:
     user_id: str
 
 
-class Previews:
+class PreviewMaker:
     """Makes previews and shows them."""
 
     def __init__(self, *, client: AsyncWebClient, look: Look, clock: Clock) -> None:
@@ -82,7 +82,7 @@ class Previews:
         task = None
         try:
             answer = await self._client.views_push(trigger_id=trigger_id, view=views.waiting())
-            wanted = Wanted(
+            wanted = PreviewRequest(
                 form=form,
                 profile=profile,
                 in_the_way=in_the_way,
@@ -125,14 +125,14 @@ class Previews:
         begun.append(now)
         self._busy.add(user)
 
-    async def _make(self, wanted: Wanted) -> None:
+    async def _make(self, wanted: PreviewRequest) -> None:
         if bug := await run_guarded("preview", partial(self._answer, wanted)):
             await run_guarded("preview", partial(self._show, wanted, views.broken(bug)))
 
-    async def _answer(self, wanted: Wanted) -> None:
+    async def _answer(self, wanted: PreviewRequest) -> None:
         await self._show(wanted, await self._seen(wanted))
 
-    async def _seen(self, wanted: Wanted) -> Seen:
+    async def _seen(self, wanted: PreviewRequest) -> Seen:
         try:
             found = await self._look(wanted.form, wanted.profile)
         except GraphError as error:
@@ -143,7 +143,7 @@ class Previews:
             self._busy.discard(wanted.user_id)
         return views.seen(found, in_the_way=wanted.in_the_way)
 
-    async def _show(self, wanted: Wanted, seen: Seen) -> None:
+    async def _show(self, wanted: PreviewRequest, seen: Seen) -> None:
         """Fill the view that waits for it, or if that is closed, tell the person directly."""
         try:
             await self._client.views_update(view_id=wanted.view_id, view=views.modal(seen))
@@ -155,7 +155,7 @@ class Previews:
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("preview not shown", type=type(error).__name__)
 
-    async def _tell(self, wanted: Wanted, seen: Seen) -> None:
+    async def _tell(self, wanted: PreviewRequest, seen: Seen) -> None:
         text, blocks = views.message(seen, wanted.form)
         try:
             await self._client.chat_postMessage(

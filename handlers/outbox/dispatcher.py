@@ -16,10 +16,10 @@ from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind, Stale
 from bot.worker.loops import Loop, Wakeup, report_bug, run_guarded
 from graph.clock import Clock
-from handlers.outbox.priority import Queue, Urgency
+from handlers.outbox.priority import Priority, PriorityQueue
 from handlers.outbox.recipients import LOOKED_UP
-from handlers.outbox.sender import Delivery
-from handlers.slack.rate_limits import LOOK_UP, POST, UPDATE, Call, Pace
+from handlers.outbox.sender import Sender
+from handlers.slack.rate_limits import LOOK_UP, POST, UPDATE, Call, RateLimits
 
 AT_ONCE = 20
 """How many calls of Slack are under way at most; masks come on top."""
@@ -37,15 +37,15 @@ Place = tuple[str, str]
 """A registration, and the channel or person that its card is for."""
 
 
-class Messages:
+class Dispatcher:
     """Shows what storage says."""
 
     def __init__(
         self,
         *,
         database: Database,
-        delivery: Delivery,
-        pace: Pace,
+        delivery: Sender,
+        pace: RateLimits,
         clock: Clock,
         bell: Wakeup,
         every: float,
@@ -54,7 +54,7 @@ class Messages:
         self._delivery = delivery
         self._pace = pace
         self._clock = clock
-        self._queue = Queue()
+        self._queue = PriorityQueue()
         self._under_way: dict[str, tuple[Message, asyncio.Task[None]]] = {}
         self._held_back = False
         self._alarm: asyncio.Task[None] | None = None
@@ -180,12 +180,12 @@ def _outdated(stale: Iterable[Message]) -> frozenset[Place]:
     return frozenset((each.registration, each.audience) for each in stale if each.kind in CARDS)
 
 
-def calls_of(message: Message, urgency: Urgency) -> tuple[Call, ...]:
+def calls_of(message: Message, urgency: Priority) -> tuple[Call, ...]:
     """Return the limited calls that it takes to show this, the one that shows it last."""
     if message.kind is MessageKind.MASK:
         return ()
     if message.ts is not None:
-        is_urgent = urgency <= Urgency.FINAL
+        is_urgent = urgency <= Priority.FINAL
         return (Call(method=UPDATE, place=message.channel or "", is_urgent=is_urgent),)
     post = Call(method=POST, place=message.audience)
     return (Call(method=LOOK_UP), post) if message.kind in LOOKED_UP else (post,)

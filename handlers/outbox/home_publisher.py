@@ -56,7 +56,7 @@ class Visit:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Homes:
+class HomePublisher:
     """Draws Homes."""
 
     def __init__(

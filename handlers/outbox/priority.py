@@ -16,7 +16,7 @@ REMEMBERED = 5000
 """Of how many messages it is remembered which final state they show."""
 
 
-class Urgency(IntEnum):
+class Priority(IntEnum):
     """What comes first has the smaller number."""
 
     MASK = 0  # a secret stands on a screen
@@ -25,7 +25,7 @@ class Urgency(IntEnum):
     PROGRESS = 3  # one step more
 
 
-class Queue:
+class PriorityQueue:
     """Puts stale messages in order: by urgency, and of equals whoever has waited longest.
 
     Of final states those of cards in the channel come first: requesters get a new message, too.
@@ -38,7 +38,7 @@ class Queue:
 
     def ordered(
         self, stale: Sequence[Stale], now: datetime, *, under_way: Iterable[str] = ()
-    ) -> list[tuple[Urgency, Stale]]:
+    ) -> list[tuple[Priority, Stale]]:
         """Return all of them in order. Forget those that neither wait nor are under way."""
         waiting = (it.message.id for it in stale)
         self._since = {id: self._since.get(id, now) for id in (*waiting, *under_way)}
@@ -52,15 +52,15 @@ class Queue:
             self._shows.clear()
         self._shows[message] = status
 
-    def _urgency(self, it: Stale, now: datetime) -> Urgency:
+    def _urgency(self, it: Stale, now: datetime) -> Priority:
         message = it.message
         if message.kind is MessageKind.MASK:
-            return Urgency.MASK
+            return Priority.MASK
         is_news = it.is_final and self._shows.get(message.id) is not it.status
         is_awaited = message.ts is None and message.kind is not MessageKind.PROGRESS
         if is_news or is_awaited or self._is_out_of_patience(message, now):
-            return Urgency.FINAL
-        return Urgency.TOUCHED if message.shown_at is None else Urgency.PROGRESS
+            return Priority.FINAL
+        return Priority.TOUCHED if message.shown_at is None else Priority.PROGRESS
 
     def _rank(self, message: Message, now: datetime) -> tuple[bool, datetime]:
         is_second = message.kind is MessageKind.PROGRESS and message.ts is not None

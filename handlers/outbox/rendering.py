@@ -3,7 +3,7 @@
 from bot.domain.registration import Registration, RunKind
 from bot.registrar import Registrar
 from bot.storage.messages import Message, MessageKind
-from handlers.slack.users import NotThere, People
+from handlers.slack.users import UserNotFound, Users
 from handlers.views import (
     approvers,
     card,
@@ -31,10 +31,10 @@ THEIRS = (
 """What is only for whoever is the requester now."""
 
 
-class Drawings:
+class Renderer:
     """Draws a message as the registration stands now."""
 
-    def __init__(self, *, registrar: Registrar, people: People, plain: bool) -> None:
+    def __init__(self, *, registrar: Registrar, people: Users, plain: bool) -> None:
         self._registrar = registrar
         self._people = people
         self._plain = plain
@@ -72,7 +72,7 @@ class Drawings:
         """
         try:
             reader = await self._people.known(message.audience)
-        except NotThere:
+        except UserNotFound:
             return False
         return self._registrar.may_read_check(registration, reader)
 

@@ -6,7 +6,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.restore.reconciliation import Report
-from handlers.slack.api_errors import ADVICE, SHARED, Trouble, code_of, meaning_of
+from handlers.slack.api_errors import ADVICE, SHARED, ErrorScope, code_of, meaning_of
 from handlers.slack.approval_channel import ApprovalChannel, ChannelShared
 from handlers.views.restore import HEADLINE, summary
 
@@ -30,7 +30,7 @@ async def tell(client: AsyncWebClient, channel: ApprovalChannel, report: Report)
         log.warning("approvers are told later", type=type(error).__name__)
         return False
     except SlackApiError as error:
-        if meaning_of(error) is Trouble.TOO_OFTEN:
+        if meaning_of(error) is ErrorScope.TOO_OFTEN:
             return False
         # The log has said everything; a channel that is closed must not keep the bot from working.
         log.error("approvers could not be told of the restore", code=code_of(error))

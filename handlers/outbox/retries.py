@@ -15,7 +15,7 @@ from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind
 from graph.clock import Clock
 from graph.retry import exponential
-from handlers.slack.api_errors import Trouble, advice_on
+from handlers.slack.api_errors import ErrorScope, advice_on
 
 log = structlog.get_logger()
 
@@ -63,7 +63,7 @@ class Retries:
             registration=message.registration,
             why=why,
             tries=message.tries,
-            advice=advice_on(why, Trouble.PASSING),
+            advice=advice_on(why, ErrorScope.PASSING),
         )
         if message.kind is MessageKind.MASK:
             await self._registrar.unmasked(message.registration, message.subject or "")

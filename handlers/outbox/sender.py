@@ -28,21 +28,21 @@ from bot.worker.loops import Wakeup
 from graph.clock import Clock
 from handlers.outbox.duplicates import metadata_of, named, posted_before
 from handlers.outbox.recipients import is_waited_for, needs_its_reader
-from handlers.outbox.rendering import Drawings
+from handlers.outbox.rendering import Renderer
 from handlers.outbox.retries import OUR_TRIES, Retries
 from handlers.slack.api_errors import (
     DELETED,
     SHARED,
-    Trouble,
+    ErrorScope,
     advice_on,
     code_of,
     meaning_of,
     retry_after,
 )
 from handlers.slack.approval_channel import RECENTLY, ApprovalChannel, ChannelShared
-from handlers.slack.rate_limits import Call, Pace
-from handlers.slack.response_url import Answers
-from handlers.slack.users import People
+from handlers.slack.rate_limits import Call, RateLimits
+from handlers.slack.response_url import ResponseUrls
+from handlers.slack.users import Users
 from handlers.views.blocks import Blocks
 from handlers.views.values import masked_sheet, sheet_text
 
@@ -54,7 +54,7 @@ REFUSED_BLOCKS = ("invalid_blocks", "invalid_blocks_format")
 """Said of blocks that a workspace does not know: docs.slack.dev/reference/methods/chat.update"""
 
 
-class Delivery:
+class Sender:
     """Brings one message to Slack at a time; many may be under way."""
 
     def __init__(
@@ -64,10 +64,10 @@ class Delivery:
         registrar: Registrar,
         vault: Vault,
         client: AsyncWebClient,
-        answers: Answers,
+        answers: ResponseUrls,
         channel: ApprovalChannel,
-        people: People,
-        pace: Pace,
+        people: Users,
+        pace: RateLimits,
         clock: Clock,
         bell: Wakeup,
         bot_id: str,
@@ -85,7 +85,7 @@ class Delivery:
         self._bell = bell
         self._bot_id = bot_id
         self._retries = Retries(database=database, registrar=registrar, clock=clock)
-        self._drawings = Drawings(registrar=registrar, people=people, plain=plain)
+        self._drawings = Renderer(registrar=registrar, people=people, plain=plain)
         self._plain: set[str] = set()
         """Messages whose plan blocks Slack has refused."""
         self._drawn: dict[str, tuple[int, str]] = {}
@@ -105,7 +105,7 @@ class Delivery:
             if await self._deliver(message, registration, calls):
                 return registration.status
         except ChannelShared:
-            self._complain("messages cannot be shown", SHARED, Trouble.CLOSED, calls[-1].place)
+            self._complain("messages cannot be shown", SHARED, ErrorScope.CLOSED, calls[-1].place)
             await self._hand_back(message, SHARED)
         except SlackApiError as error:
             await self._refused(message, calls, error)
@@ -225,26 +225,26 @@ class Delivery:
         """Do what the error means for this message, and for the others."""
         code, trouble = code_of(error), meaning_of(error)
         match trouble:
-            case Trouble.TOO_OFTEN:
+            case ErrorScope.TOO_OFTEN:
                 wait = retry_after(error)
                 log.warning(
                     "Slack is called too often", method=calls[-1].method, again_in=wait.seconds
                 )
                 self._pace.throttled(calls[-1], wait)
                 await self._hand_back(message)
-            case Trouble.GONE:
+            case ErrorScope.GONE:
                 log.warning("message gone", message=message.id, code=code)
                 await self._forget(message, is_deleted=code == DELETED)
-            case Trouble.CLOSED if await self._is_for_one_who_left(message):
+            case ErrorScope.CLOSED if await self._is_for_one_who_left(message):
                 log.warning("message for nobody", message=message.id, code=code)
                 if needs_its_reader(message):
                     await self._say_so(message)
                 await self._give_up(message)
-            case Trouble.CLOSED:
+            case ErrorScope.CLOSED:
                 place = calls[-1].place
                 self._complain("messages cannot be shown", code, trouble, place)
                 await self._hand_back(message, code)
-            case Trouble.SHUT_OUT:
+            case ErrorScope.SHUT_OUT:
                 self._complain("Slack does not take the bot's token", code, trouble)
                 await self._hand_back(message)
             case _ if code in REFUSED_BLOCKS and message.id not in self._plain:
@@ -262,7 +262,7 @@ class Delivery:
                 log.warning("message refused", message=message.id, code=code)
                 await self._retries.later(message, why=code, trouble=code)
 
-    def _complain(self, what: str, code: str, trouble: Trouble, place: str = "") -> None:
+    def _complain(self, what: str, code: str, trouble: ErrorScope, place: str = "") -> None:
         """Tell whoever runs the bot, once each time that it is tried."""
         wait = self._pace.closed(place)
         if wait is not None:

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from graph.error_mapping import retry_after as seconds_asked
 
 
-class Trouble(Enum):
+class ErrorScope(Enum):
     """How far it reaches."""
 
     TOO_OFTEN = "too often"  # the method waits
@@ -31,30 +31,30 @@ SHARED = "channel_is_shared"
 """Our own word: Slack would take the message, but people of another organization would read it."""
 
 MEANING = {
-    "ratelimited": Trouble.TOO_OFTEN,
-    "rate_limited": Trouble.TOO_OFTEN,
-    DELETED: Trouble.GONE,
-    "cant_update_message": Trouble.GONE,
-    "edit_window_closed": Trouble.GONE,
-    "channel_not_found": Trouble.CLOSED,
-    "not_in_channel": Trouble.CLOSED,
-    "is_archived": Trouble.CLOSED,
-    SHARED: Trouble.CLOSED,
-    "is_inactive": Trouble.CLOSED,
-    "restricted_action": Trouble.CLOSED,
-    "restricted_action_read_only_channel": Trouble.CLOSED,
-    "messages_tab_disabled": Trouble.CLOSED,
-    "cannot_dm_bot": Trouble.CLOSED,
-    "user_not_found": Trouble.CLOSED,
-    "token_revoked": Trouble.SHUT_OUT,
-    "token_expired": Trouble.SHUT_OUT,
-    "account_inactive": Trouble.SHUT_OUT,
-    "invalid_auth": Trouble.SHUT_OUT,
-    "not_authed": Trouble.SHUT_OUT,
-    "no_permission": Trouble.SHUT_OUT,
-    "missing_scope": Trouble.SHUT_OUT,
-    "org_login_required": Trouble.SHUT_OUT,
-    "access_denied": Trouble.SHUT_OUT,
+    "ratelimited": ErrorScope.TOO_OFTEN,
+    "rate_limited": ErrorScope.TOO_OFTEN,
+    DELETED: ErrorScope.GONE,
+    "cant_update_message": ErrorScope.GONE,
+    "edit_window_closed": ErrorScope.GONE,
+    "channel_not_found": ErrorScope.CLOSED,
+    "not_in_channel": ErrorScope.CLOSED,
+    "is_archived": ErrorScope.CLOSED,
+    SHARED: ErrorScope.CLOSED,
+    "is_inactive": ErrorScope.CLOSED,
+    "restricted_action": ErrorScope.CLOSED,
+    "restricted_action_read_only_channel": ErrorScope.CLOSED,
+    "messages_tab_disabled": ErrorScope.CLOSED,
+    "cannot_dm_bot": ErrorScope.CLOSED,
+    "user_not_found": ErrorScope.CLOSED,
+    "token_revoked": ErrorScope.SHUT_OUT,
+    "token_expired": ErrorScope.SHUT_OUT,
+    "account_inactive": ErrorScope.SHUT_OUT,
+    "invalid_auth": ErrorScope.SHUT_OUT,
+    "not_authed": ErrorScope.SHUT_OUT,
+    "no_permission": ErrorScope.SHUT_OUT,
+    "missing_scope": ErrorScope.SHUT_OUT,
+    "org_login_required": ErrorScope.SHUT_OUT,
+    "access_denied": ErrorScope.SHUT_OUT,
 }
 """docs.slack.dev/reference/methods: chat.postMessage, chat.update."""
 
@@ -99,10 +99,10 @@ def status_of(error: SlackApiError) -> int:
     return int(getattr(answer, name))
 
 
-def meaning_of(error: SlackApiError) -> Trouble:
+def meaning_of(error: SlackApiError) -> ErrorScope:
     if status_of(error) == HTTPStatus.TOO_MANY_REQUESTS:
-        return Trouble.TOO_OFTEN
-    return MEANING.get(code_of(error), Trouble.PASSING)
+        return ErrorScope.TOO_OFTEN
+    return MEANING.get(code_of(error), ErrorScope.PASSING)
 
 
 def is_outage(error: SlackApiError) -> bool:
@@ -118,7 +118,7 @@ def retry_after(error: SlackApiError) -> timedelta:
     return timedelta(seconds=max(1.0, seconds_asked(headers) or 0.0))
 
 
-def advice_on(code: str, trouble: Trouble) -> str:
+def advice_on(code: str, trouble: ErrorScope) -> str:
     """Return what whoever runs the bot can do."""
-    otherwise = {Trouble.SHUT_OUT: INSTALL_AGAIN, Trouble.PASSING: LOOK_AT_LOG}
+    otherwise = {ErrorScope.SHUT_OUT: INSTALL_AGAIN, ErrorScope.PASSING: LOOK_AT_LOG}
     return ADVICE.get(code, otherwise.get(trouble, LOOK_AT_SLACK))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from cachetools import TTLCache
 
 from graph.clock import Clock
-from handlers.slack.rate_limits import Bucket, Window
+from handlers.slack.rate_limits import SlidingWindow, TokenBucket
 
 PEOPLE_A_MINUTE = 60
 KEPT_FOR_APPROVERS = 20
@@ -19,7 +19,7 @@ EACH_BURST = 20
 """So many at once for one person, approvers, too, and then one every three seconds."""
 
 
-class LookUps:
+class LookupLimits:
     """Counts look-ups, and says whether there is room for one more."""
 
     def __init__(
@@ -27,16 +27,16 @@ class LookUps:
     ) -> None:
         self._clock = clock
         self._burst = burst
-        self._all = Window(calls=a_minute)
+        self._all = SlidingWindow(calls=a_minute)
         # A bucket that nothing was taken from for so long is full again, like a new one.
-        self._each: TTLCache[str, Bucket, datetime] = TTLCache(
+        self._each: TTLCache[str, TokenBucket, datetime] = TTLCache(
             a_minute, EACH_EVERY * burst, timer=clock.now
         )
 
     def take(self, user_id: str, *, is_approver: bool = False) -> bool:
         """Count a look-up for this person; False if there is no room for it."""
         now = self._clock.now()
-        each = self._each.get(user_id) or Bucket(every=EACH_EVERY, burst=self._burst)
+        each = self._each.get(user_id) or TokenBucket(every=EACH_EVERY, burst=self._burst)
         keep = 0 if is_approver else KEPT_FOR_APPROVERS
         if each.free_at() > now or self._all.free_at(now, keep=keep) > now:
             return False

@@ -61,21 +61,21 @@ class Call:
         return EVERYTHING, self.method, _place(self.place), f"{self.method} in {self.place}"
 
 
-class Pace:
+class RateLimits:
     """What may be called when."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._updates = Window(calls=UPDATES_A_MINUTE)
-        self._urgent = Window(calls=UPDATES_A_MINUTE)
-        self._spread = Bucket(
+        self._updates = SlidingWindow(calls=UPDATES_A_MINUTE)
+        self._urgent = SlidingWindow(calls=UPDATES_A_MINUTE)
+        self._spread = TokenBucket(
             every=MINUTE / (UPDATES_A_MINUTE - KEPT_FOR_FINAL), burst=UPDATES_BURST
         )
-        self._posts = Window(calls=POSTS_A_MINUTE)
-        self._posts_in: defaultdict[str, Bucket] = defaultdict(
-            lambda: Bucket(every=POST_EVERY, burst=POST_BURST)
+        self._posts = SlidingWindow(calls=POSTS_A_MINUTE)
+        self._posts_in: defaultdict[str, TokenBucket] = defaultdict(
+            lambda: TokenBucket(every=POST_EVERY, burst=POST_BURST)
         )
-        self._look_ups = Window(calls=LOOK_UPS_A_MINUTE)
+        self._look_ups = SlidingWindow(calls=LOOK_UPS_A_MINUTE)
         self._stopped: dict[str, datetime] = {}
         self._closed: dict[str, int] = {}
 
@@ -131,7 +131,7 @@ class Pace:
         for key in call.stoppers():
             self._closed.pop(key, None)
 
-    def _limits(self, call: Call) -> "tuple[Window | Bucket, ...]":
+    def _limits(self, call: Call) -> "tuple[SlidingWindow | TokenBucket, ...]":
         match call.method:
             case "chat.update" if call.is_urgent:
                 return self._updates, self._urgent
@@ -155,7 +155,7 @@ class Pace:
 
 
 @dataclass(kw_only=True)
-class Window:
+class SlidingWindow:
     """So many in any minute."""
 
     calls: int
@@ -181,7 +181,7 @@ class Window:
 
 
 @dataclass(kw_only=True)
-class Bucket:
+class TokenBucket:
     """One every so often, and so many at once after a pause."""
 
     every: timedelta

@@ -44,7 +44,7 @@ def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
         )
 
 
-class Answers:
+class ResponseUrls:
     """Posts to response_urls, which work without a token and so count as secrets."""
 
     def __init__(

@@ -17,9 +17,9 @@ REMEMBERED = timedelta(minutes=5)
 MOST = 2000
 """How many answers are kept; those that were used longest ago make room."""
 
-Recent = TLRUCache[str, tuple[datetime, T], datetime]
+TtlCache = TLRUCache[str, tuple[datetime, T], datetime]
 """When it was asked, and the answer, by what was asked for."""
 
 
-def recent(clock: Clock) -> Recent[T]:
+def recent(clock: Clock) -> TtlCache[T]:
     return TLRUCache(MOST, lambda _, answer, __: answer[0] + REMEMBERED, timer=clock.now)

@@ -12,12 +12,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from graph.clock import Clock
-from handlers.slack.ttl_cache import Recent, recent
+from handlers.slack.ttl_cache import TtlCache, recent
 
 log = structlog.get_logger()
 
 
-class Groups:
+class UserGroups:
     """Remembers members of user groups."""
 
     def __init__(
@@ -28,7 +28,7 @@ class Groups:
         self._clock = clock
         self._ids = tuple(sorted(ids))
         self._seconds = seconds
-        self._known: Recent[frozenset[str]] = recent(clock)
+        self._known: TtlCache[frozenset[str]] = recent(clock)
 
     async def of(self, user_id: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the groups that this person belongs to, and those that could not be read."""

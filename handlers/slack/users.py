@@ -20,14 +20,14 @@ from bot.domain.form_validation import JOINERS
 from bot.domain.registration import Person, Refusal
 from bot.registrar import Registrar
 from graph.clock import Clock
-from handlers.listeners.preview import Previews
+from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.duplicates import check_counts
-from handlers.outbox.home_publisher import Homes, is_home
-from handlers.slack.api_errors import Trouble, code_of, meaning_of
-from handlers.slack.lookup_limits import LookUps
-from handlers.slack.response_url import Answers
-from handlers.slack.ttl_cache import Recent, recent
-from handlers.slack.user_groups import Groups
+from handlers.outbox.home_publisher import HomePublisher, is_home
+from handlers.slack.api_errors import ErrorScope, code_of, meaning_of
+from handlers.slack.lookup_limits import LookupLimits
+from handlers.slack.response_url import ResponseUrls
+from handlers.slack.ttl_cache import TtlCache, recent
+from handlers.slack.user_groups import UserGroups
 from handlers.views import help
 
 log = structlog.get_logger()
@@ -55,11 +55,11 @@ NOBODY = frozenset({"user_not_found", "user_not_visible"})
 changes. docs.slack.dev/reference/methods/users.info"""
 
 
-class NotThere(Refusal):
+class UserNotFound(Refusal):
     """Slack knows nobody of this id, or hides them from the app."""
 
 
-class People:
+class Users:
     """Looks people up in the team the bot is installed in."""
 
     def __init__(
@@ -68,8 +68,8 @@ class People:
         client: AsyncWebClient,
         team_id: str,
         app_id: str,
-        groups: Groups,
-        look_ups: LookUps,
+        groups: UserGroups,
+        look_ups: LookupLimits,
         approvers: Collection[str],
         approver_groups: Collection[str],
         clock: Clock,
@@ -83,7 +83,7 @@ class People:
         self._app_id = app_id
         self._groups = groups
         self._clock = clock
-        self._seen: Recent[Mapping[str, Any]] = recent(clock)
+        self._seen: TtlCache[Mapping[str, Any]] = recent(clock)
 
     async def person(self, body: Mapping[str, Any]) -> Person:
         """Return who sent this payload. Raises Refusal if that cannot be told."""
@@ -124,7 +124,7 @@ class People:
             raise Refusal("Say to whom, with an @ before the name, and let Slack complete it.")
         try:
             return await self.known(found[1])
-        except NotThere:
+        except UserNotFound:
             raise Refusal(
                 "Slack knows nobody of this name whom the bot may see. Choose somebody else."
             ) from None
@@ -147,7 +147,7 @@ class People:
     async def _if_known(self, user_id: str) -> Person | None:
         try:
             return await self._known(user_id, claimed_team=self._team_id)
-        except NotThere:
+        except UserNotFound:
             return Person(team_id=self._team_id, user_id=user_id, doubts=("is not there any more",))
         except Refusal:
             return None
@@ -158,7 +158,7 @@ class People:
         """
         try:
             return bool((await self._look_up(user_id)).get("deleted"))
-        except NotThere:
+        except UserNotFound:
             return True
         except Refusal:
             return False
@@ -204,7 +204,7 @@ class People:
             )
             if seen is not None:
                 return seen[1]
-            refusal = NotThere if _is_nobody(error) else Refusal
+            refusal = UserNotFound if _is_nobody(error) else Refusal
             raise refusal(
                 "Slack did not say who you are, so nothing was done. Try again in a moment."
             ) from None
@@ -215,11 +215,11 @@ class People:
 
 def middleware(
     client: AsyncWebClient,
-    people: People,
+    people: Users,
     registrar: Registrar,
-    answers: Answers,
-    homes: Homes,
-    previews: Previews,
+    answers: ResponseUrls,
+    homes: HomePublisher,
+    previews: PreviewMaker,
     *,
     plain: bool,
 ) -> Callable[..., Awaitable[BoltResponse | None]]:
@@ -269,7 +269,7 @@ def _is_nobody(error: Exception) -> bool:
 
 
 def _is_too_often(error: Exception) -> bool:
-    return isinstance(error, SlackApiError) and meaning_of(error) is Trouble.TOO_OFTEN
+    return isinstance(error, SlackApiError) and meaning_of(error) is ErrorScope.TOO_OFTEN
 
 
 def _is_said_anew(event: Mapping[str, Any]) -> bool:

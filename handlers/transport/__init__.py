@@ -10,7 +10,7 @@ class CannotListen(Exception):
     """The intake cannot start; the sentence says why."""
 
 
-class Intake(Protocol):
+class Transport(Protocol):
     """What the two transports have in common."""
 
     async def start(self) -> None:

@@ -19,7 +19,7 @@ from bot.storage.database import Database
 from bot.worker.loops import run_guarded
 from handlers.transport import REST_SECONDS
 from handlers.transport.bodies import Bodies, TooLarge
-from handlers.transport.in_flight import Traffic
+from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures, Signed, Unsigned
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Http:
     """Takes requests while it is open. Whoever serves the port calls `handle`."""
 
     def __init__(
-        self, bolt: AsyncApp, *, signatures: Signatures, database: Database, traffic: Traffic
+        self, bolt: AsyncApp, *, signatures: Signatures, database: Database, traffic: InFlight
     ) -> None:
         self._bolt = bolt
         self._signatures = signatures

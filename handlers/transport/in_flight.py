@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Traffic:
+class InFlight:
     """Counts in and out. A delivery is out when Slack has its answer: Bolt waits for neither."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from bot.worker.loops import Loop, Wakeup
 from graph.proxies import DIRECT, Proxies, shown
 from handlers.slack.api_errors import code_of, is_outage
 from handlers.transport import REST_SECONDS, CannotListen
-from handlers.transport.in_flight import Traffic
+from handlers.transport.in_flight import InFlight
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class SocketMode:
         *,
         app_token: str,
         app_id: str,
-        traffic: Traffic,
+        traffic: InFlight,
         watch_every: float,
         connect_seconds: float = CONNECT_SECONDS,
         proxies: Proxies = DIRECT,
@@ -169,7 +169,7 @@ async def _abandon(client: SocketModeClient) -> None:
 class _Handler(AsyncSocketModeHandler):
     """Bolt's handler, which leaves alone what comes too late and counts what does not."""
 
-    def __init__(self, bolt: AsyncApp, app_token: str, traffic: Traffic) -> None:
+    def __init__(self, bolt: AsyncApp, app_token: str, traffic: InFlight) -> None:
         super().__init__(bolt, app_token, logger=socket_logger())
         self._traffic = traffic
         self.greeting: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()

@@ -58,7 +58,7 @@ CAN_ASK_AGAIN = "The requester can ask again"
 DEFAULT = Drawing()
 
 
-class Standing(Protocol):
+class HasStatus(Protocol):
     """What a headline is about: a registration, or its line in a list."""
 
     @property
@@ -74,7 +74,7 @@ class Standing(Protocol):
     def has_expired(self) -> bool: ...
 
 
-def headline(registration: Standing) -> str:
+def headline(registration: HasStatus) -> str:
     """Return one sentence on where it stands."""
     status, run = registration.status, registration.run
     other = revocation.headline(status, run)

@@ -15,7 +15,7 @@ from bot.domain.registration import Refusal, Registration, SecretState, Status
 from bot.registrar.queries import Home, Part, last_page
 from bot.storage.health import Health, Unshown
 from bot.storage.queries import ListLine
-from handlers.slack.api_errors import MEANING, Trouble, advice_on
+from handlers.slack.api_errors import MEANING, ErrorScope, advice_on
 from handlers.views import card, ids, rotation
 from handlers.views.blocks import (
     Blocks,
@@ -166,7 +166,7 @@ def _not_shown(unshown: Unshown) -> str:
     """Say which messages Slack does not take, and what to do."""
     id, code = unshown.audience, unshown.code
     where = f"<@{id}>" if id[:1] in ("U", "W") else f"<#{id}>"
-    advice = advice_on(code, MEANING.get(code, Trouble.PASSING))
+    advice = advice_on(code, MEANING.get(code, ErrorScope.PASSING))
     return f"Slack takes no messages for {where} (`{escaped(code)}`). {escaped(advice)}"
 
 

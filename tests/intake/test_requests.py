@@ -26,7 +26,7 @@ from bot.storage.tables import accepted_signatures
 from bot.worker.loops import Loop
 from handlers.transport.bodies import LARGEST_BODY
 from handlers.transport.http import Http
-from handlers.transport.in_flight import Traffic
+from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures
 from tests.intake.doors import Door, stamped
 from tests.office import opened
@@ -76,7 +76,7 @@ class Post:
 
 def _intake(bolt: AsyncApp, secret: str, database: Database, clock: Clock = REAL) -> Http:
     signatures = Signatures(secret, clock)
-    return Http(bolt, signatures=signatures, database=database, traffic=Traffic())
+    return Http(bolt, signatures=signatures, database=database, traffic=InFlight())
 
 
 @asynccontextmanager

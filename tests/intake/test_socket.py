@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
 from handlers.transport import CannotListen
-from handlers.transport.in_flight import Traffic
+from handlers.transport.in_flight import InFlight
 from handlers.transport.socket_mode import CLOSE_SECONDS, SocketMode
 from tests.workspace.conftest import app, client, clock, workspace
 from tests.workspace.small_bot import app_of
@@ -36,7 +36,7 @@ async def listening(
     intake = SocketMode(
         app,
         app_token=workspace.app_token,
-        traffic=Traffic(),
+        traffic=InFlight(),
         app_id=app_id or workspace.api_app_id,
         watch_every=0.05,
         connect_seconds=0.3,
@@ -212,7 +212,7 @@ async def test_a_slack_that_does_not_say_goodbye_is_left(
         intake = SocketMode(
             app_of(client, workspace),
             app_token="xapp-1",
-            traffic=Traffic(),
+            traffic=InFlight(),
             app_id="A0MUTE",
             watch_every=0.05,
         )
