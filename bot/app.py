@@ -255,7 +255,7 @@ async def _tenant(
             id = await installation.ensure_id(tx, new=uuid4().hex[:12], now=clock.now())
         tenant = Tenant(
             graph=connection.graph,
-            knowledge=connection.knowledge,
+            tenant_cache=connection.tenant_cache,
             sign_in=connection.sign_in,
             client_id=settings.client_id,
             consent_mode=settings.consent_mode,

@@ -148,7 +148,7 @@ def slack_side(
     read = partial(
         look,
         graph=tenant.graph,
-        knowledge=tenant.knowledge,
+        tenant_cache=tenant.tenant_cache,
         consent_mode=tenant.consent_mode,
         clock=on.clock,
     )

@@ -35,19 +35,19 @@ LONGEST_NOTES = 1024
 """Not documented for `notes`: the limit of `description`, to be on the safe side."""
 
 
-async def register(site: StepContext) -> Facts:
+async def register(context: StepContext) -> Facts:
     """Make the application. Learns its `object_id` and `app_id`, and `created_at`.
 
     Raises NotOurs if the key is there already and not by this registration, else GraphError.
     """
-    tried = await site.ledger.intend("application")
+    tried = await context.journal.record_intent("application")
 
     async def upsert() -> Facts | None:
         """Return the new application, or None if Entra knew the key."""
         nonlocal tried
         try:
-            answer = await site.graph.send(
-                "PATCH", _by_key(site), body=_application(site), headers=CREATE
+            answer = await context.graph.send(
+                "PATCH", _by_key(context), body=_application(context), headers=CREATE
             )
         except AlreadyThere as error:
             # Entra knows the key although this replica does not.
@@ -58,123 +58,126 @@ async def register(site: StepContext) -> Facts:
             raise
         if answer.status == HTTPStatus.CREATED:
             tried = True  # whatever else is wrong with the answer
-            return _known(site, answer.read(_MADE))
+            return _known(context, answer.read(_MADE))
         tried = tried or answer.tries > 1
         return None
 
     try:
-        made = await site.settle(upsert)
+        made = await context.retry_until_replicated(upsert)
     except GraphError:
         if not tried:  # Entra refused: an undo has nothing to look for
-            await site.ledger.withdraw("application")
+            await context.journal.clear_intent("application")
         raise
-    return made or await _adopt(site, tried_before=tried)
+    return made or await _adopt(context, tried_before=tried)
 
 
 def _may_have_written(error: GraphError) -> bool:
     return error.tries > 1 or isinstance(error, Unavailable | Conflict | NotThereYet)
 
 
-async def add_to_tenant(site: StepContext) -> Facts:
+async def add_to_tenant(context: StepContext) -> Facts:
     """Make the service principal. Learns its `object_id`, and `created_at`. Raises GraphError."""
 
     async def upsert() -> Json | None:
         """Return the new service principal, or None if Entra has it."""
         try:
-            answer = await site.graph.send(
-                "PATCH", _principal(site), body={"displayName": site.plan.name}, headers=CREATE
+            answer = await context.graph.send(
+                "PATCH",
+                _principal(context),
+                body={"displayName": context.plan.name},
+                headers=CREATE,
             )
         except AlreadyThere:
             return None
         return answer.read(_MADE) if answer.status == HTTPStatus.CREATED else None
 
     async def find() -> Json:
-        answer = await site.graph.send("GET", _principal(site), query={"$select": "id"})
+        answer = await context.graph.send("GET", _principal(context), query={"$select": "id"})
         return answer.read({"id": identifier})
 
-    made = await site.settle(upsert)
+    made = await context.retry_until_replicated(upsert)
     if made is None:  # by an attempt whose answer was lost, perhaps a moment ago
-        made = await site.settle(find, written=site.clock.now())
-    return {"object_id": made["id"], "created_at": site.now()}
+        made = await context.retry_until_replicated(find, written=context.clock.now())
+    return {"object_id": made["id"], "created_at": context.now()}
 
 
-async def remove_from_tenant(site: StepContext) -> Facts | None:
+async def remove_from_tenant(context: StepContext) -> Facts | None:
     """Delete the service principal, and with it its grants.
 
     One that Entra does not know is not waited for: deleting the application takes it along.
     """
-    if "service_principal" in site.facts:
-        object_id = site.fact("service_principal", "object_id")
-        created_at = site.created_at("service_principal")
+    if "service_principal" in context.facts:
+        object_id = context.fact("service_principal", "object_id")
+        created_at = context.created_at("service_principal")
         try:
-            await _delete_principal(site, f"/servicePrincipals/{object_id}")
+            await _delete_principal(context, f"/servicePrincipals/{object_id}")
             was_there = True
         except NotThereYet:
-            was_there = not await is_gone(site, object_id, created_at=created_at)
-        return _deleted_facts(object_id, site.fact("application", "app_id"), was_there)
-    if "application" in site.facts:  # whose step never ended
+            was_there = not await is_gone(context, object_id, created_at=created_at)
+        return _deleted_facts(object_id, context.fact("application", "app_id"), was_there)
+    if "application" in context.facts:  # whose step never ended
         with suppress(NotThereYet):
-            await _delete_principal(site, _principal(site))
+            await _delete_principal(context, _principal(context))
     return None
 
 
-async def _delete_principal(site: StepContext, path: str) -> None:
-    await site.while_young(lambda: site.graph.send("DELETE", path), created_at=None)
+async def _delete_principal(context: StepContext, path: str) -> None:
+    await context.retry_while_young(lambda: context.graph.send("DELETE", path), created_at=None)
 
 
-async def unregister(site: StepContext) -> Facts | None:
+async def unregister(context: StepContext) -> Facts | None:
     """Delete the application; Entra keeps it for 30 days. An unknown one is looked for by key.
 
     Raises NotOurs if there is one under the key that no attempt of this registration has made.
     """
-    if "application" in site.facts:
-        known, created_at = site.facts["application"], site.created_at("application")
-    elif found := await _find_unrecorded(site):
-        known, created_at = found, site.clock.now()  # at the latest
+    if "application" in context.facts:
+        known, created_at = context.facts["application"], context.created_at("application")
+    elif found := await _find_unrecorded(context):
+        known, created_at = found, context.clock.now()  # at the latest
     else:
         return None
     object_id = known["object_id"]
     path = f"/applications/{object_id}"
-    was_there = await delete(site, path, object_id, created_at=created_at)
+    was_there = await delete(context, path, object_id, created_at=created_at)
     return _deleted_facts(object_id, known["app_id"], was_there)
 
 
-async def _find_unrecorded(site: StepContext) -> Facts | None:
+async def _find_unrecorded(context: StepContext) -> Facts | None:
     """Look for what an attempt has made whose answer was lost, and store what is found.
 
     After a crash it is then known by its id, and Entra can be asked whether it is deleted.
     """
-    intended = await site.ledger.intended("application")
+    intended = await context.journal.last_intent("application")
     try:
         # What is new is not seen at once.
-        found = await site.while_young(lambda: _find(site), created_at=intended)
+        found = await context.retry_while_young(lambda: _find(context), created_at=intended)
     except NotThereYet:  # and by now it would be
         return None
-    if intended is None or not _is_ours(site, found):
+    if intended is None or not _is_ours(context, found):
         raise NotOurs(call="GET /applications")
-    known = _known(site, found)
-    await site.ledger.adopt("application", known)
+    known = _known(context, found)
+    await context.journal.adopt("application", known)
     return known
 
 
-async def check_is_ours(site: StepContext) -> None:
+async def check_is_ours(context: StepContext) -> None:
     """Check that the stored ids are of what this registration has made, before anything is done to
     them: whoever can write to the database can store any. An id that Entra does not know passes.
 
     Raises NotOurs. `uniqueName` cannot be changed, and the approved plan names it.
     """
-    app_id = site.facts.get("application", {}).get("app_id")
-    wanted = {"appId": app_id, "uniqueName": site.plan.key}
-    await _check_stored(site, "application", "/applications", wanted)
-    await _check_stored(site, "service_principal", "/servicePrincipals", {"appId": app_id})
+    app_id = context.facts.get("application", {}).get("app_id")
+    wanted = {"appId": app_id, "uniqueName": context.plan.key}
+    await _check_stored(context, "application", "/applications", wanted)
+    await _check_stored(context, "service_principal", "/servicePrincipals", {"appId": app_id})
 
 
-async def _check_stored(site: StepContext, step: str, collection: str, wanted: Json) -> None:
-    if step not in site.facts:
+async def _check_stored(context: StepContext, step: str, collection: str, wanted: Json) -> None:
+    if step not in context.facts:
         return
-    path, query = f"{collection}/{site.fact(step, 'object_id')}", {"$select": ",".join(wanted)}
+    path, query = f"{collection}/{context.fact(step, 'object_id')}", {"$select": ",".join(wanted)}
     with suppress(NotFound):
-        answer = await site.graph.send("GET", path, query=query)
+        answer = await context.graph.send("GET", path, query=query)
         found = answer.read({"appId": identifier, "uniqueName?": str})
         if {name: found.get(name) for name in wanted} != wanted:
             raise NotOurs(call=f"GET {collection}/…", sentence=CHANGED, advice=NOTHING_DONE)
@@ -184,45 +187,45 @@ def _deleted_facts(object_id: str, app_id: str, was_there: bool) -> Facts:
     return {"object_id": object_id, "app_id": app_id, "was_there": was_there}
 
 
-async def _adopt(site: StepContext, *, tried_before: bool) -> Facts:
+async def _adopt(context: StepContext, *, tried_before: bool) -> Facts:
     if not tried_before:
         # Else a retry would take this very attempt for the one that made the application.
-        await site.ledger.withdraw("application")
+        await context.journal.clear_intent("application")
         raise NotOurs(call="PATCH /applications")
-    found = await site.settle(lambda: _find(site))
-    if not _is_ours(site, found):
+    found = await context.retry_until_replicated(lambda: _find(context))
+    if not _is_ours(context, found):
         raise NotOurs(call="PATCH /applications")
-    return _known(site, found)
+    return _known(context, found)
 
 
-def _known(site: StepContext, application: Json) -> Facts:
+def _known(context: StepContext, application: Json) -> Facts:
     return {
         "object_id": application["id"],
         "app_id": application["appId"],
-        "created_at": site.now(),
+        "created_at": context.now(),
     }
 
 
-async def _find(site: StepContext) -> Json:
-    answer = await site.graph.send(
-        "GET", _by_key(site), query={"$select": "id,appId,tags,createdByAppId"}
+async def _find(context: StepContext) -> Json:
+    answer = await context.graph.send(
+        "GET", _by_key(context), query={"$select": "id,appId,tags,createdByAppId"}
     )
     return answer.read({**_MADE, "tags": [str], "createdByAppId?": str})
 
 
-def _is_ours(site: StepContext, found: Json) -> bool:
+def _is_ours(context: StepContext, found: Json) -> bool:
     creator = found.get("createdByAppId") or ""
-    is_by_us = creator.casefold() == site.bot_client_id.casefold()
-    return set(site.plan.tags) <= set(found["tags"]) and is_by_us
+    is_by_us = creator.casefold() == context.bot_client_id.casefold()
+    return set(context.plan.tags) <= set(found["tags"]) and is_by_us
 
 
-def _application(site: StepContext) -> Json:
-    plan = site.plan
+def _application(context: StepContext) -> Json:
+    plan = context.plan
     body: Json = {
         "displayName": plan.name,
         # Never left out: the documented default and Graph's examples disagree.
         "signInAudience": "AzureADMyOrg",
-        "notes": _notes(site),
+        "notes": _notes(context),
         "tags": list(plan.tags),
         "serviceManagementReference": plan.registration,
         "requiredResourceAccess": _access([*plan.roles, *plan.scopes]),
@@ -232,11 +235,11 @@ def _application(site: StepContext) -> Json:
     return body
 
 
-def _notes(site: StepContext) -> str:
-    if not site.approved_by:
-        return site.plan.notes[:LONGEST_NOTES]
+def _notes(context: StepContext) -> str:
+    if not context.approved_by:
+        return context.plan.notes[:LONGEST_NOTES]
     # Who approved comes before what the requester wrote, which may say anything.
-    return f"Approved by {site.approved_by}. {site.plan.notes}"[:LONGEST_NOTES]
+    return f"Approved by {context.approved_by}. {context.plan.notes}"[:LONGEST_NOTES]
 
 
 def _access(permissions: list[Permission]) -> list[Json]:
@@ -245,12 +248,12 @@ def _access(permissions: list[Permission]) -> list[Json]:
     return [{"resourceAppId": MICROSOFT_GRAPH, "resourceAccess": wanted}] if wanted else []
 
 
-def _by_key(site: StepContext) -> str:
-    return f"/applications(uniqueName='{site.plan.key}')"
+def _by_key(context: StepContext) -> str:
+    return f"/applications(uniqueName='{context.plan.key}')"
 
 
-def _principal(site: StepContext) -> str:
-    return f"/servicePrincipals(appId='{site.fact('application', 'app_id')}')"
+def _principal(context: StepContext) -> str:
+    return f"/servicePrincipals(appId='{context.fact('application', 'app_id')}')"
 
 
 APPLICATION = Step("application", "Register the application", register, unregister, lasting=True)

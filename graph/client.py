@@ -146,11 +146,11 @@ class Client:
 
     async def roles(self) -> frozenset[str]:
         """Return the application permissions that the token in use carries."""
-        return (await self._outlast(self._tokens.token)).roles
+        return (await self._retry_through_outage(self._tokens.token)).roles
 
     async def tenant_id(self) -> str:
         """Return the tenant that the token in use is for, or nothing if it does not say so."""
-        return (await self._outlast(self._tokens.token)).tenant_id
+        return (await self._retry_through_outage(self._tokens.token)).tenant_id
 
     async def send(
         self,
@@ -221,7 +221,7 @@ class Client:
                     raise error
             return read
 
-        return await self._outlast(once)
+        return await self._retry_through_outage(once)
 
     async def _persist(self, call: Call) -> Answer:
         tries = 0
@@ -232,13 +232,13 @@ class Client:
             return await self._authorized(call)
 
         try:
-            answer = await self._outlast(once)
+            answer = await self._retry_through_outage(once)
         except GraphError as error:
             error.tries = tries
             raise
         return answer if tries == 1 else replace(answer, tries=tries)
 
-    async def _outlast(self, act: Callable[[], Awaitable[T]]) -> T:
+    async def _retry_through_outage(self, act: Callable[[], Awaitable[T]]) -> T:
         return await retry(act, clock=self._clock, wait=through_outage(self.jitter))
 
     async def _authorized(self, call: Call) -> Answer:

@@ -58,7 +58,7 @@ class Connection:
     """What everything that reads or changes a tenant is made from."""
 
     graph: Client
-    knowledge: TenantCache
+    tenant_cache: TenantCache
     sign_in: SignIn
     tokens: BotTokens
 
@@ -96,7 +96,7 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
         try:
             yield Connection(
                 graph=graph,
-                knowledge=TenantCache(graph=graph, clock=clock),
+                tenant_cache=TenantCache(graph=graph, clock=clock),
                 sign_in=sign_in,
                 tokens=tokens,
             )

@@ -21,7 +21,7 @@ _BURIED = {"appId?": str, "uniqueName?": str, "createdByAppId?": str, "tags?": [
 
 
 async def purge(
-    site: StepContext, *, step: str, object_id: str, app_id: str, deleted_at: datetime
+    context: StepContext, *, step: str, object_id: str, app_id: str, deleted_at: datetime
 ) -> bool:
     """Delete for good what this step had made. False if Entra no longer had it.
 
@@ -34,39 +34,39 @@ async def purge(
     async def once() -> bool:
         nonlocal looks
         try:
-            found = await site.graph.send("GET", path)
-            _check_is_ours(site, found.read(_BURIED), step=step, app_id=app_id)
-            await site.graph.send("DELETE", path)
+            found = await context.graph.send("GET", path)
+            _check_is_ours(context, found.read(_BURIED), step=step, app_id=app_id)
+            await context.graph.send("DELETE", path)
         except NotThereYet:
             # Deleted a moment ago it may not be in the bin yet, but then it is still seen in use.
-            looks = 0 if await _is_in_use(site, step, object_id) else looks + 1
-            if is_young(site, deleted_at) and looks < SURE_LOOKS:
+            looks = 0 if await _is_in_use(context, step, object_id) else looks + 1
+            if is_young(context, deleted_at) and looks < SURE_LOOKS:
                 raise
             if looks == 0 and step == "application":
                 raise Restored(call="GET /applications/…") from None
             return False
         return True
 
-    return await site.while_young(once, created_at=deleted_at)
+    return await context.retry_while_young(once, created_at=deleted_at)
 
 
-async def _is_in_use(site: StepContext, step: str, object_id: str) -> bool:
+async def _is_in_use(context: StepContext, step: str, object_id: str) -> bool:
     collection = "applications" if step == "application" else "servicePrincipals"
     path = f"/{collection}/{object_id}"
     with suppress(NotThereYet):
-        await site.graph.send("GET", path, query={"$select": "id"})
+        await context.graph.send("GET", path, query={"$select": "id"})
         return True
     return False
 
 
-def _check_is_ours(site: StepContext, found: Json, *, step: str, app_id: str) -> None:
+def _check_is_ours(context: StepContext, found: Json, *, step: str, app_id: str) -> None:
     """The bin does not promise to show everything: the tags must be there, and what else it shows
     must fit. A service principal has the tags of its application.
     """
     wanted: Json = {"appId": app_id}
     if step == "application":
-        wanted |= {"uniqueName": site.plan.key, "createdByAppId": site.bot_client_id}
-    is_marked = set(site.plan.tags) <= set(found.get("tags") or ())
+        wanted |= {"uniqueName": context.plan.key, "createdByAppId": context.bot_client_id}
+    is_marked = set(context.plan.tags) <= set(found.get("tags") or ())
     if not is_marked or any(_differs(found.get(name), value) for name, value in wanted.items()):
         raise _not_ours()
 

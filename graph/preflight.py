@@ -50,19 +50,19 @@ class _Seen:
 
 
 async def preflight(
-    wish: PlanRequest, *, graph: Client, knowledge: TenantCache, clock: Clock
+    request: PlanRequest, *, graph: Client, tenant_cache: TenantCache, clock: Clock
 ) -> Plan:
     """Return the plan for a wish, or raise Refused or a GraphError.
 
     With fresh knowledge this makes one call of Graph.
     """
     rights = await graph.roles()
-    if lacking := _lacking(wish, rights):
-        raise Refused((*_problems(wish), lacking))  # without rights the tenant cannot be asked
-    seen = await _look(wish, graph, knowledge, clock)
-    if reasons := (*_problems(wish), *_obstacles(wish, seen)):
+    if lacking := _lacking(request, rights):
+        raise Refused((*_problems(request), lacking))  # without rights the tenant cannot be asked
+    seen = await _look(request, graph, tenant_cache, clock)
+    if reasons := (*_problems(request), *_obstacles(request, seen)):
         raise Refused(reasons)
-    return _plan(wish, seen, warnings=(*wish.warnings, *_warnings(wish, seen, rights)))
+    return _plan(request, seen, warnings=(*request.warnings, *_warnings(request, seen, rights)))
 
 
 def tags(installation: str, registration: str) -> tuple[str, ...]:
@@ -70,12 +70,14 @@ def tags(installation: str, registration: str) -> tuple[str, ...]:
     return ("aad-setup", f"aad-setup:{registration}", f"aad-setup:{installation}:{registration}")
 
 
-async def _look(wish: PlanRequest, graph: Client, knowledge: TenantCache, clock: Clock) -> _Seen:
+async def _look(
+    request: PlanRequest, graph: Client, tenant_cache: TenantCache, clock: Clock
+) -> _Seen:
     reads = (
-        asyncio.create_task(knowledge.organization()),
-        asyncio.create_task(knowledge.resource()),
-        asyncio.create_task(knowledge.policy()),
-        asyncio.create_task(_namesakes(wish, graph)),
+        asyncio.create_task(tenant_cache.organization()),
+        asyncio.create_task(tenant_cache.resource()),
+        asyncio.create_task(tenant_cache.policy()),
+        asyncio.create_task(_namesakes(request, graph)),
     )
     # All of them end: one that is cancelled while it connects leaves its socket open.
     await asyncio.wait(reads)
@@ -87,59 +89,59 @@ async def _look(wish: PlanRequest, graph: Client, knowledge: TenantCache, clock:
         resource=resource.result(),
         policy=read_policy(policy.result().told, now=clock.now()),
         why_unread=policy.result().why_unread,
-        restrictions=judge(policy.result().told, redirect=wish.redirect, now=clock.now()),
+        restrictions=judge(policy.result().told, redirect=request.redirect, now=clock.now()),
         namesakes=namesakes.result(),
     )
 
 
-async def _namesakes(wish: PlanRequest, graph: Client) -> list[Json]:
+async def _namesakes(request: PlanRequest, graph: Client) -> list[Json]:
     answer = await graph.send(
         "GET",
         "/applications",
         query={
-            "$filter": "displayName eq '{}'".format(wish.name.replace("'", "''")),
+            "$filter": "displayName eq '{}'".format(request.name.replace("'", "''")),
             "$select": "appId,displayName,uniqueName",
         },
     )
     found = answer.read({"value": [{"appId": identifier, "uniqueName?": str}]})["value"]
-    return [each for each in found if each.get("uniqueName") != wish.key]
+    return [each for each in found if each.get("uniqueName") != request.key]
 
 
-def _plan(wish: PlanRequest, seen: _Seen, *, warnings: tuple[str, ...]) -> Plan:
-    days, limited_by = limit(wish, seen.policy)
+def _plan(request: PlanRequest, seen: _Seen, *, warnings: tuple[str, ...]) -> Plan:
+    days, limited_by = limit(request, seen.policy)
     return Plan(
-        registration=wish.registration,
-        key=wish.key,
-        installation=wish.installation,
-        profile=wish.profile,
-        profile_digest=wish.profile_digest,
+        registration=request.registration,
+        key=request.key,
+        installation=request.installation,
+        profile=request.profile,
+        profile_digest=request.profile_digest,
         tenant_id=seen.organization.id,
         tenant_name=seen.organization.name,
         domain=seen.organization.domain,
         resource_id=seen.resource.id,
-        name=wish.name,
-        notes=_notes(wish),
-        tags=tags(wish.installation, wish.registration),
-        redirect=wish.redirect,
-        roles=tuple(lookup(name, Kind.ROLE) for name in _unique(wish.roles)),
-        scopes=tuple(lookup(name, Kind.SCOPE) for name in _unique(wish.scopes)),
-        secret_name=wish.secret_name,
+        name=request.name,
+        notes=_notes(request),
+        tags=tags(request.installation, request.registration),
+        redirect=request.redirect,
+        roles=tuple(lookup(name, Kind.ROLE) for name in _unique(request.roles)),
+        scopes=tuple(lookup(name, Kind.SCOPE) for name in _unique(request.scopes)),
+        secret_name=request.secret_name,
         secret_days=days,
         secret_limited_by=limited_by,
-        consent_mode=wish.consent_mode,
+        consent_mode=request.consent_mode,
         warnings=warnings,
     )
 
 
-def _notes(wish: PlanRequest) -> str:
+def _notes(request: PlanRequest) -> str:
     return (
-        f"Registered by aad-setup ({wish.registration}, profile {wish.profile}) "
-        f"for {wish.requester}. Reason: {' '.join(wish.reason.split())}"
+        f"Registered by aad-setup ({request.registration}, profile {request.profile}) "
+        f"for {request.requester}. Reason: {' '.join(request.reason.split())}"
     )
 
 
-def _lacking(wish: PlanRequest, rights: frozenset[str]) -> str | None:
-    lacking = missing(ConsentMode(wish.consent_mode), rights, scopes=wish.scopes)
+def _lacking(request: PlanRequest, rights: frozenset[str]) -> str | None:
+    lacking = missing(ConsentMode(request.consent_mode), rights, scopes=request.scopes)
     if not lacking:
         return None
     return (
@@ -148,36 +150,36 @@ def _lacking(wish: PlanRequest, rights: frozenset[str]) -> str | None:
     )
 
 
-def _problems(wish: PlanRequest) -> Iterator[str]:
+def _problems(request: PlanRequest) -> Iterator[str]:
     """What is wrong with a wish in itself."""
-    if not wish.name.strip() or len(wish.name) > LONGEST_NAME:
+    if not request.name.strip() or len(request.name) > LONGEST_NAME:
         yield f"The application's name must have 1 to {LONGEST_NAME} characters."
-    if wish.redirect is not None and (problem := redirect_problem(wish.redirect)):
+    if request.redirect is not None and (problem := redirect_problem(request.redirect)):
         yield problem
-    if wish.secret_days < 1:
+    if request.secret_days < 1:
         yield "The secret must live for at least one day."
-    if wish.consent_mode != ConsentMode.AUTONOMOUS:
-        yield f"The consent mode “{wish.consent_mode}” is not available yet."
-    for name, kind in _wanted(wish):
+    if request.consent_mode != ConsentMode.AUTONOMOUS:
+        yield f"The consent mode “{request.consent_mode}” is not available yet."
+    for name, kind in _wanted(request):
         try:
             lookup(name, kind)
         except NotAllowed as refusal:
             yield str(refusal)
 
 
-def _obstacles(wish: PlanRequest, seen: _Seen) -> Iterator[str]:
+def _obstacles(request: PlanRequest, seen: _Seen) -> Iterator[str]:
     """What in the tenant stands in the way."""
     if seen.policy.banned:
         yield (
             "The tenant's policy does not allow client secrets for new applications."
             f" To go on, {MEND}."
         )
-    elif limit(wish, seen.policy)[0] < 1 <= wish.secret_days:
+    elif limit(request, seen.policy)[0] < 1 <= request.secret_days:
         yield "The tenant's policy does not allow a client secret to live even for one day."
     yield from seen.restrictions.refusals
     if (quota := seen.organization.quota) and quota.is_full:
         yield f"The directory is full: {quota}. {quota.ADVICE}"
-    for wanted in _wanted(wish):
+    for wanted in _wanted(request):
         known, found = CATALOGUE.get(wanted), seen.resource.ids.get(wanted)
         if known is not None and found is None:
             yield f"Microsoft Graph in this tenant does not offer {known.name} ({known.kind})."
@@ -185,7 +187,7 @@ def _obstacles(wish: PlanRequest, seen: _Seen) -> Iterator[str]:
             yield f"{known.name} has another id in this tenant than Microsoft publishes."
 
 
-def _warnings(wish: PlanRequest, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
+def _warnings(request: PlanRequest, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
     if seen.namesakes:
         ids = _some([each["appId"] for each in seen.namesakes])
         yield f"The tenant already has an application of this name, left as it is: {ids}."
@@ -202,13 +204,13 @@ def _warnings(wish: PlanRequest, seen: _Seen, rights: frozenset[str]) -> Iterato
     yield from seen.restrictions.doubts
     if (quota := seen.organization.quota) and quota.is_almost_full:
         yield f"The directory is almost full: {quota}."
-    if unused := excess(ConsentMode(wish.consent_mode), rights):
+    if unused := excess(ConsentMode(request.consent_mode), rights):
         yield f"The bot's own application holds rights that it never uses: {_some(sorted(unused))}."
 
 
-def _wanted(wish: PlanRequest) -> Iterator[tuple[str, Kind]]:
-    yield from ((name, Kind.ROLE) for name in _unique(wish.roles))
-    yield from ((name, Kind.SCOPE) for name in _unique(wish.scopes))
+def _wanted(request: PlanRequest) -> Iterator[tuple[str, Kind]]:
+    yield from ((name, Kind.ROLE) for name in _unique(request.roles))
+    yield from ((name, Kind.SCOPE) for name in _unique(request.scopes))
 
 
 def _unique(names: tuple[str, ...]) -> list[str]:

@@ -15,39 +15,39 @@ from graph.step_context import StepContext
 
 
 async def delete(
-    site: StepContext, path: str, object_id: str, *, created_at: datetime | None
+    context: StepContext, path: str, object_id: str, *, created_at: datetime | None
 ) -> bool:
     """Delete the object and make sure. False if it was gone already."""
 
     async def once() -> bool:
         try:
-            await site.graph.send("DELETE", path)
+            await context.graph.send("DELETE", path)
         except NotFound:
-            if not await is_gone(site, object_id, created_at=created_at):
+            if not await is_gone(context, object_id, created_at=created_at):
                 raise
             return False
         return True
 
-    return await site.while_young(once, created_at=created_at)
+    return await context.retry_while_young(once, created_at=created_at)
 
 
-async def is_gone(site: StepContext, object_id: str, *, created_at: datetime | None) -> bool:
+async def is_gone(context: StepContext, object_id: str, *, created_at: datetime | None) -> bool:
     """Whether an object that was answered with 404 is deleted, and not just unknown to a replica.
 
     `created_at` is None for an object that is not young.
     """
-    return not is_young(site, created_at) or await _is_deleted(site, object_id)
+    return not is_young(context, created_at) or await _is_deleted(context, object_id)
 
 
-def is_young(site: StepContext, created_at: datetime | None) -> bool:
+def is_young(context: StepContext, created_at: datetime | None) -> bool:
     """Whether a replica may not know yet what was created then."""
-    return created_at is not None and site.clock.now() < created_at + REPLICATION_TIME
+    return created_at is not None and context.clock.now() < created_at + REPLICATION_TIME
 
 
-async def _is_deleted(site: StepContext, object_id: str) -> bool:
+async def _is_deleted(context: StepContext, object_id: str) -> bool:
     path = f"/directory/deletedItems/{object_id}"
     try:
-        await site.graph.send("GET", path, query={"$select": "id"})
+        await context.graph.send("GET", path, query={"$select": "id"})
     except (NotThereYet, Forbidden):  # without the right to look there is no proof either way
         return False
     return True

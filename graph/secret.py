@@ -16,7 +16,7 @@ from graph.shapes import filled, identifier
 from graph.step_context import Facts, Sealed, Step, StepContext
 
 
-async def make(site: StepContext) -> Facts:
+async def make(context: StepContext) -> Facts:
     """Make a secret and seal it. Raises GraphError.
 
     Learns `sealed_id` (in the vault), `key_id` and `hint` (its first letters), both as Entra shows
@@ -29,8 +29,8 @@ async def make(site: StepContext) -> Facts:
         """Use the same nonce again only where Entra has certainly made nothing with it."""
         nonlocal attempt, lost
         try:
-            attempt = attempt or await site.ledger.attempt()
-            return await _mint(site, attempt)
+            attempt = attempt or await context.journal.attempt()
+            return await _mint(context, attempt)
         except SecretsLost as error:
             error.request_id = lost.request_id if lost else None
             raise
@@ -38,29 +38,29 @@ async def make(site: StepContext) -> Facts:
             attempt, lost = None, error
             raise
 
-    sealed = await site.settle(mint)
+    sealed = await context.retry_until_replicated(mint)
     return {
         "sealed_id": sealed.id,
         "key_id": sealed.key_id,
         "hint": sealed.hint,
         "expires_at": sealed.expires_at.isoformat(),
-        "made_at": site.now(),
+        "made_at": context.now(),
     }
 
 
-async def _mint(site: StepContext, attempt: Sealed | str) -> Sealed:
+async def _mint(context: StepContext, attempt: Sealed | str) -> Sealed:
     if isinstance(attempt, Sealed):  # before a crash
         return attempt
-    now = site.clock.now().replace(microsecond=0)
-    expires_at = now + timedelta(days=site.plan.secret_days)
-    if site.secret_until is not None:
-        expires_at = min(expires_at, site.secret_until)
-    answer = await site.graph.send(
+    now = context.clock.now().replace(microsecond=0)
+    expires_at = now + timedelta(days=context.plan.secret_days)
+    if context.secret_until is not None:
+        expires_at = min(expires_at, context.secret_until)
+    answer = await context.graph.send(
         "POST",
-        f"{_application(site)}/addPassword",
+        f"{_application(context)}/addPassword",
         body={
             "passwordCredential": {
-                "displayName": f"{site.plan.secret_name}{_mark(site)}{attempt}",
+                "displayName": f"{context.plan.secret_name}{_mark(context)}{attempt}",
                 "endDateTime": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
         },
@@ -68,84 +68,86 @@ async def _mint(site: StepContext, attempt: Sealed | str) -> Sealed:
     )
     made = answer.read({"keyId": identifier, "secretText": filled, "hint?": str})
     key_id, hint = made["keyId"], made.get("hint") or ""
-    id = await site.ledger.seal(
+    id = await context.journal.seal(
         attempt, secret=made["secretText"], key_id=key_id, hint=hint, expires_at=expires_at
     )
     return Sealed(id=id, key_id=key_id, expires_at=expires_at, hint=hint)
 
 
 async def remove_secret(
-    site: StepContext, key_id: str, *, unproven_since: datetime | None = None
+    context: StepContext, key_id: str, *, unproven_since: datetime | None = None
 ) -> None:
     """Remove a secret of the application; one that is not there is removed.
 
     A young application that Entra does not know is waited for. So is a secret that was made lately
     and that Entra has never shown to know, but only briefly: NotFound leaves it to a sweep.
     """
-    created_at = site.created_at("application")
+    created_at = context.created_at("application")
 
     async def once() -> None:
         try:
-            await _remove(site, key_id)
+            await _remove(context, key_id)
         except NoSuchSecret as error:
             # The answer to an earlier try of this call, which removed it, may have been lost.
-            if is_young(site, unproven_since) and error.tries == 1:
+            if is_young(context, unproven_since) and error.tries == 1:
                 raise
         except NotFound:
-            if not await is_gone(site, _object_id(site), created_at=created_at):
+            if not await is_gone(context, _object_id(context), created_at=created_at):
                 raise
 
     if unproven_since is None:
-        await site.while_young(once, created_at=created_at)
+        await context.retry_while_young(once, created_at=created_at)
     else:
-        await site.while_young(once, created_at=site.clock.now(), within=BRIEFLY)
+        await context.retry_while_young(once, created_at=context.clock.now(), within=BRIEFLY)
 
 
-async def remove_strays(site: StepContext, known_key_ids: frozenset[str]) -> list[str]:
+async def remove_strays(context: StepContext, known_key_ids: frozenset[str]) -> list[str]:
     """Remove the secrets that carry this registration's id but are not known. Return their ids."""
     strays = [
         each["keyId"]
-        for each in await _secrets(site)
-        if _mark(site) in (each.get("displayName") or "") and each["keyId"] not in known_key_ids
+        for each in await _secrets(context)
+        if _mark(context) in (each.get("displayName") or "") and each["keyId"] not in known_key_ids
     ]
     for key_id in strays:
-        await remove_secret(site, key_id)
+        await remove_secret(context, key_id)
     return strays
 
 
-async def undo(site: StepContext) -> None:
+async def undo(context: StepContext) -> None:
     """Remove every secret that this registration has made.
 
     One that Entra does not know, not yet or no longer, goes with the application.
     """
-    if "application" not in site.facts:
+    if "application" not in context.facts:
         return
-    if "secret" in site.facts:
-        await remove_secret(site, site.fact("secret", "key_id"))
-    await remove_strays(site, frozenset())
+    if "secret" in context.facts:
+        await remove_secret(context, context.fact("secret", "key_id"))
+    await remove_strays(context, frozenset())
 
 
-async def _remove(site: StepContext, key_id: str) -> None:
-    await site.graph.send("POST", f"{_application(site)}/removePassword", body={"keyId": key_id})
+async def _remove(context: StepContext, key_id: str) -> None:
+    await context.graph.send(
+        "POST", f"{_application(context)}/removePassword", body={"keyId": key_id}
+    )
 
 
-async def _secrets(site: StepContext) -> list[Json]:
+async def _secrets(context: StepContext) -> list[Json]:
     """Return the secrets that the application has; none if it is gone."""
-    created_at = site.created_at("application")
+    created_at = context.created_at("application")
     query = {"$select": "passwordCredentials"}
 
     async def once() -> list[Json]:
         try:
-            answer = await site.graph.send("GET", _application(site), query=query)
+            answer = await context.graph.send("GET", _application(context), query=query)
         except NotFound:
-            if not await is_gone(site, _object_id(site), created_at=created_at):
+            if not await is_gone(context, _object_id(context), created_at=created_at):
                 raise
             return []
         held = answer.read({"passwordCredentials": [{"keyId": identifier, "displayName?": str}]})
         secrets: list[Json] = held["passwordCredentials"]
         return secrets
 
-    return await site.while_young(once, created_at=created_at)
+    return await context.retry_while_young(once, created_at=created_at)
 
 
 def mark(registration: str) -> str:
@@ -153,16 +155,16 @@ def mark(registration: str) -> str:
     return f" · {registration} · "
 
 
-def _mark(site: StepContext) -> str:
-    return mark(site.plan.registration)
+def _mark(context: StepContext) -> str:
+    return mark(context.plan.registration)
 
 
-def _application(site: StepContext) -> str:
-    return f"/applications/{_object_id(site)}"
+def _application(context: StepContext) -> str:
+    return f"/applications/{_object_id(context)}"
 
 
-def _object_id(site: StepContext) -> str:
-    id: str = site.fact("application", "object_id")
+def _object_id(context: StepContext) -> str:
+    id: str = context.fact("application", "object_id")
     return id
 
 

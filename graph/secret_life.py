@@ -82,11 +82,11 @@ def read_policy(policy: dict[str, Any] | None, *, now: datetime) -> SecretPolicy
     )
 
 
-def limit(wish: PlanRequest, policy: SecretPolicy) -> tuple[int, LimitedBy]:
+def limit(request: PlanRequest, policy: SecretPolicy) -> tuple[int, LimitedBy]:
     """Return the days a secret may live and whose word that is; the earlier one wins a tie."""
     said: list[tuple[int, LimitedBy]] = [
-        (wish.secret_days, "requester"),
-        (wish.profile_days, "profile"),
+        (request.secret_days, "requester"),
+        (request.profile_days, "profile"),
     ]
     if policy.longest is not None:
         said.append((policy.longest.days - SLACK_DAYS, "tenant"))

@@ -39,16 +39,16 @@ class Sealed:
 class Journal(Protocol):
     """What a run remembers outside the tenant."""
 
-    async def intend(self, step: str) -> bool:
+    async def record_intent(self, step: str) -> bool:
         """Store that a step is about to write. True if an earlier attempt had stored it."""
 
-    async def intended(self, step: str) -> datetime | None:
+    async def last_intent(self, step: str) -> datetime | None:
         """Whether an attempt at this step may have written."""
 
-    async def withdraw(self, step: str) -> None:
+    async def clear_intent(self, step: str) -> None:
         """Note that no attempt at this step has written, whatever was intended."""
 
-    async def adopt(self, step: str, learnt: Facts) -> None:
+    async def adopt(self, step: str, new_facts: Facts) -> None:
         """Store what an attempt at this step has made, whose answer was lost."""
 
     async def attempt(self) -> "Sealed | str":
@@ -62,7 +62,7 @@ class Journal(Protocol):
     ) -> str:
         """Seal the secret of that attempt and return the id of the sealed row."""
 
-    async def lend(self, id: str) -> str:
+    async def unseal(self, id: str) -> str:
         """Return a sealed secret in the clear, for a test."""
 
 
@@ -74,7 +74,7 @@ class StepContext:
     plan: Plan
     facts: FactsByStep
     clock: Clock
-    ledger: Journal
+    journal: Journal
     sign_in: SignIn
     bot_client_id: str
     approved_by: str = ""
@@ -93,14 +93,14 @@ class StepContext:
     def written(self) -> datetime:
         """When this registration last wrote to the tenant: replication counts from then."""
         times = [
-            datetime.fromisoformat(learnt[name])
-            for learnt in self.facts.values()
+            datetime.fromisoformat(new_facts[name])
+            for new_facts in self.facts.values()
             for name in WRITTEN
-            if name in learnt
+            if name in new_facts
         ]
         return max(times, default=self.clock.now())
 
-    async def settle(
+    async def retry_until_replicated(
         self,
         act: Callable[[], Awaitable[T]],
         *,
@@ -121,7 +121,7 @@ class StepContext:
         at = self.facts[step].get("created_at")
         return None if at is None else datetime.fromisoformat(at)
 
-    async def while_young(
+    async def retry_while_young(
         self,
         act: Callable[[], Awaitable[T]],
         *,
@@ -137,7 +137,7 @@ class StepContext:
         )
         return await retry(act, clock=self.clock, wait=wait)
 
-    async def outlast(self, act: Callable[[], Awaitable[T]]) -> T:
+    async def retry_through_outage(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do `act`, again and again while Microsoft's service is down; clients do so themselves."""
         wait = through_outage(self.graph.jitter)
         return await retry(act, clock=self.clock, wait=wait)

@@ -31,32 +31,38 @@ from graph.tokens import Token
 _COUNTED = {"ConsistencyLevel": "eventual"}
 
 
-async def sign_in(site: StepContext) -> Facts:
+async def sign_in(context: StepContext) -> Facts:
     """Sign in with the new secret. Learns the `roles` of its token, and `signed_in_at`.
 
     Raises RolesDiffer, RolesMissing or SignInFailed once replication is no excuse for it.
     """
-    token = await site.settle(lambda: _signed_in(site), settling=(*SETTLING, RolesMissing))
-    site.sign_in.hold(_app_id(site), token)  # the next step reads with it, if it is not killed
-    return {"roles": sorted(token.roles), "signed_in_at": site.now()}
+    token = await context.retry_until_replicated(
+        lambda: _signed_in(context), settling=(*SETTLING, RolesMissing)
+    )
+    context.sign_in.hold(
+        _app_id(context), token
+    )  # the next step reads with it, if it is not killed
+    return {"roles": sorted(token.roles), "signed_in_at": context.now()}
 
 
-async def read_directory(site: StepContext) -> Facts:
+async def read_directory(context: StepContext) -> Facts:
     """Read what the plan allows, and be refused what it does not. Raises GraphError.
 
     Learns `refused` and `tested_at`; where the plan allows to read them, the numbers of all `users`
     and `groups`, how many users on the first page (`users_read`) are `disabled`, `guests` and
     `without_mail`, and whether the tenant still has the plan's domain (`domain_ok`).
     """
-    return await site.settle(
-        lambda: _read(site), settling=(*SETTLING, RolesMissing, Forbidden, TokenExpired)
+    return await context.retry_until_replicated(
+        lambda: _read(context), settling=(*SETTLING, RolesMissing, Forbidden, TokenExpired)
     )
 
 
-async def _signed_in(site: StepContext) -> Token:
-    secret = await site.ledger.lend(site.fact("secret", "sealed_id"))
-    token = await site.outlast(lambda: site.sign_in.token(_app_id(site), secret))
-    wanted = {permission.name for permission in site.plan.roles}
+async def _signed_in(context: StepContext) -> Token:
+    secret = await context.journal.unseal(context.fact("secret", "sealed_id"))
+    token = await context.retry_through_outage(
+        lambda: context.sign_in.token(_app_id(context), secret)
+    )
+    wanted = {permission.name for permission in context.plan.roles}
     if extra := token.roles - wanted:
         raise RolesDiffer(sentence=f"{RolesDiffer.WHAT} Not in the plan: {_list(extra)}.")
     if lacking := wanted - token.roles:
@@ -64,15 +70,15 @@ async def _signed_in(site: StepContext) -> Token:
     return token
 
 
-async def _read(site: StepContext) -> Facts:
-    token = site.sign_in.take(_app_id(site)) or await _signed_in(site)
+async def _read(context: StepContext) -> Facts:
+    token = context.sign_in.take(_app_id(context)) or await _signed_in(context)
     try:
-        answers = await site.graph.with_token(token).batch(reads(site.plan))
+        answers = await context.graph.with_token(token).batch(reads(context.plan))
     except TokenExpired:  # it may have lived its hour while the bot was made to wait
-        token = await _signed_in(site)
-        answers = await site.graph.with_token(token).batch(reads(site.plan))
+        token = await _signed_in(context)
+        answers = await context.graph.with_token(token).batch(reads(context.plan))
     _must_be_refused(answers.pop("policy"))
-    return {**_summary(answers, site.plan), "refused": True, "tested_at": site.now()}
+    return {**_summary(answers, context.plan), "refused": True, "tested_at": context.now()}
 
 
 def reads(plan: Plan) -> dict[str, Call]:
@@ -142,8 +148,8 @@ def _count(page: Json) -> int:
     return len(page["value"]) if count is None else int(count)
 
 
-def _app_id(site: StepContext) -> str:
-    id: str = site.fact("application", "app_id")
+def _app_id(context: StepContext) -> str:
+    id: str = context.fact("application", "app_id")
     return id
 
 

@@ -33,8 +33,8 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
             ]
             found.append(await _organization(tenant))
             found += await _own_secret(settings, tenant, clock)
-            found += _quota(await tenant.knowledge.organization())
-            policy, now = await tenant.knowledge.policy(), clock.now()
+            found += _quota(await tenant.tenant_cache.organization())
+            policy, now = await tenant.tenant_cache.policy(), clock.now()
             found += _policy(policy, read_policy(policy.told, now=now), catalogue)
             unknown = judge(policy.told, redirect=None, now=now).doubts
             found += [doubt(f"Policy: {sentence}") for sentence in unknown]
@@ -73,7 +73,7 @@ def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> I
 
 
 async def _organization(tenant: Connection) -> Finding:
-    found = await tenant.knowledge.organization()
+    found = await tenant.tenant_cache.organization()
     return well(f"Tenant: {found.name} ({found.domain}) answers.")
 
 

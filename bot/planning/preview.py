@@ -104,7 +104,7 @@ async def preview(
                 form,
                 profile,
                 graph=connection.graph,
-                knowledge=connection.knowledge,
+                tenant_cache=connection.tenant_cache,
                 consent_mode=settings.consent_mode,
                 clock=clock,
             )
@@ -120,14 +120,14 @@ async def look(
     profile: Profile,
     *,
     graph: Client,
-    knowledge: TenantCache,
+    tenant_cache: TenantCache,
     consent_mode: str,
     clock: Clock,
 ) -> Preview:
     """Do the same with a tenant that is connected already. Raises GraphError."""
     problems = check_form(form, profile)
-    wish = _wish(_mended(form, profile, problems), profile, consent_mode)
-    plan, obstacles = await _look(wish, graph, knowledge, clock)
+    request = _wish(_mended(form, profile, problems), profile, consent_mode)
+    plan, obstacles = await _look(request, graph, tenant_cache, clock)
     reasons = (*problems.values(), *obstacles)
     return Preview(
         form=form,
@@ -139,10 +139,10 @@ async def look(
 
 
 async def _look(
-    wish: PlanRequest, graph: Client, knowledge: TenantCache, clock: Clock
+    request: PlanRequest, graph: Client, tenant_cache: TenantCache, clock: Clock
 ) -> tuple[Plan | None, tuple[str, ...]]:
     try:
-        plan = await preflight(wish, graph=graph, knowledge=knowledge, clock=clock)
+        plan = await preflight(request, graph=graph, tenant_cache=tenant_cache, clock=clock)
     except Refused as refused:
         return None, refused.reasons
     return plan, ()

@@ -69,7 +69,7 @@ class Tenant:
     """How runs reach Entra, and what stands in every plan."""
 
     graph: Client
-    knowledge: TenantCache
+    tenant_cache: TenantCache
     sign_in: SignIn
     client_id: str
     consent_mode: str
@@ -210,11 +210,11 @@ class RunBase:
         self, run: Run, registration: Registration, secret: Secret, *, proven: bool = True
     ) -> None:
         plan = Plan.from_json(dict(registration.plan or {}))
-        site = self._site(run, plan, registration.facts)
+        context = self._site(run, plan, registration.facts)
         try:
-            await check_is_ours(site)
+            await check_is_ours(context)
             since = None if proven else secret.made_at
-            await remove_secret(site, secret.key_id or "", unproven_since=since)
+            await remove_secret(context, secret.key_id or "", unproven_since=since)
         except GraphError as error:
             raise failed("Remove a secret", error) from None
 
@@ -233,7 +233,7 @@ class RunBase:
             plan=plan,
             facts=facts,
             clock=self._clock,
-            ledger=RunJournal(
+            journal=RunJournal(
                 run=run,
                 database=self._database,
                 vault=self._parts.vault,

@@ -125,9 +125,9 @@ class Cleanup(RunBase):
             live = await secrets.live(tx, run.registration)
         plan = Plan.from_json(dict(registration.plan or {}))
         await self._check_made(run, plan, registration.facts)
-        site = self._site(run, plan, registration.facts)
+        context = self._site(run, plan, registration.facts)
         known = frozenset(secret.key_id for secret in live if secret.key_id)
-        removed = await remove_strays(site, known)
+        removed = await remove_strays(context, known)
         async with self._database.transaction() as tx:
             await registrations.bump_version(tx, run.registration)
             if await runs.get(tx, run.id) is None:  # what was closed since may still be there

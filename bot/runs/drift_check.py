@@ -63,7 +63,7 @@ class DriftCheck(RunBase):
         plan = Plan.from_json(dict(registration.plan or {}))
         return await look(
             self._site(run, plan, registration.facts),
-            knowledge=self._tenant.knowledge,
+            tenant_cache=self._tenant.tenant_cache,
             closing=closing,
             secrets={
                 each.key_id: each.expires_at for each in live if each.key_id and each.expires_at

@@ -30,27 +30,27 @@ class RunJournal:
     announced: Mapping[str, bool] = field(default_factory=dict)
     """What was intended in the commit that the walk began with, and whether it was before."""
 
-    async def intend(self, step: str) -> bool:
+    async def record_intent(self, step: str) -> bool:
         """Note that the step is about to write. True if an earlier attempt may have written."""
         if step in self.announced:
             return self.announced[step]
         async with self.database.transaction() as tx:
             return await runs.record_intent(tx, self.run, step, self.clock.now())
 
-    async def intended(self, step: str) -> datetime | None:
+    async def last_intent(self, step: str) -> datetime | None:
         """Return when an attempt at this step may last have written, if one may have."""
         async with self.database.reading() as tx:
             return await runs.intended_at(tx, self.run.registration, step)
 
-    async def withdraw(self, step: str) -> None:
+    async def clear_intent(self, step: str) -> None:
         """Note that no attempt at this step has written."""
         async with self.database.transaction() as tx:
             await runs.clear_intent(tx, self.run.registration, step)
 
-    async def adopt(self, step: str, learnt: Facts) -> None:
+    async def adopt(self, step: str, new_facts: Facts) -> None:
         """Store what an attempt at this step has made, whose answer was lost."""
         async with self.database.transaction() as tx:
-            await runs.adopt(tx, self.run.registration, step, learnt)
+            await runs.adopt(tx, self.run.registration, step, new_facts)
 
     async def attempt(self) -> Sealed | str:
         """Return the secret that this run has sealed; else store and return a new nonce for one.
@@ -90,7 +90,7 @@ class RunJournal:
             )
         return id
 
-    async def lend(self, id: str) -> str:
+    async def unseal(self, id: str) -> str:
         """Return the clear secret, for a test of it. Raises Overtaken if it was closed since."""
         async with self.database.reading() as tx:
             owner, sealed = await secrets.sealed(tx, id, Purpose.SECRET)

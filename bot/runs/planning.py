@@ -31,7 +31,7 @@ class Planning(RunBase):
             plan = await preflight(
                 self._wish(registration),
                 graph=self._tenant.graph,
-                knowledge=self._tenant.knowledge,
+                tenant_cache=self._tenant.tenant_cache,
                 clock=self._clock,
             )
         except Refused as refused:

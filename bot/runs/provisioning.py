@@ -202,17 +202,17 @@ class Provisioning(RunBase):
         """Take the stage's steps together; return what they learnt, or raise the first failure."""
         todo = [each for each in stage if each.name not in facts]
         # One site for the stage: its steps take turns where their writes collide.
-        site = replace(
+        context = replace(
             self._site(road.run, road.plan, facts, road.announced),
             approved_by=road.approved_by,
             secret_until=road.secret_until,
         )
-        learnt = await asyncio.gather(
-            *(self._take(road.run, each, site) for each in todo),
+        new_facts = await asyncio.gather(
+            *(self._take(road.run, each, context) for each in todo),
             return_exceptions=True,  # a sibling is never cancelled in the middle of a call
         )
         found, failures = {}, []
-        for each, result in zip(todo, learnt, strict=True):
+        for each, result in zip(todo, new_facts, strict=True):
             if isinstance(result, BaseException):
                 failures.append(result)
             else:
@@ -221,21 +221,21 @@ class Provisioning(RunBase):
             raise next((it for it in failures if isinstance(it, Superseded)), failures[0])
         return found
 
-    async def _take(self, run: Run, each: Step, site: StepContext) -> dict[str, Any]:
+    async def _take(self, run: Run, each: Step, context: StepContext) -> dict[str, Any]:
         """Do one step, and write to storage what it learnt. Cards follow at their own pace."""
         try:
             with tracing.collecting() as requests:
-                learnt = await each.do(site)
+                new_facts = await each.do(context)
         except GraphError as error:
             async with self._database.transaction() as tx:
                 await runs.fail_step(tx, run, each.name, self._clock.now())
             raise failed(each.title, error) from None
         entry = Entry(
-            run=run, step=each.name, facts=learnt, requests=requests, lasting=each.lasting
+            run=run, step=each.name, facts=new_facts, requests=requests, lasting=each.lasting
         )
         if not await self._recorder.record(entry):
             raise Superseded
-        return learnt
+        return new_facts
 
     async def _remove_replaced(self, id: str) -> None:
         """Remove the secret that a new one replaces. One that is older is still in use."""

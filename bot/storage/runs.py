@@ -245,8 +245,8 @@ async def carry_facts(
     tx: AsyncConnection, run: Run, facts: Mapping[str, Mapping[str, Any]], now: datetime
 ) -> None:
     """Show steps that earlier runs have done as done."""
-    for name, learnt in facts.items():
-        await record(tx, run, name, learnt, now)
+    for name, new_facts in facts.items():
+        await record(tx, run, name, new_facts, now)
 
 
 async def fail_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> None:

@@ -40,9 +40,9 @@ class Drift:
 
 
 async def look(
-    site: StepContext,
+    context: StepContext,
     *,
-    knowledge: TenantCache,
+    tenant_cache: TenantCache,
     secrets: Mapping[str, datetime],
     closing: AbstractSet[str] = frozenset(),
 ) -> Drift:
@@ -50,13 +50,13 @@ async def look(
 
     `secrets` are the live ones: their ends by key id; `closing` those that wait for their removal.
     """
-    seen = await parts.read(site)
+    seen = await parts.read(context)
     expected = Expected(
-        plan=site.plan,
+        plan=context.plan,
         secrets=secrets,
-        now=site.clock.now(),
+        now=context.clock.now(),
         closing=closing,
-        names=await permissions.names(seen, knowledge),
+        names=await permissions.names(seen, tenant_cache),
     )
     return compare(expected, seen)
 

@@ -75,7 +75,7 @@ def tolerated(plan: Plan, seen: Snapshot) -> Iterator[str]:
         yield f"Added by the Entra admin centre and harmless: {', '.join(extras)} (delegated)."
 
 
-async def names(seen: Snapshot, knowledge: TenantCache) -> Mapping[str, str]:
+async def names(seen: Snapshot, tenant_cache: TenantCache) -> Mapping[str, str]:
     """Return names of permissions by id: asked for only if there is one that the bot does not know.
 
     Raises GraphError.
@@ -85,7 +85,7 @@ async def names(seen: Snapshot, knowledge: TenantCache) -> Mapping[str, str]:
     wanted = {id for _, id, _ in _asked_for(application)}
     if not (granted | wanted) - KNOWN_IDS.keys() - _EXTRA_IDS.keys():
         return {}
-    resource = await knowledge.resource()
+    resource = await tenant_cache.resource()
     return {id: name for (name, _), id in resource.ids.items()}
 
 

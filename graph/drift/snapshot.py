@@ -129,18 +129,18 @@ class Snapshot:
         return self.parts[name]["value"] if name in self.parts else None
 
 
-def reads(site: StepContext) -> dict[str, Call]:
+def reads(context: StepContext) -> dict[str, Call]:
     """Return everything to look at. None of it needs a right that the bot's other work does not."""
     # Owners without `$select`: their type, directoryObject, declares no displayName.
-    application = f"/applications/{site.fact('application', 'object_id')}"
-    by_client_id = f"/servicePrincipals(appId='{site.fact('application', 'app_id')}')"
+    application = f"/applications/{context.fact('application', 'object_id')}"
+    by_client_id = f"/servicePrincipals(appId='{context.fact('application', 'app_id')}')"
     return {
         APPLICATION: _get(application, {"$select": _APPLICATION}),
         OWNERS: _get(f"{application}/owners", {}),
         FEDERATED: _get(f"{application}/federatedIdentityCredentials", {}),
         STANDING: _get(by_client_id, {"$select": "id"}),
-        BOT: _get(f"/servicePrincipals(appId='{site.bot_client_id}')", {"$select": "id"}),
-        **_of_principal(site.fact("service_principal", "object_id")),
+        BOT: _get(f"/servicePrincipals(appId='{context.bot_client_id}')", {"$select": "id"}),
+        **_of_principal(context.fact("service_principal", "object_id")),
     }
 
 
@@ -154,14 +154,14 @@ def _of_principal(id: str) -> dict[str, Call]:
     }
 
 
-async def read(site: StepContext) -> Snapshot:
+async def read(context: StepContext) -> Snapshot:
     """Look at everything. Raises GraphError, Forbidden if the bot may see nothing at all."""
-    calls = reads(site)
-    answers = await _answers(site.graph, calls)
-    remade = _remade(site, answers)
+    calls = reads(context)
+    answers = await _answers(context.graph, calls)
+    remade = _remade(context, answers)
     if remade is not None:
         calls |= _of_principal(remade)
-        answers |= await site.graph.batch(_of_principal(remade))
+        answers |= await context.graph.batch(_of_principal(remade))
         _believe(answers)
     refused = {name: it for name, it in answers.items() if isinstance(it, Forbidden)}
     if len(refused) == len(calls):
@@ -169,15 +169,15 @@ async def read(site: StepContext) -> Snapshot:
     gone = {name for name, it in answers.items() if isinstance(it, NotFound)}
     return Snapshot(
         parts={
-            name: await whole(site.graph, calls[name], it, SHAPES[name])
+            name: await whole(context.graph, calls[name], it, SHAPES[name])
             for name, it in answers.items()
             if isinstance(it, Answer)
         },
         gone=frozenset(gone),
         refused=frozenset(refused),
-        deleted_at=await _deleted_at(site, gone & {APPLICATION, PRINCIPAL}),
+        deleted_at=await _deleted_at(context, gone & {APPLICATION, PRINCIPAL}),
         remade=remade,
-        must_own=OWNS_ALL not in await site.graph.roles(),
+        must_own=OWNS_ALL not in await context.graph.roles(),
     )
 
 
@@ -201,13 +201,13 @@ def _believe(answers: Mapping[str, Answer | GraphError]) -> None:
             raise lost
 
 
-def _remade(site: StepContext, answers: Mapping[str, Answer | GraphError]) -> str | None:
+def _remade(context: StepContext, answers: Mapping[str, Answer | GraphError]) -> str | None:
     """Return the id of the service principal that stands where ours is gone, if there is one."""
     ours, standing = answers[PRINCIPAL], answers[STANDING]
     if not isinstance(ours, NotFound) or not isinstance(standing, Answer):
         return None
     id = str(standing.read(SHAPES[STANDING])["id"])
-    if id == site.fact("service_principal", "object_id"):
+    if id == context.fact("service_principal", "object_id"):
         raise ours  # a replica lags: the same answer both shows and lacks it
     return id
 
@@ -232,16 +232,16 @@ async def whole(graph: Client, call: Call, answer: Answer, shape: Shape = None) 
     return {"value": [each async for each in graph.pages(call.path, of=of, query=call.query)]}
 
 
-async def _deleted_at(site: StepContext, gone: set[str]) -> dict[str, str]:
+async def _deleted_at(context: StepContext, gone: set[str]) -> dict[str, str]:
     """Look into the bin, where Entra keeps what was deleted for 30 days."""
     if not gone:
         return {}
     ids = {
-        APPLICATION: site.fact("application", "object_id"),
-        PRINCIPAL: site.fact("service_principal", "object_id"),
+        APPLICATION: context.fact("application", "object_id"),
+        PRINCIPAL: context.fact("service_principal", "object_id"),
     }
     bin = {name: _get(f"/directory/deletedItems/{ids[name]}", {}) for name in gone}
-    found = await site.graph.batch(bin)
+    found = await context.graph.batch(bin)
     return {
         name: str(answer.read({"deletedDateTime": moment})["deletedDateTime"])
         for name, answer in found.items()

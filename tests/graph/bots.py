@@ -41,7 +41,7 @@ class Bot:
 
     async def plan(self, wanted: Any = MIMECAST) -> Plan:
         knowledge = TenantCache(graph=self.graph, clock=self.clock)
-        return await preflight(wanted, graph=self.graph, knowledge=knowledge, clock=self.clock)
+        return await preflight(wanted, graph=self.graph, tenant_cache=knowledge, clock=self.clock)
 
     async def carry_out(self, plan: Plan) -> None:
         for stage in stages(plan):
@@ -66,7 +66,7 @@ class Bot:
             plan=plan,
             facts=dict(self.facts),
             clock=self.clock,
-            ledger=self.ledger,
+            journal=self.ledger,
             sign_in=self.sign_in,
             bot_client_id=self.client_id,
         )

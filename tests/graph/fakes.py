@@ -115,15 +115,15 @@ class MemoryLedger:
     adopted: dict[str, dict[str, Any]] = field(default_factory=dict)
     intended_at: datetime = EPOCH
 
-    async def intend(self, step: str) -> bool:
+    async def record_intent(self, step: str) -> bool:
         before = step in self.intentions
         self.intentions.add(step)
         return before
 
-    async def intended(self, step: str) -> datetime | None:
+    async def last_intent(self, step: str) -> datetime | None:
         return self.intended_at if step in self.intentions else None
 
-    async def withdraw(self, step: str) -> None:
+    async def clear_intent(self, step: str) -> None:
         self.intentions.discard(step)
 
     async def adopt(self, step: str, learnt: dict[str, Any]) -> None:
@@ -144,7 +144,7 @@ class MemoryLedger:
         self.found = Sealed(id=f"sealed-{nonce}", key_id=key_id, expires_at=expires_at, hint=hint)
         return self.found.id
 
-    async def lend(self, id: str) -> str:
+    async def unseal(self, id: str) -> str:
         assert self.found is not None
         assert self.found.id == id
         return self.secret

@@ -93,10 +93,10 @@ async def test_a_key_that_is_taken_is_never_adopted(bot: Bot) -> None:
 async def test_somebody_elses_application_under_our_key_is_never_adopted(bot: Bot) -> None:
     other = bot.tenant.add_administrator([*await bot.graph.roles(), "Application.ReadWrite.All"])
     plan = await bot.plan()
-    await bot.ledger.intend("application")
+    await bot.ledger.record_intent("application")
     await bot.carry_out(plan)
     async with bot_of(bot.tenant, bot.clock, other) as copy:
-        await copy.ledger.intend("application")
+        await copy.ledger.record_intent("application")
         with pytest.raises(NotOurs):
             await copy.carry_out(plan)
 

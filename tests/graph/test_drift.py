@@ -446,7 +446,7 @@ async def looked(bot: Bot, plan: Plan) -> Drift:
     knowledge = TenantCache(graph=bot.graph, clock=bot.clock)
     known = {bot.facts["secret"]["key_id"]: bot.clock.now() + timedelta(days=90)}
     bot.tenant.log.clear()
-    return await look(bot.site(plan), knowledge=knowledge, secrets=known)
+    return await look(bot.site(plan), tenant_cache=knowledge, secrets=known)
 
 
 def graph_calls(bot: Bot) -> list[str]:

@@ -86,12 +86,12 @@ async def test_with_fresh_knowledge_one_call_is_enough(tenant: Tenant) -> None:
     clock = MovableClock()
     async with client(tenant, tokens=Tokens(*AUTONOMOUS), clock=clock) as graph:
         knowledge = TenantCache(graph=graph, clock=clock)
-        await preflight(wish(), graph=graph, knowledge=knowledge, clock=clock)
+        await preflight(wish(), graph=graph, tenant_cache=knowledge, clock=clock)
         assert len(tenant.asked) == 4
-        await preflight(wish(), graph=graph, knowledge=knowledge, clock=clock)
+        await preflight(wish(), graph=graph, tenant_cache=knowledge, clock=clock)
         assert tenant.asked[4:] == ["/applications"]
         clock.move(timedelta(minutes=6))
-        await preflight(wish(), graph=graph, knowledge=knowledge, clock=clock)
+        await preflight(wish(), graph=graph, tenant_cache=knowledge, clock=clock)
         assert len(tenant.asked) == 9
 
 
@@ -263,7 +263,7 @@ async def make(
     clock = MovableClock(eager=True)
     async with client(tenant, tokens=Tokens(*held), clock=clock) as graph:
         knowledge = TenantCache(graph=graph, clock=clock)
-        return await preflight(wanted or wish(), graph=graph, knowledge=knowledge, clock=clock)
+        return await preflight(wanted or wish(), graph=graph, tenant_cache=knowledge, clock=clock)
 
 
 async def reasons(

@@ -118,7 +118,7 @@ async def test_what_somebody_else_has_deleted_is_not_waited_for(bot: Bot, lag: S
     plan = await ready(bot, lag)
     start = bot.clock.now()
     path = f"/applications/{bot.facts['application']['object_id']}"
-    await bot.site(plan).settle(lambda: bot.graph.send("DELETE", path))
+    await bot.site(plan).retry_until_replicated(lambda: bot.graph.send("DELETE", path))
     await everything(bot, plan)
     assert (bot.clock.now() - start).total_seconds() <= 3 * longest(lag) + 15
 
@@ -168,7 +168,7 @@ async def test_an_undo_is_no_success_while_something_under_its_key_exists(
     if is_in_doubt:
         bot.client_id = UNKNOWN
     else:
-        await bot.ledger.withdraw("application")
+        await bot.ledger.clear_intent("application")
     with pytest.raises(NotOurs):
         await bot.take_back(plan)
     assert len(bot.tenant.applications) == 1

@@ -234,7 +234,7 @@ async def site_of(handler: Odd) -> AsyncIterator[StepContext]:
             plan=PLAN,
             facts=FACTS,
             clock=clock,
-            ledger=MemoryLedger(),
+            journal=MemoryLedger(),
             sign_in=sign_in,
             bot_client_id="bot",
         )
@@ -245,7 +245,7 @@ async def plan_it(site: StepContext) -> None:
     wanted = wish(
         roles=("Directory.Read.All",), scopes=("User.Read",), redirect="https://vendor.example/"
     )
-    await preflight(wanted, graph=site.graph, knowledge=knowledge, clock=site.clock)
+    await preflight(wanted, graph=site.graph, tenant_cache=knowledge, clock=site.clock)
 
 
 async def register(site: StepContext) -> None:
@@ -274,7 +274,7 @@ async def read_directory(site: StepContext) -> None:
 
 async def check(site: StepContext) -> None:
     knowledge = TenantCache(graph=site.graph, clock=site.clock)
-    await look(site, knowledge=knowledge, secrets={"k1": datetime(2027, 1, 1, tzinfo=UTC)})
+    await look(site, tenant_cache=knowledge, secrets={"k1": datetime(2027, 1, 1, tzinfo=UTC)})
 
 
 async def purge_it(site: StepContext) -> None:
@@ -415,7 +415,7 @@ async def test_a_policy_that_cannot_be_read_is_a_doubt_in_the_plan(
         made = await preflight(
             wish(roles=("Directory.Read.All",), redirect="https://vendor.example/"),
             graph=site.graph,
-            knowledge=knowledge,
+            tenant_cache=knowledge,
             clock=site.clock,
         )
     [doubt] = [each for each in made.warnings if "cannot read the tenant's policy" in each]

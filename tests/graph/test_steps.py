@@ -107,7 +107,7 @@ async def test_a_collision_after_a_lost_try_does_not_forget_that_try() -> None:
 async def test_tags_and_creator_must_both_be_ours(change: dict[str, Any]) -> None:
     graph = Script([answer(204), answer(200, {**OURS, **change})])
     async with site(graph, facts={}) as here:
-        await here.ledger.intend("application")
+        await here.journal.record_intent("application")
         with pytest.raises(NotOurs):
             await step("application").do(here)
 
@@ -164,7 +164,7 @@ async def test_a_grant_is_revoked_by_its_own_id() -> None:
 async def test_undo_never_deletes_what_is_not_ours() -> None:
     graph = Script([answer(200, {**OURS, "createdByAppId": "somebody"})])
     async with site(graph, facts={}) as here:
-        await here.ledger.intend("application")
+        await here.journal.record_intent("application")
         with pytest.raises(NotOurs):
             await undo("application", here)
     assert [request.method for request in graph.requests] == ["GET"]
@@ -227,7 +227,7 @@ async def site(
             plan=WITH_SCOPE,
             facts=facts,
             clock=clock,
-            ledger=MemoryLedger(),
+            journal=MemoryLedger(),
             sign_in=sign_in,
             bot_client_id=BOT,
             approved_by=approved_by,
