@@ -97,7 +97,7 @@ class Played(RunBase):
     ) -> None:
         # A removal is all that its run does; else it is the last thing.
         self._fail(Ending.FAILS_LAST)
-        if run.kind in (RunKind.REMOVE, RunKind.RETIRE):
+        if run.kind in (RunKind.REMOVE_UNREAD, RunKind.REMOVE_PREVIOUS):
             self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
 
 

@@ -43,7 +43,7 @@ ALLOWED = {
     Verb.PURGE: ({A}, {Status.UNDONE, Status.REVOKED}),
     Verb.VALUES: ({R}, {Status.READY}),
     Verb.REVEAL: ({R}, {Status.READY}),
-    Verb.RENEW: ({R}, {Status.READY}),
+    Verb.REPLACE_SECRET: ({R}, {Status.READY}),
     Verb.CHECK: ({R, A}, {Status.READY}),
     Verb.HAND_OVER: ({R, A}, ALIVE),
     Verb.CONFIRM: ({A}, ALIVE),
@@ -51,7 +51,7 @@ ALLOWED = {
     Verb.CONFIRM_ROTATION: ({A}, {Status.READY}),
     Verb.DENY_ROTATION: ({A}, {Status.READY}),
     Verb.CANCEL_ROTATION: ({R, Role.ASKER}, {Status.READY}),
-    Verb.RETIRE: ({R, A}, {Status.READY}),
+    Verb.REMOVE_PREVIOUS: ({R, A}, {Status.READY}),
 }
 NEVER_OWN = {
     Verb.APPROVE,
@@ -257,7 +257,7 @@ def test_who_decided_is_told_by_the_verdict_and_not_by_the_clock() -> None:
 @pytest.mark.parametrize("verb", sorted(NEVER_OWN))
 def test_whoever_handed_it_over_does_not_decide_on_it_either(verb: Verb) -> None:
     status = Status.PENDING if Status.PENDING in ALLOWED[verb][1] else Status.READY
-    given_away = replace(registration(status, requester=BEN), former=(ADA,))
+    given_away = replace(registration(status, requester=BEN), previous_requesters=(ADA,))
     with pytest.raises(Refusal, match="You asked for this before it was handed over"):
         POLICY.check(verb, ADA, given_away)
     POLICY.check(verb, GRACE, given_away)
@@ -380,7 +380,7 @@ def test_a_member_of_an_unread_group_does_not_count_as_of_none() -> None:
 
 @pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.DENY, Verb.WITHDRAW])
 def test_whose_it_was_does_not_decide_on_it(verb: Verb) -> None:
-    handed_over = replace(registration(Status.PENDING), former=(ADA,))
+    handed_over = replace(registration(Status.PENDING), previous_requesters=(ADA,))
     with pytest.raises(Refusal, match="You asked for this before it was handed over"):
         POLICY.check(verb, ADA, handed_over)
     POLICY.check(verb, GRACE, handed_over)

@@ -59,10 +59,10 @@ async def test_what_has_ended_or_failed_is_checked_no_more(desk: Office) -> None
 
 async def test_a_due_check_waits_for_the_run_at_work(desk: Office) -> None:
     id = await desk.ready()
-    await desk.owe(id, RunKind.SWEEP)
+    await desk.owe(id, RunKind.REMOVE_STRAY)
     await due_now(desk, id)
     await desk.keeper().look()
-    assert (await desk.run_of(id)).kind is RunKind.SWEEP
+    assert (await desk.run_of(id)).kind is RunKind.REMOVE_STRAY
     assert len(await owed(desk, id)) == 1
 
 

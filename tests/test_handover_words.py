@@ -19,7 +19,7 @@ LONGER = (
 
 def offered(newest: Secret, *others: Secret) -> Registration:
     """Return a registration that Rosa is to hand over to Ben."""
-    return replace(registration(secret=newest), other_secrets=others, heir=BEN)
+    return replace(registration(secret=newest), other_secrets=others, new_requester=BEN)
 
 
 def previous(state: SecretState, *, retires: bool) -> Secret:
@@ -56,7 +56,9 @@ def test_what_nobody_knows_is_not_said_to_be_so(state: SecretState) -> None:
 
 
 def test_who_was_the_requester_before_may_be_who_has_seen_it() -> None:
-    again = replace(offered(secret(SecretState.MASKED)), requester=GRACE, former=(ROSA, GRACE))
+    again = replace(
+        offered(secret(SecretState.MASKED)), requester=GRACE, previous_requesters=(ROSA, GRACE)
+    )
     assert warnings(again) == [f"The secret was shown to <@U0ROSA> or <@U0GRACE>, and {NEW}"]
 
 

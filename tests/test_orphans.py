@@ -392,7 +392,7 @@ def test_what_is_being_revoked_answers_for_all_that_is_left_of_it() -> None:
 
 
 def test_a_secret_of_an_application_that_its_registration_did_not_make_is_reported_only() -> None:
-    for made, removed_by in (("object", RunKind.SWEEP), ("another object", None)):
+    for made, removed_by in (("object", RunKind.REMOVE_STRAY), ("another object", None)):
         ready = replace(registration(), key=KEY, facts={"application": {"object_id": made}})
         kept = frozenset({"kept"})
         (orphan,) = judged(MARKED, ready, kept=kept, was_made=False, client_id="bot", now=NOON)

@@ -119,7 +119,7 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
             id = await one.ready()
             look = await one.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
             await one.registrar.shown(id, look.secret, by=ROSA)
-            run = await one.owe(id, RunKind.RENEW)
+            run = await one.owe(id, RunKind.REPLACE_SECRET)
             made = await one.seal(id, run)
             await asyncio.gather(
                 Provisioning(one.parts())._finish(run.id), other.registrar.revoke(id, by=ADA)

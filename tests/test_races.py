@@ -215,7 +215,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         )
         shown = refused is None
         assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
-        assert (await _owed(one))[id, RunKind.REMOVE] == (0 if shown else 1)
+        assert (await _owed(one))[id, RunKind.REMOVE_UNREAD] == (0 if shown else 1)
         if shown:
             continue
         assert refused == (
@@ -246,7 +246,7 @@ async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> 
         async with one.database.transaction() as tx:
             await timers.add(tx, id, TimerKind.SWEEP, one.clock.now())
         await asyncio.gather(*(office.keeper().look() for office in (one, other) * 2))
-        assert (await _owed(one))[id, RunKind.SWEEP] == 1
+        assert (await _owed(one))[id, RunKind.REMOVE_STRAY] == 1
         async with one.database.reading() as tx:
             assert not [
                 due

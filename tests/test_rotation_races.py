@@ -65,7 +65,7 @@ async def _rotation(office: Office, id: str) -> Rotation:
 async def _rotated(office: Office, id: str) -> None:
     """Let the run that was asked for make its secret."""
     run = await office.run_of(id)
-    assert run.kind is RunKind.ROTATE
+    assert run.kind is RunKind.ADD_SECRET
     await office.seal(id, run)
     await office.end_run(id, RunOutcome.HANDED_OVER)
 
@@ -94,7 +94,7 @@ async def test_two_confirmations_at_once_start_one_run(offices: Offices) -> None
         assert refused.count(None) == 1
         assert f"Too late: this rotation of {id} was confirmed already." in refused
         run = await one.run_of(id)
-        assert (run.kind, run.subject) == (RunKind.ROTATE, rotation)
+        assert (run.kind, run.subject) == (RunKind.ADD_SECRET, rotation)
         assert len((await one.found(id)).confirmations()) == 1
 
 
@@ -108,7 +108,7 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> 
             other.registrar.confirm_rotation(id, rotation, by=GRACE),
         )
         assert refused.count(None) == 2
-        assert (await one.run_of(id)).kind is RunKind.ROTATE
+        assert (await one.run_of(id)).kind is RunKind.ADD_SECRET
 
 
 async def test_of_confirming_and_denying_one_wins(offices: Offices) -> None:
@@ -233,7 +233,7 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     one.clock.move(previous.retires_at - one.clock.now() + timedelta(seconds=1))
     await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
     run = await one.run_of(id)
-    assert (run.kind, run.subject) == (RunKind.RETIRE, old.id)
+    assert (run.kind, run.subject) == (RunKind.REMOVE_PREVIOUS, old.id)
 
 
 async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) -> None:
@@ -247,7 +247,7 @@ async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) ->
     )
     assert refused.count(None) == 1
     await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
-    assert (await one.run_of(id)).kind is RunKind.RETIRE
+    assert (await one.run_of(id)).kind is RunKind.REMOVE_PREVIOUS
     assert await _removals(one, id) == 1
     await one.end_run(id)
     one.clock.move(showing.GRACE)
@@ -260,7 +260,7 @@ async def _removals(office: Office, id: str) -> int:
     async with office.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.RETIRE) == []
         query = sa.select(sa.func.count()).where(
-            tables.runs.c.registration == id, tables.runs.c.kind == RunKind.RETIRE
+            tables.runs.c.registration == id, tables.runs.c.kind == RunKind.REMOVE_PREVIOUS
         )
         return int((await tx.execute(query)).scalar_one())
 
@@ -278,7 +278,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     await one.registrar.retire(id, by=ADA)
     await one.keeper().look()
     failed = await one.run_of(id)
-    assert failed.kind is RunKind.RETIRE
+    assert failed.kind is RunKind.REMOVE_PREVIOUS
     unreachable = StepFailed("unreachable", {"sentence": "Entra does not answer."})
     await Cleanup(one.parts()).fail(failed.id, unreachable)
     await _renewed(one, id)

@@ -210,8 +210,8 @@ def _lost(status: Status = Status.READY, run: RunKind | None = None) -> Registra
 
 def test_whoever_reads_late_is_offered_nothing_that_is_over() -> None:
     assert "Make a new one" in str(views.removed(_lost(), "s1"))
-    assert "Make a new one" in str(views.removed(_lost(run=RunKind.REMOVE), "s1"))
-    for it, about in ((_lost(), "older"), (_lost(run=RunKind.RENEW), "s1")):
+    assert "Make a new one" in str(views.removed(_lost(run=RunKind.REMOVE_UNREAD), "s1"))
+    for it, about in ((_lost(), "older"), (_lost(run=RunKind.REPLACE_SECRET), "s1")):
         assert "Make a new one" not in str(views.removed(it, about))
     assert "Make a new one" not in str(views.removed(_lost(Status.REVOKED), "s1"))
     assert "Revoke" not in str(views.for_approvers(_lost(Status.REVOKED), "s1", has_left=False))

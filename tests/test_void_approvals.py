@@ -307,7 +307,7 @@ async def test_whoever_has_looked_at_nobody_confirms_nothing(
     assert [vote.person.key for vote in found.confirmations()] == [ADA.key]
     assert await desk.registrar.earlier_confirmers(id, rotation, by=GRACE) == (ADA,)
     await desk.registrar.confirm_rotation(id, rotation, by=GRACE, seen=[ADA])
-    assert (await desk.run_of(id)).kind is RunKind.ROTATE
+    assert (await desk.run_of(id)).kind is RunKind.ADD_SECRET
 
 
 async def test_whoever_is_an_approver_again_can_confirm_again(

@@ -57,7 +57,7 @@ class Policy:
         """Raise Refusal if too few can confirm what this person asks for, who does not count."""
         if why := self.unreachable(quorum):
             raise Refusal(f"This takes {why}. Ask whoever runs this bot to add approvers.")
-        concerned = {registration.requester, *registration.former, asker}
+        concerned = {registration.requester, *registration.previous_requesters, asker}
         others = self.approvers - {each.user_id for each in concerned}
         if not self.approver_groups and len(others) < quorum.needed:
             raise Refusal(
@@ -106,7 +106,7 @@ class Policy:
         rule = RULES[verb]
         if verb in NOT_FOR_OWN and person.key == registration.requester.key:
             raise Refusal(NOT_FOR_OWN[verb])
-        if verb in NOT_FOR_OWN and registration.was_of(person):
+        if verb in NOT_FOR_OWN and registration.was_requested_by(person):
             raise Refusal(PREVIOUS_REQUESTER)
         if not rule.roles & self.roles(person, registration):
             if Role.APPROVER in rule.roles:

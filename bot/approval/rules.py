@@ -23,7 +23,7 @@ class Verb(StrEnum):
     PURGE = "purge"
     VALUES = "values"
     REVEAL = "reveal"
-    RENEW = "renew"
+    REPLACE_SECRET = "renew"
     CHECK = "check"
     HAND_OVER = "hand over"
     CONFIRM = "confirm a handover"
@@ -31,7 +31,7 @@ class Verb(StrEnum):
     CONFIRM_ROTATION = "confirm a rotation"
     DENY_ROTATION = "deny a rotation"
     CANCEL_ROTATION = "cancel a rotation"
-    RETIRE = "remove the previous secret"
+    REMOVE_PREVIOUS = "remove the previous secret"
 
 
 class Role(StrEnum):
@@ -100,7 +100,7 @@ RULES: Mapping[Verb, Rule] = {
     Verb.PURGE: Rule(APPROVER, TAKEN_BACK, "Only an approver can delete this for good."),
     Verb.VALUES: Rule(REQUESTER, READY, "Only the requester gets the values."),
     Verb.REVEAL: Rule(REQUESTER, READY, "Only the requester can see the secret."),
-    Verb.RENEW: Rule(REQUESTER, READY, "Only the requester can make a new secret."),
+    Verb.REPLACE_SECRET: Rule(REQUESTER, READY, "Only the requester can make a new secret."),
     Verb.CHECK: Rule(EITHER, READY, "Only the requester or an approver can have this checked."),
     Verb.HAND_OVER: Rule(EITHER, LIVING, "Only the requester or an approver can hand this over."),
     Verb.CONFIRM: Rule(APPROVER, LIVING, "Only an approver can confirm a handover."),
@@ -112,7 +112,7 @@ RULES: Mapping[Verb, Rule] = {
         READY,
         "Only the requester or whoever asked for the rotation can cancel it.",
     ),
-    Verb.RETIRE: Rule(
+    Verb.REMOVE_PREVIOUS: Rule(
         EITHER, READY, "Only the requester or an approver can remove the previous secret."
     ),
 }

@@ -112,15 +112,15 @@ SEEN = (SecretState.SHOWN, SecretState.MASKED, SecretState.UNMASKED)
 
 
 class RunKind(StrEnum):
-    """What a run does."""
+    """What a run does. The values are what the database holds, older than the names: they stay."""
 
     PLAN = "plan"
     REGISTER = "register"
-    RENEW = "renew"  # make a new secret for an application that is ready
-    ROTATE = "rotate"  # make a new secret beside the one in use
-    RETIRE = "retire"  # take the secret that a rotation has followed out of Entra
-    REMOVE = "remove"  # take an unread secret out of Entra
-    SWEEP = "sweep"  # remove stray secrets of lost answers
+    REPLACE_SECRET = "renew"  # make a new secret for an application that is ready
+    ADD_SECRET = "rotate"  # make a new secret beside the one in use
+    REMOVE_PREVIOUS = "retire"  # take the secret that a rotation has followed out of Entra
+    REMOVE_UNREAD = "remove"  # take an unread secret out of Entra
+    REMOVE_STRAY = "sweep"  # remove stray secrets of lost answers
     UNDO = "undo"  # remove what a failed registration made
     REVOKE = "revoke"  # remove what a ready registration made
     PURGE = "purge"  # empty Entra's bin of what was removed
@@ -233,7 +233,7 @@ class Secret:
     def has_lapsed(self) -> bool:
         """Whether it was to follow another, and nobody came for it: then the other one stays."""
         gone = (SecretState.CLOSED, SecretState.REMOVED)
-        return self.made_by is RunKind.ROTATE and self.state in gone
+        return self.made_by is RunKind.ADD_SECRET and self.state in gone
 
 
 class RotationState(StrEnum):
@@ -333,9 +333,9 @@ class Registration:
     rotation: Rotation | None = None  # the latest one that was asked for
     rotation_votes: tuple[Vote, ...] = ()  # on all rotations there ever were
     check: Check | None = None  # the latest one
-    heir: Person | None = None  # who is to be the requester once an approver confirms it
-    heir_named_by: str | None = None  # the user id of whoever asked for that
-    former: tuple[Person, ...] = ()  # who was the requester before it was handed over
+    new_requester: Person | None = None  # who is to be the requester once an approver confirms it
+    handover_asked_by: str | None = None  # the user id of whoever asked for that
+    previous_requesters: tuple[Person, ...] = ()  # who was the requester before it was handed over
     revocation: Revocation | None = None
     deleted: tuple[Deleted, ...] = ()
     purged_at: datetime | None = None  # when all that was deleted was known to be gone for good
@@ -354,11 +354,11 @@ class Registration:
     @property
     def offer(self) -> str:
         """What tells the handover that is or will be asked for from those confirmed before it."""
-        return str(len(self.former))
+        return str(len(self.previous_requesters))
 
-    def was_of(self, person: Person) -> bool:
+    def was_requested_by(self, person: Person) -> bool:
         """Whether this person was the requester before it was handed over."""
-        return any(each.key == person.key for each in self.former)
+        return any(each.key == person.key for each in self.previous_requesters)
 
     def vote_of(self, person: Person) -> Vote | None:
         """Return what this person has decided, if anything that still counts."""
@@ -438,7 +438,10 @@ class Registration:
     @property
     def awaits_secret(self) -> bool:
         """Whether a newer secret is asked for, is being made, or waits to be seen."""
-        if self.asked_rotation is not None or self.run in (RunKind.RENEW, RunKind.ROTATE):
+        if self.asked_rotation is not None or self.run in (
+            RunKind.REPLACE_SECRET,
+            RunKind.ADD_SECRET,
+        ):
             return True
         waiting = (SecretState.SEALED, SecretState.CLAIMED)
         return self.secret is not None and self.secret.state in waiting

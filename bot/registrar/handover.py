@@ -25,11 +25,11 @@ class HandoverActions(RegistrarBase):
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.HAND_OVER, id, by)
             self._check_heir(registration, to)
-            if registration.heir is None:  # else the message that asks is redrawn
+            if registration.new_requester is None:  # else the message that asks is redrawn
                 await messages.add(
                     tx, id, MessageKind.HANDOVER, self._approval_channel, subject=registration.offer
                 )
-            elif registration.heir.key == to.key:
+            elif registration.new_requester.key == to.key:
                 raise Refusal(f"An approver was asked already whether <@{to.user_id}> takes over.")
             await self._check_offers(tx, id)
             await registrations.propose_requester(tx, id, to, named_by=by)
@@ -41,17 +41,17 @@ class HandoverActions(RegistrarBase):
         """Let `to`, who must still be the heir and able to, be the requester. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self._allowed(tx, Verb.CONFIRM, id, by)
-            heir = registration.heir
-            if heir is None:
+            new_requester = registration.new_requester
+            if new_requester is None:
                 raise Refusal(f"Nobody is to take {id} over: this was decided already.")
-            if heir.key != to.key:
+            if new_requester.key != to.key:
                 raise Refusal(
-                    f"<@{heir.user_id}> is to take {id} over by now, not <@{to.user_id}>:"
+                    f"<@{new_requester.user_id}> is to take {id} over by now, not <@{to.user_id}>:"
                     " read the request again."
                 )
-            if heir.key == by.key:
+            if new_requester.key == by.key:
                 raise Refusal(f"You are to take {id} over. Another approver has to confirm it.")
-            if registration.heir_named_by == by.user_id and self._takes_several(registration):
+            if registration.handover_asked_by == by.user_id and self._takes_several(registration):
                 raise Refusal(
                     f"You asked for this yourself, and {id} takes more than one approver."
                     " Another has to confirm it."
@@ -134,21 +134,22 @@ class HandoverActions(RegistrarBase):
             await rotations.end(tx, registration.id, asked, RotationState.WITHDRAWN)
             await history.write(tx, registration.id, "rotation withdrawn", now=self._clock.now())
 
-    def _check_heir(self, registration: Registration, heir: Person) -> None:
-        if heir.key == registration.requester.key:
-            raise Refusal(f"{registration.id} is <@{heir.user_id}>'s already.")
+    def _check_heir(self, registration: Registration, new_requester: Person) -> None:
+        if new_requester.key == registration.requester.key:
+            raise Refusal(f"{registration.id} is <@{new_requester.user_id}>'s already.")
         try:
-            self._policy.check_may_ask(heir)
+            self._policy.check_may_ask(new_requester)
         except Refusal:
             raise Refusal(
-                f"<@{heir.user_id}> may not ask for applications, so cannot take"
+                f"<@{new_requester.user_id}> may not ask for applications, so cannot take"
                 f" {registration.id} over. Choose somebody who may."
             ) from None
-        self._check_votes(registration, heir)
+        self._check_votes(registration, new_requester)
 
-    def _check_votes(self, registration: Registration, heir: Person) -> None:
+    def _check_votes(self, registration: Registration, new_requester: Person) -> None:
         """Whoever has decided on it must not own it: the requester never counts."""
-        if registration.has_voted(heir):
+        if registration.has_voted(new_requester):
             raise Refusal(
-                f"<@{heir.user_id}> has voted on {registration.id}, so cannot take it over."
+                f"<@{new_requester.user_id}> has voted on {registration.id}, so cannot take it "
+                f"over."
             )

@@ -94,7 +94,7 @@ class RotationActions(Voting):
             await votes.cast(tx, id, vote)
             if await self._count(tx, registration, earlier, vote, seen, quorum):
                 await rotations.end(tx, id, asked, RotationState.CONFIRMED)
-                await self._owe_run(tx, id, RunKind.ROTATE, subject=asked.id)
+                await self._owe_run(tx, id, RunKind.ADD_SECRET, subject=asked.id)
 
     async def deny_rotation(self, id: str, rotation: str, *, by: Person) -> None:
         """Decide against a rotation: the secret in use stays. Raises Refusal."""
@@ -120,7 +120,7 @@ class RotationActions(Voting):
     async def check_may_retire(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can have the previous secret removed now."""
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.RETIRE, id, by)
+            registration = await self._readable(tx, Verb.REMOVE_PREVIOUS, id, by)
             self._check_retirable(registration)
 
     async def retire(self, id: str, *, by: Person) -> None:
@@ -129,7 +129,7 @@ class RotationActions(Voting):
         The due that would have removed it then comes at once.
         """
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.RETIRE, id, by)
+            registration = await self._allowed(tx, Verb.REMOVE_PREVIOUS, id, by)
             previous, now = self._check_retirable(registration), self._clock.now()
             await secrets.schedule_removal(tx, previous.id, now)
             await timers.bring_forward(tx, id, TimerKind.RETIRE, now)

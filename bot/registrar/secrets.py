@@ -169,7 +169,7 @@ class SecretActions(RegistrarBase):
     async def renew(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.RENEW, id, by)
+            registration = await self._allowed(tx, Verb.REPLACE_SECRET, id, by)
             self._check_idle(registration)
             secret = registration.secret
             if secret is None or secret.state not in REPLACEABLE:
@@ -185,14 +185,14 @@ class SecretActions(RegistrarBase):
                     " asks for a new one, which an approver has to confirm."
                 )
             self._needed_profile(registration)
-            await self._owe_run(tx, id, RunKind.RENEW, subject=secret.id)
+            await self._owe_run(tx, id, RunKind.REPLACE_SECRET, subject=secret.id)
             await history.write(tx, id, "new secret asked", by=by, now=self._clock.now())
 
 
 def _why_not(registration: Registration) -> str:
     """Say why the secret cannot be shown, and what to do next."""
     id, secret = registration.id, registration.secret
-    if registration.run in (RunKind.RENEW, RunKind.ROTATE):
+    if registration.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
         return f"A new secret of {id} is being made. You get a message when it works."
     match secret.state if secret else None:
         case SecretState.SHOWN | SecretState.MASKED | SecretState.UNMASKED:

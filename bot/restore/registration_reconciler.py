@@ -146,7 +146,7 @@ class RegistrationReconciler:
         run = await runs.find_open(tx, id)
         await runs.abort_open(tx, id, now=self._now)
         if run is not None and kind in LATER and self._copy.status is Status.READY:
-            subject = run.subject if kind is RunKind.RETIRE else None
+            subject = run.subject if kind is RunKind.REMOVE_PREVIOUS else None
             await timers.add(tx, id, LATER[kind], self._now, subject=subject)
         rotation = self._copy.rotation
         if rotation is not None and rotation.state is RotationState.CONFIRMED:
@@ -160,7 +160,7 @@ class RegistrationReconciler:
         application = self._shown.application
         if application is None or not (unknown or unsure or made_by(self._copy) is None):
             return
-        tx, kind = self._tx, RunKind.ROTATE
+        tx, kind = self._tx, RunKind.ADD_SECRET
         run = await runs.add(tx, registration=self._id, kind=kind, now=self._now)
         if made_by(self._copy) is None:
             await runs.list_steps(tx, run, _steps(self._shown))
@@ -199,7 +199,7 @@ class RegistrationReconciler:
             voter, now = vote.person.user_id, self._now
             await history.write(self._tx, self._id, "approval void", now=now, of=voter, why=VOID)
             voided += 1
-        if copy.heir is not None:
+        if copy.new_requester is not None:
             await registrations.update(self._tx, self._id, heir=None)
         return voided
 
@@ -279,8 +279,8 @@ def _may_be_in_use(secret: Secret) -> bool:
 
 def _waits(copy: Registration) -> bool:
     """Whether approvers or a new secret are waited for, which a restore ends."""
-    is_making = copy.run in (RunKind.RENEW, RunKind.ROTATE)
-    return is_making or copy.waits_for_approvers or copy.heir is not None
+    is_making = copy.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET)
+    return is_making or copy.waits_for_approvers or copy.new_requester is not None
 
 
 def _facts(

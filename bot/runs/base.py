@@ -46,9 +46,9 @@ AGAIN_AFTER = timedelta(hours=1)
 """When to try again what clears up after a run and could not."""
 
 CLEANUP_TIMERS = {
-    RunKind.REMOVE: TimerKind.SWEEP,
-    RunKind.SWEEP: TimerKind.SWEEP,
-    RunKind.RETIRE: TimerKind.RETIRE,
+    RunKind.REMOVE_UNREAD: TimerKind.SWEEP,
+    RunKind.REMOVE_STRAY: TimerKind.SWEEP,
+    RunKind.REMOVE_PREVIOUS: TimerKind.RETIRE,
 }
 """Runs that nobody asked for, and what comes later if one could not do its work."""
 COMES_AGAIN = {RunKind.UNDO: TimerKind.UNDO, RunKind.REVOKE: TimerKind.REVOKE}
@@ -145,7 +145,7 @@ class RunBase:
                 await self.tell(tx, run)
             else:
                 await registrations.update(tx, run.registration, **columns)
-            if run.kind is RunKind.ROTATE:
+            if run.kind is RunKind.ADD_SECRET:
                 await self._end_rotation(tx, run, RotationState.FAILED)
                 await rotations.tell(tx, run.registration, RotationNews.FAILED)
             if run.kind in COMES_AGAIN:
@@ -172,7 +172,7 @@ class RunBase:
     async def _come_back(self, tx: AsyncConnection, run: Run) -> None:
         """Let what could not be cleared up be tried again."""
         later = self._clock.now() + AGAIN_AFTER
-        subject = run.subject if run.kind is RunKind.RETIRE else None
+        subject = run.subject if run.kind is RunKind.REMOVE_PREVIOUS else None
         await timers.add(tx, run.registration, CLEANUP_TIMERS[run.kind], later, subject=subject)
 
     async def _end_rotation(self, tx: AsyncConnection, run: Run, state: RotationState) -> None:
@@ -187,7 +187,7 @@ class RunBase:
         await messages.owe_news(tx, run.registration, requester)
 
     async def _owe_sweeps(self, tx: AsyncConnection, run: Run) -> None:
-        if run.kind not in (RunKind.REGISTER, RunKind.RENEW, RunKind.ROTATE):
+        if run.kind not in (RunKind.REGISTER, RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
             return
         for after in SWEEPS:
             await timers.add(tx, run.registration, TimerKind.SWEEP, self._clock.now() + after)

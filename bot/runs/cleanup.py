@@ -81,7 +81,7 @@ class Cleanup(RunBase):
                 return
             if outcome is not RunOutcome.DONE:
                 await self._come_back(tx, run)
-            elif run.kind is RunKind.RETIRE:
+            elif run.kind is RunKind.REMOVE_PREVIOUS:
                 await self._say_retired(tx, run)
         self._parts.bells.ring()
 

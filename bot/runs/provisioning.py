@@ -90,7 +90,7 @@ class Provisioning(RunBase):
             for stage in stages(road.plan):
                 self._go_on()
                 facts = facts | await self._stage(road, stage, facts)
-            if road.run.kind is RunKind.RENEW:
+            if road.run.kind is RunKind.REPLACE_SECRET:
                 await self._remove_replaced(id)
         except Superseded:
             log.warning("run overruled, or carried on by another process", run=id)
@@ -117,7 +117,7 @@ class Provisioning(RunBase):
             if first not in facts:
                 announced[first] = await runs.record_intent(tx, run, first, self._clock.now())
             until = None
-            if run.kind is RunKind.RENEW:
+            if run.kind is RunKind.REPLACE_SECRET:
                 until = await self._approved_until(tx, registration, plan)
         return RunContext(
             run=run,
@@ -145,7 +145,7 @@ class Provisioning(RunBase):
             raise StepFailed("changed", _changed("The plan holds a permission not allowed."))
         if run.kind is RunKind.REGISTER and profile.digest != plan.profile_digest:
             raise StepFailed("changed", _changed("The profile has changed since the approval."))
-        if run.kind is RunKind.ROTATE and not self._is_confirmed(run, registration):
+        if run.kind is RunKind.ADD_SECRET and not self._is_confirmed(run, registration):
             raise StepFailed("changed", _changed("The rotation was not confirmed for this plan."))
         return plan
 
@@ -160,11 +160,11 @@ class Provisioning(RunBase):
         try:
             if run.kind is RunKind.REGISTER:
                 await audit.check_not_carried_out(tx, registration)
-            if votes or run.kind is not RunKind.ROTATE:
+            if votes or run.kind is not RunKind.ADD_SECRET:
                 await audit.check_approved(tx, registration, votes)
             else:  # lost by a restore, which history knows
                 await audit.check_votes(tx, registration, votes)
-            if run.kind is RunKind.ROTATE:
+            if run.kind is RunKind.ADD_SECRET:
                 votes, rotation = registration.confirmations(), run.subject or ""
                 await audit.check_approved(tx, registration, votes, rotation=rotation)
         except Refusal as refusal:
@@ -190,7 +190,7 @@ class Provisioning(RunBase):
         carried by its own, which are for this plan and take no fewer approvers.
         """
         digests = {vote.digest for vote in registration.approvals()}
-        return digests == {plan.digest} or (run.kind is RunKind.ROTATE and not digests)
+        return digests == {plan.digest} or (run.kind is RunKind.ADD_SECRET and not digests)
 
     def _is_confirmed(self, run: Run, registration: Registration) -> bool:
         """Whether the rotation that the run is for is one that approvers have voted for."""
@@ -274,7 +274,7 @@ class Provisioning(RunBase):
             await self._owe_sweeps(tx, run)
             await timers.cancel(tx, registration, TimerKind.CHECK)
             await timers.add(tx, registration, TimerKind.CHECK, now + CHECK_AFTER)
-            is_rotation = run.kind is RunKind.ROTATE
+            is_rotation = run.kind is RunKind.ADD_SECRET
             if is_rotation:
                 await self._end_rotation(tx, run, RotationState.DONE)
             what = "rotated" if is_rotation else "ready"

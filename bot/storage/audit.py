@@ -157,8 +157,8 @@ async def check_offer(tx: AsyncConnection, registration: Registration) -> None:
     """Raise Refusal unless history knows who is to take it over, who asked for that, and that the
     heir has approved nothing of it.
     """
-    standing, heir = replay(await checked(tx, registration)), registration.heir
-    offer = heir.user_id if heir else "", registration.heir_named_by
+    standing, new_requester = replay(await checked(tx, registration)), registration.new_requester
+    offer = new_requester.user_id if new_requester else "", registration.handover_asked_by
     if standing.offer != offer or offer[0] in {*standing.plan.groups, *standing.rotation.groups}:
         _refuse(registration.id, ["the handover is not the one that history knows."])
 
@@ -213,7 +213,7 @@ def replay(entries: Sequence[Entry]) -> Expected:
             case what if what in ROTATION_ENDS:
                 rotation.groups.clear()
                 made_at = entry.at if what == "rotated" else made_at
-            case "failed" if entry.details.get("run") == RunKind.ROTATE:
+            case "failed" if entry.details.get("run") == RunKind.ADD_SECRET:
                 rotation.groups.clear()
     return Expected(requester, planned, plan, rotation, frozenset(owners), offer, made_at)
 

@@ -204,23 +204,25 @@ async def set_check(tx: AsyncConnection, id: str, check: Check) -> None:
 
 
 async def propose_requester(
-    tx: AsyncConnection, id: str, heir: Person, *, named_by: Person
+    tx: AsyncConnection, id: str, new_requester: Person, *, named_by: Person
 ) -> None:
     """Note who is to be the requester once an approver confirms it, and who has asked for that."""
-    await update(tx, id, heir={**_plain(heir), "named_by": named_by.user_id})
+    await update(tx, id, heir={**_plain(new_requester), "named_by": named_by.user_id})
 
 
-async def change_requester(tx: AsyncConnection, registration: Registration, heir: Person) -> None:
+async def change_requester(
+    tx: AsyncConnection, registration: Registration, new_requester: Person
+) -> None:
     """Let the heir be the requester, and remember who was."""
-    former = [*registration.former, registration.requester]
+    previous_requesters = [*registration.previous_requesters, registration.requester]
     await update(
         tx,
         registration.id,
-        team_id=heir.team_id,
-        user_id=heir.user_id,
-        requester_name=heir.name,
+        team_id=new_requester.team_id,
+        user_id=new_requester.user_id,
+        requester_name=new_requester.name,
         heir=None,
-        former=[_plain(each) for each in former],
+        former=[_plain(each) for each in previous_requesters],
     )
 
 
@@ -291,9 +293,9 @@ def _registration(row: Mapping[Any, Any]) -> Registration:
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_stored(Check, row["last_check"]) if row["last_check"] else None,
-        heir=_person(row["heir"]) if row["heir"] else None,
-        heir_named_by=row["heir"]["named_by"] if row["heir"] else None,
-        former=tuple(Person(**each) for each in row["former"] or ()),
+        new_requester=_person(row["heir"]) if row["heir"] else None,
+        handover_asked_by=row["heir"]["named_by"] if row["heir"] else None,
+        previous_requesters=tuple(Person(**each) for each in row["former"] or ()),
         revocation=_revocation(row["revocation"]) if row["revocation"] else None,
         deleted=tuple(_stored(Deleted, each) for each in row["deleted"] or ()),
         rotation=_rotation(row["rotation"]) if row["rotation"] else None,

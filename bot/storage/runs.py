@@ -88,7 +88,7 @@ async def last_write(tx: AsyncConnection, registration: str) -> datetime | None:
         .where(
             runs.c.registration == registration,
             runs.c.ended_at.is_not(None),
-            runs.c.kind.not_in([RunKind.PLAN, RunKind.CHECK, RunKind.SWEEP]),
+            runs.c.kind.not_in([RunKind.PLAN, RunKind.CHECK, RunKind.REMOVE_STRAY]),
         )
         .order_by(runs.c.ended_at.desc())
         .limit(1)

@@ -107,7 +107,7 @@ async def approved_until(tx: AsyncConnection, registration: str) -> datetime | N
     approved = [
         each
         for each in (newest, *others)
-        if each is not None and each.made_by is not RunKind.RENEW and not each.has_lapsed
+        if each is not None and each.made_by is not RunKind.REPLACE_SECRET and not each.has_lapsed
     ]
     return max(approved, key=lambda it: it.made_at).expires_at if approved else None
 
@@ -274,7 +274,7 @@ async def _found(tx: AsyncConnection, *which: sa.ColumnElement[bool]) -> tuple[S
     removals = runs.alias()
     began = sa.exists().where(
         removals.c.registration == secrets.c.registration,
-        removals.c.kind == RunKind.RETIRE,
+        removals.c.kind == RunKind.REMOVE_PREVIOUS,
         removals.c.subject == secrets.c.id,
     )
     columns = (secrets, runs.c.kind.label("made_by"), began.label("removal_began"))

@@ -118,7 +118,7 @@ def _strays(
                 application=application,
                 key_id=key_id,
                 why="it carries the registration's id, but is none that the bot keeps",
-                removed_by=RunKind.SWEEP if is_sweepable else None,
+                removed_by=RunKind.REMOVE_STRAY if is_sweepable else None,
             )
 
 

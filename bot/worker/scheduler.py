@@ -48,17 +48,17 @@ UNDOABLE = (Status.FAILED, Status.UNDONE, Status.DENIED, Status.CANCELLED, Statu
 """What an undo that is late may still be for: one that was undone may have left something, and one
 that had failed may have been denied, cancelled or expired since."""
 LATE = {
-    TimerKind.SWEEP: RunKind.SWEEP,
+    TimerKind.SWEEP: RunKind.REMOVE_STRAY,
     TimerKind.UNDO: RunKind.UNDO,
     TimerKind.REVOKE: RunKind.REVOKE,
     TimerKind.CHECK: RunKind.CHECK,
-    TimerKind.RETIRE: RunKind.RETIRE,
+    TimerKind.RETIRE: RunKind.REMOVE_PREVIOUS,
 }
 ONLY_FROM = {
     RunKind.UNDO: UNDOABLE,
     RunKind.REVOKE: (Status.REVOKING,),
     RunKind.CHECK: (Status.READY,),
-    RunKind.RETIRE: (Status.READY,),
+    RunKind.REMOVE_PREVIOUS: (Status.READY,),
 }
 """Runs that have lost their point if the registration has moved on."""
 
@@ -267,7 +267,7 @@ class Scheduler:
         if await secrets.change(
             tx, due.subject or "", SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
         ):
-            await self._owe(tx, due, RunKind.REMOVE)
+            await self._owe(tx, due, RunKind.REMOVE_UNREAD)
             now = self._clock.now()
             await history.write(tx, due.registration, "secret unread", now=now)
             await expiry_notices.plan(tx, due.registration)  # an older one may be in use again

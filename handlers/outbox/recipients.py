@@ -25,7 +25,7 @@ def is_waited_for(message: Message, registration: Registration) -> bool:
     if message.kind is MessageKind.CARD:
         return registration.status is Status.PENDING
     if message.kind is MessageKind.HANDOVER:
-        return registration.heir is not None and message.subject == registration.offer
+        return registration.new_requester is not None and message.subject == registration.offer
     rotation = registration.asked_rotation
     is_request = message.kind is MessageKind.ROTATION
     return is_request and rotation is not None and rotation.id == message.subject

@@ -112,14 +112,16 @@ def reminder(registration: Registration, policy: Policy, quorum: Quorum) -> Bloc
 def _called(registration: Registration, waiting: Waiting, policy: Policy) -> Iterator[str]:
     """Yield mentions of whoever may decide and has not; never of somebody who has asked for it."""
     silent = {vote.person.user_id for vote in waiting.votes}
-    concerned = (registration.requester, *registration.former, waiting.asked_by)
+    concerned = (registration.requester, *registration.previous_requesters, waiting.asked_by)
     silent |= {each.user_id for each in concerned}
     yield from _mentions(policy.mentioned - silent)
 
 
 def calling(registration: Registration, policy: Policy) -> Iterator[Block]:
     """Yield a line that notifies the approvers. Slack notifies of a post, not of an edit."""
-    concerned = {each.user_id for each in (registration.requester, *registration.former)}
+    concerned = {
+        each.user_id for each in (registration.requester, *registration.previous_requesters)
+    }
     if mentions := " ".join(_mentions(policy.mentioned - concerned)):
         yield context(f"For {mentions}")
 
@@ -129,20 +131,21 @@ def _mentions(ids: Set[str]) -> Iterator[str]:
 
 
 def handover_text(registration: Registration) -> str:
-    if registration.heir is None:
+    if registration.new_requester is None:
         return f"{registration.id} belongs to {escaped(registration.requester.name)}"
     return f"{registration.id}: somebody else is to be the requester"
 
 
 def handover(registration: Registration) -> Blocks:
     """Ask an approver to confirm; once it is decided, say what came of it."""
-    if registration.heir is None:
+    if registration.new_requester is None:
         return drawn([section(f"*{registration.id}* belongs to {person(registration.requester)}.")])
     name = escaped(registration.form.name)
     return drawn(
         [
             section(
-                f"{person(registration.heir)} is to take *{registration.id}* ({name}) over from"
+                f"{person(registration.new_requester)} is to take *{registration.id}* ({name}) "
+                f"over from"
                 f" {person(registration.requester)}: its values and its secret go to whoever is"
                 " the requester. An approver has to confirm it."
             ),
@@ -152,9 +155,10 @@ def handover(registration: Registration) -> Blocks:
                     button(
                         "Confirm the handover",
                         ids.CONFIRM_HANDOVER,
-                        ids.bound_value(registration.id, registration.heir.user_id),
+                        ids.bound_value(registration.id, registration.new_requester.user_id),
                         style="primary",
-                        confirm=f"{registration.heir.name or 'The new requester'} gets whatever"
+                        confirm=f"{registration.new_requester.name or 'The new requester'} gets "
+                        f"whatever"
                         f" {registration.id} has, and the present requester loses it.",
                     )
                 ]
@@ -179,7 +183,7 @@ def _known(registration: Registration) -> Iterator[Block]:
 
 def _shown(registration: Registration, secret: Secret) -> str:
     """Say to whom it was shown: to one of those who were the requester when it was."""
-    people = dict.fromkeys(map(person, (*registration.former, registration.requester)))
+    people = dict.fromkeys(map(person, (*registration.previous_requesters, registration.requester)))
     verb = "may have been" if secret.state in DOUBTFUL else "was"
     return f"{verb} shown to {' or '.join(people)}"
 

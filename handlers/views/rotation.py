@@ -83,7 +83,7 @@ def lines(registration: Registration, quorum: Quorum) -> Iterator[Block]:
             f"A new secret was asked for by {person(asked.asked_by)} {when(asked.asked_at)}"
         )
         yield from _waits(registration, quorum)
-    elif registration.rotation is not None and registration.run is RunKind.ROTATE:
+    elif registration.rotation is not None and registration.run is RunKind.ADD_SECRET:
         yield context("A new secret is being made. The one in use works as before.")
         yield from _votes(registration)
     if words := previous(registration):

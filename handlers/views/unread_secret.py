@@ -75,5 +75,5 @@ def _has_lapsed(registration: Registration, secret: str | None) -> bool:
 
 def _can_make_another(registration: Registration) -> bool:
     """Whether a new secret can be made, but for work that is over in a moment."""
-    is_making = registration.run in (RunKind.RENEW, RunKind.ROTATE)
+    is_making = registration.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET)
     return registration.status is Status.READY and not is_making

@@ -102,7 +102,7 @@ def _made(registration: Registration) -> str:
 
 
 def _is_rotated(secret: Secret | None) -> bool:
-    return secret is not None and secret.made_by is RunKind.ROTATE
+    return secret is not None and secret.made_by is RunKind.ADD_SECRET
 
 
 def _is_untold(secret: Secret | None) -> bool:
@@ -186,7 +186,7 @@ def _failed(registration: Registration) -> Iterator[Block]:
 
 def _state(registration: Registration) -> str:
     secret = registration.secret
-    if registration.run in (RunKind.RENEW, RunKind.ROTATE):
+    if registration.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
         return "A new secret is being made. You get a message when it works."
     match secret.state if secret else None:
         case SecretState.SEALED if registration.deadline is not None:
@@ -203,7 +203,7 @@ def _state(registration: Registration) -> str:
                 "The secret was shown to you. It is masked a minute later at the latest,"
                 " or when you press *Hide*."
             )
-        case SecretState.MASKED if registration.former:
+        case SecretState.MASKED if registration.previous_requesters:
             return (
                 "The secret was shown once and is masked for good. If you did not keep it, or if it"
                 " was shown before this was handed over to you, make a new one."

@@ -38,7 +38,7 @@ async def _registration(play: Play, it: Expected) -> None:
     assert found.status is before or found.status in MOVES[before]
     assert found.status is it.status
     assert found.requester.key == it.requester
-    assert (found.heir.key if found.heir else None) == it.heir
+    assert (found.new_requester.key if found.new_requester else None) == it.heir
     assert len(owed) <= 1
     assert found.run is it.run
     _votes(play, it, found, entries)
@@ -99,7 +99,7 @@ def _secret(
     for old in it.held[:-1]:
         is_ready = it.status is Status.READY
         if is_ready and old.retires_at is not None and old.state in WORKS:
-            assert TimerKind.RETIRE in due or it.run is RunKind.RETIRE
+            assert TimerKind.RETIRE in due or it.run is RunKind.REMOVE_PREVIOUS
     assert (TimerKind.EXPIRING in due) >= it.is_to_be_told(play.clock.at)
     match it.secret:
         case SecretState.SEALED:

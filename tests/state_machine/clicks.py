@@ -41,7 +41,7 @@ RARE = {
     Verb.REVOKE,
     Verb.DENY_ROTATION,
     Verb.CANCEL_ROTATION,
-    Verb.RETIRE,
+    Verb.REMOVE_PREVIOUS,
 }
 """Verbs that would be most of what happens, or the early end of it."""
 
@@ -58,7 +58,7 @@ DONE: Mapping[Verb, Callable[[Play, Expected, Figure, Any], None]] = {
     Verb.PURGE: purge,
     Verb.VALUES: values,
     Verb.REVEAL: reveal,
-    Verb.RENEW: renew,
+    Verb.REPLACE_SECRET: renew,
     Verb.CHECK: check,
     Verb.HAND_OVER: hand_over,
     Verb.CONFIRM: confirm,
@@ -66,5 +66,5 @@ DONE: Mapping[Verb, Callable[[Play, Expected, Figure, Any], None]] = {
     Verb.CONFIRM_ROTATION: confirm_rotation,
     Verb.DENY_ROTATION: deny_rotation,
     Verb.CANCEL_ROTATION: cancel_rotation,
-    Verb.RETIRE: retire,
+    Verb.REMOVE_PREVIOUS: retire,
 }

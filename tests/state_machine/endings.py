@@ -22,15 +22,15 @@ def end(play: Play, it: Expected, ending: Ending) -> None:
         case RunKind.REGISTER:
             it.has_application |= ending is not Ending.FAILS_EARLY
             _made(play, it, ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST))
-        case RunKind.RENEW:
+        case RunKind.REPLACE_SECRET:
             last = ending is Ending.FAILS_LAST and not is_old_live
             if last or ending in (Ending.WELL, Ending.REFUSED):
                 it.held.pop()
                 _made(play, it, True)
-        case RunKind.ROTATE:
+        case RunKind.ADD_SECRET:
             if ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST):
                 _made(play, it, True, follows=True)
-        case RunKind.RETIRE:
+        case RunKind.REMOVE_PREVIOUS:
             if ending in (Ending.WELL, Ending.REFUSED):
                 it.held = [each for each in it.held if each.id != run.subject]
         case RunKind.UNDO:
@@ -43,10 +43,10 @@ def end(play: Play, it: Expected, ending: Ending) -> None:
             it.is_purged = ending in (Ending.WELL, Ending.REFUSED)
         case RunKind.PLAN:
             _planned(play, it, ending)
-        case RunKind.REMOVE | RunKind.SWEEP:
+        case RunKind.REMOVE_UNREAD | RunKind.REMOVE_STRAY:
             well = ending in (Ending.WELL, Ending.REFUSED)
             for each in it.held:
-                is_it = run.kind is RunKind.SWEEP or each.id == run.subject
+                is_it = run.kind is RunKind.REMOVE_STRAY or each.id == run.subject
                 if well and is_it and each.state is SecretState.CLOSED:
                     each.state = SecretState.REMOVED
 

@@ -99,12 +99,12 @@ def _expect_dues(play: Play, it: Expected, now: datetime) -> None:
         return
     it.run = began
     match began:
-        case RunKind.REMOVE:
+        case RunKind.REMOVE_UNREAD:
             assert it.secret is SecretState.SEALED
             assert is_over
             it.secret, it.until = SecretState.CLOSED, None
             forget_if_it_follows(play, it)
-        case RunKind.RETIRE:
+        case RunKind.REMOVE_PREVIOUS:
             assert any(old.retires_at and old.retires_at <= now for old in it.held[:-1])
         case RunKind.UNDO:
             assert it.status is Status.FAILED
@@ -114,7 +114,7 @@ def _expect_dues(play: Play, it: Expected, now: datetime) -> None:
             assert is_over
         case RunKind.CHECK:
             assert it.status is Status.READY
-        case RunKind.SWEEP:
+        case RunKind.REMOVE_STRAY:
             assert it.status in (Status.READY, Status.FAILED)
         case _:
             raise AssertionError(f"the keeper began {began}")

@@ -40,7 +40,7 @@ def confirm_rotation(play: Play, it: Expected, who: Figure, _: Any = None) -> No
     it.confirmed_one.add(who.key)
     wish.votes[who.key] = who.party or ""
     if it.is_enough(list(wish.votes.values()), play.needed):
-        wish.waits, it.run = False, RunKind.ROTATE
+        wish.waits, it.run = False, RunKind.ADD_SECRET
 
 
 def deny_rotation(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
@@ -74,7 +74,7 @@ def cancel_rotation(play: Play, it: Expected, who: Figure, _: Any = None) -> Non
 def retire(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     works = [old for old in it.held[:-1] if old.state in WORKS]
     at = works[-1].retires_at if works else None
-    allowed = it.may(Verb.RETIRE, who) and at is not None and at > play.clock.at
+    allowed = it.may(Verb.REMOVE_PREVIOUS, who) and at is not None and at > play.clock.at
     play.attempt(allowed, play.world.registrar.retire(it.id, by=who.person))
     if allowed:
         works[-1].retires_at = _retires_now(play, it, works[-1].id)

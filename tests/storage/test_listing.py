@@ -98,7 +98,7 @@ async def test_only_what_was_announced_and_still_works_expires(desk: Office) -> 
     closed = (await desk.found(await desk.ready())).secret
     assert closed is not None
     desk.clock.move(timedelta(days=100))
-    run = await desk.owe(one, RunKind.RENEW)
+    run = await desk.owe(one, RunKind.REPLACE_SECRET)
     await desk.seal(one, run)  # which would end later, and was never announced
     await desk.end_run(one, "outage")
     async with desk.database.transaction() as tx:

@@ -70,7 +70,7 @@ async def test_everybody_who_ever_was_the_requester_is_remembered(desk: Office) 
         async with desk.database.transaction() as tx:
             await registrations.change_requester(tx, found, heir)
     found = await desk.found(id)
-    assert (found.requester.key, [each.key for each in found.former]) == (
+    assert (found.requester.key, [each.key for each in found.previous_requesters]) == (
         GRACE.key,
         [ROSA.key, BEN.key],
     )
@@ -79,11 +79,11 @@ async def test_everybody_who_ever_was_the_requester_is_remembered(desk: Office) 
 async def test_one_registration_has_one_open_run(desk: Office) -> None:
     id = await desk.approved()
     with pytest.raises(sa.exc.IntegrityError):
-        await desk.owe(id, RunKind.SWEEP)
+        await desk.owe(id, RunKind.REMOVE_STRAY)
     await desk.end_run(id)
-    await desk.owe(id, RunKind.SWEEP)
+    await desk.owe(id, RunKind.REMOVE_STRAY)
     other = await desk.pending()
-    await desk.owe(other, RunKind.SWEEP)
+    await desk.owe(other, RunKind.REMOVE_STRAY)
     async with desk.database.reading() as tx:
         assert {run.registration for run in await runs.pending(tx)} == {id, other}
 
