@@ -196,7 +196,7 @@ async def _ten_days_pass(office: Office, id: str) -> None:
 
 async def _planned(office: Office, id: str) -> list[str | None]:
     async with office.database.reading() as tx:
-        return list(await timers.subjects(tx, id, TimerKind.EXPIRING))
+        return list(await timers.subjects(tx, id, TimerKind.TELL_EXPIRY))
 
 
 async def _owed(office: Office) -> list[tuple[str, str | None]]:
@@ -301,8 +301,8 @@ async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
     assert used is not None
     one.clock.move(timedelta(days=360))
     async with one.database.transaction() as tx:
-        await timers.cancel(tx, id, TimerKind.EXPIRING)
-        await timers.add(tx, id, TimerKind.EXPIRING, one.clock.now(), subject="-:0")
+        await timers.cancel(tx, id, TimerKind.TELL_EXPIRY)
+        await timers.add(tx, id, TimerKind.TELL_EXPIRY, one.clock.now(), subject="-:0")
     for _ in range(3):
         await one.keeper().look()
     week = f"{used.id}:{Stage.WEEK:d}"

@@ -209,7 +209,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         assert secret is not None
         now = one.clock.now()
         async with one.database.transaction() as tx:
-            await timers.add(tx, id, TimerKind.UNREAD, now, subject=secret.id)
+            await timers.add(tx, id, TimerKind.REMOVE_UNREAD, now, subject=secret.id)
         [refused, _] = await all_at_once(
             one.registrar.reveal(id, by=ROSA, answer_to=URL), other.keeper().look()
         )
@@ -244,14 +244,14 @@ async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> 
     await one.registrar.reveal(id, by=ROSA, answer_to=URL)
     for _ in range(ROUNDS):
         async with one.database.transaction() as tx:
-            await timers.add(tx, id, TimerKind.SWEEP, one.clock.now())
+            await timers.add(tx, id, TimerKind.REMOVE_STRAY, one.clock.now())
         await asyncio.gather(*(office.keeper().look() for office in (one, other) * 2))
         assert (await _owed(one))[id, RunKind.REMOVE_STRAY] == 1
         async with one.database.reading() as tx:
             assert not [
                 due
                 for due in await timers.find_due(tx, one.clock.now() + timedelta(hours=1), limit=50)
-                if due.kind is TimerKind.SWEEP
+                if due.kind is TimerKind.REMOVE_STRAY
             ]
         await one.end_run(id)
 
@@ -296,4 +296,4 @@ async def test_a_dead_run_is_buried_once(offices: Offices) -> None:
         async with one.database.reading() as tx:
             come = await timers.find_due(tx, one.clock.now() + timedelta(days=30), limit=500)
         kinds = Counter(due.kind for due in come if due.registration == id)
-        assert kinds == {TimerKind.UNDO: 1, TimerKind.SWEEP: 2}
+        assert kinds == {TimerKind.UNDO: 1, TimerKind.REMOVE_STRAY: 2}

@@ -147,7 +147,7 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(offices: Offic
         id = await _in_use(one)
         rotation = await _asked(one, id)
         async with one.database.transaction() as tx:
-            await timers.bring_forward(tx, id, TimerKind.LAPSE, one.clock.now())
+            await timers.bring_forward(tx, id, TimerKind.EXPIRE_ROTATION, one.clock.now())
         [refused, _] = await all_at_once(
             one.registrar.confirm_rotation(id, rotation, by=ADA), other.keeper().look()
         )
@@ -258,7 +258,7 @@ async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) ->
 async def _removals(office: Office, id: str) -> int:
     """Return how many runs were or are to remove a previous secret, when none is still due."""
     async with office.database.reading() as tx:
-        assert await timers.subjects(tx, id, TimerKind.RETIRE) == []
+        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
         query = sa.select(sa.func.count()).where(
             tables.runs.c.registration == id, tables.runs.c.kind == RunKind.REMOVE_PREVIOUS
         )
@@ -288,7 +288,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     with pytest.raises(Refusal, match="is being removed"):
         await one.registrar.retire(id, by=ADA)
     async with one.database.reading() as tx:
-        assert await timers.subjects(tx, id, TimerKind.RETIRE) == [old.id]
+        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [old.id]
 
 
 async def test_a_newer_secret_puts_off_only_what_has_not_come(offices: Offices) -> None:
@@ -303,7 +303,7 @@ async def test_a_newer_secret_puts_off_only_what_has_not_come(offices: Offices) 
     previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
     assert previous.retires_at is None
     async with one.database.reading() as tx:
-        assert await timers.subjects(tx, id, TimerKind.RETIRE) == []
+        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
 
 
 async def test_a_late_mask_of_the_old_secret_starts_no_grace(offices: Offices) -> None:

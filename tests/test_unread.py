@@ -163,7 +163,7 @@ async def _owed(office: Office, *kinds: MessageKind) -> list[str]:
 
 async def _planned(office: Office, id: str) -> list[str | None]:
     async with office.database.reading() as tx:
-        return list(await timers.subjects(tx, id, TimerKind.UNSEEN))
+        return list(await timers.subjects(tx, id, TimerKind.REMIND_UNREAD))
 
 
 async def test_a_bot_that_was_down_for_days_reminds_once(offices: tuple[Office, Office]) -> None:

@@ -132,7 +132,7 @@ class RotationActions(Voting):
             registration = await self._allowed(tx, Verb.REMOVE_PREVIOUS, id, by)
             previous, now = self._check_retirable(registration), self._clock.now()
             await secrets.schedule_removal(tx, previous.id, now)
-            await timers.bring_forward(tx, id, TimerKind.RETIRE, now)
+            await timers.bring_forward(tx, id, TimerKind.REMOVE_PREVIOUS, now)
             await history.write(tx, id, "previous secret over", by=by, now=now)
 
     def _check_retirable(self, registration: Registration) -> Secret:

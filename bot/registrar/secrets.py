@@ -77,7 +77,7 @@ class SecretActions(RegistrarBase):
             )
             now = self._clock.now()
             await registrations.update(tx, id, deadline=None)
-            for kind in (TimerKind.UNREAD, TimerKind.UNSEEN):
+            for kind in (TimerKind.REMOVE_UNREAD, TimerKind.REMIND_UNREAD):
                 await timers.cancel(tx, id, kind)
             await timers.add(tx, id, TimerKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
             await timers.add(tx, id, TimerKind.MASK, now + VISIBLE, subject=secret.id)
@@ -164,7 +164,7 @@ class SecretActions(RegistrarBase):
             if old.made_at < new.made_at and old.retires_at is None:
                 at = min(now + GRACE, old.expires_at or now)
                 await secrets.schedule_removal(tx, old.id, at)
-                await timers.add(tx, id, TimerKind.RETIRE, at, subject=old.id)
+                await timers.add(tx, id, TimerKind.REMOVE_PREVIOUS, at, subject=old.id)
 
     async def renew(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""

@@ -145,7 +145,7 @@ class Reconciliation:
             settling = RegistrationReconciler(
                 tx, registration, shown, since=since, now=self._clock.now()
             )
-            await settling.settle()
+            await settling.reconcile()
 
     async def _look(
         self,

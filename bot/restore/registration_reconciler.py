@@ -96,7 +96,7 @@ class RegistrationReconciler:
         self._shown = shown
         self._now = now
 
-    async def settle(self) -> None:
+    async def reconcile(self) -> None:
         """Change what has to be changed, and tell the requester if that was anything."""
         tx, id, copy = self._tx, self._id, self._copy
         known = await secrets.of(tx, id)
@@ -182,7 +182,7 @@ class RegistrationReconciler:
             )
         if unknown:  # which of them is in use is not known, so none ends by itself
             await secrets.cancel_removals(tx, self._id, self._now)
-            await timers.cancel(tx, self._id, TimerKind.RETIRE)
+            await timers.cancel(tx, self._id, TimerKind.REMOVE_PREVIOUS)
         await runs.end(tx, run.id, outcome=RunOutcome.HANDED_OVER, now=self._now)
 
     async def _lose(self, secret: Secret, state: SecretState) -> None:
@@ -208,11 +208,11 @@ class RegistrationReconciler:
         is_move = target is not self._copy.status
         if is_move:
             await registrations.move_restored(tx, id, target, failure=None, deadline=None)
-        for kind in (TimerKind.UNREAD, TimerKind.UNSEEN, TimerKind.UNKNOWN):
+        for kind in (TimerKind.REMOVE_UNREAD, TimerKind.REMIND_UNREAD, TimerKind.UNKNOWN):
             await timers.cancel(tx, id, kind)
         match target:
             case Status.REVOKED:
-                await self._bury()
+                await self._record_deletion()
             case Status.READY if is_move:
                 for kind in (TimerKind.EXPIRE, TimerKind.REMIND, TimerKind.UNDO):
                     await timers.cancel(tx, id, kind)
@@ -226,7 +226,7 @@ class RegistrationReconciler:
         if self._copy.run in RESUMED and not is_move:
             await runs.add(tx, registration=id, kind=self._copy.run, now=now)
 
-    async def _bury(self) -> None:
+    async def _record_deletion(self) -> None:
         """Note what is gone, as a revocation would have done."""
         tx, id, deleted = self._tx, self._id, self._shown.deleted
         await timers.cancel_all(tx, id, but=TimerKind.MASK)

@@ -46,9 +46,9 @@ AGAIN_AFTER = timedelta(hours=1)
 """When to try again what clears up after a run and could not."""
 
 CLEANUP_TIMERS = {
-    RunKind.REMOVE_UNREAD: TimerKind.SWEEP,
-    RunKind.REMOVE_STRAY: TimerKind.SWEEP,
-    RunKind.REMOVE_PREVIOUS: TimerKind.RETIRE,
+    RunKind.REMOVE_UNREAD: TimerKind.REMOVE_STRAY,
+    RunKind.REMOVE_STRAY: TimerKind.REMOVE_STRAY,
+    RunKind.REMOVE_PREVIOUS: TimerKind.REMOVE_PREVIOUS,
 }
 """Runs that nobody asked for, and what comes later if one could not do its work."""
 COMES_AGAIN = {RunKind.UNDO: TimerKind.UNDO, RunKind.REVOKE: TimerKind.REVOKE}
@@ -190,7 +190,9 @@ class RunBase:
         if run.kind not in (RunKind.REGISTER, RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
             return
         for after in SWEEPS:
-            await timers.add(tx, run.registration, TimerKind.SWEEP, self._clock.now() + after)
+            await timers.add(
+                tx, run.registration, TimerKind.REMOVE_STRAY, self._clock.now() + after
+            )
 
     async def _remove_key(
         self,

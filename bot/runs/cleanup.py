@@ -184,7 +184,12 @@ class Cleanup(RunBase):
                     tx, secret.id, SecretState.CLOSED, since=[secret.state], sealed=None
                 )
             await secrets.confirm_removed(tx, registration)
-            for kind in (TimerKind.SWEEP, TimerKind.UNDO, TimerKind.REVOKE, TimerKind.RETIRE):
+            for kind in (
+                TimerKind.REMOVE_STRAY,
+                TimerKind.UNDO,
+                TimerKind.REVOKE,
+                TimerKind.REMOVE_PREVIOUS,
+            ):
                 await timers.cancel(tx, registration, kind)
             await history.write(tx, registration, target, now=now)
             if target is Status.REVOKED:

@@ -265,12 +265,12 @@ class Provisioning(RunBase):
             await registrations.update(tx, registration, failure=None, deadline=until)
             requester = await registrations.requester_of(tx, registration)
             await messages.add(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
-            await timers.add(tx, registration, TimerKind.UNREAD, until, subject=sealed.id)
+            await timers.add(tx, registration, TimerKind.REMOVE_UNREAD, until, subject=sealed.id)
             await unread_notices.plan(tx, registration, sealed.id, until=until, now=now)
             for old in await secrets.cancel_removals(
                 tx, registration, now
             ):  # until the new one was seen
-                await timers.cancel(tx, registration, TimerKind.RETIRE, old)
+                await timers.cancel(tx, registration, TimerKind.REMOVE_PREVIOUS, old)
             await self._owe_sweeps(tx, run)
             await timers.cancel(tx, registration, TimerKind.CHECK)
             await timers.add(tx, registration, TimerKind.CHECK, now + CHECK_AFTER)

@@ -20,17 +20,17 @@ async def plan(tx: AsyncConnection, id: str) -> None:
     found = await registrations.get(tx, id)
     is_ready = found is not None and found.status is Status.READY
     secret = found.secret_in_use if found and is_ready else None
-    planned = await timers.subjects(tx, id, TimerKind.EXPIRING)
+    planned = await timers.subjects(tx, id, TimerKind.TELL_EXPIRY)
     if secret is not None and any(Expiry.read(it).secret == secret.id for it in planned):
         return
-    await timers.cancel(tx, id, TimerKind.EXPIRING)
+    await timers.cancel(tx, id, TimerKind.TELL_EXPIRY)
     if secret is None:
         return
     stage = await _untold(tx, id, secret)
     at = told_at(secret, stage) if stage is not None else None
     if stage is not None and at is not None:
         subject = str(Expiry(secret=secret.id, stage=stage))
-        await timers.add(tx, id, TimerKind.EXPIRING, at, subject=subject)
+        await timers.add(tx, id, TimerKind.TELL_EXPIRY, at, subject=subject)
 
 
 async def _untold(tx: AsyncConnection, id: str, secret: Secret) -> Stage | None:

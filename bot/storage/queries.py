@@ -184,7 +184,7 @@ def _once_asked_by(person: Person) -> sa.ColumnElement[bool]:
 
 def _asks_rotation() -> sa.ColumnElement[bool]:
     """Whether a rotation waits for its approvers: then a timer waits for its end."""
-    lapsing = sa.select(timers.c.registration).where(timers.c.kind == TimerKind.LAPSE)
+    lapsing = sa.select(timers.c.registration).where(timers.c.kind == TimerKind.EXPIRE_ROTATION)
     state = registrations.c.rotation["state"].as_string()
     return sa.and_(
         registrations.c.id.in_(lapsing),

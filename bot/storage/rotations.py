@@ -13,14 +13,14 @@ from bot.storage.timers import TimerKind
 async def ask(tx: AsyncConnection, id: str, rotation: Rotation) -> None:
     """Keep a new one, in the place of any that was decided before, until it expires."""
     await registrations.put_rotation(tx, id, rotation)
-    await timers.add(tx, id, TimerKind.LAPSE, rotation.until, subject=rotation.id)
+    await timers.add(tx, id, TimerKind.EXPIRE_ROTATION, rotation.until, subject=rotation.id)
     await timers.start_reminders(tx, id, rotation.asked_at)
 
 
 async def end(tx: AsyncConnection, id: str, rotation: Rotation, state: RotationState) -> None:
     """Note how it was decided, or what became of it then."""
     await registrations.put_rotation(tx, id, replace(rotation, state=state))
-    for kind in (TimerKind.LAPSE, TimerKind.REMIND):
+    for kind in (TimerKind.EXPIRE_ROTATION, TimerKind.REMIND):
         await timers.cancel(tx, id, kind)
 
 

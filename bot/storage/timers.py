@@ -25,15 +25,15 @@ class TimerKind(StrEnum):
     REMIND = "remind"  # approvers have let it lie
     MASK = "mask"  # the secret has been on the screen long enough
     UNKNOWN = "unknown"  # a claimed secret was never confirmed as shown
-    UNREAD = "unread"  # nobody came for the secret
-    UNSEEN = "unseen"  # remind the requester of a secret that waits to be picked up
-    SWEEP = "sweep"  # look for secrets that lost answers left behind
+    REMOVE_UNREAD = "unread"  # nobody came for the secret
+    REMIND_UNREAD = "unseen"  # remind the requester of a secret that waits to be picked up
+    REMOVE_STRAY = "sweep"  # look for secrets that lost answers left behind
     UNDO = "undo"  # a failed registration that nobody retried
     REVOKE = "revoke"  # one that is being revoked, and that Entra has not let go
     CHECK = "check"  # compare the tenant with the plan
-    LAPSE = "lapse"  # nobody decided on a rotation in time
-    RETIRE = "retire"  # the secret before the newest one has worked long enough
-    EXPIRING = "expiring"  # tell that the secret in use is about to expire, or has
+    EXPIRE_ROTATION = "lapse"  # nobody decided on a rotation in time
+    REMOVE_PREVIOUS = "retire"  # the secret before the newest one has worked long enough
+    TELL_EXPIRY = "expiring"  # tell that the secret in use is about to expire, or has
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ async def plan(
     """
     at = next((it for it in (until - each for each in REMIND_BEFORE) if it > now), None)
     if at is not None:
-        await timers.add(tx, id, TimerKind.UNSEEN, at, subject=secret)
+        await timers.add(tx, id, TimerKind.REMIND_UNREAD, at, subject=secret)
 
 
 async def remind(tx: AsyncConnection, id: str, secret: str, now: datetime) -> None:

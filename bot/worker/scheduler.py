@@ -48,11 +48,11 @@ UNDOABLE = (Status.FAILED, Status.UNDONE, Status.DENIED, Status.CANCELLED, Statu
 """What an undo that is late may still be for: one that was undone may have left something, and one
 that had failed may have been denied, cancelled or expired since."""
 LATE = {
-    TimerKind.SWEEP: RunKind.REMOVE_STRAY,
+    TimerKind.REMOVE_STRAY: RunKind.REMOVE_STRAY,
     TimerKind.UNDO: RunKind.UNDO,
     TimerKind.REVOKE: RunKind.REVOKE,
     TimerKind.CHECK: RunKind.CHECK,
-    TimerKind.RETIRE: RunKind.REMOVE_PREVIOUS,
+    TimerKind.REMOVE_PREVIOUS: RunKind.REMOVE_PREVIOUS,
 }
 ONLY_FROM = {
     RunKind.UNDO: UNDOABLE,
@@ -159,127 +159,129 @@ class Scheduler:
             self._forgot_at = now
 
     async def _fire_dues(self, come: Sequence[Timer]) -> None:
-        for due in come:
-            what = f"due {due.kind} of {due.registration}"
-            if await run_guarded(what, partial(self._fire_due, due)):
-                await self._put_off(due.id, BUSY)
+        for timer in come:
+            what = f"due {timer.kind} of {timer.registration}"
+            if await run_guarded(what, partial(self._fire_due, timer)):
+                await self._put_off(timer.id, BUSY)
 
     async def _put_off(self, due: str, wait: timedelta) -> None:
         async with self._database.transaction() as tx:
             await timers.postpone(tx, due, self._clock.now() + wait)
 
-    async def _fire_due(self, due: Timer) -> None:
+    async def _fire_due(self, timer: Timer) -> None:
         async with self._database.transaction() as tx:
-            await registrations.bump_version(tx, due.registration)
-            if not await timers.delete(tx, due.id):
+            await registrations.bump_version(tx, timer.registration)
+            if not await timers.delete(tx, timer.id):
                 return
-            await self._fire(tx, due)
+            await self._fire(tx, timer)
         self._bells.ring()
 
-    async def _fire(self, tx: AsyncConnection, due: Timer) -> None:
-        match due.kind:
+    async def _fire(self, tx: AsyncConnection, timer: Timer) -> None:
+        match timer.kind:
             case TimerKind.EXPIRE:
-                await self._expire(tx, due)
+                await self._expire(tx, timer)
             case TimerKind.REMIND:
-                await self._remind(tx, due)
+                await self._remind(tx, timer)
             case TimerKind.MASK:
-                await self._mask(tx, due)
+                await self._mask(tx, timer)
             case TimerKind.UNKNOWN:
-                await self._doubt(tx, due)
-            case TimerKind.UNREAD:
-                await self._remove_unread(tx, due)
-            case TimerKind.UNSEEN:
+                await self._doubt(tx, timer)
+            case TimerKind.REMOVE_UNREAD:
+                await self._remove_unread(tx, timer)
+            case TimerKind.REMIND_UNREAD:
                 await unread_notices.remind(
-                    tx, due.registration, due.subject or "", self._clock.now()
+                    tx, timer.registration, timer.subject or "", self._clock.now()
                 )
-            case TimerKind.LAPSE:
-                await self._lapse(tx, due)
-            case TimerKind.EXPIRING:
-                await self._say_it_expires(tx, due)
+            case TimerKind.EXPIRE_ROTATION:
+                await self._lapse(tx, timer)
+            case TimerKind.TELL_EXPIRY:
+                await self._say_it_expires(tx, timer)
             case (
-                TimerKind.SWEEP
+                TimerKind.REMOVE_STRAY
                 | TimerKind.UNDO
                 | TimerKind.REVOKE
                 | TimerKind.CHECK
-                | TimerKind.RETIRE
+                | TimerKind.REMOVE_PREVIOUS
             ):
-                await self._owe(tx, due, LATE[due.kind])
+                await self._owe(tx, timer, LATE[timer.kind])
 
-    async def _expire(self, tx: AsyncConnection, due: Timer) -> None:
-        if await registrations.move(tx, due.registration, Status.EXPIRED, deadline=None):
-            await timers.cancel(tx, due.registration, TimerKind.REMIND)
-            await history.write(tx, due.registration, "expired", now=self._clock.now())
-            requester = await registrations.requester_of(tx, due.registration)
-            await messages.owe_news(tx, due.registration, requester)
-            found = await registrations.get(tx, due.registration)
+    async def _expire(self, tx: AsyncConnection, timer: Timer) -> None:
+        if await registrations.move(tx, timer.registration, Status.EXPIRED, deadline=None):
+            await timers.cancel(tx, timer.registration, TimerKind.REMIND)
+            await history.write(tx, timer.registration, "expired", now=self._clock.now())
+            requester = await registrations.requester_of(tx, timer.registration)
+            await messages.owe_news(tx, timer.registration, requester)
+            found = await registrations.get(tx, timer.registration)
             if found is not None and found.was_begun:
-                await timers.add(tx, due.registration, TimerKind.UNDO, self._clock.now())
+                await timers.add(tx, timer.registration, TimerKind.UNDO, self._clock.now())
 
-    async def _lapse(self, tx: AsyncConnection, due: Timer) -> None:
+    async def _lapse(self, tx: AsyncConnection, timer: Timer) -> None:
         """Withdraw a rotation that nobody has decided on, unless another was asked for since."""
-        found = await registrations.get(tx, due.registration)
+        found = await registrations.get(tx, timer.registration)
         rotation = found.asked_rotation if found else None
-        if found is None or rotation is None or rotation.id != due.subject:
+        if found is None or rotation is None or rotation.id != timer.subject:
             return
-        await rotations.end(tx, due.registration, rotation, RotationState.EXPIRED)
-        await history.write(tx, due.registration, "rotation expired", now=self._clock.now())
-        await rotations.tell(tx, due.registration, RotationNews.EXPIRED)
+        await rotations.end(tx, timer.registration, rotation, RotationState.EXPIRED)
+        await history.write(tx, timer.registration, "rotation expired", now=self._clock.now())
+        await rotations.tell(tx, timer.registration, RotationNews.EXPIRED)
 
-    async def _remind(self, tx: AsyncConnection, due: Timer) -> None:
+    async def _remind(self, tx: AsyncConnection, timer: Timer) -> None:
         """Tell the approvers once more, and come back after twice the time."""
-        found = await registrations.get(tx, due.registration)
+        found = await registrations.get(tx, timer.registration)
         if found is None or not found.waits_for_approvers:
             return
-        count = int(due.subject or 1)
+        count = int(timer.subject or 1)
         await messages.add(
             tx,
-            due.registration,
+            timer.registration,
             MessageKind.REMINDER,
             self._approval_channel,
             subject=str(count),
         )
-        await history.write(tx, due.registration, "reminded", now=self._clock.now())
+        await history.write(tx, timer.registration, "reminded", now=self._clock.now())
         if count < REMINDERS:
             later = self._clock.now() + REMIND_AFTER * 2**count
-            await timers.add(tx, due.registration, TimerKind.REMIND, later, subject=str(count + 1))
+            await timers.add(
+                tx, timer.registration, TimerKind.REMIND, later, subject=str(count + 1)
+            )
 
-    async def _mask(self, tx: AsyncConnection, due: Timer) -> None:
+    async def _mask(self, tx: AsyncConnection, timer: Timer) -> None:
         """Owe the mask: whoever posts messages lays it over the secret."""
-        found = await registrations.get(tx, due.registration)
+        found = await registrations.get(tx, timer.registration)
         if found is not None:
             audience = found.requester.user_id
             await messages.add(
-                tx, due.registration, MessageKind.MASK, audience, subject=due.subject
+                tx, timer.registration, MessageKind.MASK, audience, subject=timer.subject
             )
 
-    async def _doubt(self, tx: AsyncConnection, due: Timer) -> None:
+    async def _doubt(self, tx: AsyncConnection, timer: Timer) -> None:
         if await secrets.change(
-            tx, due.subject or "", SecretState.UNKNOWN, since=[SecretState.CLAIMED]
+            tx, timer.subject or "", SecretState.UNKNOWN, since=[SecretState.CLAIMED]
         ):
             now = self._clock.now()
-            await history.write(tx, due.registration, "secret doubtful", now=now)
-            await expiry_notices.plan(tx, due.registration)
+            await history.write(tx, timer.registration, "secret doubtful", now=now)
+            await expiry_notices.plan(tx, timer.registration)
 
-    async def _remove_unread(self, tx: AsyncConnection, due: Timer) -> None:
+    async def _remove_unread(self, tx: AsyncConnection, timer: Timer) -> None:
         """Close the vault first: from here on nobody can be shown a secret that is going away."""
-        if await self._is_busy(tx, due):
+        if await self._is_busy(tx, timer):
             return
         if await secrets.change(
-            tx, due.subject or "", SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
+            tx, timer.subject or "", SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
         ):
-            await self._owe(tx, due, RunKind.REMOVE_UNREAD)
+            await self._owe(tx, timer, RunKind.REMOVE_UNREAD)
             now = self._clock.now()
-            await history.write(tx, due.registration, "secret unread", now=now)
-            await expiry_notices.plan(tx, due.registration)  # an older one may be in use again
+            await history.write(tx, timer.registration, "secret unread", now=now)
+            await expiry_notices.plan(tx, timer.registration)  # an older one may be in use again
 
-    async def _say_it_expires(self, tx: AsyncConnection, due: Timer) -> None:
+    async def _say_it_expires(self, tx: AsyncConnection, timer: Timer) -> None:
         """Tell it of the secret in use. While a newer one is on its way, look again tomorrow."""
-        found = await registrations.get(tx, due.registration)
+        found = await registrations.get(tx, timer.registration)
         if found is None or found.status is not Status.READY:
             return
-        now, told = self._clock.now(), Expiry.read(due.subject)
+        now, told = self._clock.now(), Expiry.read(timer.subject)
         if found.awaits_secret:
-            await timers.add(tx, found.id, due.kind, now + DAILY, subject=due.subject)
+            await timers.add(tx, found.id, timer.kind, now + DAILY, subject=timer.subject)
             return
         secret = found.secret_in_use
         if secret is not None and secret.id == told.secret:
@@ -288,20 +290,24 @@ class Scheduler:
             )
         await expiry_notices.plan(tx, found.id)
 
-    async def _owe(self, tx: AsyncConnection, due: Timer, kind: RunKind) -> None:
-        if await self._is_busy(tx, due):
+    async def _owe(self, tx: AsyncConnection, timer: Timer, kind: RunKind) -> None:
+        if await self._is_busy(tx, timer):
             return
-        found = await registrations.get(tx, due.registration)
+        found = await registrations.get(tx, timer.registration)
         if found is None or found.status not in ONLY_FROM.get(kind, Status):
             return
         await runs.add(
-            tx, registration=due.registration, kind=kind, subject=due.subject, now=self._clock.now()
+            tx,
+            registration=timer.registration,
+            kind=kind,
+            subject=timer.subject,
+            now=self._clock.now(),
         )
 
-    async def _is_busy(self, tx: AsyncConnection, due: Timer) -> bool:
+    async def _is_busy(self, tx: AsyncConnection, timer: Timer) -> bool:
         """Whether a run is at work; then the due comes back later."""
-        if not await runs.is_busy(tx, due.registration):
+        if not await runs.is_busy(tx, timer.registration):
             return False
         later = self._clock.now() + BUSY
-        await timers.add(tx, due.registration, due.kind, later, subject=due.subject)
+        await timers.add(tx, timer.registration, timer.kind, later, subject=timer.subject)
         return True

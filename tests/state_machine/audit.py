@@ -99,18 +99,18 @@ def _secret(
     for old in it.held[:-1]:
         is_ready = it.status is Status.READY
         if is_ready and old.retires_at is not None and old.state in WORKS:
-            assert TimerKind.RETIRE in due or it.run is RunKind.REMOVE_PREVIOUS
-    assert (TimerKind.EXPIRING in due) >= it.is_to_be_told(play.clock.at)
+            assert TimerKind.REMOVE_PREVIOUS in due or it.run is RunKind.REMOVE_PREVIOUS
+    assert (TimerKind.TELL_EXPIRY in due) >= it.is_to_be_told(play.clock.at)
     match it.secret:
         case SecretState.SEALED:
-            assert TimerKind.UNREAD in due
+            assert TimerKind.REMOVE_UNREAD in due
             assert found.deadline is not None
         case SecretState.CLAIMED if it.status is not Status.REVOKING:
             assert TimerKind.UNKNOWN in due
         case SecretState.SHOWN:
             assert TimerKind.MASK in due or found.secret.id in masks
         case SecretState.CLOSED:
-            assert it.run or due & {TimerKind.SWEEP, TimerKind.REVOKE}
+            assert it.run or due & {TimerKind.REMOVE_STRAY, TimerKind.REVOKE}
 
 
 async def _owed_masks(play: Play, tx: Any) -> set[str]:

@@ -19,17 +19,21 @@ async def _come(desk: Office, at: timedelta = timedelta(0)) -> list[Timer]:
 async def test_what_is_due_comes_in_order_and_not_before_its_time(desk: Office) -> None:
     id = await desk.submitted()
     async with desk.database.transaction() as tx:
-        for minutes, kind in ((10, TimerKind.SWEEP), (5, TimerKind.MASK), (20, TimerKind.UNREAD)):
+        for minutes, kind in (
+            (10, TimerKind.REMOVE_STRAY),
+            (5, TimerKind.MASK),
+            (20, TimerKind.REMOVE_UNREAD),
+        ):
             await timers.add(tx, id, kind, NOON + timedelta(minutes=minutes))
     assert await _come(desk, timedelta(minutes=4)) == []
     come = await _come(desk, timedelta(minutes=10))
-    assert [due.kind for due in come] == [TimerKind.MASK, TimerKind.SWEEP]
+    assert [due.kind for due in come] == [TimerKind.MASK, TimerKind.REMOVE_STRAY]
 
 
 async def test_a_due_is_taken_by_one(desk: Office) -> None:
     id = await desk.submitted()
     async with desk.database.transaction() as tx:
-        await timers.add(tx, id, TimerKind.SWEEP, NOON)
+        await timers.add(tx, id, TimerKind.REMOVE_STRAY, NOON)
     [due] = await _come(desk)
 
     async def take() -> bool:
@@ -45,10 +49,10 @@ async def test_dropping_leaves_other_subjects_and_kinds_alone(desk: Office) -> N
     async with desk.database.transaction() as tx:
         await timers.add(tx, id, TimerKind.MASK, NOON, subject="s1")
         await timers.add(tx, id, TimerKind.MASK, NOON, subject="s2")
-        await timers.add(tx, id, TimerKind.UNREAD, NOON, subject="s1")
+        await timers.add(tx, id, TimerKind.REMOVE_UNREAD, NOON, subject="s1")
         await timers.cancel(tx, id, TimerKind.MASK, "s1")
     left = {(due.kind, due.subject) for due in await _come(desk)}
-    assert left == {(TimerKind.MASK, "s2"), (TimerKind.UNREAD, "s1")}
+    assert left == {(TimerKind.MASK, "s2"), (TimerKind.REMOVE_UNREAD, "s1")}
 
 
 async def test_a_secret_moves_only_from_the_states_that_are_named(desk: Office) -> None:

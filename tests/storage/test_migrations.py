@@ -105,14 +105,14 @@ async def test_secrets_that_were_in_use_before_an_upgrade_are_reminded_of(desk: 
     await desk.registrar.shown(id, look.secret, by=ROSA)
     await desk.registrar.masked(id, look.secret)
     async with desk.database.transaction() as tx:
-        planned = await timers.subjects(tx, id, TimerKind.EXPIRING)
+        planned = await timers.subjects(tx, id, TimerKind.TELL_EXPIRY)
         assert planned
         await tx.run_sync(_down_and_up, "0001")
         assert set((await tx.scalars(sa.select(runs.c.begun))).all()) == {0}
-        assert await timers.subjects(tx, id, TimerKind.EXPIRING) != planned
+        assert await timers.subjects(tx, id, TimerKind.TELL_EXPIRY) != planned
     await desk.keeper().look()
     async with desk.database.reading() as tx:
-        assert await timers.subjects(tx, id, TimerKind.EXPIRING) == planned
+        assert await timers.subjects(tx, id, TimerKind.TELL_EXPIRY) == planned
 
 
 async def test_what_was_there_before_signatures_is_signed_and_sealed_anew(desk: Office) -> None:

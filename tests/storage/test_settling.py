@@ -50,7 +50,7 @@ async def settled(
         copy = replace(copy, facts=MADE)
     now = desk.clock.now()
     async with desk.database.transaction() as tx:
-        await RegistrationReconciler(tx, copy, shown, since=now, now=now).settle()
+        await RegistrationReconciler(tx, copy, shown, since=now, now=now).reconcile()
     async with desk.database.reading() as tx:
         told = [each for each in await history.read(tx, id) if each.what == "restored"]
     return await desk.found(id), told
