@@ -66,19 +66,19 @@ class App:
     """The running bot."""
 
     registrar: Registrar
-    keeper: Scheduler
-    patrol: OrphanScan
+    scheduler: Scheduler
+    orphan_scan: OrphanScan
     messages: Dispatcher
     channel: ApprovalChannel
     database: Database
     graph: Client
     slot: str
     signed_in: asyncio.Task[None]
-    forewarning: PeriodicChecks
+    periodic_checks: PeriodicChecks
 
     async def serve(self) -> None:
         """Return never. Raises CannotStart if Entra refuses the bot once an outage is over."""
-        warning = asyncio.create_task(self.forewarning.run(), name="forewarning")
+        warning = asyncio.create_task(self.periodic_checks.run(), name="forewarning")
         try:
             await asyncio.shield(self.signed_in)
             await asyncio.Event().wait()
@@ -120,25 +120,25 @@ async def running(
         installed = await slack_first.ask(partial(check_slack, client, settings))
         policy = components.policy_of(settings, installed.team_id)
         check_quorums(policy, catalogue)
-        ground = components.Services(
+        services = components.Services(
             settings=settings,
             clock=clock,
             catalogue=catalogue,
             vault=vault,
-            bells=Wakeups(),
+            wakeups=Wakeups(),
             traffic=InFlight(),
             database=database,
             tenant=tenant,
             entra=entra_first,
             policy=policy,
         )
-        reconciliation = components.reconciliation(ground, client)
+        reconciliation = components.reconciliation(services, client)
         health.awaited = (slack_first, entra_first, reconciliation)
-        first = partial(_first_sign_in, ground, tokens)
+        first = partial(_first_sign_in, services, tokens)
         await reconciliation.done(signed_in=first, leads=slot.is_first)
-        registrar, runs = components.registrar(ground), components.runs(ground)
+        registrar, runs = components.registrar(services), components.runs(services)
         slack = components.slack_side(
-            ground, registrar, session, client, installed, every=look_every
+            services, registrar, session, client, installed, every=look_every
         )
         async with engines.running(
             engine_url(settings.database_url),
@@ -146,32 +146,32 @@ async def running(
             jobs=runs.jobs(),
             died=runs.died,
         ) as engine:
-            keeper = components.scheduler(ground, engine, runs, every=look_every)
-            patrol = components.orphan_scan(ground, every=patrol_every)
+            scheduler = components.scheduler(services, engine, runs, every=look_every)
+            orphan_scan = components.orphan_scan(services, every=patrol_every)
             take_over = partial(slot.take_over_dead, engine)
-            vigil = Loop("slots", take_over, bell=Wakeup(), every=vigil_every)
+            vigil = Loop("slots", take_over, wakeup=Wakeup(), every=vigil_every)
             shown = (slack.messages.loop, slack.homes.loop, slack.channel.loop)
-            loops = (keeper.loop, *shown, patrol.loop, vigil, watermark)
+            loops = (scheduler.loop, *shown, orphan_scan.loop, vigil, watermark)
             intake, routes = transport_of(
-                slack.bolt, settings, installed, database, ground.traffic, watch_every=watch_every
+                slack.bolt, settings, installed, database, services.traffic, watch_every=watch_every
             )
             health.intake, health.loops = intake, loops
             async with (
                 _at_work(loops, slack, runs),
                 reception.listening(intake, routes),
-                _signing_in(ground, tokens) as signed_in,
+                _signing_in(services, tokens) as signed_in,
             ):
                 app = App(
                     registrar=registrar,
-                    keeper=keeper,
-                    patrol=patrol,
+                    scheduler=scheduler,
+                    orphan_scan=orphan_scan,
                     messages=slack.messages,
                     channel=slack.channel,
                     database=database,
                     graph=tenant.graph,
                     slot=slot.executor,
                     signed_in=signed_in,
-                    forewarning=PeriodicChecks(
+                    periodic_checks=PeriodicChecks(
                         client=client,
                         settings=settings,
                         team_id=installed.team_id,
@@ -183,7 +183,7 @@ async def running(
                 try:
                     yield app
                 finally:  # before whatever takes longer than a stop may
-                    await run_guarded("putting down runs", runs.put_down)
+                    await run_guarded("putting down runs", runs.uncount_attempts)
 
 
 @asynccontextmanager
@@ -197,7 +197,7 @@ async def _at_work(
         yield
     finally:
         await asyncio.gather(*(loop.stop() for loop in loops))
-        await run_guarded("putting down runs", runs.put_down)
+        await run_guarded("putting down runs", runs.uncount_attempts)
         await slack.messages.settle()
         await slack.previews.settle()
 
@@ -212,14 +212,14 @@ def engine_url(url: str) -> str:
 
 @asynccontextmanager
 async def _signing_in(
-    ground: components.Services, tokens: TokenSource
+    services: components.Services, tokens: TokenSource
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Sign in to Entra, however long an outage takes. Enter once the first try has ended.
 
     Raises CannotStart if that was refused.
     """
-    task = asyncio.create_task(_sign_in(ground, tokens), name="first sign-in")
-    tried = asyncio.create_task(ground.entra.tried())
+    task = asyncio.create_task(_sign_in(services, tokens), name="first sign-in")
+    tried = asyncio.create_task(services.entra.tried())
     try:
         await asyncio.wait((task, tried), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -227,22 +227,22 @@ async def _signing_in(
         yield task
     finally:
         tried.cancel()
-        if ground.entra.missing is not None:  # else it may be in a transaction
+        if services.entra.missing is not None:  # else it may be in a transaction
             task.cancel()
         await asyncio.gather(task, tried, return_exceptions=True)
 
 
-async def _sign_in(ground: components.Services, tokens: TokenSource) -> None:
-    await _first_sign_in(ground, tokens)
-    async with ground.database.transaction() as tx:
+async def _sign_in(services: components.Services, tokens: TokenSource) -> None:
+    await _first_sign_in(services, tokens)
+    async with services.database.transaction() as tx:
         await registrations.clear_outages(tx)
-    ground.bells.ring()
+    services.wakeups.wake_all()
     log.info("running")
 
 
-async def _first_sign_in(ground: components.Services, tokens: TokenSource) -> None:
+async def _first_sign_in(services: components.Services, tokens: TokenSource) -> None:
     """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
-    await ground.entra.ask(partial(check_sign_in, tokens, ground.settings, ground.catalogue))
+    await services.entra.ask(partial(check_sign_in, tokens, services.settings, services.catalogue))
 
 
 @asynccontextmanager

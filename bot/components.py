@@ -54,7 +54,7 @@ class Services:
     clock: Clock
     catalogue: Catalogue
     vault: Vault
-    bells: Wakeups
+    wakeups: Wakeups
     traffic: InFlight
     database: Database
     tenant: Tenant
@@ -89,39 +89,39 @@ def policy_of(settings: Settings, team_id: str) -> Policy:
     )
 
 
-def registrar(on: Services) -> Registrar:
+def registrar(services: Services) -> Registrar:
     return Registrar(
-        database=on.database,
-        catalogue=on.catalogue,
-        policy=on.policy,
-        vault=on.vault,
-        clock=on.clock,
-        installation=on.tenant.installation,
-        approval_channel=on.settings.approval_channel,
-        approval_ttl=on.settings.approval_ttl,
+        database=services.database,
+        catalogue=services.catalogue,
+        policy=services.policy,
+        vault=services.vault,
+        clock=services.clock,
+        installation=services.tenant.installation,
+        approval_channel=services.settings.approval_channel,
+        approval_ttl=services.settings.approval_ttl,
         new_id=new_id,
-        bells=on.bells,
+        wakeups=services.wakeups,
     )
 
 
-def runs(on: Services) -> Runs:
+def runs(services: Services) -> Runs:
     return Runs(
         RunServices(
-            database=on.database,
-            catalogue=on.catalogue,
-            vault=on.vault,
-            tenant=on.tenant,
-            clock=on.clock,
-            approval_channel=on.settings.approval_channel,
-            approval_ttl=on.settings.approval_ttl,
-            bells=on.bells,
-            entra=on.entra,
+            database=services.database,
+            catalogue=services.catalogue,
+            vault=services.vault,
+            tenant=services.tenant,
+            clock=services.clock,
+            approval_channel=services.settings.approval_channel,
+            approval_ttl=services.settings.approval_ttl,
+            wakeups=services.wakeups,
+            entra=services.entra,
         )
     )
 
 
 def slack_side(
-    on: Services,
+    services: Services,
     registrar: Registrar,
     session: aiohttp.ClientSession,
     client: AsyncWebClient,
@@ -131,29 +131,31 @@ def slack_side(
 ) -> SlackSide:
     """Make what faces Slack, and connect what people do there with the registrar."""
     ids = filter(None, (installed.team_id, installed.enterprise_id))
-    settings = on.settings
+    settings = services.settings
     answers = ResponseUrls(
         session, api_url=settings.slack_api_url, ids=frozenset(ids), proxies=settings.proxies
     )
-    people = _people(on, client, installed)
+    people = _people(services, client, installed)
     homes = HomePublisher(
         registrar=registrar,
         client=client,
         look_up=people.person,
-        clock=on.clock,
-        bell=on.bells.homes,
+        clock=services.clock,
+        wakeup=services.wakeups.home_publisher,
         every=every,
     )
-    tenant = on.tenant
+    tenant = services.tenant
     read = partial(
         look,
         graph=tenant.graph,
         tenant_cache=tenant.tenant_cache,
         consent_mode=tenant.consent_mode,
-        clock=on.clock,
+        clock=services.clock,
     )
-    previews = PreviewMaker(client=client, look=read, clock=on.clock)
-    bolt = bolt_app(slack_client(on.settings, session, token=None), on.settings, installed)
+    previews = PreviewMaker(client=client, look=read, clock=services.clock)
+    bolt = bolt_app(
+        slack_client(services.settings, session, token=None), services.settings, installed
+    )
     handlers.register(
         bolt,
         client=client,
@@ -162,33 +164,35 @@ def slack_side(
         answers=answers,
         homes=homes,
         previews=previews,
-        plain=on.settings.plain_cards,
+        plain=services.settings.plain_cards,
     )
-    channel = ApprovalChannel(client=client, channel=on.settings.approval_channel, clock=on.clock)
+    channel = ApprovalChannel(
+        client=client, channel=services.settings.approval_channel, clock=services.clock
+    )
     messages = _messages(
-        on, registrar, client, answers, channel, people, bot_id=installed.bot_id, every=every
+        services, registrar, client, answers, channel, people, bot_id=installed.bot_id, every=every
     )
     return SlackSide(bolt=bolt, messages=messages, homes=homes, previews=previews, channel=channel)
 
 
-def _people(on: Services, client: AsyncWebClient, installed: Installed) -> Users:
+def _people(services: Services, client: AsyncWebClient, installed: Installed) -> Users:
     groups = UserGroups(
-        client=client, clock=on.clock, ids=on.policy.groups, seconds=LOOK_UP_SECONDS
+        client=client, clock=services.clock, ids=services.policy.groups, seconds=LOOK_UP_SECONDS
     )
     return Users(
         client=client,
         team_id=installed.team_id,
         app_id=installed.app_id,
         groups=groups,
-        look_ups=LookupLimits(on.clock),
-        approvers=on.policy.approvers,
-        approver_groups=on.policy.approver_groups,
-        clock=on.clock,
+        look_ups=LookupLimits(services.clock),
+        approvers=services.policy.approvers,
+        approver_groups=services.policy.approver_groups,
+        clock=services.clock,
     )
 
 
 def _messages(
-    on: Services,
+    services: Services,
     registrar: Registrar,
     client: AsyncWebClient,
     answers: ResponseUrls,
@@ -198,66 +202,68 @@ def _messages(
     bot_id: str,
     every: float,
 ) -> Dispatcher:
-    pace = RateLimits(on.clock)
+    pace = RateLimits(services.clock)
     delivery = Sender(
         bot_id=bot_id,
-        database=on.database,
+        database=services.database,
         registrar=registrar,
-        vault=on.vault,
+        vault=services.vault,
         client=client,
         answers=answers,
         channel=channel,
         people=people,
         pace=pace,
-        clock=on.clock,
-        bell=on.bells.messages,
-        plain=on.settings.plain_cards,
+        clock=services.clock,
+        wakeup=services.wakeups.dispatcher,
+        plain=services.settings.plain_cards,
     )
     return Dispatcher(
-        database=on.database,
+        database=services.database,
         delivery=delivery,
         pace=pace,
-        clock=on.clock,
-        bell=on.bells.messages,
+        clock=services.clock,
+        wakeup=services.wakeups.dispatcher,
         every=every,
     )
 
 
-def scheduler(on: Services, engine: Engine, runs: Runs, *, every: float) -> Scheduler:
+def scheduler(services: Services, engine: Engine, runs: Runs, *, every: float) -> Scheduler:
     return Scheduler(
-        database=on.database,
+        database=services.database,
         engine=engine,
         died=runs.died,
-        clock=on.clock,
-        bells=on.bells,
-        approval_channel=on.settings.approval_channel,
-        keep_for=on.settings.retention,
-        quiet=partial(on.traffic.drained, QUIET_SECONDS),
+        clock=services.clock,
+        wakeups=services.wakeups,
+        approval_channel=services.settings.approval_channel,
+        keep_for=services.settings.retention,
+        quiet=partial(services.traffic.drained, QUIET_SECONDS),
         every=every,
     )
 
 
-def orphan_scan(on: Services, *, every: float) -> OrphanScan:
+def orphan_scan(services: Services, *, every: float) -> OrphanScan:
     return OrphanScan(
-        database=on.database,
-        graph=on.tenant.graph,
-        entra=on.entra,
-        installation=on.tenant.installation,
-        client_id=on.tenant.client_id,
-        clock=on.clock,
-        bells=on.bells,
+        database=services.database,
+        graph=services.tenant.graph,
+        entra=services.entra,
+        installation=services.tenant.installation,
+        client_id=services.tenant.client_id,
+        clock=services.clock,
+        wakeups=services.wakeups,
         every=every,
     )
 
 
-def reconciliation(on: Services, client: AsyncWebClient) -> Reconciliation:
-    channel = ApprovalChannel(client=client, channel=on.settings.approval_channel, clock=on.clock)
+def reconciliation(services: Services, client: AsyncWebClient) -> Reconciliation:
+    channel = ApprovalChannel(
+        client=client, channel=services.settings.approval_channel, clock=services.clock
+    )
     return Reconciliation(
-        database=on.database,
-        graph=on.tenant.graph,
-        installation=on.tenant.installation,
-        client_id=on.tenant.client_id,
-        clock=on.clock,
+        database=services.database,
+        graph=services.tenant.graph,
+        installation=services.tenant.installation,
+        client_id=services.tenant.client_id,
+        clock=services.clock,
         tell=partial(tell, client, channel),
     )
 

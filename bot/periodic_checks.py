@@ -57,13 +57,13 @@ class PeriodicChecks:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look_at_approvers(self) -> None:
-        roll = await check_approver_accounts(self._client, self._settings, self._team_id)
-        if roll.problems or roll.is_short:
+        accounts = await check_approver_accounts(self._client, self._settings, self._team_id)
+        if accounts.problems or accounts.is_short:
             log.warning(
                 "approvers or groups are not as the settings say",
-                problems=" ".join(roll.problems),
-                can_approve=roll.valid,
-                needed=roll.needed,
+                problems=" ".join(accounts.problems),
+                can_approve=accounts.valid,
+                needed=accounts.needed,
             )
 
     async def look_at_secret(self) -> None:

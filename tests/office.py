@@ -66,7 +66,7 @@ class Office:
             engine=engine or IdleEngine(),
             died=_nobody,
             clock=self.clock,
-            bells=Wakeups(),
+            wakeups=Wakeups(),
             approval_channel="C0APPROVE",
             keep_for=timedelta(days=365),
             quiet=at_once,
@@ -86,7 +86,7 @@ class Office:
             clock=self.clock,
             approval_channel="C0APPROVE",
             approval_ttl=timedelta(days=1),
-            bells=Wakeups(),
+            wakeups=Wakeups(),
         )
 
     async def submitted(self, *, by: Person | None = None) -> str:
@@ -245,7 +245,7 @@ def office(
         approval_channel="C0APPROVE",
         approval_ttl=timedelta(days=1),
         new_id=next_id,
-        bells=Wakeups(),
+        wakeups=Wakeups(),
     )
     return Office(
         database=database, registrar=registrar, vault=vault, clock=clock, catalogue=catalogue

@@ -60,11 +60,11 @@ class PlayedRuns(Runs):
 
     def __init__(self, parts: RunServices) -> None:
         self.said = Said()
-        self._beginnings = Attempts(parts.database)
+        self._attempts = Attempts(parts.database)
         self._planning = PlayedPlanning(parts, self.said)
-        self._carrying = PlayedCarrying(parts, self.said)
-        self._clearing = PlayedClearing(parts, self.said)
-        self._checking = PlayedChecking(parts, self.said)
+        self._provisioning = PlayedCarrying(parts, self.said)
+        self._cleanup = PlayedClearing(parts, self.said)
+        self._drift_check = PlayedChecking(parts, self.said)
         self._purging = PlayedPurging(parts, self.said)
 
     async def play(self, run: Run, ending: Ending) -> None:
@@ -115,7 +115,7 @@ class PlayedPlanning(Played, Planning):
 
     def _made(self, registration: Registration) -> Plan:
         form = registration.form
-        profile = self._parts.catalogue[form.profile]
+        profile = self._services.catalogue[form.profile]
         return Plan(
             registration=registration.id,
             key=registration.key,
@@ -160,13 +160,13 @@ class PlayedCarrying(Played, Provisioning):
                 self._fail(Ending.FAILS_EARLY)  # of a run for which nothing else is to do
                 learnt = await self._minted(road)
             entry = Entry(run=road.run, step=each.name, facts=learnt, lasting=each.lasting)
-            assert await self._recorder.record(entry)
+            assert await self._writer.record(entry)
             found[each.name] = learnt
         return found
 
     async def _minted(self, road: RunContext) -> dict[str, Any]:
         ledger = RunJournal(
-            run=road.run, database=self._database, vault=self._parts.vault, clock=self._clock
+            run=road.run, database=self._database, vault=self._services.vault, clock=self._clock
         )
         nonce = await ledger.attempt()
         assert isinstance(nonce, str)
@@ -188,7 +188,7 @@ class PlayedClearing(Played, Cleanup):
             await secrets.confirm_removed(tx, run.registration)
 
     async def _take_back(self, run: Run, each: Step, plan: Plan, facts: Any) -> None:
-        await super()._take_back(run, each, plan, facts)
+        await super()._undo_step(run, each, plan, facts)
         if each.name == "application":
             self._fail(Ending.FAILS_LAST)
 

@@ -120,7 +120,7 @@ async def connected(
                 client=client,
                 look_up=people.person,
                 clock=clock,
-                bell=Wakeup(),
+                wakeup=Wakeup(),
                 every=3600,
             ),
             previews=previews,
@@ -155,7 +155,7 @@ def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Of
         approval_channel=workspace.channels["approvals"].id,
         approval_ttl=timedelta(days=1),
         new_id=new_id,
-        bells=Wakeups(),
+        wakeups=Wakeups(),
     )
     return Office(
         database=database,

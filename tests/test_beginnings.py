@@ -62,7 +62,7 @@ class Life:
         await self.tasks[run]
 
     async def put_down(self) -> None:
-        await self._beginnings.put_down()
+        await self._beginnings.uncount()
 
     async def die(self, *, is_stopped: bool = False) -> None:
         if is_stopped:

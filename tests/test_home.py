@@ -239,7 +239,7 @@ def test_only_so_many_homes_are_kept_up_to_date() -> None:
         client=nobody,
         look_up=nobody,
         clock=MovableClock(),
-        bell=Wakeup(),
+        wakeup=Wakeup(),
         every=3600,
     )
     for number in range(MOST_OPEN + 20):

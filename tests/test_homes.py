@@ -93,7 +93,7 @@ async def front(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Front]:
             client=client,
             look_up=lambda claim: found.look_up(claim),
             clock=clock,
-            bell=Wakeup(),
+            wakeup=Wakeup(),
             every=3600,
         )
         found = Front(homes=homes, workspace=workspace, desk=desk, clock=clock)

@@ -171,7 +171,7 @@ async def test_a_stray_secret_of_ours_is_swept_within_a_day(
     by_hand = await secret(hand, application, "by hand")
 
     stage.clock.move(DAY)
-    await app.patrol.look()
+    await app.orphan_scan.look()
     # Nothing on the card changes by it, so nothing happens in Slack that could be waited for.
     await eventually(scene, lambda: len(_keys(stage, application)) == 2)
     assert _keys(stage, application) == {ours["keyId"], by_hand}
@@ -193,7 +193,7 @@ async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_anot
     faults.lag = 0.0
 
     stage.clock.move(DAY)
-    await app.patrol.look()
+    await app.orphan_scan.look()
     await scene.until(lambda: not stage.tenant.applications)
     await scene.until(lambda: f"{id} was undone" in scene.card())
 
@@ -209,7 +209,7 @@ async def test_an_application_that_somebody_has_restored_is_left_to_them(
     await hand.graph.send("POST", f"/directory/deletedItems/{left['id']}/restore")
 
     stage.clock.move(DAY)
-    await app.patrol.look()
+    await app.orphan_scan.look()
     (told,) = [each for each in await _history(app, id) if each.what == "orphan"]
     assert told.details["why"] == "it was removed, and somebody has restored it"
     assert len(stage.tenant.applications) == 1
@@ -232,7 +232,7 @@ async def test_what_is_not_proven_ours_is_reported_and_left_alone(
 
     stage.clock.move(DAY)
     with structlog.testing.capture_logs() as logged:
-        await app.patrol.look()
+        await app.orphan_scan.look()
     reported = {
         (each["application"], each["registration"])
         for each in logged
@@ -241,7 +241,7 @@ async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     assert reported == {(others[0]["appId"], id), (others[1]["appId"], "AAD-ZZZZ")}
 
     stage.clock.move(DAY)
-    await app.patrol.look()
+    await app.orphan_scan.look()
     assert len(stage.tenant.applications) == 4
     asked = [each for each in stage.tenant.log[before:] if each.kind == "graph"]
     assert not [each for each in asked if each.method == "DELETE" or "remove" in each.path]
@@ -264,7 +264,7 @@ async def test_a_tag_that_no_database_takes_hides_no_other_orphan(
 
     stage.clock.move(DAY)
     with structlog.testing.capture_logs() as logged:
-        await app.patrol.look()
+        await app.orphan_scan.look()
     reported = [each["application"] for each in logged if each["event"] == "orphan found"]
     assert sorted(reported) == sorted([odd["appId"], copied["appId"]])
 
@@ -273,16 +273,16 @@ async def test_a_tag_that_no_database_takes_hides_no_other_orphan(
 
 
 async def test_the_tenant_is_searched_once_a_day(stage: Stage, app: App) -> None:
-    await app.patrol.look()
+    await app.orphan_scan.look()
     assert _searches(stage) == 0  # the first one comes a day after the installation
     stage.clock.move(DAY)
-    await app.patrol.look()
-    await app.patrol.look()
+    await app.orphan_scan.look()
+    await app.orphan_scan.look()
     stage.clock.move(timedelta(hours=20))
-    await app.patrol.look()
+    await app.orphan_scan.look()
     assert _searches(stage) == 1
     stage.clock.move(timedelta(hours=5))
-    await app.patrol.look()
+    await app.orphan_scan.look()
     assert _searches(stage) == 2
 
 
@@ -292,13 +292,13 @@ async def test_a_search_that_failed_is_made_again_after_an_hour(stage: Stage, ap
         "GET", "/applications", status=403, code="Authorization_RequestDenied", times=100
     )
     stage.clock.move(DAY)
-    await app.patrol.look()
+    await app.orphan_scan.look()
     fault.times = 0
     failures = _searches(stage)
-    await app.patrol.look()
+    await app.orphan_scan.look()
     assert _searches(stage) == failures
     stage.clock.move(timedelta(hours=1, minutes=1))
-    await app.patrol.look()
+    await app.orphan_scan.look()
     assert _searches(stage) == failures + 1
 
 
@@ -434,11 +434,11 @@ async def _at_rest(scene: Scene, app: App, id: str) -> None:
     for wanted in (1, 2):
         scene.clock.move(DAY)
         for _ in range(100):
-            await app.keeper.look()
+            await app.scheduler.look()
             swept = [each for each in await _history(app, id) if each.what == "swept"]
             if len(swept) >= wanted:
                 break
-    await app.patrol.look()
+    await app.orphan_scan.look()
 
 
 async def _history(app: App, id: str) -> list[history.Entry]:

@@ -102,7 +102,7 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
         assert "[Show the secret]" not in await scene.values(id)
         assert "has a new secret" not in scene.direct("rosa")
         stage.clock.move(WEEK)
-        await app.keeper.look()
+        await app.scheduler.look()
         (application,) = stage.tenant.applications
         assert len(stage.tenant.live_secrets(application["appId"])) == 1
         # The requester can have another in its place.
@@ -160,8 +160,8 @@ async def test_what_was_made_after_the_copy_stays_whatever_time_passes(
         (application,) = stage.tenant.applications
         for _ in range(3):
             stage.clock.move(WEEK)
-            await app.keeper.look()
-            await app.patrol.look()
+            await app.scheduler.look()
+            await app.orphan_scan.look()
         await scene.until(lambda: f"{id} is ready" in scene.workspace.text_of(scene.card_of(id)))
         assert (await found(app, id)).status is Status.READY
         assert len(stage.tenant.live_secrets(application["appId"])) == 1
@@ -207,7 +207,7 @@ async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alo
             assert (await found(app, kept)).status is Status.READY
             assert await told(app, kept) == []  # nothing of it is in doubt
             stage.clock.move(timedelta(hours=25))
-            await app.patrol.look()
+            await app.orphan_scan.look()
     assert len(stage.tenant.applications) == 2
     assert "removal of an orphan begins" not in {each["event"] for each in logged}
 
@@ -249,7 +249,7 @@ async def test_a_run_that_was_at_work_goes_on_only_by_hand(
     await put_back(stage, copy, url)
     async with bot() as app:
         assert (await found(app, id)).status is Status.REVOKED
-        await app.keeper.look()
+        await app.scheduler.look()
     assert not stage.tenant.applications
 
 

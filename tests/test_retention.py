@@ -40,11 +40,11 @@ async def test_the_engine_forgets_runs_that_ended_long_ago(
         assert len(first) == 2  # plan, register
 
         stage.clock.move(timedelta(days=29))
-        await running.keeper.look()
+        await running.scheduler.look()
         assert await _remembered(database_url) >= first
 
         stage.clock.move(timedelta(days=2))
-        await running.keeper.look()
+        await running.scheduler.look()
         assert not await _remembered(database_url) & first
         assert f"{id} is ready" in str(await stage.workspace.command("rosa", f"status {id}"))
 
@@ -70,10 +70,10 @@ async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
         }
         told = await _rows(running, entries, id)
         stage.clock.move(YEAR - timedelta(days=1))
-        await running.keeper.look()
+        await running.scheduler.look()
         assert await _rows(running, steps, id)
         stage.clock.move(timedelta(days=5))
-        await running.keeper.look()
+        await running.scheduler.look()
 
         [secret] = await _rows(running, secrets, id)
         assert [row["id"] for row in await _rows(running, runs, id)] == [secret["run"]]
@@ -92,7 +92,7 @@ async def test_what_one_in_use_still_needs_is_kept(stage: Stage, bot: Bot) -> No
         await scene.reveal()
         for _ in range(14):  # checks go on meanwhile, and the end of the secret is told
             stage.clock.move(timedelta(days=30))
-            await running.keeper.look()
+            await running.scheduler.look()
             await scene.until(lambda: _is_idle(stage))
         kinds = {row["kind"] for row in await _rows(running, runs, id)}
         assert RunKind.REGISTER in kinds

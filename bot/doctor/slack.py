@@ -50,16 +50,16 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
             yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
 
 
-def _approvers(roll: ApproverAccounts) -> Iterator[Finding]:
+def _approvers(accounts: ApproverAccounts) -> Iterator[Finding]:
     """Say who cannot approve, and whether enough are left."""
-    for problem in roll.problems:
+    for problem in accounts.problems:
         yield doubt(f"Slack: {problem}")
-    if roll.is_short:
+    if accounts.is_short:
         yield wrong(
-            f"Slack: {roll.valid} can approve, and APPROVALS_NEEDED is {roll.needed}.",
+            f"Slack: {accounts.valid} can approve, and APPROVALS_NEEDED is {accounts.needed}.",
             "Name others in APPROVERS, or add them to a group.",
         )
-    elif not roll.problems:
+    elif not accounts.problems:
         yield well("Slack: enough of those named can approve.")
 
 

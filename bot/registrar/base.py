@@ -34,7 +34,7 @@ class RegistrarBase:
         approval_channel: str,
         approval_ttl: timedelta,
         new_id: Callable[[], str],
-        bells: Wakeups,
+        wakeups: Wakeups,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
@@ -45,7 +45,7 @@ class RegistrarBase:
         self._approval_channel = approval_channel
         self._approval_ttl = approval_ttl
         self._new_id = new_id
-        self._bells = bells
+        self._wakeups = wakeups
 
     @property
     def catalogue(self) -> Catalogue:
@@ -91,7 +91,7 @@ class RegistrarBase:
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
         async with self._database.transaction() as tx:
             yield tx
-        self._bells.ring()
+        self._wakeups.wake_all()
 
     async def _get(self, tx: AsyncConnection, id: str) -> Registration:
         registration = await registrations.get(tx, id)

@@ -19,43 +19,45 @@ __all__ = ["RunServices", "Runs", "Tenant"]
 class Runs:
     """What each kind of run does."""
 
-    def __init__(self, parts: RunServices) -> None:
-        self._beginnings = Attempts(parts.database, entra=parts.entra)
-        self._planning = Planning(parts)
-        self._carrying = Provisioning(parts, go_on=self._beginnings.go_on)
-        self._clearing = Cleanup(parts)
-        self._checking = DriftCheck(parts)
-        self._purging = Purging(parts)
+    def __init__(self, services: RunServices) -> None:
+        self._attempts = Attempts(services.database, entra=services.entra)
+        self._planning = Planning(services)
+        self._provisioning = Provisioning(services, go_on=self._attempts.go_on)
+        self._cleanup = Cleanup(services)
+        self._drift_check = DriftCheck(services)
+        self._purging = Purging(services)
 
     def jobs(self) -> Mapping[str, Body]:
         """Return the bodies by kind, as the engine wants them."""
         bodies: Mapping[str, Body] = {
             RunKind.PLAN: self._planning.make_plan,
-            RunKind.REGISTER: self._carrying.carry_out,
-            RunKind.REPLACE_SECRET: self._carrying.carry_out,
-            RunKind.ADD_SECRET: self._carrying.carry_out,
-            RunKind.REMOVE_PREVIOUS: self._clearing.retire,
-            RunKind.REMOVE_UNREAD: self._clearing.remove,
-            RunKind.REMOVE_STRAY: self._clearing.sweep,
-            RunKind.UNDO: self._clearing.undo,
-            RunKind.REVOKE: self._clearing.revoke,
+            RunKind.REGISTER: self._provisioning.provision,
+            RunKind.REPLACE_SECRET: self._provisioning.provision,
+            RunKind.ADD_SECRET: self._provisioning.provision,
+            RunKind.REMOVE_PREVIOUS: self._cleanup.remove_previous,
+            RunKind.REMOVE_UNREAD: self._cleanup.remove_unread,
+            RunKind.REMOVE_STRAY: self._cleanup.remove_stray,
+            RunKind.UNDO: self._cleanup.undo,
+            RunKind.REVOKE: self._cleanup.revoke,
             RunKind.PURGE: self._purging.purge,
-            RunKind.CHECK: self._checking.check,
+            RunKind.CHECK: self._drift_check.check,
         }
-        return {kind: self._beginnings.counted(body) for kind, body in bodies.items()}
+        return {kind: self._attempts.counted(body) for kind, body in bodies.items()}
 
-    async def put_down(self) -> None:
+    async def uncount_attempts(self) -> None:
         """Note before a stop that what is at work will be begun again by no fault of its own."""
-        await self._beginnings.put_down()
+        await self._attempts.uncount()
 
     async def died(self, id: str, bug: str) -> None:
         """End a run that broke, or that the engine gave up, and say so with the bug's id."""
-        if await self._checking.give_up(id, bug):
+        if await self._drift_check.give_up(id, bug):
             return
         words = {
             "step": "Run",
             "sentence": "The bot itself broke down: this is a bug, and nothing you did.",
             "advice": f"Retry. If it happens again, tell whoever runs this bot: bug {bug}.",
         }
-        await self._carrying.close(id)  # the sweeps do the rest: the keeper must not wait for Entra
-        await self._carrying.fail(id, StepFailed("bug", words), bug=bug)
+        await self._provisioning.close(
+            id
+        )  # the sweeps do the rest: the keeper must not wait for Entra
+        await self._provisioning.fail(id, StepFailed("bug", words), bug=bug)

@@ -87,7 +87,7 @@ class RunServices:
     clock: Clock
     approval_channel: str
     approval_ttl: timedelta
-    bells: Wakeups
+    wakeups: Wakeups
     entra: AwaitedService | None = None
     """What runs wait for before they begin."""
 
@@ -95,11 +95,11 @@ class RunServices:
 class RunBase:
     """The base of each kind of run."""
 
-    def __init__(self, parts: RunServices) -> None:
-        self._parts = parts
-        self._database = parts.database
-        self._tenant = parts.tenant
-        self._clock = parts.clock
+    def __init__(self, services: RunServices) -> None:
+        self._services = services
+        self._database = services.database
+        self._tenant = services.tenant
+        self._clock = services.clock
 
     async def _open(self, id: str) -> tuple[Run, Registration] | None:
         """Return the run and its registration unless the run has ended."""
@@ -133,7 +133,7 @@ class RunBase:
                 return
             now = self._clock.now()
             if run.kind in CLEANUP_TIMERS:  # nobody is told
-                await self._come_back(tx, run)
+                await self._schedule_again(tx, run)
                 return
             columns = {"failure": dataclasses.asdict(failure)}
             before = await registrations.get(tx, run.registration)
@@ -155,7 +155,7 @@ class RunBase:
                 await timers.add(tx, run.registration, COMES_AGAIN[run.kind], again)
             if run.kind is RunKind.REVOKE and is_news:  # the connector can still sign in
                 await self.tell(tx, run)
-            await self._owe_sweeps(tx, run)
+            await self._schedule_stray_removal(tx, run)
             await history.write(
                 tx, run.registration, "failed", now=now, run=run.kind, code=failed.code
             )
@@ -167,9 +167,9 @@ class RunBase:
             code=failed.code,
             request_id=failure.request_id,
         )
-        self._parts.bells.ring()
+        self._services.wakeups.wake_all()
 
-    async def _come_back(self, tx: AsyncConnection, run: Run) -> None:
+    async def _schedule_again(self, tx: AsyncConnection, run: Run) -> None:
         """Let what could not be cleared up be tried again."""
         later = self._clock.now() + AGAIN_AFTER
         subject = run.subject if run.kind is RunKind.REMOVE_PREVIOUS else None
@@ -186,7 +186,7 @@ class RunBase:
         requester = await registrations.requester_of(tx, run.registration)
         await messages.owe_news(tx, run.registration, requester)
 
-    async def _owe_sweeps(self, tx: AsyncConnection, run: Run) -> None:
+    async def _schedule_stray_removal(self, tx: AsyncConnection, run: Run) -> None:
         if run.kind not in (RunKind.REGISTER, RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
             return
         for after in SWEEPS:
@@ -212,7 +212,7 @@ class RunBase:
         self, run: Run, registration: Registration, secret: Secret, *, proven: bool = True
     ) -> None:
         plan = Plan.from_json(dict(registration.plan or {}))
-        context = self._site(run, plan, registration.facts)
+        context = self._step_context(run, plan, registration.facts)
         try:
             await check_is_ours(context)
             since = None if proven else secret.made_at
@@ -223,11 +223,11 @@ class RunBase:
     async def _check_made(self, run: Run, plan: Plan, facts: FactsByStep) -> None:
         """See that what earlier runs have made is ours. Raises StepFailed."""
         try:
-            await check_is_ours(self._site(run, plan, facts))
+            await check_is_ours(self._step_context(run, plan, facts))
         except GraphError as error:
             raise failed("Look at what was made", error) from None
 
-    def _site(
+    def _step_context(
         self, run: Run, plan: Plan, facts: FactsByStep, announced: Mapping[str, bool] | None = None
     ) -> StepContext:
         return StepContext(
@@ -238,7 +238,7 @@ class RunBase:
             journal=RunJournal(
                 run=run,
                 database=self._database,
-                vault=self._parts.vault,
+                vault=self._services.vault,
                 clock=self._clock,
                 announced=announced or {},
             ),

@@ -51,46 +51,47 @@ class BatchWriter:
         self._database = database
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._page = Batch()
+        self._batch = Batch()
 
     async def record(self, entry: Entry) -> bool:
         """Keep the facts. False if another process has carried the run past this step before."""
-        page, line = self._page, len(self._page.entries)
-        page.entries.append(entry)
+        batch, line = self._batch, len(self._batch.entries)
+        batch.entries.append(entry)
         async with self._turn:
-            if page.taken is None:
-                await self._commit(page)
-        if page.taken is None:  # something on the page cannot be kept: each for itself
-            page, line = Batch(entries=[entry]), 0
-            await self._write(page)
-        assert page.taken is not None
-        return page.taken[line]
+            if batch.taken is None:
+                await self._commit(batch)
+        if batch.taken is None:  # something on the page cannot be kept: each for itself
+            batch, line = Batch(entries=[entry]), 0
+            await self._write(batch)
+        assert batch.taken is not None
+        return batch.taken[line]
 
-    async def _commit(self, page: Batch) -> None:
+    async def _commit(self, batch: Batch) -> None:
         try:
-            await self._write(page)
+            await self._write(batch)
         except (sa.exc.SQLAlchemyError, TypeError) as error:
-            log.warning("facts not kept together", of=len(page.entries), type=type(error).__name__)
+            log.warning("facts not kept together", of=len(batch.entries), type=type(error).__name__)
 
-    async def _write(self, page: Batch) -> None:
+    async def _write(self, batch: Batch) -> None:
         async with self._database.transaction() as tx:
-            if page is self._page:
-                self._page = Batch()  # whoever comes from here on waits for the next
+            if batch is self._batch:
+                self._batch = Batch()  # whoever comes from here on waits for the next
             now = self._clock.now()
             taken = [
-                await runs.record(tx, each.run, each.step, each.facts, now) for each in page.entries
+                await runs.record(tx, each.run, each.step, each.facts, now)
+                for each in batch.entries
             ]
-            for each, is_first in zip(page.entries, taken, strict=True):
+            for each, is_first in zip(batch.entries, taken, strict=True):
                 if is_first:
                     _note(tx, each)
-            for registration in sorted({each.run.registration for each in page.entries}):
+            for registration in sorted({each.run.registration for each in batch.entries}):
                 await registrations.bump_version(tx, registration, redraw_now=False)
-            pairs = zip(page.entries, taken, strict=True)
+            pairs = zip(batch.entries, taken, strict=True)
             if got_on := {each.run.id for each, is_first in pairs if is_first and each.lasting}:
                 await runs.reset_attempts(
                     tx, got_on
                 )  # after the registrations, as whoever ends a run
-        page.taken = taken
+        batch.taken = taken
 
 
 def _note(tx: AsyncConnection, entry: Entry) -> None:

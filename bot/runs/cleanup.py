@@ -28,27 +28,27 @@ log = structlog.get_logger()
 class Cleanup(RunBase):
     """From something that should not be in Entra to its absence."""
 
-    async def remove(self, id: str) -> None:
+    async def remove_unread(self, id: str) -> None:
         """Take a secret that nobody may see any more out of Entra."""
-        await self._clear_up(id, self._remove)
+        await self._remove_or_retry_later(id, self._remove)
 
-    async def retire(self, id: str) -> None:
+    async def remove_previous(self, id: str) -> None:
         """Take the secret that a newer one follows out of Entra, and say so to its requester."""
-        await self._clear_up(id, self._remove_previous)
+        await self._remove_or_retry_later(id, self._remove_previous)
 
-    async def sweep(self, id: str) -> None:
+    async def remove_stray(self, id: str) -> None:
         """Remove secrets that carry our id but not our key id: answers that were lost."""
-        await self._clear_up(id, self._sweep)
+        await self._remove_or_retry_later(id, self._remove_stray)
 
     async def undo(self, id: str) -> None:
         """Remove exactly what a failed registration made, in reverse order."""
-        await self._clear_out(id, Status.UNDONE)
+        await self._remove_everything(id, Status.UNDONE)
 
     async def revoke(self, id: str) -> None:
         """Remove exactly what a ready registration made, in reverse order."""
-        await self._clear_out(id, Status.REVOKED)
+        await self._remove_everything(id, Status.REVOKED)
 
-    async def _clear_out(self, id: str, target: Status) -> None:
+    async def _remove_everything(self, id: str, target: Status) -> None:
         try:
             found = await self._open(id)
             if found is None:
@@ -56,13 +56,13 @@ class Cleanup(RunBase):
             run, registration = found
             if registration.plan:  # without one, nothing was ever made
                 plan = Plan.from_json(dict(registration.plan))
-                await self._take_all_back(run, plan, registration.facts)
+                await self._undo_all(run, plan, registration.facts)
         except StepFailed as failure:
             await self.fail(id, failure)
         else:
             await self._finish(id, target)
 
-    async def _clear_up(
+    async def _remove_or_retry_later(
         self, id: str, work: Callable[[Run, Registration], Awaitable[None]]
     ) -> None:
         """Do the work; if the tenant does not answer, a later sweep does the rest."""
@@ -80,10 +80,10 @@ class Cleanup(RunBase):
             if not await self._end(tx, run, outcome):
                 return
             if outcome is not RunOutcome.DONE:
-                await self._come_back(tx, run)
+                await self._schedule_again(tx, run)
             elif run.kind is RunKind.REMOVE_PREVIOUS:
-                await self._say_retired(tx, run)
-        self._parts.bells.ring()
+                await self._tell_previous_removed(tx, run)
+        self._services.wakeups.wake_all()
 
     async def _remove(self, run: Run, registration: Registration) -> None:
         async with self._database.reading() as tx:
@@ -99,7 +99,7 @@ class Cleanup(RunBase):
                 await self._tell_removed(tx, run, [secret.id])
 
     async def _tell_removed(self, tx: AsyncConnection, run: Run, removed: Sequence[str]) -> None:
-        channel = self._parts.approval_channel
+        channel = self._services.approval_channel
         now = self._clock.now()
         await unread_notices.tell_removed(
             tx, run.registration, removed, now, approval_channel=channel
@@ -111,21 +111,21 @@ class Cleanup(RunBase):
         if secret is not None and secret.retires_at is not None:
             await self._remove_key(run, registration, secret, SecretState.REPLACED)
 
-    async def _say_retired(self, tx: AsyncConnection, run: Run) -> None:
+    async def _tell_previous_removed(self, tx: AsyncConnection, run: Run) -> None:
         secret = await secrets.get(tx, run.subject or "")
         if secret is not None and secret.state is SecretState.REPLACED:
             now = self._clock.now()
             await history.write(tx, run.registration, "previous secret removed", now=now)
             await rotations.tell(tx, run.registration, RotationNews.RETIRED)
 
-    async def _sweep(self, run: Run, registration: Registration) -> None:
+    async def _remove_stray(self, run: Run, registration: Registration) -> None:
         if "application" not in registration.facts:
             return
         async with self._database.reading() as tx:
             live = await secrets.live(tx, run.registration)
         plan = Plan.from_json(dict(registration.plan or {}))
         await self._check_made(run, plan, registration.facts)
-        context = self._site(run, plan, registration.facts)
+        context = self._step_context(run, plan, registration.facts)
         known = frozenset(secret.key_id for secret in live if secret.key_id)
         removed = await remove_strays(context, known)
         async with self._database.transaction() as tx:
@@ -138,22 +138,22 @@ class Cleanup(RunBase):
                 tx, run.registration, "swept", now=self._clock.now(), removed=removed
             )
 
-    async def _take_all_back(self, run: Run, plan: Plan, facts: FactsByStep) -> None:
+    async def _undo_all(self, run: Run, plan: Plan, facts: FactsByStep) -> None:
         await self._check_made(run, plan, facts)
-        done = await self._taken_back(run)
+        done = await self._undone(run)
         for stage in reversed(stages(plan)):
             for each in stage:
                 if each.name not in done:
-                    await self._take_back(run, each, plan, facts)
+                    await self._undo_step(run, each, plan, facts)
 
-    async def _taken_back(self, run: Run) -> frozenset[str]:
+    async def _undone(self, run: Run) -> frozenset[str]:
         """Return the steps whose objects this run has deleted, before it was begun again."""
         async with self._database.reading() as tx:
             found = await registrations.get(tx, run.registration)
         deleted = found.deleted if found else ()
         return frozenset(each.step for each in deleted if each.at >= run.created_at)
 
-    async def _take_back(self, run: Run, each: Step, plan: Plan, facts: FactsByStep) -> None:
+    async def _undo_step(self, run: Run, each: Step, plan: Plan, facts: FactsByStep) -> None:
         if each.undo is None or await self._open(run.id) is None:  # ended by another process
             return
         try:
@@ -169,7 +169,7 @@ class Cleanup(RunBase):
                 await registrations.add_deleted(tx, run.registration, gone)
 
     async def _erase(self, run: Run, each: Step, plan: Plan, facts: FactsByStep) -> Facts | None:
-        return await each.undo(self._site(run, plan, facts)) if each.undo else None
+        return await each.undo(self._step_context(run, plan, facts)) if each.undo else None
 
     async def _finish(self, id: str, target: Status) -> None:
         async with self._database.transaction() as tx:
@@ -194,4 +194,4 @@ class Cleanup(RunBase):
             await history.write(tx, registration, target, now=now)
             if target is Status.REVOKED:
                 await self.tell(tx, run)
-        self._parts.bells.ring()
+        self._services.wakeups.wake_all()

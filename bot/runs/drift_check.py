@@ -62,7 +62,7 @@ class DriftCheck(RunBase):
             closing = await secrets.closing(tx, run.registration)
         plan = Plan.from_json(dict(registration.plan or {}))
         return await look(
-            self._site(run, plan, registration.facts),
+            self._step_context(run, plan, registration.facts),
             tenant_cache=self._tenant.tenant_cache,
             closing=closing,
             secrets={
@@ -98,7 +98,7 @@ class DriftCheck(RunBase):
             )
             await self._keep(tx, run, check, audience)
             if self._is_to_alarm(run, registration, drift):
-                channel = self._parts.approval_channel
+                channel = self._services.approval_channel
                 await messages.add(tx, id, MessageKind.ALARM, channel, subject=run.id)
             await history.write(tx, id, "checked", now=now, differences=list(drift.differences))
         if drift.alarming:
@@ -108,7 +108,7 @@ class DriftCheck(RunBase):
                 run=run.id,
                 count=len(drift.alarming),
             )
-        self._parts.bells.ring()
+        self._services.wakeups.wake_all()
 
     def _is_to_alarm(self, run: Run, registration: Registration, drift: Drift) -> bool:
         """Whether the approvers are told: of anything new, and of the rest once a week.
@@ -127,7 +127,7 @@ class DriftCheck(RunBase):
                 return
             await self._keep(tx, run, Check(at=now, failure=sentence), run.subject)
             await history.write(tx, run.registration, "check failed", now=now, code=code)
-        self._parts.bells.ring()
+        self._services.wakeups.wake_all()
 
     async def _keep(
         self, tx: AsyncConnection, run: Run, check: Check, audience: str | None

@@ -29,7 +29,7 @@ class Planning(RunBase):
         run, registration = found
         try:
             plan = await preflight(
-                self._wish(registration),
+                self._plan_request(registration),
                 graph=self._tenant.graph,
                 tenant_cache=self._tenant.tenant_cache,
                 clock=self._clock,
@@ -41,9 +41,9 @@ class Planning(RunBase):
         else:
             await self._propose(run, plan)
 
-    def _wish(self, registration: Registration) -> PlanRequest:
+    def _plan_request(self, registration: Registration) -> PlanRequest:
         form = registration.form
-        profile = self._parts.catalogue.get(form.profile)
+        profile = self._services.catalogue.get(form.profile)
         if profile is None:
             raise gone(form.profile)
         return plan_request_of(
@@ -66,14 +66,14 @@ class Planning(RunBase):
             )
             await history.write(tx, run.registration, "refused", now=now, reasons=list(reasons))
             await self.tell(tx, run)
-        self._parts.bells.ring()
+        self._services.wakeups.wake_all()
 
     async def _propose(self, run: Run, plan: Plan) -> None:
         async with self._database.transaction() as tx:
             if not await self._end(tx, run, RunOutcome.PLANNED):
                 return
             now, id = self._clock.now(), run.registration
-            deadline = now + self._parts.approval_ttl
+            deadline = now + self._services.approval_ttl
             await registrations.move(
                 tx,
                 id,
@@ -83,8 +83,8 @@ class Planning(RunBase):
                 deadline=deadline,
                 failure=None,
             )
-            await messages.add(tx, id, MessageKind.CARD, self._parts.approval_channel)
+            await messages.add(tx, id, MessageKind.CARD, self._services.approval_channel)
             await timers.add(tx, id, TimerKind.EXPIRE, deadline)
             await timers.start_reminders(tx, id, now)
             await history.write(tx, id, "planned", now=now, digest=plan.digest)
-        self._parts.bells.ring()
+        self._services.wakeups.wake_all()

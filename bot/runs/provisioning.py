@@ -73,24 +73,24 @@ class RunContext:
 class Provisioning(RunBase):
     """From approval to READY."""
 
-    def __init__(self, parts: RunServices, *, go_on: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, services: RunServices, *, go_on: Callable[[], None] = lambda: None) -> None:
         """`go_on` raises CancelledError once the process stops: the run is resumed later."""
-        super().__init__(parts)
+        super().__init__(services)
         self._go_on = go_on
-        self._recorder = BatchWriter(parts.database, parts.clock)
+        self._writer = BatchWriter(services.database, services.clock)
 
-    async def carry_out(self, id: str) -> None:
+    async def provision(self, id: str) -> None:
         """Walk the stages of an approved plan: everything, or what a new secret needs."""
         try:
-            road = await self._begin(id)
-            if road is None:
+            run_context = await self._begin(id)
+            if run_context is None:
                 return
-            facts = road.facts
-            await self._check_made(road.run, road.plan, road.facts)
-            for stage in stages(road.plan):
+            facts = run_context.facts
+            await self._check_made(run_context.run, run_context.plan, run_context.facts)
+            for stage in stages(run_context.plan):
                 self._go_on()
-                facts = facts | await self._stage(road, stage, facts)
-            if road.run.kind is RunKind.REPLACE_SECRET:
+                facts = facts | await self._stage(run_context, stage, facts)
+            if run_context.run.kind is RunKind.REPLACE_SECRET:
                 await self._remove_replaced(id)
         except Superseded:
             log.warning("run overruled, or carried on by another process", run=id)
@@ -133,7 +133,7 @@ class Provisioning(RunBase):
 
         What was made by the plan gets new secrets by it, even if its profile has changed since.
         """
-        profile = self._parts.catalogue.get(registration.form.profile)
+        profile = self._services.catalogue.get(registration.form.profile)
         if profile is None:
             raise gone(registration.form.profile)
         plan = Plan.from_json(dict(registration.plan or {}))
@@ -198,17 +198,19 @@ class Provisioning(RunBase):
         is_it = rotation is not None and rotation.id == run.subject
         return is_it and bool(registration.confirmations())
 
-    async def _stage(self, road: RunContext, stage: list[Step], facts: FactsByStep) -> FactsByStep:
+    async def _stage(
+        self, run_context: RunContext, stage: list[Step], facts: FactsByStep
+    ) -> FactsByStep:
         """Take the stage's steps together; return what they learnt, or raise the first failure."""
         todo = [each for each in stage if each.name not in facts]
         # One site for the stage: its steps take turns where their writes collide.
         context = replace(
-            self._site(road.run, road.plan, facts, road.announced),
-            approved_by=road.approved_by,
-            secret_until=road.secret_until,
+            self._step_context(run_context.run, run_context.plan, facts, run_context.announced),
+            approved_by=run_context.approved_by,
+            secret_until=run_context.secret_until,
         )
         new_facts = await asyncio.gather(
-            *(self._take(road.run, each, context) for each in todo),
+            *(self._take(run_context.run, each, context) for each in todo),
             return_exceptions=True,  # a sibling is never cancelled in the middle of a call
         )
         found, failures = {}, []
@@ -233,7 +235,7 @@ class Provisioning(RunBase):
         entry = Entry(
             run=run, step=each.name, facts=new_facts, requests=requests, lasting=each.lasting
         )
-        if not await self._recorder.record(entry):
+        if not await self._writer.record(entry):
             raise Superseded
         return new_facts
 
@@ -271,7 +273,7 @@ class Provisioning(RunBase):
                 tx, registration, now
             ):  # until the new one was seen
                 await timers.cancel(tx, registration, TimerKind.REMOVE_PREVIOUS, old)
-            await self._owe_sweeps(tx, run)
+            await self._schedule_stray_removal(tx, run)
             await timers.cancel(tx, registration, TimerKind.CHECK)
             await timers.add(tx, registration, TimerKind.CHECK, now + CHECK_AFTER)
             is_rotation = run.kind is RunKind.ADD_SECRET
@@ -281,7 +283,7 @@ class Provisioning(RunBase):
             await history.write(
                 tx, registration, what, now=now, secret=sealed.id, key_id=sealed.key_id
             )
-        self._parts.bells.ring()
+        self._services.wakeups.wake_all()
 
     async def abandon(self, id: str) -> None:
         """Close this run's unseen secret, and take it out of Entra if Entra answers.

@@ -43,7 +43,7 @@ class Purging(RunBase):
     async def _purge(self, run: Run, plan: Plan, each: Deleted) -> None:
         try:
             await purge(
-                self._site(run, plan, {}),
+                self._step_context(run, plan, {}),
                 step=each.step,
                 object_id=each.object_id,
                 app_id=each.app_id,
@@ -60,4 +60,4 @@ class Purging(RunBase):
             now = self._clock.now()
             await registrations.update(tx, run.registration, purged_at=now, failure=None)
             await history.write(tx, run.registration, "purged", now=now)
-        self._parts.bells.ring()
+        self._services.wakeups.wake_all()

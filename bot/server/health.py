@@ -52,12 +52,12 @@ class Health:
         self._now = now
         self._question: asyncio.Task[bool] | None = None
 
-    def ailments(self) -> list[str]:
+    def liveness_problems(self) -> list[str]:
         """Return why this process should be started anew; nothing if it lives."""
         late = self._now() - STUCK_SECONDS
         return [f"{loop.name} hangs" for loop in self.loops if loop.looked_at < late]
 
-    async def hindrances(self) -> list[str]:
+    async def readiness_problems(self) -> list[str]:
         """Return why nothing should be sent here now; nothing if the bot is ready."""
         hindrances = [it.missing for it in self.awaited if it.missing is not None]
         if self.intake is None or not await self.intake.is_up():

@@ -113,10 +113,10 @@ def _bound(address: str, port: int) -> socket.socket:
 
 def _app(health: Health, routes: Routes) -> web.Application:
     async def healthz(_: web.Request) -> web.Response:
-        return _told("alive", health.ailments())
+        return _told("alive", health.liveness_problems())
 
     async def readyz(_: web.Request) -> web.Response:
-        return _told("ready", await health.hindrances())
+        return _told("ready", await health.readiness_problems())
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)

@@ -75,7 +75,7 @@ class Watermark:
         self._url = url
         self._path = watermark_path(url)
         self._mark = Mark()
-        self.loop = Loop("watermark", self.keep_up, bell=Wakeup(), every=every)
+        self.loop = Loop("watermark", self.keep_up, wakeup=Wakeup(), every=every)
 
     async def compare(self, now: datetime) -> None:
         """Note that the database is an older copy, if it is. The installation's row is there."""

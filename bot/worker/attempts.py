@@ -89,7 +89,7 @@ class Attempts:
 
         return begin
 
-    async def put_down(self) -> None:
+    async def uncount(self) -> None:
         """Note before a stop that what is at work has done nothing wrong. Nothing else begins, and
         what asks whether to go on ends here. Safe to repeat.
         """

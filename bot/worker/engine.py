@@ -78,7 +78,7 @@ class Engine:
             return Outcome.ENDED
         return Outcome.OPEN if status.status in ("PENDING", "ENQUEUED", "DELAYED") else Outcome.DEAD
 
-    async def rest(self, seconds: float) -> None:
+    async def drain(self, seconds: float) -> None:
         """Wait for the bodies at work; whatever takes longer is resumed at the next start."""
         if self._at_work:
             await asyncio.wait(self._at_work.values(), timeout=seconds)
@@ -141,7 +141,7 @@ async def running(
         try:
             yield engine
         finally:  # a stop cancels the one who waits here, and no body
-            await engine.rest(REST_SECONDS)
+            await engine.drain(REST_SECONDS)
     finally:
         DBOS.destroy(destroy_registry=True)
         # DBOS made its own pool this loop's default, and has just shut it down.

@@ -22,35 +22,35 @@ class Wakeup:
     """Wakes a loop. Ringing is a hint only: whoever listens looks at storage anyway."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._woken = asyncio.Event()
 
-    def ring(self) -> None:
-        self._rung.set()
+    def wake(self) -> None:
+        self._woken.set()
 
     async def wait(self, seconds: float) -> None:
         """Return when rung, or when that much real time has passed."""
         try:
             async with asyncio.timeout(seconds):
-                await self._rung.wait()
+                await self._woken.wait()
         except TimeoutError:
             return
         finally:
-            self._rung.clear()
+            self._woken.clear()
 
 
 class Wakeups:
     """The bells of those who work in the background."""
 
     def __init__(self) -> None:
-        self.keeper = Wakeup()
-        self.messages = Wakeup()
-        self.homes = Wakeup()
+        self.scheduler = Wakeup()
+        self.dispatcher = Wakeup()
+        self.home_publisher = Wakeup()
 
-    def ring(self) -> None:
+    def wake_all(self) -> None:
         """Wake everybody: something was committed that owes something."""
-        self.keeper.ring()
-        self.messages.ring()
-        self.homes.ring()
+        self.scheduler.wake()
+        self.dispatcher.wake()
+        self.home_publisher.wake()
 
 
 async def run_guarded(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
@@ -132,12 +132,12 @@ class Loop:
         name: str,
         look: Callable[[], Awaitable[None]],
         *,
-        bell: Wakeup,
+        wakeup: Wakeup,
         every: float,
         calm: float = 0.0,
     ) -> None:
         """Take real seconds: look `every` so many at least, and `calm` after the bell at most."""
-        self.bell = bell
+        self.wakeup = wakeup
         self.name = name
         self.looked_at = time.monotonic()
         """When a look last ended, or the loop was made: real seconds."""
@@ -153,7 +153,7 @@ class Loop:
     async def stop(self) -> None:
         """Let the present look end, then return."""
         self._stopping = True
-        self.bell.ring()
+        self.wakeup.wake()
         if self._task is not None:
             await self._task
 
@@ -162,5 +162,5 @@ class Loop:
             await run_guarded(self.name, self._look)
             self.looked_at = time.monotonic()
             if not self._stopping:
-                await self.bell.wait(self._every)
+                await self.wakeup.wait(self._every)
                 await asyncio.sleep(self._calm)

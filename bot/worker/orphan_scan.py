@@ -46,7 +46,7 @@ class OrphanScan:
         installation: str,
         client_id: str,
         clock: Clock,
-        bells: Wakeups,
+        wakeups: Wakeups,
         every: float,
     ) -> None:
         self._database = database
@@ -55,8 +55,8 @@ class OrphanScan:
         self._installation = installation
         self._client_id = client_id
         self._clock = clock
-        self._bells = bells
-        self.loop = Loop("patrol", self.look, bell=Wakeup(), every=every)
+        self._wakeups = wakeups
+        self.loop = Loop("patrol", self.look, wakeup=Wakeup(), every=every)
 
     async def look(self) -> None:
         """Search the tenant if nobody has for a day."""
@@ -67,7 +67,7 @@ class OrphanScan:
             return
         for application in found:
             # Anybody can copy a mark: what is wrong with one application hides no other.
-            await run_guarded(f"orphan {application.app_id}", partial(self._deal_with, application))
+            await run_guarded(f"orphan {application.app_id}", partial(self._handle, application))
         async with self._database.transaction() as tx:
             await installation.set_last_orphan_scan(tx, self._clock.now())
 
@@ -91,10 +91,10 @@ class OrphanScan:
             log.warning("orphans are looked for later", code="TimeoutError")
         return None
 
-    async def _deal_with(self, application: TaggedApplication) -> None:
+    async def _handle(self, application: TaggedApplication) -> None:
         async with self._database.reading() as tx:
             found = await self._find(tx, application)
-            owing = [orphan for orphan in found if await self._owes(tx, orphan)]
+            owing = [orphan for orphan in found if await self._needs_action(tx, orphan)]
         for orphan in found:
             if orphan.removed_by is None:
                 _report(orphan)
@@ -104,14 +104,14 @@ class OrphanScan:
             await registrations.bump_version(tx, application.registration)
             # Looked at again under the lock: somebody may have begun a run since.
             for orphan in await self._find(tx, application):
-                if await self._owes(tx, orphan):
+                if await self._needs_action(tx, orphan):
                     await self._settle(tx, orphan)
-        self._bells.ring()
+        self._wakeups.wake_all()
 
     async def _find(self, tx: AsyncConnection, application: TaggedApplication) -> list[Orphan]:
         return await orphans.find(tx, application, client_id=self._client_id, now=self._clock.now())
 
-    async def _owes(self, tx: AsyncConnection, orphan: Orphan) -> bool:
+    async def _needs_action(self, tx: AsyncConnection, orphan: Orphan) -> bool:
         """Whether it is still to be removed, or to be told to a registration that is there."""
         if orphan.removed_by is not None:
             return not await runs.is_busy(tx, orphan.registration)

@@ -73,7 +73,7 @@ class Scheduler:
         engine: Engine,
         died: Died,
         clock: Clock,
-        bells: Wakeups,
+        wakeups: Wakeups,
         approval_channel: str,
         keep_for: timedelta,
         quiet: Callable[[], Awaitable[object]],
@@ -83,7 +83,7 @@ class Scheduler:
         self._engine = engine
         self._died = died
         self._clock = clock
-        self._bells = bells
+        self._wakeups = wakeups
         self._approval_channel = approval_channel
         self._keep_for = keep_for
         self._quiet = quiet
@@ -91,7 +91,7 @@ class Scheduler:
         self._again_at: dict[str, datetime] = {}
         """When to try a run again that broke here."""
         self._forgot_at: datetime | None = None
-        self.loop = Loop("keeper", self.look, bell=bells.keeper, every=every)
+        self.loop = Loop("keeper", self.look, wakeup=wakeups.scheduler, every=every)
 
     async def look(self) -> None:
         """Look once at everything. What breaks is put off, and keeps nobody else waiting."""
@@ -99,15 +99,15 @@ class Scheduler:
         async with self._database.reading() as tx:
             now = self._clock.now()
             come = await timers.find_due(tx, now, limit=AT_ONCE, unreadable=unreadable.__setitem__)
-            owed = await runs.pending(tx, unreadable=self._pass_over)
+            owed = await runs.pending(tx, unreadable=self._report_unreadable)
         for id, error in unreadable.items():
             report_bug(f"due {id}", error)
-            await self._put_off(id, UNREADABLE)
-        await self._fire_dues(come)
+            await self._postpone(id, UNREADABLE)
+        await self._fire_timers(come)
         await self._start_runs(owed)
         await self._forget()
 
-    def _pass_over(self, run: str, error: Exception) -> None:
+    def _report_unreadable(self, run: str, error: Exception) -> None:
         """Report a run that cannot be read, and not again at every look."""
         if self._may_try(run):
             report_bug(f"run {run}", error)
@@ -120,20 +120,20 @@ class Scheduler:
         for run in owed:
             if not self._may_try(run.id):
                 continue
-            if await run_guarded(f"run {run.id}", partial(self._see_to, run)):
+            if await run_guarded(f"run {run.id}", partial(self._start_or_fail, run)):
                 self._again_at[run.id] = self._clock.now() + BUSY
 
     def _may_try(self, run: str) -> bool:
         """Whether the run has not broken a moment ago."""
         return self._again_at.get(run, self._clock.now()) <= self._clock.now()
 
-    async def _see_to(self, run: Run) -> None:
+    async def _start_or_fail(self, run: Run) -> None:
         """Start it, or bury it if it has died."""
         if run.id not in self._started:
             await self._engine.start(run.id, run.kind)
             self._started.add(run.id)
         elif await self._is_dead(run):
-            await self._bury(run)
+            await self._fail_abandoned(run)
 
     async def _is_dead(self, run: Run) -> bool:
         """Whether the engine is through with a run that storage still says is open."""
@@ -141,7 +141,7 @@ class Scheduler:
             return False
         return await self._engine.outcome(run.id) in (Outcome.DEAD, Outcome.ENDED)
 
-    async def _bury(self, run: Run) -> None:
+    async def _fail_abandoned(self, run: Run) -> None:
         """End it, unless it has just ended by itself."""
         async with self._database.reading() as tx:
             if await runs.get(tx, run.id) is None:
@@ -158,23 +158,23 @@ class Scheduler:
             await retention.delete_old(self._database, before=now - self._keep_for)
             self._forgot_at = now
 
-    async def _fire_dues(self, come: Sequence[Timer]) -> None:
+    async def _fire_timers(self, come: Sequence[Timer]) -> None:
         for timer in come:
             what = f"due {timer.kind} of {timer.registration}"
-            if await run_guarded(what, partial(self._fire_due, timer)):
-                await self._put_off(timer.id, BUSY)
+            if await run_guarded(what, partial(self._fire_timer, timer)):
+                await self._postpone(timer.id, BUSY)
 
-    async def _put_off(self, due: str, wait: timedelta) -> None:
+    async def _postpone(self, due: str, wait: timedelta) -> None:
         async with self._database.transaction() as tx:
             await timers.postpone(tx, due, self._clock.now() + wait)
 
-    async def _fire_due(self, timer: Timer) -> None:
+    async def _fire_timer(self, timer: Timer) -> None:
         async with self._database.transaction() as tx:
             await registrations.bump_version(tx, timer.registration)
             if not await timers.delete(tx, timer.id):
                 return
             await self._fire(tx, timer)
-        self._bells.ring()
+        self._wakeups.wake_all()
 
     async def _fire(self, tx: AsyncConnection, timer: Timer) -> None:
         match timer.kind:
@@ -185,7 +185,7 @@ class Scheduler:
             case TimerKind.MASK:
                 await self._mask(tx, timer)
             case TimerKind.UNKNOWN:
-                await self._doubt(tx, timer)
+                await self._mark_unknown(tx, timer)
             case TimerKind.REMOVE_UNREAD:
                 await self._remove_unread(tx, timer)
             case TimerKind.REMIND_UNREAD:
@@ -193,9 +193,9 @@ class Scheduler:
                     tx, timer.registration, timer.subject or "", self._clock.now()
                 )
             case TimerKind.EXPIRE_ROTATION:
-                await self._lapse(tx, timer)
+                await self._expire_rotation(tx, timer)
             case TimerKind.TELL_EXPIRY:
-                await self._say_it_expires(tx, timer)
+                await self._tell_expiry(tx, timer)
             case (
                 TimerKind.REMOVE_STRAY
                 | TimerKind.UNDO
@@ -203,7 +203,7 @@ class Scheduler:
                 | TimerKind.CHECK
                 | TimerKind.REMOVE_PREVIOUS
             ):
-                await self._owe(tx, timer, LATE[timer.kind])
+                await self._add_run(tx, timer, LATE[timer.kind])
 
     async def _expire(self, tx: AsyncConnection, timer: Timer) -> None:
         if await registrations.move(tx, timer.registration, Status.EXPIRED, deadline=None):
@@ -215,7 +215,7 @@ class Scheduler:
             if found is not None and found.was_begun:
                 await timers.add(tx, timer.registration, TimerKind.UNDO, self._clock.now())
 
-    async def _lapse(self, tx: AsyncConnection, timer: Timer) -> None:
+    async def _expire_rotation(self, tx: AsyncConnection, timer: Timer) -> None:
         """Withdraw a rotation that nobody has decided on, unless another was asked for since."""
         found = await registrations.get(tx, timer.registration)
         rotation = found.asked_rotation if found else None
@@ -254,7 +254,7 @@ class Scheduler:
                 tx, timer.registration, MessageKind.MASK, audience, subject=timer.subject
             )
 
-    async def _doubt(self, tx: AsyncConnection, timer: Timer) -> None:
+    async def _mark_unknown(self, tx: AsyncConnection, timer: Timer) -> None:
         if await secrets.change(
             tx, timer.subject or "", SecretState.UNKNOWN, since=[SecretState.CLAIMED]
         ):
@@ -269,12 +269,12 @@ class Scheduler:
         if await secrets.change(
             tx, timer.subject or "", SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
         ):
-            await self._owe(tx, timer, RunKind.REMOVE_UNREAD)
+            await self._add_run(tx, timer, RunKind.REMOVE_UNREAD)
             now = self._clock.now()
             await history.write(tx, timer.registration, "secret unread", now=now)
             await expiry_notices.plan(tx, timer.registration)  # an older one may be in use again
 
-    async def _say_it_expires(self, tx: AsyncConnection, timer: Timer) -> None:
+    async def _tell_expiry(self, tx: AsyncConnection, timer: Timer) -> None:
         """Tell it of the secret in use. While a newer one is on its way, look again tomorrow."""
         found = await registrations.get(tx, timer.registration)
         if found is None or found.status is not Status.READY:
@@ -290,7 +290,7 @@ class Scheduler:
             )
         await expiry_notices.plan(tx, found.id)
 
-    async def _owe(self, tx: AsyncConnection, timer: Timer, kind: RunKind) -> None:
+    async def _add_run(self, tx: AsyncConnection, timer: Timer, kind: RunKind) -> None:
         if await self._is_busy(tx, timer):
             return
         found = await registrations.get(tx, timer.registration)

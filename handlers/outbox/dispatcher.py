@@ -47,7 +47,7 @@ class Dispatcher:
         delivery: Sender,
         pace: RateLimits,
         clock: Clock,
-        bell: Wakeup,
+        wakeup: Wakeup,
         every: float,
     ) -> None:
         self._database = database
@@ -58,7 +58,7 @@ class Dispatcher:
         self._under_way: dict[str, tuple[Message, asyncio.Task[None]]] = {}
         self._held_back = False
         self._alarm: asyncio.Task[None] | None = None
-        self.loop = Loop("messages", self.look, bell=bell, every=every, calm=CALM_SECONDS)
+        self.loop = Loop("messages", self.look, wakeup=wakeup, every=every, calm=CALM_SECONDS)
 
     async def look(self) -> None:
         """Begin to show everything that is stale and may be shown now."""
@@ -158,7 +158,7 @@ class Dispatcher:
 
     async def _ring_in(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
-        self.loop.bell.ring()
+        self.loop.wakeup.wake()
 
     async def _shown(self, message: Message, calls: Sequence[Call]) -> None:
         # A bug in one is logged, and the others go on.
@@ -167,7 +167,7 @@ class Dispatcher:
             await run_guarded(name, partial(self._delivery.broke, message, bug))
         del self._under_way[message.id]
         if self._held_back:
-            self.loop.bell.ring()
+            self.loop.wakeup.wake()
 
     async def _show(self, message: Message, calls: Sequence[Call]) -> None:
         shown = await self._delivery.show(message, calls)

@@ -66,7 +66,7 @@ class HomePublisher:
         client: AsyncWebClient,
         look_up: Look,
         clock: Clock,
-        bell: Wakeup,
+        wakeup: Wakeup,
         every: float,
     ) -> None:
         self._registrar = registrar
@@ -74,7 +74,7 @@ class HomePublisher:
         self._look_up = look_up
         self._clock = clock
         self._visits: dict[str, Visit] = {}
-        self.loop = Loop("homes", self.look, bell=bell, every=every)
+        self.loop = Loop("homes", self.look, wakeup=wakeup, every=every)
 
     @property
     def watched(self) -> frozenset[str]:
@@ -126,7 +126,7 @@ class HomePublisher:
         ]
         await asyncio.gather(*(self._redraw_or_rest(*each) for each in due[:AT_ONCE]))
         if len(due) > AT_ONCE:
-            self.loop.bell.ring()
+            self.loop.wakeup.wake()
 
     async def _redraw_or_rest(self, user: str, visit: Visit) -> None:
         """Leave a Home alone for a while after a bug, which would come again at the next look."""

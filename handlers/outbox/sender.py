@@ -69,7 +69,7 @@ class Sender:
         people: Users,
         pace: RateLimits,
         clock: Clock,
-        bell: Wakeup,
+        wakeup: Wakeup,
         bot_id: str,
         plain: bool,
     ) -> None:
@@ -82,7 +82,7 @@ class Sender:
         self._people = people
         self._pace = pace
         self._clock = clock
-        self._bell = bell
+        self._wakeup = wakeup
         self._bot_id = bot_id
         self._retries = Retries(database=database, registrar=registrar, clock=clock)
         self._drawings = Renderer(registrar=registrar, people=people, plain=plain)
@@ -172,7 +172,7 @@ class Sender:
             self._drawn.clear()
         self._drawn[message.id] = message.wanted, drawing
         if more:
-            self._bell.ring()
+            self._wakeup.wake()
 
     def _is_there(self, message: Message, drawing: str) -> bool:
         """Whether Slack shows exactly this already: a version may have changed nothing on it.
@@ -300,13 +300,13 @@ class Sender:
                     message.audience,
                     subject=message.subject,
                 )
-        self._bell.ring()
+        self._wakeup.wake()
 
     async def _hand_back(self, message: Message, trouble: str | None = None) -> None:
         """Let it go first again as soon as it can go at all. App Homes tell of the trouble."""
         async with self._database.transaction() as tx:
             await messages.unclaim(tx, message, trouble=trouble)
-        self._bell.ring()
+        self._wakeup.wake()
 
 
 def _digest(text: str, blocks: Blocks) -> str:

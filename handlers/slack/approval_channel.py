@@ -55,7 +55,7 @@ class ApprovalChannel:
         self._look_at = clock.now() + DAILY  # the start has looked
         self._is_shared = False
         self._asked_at = clock.now() - DAILY
-        self.loop = Loop("channel", self.look, bell=Wakeup(), every=LOOK_EVERY_SECONDS)
+        self.loop = Loop("channel", self.look, wakeup=Wakeup(), every=LOOK_EVERY_SECONDS)
 
     async def check(self, *, within: timedelta = timedelta(0)) -> None:
         """Raise ChannelShared if others can read along, and whatever the call to Slack raises.

@@ -60,7 +60,7 @@ class SocketMode:
         self._was_up = True
         self._failures = 0
         self._again_at = 0.0
-        self._watchdog = Loop("socket", self._look, bell=Wakeup(), every=watch_every)
+        self._watchdog = Loop("socket", self._look, wakeup=Wakeup(), every=watch_every)
 
     async def start(self) -> None:
         self._traffic.is_open = True

@@ -58,10 +58,10 @@ def health(database: Answering, *, intake: Up | None = None, **more: Any) -> Hea
 async def test_ready_is_slack_and_the_database() -> None:
     database, intake = Answering(), Up()
     found = health(database, intake=intake)
-    assert await found.hindrances() == []
+    assert await found.readiness_problems() == []
     intake.up = False
     database.broken = True
-    assert await found.hindrances() == [
+    assert await found.readiness_problems() == [
         "nothing comes in from Slack",
         "the database does not answer",
     ]
@@ -72,12 +72,12 @@ async def test_a_database_that_hangs_is_asked_once_and_not_interrupted() -> None
     database = Answering()
     database.goes_on.clear()
     found = health(database)
-    looks = await asyncio.gather(*(found.hindrances() for _ in range(20)))
+    looks = await asyncio.gather(*(found.readiness_problems() for _ in range(20)))
     assert looks == [["the database does not answer"]] * 20
     assert database.questions == 1
     database.goes_on.set()
     await found.settle()
-    assert await found.hindrances() == []
+    assert await found.readiness_problems() == []
 
 
 async def test_a_loop_that_hangs_is_an_ailment_and_one_that_waits_is_not() -> None:
@@ -90,15 +90,15 @@ async def test_a_loop_that_hangs_is_an_ailment_and_one_that_waits_is_not() -> No
     async def look() -> None:
         pass
 
-    stuck = Loop("keeper", hang, bell=Wakeup(), every=0.01)
-    well = Loop("messages", look, bell=Wakeup(), every=60)
+    stuck = Loop("keeper", hang, wakeup=Wakeup(), every=0.01)
+    well = Loop("messages", look, wakeup=Wakeup(), every=60)
     later = [0.0]
     found = health(Answering(), loops=(stuck, well), now=lambda: time.monotonic() + later[0])
     stuck.start()
     await looked.wait()
-    assert found.ailments() == []
+    assert found.liveness_problems() == []
     later[0] = STUCK_SECONDS + 1
     well.looked_at = time.monotonic() + later[0]
-    assert found.ailments() == ["keeper hangs"]
+    assert found.liveness_problems() == ["keeper hangs"]
     hanging.set()
     await stuck.stop()

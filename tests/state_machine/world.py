@@ -78,7 +78,7 @@ class World:
             engine=self.engine,
             died=self.runs.died,
             clock=self.clock,
-            bells=Wakeups(),
+            wakeups=Wakeups(),
             approval_channel="C0APPROVE",
             keep_for=timedelta(days=365),
             quiet=at_once,
