@@ -50,11 +50,15 @@ def register(
     app.action(ids.CONFIRM_ROTATION)(buttons.confirm_rotation)
     app.action(ids.DENY_ROTATION)(buttons.click(Registrar.deny_rotation, bound=True))
     app.action(ids.CANCEL_ROTATION)(buttons.click(Registrar.cancel_rotation, bound=True))
-    app.action(ids.RETIRE)(buttons.click(Registrar.retire))
+    app.action(ids.RETIRE)(buttons.click(Registrar.remove_previous))
 
     for id, verb, what in (
         (ids.UNDO_ASKED, Registrar.undo, "{id} is being undone"),
-        (ids.RETIRE_ASKED, Registrar.retire, "The previous secret of {id} is being removed"),
+        (
+            ids.RETIRE_ASKED,
+            Registrar.remove_previous,
+            "The previous secret of {id} is being removed",
+        ),
         (ids.REVOKE_ASKED, Registrar.revoke, "{id} is being revoked"),
         (ids.PURGE_ASKED, Registrar.purge, "{id} is being deleted for good"),
     ):

@@ -280,7 +280,7 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     await _seen(one, id)
     lost = (await one.found(id)).secret
     assert lost is not None
-    await one.registrar.renew(id, by=ROSA)
+    await one.registrar.replace_secret(id, by=ROSA)
     run = await one.run_of(id)
     await one.seal(id, run)
     async with one.database.transaction() as tx:

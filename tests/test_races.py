@@ -235,7 +235,7 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     await other.registrar.masked(id, look.secret)
     await one.registrar.shown(id, look.secret, by=ROSA)
     assert await one.secret_state(id) is SecretState.MASKED
-    await one.registrar.renew(id, by=ROSA)
+    await one.registrar.replace_secret(id, by=ROSA)
 
 
 async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> None:

@@ -74,7 +74,7 @@ async def _renewed(office: Office, id: str) -> None:
     """Let the run that replaces a lost secret make another, which waits to be seen."""
     lost = (await office.found(id)).secret
     assert lost is not None
-    await office.registrar.renew(id, by=ROSA)
+    await office.registrar.replace_secret(id, by=ROSA)
     run = await office.run_of(id)
     await office.seal(id, run)
     async with office.database.transaction() as tx:
@@ -243,7 +243,10 @@ async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) ->
     await _rotated(one, id)
     await _seen(one, id)
     refused = await all_at_once(
-        *(each.registrar.retire(id, by=who) for each, who in ((one, ROSA), (other, GRACE)) * 2)
+        *(
+            each.registrar.remove_previous(id, by=who)
+            for each, who in ((one, ROSA), (other, GRACE)) * 2
+        )
     )
     assert refused.count(None) == 1
     await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
@@ -275,7 +278,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
-    await one.registrar.retire(id, by=ADA)
+    await one.registrar.remove_previous(id, by=ADA)
     await one.keeper().look()
     failed = await one.run_of(id)
     assert failed.kind is RunKind.REMOVE_PREVIOUS
@@ -286,7 +289,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     assert previous.retires_at is not None
     assert previous.removal_began
     with pytest.raises(Refusal, match="is being removed"):
-        await one.registrar.retire(id, by=ADA)
+        await one.registrar.remove_previous(id, by=ADA)
     async with one.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [old.id]
 

@@ -42,7 +42,7 @@ async def test_that_nobody_heard_of_an_expiry_is_told_once(
     id = await one.ready()
     expiry = str(Expiry(secret="s1", stage=stage))
     for each in (one, other):
-        await each.registrar.nobody_heard(id, expiry, who=ROSA.user_id)
+        await each.registrar.requester_unreachable(id, expiry, who=ROSA.user_id)
     assert await _told(one, id) == ([MessageKind.EXPIRY], 1)
 
 
@@ -52,5 +52,5 @@ async def test_nothing_is_told_of_somebody_who_is_not_the_requester(
     one, _ = offices
     id = await one.ready()
     await one.registrar.requester_left(id, who="U0BEFORE", message="m1")
-    await one.registrar.nobody_heard(id, "s1:2", who="U0BEFORE")
+    await one.registrar.requester_unreachable(id, "s1:2", who="U0BEFORE")
     assert await _told(one, id) == ([], 0)

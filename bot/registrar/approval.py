@@ -28,7 +28,7 @@ class ApprovalActions(Voting):
         async with self._database.reading() as tx:
             if not await votes.of(tx, id):  # as nearly always: then `approve` judges all the rest
                 return ()
-            registration = await self._readable(tx, Verb.APPROVE, id, by)
+            registration = await self.loaded_for(tx, Verb.APPROVE, id, by)
         quorum = self.quorum(registration)
         earlier, vote = _on_this_plan(registration), self._vote(registration, by, quorum)
         return self._to_look_up(earlier, vote, quorum)
@@ -40,23 +40,23 @@ class ApprovalActions(Voting):
         approved by somebody who could not approve any more no longer counts.
         """
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.APPROVE, id, by)
+            registration = await self.locked_for(tx, Verb.APPROVE, id, by)
             self._check_in_time(registration)
             self._check_idle(registration)  # one that failed before may be swept just now
             self._check_profile(registration)
             quorum = self.quorum(registration)
             if registration.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
-            await self._check_mind(tx, registration, by)
+            await self._check_withdrawals(tx, registration, by)
             vote, earlier = self._vote(registration, by, quorum), _on_this_plan(registration)
             await votes.cast(tx, id, vote)
             if await self._count(tx, registration, earlier, vote, seen, quorum):
                 await self._leave_pending(tx, registration, Status.APPROVED, quorum=asdict(quorum))
-                await self._owe_run(tx, id, RunKind.REGISTER)
+                await self._add_run(tx, id, RunKind.REGISTER)
             else:
                 await self._tell(tx, registration.requester, id)
 
-    async def _check_mind(
+    async def _check_withdrawals(
         self, tx: AsyncConnection, registration: Registration, by: Person
     ) -> None:
         """Raise Refusal for somebody who has changed their mind too often."""
@@ -80,7 +80,7 @@ class ApprovalActions(Voting):
     async def withdraw(self, id: str, *, by: Person) -> None:
         """Take one's own approval back while others are still awaited. Raises Refusal."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.WITHDRAW, id, by)
+            registration = await self.locked_for(tx, Verb.WITHDRAW, id, by)
             self._check_in_time(registration)
             if registration.vote_of(by) is None:
                 raise Refusal(f"You have not approved {id}, so there is nothing to withdraw.")
@@ -91,14 +91,14 @@ class ApprovalActions(Voting):
     async def check_may_deny(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person could deny it now: a form is asked for first."""
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.DENY, id, by)
+            registration = await self.loaded_for(tx, Verb.DENY, id, by)
             self._check_in_time(registration)
 
     async def deny(self, id: str, *, by: Person, reason: str) -> None:
         """Decide against the plan, which ends the registration. Raises Refusal, FormProblems."""
         reason = check_reason(reason)
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.DENY, id, by)
+            registration = await self.locked_for(tx, Verb.DENY, id, by)
             self._check_in_time(registration)
             now, digest = self._clock.now(), registration.digest or ""
             if registration.vote_of(by) is not None:
@@ -112,7 +112,7 @@ class ApprovalActions(Voting):
     async def cancel(self, id: str, *, by: Person) -> None:
         """Take back a registration that nobody has decided on. Raises Refusal."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.CANCEL, id, by)
+            registration = await self.locked_for(tx, Verb.CANCEL, id, by)
             await history.write(tx, id, "cancelled", by=by, now=self._clock.now())
             await self._leave_pending(tx, registration, Status.CANCELLED)
 

@@ -99,14 +99,18 @@ class RegistrarBase:
             raise Refusal(_unknown(id))
         return replace(registration, looked_at=self._clock.now())
 
-    async def _readable(self, tx: AsyncConnection, verb: Verb, id: str, by: Person) -> Registration:
+    async def loaded_for(
+        self, tx: AsyncConnection, verb: Verb, id: str, by: Person
+    ) -> Registration:
         """Return the registration if this person may do this to it now. Nothing is locked."""
         self._policy.check_account(by)  # first: else outsiders would learn which ids there are
         registration = await self._get(tx, id)
         self._policy.check(verb, by, registration)
         return registration
 
-    async def _allowed(self, tx: AsyncConnection, verb: Verb, id: str, by: Person) -> Registration:
+    async def locked_for(
+        self, tx: AsyncConnection, verb: Verb, id: str, by: Person
+    ) -> Registration:
         """Lock the registration and judge: whoever comes second sees what the first one did."""
         self._policy.check_account(by)
         registration = await registrations.locked(tx, id)
@@ -124,7 +128,7 @@ class RegistrarBase:
         if registration.run is not None:
             raise Refusal(f"{registration.id} is being worked on. Try again in a moment.")
 
-    async def _owe_run(
+    async def _add_run(
         self, tx: AsyncConnection, id: str, kind: RunKind, subject: str | None = None
     ) -> None:
         await runs.add(tx, registration=id, kind=kind, subject=subject, now=self._clock.now())

@@ -23,8 +23,8 @@ class HandoverActions(RegistrarBase):
     async def hand_over(self, id: str, *, to: Person, by: Person) -> None:
         """Ask that `to` becomes the requester. Nothing changes before an approver confirms it."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.HAND_OVER, id, by)
-            self._check_heir(registration, to)
+            registration = await self.locked_for(tx, Verb.HAND_OVER, id, by)
+            self._check_new_requester(registration, to)
             if registration.new_requester is None:  # else the message that asks is redrawn
                 await messages.add(
                     tx, id, MessageKind.HANDOVER, self._approval_channel, subject=registration.offer
@@ -40,7 +40,7 @@ class HandoverActions(RegistrarBase):
     async def confirm_handover(self, id: str, *, to: Person, by: Person) -> None:
         """Let `to`, who must still be the heir and able to, be the requester. Raises Refusal."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.CONFIRM, id, by)
+            registration = await self.locked_for(tx, Verb.CONFIRM, id, by)
             new_requester = registration.new_requester
             if new_requester is None:
                 raise Refusal(f"Nobody is to take {id} over: this was decided already.")
@@ -56,7 +56,7 @@ class HandoverActions(RegistrarBase):
                     f"You asked for this yourself, and {id} takes more than one approver."
                     " Another has to confirm it."
                 )
-            self._check_heir(registration, to)
+            self._check_new_requester(registration, to)
             await audit.check_offer(tx, registration)
             await self._change_requester(tx, registration, to)
             await self._withdraw_rotation(tx, registration)
@@ -96,7 +96,7 @@ class HandoverActions(RegistrarBase):
         """
         await self._tell_instead(id, MessageKind.LEFT, message, who=who)
 
-    async def nobody_heard(self, id: str, expiry: str | None, *, who: str) -> None:
+    async def requester_unreachable(self, id: str, expiry: str | None, *, who: str) -> None:
         """Tell the approvers that a secret expires, whose requester's account is deactivated or
         gone, unless they are told anyway. If `who`, a user id, has handed it over since, there is
         nothing to tell.
@@ -134,7 +134,7 @@ class HandoverActions(RegistrarBase):
             await rotations.end(tx, registration.id, asked, RotationState.WITHDRAWN)
             await history.write(tx, registration.id, "rotation withdrawn", now=self._clock.now())
 
-    def _check_heir(self, registration: Registration, new_requester: Person) -> None:
+    def _check_new_requester(self, registration: Registration, new_requester: Person) -> None:
         if new_requester.key == registration.requester.key:
             raise Refusal(f"{registration.id} is <@{new_requester.user_id}>'s already.")
         try:

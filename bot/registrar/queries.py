@@ -134,7 +134,7 @@ class Queries(RegistrarBase):
     async def history(self, id: str, *, by: Person, page: int = 1) -> HistoryPage:
         """Return what happened to a registration, newest first. Raises Refusal."""
         async with self._database.reading() as tx:
-            await self._readable(tx, Verb.HISTORY, id, by)
+            await self.loaded_for(tx, Verb.HISTORY, id, by)
             offset = (page - 1) * ENTRIES
             told = await history.recent(tx, limit=ENTRIES, offset=offset, registration=id)
             return replace(told, decisive=await history.decisive(tx, id))
@@ -142,7 +142,7 @@ class Queries(RegistrarBase):
     async def check_may_undo(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can undo it now: whether to is asked first."""
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.UNDO, id, by)
+            registration = await self.loaded_for(tx, Verb.UNDO, id, by)
             self._check_idle(registration)
 
     async def expected(self) -> timedelta | None:

@@ -29,7 +29,7 @@ class RecoveryActions(Voting):
         They have to be looked up again before a retry, which may come days later.
         """
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.RETRY, id, by)
+            registration = await self.loaded_for(tx, Verb.RETRY, id, by)
         return tuple(vote.person for vote in registration.approvals())
 
     async def retry(self, id: str, *, by: Person, seen: Collection[Person] = ()) -> Status:
@@ -39,7 +39,7 @@ class RecoveryActions(Voting):
         count, it waits for approvers once more. Raises Refusal.
         """
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.RETRY, id, by)
+            registration = await self.locked_for(tx, Verb.RETRY, id, by)
             self._check_idle(registration)
             self._needed_profile(registration)
             await self._check_fresh(tx, registration)
@@ -64,7 +64,7 @@ class RecoveryActions(Voting):
 
     async def _go_on(self, tx: AsyncConnection, id: str, target: Status, run: RunKind) -> Status:
         await registrations.move(tx, id, target, failure=None, deadline=None)
-        await self._owe_run(tx, id, run)
+        await self._add_run(tx, id, run)
         return target
 
     async def _is_still_approved(
@@ -73,7 +73,7 @@ class RecoveryActions(Voting):
         """Judge the approvers anew, as at the last approval, and return whether enough are left."""
         quorum, given = self.quorum(registration), registration.approvals()
         await audit.check_votes(tx, registration, given)
-        still = await self._judge_anew(tx, registration.id, given, seen, quorum)
+        still = await self._recheck_votes(tx, registration.id, given, seen, quorum)
         return not quorum.missing(still)
 
     async def _ask_approvers(self, tx: AsyncConnection, registration: Registration) -> Status:
@@ -90,20 +90,20 @@ class RecoveryActions(Voting):
     async def undo(self, id: str, *, by: Person) -> None:
         """Remove what a failed registration has made. Raises Refusal."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.UNDO, id, by)
+            registration = await self.locked_for(tx, Verb.UNDO, id, by)
             self._check_idle(registration)
             await timers.cancel(tx, id, TimerKind.UNDO)
-            await self._owe_run(tx, id, RunKind.UNDO)
+            await self._add_run(tx, id, RunKind.UNDO)
             await history.write(tx, id, "undo asked", by=by, now=self._clock.now())
 
     async def check(self, id: str, *, by: Person) -> None:
         """Have the tenant compared with the plan; `by` is told the result. Raises Refusal."""
         id = id.upper()
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.CHECK, id, by)
+            registration = await self.locked_for(tx, Verb.CHECK, id, by)
             self._check_idle(registration)
             await self._check_pause(tx, id)
-            await self._owe_run(tx, id, RunKind.CHECK, subject=by.user_id)
+            await self._add_run(tx, id, RunKind.CHECK, subject=by.user_id)
             await history.write(tx, id, "check asked", by=by, now=self._clock.now())
 
     async def _check_pause(self, tx: AsyncConnection, id: str) -> None:

@@ -16,7 +16,7 @@ class RevocationActions(RegistrarBase):
     async def check_may_revoke(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can revoke it now."""
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.REVOKE, id, by)
+            registration = await self.loaded_for(tx, Verb.REVOKE, id, by)
             self._check_not_revoking(registration)
 
     async def revoke(self, id: str, *, by: Person) -> None:
@@ -28,7 +28,7 @@ class RevocationActions(RegistrarBase):
         a takeover, and what it has made in the meantime goes with the application.
         """
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.REVOKE, id, by)
+            registration = await self.locked_for(tx, Verb.REVOKE, id, by)
             self._check_not_revoking(registration)
             now = self._clock.now()
             await runs.abort_open(tx, id, now=now)
@@ -38,7 +38,7 @@ class RevocationActions(RegistrarBase):
                 await self._tell_of_revocation(tx, registration, by)
             await registrations.update(tx, id, deadline=None, failure=None)
             await timers.cancel_all(tx, id, but=TimerKind.MASK)
-            await self._owe_run(tx, id, RunKind.REVOKE)
+            await self._add_run(tx, id, RunKind.REVOKE)
             await history.write(tx, id, "revoke asked", by=by, now=now)
 
     async def _tell_of_revocation(
@@ -67,16 +67,16 @@ class RevocationActions(RegistrarBase):
     async def check_may_purge(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can delete it for good now."""
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.PURGE, id, by)
+            registration = await self.loaded_for(tx, Verb.PURGE, id, by)
             self._check_is_in_bin(registration)
 
     async def purge(self, id: str, *, by: Person) -> None:
         """Delete for good what Entra keeps in its bin of a registration. Raises Refusal."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.PURGE, id, by)
+            registration = await self.locked_for(tx, Verb.PURGE, id, by)
             self._check_is_in_bin(registration)
             await registrations.update(tx, id, failure=None)
-            await self._owe_run(tx, id, RunKind.PURGE)
+            await self._add_run(tx, id, RunKind.PURGE)
             await history.write(tx, id, "purge asked", by=by, now=self._clock.now())
 
     def _check_is_in_bin(self, registration: Registration) -> None:

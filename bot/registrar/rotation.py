@@ -38,7 +38,7 @@ class RotationActions(Voting):
     async def rotate(self, id: str, *, by: Person) -> None:
         """Ask for a new secret beside the one in use. Nothing changes before it is confirmed."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.ROTATE, id, by)
+            registration = await self.locked_for(tx, Verb.ROTATE, id, by)
             if registration.asked_rotation is not None:
                 raise Refusal(
                     f"A rotation of {id} was asked for already. An approver has to confirm it."
@@ -47,7 +47,7 @@ class RotationActions(Voting):
             self._check_rotatable(registration, now)
             self._needed_profile(registration)
             self._policy.check_reachable(self.quorum(registration), registration, by)
-            await self._check_wishes(tx, id, now)
+            await self._check_requests(tx, id, now)
             until = now + self._approval_ttl
             rotation = Rotation(id=uuid4().hex, asked_by=by, asked_at=now, until=until)
             await rotations.ask(tx, id, rotation)
@@ -65,7 +65,7 @@ class RotationActions(Voting):
         They have to be looked up again, like earlier approvers of a plan. Raises Refusal.
         """
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.CONFIRM_ROTATION, id, by)
+            registration = await self.loaded_for(tx, Verb.CONFIRM_ROTATION, id, by)
         quorum = self.quorum(registration)
         vote = self._vote(registration, by, quorum, rotation=rotation)
         return self._to_look_up(registration.confirmations(), vote, quorum)
@@ -79,7 +79,7 @@ class RotationActions(Voting):
         the last vote, like approvers of a plan.
         """
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.CONFIRM_ROTATION, id, by)
+            registration = await self.locked_for(tx, Verb.CONFIRM_ROTATION, id, by)
             now = self._clock.now()
             asked = self._asked(registration, rotation, now)
             if asked.asked_by.key == by.key:
@@ -94,12 +94,12 @@ class RotationActions(Voting):
             await votes.cast(tx, id, vote)
             if await self._count(tx, registration, earlier, vote, seen, quorum):
                 await rotations.end(tx, id, asked, RotationState.CONFIRMED)
-                await self._owe_run(tx, id, RunKind.ADD_SECRET, subject=asked.id)
+                await self._add_run(tx, id, RunKind.ADD_SECRET, subject=asked.id)
 
     async def deny_rotation(self, id: str, rotation: str, *, by: Person) -> None:
         """Decide against a rotation: the secret in use stays. Raises Refusal."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.DENY_ROTATION, id, by)
+            registration = await self.locked_for(tx, Verb.DENY_ROTATION, id, by)
             now = self._clock.now()
             asked = self._asked(registration, rotation, now)
             await rotations.end(tx, id, asked, RotationState.DENIED)
@@ -109,7 +109,7 @@ class RotationActions(Voting):
     async def cancel_rotation(self, id: str, rotation: str, *, by: Person) -> None:
         """Take a rotation back that nobody has decided on. Raises Refusal."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.CANCEL_ROTATION, id, by)
+            registration = await self.locked_for(tx, Verb.CANCEL_ROTATION, id, by)
             now = self._clock.now()
             asked = self._asked(registration, rotation, now)
             await rotations.end(tx, id, asked, RotationState.CANCELLED)
@@ -117,25 +117,25 @@ class RotationActions(Voting):
             if by.key != registration.requester.key:
                 await rotations.tell(tx, id, RotationNews.CANCELLED)
 
-    async def check_may_retire(self, id: str, *, by: Person) -> None:
+    async def check_may_remove_previous(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can have the previous secret removed now."""
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.REMOVE_PREVIOUS, id, by)
-            self._check_retirable(registration)
+            registration = await self.loaded_for(tx, Verb.REMOVE_PREVIOUS, id, by)
+            self._check_previous_removable(registration)
 
-    async def retire(self, id: str, *, by: Person) -> None:
+    async def remove_previous(self, id: str, *, by: Person) -> None:
         """Remove the secret before the newest one now, not when its time is over. Raises Refusal.
 
         The due that would have removed it then comes at once.
         """
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.REMOVE_PREVIOUS, id, by)
-            previous, now = self._check_retirable(registration), self._clock.now()
+            registration = await self.locked_for(tx, Verb.REMOVE_PREVIOUS, id, by)
+            previous, now = self._check_previous_removable(registration), self._clock.now()
             await secrets.schedule_removal(tx, previous.id, now)
             await timers.bring_forward(tx, id, TimerKind.REMOVE_PREVIOUS, now)
             await history.write(tx, id, "previous secret over", by=by, now=now)
 
-    def _check_retirable(self, registration: Registration) -> Secret:
+    def _check_previous_removable(self, registration: Registration) -> Secret:
         """Return the secret before the newest one. Raises Refusal unless it can do without."""
         id, previous = registration.id, registration.previous_secret
         if previous is None:
@@ -148,7 +148,7 @@ class RotationActions(Voting):
             raise Refusal(f"The previous secret of {id} is being removed already.")
         return previous
 
-    async def _check_wishes(self, tx: AsyncConnection, id: str, now: datetime) -> None:
+    async def _check_requests(self, tx: AsyncConnection, id: str, now: datetime) -> None:
         wishes = await history.count(tx, "rotation asked", registration=id, since=now - DAY)
         if wishes >= MOST_REQUESTS:
             raise Refusal(

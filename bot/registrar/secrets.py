@@ -42,13 +42,13 @@ class SecretActions(RegistrarBase):
     async def values(self, id: str, *, by: Person) -> Values:
         """Return the connector values without the secret. Raises Refusal."""
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.VALUES, id, by)
+            registration = await self.loaded_for(tx, Verb.VALUES, id, by)
             return values_of(registration, self._needed_profile(registration))
 
     async def check_may_reveal(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person may see its secret."""
         async with self._database.reading() as tx:
-            await self._readable(tx, Verb.REVEAL, id, by)
+            await self.loaded_for(tx, Verb.REVEAL, id, by)
 
     async def reveal(self, id: str, *, by: Person, answer_to: str) -> Reveal:
         """Take the secret out of the vault, for one look at `answer_to`. Raises Refusal.
@@ -59,7 +59,7 @@ class SecretActions(RegistrarBase):
         next.
         """
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.REVEAL, id, by)
+            registration = await self.locked_for(tx, Verb.REVEAL, id, by)
             secret = registration.secret
             if secret is None or secret.state is not SecretState.SEALED:
                 raise Refusal(_why_not(registration))
@@ -122,7 +122,7 @@ class SecretActions(RegistrarBase):
             if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
                 await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
                 if state is SecretState.SHOWN:
-                    await self._retire_older(tx, id, secret)
+                    await self._schedule_removal_of_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
 
     async def hide(self, id: str, *, by: Person) -> None:
@@ -131,20 +131,20 @@ class SecretActions(RegistrarBase):
         History tells of it once: the button may be pressed as often as somebody likes.
         """
         async with self._writing() as tx:
-            await self._allowed(tx, Verb.VALUES, id, by)
+            await self.locked_for(tx, Verb.VALUES, id, by)
             now = self._clock.now()
             if await timers.bring_forward(tx, id, TimerKind.MASK, now):
                 await history.write(tx, id, "hidden by hand", by=by, now=now)
 
     async def masked(self, id: str, secret: str) -> None:
         """Note that the secret is off the screen."""
-        await self._cover(id, secret, SecretState.MASKED, "secret masked")
+        await self._record_mask(id, secret, SecretState.MASKED, "secret masked")
 
     async def unmasked(self, id: str, secret: str) -> None:
         """Note that Slack would not mask the secret."""
-        await self._cover(id, secret, SecretState.UNMASKED, "secret not masked")
+        await self._record_mask(id, secret, SecretState.UNMASKED, "secret not masked")
 
-    async def _cover(self, id: str, secret: str, state: SecretState, what: str) -> None:
+    async def _record_mask(self, id: str, secret: str, state: SecretState, what: str) -> None:
         async with self._writing() as tx:
             await registrations.bump_version(tx, id)
             await secrets.forget_answer_to(tx, secret)
@@ -153,10 +153,10 @@ class SecretActions(RegistrarBase):
             if await secrets.change(tx, secret, state, since=since):
                 await timers.cancel(tx, id, TimerKind.UNKNOWN, secret)
                 await history.write(tx, id, what, now=self._clock.now(), secret=secret)
-                await self._retire_older(tx, id, secret)
+                await self._schedule_removal_of_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
 
-    async def _retire_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
+    async def _schedule_removal_of_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
         """Give what a secret follows, now that it was seen, the date at which it is removed."""
         live, now = await secrets.live(tx, id), self._clock.now()
         new = next(each for each in live if each.id == seen)
@@ -166,10 +166,10 @@ class SecretActions(RegistrarBase):
                 await secrets.schedule_removal(tx, old.id, at)
                 await timers.add(tx, id, TimerKind.REMOVE_PREVIOUS, at, subject=old.id)
 
-    async def renew(self, id: str, *, by: Person) -> None:
+    async def replace_secret(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""
         async with self._writing() as tx:
-            registration = await self._allowed(tx, Verb.REPLACE_SECRET, id, by)
+            registration = await self.locked_for(tx, Verb.REPLACE_SECRET, id, by)
             self._check_idle(registration)
             secret = registration.secret
             if secret is None or secret.state not in REPLACEABLE:
@@ -185,7 +185,7 @@ class SecretActions(RegistrarBase):
                     " asks for a new one, which an approver has to confirm."
                 )
             self._needed_profile(registration)
-            await self._owe_run(tx, id, RunKind.REPLACE_SECRET, subject=secret.id)
+            await self._add_run(tx, id, RunKind.REPLACE_SECRET, subject=secret.id)
             await history.write(tx, id, "new secret asked", by=by, now=self._clock.now())
 
 

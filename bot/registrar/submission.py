@@ -65,7 +65,7 @@ class SubmissionActions(RegistrarBase):
     async def form_of(self, id: str, *, by: Person) -> Form:
         """Return what the requester of an ended registration had filled in. Raises Refusal."""
         async with self._database.reading() as tx:
-            registration = await self._readable(tx, Verb.ASK_AGAIN, id, by)
+            registration = await self.loaded_for(tx, Verb.ASK_AGAIN, id, by)
         self._policy.check_may_ask(by)
         return registration.form
 
@@ -121,7 +121,7 @@ class SubmissionActions(RegistrarBase):
     async def _begin(self, tx: AsyncConnection, wish: Registration) -> None:
         by, form = wish.requester, _plain_form(wish.form)
         await messages.add(tx, wish.id, MessageKind.PROGRESS, by.user_id)
-        await self._owe_run(tx, wish.id, RunKind.PLAN)
+        await self._add_run(tx, wish.id, RunKind.PLAN)
         await history.write(tx, wish.id, "submitted", by=by, now=wish.created_at, **form)
 
 

@@ -55,7 +55,7 @@ class Voting(RegistrarBase):
         judged: Sequence[Vote] = ()
         if seems_last := not quorum.missing([*earlier, vote]):
             await audit.check_votes(tx, registration, earlier, rotation=vote.rotation)
-            judged = await self._judge_anew(tx, registration.id, earlier, seen, quorum)
+            judged = await self._recheck_votes(tx, registration.id, earlier, seen, quorum)
         await history.write(
             tx,
             registration.id,
@@ -69,7 +69,7 @@ class Voting(RegistrarBase):
         )
         return seems_last and not quorum.missing([*judged, vote])
 
-    async def _judge_anew(
+    async def _recheck_votes(
         self,
         tx: AsyncConnection,
         id: str,
@@ -79,7 +79,7 @@ class Voting(RegistrarBase):
     ) -> Sequence[Vote]:
         """Return the votes that still count, and strike off the others. Raises Refusal."""
         known = {person.user_id: person for person in seen}
-        judged = [self._judged(vote, known.get(vote.person.user_id), quorum) for vote in earlier]
+        judged = [self._rechecked(vote, known.get(vote.person.user_id), quorum) for vote in earlier]
         for vote in judged:
             await votes.update(tx, id, vote)
             if vote.void is not None:
@@ -87,7 +87,7 @@ class Voting(RegistrarBase):
                 await history.write(tx, id, "approval void", now=now, of=voter, why=vote.void)
         return [vote for vote in judged if vote.void is None]
 
-    def _judged(self, vote: Vote, person: Person | None, quorum: Quorum) -> Vote:
+    def _rechecked(self, vote: Vote, person: Person | None, quorum: Quorum) -> Vote:
         """Return the vote as it counts now, by who its voter is now."""
         if person is None:
             if self._clock.now() < vote.at + JUST_NOW:

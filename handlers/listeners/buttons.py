@@ -112,7 +112,7 @@ async def renew(
     ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: ResponseUrls
 ) -> None:
     url = answers.url_of(body)
-    await registrar.renew(action["value"], by=person)
+    await registrar.replace_secret(action["value"], by=person)
     text = "A new secret is being made. You get a message when it works."
     await answers.add(url, text=text)
     await ack()

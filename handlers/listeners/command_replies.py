@@ -31,7 +31,7 @@ class Reply:
 QUESTIONS: Mapping[str, tuple[Callable[..., Awaitable[None]], Callable[[str], tuple[str, Blocks]]]]
 QUESTIONS = {
     "undo": (Registrar.check_may_undo, revocation.ask_whether_to_undo),
-    "retire": (Registrar.check_may_retire, rotation.ask_whether_to_retire),
+    "retire": (Registrar.check_may_remove_previous, rotation.ask_whether_to_retire),
     "revoke": (Registrar.check_may_revoke, revocation.ask_whether_to_revoke),
     "purge": (Registrar.check_may_purge, revocation.ask_whether_to_purge),
 }

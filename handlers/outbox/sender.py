@@ -191,7 +191,7 @@ class Sender:
         """Tell the approvers what the requester cannot be told."""
         id, who = message.registration, message.audience
         if message.kind is MessageKind.EXPIRY_NEWS:
-            await self._registrar.nobody_heard(id, message.subject, who=who)
+            await self._registrar.requester_unreachable(id, message.subject, who=who)
         else:
             await self._registrar.requester_left(id, who=who, message=message.id)
 

@@ -59,7 +59,7 @@ def renew(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     lasts = bool(it.held) and it.held[-1].expires_at >= play.clock.at + timedelta(days=1)
     is_idle = it.run is None and it.secret in CAN_BE_RENEWED
     allowed = it.may(Verb.REPLACE_SECRET, who) and is_idle and lasts
-    play.attempt(allowed, play.world.registrar.renew(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.replace_secret(it.id, by=who.person))
     if allowed:
         it.run = RunKind.REPLACE_SECRET
         it.said.append(("new secret asked", who.key))
