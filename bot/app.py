@@ -68,7 +68,7 @@ class App:
     registrar: Registrar
     scheduler: Scheduler
     orphan_scan: OrphanScan
-    messages: Dispatcher
+    dispatcher: Dispatcher
     channel: ApprovalChannel
     database: Database
     graph: Client
@@ -126,7 +126,7 @@ async def running(
             catalogue=catalogue,
             vault=vault,
             wakeups=Wakeups(),
-            traffic=InFlight(),
+            in_flight=InFlight(),
             database=database,
             tenant=tenant,
             entra=entra_first,
@@ -150,22 +150,27 @@ async def running(
             orphan_scan = components.orphan_scan(services, every=patrol_every)
             take_over = partial(slot.take_over_dead, engine)
             vigil = Loop("slots", take_over, wakeup=Wakeup(), every=vigil_every)
-            shown = (slack.messages.loop, slack.homes.loop, slack.channel.loop)
+            shown = (slack.dispatcher.loop, slack.home_publisher.loop, slack.channel.loop)
             loops = (scheduler.loop, *shown, orphan_scan.loop, vigil, watermark)
-            intake, routes = transport_of(
-                slack.bolt, settings, installed, database, services.traffic, watch_every=watch_every
+            transport, routes = transport_of(
+                slack.bolt,
+                settings,
+                installed,
+                database,
+                services.in_flight,
+                watch_every=watch_every,
             )
-            health.intake, health.loops = intake, loops
+            health.transport, health.loops = transport, loops
             async with (
                 _at_work(loops, slack, runs),
-                reception.listening(intake, routes),
+                reception.listening(transport, routes),
                 _signing_in(services, tokens) as signed_in,
             ):
                 app = App(
                     registrar=registrar,
                     scheduler=scheduler,
                     orphan_scan=orphan_scan,
-                    messages=slack.messages,
+                    dispatcher=slack.dispatcher,
                     channel=slack.channel,
                     database=database,
                     graph=tenant.graph,
@@ -198,8 +203,8 @@ async def _at_work(
     finally:
         await asyncio.gather(*(loop.stop() for loop in loops))
         await run_guarded("putting down runs", runs.uncount_attempts)
-        await slack.messages.settle()
-        await slack.previews.settle()
+        await slack.dispatcher.settle()
+        await slack.preview_maker.settle()
 
 
 def engine_url(url: str) -> str:

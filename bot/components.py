@@ -55,7 +55,7 @@ class Services:
     catalogue: Catalogue
     vault: Vault
     wakeups: Wakeups
-    traffic: InFlight
+    in_flight: InFlight
     database: Database
     tenant: Tenant
     entra: AwaitedService
@@ -67,9 +67,9 @@ class SlackSide:
     """What listens to people, and what shows them something."""
 
     bolt: AsyncApp
-    messages: Dispatcher
-    homes: HomePublisher
-    previews: PreviewMaker
+    dispatcher: Dispatcher
+    home_publisher: HomePublisher
+    preview_maker: PreviewMaker
     channel: ApprovalChannel
 
 
@@ -132,14 +132,14 @@ def slack_side(
     """Make what faces Slack, and connect what people do there with the registrar."""
     ids = filter(None, (installed.team_id, installed.enterprise_id))
     settings = services.settings
-    answers = ResponseUrls(
+    response_urls = ResponseUrls(
         session, api_url=settings.slack_api_url, ids=frozenset(ids), proxies=settings.proxies
     )
-    people = _people(services, client, installed)
-    homes = HomePublisher(
+    users = _people(services, client, installed)
+    home_publisher = HomePublisher(
         registrar=registrar,
         client=client,
-        look_up=people.person,
+        look_up=users.person,
         clock=services.clock,
         wakeup=services.wakeups.home_publisher,
         every=every,
@@ -152,7 +152,7 @@ def slack_side(
         consent_mode=tenant.consent_mode,
         clock=services.clock,
     )
-    previews = PreviewMaker(client=client, look=read, clock=services.clock)
+    preview_maker = PreviewMaker(client=client, look=read, clock=services.clock)
     bolt = bolt_app(
         slack_client(services.settings, session, token=None), services.settings, installed
     )
@@ -160,19 +160,32 @@ def slack_side(
         bolt,
         client=client,
         registrar=registrar,
-        people=people,
-        answers=answers,
-        homes=homes,
-        previews=previews,
+        users=users,
+        response_urls=response_urls,
+        home_publisher=home_publisher,
+        preview_maker=preview_maker,
         plain=services.settings.plain_cards,
     )
     channel = ApprovalChannel(
         client=client, channel=services.settings.approval_channel, clock=services.clock
     )
-    messages = _messages(
-        services, registrar, client, answers, channel, people, bot_id=installed.bot_id, every=every
+    dispatcher = _messages(
+        services,
+        registrar,
+        client,
+        response_urls,
+        channel,
+        users,
+        bot_id=installed.bot_id,
+        every=every,
     )
-    return SlackSide(bolt=bolt, messages=messages, homes=homes, previews=previews, channel=channel)
+    return SlackSide(
+        bolt=bolt,
+        dispatcher=dispatcher,
+        home_publisher=home_publisher,
+        preview_maker=preview_maker,
+        channel=channel,
+    )
 
 
 def _people(services: Services, client: AsyncWebClient, installed: Installed) -> Users:
@@ -184,7 +197,7 @@ def _people(services: Services, client: AsyncWebClient, installed: Installed) ->
         team_id=installed.team_id,
         app_id=installed.app_id,
         groups=groups,
-        look_ups=LookupLimits(services.clock),
+        lookup_limits=LookupLimits(services.clock),
         approvers=services.policy.approvers,
         approver_groups=services.policy.approver_groups,
         clock=services.clock,
@@ -195,32 +208,32 @@ def _messages(
     services: Services,
     registrar: Registrar,
     client: AsyncWebClient,
-    answers: ResponseUrls,
+    response_urls: ResponseUrls,
     channel: ApprovalChannel,
-    people: Users,
+    users: Users,
     *,
     bot_id: str,
     every: float,
 ) -> Dispatcher:
-    pace = RateLimits(services.clock)
-    delivery = Sender(
+    rate_limits = RateLimits(services.clock)
+    sender = Sender(
         bot_id=bot_id,
         database=services.database,
         registrar=registrar,
         vault=services.vault,
         client=client,
-        answers=answers,
+        response_urls=response_urls,
         channel=channel,
-        people=people,
-        pace=pace,
+        users=users,
+        rate_limits=rate_limits,
         clock=services.clock,
         wakeup=services.wakeups.dispatcher,
         plain=services.settings.plain_cards,
     )
     return Dispatcher(
         database=services.database,
-        delivery=delivery,
-        pace=pace,
+        sender=sender,
+        rate_limits=rate_limits,
         clock=services.clock,
         wakeup=services.wakeups.dispatcher,
         every=every,
@@ -236,7 +249,7 @@ def scheduler(services: Services, engine: Engine, runs: Runs, *, every: float) -
         wakeups=services.wakeups,
         approval_channel=services.settings.approval_channel,
         keep_for=services.settings.retention,
-        quiet=partial(services.traffic.drained, QUIET_SECONDS),
+        quiet=partial(services.in_flight.drained, QUIET_SECONDS),
         every=every,
     )
 

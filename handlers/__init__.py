@@ -17,15 +17,19 @@ def register(
     *,
     client: AsyncWebClient,
     registrar: Registrar,
-    people: Users,
-    answers: ResponseUrls,
-    homes: HomePublisher,
-    previews: PreviewMaker,
+    users: Users,
+    response_urls: ResponseUrls,
+    home_publisher: HomePublisher,
+    preview_maker: PreviewMaker,
     plain: bool,
 ) -> None:
     """Connect what people do in Slack with the verbs of the registrar."""
-    app.use(middleware(client, people, registrar, answers, homes, previews, plain=plain))
-    app.error(errors.handler(client, answers, homes))
+    app.use(
+        middleware(
+            client, users, registrar, response_urls, home_publisher, preview_maker, plain=plain
+        )
+    )
+    app.error(errors.handler(client, response_urls, home_publisher))
 
     app.command(ids.COMMAND)(commands.command)
     app.view(ids.FORM)(modals.submit_form)

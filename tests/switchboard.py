@@ -100,7 +100,7 @@ async def connected(
             team_id=workspace.team_id,
             app_id=workspace.api_app_id,
             groups=UserGroups(client=client, clock=clock, ids=(), seconds=1.0),
-            look_ups=LookupLimits(clock, a_minute=10**5, burst=10**4),
+            lookup_limits=LookupLimits(clock, a_minute=10**5, burst=10**4),
             approvers=(),
             approver_groups=(),
             clock=clock,
@@ -111,11 +111,11 @@ async def connected(
             bolt,
             client=client,
             registrar=office.registrar,
-            people=people,
-            answers=ResponseUrls(
+            users=people,
+            response_urls=ResponseUrls(
                 session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
             ),
-            homes=HomePublisher(
+            home_publisher=HomePublisher(
                 registrar=office.registrar,
                 client=client,
                 look_up=people.person,
@@ -123,7 +123,7 @@ async def connected(
                 wakeup=Wakeup(),
                 every=3600,
             ),
-            previews=previews,
+            preview_maker=previews,
             plain=False,
         )
         yield Switchboard(bolt=bolt, office=office, workspace=workspace)

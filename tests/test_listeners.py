@@ -105,7 +105,15 @@ def test_every_listener_has_a_story() -> None:
     app = Listening()
     parts: Any = {
         name: None
-        for name in ("client", "registrar", "people", "answers", "homes", "previews", "plain")
+        for name in (
+            "client",
+            "registrar",
+            "users",
+            "response_urls",
+            "home_publisher",
+            "preview_maker",
+            "plain",
+        )
     }
     as_bolt: Any = app
     handlers.register(as_bolt, **parts)

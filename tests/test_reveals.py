@@ -256,7 +256,7 @@ async def test_a_secret_whose_mask_lost_its_key_ends_as_not_masked(stage: Stage,
                 lambda: ended in scene.workspace.text_of(scene.notice(id)),
                 step=timedelta(minutes=5),
             )
-            await eventually(scene, lambda: app.messages.is_idle)
+            await eventually(scene, lambda: app.dispatcher.is_idle)
             async with app.database.reading() as tx:
                 later = scene.clock.now() + timedelta(days=1)
                 stale = await messages.stale(tx, later, drawn_before=later, limit=10)

@@ -190,7 +190,7 @@ async def test_nothing_is_sent_for_a_version_that_looks_the_same(stage: Stage, b
         before = calls(scene, "chat.update")
         async with app.database.transaction() as tx:
             await registrations.bump_version(tx, id)
-        app.messages.loop.wakeup.wake()
+        app.dispatcher.loop.wakeup.wake()
         await never(scene, lambda: False)
         async with app.database.reading() as tx:
             now = scene.clock.now()

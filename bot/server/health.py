@@ -37,7 +37,7 @@ class Health:
         *,
         database: Database,
         awaited: Iterable[Missing] = (),
-        intake: Transport | None = None,
+        transport: Transport | None = None,
         loops: Iterable[Loop] = (),
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -45,7 +45,7 @@ class Health:
 
         Intake, loops and what is awaited may come later than the first question.
         """
-        self.intake = intake
+        self.transport = transport
         self.loops = tuple(loops)
         self.awaited = tuple(awaited)
         self._database = database
@@ -60,7 +60,7 @@ class Health:
     async def readiness_problems(self) -> list[str]:
         """Return why nothing should be sent here now; nothing if the bot is ready."""
         hindrances = [it.missing for it in self.awaited if it.missing is not None]
-        if self.intake is None or not await self.intake.is_up():
+        if self.transport is None or not await self.transport.is_up():
             hindrances.append("nothing comes in from Slack")
         if not await self._database_answers():
             hindrances.append("the database does not answer")

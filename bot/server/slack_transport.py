@@ -57,7 +57,7 @@ def transport_of(
     settings: Settings,
     installed: Installed,
     database: Database,
-    traffic: InFlight,
+    in_flight: InFlight,
     *,
     watch_every: float,
 ) -> tuple[Transport, http_server.Routes]:
@@ -70,14 +70,14 @@ def transport_of(
             bolt,
             app_token=settings.slack_app_token or "",
             app_id=installed.app_id,
-            traffic=traffic,
+            in_flight=in_flight,
             watch_every=watch_every,
             proxies=settings.proxies,
         )
         return socket, {}
     # Slack stamps its requests with real time, so the bot's own clock stays out.
     signatures = Signatures(settings.slack_signing_secret, Clock())
-    taking = Http(bolt, signatures=signatures, database=database, traffic=traffic)
+    taking = Http(bolt, signatures=signatures, database=database, in_flight=in_flight)
     return taking, {http.PATH: taking.handle}
 
 
@@ -102,10 +102,12 @@ class SlackRoutes:
             raise CannotStart([str(error)]) from None
 
     @asynccontextmanager
-    async def listening(self, intake: Transport, routes: http_server.Routes) -> AsyncIterator[None]:
+    async def listening(
+        self, transport: Transport, routes: http_server.Routes
+    ) -> AsyncIterator[None]:
         """Take what Slack delivers while inside. Raises CannotStart."""
         try:
-            await intake.start()
+            await transport.start()
         except CannotListen as error:
             raise CannotStart([str(error)]) from None
         self._routes = routes
@@ -113,7 +115,7 @@ class SlackRoutes:
         try:
             yield
         finally:
-            await intake.stop()
+            await transport.stop()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         handle = self._routes.get(http.PATH)

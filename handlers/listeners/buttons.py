@@ -35,14 +35,14 @@ def click(verb: Verb, *, bound: bool = False) -> Listener:
 
 
 async def approve(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, people: Users
+    ack: Ack, action: Json, registrar: Registrar, person: Person, users: Users
 ) -> None:
     """Approve; before the last approval that is needed, those who approved earlier are judged anew,
     too.
     """
     id = action["value"]
     earlier = await registrar.earlier_approvers(id, by=person)
-    seen = await people.again([each.user_id for each in earlier])
+    seen = await users.look_up_all([each.user_id for each in earlier])
     await registrar.approve(id, by=person, seen=seen)
     await ack()
 
@@ -78,65 +78,78 @@ async def again(
 
 
 async def confirm_handover(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, people: Users
+    ack: Ack, action: Json, registrar: Registrar, person: Person, users: Users
 ) -> None:
     """Confirm the heir that stands on the button, who is judged anew."""
     id, heir = ids.read_bound_value(action["value"])
-    to = await people.mentioned(f"<@{heir}>")
+    to = await users.mentioned(f"<@{heir}>")
     await registrar.confirm_handover(id, to=to, by=person)
     await ack()
 
 
 async def confirm_rotation(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, people: Users
+    ack: Ack, action: Json, registrar: Registrar, person: Person, users: Users
 ) -> None:
     """Confirm the rotation that stands on the button, and no later one. Before the last vote that
     is needed, those who confirmed it earlier are judged anew, too.
     """
     id, rotation = ids.read_bound_value(action["value"])
     earlier = await registrar.earlier_confirmers(id, rotation, by=person)
-    seen = await people.again([each.user_id for each in earlier])
+    seen = await users.look_up_all([each.user_id for each in earlier])
     await registrar.confirm_rotation(id, rotation, by=person, seen=seen)
     await ack()
 
 
-async def retry(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, people: Users
-) -> None:
+async def retry(ack: Ack, action: Json, registrar: Registrar, person: Person, users: Users) -> None:
     """Retry. Those who approved are judged anew, as before the last approval."""
-    await retried(action["value"], registrar, person, people)
+    await retried(action["value"], registrar, person, users)
     await ack()
 
 
 async def renew(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: ResponseUrls
+    ack: Ack,
+    action: Json,
+    body: Json,
+    registrar: Registrar,
+    person: Person,
+    response_urls: ResponseUrls,
 ) -> None:
-    url = answers.url_of(body)
+    url = response_urls.url_of(body)
     await registrar.replace_secret(action["value"], by=person)
     text = "A new secret is being made. You get a message when it works."
-    await answers.add(url, text=text)
+    await response_urls.add(url, text=text)
     await ack()
 
 
 async def values(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: ResponseUrls
+    ack: Ack,
+    action: Json,
+    body: Json,
+    registrar: Registrar,
+    person: Person,
+    response_urls: ResponseUrls,
 ) -> None:
     """Show the values without the secret. The click proves that the person is there to see them."""
     found = await registrar.values(action["value"], by=person)
-    await answers.add(answers.url_of(body), text=sheet_text(found), blocks=sheet(found))
+    await response_urls.add(response_urls.url_of(body), text=sheet_text(found), blocks=sheet(found))
     await ack()
 
 
 async def reveal(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: ResponseUrls
+    ack: Ack,
+    action: Json,
+    body: Json,
+    registrar: Registrar,
+    person: Person,
+    response_urls: ResponseUrls,
 ) -> None:
     """Put the secret in the place of the ephemeral that was clicked, once."""
-    id, url = action["value"], answers.url_of(body)
+    id, url = action["value"], response_urls.url_of(body)
     await registrar.check_may_reveal(id, by=person)
     check_is_for_one(body, id)
     look = await registrar.reveal(id, by=person, answer_to=url)
     text = sheet_text(look.values)
-    if await answers.replace(url, text=text, blocks=sheet(look.values)):
+    if await response_urls.replace(url, text=text, blocks=sheet(look.values)):
         await registrar.shown(id, look.secret, by=person)
     else:
         await registrar.lost(id, look.secret, by=person)
@@ -144,11 +157,18 @@ async def reveal(
 
 
 async def hide(
-    ack: Ack, action: Json, body: Json, registrar: Registrar, person: Person, answers: ResponseUrls
+    ack: Ack,
+    action: Json,
+    body: Json,
+    registrar: Registrar,
+    person: Person,
+    response_urls: ResponseUrls,
 ) -> None:
     """Mask what was clicked at once, and have whatever else is open masked now."""
     found = await registrar.values(action["value"], by=person)
     check_is_for_one(body, found.registration.id)
-    await answers.replace(answers.url_of(body), text=sheet_text(found), blocks=masked_sheet(found))
+    await response_urls.replace(
+        response_urls.url_of(body), text=sheet_text(found), blocks=masked_sheet(found)
+    )
     await registrar.hide(found.registration.id, by=person)
     await ack()

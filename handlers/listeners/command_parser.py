@@ -95,13 +95,13 @@ def parse(text: str, profiles: Collection[str]) -> Command:
     is_public = len(words) > 1 and words[-1].lower() == PUBLIC
     if is_public:
         words.pop()
-    asked = _command(words, profiles)
-    if is_public and asked.word not in MAY_BE_PUBLIC:
+    command = _command(words, profiles)
+    if is_public and command.word not in MAY_BE_PUBLIC:
         raise Refusal(
             f"Only `status` and `list` can be public. Leave out `{PUBLIC}`,"
             " and the answer is for you alone."
         )
-    return replace(asked, is_public=is_public)
+    return replace(command, is_public=is_public)
 
 
 def mentioned(text: str) -> str:

@@ -39,14 +39,14 @@ QUESTIONS = {
 
 
 async def reply(
-    asked: Command, registrar: Registrar, person: Person, people: Users, *, plain: bool
+    command: Command, registrar: Registrar, person: Person, users: Users, *, plain: bool
 ) -> Reply:
     """Do what is asked and return the answer. Raises Refusal."""
-    id = asked.id or ""
-    match asked.word:
+    id = command.id or ""
+    match command.word:
         case "list":
-            return await _list(asked, registrar, person)
-        case "status" if asked.is_public:
+            return await _list(command, registrar, person)
+        case "status" if command.is_public:
             return Reply(text=card.least(await registrar.status(id, by=person)))
         case "status" | "details":
             return await _status(id, registrar, person, plain=plain)
@@ -54,7 +54,7 @@ async def reply(
             found = await registrar.values(id, by=person)
             return Reply(text=sheet_text(found), blocks=sheet(found), is_fleeting=True)
         case "history":
-            told = await registrar.history(id, by=person, page=asked.page)
+            told = await registrar.history(id, by=person, page=command.page)
             return Reply(text=history.history(id, told, size=ENTRIES))
         case "check":
             await registrar.check(id, by=person)
@@ -68,30 +68,30 @@ async def reply(
         case "cancel":
             return Reply(text=await _cancel(id, registrar, person))
         case "retry":
-            return Reply(text=await _retry(id, registrar, person, people))
+            return Reply(text=await _retry(id, registrar, person, users))
         case "handover":
             raise Refusal(
                 f"Type `{ids.COMMAND} handover {id} @person`: only so can I tell whom you mean."
             )
         case "undo" | "retire" | "revoke" | "purge":
-            check, ask = QUESTIONS[asked.word]
+            check, ask = QUESTIONS[command.word]
             await check(registrar, id, by=person)
             text, blocks = ask(id)
             return Reply(text=text, blocks=blocks)
         case _:
             registrar.check_may_look(person)
-            return Reply(text=help.IN_THREAD if asked.is_public else help.HELP)
+            return Reply(text=help.IN_THREAD if command.is_public else help.HELP)
 
 
-async def retried(id: str, registrar: Registrar, person: Person, people: Users) -> Status:
+async def retried(id: str, registrar: Registrar, person: Person, users: Users) -> Status:
     """Retry, with those who approved as Slack knows them now. Raises Refusal."""
     approvers = await registrar.approvers(id, by=person)
-    seen = await people.again([each.user_id for each in approvers])
+    seen = await users.look_up_all([each.user_id for each in approvers])
     return await registrar.retry(id, by=person, seen=seen)
 
 
-async def _retry(id: str, registrar: Registrar, person: Person, people: Users) -> str:
-    if await retried(id, registrar, person, people) is Status.PENDING:
+async def _retry(id: str, registrar: Registrar, person: Person, users: Users) -> str:
+    if await retried(id, registrar, person, users) is Status.PENDING:
         return f"{id} waits for approval again. Its card says whose approval no longer counts."
     return f"{id} goes on where it stopped. Its card says how far it is."
 
@@ -106,10 +106,10 @@ async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
     return f"The rotation of {id} is cancelled. The secret in use works as before."
 
 
-async def _list(asked: Command, registrar: Registrar, person: Person) -> Reply:
-    which = ListKind(asked.which or "open")
-    page = await registrar.listed(which, by=person, for_all=asked.is_public, page=asked.page)
-    if asked.is_public:
+async def _list(command: Command, registrar: Registrar, person: Person) -> Reply:
+    which = ListKind(command.which or "open")
+    page = await registrar.listed(which, by=person, for_all=command.is_public, page=command.page)
+    if command.is_public:
         return Reply(text=listing.least(which, page, size=LISTED))
     decides = registrar.decides(person)
     return Reply(text=listing.listing(which, page, size=LISTED, decides=decides))

@@ -27,26 +27,26 @@ async def command(
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
-    people: Users,
+    users: Users,
     plain: bool,
 ) -> None:
     """Answer, for the person alone unless the last word is `public`."""
     text = str(body.get("text") or "")
-    wish = command_parser.parse(text, registrar.catalogue)
-    if wish.word == command_parser.FORM:
-        await open_form(client, body, wish.profile, registrar, person)
+    parsed = command_parser.parse(text, registrar.catalogue)
+    if parsed.word == command_parser.FORM:
+        await open_form(client, body, parsed.profile, registrar, person)
         await ack()
         return
-    if wish.word == command_parser.HANDOVER and wish.id is not None:
-        to = await people.mentioned(command_parser.mentioned(text))
-        await registrar.hand_over(wish.id, to=to, by=person)
+    if parsed.word == command_parser.HANDOVER and parsed.id is not None:
+        to = await users.mentioned(command_parser.mentioned(text))
+        await registrar.hand_over(parsed.id, to=to, by=person)
         await ack(text="An approver has to confirm this: the approval channel was asked.")
         return
-    answer = await reply(wish, registrar, person, people, plain=plain)
+    answer = await reply(parsed, registrar, person, users, plain=plain)
     await ack(
         text=answer.text,
         blocks=answer.blocks or said(answer.text),
-        response_type="in_channel" if wish.is_public else "ephemeral",
+        response_type="in_channel" if parsed.is_public else "ephemeral",
         unfurl_links=False,
         unfurl_media=False,
     )
@@ -95,12 +95,12 @@ def confirmed(verb: Callable[..., Awaitable[object]], what: str) -> Callable[...
         body: Json,
         registrar: Registrar,
         person: Person,
-        answers: ResponseUrls,
+        response_urls: ResponseUrls,
     ) -> None:
-        id, url = action["value"], answers.url_of(body)
+        id, url = action["value"], response_urls.url_of(body)
         await verb(registrar, id, by=person)
         text = f"{what.format(id=id)}. Its card says when that is done."
-        await answers.replace(url, text=text, blocks=[])
+        await response_urls.replace(url, text=text, blocks=[])
         await ack()
 
     return confirm

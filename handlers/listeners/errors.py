@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 
 def handler(
-    client: AsyncWebClient, answers: ResponseUrls, homes: HomePublisher
+    client: AsyncWebClient, response_urls: ResponseUrls, home_publisher: HomePublisher
 ) -> Callable[..., Awaitable[BoltResponse]]:
     """Return the function for `app.error`. It must answer 200, or Slack shows its own error."""
 
@@ -49,19 +49,19 @@ def handler(
             return _json({"response_type": "ephemeral", "text": sentence, "blocks": said(sentence)})
         if isinstance(url := body.get("response_url"), str) and url:
             if isinstance(error, Duplicate):
-                await answers.replace(url, text=sentence, blocks=said(sentence))
+                await response_urls.replace(url, text=sentence, blocks=said(sentence))
             else:
-                await answers.add(url, text=sentence)
+                await response_urls.add(url, text=sentence)
         elif is_home(body):
             user = (body.get("user") or {}).get("id", "")
-            await _survived("home", homes.say(body, user, sentence))
+            await _survived("home", home_publisher.say(body, user, sentence))
         elif isinstance(view := body.get("view"), dict) and view.get("type") == "modal":
             # A payload without a trigger is none of Slack's: there is no modal to answer in.
             if trigger := body.get("trigger_id"):
                 over = client.views_push(trigger_id=trigger, view=sentences.modal(sentence))
                 await _survived("modal", over)
         elif "event" in body:
-            await _survived("whisper", _tell(client, homes, body, sentence))
+            await _survived("whisper", _tell(client, home_publisher, body, sentence))
         return BoltResponse(status=200)
 
     return handle
@@ -116,12 +116,14 @@ def _json(body: Json) -> BoltResponse:
     )
 
 
-async def _tell(client: AsyncWebClient, homes: HomePublisher, body: Json, sentence: str) -> None:
+async def _tell(
+    client: AsyncWebClient, home_publisher: HomePublisher, body: Json, sentence: str
+) -> None:
     """Tell the person alone, where they asked: in their own messages, in the channel, at home."""
     event = body["event"]
     user, channel = event.get("user", ""), event.get("channel", "")
     if event.get("type") == "app_home_opened":
-        await homes.close(body, user, sentence)
+        await home_publisher.close(body, user, sentence)
     elif event.get("channel_type") == "im":
         await client.chat_postMessage(
             channel=channel,

@@ -31,7 +31,7 @@ async def mention(
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
-    people: Users,
+    users: Users,
     plain: bool,
 ) -> None:
     """Answer `@bot status AAD-7K3F`; Slack repeats events, so each counts once."""
@@ -40,19 +40,19 @@ async def mention(
         return
     registrar.check_may_look(person)
     try:
-        wish = command_parser.parse(event.get("text") or "", registrar.catalogue)
+        parsed = command_parser.parse(event.get("text") or "", registrar.catalogue)
     except NotUnderstood as not_understood:
         await _in_thread(client, event, str(not_understood))
         return
-    if wish.word in FOR_ONE:
-        await _for_one(client, event, await reply(wish, registrar, person, people, plain=plain))
-    elif wish.word in IN_THREAD:
-        least = replace(wish, is_public=True)
+    if parsed.word in FOR_ONE:
+        await _for_one(client, event, await reply(parsed, registrar, person, users, plain=plain))
+    elif parsed.word in IN_THREAD:
+        least = replace(parsed, is_public=True)
         await _in_thread(
-            client, event, (await reply(least, registrar, person, people, plain=plain)).text
+            client, event, (await reply(least, registrar, person, users, plain=plain)).text
         )
     else:
-        await _in_thread(client, event, _by_command(wish))
+        await _in_thread(client, event, _by_command(parsed))
 
 
 async def direct_message(
@@ -60,18 +60,18 @@ async def direct_message(
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
-    people: Users,
+    users: Users,
     plain: bool,
 ) -> None:
     """Answer the words of the command, without the command."""
     event = body["event"]
     if event.get("channel_type") != "im" or not await registrar.is_news(str(body.get("event_id"))):
         return
-    wish = command_parser.parse(event.get("text") or "", registrar.catalogue)
-    if wish.word == command_parser.FORM:
-        answer = _form_button(wish, registrar, person)
+    parsed = command_parser.parse(event.get("text") or "", registrar.catalogue)
+    if parsed.word == command_parser.FORM:
+        answer = _form_button(parsed, registrar, person)
     else:
-        answer = await reply(wish, registrar, person, people, plain=plain)
+        answer = await reply(parsed, registrar, person, users, plain=plain)
     if answer.is_fleeting:
         await _whisper(client, event, answer)
     else:
@@ -85,18 +85,18 @@ async def direct_message(
         )
 
 
-def _by_command(wish: Command) -> str:
+def _by_command(parsed: Command) -> str:
     """Say how to do what a mention does not do."""
-    to = "@person" if wish.word == command_parser.HANDOVER else None
-    words = " ".join(filter(None, [ids.COMMAND, wish.word, wish.id or wish.profile, to]))
-    what = "I open the form" if wish.word == command_parser.FORM else "I do that"
+    to = "@person" if parsed.word == command_parser.HANDOVER else None
+    words = " ".join(filter(None, [ids.COMMAND, parsed.word, parsed.id or parsed.profile, to]))
+    what = "I open the form" if parsed.word == command_parser.FORM else "I do that"
     return f"In channels I only tell how things stand. Type `{words}` and {what} for you."
 
 
-def _form_button(wish: Command, registrar: Registrar, person: Person) -> Reply:
+def _form_button(parsed: Command, registrar: Registrar, person: Person) -> Reply:
     registrar.check_may_ask(person)
     text = "Press the button and I open the form. `help` says what else I understand."
-    value = wish.profile or ids.ANY_PROFILE
+    value = parsed.profile or ids.ANY_PROFILE
     open_it = button("Open the form", ids.OPEN_FORM, value, style="primary")
     return Reply(text=text, blocks=drawn([section(text), *actions([open_it])]))
 

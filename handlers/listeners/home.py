@@ -11,17 +11,19 @@ Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
 
 
-async def opened(body: Json, homes: HomePublisher, person: Person) -> None:
+async def opened(body: Json, home_publisher: HomePublisher, person: Person) -> None:
     """Publish the Home for whoever opens it; the first visit is greeted."""
     event = body["event"]
     if event.get("tab") != "home":  # the same event tells of the Messages tab
         return
     said = "" if event.get("view") else views.GREETING
-    await homes.open(body, person.user_id, said=said)
+    await home_publisher.open(body, person.user_id, said=said)
 
 
-async def turn(ack: Ack, action: Json, body: Json, homes: HomePublisher, person: Person) -> None:
+async def turn(
+    ack: Ack, action: Json, body: Json, home_publisher: HomePublisher, person: Person
+) -> None:
     """Show the page that the button stands for."""
     part, page = views.read_page(action.get("value"))
-    await homes.turn(body, person.user_id, part, page)
+    await home_publisher.turn(body, person.user_id, part, page)
     await ack()

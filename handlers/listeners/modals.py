@@ -48,7 +48,7 @@ async def preview(
     client: AsyncWebClient,
     registrar: Registrar,
     person: Person,
-    previews: PreviewMaker,
+    preview_maker: PreviewMaker,
 ) -> None:
     """Lay over the form what it would come to, as soon as the tenant was read."""
     registrar.check_may_ask(person)
@@ -56,7 +56,7 @@ async def preview(
     wish = form.read_form(view, catalogue)
     profile = registrar.profile(wish.profile)
     if form.is_drawn_for(view, profile.id):
-        await previews.begin(
+        await preview_maker.begin(
             wish,
             profile,
             by=person,

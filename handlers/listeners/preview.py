@@ -82,14 +82,14 @@ class PreviewMaker:
         task = None
         try:
             answer = await self._client.views_push(trigger_id=trigger_id, view=views.waiting())
-            wanted = PreviewRequest(
+            request = PreviewRequest(
                 form=form,
                 profile=profile,
                 in_the_way=in_the_way,
                 view_id=answer["view"]["id"],
                 user_id=by.user_id,
             )
-            task = asyncio.create_task(self._make(wanted))
+            task = asyncio.create_task(self._make(request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         finally:
@@ -125,41 +125,41 @@ class PreviewMaker:
         begun.append(now)
         self._busy.add(user)
 
-    async def _make(self, wanted: PreviewRequest) -> None:
-        if bug := await run_guarded("preview", partial(self._answer, wanted)):
-            await run_guarded("preview", partial(self._show, wanted, views.broken(bug)))
+    async def _make(self, request: PreviewRequest) -> None:
+        if bug := await run_guarded("preview", partial(self._answer, request)):
+            await run_guarded("preview", partial(self._show, request, views.broken(bug)))
 
-    async def _answer(self, wanted: PreviewRequest) -> None:
-        await self._show(wanted, await self._seen(wanted))
+    async def _answer(self, request: PreviewRequest) -> None:
+        await self._show(request, await self._seen(request))
 
-    async def _seen(self, wanted: PreviewRequest) -> Seen:
+    async def _seen(self, request: PreviewRequest) -> Seen:
         try:
-            found = await self._look(wanted.form, wanted.profile)
+            found = await self._look(request.form, request.profile)
         except GraphError as error:
             log.warning("no preview", code=error.code, request=error.request_id)
             return views.unread(f"{error.sentence} {error.advice}")
         finally:
             # Before it is shown: whoever sees it may ask for the next.
-            self._busy.discard(wanted.user_id)
-        return views.seen(found, in_the_way=wanted.in_the_way)
+            self._busy.discard(request.user_id)
+        return views.seen(found, in_the_way=request.in_the_way)
 
-    async def _show(self, wanted: PreviewRequest, seen: Seen) -> None:
+    async def _show(self, request: PreviewRequest, seen: Seen) -> None:
         """Fill the view that waits for it, or if that is closed, tell the person directly."""
         try:
-            await self._client.views_update(view_id=wanted.view_id, view=views.modal(seen))
+            await self._client.views_update(view_id=request.view_id, view=views.modal(seen))
         except SlackApiError as error:
             if (code := code_of(error)) != CLOSED:
                 log.warning("preview not shown", code=code)
                 return
-            await self._tell(wanted, seen)
+            await self._tell(request, seen)
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("preview not shown", type=type(error).__name__)
 
-    async def _tell(self, wanted: PreviewRequest, seen: Seen) -> None:
-        text, blocks = views.message(seen, wanted.form)
+    async def _tell(self, request: PreviewRequest, seen: Seen) -> None:
+        text, blocks = views.message(seen, request.form)
         try:
             await self._client.chat_postMessage(
-                channel=wanted.user_id,
+                channel=request.user_id,
                 text=text,
                 blocks=blocks,
                 unfurl_links=False,

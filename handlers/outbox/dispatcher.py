@@ -44,15 +44,15 @@ class Dispatcher:
         self,
         *,
         database: Database,
-        delivery: Sender,
-        pace: RateLimits,
+        sender: Sender,
+        rate_limits: RateLimits,
         clock: Clock,
         wakeup: Wakeup,
         every: float,
     ) -> None:
         self._database = database
-        self._delivery = delivery
-        self._pace = pace
+        self._sender = sender
+        self._rate_limits = rate_limits
         self._clock = clock
         self._queue = PriorityQueue()
         self._under_way: dict[str, tuple[Message, asyncio.Task[None]]] = {}
@@ -112,8 +112,8 @@ class Dispatcher:
         self._held_back = False
         ready = [it for it in stale if it.message.id not in self._under_way]
         queued = [
-            (it.message, calls_of(it.message, urgency))
-            for urgency, it in self._queue.ordered(ready, now, under_way=self._under_way)
+            (it.message, calls_of(it.message, priority))
+            for priority, it in self._queue.ordered(ready, now, under_way=self._under_way)
         ]
         # A card that Slack does not take now keeps nothing waiting that points to it.
         going = (message for message, calls in queued if self._free_at(calls, now) <= now)
@@ -126,14 +126,14 @@ class Dispatcher:
                 self._held_back = True
             else:
                 for call in calls:
-                    self._pace.take(call)
+                    self._rate_limits.take(call)
                 chosen.append((message, calls))
         self._wake_at(again_at, now)
         return chosen
 
     def _free_at(self, calls: Sequence[Call], now: datetime) -> datetime:
         """Return when all of these calls may be made, which is now if nothing limits them."""
-        return max((self._pace.free_at(call) for call in calls), default=now)
+        return max((self._rate_limits.free_at(call) for call in calls), default=now)
 
     def _being_shown(self) -> Iterator[Message]:
         yield from (message for message, _ in self._under_way.values())
@@ -164,13 +164,13 @@ class Dispatcher:
         # A bug in one is logged, and the others go on.
         name = f"message {message.id}"
         if bug := await run_guarded(name, partial(self._show, message, calls)):
-            await run_guarded(name, partial(self._delivery.broke, message, bug))
+            await run_guarded(name, partial(self._sender.failed, message, bug))
         del self._under_way[message.id]
         if self._held_back:
             self.loop.wakeup.wake()
 
     async def _show(self, message: Message, calls: Sequence[Call]) -> None:
-        shown = await self._delivery.show(message, calls)
+        shown = await self._sender.show(message, calls)
         if shown is not None:
             self._queue.shown(message.id, shown)
 
@@ -180,12 +180,12 @@ def _outdated(stale: Iterable[Message]) -> frozenset[Place]:
     return frozenset((each.registration, each.audience) for each in stale if each.kind in CARDS)
 
 
-def calls_of(message: Message, urgency: Priority) -> tuple[Call, ...]:
+def calls_of(message: Message, priority: Priority) -> tuple[Call, ...]:
     """Return the limited calls that it takes to show this, the one that shows it last."""
     if message.kind is MessageKind.MASK:
         return ()
     if message.ts is not None:
-        is_urgent = urgency <= Priority.FINAL
+        is_urgent = priority <= Priority.FINAL
         return (Call(method=UPDATE, place=message.channel or "", is_urgent=is_urgent),)
     post = Call(method=POST, place=message.audience)
     return (Call(method=LOOK_UP), post) if message.kind in LOOKED_UP else (post,)

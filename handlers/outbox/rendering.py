@@ -34,9 +34,9 @@ THEIRS = (
 class Renderer:
     """Draws a message as the registration stands now."""
 
-    def __init__(self, *, registrar: Registrar, people: Users, plain: bool) -> None:
+    def __init__(self, *, registrar: Registrar, users: Users, plain: bool) -> None:
         self._registrar = registrar
-        self._people = people
+        self._users = users
         self._plain = plain
 
     async def draw(
@@ -50,11 +50,11 @@ class Renderer:
             words = drift.kept_back(registration)
             return words, drawn([section(words)])
         if message.kind is MessageKind.EXPIRY:
-            has_left = await self._people.has_left(registration.requester.user_id)
+            has_left = await self._users.has_left(registration.requester.user_id)
             blocks = expiry.for_approvers(registration, message.subject, has_left=has_left)
             return expiry.text(registration, message.subject), blocks
         if message.kind is MessageKind.UNREAD:
-            has_left = await self._people.has_left(registration.requester.user_id)
+            has_left = await self._users.has_left(registration.requester.user_id)
             blocks = unread_secret.for_approvers(registration, message.subject, has_left=has_left)
             return unread_secret.removed_text(registration), blocks
         drawing = await self._drawing(registration, is_plain=is_plain)
@@ -71,7 +71,7 @@ class Renderer:
         the reader may have left.
         """
         try:
-            reader = await self._people.known(message.audience)
+            reader = await self._users.look_up(message.audience)
         except UserNotFound:
             return False
         return self._registrar.may_read_check(registration, reader)

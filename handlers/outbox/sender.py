@@ -64,10 +64,10 @@ class Sender:
         registrar: Registrar,
         vault: Vault,
         client: AsyncWebClient,
-        answers: ResponseUrls,
+        response_urls: ResponseUrls,
         channel: ApprovalChannel,
-        people: Users,
-        pace: RateLimits,
+        users: Users,
+        rate_limits: RateLimits,
         clock: Clock,
         wakeup: Wakeup,
         bot_id: str,
@@ -77,15 +77,15 @@ class Sender:
         self._registrar = registrar
         self._vault = vault
         self._client = client
-        self._answers = answers
+        self._response_urls = response_urls
         self._channel = channel
-        self._people = people
-        self._pace = pace
+        self._users = users
+        self._rate_limits = rate_limits
         self._clock = clock
         self._wakeup = wakeup
         self._bot_id = bot_id
         self._retries = Retries(database=database, registrar=registrar, clock=clock)
-        self._drawings = Renderer(registrar=registrar, people=people, plain=plain)
+        self._renderer = Renderer(registrar=registrar, users=users, plain=plain)
         self._plain: set[str] = set()
         """Messages whose plan blocks Slack has refused."""
         self._drawn: dict[str, tuple[int, str]] = {}
@@ -105,8 +105,10 @@ class Sender:
             if await self._deliver(message, registration, calls):
                 return registration.status
         except ChannelShared:
-            self._complain("messages cannot be shown", SHARED, ErrorScope.CLOSED, calls[-1].place)
-            await self._hand_back(message, SHARED)
+            self._log_refusal(
+                "messages cannot be shown", SHARED, ErrorScope.CLOSED, calls[-1].place
+            )
+            await self._unclaim(message, SHARED)
         except SlackApiError as error:
             await self._refused(message, calls, error)
         except (TimeoutError, aiohttp.ClientError) as error:
@@ -115,7 +117,7 @@ class Sender:
             await self._retries.later(message, why="reader_unknown")
         return None
 
-    async def broke(self, message: Message, bug: str) -> None:
+    async def failed(self, message: Message, bug: str) -> None:
         """Put off a message that could not be shown because of a bug of this id."""
         await self._retries.later(message, why=f"bug_{bug}", most=OUR_TRIES)
 
@@ -126,21 +128,21 @@ class Sender:
         if message.kind is MessageKind.MASK:
             await self._mask(message, registration)
             return False
-        if await self._is_for_nobody(message):
+        if await self._has_no_recipient(message):
             await self._say_so(message)
             await self._give_up(message)
             return False
         is_plain = message.id in self._plain
-        text, blocks = await self._drawings.draw(message, registration, is_plain=is_plain)
+        text, blocks = await self._renderer.draw(message, registration, is_plain=is_plain)
         blocks, drawing = named(blocks, message), _digest(text, blocks)
         if self._is_there(message, drawing):
             for call in calls:
-                self._pace.give_back(call)
+                self._rate_limits.give_back(call)
             await self._posted(message, str(message.channel), str(message.ts), drawing)
             return True
         answer = await self._send(message, text, blocks)
         for call in calls:
-            self._pace.went_through(call)
+            self._rate_limits.went_through(call)
         await self._posted(message, answer["channel"], answer["ts"], drawing)
         return True
 
@@ -183,9 +185,9 @@ class Sender:
         is_first_try = message.ts is not None and message.tries == 1
         return is_first_try and self._drawn.get(message.id) == (message.shown, drawing)
 
-    async def _is_for_nobody(self, message: Message) -> bool:
+    async def _has_no_recipient(self, message: Message) -> bool:
         """Whether it is for the requester, whose account is deactivated or gone."""
-        return needs_its_reader(message) and await self._people.has_left(message.audience)
+        return needs_its_reader(message) and await self._users.has_left(message.audience)
 
     async def _say_so(self, message: Message) -> None:
         """Tell the approvers what the requester cannot be told."""
@@ -209,7 +211,7 @@ class Sender:
             await self._retries.later(message, why="seal_broken", most=OUR_TRIES)
             return
         found = values_of(registration, self._registrar.profile_of(registration))
-        if not await self._answers.replace(
+        if not await self._response_urls.replace(
             address, text=sheet_text(found), blocks=masked_sheet(found)
         ):
             await self._retries.later(message, why="mask_not_taken", most=OUR_TRIES)
@@ -223,15 +225,15 @@ class Sender:
 
     async def _refused(self, message: Message, calls: Sequence[Call], error: SlackApiError) -> None:
         """Do what the error means for this message, and for the others."""
-        code, trouble = code_of(error), meaning_of(error)
-        match trouble:
+        code, scope = code_of(error), meaning_of(error)
+        match scope:
             case ErrorScope.TOO_OFTEN:
                 wait = retry_after(error)
                 log.warning(
                     "Slack is called too often", method=calls[-1].method, again_in=wait.seconds
                 )
-                self._pace.throttled(calls[-1], wait)
-                await self._hand_back(message)
+                self._rate_limits.throttled(calls[-1], wait)
+                await self._unclaim(message)
             case ErrorScope.GONE:
                 log.warning("message gone", message=message.id, code=code)
                 await self._forget(message, is_deleted=code == DELETED)
@@ -242,41 +244,41 @@ class Sender:
                 await self._give_up(message)
             case ErrorScope.CLOSED:
                 place = calls[-1].place
-                self._complain("messages cannot be shown", code, trouble, place)
-                await self._hand_back(message, code)
+                self._log_refusal("messages cannot be shown", code, scope, place)
+                await self._unclaim(message, code)
             case ErrorScope.SHUT_OUT:
-                self._complain("Slack does not take the bot's token", code, trouble)
-                await self._hand_back(message)
+                self._log_refusal("Slack does not take the bot's token", code, scope)
+                await self._unclaim(message)
             case _ if code in REFUSED_BLOCKS and message.id not in self._plain:
                 log.error(
                     "blocks refused, drawn plainly from now on",
                     message=message.id,
                     code=code,
-                    advice=advice_on(code, trouble),
+                    advice=advice_on(code, scope),
                 )
                 if len(self._plain) >= REMEMBERED:
                     self._plain.clear()
                 self._plain.add(message.id)
-                await self._hand_back(message)
+                await self._unclaim(message)
             case _:
                 log.warning("message refused", message=message.id, code=code)
                 await self._retries.later(message, why=code, trouble=code)
 
-    def _complain(self, what: str, code: str, trouble: ErrorScope, place: str = "") -> None:
+    def _log_refusal(self, what: str, code: str, scope: ErrorScope, place: str = "") -> None:
         """Tell whoever runs the bot, once each time that it is tried."""
-        wait = self._pace.closed(place)
+        wait = self._rate_limits.closed(place)
         if wait is not None:
             log.error(
                 what,
                 channel=place or None,
                 code=code,
-                advice=advice_on(code, trouble),
+                advice=advice_on(code, scope),
                 again_in=wait.seconds,
             )
 
     async def _is_for_one_who_left(self, message: Message) -> bool:
         """Whether it is for the direct messages of somebody who is deactivated or gone."""
-        return message.audience[:1] in ("U", "W") and await self._people.has_left(message.audience)
+        return message.audience[:1] in ("U", "W") and await self._users.has_left(message.audience)
 
     async def _lost(self, message: Message, error: Exception) -> None:
         """Come back later. A post whose answer was lost may then be made twice.
@@ -302,7 +304,7 @@ class Sender:
                 )
         self._wakeup.wake()
 
-    async def _hand_back(self, message: Message, trouble: str | None = None) -> None:
+    async def _unclaim(self, message: Message, trouble: str | None = None) -> None:
         """Let it go first again as soon as it can go at all. App Homes tell of the trouble."""
         async with self._database.transaction() as tx:
             await messages.unclaim(tx, message, trouble=trouble)

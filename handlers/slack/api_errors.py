@@ -118,7 +118,7 @@ def retry_after(error: SlackApiError) -> timedelta:
     return timedelta(seconds=max(1.0, seconds_asked(headers) or 0.0))
 
 
-def advice_on(code: str, trouble: ErrorScope) -> str:
+def advice_on(code: str, scope: ErrorScope) -> str:
     """Return what whoever runs the bot can do."""
     otherwise = {ErrorScope.SHUT_OUT: INSTALL_AGAIN, ErrorScope.PASSING: LOOK_AT_LOG}
-    return ADVICE.get(code, otherwise.get(trouble, LOOK_AT_SLACK))
+    return ADVICE.get(code, otherwise.get(scope, LOOK_AT_SLACK))

@@ -69,13 +69,13 @@ class Users:
         team_id: str,
         app_id: str,
         groups: UserGroups,
-        look_ups: LookupLimits,
+        lookup_limits: LookupLimits,
         approvers: Collection[str],
         approver_groups: Collection[str],
         clock: Clock,
     ) -> None:
         """Take the ids of approvers and of their groups, for whom some look-ups are kept."""
-        self._look_ups = look_ups
+        self._lookup_limits = lookup_limits
         self._approvers = frozenset(approvers)
         self._approver_groups = frozenset(approver_groups)
         self._client = client
@@ -106,10 +106,10 @@ class Users:
             raise Refusal("This was sent to another Slack app, so it was ignored.")
 
     async def _may_look_up(self, user_id: str) -> bool:
-        if self._look_ups.take(user_id):
+        if self._lookup_limits.take(user_id):
             return True
         is_approver = user_id in self._approvers or await self._is_in_approvers_group(user_id)
-        return is_approver and self._look_ups.take(user_id, is_approver=True)
+        return is_approver and self._lookup_limits.take(user_id, is_approver=True)
 
     async def _is_in_approvers_group(self, user_id: str) -> bool:
         if not self._approver_groups:
@@ -123,7 +123,7 @@ class Users:
         if found is None:
             raise Refusal("Say to whom, with an @ before the name, and let Slack complete it.")
         try:
-            return await self.known(found[1])
+            return await self.look_up(found[1])
         except UserNotFound:
             raise Refusal(
                 "Slack knows nobody of this name whom the bot may see. Choose somebody else."
@@ -133,11 +133,11 @@ class Users:
                 "Slack did not say who that is, so nothing was done. Try again in a moment."
             ) from None
 
-    async def known(self, user_id: str) -> Person:
+    async def look_up(self, user_id: str) -> Person:
         """Return who this is now. Raises Refusal if Slack does not say."""
         return await self._known(user_id, claimed_team=self._team_id)
 
-    async def again(self, user_ids: Iterable[str]) -> tuple[Person, ...]:
+    async def look_up_all(self, user_ids: Iterable[str]) -> tuple[Person, ...]:
         """Return who these are now, all looked up at once, without those of whom Slack says
         nothing within a second. An account that is not there any more is in doubt.
         """
@@ -215,11 +215,11 @@ class Users:
 
 def middleware(
     client: AsyncWebClient,
-    people: Users,
+    users: Users,
     registrar: Registrar,
-    answers: ResponseUrls,
-    homes: HomePublisher,
-    previews: PreviewMaker,
+    response_urls: ResponseUrls,
+    home_publisher: HomePublisher,
+    preview_maker: PreviewMaker,
     *,
     plain: bool,
 ) -> Callable[..., Awaitable[BoltResponse | None]]:
@@ -233,21 +233,21 @@ def middleware(
         # Bolt makes one for each payload, with the environment's proxy in spite of NO_PROXY.
         context["client"] = client
         context["registrar"] = registrar
-        context["answers"] = answers
-        context["people"] = people
-        context["homes"] = homes
-        context["previews"] = previews
+        context["response_urls"] = response_urls
+        context["users"] = users
+        context["home_publisher"] = home_publisher
+        context["preview_maker"] = preview_maker
         context["plain"] = plain
         if _asks_for_help(body):
-            people.check_is_ours(body)
+            users.check_is_ours(body)
             return _said(help.HELP)
-        context["person"] = await people.person(body)
+        context["person"] = await users.person(body)
         if "event" in body and DOUBTS["is_bot"] in context["person"].doubts:
             return BoltResponse(status=200)
         _check_buttons(body)
         await check_counts(body, registrar)
         if is_home(body):
-            homes.clicked(body, context["person"].user_id)
+            home_publisher.clicked(body, context["person"].user_id)
         await next()
         return None
 

@@ -36,23 +36,23 @@ class Http:
     """Takes requests while it is open. Whoever serves the port calls `handle`."""
 
     def __init__(
-        self, bolt: AsyncApp, *, signatures: Signatures, database: Database, traffic: InFlight
+        self, bolt: AsyncApp, *, signatures: Signatures, database: Database, in_flight: InFlight
     ) -> None:
         self._bolt = bolt
         self._signatures = signatures
         self._database = database
         self._bodies = Bodies()
-        self._traffic = traffic
+        self._in_flight = in_flight
 
     async def start(self) -> None:
-        self._traffic.is_open = True
+        self._in_flight.is_open = True
 
     async def is_up(self) -> bool:
-        return self._traffic.is_open
+        return self._in_flight.is_open
 
     async def stop(self) -> None:
-        self._traffic.is_open = False
-        if left := await self._traffic.drained(REST_SECONDS):
+        self._in_flight.is_open = False
+        if left := await self._in_flight.drained(REST_SECONDS):
             log.warning("stopped before these requests were answered", requests=left)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -81,7 +81,7 @@ class Http:
     async def _taken(
         self, signed: Signed, headers: Mapping[str, str], query: str, body: str
     ) -> web.Response:
-        if not self._traffic.is_open:
+        if not self._in_flight.is_open:
             return _nothing(HTTPStatus.SERVICE_UNAVAILABLE)
         request = _read(headers, query, body)
         if request is None:
@@ -92,7 +92,7 @@ class Http:
             nonlocal answer
             answer = await self._once(signed, request)
 
-        with self._traffic.one():
+        with self._in_flight.count():
             await run_guarded("a request of Slack", take)
         return answer
 

@@ -15,7 +15,7 @@ class InFlight:
         self._idle.set()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def count(self) -> Iterator[None]:
         """Count one delivery while inside."""
         self._running += 1
         self._idle.clear()

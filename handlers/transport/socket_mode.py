@@ -42,7 +42,7 @@ class SocketMode:
         *,
         app_token: str,
         app_id: str,
-        traffic: InFlight,
+        in_flight: InFlight,
         watch_every: float,
         connect_seconds: float = CONNECT_SECONDS,
         proxies: Proxies = DIRECT,
@@ -51,7 +51,7 @@ class SocketMode:
         self._bolt = bolt
         self._app_token = app_token
         self._app_id = app_id
-        self._traffic = traffic
+        self._in_flight = in_flight
         self._handler: _Handler | None = None
         self._watch_every = watch_every
         self._connect_seconds = connect_seconds
@@ -63,10 +63,10 @@ class SocketMode:
         self._watchdog = Loop("socket", self._look, wakeup=Wakeup(), every=watch_every)
 
     async def start(self) -> None:
-        self._traffic.is_open = True
+        self._in_flight.is_open = True
         problem = await self._connect()
         if problem is not None and not problem.may_pass:
-            self._traffic.is_open = False
+            self._in_flight.is_open = False
             raise CannotListen(_sentence(problem, self._proxy))
         if problem is not None:
             advice = _sentence(problem, self._proxy)
@@ -75,18 +75,20 @@ class SocketMode:
 
     async def is_up(self) -> bool:
         handler = self._handler
-        return self._traffic.is_open and handler is not None and await handler.client.is_connected()
+        return (
+            self._in_flight.is_open and handler is not None and await handler.client.is_connected()
+        )
 
     async def stop(self) -> None:
-        self._traffic.is_open = False
-        left, _ = await asyncio.gather(self._traffic.drained(REST_SECONDS), self._watchdog.stop())
+        self._in_flight.is_open = False
+        left, _ = await asyncio.gather(self._in_flight.drained(REST_SECONDS), self._watchdog.stop())
         if left:
             log.warning("stopped before these envelopes were answered", envelopes=left)
         await self._disconnect()
 
     async def _look(self) -> None:
         """Replace the connection if it was down at the last look, too."""
-        if not self._traffic.is_open:
+        if not self._in_flight.is_open:
             return
         was_up, self._was_up = self._was_up, await self.is_up()
         now = asyncio.get_running_loop().time()
@@ -109,7 +111,7 @@ class SocketMode:
 
     async def _connect(self) -> "_Problem | None":
         """Open a new socket at a new address. Return the problem if it does not open."""
-        handler = _Handler(self._bolt, self._app_token, self._traffic)
+        handler = _Handler(self._bolt, self._app_token, self._in_flight)
         self._handler = handler
         try:
             async with asyncio.timeout(self._connect_seconds):
@@ -169,17 +171,17 @@ async def _abandon(client: SocketModeClient) -> None:
 class _Handler(AsyncSocketModeHandler):
     """Bolt's handler, which leaves alone what comes too late and counts what does not."""
 
-    def __init__(self, bolt: AsyncApp, app_token: str, traffic: InFlight) -> None:
+    def __init__(self, bolt: AsyncApp, app_token: str, in_flight: InFlight) -> None:
         super().__init__(bolt, app_token, logger=socket_logger())
-        self._traffic = traffic
+        self._in_flight = in_flight
         self.greeting: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         """The id of the app that Slack has connected, as soon as it says hello."""
         self.client.message_listeners.append(self._hear)
 
     async def handle(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
-        if not self._traffic.is_open:
+        if not self._in_flight.is_open:
             return
-        with self._traffic.one():
+        with self._in_flight.count():
             await super().handle(client, req)  # type: ignore[arg-type] # narrower than what calls it
 
     async def _hear(

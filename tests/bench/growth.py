@@ -95,7 +95,7 @@ async def measured(scene: Scene, bot: app.App, rounds: int, name: str) -> Times:
         "Home of a requester": await median(rounds, lambda: desk.home({}, by=rosa)),
         "mark of the Homes": await median(rounds, desk.mark),
         "look of the keeper": await median(rounds, bot.scheduler.look),
-        "look of the messages": await median(rounds, bot.messages.look),
+        "look of the messages": await median(rounds, bot.dispatcher.look),
     }
     acknowledged, ready = [], []
     for number in range(rounds):

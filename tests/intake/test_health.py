@@ -52,7 +52,9 @@ class Answering:
 
 
 def health(database: Answering, *, intake: Up | None = None, **more: Any) -> Health:
-    return Health(intake=intake or Up(), database=cast(Database, database), **{"loops": (), **more})
+    return Health(
+        transport=intake or Up(), database=cast(Database, database), **{"loops": (), **more}
+    )
 
 
 async def test_ready_is_slack_and_the_database() -> None:

@@ -76,13 +76,13 @@ class Post:
 
 def _intake(bolt: AsyncApp, secret: str, database: Database, clock: Clock = REAL) -> Http:
     signatures = Signatures(secret, clock)
-    return Http(bolt, signatures=signatures, database=database, traffic=InFlight())
+    return Http(bolt, signatures=signatures, database=database, in_flight=InFlight())
 
 
 @asynccontextmanager
 async def _open(intake: Http, database: Database) -> AsyncIterator[Door]:
     door, loops = Door(), list[Loop]()
-    health = Health(intake=intake, database=database, loops=loops)
+    health = Health(transport=intake, database=database, loops=loops)
     routes: doors.Routes = {EVENTS: intake.handle}
     async with doors.opened("127.0.0.1", door.port, health=health, routes=routes):
         await intake.start()

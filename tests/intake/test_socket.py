@@ -36,7 +36,7 @@ async def listening(
     intake = SocketMode(
         app,
         app_token=workspace.app_token,
-        traffic=InFlight(),
+        in_flight=InFlight(),
         app_id=app_id or workspace.api_app_id,
         watch_every=0.05,
         connect_seconds=0.3,
@@ -147,7 +147,7 @@ async def test_a_stop_waits_for_what_is_listened_to_and_takes_nothing_more(
         stopping = asyncio.create_task(intake.stop())
         await asyncio.sleep(0)
         second = asyncio.create_task(workspace.command("ben", "two"))
-        await workspace.until(lambda: not intake._traffic.is_open)
+        await workspace.until(lambda: not intake._in_flight.is_open)
         may_end.set()
         assert (await first).text == "at last"
         await stopping
@@ -212,7 +212,7 @@ async def test_a_slack_that_does_not_say_goodbye_is_left(
         intake = SocketMode(
             app_of(client, workspace),
             app_token="xapp-1",
-            traffic=InFlight(),
+            in_flight=InFlight(),
             app_id="A0MUTE",
             watch_every=0.05,
         )

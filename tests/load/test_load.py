@@ -40,7 +40,7 @@ async def while_time_passes(work: Awaitable[object], app: App, clock: MovableClo
     task = asyncio.ensure_future(work)
     while not task.done():
         await asyncio.wait([task], timeout=TICK_SECONDS)
-        if app.messages.is_idle:
+        if app.dispatcher.is_idle:
             clock.move(STEP)
     await task
 
