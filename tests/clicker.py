@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bot import logs
 from bot.approval import Policy
-from bot.domain.registration import Person, Refusal
+from bot.domain.people import Person, Refusal
 from bot.playground.clock import MovableClock
 from tests.office import KEY, Office, office, opened
 from tests.pieces import ROSA, TEAM

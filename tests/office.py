@@ -18,7 +18,10 @@ from cryptography.fernet import Fernet
 from bot.approval import Policy
 from bot.components import new_id
 from bot.domain.catalogue import Catalogue, read_catalogue
-from bot.domain.registration import Person, Registration, RunKind, RunOutcome, SecretState, Status
+from bot.domain.people import Person
+from bot.domain.registration import Registration, RunOutcome, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.runs import Runs, RunServices, Tenant

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.domain.registration import Form, Person, Registration, Secret, SecretState, Status, Vote
+from bot.domain.approval_requests import Vote
+from bot.domain.people import Person
+from bot.domain.registration import Form, Registration, Status
+from bot.domain.secrets import Secret, SecretState
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEAM = "T0HOME"

@@ -9,7 +9,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from bot.domain.registration import Deleted, Registration, RunKind, Secret
+from bot.domain.registration import Deleted, Registration
+from bot.domain.runs import RunKind
+from bot.domain.secrets import Secret
 from bot.runs import Runs, RunServices
 from bot.runs.base import RunBase, StepFailed
 from bot.runs.batch_writer import Entry

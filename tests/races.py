@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
-from bot.domain.registration import Refusal
+from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
 from tests.office import Office, two_offices
 

@@ -23,7 +23,8 @@ import handlers
 from bot.approval import Policy
 from bot.components import new_id
 from bot.domain.catalogue import Profile, read_catalogue
-from bot.domain.registration import Form, Person
+from bot.domain.people import Person
+from bot.domain.registration import Form
 from bot.logs import slack_logger
 from bot.planning.preview import Preview
 from bot.playground import workspace as workspaces

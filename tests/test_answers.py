@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.domain.registration import Refusal
+from bot.domain.people import Refusal
 from bot.settings.allowed_hosts import takes_answers
 from graph.proxies import DIRECT
 from handlers.slack.response_url import ResponseUrls

@@ -8,7 +8,9 @@ import pytest
 
 from bot.approval import RULES, Policy, Role, Verb
 from bot.approval.quorum import Quorum
-from bot.domain.registration import MOVES, Person, Refusal, Rotation, Status, Vote, origins
+from bot.domain.approval_requests import Rotation, Vote
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import MOVES, Status, origins
 from tests.pieces import ADA, BEN, GRACE, NOON, ROSA, TEAM, registration
 
 POLICY = Policy(

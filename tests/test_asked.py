@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.registration import Refusal
+from bot.domain.people import Refusal
 from handlers.listeners import command_parser
 from handlers.listeners.command_parser import LISTS, WITH_ID, Command, parse
 

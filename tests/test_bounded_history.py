@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.approval import Policy
-from bot.domain.registration import Refusal
+from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
 from bot.registrar.recovery import CHECK_PAUSE
 from bot.storage import history

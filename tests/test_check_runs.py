@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.registration import Check, RunKind, Status
+from bot.domain.registration import Check, Status
+from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.runs.drift_check import TOMORROW
 from bot.storage import history, messages, registrations, timers

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.form_validation import LONGEST_REASON, check_form
-from bot.domain.registration import Failure, Form, Person, Registration, Status
+from bot.domain.people import Person
+from bot.domain.registration import Form, Registration, Status
+from bot.domain.runs import Failure
 from bot.registrar.queries import Home, Part
 from bot.storage.health import Health
 from bot.storage.history import HistoryPage

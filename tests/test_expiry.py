@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from bot.domain.expiry_stages import Expiry, Stage, reached, told_at
-from bot.domain.registration import Refusal, Secret, SecretState, Status
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
+from bot.domain.secrets import Secret, SecretState
 from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import history, secrets, timers

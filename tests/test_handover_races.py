@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable
 import pytest
 
 from bot.approval import Policy
-from bot.domain.registration import Refusal, Status
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.storage import installation
 from tests.office import Office, office, opened

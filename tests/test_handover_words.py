@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.registration import Registration, Secret, SecretState
+from bot.domain.registration import Registration
+from bot.domain.secrets import Secret, SecretState
 from handlers.views import approvers
 from handlers.views.blocks import when
 from tests.pieces import BEN, GRACE, NOON, ROSA, registration, secret

@@ -9,7 +9,10 @@ import pytest
 
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import read_catalogue
-from bot.domain.registration import Failure, Refusal, RunKind, SecretState, Status
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
+from bot.domain.runs import Failure, RunKind
+from bot.domain.secrets import SecretState
 from bot.registrar.queries import PAGE, Home, Part
 from bot.storage.health import Health, Unshown
 from bot.storage.history import HistoryPage

@@ -12,7 +12,7 @@ import structlog.testing
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.approval import Policy
-from bot.domain.registration import Person, Refusal
+from bot.domain.people import Person, Refusal
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import install

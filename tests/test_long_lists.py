@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.registration import Person, Status
+from bot.domain.people import Person
+from bot.domain.registration import Status
 from bot.storage.history import Entry, HistoryPage
 from bot.storage.queries import ListKind, ListLine, ListPage
 from handlers.views import history, listing

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.domain.registration import Registration, RunKind, Status
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.storage import history, installation, registrations, runs
 from bot.storage.history import Entry

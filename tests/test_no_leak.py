@@ -14,7 +14,7 @@ import structlog
 
 from bot.domain.catalogue import read_catalogue
 from bot.domain.connector_values import values_of
-from bot.domain.registration import Secret
+from bot.domain.secrets import Secret
 from bot.logs import LOUD, set_up
 from bot.playground.stage import Stage
 from bot.playground.workspace import Entry, Kind

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.registration import Refusal
+from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
 from handlers.views import denial, ids
 from tests.switchboard import Switchboard, standing

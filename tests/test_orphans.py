@@ -17,7 +17,8 @@ import structlog
 from bot.app import App
 from bot.doctor.findings import Finding, Mark
 from bot.doctor.orphans import LOOK, RESTORE, find_orphans
-from bot.domain.registration import RunKind, Status
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
 from bot.playground.stage import Stage
 from bot.storage import history
 from bot.worker.orphans import judged

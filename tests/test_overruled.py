@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.registration import RunKind, SecretState, Status
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import When

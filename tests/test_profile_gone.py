@@ -10,7 +10,10 @@ import pytest
 from bot import app
 from bot.app import App
 from bot.domain.catalogue import read_catalogue
-from bot.domain.registration import Refusal, RunKind, SecretState, Status
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings

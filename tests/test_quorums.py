@@ -7,7 +7,8 @@ import pytest
 
 from bot.approval import Policy
 from bot.domain.catalogue import Approval, read_catalogue
-from bot.domain.registration import Refusal, Status
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.storage.timers import REMIND_AFTER

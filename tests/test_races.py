@@ -4,7 +4,10 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
-from bot.domain.registration import RunKind, SecretState, Status, Vote
+from bot.domain.approval_requests import Vote
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.storage import history, runs, timers, votes
 from bot.storage.timers import TimerKind

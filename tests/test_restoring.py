@@ -12,7 +12,8 @@ import pytest
 import structlog
 
 from bot.app import App
-from bot.domain.registration import Registration, SecretState, Status
+from bot.domain.registration import Registration, Status
+from bot.domain.secrets import SecretState
 from bot.playground.stage import Stage
 from bot.restore import database_copy
 from bot.restore.database_copy import CannotRestore

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.app import App, engine_url
-from bot.domain.registration import RunKind
+from bot.domain.runs import RunKind
 from bot.playground.stage import Stage
 from bot.storage.messages import SAID_ONCE, MessageKind
 from bot.storage.tables import history as entries

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.registration import SecretState
+from bot.domain.secrets import SecretState
 from bot.registrar.secrets import GRACE
 from handlers.views import rotation as views
 from tests.pieces import NOON, registration, secret

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.registration import Refusal, Status, Vote
+from bot.domain.approval_requests import Vote
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.storage import votes
 from bot.storage.database import Database

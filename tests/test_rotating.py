@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bot.approval.quorum import Quorum
-from bot.domain.registration import Rotation, Status
+from bot.domain.approval_requests import Rotation
+from bot.domain.registration import Status
 from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
 from bot.registrar.secrets import GRACE

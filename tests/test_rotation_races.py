@@ -6,15 +6,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.registration import (
-    Person,
-    Refusal,
-    Rotation,
-    RotationState,
-    RunKind,
-    RunOutcome,
-    SecretState,
-)
+from bot.domain.approval_requests import Rotation, RotationState
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import RunOutcome
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.registrar import secrets as showing
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup

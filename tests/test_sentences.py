@@ -10,7 +10,8 @@ from bot.__main__ import main
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.connector_values import values_of
-from bot.domain.registration import Refusal, SecretState
+from bot.domain.people import Refusal
+from bot.domain.secrets import SecretState
 from bot.playground.stage import Stage
 from handlers.listeners.command_parser import ALSO_CALLED, BY_BUTTON, parse
 from handlers.listeners.errors import plain

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.registration import Registration, RunKind, Status, StepState
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind, StepState
 from handlers.views.blocks import drawn, lasting
 from handlers.views.steps import Drawing, steps
 from tests.pieces import NOON, registration

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.registration import Refusal, SecretState
+from bot.domain.people import Refusal
+from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.storage import installation, registrations
 from tests.office import Office, office, opened

@@ -7,7 +7,9 @@ from functools import partial
 
 import pytest
 
-from bot.domain.registration import Registration, RunKind, SecretState, Status
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import timers, unread_notices

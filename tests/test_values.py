@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.catalogue import read_catalogue
 from bot.domain.connector_values import MASK, Values, values_of
-from bot.domain.registration import SecretState
+from bot.domain.secrets import SecretState
 from tests.pieces import CLIENT_ID, PLAN, registration, secret
 
 CATALOGUE = read_catalogue()

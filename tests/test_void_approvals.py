@@ -12,7 +12,9 @@ import pytest
 
 from bot.approval import Policy
 from bot.domain.catalogue import Approval, read_catalogue
-from bot.domain.registration import Refusal, RunKind, Status
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from handlers.slack.ttl_cache import REMEMBERED

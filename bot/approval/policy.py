@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from bot.approval.quorum import Quorum
 from bot.approval.rules import NOT_FOR_OWN, PREVIOUS_REQUESTER, RULES, Role, Verb
 from bot.approval.wrong_state import wrong_state
-from bot.domain.registration import Person, Refusal, Registration
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration
 from bot.settings.env_reader import EVERYBODY
 
 UNSAID = "Slack did not say who belongs to {}, so nothing was done. Try again in a moment."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.registration import Vote
+from bot.domain.approval_requests import Vote
 
 NAMED = ("",)
 """The one party of everybody who decides by name and belongs to no approver group."""

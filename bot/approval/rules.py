@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from bot.domain.registration import SecretState, Status
+from bot.domain.registration import Status
+from bot.domain.secrets import SecretState
 
 
 class Verb(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from bot.domain.registration import Secret
+from bot.domain.secrets import Secret
 
 
 class Stage(IntEnum):

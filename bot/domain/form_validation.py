@@ -5,7 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 
 from bot.domain.catalogue import Profile
-from bot.domain.registration import Form, Refusal
+from bot.domain.people import Refusal
+from bot.domain.registration import Form
 from graph.preflight import LONGEST_NAME
 from graph.redirects import redirect_problem
 from graph.secret_life import NEVER

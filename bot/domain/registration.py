@@ -5,23 +5,16 @@ A registration is one wish for an Entra application, from the form to the secret
 life of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-
-class Refusal(Exception):
-    """An expected "no": its text is a sentence for the person who asked.
-
-    `people` are those whom it mentions: their names stand in their places where Slack shows plain
-    text.
-    """
-
-    def __init__(self, sentence: str, *, people: "Iterable[Person]" = ()) -> None:
-        self.people = tuple(people)
-        super().__init__(sentence)
+from bot.domain.approval_requests import Rotation, RotationState, Vote
+from bot.domain.people import Person
+from bot.domain.runs import Failure, RunKind, StepState
+from bot.domain.secrets import SEEN, Secret, SecretState
 
 
 class Status(StrEnum):
@@ -82,51 +75,6 @@ def origins(target: Status, moves: Moves = MOVES) -> frozenset[Status]:
     return frozenset(status for status, targets in moves.items() if target in targets)
 
 
-class SecretState(StrEnum):
-    """The small life of one secret."""
-
-    ATTEMPTED = "attempted"  # its nonce is stored, the call may or may not have reached Entra
-    SEALED = "sealed"  # in the vault, unseen
-    CLAIMED = "claimed"  # taken out of the vault for the one reveal, which is not confirmed yet
-    SHOWN = "shown"  # Slack took it; it is on the requester's screen
-    MASKED = "masked"  # it was seen and is gone
-    UNKNOWN = "unknown"  # nobody can tell whether it was seen
-    REPLACED = "replaced"  # a newer secret works, this one is removed from Entra
-    UNMASKED = "unmasked"  # it was seen, and Slack did not let us mask it
-    CLOSED = "closed"  # out of the vault unseen; Entra still has to be told
-    REMOVED = "removed"  # removed from Entra unseen
-
-
-LIVE = (
-    SecretState.SEALED,
-    SecretState.CLAIMED,
-    SecretState.SHOWN,
-    SecretState.MASKED,
-    SecretState.UNKNOWN,
-    SecretState.UNMASKED,
-)
-"""States in which Entra still holds the secret and knows it to be ours."""
-
-SEEN = (SecretState.SHOWN, SecretState.MASKED, SecretState.UNMASKED)
-"""States of a secret that its requester has seen, and perhaps put to use."""
-
-
-class RunKind(StrEnum):
-    """What a run does. The values are what the database holds, older than the names: they stay."""
-
-    PLAN = "plan"
-    REGISTER = "register"
-    REPLACE_SECRET = "renew"  # make a new secret for an application that is ready
-    ADD_SECRET = "rotate"  # make a new secret beside the one in use
-    REMOVE_PREVIOUS = "retire"  # take the secret that a rotation has followed out of Entra
-    REMOVE_UNREAD = "remove"  # take an unread secret out of Entra
-    REMOVE_STRAY = "sweep"  # remove stray secrets of lost answers
-    UNDO = "undo"  # remove what a failed registration made
-    REVOKE = "revoke"  # remove what a ready registration made
-    PURGE = "purge"  # empty Entra's bin of what was removed
-    CHECK = "check"  # compare the tenant with the plan
-
-
 class RunOutcome(StrEnum):
     """How a run ended that did not fail; of one that did, the code is kept instead."""
 
@@ -143,26 +91,6 @@ class RunOutcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
-    """Somebody in Slack: who they are and what Slack says of them now."""
-
-    team_id: str
-    user_id: str
-    name: str = ""
-    doubts: tuple[str, ...] = ()  # why this account may not act: "is a guest", …
-    groups: frozenset[str] = frozenset()  # the user groups of the settings that it belongs to
-    unread: frozenset[str] = frozenset()  # those of which Slack did not say who is in them
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What identifies a person; names and addresses do not."""
-        return self.team_id, self.user_id
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.user_id} in {self.team_id})"
-
-
-@dataclass(frozen=True, kw_only=True)
 class Form:
     """What the requester filled in. `options` are the profile's own fields."""
 
@@ -172,103 +100,6 @@ class Form:
     secret_days: int
     redirect: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """Why a registration failed, as a person reads it."""
-
-    step: str
-    sentence: str
-    advice: str
-    request_id: str | None = None
-    bug: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vote:
-    """One approver's decision."""
-
-    person: Person
-    verdict: str  # "approve" or "deny"
-    at: datetime
-    digest: str = ""  # of the plan that was voted on
-    groups: tuple[str, ...] = ()  # the approver groups that the person belonged to then
-    void: str | None = None  # why it no longer counts
-    rotation: str = ""  # the id of the rotation it is about; the plan's votes have none
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepState:
-    """How far one step of a run is. The steps of a stage are taken together."""
-
-    name: str
-    title: str
-    stage: int = 0
-    ended_at: datetime | None = None
-    failed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Secret:
-    """What is known of a secret, which is never the secret."""
-
-    id: str
-    run: str
-    state: SecretState
-    key_id: str | None
-    hint: str | None
-    expires_at: datetime | None
-    made_at: datetime
-    made_by: RunKind = RunKind.REGISTER
-    retires_at: datetime | None = None  # when it is removed, because a newer one was seen
-    removal_began: bool = False  # whether a run was owed for that, be it that it has failed since
-
-    @property
-    def is_live(self) -> bool:
-        """Whether Entra should hold it."""
-        return self.state in LIVE
-
-    @property
-    def has_lapsed(self) -> bool:
-        """Whether it was to follow another, and nobody came for it: then the other one stays."""
-        gone = (SecretState.CLOSED, SecretState.REMOVED)
-        return self.made_by is RunKind.ADD_SECRET and self.state in gone
-
-
-class RotationState(StrEnum):
-    """How far the wish for a rotation has come."""
-
-    ASKED = "asked"  # it waits for its approvers
-    CONFIRMED = "confirmed"  # the run is at it
-    DENIED = "denied"
-    EXPIRED = "expired"  # nobody decided in time
-    WITHDRAWN = "withdrawn"  # somebody else has become the requester
-    CANCELLED = "cancelled"  # taken back by whoever asked for it, or by the requester
-    FAILED = "failed"
-    DONE = "done"
-
-
-class RotationNews(StrEnum):
-    """What the requester is told of a rotation."""
-
-    ASKED = "asked"  # by an approver
-    CANCELLED = "cancelled"  # by that approver
-    DENIED = "denied"
-    EXPIRED = "expired"
-    FAILED = "failed"
-    RETIRED = "retired"  # the secret before it is removed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rotation:
-    """The wish for a new secret beside the one in use, which its approvers have to confirm."""
-
-    id: str
-    asked_by: Person
-    asked_at: datetime
-    until: datetime  # when it expires unless it was decided
-    state: RotationState = RotationState.ASKED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,11 @@ from dataclasses import asdict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
+from bot.domain.approval_requests import Vote
 from bot.domain.form_validation import check_reason
-from bot.domain.registration import Person, Refusal, Registration, RunKind, Status, Vote
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
 from bot.registrar.voting import Voting
 from bot.storage import history, messages, registrations, timers, votes
 from bot.storage.messages import MessageKind

@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Policy, Verb
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import Catalogue, Profile, drawable
-from bot.domain.registration import Person, Refusal, Registration, RunKind
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration
+from bot.domain.runs import RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.storage.vault import Vault

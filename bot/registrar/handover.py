@@ -5,7 +5,9 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.domain.registration import Person, Refusal, Registration, RotationState, Status
+from bot.domain.approval_requests import RotationState
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration, Status
 from bot.registrar.base import RegistrarBase
 from bot.storage import audit, history, messages, registrations, rotations, secrets
 from bot.storage.messages import MessageKind

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.approval.rules import EITHER
-from bot.domain.registration import Person, Refusal, Registration
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration
 from bot.registrar.base import RegistrarBase
 from bot.storage import health, history, messages, queries, runs
 from bot.storage.health import Health

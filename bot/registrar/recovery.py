@@ -6,7 +6,9 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.domain.registration import Person, Refusal, Registration, RunKind, Status
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
 from bot.registrar.voting import Voting
 from bot.storage import audit, history, messages, registrations, timers
 from bot.storage.messages import MessageKind

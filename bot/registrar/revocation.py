@@ -3,7 +3,10 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState, Status
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.registrar.base import RegistrarBase
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind

@@ -11,17 +11,11 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import ROTATABLE, Verb
-from bot.domain.registration import (
-    Person,
-    Refusal,
-    Registration,
-    Rotation,
-    RotationNews,
-    RotationState,
-    RunKind,
-    Secret,
-    SecretState,
-)
+from bot.domain.approval_requests import Rotation, RotationNews, RotationState
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration
+from bot.domain.runs import RunKind
+from bot.domain.secrets import Secret, SecretState
 from bot.registrar.voting import Voting
 from bot.storage import history, messages, registrations, rotations, secrets, timers, votes
 from bot.storage.messages import MessageKind

@@ -7,7 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import REPLACEABLE, Verb
 from bot.domain.connector_values import Values, values_of
-from bot.domain.registration import Person, Refusal, Registration, RunKind, SecretState
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.registrar.base import RegistrarBase
 from bot.storage import audit, expiry_notices, history, registrations, secrets, timers
 from bot.storage.audit import CLAIMED

@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.domain.catalogue import Profile
 from bot.domain.form_validation import FormProblems, as_read, check_form
-from bot.domain.registration import Form, Person, Refusal, Registration, RunKind, Status
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Form, Registration, Status
+from bot.domain.runs import RunKind
 from bot.registrar.base import RegistrarBase
 from bot.storage import history, installation, messages, registrations
 from bot.storage.messages import MessageKind

@@ -7,7 +7,9 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval.quorum import Quorum
-from bot.domain.registration import Person, Refusal, Registration, Vote
+from bot.domain.approval_requests import Vote
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration
 from bot.registrar.base import RegistrarBase
 from bot.storage import audit, history, votes
 

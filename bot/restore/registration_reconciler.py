@@ -6,18 +6,10 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import (
-    LIVE,
-    Deleted,
-    Failure,
-    Registration,
-    RotationState,
-    RunKind,
-    RunOutcome,
-    Secret,
-    SecretState,
-    Status,
-)
+from bot.domain.approval_requests import RotationState
+from bot.domain.registration import Deleted, Registration, RunOutcome, Status
+from bot.domain.runs import Failure, RunKind
+from bot.domain.secrets import LIVE, Secret, SecretState
 from bot.runs.base import CLEANUP_TIMERS, UNDO_AFTER
 from bot.storage import (
     expiry_notices,

@@ -3,7 +3,7 @@ engine carries across crashes."""
 
 from collections.abc import Mapping
 
-from bot.domain.registration import RunKind
+from bot.domain.runs import RunKind
 from bot.runs.base import RunServices, StepFailed, Tenant
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck

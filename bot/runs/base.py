@@ -8,18 +8,11 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.approval_requests import RotationNews, RotationState
 from bot.domain.catalogue import Catalogue
-from bot.domain.registration import (
-    Failure,
-    Registration,
-    RotationNews,
-    RotationState,
-    RunKind,
-    RunOutcome,
-    Secret,
-    SecretState,
-    Status,
-)
+from bot.domain.registration import Registration, RunOutcome, Status
+from bot.domain.runs import Failure, RunKind
+from bot.domain.secrets import Secret, SecretState
 from bot.runs.journal import RunJournal
 from bot.storage import history, messages, registrations, rotations, runs, secrets, timers
 from bot.storage.database import Database

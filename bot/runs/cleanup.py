@@ -5,15 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import (
-    Deleted,
-    Registration,
-    RotationNews,
-    RunKind,
-    RunOutcome,
-    SecretState,
-    Status,
-)
+from bot.domain.approval_requests import RotationNews
+from bot.domain.registration import Deleted, Registration, RunOutcome, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.runs.base import RunBase, StepFailed, failed
 from bot.storage import history, registrations, rotations, runs, secrets, timers, unread_notices
 from bot.storage.runs import Run

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import Check, Registration, RunKind, RunOutcome
+from bot.domain.registration import Check, Registration, RunOutcome
+from bot.domain.runs import RunKind
 from bot.runs.base import RunBase
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind

@@ -14,16 +14,11 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import (
-    Refusal,
-    Registration,
-    RotationState,
-    RunKind,
-    RunOutcome,
-    Secret,
-    SecretState,
-    Status,
-)
+from bot.domain.approval_requests import RotationState
+from bot.domain.people import Refusal
+from bot.domain.registration import Registration, RunOutcome, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import Secret, SecretState
 from bot.runs.base import RunBase, RunServices, StepFailed, failed, gone
 from bot.runs.batch_writer import BatchWriter, Entry
 from bot.runs.journal import Superseded

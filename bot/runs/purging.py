@@ -1,6 +1,7 @@
 """The run that empties Entra's bin of what a registration had made and has deleted."""
 
-from bot.domain.registration import Deleted, Refusal, Registration, RunOutcome
+from bot.domain.people import Refusal
+from bot.domain.registration import Deleted, Registration, RunOutcome
 from bot.runs.base import RunBase, StepFailed, failed
 from bot.storage import audit, history, registrations, runs
 from bot.storage.runs import Run

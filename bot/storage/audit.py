@@ -14,7 +14,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval.quorum import Quorum
-from bot.domain.registration import Refusal, Registration, RotationState, RunKind, Status, Vote
+from bot.domain.approval_requests import RotationState, Vote
+from bot.domain.people import Refusal
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
 from bot.storage import registrations, secrets
 from bot.storage.history import UNVERIFIED, Entry, Head, digest, entry_of, entry_text, vault_of
 from bot.storage.secrets import Purpose

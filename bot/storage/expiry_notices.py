@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.expiry_stages import FOR_APPROVERS, Expiry, Stage, reached, told_at
-from bot.domain.registration import Registration, Secret, Status
+from bot.domain.registration import Registration, Status
+from bot.domain.secrets import Secret
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind

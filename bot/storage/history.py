@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import Person
+from bot.domain.people import Person
 from bot.storage import change_log
 from bot.storage.rows import from_row
 from bot.storage.tables import history, registrations

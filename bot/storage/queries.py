@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import LIVE, Person, RotationState, RunKind, RunOutcome, Status
+from bot.domain.approval_requests import RotationState
+from bot.domain.people import Person
+from bot.domain.registration import RunOutcome, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import LIVE
 from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
 from bot.storage.rows import read_each

@@ -8,22 +8,21 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.approval_requests import Rotation, RotationState
+from bot.domain.people import Person
 from bot.domain.registration import (
     MOVES,
     RESTORED_MOVES,
     Check,
     Deleted,
-    Failure,
     Form,
     Moves,
-    Person,
     Registration,
     Revocation,
-    Rotation,
-    RotationState,
     Status,
     origins,
 )
+from bot.domain.runs import Failure
 from bot.storage import runs, secrets, votes
 from bot.storage.insert_or_ignore import insert_or_ignore
 from bot.storage.messages import ENDED, SAID_ONCE

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import Rotation, RotationNews, RotationState
+from bot.domain.approval_requests import Rotation, RotationNews, RotationState
 from bot.storage import messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind

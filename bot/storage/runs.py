@@ -13,7 +13,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import RunKind, RunOutcome, StepState
+from bot.domain.registration import RunOutcome
+from bot.domain.runs import RunKind, StepState
 from bot.storage import change_log as told
 from bot.storage.insert_or_ignore import insert_missing
 from bot.storage.rows import Unreadable, from_row, read_each

@@ -10,7 +10,9 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import LIVE, RunKind, RunOutcome, Secret, SecretState
+from bot.domain.registration import RunOutcome
+from bot.domain.runs import RunKind
+from bot.domain.secrets import LIVE, Secret, SecretState
 from bot.storage import wal_cleanup
 from bot.storage.rows import from_row
 from bot.storage.tables import installation, registrations, runs, secrets

@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import Person, Vote
+from bot.domain.approval_requests import Vote
+from bot.domain.people import Person
 from bot.storage.rows import from_row
 from bot.storage.tables import votes
 

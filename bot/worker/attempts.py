@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from bot.domain.registration import Failure, RunKind
+from bot.domain.runs import Failure, RunKind
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.worker.engine import Body

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.registration import Registration, RunKind, Status
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
 from bot.storage import registrations, runs, secrets
 from graph.orphans import LonePrincipal, TaggedApplication
 from graph.retry import REPLICATION_TIME

@@ -12,8 +12,11 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.approval_requests import RotationNews, RotationState
 from bot.domain.expiry_stages import Expiry
-from bot.domain.registration import RotationNews, RotationState, RunKind, SecretState, Status
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.storage import (
     expiry_notices,
     history,

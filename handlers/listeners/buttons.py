@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.registration import Person
+from bot.domain.people import Person
 from bot.registrar import Registrar
 from handlers.listeners.command_replies import retried
 from handlers.slack.response_url import ResponseUrls, check_is_for_one, trigger_of

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from bot.domain.registration import Refusal
+from bot.domain.people import Refusal
 from handlers.views import help
 from handlers.views.blocks import escaped
 from handlers.views.ids import COMMAND

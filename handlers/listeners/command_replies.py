@@ -7,7 +7,8 @@ everybody; then it is the least there is to say.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from bot.domain.registration import Person, Refusal, Status
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Status
 from bot.registrar import Registrar
 from bot.registrar.queries import ENTRIES, LISTED
 from bot.storage.queries import ListKind

@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.registration import Person
+from bot.domain.people import Person
 from bot.registrar import Registrar
 from handlers.listeners import command_parser
 from handlers.listeners.command_replies import reply

@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.form_validation import FormProblems
-from bot.domain.registration import Person, Refusal
+from bot.domain.people import Person, Refusal
 from bot.worker.loops import is_outage, report_bug
 from handlers.outbox.duplicates import Duplicate
 from handlers.outbox.home_publisher import HomePublisher, is_home

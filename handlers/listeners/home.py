@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bot.domain.registration import Person
+from bot.domain.people import Person
 from handlers.outbox.home_publisher import HomePublisher
 from handlers.views import home as views
 

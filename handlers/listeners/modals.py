@@ -6,7 +6,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.registration import Person
+from bot.domain.people import Person
 from bot.registrar import Registrar
 from handlers.listeners.preview import PreviewMaker
 from handlers.slack.api_errors import code_of

@@ -18,7 +18,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.catalogue import Profile
-from bot.domain.registration import Form, Person, Refusal
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Form
 from bot.planning.preview import Preview
 from bot.worker.loops import run_guarded
 from graph.clock import Clock

@@ -14,7 +14,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.registration import Refusal
+from bot.domain.people import Refusal
 from bot.registrar import Registrar
 from bot.storage.messages import Message
 from handlers.slack.api_errors import code_of

@@ -18,7 +18,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.registration import Person, Refusal
+from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
 from bot.registrar.queries import Part
 from bot.storage.queries import Mark

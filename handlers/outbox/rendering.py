@@ -1,6 +1,7 @@
 """Drawings: what each kind of message shows of its registration."""
 
-from bot.domain.registration import Registration, RunKind
+from bot.domain.registration import Registration
+from bot.domain.runs import RunKind
 from bot.registrar import Registrar
 from bot.storage.messages import Message, MessageKind
 from handlers.slack.users import UserNotFound, Users

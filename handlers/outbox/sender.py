@@ -17,7 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.connector_values import values_of
-from bot.domain.registration import Refusal, Registration, Status
+from bot.domain.people import Refusal
+from bot.domain.registration import Registration, Status
 from bot.registrar import Registrar
 from bot.storage import messages, registrations, secrets
 from bot.storage.database import Database

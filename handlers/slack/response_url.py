@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bot.domain.registration import Refusal
+from bot.domain.people import Refusal
 from bot.settings.allowed_hosts import takes_answers
 from graph.proxies import Proxies
 from handlers.views.blocks import Blocks, said

@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.form_validation import JOINERS
-from bot.domain.registration import Person, Refusal
+from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
 from graph.clock import Clock
 from handlers.listeners.preview import PreviewMaker

@@ -8,7 +8,10 @@ from slack_sdk.models.blocks import Block
 
 from bot.approval import Policy
 from bot.approval.quorum import Quorum
-from bot.domain.registration import Person, Registration, Secret, SecretState, Status, Vote
+from bot.domain.approval_requests import Vote
+from bot.domain.people import Person
+from bot.domain.registration import Registration, Status
+from bot.domain.secrets import Secret, SecretState
 from handlers.views import ids
 from handlers.views.blocks import (
     Blocks,

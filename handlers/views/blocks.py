@@ -19,7 +19,7 @@ from slack_sdk.models.blocks import (
 )
 
 from bot.domain.form_validation import JOINERS
-from bot.domain.registration import Person
+from bot.domain.people import Person
 
 LONGEST_TEXT = 3000
 """docs.slack.dev/reference/block-kit/blocks/section-block"""

@@ -12,7 +12,10 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 from bot.approval import ASKABLE_AGAIN
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import Profile
-from bot.domain.registration import Person, Registration, RunKind, SecretState, Status
+from bot.domain.people import Person
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.planning.plan_text import plan_paragraphs
 from graph.plan import Plan
 from handlers.views import approvers, drift, ids, revocation, rotation

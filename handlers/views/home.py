@@ -11,7 +11,9 @@ from slack_sdk.models.blocks import Block, DividerBlock
 
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import Catalogue, drawable
-from bot.domain.registration import Refusal, Registration, SecretState, Status
+from bot.domain.people import Refusal
+from bot.domain.registration import Registration, Status
+from bot.domain.secrets import SecretState
 from bot.registrar.queries import Home, Part, last_page
 from bot.storage.health import Health, Unshown
 from bot.storage.queries import ListLine

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
-from bot.domain.registration import Registration, SecretState, Status
+from bot.domain.registration import Registration, Status
+from bot.domain.secrets import SecretState
 from bot.restore.reconciliation import Report
 from handlers.views import ids, rotation
 from handlers.views.blocks import Blocks, actions, button, code, context, drawn, escaped, section

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
-from bot.domain.registration import Deleted, Registration, RunKind, Status
+from bot.domain.registration import Deleted, Registration, Status
+from bot.domain.runs import RunKind
 from graph.orphans import KEPT
 from handlers.views import ids
 from handlers.views.blocks import (

@@ -7,14 +7,9 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.approval import ROTATABLE
 from bot.approval.quorum import Quorum
-from bot.domain.registration import (
-    Registration,
-    Rotation,
-    RotationNews,
-    RotationState,
-    RunKind,
-    Status,
-)
+from bot.domain.approval_requests import Rotation, RotationNews, RotationState
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
 from handlers.views import approvers, ids
 from handlers.views.blocks import (
     Blocks,

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from slack_sdk.models.blocks import Block, PlanBlock, TaskCardBlock
 
-from bot.domain.registration import Registration, RunKind, Status, StepState
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind, StepState
 from handlers.views.blocks import lasting, section
 
 IN_WORDS: Mapping[str, str] = {

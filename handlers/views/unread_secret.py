@@ -1,6 +1,7 @@
 """Secrets that nobody picks up: the reminder, and what people are told of the removal."""
 
-from bot.domain.registration import Registration, RunKind, Status
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
 from handlers.views import expiry, ids, revocation, rotation, values
 from handlers.views.blocks import Blocks, actions, context, drawn, escaped, section, when
 

@@ -17,7 +17,9 @@ from slack_sdk.models.blocks.block_elements import (
 
 from bot.approval import REPLACEABLE
 from bot.domain.connector_values import Line, Values
-from bot.domain.registration import Registration, RunKind, Secret, SecretState, Status
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import Secret, SecretState
 from handlers.views import card, ids, rotation
 from handlers.views.blocks import (
     Blocks,

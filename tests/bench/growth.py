@@ -23,7 +23,7 @@ from typing import Any
 import trustme
 
 from bot import app, logs
-from bot.domain.registration import Person
+from bot.domain.people import Person
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from bot.domain.registration import MOVES, Registration, RunKind, SecretState, Status
+from bot.domain.registration import MOVES, Registration, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.storage import history, messages, registrations, runs, timers
 from bot.storage.history import BOT, Entry
 from bot.storage.messages import MessageKind

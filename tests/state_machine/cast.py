@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.domain.registration import Person
+from bot.domain.people import Person
 from tests.chain import Key
 from tests.pieces import ADA, BEN, GRACE, ROSA, TEAM
 

@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from bot.domain.registration import RunKind, SecretState, Status
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from tests.played_runs import Ending
 from tests.state_machine.model import IN_ENTRA, Expected, Held
 from tests.state_machine.play import Play

@@ -6,7 +6,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.approval import Verb
-from bot.domain.registration import RunKind, SecretState, Status
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.registrar.recovery import APPROVAL_LASTS
 from tests.pieces import form
 from tests.state_machine.cast import CAST, Figure, people

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.approval import Role, Verb
-from bot.domain.registration import RunKind, SecretState, Status
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from tests.chain import Key
 from tests.state_machine.cast import Figure
 from tests.state_machine.policy import STRICT

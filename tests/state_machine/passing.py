@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from bot.domain.registration import RunKind, SecretState, Status
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.storage import messages, timers
 from bot.storage.history import BOT
 from bot.storage.messages import MessageKind

@@ -11,7 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot.domain.registration import Person, Refusal, Registration, Status
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration, Status
 from bot.storage import history, runs
 from tests.state_machine.model import Expected
 from tests.state_machine.policy import POLICY

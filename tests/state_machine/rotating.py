@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.approval import Verb
-from bot.domain.registration import RunKind
+from bot.domain.runs import RunKind
 from tests.state_machine.cast import Figure, people
 from tests.state_machine.model import WORKS, Expected, Wish
 from tests.state_machine.play import Play

@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.approval import Verb
-from bot.domain.registration import RunKind, SecretState
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.registrar import Reveal
 from bot.storage import timers
 from bot.storage.timers import TimerKind

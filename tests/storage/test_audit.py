@@ -8,7 +8,10 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from bot.approval import Policy
-from bot.domain.registration import Refusal, SecretState, Status, Vote
+from bot.domain.approval_requests import Vote
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
+from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.storage import audit, history, registrations, votes
 from bot.storage import database as databases

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from bot.domain.registration import SecretState
+from bot.domain.secrets import SecretState
 from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import Timer, TimerKind

@@ -7,7 +7,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.registration import Person, RunKind, SecretState, Status
+from bot.domain.people import Person
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.storage import history, queries, secrets, votes
 from bot.storage import registrations as registered
 from bot.storage.database import Database

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.app import App
-from bot.domain.registration import Person
+from bot.domain.people import Person
 from bot.playground.stage import Stage
 from bot.registrar.queries import Part
 from bot.storage.queries import ListKind

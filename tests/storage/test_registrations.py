@@ -7,8 +7,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.approval_requests import Vote
 from bot.domain.form_validation import FormProblems
-from bot.domain.registration import MOVES, Deleted, Refusal, RunKind, RunOutcome, Status, Vote
+from bot.domain.people import Refusal
+from bot.domain.registration import MOVES, Deleted, RunOutcome, Status
+from bot.domain.runs import RunKind
 from bot.storage import installation, registrations, runs, votes
 from bot.storage.database import Database
 from bot.storage.tables import registrations as table

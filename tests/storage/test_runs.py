@@ -1,6 +1,7 @@
 """Runs: what they tell of how long the next one takes."""
 
-from bot.domain.registration import RunKind, RunOutcome
+from bot.domain.registration import RunOutcome
+from bot.domain.runs import RunKind
 from bot.storage import runs
 from tests.office import Office
 

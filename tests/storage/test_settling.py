@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.registration import Registration, RunKind, SecretState, Status
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
 from bot.restore.registration_reconciler import RegistrationReconciler, TenantState
 from bot.storage import history, registrations, runs, secrets
 from bot.storage.history import Entry

@@ -1,0 +1,36 @@
+"""People as Slack knows them, and refusals that they read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class Refusal(Exception):
+    """An expected "no": its text is a sentence for the person who asked.
+
+    `people` are those whom it mentions: their names stand in their places where Slack shows plain
+    text.
+    """
+
+    def __init__(self, sentence: str, *, people: "Iterable[Person]" = ()) -> None:
+        self.people = tuple(people)
+        super().__init__(sentence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody in Slack: who they are and what Slack says of them now."""
+
+    team_id: str
+    user_id: str
+    name: str = ""
+    doubts: tuple[str, ...] = ()  # why this account may not act: "is a guest", …
+    groups: frozenset[str] = frozenset()  # the user groups of the settings that it belongs to
+    unread: frozenset[str] = frozenset()  # those of which Slack did not say who is in them
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What identifies a person; names and addresses do not."""
+        return self.team_id, self.user_id
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.user_id} in {self.team_id})"
