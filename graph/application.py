@@ -9,7 +9,7 @@ learn.microsoft.com/graph/api/application-upsert, …/serviceprincipal-upsert
 from contextlib import suppress
 from http import HTTPStatus
 
-from graph.client import Json
+from graph.calls import Json
 from graph.errors import (
     AlreadyThere,
     Conflict,

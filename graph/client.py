@@ -7,18 +7,17 @@ else is raised. Nothing that was sent or answered is ever logged but method, pat
 
 import json
 import logging
-import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import TypeVar
 
 import httpx
 
 from graph import tracing
 from graph.bodies import UNCOMPRESSED, read_body, request_id_of
+from graph.calls import Call, Json
 from graph.clock import Clock
 from graph.error_mapping import from_response
 from graph.errors import (
@@ -36,8 +35,6 @@ from graph.errors import (
 from graph.retry import Jitter, retry, through_outage
 from graph.shapes import Shape, misfit
 from graph.tokens import OneToken, Token, TokenSource
-
-Json = dict[str, Any]
 
 T = TypeVar("T")
 
@@ -76,40 +73,6 @@ class Answer:
             call=self.call,
             sentence=f"{UnexpectedAnswer.WHAT} In the answer to {self.call or 'a call'}, {what}.",
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """What to send. `path` is relative to `/v1.0`; `query` is not yet encoded."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: Json | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    repeatable: bool = True
-
-    @property
-    def url(self) -> str:
-        """The path with its query, as OData wants it: `$` bare, spaces as %20."""
-        if not self.query:
-            return self.path
-        pairs = (f"{name}={quote(value, safe='')}" for name, value in self.query.items())
-        return f"{self.path}?{'&'.join(pairs)}"
-
-    @property
-    def label(self) -> str:
-        """The method and path without ids, for logs and errors."""
-        return f"{self.method} {self.template}"
-
-    @property
-    def template(self) -> str:
-        """The path without the ids in it, for logs and errors."""
-        return _QUOTED.sub("'…'", _GUID.sub("…", self.path))
-
-
-_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_QUOTED = re.compile(r"'[^']*'")
 
 
 class Client:

@@ -9,7 +9,7 @@ application: the one that deletes it does, …/graph/permissions-reference.
 from contextlib import suppress
 from datetime import datetime
 
-from graph.client import Json
+from graph.calls import Json
 from graph.errors import NotOurs, NotThereYet, Restored
 from graph.removal import is_young
 from graph.step_context import StepContext

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
-from graph.client import Json
+from graph.calls import Json
 from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet
 from graph.permissions import Permission
 from graph.plan import Plan

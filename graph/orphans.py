@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from graph.client import Answer, Client, Json
+from graph.calls import Json
+from graph.client import Answer, Client
 from graph.errors import NotFound
 from graph.preflight import tags
 from graph.secret import mark

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graph.app_policy import MEND, PERHAPS_EXEMPT, Restrictions, judge
-from graph.client import Client, Json
+from graph.calls import Json
+from graph.client import Client
 from graph.clock import Clock
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
 from graph.plan import Plan, PlanRequest

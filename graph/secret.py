@@ -8,7 +8,7 @@ learn.microsoft.com/graph/api/application-addpassword
 
 from datetime import datetime, timedelta
 
-from graph.client import Json
+from graph.calls import Json
 from graph.errors import LostAnswer, NoSuchSecret, NotFound, SecretsLost
 from graph.removal import is_gone, is_young
 from graph.retry import BRIEFLY

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
-from graph.client import Answer, Client, Json
+from graph.calls import Json
+from graph.client import Answer, Client
 from graph.clock import Clock
 from graph.errors import Forbidden, NotFound, UnexpectedAnswer
 from graph.permissions import MICROSOFT_GRAPH, Kind

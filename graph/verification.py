@@ -6,7 +6,8 @@ plan allows, and must be refused one read that no plan allows. Both wait while g
 
 from collections.abc import Iterable, Mapping
 
-from graph.client import Answer, Call, Json
+from graph.calls import Call, Json
+from graph.client import Answer
 from graph.errors import (
     Forbidden,
     GraphError,

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graph.client import Answer, Call, Client
+from graph.calls import Call
+from graph.client import Answer, Client
 from graph.errors import Forbidden, GraphError, NotFound
 from graph.shapes import Shape, filled, identifier, moment
 from graph.step_context import StepContext

@@ -10,7 +10,8 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from graph.bodies import MOST_BYTES
-from graph.client import MOST_PAGES, Answer, Call
+from graph.calls import Call
+from graph.client import MOST_PAGES, Answer
 from graph.errors import (
     BadRequest,
     Forbidden,

@@ -12,7 +12,8 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from graph.application import LONGEST_NOTES
-from graph.client import Answer, Call
+from graph.calls import Call
+from graph.client import Answer
 from graph.drift import PORTAL_EXTRAS, Drift, Expected, compare, look
 from graph.drift import snapshot as parts
 from graph.drift.snapshot import Snapshot
