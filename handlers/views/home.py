@@ -18,7 +18,7 @@ from bot.registrar.queries import Home, Part, last_page
 from bot.storage.health import Health, Unshown
 from bot.storage.queries import ListLine
 from handlers.slack.api_errors import MEANING, ErrorScope, advice_on
-from handlers.views import card, ids, rotation
+from handlers.views import card, card_buttons, card_outcome, ids, rotation
 from handlers.views.blocks import (
     Blocks,
     Json,
@@ -97,7 +97,7 @@ def _mine(found: Home) -> Iterator[Block]:
     yield from _title(found, Part.MINE, "Your registrations", nothing)
     for each in found.mine:
         yield section("\n".join(_lines(each)))
-        yield from actions(card.requester_buttons(each))
+        yield from actions(card_buttons.requester_buttons(each))
     yield from _turning(found, Part.MINE)
 
 
@@ -105,16 +105,16 @@ def _lines(registration: Registration) -> Iterator[str]:
     yield f"*{card.headline(registration)}* · {escaped(registration.form.name)}"
     yield f"Asked {when(registration.created_at)}"
     secret = registration.secret
-    if registration.failure is not None and registration.status in card.STUCK:
+    if registration.failure is not None and registration.status in card_buttons.STUCK:
         yield short(registration.failure.sentence, 500)
     if secret is not None and secret.state is SecretState.SEALED:
         yield f"Its values wait for you: `{ids.COMMAND} values {registration.id}`"
     if registration.status is not Status.READY:
         return
-    if lost := card.why_lost(registration, is_theirs=True):
+    if lost := card_outcome.why_lost(registration, is_theirs=True):
         yield f"{lost} `{ids.COMMAND} values {registration.id}` has the button."
     elif registration.has_expired:
-        yield card.expired(registration)
+        yield card_outcome.expired(registration)
     elif secret is not None and secret.expires_at is not None:
         yield f"The secret expires {when(secret.expires_at)}"
 

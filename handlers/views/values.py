@@ -20,7 +20,7 @@ from bot.domain.connector_values import Line, Values
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret, SecretState
-from handlers.views import card, ids, rotation
+from handlers.views import card_outcome, ids, rotation
 from handlers.views.blocks import (
     Blocks,
     actions,
@@ -125,7 +125,7 @@ def _why_dead(registration: Registration) -> str | None:
         case Status.REVOKED:
             return f"{registration.id} was revoked: its values work no more."
         case Status.READY if registration.has_expired and not _may_be_made_anew(registration):
-            return f"{registration.id}: {card.expired(registration)}"
+            return f"{registration.id}: {card_outcome.expired(registration)}"
         case _:
             return None
 
