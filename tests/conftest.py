@@ -19,12 +19,12 @@ from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
 from bot.storage.database import sqlite_path
 from bot.worker import engine
-from tests.graph_schema import CUT, Schema, read_schema
-from tests.office import opened
-from tests.postgres import database_url, postgres_database, postgres_server, postgres_url
-from tests.races import careful, offices
-from tests.requests_fit import story_fits
-from tests.scene import Scene
+from tests.support.concurrency import careful, offices
+from tests.support.graph_requests import story_fits
+from tests.support.graph_schema import CUT, Schema, read_schema
+from tests.support.postgres import database_url, postgres_database, postgres_server, postgres_url
+from tests.support.registrar_env import opened
+from tests.support.story import Scene
 
 # Fixtures for every folder below.
 __all__ = [

@@ -30,8 +30,8 @@ from bot.playground.tenant.calls import Call
 from bot.settings.settings import Settings
 from tests.bench.floor import Floor
 from tests.bench.readiness import seen_ready
-from tests.scene import Scene
-from tests.serving import serving
+from tests.support.bench_process import serving
+from tests.support.story import Scene
 
 DEPTH = 6
 WAITS = 3

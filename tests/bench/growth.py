@@ -29,7 +29,7 @@ from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
 from bot.storage.queries import ListKind
 from tests.bench.readiness import path_of, seen_ready
-from tests.scene import Scene
+from tests.support.story import Scene
 
 Row = dict[str, Any]
 Times = dict[str, float]

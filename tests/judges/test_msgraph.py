@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.judges.presence import need_package
-from tests.lone import Lone, lone
+from tests.support.simulator_process import Lone, lone
 
 if TYPE_CHECKING:
     from tests.judges import graph_sdk

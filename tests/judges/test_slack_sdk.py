@@ -12,7 +12,7 @@ from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from tests.lone import Lone, lone
+from tests.support.simulator_process import Lone, lone
 
 pytestmark = pytest.mark.slow
 

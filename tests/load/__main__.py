@@ -26,7 +26,7 @@ from bot.playground.stage import standing
 from tests.load import report
 from tests.load.crowd import Crowd
 from tests.load.report import UPDATE
-from tests.serving import serving
+from tests.support.bench_process import serving
 
 PATIENCE = 3600.0
 METHODS = (UPDATE, "chat.postMessage", "users.info", "views.open")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from bot.playground.stage import Stage
 from tests.load import report
-from tests.scene import Scene
+from tests.support.story import Scene
 
 REFUSED = "Slack did not say who you are"
 

@@ -1,0 +1,1 @@
+"""Crashes, races, replicas, leaks, and any order of events."""

@@ -1,0 +1,15 @@
+"""A stage without a bot, and a road on which one may die."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.playground.stage import Stage
+from tests.support.crash_runner import living
+from tests.support.crash_story import Road
+
+
+@pytest.fixture
+async def road(stage: Stage) -> AsyncIterator[Road]:
+    async with living(stage) as lives:
+        yield Road(stage, lives)

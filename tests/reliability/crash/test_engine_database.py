@@ -1,0 +1,161 @@
+"""The engine's database can be thrown away, and nothing in it is ever carried out as code."""
+
+import asyncio
+import base64
+import pickle
+import sqlite3
+import threading
+from contextlib import closing
+from multiprocessing import get_context
+from pathlib import Path
+
+import dbos._serialization
+import pytest
+
+from bot.playground.tenant.faults import Hold
+from bot.worker import engine as engines
+from tests.support.crash_checks import holds
+from tests.support.crash_runner import SECONDS
+from tests.support.crash_story import Road
+from tests.support.waiting import eventually
+
+
+class Hostile:
+    """Unpickling it makes a file: any other command would do."""
+
+    def __init__(self, proof: Path) -> None:
+        self._proof = proof
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self._proof,)
+
+
+def test_a_pickle_would_be_code_if_it_were_opened(tmp_path: Path) -> None:
+    """Else the next tests would prove nothing."""
+    dbos._serialization.DefaultSerializer().deserialize(pickled(tmp_path / "proof"))
+    assert (tmp_path / "proof").exists()
+
+
+async def test_no_pickle_is_opened_whatever_a_row_says(tmp_path: Path) -> None:
+    """It goes through a private name of DBOS: if that is renamed, this fails."""
+    async with engines.running(
+        f"sqlite:///{tmp_path / 'engine.db'}", executor="x", jobs={}, died=_died
+    ):
+        mark, ours = dbos._serialization.DefaultSerializer().name(), engines.PlainJson()
+        for read in (dbos._serialization.deserialize_args, dbos._serialization.deserialize_value):
+            with pytest.raises(TypeError, match="pickle is off"):
+                read(pickled(tmp_path / "proof"), mark, ours)
+    assert not (tmp_path / "proof").exists()
+
+
+@pytest.mark.slow
+async def test_hostile_rows_are_refused_and_the_run_survives_them(road: Road) -> None:
+    """Whoever can write to this database gets no code carried out; without it all goes on."""
+    proof = road.stage.folder / "proof"
+    held = await _at_the_application(road)
+    await road.kill_at(held)
+    with closing(sqlite3.connect(engine_file(road))) as database, database:
+        poison = (pickled(proof), "py_pickle")
+        question = (
+            "UPDATE workflow_status SET inputs = ?, serialization = ? WHERE status = 'PENDING'"
+        )
+        assert database.execute(question, poison).rowcount
+    await road.lives.begin()
+    await eventually(road, lambda: "pickle is off" in road.lives.log.read_text())
+    await road.lives.kill()
+    assert not proof.exists()
+
+    engine_file(road).unlink()
+    await road.walk_on()
+    await holds(road)
+
+
+async def test_the_engine_s_database_can_be_thrown_away_in_the_middle_of_a_run(road: Road) -> None:
+    held = await _at_the_application(road)
+    await road.kill_at(held)
+    for file in engine_file(road).parent.glob("*-engine.db*"):
+        file.unlink()
+    await road.walk_on()
+    await holds(road)
+
+
+@pytest.mark.slow
+async def test_a_polite_stop_in_the_middle_of_a_run_is_gone_on_from(road: Road) -> None:
+    """What is in flight is finished; what was not begun is done by the next life."""
+    held = await _at_the_application(road)
+    stopping = asyncio.create_task(road.lives.stop())
+    await road.until(lambda: not road.workspace.connections)
+    held.release()
+    assert await stopping == 0
+    assert len(road.tenant.applications) == 1
+    await road.walk_on()
+    await holds(road)
+
+
+@pytest.mark.slow
+async def test_a_polite_stop_does_not_wait_for_ever(road: Road) -> None:
+    held = await _at_the_application(road)
+    assert await road.lives.stop() == 0
+    held.drop()
+    # It is not the run's fault that it was begun in vain, however often the bot is stopped.
+    assert road.stored("SELECT begun FROM runs WHERE ended_at IS NULL") == 0
+    await road.walk_on()
+    await holds(road)
+
+
+async def test_a_recovered_run_is_carried_by_the_main_loop(tmp_path: Path) -> None:
+    """Clients and locks belong to the loop that made them: elsewhere they break."""
+    url = f"sqlite:///{tmp_path / 'engine.db'}"
+    births = get_context("forkserver")
+    begun = births.Event()
+    child = births.Process(target=_begin_and_hang, args=(url, begun))
+    child.start()
+    assert await asyncio.to_thread(begun.wait, SECONDS)
+    child.kill()
+    await asyncio.to_thread(child.join)
+
+    carried: asyncio.Future[tuple[object, object]] = asyncio.get_running_loop().create_future()
+
+    async def body(_: str) -> None:
+        carried.set_result((asyncio.get_running_loop(), threading.current_thread()))
+
+    async with engines.running(url, executor="x", jobs={"work": body}, died=_died):
+        async with asyncio.timeout(SECONDS):
+            found = await carried
+    assert found == (asyncio.get_running_loop(), threading.main_thread())
+
+
+def pickled(proof: Path) -> str:
+    return base64.b64encode(pickle.dumps(Hostile(proof))).decode()
+
+
+def engine_file(road: Road) -> Path:
+    return road.stage.folder / "aad-setup-engine.db"
+
+
+async def _at_the_application(road: Road) -> Hold:
+    """Walk until the application is made and its answer is held."""
+    await road.lives.begin()
+    await road.ask_for_it()
+    held = road.tenant.faults.hold("PATCH", r"/applications\(uniqueName")
+    await road.click_approve()
+    await road.reach(held)
+    return held
+
+
+async def _died(run: str, bug: str) -> None:
+    raise AssertionError(f"{run} died: {bug}")
+
+
+def _begin_and_hang(url: str, begun: threading.Event) -> None:
+    asyncio.run(_hang(url, begun))
+
+
+async def _hang(url: str, begun: threading.Event) -> None:
+    async def body(_: str) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with engines.running(url, executor="x", jobs={"work": body}, died=_died) as engine:
+        await engine.start("run", "work")
+        await asyncio.Event().wait()

@@ -1,0 +1,100 @@
+"""Killed at a commit: before it, when nothing of it counts, and after it, with all that it owes.
+
+The road writes about fifty times, in our database and in the engine's. Just before a commit is
+also just after everything outside that came first: the answer is there, the facts are not.
+"""
+
+import pytest
+
+from tests.support.crash_checks import holds
+from tests.support.crash_process import Commit, Death
+from tests.support.crash_story import Road
+
+STEPS = (
+    "application",
+    "service_principal",
+    "role:Directory.Read.All",
+    "role:User.Read.All",
+    "scopes",
+    "secret",
+    "sign_in",
+    "directory",
+)
+TOLD = (
+    "submitted",
+    "planned",
+    "approved",
+    "ready",
+    "secret claimed",
+    "secret shown",
+    "secret masked",
+)
+
+
+def told(what: str) -> Commit:
+    """The commit that writes this into the history."""
+    return Commit(what, rf"INSERT INTO history.*'{what}'")
+
+
+def learnt(step: str) -> Commit:
+    """The commit that keeps the facts of this step."""
+    return Commit(f"facts of {step}", rf"UPDATE steps SET [^\n]*facts=[^\n]*'{step}'\)")
+
+
+TAKEN = Commit("the engine's record of the run", r"INSERT INTO main\.workflow_status")
+ENDED = Commit(
+    "the engine's record of its end",
+    r"UPDATE main\.workflow_status SET status=[^\n]*\('SUCCESS'",
+)
+NONCE = Commit("the nonce", "INSERT INTO secrets")
+SEALED = Commit("the seal", "UPDATE secrets SET [^\n]*'sealed'")
+POSTED = Commit("where a message is", r"UPDATE messages SET shown=")
+ANY = Commit(
+    "any",
+    r"(?m)^(INSERT INTO|UPDATE|DELETE FROM) (registrations|votes|runs|steps|secrets|messages|dues)"
+    r"|^INSERT INTO main\.workflow_status"
+    r"|^UPDATE main\.workflow_status SET status=[^\n]*\('SUCCESS'",
+)
+"""A commit that changes anything; the engine's own polling is left out."""
+COMMITS = 48
+"""How many the road has. If Slack is slow they are fewer, and the last kill comes at its end."""
+
+SAMPLE = Death(when="before", at=learnt("application"))
+NAMED = (
+    *(Death(when="after", at=told(what)) for what in TOLD),
+    *(Death(when="before", at=learnt(step)) for step in STEPS),
+    *(Death(when="after", at=learnt(step)) for step in STEPS),
+    *(Death(when="before", at=at) for at in (TAKEN, ENDED)),
+    *(Death(when="after", at=at) for at in (NONCE, SEALED)),
+    *(Death(when="before", at=at) for at in (NONCE, SEALED)),
+    *(Death(when="before", at=POSTED, nth=nth) for nth in range(1, 9)),
+)
+
+
+async def test_a_kill_at_a_commit_loses_nothing_and_doubles_nothing(road: Road) -> None:
+    await _dies_on_the_road(road, SAMPLE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("death", [it for it in NAMED if it != SAMPLE], ids=str)
+async def test_a_kill_at_any_named_commit_loses_nothing(road: Road, death: Death) -> None:
+    await _dies_on_the_road(road, death)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nth", range(1, COMMITS + 1))
+async def test_a_kill_before_the_nth_commit_loses_nothing(road: Road, nth: int) -> None:
+    """Whatever was done outside since the commit before is done, and not written down."""
+    await road.lives.begin(Death(when="before", at=ANY, nth=nth))
+    await road.walk()
+    if not road.lives.deaths:
+        await road.lives.kill()
+    await holds(road, cards=2)
+
+
+async def _dies_on_the_road(road: Road, death: Death) -> None:
+    await road.lives.begin(death)
+    await road.walk()
+    await road.until(lambda: road.lives.deaths == 1)
+    # A post that Slack has taken and that was not written down is made again.
+    await holds(road, cards=2)

@@ -1,0 +1,137 @@
+"""What must hold after each step: storage says what the model says, and goes on by itself."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from bot.domain.registration import MOVES, Registration, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from bot.storage import history, messages, registrations, runs, timers
+from bot.storage.history import BOT, Entry
+from bot.storage.messages import MessageKind
+from bot.storage.timers import TimerKind
+from tests.reliability.state_machine.cast import CAST
+from tests.reliability.state_machine.model import WORKS, Expected
+from tests.reliability.state_machine.play import Play
+from tests.support.history_checks import is_whole, winners
+
+
+def audit(play: Play) -> None:
+    [(version,)] = play.watch.execute("PRAGMA data_version")
+    if version == play.audited:  # nobody has committed anything
+        return
+    play.audited = version
+    for it in play.known:
+        play.do(_registration(play, it))
+
+
+async def _registration(play: Play, it: Expected) -> None:
+    async with play.world.database.reading() as tx:
+        found = await registrations.get(tx, it.id)
+        entries = await history.read(tx, it.id)
+        owed = [run for run in await runs.pending(tx) if run.registration == it.id]
+        ahead = await timers.find_due(tx, play.clock.at + timedelta(days=9999), limit=9999)
+        masks = await _owed_masks(play, tx)
+    assert found is not None
+    due = {each.kind for each in ahead if each.registration == it.id}
+    before = play.seen.get(it.id, Status.PLANNING)
+    play.seen[it.id] = found.status
+    assert found.status is before or found.status in MOVES[before]
+    assert found.status is it.status
+    assert found.requester.key == it.requester
+    assert (found.new_requester.key if found.new_requester else None) == it.heir
+    assert len(owed) <= 1
+    assert found.run is it.run
+    _votes(play, it, found, entries)
+    _rotation(play, it, found)
+    _history(play, it, entries)
+    _secret(play, it, found, due, masks)
+    _end(found, due)
+
+
+def _votes(play: Play, it: Expected, found: Registration, entries: Sequence[Entry]) -> None:
+    approvals = {vote.person.key for vote in found.approvals()}
+    assert approvals == set(it.votes)
+    assert not approvals & (it.former | {it.requester})
+    denials = {vote.person.key for vote in found.votes} - approvals
+    assert denials == ({it.decided_by} if it.status is Status.DENIED else set())
+    spoken = {figure.key: figure.party or "" for figure in CAST.values() if figure.decides}
+    won = winners(entries, lambda who: it.is_enough([spoken[each] for each in who], play.needed))
+    assert len(won) <= 1
+    is_decided = it.has_plan and it.status is not Status.PENDING
+    assert len(won) == is_decided
+    if it.decided_by is not None:
+        assert (won[0].team_id, won[0].user_id) == it.decided_by
+
+
+def _rotation(play: Play, it: Expected, found: Registration) -> None:
+    assert (found.asked_rotation is not None) == it.waits
+    voted = {vote.person.key for vote in found.rotation_votes}
+    assert voted == it.confirmed_one
+    if it.wish is None:
+        return
+    confirmed = {vote.person.key for vote in found.confirmations()}
+    assert confirmed == set(it.wish.votes)
+    assert it.wish.asked_by not in confirmed
+    if it.waits:
+        assert not confirmed & (it.former | {it.requester})
+
+
+def _history(play: Play, it: Expected, entries: Sequence[Entry]) -> None:
+    assert is_whole(it.id, entries)
+    by_people = [
+        (entry.what, (entry.team_id, entry.user_id))
+        for entry in entries
+        if (entry.team_id, entry.user_id) != BOT.key
+    ]
+    assert by_people == it.said
+    wishes = 1 + sum(entry.what == "rotation asked" for entry in entries)
+    assert sum(entry.what == "reminded" for entry in entries) <= 4 * wishes
+
+
+def _secret(
+    play: Play, it: Expected, found: Registration, due: set[TimerKind], masks: set[str]
+) -> None:
+    assert (found.secret.state if found.secret else None) is it.secret
+    if found.secret is None:
+        return
+    works = {(old.id, old.retires_at) for old in found.other_secrets if old.is_live}
+    assert works == {(old.id, old.retires_at) for old in it.held[:-1] if old.state in WORKS}
+    for old in it.held[:-1]:
+        is_ready = it.status is Status.READY
+        if is_ready and old.retires_at is not None and old.state in WORKS:
+            assert TimerKind.REMOVE_PREVIOUS in due or it.run is RunKind.REMOVE_PREVIOUS
+    assert (TimerKind.TELL_EXPIRY in due) >= it.is_to_be_told(play.clock.at)
+    match it.secret:
+        case SecretState.SEALED:
+            assert TimerKind.REMOVE_UNREAD in due
+            assert found.deadline is not None
+        case SecretState.CLAIMED if it.status is not Status.REVOKING:
+            assert TimerKind.UNKNOWN in due
+        case SecretState.SHOWN:
+            assert TimerKind.MASK in due or found.secret.id in masks
+        case SecretState.CLOSED:
+            assert it.run or due & {TimerKind.REMOVE_STRAY, TimerKind.REVOKE}
+
+
+async def _owed_masks(play: Play, tx: Any) -> set[str]:
+    now = play.clock.at
+    stale = await messages.stale(tx, now, drawn_before=now, limit=9999)
+    owed = [each.message for each in stale]
+    return {each.subject or "" for each in owed if each.kind is MessageKind.MASK}
+
+
+def _end(found: Registration, due: set[TimerKind]) -> None:
+    """Whatever is no end goes on by itself; nothing goes on after an end."""
+    if not found.status.is_end and found.status is not Status.READY:
+        assert found.run is not None or found.deadline is not None
+    if found.status is Status.PENDING:
+        assert TimerKind.EXPIRE in due
+    elif found.status is Status.FAILED:
+        assert TimerKind.UNDO in due or found.run is RunKind.UNDO
+    elif found.status is Status.REVOKING:
+        assert TimerKind.REVOKE in due or found.run is RunKind.REVOKE
+    elif found.status.is_end:
+        assert due <= {TimerKind.MASK}
+        assert found.run in (None, RunKind.PURGE)

@@ -1,0 +1,122 @@
+"""How runs end, and what must come of it."""
+
+from datetime import timedelta
+
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from tests.reliability.state_machine.model import IN_ENTRA, Expected, Held
+from tests.reliability.state_machine.play import Play
+from tests.support.scripted_runs import Ending
+
+
+def end(play: Play, it: Expected, ending: Ending) -> None:
+    run = play.run_of(it)
+    assert run.kind is it.run
+    is_old_live = it.secret in (
+        SecretState.MASKED,
+        SecretState.UNMASKED,
+        SecretState.UNKNOWN,
+    )
+    play.do(play.world.runs.play(run, ending))
+    it.run = None
+    match run.kind:
+        case RunKind.REGISTER:
+            it.has_application |= ending is not Ending.FAILS_EARLY
+            _made(play, it, ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST))
+        case RunKind.REPLACE_SECRET:
+            last = ending is Ending.FAILS_LAST and not is_old_live
+            if last or ending in (Ending.WELL, Ending.REFUSED):
+                it.held.pop()
+                _made(play, it, True)
+        case RunKind.ADD_SECRET:
+            if ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST):
+                _made(play, it, True, follows=True)
+        case RunKind.REMOVE_PREVIOUS:
+            if ending in (Ending.WELL, Ending.REFUSED):
+                it.held = [each for each in it.held if each.id != run.subject]
+        case RunKind.UNDO:
+            _emptied(play, it, ending)
+            _undone(play, it, not it.has_plan or ending in (Ending.WELL, Ending.REFUSED))
+        case RunKind.REVOKE:
+            _emptied(play, it, ending)
+            _revoked(play, it, ending in (Ending.WELL, Ending.REFUSED))
+        case RunKind.PURGE:
+            it.is_purged = ending in (Ending.WELL, Ending.REFUSED)
+        case RunKind.PLAN:
+            _planned(play, it, ending)
+        case RunKind.REMOVE_UNREAD | RunKind.REMOVE_STRAY:
+            well = ending in (Ending.WELL, Ending.REFUSED)
+            for each in it.held:
+                is_it = run.kind is RunKind.REMOVE_STRAY or each.id == run.subject
+                if well and is_it and each.state is SecretState.CLOSED:
+                    each.state = SecretState.REMOVED
+
+
+def _planned(play: Play, it: Expected, ending: Ending) -> None:
+    match ending:
+        case Ending.WELL:
+            it.status, it.has_plan = Status.PENDING, True
+            play.ends_in(it, timedelta(hours=24))
+        case Ending.REFUSED:
+            it.status = Status.REFUSED
+        case _:
+            _failed(play, it)
+
+
+def _made(play: Play, it: Expected, well: bool, *, follows: bool = False) -> None:
+    if not well:
+        _failed(play, it)
+        return
+    it.status = Status.READY
+    secret = play.found(it).secret
+    assert secret is not None
+    assert secret.expires_at is not None
+    assert secret.id not in play.revealed
+    for each in it.held:
+        if each.retires_at is not None and each.retires_at > play.clock.at:
+            each.retires_at = None
+    new = Held(secret.id, SecretState.SEALED, secret.expires_at, follows=follows)
+    it.held.append(new)
+    play.newest[it.id] = secret.id
+    play.ends_in(it, timedelta(days=7))
+
+
+def _undone(play: Play, it: Expected, well: bool) -> None:
+    if well:
+        it.status, it.until = Status.UNDONE, None
+    else:
+        play.ends_in(it, timedelta(hours=1))
+
+
+def _emptied(play: Play, it: Expected, ending: Ending) -> None:
+    """Expect the application in the bin, if the run has come so far."""
+    if ending in (Ending.WELL, Ending.REFUSED, Ending.FAILS_LAST):
+        it.is_in_bin |= it.has_application
+        it.has_application = False
+
+
+def _revoked(play: Play, it: Expected, well: bool) -> None:
+    if not well:
+        play.ends_in(it, timedelta(hours=1))
+        return
+    it.status, it.until = Status.REVOKED, None
+    for each in it.held:
+        if each.state in IN_ENTRA:
+            each.state = SecretState.REMOVED
+
+
+def _failed(play: Play, it: Expected) -> None:
+    it.status = Status.FAILED
+    play.ends_in(it, timedelta(days=7))
+
+
+def given_up(play: Play, it: Expected) -> None:
+    kind, it.run = it.run, None
+    match kind:
+        case RunKind.PLAN | RunKind.REGISTER:
+            _failed(play, it)
+        case RunKind.UNDO:
+            _undone(play, it, well=False)
+        case RunKind.REVOKE:
+            _revoked(play, it, well=False)

@@ -1,0 +1,183 @@
+"""What people do about a registration, and what must come of it."""
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from bot.approval import Verb
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from bot.registrar.recovery import APPROVAL_LASTS
+from tests.reliability.state_machine.cast import CAST, Figure, people
+from tests.reliability.state_machine.model import OPEN, TAKEN, Expected
+from tests.reliability.state_machine.play import Play
+from tests.reliability.state_machine.policy import MOST, PLAIN, STRICT
+from tests.reliability.state_machine.secrets import forget_if_it_follows
+from tests.support.factories import form
+
+
+def submit(play: Play, who: str, name: str) -> None:
+    figure = CAST[who]
+    profile = STRICT if name == "crm" else PLAIN
+    twins = [each for each in play.known if each.name == name and each.status in TAKEN]
+    own = [it for it in play.known if it.requester == figure.key and it.status in OPEN]
+    allowed = figure.is_sure and figure.asks and not twins and len(own) < MOST
+    wish = form(name=name, profile=profile)
+    origin = f"V{next(play.forms)}"
+    id = play.attempt(allowed, play.world.registrar.submit(wish, by=figure.person, origin=origin))
+    if id is None:
+        return
+    made = Expected(id=id, profile=profile, name=name, requester=figure.key)
+    made.said.append(("submitted", figure.key))
+    play.known.append(made)
+
+
+def approve(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    allowed = (
+        it.may(Verb.APPROVE, who)
+        and play.in_time(it)
+        and who.key not in it.votes
+        and (who.party is not None or it.profile != STRICT)
+        and it.said.count(("withdrawn", who.key)) < 5
+    )
+    seen = people(it.votes)
+    play.attempt(allowed, play.world.registrar.approve(it.id, by=who.person, seen=seen))
+    if not allowed:
+        return
+    it.said.append(("approved", who.key))
+    it.votes[who.key] = who.party or ""
+    if it.is_enough(list(it.votes.values()), play.needed):
+        it.status, it.run, it.until = Status.APPROVED, RunKind.REGISTER, None
+        it.decided_by, it.approved_at = who.key, play.clock.at
+
+
+def withdraw(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    allowed = it.may(Verb.WITHDRAW, who) and play.in_time(it) and who.key in it.votes
+    play.attempt(allowed, play.world.registrar.withdraw(it.id, by=who.person))
+    if allowed:
+        del it.votes[who.key]
+        it.said.append(("withdrawn", who.key))
+
+
+def deny(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    allowed = it.may(Verb.DENY, who) and play.in_time(it) and who.key not in it.votes
+    play.attempt(allowed, play.world.registrar.deny(it.id, by=who.person, reason="Not now"))
+    if allowed:
+        it.status, it.until, it.decided_by = Status.DENIED, None, who.key
+        it.said.append(("denied", who.key))
+
+
+def cancel(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    allowed = it.may(Verb.CANCEL, who)
+    play.attempt(allowed, play.world.registrar.cancel(it.id, by=who.person))
+    if allowed:
+        it.status, it.until = Status.CANCELLED, None
+        it.decided_by = who.key
+        it.said.append(("cancelled", who.key))
+
+
+def retry(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    is_fresh = it.approved_at is None or play.clock.at < it.approved_at + APPROVAL_LASTS
+    allowed = it.may(Verb.RETRY, who) and it.run is None and is_fresh
+    seen = people(it.votes)
+    play.attempt(allowed, play.world.registrar.retry(it.id, by=who.person, seen=seen))
+    if allowed:
+        it.status = Status.APPROVED if it.has_plan else Status.PLANNING
+        it.run = RunKind.REGISTER if it.has_plan else RunKind.PLAN
+        it.until = None
+        it.said.append(("retried", who.key))
+
+
+def undo(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    allowed = it.may(Verb.UNDO, who) and it.run is None
+    play.attempt(allowed, play.world.registrar.undo(it.id, by=who.person))
+    if allowed:
+        it.run = RunKind.UNDO
+        it.said.append(("undo asked", who.key))
+
+
+def revoke(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    allowed = it.may(Verb.REVOKE, who) and it.run is not RunKind.REVOKE
+    play.attempt(allowed, play.world.registrar.revoke(it.id, by=who.person))
+    if not allowed:
+        return
+    if it.secret is SecretState.SEALED:
+        it.secret = SecretState.CLOSED
+        forget_if_it_follows(play, it)
+    if it.wish is not None:
+        it.wish.waits = False
+    it.status, it.run, it.until = Status.REVOKING, RunKind.REVOKE, None
+    it.heir = it.doubtful_at = None
+    it.said.append(("revoke asked", who.key))
+
+
+def purge(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    allowed = it.may(Verb.PURGE, who) and it.run is None and it.is_in_bin and not it.is_purged
+    play.attempt(allowed, play.world.registrar.purge(it.id, by=who.person))
+    if allowed:
+        it.run = RunKind.PURGE
+        it.said.append(("purge asked", who.key))
+
+
+def check(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    lately = play.told(it, since=timedelta(minutes=5))
+    allowed = (
+        it.may(Verb.CHECK, who)
+        and it.run is None
+        and lately.count("check asked") <= lately.count("ready")
+    )
+    play.attempt(allowed, play.world.registrar.check(it.id, by=who.person))
+    if allowed:
+        it.run = RunKind.CHECK
+        it.said.append(("check asked", who.key))
+
+
+def hand_over(play: Play, it: Expected, who: Figure, data: st.DataObject) -> None:
+    to = CAST[data.draw(st.sampled_from(["carl", "ada", "olga", *CAST]))]
+    allowed = (
+        it.may(Verb.HAND_OVER, who)
+        and to.is_sure
+        and to.asks
+        and to.key not in (it.requester, it.heir)
+        and to.key not in it.votes
+        and play.told(it, since=timedelta(days=1)).count("handover asked") < 5
+        and to.key not in it.confirmed_one
+    )
+    play.attempt(allowed, play.world.registrar.hand_over(it.id, to=to.person, by=who.person))
+    if allowed:
+        it.heir, it.named_by = to.key, who.key
+        it.said.append(("handover asked", who.key))
+
+
+def confirm(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    heir = it.heir
+    allowed = (
+        it.may(Verb.CONFIRM, who)
+        and heir is not None
+        and heir != who.key
+        and heir not in it.votes
+        and heir not in it.confirmed_one
+        and ((play.needed == 1 and it.profile != STRICT) or it.named_by != who.key)
+    )
+    named = next((each for each in CAST.values() if each.key == heir), who)
+    play.attempt(
+        allowed,
+        play.world.registrar.confirm_handover(it.id, to=named.person, by=who.person),
+    )
+    if allowed and heir is not None:
+        it.former.add(it.requester)
+        it.requester, it.heir = heir, None
+        if it.wish is not None:
+            it.wish.waits = False
+        it.said.append(("handed over", who.key))
+
+
+def ask_again(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    allowed = it.may(Verb.ASK_AGAIN, who) and who.asks
+    play.attempt(allowed, play.world.registrar.form_of(it.id, by=who.person))
+
+
+def see(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    play.attempt(it.may(Verb.SEE, who), play.world.registrar.status(it.id, by=who.person))

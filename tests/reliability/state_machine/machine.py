@@ -1,0 +1,142 @@
+"""The machine: what happens next is drawn, and after each step all must be as expected."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from bot.approval import Verb
+from tests.reliability.state_machine.audit import audit
+from tests.reliability.state_machine.cast import CAST
+from tests.reliability.state_machine.clicks import DONE, LOOKS, RARE
+from tests.reliability.state_machine.endings import end
+from tests.reliability.state_machine.lifecycle import submit
+from tests.reliability.state_machine.model import ON_SCREEN, Expected
+from tests.reliability.state_machine.passing import (
+    give_up,
+    lay_masks,
+    let_it_end,
+    look,
+    pass_time,
+    restart,
+)
+from tests.reliability.state_machine.paths import Go
+from tests.reliability.state_machine.play import Play
+from tests.reliability.state_machine.secrets import answer
+from tests.support.scripted_runs import Ending
+from tests.unit.test_approval import ALLOWED
+
+NAMES = ("billing", "crm")
+JUMPS = [
+    timedelta(seconds=2),
+    timedelta(seconds=31),
+    timedelta(seconds=61),
+    timedelta(minutes=16),
+    timedelta(hours=2),
+    timedelta(hours=25),
+    timedelta(days=8),
+    timedelta(days=100),
+]
+
+
+class Bot(RuleBasedStateMachine):
+    """What people, runs and time do to a few registrations."""
+
+    empty: Path
+    """A migrated database without anything in it."""
+    road: Sequence[Go] = ()
+    """What is done before anything else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.play = Play()
+
+    @initialize(
+        needed=st.integers(1, 2),
+        name=st.sampled_from(NAMES),
+        who=st.sampled_from(["rosa", "ada"]),  # who only asks, and who decides, too
+    )
+    def begin(self, needed: int, name: str, who: str) -> None:
+        """Go so far on the straight road: steps from there meet more than a wish that waits."""
+        self.play.begin(self.empty, needed=needed)
+        submit(self.play, who, name)
+        [it] = self.play.known
+        for go in self.road:
+            go(self.play, it)
+            audit(self.play)
+
+    def teardown(self) -> None:
+        """Nobody does anything any more: every registration comes to an end all the same."""
+        try:
+            if self.play.has_begun():
+                let_it_end(self.play)
+                self.play.close()
+        finally:
+            self.play.discard()
+
+    @rule(data=st.data())
+    def something_happens(self, data: st.DataObject) -> None:
+        """One rule, because of many Hypothesis leaves half out, and examples get nowhere."""
+        play = self.play
+        may_happen = {"does what fits": 12, "does anything": 3, "time passes": 2}
+        may_happen["restarts"] = int(play.audited != play.reopened)
+        may_happen["asks"] = int(len(play.known) < 3)
+        may_happen["the keeper looks"] = 1 + play.is_late
+        may_happen["slack answers"] = 3 * bool(play.unanswered)
+        may_happen["a run ends"] = 6 * any(it.run for it in play.known)
+        may_happen["a run is given up"] = int(any(it.run for it in play.known))
+        may_happen["masks are laid"] = 3 * any(it.secret in ON_SCREEN for it in play.known)
+        weighted = [what for what, weight in may_happen.items() for _ in range(weight)]
+        match data.draw(st.sampled_from(weighted), label="what"):
+            case "asks":
+                who = data.draw(st.sampled_from(["rosa", "carl", "ada", *CAST]))
+                submit(play, who, data.draw(st.sampled_from(NAMES)))
+            case "does what fits":
+                _do_what_fits(play, data, _any(data, play.known))
+            case "does anything":
+                verb = data.draw(st.sampled_from(list(DONE)))
+                who = data.draw(st.sampled_from(list(CAST)))
+                _click(play, verb, who, _any(data, play.known), data)
+            case "slack answers":
+                answer(play, took=data.draw(st.booleans()))
+            case "a run ends":
+                ending = data.draw(st.sampled_from([Ending.WELL] * 12 + list(Ending)))
+                end(play, _any(data, [it for it in play.known if it.run]), ending)
+            case "a run is given up":
+                give_up(play, _any(data, [it for it in play.known if it.run]))
+            case "time passes":
+                pass_time(play, data.draw(st.sampled_from(JUMPS)), looks=data.draw(st.booleans()))
+            case "the keeper looks":
+                look(play)
+            case "masks are laid":
+                lay_masks(play, takes=data.draw(st.booleans()))
+            case "restarts":
+                restart(play)
+
+    @invariant()
+    def everything_is_as_expected(self) -> None:
+        audit(self.play)
+
+
+def _any(data: st.DataObject, some: list[Expected]) -> Expected:
+    return data.draw(st.sampled_from(some)) if len(some) > 1 else some[0]
+
+
+def _do_what_fits(play: Play, data: st.DataObject, it: Expected) -> None:
+    """Let somebody, mostly one who may or who just may not, do what the state allows."""
+    fitting = [verb for verb in DONE if it.status in ALLOWED[verb][1] and verb not in LOOKS]
+    if not fitting:
+        return
+    rare = RARE | ({Verb.CONFIRM} if it.heir is None else {Verb.HAND_OVER})
+    rare |= {Verb.ROTATE} if it.waits else {Verb.CONFIRM_ROTATION}
+    often = [verb for verb in fitting if verb not in rare]
+    verb = data.draw(st.sampled_from(often * 3 + fitting))
+    may = [name for name, figure in CAST.items() if it.may(verb, figure)]
+    own = [name for name, figure in CAST.items() if it.is_own(verb, figure)]
+    _click(play, verb, data.draw(st.sampled_from((may + own) * 5 + list(CAST))), it, data)
+
+
+def _click(play: Play, verb: Verb, who: str, it: Expected, data: st.DataObject) -> None:
+    DONE[verb](play, it, CAST[who], data)

@@ -1,0 +1,144 @@
+"""The model: what is known of a registration, and what must be allowed."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.approval import Role, Verb
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from tests.reliability.state_machine.cast import Figure
+from tests.reliability.state_machine.policy import STRICT
+from tests.support.history_checks import Key
+from tests.unit.test_approval import ALLOWED, NEVER_OWN
+
+OPEN = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED}
+
+TAKEN = OPEN | {Status.READY, Status.REVOKING}
+
+AT_REST = {
+    SecretState.MASKED,
+    SecretState.UNMASKED,
+    SecretState.UNKNOWN,
+    SecretState.REMOVED,
+    SecretState.REPLACED,
+}
+
+ON_SCREEN = {SecretState.CLAIMED, SecretState.SHOWN}
+
+IN_ENTRA = {
+    SecretState.SEALED,
+    SecretState.CLAIMED,
+    SecretState.SHOWN,
+    SecretState.MASKED,
+    SecretState.UNMASKED,
+    SecretState.UNKNOWN,
+    SecretState.CLOSED,
+}
+
+CAN_BE_RENEWED = AT_REST | {SecretState.CLOSED}
+
+CAN_BE_FOLLOWED = CAN_BE_RENEWED | {SecretState.SHOWN}
+
+WORKS = ON_SCREEN | {
+    SecretState.SEALED,
+    SecretState.MASKED,
+    SecretState.UNMASKED,
+    SecretState.UNKNOWN,
+}
+
+IN_USE = {SecretState.SHOWN, SecretState.MASKED, SecretState.UNMASKED, SecretState.UNKNOWN}
+
+
+@dataclass
+class Held:
+    """A secret that the model knows of."""
+
+    id: str
+    state: SecretState
+    expires_at: datetime
+    follows: bool = False  # whether a rotation has made it
+    retires_at: datetime | None = None
+
+
+@dataclass
+class Wish:
+    """A rotation that was asked for."""
+
+    asked_by: Key
+    until: datetime
+    votes: dict[Key, str] = field(default_factory=dict)
+    waits: bool = True
+
+
+@dataclass
+class Expected:
+    """What the model knows of one registration."""
+
+    id: str
+    profile: str
+    name: str
+    requester: Key
+    status: Status = Status.PLANNING
+    former: set[Key] = field(default_factory=set)
+    votes: dict[Key, str] = field(default_factory=dict)  # whom each approval speaks for
+    decided_by: Key | None = None
+    approved_at: datetime | None = None
+    heir: Key | None = None
+    named_by: Key | None = None
+    run: RunKind | None = RunKind.PLAN
+    has_plan: bool = False
+    has_application: bool = False
+    is_in_bin: bool = False
+    is_purged: bool = False
+    held: list[Held] = field(default_factory=list)  # the newest is the last
+    wish: Wish | None = None
+    confirmed_one: set[Key] = field(default_factory=set)  # who has ever voted on a rotation
+    until: datetime | None = None  # when the present state of it, or of its secret, ends by itself
+    doubtful_at: datetime | None = None
+    said: list[tuple[str, Key]] = field(default_factory=list)  # what people did, in order
+
+    def may(self, verb: Verb, figure: Figure) -> bool:
+        """Whether the table lets this person do it now."""
+        if not figure.is_sure:
+            return False
+        if self.is_own(verb, figure):
+            return False
+        is_requester = {Role.REQUESTER} if figure.key == self.requester else set()
+        is_approver = {Role.APPROVER} if figure.decides else set()
+        is_asker = {Role.ASKER} if self.wish and figure.key == self.wish.asked_by else set()
+        roles, states = ALLOWED[verb]
+        held = is_requester | is_asker | is_approver or {Role.BYSTANDER}
+        return bool(roles & held) and self.status in states
+
+    def is_own(self, verb: Verb, figure: Figure) -> bool:
+        """Whether it is never theirs to do this, as they ask for it or have asked."""
+        return verb in NEVER_OWN and figure.key in self.former | {self.requester}
+
+    @property
+    def secret(self) -> SecretState | None:
+        return self.held[-1].state if self.held else None
+
+    @secret.setter
+    def secret(self, state: SecretState) -> None:
+        self.held[-1].state = state
+
+    @property
+    def waits(self) -> bool:
+        """Whether a rotation waits for its approvers."""
+        return self.wish is not None and self.wish.waits
+
+    def can_be_followed(self, now: datetime) -> bool:
+        """Whether another secret may be made beside the newest."""
+        others = [it for it in self.held[:-1] if it.state in WORKS and it.expires_at > now]
+        return self.run is None and self.secret in CAN_BE_FOLLOWED and not others
+
+    def is_to_be_told(self, now: datetime) -> bool:
+        """Whether somebody has to hear when a secret expires that works and may be in use."""
+        used = [it for it in self.held if it.state in IN_USE and it.retires_at is None]
+        return self.status is Status.READY and any(it.expires_at > now for it in used)
+
+    def is_enough(self, parties: list[str], needed: int) -> bool:
+        if self.profile == STRICT:
+            return len(set(parties)) >= 2 and len(parties) >= needed
+        return len(parties) >= needed

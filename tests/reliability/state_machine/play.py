@@ -1,0 +1,106 @@
+"""The play: the world, what the model knows of it, and how something is tried there."""
+
+import asyncio
+import itertools
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Awaitable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration, Status
+from bot.storage import history, runs
+from tests.reliability.state_machine.model import Expected
+from tests.reliability.state_machine.policy import POLICY
+from tests.reliability.state_machine.world import StillClock, World
+
+T = TypeVar("T")
+
+
+class Play:
+    """One example: the bot's own parts over a file, and what must be true of them."""
+
+    def __init__(self) -> None:
+        self.clock = StillClock()
+        self.loop = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp())
+        self.known: list[Expected] = []
+        self.seen: dict[str, Status] = {}
+        self.revealed: set[str] = set()
+        self.newest: dict[str, str] = {}  # by registration: the secret that it is about
+        self.unanswered: list[tuple[Expected, str, Person]] = []  # reveals on their way to Slack
+        self.forms = itertools.count(1)
+        self.audited = self.reopened = -1  # the database as it was then
+        self.is_late = False  # time has passed since the keeper has looked
+
+    def begin(self, empty: Path, *, needed: int) -> None:
+        """Open the world over a copy of an empty database, with so many approvals needed."""
+        self.needed = needed
+        file = self.folder / "aad-setup.db"
+        shutil.copy(empty, file)
+        self.world = World(file, self.clock, replace(POLICY, approvals_needed=needed))
+        self.do(self.world.open())
+        self.watch = sqlite3.connect(file)
+
+    def has_begun(self) -> bool:
+        return hasattr(self, "watch")
+
+    def close(self) -> None:
+        if self.has_begun():
+            self.do(self.world.close())
+            self.watch.close()
+
+    def discard(self) -> None:
+        self.loop.close()
+        shutil.rmtree(self.folder)
+
+    def do(self, act: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await act
+
+        return self.loop.run(awaited())
+
+    def attempt(self, allowed: bool, act: Awaitable[Any]) -> Any:
+        """Do it; see that it is refused exactly if it must be. Return what it returned."""
+        refused, done = "", None
+        try:
+            done = self.do(act)
+        except Refusal as refusal:
+            refused = str(refusal)
+            assert_sentence(refused)
+        assert allowed is not bool(refused), refused or "this had to be refused"
+        return done
+
+    def found(self, it: Expected) -> Registration:
+        return self.do(self.world.office.found(it.id))
+
+    def run_of(self, it: Expected) -> runs.Run:
+        return self.do(self.world.office.run_of(it.id))
+
+    def in_time(self, it: Expected) -> bool:
+        return it.until is None or self.clock.at < it.until
+
+    def told(self, it: Expected, *, since: timedelta) -> list[str]:
+        """Return what history says of so long a time, up to now."""
+
+        async def read() -> list[str]:
+            async with self.world.database.reading() as tx:
+                entries = await history.read(tx, it.id)
+            return [entry.what for entry in entries if entry.at > self.clock.at - since]
+
+        return list(self.do(read()))
+
+    def ends_in(self, it: Expected, after: timedelta) -> None:
+        """Expect the registration's deadline to be then."""
+        deadline = self.found(it).deadline
+        assert deadline is not None
+        assert abs(deadline - self.clock.at - after) < timedelta(seconds=1)
+        it.until = deadline
+
+
+def assert_sentence(text: str) -> None:
+    assert text.endswith((".", "!")), text

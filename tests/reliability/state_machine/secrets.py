@@ -1,0 +1,99 @@
+"""What people do about a secret, and what must come of it."""
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from bot.approval import Verb
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from bot.registrar import Reveal
+from bot.storage import timers
+from bot.storage.timers import TimerKind
+from tests.reliability.state_machine.cast import Figure
+from tests.reliability.state_machine.model import CAN_BE_RENEWED, WORKS, Expected
+from tests.reliability.state_machine.play import Play
+
+URL = "https://hooks.slack.com/actions/x"
+
+
+def values(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    found = play.attempt(
+        it.may(Verb.VALUES, who), play.world.registrar.values(it.id, by=who.person)
+    )
+    assert found is None or not found.is_open
+
+
+def reveal(play: Play, it: Expected, who: Figure, data: st.DataObject | None = None) -> None:
+    allowed = it.may(Verb.REVEAL, who) and it.secret is SecretState.SEALED and play.in_time(it)
+    look: Reveal | None = play.attempt(
+        allowed, play.world.registrar.reveal(it.id, by=who.person, answer_to=URL)
+    )
+    if look is None:
+        return
+    assert look.secret == play.newest[it.id]
+    assert look.secret not in play.revealed, "the secret was revealed twice"
+    play.revealed.add(look.secret)
+    it.secret, it.until = SecretState.CLAIMED, None
+    it.doubtful_at = play.clock.at + timedelta(seconds=30)
+    it.said.append(("secret claimed", who.key))
+    play.unanswered.append((it, look.secret, who.person))
+    if data is not None and data.draw(st.booleans()):
+        answer(play, took=True)
+
+
+def answer(play: Play, *, took: bool) -> None:
+    """Let the oldest reveal learn whether Slack took the secret."""
+    it, secret, by = play.unanswered.pop(0)
+    registrar = play.world.registrar
+    confirm = registrar.shown if took else registrar.lost
+    play.do(confirm(it.id, secret, by=by))
+    if play.newest[it.id] == secret and it.secret is SecretState.CLAIMED:
+        it.secret = SecretState.SHOWN if took else SecretState.UNKNOWN
+        it.said.append(("secret shown" if took else "secret doubtful", by.key))
+        if took:
+            was_seen(play, it, secret)
+
+
+def renew(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    lasts = bool(it.held) and it.held[-1].expires_at >= play.clock.at + timedelta(days=1)
+    is_idle = it.run is None and it.secret in CAN_BE_RENEWED
+    allowed = it.may(Verb.REPLACE_SECRET, who) and is_idle and lasts
+    play.attempt(allowed, play.world.registrar.replace_secret(it.id, by=who.person))
+    if allowed:
+        it.run = RunKind.REPLACE_SECRET
+        it.said.append(("new secret asked", who.key))
+
+
+def hide(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+    allowed, is_open = it.may(Verb.VALUES, who), play.do(_is_to_be_masked(play, it))
+    play.attempt(allowed, play.world.registrar.hide(it.id, by=who.person))
+    if allowed and is_open:
+        it.said.append(("hidden by hand", who.key))
+
+
+async def _is_to_be_masked(play: Play, it: Expected) -> bool:
+    async with play.world.database.reading() as tx:
+        ahead = await timers.find_due(tx, play.clock.at + timedelta(days=400), limit=9999)
+    masks = [each for each in ahead if (each.kind, each.registration) == (TimerKind.MASK, it.id)]
+    return any(each.at > play.clock.at for each in masks)
+
+
+def was_seen(play: Play, it: Expected, secret: str) -> None:
+    """Expect that whatever this secret follows is removed in a week, or when it ends."""
+    at = next(index for index, each in enumerate(it.held) if each.id == secret)
+    known = {old.id: old for old in play.found(it).other_secrets}
+    for old in it.held[:at]:
+        if old.state in WORKS and old.retires_at is None:
+            old.retires_at = known[old.id].retires_at
+            assert old.retires_at is not None
+            week = play.clock.at + timedelta(days=7)
+            assert abs(old.retires_at - min(week, old.expires_at)) < timedelta(seconds=1)
+
+
+def forget_if_it_follows(play: Play, it: Expected) -> None:
+    """Nobody has seen what was to follow another: then it is as if it had never been."""
+    if it.held[-1].follows:
+        it.held.pop()
+        play.newest[it.id] = it.held[-1].id

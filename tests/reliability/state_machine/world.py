@@ -1,0 +1,104 @@
+"""The world: the bot's own parts over one file, with a clock that stands still."""
+
+import asyncio
+import itertools
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.approval import Policy
+from bot.domain.catalogue import Approval, read_catalogue
+from bot.playground.clock import MovableClock
+from bot.storage import installation
+from bot.worker.engine import Outcome
+from bot.worker.loops import Wakeups
+from bot.worker.scheduler import Scheduler
+from tests.reliability.state_machine.policy import POLICY, STRICT
+from tests.support.factories import NOON
+from tests.support.registrar_env import IdleEngine, Office, at_once, office, opened
+from tests.support.scripted_runs import PlayedRuns
+
+TICK = timedelta(milliseconds=1)
+
+
+class StillClock(MovableClock):
+    """A clock that moves only when somebody moves it, and a tick whenever somebody looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = NOON
+
+    def now(self) -> datetime:
+        self.at += TICK
+        return self.at
+
+    def move(self, by: timedelta) -> None:
+        self.at += by
+
+
+class ScriptedEngine(IdleEngine):
+    """Has given up the runs that it is told to have given up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dead: set[str] = set()
+
+    async def outcome(self, run: str) -> Outcome:
+        return Outcome.DEAD if run in self.dead else Outcome.OPEN
+
+
+class World:
+    """The bot's own parts over one file, which outlives them."""
+
+    def __init__(self, file: Path, clock: StillClock, policy: Policy) -> None:
+        self.clock = clock
+        self._url = f"sqlite+aiosqlite:///{file}"
+        self._policy = policy
+        self._ids = (f"AAD-{number:04}" for number in itertools.count(1))
+        self._stack = AsyncExitStack()
+
+    async def open(self) -> None:
+        catalogue = dict(read_catalogue())
+        strict = Approval(needed=2, distinct_groups=True)
+        catalogue[STRICT] = replace(catalogue[STRICT], approval=strict)
+        self.office: Office = office(
+            await self._stack.enter_async_context(opened(self._url)),
+            self.clock,
+            policy=self._policy,
+            catalogue=catalogue,
+            next_id=self._ids.__next__,
+        )
+        self.database = self.office.database
+        self.registrar = self.office.registrar
+        self.runs = PlayedRuns(self.office.parts())
+        self.engine = ScriptedEngine()
+        self.keeper = Scheduler(
+            database=self.database,
+            engine=self.engine,
+            died=self.runs.died,
+            clock=self.clock,
+            wakeups=Wakeups(),
+            approval_channel="C0APPROVE",
+            keep_for=timedelta(days=365),
+            quiet=at_once,
+            every=3600,
+        )
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+
+def template(folder: Path) -> Path:
+    """Return a database with all its tables, to be copied: to migrate takes a while."""
+    file = folder / "template.db"
+
+    async def make() -> None:
+        world = World(file, StillClock(), POLICY)
+        await world.open()
+        async with world.database.transaction() as tx:
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=NOON)
+        await world.close()
+
+    asyncio.run(make())
+    return file

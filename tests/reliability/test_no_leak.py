@@ -1,0 +1,227 @@
+"""No secret is ever written anywhere: not by the bot, not by what it is built on."""
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from bot.domain.catalogue import read_catalogue
+from bot.domain.connector_values import values_of
+from bot.domain.secrets import Secret
+from bot.logs import LOUD, set_up
+from bot.playground.stage import Stage
+from bot.playground.workspace import Entry, Kind
+from bot.registrar import Reveal
+from bot.registrar.secrets import GRACE
+from bot.worker.loops import report_bug
+from tests.conftest import Bot
+from tests.stories import test_handing_over
+from tests.stories.test_purging import PURGED
+from tests.stories.test_revoking import press
+from tests.support.factories import registration, secret
+from tests.support.rotation_story import announced, asked, decide, in_use, seen
+from tests.support.secret_scan import forms, found
+from tests.support.story import Scene
+from tests.support.waiting import eventually, make_a_new_one
+
+Json = dict[str, Any]
+REVEALS = 2
+
+
+@pytest.fixture
+def logs() -> Iterator[io.StringIO]:
+    """Set up logs at DEBUG as `serve` does, and collect them, also from loggers that keep apart."""
+    written = io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in LOUD}
+    spy = logging.StreamHandler(written)
+    with contextlib.redirect_stderr(written), contextlib.redirect_stdout(written):
+        set_up("DEBUG")
+        for name in LOUD:
+            logging.getLogger(name).addHandler(spy)
+        yield written
+    for name, before in levels.items():
+        logging.getLogger(name).removeHandler(spy)
+        logging.getLogger(name).setLevel(before)
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+async def the_whole_story(scene: Scene) -> None:
+    """Lose a reveal, fail to renew, renew, reveal; let one go unread; fail and undo a third;
+    revoke the first.
+    """
+    faults = scene.workspace.faults
+    id = await scene.ready("billing")
+    await scene.values(id)
+    faults.lose("response_url")
+    await scene.reveal()
+    broken = refuses_the_test(scene)
+    await make_a_new_one(scene, id)
+    await scene.until(lambda: "No new secret" in scene.workspace.text_of(scene.notice(id)))
+    broken.times = 0
+    await make_a_new_one(scene, id)
+    await scene.until(lambda: "replaced by a newer one" in scene.direct("rosa"))
+    await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
+    scene.workspace.reload("rosa")
+    await scene.values(id)
+    await scene.reveal()
+    scene.clock.move(timedelta(seconds=61))
+    await eventually(scene, lambda: "masked for good" in scene.whispers("rosa"))
+
+    unread = await scene.ready("unread")
+    broken = refuses_the_test(scene)
+    failed = await scene.ask("failed")
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(failed))
+    await scene.until(lambda: f"{failed} failed" in scene.card())
+    await scene.workspace.click("ada", "Undo", on=scene.card_of(failed))
+    await scene.until(lambda: f"{failed} was undone" in scene.card())
+    broken.times = 0
+    scene.clock.move(timedelta(days=7, minutes=1))
+    gone = "so it was removed"
+    await eventually(scene, lambda: gone in scene.workspace.text_of(scene.notice(unread)))
+    await press(scene, id)
+    await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
+
+
+async def the_story_of_a_change(scene: Scene) -> None:
+    """Rotate beside what is in use, hand over, make a new one for the heir, revoke, purge."""
+    id = await in_use(scene)
+    await asked(scene, id)
+    await decide(scene, "Confirm", by="ada")
+    await announced(scene, id)
+    await seen(scene, id)
+    scene.clock.move(GRACE + timedelta(hours=1))
+    removed = "the previous secret is removed from Entra"
+    await eventually(scene, lambda: removed in scene.direct("rosa"))
+    await scene.workspace.command("rosa", f"handover {id} @ben")
+    await test_handing_over._confirm(scene, by="grace")
+    before = len(scene.tenant.minted)
+    await make_a_new_one(scene, id, by="ben")
+    await eventually(scene, lambda: len(scene.tenant.minted) > before)
+    await scene.workspace.command("ben", f"status {id} public")
+    await press(scene, id)
+    await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
+    await scene.workspace.command("ada", f"purge {id}")
+    await scene.workspace.click("ada", "purge_asked")
+    await scene.until(lambda: PURGED in scene.workspace.text_of(scene.card_of(id)))
+
+
+def refuses_the_test(scene: Scene) -> Any:
+    code = "Authorization_RequestDenied"
+    return scene.tenant.faults.fail("POST", "batch", status=403, code=code, times=10_000)
+
+
+def secrets_of(stage: Stage, environ: Json) -> list[str]:
+    """Return everything that must stay secret: what was minted, sent, configured."""
+    deliveries = [entry.sent for entry in stage.workspace.log if entry.kind is Kind.DELIVERY]
+    urls = [
+        payload["response_url"].rpartition("/")[2]
+        for delivery in deliveries
+        if "response_url" in (payload := delivery.get("payload", {}))
+    ]
+    names = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "ENTRA_CLIENT_SECRET", "VAULT_KEYS")
+    return [*stage.tenant.minted, *urls, *(environ[name] for name in names)]
+
+
+def written_by_bot(entry: Entry) -> bytes:
+    """Return what the bot sent, and what Slack keeps of it; a delivery is Slack's own words."""
+    sent = {} if entry.kind is Kind.DELIVERY else entry.sent
+    return json.dumps([sent, entry.answer], ensure_ascii=False, default=str).encode()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+async def test_no_secret_is_ever_written_down_but_in_the_answer_to_its_reveal(
+    stage: Stage, bot: Bot, logs: io.StringIO
+) -> None:
+    async with bot(LOG_LEVEL="DEBUG"):
+        await the_whole_story(Scene(stage))
+        at_work = files(stage.folder)
+    stopped = files(stage.folder)
+    hidden = secrets_of(stage, stage.environ())
+    # The lost one, the one that failed its test, its successor, the unread, the undone, the bot's.
+    assert len(stage.tenant.minted) == 6
+    assert {"aad-setup.db", "aad-setup-engine.db"} <= set(stopped)
+    assert any(name.endswith("-wal") and data for name, data in at_work.items())
+
+    for name, data in [*at_work.items(), *stopped.items()]:
+        assert not found(hidden, data), name
+    assert stage.tenant.id.encode() in stopped["aad-setup.db"]
+    assert "run" in logs.getvalue()
+    assert not found(hidden, logs.getvalue().encode())
+    for entry in stage.workspace.log:
+        if entry.kind not in (Kind.HOOK, Kind.EPHEMERAL):
+            assert not found(hidden, written_by_bot(entry)), entry
+    check_reveals(stage, hidden)
+
+
+@pytest.mark.slow
+async def test_no_secret_is_written_down_while_it_changes_hands(
+    stage: Stage, bot: Bot, logs: io.StringIO
+) -> None:
+    async with bot(LOG_LEVEL="DEBUG", REQUESTERS="*"):
+        await the_story_of_a_change(Scene(stage))
+        at_work = files(stage.folder)
+    hidden = secrets_of(stage, stage.environ())
+    # In use, beside it, the heir's own, the bot's.
+    assert len(stage.tenant.minted) == 4
+    for name, data in [*at_work.items(), *files(stage.folder).items()]:
+        assert not found(hidden, data), name
+    assert not found(hidden, logs.getvalue().encode())
+    for entry in stage.workspace.log:
+        if entry.kind not in (Kind.HOOK, Kind.EPHEMERAL):
+            assert not found(hidden, written_by_bot(entry)), entry
+    check_reveals(stage, hidden)
+
+
+def check_reveals(stage: Stage, hidden: list[str]) -> None:
+    """A secret leaves by the answer to its reveal, and in its blocks only."""
+    answers = [entry for entry in stage.workspace.log if entry.kind is Kind.HOOK]
+    telling = [entry for entry in answers if found(hidden, written_by_bot(entry))]
+    assert len(telling) == REVEALS
+    for entry in telling:
+        assert entry.sent["replace_original"] is True
+        assert not found(hidden, entry.sent["text"].encode())
+        assert len(found(hidden, written_by_bot(entry))) == 1
+    for entry in stage.workspace.log:
+        if entry.kind is Kind.EPHEMERAL:
+            assert not found(hidden, entry.sent.get("text", "").encode())
+
+
+def test_the_search_finds_a_secret_in_every_form() -> None:
+    hidden = "abc8Q~_h8p5fr7lX24S.AJHGvs0m7rbfrOoria-B"
+    for form in forms(hidden):
+        assert found([hidden], b"before " + form + b" after") == ["abc8Q~"]
+    assert not found([hidden], b"nothing to see")
+    assert found([], b"Bearer eyJ0eXAiOiJKV1QiLCJ.eyJhdWQiOiJodHRwczovL2")
+
+
+def test_a_bug_is_logged_without_the_words_of_its_exception(logs: io.StringIO) -> None:
+    try:
+        raise ValueError("the answer was abc8Q~secret")
+    except ValueError as error:
+        bug = report_bug("listener", error)
+    assert bug in logs.getvalue()
+    assert "type=ValueError" in logs.getvalue()
+    assert "abc8Q~secret" not in logs.getvalue()
+
+
+def test_what_holds_a_secret_does_not_print_it(stage: Stage) -> None:
+    clear = "abc8Q~secret"
+    row: Secret = secret()
+    opened = values_of(registration(secret=row), read_catalogue()["mimecast"], secret=clear)
+    holders = [Reveal(secret=row.id, values=opened), opened, stage.tenant.administrator]
+    printed = " ".join(f"{holder!r} {holder}" for holder in holders)
+    assert clear not in printed
+    assert stage.tenant.administrator.client_secret not in printed

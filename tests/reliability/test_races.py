@@ -1,0 +1,302 @@
+"""Races: several people, or several processes, at the same moment. Each has one outcome."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+from bot.domain.approval_requests import Vote
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from bot.playground.clock import MovableClock
+from bot.storage import history, runs, timers, votes
+from bot.storage.timers import TimerKind
+from tests.support.concurrency import URL, Offices, all_at_once
+from tests.support.factories import ADA, GRACE, ROSA, form
+from tests.support.postgres import postgres_is_quick
+from tests.support.registrar_env import SECRET, IdleEngine, Office, two_offices
+
+ROUNDS = 12
+
+
+async def _what(office: Office, id: str) -> list[str]:
+    async with office.database.reading() as tx:
+        return [entry.what for entry in await history.read(tx, id)]
+
+
+async def _owed(office: Office) -> Counter[tuple[str, RunKind]]:
+    async with office.database.reading() as tx:
+        return Counter((run.registration, run.kind) for run in await runs.pending(tx))
+
+
+async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Offices) -> None:
+    one, _ = careful
+    id = await one.pending()
+    async with one.database.transaction() as tx:
+        vote = Vote(person=GRACE, verdict="approve", at=one.clock.now(), digest="e" * 64)
+        await votes.cast(tx, id, vote)
+    await one.registrar.approve(id, by=ADA)
+    assert (await one.found(id)).status is Status.PENDING
+
+
+@postgres_is_quick
+async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> None:
+    one, other = careful
+    for _ in range(ROUNDS):
+        id = await one.pending()
+        refused = await all_at_once(
+            one.registrar.approve(id, by=ADA), other.registrar.approve(id, by=GRACE)
+        )
+        assert refused == [None, None]
+        found = await one.found(id)
+        assert found.status is Status.APPROVED
+        assert {vote.person.key for vote in found.votes} == {ADA.key, GRACE.key}
+        assert (await _owed(one))[id, RunKind.REGISTER] == 1
+        assert await _what(one, id) == ["submitted", "planned", "approved", "approved"]
+
+
+async def test_one_approver_who_clicks_many_times_is_one_vote(careful: Offices) -> None:
+    one, other = careful
+    id = await one.pending()
+    refused = await all_at_once(
+        *(office.registrar.approve(id, by=ADA) for office in (one, other) for _ in range(4))
+    )
+    assert refused.count(None) == 1
+    assert set(refused) == {
+        None,
+        f"You have approved {id} already. It needs another approver, too.",
+    }
+    assert (await one.found(id)).status is Status.PENDING
+
+
+@postgres_is_quick
+async def test_of_approve_and_deny_one_wins_and_the_other_is_told_who_did(
+    offices: Offices,
+) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.pending()
+        approved, denied = await all_at_once(
+            one.registrar.approve(id, by=ADA), other.registrar.deny(id, by=GRACE, reason="Not now")
+        )
+        found = await one.found(id)
+        assert len(found.votes) == 1
+        if approved is None:
+            assert found.status is Status.APPROVED
+            assert denied == f"Too late: <@{ADA.user_id}> has approved {id} already."
+        else:
+            assert found.status is Status.DENIED
+            assert denied is None
+            assert approved == f"Too late: <@{GRACE.user_id}> has denied {id} already."
+            assert (await _owed(one))[id, RunKind.REGISTER] == 0
+
+
+async def test_of_approving_and_taking_back_one_wins(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.pending()
+        refused = await all_at_once(
+            one.registrar.approve(id, by=ADA), other.registrar.cancel(id, by=ROSA)
+        )
+        assert refused.count(None) == 1
+        won = Status.APPROVED if refused[0] is None else Status.CANCELLED
+        assert (await one.found(id)).status is won
+        async with one.database.reading() as tx:
+            left = await timers.find_due(tx, one.clock.now() + timedelta(days=2), limit=500)
+        assert not [due for due in left if due.registration == id]
+
+
+@postgres_is_quick
+async def test_of_ten_reveals_at_once_one_gets_the_secret(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(4):
+        id = await one.ready()
+        looks = await asyncio.gather(
+            *(office.registrar.reveal(id, by=ROSA, answer_to=URL) for office in (one, other) * 5),
+            return_exceptions=True,
+        )
+        seen = [look for look in looks if not isinstance(look, BaseException)]
+        assert len(seen) == 1
+        assert SECRET in [line.text for line in seen[0].values.lines]
+        told = {str(look) for look in looks if isinstance(look, BaseException)}
+        assert told == {f"The secret of {id} is being shown right now."}
+        assert await one.secret_state(id) is SecretState.CLAIMED
+        assert (await _what(one, id)).count("secret claimed") == 1
+
+
+async def test_a_form_sent_twice_at_once_is_one_registration(offices: Offices) -> None:
+    one, other = offices
+    for turn in range(ROUNDS):
+        origin = f"Vtwice{turn}"
+        ids = await asyncio.gather(
+            *(
+                office.registrar.submit(form(name=origin), by=ROSA, origin=origin)
+                for office in (one, other) * 2
+            )
+        )
+        assert len(set(ids)) == 1
+        assert await _what(one, ids[0]) == ["submitted"]
+        assert (await _owed(one))[ids[0], RunKind.PLAN] == 1
+
+
+async def test_two_forms_never_get_the_same_id(database_url: str, clock: MovableClock) -> None:
+    """Both draw the same id at the same moment: one of them draws again."""
+    drawn = {name: iter(["AAD-SAME", f"AAD-{name}1", f"AAD-{name}2"]) for name in "AB"}
+    async with two_offices(
+        database_url, clock, next_ids=(drawn["A"].__next__, drawn["B"].__next__)
+    ) as (one, other):
+        ids = await asyncio.gather(one.submitted(), other.submitted())
+    assert len(set(ids)) == 2
+    assert "AAD-SAME" in ids
+
+
+async def test_asking_twice_to_retry_starts_one_run(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.failed()
+        refused = await all_at_once(
+            one.registrar.retry(id, by=ROSA),
+            other.registrar.retry(id, by=ADA),
+            other.registrar.undo(id, by=ADA),
+        )
+        assert refused.count(None) == 1
+        assert sum(count for (owner, _), count in (await _owed(one)).items() if owner == id) == 1
+
+
+async def test_revoking_twice_at_once_is_one_run(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.ready()
+        refused = await all_at_once(
+            one.registrar.revoke(id, by=ROSA),
+            other.registrar.revoke(id, by=ADA),
+            other.registrar.revoke(id, by=GRACE),
+        )
+        assert refused.count(None) == 1
+        late = f"{id} is being revoked already. Its card says when that is done."
+        assert refused.count(late) == 2
+        found = await one.found(id)
+        assert found.status is Status.REVOKING
+        assert found.revocation is not None
+        assert found.revocation.by.key == (ROSA, ADA, GRACE)[refused.index(None)].key
+        assert (await _owed(one))[id, RunKind.REVOKE] == 1
+        assert (await _what(one, id)).count("revoke asked") == 1
+
+
+async def test_a_secret_is_revealed_before_it_is_revoked_or_never(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.ready()
+        hidden, refused = await all_at_once(
+            one.registrar.reveal(id, by=ROSA, answer_to=URL), other.registrar.revoke(id, by=ADA)
+        )
+        assert refused is None
+        shown = hidden is None
+        assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
+        assert hidden in (None, f"{id} is being revoked. Its card says when that is done.")
+        async with one.database.reading() as tx:
+            come = await timers.find_due(tx, one.clock.now() + timedelta(days=30), limit=500)
+        # Whatever stands on a screen is still masked.
+        kinds = Counter(due.kind for due in come if due.registration == id)
+        assert kinds == ({TimerKind.MASK: 1} if shown else {})
+
+
+async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
+    offices: Offices,
+) -> None:
+    """The reveal and the end of its time at the same moment."""
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.ready()
+        secret = (await one.found(id)).secret
+        assert secret is not None
+        now = one.clock.now()
+        async with one.database.transaction() as tx:
+            await timers.add(tx, id, TimerKind.REMOVE_UNREAD, now, subject=secret.id)
+        [refused, _] = await all_at_once(
+            one.registrar.reveal(id, by=ROSA, answer_to=URL), other.keeper().look()
+        )
+        shown = refused is None
+        assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
+        assert (await _owed(one))[id, RunKind.REMOVE_UNREAD] == (0 if shown else 1)
+        if shown:
+            continue
+        assert refused == (
+            f"Nobody came for the secret of {id} in time, so it is gone. Make a new one."
+        )
+
+
+async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
+    offices: Offices,
+) -> None:
+    """The requester is faster than the reveal's second commit: whatever was masked is masked."""
+    one, other = offices
+    id = await one.ready()
+    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await other.registrar.hide(id, by=ROSA)
+    await other.keeper().look()
+    await other.registrar.masked(id, look.secret)
+    await one.registrar.shown(id, look.secret, by=ROSA)
+    assert await one.secret_state(id) is SecretState.MASKED
+    await one.registrar.replace_secret(id, by=ROSA)
+
+
+async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> None:
+    one, other = offices
+    id = await one.ready()
+    await one.registrar.reveal(id, by=ROSA, answer_to=URL)
+    for _ in range(ROUNDS):
+        async with one.database.transaction() as tx:
+            await timers.add(tx, id, TimerKind.REMOVE_STRAY, one.clock.now())
+        await asyncio.gather(*(office.keeper().look() for office in (one, other) * 2))
+        assert (await _owed(one))[id, RunKind.REMOVE_STRAY] == 1
+        async with one.database.reading() as tx:
+            assert not [
+                due
+                for due in await timers.find_due(tx, one.clock.now() + timedelta(hours=1), limit=50)
+                if due.kind is TimerKind.REMOVE_STRAY
+            ]
+        await one.end_run(id)
+
+
+async def test_expiry_and_approval_at_the_same_moment_have_one_winner(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.pending()
+        async with one.database.transaction() as tx:
+            await timers.cancel(tx, id, TimerKind.EXPIRE)
+            await timers.add(tx, id, TimerKind.EXPIRE, one.clock.now())
+        [refused, _] = await all_at_once(one.registrar.approve(id, by=ADA), other.keeper().look())
+        status = (await one.found(id)).status
+        assert status is (Status.APPROVED if refused is None else Status.EXPIRED)
+        assert (await _what(one, id))[-1] == ("approved" if refused is None else "expired")
+
+
+async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(offices: Offices) -> None:
+    one, _ = offices
+    broken, fine = await one.approved(), await one.approved()
+    engine = IdleEngine()
+    engine.poison.add((await one.run_of(broken)).id)
+    await one.keeper(engine).look()
+    assert engine.started == [(await one.run_of(fine)).id]
+
+
+async def test_a_dead_run_is_buried_once(offices: Offices) -> None:
+    """Two replicas find it at the same moment, and a third that was frozen wakes up later."""
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await one.approved()
+        run = await one.run_of(id)
+        await asyncio.gather(
+            *(office.runs().died(run.id, f"bug{n}") for n, office in enumerate((one, other) * 2))
+        )
+        await other.runs().died(run.id, "late")
+        found = await one.found(id)
+        assert found.status is Status.FAILED
+        assert found.failure is not None
+        assert found.failure.bug != "late"
+        assert await _what(one, id) == ["submitted", "planned", "approved", "failed"]
+        async with one.database.reading() as tx:
+            come = await timers.find_due(tx, one.clock.now() + timedelta(days=30), limit=500)
+        kinds = Counter(due.kind for due in come if due.registration == id)
+        assert kinds == {TimerKind.UNDO: 1, TimerKind.REMOVE_STRAY: 2}

@@ -1,0 +1,123 @@
+"""The recorder: what steps learn is written down once, and together with what else there is."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from bot.runs.batch_writer import BatchWriter, Entry
+from bot.runs.provisioning import Provisioning
+from bot.storage import runs
+from bot.storage.runs import PlannedStep, Run
+from tests.support.concurrency import Offices
+from tests.support.registrar_env import Office
+
+NAMES = ("role:a", "role:b", "scopes")
+
+
+async def _begun(desk: Office, names: tuple[str, ...] = NAMES) -> Run:
+    """Return a run whose steps are listed and not yet taken."""
+    run = await desk.run_of(await desk.approved())
+    async with desk.database.transaction() as tx:
+        planned = [PlannedStep(stage=0, name=name, title=name, lasting=False) for name in names]
+        await runs.list_steps(tx, run, planned)
+    return run
+
+
+@contextmanager
+def _commits() -> Iterator[list[str]]:
+    """Collect the statements of every commit that keeps facts."""
+    said: list[str] = []
+    commits: list[str] = []
+
+    def saw(_: object, __: object, statement: str, *___: object) -> None:
+        said.append(statement)
+
+    def committed(_: object) -> None:
+        if any("facts=" in each for each in said):
+            commits.append("\n".join(said))
+        said.clear()
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", saw)
+    sa.event.listen(sa.Engine, "commit", committed)
+    try:
+        yield commits
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", saw)
+        sa.event.remove(sa.Engine, "commit", committed)
+
+
+async def test_steps_that_end_together_are_committed_together(
+    offices: Offices,
+) -> None:
+    desk, _ = offices
+    recorder = BatchWriter(desk.database, desk.clock)
+    one, other = await _begun(desk), await _begun(desk)
+    with _commits() as commits:
+        kept = await asyncio.gather(
+            *(
+                recorder.record(Entry(run=run, step=name, facts={"of": run.id}))
+                for run in (one, other)
+                for name in NAMES
+            )
+        )
+    assert kept == [True] * 6
+    assert len(commits) <= 2  # one, and one for those that came while it was made
+    async with desk.database.reading() as tx:
+        for run in (one, other):
+            assert await runs.known_facts(tx, run) == {name: {"of": run.id} for name in NAMES}
+
+
+async def test_what_a_step_has_learnt_is_not_learnt_again(offices: Offices) -> None:
+    """A process that was frozen and wakes up is told so, and changes nothing."""
+    one, other = (BatchWriter(desk.database, desk.clock) for desk in offices)
+    run = await _begun(offices[0])
+    assert await one.record(Entry(run=run, step="scopes", facts={"by": "one"}))
+    assert not await other.record(Entry(run=run, step="scopes", facts={"by": "other"}))
+    async with offices[0].database.reading() as tx:
+        assert await runs.known_facts(tx, run) == {"scopes": {"by": "one"}}
+
+
+async def test_nothing_is_learnt_for_a_run_that_has_ended(offices: Offices) -> None:
+    """Another process has failed it: whoever still walks it stops, and passes no undo."""
+    one, other = offices
+    run = await _begun(one)
+    await other.end_run(run.registration, "failed")
+    recorder = BatchWriter(one.database, one.clock)
+    assert not await recorder.record(Entry(run=run, step="scopes", facts={"by": "one"}))
+    async with one.database.reading() as tx:
+        assert await runs.known_facts(tx, run) == {}
+
+
+async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
+    offices: Offices,
+) -> None:
+    desk, _ = offices
+    recorder, run = BatchWriter(desk.database, desk.clock), await _begun(desk)
+    kept = await asyncio.gather(
+        recorder.record(Entry(run=run, step="role:a", facts={"a": 1})),
+        recorder.record(Entry(run=run, step="role:b", facts={"no JSON": object()})),
+        recorder.record(Entry(run=run, step="scopes", facts={"c": 3})),
+        return_exceptions=True,
+    )
+    assert (kept[0], kept[2]) == (True, True)
+    assert isinstance(kept[1], TypeError | sa.exc.StatementError)
+    assert await recorder.record(Entry(run=run, step="role:b", facts={}))
+
+
+async def test_a_walk_begun_anew_does_not_take_up_a_secret_that_was_closed(
+    offices: Offices,
+) -> None:
+    """Killed between closing it and saying that the run has failed, it makes another one, of which
+    nothing is proved yet.
+    """
+    desk, _ = offices
+    run = await _begun(desk, ("secret", "sign_in", "directory"))
+    await desk.seal(run.registration, run)
+    async with desk.database.transaction() as tx:
+        for step in ("secret", "sign_in", "directory"):
+            await runs.record(tx, run, step, {"sealed_id": "x"}, desk.clock.now())
+    await Provisioning(desk.parts()).close(run.id)
+    async with desk.database.reading() as tx:
+        assert await runs.known_facts(tx, run) == {}

@@ -1,0 +1,328 @@
+"""Rotations and several people, or several processes, at the same moment. Each has one outcome."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from bot.domain.approval_requests import Rotation, RotationState
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import RunOutcome
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from bot.registrar import secrets as showing
+from bot.runs.base import StepFailed
+from bot.runs.cleanup import Cleanup
+from bot.runs.provisioning import Provisioning
+from bot.storage import runs, secrets, tables, timers
+from bot.storage.queries import ListKind
+from bot.storage.timers import TimerKind
+from tests.support.concurrency import URL, Offices, all_at_once
+from tests.support.factories import ADA, GRACE, ROSA
+from tests.support.registrar_env import Office
+
+ROUNDS = 8
+
+
+async def _in_use(office: Office) -> str:
+    """Return the id of a registration whose secret was seen."""
+    id = await office.ready()
+    await _seen(office, id)
+    return id
+
+
+async def _approved_by_both(office: Office) -> str:
+    """Return the same where two approvals are needed."""
+    id = await office.pending()
+    for approver in (ADA, GRACE):
+        await office.registrar.approve(id, by=approver)
+    await _seen(office, await office.make_ready(id))
+    return id
+
+
+async def _seen(office: Office, id: str) -> None:
+    look = await office.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await office.registrar.shown(id, look.secret, by=ROSA)
+    await office.registrar.masked(id, look.secret)
+
+
+async def _asked(office: Office, id: str) -> str:
+    await office.registrar.rotate(id, by=ROSA)
+    return (await _rotation(office, id)).id
+
+
+async def _rotation(office: Office, id: str) -> Rotation:
+    found = (await office.found(id)).rotation
+    assert found is not None
+    return found
+
+
+async def _rotated(office: Office, id: str) -> None:
+    """Let the run that was asked for make its secret."""
+    run = await office.run_of(id)
+    assert run.kind is RunKind.ADD_SECRET
+    await office.seal(id, run)
+    await office.end_run(id, RunOutcome.HANDED_OVER)
+
+
+async def _renewed(office: Office, id: str) -> None:
+    """Let the run that replaces a lost secret make another, which waits to be seen."""
+    lost = (await office.found(id)).secret
+    assert lost is not None
+    await office.registrar.replace_secret(id, by=ROSA)
+    run = await office.run_of(id)
+    await office.seal(id, run)
+    async with office.database.transaction() as tx:
+        await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
+    await Provisioning(office.parts())._finish(run.id)
+
+
+async def test_two_confirmations_at_once_start_one_run(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        rotation = await _asked(one, id)
+        refused = await all_at_once(
+            one.registrar.confirm_rotation(id, rotation, by=ADA),
+            other.registrar.confirm_rotation(id, rotation, by=GRACE),
+        )
+        assert refused.count(None) == 1
+        assert f"Too late: this rotation of {id} was confirmed already." in refused
+        run = await one.run_of(id)
+        assert (run.kind, run.subject) == (RunKind.ADD_SECRET, rotation)
+        assert len((await one.found(id)).confirmations()) == 1
+
+
+async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> None:
+    one, other = careful
+    for _ in range(ROUNDS):
+        id = await _approved_by_both(one)
+        rotation = await _asked(one, id)
+        refused = await all_at_once(
+            *(one.registrar.confirm_rotation(id, rotation, by=ADA) for _ in range(2)),
+            other.registrar.confirm_rotation(id, rotation, by=GRACE),
+        )
+        assert refused.count(None) == 2
+        assert (await one.run_of(id)).kind is RunKind.ADD_SECRET
+
+
+async def test_of_confirming_and_denying_one_wins(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        rotation = await _asked(one, id)
+        confirmed, denied = await all_at_once(
+            one.registrar.confirm_rotation(id, rotation, by=ADA),
+            other.registrar.deny_rotation(id, rotation, by=GRACE),
+        )
+        assert (confirmed is None) != (denied is None)
+        won = RotationState.CONFIRMED if confirmed is None else RotationState.DENIED
+        assert (await _rotation(one, id)).state is won
+        async with one.database.reading() as tx:
+            assert await runs.is_busy(tx, id) is (confirmed is None)
+
+
+async def test_of_confirming_and_cancelling_one_wins(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        rotation = await _asked(one, id)
+        confirmed, cancelled = await all_at_once(
+            one.registrar.confirm_rotation(id, rotation, by=ADA),
+            other.registrar.cancel_rotation(id, rotation, by=ROSA),
+        )
+        assert (confirmed is None) != (cancelled is None)
+        won = RotationState.CONFIRMED if confirmed is None else RotationState.CANCELLED
+        assert (await _rotation(one, id)).state is won
+
+
+async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        rotation = await _asked(one, id)
+        async with one.database.transaction() as tx:
+            await timers.bring_forward(tx, id, TimerKind.EXPIRE_ROTATION, one.clock.now())
+        [refused, _] = await all_at_once(
+            one.registrar.confirm_rotation(id, rotation, by=ADA), other.keeper().look()
+        )
+        won = RotationState.EXPIRED if refused else RotationState.CONFIRMED
+        assert (await _rotation(one, id)).state is won
+
+
+async def test_asked_twice_at_once_it_is_asked_once(offices: Offices) -> None:
+    one, other = offices
+    for _ in range(ROUNDS):
+        id = await _in_use(one)
+        refused = await all_at_once(
+            *(each.registrar.rotate(id, by=ROSA) for each in (one, other) * 2)
+        )
+        assert refused.count(None) == 1
+        assert set(refused) == {
+            None,
+            f"A rotation of {id} was asked for already. An approver has to confirm it.",
+        }
+
+
+async def test_a_vote_counts_for_the_rotation_it_was_given_to(careful: Offices) -> None:
+    one, _ = careful
+    id = await _approved_by_both(one)
+    first = await _asked(one, id)
+    await one.registrar.confirm_rotation(id, first, by=ADA)
+    await one.registrar.deny_rotation(id, first, by=GRACE)
+    second = await _asked(one, id)
+    with pytest.raises(Refusal, match="read the newest one"):
+        await one.registrar.confirm_rotation(id, first, by=GRACE)
+    await one.registrar.confirm_rotation(id, second, by=GRACE)
+    found = await one.found(id)
+    assert found.asked_rotation is not None  # Ada's vote was for the first
+    assert [vote.person.key for vote in found.confirmations()] == [GRACE.key]
+    assert [vote.rotation for vote in found.votes] == ["", ""]  # the plan's
+    await one.registrar.confirm_rotation(id, second, by=ADA)
+    assert (await one.run_of(id)).subject == second
+
+
+async def test_a_rotation_waits_for_those_who_can_decide(offices: Offices) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    await one.registrar.rotate(id, by=ADA)
+    assert await _waiting(one, GRACE) == [id]
+    assert await _waiting(one, ADA) == []
+    rotation = (await _rotation(one, id)).id
+    await one.registrar.confirm_rotation(id, rotation, by=GRACE)
+    assert await _waiting(one, GRACE) == []
+
+
+async def test_whoever_has_confirmed_waits_for_the_others(careful: Offices) -> None:
+    """Both have voted on the plan before, which is another thing."""
+    one, _ = careful
+    id = await _approved_by_both(one)
+    rotation = await _asked(one, id)
+    assert await _waiting(one, GRACE) == await _waiting(one, ADA) == [id]
+    await one.registrar.confirm_rotation(id, rotation, by=GRACE)
+    assert await _waiting(one, GRACE) == []
+    assert await _waiting(one, ADA) == [id]
+
+
+async def _waiting(office: Office, who: Person) -> list[str]:
+    page = await office.registrar.listed(ListKind.WAITING, by=who, for_all=False)
+    return [each.id for each in page.lines]
+
+
+async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
+    offices: Offices,
+) -> None:
+    one, other = offices
+    id = await _in_use(one)
+    old = (await one.found(id)).secret
+    assert old is not None
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    found = await one.found(id)
+    assert found.previous_secret is not None
+    assert (found.previous_secret.id, found.previous_secret.retires_at) == (old.id, None)
+    await _seen(one, id)
+    previous = (await one.found(id)).previous_secret
+    assert previous is not None
+    assert previous.retires_at is not None
+    one.clock.move(previous.retires_at - one.clock.now() + timedelta(seconds=1))
+    await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
+    run = await one.run_of(id)
+    assert (run.kind, run.subject) == (RunKind.REMOVE_PREVIOUS, old.id)
+
+
+async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) -> None:
+    one, other = offices
+    id = await _in_use(one)
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    await _seen(one, id)
+    refused = await all_at_once(
+        *(
+            each.registrar.remove_previous(id, by=who)
+            for each, who in ((one, ROSA), (other, GRACE)) * 2
+        )
+    )
+    assert refused.count(None) == 1
+    await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
+    assert (await one.run_of(id)).kind is RunKind.REMOVE_PREVIOUS
+    assert await _removals(one, id) == 1
+    await one.end_run(id)
+    one.clock.move(showing.GRACE)
+    await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
+    assert await _removals(one, id) == 1
+
+
+async def _removals(office: Office, id: str) -> int:
+    """Return how many runs were or are to remove a previous secret, when none is still due."""
+    async with office.database.reading() as tx:
+        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
+        query = sa.select(sa.func.count()).where(
+            tables.runs.c.registration == id, tables.runs.c.kind == RunKind.REMOVE_PREVIOUS
+        )
+        return int((await tx.execute(query)).scalar_one())
+
+
+async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
+    offices: Offices,
+) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    old = (await one.found(id)).secret
+    assert old is not None
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    await _seen(one, id)
+    await one.registrar.remove_previous(id, by=ADA)
+    await one.keeper().look()
+    failed = await one.run_of(id)
+    assert failed.kind is RunKind.REMOVE_PREVIOUS
+    unreachable = StepFailed("unreachable", {"sentence": "Entra does not answer."})
+    await Cleanup(one.parts()).fail(failed.id, unreachable)
+    await _renewed(one, id)
+    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
+    assert previous.retires_at is not None
+    assert previous.removal_began
+    with pytest.raises(Refusal, match="is being removed"):
+        await one.registrar.remove_previous(id, by=ADA)
+    async with one.database.reading() as tx:
+        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [old.id]
+
+
+async def test_a_newer_secret_puts_off_only_what_has_not_come(offices: Offices) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    old = (await one.found(id)).secret
+    assert old is not None
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    await _seen(one, id)
+    await _renewed(one, id)
+    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
+    assert previous.retires_at is None
+    async with one.database.reading() as tx:
+        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
+
+
+async def test_a_late_mask_of_the_old_secret_starts_no_grace(offices: Offices) -> None:
+    """The old one is hidden after the new one was made: nobody has seen the new one by that."""
+    one, _ = offices
+    id = await one.ready()
+    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await one.registrar.shown(id, look.secret, by=ROSA)
+    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await _rotated(one, id)
+    await one.registrar.masked(id, look.secret)
+    found = await one.found(id)
+    assert found.secret is not None
+    assert found.secret.state is SecretState.SEALED
+    assert [each.retires_at for each in (found.secret, *found.other_secrets)] == [None, None]
+
+
+async def test_an_approver_who_asks_must_leave_enough_others(careful: Offices) -> None:
+    one, _ = careful
+    id = await _approved_by_both(one)
+    with pytest.raises(Refusal, match="beside you, and there are too few"):
+        await one.registrar.rotate(id, by=ADA)
+    await one.registrar.rotate(id, by=ROSA)

@@ -1,0 +1,1 @@
+"""The simulated tenant and workspace, called as the real services are."""

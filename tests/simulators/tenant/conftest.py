@@ -1,0 +1,41 @@
+"""A tenant for each test, and somebody to call it as an administrator."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import trustme
+
+from bot.playground.clock import MovableClock
+from bot.playground.tenant import Tenant, running
+from tests.support.graph_caller import WIDE, Asking, asking
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def tenant(clock: MovableClock, ca: trustme.CA) -> AsyncIterator[Tenant]:
+    async with running(clock=clock, ca=ca) as tenant:
+        yield tenant
+
+
+@pytest.fixture
+async def graph(tenant: Tenant) -> AsyncIterator[Asking]:
+    """The administrator, who holds every right of the autonomous mode."""
+    async with asking(tenant, tenant.administrator) as graph:
+        yield graph
+
+
+@pytest.fixture
+async def wide(tenant: Tenant) -> AsyncIterator[Asking]:
+    """The same administrator with rights to everything that this tenant knows besides."""
+    tenant.allow(tenant.administrator, *WIDE)
+    async with asking(tenant, tenant.administrator) as wide:
+        yield wide

@@ -1,0 +1,97 @@
+"""`/sim/`: the same levers for programs outside."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+import trustme
+
+from bot.playground.clock import MovableClock
+from bot.playground.tenant import Credential, Tenant, running
+from graph.clock import SystemClock
+from tests.support.graph_caller import Asking, asking, client
+
+
+async def sim(graph: Asking, path: str, body: object = None) -> httpx.Response:
+    url = f"{graph.tenant.url}/sim/{path}"
+    return await (graph.get(url) if body is None else graph.post(url, body))
+
+
+async def test_state_shows_what_the_tenant_holds_and_no_secret(graph: Asking) -> None:
+    application = await graph.application()
+    secret = await graph.secret(application)
+    answer = await sim(graph, "state")
+    assert [row["appId"] for row in answer.json()["applications"]] == [application["appId"]]
+    assert secret["secretText"] not in answer.text
+
+
+async def test_the_log_can_be_asked_for_one_kind_of_call(graph: Asking) -> None:
+    await graph.application()
+    await graph.get("/organization")
+    calls = (await sim(graph, "log?method=PATCH&path=applications")).json()["calls"]
+    assert [call["status"] for call in calls] == [201]
+
+
+async def test_faults_can_be_set_shown_and_cleared(tenant: Tenant, graph: Asking) -> None:
+    wanted = {
+        "lag": {"application": [5, 60]},
+        "secret_lag": 30,
+        "conflict_window": 2,
+        "unreachable": False,
+        "fail": [{"method": "GET", "path": "/organization", "status": 500, "code": "Oops"}],
+    }
+    shown = (await sim(graph, "faults", wanted)).json()
+    assert (shown["lag"], shown["secret_lag"]) == ({"application": [5, 60]}, 30)
+    assert (await graph.get("/organization")).status_code == 500
+    await graph.delete(f"{tenant.url}/sim/faults")
+    assert (await sim(graph, "faults")).json()["secret_lag"] == 0
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"colour": "red"},
+        {"lag": {"colour": 1}},
+        {"secret_lag": "long"},
+        {"fail": [{"method": "GET"}]},
+        {"hold": [{"method": "GET", "path": "/", "colour": 1}]},
+        [],
+    ],
+)
+async def test_a_wrong_wish_is_told(graph: Asking, wanted: object) -> None:
+    assert (await sim(graph, "faults", wanted)).status_code == 400
+
+
+async def test_a_held_answer_is_released_from_outside(tenant: Tenant, graph: Asking) -> None:
+    await sim(graph, "faults", {"hold": [{"method": "PATCH", "path": "/applications"}]})
+    call = asyncio.create_task(graph.upsert("key-1"))
+    await tenant.faults.holds[0].reached.wait()
+    assert (await sim(graph, "faults")).json()["holds"][0]["reached"] is True
+    assert (await sim(graph, "holds/0/release", {})).status_code == 200
+    assert (await call).status_code == 201
+    assert (await sim(graph, "holds/9/drop", {})).status_code == 404
+
+
+async def test_the_clock_can_be_moved(clock: MovableClock, graph: Asking) -> None:
+    before = clock.now()
+    await sim(graph, "clock", {"seconds": 3600})
+    assert clock.now() - before >= timedelta(hours=1)
+    assert (await sim(graph, "clock")).status_code == 200
+
+
+async def test_the_machines_clock_cannot_be_moved(ca: trustme.CA) -> None:
+    clock = SystemClock()
+    async with running(clock=clock, ca=ca, users=1, groups=0) as tenant, client(tenant) as http:
+        answer = await http.post(f"{tenant.url}/sim/clock", json={"seconds": 60})
+    assert answer.status_code == 409
+
+
+async def test_a_policy_and_an_administrator_can_be_made(tenant: Tenant, graph: Asking) -> None:
+    await sim(graph, "policy", {"secrets_banned": False, "longest_secret_days": 90})
+    made = await sim(graph, "administrators", {"rights": ["Policy.Read.All"]})
+    async with asking(tenant, Credential(**made.json())) as other:
+        policy = (await other.get("/policies/defaultAppManagementPolicy")).json()
+    assert policy["isEnabled"] is True
+    wrong = await sim(graph, "administrators", {"rights": ["Policy.Nonsense"]})
+    assert wrong.status_code == 400

@@ -1,0 +1,149 @@
+"""Tokens, scopes, arguments: how a call must be made before it is looked at."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.workspace import Workspace
+from tests.support.blocks import error_of
+from tests.support.small_bot import client_of
+
+
+async def test_the_app_learns_who_it_is(workspace: Workspace, client: AsyncWebClient) -> None:
+    who = await client.auth_test()
+    assert (who["team_id"], who["user_id"]) == (workspace.team_id, workspace.bot_user_id)
+
+
+async def test_a_wrong_token_is_refused(workspace: Workspace) -> None:
+    async with client_of(workspace, "xoxb-wrong") as client:
+        assert await error_of(client.auth_test()) == "invalid_auth"
+
+
+async def test_each_kind_of_token_has_its_methods(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    swapped = client.apps_connections_open(app_token=workspace.bot_token)
+    assert await error_of(swapped) == "not_allowed_token_type"
+    async with client_of(workspace, workspace.app_token) as app_level:
+        assert await error_of(app_level.auth_test()) == "not_allowed_token_type"
+
+
+async def test_a_missing_scope_is_named(workspace: Workspace, client: AsyncWebClient) -> None:
+    workspace.installation.scopes.discard("users:read")
+    assert await error_of(client.users_info(user=workspace.people["ada"].id)) == "missing_scope"
+    general = workspace.channels["general"].id
+    assert await error_of(client.conversations_info(channel=general)) == "missing_scope"
+    workspace.installation.scopes.add("channels:read")
+    assert not (await client.conversations_info(channel=general))["channel"]["is_ext_shared"]
+
+
+async def test_unknown_methods_and_arguments_are_refused(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    assert await error_of(client.api_call("chat.shout")) == "unknown_method"
+    slip = client.api_call("chat.postMessage", json={"chanel": "C1", "text": "x"})
+    assert await error_of(slip) == "invalid_arguments"
+    wrong = client.api_call("users.info", json={"user": ["U1"]})
+    assert await error_of(wrong) == "invalid_arguments"
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"),
+    [
+        ({"data": "{"}, "invalid_json"),
+        ({"data": "[]"}, "json_not_object"),
+        ({"data": "{}"}, "not_authed"),
+    ],
+)
+async def test_bodies_are_looked_at_first(
+    workspace: Workspace, sent: dict[str, Any], error: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{workspace.api_url}auth.test", headers=headers, **sent) as answer,
+    ):
+        assert (await answer.json())["error"] == error
+
+
+async def test_forms_carry_structures_as_json(workspace: Workspace) -> None:
+    form = {
+        "token": workspace.bot_token,
+        "channel": workspace.channels["general"].id,
+        "blocks": '[{"type": "divider"}]',
+    }
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{workspace.api_url}chat.postMessage", data=form) as answer,
+    ):
+        assert (await answer.json())["ok"]
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("gus", {"is_restricted": True}),
+        ("una", {"is_restricted": True, "is_ultra_restricted": True}),
+        ("dora", {"deleted": True}),
+        ("builder", {"is_bot": True}),
+        ("stan", {"is_stranger": True}),
+    ],
+)
+async def test_slack_says_what_somebody_is(
+    workspace: Workspace, client: AsyncWebClient, name: str, flags: dict[str, bool]
+) -> None:
+    user = (await client.users_info(user=workspace.people[name].id))["user"]
+    assert {key: user[key] for key in flags} == flags
+    assert (user["team_id"] == workspace.team_id) is (name != "stan")
+
+
+async def test_groups_know_their_members(workspace: Workspace, client: AsyncWebClient) -> None:
+    group = workspace.groups["directory-admins"]
+    members = (await client.usergroups_users_list(usergroup=group.id))["users"]
+    assert members == [workspace.people["ada"].id, workspace.people["grace"].id]
+
+
+async def test_nobody_is_a_user_that_is_not_found(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    assert await error_of(client.users_info(user="U0")) == "user_not_found"
+    assert await error_of(client.api_call("conversations.open")) == "users_list_not_supplied"
+    several = client.conversations_open(users="U1,U2")
+    assert await error_of(several) == "missing_scope"
+
+
+async def test_a_private_channel_is_hidden_from_those_outside(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    workspace.installation.scopes |= {"groups:read", "im:read"}
+    approvals = workspace.channels["approvals"]
+    assert (await client.conversations_info(channel=approvals.id))["channel"]["is_private"]
+    opened = await client.conversations_open(users=workspace.people["rosa"].id)
+    im = await client.conversations_info(channel=opened["channel"]["id"])
+    assert im["channel"]["user"] == workspace.people["rosa"].id
+    approvals.members.discard(workspace.bot_user_id)
+    assert await error_of(client.conversations_info(channel=approvals.id)) == "channel_not_found"
+
+
+async def test_the_history_of_direct_messages_is_read_with_its_scope_newest_first(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    rosa = workspace.people["rosa"].id
+    metadata = {"event_type": "a_kind", "event_payload": {"message": "1"}}
+    first = await client.chat_postMessage(channel=rosa, text="first", metadata=metadata)
+    await client.chat_postMessage(channel=rosa, text="second")
+    im = first["channel"]
+    workspace.installation.scopes -= {"im:history"}
+    assert await error_of(client.conversations_history(channel=im)) == "missing_scope"
+    workspace.installation.scopes |= {"im:history"}
+    plain = (await client.conversations_history(channel=im))["messages"]
+    assert [it["text"] for it in plain] == ["second", "first"]
+    assert "metadata" not in plain[1]
+    full = await client.conversations_history(channel=im, limit=100, include_all_metadata=True)
+    assert full["messages"][1]["metadata"] == metadata
+    one = await client.conversations_history(channel=im, limit=1)
+    assert (len(one["messages"]), one["has_more"]) == (1, True)
+    general = workspace.channels["general"].id
+    assert await error_of(client.conversations_history(channel=general)) == "missing_scope"

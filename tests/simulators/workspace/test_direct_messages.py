@@ -1,0 +1,157 @@
+"""Direct messages with the app, and commands where it is not."""
+
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.manifest import manifest
+from bot.playground.workspace import CannotAct, Workspace
+from bot.playground.workspace.wire import Json
+from tests.support.blocks import error_of
+from tests.support.small_bot import connected
+
+
+class Bot:
+    """Hears messages and mentions, and answers commands twice."""
+
+    def __init__(self, app: AsyncApp, workspace: Workspace) -> None:
+        self._changed = workspace.changed
+        self.heard: list[Json] = []
+        self.commands: list[Json] = []
+        app.event("message")(self.event)
+        app.event("app_mention")(self.event)
+        app.command("/aad-setup")(self.command)
+
+    async def event(self, event: Json) -> None:
+        self.heard.append(event)
+        self._changed()
+
+    async def command(self, ack: AsyncAck, body: Json, respond: AsyncRespond) -> None:
+        self.commands.append(body)
+        await ack("one")
+        await respond("two")
+
+
+@pytest.fixture
+def bot(app: AsyncApp, workspace: Workspace) -> Bot:
+    return Bot(app, workspace)
+
+
+def subscribe(workspace: Workspace, kind: str) -> None:
+    workspace.installation.scopes.add(f"{kind}:history")
+    workspace.installation.events.add(f"message.{kind}")
+
+
+async def test_the_app_is_told_of_its_own_messages_too(
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+) -> None:
+    subscribe(workspace, "im")
+    async with connected(app, workspace):
+        await workspace.message_im("rosa", "hello")
+        im = told(workspace)[0]["channel"]
+        posted = await client.chat_postMessage(channel=im, text="hi")
+        await workspace.until(lambda: len(told(workspace)) == 2)
+        await client.chat_update(channel=im, ts=posted["ts"], text="hi there")
+        await workspace.until(lambda: len(told(workspace)) == 3)
+        await client.chat_delete(channel=im, ts=posted["ts"])
+        await workspace.until(lambda: len(told(workspace)) == 4)
+    theirs, mine, changed, deleted = told(workspace)
+    assert "bot_id" not in theirs
+    assert (mine["bot_id"], mine["channel_type"]) == (workspace.installation.bot_id, "im")
+    assert (changed["subtype"], deleted["subtype"]) == ("message_changed", "message_deleted")
+    assert changed["message"]["text"] == "hi there"
+    assert not {"user", "bot_id"} & set(changed)
+    assert bot.heard == [theirs]  # Bolt leaves out the app's own
+    assert workspace.unacked == []
+
+
+def told(workspace: Workspace) -> list[Json]:
+    """Return the events that were delivered."""
+    return [it.sent["payload"]["event"] for it in workspace.log if it.what == "events_api"]
+
+
+@pytest.mark.parametrize("lacking", ["scope", "event"])
+async def test_the_app_hears_what_it_may_and_wants_to(
+    workspace: Workspace, app: AsyncApp, bot: Bot, lacking: str
+) -> None:
+    subscribe(workspace, "im")
+    if lacking == "scope":
+        workspace.installation.scopes.discard("im:history")
+    else:
+        workspace.installation.events.discard("message.im")
+    async with connected(app, workspace):
+        await workspace.message_im("rosa", "hello")
+    assert bot.heard == []
+
+
+async def test_nobody_writes_to_an_app_that_only_tells(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    workspace.installation.messages_tab_read_only = True
+    with pytest.raises(CannotAct, match="turned off"):
+        await workspace.message_im("rosa", "hello")
+    assert (await client.chat_postMessage(channel=workspace.people["rosa"].id, text="x"))["ok"]
+    workspace.installation.messages_tab_enabled = False
+    post = client.chat_postMessage(channel=workspace.people["rosa"].id, text="x")
+    assert await error_of(post) == "messages_tab_disabled"
+    im = workspace.channel("rosa").id
+    whisper = client.chat_postEphemeral(channel=im, user=workspace.people["rosa"].id, text="x")
+    assert await error_of(whisper) == "messages_tab_disabled"
+
+
+async def test_the_manifest_decides_what_an_app_is(workspace: Workspace) -> None:
+    wanted = manifest()
+    home = wanted["features"]["app_home"]
+    workspace.installation.follow(wanted)
+    assert workspace.installation.messages_tab_read_only is home["messages_tab_read_only_enabled"]
+    assert workspace.installation.commands == {"/aad-setup"}
+    assert workspace.installation.scopes == set(wanted["oauth_config"]["scopes"]["bot"])
+
+
+async def test_a_command_works_where_the_app_is_not(
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+) -> None:
+    channel = workspace.channel("random")
+    async with connected(app, workspace):
+        await workspace.command("rosa", channel=channel)
+    assert {it["text"] for it in workspace.ephemerals("rosa", channel)} == {"one", "two"}
+    post = client.chat_postMessage(channel=bot.commands[0]["channel_id"], text="x")
+    assert await error_of(post) == "not_in_channel"
+    whisper = client.chat_postEphemeral(
+        channel=channel.id, user=workspace.people["rosa"].id, text="x"
+    )
+    assert await error_of(whisper) == "not_in_channel"
+    assert bot.commands[0]["channel_name"] == "random"
+
+
+async def test_the_app_opens_direct_messages_with_one_person(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    rosa, ada = (workspace.people[name].id for name in ("rosa", "ada"))
+    first = await client.conversations_open(users=rosa)
+    again = await client.conversations_open(users=rosa)
+    assert again["channel"]["id"] == first["channel"]["id"]
+    assert ("no_op" in first, again["no_op"]) == (False, True)
+    workspace.installation.scopes.add("mpim:write")
+    assert await error_of(client.conversations_open(users=[rosa, ada])) == "user_not_found"
+
+
+async def test_messages_in_channels_are_heard_by_those_who_subscribe(
+    workspace: Workspace, app: AsyncApp, bot: Bot
+) -> None:
+    subscribe(workspace, "channels")
+    async with connected(app, workspace):
+        await workspace.say("ada", "not for you", channel="approvals")
+        await workspace.say("ada", "not here", channel="random")
+        await workspace.say("ada", "but here", channel="general")
+    [event] = bot.heard
+    assert (event["text"], event["channel_type"]) == ("but here", "channel")
+
+
+async def test_a_scope_lets_the_app_post_where_it_is_not(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    random = workspace.channels["random"].id
+    assert await error_of(client.chat_postMessage(channel=random, text="x")) == "not_in_channel"
+    workspace.installation.scopes.add("chat:write.public")
+    assert (await client.chat_postMessage(channel=random, text="x"))["ok"]

@@ -1,0 +1,191 @@
+"""What stays, what does not, and who gets to see it."""
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.workspace import Workspace
+from bot.playground.workspace.wire import Json
+from tests.support.blocks import actions, error_of, section
+
+
+async def test_a_message_is_posted_changed_and_deleted(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    channel = workspace.channels["approvals"].id
+    posted = await client.chat_postMessage(channel=channel, text="one", blocks=[section("*one*")])
+    await client.chat_update(channel=channel, ts=posted["ts"], text="two", blocks=[section("two")])
+    [message] = workspace.messages("approvals")
+    assert workspace.text_of(message) == "two"
+    assert [version["text"] for version in workspace.versions(message)] == ["one", "two"]
+    await client.chat_delete(channel=channel, ts=posted["ts"])
+    assert workspace.messages("approvals") == []
+
+
+async def test_blocks_left_out_of_an_update_are_kept(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    channel = workspace.channels["approvals"].id
+    posted = await client.chat_postMessage(channel=channel, text="a", blocks=[section("shown")])
+    await client.chat_update(channel=channel, ts=posted["ts"], text="b")
+    assert workspace.text_of(workspace.messages("approvals")[0]) == "shown"
+    await client.chat_update(channel=channel, ts=posted["ts"], text="c", blocks=[])
+    assert workspace.text_of(workspace.messages("approvals")[0]) == "c"
+
+
+async def test_no_method_finds_an_ephemeral_message(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    channel, rosa = workspace.channels["general"].id, workspace.people["rosa"].id
+    whisper = await client.chat_postEphemeral(channel=channel, user=rosa, text="psst")
+    ts = whisper["message_ts"]
+    assert (
+        await error_of(client.chat_update(channel=channel, ts=ts, text="x")) == "message_not_found"
+    )
+    assert await error_of(client.chat_delete(channel=channel, ts=ts)) == "message_not_found"
+    assert [it["text"] for it in workspace.ephemerals("rosa")] == ["psst"]
+    assert workspace.ephemerals("ada") == workspace.messages("general") == []
+
+
+async def test_an_ephemeral_message_is_gone_after_a_reload(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    channel, rosa = workspace.channels["general"].id, workspace.people["rosa"].id
+    await client.chat_postEphemeral(channel=channel, user=rosa, text="psst")
+    workspace.reload("rosa")
+    assert workspace.ephemerals("rosa") == []
+
+
+async def test_an_ephemeral_message_does_not_reach_somebody_who_is_away(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    channel, rosa = workspace.channels["general"].id, workspace.people["rosa"]
+    rosa.active = False
+    answer = await client.chat_postEphemeral(channel=channel, user=rosa.id, text="psst")
+    assert answer["ok"]
+    assert workspace.ephemerals("rosa") == []
+
+
+async def test_ephemeral_messages_need_both_to_be_there(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    rosa, approvals = workspace.people["rosa"].id, workspace.channels["approvals"].id
+    outside = client.chat_postEphemeral(channel=approvals, user=rosa, text="psst")
+    assert await error_of(outside) == "user_not_in_channel"
+    unjoined = workspace.channels["random"].id
+    assert (
+        await error_of(client.chat_postEphemeral(channel=unjoined, user=rosa, text="psst"))
+        == "not_in_channel"
+    )
+    to_a_person = client.chat_postEphemeral(channel=rosa, user=rosa, text="psst")
+    assert await error_of(to_a_person) == "channel_not_found"
+
+
+async def test_posting_needs_membership(workspace: Workspace, client: AsyncWebClient) -> None:
+    unjoined = workspace.channels["random"].id
+    assert await error_of(client.chat_postMessage(channel=unjoined, text="x")) == "not_in_channel"
+    assert await error_of(client.chat_postMessage(channel="C0", text="x")) == "channel_not_found"
+    workspace.channels["approvals"].members.discard(workspace.bot_user_id)
+    hidden = workspace.channels["approvals"].id
+    assert await error_of(client.chat_postMessage(channel=hidden, text="x")) == "channel_not_found"
+
+
+async def test_nothing_to_say_is_refused(workspace: Workspace, client: AsyncWebClient) -> None:
+    channel = workspace.channels["general"].id
+    with pytest.warns(UserWarning, match="text"):
+        assert await error_of(client.chat_postMessage(channel=channel)) == "no_text"
+    long = client.chat_postMessage(channel=channel, text="x", blocks=[section("y" * 3001)])
+    with pytest.raises(SlackApiError, match="must be less than 3001 characters"):
+        await long
+
+
+async def test_a_person_is_written_to_in_direct_messages(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    rosa = workspace.people["rosa"].id
+    opened = await client.conversations_open(users=[rosa])
+    im = opened["channel"]["id"]
+    await client.chat_postMessage(channel=im, text="one")
+    posted = await client.chat_postMessage(channel=rosa, text="two")
+    assert posted["channel"] == im
+    assert [it["text"] for it in workspace.messages("rosa")] == ["one", "two"]
+    by_person = client.chat_update(channel=rosa, ts=posted["ts"], text="three")
+    assert await error_of(by_person) == "channel_not_found"
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("dora", "user_disabled"), ("stan", "user_not_visible"), ("builder", "user_not_found")],
+)
+async def test_some_people_cannot_be_written_to(
+    workspace: Workspace, client: AsyncWebClient, name: str, error: str
+) -> None:
+    assert await error_of(client.conversations_open(users=workspace.people[name].id)) == error
+
+
+async def test_what_others_wrote_is_theirs(workspace: Workspace, client: AsyncWebClient) -> None:
+    theirs = await workspace.mention("ada", "hello")
+    where = {"channel": theirs["channel"], "ts": theirs["ts"]}
+    assert await error_of(client.chat_update(**where, text="x")) == "cant_update_message"
+    assert await error_of(client.chat_delete(**where)) == "cant_delete_message"
+
+
+async def test_threads_hang_on_messages_that_exist(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    channel = workspace.channels["general"].id
+    asked = await workspace.mention("ada", "status")
+    await client.chat_postMessage(channel=channel, text="fine", thread_ts=asked["ts"])
+    assert [it["text"] for it in workspace.replies(asked)] == ["fine"]
+    nowhere = client.chat_postMessage(channel=channel, text="x", thread_ts="1.000001")
+    assert await error_of(nowhere) == "cannot_reply_to_message"
+
+
+async def test_a_long_update_is_refused(workspace: Workspace, client: AsyncWebClient) -> None:
+    channel = workspace.channels["general"].id
+    posted = await client.chat_postMessage(channel=channel, text="x", blocks=[actions("Go")])
+    update = client.chat_update(channel=channel, ts=posted["ts"], text="x" * 4001)
+    assert await error_of(update) == "msg_too_long"
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"blocks": "[{"}, "invalid_blocks_format"),
+        ({"text": "x", "metadata": {"event_type": "x"}}, "invalid_metadata_format"),
+        (
+            {"text": "x", "metadata": {"event_type": "x", "event_payload": 1}},
+            "invalid_metadata_schema",
+        ),
+        ({"text": "x", "attachments": [{"text": "y"}]}, "invalid_arguments"),
+    ],
+)
+async def test_what_a_message_carries_is_checked(
+    workspace: Workspace, client: AsyncWebClient, said: Json, error: str
+) -> None:
+    arguments = {"channel": workspace.channels["general"].id, **said}
+    assert await error_of(client.api_call("chat.postMessage", json=arguments)) == error
+
+
+async def test_metadata_survives_an_update(workspace: Workspace, client: AsyncWebClient) -> None:
+    channel = workspace.channels["general"].id
+    metadata = {"event_type": "made", "event_payload": {"id": "1"}}
+    posted = await client.chat_postMessage(channel=channel, text="x", metadata=metadata)
+    await client.chat_update(channel=channel, ts=posted["ts"], text="y")
+    [message] = workspace.messages("general")
+    assert message["metadata"] == metadata
+
+
+async def test_long_text_is_cut(workspace: Workspace, client: AsyncWebClient) -> None:
+    await client.chat_postMessage(channel=workspace.channels["general"].id, text="x" * 40_001)
+    assert len(workspace.messages("general")[0]["text"]) == 40_000
+
+
+async def test_an_archived_channel_takes_nothing(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    workspace.channels["general"].archived = True
+    post = client.chat_postMessage(channel="#general", text="x")
+    assert await error_of(post) == "is_archived"
+    gone = client.chat_postMessage(channel=workspace.people["dora"].id, text="x")
+    assert await error_of(gone) == "channel_not_found"

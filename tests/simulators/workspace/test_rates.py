@@ -1,0 +1,130 @@
+"""Rate limits: enforced by the clock when asked for, and counted always."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.clock import MovableClock
+from bot.playground.workspace import Workspace, running
+from bot.playground.workspace.methods import METHODS
+from bot.playground.workspace.rates import CONNECT, CONNECT_BURST, POST, POST_BURST, TIERS, Rates
+from tests.support.blocks import error_of
+from tests.support.small_bot import client_of
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def strict(clock: MovableClock) -> AsyncIterator[Workspace]:
+    async with running(clock=clock, rates=True) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+async def caller(strict: Workspace) -> AsyncIterator[AsyncWebClient]:
+    async with client_of(strict) as client:
+        yield client
+
+
+def test_every_method_has_its_rate() -> None:
+    assert {*TIERS, POST, CONNECT} == set(METHODS)
+
+
+async def test_updates_have_fifty_a_minute(
+    strict: Workspace, caller: AsyncWebClient, clock: MovableClock
+) -> None:
+    began = clock.now()
+    channel = strict.channels["general"].id
+    ts = (await caller.chat_postMessage(channel=channel, text="x"))["ts"]
+    for _ in range(50):
+        await caller.chat_update(channel=channel, ts=ts, text="y")
+    with pytest.raises(SlackApiError) as caught:
+        await caller.chat_update(channel=channel, ts=ts, text="z")
+    assert caught.value.response.status_code == 429
+    wait = int(caught.value.response.headers["Retry-After"])
+    assert 50 < wait <= 60
+    assert strict.messages("general")[0]["text"] == "y"
+    clock.move(timedelta(seconds=wait - 5))
+    assert await error_of(caller.chat_update(channel=channel, ts=ts, text="z")) == "ratelimited"
+    clock.move(timedelta(seconds=5))
+    await caller.chat_update(channel=channel, ts=ts, text="z")
+    count = strict.rates.count("chat.update")
+    assert (len(count.allowed), len(count.refused)) == (51, 2)
+    share = strict.rates.share("chat.update", since=began, until=clock.now())
+    assert share == pytest.approx(51 / 50, abs=0.03)
+
+
+async def test_methods_do_not_share_a_limit(strict: Workspace, caller: AsyncWebClient) -> None:
+    group = strict.groups["directory-admins"].id
+    for _ in range(20):
+        await caller.usergroups_users_list(usergroup=group)
+    assert await error_of(caller.usergroups_users_list(usergroup=group)) == "ratelimited"
+    for _ in range(100):
+        await caller.users_info(user=strict.people["ada"].id)
+    assert await error_of(caller.users_info(user=strict.people["ada"].id)) == "ratelimited"
+
+
+async def test_each_channel_takes_a_message_a_second(
+    strict: Workspace, caller: AsyncWebClient, clock: MovableClock
+) -> None:
+    general, rosa = strict.channels["general"].id, strict.people["rosa"].id
+    for _ in range(POST_BURST):
+        await caller.chat_postMessage(channel=general, text="x")
+    again = caller.chat_postMessage(channel="#general", text="x")
+    assert await error_of(again) == "ratelimited"
+    im = (await caller.chat_postMessage(channel=rosa, text="x"))["channel"]
+    for channel in (rosa, im):
+        await caller.chat_postMessage(channel=channel, text="x")
+    clock.move(SECOND)
+    await caller.chat_postMessage(channel=general, text="x")
+    assert await error_of(caller.chat_postMessage(channel=general, text="x")) == "ratelimited"
+
+
+async def test_one_conversation_has_one_limit_under_all_its_names(
+    strict: Workspace, caller: AsyncWebClient
+) -> None:
+    rosa = strict.people["rosa"].id
+    im = (await caller.conversations_open(users=rosa))["channel"]["id"]
+    for _ in range(POST_BURST):
+        await caller.chat_postMessage(channel=rosa, text="x")
+    assert await error_of(caller.chat_postMessage(channel=im, text="x")) == "ratelimited"
+
+
+async def test_a_workspace_takes_only_so_many_messages(clock: MovableClock) -> None:
+    rates = Rates(enforced=True)
+    refused = [rates.retry_after(POST, f"C{number}", clock.now()) for number in range(301)]
+    assert not any(refused[:300])
+    assert refused[300]
+
+
+async def test_connections_are_opened_slowly(strict: Workspace, caller: AsyncWebClient) -> None:
+    for _ in range(CONNECT_BURST):
+        await caller.apps_connections_open(app_token=strict.app_token)
+    again = caller.apps_connections_open(app_token=strict.app_token)
+    assert await error_of(again) == "ratelimited"
+
+
+async def test_calls_that_nobody_is_held_to_are_not_counted(
+    strict: Workspace, caller: AsyncWebClient
+) -> None:
+    async with client_of(strict, "xoxb-wrong") as stranger:
+        assert await error_of(stranger.auth_test()) == "invalid_auth"
+    assert strict.rates.count("auth.test").allowed == []
+
+
+async def test_without_limits_calls_are_counted_all_the_same(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    group = workspace.groups["directory-admins"].id
+    for _ in range(21):
+        await client.usergroups_users_list(usergroup=group)
+    assert len(workspace.rates.count("usergroups.users.list").allowed) == 21
+    workspace.rates.enforced = True
+    for _ in range(20):
+        await client.usergroups_users_list(usergroup=group)
+    assert await error_of(client.usergroups_users_list(usergroup=group)) == "ratelimited"
+    workspace.rates.clear()
+    await client.usergroups_users_list(usergroup=group)

@@ -1,0 +1,126 @@
+"""What a person would see, as text."""
+
+import pytest
+
+from bot.playground.workspace.blocks import mrkdwn
+from bot.playground.workspace.blocks.render import text_of
+from bot.playground.workspace.wire import Json
+from tests.support.blocks import actions, modal, plain, section, text_input
+
+NAMES = {"U1": "ada", "C1": "general", "S1": "admins"}
+
+
+def name_of(id: str) -> str:
+    return NAMES.get(id, id)
+
+
+def task(title: str, status: str) -> Json:
+    return {"type": "task_card", "task_id": title, "title": title, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("*bold* and _slanted_ and ~gone~", "bold and slanted and gone"),
+        ("*_both_*", "both"),
+        ("snake_case_name stays, 2*3*4 too", "snake_case_name stays, 2*3*4 too"),
+        ("by <@U1> in <#C1>, <!here>", "by @ada in #general, @here"),
+        ("<!subteam^S1>", "@admins"),
+        ("<https://a.org|the page> or <https://b.org>", "the page or https://b.org"),
+        ("<!date^1700000000^{date}|14 Nov>", "14 Nov"),
+        ("a &amp; b &lt;c&gt;", "a & b <c>"),
+        ("`*as is*` and ```\nx_y_z\n```", "*as is* and x_y_z"),
+        (":white_check_mark: done :unheard_of:", "✅ done :unheard_of:"),
+    ],
+)
+def test_marks_are_not_read_aloud(text: str, shown: str) -> None:
+    assert mrkdwn.shown(text, name_of) == shown
+
+
+def test_a_card_reads_well() -> None:
+    card = {
+        "ts": "1.0",
+        "text": "fallback",
+        "blocks": [
+            {"type": "header", "text": plain("AAD-7K3F · payroll")},
+            {
+                "type": "section",
+                "fields": [
+                    {"type": "mrkdwn", "text": "*Asked by*\n<@U1>"},
+                    {"type": "mrkdwn", "text": "*Profile:*\nMimecast"},
+                ],
+            },
+            {"type": "divider"},
+            {"type": "context", "elements": [{"type": "mrkdwn", "text": "_digest_ `4f1c`"}]},
+            actions("Approve", "Deny"),
+        ],
+    }
+    assert text_of(card, name_of).splitlines() == [
+        "AAD-7K3F · payroll",
+        "Asked by: @ada",
+        "Profile: Mimecast",
+        "────────",
+        "digest 4f1c",
+        "[Approve]  [Deny]",
+    ]
+
+
+def test_a_plan_shows_how_far_it_is() -> None:
+    tasks = [
+        task("Register", "complete"),
+        task("Consent", "in_progress"),
+        task("Secret", "pending"),
+        task("Test", "error"),
+    ]
+    message = {
+        "ts": "1.0",
+        "text": "",
+        "blocks": [{"type": "plan", "title": "Work", "tasks": tasks}],
+    }
+    assert text_of(message, name_of).splitlines() == [
+        "Work",
+        "  ✔ Register",
+        "  ● Consent",
+        "  ○ Secret",
+        "  ✖ Test",
+    ]
+
+
+def test_a_message_without_blocks_is_its_text() -> None:
+    assert text_of({"ts": "1.0", "text": "*hi* <@U1>"}, name_of) == "hi @ada"
+
+
+def test_a_form_shows_what_is_typed_and_what_is_not() -> None:
+    view = modal(
+        text_input("Name"),
+        {
+            **text_input("Why", placeholder=plain("a ticket")),
+            "optional": True,
+            "hint": plain("kept"),
+        },
+        section("read me"),
+        close=plain("Cancel"),
+    )
+    view["state"] = {
+        "values": {"name": {"typed": {"type": "plain_text_input", "value": "payroll"}}}
+    }
+    assert text_of(view, name_of).splitlines() == [
+        "Form",
+        "────",
+        "Name: payroll",
+        "Why (optional): ____ (a ticket)",
+        "  kept",
+        "read me",
+        "[Send]  [Cancel]",
+    ]
+
+
+def test_what_is_preformatted_is_indented() -> None:
+    words = [{"type": "text", "text": "a\nb"}]
+    parts = [
+        {"type": kind, "elements": words}
+        for kind in ("rich_text_section", "rich_text_preformatted")
+    ]
+    blocks: list[Json] = [{"type": "rich_text", "elements": parts}]
+    message = {"ts": "1.0", "text": "", "blocks": blocks}
+    assert text_of(message, name_of) == "a\nb\n  a\n  b"

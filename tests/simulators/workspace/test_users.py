@@ -1,0 +1,122 @@
+"""What Slack says of people: flags, time zones, other companies, and those who have left."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playground.clock import MovableClock
+from bot.playground.workspace import CannotAct, Workspace
+from bot.playground.workspace.wire import Json
+from tests.support.blocks import actions, error_of
+from tests.support.small_bot import connected
+
+
+async def asked(workspace: Workspace, client: AsyncWebClient, name: str) -> Json:
+    user: Json = (await client.users_info(user=workspace.people[name].id))["user"]
+    return user
+
+
+@pytest.mark.parametrize(
+    "flag",
+    ["is_invited_user", "is_app_user", "is_admin", "is_owner", "is_primary_owner", "is_bot"],
+)
+async def test_every_flag_is_told(workspace: Workspace, client: AsyncWebClient, flag: str) -> None:
+    assert not (await asked(workspace, client, "ben")).get(flag)
+    setattr(workspace.people["ben"], flag, True)
+    assert (await asked(workspace, client, "ben"))[flag] is True
+
+
+async def test_people_live_in_time_zones(
+    workspace: Workspace, client: AsyncWebClient, clock: MovableClock
+) -> None:
+    grace = await asked(workspace, client, "grace")
+    offset = clock.now().astimezone(ZoneInfo("America/New_York"))
+    assert grace["tz"] == "America/New_York"
+    assert timedelta(seconds=grace["tz_offset"]) == offset.utcoffset()
+    assert grace["profile"]["display_name"] == "grace"
+    assert grace["profile"]["real_name"] == grace["real_name"] == "Grace Hopper"
+
+
+async def test_a_deactivated_account_says_little(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    dora = await asked(workspace, client, "dora")
+    assert dora["deleted"] is True
+    assert not {"tz", "is_admin", "is_restricted", "real_name"} & set(dora)
+
+
+async def test_some_people_cannot_be_seen(workspace: Workspace, client: AsyncWebClient) -> None:
+    workspace.people["ben"].hidden = True
+    info = client.users_info(user=workspace.people["ben"].id)
+    assert await error_of(info) == "user_not_visible"
+    opened = client.conversations_open(users=workspace.people["ben"].id)
+    assert await error_of(opened) == "user_not_visible"
+
+
+async def test_slackbot_says_that_it_is_no_bot(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    slackbot = (await client.users_info(user="USLACKBOT"))["user"]
+    assert slackbot["is_bot"] is False
+    app = (await client.users_info(user=workspace.bot_user_id))["user"]
+    assert app["is_bot"] is True
+    assert app["profile"]["api_app_id"] == workspace.api_app_id
+
+
+async def test_a_bot_tells_its_app(workspace: Workspace, client: AsyncWebClient) -> None:
+    bot = (await client.bots_info(bot=workspace.installation.bot_id))["bot"]
+    assert (bot["app_id"], bot["user_id"]) == (workspace.api_app_id, workspace.bot_user_id)
+    assert await error_of(client.bots_info(bot="B0")) == "bot_not_found"
+    workspace.installation.scopes.discard("users:read")
+    lacking = client.bots_info(bot=workspace.installation.bot_id)
+    assert await error_of(lacking) == "missing_scope"
+
+
+async def test_an_external_in_a_shared_channel_is_no_stranger(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    met = await asked(workspace, client, "ext")
+    assert met["team_id"] != workspace.team_id
+    assert "is_stranger" not in met
+    assert "is_restricted" not in met
+    assert (await asked(workspace, client, "stan"))["is_stranger"] is True
+    assert (await client.conversations_open(users=workspace.people["ext"].id))["ok"]
+
+
+async def test_a_channel_with_an_external_in_it_is_shared(
+    workspace: Workspace, client: AsyncWebClient, app: AsyncApp
+) -> None:
+    workspace.installation.scopes.add("groups:read")
+    zed = workspace.add_external("zed", "Zed Moss", channels=["approvals"])
+    approvals = workspace.channels["approvals"].id
+    assert (await client.conversations_info(channel=approvals))["channel"]["is_ext_shared"] is True
+    assert zed.is_stranger is False
+    assert workspace.add_external("far", "Far Away", channels=["random"]).is_stranger is True
+    clicks: list[Json] = []
+
+    @app.action("go")
+    async def go(ack: AsyncAck, body: Json) -> None:
+        clicks.append(body)
+        await ack()
+
+    await client.chat_postMessage(channel=approvals, text="x", blocks=[actions("Go")])
+    async with connected(app, workspace):
+        await workspace.click("zed", "Go")
+    [click] = clicks
+    assert click["user"]["team_id"] == zed.team_id
+    assert click["team"]["id"] == workspace.team_id
+    with pytest.raises(CannotAct, match="cannot use commands"):
+        await workspace.command("zed", channel="approvals")
+
+
+async def test_who_has_left_can_do_nothing(workspace: Workspace, client: AsyncWebClient) -> None:
+    workspace.deactivate("rosa")
+    for act in (workspace.command("rosa"), workspace.mention("rosa", "status")):
+        with pytest.raises(CannotAct, match="rosa is not in general"):
+            await act
+    assert (await asked(workspace, client, "rosa"))["deleted"] is True
+    post = client.chat_postMessage(channel=workspace.people["rosa"].id, text="x")
+    assert await error_of(post) == "channel_not_found"

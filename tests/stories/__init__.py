@@ -1,0 +1,1 @@
+"""Stories over the playground or a database: what users do, and what they then see."""

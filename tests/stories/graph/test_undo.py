@@ -1,0 +1,155 @@
+"""What was made is removed, all of it and nothing else."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from graph.errors import (
+    GraphError,
+    NotOurs,
+)
+from graph.plan import Plan
+from graph.steps import purge, remove_secret, remove_strays, stages
+from tests.support.graph_bot import Bot
+
+
+@pytest.mark.parametrize("window", [0.0, 2.0])
+async def test_undo_leaves_nothing(bot: Bot, window: float) -> None:
+    plan = await bot.plan()
+    await bot.carry_out(plan)
+    bot.tenant.faults.conflict_window = window
+    app_id = bot.facts["application"]["app_id"]
+    await bot.take_back(plan)
+    assert bot.tenant.applications == bot.tenant.service_principals == bot.tenant.grants == []
+    with pytest.raises(GraphError):
+        await bot.sign_in.token(app_id, bot.ledger.secret)
+
+
+async def test_undo_can_be_repeated(bot: Bot) -> None:
+    plan = await bot.plan()
+    await bot.carry_out(plan)
+    await bot.take_back(plan)
+    await bot.take_back(plan)
+    assert bot.tenant.applications == []
+
+
+@pytest.mark.parametrize("lag", [0.0, 60.0])
+async def test_undo_of_a_run_that_failed_early_finds_what_it_made(bot: Bot, lag: float) -> None:
+    plan = await bot.plan()
+    bot.tenant.faults.lag = lag
+    bot.tenant.faults.reset("POST", "/appRoleAssignedTo", times=99)
+    with pytest.raises(GraphError):
+        await bot.carry_out(plan)
+    await bot.take_back(plan)
+    assert bot.tenant.applications == bot.tenant.service_principals == []
+
+
+async def test_undo_finds_an_application_whose_answer_was_lost(bot: Bot) -> None:
+    plan = await bot.plan()
+    bot.tenant.faults.reset("PATCH", "/applications", times=99, when="after_effect")
+    with pytest.raises(GraphError):
+        await bot.carry_out(plan)
+    assert len(bot.tenant.applications) == 1
+    await bot.take_back(plan)
+    assert bot.tenant.applications == []
+
+
+async def test_undo_of_nothing_does_nothing(bot: Bot) -> None:
+    await bot.take_back(await bot.plan())
+    assert bot.tenant.calls("DELETE") == []
+
+
+async def test_a_removed_secret_is_removed_again_without_a_fuss(bot: Bot) -> None:
+    plan = await bot.plan()
+    await bot.carry_out(plan)
+    key_id = bot.facts["secret"]["key_id"]
+    await remove_secret(bot.site(plan), key_id)
+    await remove_secret(bot.site(plan), key_id)
+    assert bot.tenant.live_secrets(bot.facts["application"]["app_id"]) == []
+
+
+async def test_a_sweep_removes_strays_of_ours_and_nothing_else(bot: Bot) -> None:
+    plan = await bot.plan()
+    bot.tenant.faults.reset("POST", "/addPassword", times=2, when="after_effect")
+    await bot.carry_out(plan)
+    application = f"/applications/{bot.facts['application']['object_id']}"
+    by_hand = await bot.graph.send(
+        "POST",
+        f"{application}/addPassword",
+        body={"passwordCredential": {"displayName": "by hand"}},
+        repeatable=False,
+    )
+    ours = bot.facts["secret"]["key_id"]
+    removed = await remove_strays(bot.site(plan), frozenset({ours}))
+    left = bot.tenant.live_secrets(bot.facts["application"]["app_id"])
+    assert len(removed) == 2
+    assert {each["keyId"] for each in left} == {ours, by_hand.body["keyId"]}
+
+
+async def test_undo_says_what_entra_keeps_of_it(bot: Bot) -> None:
+    plan = await bot.plan()
+    await bot.carry_out(plan)
+    made = {name: bot.facts[name]["object_id"] for name in ("application", "service_principal")}
+    app_id = bot.facts["application"]["app_id"]
+    first, again = await taken_back(bot, plan), await taken_back(bot, plan)
+    assert {name: each["object_id"] for name, each in first.items()} == made
+    assert {each["app_id"] for each in first.values()} == {app_id}
+    assert all(each["was_there"] for each in first.values())
+    assert not any(each["was_there"] for each in again.values())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"key": "another"}, {"tags": ("aad-setup", "of another")}, {}], ids=str
+)
+async def test_only_what_carries_all_marks_is_deleted_for_good(
+    bot: Bot, changes: dict[str, Any]
+) -> None:
+    plan = await bot.plan()
+    await bot.carry_out(plan)
+    buried = (await taken_back(bot, plan))["application"]
+    site = replace(bot.site(replace(plan, **changes)), facts={})
+    wanted: Any = {
+        "step": "application",
+        "object_id": buried["object_id"],
+        "deleted_at": bot.clock.now(),
+    }
+    if changes:
+        with pytest.raises(NotOurs):
+            await purge(site, app_id=buried["app_id"], **wanted)
+    for wrong in ({"app_id": "another"}, {"app_id": buried["app_id"], "bot": "another"}):
+        whose = replace(site, bot_client_id=wrong.pop("bot", site.bot_client_id))
+        with pytest.raises(NotOurs):
+            await purge(whose, **wanted, **wrong)
+    assert len(bot.tenant.deleted) == 2
+    if not changes:
+        assert await purge(site, app_id=buried["app_id"], **wanted)
+        assert not await purge(site, app_id=buried["app_id"], **wanted)
+        assert len(bot.tenant.deleted) == 1
+
+
+async def test_a_service_principal_of_another_registration_stays_in_the_bin(bot: Bot) -> None:
+    plan = await bot.plan()
+    await bot.carry_out(plan)
+    buried = (await taken_back(bot, plan))["service_principal"]
+    others = replace(plan, key="another", tags=("aad-setup", "of another"))
+    wanted: Any = {
+        "step": "service_principal",
+        "object_id": buried["object_id"],
+        "app_id": buried["app_id"],
+        "deleted_at": bot.clock.now(),
+    }
+    with pytest.raises(NotOurs):
+        await purge(replace(bot.site(others), facts={}), **wanted)
+    assert len(bot.tenant.deleted) == 2
+    assert await purge(replace(bot.site(plan), facts={}), **wanted)
+
+
+async def taken_back(bot: Bot, plan: Plan) -> dict[str, Any]:
+    """Walk back, and return what each step says of what Entra keeps."""
+    kept = {}
+    for stage in reversed(stages(plan)):
+        for each in stage:
+            if each.undo is not None and (buried := await each.undo(bot.site(plan))):
+                kept[each.name] = buried
+    return kept

@@ -1,0 +1,138 @@
+"""One row that cannot be read, and everything beside it that goes on."""
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from bot.domain.registration import Status
+from bot.playground.clock import MovableClock
+from bot.settings.env_reader import Reader
+from bot.storage import messages
+from bot.storage.database import UnusableDatabase
+from bot.storage.messages import MessageKind
+from bot.storage.queries import ListKind
+from bot.storage.tables import messages as owed
+from bot.storage.tables import registrations, runs, timers
+from bot.storage.timers import TimerKind, add
+from bot.worker.scheduler import AT_ONCE
+from tests.support.factories import ROSA
+from tests.support.postgres import plain
+from tests.support.registrar_env import IdleEngine, Office, office, opened
+
+NONSENSE = "of a later one"
+
+
+async def damage(desk: Office, table: sa.Table, id: str) -> None:
+    """Give the rows of a registration a kind that nobody knows."""
+    async with desk.database.transaction() as tx:
+        of = sa.update(table).where(table.c.registration == id)
+        await tx.execute(of.values(kind=NONSENSE))
+
+
+async def test_a_run_that_cannot_be_read_keeps_no_other_waiting(desk: Office) -> None:
+    broken, fine = await desk.approved(), await desk.approved()
+    run = await desk.run_of(fine)
+    await damage(desk, runs, broken)
+    engine = IdleEngine()
+    await desk.keeper(engine).look()
+    assert engine.started == [run.id]
+
+
+async def test_timers_that_cannot_be_read_keep_no_other_waiting(desk: Office) -> None:
+    broken, fine = await desk.pending(), await desk.pending()
+    await damage(desk, timers, broken)
+    async with desk.database.transaction() as tx:
+        rows = [
+            {"id": f"odd {n}", "registration": broken, "kind": NONSENSE, "at": desk.clock.now()}
+            for n in range(AT_ONCE)
+        ]
+        await tx.execute(sa.insert(timers), rows)
+    desk.clock.move(timedelta(days=2))
+    keeper = desk.keeper()
+    await keeper.look()  # which finds nothing but damage, and puts it off
+    await keeper.look()
+    assert (await desk.found(fine)).status is Status.EXPIRED
+    assert (await desk.found(broken)).status is Status.PENDING
+
+
+async def test_a_timer_that_breaks_is_put_off(desk: Office) -> None:
+    id = await desk.pending()
+    async with desk.database.transaction() as tx:
+        await add(tx, id, TimerKind.REMIND, desk.clock.now(), subject="not a number")
+    await desk.keeper().look()
+    async with desk.database.reading() as tx:
+        due = sa.select(timers.c.at).where(
+            timers.c.kind == TimerKind.REMIND, timers.c.registration == id
+        )
+        assert (await tx.scalars(due)).one() > desk.clock.now()
+
+
+async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(desk: Office) -> None:
+    broken, fine = await desk.pending(), await desk.pending()
+    for id in (broken, fine):
+        async with desk.database.transaction() as tx:
+            await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
+    await damage(desk, owed, broken)
+    now, unreadable = desk.clock.now(), list[str]()
+    async with desk.database.reading() as tx:
+        stale = await messages.stale(
+            tx,
+            now,
+            drawn_before=now,
+            limit=99,
+            unreadable=lambda id, _: unreadable.append(id),
+        )
+    assert fine in {each.message.registration for each in stale}
+    assert broken not in {each.message.registration for each in stale}
+    async with desk.database.transaction() as tx:
+        await messages.postpone(tx, unreadable, now + timedelta(hours=1))
+        assert await messages.stale(tx, now, drawn_before=now, limit=99) == stale
+
+
+async def test_a_registration_that_cannot_be_read_hides_no_other(desk: Office) -> None:
+    broken, fine = await desk.pending(), await desk.pending()
+    async with desk.database.transaction() as tx:
+        row = sa.update(registrations).where(registrations.c.id == broken)
+        await tx.execute(row.values(status=NONSENSE))
+    listed = await desk.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
+    assert [each.id for each in listed.lines] == [fine]
+    home = await desk.registrar.home({}, by=ROSA)
+    assert [each.id for each in home.mine] == [fine]
+
+
+async def test_bytes_that_are_no_text_are_shown_as_such(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    file = tmp_path / "aad-setup.db"
+    async with opened(f"sqlite+aiosqlite:///{file}") as database:
+        desk = office(database, clock)
+        broken, fine = await desk.pending(), await desk.pending()
+        with closing(sqlite3.connect(file)) as other, other:
+            name = "UPDATE registrations SET requester_name = CAST(X'4dfc' AS TEXT) WHERE id = ?"
+            other.execute(name, (broken,))
+        listed = await desk.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
+        names = {each.id: each.requester.name for each in listed.lines}
+        assert names == {broken: "M\ufffd", fine: ROSA.name}
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+async def test_a_database_that_cannot_hold_every_name_is_refused(
+    postgres_server: sa.URL, encoding: str
+) -> None:
+    name = f"test_{encoding.lower()}"
+    with psycopg.connect(plain(postgres_server), autocommit=True) as connection:
+        options = f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+        connection.execute(f"CREATE DATABASE {name} {options}".encode())
+        try:
+            address = postgres_server.set(database=name).render_as_string(hide_password=False)
+            url = Reader({"DATABASE_URL": address}).database_url("DATABASE_URL", "")
+            with pytest.raises(UnusableDatabase, match="encoding is not UTF8"):
+                async with opened(url):
+                    pass
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -1,0 +1,144 @@
+"""Messages: claimed by one, shown as of the version claimed, owed until they are shown."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.startup_checks import SLACK_SECONDS
+from bot.storage import messages, registrations
+from bot.storage.database import Database
+from bot.storage.messages import CLAIM, Message, MessageKind
+from tests.support.factories import NOON
+from tests.support.registrar_env import Office
+
+
+async def _card(desk: Office) -> str:
+    """Return the id of a registration that owes one card."""
+    id = await desk.pending()
+    async with desk.database.transaction() as tx:
+        await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
+    return id
+
+
+async def _stale(tx: AsyncConnection, now: datetime = NOON) -> list[Message]:
+    """Return the stale cards."""
+    drawn_before = now - timedelta(seconds=3)
+    found = await messages.stale(tx, now, drawn_before=drawn_before, limit=20)
+    return [it.message for it in found if it.message.kind is MessageKind.CARD]
+
+
+async def _claim(database: Database, now: datetime = NOON) -> Message | None:
+    async with database.transaction() as tx:
+        claimed = await messages.claim(tx, await _stale(tx, now), now)
+        return claimed[0] if claimed else None
+
+
+async def test_a_stale_message_is_claimed_by_one(desk: Office) -> None:
+    await _card(desk)
+    async with desk.database.reading() as tx:
+        [message] = await _stale(tx)
+
+    async def claim() -> Sequence[Message]:
+        async with desk.database.transaction() as tx:
+            return await messages.claim(tx, [message], NOON)
+
+    claims = await asyncio.gather(*(claim() for _ in range(5)))
+    assert sum(len(claim) for claim in claims) == 1
+
+
+async def test_messages_are_claimed_together(desk: Office) -> None:
+    ids = {await _card(desk), await _card(desk)}
+    async with desk.database.transaction() as tx:
+        claimed = await messages.claim(tx, await _stale(tx), NOON)
+        assert {each.registration for each in claimed} == ids
+        assert await messages.claim(tx, claimed, NOON) == []
+
+
+async def test_a_claim_lapses(desk: Office) -> None:
+    await _card(desk)
+    assert await _claim(desk.database) is not None
+    assert await _claim(desk.database, NOON + CLAIM - timedelta(seconds=1)) is None
+    again = await _claim(desk.database, NOON + CLAIM)
+    assert again is not None
+    assert again.tries == 2
+
+
+def test_a_claim_outlasts_the_call_that_it_is_made_for() -> None:
+    assert timedelta(seconds=SLACK_SECONDS) < CLAIM
+
+
+async def test_a_posted_message_is_not_stale_until_its_registration_changes(desk: Office) -> None:
+    id = await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    async with desk.database.transaction() as tx:
+        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
+        assert await _stale(tx) == []
+        await registrations.bump_version(tx, id)
+        [message] = await _stale(tx)
+    assert (message.channel, message.ts, message.tries) == ("C0APPROVE", "1.1", 0)
+
+
+async def test_what_changes_while_it_is_drawn_is_drawn_again(desk: Office) -> None:
+    id = await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    async with desk.database.transaction() as tx:
+        await registrations.bump_version(tx, id)
+    async with desk.database.transaction() as tx:
+        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
+        [message] = await _stale(tx)
+    assert message.shown < message.wanted
+
+
+async def test_a_released_message_is_left_alone_for_a_while(desk: Office) -> None:
+    await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    later = NOON + timedelta(minutes=5)
+    async with desk.database.transaction() as tx:
+        await messages.release(tx, claimed, until=later)
+    assert await _claim(desk.database, later - timedelta(seconds=1)) is None
+    assert await _claim(desk.database, later) is not None
+
+
+async def test_a_message_given_up_is_owed_no_longer(desk: Office) -> None:
+    await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    async with desk.database.transaction() as tx:
+        await messages.give_up(tx, claimed)
+        assert await _stale(tx) == []
+
+
+async def test_an_event_is_news_once_in_ten_minutes(desk: Office) -> None:
+    registrar = desk.registrar
+    news = await asyncio.gather(*(registrar.is_news("Ev1") for _ in range(8)))
+    assert sorted(news) == [False] * 7 + [True]
+    assert await registrar.is_news("Ev2")
+    desk.clock.move(timedelta(minutes=11))
+    assert await registrar.is_news("Ev1")
+
+
+async def test_what_is_stale_is_found_without_reading_all_messages(database: Database) -> None:
+    """As SQLite would look; PostgreSQL decides by how much there is."""
+    async with database.reading() as tx:
+        if tx.dialect.name != "sqlite":
+            return
+        stale = "SELECT * FROM messages JOIN registrations ON registrations.id = registration"
+        told = await tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {stale} WHERE shown < wanted")
+        steps = [str(row[-1]) for row in told]
+    assert "SCAN messages USING INDEX messages_stale" in steps
+
+
+async def test_what_is_gone_is_stale_no_more(desk: Office) -> None:
+    id = await _card(desk)
+    claimed = await _claim(desk.database)
+    assert claimed is not None
+    async with desk.database.transaction() as tx:
+        await messages.give_up(tx, claimed, gone=True)
+        await registrations.bump_version(tx, id)
+    async with desk.database.reading() as tx:
+        assert await _stale(tx, NOON + 2 * CLAIM) == []

@@ -1,0 +1,105 @@
+"""What was sealed and is gone stands in no file of the database."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bot.playground.clock import MovableClock
+from bot.storage import secrets
+from bot.storage.database import Database
+from bot.storage.secrets import Purpose
+from bot.storage.tables import seen_events
+from tests.support.concurrency import URL
+from tests.support.factories import NOON, ROSA
+from tests.support.registrar_env import Office, office, opened
+
+PATIENCE_SECONDS = 20.0
+
+
+def _files(folder: Path) -> bytes:
+    return b"".join(each.read_bytes() for each in folder.glob("aad-setup.db*"))
+
+
+async def _sealed(desk: Office, id: str) -> bytes:
+    secret = (await desk.found(id)).secret
+    assert secret is not None
+    async with desk.database.reading() as tx:
+        data = (await secrets.sealed(tx, secret.id, Purpose.SECRET)).data
+    assert data is not None
+    return data
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < until
+        await asyncio.sleep(0.01)
+
+
+def _url(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder / 'aad-setup.db'}"
+
+
+async def test_after_a_reveal_the_sealed_secret_is_in_no_file(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    async with opened(_url(tmp_path)) as database:
+        desk = office(database, clock)
+        id = await desk.ready()
+        sealed = await _sealed(desk, id)
+        assert sealed in _files(tmp_path)
+        await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
+        await _until(lambda: sealed not in _files(tmp_path))
+
+
+async def test_a_reader_puts_it_off_and_keeps_nobody_waiting(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    async with opened(_url(tmp_path)) as database:
+        desk = office(database, clock)
+        id = await desk.ready()
+        sealed = await _sealed(desk, id)
+        async with database.reading() as tx:
+            await tx.execute(sa.select(seen_events))
+            await desk.registrar.reveal(id, by=ROSA, answer_to=URL)  # does not wait for the reader
+            await _write(database)
+            assert sealed in _files(tmp_path)
+        await _until(lambda: sealed not in _files(tmp_path))
+
+
+async def test_what_a_killed_process_left_goes_at_the_next_start(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    async with opened(_url(tmp_path)) as database:
+        desk = office(database, clock)
+        id = await desk.ready()
+        sealed = await _sealed(desk, id)
+        async with database.reading() as tx:
+            await tx.execute(sa.select(seen_events))
+            await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
+            for name in ("aad-setup.db", "aad-setup.db-wal"):
+                (crashed / name).write_bytes((tmp_path / name).read_bytes())
+    assert sealed in _files(crashed)
+    async with opened(_url(crashed)):
+        await _until(lambda: sealed not in _files(crashed))
+
+
+async def test_a_secret_that_is_revoked_or_handed_over_unseen_leaves_nothing(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    async with opened(_url(tmp_path)) as database:
+        desk = office(database, clock)
+        id = await desk.ready()
+        sealed = await _sealed(desk, id)
+        await desk.registrar.revoke(id, by=ROSA)
+        await _until(lambda: sealed not in _files(tmp_path))
+
+
+async def _write(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(sa.insert(seen_events).values(event_id="Ev1", at=NOON))

@@ -1,0 +1,154 @@
+"""The watermark: an older copy of the database is noticed by what stands outside of it."""
+
+import asyncio
+import os
+import stat
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot import app
+from bot.playground.clock import MovableClock
+from bot.storage import history, installation
+from bot.storage.database import Database, opened, sqlite_path
+from bot.storage.vault import Vault
+from bot.storage.watermark import watched, watermark_path
+from bot.worker import engine
+from tests.support.registrar_env import KEY, Office, office
+
+ANEW = """CREATE TABLE anew (LIKE history INCLUDING ALL); INSERT INTO anew SELECT * FROM history;
+DROP TABLE history; ALTER TABLE anew RENAME TO history"""
+"""Makes a table as `pg_restore` does: the same rows under another number."""
+
+
+REFUSE_PLACE = """CREATE TRIGGER killed BEFORE UPDATE OF place ON installation
+BEGIN SELECT RAISE(ABORT, 'killed'); END"""
+
+
+async def noticed(database: Database, url: str, clock: MovableClock) -> bool:
+    """Start and stop once; return whether a restore was noticed, and forget it."""
+    async with database.transaction() as tx:
+        await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+    async with watched(database, url, now=clock.now(), every=3600):
+        pass
+    async with database.transaction() as tx:
+        at = await installation.restored_at(tx)
+        await installation.end_restore(tx)
+    assert at is None or isinstance(at, datetime)
+    return at is not None
+
+
+async def test_a_database_that_only_grows_is_no_copy(
+    desk: Office, database_url: str, clock: MovableClock
+) -> None:
+    assert not await noticed(desk.database, database_url, clock)
+    await desk.ready()
+    assert not await noticed(desk.database, database_url, clock)
+    assert not await noticed(desk.database, database_url, clock)
+
+
+async def test_what_pg_restore_has_made_is_noticed(
+    desk: Office, database_url: str, clock: MovableClock
+) -> None:
+    if sqlite_path(database_url) is not None:
+        return  # whose copies the other tests are about
+    await desk.ready()
+    assert not await noticed(desk.database, database_url, clock)
+    async with desk.database.transaction() as tx:
+        for statement in ANEW.split(";"):
+            await tx.execute(sa.text(statement))
+    assert await noticed(desk.database, database_url, clock)
+    assert not await noticed(desk.database, database_url, clock)
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"place": "elsewhere", "entries": 0}'])
+async def test_a_database_without_its_file_may_be_a_copy(
+    tmp_path: Path, clock: MovableClock, content: str | None
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+    file = watermark_path(url)
+    assert file is not None
+    async with opened(url, Vault([KEY])) as database:
+        assert not await noticed(database, url, clock)
+        assert not await noticed(database, url, clock)
+        await asyncio.to_thread(file.unlink)
+        if content is not None:
+            await asyncio.to_thread(file.write_text, content)
+        assert await noticed(database, url, clock)
+        assert not await noticed(database, url, clock)
+
+
+async def test_a_database_that_forgot_its_place_may_be_a_copy(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    """One from before there were places, or whose place somebody has taken away."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+    async with opened(url, Vault([KEY])) as database:
+        assert not await noticed(database, url, clock)
+        async with database.transaction() as tx:
+            await tx.execute(sa.text("UPDATE installation SET place = NULL"))
+        assert await noticed(database, url, clock)
+        assert not await noticed(database, url, clock)
+
+
+async def test_a_first_start_that_was_killed_is_no_copy(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    """Between the file and the commit: the transaction was rolled back, the file is there."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+    file = watermark_path(url)
+    assert file is not None
+    async with opened(url, Vault([KEY])) as database:
+        async with database.transaction() as tx:
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+            await tx.execute(sa.text(REFUSE_PLACE))
+        with pytest.raises(sa.exc.IntegrityError, match="killed"):
+            await noticed(database, url, clock)
+        async with database.transaction() as tx:
+            await tx.execute(sa.text("DROP TRIGGER killed"))
+        assert await asyncio.to_thread(file.exists)
+        assert not await noticed(database, url, clock)
+        assert not await noticed(database, url, clock)
+
+
+async def test_a_shorter_history_than_there_was_is_a_copy_s(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+    async with opened(url, Vault([KEY])) as database:
+        assert not await noticed(database, url, clock)
+        id = await office(database, clock).ready()
+        assert not await noticed(database, url, clock)
+        async with database.transaction() as tx:
+            last = len(await history.read(tx, id))
+            await tx.execute(sa.text(f"DELETE FROM history WHERE seq = {last}"))
+        assert await noticed(database, url, clock)
+        assert not await noticed(database, url, clock)
+
+
+async def test_new_files_can_be_read_by_their_owner_only(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
+    before = os.umask(0)
+    try:
+        async with (
+            opened(url, Vault([KEY])) as database,
+            engine.running(app.engine_url(url), executor="nobody", jobs={}, died=_nobody),
+        ):
+            assert not await noticed(database, url, clock)
+            modes = _modes(tmp_path)
+    finally:
+        os.umask(before)
+    assert {"aad-setup.db-wal", "aad-setup-engine.db", "aad-setup-watermark.json"} <= set(modes)
+    assert set(modes.values()) == {"0o600"}, modes
+
+
+async def _nobody(run: str, bug: str) -> None:
+    raise AssertionError(f"{run} died of {bug}")
+
+
+def _modes(folder: Path) -> dict[str, str]:
+    return {it.name: oct(stat.S_IMODE(it.stat().st_mode)) for it in folder.iterdir()}

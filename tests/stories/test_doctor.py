@@ -1,0 +1,280 @@
+"""`aad-setup doctor`: one line for each check, what to do, and a status that scripts can use."""
+
+import socket
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from bot.doctor import examine, findings
+from bot.doctor.findings import Finding, Mark
+from bot.manifest import SCOPES
+from bot.playground.stage import Stage
+from graph.connection import why_unreachable
+from graph.proxies import DIRECT
+from tests.conftest import Bot
+from tests.support.cli import typed_cold
+from tests.support.doctor_cli import call
+from tests.support.registrar_env import opened
+from tests.support.story import Scene
+
+
+async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
+    stage: Stage, bot: Bot, database_url: str
+) -> None:
+    stage.workspace.installation.scopes = set(SCOPES)
+    async with bot(DATABASE_URL=database_url):
+        await Scene(stage).ready()
+        before = len(stage.tenant.log)
+        told = await call(stage, DATABASE_URL=database_url)
+        assert told.status == 0, told.text
+        assert told.wrong == told.doubts == [], told.text
+        for line in (
+            "✔ Settings: everything that is needed is there.",
+            "✔ Database: it opens and is up to date.",
+            "✔ Vault: the keys open all that wait unseen (1).",
+            "✔ Running: yes (1 at work on this database).",
+            "✔ Slack: SLACK_BOT_TOKEN is aad-setup in playground.",
+            "✔ Slack: the scopes are those of the manifest.",
+            "✔ Slack: the approval channel can be posted to.",
+            "✔ Slack: enough of those named can approve.",
+            "✔ Slack: SLACK_APP_TOKEN opens Socket Mode.",
+            "✔ Entra: the bot's own application signs in.",
+            "✔ Rights: enough for CONSENT_MODE=autonomous, and none too many.",
+            "✔ Tenant: Northwind Traders (northwind.example) answers.",
+            "✔ Policy: mimecast: the tenant does not limit its secret.",
+        ):
+            assert line in told.text.splitlines()
+        asked = [call for call in stage.tenant.log[before:] if call.kind == "graph"]
+        assert {call.method for call in asked} == {"GET"}
+        for hidden in (stage.vault_key, *stage.tenant.minted, stage.workspace.bot_token):
+            assert hidden not in told.text
+
+
+async def test_why_no_connection_comes_about(stage: Stage) -> None:
+    url, trusted = stage.tenant.graph_url, str(stage.tenant.ca_file)
+    assert await why_unreachable(url, ca_bundle=trusted, proxies=DIRECT) is None
+    unknown = await why_unreachable(url, ca_bundle=None, proxies=DIRECT)
+    assert unknown is not None
+    assert unknown.sentence == "The certificate of 127.0.0.1 is not trusted."
+    with closing(socket.socket()) as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        port = unheard.getsockname()[1]
+        closed = await why_unreachable(
+            f"https://127.0.0.1:{port}", ca_bundle=trusted, proxies=DIRECT
+        )
+    assert closed is not None
+    assert closed.sentence == "No connection to 127.0.0.1 comes about."
+
+
+def test_a_name_from_the_tenant_begins_no_line_and_moves_no_cursor() -> None:
+    said = str(findings.doubt("Application “x\n✔ All is well\x1b[2A\u202e” has no owner."))
+    assert said == "⚠ Application “x ✔ All is well [2A ” has no owner."
+
+
+@pytest.mark.slow
+async def test_in_http_mode_there_is_no_socket_to_try(stage: Stage) -> None:
+    signed = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": stage.workspace.signing_secret}
+    told = await call(stage, **signed, PORT="8080")
+    assert told.status == 0, told.text
+    assert "✔ Slack: HTTP mode, at port 8080. Whether SLACK_SIGNING_SECRET is right" in told.text
+    assert not stage.workspace.calls("apps.connections.open")
+    assert stage.workspace.signing_secret not in told.text
+
+
+async def test_before_the_first_start_there_is_nothing_to_mend(stage: Stage) -> None:
+    told = await call(stage)
+    assert told.status == 0, told.text
+    assert "✔ Database: nothing there yet; the first start makes it." in told.text
+    assert "⚠ Running: no bot is at work on this database. `aad-setup serve` starts it." in (
+        told.doubts
+    )
+    assert not list(stage.folder.glob("aad-setup*"))
+
+
+async def test_everything_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path) -> None:
+    told = await typed_cold("doctor", environ={}, folder=tmp_path)
+    assert told.status == 1
+    assert "✖ Settings: SLACK_BOT_TOKEN is missing" in told.out
+    assert "✖ Settings: VAULT_KEYS is missing" in told.out
+    assert told.out.count("⚠") == 1
+
+
+async def test_arguments_that_do_not_exist_have_a_status_of_their_own(stage: Stage) -> None:
+    assert (await call(stage, "--everything")).status == 2
+
+
+Spoil = Callable[[Stage], dict[str, str]]
+
+
+def taken(*rights: str) -> Spoil:
+    def spoil(stage: Stage) -> dict[str, str]:
+        stage.tenant.deny(stage.tenant.administrator, *rights)
+        return {}
+
+    return spoil
+
+
+def elsewhere(stage: Stage) -> dict[str, str]:
+    return {"APPROVAL_CHANNEL": stage.workspace.channels["random"].id}
+
+
+def without_scope(stage: Stage) -> dict[str, str]:
+    stage.workspace.installation.scopes.discard("users:read")
+    return {}
+
+
+def banned(stage: Stage) -> dict[str, str]:
+    stage.tenant.set_policy(secrets_banned=True)
+    return {}
+
+
+def hardly_allowed(stage: Stage) -> dict[str, str]:
+    stage.tenant.set_policy(longest_secret=timedelta(days=1))
+    return {}
+
+
+def no_database(stage: Stage) -> dict[str, str]:
+    file = stage.folder / "letter.db"
+    file.write_text("Dear database, " * 100)
+    return {"DATABASE_URL": f"sqlite:///{file}"}
+
+
+def newer_database(stage: Stage) -> dict[str, str]:
+    file = stage.folder / "newer.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+    return {"DATABASE_URL": f"sqlite:///{file}"}
+
+
+WRONG: dict[str, tuple[Spoil, str]] = {
+    "bot token": (
+        lambda stage: {"SLACK_BOT_TOKEN": "xoxb-of-somebody"},
+        "Slack does not take SLACK_BOT_TOKEN: invalid_auth.",
+    ),
+    "app token": (
+        lambda stage: {"SLACK_APP_TOKEN": "xapp-of-somebody"},
+        "Slack does not take SLACK_APP_TOKEN: invalid_auth.",
+    ),
+    "slack": (
+        lambda stage: {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
+        "Slack cannot be reached: ClientConnectorError.",
+    ),
+    "scopes": (without_scope, "Slack: scopes are missing: users:read."),
+    "channel": (elsewhere, "Slack: The bot is not in APPROVAL_CHANNEL"),
+    "client secret": (
+        lambda stage: {"ENTRA_CLIENT_SECRET": "wrong"},
+        "Entra: The bot itself could not sign in.",
+    ),
+    "tenant away": (
+        lambda stage: {"ENTRA_AUTHORITY": f"https://127.0.0.1:9/{stage.tenant.id}"},
+        "Entra: The bot could not reach the tenant",
+    ),
+    "a right": (
+        taken("AppRoleAssignment.ReadWrite.All"),
+        "Rights: AppRoleAssignment.ReadWrite.All is missing for CONSENT_MODE=autonomous.",
+    ),
+    "a right for scopes": (
+        taken("DelegatedPermissionGrant.ReadWrite.All"),
+        "Rights: DelegatedPermissionGrant.ReadWrite.All is missing",
+    ),
+    "no secrets": (banned, "Policy: mimecast: the tenant allows no secrets"),
+    "no life": (hardly_allowed, "Policy: mimecast: the tenant does not let a secret live"),
+    "a letter": (no_database, "Database: it does not open (DatabaseError)."),
+    "no server": (
+        lambda stage: {"DATABASE_URL": "postgresql://aad@127.0.0.1:9/aad"},
+        "Database: it does not open (OperationalError).",
+    ),
+    "a newer database": (newer_database, "Database: a newer version of this program made it."),
+    "no folder": (
+        lambda stage: {"DATABASE_URL": f"sqlite:///{stage.folder}/none/here.db"},
+        "Database: its folder is not there or cannot be written.",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_what_is_wrong_has_a_line_with_advice(stage: Stage, what: str) -> None:
+    spoil, sentence = WRONG[what]
+    wrong = await marked(stage, Mark.WRONG, **spoil(stage))
+    (line,) = [each for each in wrong if sentence in each.sentence] or wrong
+    assert sentence in line.sentence
+    assert line.advice
+
+
+async def test_what_is_only_doubtful_needs_no_mending(stage: Stage) -> None:
+    stage.workspace.installation.scopes = {*SCOPES, "files:read"}
+    stage.tenant.deny(stage.tenant.administrator, "Policy.Read.All")
+    stage.tenant.allow(stage.tenant.administrator, "Application.ReadWrite.All")
+    told = await call(stage)
+    assert told.status == 0, told.text
+    for doubt in (
+        "Slack: scopes that the bot never uses: files:read.",
+        "Rights: Policy.Read.All is missing; plans then say what they could not see.",
+        "Rights: Application.ReadWrite.All is held and never used in CONSENT_MODE=autonomous.",
+        "Policy: whether the tenant limits secrets cannot be read.",
+    ):
+        assert any(doubt in line for line in told.doubts), told.text
+
+
+async def test_a_profile_s_secret_that_the_tenant_shortens_is_named(stage: Stage) -> None:
+    stage.tenant.set_policy(longest_secret=timedelta(days=91))
+    found = await marked(stage, Mark.DOUBT)
+    said = [it.sentence for it in found if it.sentence.startswith("Policy: mimecast")]
+    assert said == ["Policy: mimecast: its secret lives 90 days, not 365."]
+
+
+@pytest.mark.slow
+async def test_a_directory_that_is_full_or_almost_so_is_named(stage: Stage) -> None:
+    room, almost, full = (211, 300_000), (270_000, 300_000), (299_999, 300_000)
+    for (used, total), mark, word in (
+        (room, Mark.WELL, "has room"),
+        (almost, Mark.DOUBT, "is almost full"),
+        (full, Mark.WRONG, "is full"),
+    ):
+        stage.tenant.set_quota(used=used, total=total)
+        said = [it.sentence for it in await marked(stage, mark) if "Quota" in it.sentence]
+        assert said == [f"Quota: the directory {word}: {used} of {total} objects."]
+
+
+async def test_a_ban_from_which_some_are_exempt_is_a_doubt(stage: Stage) -> None:
+    stage.tenant.set_policy(secrets_banned=True, exempt=[stage.tenant.administrator.client_id])
+    said = [it.sentence for it in await marked(stage, Mark.DOUBT)]
+    told = [each for each in said if each.startswith("Policy: mimecast")]
+    assert len(told) == 1
+    assert "the bot cannot see whether it is one" in told[0]
+    wrong = await marked(stage, Mark.WRONG)
+    assert not [it for it in wrong if it.sentence.startswith("Policy")]
+
+
+@pytest.mark.slow
+async def test_keys_that_do_not_open_what_waits_are_found_without_opening_it(
+    stage: Stage, bot: Bot
+) -> None:
+    async with bot():
+        id = await Scene(stage).ready()
+    told = await call(stage, VAULT_KEYS=Fernet.generate_key().decode())
+    assert told.status == 1
+    assert f"✖ Vault: VAULT_KEYS does not open the secrets that wait for {id}." in told.text
+    both = f"{Fernet.generate_key().decode()},{stage.vault_key}"
+    assert "✔ Vault: the keys open all" in (await call(stage, VAULT_KEYS=both)).text
+
+
+async def test_looking_keeps_no_bot_from_starting(stage: Stage) -> None:
+    url = stage.environ()["DATABASE_URL"]
+    async with opened(url):
+        pass
+    looking = examine(stage.environ(), stage.clock)
+    async for _ in looking:
+        async with opened(url):
+            pass
+
+
+async def marked(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
+    environ = stage.environ(**changes)
+    return [it async for it in examine(environ, stage.clock) if it.mark is mark]

@@ -1,0 +1,432 @@
+"""A secret in use is about to expire, or has: who is told, when, and what they can do."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from bot.domain.expiry_stages import Expiry, Stage, reached, told_at
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
+from bot.domain.secrets import Secret, SecretState
+from bot.playground.clock import MovableClock
+from bot.runs.provisioning import Provisioning
+from bot.storage import history, secrets, timers
+from bot.storage.messages import MessageKind, stale
+from bot.storage.timers import TimerKind
+from handlers.views import expiry as views
+from handlers.views import ids
+from tests.support.factories import ADA, NOON, ROSA, registration, secret
+from tests.support.registrar_env import Office, two_offices
+from tests.support.rotation_story import (
+    announced,
+    asked,
+    card,
+    decide,
+    in_use,
+    request,
+    rotated,
+    seen,
+)
+from tests.support.story import Scene
+from tests.support.waiting import eventually
+
+DAY = timedelta(days=1)
+URL = "https://hooks.slack.com/actions/x"
+
+
+def told(scene: Scene, place: str, words: str = "secret of billing expire") -> list[str]:
+    """Return the reminders that stand there."""
+    texts = map(scene.workspace.text_of, scene.workspace.messages(place))
+    return [text for text in texts if words in text]
+
+
+def has_been_told(scene: Scene, count: int) -> bool:
+    return len(told(scene, "rosa")) == count
+
+
+async def test_the_requester_is_told_three_times_before_and_once_when_it_has_expired(
+    scene: Scene,
+) -> None:
+    id = await in_use(scene)
+    for days, count in ((336, 1), (23, 2), (5.5, 3), (1, 4)):
+        assert len(told(scene, "rosa")) == count - 1
+        scene.clock.move(timedelta(days=days))
+        await eventually(scene, partial(has_been_told, scene, count))
+    first, *_, last = told(scene, "rosa")
+    assert f"{id}: the secret of billing expires 20" in first
+    assert "After that the connector can sign in with it no more." in first
+    assert "[Rotate]" in first
+    assert "[Revoke]" in first
+    assert f"{id}: the secret of billing expired 20" in last
+    await scene.until(lambda: len(told(scene, "approvals")) == 2)
+    channel = told(scene, "approvals")
+    assert ["expires 20" in each for each in channel] == [True, False]
+    assert "@rosa is told, too." in channel[0]
+    scene.clock.move(timedelta(days=90))
+    await scene.ask("crm")
+    assert len(told(scene, "rosa")) == 4
+    assert len(told(scene, "approvals")) == 2
+    assert "told that the secret has expired" in str(
+        (await scene.workspace.command("ada", f"history {id}")).text
+    )
+
+
+async def test_a_secret_in_use_that_has_expired_is_said_to_have_in_every_view(
+    scene: Scene,
+) -> None:
+    id = await in_use(scene)
+    workspace = scene.workspace
+    scene.clock.move(timedelta(days=366))
+    await scene.until(lambda: card(scene, id).startswith(f"{id}: secret expired"))
+    assert "can no longer sign in" in card(scene, id)
+    assert "is ready" not in card(scene, id)
+    await scene.until(lambda: f"{id}: secret expired" in scene.direct("rosa"))
+    for words in ("status", f"status {id}", "list all", "list ready", "list expiring"):
+        shown = str((await workspace.command("rosa", words)).text)
+        assert f"{id}: secret expired" in shown, words
+        assert "is ready" not in shown
+    await workspace.open_home("rosa")
+    await scene.until(lambda: f"{id}: secret expired" in home(scene, "rosa"))
+    assert "expired 20" in home(scene, "rosa").partition("Secrets about to expire")[2]
+    sheet = str((await workspace.command("rosa", f"values {id}")).text)
+    assert f"{id}: The secret expired 20" in sheet
+
+    await rotated(scene, id)
+    await seen(scene, id)
+    await scene.until(lambda: card(scene, id).startswith(f"{id} is ready"))
+
+
+def home(scene: Scene, name: str) -> str:
+    return scene.workspace.text_of(scene.workspace.home_of(name) or {"blocks": []})
+
+
+async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(
+    scene: Scene,
+) -> None:
+    id = await in_use(scene)
+    scene.clock.move(timedelta(days=336))
+    await eventually(scene, lambda: told(scene, "rosa"))
+    reminder = next(
+        each
+        for each in scene.workspace.messages("rosa")
+        if "billing expires" in scene.workspace.text_of(each)
+    )
+    for _ in range(20):  # a check may be at work
+        scene.workspace.reload("rosa")
+        await scene.workspace.click("rosa", "Rotate", on=reminder)
+        if "is being worked on" not in scene.whispers("rosa"):
+            break
+    await scene.until(lambda: "[Confirm the rotation]" in scene.workspace.text_of(request(scene)))
+    await decide(scene, "Confirm", by="ada")
+    await announced(scene, id)
+    await seen(scene, id)
+    scene.clock.move(timedelta(days=60))
+    await scene.ask("crm")
+    assert len(told(scene, "rosa")) == 1
+    scene.clock.move(timedelta(days=365 - 60 - 29))
+    await eventually(scene, lambda: len(told(scene, "rosa")) == 2)  # of the new one
+
+
+async def test_nobody_is_reminded_while_a_rotation_waits_but_when_it_was_in_vain(
+    scene: Scene,
+) -> None:
+    id = await in_use(scene)
+    scene.clock.move(timedelta(days=335) - timedelta(hours=2))
+    await asked(scene, id)
+    scene.clock.move(timedelta(hours=4))
+    await scene.ask("crm")
+    assert told(scene, "rosa") == []
+    scene.clock.move(timedelta(hours=22))
+    await eventually(
+        scene, lambda: "nobody decided on the rotation in time" in scene.direct("rosa")
+    )
+    await eventually(scene, lambda: told(scene, "rosa"), step=timedelta(hours=1))
+    assert len(told(scene, "rosa")) == 1
+
+
+async def test_if_the_requester_has_left_the_approvers_are_told_in_their_place(
+    scene: Scene,
+) -> None:
+    id = await in_use(scene)
+    scene.workspace.deactivate("rosa")
+    scene.clock.move(timedelta(days=336))
+    await eventually(scene, lambda: told(scene, "approvals"))
+    [text] = told(scene, "approvals")
+    assert "The account of @rosa, its requester, is deactivated or gone" in text
+    assert f"/aad-setup handover {id} @person" in text
+    scene.clock.move(timedelta(days=23))
+    await eventually(scene, lambda: len(told(scene, "approvals")) == 2)
+    await scene.workspace.command("ada", f"status {id}")
+    assert len(told(scene, "approvals")) == 2
+    assert told(scene, "rosa") == []
+
+
+# What storage owes, without Slack.
+
+
+@pytest.fixture
+async def offices(database_url: str, clock: MovableClock) -> AsyncIterator[tuple[Office, Office]]:
+    async with two_offices(database_url, clock) as both:
+        yield both
+
+
+async def _in_use(office: Office) -> str:
+    id = await office.ready()
+    await _seen(office, id)
+    return id
+
+
+async def _seen(office: Office, id: str) -> None:
+    look = await office.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await office.registrar.shown(id, look.secret, by=ROSA)
+    await office.registrar.masked(id, look.secret)
+
+
+async def _rotated(office: Office, id: str) -> None:
+    await office.registrar.rotate(id, by=ROSA)
+    rotation = (await office.found(id)).rotation
+    assert rotation is not None
+    await office.registrar.confirm_rotation(id, rotation.id, by=ADA)
+    run = await office.run_of(id)
+    await office.seal(id, run)
+    await Provisioning(office.parts())._finish(run.id)
+
+
+async def _ten_days_pass(office: Office, id: str) -> None:
+    """Let the keeper look each day, and end what it begins."""
+    for _ in range(10):
+        office.clock.move(DAY)
+        await office.keeper().look()
+        if (await office.found(id)).run is not None:
+            await office.end_run(id)
+
+
+async def _planned(office: Office, id: str) -> list[str | None]:
+    async with office.database.reading() as tx:
+        return list(await timers.subjects(tx, id, TimerKind.TELL_EXPIRY))
+
+
+async def _owed(office: Office) -> list[tuple[str, str | None]]:
+    """Return the place and the subject of each message about an expiry."""
+    async with office.database.reading() as tx:
+        now = office.clock.now()
+        found = await stale(tx, now, drawn_before=now, limit=9999)
+    kinds = (MessageKind.EXPIRY, MessageKind.EXPIRY_NEWS)
+    return sorted(
+        (each.message.audience, each.message.subject)
+        for each in found
+        if each.message.kind in kinds
+    )
+
+
+async def test_a_bot_that_was_down_for_a_month_reminds_once(
+    offices: tuple[Office, Office],
+) -> None:
+    one, other = offices
+    id = await _in_use(one)
+    in_use = (await one.found(id)).secret_in_use
+    assert in_use is not None
+    one.clock.move(timedelta(days=364, hours=12))
+    for each in (one, other) * 2:
+        await each.keeper().look()
+    latest = f"{in_use.id}:{Stage.DAY:d}"
+    assert await _owed(one) == [("C0APPROVE", latest), (ROSA.user_id, latest)]
+    assert await _planned(one, id) == [f"{in_use.id}:{Stage.OVER:d}"]
+    one.clock.move(timedelta(days=30))
+    for each in (one, other) * 2:
+        await each.keeper().look()
+    assert len(await _owed(one)) == 4
+    assert await _planned(one, id) == []
+    async with one.database.reading() as tx:
+        whats = [entry.what for entry in await history.read(tx, id)]
+    assert whats.count("secret expires") == whats.count("secret expired") == 1
+
+
+async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(
+    offices: tuple[Office, Office],
+) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    [before] = await _planned(one, id)
+    one.clock.move(timedelta(days=331))
+    await _rotated(one, id)
+    assert await _planned(one, id) == [before]
+    one.clock.move(timedelta(days=6))  # past the day on which it would have been told
+    await one.keeper().look()
+    assert await _owed(one) == []  # the new one waits unseen
+    await _seen(one, id)
+    found = await one.found(id)
+    assert found.secret is not None
+    assert found.secret_in_use == found.secret
+    assert await _planned(one, id) == [f"{found.secret.id}:{Stage.MONTH:d}"]
+
+
+async def test_a_new_secret_that_nobody_came_for_gives_the_reminders_back(
+    offices: tuple[Office, Office],
+) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    old = (await one.found(id)).secret
+    assert old is not None
+    one.clock.move(timedelta(days=331))
+    await _rotated(one, id)
+    await _ten_days_pass(one, id)
+    assert await _owed(one) == [(ROSA.user_id, f"{old.id}:{Stage.MONTH:d}")]
+
+
+async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
+    offices: tuple[Office, Office],
+) -> None:
+    """It ends long before those that followed it would have."""
+    one, _ = offices
+    id = await _in_use(one)
+    first = (await one.found(id)).secret
+    assert first is not None
+    one.clock.move(timedelta(days=300))
+    await _rotated(one, id)
+    await _seen(one, id)
+    lost = (await one.found(id)).secret
+    assert lost is not None
+    await one.registrar.replace_secret(id, by=ROSA)
+    run = await one.run_of(id)
+    await one.seal(id, run)
+    async with one.database.transaction() as tx:
+        await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
+    await Provisioning(one.parts())._finish(run.id)
+    await _ten_days_pass(one, id)
+    assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]
+    with pytest.raises(Refusal, match="Nobody came for the new secret"):
+        await one.registrar.rotate(id, by=ROSA)
+
+
+async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
+    offices: tuple[Office, Office],
+) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    used = (await one.found(id)).secret
+    assert used is not None
+    one.clock.move(timedelta(days=360))
+    async with one.database.transaction() as tx:
+        await timers.cancel(tx, id, TimerKind.TELL_EXPIRY)
+        await timers.add(tx, id, TimerKind.TELL_EXPIRY, one.clock.now(), subject="-:0")
+    for _ in range(3):
+        await one.keeper().look()
+    week = f"{used.id}:{Stage.WEEK:d}"
+    assert await _owed(one) == sorted([(ROSA.user_id, week), ("C0APPROVE", week)])
+    assert await _planned(one, id) == [f"{used.id}:{Stage.DAY:d}"]
+
+
+async def test_what_is_revoked_is_reminded_of_no_more(offices: tuple[Office, Office]) -> None:
+    one, _ = offices
+    id = await _in_use(one)
+    await one.registrar.revoke(id, by=ROSA)
+    assert await _planned(one, id) == []
+
+
+async def test_a_mask_that_comes_after_the_revocation_plans_no_reminder(
+    offices: tuple[Office, Office],
+) -> None:
+    one, _ = offices
+    id = await one.ready()
+    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await one.registrar.revoke(id, by=ADA)
+    await one.registrar.shown(id, look.secret, by=ROSA)
+    await one.registrar.masked(id, look.secret)
+    assert await _planned(one, id) == []
+
+
+async def test_a_secret_of_which_nobody_knows_whether_it_was_seen_may_be_in_use(
+    offices: tuple[Office, Office],
+) -> None:
+    one, _ = offices
+    id = await one.ready()
+    assert await _planned(one, id) == []
+    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await one.registrar.lost(id, look.secret, by=ROSA)
+    assert await _planned(one, id) == [f"{look.secret}:{Stage.MONTH:d}"]
+
+
+# When, of a secret alone.
+
+
+def _living(**life: float) -> Secret:
+    end = NOON + timedelta(**life)
+    return replace(secret(SecretState.MASKED), expires_at=end)
+
+
+@pytest.mark.parametrize(
+    ("days", "left"),
+    [
+        (365, [30, 7, 1, 0]),
+        (60, [30, 7, 1, 0]),
+        (40, [20, 5, 1, 0]),
+        (8, [4, 1, 0.2, 0]),
+    ],
+)
+def test_short_secrets_are_told_of_by_parts_of_their_life(days: int, left: list[float]) -> None:
+    short = _living(days=days)
+    moments = [told_at(short, stage) for stage in Stage]
+    assert moments == [NOON + timedelta(days=days - each) for each in left]
+
+
+def test_what_was_missed_has_been_reached() -> None:
+    year = _living(days=365)
+    now = NOON + timedelta(days=362)
+    assert reached(year, now, since=Stage.MONTH) == (Stage.MONTH, Stage.WEEK)
+    assert reached(year, now, since=Stage.DAY) == ()
+    assert told_at(replace(year, expires_at=None), Stage.OVER) is None
+
+
+def test_a_reminder_that_comes_late_says_that_it_was_seen_to() -> None:
+    shown = secret(SecretState.MASKED)
+    in_use = registration(secret=shown)
+    subject = str(Expiry(secret="s1", stage=Stage.WEEK))
+    assert ids.ROTATE in str(views.news(in_use, subject))
+    followed = replace(in_use, secret=replace(secret(), id="s2"), other_secrets=(shown,))
+    for other in (replace(in_use, status=Status.REVOKED), followed):
+        drawn = str(views.news(other, subject))
+        assert drawn == str(views.for_approvers(other, subject, has_left=False))
+        assert "somebody has seen to its secret in the meantime" in drawn
+        assert "somebody has seen to its secret" in views.text(other, subject)
+        assert ids.ROTATE not in drawn
+
+
+@pytest.mark.parametrize("state", [SecretState.CLOSED, SecretState.REMOVED, SecretState.UNKNOWN])
+def test_if_what_was_to_follow_is_lost_a_new_one_takes_no_rotation(state: SecretState) -> None:
+    in_use = secret(SecretState.MASKED)
+    newer = replace(secret(state), id="s3", made_at=NOON + DAY)
+    both = replace(registration(secret=newer), other_secrets=(in_use,))
+    subject = str(Expiry(secret="s1", stage=Stage.WEEK))
+    theirs, others = (
+        str(views.news(both, subject)),
+        str(views.for_approvers(both, subject, has_left=False)),
+    )
+    assert "you press *Make a new one*, which takes no approval" in theirs
+    assert f"`/aad-setup values {both.id}` has the button" in theirs
+    assert "the requester presses *Make a new one*, which takes no approval" in others
+    for drawn in (theirs, others):
+        assert "rotate" not in drawn
+        assert ids.REVOKE in drawn
+
+
+def test_in_use_is_what_was_seen_last_and_does_not_retire() -> None:
+    old = replace(secret(SecretState.MASKED), id="s0", made_at=NOON - DAY)
+    cases: list[tuple[dict[str, Any], str | None]] = [
+        ({"state": SecretState.SEALED}, "s0"),
+        ({"state": SecretState.UNKNOWN}, "s0"),
+        ({"state": SecretState.REMOVED}, "s0"),
+        ({"state": SecretState.MASKED}, "s1"),
+        ({"state": SecretState.UNMASKED}, "s1"),
+    ]
+    for changes, expected in cases:
+        both = replace(registration(secret=replace(secret(), **changes)), other_secrets=(old,))
+        assert both.secret_in_use is not None
+        assert both.secret_in_use.id == expected
+    alone = registration(secret=secret(SecretState.UNKNOWN))
+    assert alone.secret_in_use == alone.secret
+    assert registration(secret=secret(SecretState.SEALED)).secret_in_use is None

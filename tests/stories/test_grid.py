@@ -1,0 +1,54 @@
+"""Enterprise Grid: members of the workspace whose home is another one of the organization."""
+
+import pytest
+
+from bot.playground.stage import Stage
+from bot.startup_checks import CannotStart
+from tests.conftest import Bot
+from tests.support.story import Scene
+
+
+@pytest.mark.parametrize("says_team", [True, False])
+async def test_a_member_listed_in_teams_asks_and_approves(
+    stage: Stage, bot: Bot, says_team: bool
+) -> None:
+    workspace = stage.workspace
+    wanda = workspace.add_from_grid("wanda", "Wanda Ruiz", says_team=says_team)
+    walt = workspace.add_from_grid("walt", "Walt Ek", says_team=says_team)
+    workspace.channels["approvals"].members.add(walt.id)
+    async with bot(REQUESTERS=wanda.id, APPROVERS=walt.id):
+        scene = Scene(stage)
+        id = await scene.ask(by="wanda")
+        await workspace.click("walt", "Approve", on=scene.card_of(id))
+        await scene.until(lambda: f"{id}: your connector values" in scene.direct("wanda"))
+        assert id in (await workspace.command("wanda", f"status {id}")).text
+        asked = await workspace.mention("wanda", f"status {id}")
+        await scene.until(lambda: workspace.replies(asked))
+    assert not workspace.complaints
+
+
+@pytest.mark.parametrize("says_team", [True, False])
+async def test_others_of_the_organization_stay_refused(
+    stage: Stage, bot: Bot, says_team: bool
+) -> None:
+    workspace = stage.workspace
+    olaf = workspace.add_from_grid("olaf", "Olaf Berg", is_member=False, says_team=says_team)
+    guest = workspace.add_from_grid("gwen", "Gwen Li", is_restricted=True)
+    async with bot(REQUESTERS="*", APPROVERS=f"{olaf.id},{guest.id},{workspace.people['ada'].id}"):
+        scene = Scene(stage)
+        assert "is a guest's" in (await workspace.command("gwen", "")).text
+        id = await scene.ask()
+        for name in ("olaf", "gwen"):
+            workspace.channels["approvals"].members.add(workspace.people[name].id)
+            await workspace.click(name, "Approve", on=scene.card_of(id))
+        assert "another Slack team" in scene.whispers("olaf")
+        assert "is a guest's" in scene.whispers("gwen")
+        assert not stage.tenant.applications
+
+
+async def test_an_organization_wide_installation_is_not_supported(stage: Stage, bot: Bot) -> None:
+    stage.workspace.join_grid()
+    stage.workspace.installation.is_org_wide = True
+    with pytest.raises(CannotStart, match="the whole organization, which is not supported"):
+        async with bot():
+            pass

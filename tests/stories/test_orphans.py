@@ -1,0 +1,455 @@
+"""Orphans: what carries our mark in the tenant and belongs to no registration.
+
+`aad-setup doctor --orphans` names it. The patrol removes, once a day, what is proven ours, and
+reports the rest.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import structlog
+
+from bot.app import App
+from bot.doctor.findings import Finding, Mark
+from bot.doctor.orphans import LOOK, RESTORE, find_orphans
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.playground.stage import Stage
+from bot.storage import history
+from bot.worker.orphans import judged
+from graph.orphans import TaggedApplication
+from tests.conftest import Bot
+from tests.stories.graph.test_orphans import secret
+from tests.stories.test_failures import failed
+from tests.support.doctor_cli import call
+from tests.support.factories import NOON, registration
+from tests.support.graph_bot import Bot as Hand
+from tests.support.graph_bot import bot_of
+from tests.support.story import Scene
+from tests.support.waiting import eventually
+
+DAY = timedelta(hours=25)
+KEY = "a key that nobody else has"
+ROWS = ("messages", "dues", "history", "votes", "secrets", "steps", "runs", "registrations")
+
+
+@pytest.fixture
+async def hand(stage: Stage) -> AsyncIterator[Hand]:
+    """Somebody else's hand in the tenant, which may change every application."""
+    who = stage.tenant.add_administrator(["Application.ReadWrite.All"])
+    async with bot_of(stage.tenant, stage.clock, who) as hand:
+        yield hand
+
+
+@pytest.fixture
+async def app(stage: Stage, bot: Bot, database_url: str) -> AsyncIterator[App]:
+    async with bot(DATABASE_URL=database_url) as running:
+        yield running
+
+
+async def test_the_doctor_names_every_orphan_and_touches_none(
+    stage: Stage, bot: Bot, hand: Hand
+) -> None:
+    scene = Scene(stage)
+    async with bot():
+        kept, lost = await scene.ready("billing"), await scene.ready("payroll")
+    told = await call(stage, "--orphans")
+    assert (told.status, told.wrong) == (0, []), told.text
+    assert "✔ No orphans: applications of this installation looked at: 2." in told.text
+
+    _forget(stage, lost)
+    (payroll,) = stage.tenant.applications_named("payroll")
+    (billing,) = stage.tenant.applications_named("billing")
+    stray = await secret(hand, billing, f"Mimecast Key · {kept} · 0123456789abcdef")
+    by_hand = await secret(hand, billing, "by hand")
+    theirs = await _planted(hand, ["aad-setup", f"aad-setup:{kept}", f"aad-setup:other:{kept}"])
+    before = len(stage.tenant.log)
+
+    told = await call(stage, "--orphans")
+    assert told.status == 1
+    of_payroll, of_billing = sorted(told.wrong)
+    assert f"Application “payroll” ({payroll['appId']}) of {lost}: no registration" in of_payroll
+    assert "delete it there if nobody uses it" in of_payroll
+    assert f"Secret {stray} of application “billing”" in of_billing
+    assert "A running bot removes it by itself within a day." in of_billing
+    assert by_hand not in told.text
+    assert theirs["appId"] not in told.text
+    assert told.doubts == ["⚠ Left out, because other installations of this program made them: 1."]
+    asked = [each for each in stage.tenant.log[before:] if each.kind == "graph"]
+    assert {each.method for each in asked} == {"GET"}
+    assert len(stage.tenant.applications) == 3
+
+
+async def test_the_doctor_says_how_long_a_deleted_application_can_be_restored(
+    stage: Stage, bot: Bot, hand: Hand
+) -> None:
+    scene = Scene(stage)
+    async with bot():
+        id = await scene.ready("billing")
+    (billing,) = stage.tenant.applications
+    theirs = await _planted(hand, ["aad-setup", f"aad-setup:{id}", f"aad-setup:elsewhere:{id}"])
+    for each in (billing, theirs):
+        await hand.graph.send("DELETE", f"/applications/{each['id']}")
+    (line,) = await _said(stage, Mark.WRONG)
+    start = f"Deleted application “billing” ({billing['appId']}) of {id}: Entra purges it"
+    assert line.sentence.startswith(f"{start} in 30 days, on ")
+    assert line.advice == RESTORE
+    stage.clock.move(timedelta(days=28, hours=23))
+    assert f"{start} in 1 day, on " in (await _said(stage, Mark.WRONG))[0].sentence
+    stage.clock.move(timedelta(hours=20))
+    assert f"{start} within a day, on " in (await _said(stage, Mark.WRONG))[0].sentence
+
+    _forget(stage, id)  # then nobody misses it, and it still counts towards the quota
+    assert await _said(stage, Mark.WRONG) == []
+    told = await _said(stage, Mark.WELL)
+    assert [each.sentence.split(":")[0] for each in told] == ["No orphans", start.split(":")[0]]
+
+
+@pytest.mark.slow
+async def test_the_doctor_names_a_service_principal_that_has_lost_its_application(
+    stage: Stage, bot: Bot, hand: Hand
+) -> None:
+    scene = Scene(stage)
+    async with bot():
+        id, kept = await scene.ready("billing"), await scene.ready("payroll")
+    (billing,) = stage.tenant.applications_named("billing")
+    (principal,) = [
+        each for each in stage.tenant.service_principals if each["appId"] == billing["appId"]
+    ]
+    await hand.graph.send("DELETE", f"/applications/{billing['id']}")
+    await hand.graph.send("DELETE", f"/directory/deletedItems/{billing['id']}")
+    await hand.graph.send("POST", f"/directory/deletedItems/{principal['id']}/restore")
+    # What the bot has written may still be on its way to a replica.
+    assert await _said(stage, Mark.WRONG) == []
+    stage.clock.move(timedelta(minutes=16))
+    before = len(stage.tenant.log)
+    (line,) = await _said(stage, Mark.WRONG)
+    assert line.sentence == (
+        f"Service principal “billing” ({billing['appId']}) of {id}: its application is gone."
+    )
+    assert line.advice == LOOK
+    assert kept not in line.sentence
+    asked = [each for each in stage.tenant.log[before:] if each.kind == "graph"]
+    assert {each.method for each in asked} == {"GET"}
+    _forget(stage, id)
+    assert len(await _said(stage, Mark.WRONG)) == 1
+
+
+async def test_without_a_database_nobody_can_say_what_is_an_orphan(stage: Stage) -> None:
+    told = await call(stage, "--orphans")
+    assert told.status == 1
+    assert told.wrong == [
+        "✖ Database: no registrations of this version are there to compare with."
+        " Start the bot once, or check DATABASE_URL."
+    ]
+
+
+@pytest.mark.slow
+async def test_a_tenant_that_does_not_answer_is_no_tenant_without_orphans(
+    stage: Stage, bot: Bot
+) -> None:
+    async with bot():
+        pass
+    told = await call(stage, "--orphans", ENTRA_CLIENT_SECRET="wrong")
+    assert told.status == 1
+    assert "✖ Entra: The bot itself could not sign in." in told.text
+
+
+async def test_a_stray_secret_of_ours_is_swept_within_a_day(
+    stage: Stage, app: App, hand: Hand
+) -> None:
+    scene = Scene(stage)
+    id = await scene.ready()
+    await _at_rest(scene, app, id)
+    (application,) = stage.tenant.applications
+    (ours,) = stage.tenant.live_secrets(application["appId"])
+    await secret(hand, application, f"Mimecast Key · {id} · 0123456789abcdef")
+    by_hand = await secret(hand, application, "by hand")
+
+    stage.clock.move(DAY)
+    await app.orphan_scan.look()
+    # Nothing on the card changes by it, so nothing happens in Slack that could be waited for.
+    await eventually(scene, lambda: len(_keys(stage, application)) == 2)
+    assert _keys(stage, application) == {ours["keyId"], by_hand}
+
+
+async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_another(
+    stage: Stage, app: App
+) -> None:
+    """The answer was lost, and Entra did not know the application yet when it was looked for."""
+    scene, faults = Scene(stage), stage.tenant.faults
+    faults.lag = timedelta(hours=12).total_seconds()
+    faults.reset("PATCH", "/applications", times=99, when="after_effect")
+    id = await scene.ask()
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await scene.until(lambda: "[Undo]" in scene.card())
+    await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
+    await scene.until(lambda: f"{id} was undone" in scene.card())
+    assert len(stage.tenant.applications) == 1
+    faults.lag = 0.0
+
+    stage.clock.move(DAY)
+    await app.orphan_scan.look()
+    await scene.until(lambda: not stage.tenant.applications)
+    await scene.until(lambda: f"{id} was undone" in scene.card())
+
+
+async def test_an_application_that_somebody_has_restored_is_left_to_them(
+    stage: Stage, app: App, hand: Hand
+) -> None:
+    scene = Scene(stage)
+    id, _ = await failed(scene)
+    await scene.workspace.click("grace", "Undo", on=scene.card_of(id))
+    await scene.until(lambda: f"{id} was undone" in scene.card())
+    (left,) = [each for each in stage.tenant.deleted if "uniqueName" in each]
+    await hand.graph.send("POST", f"/directory/deletedItems/{left['id']}/restore")
+
+    stage.clock.move(DAY)
+    await app.orphan_scan.look()
+    (told,) = [each for each in await _history(app, id) if each.what == "orphan"]
+    assert told.details["why"] == "it was removed, and somebody has restored it"
+    assert len(stage.tenant.applications) == 1
+
+
+async def test_what_is_not_proven_ours_is_reported_and_left_alone(
+    stage: Stage, app: App, hand: Hand
+) -> None:
+    scene = Scene(stage)
+    id = await scene.ready()
+    await _at_rest(scene, app, id)
+    (ours,) = stage.tenant.applications
+    others = [
+        await _planted(hand, ours["tags"]),  # copied from an application of this registration
+        await _planted(hand, [tag.replace(id, "AAD-ZZZZ") for tag in ours["tags"]]),
+        await _planted(hand, ["aad-setup", f"aad-setup:{id}", f"aad-setup:elsewhere:{id}"]),
+    ]
+    await secret(hand, others[0], f"Mimecast Key · {id} · 0123456789abcdef")
+    before = len(stage.tenant.log)
+
+    stage.clock.move(DAY)
+    with structlog.testing.capture_logs() as logged:
+        await app.orphan_scan.look()
+    reported = {
+        (each["application"], each["registration"])
+        for each in logged
+        if each["event"] == "orphan found"
+    }
+    assert reported == {(others[0]["appId"], id), (others[1]["appId"], "AAD-ZZZZ")}
+
+    stage.clock.move(DAY)
+    await app.orphan_scan.look()
+    assert len(stage.tenant.applications) == 4
+    asked = [each for each in stage.tenant.log[before:] if each.kind == "graph"]
+    assert not [each for each in asked if each.method == "DELETE" or "remove" in each.path]
+    (told,) = [each for each in await _history(app, id) if each.what == "orphan"]
+    assert told.details == {
+        "application": others[0]["appId"],
+        "why": "it does not carry the registration's key",
+    }
+
+
+async def test_a_tag_that_no_database_takes_hides_no_other_orphan(
+    stage: Stage, app: App, hand: Hand, database_url: str
+) -> None:
+    scene = Scene(stage)
+    id = await scene.ready()
+    await _at_rest(scene, app, id)
+    (ours,) = stage.tenant.applications
+    odd = await _planted(hand, [tag.replace(id, "AAD-\0\x1b[2J") for tag in ours["tags"]])
+    copied = await _planted(hand, ours["tags"])
+
+    stage.clock.move(DAY)
+    with structlog.testing.capture_logs() as logged:
+        await app.orphan_scan.look()
+    reported = [each["application"] for each in logged if each["event"] == "orphan found"]
+    assert sorted(reported) == sorted([odd["appId"], copied["appId"]])
+
+    told = await call(stage, "--orphans", DATABASE_URL=database_url)
+    assert [each for each in (odd, copied) if each["appId"] not in "".join(told.wrong)] == []
+
+
+async def test_the_tenant_is_searched_once_a_day(stage: Stage, app: App) -> None:
+    await app.orphan_scan.look()
+    assert _searches(stage) == 0  # the first one comes a day after the installation
+    stage.clock.move(DAY)
+    await app.orphan_scan.look()
+    await app.orphan_scan.look()
+    stage.clock.move(timedelta(hours=20))
+    await app.orphan_scan.look()
+    assert _searches(stage) == 1
+    stage.clock.move(timedelta(hours=5))
+    await app.orphan_scan.look()
+    assert _searches(stage) == 2
+
+
+@pytest.mark.slow
+async def test_a_search_that_failed_is_made_again_after_an_hour(stage: Stage, app: App) -> None:
+    fault = stage.tenant.faults.fail(
+        "GET", "/applications", status=403, code="Authorization_RequestDenied", times=100
+    )
+    stage.clock.move(DAY)
+    await app.orphan_scan.look()
+    fault.times = 0
+    failures = _searches(stage)
+    await app.orphan_scan.look()
+    assert _searches(stage) == failures
+    stage.clock.move(timedelta(hours=1, minutes=1))
+    await app.orphan_scan.look()
+    assert _searches(stage) == failures + 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "removed_by"),
+    [
+        ({}, RunKind.UNDO),
+        ({"created_by": "somebody else"}, None),
+        ({"created_by": None}, None),
+        ({"is_complete": False}, None),
+        ({"key": None}, None),
+        ({"key": "another key"}, None),
+    ],
+    ids=str,
+)
+def test_only_key_tags_and_creator_together_prove_that_it_is_ours(
+    changes: dict[str, Any], removed_by: RunKind | None
+) -> None:
+    undone = replace(registration(Status.UNDONE), key=KEY)
+    (orphan,) = judged(
+        replace(MARKED, **changes),
+        undone,
+        kept=frozenset(),
+        was_made=False,
+        client_id="bot",
+        now=NOON,
+    )
+    assert orphan.removed_by == removed_by
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_registration_at_work_answers_for_all_it_has_made(status: Status) -> None:
+    busy = replace(registration(status), key=KEY, run=RunKind.REGISTER)
+    assert not list(
+        judged(MARKED, busy, kept=frozenset(), was_made=False, client_id="bot", now=NOON)
+    )
+
+
+def test_a_failure_keeps_its_application_until_the_time_for_a_retry_is_over() -> None:
+    late = replace(registration(Status.FAILED), key=KEY, deadline=NOON)
+    early = replace(late, deadline=NOON + timedelta(minutes=1))
+    bare = replace(MARKED, secrets=())
+    assert not list(
+        judged(bare, early, kept=frozenset(), was_made=False, client_id="bot", now=NOON)
+    )
+    (orphan,) = judged(bare, late, kept=frozenset(), was_made=False, client_id="bot", now=NOON)
+    assert (orphan.removed_by, orphan.why) == (RunKind.UNDO, "its registration is failed")
+
+
+@pytest.mark.parametrize(
+    "status", [Status.PENDING, Status.REFUSED, Status.DENIED, Status.CANCELLED, Status.EXPIRED]
+)
+def test_an_application_that_was_never_approved_is_reported_only(status: Status) -> None:
+    never = replace(registration(status), key=KEY)
+    (orphan,) = judged(MARKED, never, kept=frozenset(), was_made=False, client_id="bot", now=NOON)
+    assert orphan.removed_by is None
+
+
+async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
+    stage: Stage, app: App, database_url: str
+) -> None:
+    """Its deadline has passed unread, and Entra does not let the bot remove it yet."""
+    scene = Scene(stage)
+    await scene.ready()
+    (application,) = stage.tenant.applications
+    removed = "/removePassword"
+    stage.tenant.faults.fail(
+        "POST", removed, status=403, code="Authorization_RequestDenied", times=10_000
+    )
+    stage.clock.move(timedelta(days=7, minutes=1))
+    await eventually(scene, lambda: [each for each in stage.tenant.log if removed in each.path])
+    assert len(_keys(stage, application)) == 1
+    assert await _said(stage, Mark.WRONG, DATABASE_URL=database_url) == []
+
+
+@pytest.mark.parametrize("status", [Status.UNDONE, Status.REVOKED])
+def test_what_was_taken_back_and_is_there_is_left_to_whoever_has_restored_it(
+    status: Status,
+) -> None:
+    over = replace(registration(status), key=KEY)
+    (orphan,) = judged(MARKED, over, kept=frozenset(), was_made=True, client_id="bot", now=NOON)
+    assert (orphan.key_id, orphan.removed_by) == (None, None)
+    assert orphan.why == "it was removed, and somebody has restored it"
+
+
+def test_what_is_being_revoked_answers_for_all_that_is_left_of_it() -> None:
+    late = replace(registration(Status.REVOKING), key=KEY, deadline=NOON)
+    assert not list(
+        judged(MARKED, late, kept=frozenset(), was_made=True, client_id="bot", now=NOON)
+    )
+
+
+def test_a_secret_of_an_application_that_its_registration_did_not_make_is_reported_only() -> None:
+    for made, removed_by in (("object", RunKind.REMOVE_STRAY), ("another object", None)):
+        ready = replace(registration(), key=KEY, facts={"application": {"object_id": made}})
+        kept = frozenset({"kept"})
+        (orphan,) = judged(MARKED, ready, kept=kept, was_made=False, client_id="bot", now=NOON)
+        assert (orphan.key_id, orphan.removed_by) == ("stray", removed_by)
+
+
+MARKED = TaggedApplication(
+    id="object",
+    app_id="app",
+    name="billing",
+    key=KEY,
+    created_by="bot",
+    registration="AAD-7K3F",
+    is_complete=True,
+    secrets=("kept", "stray"),
+)
+
+
+async def _said(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
+    looking = find_orphans(stage.environ(**changes), stage.clock)
+    return [each async for each in looking if each.mark is mark]
+
+
+def _forget(stage: Stage, id: str) -> None:
+    """Delete a registration as only somebody with a hand in the database can."""
+    with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database, database:
+        for table in ROWS:
+            column = "id" if table == "registrations" else "registration"
+            database.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
+
+
+async def _planted(hand: Hand, tags: list[str]) -> dict[str, Any]:
+    body = {"displayName": "planted", "signInAudience": "AzureADMyOrg", "tags": tags}
+    return (await hand.graph.send("POST", "/applications", body=body)).body
+
+
+async def _at_rest(scene: Scene, app: App, id: str) -> None:
+    """Let both sweeps after the run go by, and the day's first search."""
+    for wanted in (1, 2):
+        scene.clock.move(DAY)
+        for _ in range(100):
+            await app.scheduler.look()
+            swept = [each for each in await _history(app, id) if each.what == "swept"]
+            if len(swept) >= wanted:
+                break
+    await app.orphan_scan.look()
+
+
+async def _history(app: App, id: str) -> list[history.Entry]:
+    async with app.database.reading() as tx:
+        return list(await history.read(tx, id))
+
+
+def _keys(stage: Stage, application: dict[str, Any]) -> set[str]:
+    return {each["keyId"] for each in stage.tenant.live_secrets(application["appId"])}
+
+
+def _searches(stage: Stage) -> int:
+    return sum("tags" in call.query.get("$filter", "") for call in stage.tenant.calls("GET"))

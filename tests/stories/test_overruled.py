@@ -1,0 +1,137 @@
+"""Revoking while something else is at work: it is done at once, and that leaves nothing."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from bot.playground.clock import MovableClock
+from bot.playground.stage import Stage
+from bot.playground.tenant.faults import When
+from bot.runs.provisioning import Provisioning
+from bot.storage import secrets, timers
+from bot.storage.secrets import Purpose
+from bot.storage.timers import TimerKind
+from tests.conftest import Bot
+from tests.stories.test_drift import settled
+from tests.stories.test_revoking import nothing_is_left, press
+from tests.stories.test_talking import said
+from tests.support import rotation_story
+from tests.support.factories import ADA, ROSA
+from tests.support.registrar_env import two_offices
+from tests.support.story import Scene
+from tests.support.waiting import make_a_new_one
+
+ROUNDS = 4
+
+
+async def test_it_does_not_wait_for_a_check(scene: Scene) -> None:
+    id = await settled(scene)
+    held = scene.tenant.faults.hold("POST", r"\$batch")
+    await scene.check(id, by="rosa")
+    await held.reached.wait()
+    await press(scene, id)
+    assert scene.whispers("ada") == ""
+    await scene.until(lambda: f"{id} was revoked" in scene.card())
+    held.release()
+    assert nothing_is_left(scene)
+    assert "· compared with the tenant" not in await said(scene, "rosa", f"history {id}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """Where a new secret is on its way: a call to the tenant, before or after it has effect."""
+
+    name: str
+    method: str
+    path: str
+    when: When = "after_effect"
+
+
+POINTS = [
+    Point(name="before it is made", method="POST", path="/addPassword", when="before_effect"),
+    Point(name="made and not known", method="POST", path="/addPassword"),
+    Point(name="while it is tried", method="POST", path="/oauth2/v2.0/token"),
+    Point(name="while it reads the directory", method="POST", path=r"\$batch"),
+    Point(name="while the old one is removed", method="POST", path="/removePassword"),
+]
+SAMPLE = (POINTS[1], POINTS[2])
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(each, id=each.name, marks=() if each in SAMPLE else pytest.mark.slow)
+        for each in POINTS
+    ],
+)
+async def test_it_does_not_wait_for_a_new_secret_which_nobody_gets(
+    stage: Stage, bot: Bot, point: Point
+) -> None:
+    scene = Scene(stage)
+    async with bot():
+        id = await scene.ready()
+        await scene.values(id)
+        await scene.reveal()
+        scene.clock.move(timedelta(minutes=16))  # it is masked, and settled
+        held = scene.tenant.faults.hold(point.method, point.path, when=point.when)
+        await make_a_new_one(scene, id)
+        async with asyncio.timeout(15):
+            await held.reached.wait()
+        await press(scene, id)
+        assert scene.whispers("ada") == ""
+        await scene.until(lambda: f"{id} was revoked" in scene.card())
+        held.release()
+    assert nothing_is_left(scene)
+    with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database:
+        query = "SELECT count(*) FROM secrets WHERE sealed IS NOT NULL"
+        assert database.execute(query).fetchone() == (0,)
+        query = "SELECT count(*) FROM messages WHERE kind = 'values'"
+        assert database.execute(query).fetchone() == (1,)
+        told = [what for (what,) in database.execute("SELECT what FROM history ORDER BY seq")]
+    assert told[-3:] == ["new secret asked", "revoke asked", "revoked"]
+
+
+async def test_it_does_not_wait_for_a_rotation(scene: Scene) -> None:
+    id = await rotation_story.in_use(scene)
+    await rotation_story.asked(scene, id)
+    held = scene.tenant.faults.hold("POST", "/addPassword")
+    await rotation_story.decide(scene, "Confirm", by="grace")
+    await held.reached.wait()
+    await press(scene, id)
+    await scene.until(lambda: f"{id} was revoked" in rotation_story.card(scene, id))
+    held.release()
+    assert nothing_is_left(scene)
+    request = scene.workspace.text_of(rotation_story.request(scene))
+    assert f"{id}: this request for a new secret is over." in request
+
+
+async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
+    database_url: str, clock: MovableClock
+) -> None:
+    """Whichever is first: the run to announce its secret, or the revocation to end it."""
+    async with two_offices(database_url, clock) as (one, other):
+        for _ in range(ROUNDS):
+            id = await one.ready()
+            look = await one.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+            await one.registrar.shown(id, look.secret, by=ROSA)
+            run = await one.owe(id, RunKind.REPLACE_SECRET)
+            made = await one.seal(id, run)
+            await asyncio.gather(
+                Provisioning(one.parts())._finish(run.id), other.registrar.revoke(id, by=ADA)
+            )
+            found = await one.found(id)
+            assert (found.status, found.run) == (Status.REVOKING, RunKind.REVOKE)
+            async with one.database.reading() as tx:
+                secret = await secrets.get(tx, made)
+                assert (made, Purpose.SECRET) not in await secrets.kept(tx, id)
+                come = await timers.find_due(tx, clock.now() + timedelta(days=400), limit=500)
+            assert secret is not None
+            assert secret.state is SecretState.CLOSED
+            assert {due.kind for due in come if due.registration == id} == {TimerKind.MASK}

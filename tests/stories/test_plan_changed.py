@@ -1,0 +1,150 @@
+"""What runs is what was approved: a plan, a digest or a profile that changed since is refused."""
+
+import json
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.app import App
+from bot.playground.stage import Stage
+from tests.conftest import Bot
+from tests.support.story import Scene
+
+OTHER_NAME = "json_replace(plan, '$.name', 'something else')"
+
+
+class Intruder:
+    """Somebody who can write the bot's database, and a scene in which they do."""
+
+    def __init__(self, app: App, scene: Scene) -> None:
+        self.app, self.scene = app, scene
+
+    async def sql(self, *statements: str, **values: Any) -> None:
+        async with self.app.database.transaction() as tx:
+            for statement in statements:
+                await tx.execute(sa.text(statement), values)
+
+    async def once_approved(self, change: str) -> None:
+        """Make a change at the moment of the approval, before any run can begin."""
+        await self.sql(
+            "CREATE TRIGGER tampering AFTER INSERT ON votes BEGIN"
+            f" UPDATE registrations SET {change}; END"
+        )
+
+    async def plan(self) -> dict[str, Any]:
+        async with self.app.database.reading() as tx:
+            stored = await tx.scalar(sa.text("SELECT plan FROM registrations"))
+        return dict(json.loads(stored))
+
+    async def refused(self, id: str, sentence: str) -> None:
+        """Approve, and see the run refuse before it has asked the tenant for anything."""
+        before = len(self.scene.tenant.log)
+        await self.scene.workspace.click("ada", "Approve", on=self.scene.card_of(id))
+        await self.scene.until(lambda: f"{id} failed" in self.scene.card())
+        card = self.scene.card()
+        assert f"Compare the plan: {sentence}" in card
+        assert "Ask again with a new registration: what runs must be what was approved." in card
+        assert len(self.scene.tenant.log) == before
+        assert not self.scene.tenant.applications
+
+
+def digest_of(plan: dict[str, Any]) -> str:
+    return sha256(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@pytest.fixture
+async def intruder(stage: Stage, bot: Bot) -> AsyncIterator[Intruder]:
+    async with bot() as app:
+        yield Intruder(app, Scene(stage))
+
+
+async def test_a_plan_that_was_changed_after_the_approval_does_not_run(intruder: Intruder) -> None:
+    id = await intruder.scene.ask()
+    await intruder.once_approved(f"plan = {OTHER_NAME}")
+    await intruder.refused(id, "The stored plan is not the one approved.")
+
+
+async def test_a_digest_that_was_changed_after_the_approval_does_not_run(
+    intruder: Intruder,
+) -> None:
+    id = await intruder.scene.ask()
+    await intruder.once_approved(f"digest = '{'0' * 64}'")
+    await intruder.refused(id, "The stored plan is not the one approved.")
+
+
+async def test_another_plan_with_its_own_digest_is_not_what_was_voted_on(
+    intruder: Intruder,
+) -> None:
+    id = await intruder.scene.ask()
+    other = {**await intruder.plan(), "name": "something else"}
+    text = json.dumps(other).replace("'", "''")
+    await intruder.once_approved(f"plan = '{text}', digest = '{digest_of(other)}'")
+    await intruder.refused(id, "Another plan was approved than the stored one.")
+
+
+async def test_a_plan_made_by_another_version_of_the_profile_does_not_run(
+    intruder: Intruder,
+) -> None:
+    id = await intruder.scene.ask()
+    older = {**await intruder.plan(), "profile_digest": "0" * 64}
+    text, digest = json.dumps(older).replace("'", "''"), digest_of(older)
+    await intruder.once_approved(
+        f"plan = '{text}', digest = '{digest}'; UPDATE votes SET digest = '{digest}'"
+    )
+    await intruder.refused(id, "The profile has changed since the approval.")
+
+
+async def test_a_plan_of_another_version_of_the_profile_cannot_be_approved(
+    intruder: Intruder,
+) -> None:
+    """How many approvals it takes stands in the profile: a vote counts under the plan's own."""
+    id = await intruder.scene.ask()
+    older = {**await intruder.plan(), "profile_digest": "0" * 64}
+    await intruder.sql(
+        "UPDATE registrations SET plan = :plan, digest = :digest",
+        plan=json.dumps(older),
+        digest=digest_of(older),
+    )
+    await intruder.scene.workspace.click("ada", "Approve", on=intruder.scene.card_of(id))
+    assert "has changed since the plan" in intruder.scene.whispers("ada")
+    await intruder.sql("UPDATE registrations SET form = json_replace(form, '$.profile', 'gone')")
+    await intruder.scene.workspace.click("ada", "Approve", on=intruder.scene.card_of(id))
+    assert "The connector gone of" in intruder.scene.whispers("ada")
+    assert f"{id} waits for approval" in intruder.scene.card()
+
+
+async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: Intruder) -> None:
+    scene = intruder.scene
+    fault = scene.tenant.faults.fail(
+        "POST", "appRoleAssignedTo", status=403, code="Authorization_RequestDenied", times=10_000
+    )
+    id = await scene.ask()
+    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await scene.until(lambda: f"{id} failed" in scene.card())
+    fault.times = 0
+    await intruder.sql(f"UPDATE registrations SET plan = {OTHER_NAME}")
+    await scene.workspace.click("rosa", "Retry")
+    await scene.until(lambda: "The stored plan is not the one approved." in scene.card())
+    assert not scene.tenant.applications_named("something else")
+    assert f"{id} failed" in scene.card()
+
+
+async def test_an_approval_of_another_plan_does_not_count(bot: Bot, stage: Stage) -> None:
+    async with bot(APPROVALS_NEEDED="2") as app:
+        intruder = Intruder(app, Scene(stage))
+        id = await intruder.scene.ask()
+        await intruder.scene.workspace.click("ada", "Approve", on=intruder.scene.card_of(id))
+        other = {**await intruder.plan(), "name": "something else"}
+        await intruder.sql(
+            "UPDATE registrations SET plan = :plan, digest = :digest",
+            plan=json.dumps(other),
+            digest=digest_of(other),
+        )
+        await intruder.scene.workspace.click("grace", "Approve", on=intruder.scene.card_of(id))
+        async with app.database.reading() as tx:
+            status = await tx.scalar(sa.text("SELECT status FROM registrations"))
+        assert status == "pending"
+        assert not stage.tenant.applications

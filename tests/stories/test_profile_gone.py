@@ -1,0 +1,159 @@
+"""A profile was removed from the catalogue while registrations of it live."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot import app
+from bot.app import App
+from bot.domain.catalogue import read_catalogue
+from bot.domain.people import Refusal
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from bot.playground.clock import MovableClock
+from bot.playground.stage import Stage
+from bot.settings.settings import Settings
+from tests.conftest import LOOK_EVERY
+from tests.support.registrar_env import office, opened
+from tests.support.story import Scene
+
+LEFT = {id: each for id, each in read_catalogue().items() if id != "mimecast"}
+NAMED = "mimecast (no longer in the catalogue)"
+REFUSED = "is no longer in this bot's catalogue. Ask whoever runs the bot to put it back."
+
+Installation = Callable[[bool], AbstractAsyncContextManager[App]]
+
+
+@pytest.fixture
+def installation(stage: Stage) -> Installation:
+    """Start the bot with the whole catalogue, or with one that lacks a profile."""
+
+    @asynccontextmanager
+    async def start(whole: bool) -> AsyncIterator[App]:
+        settings = Settings.read(stage.environ())
+        catalogue = read_catalogue() if whole else LEFT
+        async with app.running(
+            settings, stage.clock, look_every=LOOK_EVERY, catalogue=catalogue
+        ) as running:
+            yield running
+
+    return start
+
+
+async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
+    stage: Stage, installation: Installation
+) -> None:
+    scene = Scene(stage)
+    async with installation(True):
+        id = await scene.ask()
+    async with installation(False):
+        await scene.workspace.open_home("ada")
+        await scene.until(lambda: scene.workspace.home_of("ada"))
+        home = scene.workspace.text_of(scene.workspace.home_of("ada") or {})
+        for part in (f"{id} waits for approval", NAMED, "Directory.Read.All (application)"):
+            assert part in home
+        await scene.workspace.command("rosa", f"status {id}")
+        assert NAMED in scene.whispers("rosa")
+        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        assert scene.whispers("ada") == f"The connector mimecast of {id} {REFUSED}"
+        await scene.deny(id)
+        await scene.until(lambda: f"{id} was denied" in scene.card())
+        assert NAMED in scene.card()
+        assert "What the requester receives stood in the connector." in scene.card()
+        await scene.until(lambda: f"{id} was denied" in scene.direct("rosa"))
+        scene.workspace.reload("rosa")
+        await scene.workspace.click("rosa", "Ask again")
+        assert "There is no profile mimecast." in scene.whispers("rosa")
+
+
+async def test_a_secret_stays_sealed_until_the_profile_is_back(
+    stage: Stage, installation: Installation
+) -> None:
+    scene = Scene(stage)
+    async with installation(True):
+        id = await scene.ready()
+        await scene.values(id)
+    async with installation(False):
+        await scene.workspace.click(
+            "rosa", "Show the secret", on=scene.workspace.ephemerals("rosa")[-1]
+        )
+        assert scene.whispers("rosa").endswith(REFUSED)
+        scene.workspace.reload("rosa")
+        assert (await scene.workspace.command("rosa", f"values {id}")).text.endswith(REFUSED)
+        await scene.workspace.command("ada", f"check {id}")
+        await scene.until(lambda: "Compared with the tenant" in scene.card())
+    async with installation(True):
+        scene.workspace.reload("rosa")
+        await scene.values(id)
+        assert "8Q~" in await scene.reveal()
+
+
+async def test_a_secret_on_a_screen_is_masked_without_the_profile(
+    stage: Stage, installation: Installation
+) -> None:
+    scene = Scene(stage)
+    async with installation(True):
+        id = await scene.ready()
+        await scene.values(id)
+        assert "8Q~" in await scene.reveal()
+    async with installation(False):
+        scene.clock.move(timedelta(minutes=2))
+        await scene.until(lambda: "masked for good" in scene.whispers("rosa"))
+        assert "8Q~" not in scene.whispers("rosa")
+
+
+async def test_a_run_of_it_fails_with_a_sentence(database_url: str, clock: MovableClock) -> None:
+    async with opened(database_url) as database:
+        whole = office(database, clock)
+        lacking = office(database, clock, catalogue=LEFT)
+        planning, approved = await whole.submitted(), await whole.approved()
+        for id, kind in ((planning, RunKind.PLAN), (approved, RunKind.REGISTER)):
+            run = await whole.run_of(id)
+            await lacking.runs().jobs()[kind](run.id)
+            found = await whole.found(id)
+            assert found.status is Status.FAILED
+            assert found.failure is not None
+            assert found.failure.sentence == (
+                "The connector mimecast is no longer in this bot's catalogue."
+            )
+            with pytest.raises(Refusal, match="Ask whoever runs the bot to put it back"):
+                await lacking.registrar.retry(id, by=whole.requester)
+            await whole.registrar.retry(id, by=whole.requester)
+
+
+async def test_nobody_confirms_alone_what_may_have_taken_several(
+    database_url: str, clock: MovableClock
+) -> None:
+    async with opened(database_url) as database:
+        whole = office(database, clock)
+        id = await whole.ready()
+        policy = replace(whole.registrar.policy, requesters=frozenset({"*"}))
+        lacking = office(database, clock, catalogue=LEFT, policy=policy)
+        heir = replace(whole.requester, user_id="U0HEIR")
+        await lacking.registrar.hand_over(id, to=heir, by=whole.approver)
+        with pytest.raises(Refusal, match="takes more than one approver"):
+            await lacking.registrar.confirm_handover(id, to=heir, by=whole.approver)
+        assert await whole.secret_state(id) is SecretState.SEALED
+
+
+async def test_nobody_rotates_what_takes_nobody_knows_how_many(
+    database_url: str, clock: MovableClock
+) -> None:
+    async with opened(database_url) as database:
+        whole = office(database, clock)
+        lacking = office(database, clock, catalogue=LEFT)
+        id = await whole.ready()
+        look = await whole.registrar.reveal(id, by=whole.requester, answer_to="https://x.example")
+        await whole.registrar.shown(id, look.secret, by=whole.requester)
+        with pytest.raises(Refusal, match="Ask whoever runs the bot to put it back"):
+            await lacking.registrar.rotate(id, by=whole.requester)
+        await whole.registrar.rotate(id, by=whole.requester)
+        asked = (await whole.found(id)).asked_rotation
+        assert asked is not None
+        with pytest.raises(Refusal, match="Ask whoever runs the bot to put it back"):
+            await lacking.registrar.confirm_rotation(id, asked.id, by=whole.approver)
+        await lacking.registrar.deny_rotation(id, asked.id, by=whole.approver)

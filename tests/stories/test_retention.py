@@ -1,0 +1,111 @@
+"""Retention: what nothing needs any more is deleted, here after RETENTION, in the engine sooner."""
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from bot.app import App, engine_url
+from bot.domain.runs import RunKind
+from bot.playground.stage import Stage
+from bot.storage.messages import SAID_ONCE, MessageKind
+from bot.storage.tables import history as entries
+from bot.storage.tables import messages, runs, secrets, steps
+from tests.conftest import Bot
+from tests.stories.test_revoking import press, revoked
+from tests.support.story import Scene
+
+
+async def _remembered(url: str) -> set[str]:
+    """Return the ids of all runs that the engine knows of."""
+    is_sqlite = url.startswith("sqlite")
+    table = "workflow_status" if is_sqlite else "dbos.workflow_status"
+    address = engine_url(url).replace("sqlite:", "sqlite+aiosqlite:") if is_sqlite else url
+    engine = create_async_engine(address)
+    async with engine.begin() as tx:
+        found = set((await tx.scalars(sa.text(f"SELECT workflow_uuid FROM {table}"))).all())
+    await engine.dispose()
+    return found
+
+
+async def test_the_engine_forgets_runs_that_ended_long_ago(
+    stage: Stage, bot: Bot, database_url: str
+) -> None:
+    async with bot(DATABASE_URL=database_url) as running:
+        scene = Scene(stage)
+        id = await scene.ready()
+        first = await _remembered(database_url)
+        assert len(first) == 2  # plan, register
+
+        stage.clock.move(timedelta(days=29))
+        await running.scheduler.look()
+        assert await _remembered(database_url) >= first
+
+        stage.clock.move(timedelta(days=2))
+        await running.scheduler.look()
+        assert not await _remembered(database_url) & first
+        assert f"{id} is ready" in str(await stage.workspace.command("rosa", f"status {id}"))
+
+
+YEAR = timedelta(days=365)
+
+
+async def _rows(app: App, table: sa.Table, id: str) -> list[sa.RowMapping]:
+    async with app.database.reading() as tx:
+        query = sa.select(table).where(table.c.registration == id)
+        return list((await tx.execute(query)).mappings())
+
+
+async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
+    stage: Stage, bot: Bot
+) -> None:
+    async with bot() as running:
+        scene = Scene(stage)
+        id = await revoked(scene)
+        await scene.until(lambda: f"{id} was revoked by @ada" in scene.direct("rosa"))
+        cards = {row["id"] for row in await _rows(running, messages, id)} - {
+            row["id"] for row in await _rows(running, messages, id) if row["kind"] in SAID_ONCE
+        }
+        told = await _rows(running, entries, id)
+        stage.clock.move(YEAR - timedelta(days=1))
+        await running.scheduler.look()
+        assert await _rows(running, steps, id)
+        stage.clock.move(timedelta(days=5))
+        await running.scheduler.look()
+
+        [secret] = await _rows(running, secrets, id)
+        assert [row["id"] for row in await _rows(running, runs, id)] == [secret["run"]]
+        assert {row["run"] for row in await _rows(running, steps, id)} == {secret["run"]}
+        assert {row["id"] for row in await _rows(running, messages, id)} == cards
+        assert await _rows(running, entries, id) == told
+        said = str(await stage.workspace.command("rosa", f"status {id}"))
+        assert f"{id} was revoked" in said
+
+
+async def test_what_one_in_use_still_needs_is_kept(stage: Stage, bot: Bot) -> None:
+    async with bot() as running:
+        scene = Scene(stage)
+        id = await scene.ready()
+        await scene.values(id)
+        await scene.reveal()
+        for _ in range(14):  # checks go on meanwhile, and the end of the secret is told
+            stage.clock.move(timedelta(days=30))
+            await running.scheduler.look()
+            await scene.until(lambda: _is_idle(stage))
+        kinds = {row["kind"] for row in await _rows(running, runs, id)}
+        assert RunKind.REGISTER in kinds
+        assert RunKind.PLAN not in kinds
+        assert await _rows(running, steps, id)
+        assert MessageKind.EXPIRY_NEWS in {
+            row["kind"] for row in await _rows(running, messages, id)
+        }
+        await press(scene, id)
+        await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
+        assert not scene.tenant.applications
+
+
+def _is_idle(stage: Stage) -> bool:
+    with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database:
+        return not database.execute("SELECT 1 FROM runs WHERE ended_at IS NULL").fetchone()

@@ -1,0 +1,147 @@
+"""Who can approve, and when the bot's own secret ends: said by the doctor and at the start."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+import structlog.testing
+
+from bot import startup_checks
+from bot.doctor import examine
+from bot.doctor.findings import Mark
+from bot.periodic_checks import DAILY, PeriodicChecks
+from bot.playground.stage import Stage
+from bot.settings.settings import Settings
+from bot.worker.outages import AwaitedService
+from graph.connection import connected
+from tests.stories.transport.conftest import environ
+from tests.support.http_endpoint import Door
+from tests.support.serve_process import served
+
+Spoil = Callable[[Stage], dict[str, str]]
+
+
+def unknown(stage: Stage) -> dict[str, str]:
+    return {"APPROVERS": f"U0NOBODY {stage.workspace.people['ada'].id}"}
+
+
+def guest(stage: Stage) -> dict[str, str]:
+    person = stage.workspace.add_person("gil", "Gil", is_restricted=True)
+    return {"APPROVERS": f"{person.id} {stage.workspace.people['ada'].id}"}
+
+
+def a_bot(stage: Stage) -> dict[str, str]:
+    return {"APPROVERS": f"{stage.workspace.bot_user_id} {stage.workspace.people['ada'].id}"}
+
+
+def no_groups(stage: Stage) -> dict[str, str]:
+    group = stage.workspace.groups.add("admins", [stage.workspace.people["ada"].id])
+    stage.workspace.groups.available = False
+    return {"APPROVER_GROUPS": group.id}
+
+
+def group_gone(stage: Stage) -> dict[str, str]:
+    group = stage.workspace.groups.add("askers", [stage.workspace.people["rosa"].id])
+    group.disabled = True
+    return {"REQUESTER_GROUPS": group.id}
+
+
+PROBLEMS: dict[str, tuple[Spoil, str]] = {
+    "unknown": (unknown, "(user_not_found)"),
+    "guest": (guest, "is a guest's"),
+    "bot": (a_bot, "is a bot"),
+    "no groups": (no_groups, "(plan_upgrade_required)"),
+    "group gone": (group_gone, "(no_such_subteam)"),
+}
+
+
+async def marked(stage: Stage, mark: Mark, **changes: str) -> list[str]:
+    found = examine(stage.environ(**changes), stage.clock)
+    return [it.sentence async for it in found if it.mark is mark and "Slack" in it.sentence]
+
+
+@pytest.mark.parametrize("what", PROBLEMS)
+async def test_an_approver_or_group_that_does_not_count_is_a_doubt_while_enough_are_left(
+    stage: Stage, what: str
+) -> None:
+    spoil, words = PROBLEMS[what]
+    changes = spoil(stage)
+    [said] = await marked(stage, Mark.DOUBT, **changes)
+    assert words in said
+    assert not await marked(stage, Mark.WRONG, **changes)
+
+
+async def test_too_few_who_can_approve_are_wrong(stage: Stage) -> None:
+    changes = guest(stage) | {"APPROVALS_NEEDED": "2"}
+    [said] = await marked(stage, Mark.WRONG, **changes)
+    assert "1 can approve, and APPROVALS_NEEDED is 2" in said
+
+
+async def test_members_of_groups_count_if_they_can_approve(stage: Stage) -> None:
+    people, groups = stage.workspace.people, stage.workspace.groups
+    gil = stage.workspace.add_person("gil", "Gil", is_restricted=True)
+    group = groups.add("admins", [gil.id, people["grace"].id])
+    named = {"APPROVERS": people["ada"].id, "APPROVER_GROUPS": group.id}
+    assert not await marked(stage, Mark.WRONG, **named, APPROVALS_NEEDED="2")
+    group.members = [gil.id]
+    assert await marked(stage, Mark.WRONG, **named, APPROVALS_NEEDED="2")
+
+
+async def test_an_outage_of_slack_says_nothing_of_approvers(stage: Stage) -> None:
+    stage.workspace.faults.fail("users.info", "internal_error", times=10)
+    assert not await marked(stage, Mark.WRONG, APPROVALS_NEEDED="2")
+    assert len(await marked(stage, Mark.DOUBT, APPROVALS_NEEDED="2")) == 2
+
+
+async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
+    door = Door()
+    settings = stage.environ(**environ("socket mode", door, stage), **guest(stage))
+    async with served(settings, door, folder=stage.folder) as bot:
+        log = stage.folder / "serve.log"
+        await stage.workspace.until(
+            lambda: len(stage.workspace.calls("users.info")) >= 2, timeout=20
+        )
+        while "approvers or groups" not in log.read_text("utf-8"):
+            await door.ask("/healthz")
+        bot.terminate()
+        assert await bot.ended() == 0
+    [line] = [it for it in log.read_text("utf-8").splitlines() if "approvers or groups" in it]
+    assert "level=warning" in line
+    assert "is a guest's" in line
+    assert "can_approve=1 needed=1" in line
+    assert "[" not in line.partition("problems=")[2]
+
+
+async def test_the_end_of_the_bot_s_own_secret_is_warned_about_three_times(stage: Stage) -> None:
+    settings, clock = Settings.read(stage.environ()), stage.clock
+    async with startup_checks.slack_session() as session, connected(settings, clock) as tenant:
+        warning = PeriodicChecks(
+            client=startup_checks.slack_client(settings, session, token=settings.slack_bot_token),
+            settings=settings,
+            team_id="T0",
+            graph=tenant.graph,
+            entra=AwaitedService("Entra", clock),
+            clock=clock,
+        )
+        [held] = stage.tenant.live_secrets(settings.client_id)
+        secret = datetime.fromisoformat(held["endDateTime"])
+        told = {}
+        left = (secret - clock.now()).days
+        for day in range(left, 0, -1):
+            if day in (left, 32, 30, 28, 9, 7, 5, 3, 1):
+                clock.move(secret - timedelta(days=day) - clock.now())
+                with structlog.testing.capture_logs() as logs:
+                    await warning.look_at_secret()
+                    await warning.look_at_secret()
+                told[day] = [it["event"] for it in logs if "own secret" in it["event"]]
+    assert timedelta(days=1) == DAILY
+    assert [day for day, events in told.items() if events] == [30, 7, 1]
+    assert all(len(events) <= 1 for events in told.values())
+
+
+async def test_the_doctor_says_when_the_bot_s_own_secret_ends(stage: Stage) -> None:
+    said = [it async for it in examine(stage.environ(), stage.clock) if "own secret" in it.sentence]
+    assert [it.mark for it in said] == [Mark.WELL]
+    stage.clock.move(timedelta(days=725))
+    said = [it async for it in examine(stage.environ(), stage.clock) if "own secret" in it.sentence]
+    assert [it.mark for it in said] == [Mark.DOUBT]

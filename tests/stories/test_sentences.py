@@ -1,0 +1,186 @@
+"""Sentences that are true only for some, for a while, or where Slack shows them as they are."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.__main__ import main
+from bot.approval.quorum import Quorum
+from bot.domain.catalogue import read_catalogue
+from bot.domain.connector_values import values_of
+from bot.domain.people import Refusal
+from bot.domain.secrets import SecretState
+from bot.playground.stage import Stage
+from handlers.listeners.command_parser import ALSO_CALLED, BY_BUTTON, parse
+from handlers.listeners.errors import plain
+from handlers.views import card
+from handlers.views.help import SUBCOMMANDS
+from handlers.views.values import sheet
+from tests.conftest import Bot
+from tests.stories.test_drift import report, settled
+from tests.stories.test_handing_over import _asked, _confirm
+from tests.stories.test_talking import MOMENT, in_thread, said
+from tests.support.factories import ADA, BEN, NOON, registration, secret
+from tests.support.story import Scene
+from tests.support.waiting import eventually
+
+
+async def test_a_status_says_when_it_was_asked_and_when_it_expires(scene: Scene) -> None:
+    id = await scene.ask()
+    last = (await said(scene, "ben", f"status {id}")).splitlines()[-1]
+    asked, expires = last.split(" · ")
+    assert asked.startswith("asked ")
+    assert expires.startswith("expires ")
+    assert MOMENT.search(asked)
+    assert MOMENT.search(expires)
+    await scene.approve(id)
+    assert (await said(scene, "ben", f"status {id}")).splitlines()[-1] == asked
+
+
+def test_a_secret_that_was_shown_is_not_said_to_be_on_the_screen() -> None:
+    """It is shown for a moment longer in storage than it is on the screen."""
+    shown = registration(secret=replace(secret(), state=SecretState.SHOWN))
+    drawn = str(sheet(values_of(shown, read_catalogue()["mimecast"])))
+    assert "It is masked a minute later at the latest, or when you press *Hide*." in drawn
+    assert "on your screen" not in drawn
+
+
+@pytest.mark.parametrize("state", SecretState)
+def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretState) -> None:
+    profile, ready = read_catalogue()["mimecast"], registration(secret=secret(state))
+    shown = str(card.progress(ready, profile, quorum=Quorum(needed=1)))
+    gone = state in (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
+    assert ("it signs in" in shown) is not gone
+    assert ("The secret expires" in shown) is not gone
+    assert ("the connector cannot sign in until you press" in shown) is gone
+
+
+@pytest.mark.parametrize("state", [SecretState.CLOSED, SecretState.REMOVED])
+def test_a_card_says_that_an_older_secret_works_when_nobody_came_for_the_newer(
+    state: SecretState,
+) -> None:
+    profile, older = read_catalogue()["mimecast"], secret(SecretState.MASKED)
+    newer = replace(secret(state), id="s3", made_at=NOON + timedelta(days=100))
+    both = replace(registration(secret=newer), other_secrets=(older,))
+    shown = str(card.progress(both, profile, quorum=Quorum(needed=1)))
+    assert "The one before is still in use: you press *Make a new one*" in shown
+    assert "it signs in" not in shown
+    assert "The secret expires" in shown
+    goes = replace(both, other_secrets=(replace(older, retires_at=NOON),))
+    shown = str(card.progress(goes, profile, quorum=Quorum(needed=1)))
+    assert "the connector cannot sign in until you press" in shown
+
+
+async def test_a_form_names_people_where_slack_shows_no_mentions(scene: Scene) -> None:
+    id = await scene.ask()
+    await scene.open_denial(id)
+    await scene.approve(id)
+    late = await scene.workspace.submit("grace", {"Reason": "Not now"})
+    name = scene.workspace.people["ada"].real_name
+    assert late.errors == {"Reason": f"Too late: {name} has approved {id} already."}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("<@U0ADA> and <@U0BEN|ben> did it", "Ada Lovelace and Ben Okafor did it"),
+        ("<@U0STRANGE> did it", "somebody did it"),
+        ("*Retry* it with `/aad-setup`", "Retry it with /aad-setup"),
+    ],
+)
+def test_what_is_shown_letter_by_letter_has_no_markup(sentence: str, shown: str) -> None:
+    assert plain(sentence, [ADA, BEN]) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("thanks, that was quick", "I do not know “thanks”. /aad-setup help lists all commands."),
+        (
+            "staus AAD-7K3F",
+            "I do not know “staus”. Did you mean /aad-setup status?"
+            " /aad-setup help lists all commands.",
+        ),
+    ],
+)
+async def test_a_thread_gets_one_line_for_a_word_that_is_none(
+    scene: Scene, text: str, line: str
+) -> None:
+    assert await in_thread(scene, "ben", text) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("approve AAD-7K3F", "Who decides does so by a button, below what they decide on"),
+        ("Renew AAD-7K3F", "I do not know “Renew”. Did you mean `/aad-setup rotate`?"),
+        ("delete", "I do not know “delete”. Did you mean `/aad-setup revoke`?"),
+    ],
+)
+def test_words_for_what_has_another_name_here_lead_to_it(text: str, answer: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse(text, read_catalogue())
+    assert str(refused.value).startswith(answer)
+
+
+def test_every_other_name_stands_for_a_word_that_is_there() -> None:
+    assert set(ALSO_CALLED.values()) <= set(SUBCOMMANDS)
+    assert not {*ALSO_CALLED, *BY_BUTTON} & set(SUBCOMMANDS)
+
+
+async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(
+    stage: Stage, bot: Bot
+) -> None:
+    async with bot(REQUESTERS="*"):
+        scene = Scene(stage)
+        id = await settled(scene)
+        held = scene.tenant.faults.hold("POST", r"\$batch")
+        await said(scene, "rosa", f"check {id}")
+        await held.reached.wait()
+        await _asked(scene, id, "ben")
+        await _confirm(scene, by="grace")
+        held.release()
+        kept = f"{id} was compared with the tenant as you asked. It is no longer yours,"
+        await scene.until(lambda: kept in scene.direct("rosa"))
+        assert not report(scene, id)
+
+
+async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(scene: Scene) -> None:
+    id = await settled(scene)
+    held = scene.tenant.faults.hold("POST", r"\$batch")
+    await said(scene, "ada", f"check {id}")
+    await held.reached.wait()
+    scene.workspace.faults.breaks("users.info")
+    held.release()
+    await eventually(scene, lambda: report(scene, id, "ada"), step=timedelta(seconds=10))
+    assert "as it was approved" in report(scene, id, "ada")
+
+
+async def test_what_a_check_has_found_is_kept_from_who_is_no_longer_there(scene: Scene) -> None:
+    id = await settled(scene)
+    held = scene.tenant.faults.hold("POST", r"\$batch")
+    await said(scene, "ada", f"check {id}")
+    await held.reached.wait()
+    scene.workspace.people["ada"].hidden = True
+    held.release()
+    await scene.until(lambda: "It is no longer yours" in scene.direct("ada"))
+    assert not report(scene, id, "ada")
+
+
+def test_the_command_line_says_its_version_and_the_profiles() -> None:
+    told = CliRunner().invoke(main, ["--version"])
+    assert told.output.startswith("aad-setup ")
+    helped = CliRunner().invoke(main, ["plan", "--help"], env={"COLUMNS": "200"})
+    for profile in read_catalogue():
+        assert profile in helped.output
+
+
+@pytest.mark.parametrize("command", ["", "demo", "plan", "doctor", "tenant", "workspace"])
+def test_an_option_that_takes_no_value_is_not_shown_with_one(command: str) -> None:
+    asked = [*command.split(), "--help"]
+    told = CliRunner().invoke(main, asked, env={"COLUMNS": "200"}).output
+    lines = [line for line in told.splitlines() if "--" in line and "--help" not in line]
+    assert lines
+    assert not any("<bool>" in line for line in lines)

@@ -1,0 +1,69 @@
+"""Deadlines count when they are over, not when the keeper comes by to act on them."""
+
+from collections.abc import AsyncIterator, Awaitable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.domain.people import Refusal
+from bot.domain.secrets import SecretState
+from bot.playground.clock import MovableClock
+from bot.storage import installation, registrations
+from tests.support.factories import ADA, GRACE, ROSA
+from tests.support.registrar_env import Office, office, opened
+
+DAY = timedelta(days=1)
+URL = "https://hooks.slack.com/actions/x"
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Office]:
+    """Where two approvals are needed, so that one can be withdrawn."""
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}") as database:
+        async with database.transaction() as tx:
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+        yield office(database, clock, approvals_needed=2)
+
+
+async def _with_a_day(desk: Office, id: str) -> str:
+    async with desk.database.transaction() as tx:
+        await registrations.update(tx, id, deadline=desk.clock.now() + DAY)
+    return id
+
+
+async def _refused(act: Awaitable[object]) -> str:
+    with pytest.raises(Refusal) as refused:
+        await act
+    return str(refused.value)
+
+
+async def test_nobody_decides_when_the_time_for_it_is_over(
+    desk: Office, clock: MovableClock
+) -> None:
+    id = await _with_a_day(desk, await desk.pending())
+    registrar = desk.registrar
+    clock.move(DAY - timedelta(seconds=1))
+    await registrar.approve(id, by=ADA)
+    await registrar.check_may_deny(id, by=GRACE)
+    clock.move(timedelta(seconds=1))
+    before = await desk.found(id)
+    for act in (
+        registrar.approve(id, by=GRACE),
+        registrar.withdraw(id, by=ADA),
+        registrar.check_may_deny(id, by=GRACE),
+        registrar.deny(id, by=GRACE, reason="Not now"),
+    ):
+        assert await _refused(act) == f"Too late: the time that {id} had for this is over."
+    assert await desk.found(id) == before
+
+
+async def test_no_secret_is_shown_when_the_time_to_come_for_it_is_over(
+    desk: Office, clock: MovableClock
+) -> None:
+    plain = office(desk.database, clock)
+    id = await _with_a_day(plain, await plain.ready())
+    clock.move(DAY)
+    said = await _refused(plain.registrar.reveal(id, by=ROSA, answer_to=URL))
+    assert said == f"Too late: the time that {id} had for this is over."
+    assert await plain.secret_state(id) is SecretState.SEALED

@@ -1,0 +1,56 @@
+"""A requester who left, told to the approvers: once, whatever crashes between telling and giving
+up what nobody can be told.
+"""
+
+import pytest
+
+from bot.domain.expiry_stages import Expiry, Stage
+from bot.storage import history
+from bot.storage.messages import MessageKind, stale
+from tests.support.factories import ROSA
+from tests.support.registrar_env import Office
+
+
+async def _told(office: Office, id: str) -> tuple[list[MessageKind], int]:
+    """Return what the approvers are told, and how often history says that the requester left."""
+    async with office.database.reading() as tx:
+        now = office.clock.now()
+        found = await stale(tx, now, drawn_before=now, limit=9999)
+        written = [each.what for each in await history.read(tx, id)]
+    kinds = [it.message.kind for it in found if it.message.registration == id]
+    about: list[MessageKind] = [it for it in kinds if it in (MessageKind.LEFT, MessageKind.EXPIRY)]
+    return about, written.count("requester left")
+
+
+async def test_that_values_were_sent_to_nobody_is_told_once_of_each_message(
+    offices: tuple[Office, Office],
+) -> None:
+    one, other = offices
+    id = await one.ready()
+    for each in (one, other):  # which carries on after a crash
+        await each.registrar.requester_left(id, who=ROSA.user_id, message="m1")
+    assert await _told(one, id) == ([MessageKind.LEFT], 1)
+    await one.registrar.requester_left(id, who=ROSA.user_id, message="m2")  # of another secret
+    assert await _told(one, id) == ([MessageKind.LEFT, MessageKind.LEFT], 2)
+
+
+@pytest.mark.parametrize("stage", [Stage.DAY, Stage.OVER])
+async def test_that_nobody_heard_of_an_expiry_is_told_once(
+    offices: tuple[Office, Office], stage: Stage
+) -> None:
+    one, other = offices
+    id = await one.ready()
+    expiry = str(Expiry(secret="s1", stage=stage))
+    for each in (one, other):
+        await each.registrar.requester_unreachable(id, expiry, who=ROSA.user_id)
+    assert await _told(one, id) == ([MessageKind.EXPIRY], 1)
+
+
+async def test_nothing_is_told_of_somebody_who_is_not_the_requester(
+    offices: tuple[Office, Office],
+) -> None:
+    one, _ = offices
+    id = await one.ready()
+    await one.registrar.requester_left(id, who="U0BEFORE", message="m1")
+    await one.registrar.requester_unreachable(id, "s1:2", who="U0BEFORE")
+    assert await _told(one, id) == ([], 0)

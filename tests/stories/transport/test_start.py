@@ -1,0 +1,273 @@
+"""The start while Entra or Slack is away, by `aad-setup serve`, a process of its own."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from bot.playground.stage import Stage
+from bot.playground.workspace.results import Submitted
+from bot.restore import database_copy
+from bot.storage.vault import Vault
+from tests.stories.transport.conftest import MODES, environ
+from tests.support.http_endpoint import Door
+from tests.support.story import Scene
+
+STOP_SECONDS = 2.0
+SECONDS = 40.0
+UNUSABLE = 2
+
+
+class Link:
+    """The network between the bot and a service: a port that refuses, hangs or passes on."""
+
+    def __init__(self, url: str) -> None:
+        self._target = urlsplit(url)
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        self.port: int = self._socket.getsockname()[1]
+        self._server: asyncio.Server | None = None
+
+    def through(self, url: str) -> str:
+        """Return the address with this port in the place of its own."""
+        return urlsplit(url)._replace(netloc=f"127.0.0.1:{self.port}").geturl()
+
+    def hang(self) -> None:
+        """Take connections and never say a word."""
+        self._socket.listen()
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._pass_on, sock=self._socket)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()  # and with it the socket
+        else:
+            self._socket.close()
+
+    async def _pass_on(self, inner: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        host, port = self._target.hostname, self._target.port
+        outer, forth = await asyncio.open_connection(host, port)
+        await asyncio.gather(_pump(inner, forth), _pump(outer, back))
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+    except ConnectionError:
+        pass
+    finally:
+        sink.close()
+
+
+@asynccontextmanager
+async def linked(url: str) -> AsyncIterator[Link]:
+    link = Link(url)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+class Starting:
+    """A bot that begins, with all that it logs."""
+
+    def __init__(self, process: Process, stage: Stage) -> None:
+        self.process = process
+        self._file = stage.folder / "serve.log"
+
+    @property
+    def log(self) -> str:
+        return self._file.read_text("utf-8")
+
+    async def says(self, words: str) -> None:
+        async with asyncio.timeout(SECONDS):
+            while words not in self.log:
+                assert self.process.returncode is None, self.log
+                await asyncio.sleep(0.02)  # a file wakes nobody
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(SECONDS):
+            return await self.process.wait()
+
+    async def stop(self) -> float:
+        """Ask it to end; return the seconds that took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        assert await self.ended() == 0, self.log
+        return time.monotonic() - began
+
+
+@asynccontextmanager
+async def starting(stage: Stage, environment: dict[str, str]) -> AsyncIterator[Starting]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    with (stage.folder / "serve.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "serve"),
+            stdout=DEVNULL,
+            stderr=log,
+            cwd=stage.folder,
+            env={**kept, **environment},
+        )
+    try:
+        yield Starting(process, stage)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def listens(door: Door, bot: Starting) -> None:
+    """Wait until somebody answers at the port."""
+    async with asyncio.timeout(SECONDS):
+        while bot.process.returncode is None:
+            try:
+                await door.ask("/healthz")
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.02)  # nobody there yet, and nothing to wait on
+            else:
+                return
+    raise AssertionError(bot.log)
+
+
+def behind(link: Link, stage: Stage) -> dict[str, str]:
+    """Return the settings of a bot that signs in to Entra over this link."""
+    return {"ENTRA_AUTHORITY": link.through(stage.tenant.authority)}
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_slack_is_served_while_entra_is_away_and_what_was_asked_goes_on_by_itself(
+    stage: Stage, door: Door, mode: str
+) -> None:
+    workspace, scene, faults = stage.workspace, Scene(stage), stage.tenant.faults
+    faults.unreachable = True
+    async with starting(stage, stage.environ(**environ(mode, door, stage))) as bot:
+        await bot.says("serving Slack")
+        assert (await door.ask("/healthz")).body == {"alive": True}
+        await bot.says("outage at the start")
+        assert "service=Entra why=NoAnswer" in bot.log
+        told = await door.until("/readyz", 503)
+        assert told.body["because"] == ["Entra cannot be used: NoAnswer"]
+        assert not (await ask(scene)).errors
+        await scene.until(lambda: "Entra cannot be reached" in scene.direct("rosa"))
+        assert "goes on by itself" in scene.direct("rosa")
+        assert not workspace.messages("approvals")
+        faults.unreachable = False
+        await scene.until(lambda: workspace.messages("approvals"), timeout=SECONDS)
+        assert "Entra cannot be reached" not in scene.card()
+        await scene.until(lambda: "Entra cannot be reached" not in scene.direct("rosa"))
+        assert (await door.until("/readyz", 200)).body == {"ready": True}
+        assert await bot.stop() < STOP_SECONDS
+        assert "event=stopped" in bot.log
+
+
+async def ask(scene: Scene) -> Submitted:
+    await scene.workspace.command("rosa", "")
+    return await scene.workspace.submit(
+        "rosa", {"Application name": "billing", "Reason": "To sync the directory"}
+    )
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+@pytest.mark.parametrize("service", ["slack", "entra"])
+async def test_a_stop_is_obeyed_at_once_while_a_service_is_away(
+    stage: Stage, door: Door, service: str, hangs: bool
+) -> None:
+    away = stage.workspace.api_url if service == "slack" else stage.tenant.graph_url
+    async with linked(away) as link:
+        if hangs:
+            link.hang()
+        changes = (
+            {"SLACK_API_URL": link.through(away)} if service == "slack" else behind(link, stage)
+        )
+        async with starting(stage, stage.environ(**door.watched(), **changes)) as bot:
+            await listens(door, bot)
+            if service == "entra":
+                await bot.says("serving Slack")
+                await stage.workspace.until(lambda: stage.workspace.connections)
+            because = (await door.until("/readyz", 503)).body["because"]
+            assert any(reason.lower().startswith(service) for reason in because)
+            assert await bot.stop() < STOP_SECONDS
+            assert "event=stopped" in bot.log
+            assert "event=bug" not in bot.log
+
+
+async def test_slack_is_waited_for_too(stage: Stage, door: Door) -> None:
+    async with linked(stage.workspace.api_url) as link:
+        changes = {"SLACK_API_URL": link.through(stage.workspace.api_url)}
+        async with starting(stage, stage.environ(**door.watched(), **changes)) as bot:
+            await bot.says("outage at the start")
+            assert "service=Slack" in bot.log
+            await link.open()
+            assert (await door.until("/readyz", 200)).body == {"ready": True}
+
+
+async def test_an_outage_that_ends_in_a_refusal_ends_the_start(stage: Stage, door: Door) -> None:
+    stage.tenant.faults.fail("POST", "/token", status=503, times=2)
+    wrong = stage.environ(**door.watched(), ENTRA_CLIENT_SECRET="wrong")
+    async with starting(stage, wrong) as bot:
+        assert await bot.ended() == UNUSABLE
+        assert "outage at the start" in bot.log
+        assert "Entra: The bot itself could not sign in." in bot.log
+
+
+async def test_a_right_that_is_missing_ends_the_start(stage: Stage) -> None:
+    right = "AppRoleAssignment.ReadWrite.All"
+    stage.tenant.deny(stage.tenant.administrator, right)
+    async with starting(stage, stage.environ()) as bot:
+        assert await bot.ended() == UNUSABLE
+        assert f"Entra: {right} is missing for CONSENT_MODE=autonomous." in bot.log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0.2 * step for step in range(2, 14)])
+async def test_a_stop_at_any_moment_of_the_start_is_obeyed(
+    stage: Stage, door: Door, after: float
+) -> None:
+    async with starting(stage, stage.environ(**door.watched())) as bot:
+        await asyncio.sleep(after)  # a moment of the start, whichever it is
+        began = time.monotonic()
+        bot.process.send_signal(signal.SIGTERM)
+        # Before the program has begun, Python's own answer to the signal ends it.
+        assert await bot.ended() in (0, -signal.SIGTERM), bot.log
+        assert time.monotonic() - began < STOP_SECONDS
+        assert "Traceback" not in bot.log
+
+
+async def test_a_restored_copy_is_compared_with_entra_before_slack_is_served(
+    stage: Stage, door: Door
+) -> None:
+    settings = stage.environ(**door.watched())
+    async with starting(stage, settings) as bot:
+        await bot.says("event=running")
+        await bot.stop()
+    vault, url = Vault([stage.vault_key]), settings["DATABASE_URL"]
+    await database_copy.announce(url, vault=vault, now=stage.clock.now())
+    listing = stage.tenant.faults.fail(
+        "GET", "/applications", status=403, code="Authorization_RequestDenied", times=10_000
+    )
+    async with starting(stage, settings) as bot:
+        await bot.says("compared later")
+        told = await door.until("/readyz", 503)
+        assert "a restored copy of the database is compared with Entra first" in str(told.body)
+        assert stage.workspace.connections == 0
+        assert await bot.stop() < STOP_SECONDS
+    wrong = settings | {"ENTRA_CLIENT_SECRET": "wrong"}
+    async with starting(stage, wrong) as bot:
+        assert await bot.ended() == UNUSABLE
+    listing.times = 0
+    async with starting(stage, settings) as bot:
+        await listens(door, bot)
+        assert (await door.until("/readyz", 200)).body == {"ready": True}

@@ -1,0 +1,191 @@
+"""The listeners over a real registrar and a simulated workspace, without sockets and without Entra.
+
+Payloads are put in by hand, so that they may be what no client sends.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import sqlalchemy as sa
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+import handlers
+from bot.approval import Policy
+from bot.components import new_id
+from bot.domain.catalogue import Profile, read_catalogue
+from bot.domain.people import Person
+from bot.domain.registration import Form
+from bot.logs import slack_logger
+from bot.planning.preview import Preview
+from bot.playground import workspace as workspaces
+from bot.playground.clock import MovableClock
+from bot.playground.stage import install
+from bot.playground.workspace import Workspace
+from bot.registrar import Registrar
+from bot.storage.database import Database
+from bot.storage.tables import metadata
+from bot.worker.loops import Wakeup, Wakeups
+from graph.proxies import DIRECT
+from handlers.listeners.preview import PreviewMaker
+from handlers.outbox.home_publisher import HomePublisher
+from handlers.slack.lookup_limits import LookupLimits
+from handlers.slack.response_url import ResponseUrls
+from handlers.slack.user_groups import UserGroups
+from handlers.slack.users import Users
+from tests.support.factories import NOON
+from tests.support.registrar_env import VAULT, Office, opened
+
+Json = dict[str, Any]
+NOT_STATE = frozenset({"seen_events"})
+"""Tables that remember deliveries, and nothing of any registration."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switchboard:
+    """What Slack would deliver to, and the office behind it."""
+
+    bolt: AsyncApp
+    office: Office
+    workspace: Workspace
+
+    async def deliver(self, body: Json) -> BoltResponse:
+        """Deliver a payload as a socket would, and return the answer."""
+        return await self.bolt.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body))
+
+    async def state(self) -> str:
+        """Return everything that storage holds of registrations, as text."""
+        async with self.office.database.reading() as tx:
+            tables = [table for table in metadata.sorted_tables if table.name not in NOT_STATE]
+            rows = {
+                table.name: sorted(str(tuple(row)) for row in await tx.execute(sa.select(table)))
+                for table in tables
+            }
+        return json.dumps(rows)
+
+
+@asynccontextmanager
+async def standing(folder: Path, clock: MovableClock) -> AsyncIterator[Switchboard]:
+    """Start a workspace, and connect a switchboard to it that keeps its database in this folder."""
+    url = f"sqlite+aiosqlite:///{folder / 'aad-setup.db'}"
+    async with workspaces.running(clock=clock) as workspace, opened(url) as database:
+        install(workspace)
+        async with connected(workspace, database, clock) as board:
+            yield board
+
+
+@asynccontextmanager
+async def connected(
+    workspace: Workspace, database: Database, clock: MovableClock
+) -> AsyncIterator[Switchboard]:
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(
+            token=workspace.bot_token,
+            base_url=workspace.api_url,
+            session=session,
+            logger=slack_logger(),
+        )
+        client.retry_handlers = []
+        office = _office(workspace, database, clock)
+        people = Users(
+            client=client,
+            team_id=workspace.team_id,
+            app_id=workspace.api_app_id,
+            groups=UserGroups(client=client, clock=clock, ids=(), seconds=1.0),
+            lookup_limits=LookupLimits(clock, a_minute=10**5, burst=10**4),
+            approvers=(),
+            approver_groups=(),
+            clock=clock,
+        )
+        bolt = _bolt(client, workspace)
+        previews = PreviewMaker(client=client, look=_nothing, clock=clock)
+        handlers.register(
+            bolt,
+            client=client,
+            registrar=office.registrar,
+            users=people,
+            response_urls=ResponseUrls(
+                session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
+            ),
+            home_publisher=HomePublisher(
+                registrar=office.registrar,
+                client=client,
+                look_up=people.person,
+                clock=clock,
+                wakeup=Wakeup(),
+                every=3600,
+            ),
+            preview_maker=previews,
+            plain=False,
+        )
+        yield Switchboard(bolt=bolt, office=office, workspace=workspace)
+        await previews.settle()
+
+
+async def _nothing(form: Form, profile: Profile) -> Preview:
+    """Refuse every preview: there is no tenant here."""
+    return Preview(form=form, profile=profile, made_at=NOON, plan=None, reasons=("No tenant.",))
+
+
+def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Office:
+    people, vault, catalogue = workspace.people, VAULT, read_catalogue()
+    registrar = Registrar(
+        database=database,
+        catalogue=catalogue,
+        policy=Policy(
+            team_id=workspace.team_id,
+            requesters=frozenset({people["rosa"].id}),
+            approvers=frozenset({people["ada"].id, people["grace"].id}),
+            approvals_needed=1,
+            open_limit=1000,
+            daily_limit=10_000,
+            person_daily_limit=10_000,
+        ),
+        vault=vault,
+        clock=clock,
+        installation="aaaabbbbcccc",
+        approval_channel=workspace.channels["approvals"].id,
+        approval_ttl=timedelta(days=1),
+        new_id=new_id,
+        wakeups=Wakeups(),
+    )
+    return Office(
+        database=database,
+        registrar=registrar,
+        vault=vault,
+        clock=clock,
+        catalogue=catalogue,
+        requester=person(workspace, "rosa"),
+        approver=person(workspace, "ada"),
+    )
+
+
+def person(workspace: Workspace, name: str) -> Person:
+    who = workspace.people[name]
+    return Person(team_id=who.team_id, user_id=who.id, name=who.real_name)
+
+
+def _bolt(client: AsyncWebClient, workspace: Workspace) -> AsyncApp:
+    result = AuthorizeResult(
+        enterprise_id=None,
+        team_id=workspace.team_id,
+        bot_id=workspace.installation.bot_id,
+        bot_user_id=workspace.bot_user_id,
+        bot_token=workspace.bot_token,
+    )
+
+    async def authorize() -> AuthorizeResult:
+        return result
+
+    return AsyncApp(
+        client=client, authorize=authorize, process_before_response=True, logger=client.logger
+    )

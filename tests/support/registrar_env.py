@@ -1,0 +1,284 @@
+"""An office: the registrar over a database, without Slack and without Entra.
+
+It brings registrations to where a test begins by the same storage functions that runs use.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import cast
+from uuid import uuid4
+
+from cryptography.fernet import Fernet
+
+from bot.approval import Policy
+from bot.components import new_id
+from bot.domain.catalogue import Catalogue, read_catalogue
+from bot.domain.people import Person
+from bot.domain.registration import Registration, RunOutcome, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from bot.playground.clock import MovableClock
+from bot.registrar import Registrar
+from bot.runs import Runs, RunServices, Tenant
+from bot.storage import database as databases
+from bot.storage import history, installation, registrations, runs, secrets, timers
+from bot.storage.database import Database
+from bot.storage.runs import PlannedStep, Run
+from bot.storage.secrets import Purpose
+from bot.storage.timers import TimerKind
+from bot.storage.vault import Vault
+from bot.worker.engine import Engine, Outcome
+from bot.worker.loops import Wakeups
+from bot.worker.scheduler import Scheduler
+from tests.support.factories import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, form
+
+DIGEST = "d" * 64
+SECRET = "the-one-time-secret"
+KEY = os.environ.get("OFFICE_KEY") or Fernet.generate_key().decode()
+"""Of the vault; processes on one database share it."""
+VAULT = Vault([KEY])
+FORMS = count(1)
+
+
+def opened(url: str) -> AbstractAsyncContextManager[Database]:
+    """Open the database with the keys of the tests."""
+    return databases.opened(url, VAULT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Office:
+    """One process's registrar and the pool that it works with."""
+
+    catalogue: Catalogue
+    database: Database
+    registrar: Registrar
+    vault: Vault
+    clock: MovableClock
+    requester: Person = ROSA
+    approver: Person = ADA
+
+    def keeper(self, engine: Engine | None = None) -> Scheduler:
+        """Return a keeper that looks when it is told to."""
+        return Scheduler(
+            database=self.database,
+            engine=engine or IdleEngine(),
+            died=_nobody,
+            clock=self.clock,
+            wakeups=Wakeups(),
+            approval_channel="C0APPROVE",
+            keep_for=timedelta(days=365),
+            quiet=at_once,
+            every=3600,
+        )
+
+    def runs(self) -> Runs:
+        """Return the bodies of runs, for what they do without a tenant."""
+        return Runs(self.parts())
+
+    def parts(self) -> RunServices:
+        return RunServices(
+            database=self.database,
+            catalogue=self.catalogue,
+            vault=self.vault,
+            tenant=cast(Tenant, None),  # whoever asks it anyway breaks the test
+            clock=self.clock,
+            approval_channel="C0APPROVE",
+            approval_ttl=timedelta(days=1),
+            wakeups=Wakeups(),
+        )
+
+    async def submitted(self, *, by: Person | None = None) -> str:
+        number = next(FORMS)
+        wish = form(name=f"billing {number}")
+        return await self.registrar.submit(wish, by=by or self.requester, origin=f"V{number}")
+
+    async def pending(self) -> str:
+        """Return the id of a registration whose plan waits for its approvers."""
+        return await self.make_pending(await self.submitted())
+
+    async def make_pending(self, id: str) -> str:
+        async with self.database.transaction() as tx:
+            await registrations.bump_version(tx, id)
+            plan = PLAN | {"profile_digest": read_catalogue()["mimecast"].digest}
+            await registrations.move(tx, id, Status.PENDING, plan=plan, digest=DIGEST)
+            await timers.add(tx, id, TimerKind.EXPIRE, self.clock.now() + timedelta(days=1))
+            await history.write(tx, id, "planned", now=self.clock.now(), digest=DIGEST)
+        await self.end_run(id)
+        return id
+
+    async def approved(self) -> str:
+        id = await self.pending()
+        await self.registrar.approve(id, by=self.approver)
+        return id
+
+    async def ready(self) -> str:
+        """Return the id of a registration whose secret waits sealed for its one reveal."""
+        return await self.make_ready(await self.approved())
+
+    async def make_ready(self, id: str) -> str:
+        """Let the run of a registration that is approved end well."""
+        run = await self.run_of(id)
+        async with self.database.transaction() as tx:
+            await registrations.bump_version(tx, id)
+            step = PlannedStep(
+                stage=0, name="application", title="Register the application", lasting=True
+            )
+            await runs.list_steps(tx, run, [step])
+            await runs.record(tx, run, "application", {"app_id": CLIENT_ID}, self.clock.now())
+            await registrations.move(tx, id, Status.READY)
+        await self.seal(id, run)
+        await self.end_run(id, RunOutcome.HANDED_OVER)
+        return id
+
+    async def seal(self, id: str, run: Run) -> str:
+        """Keep a secret that the run has made, and return its id."""
+        secret, now = uuid4().hex, self.clock.now()
+        async with self.database.transaction() as tx:
+            await secrets.attempt(
+                tx, id=secret, registration=id, run=run.id, nonce=secret[:16], now=now
+            )
+            await secrets.seal(
+                tx,
+                secret,
+                sealed=self.vault.seal(await secrets.owner(tx, secret, Purpose.SECRET), SECRET),
+                key_id=str(uuid4()),
+                hint=SECRET[:3],
+                expires_at=now + timedelta(days=365),
+            )
+        return secret
+
+    async def found(self, id: str) -> Registration:
+        async with self.database.reading() as tx:
+            found = await registrations.get(tx, id)
+        assert found is not None
+        return found
+
+    async def run_of(self, id: str) -> Run:
+        """Return the registration's open run."""
+        async with self.database.reading() as tx:
+            return next(run for run in await runs.pending(tx) if run.registration == id)
+
+    async def failed(self) -> str:
+        """Return the id of a registration whose run has failed."""
+        id = await self.approved()
+        async with self.database.transaction() as tx:
+            await registrations.bump_version(tx, id)
+            await registrations.move(tx, id, Status.FAILED)
+        await self.end_run(id, "failed")
+        return id
+
+    async def end_run(self, id: str, outcome: RunOutcome | str = RunOutcome.DONE) -> None:
+        run = await self.run_of(id)
+        async with self.database.transaction() as tx:
+            await runs.end(tx, run.id, outcome=outcome, now=self.clock.now())
+
+    async def owe(self, id: str, kind: RunKind) -> Run:
+        async with self.database.transaction() as tx:
+            await runs.add(tx, registration=id, kind=kind, now=self.clock.now())
+        return await self.run_of(id)
+
+    async def secret_state(self, id: str) -> SecretState | None:
+        found = (await self.found(id)).secret
+        return found.state if found else None
+
+
+class IdleEngine(Engine):
+    """Takes every run and begins none; runs named in `poison` it cannot even take."""
+
+    def __init__(self) -> None:
+        super().__init__({}, _nobody)
+        self.started: list[str] = []
+        self.poison: set[str] = set()
+
+    async def start(self, run: str, kind: str) -> None:
+        if run in self.poison:
+            raise KeyError(kind)
+        self.started.append(run)
+
+    async def outcome(self, run: str) -> Outcome:
+        return Outcome.OPEN
+
+    async def forget(self, *, before: datetime) -> None:
+        pass  # it has done nothing that could be remembered
+
+
+async def at_once() -> None:
+    """Nobody clicks here, so no run has to wait for that."""
+
+
+async def _nobody(run: str, bug: str) -> None:
+    raise AssertionError(f"{run} died of {bug}")
+
+
+def office(
+    database: Database,
+    clock: MovableClock,
+    *,
+    approvals_needed: int = 1,
+    next_id: Callable[[], str] = new_id,
+    open_limit: int = 1000,
+    daily_limit: int = 10_000,
+    person_daily_limit: int = 10_000,
+    policy: Policy | None = None,
+    catalogue: Catalogue | None = None,
+) -> Office:
+    """Return an office, of Rosa who asks and Ada and Grace who decide unless `policy` says more."""
+    vault, catalogue = VAULT, catalogue or read_catalogue()
+    registrar = Registrar(
+        database=database,
+        catalogue=catalogue,
+        policy=policy
+        or Policy(
+            team_id=TEAM,
+            requesters=frozenset({ROSA.user_id}),
+            approvers=frozenset({ADA.user_id, GRACE.user_id}),
+            approvals_needed=approvals_needed,
+            open_limit=open_limit,
+            daily_limit=daily_limit,
+            person_daily_limit=person_daily_limit,
+        ),
+        vault=vault,
+        clock=clock,
+        installation="aaaabbbbcccc",
+        approval_channel="C0APPROVE",
+        approval_ttl=timedelta(days=1),
+        new_id=next_id,
+        wakeups=Wakeups(),
+    )
+    return Office(
+        database=database, registrar=registrar, vault=vault, clock=clock, catalogue=catalogue
+    )
+
+
+@asynccontextmanager
+async def two_offices(
+    url: str,
+    clock: MovableClock,
+    *,
+    approvals_needed: int = 1,
+    open_limit: int = 1000,
+    daily_limit: int = 10_000,
+    person_daily_limit: int = 10_000,
+    next_ids: tuple[Callable[[], str], Callable[[], str]] = (new_id, new_id),
+) -> AsyncIterator[tuple[Office, Office]]:
+    """Open the offices of two replicas on PostgreSQL, or two over the one database of SQLite."""
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(opened(url))
+        async with first.transaction() as tx:
+            await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
+        is_sqlite = url.startswith("sqlite")
+        second = first if is_sqlite else await stack.enter_async_context(opened(url))
+        made = partial(
+            office,
+            clock=clock,
+            approvals_needed=approvals_needed,
+            open_limit=open_limit,
+            daily_limit=daily_limit,
+            person_daily_limit=person_daily_limit,
+        )
+        yield made(first, next_id=next_ids[0]), made(second, next_id=next_ids[1])

@@ -1,0 +1,216 @@
+"""The bodies of runs without a tenant: how each ends is said beforehand, all else is the real code.
+
+Only what would call Graph is replaced: the preflight, the steps, the removals, the comparison.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from bot.domain.registration import Deleted, Registration
+from bot.domain.runs import RunKind
+from bot.domain.secrets import Secret
+from bot.runs import Runs, RunServices
+from bot.runs.base import RunBase, StepFailed
+from bot.runs.batch_writer import Entry
+from bot.runs.cleanup import Cleanup
+from bot.runs.drift_check import DriftCheck
+from bot.runs.journal import RunJournal
+from bot.runs.planning import Planning
+from bot.runs.provisioning import FactsByStep, Provisioning, RunContext
+from bot.runs.purging import Purging
+from bot.storage import secrets
+from bot.storage.runs import Run
+from bot.worker.attempts import Attempts
+from graph.drift import Drift
+from graph.errors import GraphError
+from graph.permissions import Kind, lookup
+from graph.plan import Plan
+from graph.steps import Facts as Learnt
+from graph.steps import Step
+from tests.support.factories import CLIENT_ID
+
+SECRET = "the-one-time-secret"
+
+
+class Ending(StrEnum):
+    """How a run ends."""
+
+    WELL = "well"
+    REFUSED = "refused"  # the preflight finds reasons against it
+    FAILS_EARLY = "fails early"  # before anything is made
+    FAILS_LATE = "fails late"  # the secret is made, and does not work
+    FAILS_LAST = "fails last"  # everything works, and an old secret cannot be removed
+    BREAKS = "breaks"  # a bug, when the secret is made
+
+
+class Broken(Exception):
+    """A bug of ours."""
+
+
+@dataclass
+class Said:
+    """How the next run ends."""
+
+    ending: Ending = Ending.WELL
+
+
+class PlayedRuns(Runs):
+    """Runs that end as they are told to."""
+
+    def __init__(self, parts: RunServices) -> None:
+        self.said = Said()
+        self._attempts = Attempts(parts.database)
+        self._planning = PlayedPlanning(parts, self.said)
+        self._provisioning = PlayedCarrying(parts, self.said)
+        self._cleanup = PlayedClearing(parts, self.said)
+        self._drift_check = PlayedChecking(parts, self.said)
+        self._purging = PlayedPurging(parts, self.said)
+
+    async def play(self, run: Run, ending: Ending) -> None:
+        """Let the run end so, as the engine would."""
+        self.said.ending = ending
+        try:
+            await self.jobs()[run.kind](run.id)
+        except Broken:
+            await self.died(run.id, "b0b0b0b0")
+
+
+class Played(RunBase):
+    """What all of them do where Graph would be called."""
+
+    def __init__(self, parts: RunServices, said: Said) -> None:
+        super().__init__(parts)
+        self._said = said
+
+    def _fail(self, *endings: Ending) -> None:
+        if self._said.ending is Ending.BREAKS and Ending.FAILS_LATE in endings:
+            raise Broken
+        if self._said.ending in endings:
+            raise StepFailed("outage", {"step": "Run", "sentence": "No.", "advice": "Retry."})
+
+    async def _check_made(self, run: Run, plan: Plan, facts: Any) -> None:
+        """Nothing was made, so nothing can be somebody else's."""
+
+    async def _take_out(
+        self, run: Run, registration: Registration, secret: Secret, *, proven: bool = True
+    ) -> None:
+        # A removal is all that its run does; else it is the last thing.
+        self._fail(Ending.FAILS_LAST)
+        if run.kind in (RunKind.REMOVE_UNREAD, RunKind.REMOVE_PREVIOUS):
+            self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
+
+
+class PlayedPlanning(Played, Planning):
+    async def _plan(self, id: str) -> None:
+        found = await self._open(id)
+        if found is None:
+            return
+        run, registration = found
+        self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
+        if self._said.ending is Ending.REFUSED:
+            await self._refuse(run, ("There is no such tenant.",))
+        else:
+            await self._propose(run, self._made(registration))
+
+    def _made(self, registration: Registration) -> Plan:
+        form = registration.form
+        profile = self._services.catalogue[form.profile]
+        return Plan(
+            registration=registration.id,
+            key=registration.key,
+            installation="one",
+            profile=profile.id,
+            profile_digest=profile.digest,
+            tenant_id="11111111-1111-1111-1111-111111111111",
+            tenant_name="Contoso",
+            domain="contoso.example",
+            resource_id="22222222-2222-2222-2222-222222222222",
+            name=form.name,
+            notes=uuid4().hex,  # no two plans are the same
+            tags=(),
+            redirect=None,
+            roles=(lookup("User.Read.All", Kind.ROLE),),
+            scopes=(),
+            secret_name=profile.secret_name,
+            secret_days=form.secret_days,
+            secret_limited_by="requester",
+            consent_mode="autonomous",
+            warnings=(),
+        )
+
+
+class PlayedCarrying(Played, Provisioning):
+    def __init__(self, parts: RunServices, said: Said) -> None:
+        Provisioning.__init__(self, parts)
+        self._said = said
+
+    async def _stage(self, road: RunContext, stage: list[Step], facts: FactsByStep) -> FactsByStep:
+        """Learn what the steps would have learnt."""
+        found = {}
+        for each in stage:
+            if each.name in facts:
+                continue
+            if each.name == "application":
+                self._fail(Ending.FAILS_EARLY)
+            if each.name == "sign_in":
+                self._fail(Ending.FAILS_LATE)
+            learnt: dict[str, Any] = {"app_id": CLIENT_ID}
+            if each.name == "secret":
+                self._fail(Ending.FAILS_EARLY)  # of a run for which nothing else is to do
+                learnt = await self._minted(road)
+            entry = Entry(run=road.run, step=each.name, facts=learnt, lasting=each.lasting)
+            assert await self._writer.record(entry)
+            found[each.name] = learnt
+        return found
+
+    async def _minted(self, road: RunContext) -> dict[str, Any]:
+        ledger = RunJournal(
+            run=road.run, database=self._database, vault=self._services.vault, clock=self._clock
+        )
+        nonce = await ledger.attempt()
+        assert isinstance(nonce, str)
+        expires_at = self._clock.now() + timedelta(days=road.plan.secret_days)
+        id = await ledger.seal(
+            nonce,
+            secret=f"{SECRET} {nonce}",
+            key_id=str(uuid4()),
+            hint=SECRET[:3],
+            expires_at=min(expires_at, road.secret_until or expires_at),
+        )
+        return {"sealed_id": id}
+
+
+class PlayedClearing(Played, Cleanup):
+    async def _sweep(self, run: Run, registration: Registration) -> None:
+        self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
+        async with self._database.transaction() as tx:
+            await secrets.confirm_removed(tx, run.registration)
+
+    async def _take_back(self, run: Run, each: Step, plan: Plan, facts: Any) -> None:
+        await super()._undo_step(run, each, plan, facts)
+        if each.name == "application":
+            self._fail(Ending.FAILS_LAST)
+
+    async def _erase(self, run: Run, each: Step, plan: Plan, facts: Any) -> Learnt | None:
+        if each.name == "secret":
+            self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
+        if each.name != "application" or each.name not in facts:
+            return None
+        return {"object_id": f"of {run.registration}", "app_id": CLIENT_ID, "was_there": True}
+
+
+class PlayedPurging(Played, Purging):
+    async def _purge(self, run: Run, plan: Plan, each: Deleted) -> None:
+        self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
+
+
+class PlayedChecking(Played, DriftCheck):
+    async def _look(self, run: Run, registration: Registration) -> Drift:
+        if self._said.ending is Ending.BREAKS:
+            raise Broken
+        if self._said.ending is not Ending.WELL:
+            raise GraphError(code="outage")
+        return Drift()

@@ -1,0 +1,99 @@
+"""The shortest word on a secret's life wins, and it is known whose word that is."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from graph.secret_life import SecretPolicy, limit, parse_duration, read_policy
+from tests.support.graph_fakes import wish
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("asked", "profile", "tenant", "expected"),
+    [
+        (90, 180, None, (90, "requester")),
+        (365, 180, None, (180, "profile")),
+        (365, 180, 90, (89, "tenant")),
+        (30, 180, 90, (30, "requester")),
+        (89, 180, 90, (89, "requester")),
+        (180, 180, 365, (180, "requester")),
+    ],
+)
+def test_the_shortest_wins(
+    asked: int, profile: int, tenant: int | None, expected: tuple[int, str]
+) -> None:
+    longest = None if tenant is None else timedelta(days=tenant)
+    asking = wish(secret_days=asked, profile_days=profile)
+    assert limit(asking, SecretPolicy(longest=longest)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [("P90D", 90), ("P365DT0H0M0S", 365), ("P1Y", 365), ("P6M", 180), ("P2W", 14), ("PT36H", 1)],
+)
+def test_durations_are_read(text: str, days: int) -> None:
+    assert parse_duration(text).days == days
+
+
+def test_a_duration_that_is_none_is_not_guessed() -> None:
+    with pytest.raises(ValueError, match="ISO 8601"):
+        parse_duration("90 days")
+
+
+def test_a_policy_that_is_off_says_nothing() -> None:
+    off = {**policy(restriction("passwordAddition")), "isEnabled": False}
+    assert read_policy(off, now=NOW) == SecretPolicy()
+
+
+def test_a_policy_that_cannot_be_read_is_not_taken_for_none() -> None:
+    assert not read_policy(None, now=NOW).readable
+
+
+def test_a_ban_bans() -> None:
+    assert read_policy(policy(restriction("passwordAddition")), now=NOW).banned
+
+
+def test_a_ban_of_chosen_secrets_does_not_concern_us() -> None:
+    assert not read_policy(policy(restriction("customPasswordAddition")), now=NOW).banned
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "disabled"},
+        {"restrictForAppsCreatedAfterDateTime": "2026-07-01T00:00:00Z"},
+    ],
+)
+def test_a_restriction_that_does_not_apply_is_left_out(changes: dict[str, Any]) -> None:
+    assert not read_policy(policy(restriction("passwordAddition", **changes)), now=NOW).banned
+
+
+def test_the_shorter_of_two_limits_counts() -> None:
+    read = read_policy(
+        policy(
+            restriction("passwordLifetime", maxLifetime="P180D"),
+            restriction("passwordLifetime", maxLifetime="P90D"),
+        ),
+        now=NOW,
+    )
+    assert read.longest == timedelta(days=90)
+
+
+def restriction(kind: str, **changes: Any) -> dict[str, Any]:
+    usual = {
+        "restrictionType": kind,
+        "state": "enabled",
+        "maxLifetime": None,
+        "restrictForAppsCreatedAfterDateTime": "2024-01-01T10:37:00Z",
+    }
+    return {**usual, **changes}
+
+
+def policy(*restrictions: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "isEnabled": True,
+        "applicationRestrictions": {"passwordCredentials": list(restrictions)},
+    }

@@ -1,0 +1,249 @@
+"""The stages as data, and what steps do where Entra gives a rare answer."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.playground.clock import MovableClock
+from graph.errors import Forbidden, GraphError, NotFound, NotOurs
+from graph.permissions import Kind, lookup
+from graph.plan import Plan
+from graph.retry import REPLICATION_TIME
+from graph.signin import SignIn
+from graph.step_context import Step, StepContext
+from graph.steps import stages
+from graph.verification import reads
+from tests.support.graph_fakes import MemoryLedger, Script, answer, client, plan, refusal, token
+
+BOT = "b0b0b0b0-0000-4000-8000-000000000000"
+OURS = {
+    "id": "o1",
+    "appId": "a1",
+    "tags": list(plan().tags),
+    "createdByAppId": BOT,
+}
+FACTS: dict[str, dict[str, Any]] = {
+    "application": {"object_id": "o1", "app_id": "a1", "created_at": "2026-01-01T00:00:00+00:00"},
+    "service_principal": {"object_id": "sp1", "created_at": "2026-01-01T00:00:00+00:00"},
+}
+WITH_SCOPE = plan(scopes=(lookup("User.Read", Kind.SCOPE),))
+
+
+def test_the_stages_are_in_the_order_that_was_promised() -> None:
+    assert [[each.name for each in stage] for stage in stages(WITH_SCOPE)] == [
+        ["application"],
+        ["service_principal"],
+        ["role:User.Read.All", "scopes"],
+        ["secret"],
+        ["sign_in"],
+        ["directory"],
+    ]
+
+
+def test_what_belongs_to_one_run_only_is_not_lasting() -> None:
+    passing = [each.name for stage in stages(WITH_SCOPE) for each in stage if not each.lasting]
+    assert passing == ["secret", "sign_in", "directory"]
+
+
+def test_without_permissions_there_is_no_consent_stage() -> None:
+    assert len(stages(plan(roles=()))) == 5
+
+
+def test_the_directory_test_reads_only_what_was_granted() -> None:
+    assert set(reads(plan_with("Domain.Read.All"))) == {"policy"}
+    assert set(reads(plan_with("GroupMember.Read.All"))) == {"policy", "groups"}
+    assert set(reads(plan_with("Directory.Read.All"))) == {
+        "policy",
+        "users",
+        "groups",
+        "organization",
+    }
+
+
+def test_basic_profiles_are_read_without_what_they_do_not_show() -> None:
+    users = reads(plan_with("User.ReadBasic.All"))["users"]
+    assert users.query["$select"] == "id,mail"
+
+
+async def test_the_notes_name_who_approved() -> None:
+    graph = Script([answer(201, OURS)])
+    async with site(graph, facts={}, approved_by="U2") as here:
+        await step("application").do(here)
+    assert graph.bodies[0]["notes"] == "Approved by U2. Registered by aad-setup."
+
+
+async def test_a_key_that_is_taken_before_our_first_try_is_not_ours() -> None:
+    graph = Script([refusal(409, "Request_MultipleObjectsWithSameKeyValue")])
+    async with site(graph, facts={}) as here:
+        with pytest.raises(NotOurs):
+            await step("application").do(here)
+
+
+async def test_a_key_that_our_lost_try_has_taken_is_ours() -> None:
+    graph = Script(
+        [
+            httpx.ReadError,
+            refusal(409, "Request_MultipleObjectsWithSameKeyValue"),
+            refusal(404, "Request_ResourceNotFound"),
+            answer(200, OURS),
+        ]
+    )
+    async with site(graph, facts={}) as here:
+        facts = await step("application").do(here)
+    assert (facts["object_id"], facts["app_id"]) == ("o1", "a1")
+
+
+async def test_a_collision_after_a_lost_try_does_not_forget_that_try() -> None:
+    collision = refusal(409, "Directory_ConcurrencyViolation")
+    graph = Script([httpx.ReadError, collision, answer(204), answer(200, OURS)])
+    async with site(graph, facts={}) as here:
+        assert (await step("application").do(here))["object_id"] == "o1"
+
+
+@pytest.mark.parametrize("change", [{"tags": ["aad-setup"]}, {"createdByAppId": None}])
+async def test_tags_and_creator_must_both_be_ours(change: dict[str, Any]) -> None:
+    graph = Script([answer(204), answer(200, {**OURS, **change})])
+    async with site(graph, facts={}) as here:
+        await here.journal.record_intent("application")
+        with pytest.raises(NotOurs):
+            await step("application").do(here)
+
+
+async def test_a_service_principal_that_is_there_is_found() -> None:
+    taken = refusal(409, "Request_MultipleObjectsWithSameKeyValue", "is already in use")
+    async with site(Script([taken, answer(200, {"id": "sp1"})])) as here:
+        assert (await step("service_principal").do(here))["object_id"] == "sp1"
+
+
+async def test_a_grant_that_is_there_is_a_success() -> None:
+    there = "Permission being assigned already exists on the object"
+    async with site(Script([refusal(400, "Request_BadRequest", there)])) as here:
+        assert "granted_at" in await step("role:User.Read.All").do(here)
+
+
+async def test_a_delegated_grant_that_is_there_is_left_when_it_is_enough() -> None:
+    graph = Script(
+        [
+            refusal(409, "Request_MultipleObjectsWithSameKeyValue"),
+            answer(200, {"value": [{"id": "g1", "scope": "User.Read openid"}]}),
+        ]
+    )
+    async with site(graph) as here:
+        assert "granted_at" in await step("scopes").do(here)
+
+
+async def test_a_delegated_grant_that_is_there_but_not_seen_is_looked_for_as_a_new_one() -> None:
+    refused = refusal(409, "Request_MultipleObjectsWithSameKeyValue")
+    graph = Script([refused, *(answer(200, {"value": []}) for _ in range(1_000))])
+    async with site(graph) as here:
+        since = here.clock.now()
+        with pytest.raises(GraphError, match="oauth2PermissionGrants"):
+            await step("scopes").do(here)
+        assert here.clock.now() - since >= REPLICATION_TIME
+
+
+@pytest.mark.parametrize("name", ["role:User.Read.All", "scopes"])
+async def test_a_bot_that_may_not_revoke_leaves_that_to_the_service_principal(name: str) -> None:
+    denied = [refusal(403, "Authorization_RequestDenied") for _ in range(2)]
+    async with site(Script(denied)) as here:
+        await undo(name, here)
+
+
+async def test_a_grant_is_revoked_by_its_own_id() -> None:
+    id = lookup("User.Read.All", Kind.ROLE).id
+    held = {"value": [{"id": "x", "appRoleId": "other"}, {"id": "y", "appRoleId": id}]}
+    graph = Script([answer(200, held), answer(204)])
+    async with site(graph) as here:
+        await undo("role:User.Read.All", here)
+    assert graph.requests[1].url.path.endswith("/appRoleAssignedTo/y")
+
+
+async def test_undo_never_deletes_what_is_not_ours() -> None:
+    graph = Script([answer(200, {**OURS, "createdByAppId": "somebody"})])
+    async with site(graph, facts={}) as here:
+        await here.journal.record_intent("application")
+        with pytest.raises(NotOurs):
+            await undo("application", here)
+    assert [request.method for request in graph.requests] == ["GET"]
+
+
+async def test_undo_looks_once_where_nothing_was_ever_written() -> None:
+    graph = Script([refusal(404, "Request_ResourceNotFound")])
+    async with site(graph, facts={}) as here:
+        await undo("application", here)
+    assert [request.method for request in graph.requests] == ["GET"]
+
+
+@pytest.mark.parametrize("status", [204, 404])
+async def test_a_service_principal_whose_step_never_ended_is_removed_if_it_is_there(
+    status: int,
+) -> None:
+    graph = Script([answer(status)])
+    async with site(graph, facts={"application": FACTS["application"]}) as here:
+        await undo("service_principal", here)
+    assert graph.requests[0].url.path == "/v1.0/servicePrincipals(appId='a1')"
+
+
+async def test_a_write_of_long_ago_is_not_waited_for() -> None:
+    graph = Script([refusal(404, "Request_ResourceNotFound")])
+    async with site(graph) as here:
+        with pytest.raises(NotFound):
+            await step("secret").do(here)
+
+
+@pytest.mark.parametrize("broken", ["policy", "users"])
+async def test_a_read_that_fails_for_another_reason_fails_the_test(broken: str) -> None:
+    denied = {"error": {"code": "Authorization_RequestDenied", "message": ""}}
+    fine = {"policy": (403, denied), "users": (200, {"value": []})}
+    inner = {**fine, broken: (400, {"error": {"code": "Request_BadRequest", "message": ""}})}
+    responses = [{"id": id, "status": status, "body": body} for id, (status, body) in inner.items()]
+    async with site(Script([answer(200, {"responses": responses})])) as here:
+        here.sign_in.hold("a1", token("User.Read.All"))
+        with pytest.raises(GraphError, match=f"GET .*{broken[:4]}.* 400"):
+            await step("directory").do(here)
+
+
+async def test_a_read_that_is_refused_long_after_the_grant_fails() -> None:
+    denied = {"error": {"code": "Authorization_RequestDenied", "message": ""}}
+    responses = [{"id": id, "status": 403, "body": denied} for id in ("policy", "users")]
+    async with site(Script([answer(200, {"responses": responses})])) as here:
+        here.sign_in.hold("a1", token("User.Read.All"))
+        with pytest.raises(Forbidden):
+            await step("directory").do(here)
+
+
+@asynccontextmanager
+async def site(
+    graph: Script, *, facts: dict[str, dict[str, Any]] = FACTS, approved_by: str = ""
+) -> AsyncIterator[StepContext]:
+    clock = MovableClock(eager=True)
+    sign_in = SignIn(authority="https://login.test/t1", graph_host="https://graph.test")
+    async with client(graph, clock=clock) as caller:
+        yield StepContext(
+            graph=caller,
+            plan=WITH_SCOPE,
+            facts=facts,
+            clock=clock,
+            journal=MemoryLedger(),
+            sign_in=sign_in,
+            bot_client_id=BOT,
+            approved_by=approved_by,
+        )
+    sign_in.close()
+
+
+def step(name: str) -> Step:
+    return next(each for stage in stages(WITH_SCOPE) for each in stage if each.name == name)
+
+
+async def undo(name: str, here: StepContext) -> None:
+    take_back = step(name).undo
+    assert take_back is not None
+    await take_back(here)
+
+
+def plan_with(*roles: str) -> Plan:
+    return plan(roles=tuple(lookup(name, Kind.ROLE) for name in roles))

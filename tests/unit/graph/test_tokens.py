@@ -1,0 +1,86 @@
+"""What a token says of itself is read, and a token that says nothing is not guessed at."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.playground.clock import MovableClock
+from graph.signin import EARLY, BotTokens, Credential, SignIn
+from graph.tokens import Token, read_token
+from tests.support.graph_fakes import jwt
+
+
+def test_roles_and_end_are_read() -> None:
+    read = read_token(jwt({"exp": 1_800_000_000, "roles": ["User.Read.All"]}))
+    assert read is not None
+    assert read.roles == {"User.Read.All"}
+    assert read.expires_at == datetime(2027, 1, 15, 8, tzinfo=UTC)
+
+
+def test_a_token_without_roles_has_none() -> None:
+    read = read_token(jwt({"exp": 1_800_000_000}))
+    assert read is not None
+    assert read.roles == frozenset()
+
+
+@pytest.mark.parametrize("access", ["", "opaque", "a.b.c", "a.!!.c", jwt({}), jwt({"exp": "x"})])
+def test_an_opaque_token_is_not_guessed_at(access: str) -> None:
+    assert read_token(access) is None
+
+
+def test_a_token_never_shows_itself() -> None:
+    access = jwt({"exp": 1_800_000_000})
+    assert access not in repr(read_token(access))
+
+
+class CountingSignIn(SignIn):
+    """Signs in without a tenant, for an hour each time."""
+
+    def __init__(self, clock: MovableClock) -> None:
+        self.clock = clock
+        self.count = 0
+        self.ahead = timedelta()
+        """How far our clock is ahead of Entra's."""
+
+    async def token(self, client_id: str, credential: Credential) -> Token:
+        self.count += 1
+        ends = self.clock.now() - self.ahead + timedelta(hours=1)
+        return Token(access=f"token-{self.count}", roles=frozenset(), expires_at=ends)
+
+
+async def test_a_token_is_kept_until_shortly_before_its_end() -> None:
+    clock = MovableClock()
+    sign_in = CountingSignIn(clock)
+    tokens = BotTokens(sign_in=sign_in, client_id="b", credential="s", clock=clock)
+    await tokens.token()
+    clock.move(timedelta(minutes=50))
+    await tokens.token()
+    assert sign_in.count == 1
+    clock.move(timedelta(minutes=10) - EARLY)
+    await tokens.token()
+    assert sign_in.count == 2
+
+
+async def test_many_who_saw_the_same_token_refused_cause_one_sign_in() -> None:
+    clock = MovableClock()
+    sign_in = CountingSignIn(clock)
+    tokens = BotTokens(sign_in=sign_in, client_id="b", credential="s", clock=clock)
+    stale = await tokens.token()
+    fresh = [await tokens.fresh(stale) for _ in range(5)]
+    assert {each.access for each in fresh} == {"token-2"}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), -timedelta(hours=3)])
+async def test_with_a_clock_that_differs_a_token_is_kept_for_its_lifetime(ahead: timedelta) -> None:
+    clock = MovableClock()
+    sign_in = CountingSignIn(clock)
+    tokens = BotTokens(sign_in=sign_in, client_id="b", credential="s", clock=clock)
+    sign_in.ahead = ahead
+    for _ in range(5):
+        await tokens.token()
+    clock.move(timedelta(minutes=54))
+    await tokens.token()
+    assert sign_in.count == 1
+    clock.move(timedelta(minutes=1))
+    await tokens.token()
+    assert sign_in.count == 2

@@ -1,0 +1,398 @@
+"""Who may do what, and when: the whole table, and the words for everybody else."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import pytest
+
+from bot.approval import RULES, Policy, Role, Verb
+from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import Rotation, Vote
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import MOVES, Status, origins
+from tests.support.factories import ADA, BEN, GRACE, NOON, ROSA, TEAM, registration
+
+POLICY = Policy(
+    team_id=TEAM,
+    requesters=frozenset({"U0ROSA"}),
+    approvers=frozenset({"U0ADA", "U0GRACE"}),
+    approvals_needed=1,
+    approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
+    requester_groups=frozenset({"S0ASKERS"}),
+)
+EVE = Person(team_id=TEAM, user_id="U0EVE", name="Eve", groups=frozenset({"S0ADMINS"}))
+GUEST = replace(BEN, doubts=("is a guest's",))
+BOT = replace(BEN, doubts=("is a bot",))
+EXTERNAL = replace(BEN, team_id="T0ELSE", doubts=("is from outside",))
+
+ALIVE = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY}
+OVER = set(Status) - ALIVE - {Status.REVOKING}
+R, A, N = Role.REQUESTER, Role.APPROVER, Role.BYSTANDER
+
+# Written out by hand, so that a slip in the code's table does not repeat itself here.
+ALLOWED = {
+    Verb.SEE: ({R, A, N}, set(Status)),
+    Verb.HISTORY: ({R, A}, set(Status)),
+    Verb.ASK_AGAIN: ({R}, OVER),
+    Verb.APPROVE: ({A}, {Status.PENDING}),
+    Verb.DENY: ({A}, {Status.PENDING}),
+    Verb.WITHDRAW: ({A}, {Status.PENDING}),
+    Verb.CANCEL: ({R}, {Status.PENDING}),
+    Verb.RETRY: ({R, A}, {Status.FAILED}),
+    Verb.UNDO: ({R, A}, {Status.FAILED}),
+    Verb.REVOKE: ({R, A}, {Status.READY, Status.REVOKING}),
+    Verb.PURGE: ({A}, {Status.UNDONE, Status.REVOKED}),
+    Verb.VALUES: ({R}, {Status.READY}),
+    Verb.REVEAL: ({R}, {Status.READY}),
+    Verb.REPLACE_SECRET: ({R}, {Status.READY}),
+    Verb.CHECK: ({R, A}, {Status.READY}),
+    Verb.HAND_OVER: ({R, A}, ALIVE),
+    Verb.CONFIRM: ({A}, ALIVE),
+    Verb.ROTATE: ({R, A}, {Status.READY}),
+    Verb.CONFIRM_ROTATION: ({A}, {Status.READY}),
+    Verb.DENY_ROTATION: ({A}, {Status.READY}),
+    Verb.CANCEL_ROTATION: ({R, Role.ASKER}, {Status.READY}),
+    Verb.REMOVE_PREVIOUS: ({R, A}, {Status.READY}),
+}
+NEVER_OWN = {
+    Verb.APPROVE,
+    Verb.DENY,
+    Verb.WITHDRAW,
+    Verb.CONFIRM,
+    Verb.CONFIRM_ROTATION,
+    Verb.DENY_ROTATION,
+}
+
+
+class Somebody(NamedTuple):
+    """A kind of person: who looks, who asked for the registration, and what roles that makes."""
+
+    who: Person
+    requester: Person
+    roles: set[Role]  # none: nothing may be done at all
+
+
+KINDS = {
+    "requester": Somebody(ROSA, ROSA, {R}),
+    "approver": Somebody(ADA, ROSA, {A}),
+    "approver by group": Somebody(EVE, ROSA, {A}),
+    "requester and approver": Somebody(ADA, ADA, {R, A}),
+    "bystander": Somebody(BEN, ROSA, {N}),
+    "guest": Somebody(GUEST, ROSA, set()),
+    "external": Somebody(EXTERNAL, ROSA, set()),
+    "bot": Somebody(BOT, ROSA, set()),
+    "requester who left": Somebody(replace(ROSA, doubts=("is deactivated",)), ROSA, set()),
+    "approver who left": Somebody(replace(ADA, doubts=("is deactivated",)), ROSA, set()),
+}
+CELLS = [(verb, kind, status) for verb in Verb for kind in KINDS for status in Status]
+
+
+def test_the_table_is_as_large_as_it_should_be() -> None:
+    assert len(CELLS) >= 300
+
+
+def refusal(verb: Verb, person: Person, status: Status, *votes: Vote) -> str | None:
+    """Return the words of the refusal, or None if the policy lets them."""
+    try:
+        POLICY.check(verb, person, registration(status, votes=votes))
+    except Refusal as no:
+        return str(no)
+    return None
+
+
+@pytest.mark.parametrize(("verb", "kind", "status"), CELLS)
+def test_only_the_cells_of_the_table_are_allowed(verb: Verb, kind: str, status: Status) -> None:
+    somebody = KINDS[kind]
+    roles, states = ALLOWED[verb]
+    is_own = somebody.who.key == somebody.requester.key
+    may = bool(roles & somebody.roles) and status in states and not (is_own and verb in NEVER_OWN)
+    theirs = registration(status, requester=somebody.requester)
+    if may:
+        POLICY.check(verb, somebody.who, theirs)
+    else:
+        with pytest.raises(Refusal, match=r"\.$"):
+            POLICY.check(verb, somebody.who, theirs)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in Verb if verb is not Verb.SEE])
+def test_whoever_has_another_role_is_told_so_before_the_state_is(verb: Verb) -> None:
+    assert refusal(verb, BEN, Status.DENIED) == RULES[verb].otherwise
+
+
+@pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.DENY])
+def test_nobody_decides_on_their_own_registration(verb: Verb) -> None:
+    own = registration(Status.PENDING, requester=ADA)
+    with pytest.raises(Refusal, match=f"You cannot {verb} your own registration"):
+        POLICY.check(verb, ADA, own)
+    POLICY.check(verb, GRACE, own)
+    POLICY.check(Verb.CANCEL, ADA, own)
+
+
+def test_whoever_asked_for_a_rotation_may_cancel_that_and_nothing_else() -> None:
+    """Even if it was as an approver, and they are none any more."""
+    wish = Rotation(id="r1", asked_by=BEN, asked_at=NOON, until=NOON)
+    ready = replace(registration(), rotation=wish)
+    POLICY.check(Verb.CANCEL_ROTATION, BEN, ready)
+    POLICY.check(Verb.CANCEL_ROTATION, ROSA, ready)
+    with pytest.raises(Refusal, match="Only the requester or whoever asked"):
+        POLICY.check(Verb.CANCEL_ROTATION, ADA, ready)
+    for verb in set(Verb) - {Verb.CANCEL_ROTATION, Verb.SEE}:
+        with pytest.raises(Refusal):
+            POLICY.check(verb, BEN, ready)
+
+
+def test_a_new_name_does_not_make_the_requester_somebody_else() -> None:
+    own = registration(Status.PENDING, requester=ADA)
+    with pytest.raises(Refusal, match="your own"):
+        POLICY.check(Verb.APPROVE, replace(ADA, name="Somebody Else"), own)
+
+
+@pytest.mark.parametrize("doubt", ["is deactivated", "is a bot", "is a guest's", "is from outside"])
+@pytest.mark.parametrize("verb", Verb)
+def test_an_account_in_doubt_may_do_nothing(verb: Verb, doubt: str) -> None:
+    for person in (ROSA, ADA, BEN):
+        sentence = refusal(verb, replace(person, doubts=(doubt,)), Status.PENDING)
+        assert sentence == f"Slack says that your account {doubt}, so you cannot use this bot."
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_the_same_user_id_in_another_team_is_another_person(verb: Verb) -> None:
+    for person in (ROSA, ADA, BEN):
+        sentence = refusal(verb, replace(person, team_id="T0ELSE"), Status.PENDING)
+        assert sentence == "You belong to another Slack team, so you cannot use this bot."
+
+
+def test_an_empty_list_of_requesters_lets_nobody_ask() -> None:
+    nobody = replace(POLICY, requesters=frozenset())
+    for person in (ROSA, ADA, BEN):
+        with pytest.raises(Refusal, match="You may not ask for applications"):
+            nobody.check_may_ask(person)
+
+
+def test_a_star_lets_every_full_member_ask_and_no_guest() -> None:
+    everybody = replace(POLICY, requesters=frozenset({"*"}))
+    everybody.check_may_ask(BEN)
+    with pytest.raises(Refusal, match="is a guest's"):
+        everybody.check_may_ask(replace(BEN, doubts=("is a guest's",)))
+
+
+def test_a_star_does_not_make_approvers() -> None:
+    policy = replace(POLICY, requesters=frozenset({"*"}), approvers=frozenset())
+    with pytest.raises(Refusal, match="Only an approver"):
+        policy.check(Verb.APPROVE, BEN, registration(Status.PENDING))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "words"),
+    [("approve", Status.APPROVED, "has approved"), ("deny", Status.DENIED, "has denied")],
+)
+def test_whoever_comes_too_late_learns_who_decided(
+    verdict: str, status: Status, words: str
+) -> None:
+    vote = Vote(person=GRACE, verdict=verdict, at=NOON)
+    sentence = refusal(Verb.APPROVE, ADA, status, vote)
+    assert sentence == f"Too late: <@U0GRACE> {words} AAD-7K3F already."
+
+
+@pytest.mark.parametrize(
+    ("verb", "person", "status", "sentence"),
+    [
+        (Verb.APPROVE, ADA, Status.PLANNING, "AAD-7K3F is still being checked."),
+        (Verb.APPROVE, ADA, Status.CANCELLED, "Too late: AAD-7K3F was cancelled already."),
+        (Verb.DENY, ADA, Status.EXPIRED, "Too late: AAD-7K3F has expired."),
+        (Verb.REVEAL, ROSA, Status.PENDING, "AAD-7K3F waits for approval. Its card will"),
+        (Verb.REVEAL, ROSA, Status.APPROVED, "AAD-7K3F is being set up."),
+        (Verb.RETRY, ROSA, Status.READY, "Too late: AAD-7K3F is ready already."),
+        (Verb.RETRY, ROSA, Status.UNDONE, "Too late: AAD-7K3F was undone already."),
+        (Verb.REVEAL, ROSA, Status.FAILED, "AAD-7K3F has failed"),
+        (Verb.REVEAL, ROSA, Status.REVOKING, "AAD-7K3F is being revoked. Its card says when"),
+        (Verb.CHECK, ROSA, Status.REVOKED, "Too late: AAD-7K3F was revoked already."),
+        (Verb.UNDO, ROSA, Status.READY, "Too late: AAD-7K3F is ready already. `/aad-setup revoke"),
+        (Verb.UNDO, ROSA, Status.PENDING, "AAD-7K3F waits for approval."),
+        (Verb.REVOKE, ROSA, Status.FAILED, "AAD-7K3F has failed"),
+        (Verb.PURGE, ADA, Status.READY, "AAD-7K3F has not been deleted, and only what was"),
+        (Verb.PURGE, ADA, Status.FAILED, "AAD-7K3F has not been deleted, and only what was"),
+        (Verb.PURGE, ADA, Status.REVOKING, "AAD-7K3F is being revoked."),
+        (Verb.PURGE, ADA, Status.DENIED, "Too late: AAD-7K3F was denied already."),
+        (Verb.VALUES, ROSA, Status.REFUSED, "AAD-7K3F was refused"),
+    ],
+)
+def test_each_state_has_words_for_whoever_comes_at_the_wrong_time(
+    verb: Verb, person: Person, status: Status, sentence: str
+) -> None:
+    assert (refusal(verb, person, status) or "").startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "hint"),
+    [
+        (Verb.UNDO, Status.PENDING, "Its requester can cancel it, and an approver can deny it."),
+        (Verb.REVOKE, Status.PENDING, "Its requester can cancel it, and an approver can deny it."),
+        (Verb.CANCEL, Status.FAILED, "`/aad-setup undo AAD-7K3F` removes what it has made."),
+        (Verb.REVOKE, Status.FAILED, "`/aad-setup undo AAD-7K3F` removes what it has made."),
+        (
+            Verb.CANCEL,
+            Status.READY,
+            "`/aad-setup revoke AAD-7K3F` takes it back, if nobody needs it.",
+        ),
+        (Verb.CANCEL, Status.CANCELLED, "Too late: AAD-7K3F was cancelled already."),
+    ],
+)
+def test_whoever_wants_it_gone_learns_what_takes_it_back(
+    verb: Verb, status: Status, hint: str
+) -> None:
+    approved = Vote(person=GRACE, verdict="approve", at=NOON)
+    assert (refusal(verb, ROSA, status, approved) or "").endswith(hint)
+
+
+def test_who_decided_is_told_by_the_verdict_and_not_by_the_clock() -> None:
+    """The clock of the replica on which it was denied was behind the other one's."""
+    votes = [
+        Vote(person=GRACE, verdict="deny", at=NOON),
+        Vote(person=EVE, verdict="approve", at=NOON + timedelta(seconds=1)),
+    ]
+    sentence = refusal(Verb.APPROVE, ADA, Status.DENIED, *votes)
+    assert sentence == "Too late: <@U0GRACE> has denied AAD-7K3F already."
+
+
+@pytest.mark.parametrize("verb", sorted(NEVER_OWN))
+def test_whoever_handed_it_over_does_not_decide_on_it_either(verb: Verb) -> None:
+    status = Status.PENDING if Status.PENDING in ALLOWED[verb][1] else Status.READY
+    given_away = replace(registration(status, requester=BEN), previous_requesters=(ADA,))
+    with pytest.raises(Refusal, match="You asked for this before it was handed over"):
+        POLICY.check(verb, ADA, given_away)
+    POLICY.check(verb, GRACE, given_away)
+
+
+def test_a_group_that_cannot_be_read_makes_nobody_a_party_of_their_own() -> None:
+    """Ada is named, and perhaps in the very group that has approved already."""
+    unsaid = replace(ADA, unread=frozenset({"S0ADMINS"}))
+    assert POLICY.parties(unsaid, Quorum(needed=2)) == ()
+    with pytest.raises(Refusal, match="Slack did not say who belongs to the groups of approvers"):
+        POLICY.parties(unsaid, Quorum(needed=2, distinct_groups=True))
+    both = replace(unsaid, groups=frozenset({"S0SECURITY"}))
+    assert POLICY.parties(both, Quorum(needed=2, distinct_groups=True)) == ("S0SECURITY",)
+
+
+def test_half_a_quorum_does_not_pass_for_a_decision() -> None:
+    vote = Vote(person=GRACE, verdict="approve", at=NOON)
+    sentence = refusal(Verb.APPROVE, ADA, Status.EXPIRED, vote)
+    assert sentence == "Too late: AAD-7K3F has expired. Ask again with `/aad-setup`."
+
+
+def test_every_state_can_be_reached_and_every_end_is_one() -> None:
+    reached = {Status.PLANNING}
+    while more := {target for status in reached for target in MOVES[status]} - reached:
+        reached |= more
+    assert reached == set(Status)
+    ends = {status for status in Status if status.is_end}
+    assert ends == {
+        Status.REFUSED,
+        Status.DENIED,
+        Status.CANCELLED,
+        Status.EXPIRED,
+        Status.UNDONE,
+        Status.REVOKED,
+    }
+
+
+def test_origins_are_the_moves_read_backwards() -> None:
+    for target in Status:
+        assert origins(target) == {status for status in Status if target in MOVES[status]}
+    assert origins(Status.PLANNING) == {Status.FAILED}
+
+
+def test_a_group_that_cannot_be_read_is_empty_and_its_members_are_told_to_try_again() -> None:
+    unknown = replace(BEN, unread=frozenset({"S0ADMINS"}))
+    sentence = refusal(Verb.APPROVE, unknown, Status.PENDING)
+    assert sentence is not None
+    assert sentence.startswith("Slack did not say who belongs to the groups of approvers")
+    assert refusal(Verb.CANCEL, unknown, Status.PENDING) == RULES[Verb.CANCEL].otherwise
+    with pytest.raises(Refusal, match="did not say who belongs to the groups of requesters"):
+        POLICY.check_may_ask(replace(BEN, unread=frozenset({"S0ASKERS"})))
+
+
+def test_members_of_a_requester_group_may_ask_and_of_another_may_not() -> None:
+    POLICY.check_may_ask(replace(BEN, groups=frozenset({"S0ASKERS"})))
+    with pytest.raises(Refusal, match="You may not ask"):
+        POLICY.check_may_ask(EVE)
+
+
+def test_somebody_named_as_approver_decides_although_no_group_can_be_read() -> None:
+    assert refusal(Verb.APPROVE, replace(ADA, unread=POLICY.groups), Status.PENDING) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "quorum", "why"),
+    [
+        ({}, Quorum(needed=3), None),  # who is in a group can change
+        ({}, Quorum(needed=3, distinct_groups=True), None),  # two groups, and those by name
+        ({}, Quorum(needed=4, distinct_groups=True), "4 approvers of distinct groups; there are 3"),
+        ({"approver_groups": frozenset()}, Quorum(needed=2), None),
+        ({"approver_groups": frozenset()}, Quorum(needed=3), "3 approvers; APPROVERS lists 2"),
+        (
+            {"approver_groups": frozenset()},
+            Quorum(needed=2, distinct_groups=True),
+            "2 approvers of distinct groups; APPROVER_GROUPS is empty",
+        ),
+    ],
+)
+def test_a_quorum_that_nobody_can_reach_is_known_before(
+    settings: dict[str, Any], quorum: Quorum, why: str | None
+) -> None:
+    found = replace(POLICY, **settings).unreachable(quorum)
+    assert (found or "").startswith(why or "")
+    assert (found is None) is (why is None)
+
+
+def test_a_profile_can_ask_for_more_approvals_and_never_for_fewer() -> None:
+    strict = replace(POLICY, approvals_needed=2)
+    assert strict.quorum(approvals=1).needed == 2
+    assert strict.quorum(approvals=3).needed == 3
+
+
+@pytest.mark.parametrize(
+    ("groups", "missing"),
+    [
+        ([], 2),
+        ([("a",)], 1),
+        ([("a",), ("a",)], 1),
+        ([("a",), ("b",)], 0),
+        ([("a", "b"), ("a",)], 0),  # somebody in both speaks for the one that is still missing
+        ([("a", "b"), ("a", "b")], 0),
+        ([("a",), ("a",), ("a", "b")], 0),
+        ([(), ()], 1),  # those named one by one are one party
+        ([(), ("a",)], 0),
+    ],
+)
+def test_distinct_groups_are_counted_as_helps_most(
+    groups: list[tuple[str, ...]], missing: int
+) -> None:
+    votes = [Vote(person=ADA, verdict="approve", at=NOON, groups=each) for each in groups]
+    assert Quorum(needed=2, distinct_groups=True).missing(votes) == missing
+
+
+def test_a_member_of_an_unread_group_does_not_count_as_of_none() -> None:
+    ada = replace(ADA, unread=frozenset({"S0ADMINS"}))
+    with pytest.raises(Refusal, match="Slack did not say who belongs to the groups of approvers"):
+        POLICY.parties(ada, Quorum(needed=2, distinct_groups=True))
+    assert POLICY.parties(ada, Quorum(needed=2)) == ()
+
+
+@pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.DENY, Verb.WITHDRAW])
+def test_whose_it_was_does_not_decide_on_it(verb: Verb) -> None:
+    handed_over = replace(registration(Status.PENDING), previous_requesters=(ADA,))
+    with pytest.raises(Refusal, match="You asked for this before it was handed over"):
+        POLICY.check(verb, ADA, handed_over)
+    POLICY.check(verb, GRACE, handed_over)
+
+
+def test_an_approver_without_whom_there_are_too_few_cannot_ask() -> None:
+    """It would wait for somebody who may not decide on it."""
+    few = replace(POLICY, requesters=frozenset({"*"}), approver_groups=frozenset())
+    few.check_may_ask(ADA)
+    with pytest.raises(Refusal, match="You are an approver yourself, and without you there are"):
+        replace(few, approvals_needed=2).check_may_ask(ADA)
+    replace(few, approvals_needed=2).check_may_ask(BEN)
+    replace(POLICY, requesters=frozenset({"*"}), approvals_needed=3).check_may_ask(ADA)

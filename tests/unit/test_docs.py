@@ -1,0 +1,308 @@
+"""What README, the manifest and `.env.example` say is what the code does."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import typer.core
+import typer.main
+import yaml
+from jsonschema import Draft7Validator
+from typer.testing import CliRunner
+
+from bot.__main__ import main
+from bot.approval import RULES, Role
+from bot.domain.catalogue import read_catalogue
+from bot.domain.registration import MOVES, Status
+from bot.manifest import EVENTS, SCOPES, manifest
+from bot.playground.workspace.methods import METHODS
+from bot.settings.settings import NOT_YET, Settings, SettingsError
+from graph.rights import ConsentMode, rights
+from handlers.views.help import SUBCOMMANDS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+SCHEMA = ROOT.parent / "shared" / "reference" / "data" / "slack_manifest_schema.json"
+
+
+def section(title: str) -> str:
+    """Return README's section under this heading."""
+    found = re.search(rf"^#+ {re.escape(title)}$(.*?)(?=^#+ |\Z)", README, re.M | re.S)
+    assert found is not None, title
+    return found[1]
+
+
+def settings_read() -> set[str]:
+    """Return the names that reading the settings looks up."""
+
+    seen: set[str] = set()
+
+    class Noting(dict[str, str]):
+        def get(self, name: str, default: str = "") -> str:  # type: ignore[override] # strings only
+            seen.add(name)
+            return default
+
+    with pytest.raises(SettingsError):
+        Settings.read(Noting())
+    return {name.upper() for name in seen} - set(NOT_YET)  # a proxy's name has two spellings
+
+
+def test_the_settings_table_lists_exactly_what_is_read() -> None:
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", section("Settings"), re.M)) == settings_read()
+
+
+def table() -> Iterator[tuple[str, str, str]]:
+    """Yield each verb, who may use it, and in which states, as README says it."""
+    for verb in ("preview", "ask"):  # judged before there is a registration
+        yield verb, "whoever may ask", "not there yet"
+    for each, rule in RULES.items():
+        yield each, listed(rule.roles, Role), listed(rule.states, Status)
+
+
+def listed(some: frozenset[Role] | frozenset[Status], every: Iterable[Role | Status]) -> str:
+    everything = list(every)
+    if len(some) == len(everything):
+        return "anybody in the team" if Role.REQUESTER in some else "any"
+    return ", ".join(each for each in everything if each in some)
+
+
+def policy_rows() -> list[tuple[str, str, str, str]]:
+    """Return README's table of who may do what: verb, roles, states, and how it is done."""
+    cells = r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$"
+    return re.findall(cells, section("Who may do what"), re.M)[1:]
+
+
+def test_the_policy_is_the_one_that_is_enforced() -> None:
+    assert [row[:3] for row in policy_rows()] == list(table())
+
+
+def test_what_is_said_to_do_a_verb_is_there() -> None:
+    texts = [path.read_text("utf-8") for path in (ROOT / "handlers").rglob("*.py")]
+    labels = set(re.findall(r'\bbutton\(\s*"([^"]+)"', "\n".join(texts)))
+    how = " ".join(how for *_, how in policy_rows())
+    assert set(re.findall(r"`(\w+)`", how)) <= set(SUBCOMMANDS)
+    assert set(re.findall(r"\*([^*]+)\*", how)) <= labels
+
+
+def test_what_contributing_points_to_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    places = re.findall(r"`((?:bot|handlers|graph|tests)/[\w./]*)`", text)
+    assert places
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
+def test_the_example_settings_are_settings() -> None:
+    lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
+    names = {line.split("=")[0] for line in lines if line and not line.startswith("#")}
+    assert names <= settings_read()
+
+
+def test_compose_sets_what_the_bot_reads() -> None:
+    services = parsed("compose.yaml")["services"]
+    bot, database, demo = (services[name] for name in ("bot", "database", "demo"))
+    assert set(bot["environment"]) <= settings_read()
+    environ = {
+        name: value.replace("${POSTGRES_PASSWORD:-}", "pw")
+        for name, value in bot["environment"].items()
+    }
+    with pytest.raises(SettingsError) as raised:
+        Settings.read({**environ, "POSTGRES_PASSWORD": "pw"})  # which `.env` holds for compose
+    assert not [it for it in raised.value.problems if re.search("^(DATABASE|PORT|POSTGRES)", it)]
+    url = sa.make_url(environ["DATABASE_URL"])
+    assert url.host == "database"
+    assert url.username == database["environment"]["POSTGRES_USER"]
+    assert url.database == database["environment"]["POSTGRES_DB"]
+    assert bot["depends_on"]["database"]["condition"] == "service_healthy"
+    assert "healthcheck" in database
+    assert [each["path"] for each in bot["env_file"]] == [".env"]
+    assert (demo["profiles"], demo["command"]) == (["demo"], ["demo"])
+    assert "env_file" not in demo
+
+
+def test_the_hooks_before_a_commit_are_the_commands_of_contributing_and_of_the_ci() -> None:
+    [repo] = parsed(".pre-commit-config.yaml")["repos"]
+    assert repo["repo"] == "local"
+    entries = [hook["entry"] for hook in repo["hooks"]]
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    found = re.search(r"Before each commit.*:\n\n((?: {4}.+\n)+)", text)
+    assert found is not None
+    assert [line.strip() for line in found[1].splitlines()] == entries
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    checks = re.findall(r"^\.venv/bin/((?:ruff|mypy).*)$", script, re.M)
+    assert [check.replace(" --check", "") for check in checks] == entries
+
+
+def test_the_workflow_runs_the_ci_script_and_the_image() -> None:
+    jobs = parsed(".github/workflows/ci.yml")["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    [ci] = [step for step in steps if ".ci/run" in step.get("run", "")]
+    assert (ci["run"], ci["env"]) == ("bash .ci/run", {"CI": "true"})
+    commands = [step["run"] for step in steps if "run" in step]
+    image = parsed("compose.yaml")["services"]["bot"]["image"]
+    assert "docker compose build bot" in commands
+    assert f"docker run --rm {image} --version" in commands
+
+
+def test_a_bug_report_asks_for_the_bug_s_id_and_for_no_secret() -> None:
+    body = parsed(".github/ISSUE_TEMPLATE/bug_report.yml")["body"]
+    assert "Never paste secrets" in body[0]["attributes"]["value"]
+    assert "bug_id" in [each.get("id") for each in body]
+    [promise] = [each for each in body if each.get("id") == "no_secrets"]
+    assert all(option["required"] for option in promise["attributes"]["options"])
+
+
+def parsed(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text("utf-8"))
+
+
+def test_the_picture_of_the_states_shows_every_move() -> None:
+    shown = set(re.findall(r"^    (\w+) --> (\w+)$", section("States"), re.M))
+    assert shown == {(str(a), str(b)) for a, targets in MOVES.items() for b in targets}
+
+
+def test_the_rights_table_lists_what_the_code_needs() -> None:
+    shown = set(re.findall(r"^\| ([A-Z][\w.]+) \|", section("Rights"), re.M))
+    assert shown == rights(ConsentMode.AUTONOMOUS)
+
+
+def test_the_profiles_table_is_the_catalogue() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| [^|]+ \| ([^|]*) \| ([^|]*) ?\|$", README, re.M)
+    shown = {
+        id: (tuple(re.findall(r"[\w.]+", roles)), tuple(re.findall(r"[\w.]+", scopes)))
+        for id, roles, scopes in rows
+    }
+    assert shown == {each.id: (each.roles, each.scopes) for each in read_catalogue().values()}
+
+
+def test_every_command_of_the_command_line_is_in_readme() -> None:
+    commands = typer.main.get_command(main)
+    assert isinstance(commands, typer.core.TyperGroup)
+    shown = set(re.findall(r"`aad-setup ([a-z]+)", section("Commands")))
+    assert set(commands.commands) == shown
+
+
+URL = "https://bot.example.com/slack/events"
+
+
+@pytest.mark.parametrize("url", [None, URL], ids=["socket", "http"])
+def test_the_manifest_fits_slacks_published_schema(url: str | None) -> None:
+    if not SCHEMA.exists():
+        pytest.skip("Slack's manifest schema is not beside this checkout")
+    Draft7Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(manifest(url))
+
+
+def test_in_http_mode_slack_posts_everything_to_one_address() -> None:
+    socket, http = manifest(), manifest(URL)
+    assert "example.com" not in json.dumps(socket)
+    assert socket["settings"]["socket_mode_enabled"]
+    assert not http["settings"]["socket_mode_enabled"]
+    assert http["settings"]["event_subscriptions"]["request_url"] == URL
+    assert http["settings"]["interactivity"]["request_url"] == URL
+    assert {it["url"] for it in http["features"]["slash_commands"]} == {URL}
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("https://bot.example.com", URL),
+        ("https://bot.example.com/", URL),
+        (URL, URL),
+        ("https://example.com:8443/bot", "https://example.com:8443/bot/slack/events"),
+    ],
+)
+def test_the_path_is_added_to_the_address_unless_it_is_there(address: str, url: str) -> None:
+    told = CliRunner().invoke(main, ["manifest", "--http", address])
+    assert told.exit_code == 0
+    assert json.loads(told.stdout) == manifest(url)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://bot.example.com",
+        "bot.example.com",
+        "https://",
+        "https://me:pw@bot.example.com",
+        "https://bot.example.com/?a=b",
+        "https://bot.example.com/#a",
+        "https://bot.example.com:port",
+        "https://[broken",
+    ],
+)
+def test_an_address_that_slack_cannot_post_to_is_refused(address: str) -> None:
+    told = CliRunner().invoke(main, ["manifest", "--http", address])
+    assert told.exit_code == 2
+    assert told.stdout == ""
+    assert told.stderr == (
+        "--http must be the bot's public address, such as https://bot.example.com.\n"
+    )
+
+
+NOT_BY_METHOD = {
+    "commands": "features.slash_commands",
+    "app_mentions:read": "the event app_mention",
+    "im:history": "the event message.im",
+    "im:write": "chat.postMessage to a person's id opens the direct message",
+    "channels:read": "conversations.info of a public channel",
+    "groups:read": "conversations.info of a private channel",
+}
+"""Scopes that no method has to itself."""
+
+
+def test_the_scopes_are_exactly_those_that_the_code_uses() -> None:
+    """By what each method asks for, as the simulated workspace enforces it."""
+    files = [ROOT / "bot" / "startup_checks.py", *sorted((ROOT / "handlers").rglob("*.py"))]
+    called = {
+        node.attr
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    methods = {name.replace(".", "_"): method.scope for name, method in METHODS.items()}
+    of_the_app = {"connections:write"}  # the app-level token's, which no manifest asks for
+    asked = {scope for name, scope in methods.items() if scope and name in called} - of_the_app
+    assert {"bots_info", "conversations_info", "chat_postMessage", "views_open"} <= called
+    assert asked | set(NOT_BY_METHOD) == set(SCOPES)
+    assert EVENTS == ("app_home_opened", "app_mention", "message.im")
+
+
+def test_the_manifest_asks_for_no_scope_that_is_not_explained() -> None:
+    assert manifest()["oauth_config"]["scopes"]["bot"] == sorted(SCOPES)
+
+
+def test_every_word_of_the_slash_command_is_in_readme() -> None:
+    shown = set(re.findall(r"^\| `/aad-setup ?(\w*)", section("Commands"), re.M))
+    assert shown == {"", *SUBCOMMANDS}
+
+
+@pytest.mark.slow
+def test_the_transcript_in_readme_is_what_the_demo_prints() -> None:
+    asked = [sys.executable, "-m", "bot", "demo", "--plain"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True, env=plain()).stdout
+    found = re.search(r"<!-- transcript -->\n```text\n(.*?)```\n<!-- /transcript -->", README, re.S)
+    assert found is not None
+    assert same(found[1]) == same(told)
+
+
+def same(transcript: str) -> list[str]:
+    """Return the lines without what differs between two runs: ids, digests, times, progress."""
+    text = re.sub(r"AAD-\w{4}", "AAD-7K3F", transcript)
+    text = re.sub(r"plan [0-9a-f]{16}", "plan …", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?", "DATE", text)
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "GUID", text)
+    text = re.sub(r"^( +)\w{3}8Q~\S+$", r"\1SECRET", text, flags=re.M)
+    text = re.sub(r"steps done (in|after) \d+ (s|min|h)$", "steps done", text, flags=re.M)
+    before, _, after = text.partition("the card keeps up")
+    return (before + after.partition("▶ What the finished card")[2]).split()
+
+
+def plain() -> dict[str, str]:
+    return {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "100"}

@@ -1,0 +1,167 @@
+"""Imports point down, and only one place knows each outside thing."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path for top in ("bot", "handlers", "graph") for path in (ROOT / top).rglob("*.py"))
+
+# From the top down. A module belongs to the longest name here that it begins with, and may import
+# its own layer and those below.
+LAYERS = (
+    ("bot.entry",),
+    ("bot.__main__",),
+    ("bot.cli",),
+    ("bot.playground",),
+    (
+        "bot.app",
+        "bot.components",
+        "bot.doctor",
+        "bot.planning.cli_arguments",
+        "bot.restore.database_copy",
+    ),
+    (
+        "bot.startup_checks",
+        "bot.server.http_server",
+        "bot.server.slack_transport",
+        "bot.periodic_checks",
+    ),
+    (
+        "bot.manifest",
+        "bot.server.health",
+        "bot.exposure_checks",
+    ),
+    ("handlers",),
+    (
+        "bot.registrar",
+        "bot.worker.scheduler",
+        "bot.worker.orphan_scan",
+        "bot.restore.reconciliation",
+    ),
+    ("bot.restore.registration_reconciler",),
+    ("bot.worker.orphans",),
+    (
+        "bot.runs",
+        "bot.worker.replicas",
+        "bot.worker.attempts",
+    ),
+    ("bot.planning.preview",),
+    (
+        "bot.worker.engine",
+        "bot.runs.journal",
+        "bot.domain.form_validation",
+        "bot.domain.connector_values",
+        "bot.planning.plan_request",
+        "bot.planning.plan_text",
+    ),
+    (
+        "bot.storage",
+        "bot.domain.catalogue",
+        "bot.vault",
+    ),
+    ("bot.domain.profile_schema",),
+    ("bot.approval",),
+    (
+        "bot.approval.quorum",
+        "bot.domain.expiry_stages",
+    ),
+    (
+        "bot.domain.registration",
+        "bot.domain.secrets",
+        "bot.domain.runs",
+        "bot.domain.people",
+        "bot.domain.approval_requests",
+        "bot.settings.settings",
+    ),
+    ("bot.settings.env_reader",),
+    (
+        "bot.worker.loops",
+        "bot.logs",
+        "bot.settings.allowed_hosts",
+        "bot.worker.outages",
+    ),
+    ("graph",),
+)
+RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+TOOLS = {
+    "dbos": ("bot.worker.engine",),
+    "alembic": ("bot.storage",),
+    "msal": ("graph.signin",),
+    "httpx": ("graph",),
+    # The start tries the tokens before there is anybody who could listen.
+    "slack_sdk": (
+        *("handlers", "bot.startup_checks", "bot.server.slack_transport", "bot.components"),
+        "bot.periodic_checks",
+    ),
+    "slack_bolt": ("handlers", "bot.server.slack_transport", "bot.components"),
+    "trustme": ("bot.playground",),
+    "typer": ("bot.__main__", "bot.cli"),
+}
+"""Who may import what comes from outside; `bot.playground` stands for the world and may all."""
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    """Return every module that a file imports; `from bot import app` is `bot.app`."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def rank(module: str) -> int:
+    fitting = [name for name in RANKS if within(module, name)]
+    assert fitting, f"{module} has no layer yet: give it one in LAYERS."
+    return RANKS[max(fitting, key=len)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_point_down(path: Path) -> None:
+    module = name_of(path)
+    if module == "bot":
+        return
+    for imported in imports(path):
+        if imported.partition(".")[0] in ("bot", "handlers", "graph"):
+            assert rank(imported) >= rank(module), f"{module} imports {imported}, which is above it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_each_tool_has_its_place(path: Path) -> None:
+    module = name_of(path)
+    for imported in imports(path):
+        places = (*TOOLS.get(imported.partition(".")[0], ("",)), "bot.playground")
+        known = places[0] == "" or any(within(module, place) for place in places)
+        assert known, f"{module} imports {imported}, which only {places} may"
+
+
+def test_listeners_see_only_the_registrar() -> None:
+    for name in ("buttons", "commands", "modals", "events", "home"):
+        found = set(imports(ROOT / "handlers" / "listeners" / f"{name}.py"))
+        reached = {module for module in found if within(module, "bot")}
+        assert reached <= {"bot.registrar.Registrar", "bot.domain.people.Person"}, name
+
+
+def test_only_the_playground_is_built_from_simulators() -> None:
+    for path in FILES:
+        module = name_of(path)
+        if not within(module, "bot.playground") and module != "bot.cli.simulators":
+            assert not any(within(it, "bot.playground") for it in imports(path)), module
