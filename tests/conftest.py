@@ -19,21 +19,21 @@ from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
 from bot.storage.database import sqlite_path
 from bot.worker import engine
-from tests.support.concurrency import careful, offices
+from tests.support.concurrency import careful, registrar_envs
 from tests.support.graph_requests import story_fits
 from tests.support.graph_schema import CUT, Schema, read_schema
 from tests.support.postgres import database_url, postgres_database, postgres_server, postgres_url
 from tests.support.registrar_env import opened
-from tests.support.story import Scene
+from tests.support.story import Story
 
 # Fixtures for every folder below.
 __all__ = [
     "careful",
     "database_url",
-    "offices",
     "postgres_database",
     "postgres_server",
     "postgres_url",
+    "registrar_envs",
 ]
 
 LOOK_EVERY = 0.1
@@ -154,7 +154,7 @@ def bot(stage: Stage, empty_databases: Path) -> Bot:
 
 
 @pytest.fixture
-async def scene(stage: Stage, bot: Bot) -> AsyncIterator[Scene]:
+async def story(stage: Stage, bot: Bot) -> AsyncIterator[Story]:
     """A stage with a bot that runs for the whole test."""
     async with bot():
-        yield Scene(stage)
+        yield Story(stage)

@@ -31,7 +31,7 @@ from bot.settings.settings import Settings
 from tests.bench.floor import Floor
 from tests.bench.readiness import seen_ready
 from tests.support.bench_process import serving
-from tests.support.story import Scene
+from tests.support.story import Story
 
 DEPTH = 6
 WAITS = 3
@@ -52,12 +52,12 @@ async def without_lag(answers: list[int], rounds: int, crowd: int) -> None:
             standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage,
             serving(stage, log_level="ERROR"),
         ):
-            scene = Scene(stage)
-            await scene.ready("warm-up")
+            story = Story(stage)
+            await story.ready("warm-up")
             print(HEADINGS)
             for milliseconds in answers:
-                await one_by_one(scene, milliseconds, rounds)
-            await all_at_once(scene, crowd)
+                await one_by_one(story, milliseconds, rounds)
+            await all_at_once(story, crowd)
 
 
 async def under_lag(answers: list[int], rounds: int, lag: float) -> None:
@@ -67,39 +67,39 @@ async def under_lag(answers: list[int], rounds: int, lag: float) -> None:
         async with standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage:
             logs.set_up("WARNING")
             async with app.running(Settings.read(stage.environ(REQUESTERS="*")), clock):
-                scene = Scene(stage)
-                await scene.ready("warm-up")
-                faults = scene.tenant.faults
+                story = Story(stage)
+                await story.ready("warm-up")
+                faults = story.tenant.faults
                 faults.lag = faults.secret_lag = faults.role_lag = lag
                 print(f"\nunder {lag:g} s of lag (waits simulated, bot and tenant in one process):")
                 print(HEADINGS)
                 for milliseconds in answers:
-                    await one_by_one(scene, milliseconds, rounds, waiting=WAITS * lag)
+                    await one_by_one(story, milliseconds, rounds, waiting=WAITS * lag)
 
 
-async def one_by_one(scene: Scene, milliseconds: int, rounds: int, *, waiting: float = 0.0) -> None:
+async def one_by_one(story: Story, milliseconds: int, rounds: int, *, waiting: float = 0.0) -> None:
     """Print medians from the click on Approve: to READY, and to the message about it.
 
     `unseen` are the seconds of replication lag on the path.
     """
-    scene.tenant.faults.latency = milliseconds / 1000
+    story.tenant.faults.latency = milliseconds / 1000
     ready, told, calls = [], [], []
     made: list[Call] = []
     for number in range(rounds):
         # Somebody else each time: one person is not written to more than once a second.
-        asker = scene.workspace.add_person(f"asker-{milliseconds}-{number}", "An Asker")
-        id = await scene.ask(f"bench-{milliseconds}-{number}", by=asker.name)
-        before = len(answered(scene.stage))
-        clicked = scene.clock.now()
-        seen = asyncio.create_task(seen_ready(scene.stage, id))
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-        await scene.until(lambda id=id, name=asker.name: was_told(scene, id, name))
-        told.append((scene.clock.now() - clicked).total_seconds())
+        asker = story.workspace.add_person(f"asker-{milliseconds}-{number}", "An Asker")
+        id = await story.ask(f"bench-{milliseconds}-{number}", by=asker.name)
+        before = len(answered(story.stage))
+        clicked = story.clock.now()
+        seen = asyncio.create_task(seen_ready(story.stage, id))
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        await story.until(lambda id=id, name=asker.name: was_told(story, id, name))
+        told.append((story.clock.now() - clicked).total_seconds())
         ready.append((await seen - clicked).total_seconds())
-        made = answered(scene.stage)[before:]
+        made = answered(story.stage)[before:]
         calls.append(len(made))
     path, wall = DEPTH * milliseconds / 1000 + waiting, statistics.median(ready)
-    floor = "-" if waiting else f"{await Floor(scene.stage, made).median(rounds) * 1000:.0f} ms"
+    floor = "-" if waiting else f"{await Floor(story.stage, made).median(rounds) * 1000:.0f} ms"
     above = "-" if waiting else f"{wall * 1000 / float(floor.split()[0]):.2f}"
     ratio = f"{wall / path:.2f}" if path else "-"
     print(
@@ -108,22 +108,22 @@ async def one_by_one(scene: Scene, milliseconds: int, rounds: int, *, waiting: f
     )
 
 
-def was_told(scene: Scene, id: str, person: str) -> bool:
+def was_told(story: Story, id: str, person: str) -> bool:
     """Whether somebody's direct messages say that the values are there."""
     told = f"{id}: your connector values"
-    return any(each["text"].startswith(told) for each in scene.workspace.messages(person))
+    return any(each["text"].startswith(told) for each in story.workspace.messages(person))
 
 
-async def all_at_once(scene: Scene, crowd: int) -> None:
+async def all_at_once(story: Story, crowd: int) -> None:
     """Print how long many registrations take that are approved together."""
-    scene.tenant.faults.latency = 0.05
-    ids = [await scene.ask(f"crowd-{number}") for number in range(crowd)]
-    cards = [scene.card_of(id) for id in ids]  # finding them takes long, and is not the bot's
-    start, clicked = time.perf_counter(), scene.clock.now()
-    await asyncio.gather(*[scene.workspace.click("ada", "Approve", on=card) for card in cards])
+    story.tenant.faults.latency = 0.05
+    ids = [await story.ask(f"crowd-{number}") for number in range(crowd)]
+    cards = [story.card_of(id) for id in ids]  # finding them takes long, and is not the bot's
+    start, clicked = time.perf_counter(), story.clock.now()
+    await asyncio.gather(*[story.workspace.click("ada", "Approve", on=card) for card in cards])
     acked = time.perf_counter() - start
     # Watched from here on: the watcher shares this process with the workspace that is answered.
-    wall = await seen_ready(scene.stage, *ids) - clicked
+    wall = await seen_ready(story.stage, *ids) - clicked
     print(
         f"\n{crowd} at once, 50 ms an answer: all acknowledged after {acked:.2f} s,"
         f" ready after {wall.total_seconds():.2f} s"

@@ -29,7 +29,7 @@ from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
 from bot.storage.queries import ListKind
 from tests.bench.readiness import path_of, seen_ready
-from tests.support.story import Scene
+from tests.support.story import Story
 
 Row = dict[str, Any]
 Times = dict[str, float]
@@ -48,12 +48,12 @@ async def growth(registrations: int, rounds: int) -> None:
         clock = MovableClock()
         async with standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage:
             logs.set_up("WARNING")
-            async with at_work(stage) as (scene, bot):
-                await finished(scene)
-                before = await measured(scene, bot, rounds, "small")
+            async with at_work(stage) as (story, bot):
+                await finished(story)
+                before = await measured(story, bot, rounds, "small")
             await asyncio.to_thread(multiply, path_of(stage), registrations)
-            async with at_work(stage) as (scene, bot):
-                after = await measured(scene, bot, rounds, "large")
+            async with at_work(stage) as (story, bot):
+                after = await measured(story, bot, rounds, "large")
     print(f"{'':<28} {'1':>9} {registrations:>9}  ratio")
     for name, value in before.items():
         ratio = after[name] / value
@@ -61,50 +61,50 @@ async def growth(registrations: int, rounds: int) -> None:
 
 
 @asynccontextmanager
-async def at_work(stage: Stage) -> AsyncIterator[tuple[Scene, app.App]]:
+async def at_work(stage: Stage) -> AsyncIterator[tuple[Story, app.App]]:
     async with app.running(Settings.read(stage.environ(REQUESTERS="*")), stage.clock) as bot:
-        yield Scene(stage), bot
+        yield Story(stage), bot
 
 
-async def finished(scene: Scene) -> None:
+async def finished(story: Story) -> None:
     """Make one registration and see its secret, so that nothing of it is left to do."""
-    id = await scene.ready("template")
-    await scene.values(id)
-    await scene.reveal()
-    await scene.workspace.click("rosa", "Hide", on=scene.workspace.ephemerals("rosa")[-1])
+    id = await story.ready("template")
+    await story.values(id)
+    await story.reveal()
+    await story.workspace.click("rosa", "Hide", on=story.workspace.ephemerals("rosa")[-1])
 
 
-async def measured(scene: Scene, bot: app.App, rounds: int, name: str) -> Times:
+async def measured(story: Story, bot: app.App, rounds: int, name: str) -> Times:
     """Return the median of each in milliseconds."""
-    people = scene.workspace.people
+    people = story.workspace.people
     ada = Person(team_id=people["ada"].team_id, user_id=people["ada"].id, name="ada")
     rosa = Person(team_id=people["rosa"].team_id, user_id=people["rosa"].id, name="rosa")
-    id = scene.card().split()[0]
-    desk = bot.registrar
+    id = story.card().split()[0]
+    env = bot.registrar
     times = {
-        "status": await median(rounds, lambda: desk.status(id, by=rosa)),
-        "list": await median(rounds, lambda: desk.listed(ListKind.OPEN, by=ada, for_all=True)),
+        "status": await median(rounds, lambda: env.status(id, by=rosa)),
+        "list": await median(rounds, lambda: env.listed(ListKind.OPEN, by=ada, for_all=True)),
         "list mine": await median(
-            rounds, lambda: desk.listed(ListKind.MINE, by=rosa, for_all=False)
+            rounds, lambda: env.listed(ListKind.MINE, by=rosa, for_all=False)
         ),
         "list expiring": await median(
-            rounds, lambda: desk.listed(ListKind.EXPIRING, by=ada, for_all=True)
+            rounds, lambda: env.listed(ListKind.EXPIRING, by=ada, for_all=True)
         ),
-        "history of one": await median(rounds, lambda: desk.history(id, by=ada)),
-        "Home of an approver": await median(rounds, lambda: desk.home({}, by=ada)),
-        "Home of a requester": await median(rounds, lambda: desk.home({}, by=rosa)),
-        "mark of the Homes": await median(rounds, desk.mark),
+        "history of one": await median(rounds, lambda: env.history(id, by=ada)),
+        "Home of an approver": await median(rounds, lambda: env.home({}, by=ada)),
+        "Home of a requester": await median(rounds, lambda: env.home({}, by=rosa)),
+        "mark of the Homes": await median(rounds, env.mark),
         "look of the keeper": await median(rounds, bot.scheduler.look),
         "look of the messages": await median(rounds, bot.dispatcher.look),
     }
     acknowledged, ready = [], []
     for number in range(rounds):
-        asker = scene.workspace.add_person(f"asker-{name}-{number}", "An Asker")
-        id = await scene.ask(f"{name}-{number}", by=asker.name)
-        clicked, start = scene.clock.now(), time.perf_counter()
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        asker = story.workspace.add_person(f"asker-{name}-{number}", "An Asker")
+        id = await story.ask(f"{name}-{number}", by=asker.name)
+        clicked, start = story.clock.now(), time.perf_counter()
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
         acknowledged.append(time.perf_counter() - start)
-        ready.append((await seen_ready(scene.stage, id) - clicked).total_seconds())
+        ready.append((await seen_ready(story.stage, id) - clicked).total_seconds())
     times["Approve acknowledged"] = statistics.median(acknowledged) * 1000
     times["Approve to READY"] = statistics.median(ready) * 1000
     return times

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.judges.presence import need_package
-from tests.support.simulator_process import Lone, lone
+from tests.support.simulator_process import SimulatorProcess, simulator_process
 
 if TYPE_CHECKING:
     from tests.judges import graph_sdk
@@ -32,14 +32,14 @@ def sdk() -> Any:
 
 
 @pytest.fixture
-async def tenant(sdk: Any, tmp_path: Path) -> AsyncIterator[Lone]:
+async def tenant(sdk: Any, tmp_path: Path) -> AsyncIterator[SimulatorProcess]:
     size = ("--users", str(USERS), "--groups", "10")
-    async with lone("tenant", *size, "--json", folder=tmp_path) as tenant:
+    async with simulator_process("tenant", *size, "--json", folder=tmp_path) as tenant:
         yield tenant
 
 
 @pytest.fixture
-async def administrator(sdk: Any, tenant: Lone) -> "AsyncIterator[graph_sdk.Client]":
+async def administrator(sdk: Any, tenant: SimulatorProcess) -> "AsyncIterator[graph_sdk.Client]":
     facts = tenant.facts
     credential = sdk.blocking(facts, facts["client_id"], facts["client_secret"])
     async with sdk.client_of(facts, credential) as client:
@@ -47,7 +47,7 @@ async def administrator(sdk: Any, tenant: Lone) -> "AsyncIterator[graph_sdk.Clie
 
 
 async def test_a_new_application_reads_the_directory(
-    sdk: Any, tenant: Lone, administrator: "graph_sdk.Client"
+    sdk: Any, tenant: SimulatorProcess, administrator: "graph_sdk.Client"
 ) -> None:
     made = await administrator.register("judged", role="User.Read.All", scope="User.Read")
     assert made.secret.secret_text.startswith(made.secret.hint)
@@ -99,7 +99,7 @@ async def test_refusals_are_errors_that_the_sdk_understands(
 
 
 async def test_a_throttled_call_is_made_again(
-    sdk: Any, tenant: Lone, administrator: "graph_sdk.Client"
+    sdk: Any, tenant: SimulatorProcess, administrator: "graph_sdk.Client"
 ) -> None:
     throttle = {"method": "GET", "path": "/v1.0/organization", "retry_after": 1}
     await sdk.set_faults(tenant.facts, throttle=[throttle])
@@ -109,7 +109,7 @@ async def test_a_throttled_call_is_made_again(
 
 @pytest.mark.parametrize("kind", ["blocking", "asynchronous"])
 async def test_a_wrong_secret_is_refused_with_entras_number(
-    sdk: Any, tenant: Lone, kind: str
+    sdk: Any, tenant: SimulatorProcess, kind: str
 ) -> None:
     facts = tenant.facts
     credential = getattr(sdk, kind)(facts, facts["client_id"], "wrong-one")

@@ -12,23 +12,23 @@ from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from tests.support.simulator_process import Lone, lone
+from tests.support.simulator_process import SimulatorProcess, simulator_process
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-async def workspace(tmp_path: Path) -> AsyncIterator[Lone]:
-    async with lone("workspace", "--json", folder=tmp_path) as workspace:
+async def workspace(tmp_path: Path) -> AsyncIterator[SimulatorProcess]:
+    async with simulator_process("workspace", "--json", folder=tmp_path) as workspace:
         yield workspace
 
 
 @pytest.fixture
-def client(workspace: Lone) -> WebClient:
+def client(workspace: SimulatorProcess) -> WebClient:
     return WebClient(token=workspace.facts["bot_token"], base_url=workspace.facts["api_url"])
 
 
-def test_a_tour_of_the_methods(workspace: Lone, client: WebClient) -> None:
+def test_a_tour_of_the_methods(workspace: SimulatorProcess, client: WebClient) -> None:
     facts = workspace.facts
     people, general = facts["people"], facts["channels"]["general"]
     who = client.auth_test()
@@ -51,7 +51,9 @@ def test_a_tour_of_the_methods(workspace: Lone, client: WebClient) -> None:
     assert client.chat_postEphemeral(channel=general, user=people["ada"], text="You")["message_ts"]
 
 
-def test_refusals_are_errors_that_the_sdk_understands(workspace: Lone, client: WebClient) -> None:
+def test_refusals_are_errors_that_the_sdk_understands(
+    workspace: SimulatorProcess, client: WebClient
+) -> None:
     with pytest.raises(SlackApiError) as refused:
         client.chat_postMessage(channel="C0000000000", text="Nobody")
     assert refused.value.response["error"] == "channel_not_found"
@@ -61,7 +63,7 @@ def test_refusals_are_errors_that_the_sdk_understands(workspace: Lone, client: W
 
 
 def test_the_blocking_socket_mode_client_is_called_and_answers(
-    workspace: Lone, client: WebClient
+    workspace: SimulatorProcess, client: WebClient
 ) -> None:
     heard: list[str] = []
 

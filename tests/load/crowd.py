@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from bot.playground.stage import Stage
 from tests.load import report
-from tests.support.story import Scene
+from tests.support.story import Story
 
 REFUSED = "Slack did not say who you are"
 
@@ -19,7 +19,7 @@ class Crowd:
     def __init__(self, stage: Stage, *, people: int, every: float, patience: float) -> None:
         """Take the seconds between two acts, and how many to wait for what they lead to."""
         self.stage = stage
-        self.scene = Scene(stage)
+        self.story = Story(stage)
         self.workspace = stage.workspace
         self.names = [f"person-{number}" for number in range(people)]
         for name in self.names:
@@ -42,7 +42,7 @@ class Crowd:
         return [str(card["text"]).split()[0].rstrip(":") for card in cards]
 
     async def approve(self, ids: Sequence[str]) -> None:
-        cards = {id: self.scene.card_of(id) for id in ids}
+        cards = {id: self.story.card_of(id) for id in ids}
         await self._paced([self._approving(cards[id]) for id in ids])
 
     async def see_all_ready(self, ids: Sequence[str]) -> None:

@@ -11,15 +11,15 @@ from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.storage import installation
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
-from tests.support.registrar_env import Office, office, opened
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 ROUNDS = 12
 URL = "https://hooks.slack.com/actions/x"
 
 
 @pytest.fixture
-async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
-    """An office where everybody may ask, and two of Ada, Ben and Grace decide."""
+async def env(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
+    """A registrar where everybody may ask, and two of Ada, Ben and Grace decide."""
     policy = Policy(
         team_id=TEAM,
         requesters=frozenset({"*"}),
@@ -32,7 +32,7 @@ async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
     async with opened(database_url) as database:
         async with database.transaction() as tx:
             await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
-        yield office(database, clock, policy=policy)
+        yield registrar_env(database, clock, policy=policy)
 
 
 async def _all(*acts: Awaitable[object]) -> list[bool]:
@@ -44,13 +44,13 @@ async def _all(*acts: Awaitable[object]) -> list[bool]:
     return [not isinstance(each, Refusal) for each in done]
 
 
-async def test_a_secret_is_shown_to_the_old_requester_or_to_the_new_one(desk: Office) -> None:
-    verbs = desk.registrar
+async def test_a_secret_is_shown_to_the_old_requester_or_to_the_new_one(env: RegistrarEnv) -> None:
+    verbs = env.registrar
     for turn in range(ROUNDS):
-        id = await desk.pending()
+        id = await env.pending()
         await verbs.approve(id, by=ADA)
         await verbs.approve(id, by=GRACE)
-        await desk.make_ready(id)
+        await env.make_ready(id)
         await verbs.hand_over(id, to=BEN, by=ROSA)
         acts: list[Awaitable[object]] = [verbs.confirm_handover(id, to=BEN, by=ADA)]
         acts.insert(turn % 2, verbs.reveal(id, by=ROSA, answer_to=URL))
@@ -60,26 +60,26 @@ async def test_a_secret_is_shown_to_the_old_requester_or_to_the_new_one(desk: Of
         )
         was_first = done[turn % 2]
         assert (was_first, later) in ((True, [False, False]), (False, [False, True]))
-        assert (await desk.found(id)).requester.key == BEN.key
+        assert (await env.found(id)).requester.key == BEN.key
 
 
-async def test_nobody_both_votes_and_takes_it_over(desk: Office) -> None:
-    verbs = desk.registrar
+async def test_nobody_both_votes_and_takes_it_over(env: RegistrarEnv) -> None:
+    verbs = env.registrar
     for turn in range(ROUNDS):
-        id = await desk.pending()
+        id = await env.pending()
         await verbs.hand_over(id, to=BEN, by=ROSA)
         acts: list[Awaitable[object]] = [verbs.confirm_handover(id, to=BEN, by=ADA)]
         acts.insert(turn % 2, verbs.approve(id, by=BEN))
         assert (await _all(*acts)).count(True) == 1
-        found = await desk.found(id)
+        found = await env.found(id)
         assert (found.vote_of(BEN) is None) is (found.requester.key == BEN.key)
 
 
 async def test_neither_to_an_accomplice_nor_back_does_it_become_ones_own_to_approve(
-    desk: Office,
+    env: RegistrarEnv,
 ) -> None:
-    verbs = desk.registrar
-    id = await desk.make_pending(await desk.submitted(by=ADA))
+    verbs = env.registrar
+    id = await env.make_pending(await env.submitted(by=ADA))
     for heir, owner in ((BEN, ADA), (ADA, BEN)):
         await verbs.hand_over(id, to=heir, by=owner)
         await verbs.confirm_handover(id, to=heir, by=GRACE)
@@ -95,5 +95,5 @@ async def test_neither_to_an_accomplice_nor_back_does_it_become_ones_own_to_appr
     await verbs.approve(id, by=GRACE)
     looked_up = [verbs.earlier_approvers(id, by=each) for each in (ADA, BEN)]
     assert await _all(*looked_up) == [False, False]
-    found = await desk.found(id)
+    found = await env.found(id)
     assert (found.status, len(found.approvals())) == (Status.PENDING, 1)

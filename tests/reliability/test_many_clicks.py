@@ -26,7 +26,7 @@ from tests.support.concurrent_clicks import (
     two_elsewhere,
 )
 from tests.support.history_checks import is_whole, winners
-from tests.support.registrar_env import Office, office, opened
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 ROUNDS = 2
 MANY = 40
@@ -38,13 +38,13 @@ DONE = {"approved": Status.APPROVED, "denied": Status.DENIED}
 class Crowd:
     """The people, and where they click."""
 
-    office: Office
+    registrar_env: RegistrarEnv
     elsewhere: Sequence[Elsewhere]
 
     async def click(self, id: str, clicks: Sequence[Click]) -> Told:
         """Do all of it at once."""
         if not self.elsewhere:
-            return await click_all(self.office, id, clicks)
+            return await click_all(self.registrar_env, id, clicks)
         one, other = self.elsewhere
         some, rest = await asyncio.gather(
             one.click_all(id, clicks[::2]), other.click_all(id, clicks[1::2])
@@ -53,7 +53,7 @@ class Crowd:
 
     async def look(self, id: str) -> tuple[Registration, list[Entry], int]:
         """Return the registration, its history, and how many runs are owed to carry it out."""
-        async with self.office.database.reading() as tx:
+        async with self.registrar_env.database.reading() as tx:
             found = await registrations.get(tx, id)
             entries = list(await history.read(tx, id))
             owed = [run for run in await runs.pending(tx) if run.registration == id]
@@ -74,12 +74,12 @@ def crowd(database_url: str, clock: MovableClock) -> Gather:
         async with opened(database_url) as database:
             async with database.transaction() as tx:
                 await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
-            here = office(database, clock, policy=decides(needed))
+            here = registrar_env(database, clock, policy=decides(needed))
             if database_url.startswith("sqlite"):
-                yield Crowd(office=here, elsewhere=())
+                yield Crowd(registrar_env=here, elsewhere=())
                 return
             async with two_elsewhere(database_url, needed) as elsewhere:
-                yield Crowd(office=here, elsewhere=elsewhere)
+                yield Crowd(registrar_env=here, elsewhere=elsewhere)
 
     return gather
 
@@ -93,7 +93,7 @@ async def test_of_50_who_approve_or_deny_one_decides_and_the_others_hear_who(
     order = random.Random(SEED)
     async with crowd(1) as people:
         for _ in range(rounds):
-            id = await people.office.pending()
+            id = await people.registrar_env.pending()
             clicks = [
                 (person.user_id, "deny" if n % 4 // 2 else "approve")
                 for n, person in enumerate(CROWD)
@@ -124,7 +124,7 @@ async def test_withdrawn_beside_the_last_approval_counts_or_comes_too_late(
     outcomes = set()
     async with crowd(3) as people:
         for number in range(rounds):
-            id = await people.office.pending()
+            id = await people.registrar_env.pending()
             first, second, *others = (person.user_id for person in CROWD)
             before: list[Click] = [(first, "approve"), (second, "approve")]
             await people.click(id, before)

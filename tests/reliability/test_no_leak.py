@@ -28,7 +28,7 @@ from tests.stories.test_revoking import press
 from tests.support.factories import registration, secret
 from tests.support.rotation_story import announced, asked, decide, in_use, seen
 from tests.support.secret_scan import forms, found
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
 Json = dict[str, Any]
@@ -55,69 +55,69 @@ def logs() -> Iterator[io.StringIO]:
     structlog.reset_defaults()
 
 
-async def the_whole_story(scene: Scene) -> None:
+async def the_whole_story(story: Story) -> None:
     """Lose a reveal, fail to renew, renew, reveal; let one go unread; fail and undo a third;
     revoke the first.
     """
-    faults = scene.workspace.faults
-    id = await scene.ready("billing")
-    await scene.values(id)
+    faults = story.workspace.faults
+    id = await story.ready("billing")
+    await story.values(id)
     faults.lose("response_url")
-    await scene.reveal()
-    broken = refuses_the_test(scene)
-    await make_a_new_one(scene, id)
-    await scene.until(lambda: "No new secret" in scene.workspace.text_of(scene.notice(id)))
+    await story.reveal()
+    broken = refuses_the_test(story)
+    await make_a_new_one(story, id)
+    await story.until(lambda: "No new secret" in story.workspace.text_of(story.notice(id)))
     broken.times = 0
-    await make_a_new_one(scene, id)
-    await scene.until(lambda: "replaced by a newer one" in scene.direct("rosa"))
-    await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
-    scene.workspace.reload("rosa")
-    await scene.values(id)
-    await scene.reveal()
-    scene.clock.move(timedelta(seconds=61))
-    await eventually(scene, lambda: "masked for good" in scene.whispers("rosa"))
+    await make_a_new_one(story, id)
+    await story.until(lambda: "replaced by a newer one" in story.direct("rosa"))
+    await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
+    story.workspace.reload("rosa")
+    await story.values(id)
+    await story.reveal()
+    story.clock.move(timedelta(seconds=61))
+    await eventually(story, lambda: "masked for good" in story.whispers("rosa"))
 
-    unread = await scene.ready("unread")
-    broken = refuses_the_test(scene)
-    failed = await scene.ask("failed")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(failed))
-    await scene.until(lambda: f"{failed} failed" in scene.card())
-    await scene.workspace.click("ada", "Undo", on=scene.card_of(failed))
-    await scene.until(lambda: f"{failed} was undone" in scene.card())
+    unread = await story.ready("unread")
+    broken = refuses_the_test(story)
+    failed = await story.ask("failed")
+    await story.workspace.click("ada", "Approve", on=story.card_of(failed))
+    await story.until(lambda: f"{failed} failed" in story.card())
+    await story.workspace.click("ada", "Undo", on=story.card_of(failed))
+    await story.until(lambda: f"{failed} was undone" in story.card())
     broken.times = 0
-    scene.clock.move(timedelta(days=7, minutes=1))
+    story.clock.move(timedelta(days=7, minutes=1))
     gone = "so it was removed"
-    await eventually(scene, lambda: gone in scene.workspace.text_of(scene.notice(unread)))
-    await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
+    await eventually(story, lambda: gone in story.workspace.text_of(story.notice(unread)))
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(story.card_of(id)))
 
 
-async def the_story_of_a_change(scene: Scene) -> None:
+async def the_story_of_a_change(story: Story) -> None:
     """Rotate beside what is in use, hand over, make a new one for the heir, revoke, purge."""
-    id = await in_use(scene)
-    await asked(scene, id)
-    await decide(scene, "Confirm", by="ada")
-    await announced(scene, id)
-    await seen(scene, id)
-    scene.clock.move(GRACE + timedelta(hours=1))
+    id = await in_use(story)
+    await asked(story, id)
+    await decide(story, "Confirm", by="ada")
+    await announced(story, id)
+    await seen(story, id)
+    story.clock.move(GRACE + timedelta(hours=1))
     removed = "the previous secret is removed from Entra"
-    await eventually(scene, lambda: removed in scene.direct("rosa"))
-    await scene.workspace.command("rosa", f"handover {id} @ben")
-    await test_handing_over._confirm(scene, by="grace")
-    before = len(scene.tenant.minted)
-    await make_a_new_one(scene, id, by="ben")
-    await eventually(scene, lambda: len(scene.tenant.minted) > before)
-    await scene.workspace.command("ben", f"status {id} public")
-    await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
-    await scene.workspace.command("ada", f"purge {id}")
-    await scene.workspace.click("ada", "purge_asked")
-    await scene.until(lambda: PURGED in scene.workspace.text_of(scene.card_of(id)))
+    await eventually(story, lambda: removed in story.direct("rosa"))
+    await story.workspace.command("rosa", f"handover {id} @ben")
+    await test_handing_over._confirm(story, by="grace")
+    before = len(story.tenant.minted)
+    await make_a_new_one(story, id, by="ben")
+    await eventually(story, lambda: len(story.tenant.minted) > before)
+    await story.workspace.command("ben", f"status {id} public")
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(story.card_of(id)))
+    await story.workspace.command("ada", f"purge {id}")
+    await story.workspace.click("ada", "purge_asked")
+    await story.until(lambda: PURGED in story.workspace.text_of(story.card_of(id)))
 
 
-def refuses_the_test(scene: Scene) -> Any:
+def refuses_the_test(story: Story) -> Any:
     code = "Authorization_RequestDenied"
-    return scene.tenant.faults.fail("POST", "batch", status=403, code=code, times=10_000)
+    return story.tenant.faults.fail("POST", "batch", status=403, code=code, times=10_000)
 
 
 def secrets_of(stage: Stage, environ: Json) -> list[str]:
@@ -146,7 +146,7 @@ async def test_no_secret_is_ever_written_down_but_in_the_answer_to_its_reveal(
     stage: Stage, bot: Bot, logs: io.StringIO
 ) -> None:
     async with bot(LOG_LEVEL="DEBUG"):
-        await the_whole_story(Scene(stage))
+        await the_whole_story(Story(stage))
         at_work = files(stage.folder)
     stopped = files(stage.folder)
     hidden = secrets_of(stage, stage.environ())
@@ -171,7 +171,7 @@ async def test_no_secret_is_written_down_while_it_changes_hands(
     stage: Stage, bot: Bot, logs: io.StringIO
 ) -> None:
     async with bot(LOG_LEVEL="DEBUG", REQUESTERS="*"):
-        await the_story_of_a_change(Scene(stage))
+        await the_story_of_a_change(Story(stage))
         at_work = files(stage.folder)
     hidden = secrets_of(stage, stage.environ())
     # In use, beside it, the heir's own, the bot's.

@@ -11,25 +11,25 @@ from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.storage import history, runs, timers, votes
 from bot.storage.timers import TimerKind
-from tests.support.concurrency import URL, Offices, all_at_once
+from tests.support.concurrency import URL, RegistrarEnvs, all_at_once
 from tests.support.factories import ADA, GRACE, ROSA, form
 from tests.support.postgres import postgres_is_quick
-from tests.support.registrar_env import SECRET, IdleEngine, Office, two_offices
+from tests.support.registrar_env import SECRET, IdleEngine, RegistrarEnv, two_registrar_envs
 
 ROUNDS = 12
 
 
-async def _what(office: Office, id: str) -> list[str]:
-    async with office.database.reading() as tx:
+async def _what(registrar_env: RegistrarEnv, id: str) -> list[str]:
+    async with registrar_env.database.reading() as tx:
         return [entry.what for entry in await history.read(tx, id)]
 
 
-async def _owed(office: Office) -> Counter[tuple[str, RunKind]]:
-    async with office.database.reading() as tx:
+async def _owed(registrar_env: RegistrarEnv) -> Counter[tuple[str, RunKind]]:
+    async with registrar_env.database.reading() as tx:
         return Counter((run.registration, run.kind) for run in await runs.pending(tx))
 
 
-async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Offices) -> None:
+async def test_votes_count_only_for_the_plan_they_were_given_to(careful: RegistrarEnvs) -> None:
     one, _ = careful
     id = await one.pending()
     async with one.database.transaction() as tx:
@@ -40,7 +40,7 @@ async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Offices
 
 
 @postgres_is_quick
-async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> None:
+async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnvs) -> None:
     one, other = careful
     for _ in range(ROUNDS):
         id = await one.pending()
@@ -55,11 +55,15 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> 
         assert await _what(one, id) == ["submitted", "planned", "approved", "approved"]
 
 
-async def test_one_approver_who_clicks_many_times_is_one_vote(careful: Offices) -> None:
+async def test_one_approver_who_clicks_many_times_is_one_vote(careful: RegistrarEnvs) -> None:
     one, other = careful
     id = await one.pending()
     refused = await all_at_once(
-        *(office.registrar.approve(id, by=ADA) for office in (one, other) for _ in range(4))
+        *(
+            registrar_env.registrar.approve(id, by=ADA)
+            for registrar_env in (one, other)
+            for _ in range(4)
+        )
     )
     assert refused.count(None) == 1
     assert set(refused) == {
@@ -71,9 +75,9 @@ async def test_one_approver_who_clicks_many_times_is_one_vote(careful: Offices) 
 
 @postgres_is_quick
 async def test_of_approve_and_deny_one_wins_and_the_other_is_told_who_did(
-    offices: Offices,
+    registrar_envs: RegistrarEnvs,
 ) -> None:
-    one, other = offices
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await one.pending()
         approved, denied = await all_at_once(
@@ -91,8 +95,8 @@ async def test_of_approve_and_deny_one_wins_and_the_other_is_told_who_did(
             assert (await _owed(one))[id, RunKind.REGISTER] == 0
 
 
-async def test_of_approving_and_taking_back_one_wins(offices: Offices) -> None:
-    one, other = offices
+async def test_of_approving_and_taking_back_one_wins(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await one.pending()
         refused = await all_at_once(
@@ -107,12 +111,15 @@ async def test_of_approving_and_taking_back_one_wins(offices: Offices) -> None:
 
 
 @postgres_is_quick
-async def test_of_ten_reveals_at_once_one_gets_the_secret(offices: Offices) -> None:
-    one, other = offices
+async def test_of_ten_reveals_at_once_one_gets_the_secret(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     for _ in range(4):
         id = await one.ready()
         looks = await asyncio.gather(
-            *(office.registrar.reveal(id, by=ROSA, answer_to=URL) for office in (one, other) * 5),
+            *(
+                registrar_env.registrar.reveal(id, by=ROSA, answer_to=URL)
+                for registrar_env in (one, other) * 5
+            ),
             return_exceptions=True,
         )
         seen = [look for look in looks if not isinstance(look, BaseException)]
@@ -124,14 +131,14 @@ async def test_of_ten_reveals_at_once_one_gets_the_secret(offices: Offices) -> N
         assert (await _what(one, id)).count("secret claimed") == 1
 
 
-async def test_a_form_sent_twice_at_once_is_one_registration(offices: Offices) -> None:
-    one, other = offices
+async def test_a_form_sent_twice_at_once_is_one_registration(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     for turn in range(ROUNDS):
         origin = f"Vtwice{turn}"
         ids = await asyncio.gather(
             *(
-                office.registrar.submit(form(name=origin), by=ROSA, origin=origin)
-                for office in (one, other) * 2
+                registrar_env.registrar.submit(form(name=origin), by=ROSA, origin=origin)
+                for registrar_env in (one, other) * 2
             )
         )
         assert len(set(ids)) == 1
@@ -142,7 +149,7 @@ async def test_a_form_sent_twice_at_once_is_one_registration(offices: Offices) -
 async def test_two_forms_never_get_the_same_id(database_url: str, clock: MovableClock) -> None:
     """Both draw the same id at the same moment: one of them draws again."""
     drawn = {name: iter(["AAD-SAME", f"AAD-{name}1", f"AAD-{name}2"]) for name in "AB"}
-    async with two_offices(
+    async with two_registrar_envs(
         database_url, clock, next_ids=(drawn["A"].__next__, drawn["B"].__next__)
     ) as (one, other):
         ids = await asyncio.gather(one.submitted(), other.submitted())
@@ -150,8 +157,8 @@ async def test_two_forms_never_get_the_same_id(database_url: str, clock: Movable
     assert "AAD-SAME" in ids
 
 
-async def test_asking_twice_to_retry_starts_one_run(offices: Offices) -> None:
-    one, other = offices
+async def test_asking_twice_to_retry_starts_one_run(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await one.failed()
         refused = await all_at_once(
@@ -163,8 +170,8 @@ async def test_asking_twice_to_retry_starts_one_run(offices: Offices) -> None:
         assert sum(count for (owner, _), count in (await _owed(one)).items() if owner == id) == 1
 
 
-async def test_revoking_twice_at_once_is_one_run(offices: Offices) -> None:
-    one, other = offices
+async def test_revoking_twice_at_once_is_one_run(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await one.ready()
         refused = await all_at_once(
@@ -183,8 +190,10 @@ async def test_revoking_twice_at_once_is_one_run(offices: Offices) -> None:
         assert (await _what(one, id)).count("revoke asked") == 1
 
 
-async def test_a_secret_is_revealed_before_it_is_revoked_or_never(offices: Offices) -> None:
-    one, other = offices
+async def test_a_secret_is_revealed_before_it_is_revoked_or_never(
+    registrar_envs: RegistrarEnvs,
+) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await one.ready()
         hidden, refused = await all_at_once(
@@ -202,10 +211,10 @@ async def test_a_secret_is_revealed_before_it_is_revoked_or_never(offices: Offic
 
 
 async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
-    offices: Offices,
+    registrar_envs: RegistrarEnvs,
 ) -> None:
     """The reveal and the end of its time at the same moment."""
-    one, other = offices
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await one.ready()
         secret = (await one.found(id)).secret
@@ -227,10 +236,10 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
 
 
 async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
-    offices: Offices,
+    registrar_envs: RegistrarEnvs,
 ) -> None:
     """The requester is faster than the reveal's second commit: whatever was masked is masked."""
-    one, other = offices
+    one, other = registrar_envs
     id = await one.ready()
     look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
     await other.registrar.hide(id, by=ROSA)
@@ -241,14 +250,14 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     await one.registrar.replace_secret(id, by=ROSA)
 
 
-async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> None:
-    one, other = offices
+async def test_the_keepers_of_two_replicas_fire_a_due_once(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     id = await one.ready()
     await one.registrar.reveal(id, by=ROSA, answer_to=URL)
     for _ in range(ROUNDS):
         async with one.database.transaction() as tx:
             await timers.add(tx, id, TimerKind.REMOVE_STRAY, one.clock.now())
-        await asyncio.gather(*(office.keeper().look() for office in (one, other) * 2))
+        await asyncio.gather(*(registrar_env.keeper().look() for registrar_env in (one, other) * 2))
         assert (await _owed(one))[id, RunKind.REMOVE_STRAY] == 1
         async with one.database.reading() as tx:
             assert not [
@@ -259,8 +268,10 @@ async def test_the_keepers_of_two_replicas_fire_a_due_once(offices: Offices) -> 
         await one.end_run(id)
 
 
-async def test_expiry_and_approval_at_the_same_moment_have_one_winner(offices: Offices) -> None:
-    one, other = offices
+async def test_expiry_and_approval_at_the_same_moment_have_one_winner(
+    registrar_envs: RegistrarEnvs,
+) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await one.pending()
         async with one.database.transaction() as tx:
@@ -272,8 +283,10 @@ async def test_expiry_and_approval_at_the_same_moment_have_one_winner(offices: O
         assert (await _what(one, id))[-1] == ("approved" if refused is None else "expired")
 
 
-async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(offices: Offices) -> None:
-    one, _ = offices
+async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(
+    registrar_envs: RegistrarEnvs,
+) -> None:
+    one, _ = registrar_envs
     broken, fine = await one.approved(), await one.approved()
     engine = IdleEngine()
     engine.poison.add((await one.run_of(broken)).id)
@@ -281,14 +294,17 @@ async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(offices: Offi
     assert engine.started == [(await one.run_of(fine)).id]
 
 
-async def test_a_dead_run_is_buried_once(offices: Offices) -> None:
+async def test_a_dead_run_is_buried_once(registrar_envs: RegistrarEnvs) -> None:
     """Two replicas find it at the same moment, and a third that was frozen wakes up later."""
-    one, other = offices
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await one.approved()
         run = await one.run_of(id)
         await asyncio.gather(
-            *(office.runs().died(run.id, f"bug{n}") for n, office in enumerate((one, other) * 2))
+            *(
+                registrar_env.runs().died(run.id, f"bug{n}")
+                for n, registrar_env in enumerate((one, other) * 2)
+            )
         )
         await other.runs().died(run.id, "late")
         found = await one.found(id)

@@ -10,16 +10,16 @@ from bot.runs.batch_writer import BatchWriter, Entry
 from bot.runs.provisioning import Provisioning
 from bot.storage import runs
 from bot.storage.runs import PlannedStep, Run
-from tests.support.concurrency import Offices
-from tests.support.registrar_env import Office
+from tests.support.concurrency import RegistrarEnvs
+from tests.support.registrar_env import RegistrarEnv
 
 NAMES = ("role:a", "role:b", "scopes")
 
 
-async def _begun(desk: Office, names: tuple[str, ...] = NAMES) -> Run:
+async def _begun(env: RegistrarEnv, names: tuple[str, ...] = NAMES) -> Run:
     """Return a run whose steps are listed and not yet taken."""
-    run = await desk.run_of(await desk.approved())
-    async with desk.database.transaction() as tx:
+    run = await env.run_of(await env.approved())
+    async with env.database.transaction() as tx:
         planned = [PlannedStep(stage=0, name=name, title=name, lasting=False) for name in names]
         await runs.list_steps(tx, run, planned)
     return run
@@ -49,11 +49,11 @@ def _commits() -> Iterator[list[str]]:
 
 
 async def test_steps_that_end_together_are_committed_together(
-    offices: Offices,
+    registrar_envs: RegistrarEnvs,
 ) -> None:
-    desk, _ = offices
-    recorder = BatchWriter(desk.database, desk.clock)
-    one, other = await _begun(desk), await _begun(desk)
+    env, _ = registrar_envs
+    recorder = BatchWriter(env.database, env.clock)
+    one, other = await _begun(env), await _begun(env)
     with _commits() as commits:
         kept = await asyncio.gather(
             *(
@@ -64,24 +64,24 @@ async def test_steps_that_end_together_are_committed_together(
         )
     assert kept == [True] * 6
     assert len(commits) <= 2  # one, and one for those that came while it was made
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         for run in (one, other):
             assert await runs.known_facts(tx, run) == {name: {"of": run.id} for name in NAMES}
 
 
-async def test_what_a_step_has_learnt_is_not_learnt_again(offices: Offices) -> None:
+async def test_what_a_step_has_learnt_is_not_learnt_again(registrar_envs: RegistrarEnvs) -> None:
     """A process that was frozen and wakes up is told so, and changes nothing."""
-    one, other = (BatchWriter(desk.database, desk.clock) for desk in offices)
-    run = await _begun(offices[0])
+    one, other = (BatchWriter(env.database, env.clock) for env in registrar_envs)
+    run = await _begun(registrar_envs[0])
     assert await one.record(Entry(run=run, step="scopes", facts={"by": "one"}))
     assert not await other.record(Entry(run=run, step="scopes", facts={"by": "other"}))
-    async with offices[0].database.reading() as tx:
+    async with registrar_envs[0].database.reading() as tx:
         assert await runs.known_facts(tx, run) == {"scopes": {"by": "one"}}
 
 
-async def test_nothing_is_learnt_for_a_run_that_has_ended(offices: Offices) -> None:
+async def test_nothing_is_learnt_for_a_run_that_has_ended(registrar_envs: RegistrarEnvs) -> None:
     """Another process has failed it: whoever still walks it stops, and passes no undo."""
-    one, other = offices
+    one, other = registrar_envs
     run = await _begun(one)
     await other.end_run(run.registration, "failed")
     recorder = BatchWriter(one.database, one.clock)
@@ -91,10 +91,10 @@ async def test_nothing_is_learnt_for_a_run_that_has_ended(offices: Offices) -> N
 
 
 async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
-    offices: Offices,
+    registrar_envs: RegistrarEnvs,
 ) -> None:
-    desk, _ = offices
-    recorder, run = BatchWriter(desk.database, desk.clock), await _begun(desk)
+    env, _ = registrar_envs
+    recorder, run = BatchWriter(env.database, env.clock), await _begun(env)
     kept = await asyncio.gather(
         recorder.record(Entry(run=run, step="role:a", facts={"a": 1})),
         recorder.record(Entry(run=run, step="role:b", facts={"no JSON": object()})),
@@ -107,17 +107,17 @@ async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
 
 
 async def test_a_walk_begun_anew_does_not_take_up_a_secret_that_was_closed(
-    offices: Offices,
+    registrar_envs: RegistrarEnvs,
 ) -> None:
     """Killed between closing it and saying that the run has failed, it makes another one, of which
     nothing is proved yet.
     """
-    desk, _ = offices
-    run = await _begun(desk, ("secret", "sign_in", "directory"))
-    await desk.seal(run.registration, run)
-    async with desk.database.transaction() as tx:
+    env, _ = registrar_envs
+    run = await _begun(env, ("secret", "sign_in", "directory"))
+    await env.seal(run.registration, run)
+    async with env.database.transaction() as tx:
         for step in ("secret", "sign_in", "directory"):
-            await runs.record(tx, run, step, {"sealed_id": "x"}, desk.clock.now())
-    await Provisioning(desk.parts()).close(run.id)
-    async with desk.database.reading() as tx:
+            await runs.record(tx, run, step, {"sealed_id": "x"}, env.clock.now())
+    await Provisioning(env.parts()).close(run.id)
+    async with env.database.reading() as tx:
         assert await runs.known_facts(tx, run) == {}

@@ -17,7 +17,7 @@ from bot.worker import replicas
 from tests.conftest import Bot
 from tests.support.postgres import plain
 from tests.support.replica_process import Replica, living
-from tests.support.story import Scene
+from tests.support.story import Story
 
 CARRIER = "SELECT executor_id FROM dbos.workflow_status WHERE status = 'PENDING'"
 HOLDER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s"
@@ -33,12 +33,12 @@ class Pair:
 
     def __init__(self, stage: Stage, url: str) -> None:
         self.stage = stage
-        self.scene = Scene(stage)
+        self.story = Story(stage)
         self.url = url
         self.replicas: list[Replica] = []
 
     @asynccontextmanager
-    async def running(self, **changes: str) -> AsyncIterator[Scene]:
+    async def running(self, **changes: str) -> AsyncIterator[Story]:
         """Start both at the same moment, on a database that is still empty."""
         environ = self.stage.environ(DATABASE_URL=self.url, **changes)
         async with AsyncExitStack() as stack:
@@ -48,8 +48,8 @@ class Pair:
                     for n in range(2)
                 )
             )
-            await self.scene.until(lambda: self.stage.workspace.connections == 2)
-            yield self.scene
+            await self.story.until(lambda: self.stage.workspace.connections == 2)
+            yield self.story
 
     async def ask_database(self, query: str, *values: int) -> list[tuple[str | int, ...]]:
         async with await psycopg.AsyncConnection.connect(
@@ -64,20 +64,20 @@ class Pair:
         return (one, other) if one.slot == executor else (other, one)
 
 
-def _cards(scene: Scene, id: str) -> int:
+def _cards(story: Story, id: str) -> int:
     """Count a registration's cards in the approval channel."""
-    texts = map(scene.workspace.text_of, scene.workspace.messages("approvals"))
+    texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
     return sum(text.startswith(id) for text in texts)
 
 
 async def test_the_main_road_on_postgresql(stage: Stage, bot: Bot, postgres_url: str) -> None:
     async with bot(DATABASE_URL=postgres_url.replace("+psycopg", "")):
-        scene = Scene(stage)
-        id = await scene.ready()
-        assert "••••••••" in await scene.values(id)
-        assert "••••••••" not in await scene.reveal()
+        story = Story(stage)
+        id = await story.ready()
+        assert "••••••••" in await story.values(id)
+        assert "••••••••" not in await story.reveal()
         stage.clock.move(timedelta(seconds=61))
-        await scene.until(lambda: "masked for good" in scene.whispers("rosa"))
+        await story.until(lambda: "masked for good" in story.whispers("rosa"))
     async with bot(DATABASE_URL=postgres_url):  # and the day after
         reply = await stage.workspace.command("rosa", f"status {id}")
         assert f"{id} is ready" in str(reply)
@@ -86,22 +86,22 @@ async def test_the_main_road_on_postgresql(stage: Stage, bot: Bot, postgres_url:
 
 async def test_the_other_replica_takes_over_from_one_that_is_killed(pair: Pair) -> None:
     """It dies when the tenant has made the application, and before it heard of it."""
-    async with pair.running() as scene:
-        id = await scene.ask()
-        held = scene.tenant.faults.hold("PATCH", r"/applications\(")
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    async with pair.running() as story:
+        id = await story.ask()
+        held = story.tenant.faults.hold("PATCH", r"/applications\(")
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
         async with asyncio.timeout(20):
             await held.reached.wait()
         dying, other = await pair.at_work()
         await dying.kill()
         held.drop()
-        await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"), 30)
-        assert len(scene.tenant.applications_named("billing")) == 1
+        await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"), 30)
+        assert len(story.tenant.applications_named("billing")) == 1
         # The dead one may have claimed the card, and a claim lapses after 15 seconds.
-        await scene.until(
-            lambda: f"{id} is ready" in scene.workspace.text_of(scene.card_of(id)), 30
+        await story.until(
+            lambda: f"{id} is ready" in story.workspace.text_of(story.card_of(id)), 30
         )
-        assert _cards(scene, id) == 1
+        assert _cards(story, id) == 1
         assert await other.stop() == 0
 
 
@@ -118,29 +118,29 @@ async def test_the_other_replica_takes_over_from_one_that_is_killed(pair: Pair) 
     ids=["service principal", "grant", "secret", "sign-in", "directory"],
 )
 async def test_a_replica_may_die_in_any_step(pair: Pair, method: str, path: str) -> None:
-    async with pair.running() as scene:
-        id = await scene.ask()
-        held = scene.tenant.faults.hold(method, path)
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    async with pair.running() as story:
+        id = await story.ask()
+        held = story.tenant.faults.hold(method, path)
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
         async with asyncio.timeout(20):
             await held.reached.wait()
         dying, _ = await pair.at_work()
         await dying.kill()
         held.drop()
-        await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"), 30)
-        [application] = scene.tenant.applications_named("billing")
-        roles = scene.tenant.roles_of(application["appId"])
+        await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"), 30)
+        [application] = story.tenant.applications_named("billing")
+        roles = story.tenant.roles_of(application["appId"])
         assert roles == {"Directory.Read.All", "User.Read.All"}
-        await scene.values(id)
-        assert "••••••••" not in await scene.reveal()
+        await story.values(id)
+        assert "••••••••" not in await story.reveal()
 
 
 @pytest.mark.slow
 async def test_a_replica_that_loses_its_slot_leaves_and_is_replaced(pair: Pair) -> None:
-    async with pair.running() as scene:
-        id = await scene.ask()
-        held = scene.tenant.faults.hold("PATCH", r"/servicePrincipals\(")
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    async with pair.running() as story:
+        id = await story.ask()
+        held = story.tenant.faults.hold("PATCH", r"/servicePrincipals\(")
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
         async with asyncio.timeout(20):
             await held.reached.wait()
         losing, _ = await pair.at_work()
@@ -149,50 +149,50 @@ async def test_a_replica_that_loses_its_slot_leaves_and_is_replaced(pair: Pair) 
         await pair.ask_database("SELECT pg_terminate_backend(%s)", int(pid))
         assert await losing.ended() == replicas.LOST
         held.drop()
-        await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"), 30)
-        assert len(scene.tenant.applications_named("billing")) == 1
+        await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"), 30)
+        assert len(story.tenant.applications_named("billing")) == 1
 
 
 @pytest.mark.slow
 async def test_many_registrations_go_to_either_replica_and_each_is_made_once(pair: Pair) -> None:
-    async with pair.running() as scene:
+    async with pair.running() as story:
         names = [f"connector {n}" for n in range(8)]
-        ids = [await scene.ask(name) for name in names]
+        ids = [await story.ask(name) for name in names]
         await asyncio.gather(
-            *(scene.workspace.click("ada", "Approve", on=scene.card_of(id)) for id in ids)
+            *(story.workspace.click("ada", "Approve", on=story.card_of(id)) for id in ids)
         )
-        await scene.until(
-            lambda: all(f"{id}: your connector values" in scene.direct("rosa") for id in ids), 60
+        await story.until(
+            lambda: all(f"{id}: your connector values" in story.direct("rosa") for id in ids), 60
         )
         for name in names:
-            assert len(scene.tenant.applications_named(name)) == 1
-        assert [_cards(scene, id) for id in ids] == [1] * len(ids)
-        told = scene.direct("rosa")
+            assert len(story.tenant.applications_named(name)) == 1
+        assert [_cards(story, id) for id in ids] == [1] * len(ids)
+        told = story.direct("rosa")
         assert [told.count(f"{id}: your connector values") for id in ids] == [1] * len(ids)
-        assert not scene.workspace.unacked
-        assert not scene.workspace.complaints
+        assert not story.workspace.unacked
+        assert not story.workspace.complaints
 
 
 @pytest.mark.slow
 async def test_approve_and_deny_in_two_processes_have_one_winner(pair: Pair) -> None:
-    async with pair.running() as scene:
+    async with pair.running() as story:
         for turn in range(6):
-            id = await scene.ask(f"connector {turn}")
-            card = scene.card_of(id)
-            await scene.open_denial(id)
+            id = await story.ask(f"connector {turn}")
+            card = story.card_of(id)
+            await story.open_denial(id)
             _, denial = await asyncio.gather(
-                scene.workspace.click("ada", "Approve", on=card),
-                scene.workspace.submit("grace", {"Reason": "Not now"}),
+                story.workspace.click("ada", "Approve", on=card),
+                story.workspace.submit("grace", {"Reason": "Not now"}),
             )
             if denial.errors:
-                name = scene.workspace.people["ada"].real_name
+                name = story.workspace.people["ada"].real_name
                 verb, said = "approved", str(denial.errors)
-                await scene.workspace.close_view("grace")
+                await story.workspace.close_view("grace")
             else:
-                name = f"<@{scene.workspace.people['grace'].id}>"
-                verb, said = "denied", str(scene.workspace.ephemerals("ada"))
+                name = f"<@{story.workspace.people['grace'].id}>"
+                verb, said = "denied", str(story.workspace.ephemerals("ada"))
             assert f"Too late: {name} has {verb} {id}" in said
-            scene.workspace.reload("ada")
+            story.workspace.reload("ada")
 
 
 @pytest.mark.slow
@@ -203,16 +203,16 @@ async def test_of_50_people_in_two_processes_one_decides_and_the_others_hear_who
     crowd = [workspace.people.add(f"no{n}", f"No. {n}") for n in range(50)]
     workspace.channels["approvals"].members |= {each.id for each in crowd}
     approving, denying = crowd[::2], crowd[1::2]
-    async with pair.running(APPROVERS=",".join(each.id for each in crowd)) as scene:
-        id = await scene.ask()
-        card = scene.card_of(id)
+    async with pair.running(APPROVERS=",".join(each.id for each in crowd)) as story:
+        id = await story.ask()
+        card = story.card_of(id)
         for each in denying:
-            await scene.open_denial(id, by=each.name)
+            await story.open_denial(id, by=each.name)
         _, denials = await asyncio.gather(
             asyncio.gather(*(workspace.click(each, "Approve", on=card) for each in approving)),
             asyncio.gather(*(workspace.submit(each, {"Reason": "Not now"}) for each in denying)),
         )
-        told = {each.id: scene.whispers(each.name) for each in approving}
+        told = {each.id: story.whispers(each.name) for each in approving}
         told |= {
             each.id: " ".join(answer.errors.values())
             for each, answer in zip(denying, denials, strict=True)
@@ -224,46 +224,46 @@ async def test_of_50_people_in_two_processes_one_decides_and_the_others_hear_who
         too_late = {f"Too late: {name} has {verb} {id} already." for name in names}
         assert not set(told.values()) - {"", *too_late}
         if verb == "approved":
-            await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"), 30)
+            await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"), 30)
         else:
-            await scene.until(lambda: f"{id} was denied" in scene.direct("rosa"))
-            assert not scene.tenant.applications
+            await story.until(lambda: f"{id} was denied" in story.direct("rosa"))
+            assert not story.tenant.applications
         assert not workspace.unacked
         assert not workspace.complaints
 
 
 @pytest.mark.slow
 async def test_two_last_approvers_in_two_processes_reach_the_quorum(pair: Pair) -> None:
-    async with pair.running(APPROVALS_NEEDED="2") as scene:
-        ids = [await scene.ask(f"connector {turn}") for turn in range(4)]
+    async with pair.running(APPROVALS_NEEDED="2") as story:
+        ids = [await story.ask(f"connector {turn}") for turn in range(4)]
         await asyncio.gather(
             *(
-                scene.workspace.click(approver, "Approve", on=scene.card_of(id))
+                story.workspace.click(approver, "Approve", on=story.card_of(id))
                 for id in ids
                 for approver in ("ada", "grace")
             )
         )
-        await scene.until(
-            lambda: all(f"{id}: your connector values" in scene.direct("rosa") for id in ids), 60
+        await story.until(
+            lambda: all(f"{id}: your connector values" in story.direct("rosa") for id in ids), 60
         )
 
 
 @pytest.mark.slow
 async def test_one_secret_is_shown_once_whoever_answers_the_clicks(pair: Pair) -> None:
-    async with pair.running() as scene:
-        id = await scene.ready()
-        await scene.values(id)
-        whisper = scene.workspace.ephemerals("rosa")[-1]
+    async with pair.running() as story:
+        id = await story.ready()
+        await story.values(id)
+        whisper = story.workspace.ephemerals("rosa")[-1]
         await asyncio.gather(
-            *(scene.workspace.click("rosa", "Show the secret", on=whisper) for _ in range(6))
+            *(story.workspace.click("rosa", "Show the secret", on=whisper) for _ in range(6))
         )
         answers = [
             entry.sent
-            for entry in scene.workspace.log
+            for entry in story.workspace.log
             if entry.kind is Kind.HOOK and entry.sent.get("replace_original")
         ]
         assert len([answer for answer in answers if "••••••••" not in str(answer)]) == 1
-        told = [scene.workspace.text_of(it) for it in scene.workspace.ephemerals("rosa")]
+        told = [story.workspace.text_of(it) for it in story.workspace.ephemerals("rosa")]
         refusals = ("is being shown right now", "once is all there is")
         assert sum(any(words in text for words in refusals) for text in told) == 5
 

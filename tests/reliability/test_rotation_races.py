@@ -18,68 +18,68 @@ from bot.runs.provisioning import Provisioning
 from bot.storage import runs, secrets, tables, timers
 from bot.storage.queries import ListKind
 from bot.storage.timers import TimerKind
-from tests.support.concurrency import URL, Offices, all_at_once
+from tests.support.concurrency import URL, RegistrarEnvs, all_at_once
 from tests.support.factories import ADA, GRACE, ROSA
-from tests.support.registrar_env import Office
+from tests.support.registrar_env import RegistrarEnv
 
 ROUNDS = 8
 
 
-async def _in_use(office: Office) -> str:
+async def _in_use(registrar_env: RegistrarEnv) -> str:
     """Return the id of a registration whose secret was seen."""
-    id = await office.ready()
-    await _seen(office, id)
+    id = await registrar_env.ready()
+    await _seen(registrar_env, id)
     return id
 
 
-async def _approved_by_both(office: Office) -> str:
+async def _approved_by_both(registrar_env: RegistrarEnv) -> str:
     """Return the same where two approvals are needed."""
-    id = await office.pending()
+    id = await registrar_env.pending()
     for approver in (ADA, GRACE):
-        await office.registrar.approve(id, by=approver)
-    await _seen(office, await office.make_ready(id))
+        await registrar_env.registrar.approve(id, by=approver)
+    await _seen(registrar_env, await registrar_env.make_ready(id))
     return id
 
 
-async def _seen(office: Office, id: str) -> None:
-    look = await office.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await office.registrar.shown(id, look.secret, by=ROSA)
-    await office.registrar.masked(id, look.secret)
+async def _seen(registrar_env: RegistrarEnv, id: str) -> None:
+    look = await registrar_env.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await registrar_env.registrar.shown(id, look.secret, by=ROSA)
+    await registrar_env.registrar.masked(id, look.secret)
 
 
-async def _asked(office: Office, id: str) -> str:
-    await office.registrar.rotate(id, by=ROSA)
-    return (await _rotation(office, id)).id
+async def _asked(registrar_env: RegistrarEnv, id: str) -> str:
+    await registrar_env.registrar.rotate(id, by=ROSA)
+    return (await _rotation(registrar_env, id)).id
 
 
-async def _rotation(office: Office, id: str) -> Rotation:
-    found = (await office.found(id)).rotation
+async def _rotation(registrar_env: RegistrarEnv, id: str) -> Rotation:
+    found = (await registrar_env.found(id)).rotation
     assert found is not None
     return found
 
 
-async def _rotated(office: Office, id: str) -> None:
+async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
     """Let the run that was asked for make its secret."""
-    run = await office.run_of(id)
+    run = await registrar_env.run_of(id)
     assert run.kind is RunKind.ADD_SECRET
-    await office.seal(id, run)
-    await office.end_run(id, RunOutcome.HANDED_OVER)
+    await registrar_env.seal(id, run)
+    await registrar_env.end_run(id, RunOutcome.HANDED_OVER)
 
 
-async def _renewed(office: Office, id: str) -> None:
+async def _renewed(registrar_env: RegistrarEnv, id: str) -> None:
     """Let the run that replaces a lost secret make another, which waits to be seen."""
-    lost = (await office.found(id)).secret
+    lost = (await registrar_env.found(id)).secret
     assert lost is not None
-    await office.registrar.replace_secret(id, by=ROSA)
-    run = await office.run_of(id)
-    await office.seal(id, run)
-    async with office.database.transaction() as tx:
+    await registrar_env.registrar.replace_secret(id, by=ROSA)
+    run = await registrar_env.run_of(id)
+    await registrar_env.seal(id, run)
+    async with registrar_env.database.transaction() as tx:
         await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
-    await Provisioning(office.parts())._finish(run.id)
+    await Provisioning(registrar_env.parts())._finish(run.id)
 
 
-async def test_two_confirmations_at_once_start_one_run(offices: Offices) -> None:
-    one, other = offices
+async def test_two_confirmations_at_once_start_one_run(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await _in_use(one)
         rotation = await _asked(one, id)
@@ -94,7 +94,7 @@ async def test_two_confirmations_at_once_start_one_run(offices: Offices) -> None
         assert len((await one.found(id)).confirmations()) == 1
 
 
-async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> None:
+async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnvs) -> None:
     one, other = careful
     for _ in range(ROUNDS):
         id = await _approved_by_both(one)
@@ -107,8 +107,8 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: Offices) -> 
         assert (await one.run_of(id)).kind is RunKind.ADD_SECRET
 
 
-async def test_of_confirming_and_denying_one_wins(offices: Offices) -> None:
-    one, other = offices
+async def test_of_confirming_and_denying_one_wins(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await _in_use(one)
         rotation = await _asked(one, id)
@@ -123,8 +123,8 @@ async def test_of_confirming_and_denying_one_wins(offices: Offices) -> None:
             assert await runs.is_busy(tx, id) is (confirmed is None)
 
 
-async def test_of_confirming_and_cancelling_one_wins(offices: Offices) -> None:
-    one, other = offices
+async def test_of_confirming_and_cancelling_one_wins(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await _in_use(one)
         rotation = await _asked(one, id)
@@ -137,8 +137,10 @@ async def test_of_confirming_and_cancelling_one_wins(offices: Offices) -> None:
         assert (await _rotation(one, id)).state is won
 
 
-async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(offices: Offices) -> None:
-    one, other = offices
+async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
+    registrar_envs: RegistrarEnvs,
+) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await _in_use(one)
         rotation = await _asked(one, id)
@@ -151,8 +153,8 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(offices: Offic
         assert (await _rotation(one, id)).state is won
 
 
-async def test_asked_twice_at_once_it_is_asked_once(offices: Offices) -> None:
-    one, other = offices
+async def test_asked_twice_at_once_it_is_asked_once(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     for _ in range(ROUNDS):
         id = await _in_use(one)
         refused = await all_at_once(
@@ -165,7 +167,7 @@ async def test_asked_twice_at_once_it_is_asked_once(offices: Offices) -> None:
         }
 
 
-async def test_a_vote_counts_for_the_rotation_it_was_given_to(careful: Offices) -> None:
+async def test_a_vote_counts_for_the_rotation_it_was_given_to(careful: RegistrarEnvs) -> None:
     one, _ = careful
     id = await _approved_by_both(one)
     first = await _asked(one, id)
@@ -183,8 +185,8 @@ async def test_a_vote_counts_for_the_rotation_it_was_given_to(careful: Offices) 
     assert (await one.run_of(id)).subject == second
 
 
-async def test_a_rotation_waits_for_those_who_can_decide(offices: Offices) -> None:
-    one, _ = offices
+async def test_a_rotation_waits_for_those_who_can_decide(registrar_envs: RegistrarEnvs) -> None:
+    one, _ = registrar_envs
     id = await _in_use(one)
     await one.registrar.rotate(id, by=ADA)
     assert await _waiting(one, GRACE) == [id]
@@ -194,7 +196,7 @@ async def test_a_rotation_waits_for_those_who_can_decide(offices: Offices) -> No
     assert await _waiting(one, GRACE) == []
 
 
-async def test_whoever_has_confirmed_waits_for_the_others(careful: Offices) -> None:
+async def test_whoever_has_confirmed_waits_for_the_others(careful: RegistrarEnvs) -> None:
     """Both have voted on the plan before, which is another thing."""
     one, _ = careful
     id = await _approved_by_both(one)
@@ -205,15 +207,15 @@ async def test_whoever_has_confirmed_waits_for_the_others(careful: Offices) -> N
     assert await _waiting(one, ADA) == [id]
 
 
-async def _waiting(office: Office, who: Person) -> list[str]:
-    page = await office.registrar.listed(ListKind.WAITING, by=who, for_all=False)
+async def _waiting(registrar_env: RegistrarEnv, who: Person) -> list[str]:
+    page = await registrar_env.registrar.listed(ListKind.WAITING, by=who, for_all=False)
     return [each.id for each in page.lines]
 
 
 async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
-    offices: Offices,
+    registrar_envs: RegistrarEnvs,
 ) -> None:
-    one, other = offices
+    one, other = registrar_envs
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
@@ -232,8 +234,8 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     assert (run.kind, run.subject) == (RunKind.REMOVE_PREVIOUS, old.id)
 
 
-async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) -> None:
-    one, other = offices
+async def test_asked_at_once_the_old_secret_is_removed_once(registrar_envs: RegistrarEnvs) -> None:
+    one, other = registrar_envs
     id = await _in_use(one)
     await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
@@ -254,9 +256,9 @@ async def test_asked_at_once_the_old_secret_is_removed_once(offices: Offices) ->
     assert await _removals(one, id) == 1
 
 
-async def _removals(office: Office, id: str) -> int:
+async def _removals(registrar_env: RegistrarEnv, id: str) -> int:
     """Return how many runs were or are to remove a previous secret, when none is still due."""
-    async with office.database.reading() as tx:
+    async with registrar_env.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
         query = sa.select(sa.func.count()).where(
             tables.runs.c.registration == id, tables.runs.c.kind == RunKind.REMOVE_PREVIOUS
@@ -265,9 +267,9 @@ async def _removals(office: Office, id: str) -> int:
 
 
 async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
-    offices: Offices,
+    registrar_envs: RegistrarEnvs,
 ) -> None:
-    one, _ = offices
+    one, _ = registrar_envs
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
@@ -290,8 +292,10 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [old.id]
 
 
-async def test_a_newer_secret_puts_off_only_what_has_not_come(offices: Offices) -> None:
-    one, _ = offices
+async def test_a_newer_secret_puts_off_only_what_has_not_come(
+    registrar_envs: RegistrarEnvs,
+) -> None:
+    one, _ = registrar_envs
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
@@ -305,9 +309,9 @@ async def test_a_newer_secret_puts_off_only_what_has_not_come(offices: Offices) 
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
 
 
-async def test_a_late_mask_of_the_old_secret_starts_no_grace(offices: Offices) -> None:
+async def test_a_late_mask_of_the_old_secret_starts_no_grace(registrar_envs: RegistrarEnvs) -> None:
     """The old one is hidden after the new one was made: nobody has seen the new one by that."""
-    one, _ = offices
+    one, _ = registrar_envs
     id = await one.ready()
     look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
     await one.registrar.shown(id, look.secret, by=ROSA)
@@ -320,7 +324,7 @@ async def test_a_late_mask_of_the_old_secret_starts_no_grace(offices: Offices) -
     assert [each.retires_at for each in (found.secret, *found.other_secrets)] == [None, None]
 
 
-async def test_an_approver_who_asks_must_leave_enough_others(careful: Offices) -> None:
+async def test_an_approver_who_asks_must_leave_enough_others(careful: RegistrarEnvs) -> None:
     one, _ = careful
     id = await _approved_by_both(one)
     with pytest.raises(Refusal, match="beside you, and there are too few"):

@@ -24,7 +24,7 @@ from tests.reliability.crash.test_every_commit import told
 from tests.support.crash_checks import a_day_later
 from tests.support.crash_process import Death
 from tests.support.crash_runner import living
-from tests.support.crash_story import Road
+from tests.support.crash_story import CrashStory
 from tests.support.graph_requests import story_fits
 from tests.support.graph_schema import Schema
 
@@ -35,8 +35,8 @@ SECRET = next(call for call in CALLS if call.name == "secret")
 class Two(NamedTuple):
     """The roads of two teams that share a tenant."""
 
-    first: Road
-    second: Road
+    first: CrashStory
+    second: CrashStory
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def two(stages: tuple[Stage, Stage]) -> AsyncIterator[Two]:
     """Both bots sign in as the same application: the tenant cannot tell them apart."""
     first, second = stages
     async with living(first) as one, living(second) as other:
-        yield Two(Road(first, one), Road(second, other))
+        yield Two(CrashStory(first, one), CrashStory(second, other))
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def strangers(stages: tuple[Stage, Stage]) -> AsyncIterator[Two]:
     own = first.tenant.add_administrator(AUTONOMOUS)
     changes = {"ENTRA_CLIENT_ID": own.client_id, "ENTRA_CLIENT_SECRET": own.client_secret}
     async with living(first) as one, living(second, **changes) as other:
-        yield Two(Road(first, one), Road(second, other))
+        yield Two(CrashStory(first, one), CrashStory(second, other))
 
 
 @pytest.mark.slow
@@ -100,9 +100,9 @@ async def test_a_sweep_removes_no_secret_of_the_same_registration_id_elsewhere(t
     await a_day_later(two.second)
     assert two.first.application == before
     await a_day_later(two.first)
-    for road in two:
-        assert len(road.live_secrets()) == 1
-        assert await road.sign_in(road.secret) == 200
+    for crash_story in two:
+        assert len(crash_story.live_secrets()) == 1
+        assert await crash_story.sign_in(crash_story.secret) == 200
 
 
 async def test_a_copied_key_takes_nothing_over_and_undoes_nothing(two: Two) -> None:
@@ -132,18 +132,18 @@ async def test_a_copied_key_takes_nothing_over_and_undoes_nothing(two: Two) -> N
 
 
 async def _walk_both(two: Two) -> None:
-    for road in two:
-        await road.lives.begin()
-        await road.walk()
-    apps: list[Any] = [deepcopy(road.application) for road in two]
+    for crash_story in two:
+        await crash_story.lives.begin()
+        await crash_story.walk()
+    apps: list[Any] = [deepcopy(crash_story.application) for crash_story in two]
     assert apps[0]["appId"] != apps[1]["appId"]
     assert "billing" in two.second.cards("is ready")[0]
-    for road in two:
-        await a_day_later(road)
-    assert [road.application for road in two] == apps
-    for road in two:
-        assert await road.sign_in(road.secret) == 200
-        assert await road.lives.stop() == 0
+    for crash_story in two:
+        await a_day_later(crash_story)
+    assert [crash_story.application for crash_story in two] == apps
+    for crash_story in two:
+        assert await crash_story.sign_in(crash_story.secret) == 200
+        assert await crash_story.lives.stop() == 0
     assert not two.first.tenant.calls("DELETE")
     assert not two.first.tenant.calls("POST", "removePassword")
 

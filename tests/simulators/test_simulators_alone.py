@@ -22,7 +22,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.planning.cli_arguments import Unusable
 from bot.playground import alone
 from bot.playground.alone import Alone
-from tests.support.simulator_process import Ended, Lone, command, ended, lone
+from tests.support.simulator_process import (
+    Ended,
+    SimulatorProcess,
+    command,
+    ended,
+    simulator_process,
+)
 
 Simulator = AbstractAsyncContextManager[Alone]
 UNUSABLE = 2
@@ -175,7 +181,7 @@ async def test_both_listen_on_this_machine_only_and_on_the_port_that_was_asked_f
 
 
 async def test_the_workspace_answers_a_program_that_read_its_line(tmp_path: Path) -> None:
-    async with lone("workspace", "--json", folder=tmp_path) as it:
+    async with simulator_process("workspace", "--json", folder=tmp_path) as it:
         facts = it.facts
         client = AsyncWebClient(token=facts["bot_token"], base_url=facts["api_url"])
         who = await client.auth_test()
@@ -189,7 +195,7 @@ async def test_the_workspace_answers_a_program_that_read_its_line(tmp_path: Path
 @pytest.mark.slow
 async def test_settings_pasted_from_the_terminal_make_a_plan(tmp_path: Path) -> None:
     ca_file = tmp_path / "ca.pem"
-    async with lone("tenant", "--ca-file", str(ca_file), folder=tmp_path) as it:
+    async with simulator_process("tenant", "--ca-file", str(ca_file), folder=tmp_path) as it:
         assert it.told == "The Entra tenant Northwind Traders (northwind.example) is there.\n"
         lines = await it.lines_until("Ctrl-C stops it.")
         assert "It is a simulator: nothing in it is real" in lines[0]
@@ -208,8 +214,8 @@ async def test_the_example_for_the_terminal_works(tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not on this machine")
     async with (
-        lone("tenant", folder=tmp_path) as tenant,
-        lone("workspace", folder=tmp_path) as workspace,
+        simulator_process("tenant", folder=tmp_path) as tenant,
+        simulator_process("workspace", folder=tmp_path) as workspace,
     ):
         for it, sign in ((tenant, "access_token"), (workspace, "bot_id")):
             lines = await it.lines_until("Ctrl-C stops it.")
@@ -239,8 +245,10 @@ async def test_what_cannot_be_used_ends_with_2_and_sentences(
 @pytest.mark.slow
 async def test_the_bot_runs_between_two_simulators_that_stand_alone(tmp_path: Path) -> None:
     async with (
-        lone("tenant", "--users", "40", "--groups", "4", "--json", folder=tmp_path) as tenant,
-        lone("workspace", "--json", folder=tmp_path) as workspace,
+        simulator_process(
+            "tenant", "--users", "40", "--groups", "4", "--json", folder=tmp_path
+        ) as tenant,
+        simulator_process("workspace", "--json", folder=tmp_path) as workspace,
         httpx.AsyncClient(base_url=workspace.facts["url"] + "/sim/", timeout=20) as people,
         serving(tenant, workspace, folder=tmp_path) as bot,
     ):
@@ -259,7 +267,9 @@ async def test_the_bot_runs_between_two_simulators_that_stand_alone(tmp_path: Pa
 
 
 @asynccontextmanager
-async def serving(tenant: Lone, workspace: Lone, *, folder: Path) -> AsyncIterator[Process]:
+async def serving(
+    tenant: SimulatorProcess, workspace: SimulatorProcess, *, folder: Path
+) -> AsyncIterator[Process]:
     key = Fernet.generate_key().decode()
     environ = {**tenant.facts["environ"], **workspace.facts["environ"], "VAULT_KEYS": key}
     bot = await command("serve", folder=folder, environ=environ)

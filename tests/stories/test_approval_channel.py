@@ -8,73 +8,73 @@ import structlog.testing
 from bot.playground.stage import Stage
 from handlers.slack.approval_channel import RECENTLY
 from tests.conftest import Bot
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 ADVICE = "It is shared with another organization: end that, or set APPROVAL_CHANNEL"
 
 
 async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    channel = scene.workspace.channels["approvals"]
-    await scene.ask("first")
+    channel = story.workspace.channels["approvals"]
+    await story.ask("first")
     channel.is_ext_shared = True
     with structlog.testing.capture_logs() as logs:
-        await scene.open_form()
-        await scene.workspace.submit("rosa", {"Application name": "second", "Reason": "To sync"})
-        await scene.until(lambda: any(it.get("code") == "channel_is_shared" for it in logs))
-    assert len(scene.workspace.messages("approvals")) == 1
-    await scene.workspace.open_home("ada")
-    await scene.until(
-        lambda: ADVICE in scene.workspace.text_of(scene.workspace.home_of("ada") or {})
+        await story.open_form()
+        await story.workspace.submit("rosa", {"Application name": "second", "Reason": "To sync"})
+        await story.until(lambda: any(it.get("code") == "channel_is_shared" for it in logs))
+    assert len(story.workspace.messages("approvals")) == 1
+    await story.workspace.open_home("ada")
+    await story.until(
+        lambda: ADVICE in story.workspace.text_of(story.workspace.home_of("ada") or {})
     )
     channel.is_ext_shared = False
     await eventually(
-        scene,
-        lambda: len(scene.workspace.messages("approvals")) == 2,
+        story,
+        lambda: len(story.workspace.messages("approvals")) == 2,
         step=timedelta(seconds=31),
     )
 
 
 async def test_a_card_says_no_more_in_a_channel_that_was_shared_after_its_post(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    channel = scene.workspace.channels["approvals"]
-    id, other = await scene.ask("first"), await scene.ask("second")
+    channel = story.workspace.channels["approvals"]
+    id, other = await story.ask("first"), await story.ask("second")
     channel.is_ext_shared = True
-    scene.clock.move(RECENTLY)
-    before = [scene.workspace.text_of(scene.card_of(each)) for each in (id, other)]
+    story.clock.move(RECENTLY)
+    before = [story.workspace.text_of(story.card_of(each)) for each in (id, other)]
     with structlog.testing.capture_logs() as logs:
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-        await scene.workspace.command("rosa", f"cancel {other}")
-        await scene.until(lambda: scene.is_announced(id))
-        await scene.until(lambda: any(it.get("code") == "channel_is_shared" for it in logs))
-    await scene.until(lambda: f"{other} was cancelled" in scene.direct("rosa"))
-    assert [scene.workspace.text_of(scene.card_of(each)) for each in (id, other)] == before
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        await story.workspace.command("rosa", f"cancel {other}")
+        await story.until(lambda: story.is_announced(id))
+        await story.until(lambda: any(it.get("code") == "channel_is_shared" for it in logs))
+    await story.until(lambda: f"{other} was cancelled" in story.direct("rosa"))
+    assert [story.workspace.text_of(story.card_of(each)) for each in (id, other)] == before
     channel.is_ext_shared = False
     await eventually(
-        scene,
+        story,
         lambda: (
-            f"{id} is ready" in scene.workspace.text_of(scene.card_of(id))
-            and is_cancelled(scene, other)
+            f"{id} is ready" in story.workspace.text_of(story.card_of(id))
+            and is_cancelled(story, other)
         ),
         step=timedelta(seconds=31),
     )
 
 
-def is_cancelled(scene: Scene, id: str) -> bool:
-    return "cancelled" in scene.workspace.text_of(scene.card_of(id))
+def is_cancelled(story: Story, id: str) -> bool:
+    return "cancelled" in story.workspace.text_of(story.card_of(id))
 
 
-async def test_many_changes_of_cards_ask_once_who_reads_them(scene: Scene) -> None:
-    ids = [await scene.ask(name) for name in ("first", "second", "third")]
-    before = len(scene.workspace.calls("conversations.info"))
+async def test_many_changes_of_cards_ask_once_who_reads_them(story: Story) -> None:
+    ids = [await story.ask(name) for name in ("first", "second", "third")]
+    before = len(story.workspace.calls("conversations.info"))
     for id in ids:
-        await scene.workspace.command("rosa", f"cancel {id}")
+        await story.workspace.command("rosa", f"cancel {id}")
     for id in ids:
-        await scene.until(partial(is_cancelled, scene, id))
-    assert len(scene.workspace.calls("conversations.info")) <= before + 1
+        await story.until(partial(is_cancelled, story, id))
+    assert len(story.workspace.calls("conversations.info")) <= before + 1
 
 
 async def test_it_is_looked_at_daily_and_at_the_start(stage: Stage, bot: Bot) -> None:

@@ -12,13 +12,13 @@ from bot.playground.clock import MovableClock
 from bot.registrar.recovery import CHECK_PAUSE
 from bot.storage import history
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
-from tests.support.registrar_env import Office, office, opened
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 URL = "https://hooks.slack.com/actions/x"
 
 
 @pytest.fixture
-async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
+async def env(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
     policy = Policy(
         team_id=TEAM,
         requesters=frozenset({"*"}),
@@ -26,93 +26,93 @@ async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
         approvals_needed=2,
     )
     async with opened(database_url) as database:
-        yield office(database, clock, policy=policy)
+        yield registrar_env(database, clock, policy=policy)
 
 
-async def what(desk: Office, id: str) -> list[str]:
-    async with desk.database.reading() as tx:
+async def what(env: RegistrarEnv, id: str) -> list[str]:
+    async with env.database.reading() as tx:
         return [entry.what for entry in await history.read(tx, id)]
 
 
 @pytest.fixture
-async def ready(database_url: str, clock: MovableClock) -> AsyncIterator[tuple[Office, str]]:
+async def ready(database_url: str, clock: MovableClock) -> AsyncIterator[tuple[RegistrarEnv, str]]:
     async with opened(database_url) as database:
-        desk = office(database, clock)
-        yield desk, await desk.ready()
+        env = registrar_env(database, clock)
+        yield env, await env.ready()
 
 
 async def test_hiding_is_told_once_and_only_if_something_is_open(
-    ready: tuple[Office, str], clock: MovableClock
+    ready: tuple[RegistrarEnv, str], clock: MovableClock
 ) -> None:
-    desk, id = ready
-    await desk.registrar.hide(id, by=ROSA)
-    assert "hidden by hand" not in await what(desk, id)
-    look = await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await desk.registrar.shown(id, look.secret, by=ROSA)
+    env, id = ready
+    await env.registrar.hide(id, by=ROSA)
+    assert "hidden by hand" not in await what(env, id)
+    look = await env.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.shown(id, look.secret, by=ROSA)
     for _ in range(5):
-        await desk.registrar.hide(id, by=ROSA)
-    assert (await what(desk, id)).count("hidden by hand") == 1
+        await env.registrar.hide(id, by=ROSA)
+    assert (await what(env, id)).count("hidden by hand") == 1
 
 
 async def test_a_check_is_asked_for_once_in_five_minutes(
-    ready: tuple[Office, str], clock: MovableClock
+    ready: tuple[RegistrarEnv, str], clock: MovableClock
 ) -> None:
-    desk, id = ready
-    await desk.registrar.check(id, by=ADA)
-    await desk.end_run(id)
+    env, id = ready
+    await env.registrar.check(id, by=ADA)
+    await env.end_run(id)
     for person in (ADA, ROSA):
         with pytest.raises(Refusal, match="was asked for less than five minutes ago"):
-            await desk.registrar.check(id, by=person)
-    async with desk.database.transaction() as tx:  # a new secret is there
+            await env.registrar.check(id, by=person)
+    async with env.database.transaction() as tx:  # a new secret is there
         await history.write(tx, id, "ready", now=clock.now())
-    await desk.registrar.check(id, by=ROSA)
-    await desk.end_run(id)
+    await env.registrar.check(id, by=ROSA)
+    await env.end_run(id)
     with pytest.raises(Refusal):
-        await desk.registrar.check(id, by=ROSA)
+        await env.registrar.check(id, by=ROSA)
     clock.move(CHECK_PAUSE)
-    await desk.registrar.check(id, by=ROSA)
-    assert (await what(desk, id)).count("check asked") == 3
+    await env.registrar.check(id, by=ROSA)
+    assert (await what(env, id)).count("check asked") == 3
 
 
 async def test_a_registration_is_offered_five_times_a_day(
-    desk: Office, clock: MovableClock
+    env: RegistrarEnv, clock: MovableClock
 ) -> None:
-    id = await desk.pending()
+    id = await env.pending()
     heirs = [BEN, replace(BEN, user_id="U0EVE")]
     for number in range(5):
-        await desk.registrar.hand_over(id, to=heirs[number % 2], by=ROSA)
+        await env.registrar.hand_over(id, to=heirs[number % 2], by=ROSA)
     with pytest.raises(Refusal, match="was offered 5 times in 24 hours"):
-        await desk.registrar.hand_over(id, to=heirs[1], by=ADA)
-    assert (await desk.found(id)).new_requester == replace(BEN, name=BEN.name)
-    assert (await what(desk, id)).count("handover asked") == 5
+        await env.registrar.hand_over(id, to=heirs[1], by=ADA)
+    assert (await env.found(id)).new_requester == replace(BEN, name=BEN.name)
+    assert (await what(env, id)).count("handover asked") == 5
     clock.move(timedelta(hours=24, seconds=1))
-    await desk.registrar.hand_over(id, to=heirs[1], by=ADA)
+    await env.registrar.hand_over(id, to=heirs[1], by=ADA)
 
 
-async def test_whoever_has_withdrawn_five_times_leaves_it_to_others(desk: Office) -> None:
-    id = await desk.pending()
+async def test_whoever_has_withdrawn_five_times_leaves_it_to_others(env: RegistrarEnv) -> None:
+    id = await env.pending()
     for _ in range(5):
-        await desk.registrar.approve(id, by=ADA)
-        await desk.registrar.withdraw(id, by=ADA)
+        await env.registrar.approve(id, by=ADA)
+        await env.registrar.withdraw(id, by=ADA)
     with pytest.raises(Refusal, match="so another approver has to decide"):
-        await desk.registrar.approve(id, by=ADA)
-    await desk.registrar.approve(id, by=GRACE)
-    await desk.registrar.deny(id, by=ADA, reason="Not now")
+        await env.registrar.approve(id, by=ADA)
+    await env.registrar.approve(id, by=GRACE)
+    await env.registrar.deny(id, by=ADA, reason="Not now")
 
 
 async def test_a_rotation_is_asked_for_five_times_a_day(
-    ready: tuple[Office, str], clock: MovableClock
+    ready: tuple[RegistrarEnv, str], clock: MovableClock
 ) -> None:
-    desk, id = ready
-    look = await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await desk.registrar.shown(id, look.secret, by=ROSA)
-    await desk.registrar.masked(id, look.secret)
+    env, id = ready
+    look = await env.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.shown(id, look.secret, by=ROSA)
+    await env.registrar.masked(id, look.secret)
     for _ in range(5):
-        await desk.registrar.rotate(id, by=ROSA)
-        asked = (await desk.found(id)).asked_rotation
+        await env.registrar.rotate(id, by=ROSA)
+        asked = (await env.found(id)).asked_rotation
         assert asked is not None
-        await desk.registrar.deny_rotation(id, asked.id, by=ADA)
+        await env.registrar.deny_rotation(id, asked.id, by=ADA)
     with pytest.raises(Refusal, match="was asked for 5 times in 24 hours"):
-        await desk.registrar.rotate(id, by=GRACE)
+        await env.registrar.rotate(id, by=GRACE)
     clock.move(timedelta(hours=24, seconds=1))
-    await desk.registrar.rotate(id, by=GRACE)
+    await env.registrar.rotate(id, by=GRACE)

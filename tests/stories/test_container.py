@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bot.playground.stage import Stage
-from tests.support.http_endpoint import Door
+from tests.support.http_endpoint import HttpEndpoint
 from tests.support.serve_process import served
 
 ROOT = Path(__file__).parents[2]
@@ -215,13 +215,13 @@ def context(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def door() -> Door:
-    return Door()
+def door() -> HttpEndpoint:
+    return HttpEndpoint()
 
 
 @pytest.mark.slow
 async def test_the_steps_of_the_image_make_a_bot_that_is_healthy(
-    context: Path, tmp_path: Path, stage: Stage, door: Door
+    context: Path, tmp_path: Path, stage: Stage, door: HttpEndpoint
 ) -> None:
     root = tmp_path / "root"
     root.mkdir()

@@ -20,7 +20,7 @@ from tests.conftest import Bot
 from tests.support.cli import typed_cold
 from tests.support.doctor_cli import call
 from tests.support.registrar_env import opened
-from tests.support.story import Scene
+from tests.support.story import Story
 
 
 async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
@@ -28,7 +28,7 @@ async def test_all_is_well_beside_a_running_bot_and_nothing_is_changed(
 ) -> None:
     stage.workspace.installation.scopes = set(SCOPES)
     async with bot(DATABASE_URL=database_url):
-        await Scene(stage).ready()
+        await Story(stage).ready()
         before = len(stage.tenant.log)
         told = await call(stage, DATABASE_URL=database_url)
         assert told.status == 0, told.text
@@ -257,7 +257,7 @@ async def test_keys_that_do_not_open_what_waits_are_found_without_opening_it(
     stage: Stage, bot: Bot
 ) -> None:
     async with bot():
-        id = await Scene(stage).ready()
+        id = await Story(stage).ready()
     told = await call(stage, VAULT_KEYS=Fernet.generate_key().decode())
     assert told.status == 1
     assert f"✖ Vault: VAULT_KEYS does not open the secrets that wait for {id}." in told.text

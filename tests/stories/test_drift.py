@@ -10,7 +10,7 @@ import pytest
 from bot.playground.tenant import AUTONOMOUS
 from bot.registrar.recovery import CHECK_PAUSE
 from tests.support.graph_caller import Asking, asking
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
 ADMINISTRATOR = (
@@ -44,65 +44,65 @@ class Hand(NamedTuple):
 
 
 @asynccontextmanager
-async def by_hand(scene: Scene) -> AsyncIterator[Hand]:
-    [application] = scene.tenant.applications_named("billing")
-    [principal] = scene.tenant.service_principals
-    credential = scene.tenant.add_administrator(ADMINISTRATOR)
-    async with asking(scene.tenant, credential) as graph:
+async def by_hand(story: Story) -> AsyncIterator[Hand]:
+    [application] = story.tenant.applications_named("billing")
+    [principal] = story.tenant.service_principals
+    credential = story.tenant.add_administrator(ADMINISTRATOR)
+    async with asking(story.tenant, credential) as graph:
         yield Hand(graph, application, principal)
 
 
-async def settled(scene: Scene) -> str:
+async def settled(story: Story) -> str:
     """Return the id of a registration that was made a while ago, its first sweep over."""
-    id = await scene.ready()
-    scene.clock.move(SETTLED)
-    await scene.until(lambda: True)
+    id = await story.ready()
+    story.clock.move(SETTLED)
+    await story.until(lambda: True)
     return id
 
 
-def report(scene: Scene, id: str, person: str = "rosa") -> str:
+def report(story: Story, id: str, person: str = "rosa") -> str:
     """Return the newest report of a check in somebody's direct messages."""
-    found = [scene.workspace.text_of(each) for each in scene.workspace.messages(person)]
+    found = [story.workspace.text_of(each) for each in story.workspace.messages(person)]
     return next((each for each in reversed(found) if f"check {id} looks again" in each), "")
 
 
-async def reported(scene: Scene, id: str, *, to: str = "rosa") -> str:
-    await scene.until(lambda: report(scene, id, to))
-    return report(scene, id, to)
+async def reported(story: Story, id: str, *, to: str = "rosa") -> str:
+    await story.until(lambda: report(story, id, to))
+    return report(story, id, to)
 
 
-async def test_nothing_differs_and_one_call_says_so(scene: Scene) -> None:
-    id = await settled(scene)
-    before = len(scene.tenant.calls())
-    await scene.check(id)
-    told = await reported(scene, id)
+async def test_nothing_differs_and_one_call_says_so(story: Story) -> None:
+    id = await settled(story)
+    before = len(story.tenant.calls())
+    await story.check(id)
+    told = await reported(story, id)
     assert told.startswith(f"{id} is as it was approved")
     assert "could not look" not in told
-    await scene.until(lambda: "it is as it was approved" in scene.card())
-    calls = scene.tenant.calls()[before:]
+    await story.until(lambda: "it is as it was approved" in story.card())
+    calls = story.tenant.calls()[before:]
     assert len([each for each in calls if each.path.endswith("/$batch")]) == 1
     assert {each.method for each in calls} <= {"GET", "POST"}
     assert not [each for each in calls if "Password" in each.path]
 
 
-async def test_every_change_by_hand_is_told_to_whoever_asked(scene: Scene) -> None:
-    id = await settled(scene)
-    async with by_hand(scene) as hand:
+async def test_every_change_by_hand_is_told_to_whoever_asked(story: Story) -> None:
+    id = await settled(story)
+    async with by_hand(story) as hand:
         await hand.change(displayName="payroll", web={"redirectUris": ["https://evil.example/cb"]})
         await hand.graph.grant(hand.principal, "Mail.Read")
-        stranger = scene.tenant.add_administrator(["User.Read.All"])
-        await own(hand, scene, stranger.client_id)
+        stranger = story.tenant.add_administrator(["User.Read.All"])
+        await own(hand, story, stranger.client_id)
         added = await hand.graph.secret(hand.application, displayName="for *me*")
         [ours] = [
             each
-            for each in scene.tenant.live_secrets(hand.application["appId"])
+            for each in story.tenant.live_secrets(hand.application["appId"])
             if each["keyId"] != added["keyId"]
         ]
         path = f"/applications/{hand.application['id']}/removePassword"
         await hand.graph.post(path, {"keyId": ours["keyId"]})
         await hand.disable()
-    await scene.check(id, by="ada")
-    told = await reported(scene, id, to="ada")
+    await story.check(id, by="ada")
+    told = await reported(story, id, to="ada")
     assert told.startswith(f"{id} differs from the plan in 7 things")
     assert "The application was renamed to “payroll”." in told
     assert "A redirect URL was added: https://evil.example/cb" in told
@@ -112,30 +112,30 @@ async def test_every_change_by_hand_is_told_to_whoever_asked(scene: Scene) -> No
     assert "Granted and not in the plan: Mail.Read (application)." in told
     assert "An owner was added to the application: aad-setup." in told
     assert added["secretText"] not in told
-    await scene.until(lambda: "Mail.Read" in scene.workspace.text_of(scene.card_of(id)))
-    assert not report(scene, id, "rosa")
+    await story.until(lambda: "Mail.Read" in story.workspace.text_of(story.card_of(id)))
+    assert not report(story, id, "rosa")
 
 
-def alarms(scene: Scene, id: str) -> list[str]:
+def alarms(story: Story, id: str) -> list[str]:
     """Return what the approval channel was told of changes that may be an attack."""
-    found = [scene.workspace.text_of(each) for each in scene.workspace.messages("approvals")]
+    found = [story.workspace.text_of(each) for each in story.workspace.messages("approvals")]
     return [each for each in found if each.startswith(f"{id} was changed in Entra")]
 
 
 async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_requester_gone(
-    scene: Scene, capsys: pytest.CaptureFixture[str]
+    story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    id = await settled(scene)
-    async with by_hand(scene) as hand:
+    id = await settled(story)
+    async with by_hand(story) as hand:
         implicit = {"enableIdTokenIssuance": True}
         web = {"redirectUris": ["https://evil.example/cb"], "implicitGrantSettings": implicit}
         await hand.change(web=web, isFallbackPublicClient=True)
         added = await hand.graph.secret(hand.application, displayName="planted")
         await hand.disable()
-    scene.workspace.deactivate("rosa")
-    scene.clock.move(timedelta(days=8))  # the bot looks by itself
-    await eventually(scene, lambda: len(alarms(scene, id)) == 1)
-    [told] = alarms(scene, id)
+    story.workspace.deactivate("rosa")
+    story.clock.move(timedelta(days=8))  # the bot looks by itself
+    await eventually(story, lambda: len(alarms(story, id)) == 1)
+    [told] = alarms(story, id)
     assert "A redirect URL was added: https://evil.example/cb" in told
     assert f"A secret was added by hand “planted”, key id {added['keyId']}" in told
     assert "Public client flows were allowed" in told
@@ -147,41 +147,41 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
     assert "warning" in line
     assert id in line
 
-    await scene.check(id, by="ada")  # the same once more: no second alarm
-    assert "differs" in await reported(scene, id, to="ada")
-    assert len(alarms(scene, id)) == 1
-    async with by_hand(scene) as hand:
+    await story.check(id, by="ada")  # the same once more: no second alarm
+    assert "differs" in await reported(story, id, to="ada")
+    assert len(alarms(story, id)) == 1
+    async with by_hand(story) as hand:
         await hand.change(displayName="payroll")
-    scene.clock.move(CHECK_PAUSE)
-    await scene.check(id, by="ada")
-    await scene.until(lambda: len(alarms(scene, id)) == 2)
-    assert "The application was renamed to “payroll”." in alarms(scene, id)[1]
-    scene.clock.move(timedelta(days=8))
-    await eventually(scene, lambda: len(alarms(scene, id)) == 3)
+    story.clock.move(CHECK_PAUSE)
+    await story.check(id, by="ada")
+    await story.until(lambda: len(alarms(story, id)) == 2)
+    assert "The application was renamed to “payroll”." in alarms(story, id)[1]
+    story.clock.move(timedelta(days=8))
+    await eventually(story, lambda: len(alarms(story, id)) == 3)
 
 
-async def test_a_loss_is_no_alarm(scene: Scene) -> None:
-    id = await settled(scene)
-    async with by_hand(scene) as hand:
+async def test_a_loss_is_no_alarm(story: Story) -> None:
+    id = await settled(story)
+    async with by_hand(story) as hand:
         await hand.disable()
-    await scene.check(id)
-    assert "differs" in await reported(scene, id)
-    assert not alarms(scene, id)
+    await story.check(id)
+    assert "differs" in await reported(story, id)
+    assert not alarms(story, id)
 
 
 async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await settled(scene)
-    async with by_hand(scene) as hand:
+    id = await settled(story)
+    async with by_hand(story) as hand:
         path = f"/servicePrincipals/{hand.principal['id']}/appRoleAssignments"
         for each in (await hand.graph.get(path)).json()["value"][:1]:
             await hand.delete(f"{path}/{each['id']}")
-        [grant] = scene.tenant.grants
+        [grant] = story.tenant.grants
         scope = {"scope": "openid profile offline_access"}
         await hand.graph.patch(f"/oauth2PermissionGrants/{grant['id']}", scope)
-    await scene.check(id)
-    told = await reported(scene, id)
+    await story.check(id)
+    told = await reported(story, id)
     assert "differs from the plan in 2 things" in told
     assert "No longer granted: User.Read.All (delegated)." in told
     assert ".Read.All (application)." in told
@@ -189,27 +189,27 @@ async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named
 
 
 async def test_a_deleted_application_is_one_difference_and_says_until_when_it_can_come_back(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await settled(scene)
-    async with by_hand(scene) as hand:
+    id = await settled(story)
+    async with by_hand(story) as hand:
         await hand.delete(f"/applications/{hand.application['id']}")
-        await scene.check(id)
-        told = await reported(scene, id)
+        await story.check(id)
+        told = await reported(story, id)
         assert "differs from the plan in one thing" in told
         assert "The application was deleted on " in told
         assert "it can be restored until then" in told
         await hand.delete(f"/directory/deletedItems/{hand.application['id']}")
-    scene.clock.move(CHECK_PAUSE)
-    await scene.check(id)
-    await scene.until(lambda: "gone from the tenant for good" in report(scene, id))
+    story.clock.move(CHECK_PAUSE)
+    await story.check(id)
+    await story.until(lambda: "gone from the tenant for good" in report(story, id))
 
 
 async def test_ways_in_without_a_secret_and_a_service_principal_made_anew_are_told(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await settled(scene)
-    async with by_hand(scene) as hand:
+    id = await settled(story)
+    async with by_hand(story) as hand:
         path = f"/applications/{hand.application['id']}/federatedIdentityCredentials"
         body = {
             "name": "build",
@@ -221,8 +221,8 @@ async def test_ways_in_without_a_secret_and_a_service_principal_made_anew_are_to
         await hand.change(tags=[], notes="mine")
         await hand.delete(f"/servicePrincipals/{hand.principal['id']}")
         made = await hand.graph.principal(hand.application["appId"])
-    await scene.check(id)
-    told = await reported(scene, id)
+    await story.check(id)
+    told = await reported(story, id)
     assert "A federated credential was added by hand (“build”)" in told
     assert "“repo:mallory/∗x∗∶ref:refs/heads/main” sign in as this application" in told
     assert "A tag was removed, by which the bot knows its own: aad-setup" in told
@@ -232,28 +232,28 @@ async def test_ways_in_without_a_secret_and_a_service_principal_made_anew_are_to
 
 
 @pytest.mark.slow
-async def test_a_deleted_service_principal_is_told_apart_from_its_application(scene: Scene) -> None:
-    id = await settled(scene)
-    async with by_hand(scene) as hand:
+async def test_a_deleted_service_principal_is_told_apart_from_its_application(story: Story) -> None:
+    id = await settled(story)
+    async with by_hand(story) as hand:
         await hand.delete(f"/servicePrincipals/{hand.principal['id']}")
-    await scene.check(id)
-    told = await reported(scene, id)
+    await story.check(id)
+    told = await reported(story, id)
     assert "The service principal was deleted on " in told
     assert "The application was deleted" not in told
 
 
-async def test_once_a_week_the_requester_hears_only_of_what_differs(scene: Scene) -> None:
-    id = await settled(scene)
-    scene.clock.move(timedelta(days=7, hours=1))
-    await eventually(scene, lambda: "it is as it was approved" in scene.card())
-    assert not report(scene, id)
-    async with by_hand(scene) as hand:
+async def test_once_a_week_the_requester_hears_only_of_what_differs(story: Story) -> None:
+    id = await settled(story)
+    story.clock.move(timedelta(days=7, hours=1))
+    await eventually(story, lambda: "it is as it was approved" in story.card())
+    assert not report(story, id)
+    async with by_hand(story) as hand:
         await hand.change(signInAudience="AzureADMultipleOrgs")
-    scene.clock.move(timedelta(days=7))
-    await eventually(scene, lambda: report(scene, id), step=timedelta(hours=1))
-    assert "now accepts other accounts than this directory's" in report(scene, id)
-    await scene.until(lambda: "AzureADMultipleOrgs" in scene.card())
-    said = (await scene.workspace.command("ben", f"status {id}")).text
+    story.clock.move(timedelta(days=7))
+    await eventually(story, lambda: report(story, id), step=timedelta(hours=1))
+    assert "now accepts other accounts than this directory's" in report(story, id)
+    await story.until(lambda: "AzureADMultipleOrgs" in story.card())
+    said = (await story.workspace.command("ben", f"status {id}")).text
     assert "it differs from the plan in one thing" in said
     assert "AzureADMultipleOrgs" not in said
 
@@ -261,97 +261,97 @@ async def test_once_a_week_the_requester_hears_only_of_what_differs(scene: Scene
 @pytest.mark.slow
 @pytest.mark.parametrize("lag", [60.0, 600.0])
 async def test_our_own_write_on_its_way_to_a_replica_is_no_difference(
-    scene: Scene, lag: float
+    story: Story, lag: float
 ) -> None:
-    scene.tenant.faults.lag = lag
-    id = await scene.ready()
+    story.tenant.faults.lag = lag
+    id = await story.ready()
     secret = "passwordCredentials"
-    async with by_hand(scene) as hand:
+    async with by_hand(story) as hand:
         seen = await hand.graph.get(f"/applications/{hand.application['id']}?$select={secret}")
         assert seen.status_code == 404 or not seen.json()[secret]
-        await scene.check(id)
-        await eventually(scene, lambda: report(scene, id))
-    assert report(scene, id).startswith(f"{id} is as it was approved")
+        await story.check(id)
+        await eventually(story, lambda: report(story, id))
+    assert report(story, id).startswith(f"{id} is as it was approved")
 
 
 @pytest.mark.slow
 async def test_a_change_right_after_the_bot_s_own_is_told_when_all_has_settled(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await scene.ready()
-    async with by_hand(scene) as hand:
+    id = await story.ready()
+    async with by_hand(story) as hand:
         await hand.change(displayName="payroll")
-    await scene.check(id)
-    assert "in a quarter of an hour if the bot has just changed something" in scene.whispers("rosa")
-    await eventually(scene, lambda: report(scene, id))
-    assert "renamed to “payroll”" in report(scene, id)
+    await story.check(id)
+    assert "in a quarter of an hour if the bot has just changed something" in story.whispers("rosa")
+    await eventually(story, lambda: report(story, id))
+    assert "renamed to “payroll”" in report(story, id)
 
 
-async def test_what_the_bot_may_not_read_it_names(scene: Scene) -> None:
-    id = await settled(scene)
+async def test_what_the_bot_may_not_read_it_names(story: Story) -> None:
+    id = await settled(story)
     lost = ("Application.Read.All", "DelegatedPermissionGrant.ReadWrite.All")
-    scene.tenant.deny(scene.tenant.administrator, *lost)
-    scene.clock.move(timedelta(hours=2))
-    await scene.check(id)
-    told = await reported(scene, id)
+    story.tenant.deny(story.tenant.administrator, *lost)
+    story.clock.move(timedelta(hours=2))
+    await story.check(id)
+    told = await reported(story, id)
     assert told.startswith(f"{id} is as it was approved, as far as the bot could look")
     assert "The application permissions: Entra refused (insufficient privileges)." in told
     assert "The delegated permissions: Entra refused (insufficient privileges)." in told
     assert "Who owns it: " in told
-    scene.tenant.allow(scene.tenant.administrator, *AUTONOMOUS)
-    before = len(scene.workspace.messages("rosa"))
-    scene.clock.move(CHECK_PAUSE)
-    await scene.check(id)
-    await scene.until(lambda: len(scene.workspace.messages("rosa")) > before)
-    assert "could not look" not in report(scene, id)
+    story.tenant.allow(story.tenant.administrator, *AUTONOMOUS)
+    before = len(story.workspace.messages("rosa"))
+    story.clock.move(CHECK_PAUSE)
+    await story.check(id)
+    await story.until(lambda: len(story.workspace.messages("rosa")) > before)
+    assert "could not look" not in report(story, id)
 
 
 @pytest.mark.slow
-async def test_a_bot_that_may_read_nothing_says_what_to_do(scene: Scene) -> None:
-    id = await settled(scene)
-    scene.tenant.faults.fail(
+async def test_a_bot_that_may_read_nothing_says_what_to_do(story: Story) -> None:
+    id = await settled(story)
+    story.tenant.faults.fail(
         "GET", ".*", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
-    await scene.check(id)
-    told = await reported(scene, id)
+    await story.check(id)
+    told = await reported(story, id)
     assert told.startswith(f"{id} could not be compared with the tenant")
     assert "Grant the bot's own application the rights" in told
 
 
 @pytest.mark.slow
-async def test_a_tenant_that_cannot_be_reached_is_looked_at_again_tomorrow(scene: Scene) -> None:
-    id = await settled(scene)
-    async with by_hand(scene) as hand:
+async def test_a_tenant_that_cannot_be_reached_is_looked_at_again_tomorrow(story: Story) -> None:
+    id = await settled(story)
+    async with by_hand(story) as hand:
         await hand.disable()
-    scene.tenant.faults.unreachable = True
-    await scene.check(id)
-    told = await reported(scene, id)
+    story.tenant.faults.unreachable = True
+    await story.check(id)
+    told = await reported(story, id)
     assert told.startswith(f"{id} could not be compared with the tenant")
     assert "The bot looks again by itself tomorrow." in told
-    await scene.until(lambda: "it could not be compared" in scene.card())
-    assert f"{id} is ready" in scene.card()
-    scene.tenant.faults.unreachable = False
-    scene.clock.move(timedelta(days=1, minutes=1))
-    await eventually(scene, lambda: "Sign-in is disabled" in report(scene, id))
+    await story.until(lambda: "it could not be compared" in story.card())
+    assert f"{id} is ready" in story.card()
+    story.tenant.faults.unreachable = False
+    story.clock.move(timedelta(days=1, minutes=1))
+    await eventually(story, lambda: "Sign-in is disabled" in report(story, id))
 
 
 @pytest.mark.slow
-async def test_a_new_secret_is_known_and_the_old_one_is_not_missed(scene: Scene) -> None:
-    id = await scene.ready()
-    [application] = scene.tenant.applications_named("billing")
-    scene.clock.move(timedelta(days=7, minutes=1))
-    await eventually(scene, lambda: not scene.tenant.live_secrets(application["appId"]))
-    await make_a_new_one(scene, id)
-    await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
-    await scene.until(lambda: scene.tenant.live_secrets(application["appId"]))
-    scene.clock.move(SETTLED)
-    await scene.check(id)
-    await eventually(scene, lambda: report(scene, id))
-    assert report(scene, id).startswith(f"{id} is as it was approved")
+async def test_a_new_secret_is_known_and_the_old_one_is_not_missed(story: Story) -> None:
+    id = await story.ready()
+    [application] = story.tenant.applications_named("billing")
+    story.clock.move(timedelta(days=7, minutes=1))
+    await eventually(story, lambda: not story.tenant.live_secrets(application["appId"]))
+    await make_a_new_one(story, id)
+    await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
+    await story.until(lambda: story.tenant.live_secrets(application["appId"]))
+    story.clock.move(SETTLED)
+    await story.check(id)
+    await eventually(story, lambda: report(story, id))
+    assert report(story, id).startswith(f"{id} is as it was approved")
 
 
-async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(scene: Scene) -> None:
-    id = await scene.ask()
+async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(story: Story) -> None:
+    id = await story.ask()
     refusals = {
         ("rosa", f"check {id}"): f"{id} waits for approval. Its card will change by itself.",
         ("ada", "check AAD-ZZZZ"): "There is no registration AAD-ZZZZ.",
@@ -360,39 +360,39 @@ async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(scene:
         ("rosa", f"check {id} {id}"): "Name one registration, like /aad-setup check AAD-7K3F.",
     }
     for (person, text), sentence in refusals.items():
-        assert sentence in (await scene.workspace.command(person, text)).text
+        assert sentence in (await story.workspace.command(person, text)).text
 
 
-async def test_a_second_check_is_refused_while_the_first_is_under_way(scene: Scene) -> None:
-    id = await settled(scene)
-    held = scene.tenant.faults.hold("POST", r"\$batch")
-    await scene.check(id)
+async def test_a_second_check_is_refused_while_the_first_is_under_way(story: Story) -> None:
+    id = await settled(story)
+    held = story.tenant.faults.hold("POST", r"\$batch")
+    await story.check(id)
     await held.reached.wait()
-    said = await scene.workspace.command("ada", f"check {id.lower()}")
+    said = await story.workspace.command("ada", f"check {id.lower()}")
     assert said.text == f"{id} is being worked on. Try again in a moment."
     held.release()
-    assert (await reported(scene, id)).startswith(f"{id} is as it was approved")
+    assert (await reported(story, id)).startswith(f"{id} is as it was approved")
 
 
-async def own(hand: Hand, scene: Scene, app_id: str) -> None:
+async def own(hand: Hand, story: Story, app_id: str) -> None:
     """Make another application's service principal an owner of this one."""
     found = await hand.graph.get(f"/servicePrincipals(appId='{app_id}')")
-    reference = f"{scene.tenant.graph_url}/v1.0/directoryObjects/{found.json()['id']}"
+    reference = f"{story.tenant.graph_url}/v1.0/directoryObjects/{found.json()['id']}"
     path = f"/applications/{hand.application['id']}/owners/$ref"
     added = await hand.graph.post(path, {"@odata.id": reference})
     assert added.status_code == 204, added.text
 
 
 @pytest.mark.slow
-async def test_a_secret_that_waits_for_its_removal_is_no_leftover(scene: Scene) -> None:
-    id = await settled(scene)
-    scene.tenant.faults.fail(
+async def test_a_secret_that_waits_for_its_removal_is_no_leftover(story: Story) -> None:
+    id = await settled(story)
+    story.tenant.faults.fail(
         "POST", "/removePassword", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
-    scene.clock.move(timedelta(days=7))  # nobody came for it
+    story.clock.move(timedelta(days=7))  # nobody came for it
     waits = "It can no longer be shown, and is being removed"
-    await eventually(scene, lambda: waits in scene.direct("rosa"))
-    await scene.check(id)
-    found = await reported(scene, id)
+    await eventually(story, lambda: waits in story.direct("rosa"))
+    await story.check(id)
+    found = await reported(story, id)
     assert "is closed and waits for its removal" in found
     assert "leftover" not in found

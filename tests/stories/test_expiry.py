@@ -20,7 +20,7 @@ from bot.storage.timers import TimerKind
 from handlers.views import expiry as views
 from handlers.views import ids
 from tests.support.factories import ADA, NOON, ROSA, registration, secret
-from tests.support.registrar_env import Office, two_offices
+from tests.support.registrar_env import RegistrarEnv, two_registrar_envs
 from tests.support.rotation_story import (
     announced,
     asked,
@@ -31,189 +31,191 @@ from tests.support.rotation_story import (
     rotated,
     seen,
 )
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 DAY = timedelta(days=1)
 URL = "https://hooks.slack.com/actions/x"
 
 
-def told(scene: Scene, place: str, words: str = "secret of billing expire") -> list[str]:
+def told(story: Story, place: str, words: str = "secret of billing expire") -> list[str]:
     """Return the reminders that stand there."""
-    texts = map(scene.workspace.text_of, scene.workspace.messages(place))
+    texts = map(story.workspace.text_of, story.workspace.messages(place))
     return [text for text in texts if words in text]
 
 
-def has_been_told(scene: Scene, count: int) -> bool:
-    return len(told(scene, "rosa")) == count
+def has_been_told(story: Story, count: int) -> bool:
+    return len(told(story, "rosa")) == count
 
 
 async def test_the_requester_is_told_three_times_before_and_once_when_it_has_expired(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await in_use(scene)
+    id = await in_use(story)
     for days, count in ((336, 1), (23, 2), (5.5, 3), (1, 4)):
-        assert len(told(scene, "rosa")) == count - 1
-        scene.clock.move(timedelta(days=days))
-        await eventually(scene, partial(has_been_told, scene, count))
-    first, *_, last = told(scene, "rosa")
+        assert len(told(story, "rosa")) == count - 1
+        story.clock.move(timedelta(days=days))
+        await eventually(story, partial(has_been_told, story, count))
+    first, *_, last = told(story, "rosa")
     assert f"{id}: the secret of billing expires 20" in first
     assert "After that the connector can sign in with it no more." in first
     assert "[Rotate]" in first
     assert "[Revoke]" in first
     assert f"{id}: the secret of billing expired 20" in last
-    await scene.until(lambda: len(told(scene, "approvals")) == 2)
-    channel = told(scene, "approvals")
+    await story.until(lambda: len(told(story, "approvals")) == 2)
+    channel = told(story, "approvals")
     assert ["expires 20" in each for each in channel] == [True, False]
     assert "@rosa is told, too." in channel[0]
-    scene.clock.move(timedelta(days=90))
-    await scene.ask("crm")
-    assert len(told(scene, "rosa")) == 4
-    assert len(told(scene, "approvals")) == 2
+    story.clock.move(timedelta(days=90))
+    await story.ask("crm")
+    assert len(told(story, "rosa")) == 4
+    assert len(told(story, "approvals")) == 2
     assert "told that the secret has expired" in str(
-        (await scene.workspace.command("ada", f"history {id}")).text
+        (await story.workspace.command("ada", f"history {id}")).text
     )
 
 
 async def test_a_secret_in_use_that_has_expired_is_said_to_have_in_every_view(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await in_use(scene)
-    workspace = scene.workspace
-    scene.clock.move(timedelta(days=366))
-    await scene.until(lambda: card(scene, id).startswith(f"{id}: secret expired"))
-    assert "can no longer sign in" in card(scene, id)
-    assert "is ready" not in card(scene, id)
-    await scene.until(lambda: f"{id}: secret expired" in scene.direct("rosa"))
+    id = await in_use(story)
+    workspace = story.workspace
+    story.clock.move(timedelta(days=366))
+    await story.until(lambda: card(story, id).startswith(f"{id}: secret expired"))
+    assert "can no longer sign in" in card(story, id)
+    assert "is ready" not in card(story, id)
+    await story.until(lambda: f"{id}: secret expired" in story.direct("rosa"))
     for words in ("status", f"status {id}", "list all", "list ready", "list expiring"):
         shown = str((await workspace.command("rosa", words)).text)
         assert f"{id}: secret expired" in shown, words
         assert "is ready" not in shown
     await workspace.open_home("rosa")
-    await scene.until(lambda: f"{id}: secret expired" in home(scene, "rosa"))
-    assert "expired 20" in home(scene, "rosa").partition("Secrets about to expire")[2]
+    await story.until(lambda: f"{id}: secret expired" in home(story, "rosa"))
+    assert "expired 20" in home(story, "rosa").partition("Secrets about to expire")[2]
     sheet = str((await workspace.command("rosa", f"values {id}")).text)
     assert f"{id}: The secret expired 20" in sheet
 
-    await rotated(scene, id)
-    await seen(scene, id)
-    await scene.until(lambda: card(scene, id).startswith(f"{id} is ready"))
+    await rotated(story, id)
+    await seen(story, id)
+    await story.until(lambda: card(story, id).startswith(f"{id} is ready"))
 
 
-def home(scene: Scene, name: str) -> str:
-    return scene.workspace.text_of(scene.workspace.home_of(name) or {"blocks": []})
+def home(story: Story, name: str) -> str:
+    return story.workspace.text_of(story.workspace.home_of(name) or {"blocks": []})
 
 
 async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await in_use(scene)
-    scene.clock.move(timedelta(days=336))
-    await eventually(scene, lambda: told(scene, "rosa"))
+    id = await in_use(story)
+    story.clock.move(timedelta(days=336))
+    await eventually(story, lambda: told(story, "rosa"))
     reminder = next(
         each
-        for each in scene.workspace.messages("rosa")
-        if "billing expires" in scene.workspace.text_of(each)
+        for each in story.workspace.messages("rosa")
+        if "billing expires" in story.workspace.text_of(each)
     )
     for _ in range(20):  # a check may be at work
-        scene.workspace.reload("rosa")
-        await scene.workspace.click("rosa", "Rotate", on=reminder)
-        if "is being worked on" not in scene.whispers("rosa"):
+        story.workspace.reload("rosa")
+        await story.workspace.click("rosa", "Rotate", on=reminder)
+        if "is being worked on" not in story.whispers("rosa"):
             break
-    await scene.until(lambda: "[Confirm the rotation]" in scene.workspace.text_of(request(scene)))
-    await decide(scene, "Confirm", by="ada")
-    await announced(scene, id)
-    await seen(scene, id)
-    scene.clock.move(timedelta(days=60))
-    await scene.ask("crm")
-    assert len(told(scene, "rosa")) == 1
-    scene.clock.move(timedelta(days=365 - 60 - 29))
-    await eventually(scene, lambda: len(told(scene, "rosa")) == 2)  # of the new one
+    await story.until(lambda: "[Confirm the rotation]" in story.workspace.text_of(request(story)))
+    await decide(story, "Confirm", by="ada")
+    await announced(story, id)
+    await seen(story, id)
+    story.clock.move(timedelta(days=60))
+    await story.ask("crm")
+    assert len(told(story, "rosa")) == 1
+    story.clock.move(timedelta(days=365 - 60 - 29))
+    await eventually(story, lambda: len(told(story, "rosa")) == 2)  # of the new one
 
 
 async def test_nobody_is_reminded_while_a_rotation_waits_but_when_it_was_in_vain(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await in_use(scene)
-    scene.clock.move(timedelta(days=335) - timedelta(hours=2))
-    await asked(scene, id)
-    scene.clock.move(timedelta(hours=4))
-    await scene.ask("crm")
-    assert told(scene, "rosa") == []
-    scene.clock.move(timedelta(hours=22))
+    id = await in_use(story)
+    story.clock.move(timedelta(days=335) - timedelta(hours=2))
+    await asked(story, id)
+    story.clock.move(timedelta(hours=4))
+    await story.ask("crm")
+    assert told(story, "rosa") == []
+    story.clock.move(timedelta(hours=22))
     await eventually(
-        scene, lambda: "nobody decided on the rotation in time" in scene.direct("rosa")
+        story, lambda: "nobody decided on the rotation in time" in story.direct("rosa")
     )
-    await eventually(scene, lambda: told(scene, "rosa"), step=timedelta(hours=1))
-    assert len(told(scene, "rosa")) == 1
+    await eventually(story, lambda: told(story, "rosa"), step=timedelta(hours=1))
+    assert len(told(story, "rosa")) == 1
 
 
 async def test_if_the_requester_has_left_the_approvers_are_told_in_their_place(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await in_use(scene)
-    scene.workspace.deactivate("rosa")
-    scene.clock.move(timedelta(days=336))
-    await eventually(scene, lambda: told(scene, "approvals"))
-    [text] = told(scene, "approvals")
+    id = await in_use(story)
+    story.workspace.deactivate("rosa")
+    story.clock.move(timedelta(days=336))
+    await eventually(story, lambda: told(story, "approvals"))
+    [text] = told(story, "approvals")
     assert "The account of @rosa, its requester, is deactivated or gone" in text
     assert f"/aad-setup handover {id} @person" in text
-    scene.clock.move(timedelta(days=23))
-    await eventually(scene, lambda: len(told(scene, "approvals")) == 2)
-    await scene.workspace.command("ada", f"status {id}")
-    assert len(told(scene, "approvals")) == 2
-    assert told(scene, "rosa") == []
+    story.clock.move(timedelta(days=23))
+    await eventually(story, lambda: len(told(story, "approvals")) == 2)
+    await story.workspace.command("ada", f"status {id}")
+    assert len(told(story, "approvals")) == 2
+    assert told(story, "rosa") == []
 
 
 # What storage owes, without Slack.
 
 
 @pytest.fixture
-async def offices(database_url: str, clock: MovableClock) -> AsyncIterator[tuple[Office, Office]]:
-    async with two_offices(database_url, clock) as both:
+async def registrar_envs(
+    database_url: str, clock: MovableClock
+) -> AsyncIterator[tuple[RegistrarEnv, RegistrarEnv]]:
+    async with two_registrar_envs(database_url, clock) as both:
         yield both
 
 
-async def _in_use(office: Office) -> str:
-    id = await office.ready()
-    await _seen(office, id)
+async def _in_use(registrar_env: RegistrarEnv) -> str:
+    id = await registrar_env.ready()
+    await _seen(registrar_env, id)
     return id
 
 
-async def _seen(office: Office, id: str) -> None:
-    look = await office.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await office.registrar.shown(id, look.secret, by=ROSA)
-    await office.registrar.masked(id, look.secret)
+async def _seen(registrar_env: RegistrarEnv, id: str) -> None:
+    look = await registrar_env.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await registrar_env.registrar.shown(id, look.secret, by=ROSA)
+    await registrar_env.registrar.masked(id, look.secret)
 
 
-async def _rotated(office: Office, id: str) -> None:
-    await office.registrar.rotate(id, by=ROSA)
-    rotation = (await office.found(id)).rotation
+async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
+    await registrar_env.registrar.rotate(id, by=ROSA)
+    rotation = (await registrar_env.found(id)).rotation
     assert rotation is not None
-    await office.registrar.confirm_rotation(id, rotation.id, by=ADA)
-    run = await office.run_of(id)
-    await office.seal(id, run)
-    await Provisioning(office.parts())._finish(run.id)
+    await registrar_env.registrar.confirm_rotation(id, rotation.id, by=ADA)
+    run = await registrar_env.run_of(id)
+    await registrar_env.seal(id, run)
+    await Provisioning(registrar_env.parts())._finish(run.id)
 
 
-async def _ten_days_pass(office: Office, id: str) -> None:
+async def _ten_days_pass(registrar_env: RegistrarEnv, id: str) -> None:
     """Let the keeper look each day, and end what it begins."""
     for _ in range(10):
-        office.clock.move(DAY)
-        await office.keeper().look()
-        if (await office.found(id)).run is not None:
-            await office.end_run(id)
+        registrar_env.clock.move(DAY)
+        await registrar_env.keeper().look()
+        if (await registrar_env.found(id)).run is not None:
+            await registrar_env.end_run(id)
 
 
-async def _planned(office: Office, id: str) -> list[str | None]:
-    async with office.database.reading() as tx:
+async def _planned(registrar_env: RegistrarEnv, id: str) -> list[str | None]:
+    async with registrar_env.database.reading() as tx:
         return list(await timers.subjects(tx, id, TimerKind.TELL_EXPIRY))
 
 
-async def _owed(office: Office) -> list[tuple[str, str | None]]:
+async def _owed(registrar_env: RegistrarEnv) -> list[tuple[str, str | None]]:
     """Return the place and the subject of each message about an expiry."""
-    async with office.database.reading() as tx:
-        now = office.clock.now()
+    async with registrar_env.database.reading() as tx:
+        now = registrar_env.clock.now()
         found = await stale(tx, now, drawn_before=now, limit=9999)
     kinds = (MessageKind.EXPIRY, MessageKind.EXPIRY_NEWS)
     return sorted(
@@ -224,9 +226,9 @@ async def _owed(office: Office) -> list[tuple[str, str | None]]:
 
 
 async def test_a_bot_that_was_down_for_a_month_reminds_once(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, other = offices
+    one, other = registrar_envs
     id = await _in_use(one)
     in_use = (await one.found(id)).secret_in_use
     assert in_use is not None
@@ -247,9 +249,9 @@ async def test_a_bot_that_was_down_for_a_month_reminds_once(
 
 
 async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, _ = offices
+    one, _ = registrar_envs
     id = await _in_use(one)
     [before] = await _planned(one, id)
     one.clock.move(timedelta(days=331))
@@ -266,9 +268,9 @@ async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(
 
 
 async def test_a_new_secret_that_nobody_came_for_gives_the_reminders_back(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, _ = offices
+    one, _ = registrar_envs
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
@@ -279,10 +281,10 @@ async def test_a_new_secret_that_nobody_came_for_gives_the_reminders_back(
 
 
 async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
     """It ends long before those that followed it would have."""
-    one, _ = offices
+    one, _ = registrar_envs
     id = await _in_use(one)
     first = (await one.found(id)).secret
     assert first is not None
@@ -304,9 +306,9 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
 
 
 async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, _ = offices
+    one, _ = registrar_envs
     id = await _in_use(one)
     used = (await one.found(id)).secret
     assert used is not None
@@ -321,17 +323,19 @@ async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
     assert await _planned(one, id) == [f"{used.id}:{Stage.DAY:d}"]
 
 
-async def test_what_is_revoked_is_reminded_of_no_more(offices: tuple[Office, Office]) -> None:
-    one, _ = offices
+async def test_what_is_revoked_is_reminded_of_no_more(
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+) -> None:
+    one, _ = registrar_envs
     id = await _in_use(one)
     await one.registrar.revoke(id, by=ROSA)
     assert await _planned(one, id) == []
 
 
 async def test_a_mask_that_comes_after_the_revocation_plans_no_reminder(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, _ = offices
+    one, _ = registrar_envs
     id = await one.ready()
     look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
     await one.registrar.revoke(id, by=ADA)
@@ -341,9 +345,9 @@ async def test_a_mask_that_comes_after_the_revocation_plans_no_reminder(
 
 
 async def test_a_secret_of_which_nobody_knows_whether_it_was_seen_may_be_in_use(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, _ = offices
+    one, _ = registrar_envs
     id = await one.ready()
     assert await _planned(one, id) == []
     look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)

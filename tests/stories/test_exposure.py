@@ -10,7 +10,7 @@ from bot.exposure_checks import exposures
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from tests.stories.transport.conftest import environ
-from tests.support.http_endpoint import Door
+from tests.support.http_endpoint import HttpEndpoint
 from tests.support.serve_process import served
 from tests.unit.test_settings import GOOD
 
@@ -59,7 +59,7 @@ def test_a_remote_postgresql_without_tls_is_named(
 
 
 async def test_doctor_and_start_say_it(stage: Stage) -> None:
-    door = Door()
+    door = HttpEndpoint()
     settings = stage.environ(**environ("socket mode", door, stage))
     (stage.folder / "aad-setup.db").touch(mode=0o644)
     doubts = [it async for it in examine(settings, stage.clock) if it.mark is Mark.DOUBT]

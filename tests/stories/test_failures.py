@@ -9,22 +9,22 @@ from bot.playground.tenant import AUTONOMOUS
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
 from graph.steps import SECRET_ATTEMPTS
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 FOR_EVER = 10_000
 
 
-async def send_form(scene: Scene, name: str = "billing", **values: str) -> None:
+async def send_form(story: Story, name: str = "billing", **values: str) -> None:
     """Fill in the form and send it, without waiting for a card that may never come."""
-    await scene.open_form()
+    await story.open_form()
     answers = {"Application name": name, "Reason": "To sync", **values}
-    sent = await scene.workspace.submit("rosa", answers)
+    sent = await story.workspace.submit("rosa", answers)
     assert not sent.errors
 
 
-def refuses_grants(scene: Scene) -> Fault:
-    return scene.tenant.faults.fail(
+def refuses_grants(story: Story) -> Fault:
+    return story.tenant.faults.fail(
         "POST",
         "appRoleAssignedTo",
         status=403,
@@ -34,30 +34,30 @@ def refuses_grants(scene: Scene) -> Fault:
     )
 
 
-async def failed(scene: Scene, name: str = "billing") -> tuple[str, Fault]:
+async def failed(story: Story, name: str = "billing") -> tuple[str, Fault]:
     """Ask and approve while the tenant refuses to grant; return the id and the fault."""
-    fault = refuses_grants(scene)
-    id = await scene.ask(name)
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} failed" in scene.card())
-    await scene.until(lambda: f"{id} failed" in scene.direct("rosa"))
+    fault = refuses_grants(story)
+    id = await story.ask(name)
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: f"{id} failed" in story.card())
+    await story.until(lambda: f"{id} failed" in story.direct("rosa"))
     return id, fault
 
 
-async def test_a_refusal_of_graph_is_told_with_advice_and_request_id(scene: Scene) -> None:
-    await failed(scene)
-    card = scene.card()
+async def test_a_refusal_of_graph_is_told_with_advice_and_request_id(story: Story) -> None:
+    await failed(story)
+    card = story.card()
     assert "Entra refused: a right is missing (insufficient privileges)." in card
     assert "Grant the bot's own application the rights that the README lists" in card
     assert "Request id " in card
     assert "Unless somebody retries, it is undone by itself" in card
     assert "[Retry]  [Undo]" in card
-    [application] = scene.tenant.applications_named("billing")
-    assert not scene.tenant.live_secrets(application["appId"])
-    assert "connector values" not in scene.direct("rosa")
+    [application] = story.tenant.applications_named("billing")
+    assert not story.tenant.live_secrets(application["appId"])
+    assert "connector values" not in story.direct("rosa")
 
 
-def answers_oddly(scene: Scene, method: str, path: str, body: dict[str, Any]) -> Fault:
+def answers_oddly(story: Story, method: str, path: str, body: dict[str, Any]) -> Fault:
     fault = Fault(
         method=method,
         path=path,
@@ -65,7 +65,7 @@ def answers_oddly(scene: Scene, method: str, path: str, body: dict[str, Any]) ->
         times=FOR_EVER,
         when="before_effect",
     )
-    scene.tenant.faults.failures.append(fault)
+    story.tenant.faults.failures.append(fault)
     return fault
 
 
@@ -78,16 +78,16 @@ def answers_oddly(scene: Scene, method: str, path: str, body: dict[str, Any]) ->
     ],
 )
 async def test_an_answer_of_another_shape_is_told_with_step_and_request_id(
-    scene: Scene, method: str, path: str, body: dict[str, Any], lacking: str
+    story: Story, method: str, path: str, body: dict[str, Any], lacking: str
 ) -> None:
-    answers_oddly(scene, method, path, body)
+    answers_oddly(story, method, path, body)
     if path == "/organization$":
-        await send_form(scene)
+        await send_form(story)
     else:
-        id = await scene.ask("billing")
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await scene.until(lambda: "failed" in scene.direct("rosa"))
-    told = scene.direct("rosa")
+        id = await story.ask("billing")
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: "failed" in story.direct("rosa"))
+    told = story.direct("rosa")
     assert "another form than it documents" in told
     assert lacking in told
     assert "Request id " in told
@@ -96,9 +96,9 @@ async def test_an_answer_of_another_shape_is_told_with_step_and_request_id(
 
 
 async def test_a_secret_whose_answers_are_lost_ends_after_five_and_leaves_none(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    fault = scene.tenant.faults.fail(
+    fault = story.tenant.faults.fail(
         "POST",
         "addPassword",
         status=503,
@@ -106,205 +106,205 @@ async def test_a_secret_whose_answers_are_lost_ends_after_five_and_leaves_none(
         when="after_effect",
         times=FOR_EVER,
     )
-    id = await scene.ask("billing")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await eventually(scene, lambda: f"{id} failed" in scene.card())
-    assert "answer was lost each time" in scene.card()
-    assert len(scene.tenant.calls("POST", "addPassword")) == SECRET_ATTEMPTS
-    await scene.until(lambda: f"{id} failed" in scene.direct("rosa"))
+    id = await story.ask("billing")
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await eventually(story, lambda: f"{id} failed" in story.card())
+    assert "answer was lost each time" in story.card()
+    assert len(story.tenant.calls("POST", "addPassword")) == SECRET_ATTEMPTS
+    await story.until(lambda: f"{id} failed" in story.direct("rosa"))
     fault.times = 0
-    await scene.workspace.click("rosa", "Retry")
-    await eventually(scene, lambda: f"{id} is ready" in scene.card())
-    scene.clock.move(timedelta(hours=24, minutes=1))
-    [application] = scene.tenant.applications_named("billing")
-    await eventually(scene, lambda: len(scene.tenant.live_secrets(application["appId"])) == 1)
+    await story.workspace.click("rosa", "Retry")
+    await eventually(story, lambda: f"{id} is ready" in story.card())
+    story.clock.move(timedelta(hours=24, minutes=1))
+    [application] = story.tenant.applications_named("billing")
+    await eventually(story, lambda: len(story.tenant.live_secrets(application["appId"])) == 1)
 
 
-async def test_retry_goes_on_where_it_stopped(scene: Scene) -> None:
-    id, fault = await failed(scene)
+async def test_retry_goes_on_where_it_stopped(story: Story) -> None:
+    id, fault = await failed(story)
     fault.times = 0
-    await scene.workspace.click("ben", "Retry", on=scene.card_of(id))
-    assert scene.whispers("ben") == "Only the requester or an approver can retry this."
-    await scene.workspace.click("rosa", "Retry")
-    await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
-    await scene.until(lambda: f"{id} is ready" in scene.card())
-    assert "8 of 8 steps done" in scene.card()
-    assert "Entra refused" not in scene.card()
-    assert len(scene.tenant.applications) == len(scene.tenant.service_principals) == 1
+    await story.workspace.click("ben", "Retry", on=story.card_of(id))
+    assert story.whispers("ben") == "Only the requester or an approver can retry this."
+    await story.workspace.click("rosa", "Retry")
+    await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
+    await story.until(lambda: f"{id} is ready" in story.card())
+    assert "8 of 8 steps done" in story.card()
+    assert "Entra refused" not in story.card()
+    assert len(story.tenant.applications) == len(story.tenant.service_principals) == 1
 
 
-async def test_undo_removes_what_was_made(scene: Scene) -> None:
-    id, _ = await failed(scene)
-    await scene.workspace.click("ben", "Undo", on=scene.card_of(id))
-    assert scene.whispers("ben") == "Only the requester or an approver can undo this."
-    await scene.workspace.click("grace", "Undo", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} was undone" in scene.card())
-    assert "Everything this registration had made in Entra is removed." in scene.card()
-    assert "[Retry]" not in scene.card()
-    assert not scene.tenant.applications
-    assert not scene.tenant.service_principals
+async def test_undo_removes_what_was_made(story: Story) -> None:
+    id, _ = await failed(story)
+    await story.workspace.click("ben", "Undo", on=story.card_of(id))
+    assert story.whispers("ben") == "Only the requester or an approver can undo this."
+    await story.workspace.click("grace", "Undo", on=story.card_of(id))
+    await story.until(lambda: f"{id} was undone" in story.card())
+    assert "Everything this registration had made in Entra is removed." in story.card()
+    assert "[Retry]" not in story.card()
+    assert not story.tenant.applications
+    assert not story.tenant.service_principals
 
 
-async def test_a_failure_that_nobody_retries_is_undone_after_a_week(scene: Scene) -> None:
-    id, _ = await failed(scene)
-    scene.clock.move(timedelta(days=7, minutes=1))
-    await eventually(scene, lambda: f"{id} was undone" in scene.card())
-    assert not scene.tenant.applications
+async def test_a_failure_that_nobody_retries_is_undone_after_a_week(story: Story) -> None:
+    id, _ = await failed(story)
+    story.clock.move(timedelta(days=7, minutes=1))
+    await eventually(story, lambda: f"{id} was undone" in story.card())
+    assert not story.tenant.applications
 
 
 @pytest.mark.slow
-async def test_an_undo_that_fails_says_so_and_comes_back(scene: Scene) -> None:
-    id, _ = await failed(scene)
-    broken = scene.tenant.faults.fail(
+async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
+    id, _ = await failed(story)
+    broken = story.tenant.faults.fail(
         "DELETE",
         "servicePrincipals",
         status=403,
         code="Authorization_RequestDenied",
         times=FOR_EVER,
     )
-    await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
-    await scene.until(lambda: "Take back “Add it to the tenant" in scene.card())
-    assert f"{id} failed" in scene.card()
-    assert scene.tenant.applications
+    await story.workspace.click("ada", "Undo", on=story.card_of(id))
+    await story.until(lambda: "Take back “Add it to the tenant" in story.card())
+    assert f"{id} failed" in story.card()
+    assert story.tenant.applications
     broken.times = 0
-    scene.clock.move(timedelta(hours=1, minutes=1))
-    await eventually(scene, lambda: f"{id} was undone" in scene.card())
-    assert not scene.tenant.applications
+    story.clock.move(timedelta(hours=1, minutes=1))
+    await eventually(story, lambda: f"{id} was undone" in story.card())
+    assert not story.tenant.applications
 
 
 @pytest.mark.slow
-async def test_a_retry_after_half_an_undo_makes_again_what_was_removed(scene: Scene) -> None:
-    scene.tenant.faults.fail(
+async def test_a_retry_after_half_an_undo_makes_again_what_was_removed(story: Story) -> None:
+    story.tenant.faults.fail(
         "POST", "batch", status=403, code="Authorization_RequestDenied", times=1_000
     )
-    id = await scene.ask("billing")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} failed" in scene.card())
-    scene.tenant.faults.clear()
-    scene.tenant.faults.fail(
+    id = await story.ask("billing")
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: f"{id} failed" in story.card())
+    story.tenant.faults.clear()
+    story.tenant.faults.fail(
         "DELETE", "/applications", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
-    await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
-    await scene.until(lambda: "Take back “Register the application”" in scene.card())
-    assert not scene.tenant.service_principals
-    scene.tenant.faults.clear()
-    await scene.workspace.click("ada", "Retry", on=scene.card_of(id))
-    await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
-    [application] = scene.tenant.applications_named("billing")
-    assert scene.tenant.roles_of(application["appId"]) == {"Directory.Read.All", "User.Read.All"}
+    await story.workspace.click("ada", "Undo", on=story.card_of(id))
+    await story.until(lambda: "Take back “Register the application”" in story.card())
+    assert not story.tenant.service_principals
+    story.tenant.faults.clear()
+    await story.workspace.click("ada", "Retry", on=story.card_of(id))
+    await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
+    [application] = story.tenant.applications_named("billing")
+    assert story.tenant.roles_of(application["appId"]) == {"Directory.Read.All", "User.Read.All"}
 
 
-async def test_a_secret_that_does_not_work_is_removed_when_the_run_fails(scene: Scene) -> None:
-    scene.tenant.faults.fail(
+async def test_a_secret_that_does_not_work_is_removed_when_the_run_fails(story: Story) -> None:
+    story.tenant.faults.fail(
         "POST", "batch", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
-    id = await scene.ask("billing")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} failed" in scene.card())
-    [application] = scene.tenant.applications_named("billing")
-    assert not scene.tenant.live_secrets(application["appId"])
-    assert "connector values" not in scene.direct("rosa")
+    id = await story.ask("billing")
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: f"{id} failed" in story.card())
+    [application] = story.tenant.applications_named("billing")
+    assert not story.tenant.live_secrets(application["appId"])
+    assert "connector values" not in story.direct("rosa")
 
 
 @pytest.mark.slow
 async def test_a_tenant_that_cannot_be_reached_fails_the_check_and_can_be_retried(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    scene.tenant.faults.unreachable = True
-    await send_form(scene)
-    await scene.until(lambda: "[Retry]" in scene.direct("rosa"))
-    told = scene.direct("rosa")
+    story.tenant.faults.unreachable = True
+    await send_form(story)
+    await story.until(lambda: "[Retry]" in story.direct("rosa"))
+    told = story.direct("rosa")
     assert "Check the tenant: Microsoft's service did not answer" in told
     assert "Check the bot's network and Microsoft's service health, then retry." in told
-    assert not scene.workspace.messages("approvals")
+    assert not story.workspace.messages("approvals")
 
-    scene.tenant.faults.unreachable = False
-    await scene.workspace.click("rosa", "Retry")
-    await scene.until(lambda: scene.workspace.messages("approvals"))
-    await scene.approve(scene.card().split()[0])
-
-
-async def test_a_registration_that_was_never_planned_can_be_undone(scene: Scene) -> None:
-    scene.tenant.faults.unreachable = True
-    await send_form(scene)
-    await scene.until(lambda: "[Undo]" in scene.direct("rosa"))
-    await scene.workspace.click("rosa", "Undo")
-    await scene.until(lambda: "was undone" in scene.direct("rosa"))
-    assert "bug" not in scene.direct("rosa")
+    story.tenant.faults.unreachable = False
+    await story.workspace.click("rosa", "Retry")
+    await story.until(lambda: story.workspace.messages("approvals"))
+    await story.approve(story.card().split()[0])
 
 
-async def test_a_tenant_that_goes_away_in_the_middle_is_retried_and_then_told(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    scene.tenant.faults.unreachable = True
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} failed" in scene.card())
-    assert "Microsoft's service did not answer" in scene.card()
-    scene.tenant.faults.unreachable = False
-    await scene.workspace.click("ada", "Retry", on=scene.card_of(id))
-    await scene.until(lambda: f"{id}: your connector values" in scene.direct("rosa"))
-    assert len(scene.tenant.applications) == 1
+async def test_a_registration_that_was_never_planned_can_be_undone(story: Story) -> None:
+    story.tenant.faults.unreachable = True
+    await send_form(story)
+    await story.until(lambda: "[Undo]" in story.direct("rosa"))
+    await story.workspace.click("rosa", "Undo")
+    await story.until(lambda: "was undone" in story.direct("rosa"))
+    assert "bug" not in story.direct("rosa")
 
 
-async def test_missing_rights_are_all_named_before_anybody_is_asked(scene: Scene) -> None:
-    scene.tenant.deny(
-        scene.tenant.administrator,
+async def test_a_tenant_that_goes_away_in_the_middle_is_retried_and_then_told(story: Story) -> None:
+    id = await story.ask("billing")
+    story.tenant.faults.unreachable = True
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: f"{id} failed" in story.card())
+    assert "Microsoft's service did not answer" in story.card()
+    story.tenant.faults.unreachable = False
+    await story.workspace.click("ada", "Retry", on=story.card_of(id))
+    await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
+    assert len(story.tenant.applications) == 1
+
+
+async def test_missing_rights_are_all_named_before_anybody_is_asked(story: Story) -> None:
+    story.tenant.deny(
+        story.tenant.administrator,
         "AppRoleAssignment.ReadWrite.All",
         "DelegatedPermissionGrant.ReadWrite.All",
     )
-    scene.clock.move(timedelta(hours=2))  # the bot's token of before still holds them
-    await send_form(scene)
-    await scene.until(lambda: "cannot be made" in scene.direct("rosa"))
-    told = scene.direct("rosa")
+    story.clock.move(timedelta(hours=2))  # the bot's token of before still holds them
+    await send_form(story)
+    await story.until(lambda: "cannot be made" in story.direct("rosa"))
+    told = story.direct("rosa")
     assert (
         "• The bot's own application lacks rights in this tenant:"
         " AppRoleAssignment.ReadWrite.All, DelegatedPermissionGrant.ReadWrite.All."
     ) in told
     assert "Press Ask again when this is put right." in told
-    assert not scene.workspace.messages("approvals")
-    scene.tenant.allow(scene.tenant.administrator, *AUTONOMOUS)
+    assert not story.workspace.messages("approvals")
+    story.tenant.allow(story.tenant.administrator, *AUTONOMOUS)
 
 
-async def test_a_tenant_that_bans_secrets_is_told_of_before_anybody_is_asked(scene: Scene) -> None:
-    scene.tenant.set_policy(secrets_banned=True)
-    await send_form(scene)
-    await scene.until(lambda: "cannot be made" in scene.direct("rosa"))
-    assert "does not allow client secrets for new applications" in scene.direct("rosa")
-    assert not scene.workspace.messages("approvals")
-    assert not scene.tenant.applications
+async def test_a_tenant_that_bans_secrets_is_told_of_before_anybody_is_asked(story: Story) -> None:
+    story.tenant.set_policy(secrets_banned=True)
+    await send_form(story)
+    await story.until(lambda: "cannot be made" in story.direct("rosa"))
+    assert "does not allow client secrets for new applications" in story.direct("rosa")
+    assert not story.workspace.messages("approvals")
+    assert not story.tenant.applications
 
 
 async def test_a_secret_lives_no_longer_than_the_tenant_allows_and_the_card_says_so(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    scene.tenant.set_policy(longest_secret=timedelta(days=100))
-    id = await scene.ask("billing", **{"The secret works for": "730 days"})
-    assert "for 99 days, until about" in scene.card()
-    assert "(the tenant's policy allows no longer)" in scene.card()
-    await scene.approve(id)
-    [application] = scene.tenant.applications_named("billing")
-    assert len(scene.tenant.live_secrets(application["appId"])) == 1
+    story.tenant.set_policy(longest_secret=timedelta(days=100))
+    id = await story.ask("billing", **{"The secret works for": "730 days"})
+    assert "for 99 days, until about" in story.card()
+    assert "(the tenant's policy allows no longer)" in story.card()
+    await story.approve(id)
+    [application] = story.tenant.applications_named("billing")
+    assert len(story.tenant.live_secrets(application["appId"])) == 1
 
 
-async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    scene.tenant.set_policy(longest_secret=timedelta(days=30))
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} failed" in scene.card())
-    assert "The tenant's policy does not allow a secret to live that long." in scene.card()
-    assert "Ask again with a shorter life for the secret." in scene.card()
+async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(story: Story) -> None:
+    id = await story.ask("billing")
+    story.tenant.set_policy(longest_secret=timedelta(days=30))
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: f"{id} failed" in story.card())
+    assert "The tenant's policy does not allow a secret to live that long." in story.card()
+    assert "Ask again with a shorter life for the secret." in story.card()
 
 
 @pytest.mark.parametrize("profile", ["Directory reader (any vendor)"])
-async def test_another_profile_goes_the_same_road(scene: Scene, profile: str) -> None:
-    id = await scene.ask("crm", Profile=profile, **{"The secret works for": "90 days"})
-    await scene.approve(id)
-    values = await scene.values(id)
-    assert scene.tenant.id in values
+async def test_another_profile_goes_the_same_road(story: Story, profile: str) -> None:
+    id = await story.ask("crm", Profile=profile, **{"The secret works for": "90 days"})
+    await story.approve(id)
+    values = await story.values(id)
+    assert story.tenant.id in values
     assert "Secret expires" in values
 
 
 @pytest.mark.slow
-async def test_an_application_of_the_same_name_is_left_alone_and_named(scene: Scene) -> None:
-    await scene.ready("billing")
-    await scene.ask("billing", Profile="Directory reader (any vendor)")
-    assert "The tenant already has an application of this name, left as it is" in scene.card()
+async def test_an_application_of_the_same_name_is_left_alone_and_named(story: Story) -> None:
+    await story.ready("billing")
+    await story.ask("billing", Profile="Directory reader (any vendor)")
+    assert "The tenant already has an application of this name, left as it is" in story.card()

@@ -13,7 +13,7 @@ from graph.plan import Plan
 from tests.conftest import Bot
 from tests.support.cli import Ended, typed
 from tests.support.forged_clicks import forged_button
-from tests.support.story import Scene
+from tests.support.story import Story
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).isoformat(sep=" ")
 FORGED = (
@@ -44,13 +44,13 @@ async def _execute(stage: Stage, *statements: str) -> None:
     await asyncio.to_thread(write)
 
 
-async def test_three_statements_do_not_make_an_application(scene: Scene) -> None:
-    id = await scene.ask()
-    await _execute(scene.stage, *FORGED)
-    await scene.until(lambda: f"{id} failed" in scene.card() or "has failed" in scene.card())
-    assert not scene.tenant.applications
-    assert f"aad-setup audit verify {id}" in scene.card()
-    told = await _verify(scene.stage)
+async def test_three_statements_do_not_make_an_application(story: Story) -> None:
+    id = await story.ask()
+    await _execute(story.stage, *FORGED)
+    await story.until(lambda: f"{id} failed" in story.card() or "has failed" in story.card())
+    assert not story.tenant.applications
+    assert f"aad-setup audit verify {id}" in story.card()
+    told = await _verify(story.stage)
     assert told.status == 1
     assert f"✖ {id}: the approvals are not those that history knows." in told.out
 
@@ -63,19 +63,19 @@ def _put_another_plan(path: Path) -> None:
         connection.execute("UPDATE registrations SET plan = ?, digest = ?", (other, plan.digest))
 
 
-async def test_a_plan_put_in_the_place_of_the_one_shown_cannot_be_approved(scene: Scene) -> None:
+async def test_a_plan_put_in_the_place_of_the_one_shown_cannot_be_approved(story: Story) -> None:
     """The card still shows the plan that the bot has made: nobody has told it to redraw."""
-    id = await scene.ask()
-    card = scene.card_of(id)
-    await asyncio.to_thread(_put_another_plan, _path(scene.stage))
-    await scene.workspace.click("ada", "Approve", on=card)
-    assert "was changed by something else" in scene.whispers("ada")
-    assert f"{id} waits for approval" in scene.card()
+    id = await story.ask()
+    card = story.card_of(id)
+    await asyncio.to_thread(_put_another_plan, _path(story.stage))
+    await story.workspace.click("ada", "Approve", on=card)
+    assert "was changed by something else" in story.whispers("ada")
+    assert f"{id} waits for approval" in story.card()
 
 
 async def test_the_audit_of_what_nobody_touched_is_well(stage: Stage, bot: Bot) -> None:
     async with bot():
-        id = await Scene(stage).ready()
+        id = await Story(stage).ready()
         told = await _verify(stage)
         assert (told.status, told.err) == (0, "")
         assert "✔ Audit: registrations looked at, all as they were signed: 1." in told.out
@@ -97,49 +97,49 @@ def _point_at(stage: Stage, id: str, other: str) -> None:
             )
 
 
-async def test_no_secret_is_made_for_an_application_of_another_registration(scene: Scene) -> None:
-    other = await scene.ready("payroll")
-    id = await scene.ready("billing")
-    (payroll,) = scene.tenant.applications_named("payroll")
-    before = scene.tenant.live_secrets(payroll["appId"])
-    await asyncio.to_thread(_point_at, scene.stage, id, other)
-    await _execute(scene.stage, f"UPDATE secrets SET state = 'unknown' WHERE registration = '{id}'")
-    await scene.workspace.click(
-        "rosa", "renew", on=await forged_button(scene.workspace, "renew", id)
+async def test_no_secret_is_made_for_an_application_of_another_registration(story: Story) -> None:
+    other = await story.ready("payroll")
+    id = await story.ready("billing")
+    (payroll,) = story.tenant.applications_named("payroll")
+    before = story.tenant.live_secrets(payroll["appId"])
+    await asyncio.to_thread(_point_at, story.stage, id, other)
+    await _execute(story.stage, f"UPDATE secrets SET state = 'unknown' WHERE registration = '{id}'")
+    await story.workspace.click(
+        "rosa", "renew", on=await forged_button(story.workspace, "renew", id)
     )
-    await scene.until(lambda: "has not made" in scene.card())
-    assert scene.tenant.live_secrets(payroll["appId"]) == before
+    await story.until(lambda: "has not made" in story.card())
+    assert story.tenant.live_secrets(payroll["appId"]) == before
 
 
-async def test_an_application_of_another_registration_is_not_removed(scene: Scene) -> None:
-    other = await scene.ready("payroll")
-    id = await scene.ready("billing")
-    await asyncio.to_thread(_point_at, scene.stage, id, other)
-    await scene.workspace.click("ada", "Revoke", on=scene.card_of(id))
-    await scene.until(lambda: "has not made" in scene.card())
-    assert scene.tenant.applications_named("payroll")
+async def test_an_application_of_another_registration_is_not_removed(story: Story) -> None:
+    other = await story.ready("payroll")
+    id = await story.ready("billing")
+    await asyncio.to_thread(_point_at, story.stage, id, other)
+    await story.workspace.click("ada", "Revoke", on=story.card_of(id))
+    await story.until(lambda: "has not made" in story.card())
+    assert story.tenant.applications_named("payroll")
 
 
-async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(scene: Scene) -> None:
-    id = await scene.ready()
-    (application,) = scene.tenant.applications
-    (first,) = scene.tenant.live_secrets(application["appId"])
+async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(story: Story) -> None:
+    id = await story.ready()
+    (application,) = story.tenant.applications
+    (first,) = story.tenant.live_secrets(application["appId"])
     await _execute(
-        scene.stage, "UPDATE secrets SET state = 'unknown', expires_at = '2099-01-01 00:00:00'"
+        story.stage, "UPDATE secrets SET state = 'unknown', expires_at = '2099-01-01 00:00:00'"
     )
-    scene.clock.move(timedelta(days=30))
-    forged = await forged_button(scene.workspace, "renew", id)
-    await scene.workspace.click("rosa", "renew", on=forged)
-    await scene.until(lambda: f"The secret of {id} was replaced" in scene.direct("rosa"))
-    (second,) = scene.tenant.live_secrets(application["appId"])
+    story.clock.move(timedelta(days=30))
+    forged = await forged_button(story.workspace, "renew", id)
+    await story.workspace.click("rosa", "renew", on=forged)
+    await story.until(lambda: f"The secret of {id} was replaced" in story.direct("rosa"))
+    (second,) = story.tenant.live_secrets(application["appId"])
     until = datetime.fromisoformat(first["endDateTime"]) + timedelta(hours=1)
     assert datetime.fromisoformat(second["endDateTime"]) <= until
 
 
-async def test_a_rotation_that_nobody_confirmed_makes_no_secret(scene: Scene) -> None:
-    id = await scene.ready()
+async def test_a_rotation_that_nobody_confirmed_makes_no_secret(story: Story) -> None:
+    id = await story.ready()
     await _execute(
-        scene.stage,
+        story.stage,
         "UPDATE registrations SET rotation = json_object('id', 'forged', 'state', 'confirmed',"
         " 'asked_by', json_object('team_id', team_id, 'user_id', user_id, 'name', 'Rosa'),"
         " 'asked_at', '2026-01-01T00:00:00+00:00', 'until', '2099-01-01T00:00:00+00:00')",
@@ -150,37 +150,37 @@ async def test_a_rotation_that_nobody_confirmed_makes_no_secret(scene: Scene) ->
         "INSERT INTO runs (id, registration, kind, subject, begun, created_at)"
         " SELECT 'forged', id, 'rotate', 'forged', 0, :now FROM registrations",
     )
-    await scene.until(lambda: f"aad-setup audit verify {id}" in scene.workspace.picture())
-    (application,) = scene.tenant.applications
-    assert len(scene.tenant.live_secrets(application["appId"])) == 1
+    await story.until(lambda: f"aad-setup audit verify {id}" in story.workspace.picture())
+    (application,) = story.tenant.applications
+    assert len(story.tenant.live_secrets(application["appId"])) == 1
 
 
-async def test_an_approval_carries_one_registration_out_once(scene: Scene) -> None:
-    id = await scene.ready()
+async def test_an_approval_carries_one_registration_out_once(story: Story) -> None:
+    id = await story.ready()
     await _execute(
-        scene.stage,
+        story.stage,
         "UPDATE steps SET facts = NULL",
         "UPDATE registrations SET status = 'approved', key = 'another'",
         "INSERT INTO runs (id, registration, kind, begun, created_at)"
         " SELECT 'forged', id, 'register', 0, :now FROM registrations",
     )
-    await scene.until(lambda: "has failed" in scene.card() or f"{id} failed" in scene.card())
-    (application,) = scene.tenant.applications
-    assert len(scene.tenant.live_secrets(application["appId"])) == 1
+    await story.until(lambda: "has failed" in story.card() or f"{id} failed" in story.card())
+    (application,) = story.tenant.applications
+    assert len(story.tenant.live_secrets(application["appId"])) == 1
 
 
-async def _two_in_the_bin(scene: Scene) -> tuple[str, str]:
+async def _two_in_the_bin(story: Story) -> tuple[str, str]:
     """Return the ids of two registrations that were revoked; each has left two objects."""
-    ids = await scene.ready("payroll"), await scene.ready("billing")
+    ids = await story.ready("payroll"), await story.ready("billing")
     for id in ids:
-        await scene.workspace.click("ada", "Revoke", on=scene.card_of(id))
-        await scene.until(lambda id=id: f"{id} was revoked" in _card(scene, id))
-    assert len(scene.tenant.deleted) == 4
+        await story.workspace.click("ada", "Revoke", on=story.card_of(id))
+        await story.until(lambda id=id: f"{id} was revoked" in _card(story, id))
+    assert len(story.tenant.deleted) == 4
     return ids
 
 
-def _card(scene: Scene, id: str) -> str:
-    return scene.workspace.text_of(scene.card_of(id))
+def _card(story: Story, id: str) -> str:
+    return story.workspace.text_of(story.card_of(id))
 
 
 TAKE = "UPDATE registrations SET {0} = (SELECT {0} FROM registrations WHERE id = '{2}')" + (
@@ -188,41 +188,41 @@ TAKE = "UPDATE registrations SET {0} = (SELECT {0} FROM registrations WHERE id =
 )
 
 
-async def test_what_another_registration_has_deleted_is_not_deleted_for_good(scene: Scene) -> None:
-    other, id = await _two_in_the_bin(scene)
+async def test_what_another_registration_has_deleted_is_not_deleted_for_good(story: Story) -> None:
+    other, id = await _two_in_the_bin(story)
     await _execute(
-        scene.stage,
+        story.stage,
         TAKE.format("deleted", id, other),
         f"UPDATE registrations SET deleted = json_remove(deleted, '$[1]') WHERE id = '{id}'",
     )
-    await _ask_to_purge(scene, id)
-    await scene.until(lambda: "does not carry the registration's marks" in _card(scene, id))
-    assert len(scene.tenant.deleted) == 4
+    await _ask_to_purge(story, id)
+    await story.until(lambda: "does not carry the registration's marks" in _card(story, id))
+    assert len(story.tenant.deleted) == 4
 
 
-async def _ask_to_purge(scene: Scene, id: str) -> None:
-    await scene.workspace.command("ada", f"purge {id}")
-    await scene.workspace.click("ada", "purge_asked")
+async def _ask_to_purge(story: Story, id: str) -> None:
+    await story.workspace.command("ada", f"purge {id}")
+    await story.workspace.click("ada", "purge_asked")
 
 
-async def test_a_plan_of_another_registration_deletes_nothing_for_good(scene: Scene) -> None:
-    other, id = await _two_in_the_bin(scene)
+async def test_a_plan_of_another_registration_deletes_nothing_for_good(story: Story) -> None:
+    other, id = await _two_in_the_bin(story)
     columns = ("deleted", "plan", "digest")
-    await _execute(scene.stage, *(TAKE.format(it, id, other) for it in columns))
-    await _ask_to_purge(scene, id)
-    await scene.until(lambda: f"aad-setup audit verify {id}" in _card(scene, id))
-    assert len(scene.tenant.deleted) == 4
+    await _execute(story.stage, *(TAKE.format(it, id, other) for it in columns))
+    await _ask_to_purge(story, id)
+    await story.until(lambda: f"aad-setup audit verify {id}" in _card(story, id))
+    assert len(story.tenant.deleted) == 4
 
 
-async def test_nothing_is_deleted_for_good_that_nobody_has_asked_for(scene: Scene) -> None:
-    _, id = await _two_in_the_bin(scene)
+async def test_nothing_is_deleted_for_good_that_nobody_has_asked_for(story: Story) -> None:
+    _, id = await _two_in_the_bin(story)
     await _execute(
-        scene.stage,
+        story.stage,
         "INSERT INTO runs (id, registration, kind, begun, created_at)"
         f" VALUES ('forged', '{id}', 'purge', 0, :now)",
     )
-    await scene.until(lambda: f"aad-setup audit verify {id}" in _card(scene, id))
-    assert len(scene.tenant.deleted) == 4
+    await story.until(lambda: f"aad-setup audit verify {id}" in _card(story, id))
+    assert len(story.tenant.deleted) == 4
 
 
 async def _verify(stage: Stage, *arguments: str) -> Ended:

@@ -8,7 +8,7 @@ import pytest
 from bot.domain.catalogue import read_catalogue
 from handlers.views import form as views
 from tests.support.factories import form
-from tests.support.story import Scene
+from tests.support.story import Story
 
 TYPED = {
     "Application name": "billing",
@@ -21,32 +21,32 @@ TYPED = {
 CATALOGUE = read_catalogue()
 
 
-def shown(scene: Scene) -> str:
-    return scene.workspace.text_of(scene.workspace.view_of("rosa") or {})
+def shown(story: Story) -> str:
+    return story.workspace.text_of(story.workspace.view_of("rosa") or {})
 
 
-async def choose(scene: Scene, title: str) -> None:
-    assert (await scene.workspace.choose("rosa", "Profile", title)).acked
+async def choose(story: Story, title: str) -> None:
+    assert (await story.workspace.choose("rosa", "Profile", title)).acked
 
 
-async def test_the_profile_decides_on_fields_and_permissions(scene: Scene) -> None:
-    await scene.open_form()
-    assert "Directory.Read.All (application): reads the whole directory" in shown(scene)
-    await choose(scene, CATALOGUE["directory-read"].title)
-    assert "GroupMember.Read.All (application): " in shown(scene)
-    assert "Directory.Read.All" not in shown(scene)
-    assert "Email domains filter" not in shown(scene)
+async def test_the_profile_decides_on_fields_and_permissions(story: Story) -> None:
+    await story.open_form()
+    assert "Directory.Read.All (application): reads the whole directory" in shown(story)
+    await choose(story, CATALOGUE["directory-read"].title)
+    assert "GroupMember.Read.All (application): " in shown(story)
+    assert "Directory.Read.All" not in shown(story)
+    assert "Email domains filter" not in shown(story)
 
 
-async def test_what_was_typed_is_there_again_when_its_field_is(scene: Scene) -> None:
-    await scene.open_form()
-    scene.workspace.fill("rosa", TYPED)
-    await choose(scene, CATALOGUE["directory-read"].title)
-    assert "Application name: billing" in shown(scene)
-    assert "The secret works for: 180 days" in shown(scene)
-    scene.workspace.fill("rosa", {"Application name": "invoices"})
-    await choose(scene, CATALOGUE["mimecast"].title)
-    again = shown(scene)
+async def test_what_was_typed_is_there_again_when_its_field_is(story: Story) -> None:
+    await story.open_form()
+    story.workspace.fill("rosa", TYPED)
+    await choose(story, CATALOGUE["directory-read"].title)
+    assert "Application name: billing" in shown(story)
+    assert "The secret works for: 180 days" in shown(story)
+    story.workspace.fill("rosa", {"Application name": "invoices"})
+    await choose(story, CATALOGUE["mimecast"].title)
+    again = shown(story)
     for line in (
         "Application name: invoices",
         "Reason: To sync",
@@ -56,48 +56,48 @@ async def test_what_was_typed_is_there_again_when_its_field_is(scene: Scene) -> 
         "Email domains filter (optional): example.com, other.org",
     ):
         assert line in again
-    sent = await scene.workspace.submit("rosa")
+    sent = await story.workspace.submit("rosa")
     assert not sent.errors
-    await scene.until(lambda: scene.workspace.messages("approvals"))
-    assert "Redirect URL: https://example.com/cb" in scene.card()
+    await story.until(lambda: story.workspace.messages("approvals"))
+    assert "Redirect URL: https://example.com/cb" in story.card()
 
 
-async def test_a_form_of_another_profile_is_redrawn_before_it_counts(scene: Scene) -> None:
+async def test_a_form_of_another_profile_is_redrawn_before_it_counts(story: Story) -> None:
     """Two choices in a row: Slack refuses the second redrawing, for the first has come between."""
-    await scene.open_form()
-    scene.workspace.fill("rosa", TYPED)
-    scene.workspace.faults.fail("views.update", "hash_conflict")
-    await choose(scene, CATALOGUE["directory-read"].title)
-    assert "Email domains filter" in shown(scene)
-    sent = await scene.workspace.submit("rosa")
+    await story.open_form()
+    story.workspace.fill("rosa", TYPED)
+    story.workspace.faults.fail("views.update", "hash_conflict")
+    await choose(story, CATALOGUE["directory-read"].title)
+    assert "Email domains filter" in shown(story)
+    sent = await story.workspace.submit("rosa")
     assert not sent.errors
     assert sent.error is None
-    redrawn = shown(scene)
+    redrawn = shown(story)
     assert "The profile was changed while the form was being redrawn." in redrawn
     assert "GroupMember.Read.All" in redrawn
     assert "Application name: billing" in redrawn
-    assert not scene.workspace.messages("approvals")
-    sent = await scene.workspace.submit("rosa")
+    assert not story.workspace.messages("approvals")
+    sent = await story.workspace.submit("rosa")
     assert sent.view is None
-    await scene.until(lambda: scene.workspace.messages("approvals"))
-    assert CATALOGUE["directory-read"].title in scene.card()
+    await story.until(lambda: story.workspace.messages("approvals"))
+    assert CATALOGUE["directory-read"].title in story.card()
 
 
-async def test_a_choice_in_a_form_that_is_closed_is_no_trouble(scene: Scene) -> None:
-    await scene.open_form()
-    scene.workspace.faults.fail("views.update", "not_found")
-    await choose(scene, CATALOGUE["directory-read"].title)
-    assert not scene.whispers("rosa")
+async def test_a_choice_in_a_form_that_is_closed_is_no_trouble(story: Story) -> None:
+    await story.open_form()
+    story.workspace.faults.fail("views.update", "not_found")
+    await choose(story, CATALOGUE["directory-read"].title)
+    assert not story.whispers("rosa")
 
 
-async def test_who_may_not_choose_any_more_is_told_over_the_form(scene: Scene) -> None:
-    await scene.open_form()
-    scene.workspace.fill("rosa", TYPED)
-    scene.workspace.people["rosa"].is_restricted = True
-    await choose(scene, CATALOGUE["directory-read"].title)
-    assert "is a guest's, so you cannot use this bot" in shown(scene)
-    await scene.workspace.close_view("rosa")
-    assert "Application name: billing" in shown(scene)
+async def test_who_may_not_choose_any_more_is_told_over_the_form(story: Story) -> None:
+    await story.open_form()
+    story.workspace.fill("rosa", TYPED)
+    story.workspace.people["rosa"].is_restricted = True
+    await choose(story, CATALOGUE["directory-read"].title)
+    assert "is a guest's, so you cannot use this bot" in shown(story)
+    await story.workspace.close_view("rosa")
+    assert "Application name: billing" in shown(story)
 
 
 @pytest.mark.parametrize(

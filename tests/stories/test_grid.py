@@ -5,7 +5,7 @@ import pytest
 from bot.playground.stage import Stage
 from bot.startup_checks import CannotStart
 from tests.conftest import Bot
-from tests.support.story import Scene
+from tests.support.story import Story
 
 
 @pytest.mark.parametrize("says_team", [True, False])
@@ -17,13 +17,13 @@ async def test_a_member_listed_in_teams_asks_and_approves(
     walt = workspace.add_from_grid("walt", "Walt Ek", says_team=says_team)
     workspace.channels["approvals"].members.add(walt.id)
     async with bot(REQUESTERS=wanda.id, APPROVERS=walt.id):
-        scene = Scene(stage)
-        id = await scene.ask(by="wanda")
-        await workspace.click("walt", "Approve", on=scene.card_of(id))
-        await scene.until(lambda: f"{id}: your connector values" in scene.direct("wanda"))
+        story = Story(stage)
+        id = await story.ask(by="wanda")
+        await workspace.click("walt", "Approve", on=story.card_of(id))
+        await story.until(lambda: f"{id}: your connector values" in story.direct("wanda"))
         assert id in (await workspace.command("wanda", f"status {id}")).text
         asked = await workspace.mention("wanda", f"status {id}")
-        await scene.until(lambda: workspace.replies(asked))
+        await story.until(lambda: workspace.replies(asked))
     assert not workspace.complaints
 
 
@@ -35,14 +35,14 @@ async def test_others_of_the_organization_stay_refused(
     olaf = workspace.add_from_grid("olaf", "Olaf Berg", is_member=False, says_team=says_team)
     guest = workspace.add_from_grid("gwen", "Gwen Li", is_restricted=True)
     async with bot(REQUESTERS="*", APPROVERS=f"{olaf.id},{guest.id},{workspace.people['ada'].id}"):
-        scene = Scene(stage)
+        story = Story(stage)
         assert "is a guest's" in (await workspace.command("gwen", "")).text
-        id = await scene.ask()
+        id = await story.ask()
         for name in ("olaf", "gwen"):
             workspace.channels["approvals"].members.add(workspace.people[name].id)
-            await workspace.click(name, "Approve", on=scene.card_of(id))
-        assert "another Slack team" in scene.whispers("olaf")
-        assert "is a guest's" in scene.whispers("gwen")
+            await workspace.click(name, "Approve", on=story.card_of(id))
+        assert "another Slack team" in story.whispers("olaf")
+        assert "is a guest's" in story.whispers("gwen")
         assert not stage.tenant.applications
 
 

@@ -12,76 +12,76 @@ from tests.conftest import Bot
 from tests.stories.test_reveals import live
 from tests.stories.test_slack_trouble import updates
 from tests.support.rotation_story import in_use
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
 async def open_house(bot: Bot, stage: Stage) -> Any:
-    """A scene in which everybody may ask."""
+    """A story in which everybody may ask."""
     async with bot(REQUESTERS="*"):
-        yield Scene(stage)
+        yield Story(stage)
 
 
 CONFIRM = "[Confirm the handover]"
 
 
-async def _asked(scene: Scene, id: str, to: str, *, by: str = "ada") -> str:
-    answer = await scene.workspace.command(by, f"handover {id} @{to}")
+async def _asked(story: Story, id: str, to: str, *, by: str = "ada") -> str:
+    answer = await story.workspace.command(by, f"handover {id} @{to}")
     return str(answer.text)
 
 
-async def _confirm(scene: Scene, *, by: str) -> None:
-    await scene.until(lambda: "[Confirm the handover]" in scene.workspace.picture())
+async def _confirm(story: Story, *, by: str) -> None:
+    await story.until(lambda: "[Confirm the handover]" in story.workspace.picture())
     asked = next(
         each
-        for each in reversed(scene.workspace.messages("approvals"))
-        if "[Confirm the handover]" in scene.workspace.text_of(each)
+        for each in reversed(story.workspace.messages("approvals"))
+        if "[Confirm the handover]" in story.workspace.text_of(each)
     )
-    await scene.workspace.click(by, "Confirm the handover", on=asked)
+    await story.workspace.click(by, "Confirm the handover", on=asked)
 
 
 async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(
-    open_house: Scene,
+    open_house: Story,
 ) -> None:
-    scene = open_house
-    id = await scene.ready()
-    assert "An approver has to confirm this" in await _asked(scene, id, "ben")
-    await _confirm(scene, by="grace")
-    await scene.until(lambda: f"{id}: your connector values" in scene.direct("ben"))
-    await scene.until(lambda: f"@ben is the requester of {id} now." in scene.direct("rosa"))
-    assert "[Get the values]" not in scene.direct("rosa")
-    for message in scene.workspace.messages("ben"):
-        if "[Get the values]" in scene.workspace.text_of(message):
-            await scene.workspace.click("ben", "Get the values", on=message)
-    assert "Show the secret" in scene.whispers("ben")
+    story = open_house
+    id = await story.ready()
+    assert "An approver has to confirm this" in await _asked(story, id, "ben")
+    await _confirm(story, by="grace")
+    await story.until(lambda: f"{id}: your connector values" in story.direct("ben"))
+    await story.until(lambda: f"@ben is the requester of {id} now." in story.direct("rosa"))
+    assert "[Get the values]" not in story.direct("rosa")
+    for message in story.workspace.messages("ben"):
+        if "[Get the values]" in story.workspace.text_of(message):
+            await story.workspace.click("ben", "Get the values", on=message)
+    assert "Show the secret" in story.whispers("ben")
 
 
 async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
-    open_house: Scene,
+    open_house: Story,
 ) -> None:
-    scene = open_house
-    id = await in_use(scene)
+    story = open_house
+    id = await in_use(story)
     known = (
         "The secret was shown to @rosa, and works until its new requester presses Make a new one"
     )
-    await _asked(scene, id, "ben")
-    await scene.until(lambda: known in scene.workspace.picture())
-    await _confirm(scene, by="grace")
+    await _asked(story, id, "ben")
+    await story.until(lambda: known in story.workspace.picture())
+    await _confirm(story, by="grace")
     told = "or if it was shown before this was handed over to you, make a new one."
-    await scene.until(lambda: told in scene.direct("ben"))
-    before = live(scene)
-    await scene.workspace.click("ben", "Make a new one")
-    await eventually(scene, lambda: live(scene) and not {*before} & {*live(scene)})
+    await story.until(lambda: told in story.direct("ben"))
+    before = live(story)
+    await story.workspace.click("ben", "Make a new one")
+    await eventually(story, lambda: live(story) and not {*before} & {*live(story)})
 
 
-async def test_until_it_is_confirmed_nothing_changes(open_house: Scene) -> None:
-    scene = open_house
-    id = await scene.ready()
-    await _asked(scene, id, "ben", by="rosa")
-    await scene.until(lambda: "[Confirm the handover]" in scene.workspace.picture())
-    assert "your connector values" not in scene.direct("ben")
-    assert "Show the secret" in await scene.values(id)
+async def test_until_it_is_confirmed_nothing_changes(open_house: Story) -> None:
+    story = open_house
+    id = await story.ready()
+    await _asked(story, id, "ben", by="rosa")
+    await story.until(lambda: "[Confirm the handover]" in story.workspace.picture())
+    assert "your connector values" not in story.direct("ben")
+    assert "Show the secret" in await story.values(id)
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,14 @@ async def test_until_it_is_confirmed_nothing_changes(open_house: Scene) -> None:
     ],
 )
 async def test_not_everybody_can_be_given_it_or_give_it(
-    open_house: Scene, to: str, by: str, said: str
+    open_house: Story, to: str, by: str, said: str
 ) -> None:
     id = await open_house.ask()
     assert said in await _asked(open_house, id, to, by=by)
 
 
 async def test_an_heir_whom_slack_does_not_know_is_told_apart_from_who_asks(
-    open_house: Scene,
+    open_house: Story,
 ) -> None:
     id = await open_house.ask()
     open_house.workspace.people["gus"].hidden = True
@@ -108,7 +108,7 @@ async def test_an_heir_whom_slack_does_not_know_is_told_apart_from_who_asks(
     assert said == "Slack knows nobody of this name whom the bot may see. Choose somebody else."
 
 
-async def test_an_heir_of_whom_slack_says_nothing_may_be_named_again(open_house: Scene) -> None:
+async def test_an_heir_of_whom_slack_says_nothing_may_be_named_again(open_house: Story) -> None:
     id = await open_house.ask()
     held = open_house.workspace.faults.hold("users.info")  # Ada's own
     asking = asyncio.create_task(_asked(open_house, id, "ben"))
@@ -119,7 +119,7 @@ async def test_an_heir_of_whom_slack_says_nothing_may_be_named_again(open_house:
 
 
 async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
-    open_house: Scene,
+    open_house: Story,
 ) -> None:
     id = await open_house.ask()
     await _asked(open_house, id, "ben")
@@ -133,180 +133,180 @@ async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
 
 
 async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_one_that_waits(
-    open_house: Scene,
+    open_house: Story,
 ) -> None:
-    scene = open_house
-    id = await scene.ready()
-    await _asked(scene, id, "ben")
-    await _confirm(scene, by="grace")
-    await scene.until(lambda: f"{id} belongs to @ben." in scene.workspace.picture())
-    earlier = scene.workspace.messages("approvals")[-1]
-    before = updates(scene, earlier)
-    scene.workspace.faults.fail("chat.update", "message_not_found", times=1000)
-    await _asked(scene, id, "rosa")  # which makes the earlier request stale, too
-    await scene.until(lambda: updates(scene, earlier) > before)
-    await scene.until(lambda: CONFIRM in scene.card())
-    scene.workspace.faults.clear()
-    await scene.ask("crm")
-    asked = [it for it in scene.workspace.messages("approvals") if "somebody else" in it["text"]]
+    story = open_house
+    id = await story.ready()
+    await _asked(story, id, "ben")
+    await _confirm(story, by="grace")
+    await story.until(lambda: f"{id} belongs to @ben." in story.workspace.picture())
+    earlier = story.workspace.messages("approvals")[-1]
+    before = updates(story, earlier)
+    story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
+    await _asked(story, id, "rosa")  # which makes the earlier request stale, too
+    await story.until(lambda: updates(story, earlier) > before)
+    await story.until(lambda: CONFIRM in story.card())
+    story.workspace.faults.clear()
+    await story.ask("crm")
+    asked = [it for it in story.workspace.messages("approvals") if "somebody else" in it["text"]]
     assert len(asked) == 1
 
 
-async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: Scene) -> None:
-    scene = open_house
-    id = await scene.ask()
-    await _asked(scene, id, "grace")
-    await _confirm(scene, by="grace")
-    assert scene.whispers("grace") == (
+async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: Story) -> None:
+    story = open_house
+    id = await story.ask()
+    await _asked(story, id, "grace")
+    await _confirm(story, by="grace")
+    assert story.whispers("grace") == (
         f"You are to take {id} over. Another approver has to confirm it."
     )
-    await _confirm(scene, by="ben")
-    assert scene.whispers("ben") == "Only an approver can confirm a handover."
-    await _confirm(scene, by="ada")
-    await scene.until(lambda: id in scene.direct("grace"))
+    await _confirm(story, by="ben")
+    assert story.whispers("ben") == "Only an approver can confirm a handover."
+    await _confirm(story, by="ada")
+    await story.until(lambda: id in story.direct("grace"))
     # Who is the requester now does not decide on it.
-    scene.workspace.reload("grace")
-    await scene.workspace.click("grace", "Approve", on=scene.card_of(id))
-    assert "You cannot approve your own registration" in scene.whispers("grace")
+    story.workspace.reload("grace")
+    await story.workspace.click("grace", "Approve", on=story.card_of(id))
+    assert "You cannot approve your own registration" in story.whispers("grace")
 
 
-async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Scene) -> None:
-    scene = open_house
-    id = await scene.ask(by="ada")
-    await _asked(scene, id, "ben")
-    await _confirm(scene, by="grace")
-    await scene.until(lambda: id in scene.direct("ben"))
+async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Story) -> None:
+    story = open_house
+    id = await story.ask(by="ada")
+    await _asked(story, id, "ben")
+    await _confirm(story, by="grace")
+    await story.until(lambda: id in story.direct("ben"))
     for verb in ("Approve", "Deny"):
-        scene.workspace.reload("ada")
-        await scene.workspace.click("ada", verb, on=scene.card_of(id))
-        assert "You asked for this before it was handed over" in scene.whispers("ada")
+        story.workspace.reload("ada")
+        await story.workspace.click("ada", verb, on=story.card_of(id))
+        assert "You asked for this before it was handed over" in story.whispers("ada")
     assert (
         "No registration waits for your decision."
-        in (await scene.workspace.command("ada", "list waiting")).text
+        in (await story.workspace.command("ada", "list waiting")).text
     )
-    assert id in (await scene.workspace.command("grace", "list waiting")).text
-    assert not scene.tenant.applications
+    assert id in (await story.workspace.command("grace", "list waiting")).text
+    assert not story.tenant.applications
 
 
-async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Scene) -> None:
-    scene = open_house
-    id = await scene.ready()
-    await _asked(scene, id, "ben", by="rosa")
-    await scene.until(lambda: "[Confirm the handover]" in scene.workspace.picture())
-    read = copy.deepcopy(scene.workspace.messages("approvals")[-1])
-    await _asked(scene, id, "grace", by="rosa")
-    await scene.workspace.click("ada", "Confirm the handover", on=read)
-    assert "read the request again." in scene.whispers("ada")
-    assert "your connector values" not in scene.direct("grace")
-    assert "was asked already" in await _asked(scene, id, "grace", by="rosa")
-    asked = [m for m in scene.workspace.messages("approvals") if "is to take" in str(m)]
+async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Story) -> None:
+    story = open_house
+    id = await story.ready()
+    await _asked(story, id, "ben", by="rosa")
+    await story.until(lambda: "[Confirm the handover]" in story.workspace.picture())
+    read = copy.deepcopy(story.workspace.messages("approvals")[-1])
+    await _asked(story, id, "grace", by="rosa")
+    await story.workspace.click("ada", "Confirm the handover", on=read)
+    assert "read the request again." in story.whispers("ada")
+    assert "your connector values" not in story.direct("grace")
+    assert "was asked already" in await _asked(story, id, "grace", by="rosa")
+    asked = [m for m in story.workspace.messages("approvals") if "is to take" in str(m)]
     assert len(asked) == 1  # however often somebody asks
 
 
-async def test_an_heir_is_judged_again_when_it_is_confirmed(open_house: Scene) -> None:
-    scene = open_house
-    id = await scene.ready()
-    await _asked(scene, id, "ben")
-    scene.workspace.deactivate("ben")
-    await _confirm(scene, by="grace")
-    assert "may not ask for applications, so cannot take" in scene.whispers("grace")
-    assert "your connector values" not in scene.direct("ben")
+async def test_an_heir_is_judged_again_when_it_is_confirmed(open_house: Story) -> None:
+    story = open_house
+    id = await story.ready()
+    await _asked(story, id, "ben")
+    story.workspace.deactivate("ben")
+    await _confirm(story, by="grace")
+    assert "may not ask for applications, so cannot take" in story.whispers("grace")
+    assert "your connector values" not in story.direct("ben")
 
 
-async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Scene) -> None:
-    scene = open_house
+async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Story) -> None:
+    story = open_house
     name = "<!channel> *<https://evil.example|Ben>*\n\u202e " + "&" * 90
-    scene.workspace.people["ben"].real_name = name
-    id = await scene.ready()
-    await _asked(scene, id, "ben")
-    await _confirm(scene, by="grace")
-    await scene.until(lambda: f"{id}: your connector values" in scene.direct("ben"))
+    story.workspace.people["ben"].real_name = name
+    id = await story.ready()
+    await _asked(story, id, "ben")
+    await _confirm(story, by="grace")
+    await story.until(lambda: f"{id}: your connector values" in story.direct("ben"))
 
     def texts() -> str:
-        return "\n".join(each["text"] for each in scene.workspace.messages("approvals"))
+        return "\n".join(each["text"] for each in story.workspace.messages("approvals"))
 
-    await scene.until(lambda: f"{id} belongs to &lt;!channel&gt;" in texts())
+    await story.until(lambda: f"{id} belongs to &lt;!channel&gt;" in texts())
     assert "<!channel>" not in texts()
-    for shown in (scene.workspace.messages("approvals"), scene.workspace.messages("ben")):
+    for shown in (story.workspace.messages("approvals"), story.workspace.messages("ben")):
         # It would turn our own words around.
         assert "\u202e" not in json.dumps(shown, ensure_ascii=False)
 
 
 async def test_what_takes_two_approvers_is_not_given_away_by_one(bot: Bot, stage: Stage) -> None:
     async with bot(REQUESTERS="*", APPROVALS_NEEDED="2"):
-        scene = Scene(stage)
-        id = await scene.ask()
-        await _asked(scene, id, "ben", by="ada")
-        await _confirm(scene, by="ada")
-        assert "Another has to confirm it." in scene.whispers("ada")
-        assert id not in scene.direct("ben")
-        await _confirm(scene, by="grace")
-        await scene.until(lambda: id in scene.direct("ben"))
+        story = Story(stage)
+        id = await story.ask()
+        await _asked(story, id, "ben", by="ada")
+        await _confirm(story, by="ada")
+        assert "Another has to confirm it." in story.whispers("ada")
+        assert id not in story.direct("ben")
+        await _confirm(story, by="grace")
+        await story.until(lambda: id in story.direct("ben"))
 
 
 async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: Stage) -> None:
     deciders = ",".join(stage.workspace.people[name].id for name in ("ada", "grace", "ben"))
     async with bot(REQUESTERS="*", APPROVERS=deciders, APPROVALS_NEEDED="2"):
-        scene = Scene(stage)
-        id = await scene.ask()
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-        said = await _asked(scene, id, "ada", by="grace")
+        story = Story(stage)
+        id = await story.ask()
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        said = await _asked(story, id, "ada", by="grace")
         assert f"has voted on {id}, so cannot take it over." in said
 
 
 @pytest.mark.parametrize("how", ["deactivated", "hidden"])
 async def test_values_are_sent_to_nobody_whose_account_is_deactivated_or_gone(
-    open_house: Scene, how: str
+    open_house: Story, how: str
 ) -> None:
-    scene = open_house
-    id = await scene.ask()
-    _leave(scene, how)
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    story = open_house
+    id = await story.ask()
+    _leave(story, how)
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
     gone = f"{id} is ready, and its requester's account is deactivated or gone"
-    await scene.until(lambda: gone in scene.workspace.picture())
-    assert "your connector values" not in scene.direct("rosa")
-    await _asked(scene, id, "ben")
-    await _confirm(scene, by="ada")
-    await scene.until(lambda: f"{id}: your connector values" in scene.direct("ben"))
+    await story.until(lambda: gone in story.workspace.picture())
+    assert "your connector values" not in story.direct("rosa")
+    await _asked(story, id, "ben")
+    await _confirm(story, by="ada")
+    await story.until(lambda: f"{id}: your connector values" in story.direct("ben"))
 
 
-def _leave(scene: Scene, how: str) -> None:
+def _leave(story: Story, how: str) -> None:
     """Let Rosa leave: some accounts Slack calls deactivated, others it no longer shows."""
     if how == "hidden":
-        scene.workspace.people["rosa"].hidden = True
+        story.workspace.people["rosa"].hidden = True
     else:
-        scene.workspace.deactivate("rosa")
+        story.workspace.deactivate("rosa")
 
 
 async def test_what_was_owed_to_somebody_who_has_handed_over_is_no_news_of_who_has_it_now(
-    open_house: Scene,
+    open_house: Story,
 ) -> None:
-    scene = open_house
-    id = await scene.ask()
-    await _asked(scene, id, "ben")
-    await scene.until(lambda: CONFIRM in scene.workspace.picture())
-    scene.workspace.faults.fail("chat.postMessage", "channel_not_found", times=1000)
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await eventually(scene, lambda: _tried(scene, "rosa"))  # her values, in vain
-    await _confirm(scene, by="grace")
-    await scene.until(lambda: f"@ben is the requester of {id} now." in scene.direct("rosa"))
-    scene.workspace.deactivate("rosa")
-    looked = _looked_up(scene, "rosa")
-    scene.workspace.faults.clear()
-    await eventually(scene, lambda: f"{id}: your connector values" in scene.direct("ben"))
-    await eventually(scene, lambda: _looked_up(scene, "rosa") > looked)
-    await scene.ask("crm", by="ben")
-    assert "deactivated" not in scene.workspace.picture()
-    told = await scene.workspace.command("ada", f"history {id}")
+    story = open_house
+    id = await story.ask()
+    await _asked(story, id, "ben")
+    await story.until(lambda: CONFIRM in story.workspace.picture())
+    story.workspace.faults.fail("chat.postMessage", "channel_not_found", times=1000)
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await eventually(story, lambda: _tried(story, "rosa"))  # her values, in vain
+    await _confirm(story, by="grace")
+    await story.until(lambda: f"@ben is the requester of {id} now." in story.direct("rosa"))
+    story.workspace.deactivate("rosa")
+    looked = _looked_up(story, "rosa")
+    story.workspace.faults.clear()
+    await eventually(story, lambda: f"{id}: your connector values" in story.direct("ben"))
+    await eventually(story, lambda: _looked_up(story, "rosa") > looked)
+    await story.ask("crm", by="ben")
+    assert "deactivated" not in story.workspace.picture()
+    told = await story.workspace.command("ada", f"history {id}")
     assert "deactivated" not in str(told.text)
 
 
-def _tried(scene: Scene, person: str) -> bool:
-    id = scene.workspace.people[person].id
-    posts = scene.workspace.calls("chat.postMessage")
+def _tried(story: Story, person: str) -> bool:
+    id = story.workspace.people[person].id
+    posts = story.workspace.calls("chat.postMessage")
     return any(each.answer.get("error") and each.sent.get("channel") == id for each in posts)
 
 
-def _looked_up(scene: Scene, person: str) -> int:
-    id = scene.workspace.people[person].id
-    return sum(each.sent.get("user") == id for each in scene.workspace.calls("users.info"))
+def _looked_up(story: Story, person: str) -> int:
+    id = story.workspace.people[person].id
+    return sum(each.sent.get("user") == id for each in story.workspace.calls("users.info"))

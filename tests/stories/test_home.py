@@ -13,24 +13,24 @@ from handlers.outbox.home_publisher import MOST_OPEN, HomePublisher
 from tests.conftest import Bot
 from tests.stories.test_failures import failed
 from tests.stories.test_talking import deliver
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 SPACING = timedelta(seconds=3)
 
 
-def seen(scene: Scene, person: str) -> str:
+def seen(story: Story, person: str) -> str:
     """Return somebody's Home as they read it."""
-    return scene.workspace.text_of(
-        scene.workspace.home_of(person) or {"type": "home", "blocks": []}
+    return story.workspace.text_of(
+        story.workspace.home_of(person) or {"type": "home", "blocks": []}
     )
 
 
-async def opened(scene: Scene, person: str) -> str:
-    await scene.workspace.open_home(person)
-    await scene.until(lambda: scene.workspace.home_of(person))
-    return seen(scene, person)
+async def opened(story: Story, person: str) -> str:
+    await story.workspace.open_home(person)
+    await story.until(lambda: story.workspace.home_of(person))
+    return seen(story, person)
 
 
 def part(home: str, title: str) -> str:
@@ -41,29 +41,29 @@ def part(home: str, title: str) -> str:
     return "\n".join(lines[:end])
 
 
-async def test_the_first_visit_is_greeted_and_the_next_is_not(scene: Scene) -> None:
-    first = await opened(scene, "rosa")
+async def test_the_first_visit_is_greeted_and_the_next_is_not(story: Story) -> None:
+    first = await opened(story, "rosa")
     assert first.startswith("Welcome: here you ask for Entra applications")
     assert "[New application]" in first
     assert "You have asked for nothing yet. Press New application." in first
-    again = await opened(scene, "rosa")
-    await scene.until(lambda: "Welcome" not in seen(scene, "rosa"))
+    again = await opened(story, "rosa")
+    await story.until(lambda: "Welcome" not in seen(story, "rosa"))
     assert again
-    await scene.workspace.click("rosa", "New application", on=scene.workspace.home_of("rosa"))
-    assert scene.workspace.view_of("rosa") is not None
+    await story.workspace.click("rosa", "New application", on=story.workspace.home_of("rosa"))
+    assert story.workspace.view_of("rosa") is not None
 
 
-async def test_everybody_sees_their_own(scene: Scene) -> None:
-    id = await scene.ready("billing")
-    await scene.ask("second")
-    rosa = await opened(scene, "rosa")
+async def test_everybody_sees_their_own(story: Story) -> None:
+    id = await story.ready("billing")
+    await story.ask("second")
+    rosa = await opened(story, "rosa")
     assert f"{id} is ready · billing" in part(rosa, "Your registrations (2)")
     assert f"Its values wait for you: /aad-setup values {id}" in rosa
     assert "[Cancel]" in part(rosa, "Your registrations (2)")
     assert "Waiting for you" not in rosa
     assert "How the bot stands" not in rosa
 
-    ada = await opened(scene, "ada")
+    ada = await opened(story, "ada")
     waiting = part(ada, "Waiting for you (1)")
     assert "Directory.Read.All (application): reads the whole directory" in waiting
     assert "[Approve]  [Deny]" in waiting
@@ -72,88 +72,88 @@ async def test_everybody_sees_their_own(scene: Scene) -> None:
     assert "• Secrets waiting to be seen: 1" in ada
     assert "approved · @ada" in part(ada, "What happened lately")
 
-    ben = await opened(scene, "ben")
+    ben = await opened(story, "ben")
     assert id not in ben
     assert "Nothing yet." in part(ben, "What happened to your registrations")
     assert "[New application]" not in ben
     assert "add you to REQUESTERS" in ben
-    assert not scene.workspace.complaints
+    assert not story.workspace.complaints
 
 
-async def test_an_approver_decides_at_home_and_the_home_follows(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    await opened(scene, "ada")
-    await opened(scene, "rosa")
-    await scene.workspace.click("ada", "Approve", on=scene.workspace.home_of("ada"))
-    await scene.until(lambda: "Nothing waits for you." in seen(scene, "ada"))
-    await scene.until(lambda: scene.is_announced(id))
-    scene.clock.move(SPACING)
-    await scene.until(lambda: f"{id} is ready · billing" in seen(scene, "rosa"))
+async def test_an_approver_decides_at_home_and_the_home_follows(story: Story) -> None:
+    id = await story.ask("billing")
+    await opened(story, "ada")
+    await opened(story, "rosa")
+    await story.workspace.click("ada", "Approve", on=story.workspace.home_of("ada"))
+    await story.until(lambda: "Nothing waits for you." in seen(story, "ada"))
+    await story.until(lambda: story.is_announced(id))
+    story.clock.move(SPACING)
+    await story.until(lambda: f"{id} is ready · billing" in seen(story, "rosa"))
 
 
-async def test_a_click_at_home_that_comes_too_late_is_answered_there(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    await opened(scene, "ada")
-    stale = scene.workspace.home_of("ada")
-    await scene.workspace.click("rosa", "Cancel")
-    await scene.until(lambda: f"{id} was cancelled" in scene.card())
-    clicked = await click(scene, "ada", "approve", id, stale)
+async def test_a_click_at_home_that_comes_too_late_is_answered_there(story: Story) -> None:
+    id = await story.ask("billing")
+    await opened(story, "ada")
+    stale = story.workspace.home_of("ada")
+    await story.workspace.click("rosa", "Cancel")
+    await story.until(lambda: f"{id} was cancelled" in story.card())
+    clicked = await click(story, "ada", "approve", id, stale)
     assert clicked
-    await scene.until(lambda: seen(scene, "ada").startswith(f"Too late: {id} was cancelled"))
-    assert not scene.workspace.messages("ada")
+    await story.until(lambda: seen(story, "ada").startswith(f"Too late: {id} was cancelled"))
+    assert not story.workspace.messages("ada")
 
 
-async def test_a_failure_is_retried_at_home(scene: Scene) -> None:
-    id, fault = await failed(scene)
-    home = await opened(scene, "rosa")
+async def test_a_failure_is_retried_at_home(story: Story) -> None:
+    id, fault = await failed(story)
+    home = await opened(story, "rosa")
     assert "Entra refused: a right is missing (insufficient privileges)." in home
     fault.times = 0
-    await scene.workspace.click("rosa", "Retry", on=scene.workspace.home_of("rosa"))
-    await scene.until(lambda: scene.is_announced(id))
+    await story.workspace.click("rosa", "Retry", on=story.workspace.home_of("rosa"))
+    await story.until(lambda: story.is_announced(id))
 
 
-async def test_secrets_about_to_expire_are_shown_to_their_people(scene: Scene) -> None:
-    id = await scene.ready("billing")
-    scene.clock.move(timedelta(days=340))
+async def test_secrets_about_to_expire_are_shown_to_their_people(story: Story) -> None:
+    id = await story.ready("billing")
+    story.clock.move(timedelta(days=340))
     for person in ("rosa", "ada"):
-        expiring = part(await opened(scene, person), "Secrets about to expire, or expired (1)")
+        expiring = part(await opened(story, person), "Secrets about to expire, or expired (1)")
         assert f"{id} · billing · @rosa · expires" in expiring
-    assert "No secret has expired or expires within 30 days." in await opened(scene, "ben")
+    assert "No secret has expired or expires within 30 days." in await opened(story, "ben")
 
 
 async def test_pages_are_turned_and_invented_ones_are_not(stage: Stage, bot: Bot) -> None:
     async with bot():
-        scene = Scene(stage)
+        story = Story(stage)
         for number in range(9):
-            id = await scene.ask(f"wish {number}")
-            await scene.workspace.command("rosa", f"cancel {id}")
-        mine = part(await opened(scene, "rosa"), "Your registrations (9)")
+            id = await story.ask(f"wish {number}")
+            await story.workspace.command("rosa", f"cancel {id}")
+        mine = part(await opened(story, "rosa"), "Your registrations (9)")
         assert "wish 8" in mine
         assert "wish 4" not in mine
         assert "Page 1 of 3" in mine
         assert "[Next]" in mine
         assert "[Previous]" not in mine
         for page in (2, 3):
-            await scene.workspace.click("rosa", "Next", on=scene.workspace.home_of("rosa"))
-            mine = part(seen(scene, "rosa"), "Your registrations (9)")
+            await story.workspace.click("rosa", "Next", on=story.workspace.home_of("rosa"))
+            mine = part(seen(story, "rosa"), "Your registrations (9)")
             assert f"Page {page} of 3" in mine
         assert "wish 0" in mine
         assert "[Next]" not in mine
-        await scene.workspace.click("rosa", "home_back", on=scene.workspace.home_of("rosa"))
-        assert "Page 2 of 3" in part(seen(scene, "rosa"), "Your registrations (9)")
+        await story.workspace.click("rosa", "home_back", on=story.workspace.home_of("rosa"))
+        assert "Page 2 of 3" in part(seen(story, "rosa"), "Your registrations (9)")
 
-        home = scene.workspace.home_of("rosa")
+        home = story.workspace.home_of("rosa")
         for value in ("mine:0", "mine:99", "mine:9999"):
-            await click(scene, "rosa", "home_on", value, home)
-            assert "Page" in seen(scene, "rosa")
+            await click(story, "rosa", "home_on", value, home)
+            assert "Page" in seen(story, "rosa")
         for value in ("mine:99999", "mine:-1", "mine:x", "other:1", "", "mine:²", "health:1"):
-            await click(scene, "rosa", "home_on", value, home)
-            assert seen(scene, "rosa").startswith("There is no such page. Open this tab again.")
+            await click(story, "rosa", "home_on", value, home)
+            assert seen(story, "rosa").startswith("There is no such page. Open this tab again.")
 
 
-async def click(scene: Scene, person: str, action: str, value: str, view: Json | None) -> bool:
+async def click(story: Story, person: str, action: str, value: str, view: Json | None) -> bool:
     """Click what the view does not show (any more), as an old client or an attacker could."""
-    workspace = scene.workspace
+    workspace = story.workspace
     who = workspace.people[person]
     payload = {
         "type": "block_actions",
@@ -169,67 +169,67 @@ async def click(scene: Scene, person: str, action: str, value: str, view: Json |
     return ack.error is None
 
 
-async def test_guests_see_a_closed_home(scene: Scene) -> None:
-    home = await opened(scene, "gus")
+async def test_guests_see_a_closed_home(story: Story) -> None:
+    home = await opened(story, "gus")
     assert home == "Slack says that your account is a guest's, so you cannot use this bot."
 
 
-async def test_somebody_who_is_struck_off_sees_nothing_any_more(scene: Scene) -> None:
-    await opened(scene, "ada")
-    scene.workspace.people["ada"].is_restricted = True
-    await scene.ask("billing")
-    scene.clock.move(SPACING)
-    await scene.until(lambda: "so you cannot use this bot" in seen(scene, "ada"))
+async def test_somebody_who_is_struck_off_sees_nothing_any_more(story: Story) -> None:
+    await opened(story, "ada")
+    story.workspace.people["ada"].is_restricted = True
+    await story.ask("billing")
+    story.clock.move(SPACING)
+    await story.until(lambda: "so you cannot use this bot" in seen(story, "ada"))
 
 
 @pytest.mark.slow
-async def test_a_home_that_was_in_doubt_heals(scene: Scene) -> None:
-    await opened(scene, "ada")
-    scene.workspace.faults.breaks("users.info")
-    await scene.workspace.open_home("ada")
-    await scene.until(lambda: "Slack did not say who you are" in seen(scene, "ada"))
-    scene.workspace.faults.breaks("users.info")
-    await eventually(scene, lambda: "How the bot stands" in seen(scene, "ada"))
+async def test_a_home_that_was_in_doubt_heals(story: Story) -> None:
+    await opened(story, "ada")
+    story.workspace.faults.breaks("users.info")
+    await story.workspace.open_home("ada")
+    await story.until(lambda: "Slack did not say who you are" in seen(story, "ada"))
+    story.workspace.faults.breaks("users.info")
+    await eventually(story, lambda: "How the bot stands" in seen(story, "ada"))
 
 
-def published(scene: Scene, person: str) -> int:
-    id = scene.workspace.people[person].id
-    calls = scene.workspace.calls("views.publish")
+def published(story: Story, person: str) -> int:
+    id = story.workspace.people[person].id
+    calls = story.workspace.calls("views.publish")
     return sum(entry.sent["user_id"] == id for entry in calls)
 
 
-async def test_a_burst_is_one_drawing_and_only_for_those_who_look(scene: Scene) -> None:
-    await opened(scene, "ada")
-    before = published(scene, "ada")
+async def test_a_burst_is_one_drawing_and_only_for_those_who_look(story: Story) -> None:
+    await opened(story, "ada")
+    before = published(story, "ada")
     assert before == 1
     for number in range(3):
-        await scene.ask(f"wish {number}")
-    scene.clock.move(SPACING)
-    await scene.until(lambda: "Waiting for you (3)" in seen(scene, "ada"))
-    assert published(scene, "ada") - before <= 3
-    assert published(scene, "grace") == published(scene, "rosa") == 0
-    settled = published(scene, "ada")
-    scene.clock.move(timedelta(hours=1))
+        await story.ask(f"wish {number}")
+    story.clock.move(SPACING)
+    await story.until(lambda: "Waiting for you (3)" in seen(story, "ada"))
+    assert published(story, "ada") - before <= 3
+    assert published(story, "grace") == published(story, "rosa") == 0
+    settled = published(story, "ada")
+    story.clock.move(timedelta(hours=1))
     await asyncio.sleep(0)
-    await scene.ask("unseen")
-    scene.clock.move(SPACING)
-    await scene.until(lambda: len(scene.workspace.messages("approvals")) == 4)
-    assert published(scene, "ada") <= settled + 1
+    await story.ask("unseen")
+    story.clock.move(SPACING)
+    await story.until(lambda: len(story.workspace.messages("approvals")) == 4)
+    assert published(story, "ada") <= settled + 1
 
 
 @pytest.mark.slow
-async def test_a_home_that_slack_does_not_take_is_drawn_later(scene: Scene) -> None:
-    await opened(scene, "ada")
-    scene.workspace.faults.throttle("views.publish", retry_after=20, times=1)
-    await scene.ask("billing")
+async def test_a_home_that_slack_does_not_take_is_drawn_later(story: Story) -> None:
+    await opened(story, "ada")
+    story.workspace.faults.throttle("views.publish", retry_after=20, times=1)
+    await story.ask("billing")
     later = timedelta(seconds=21)
-    await eventually(scene, lambda: "Waiting for you (1)" in seen(scene, "ada"), step=later)
+    await eventually(story, lambda: "Waiting for you (1)" in seen(story, "ada"), step=later)
 
 
-async def test_the_messages_tab_is_no_home(scene: Scene) -> None:
-    ben = scene.workspace.people["ben"].id
-    assert await deliver(scene, {"type": "app_home_opened", "user": ben, "tab": "messages"})
-    assert scene.workspace.home_of("ben") is None
+async def test_the_messages_tab_is_no_home(story: Story) -> None:
+    ben = story.workspace.people["ben"].id
+    assert await deliver(story, {"type": "app_home_opened", "user": ben, "tab": "messages"})
+    assert story.workspace.home_of("ben") is None
 
 
 def test_only_so_many_homes_are_kept_up_to_date() -> None:

@@ -20,7 +20,7 @@ from bot.playground.workspace import Workspace
 from bot.registrar.queries import PAGE, Part
 from bot.worker.loops import Wakeup
 from handlers.outbox.home_publisher import IN_DOUBT, OPEN_FOR, SPACING, HomePublisher
-from tests.support.registrar_env import Office, office, opened
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 SECOND = timedelta(seconds=1)
 
@@ -31,7 +31,7 @@ class Front:
 
     homes: HomePublisher
     workspace: Workspace
-    desk: Office
+    env: RegistrarEnv
     clock: MovableClock
     said: dict[str, Person | Exception] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Front:
         await self.homes.open(self.body(), self.id(name), said=said)
 
     async def change(self) -> None:
-        await self.desk.submitted(by=self.person("rosa"))
+        await self.env.submitted(by=self.person("rosa"))
 
     async def look(self, *, after: timedelta = timedelta(0)) -> int:
         """Let time pass and look; return how often Slack was asked to publish because of it."""
@@ -87,16 +87,16 @@ async def front(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Front]:
             approvals_needed=1,
             open_limit=100,
         )
-        desk = office(database, clock, policy=policy)
+        env = registrar_env(database, clock, policy=policy)
         homes = HomePublisher(
-            registrar=desk.registrar,
+            registrar=env.registrar,
             client=client,
             look_up=lambda claim: found.look_up(claim),
             clock=clock,
             wakeup=Wakeup(),
             every=3600,
         )
-        found = Front(homes=homes, workspace=workspace, desk=desk, clock=clock)
+        found = Front(homes=homes, workspace=workspace, env=env, clock=clock)
         yield found
 
 

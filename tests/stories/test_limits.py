@@ -13,44 +13,46 @@ from bot.playground.stage import Stage
 from bot.storage import installation
 from tests.conftest import Bot
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM, form
-from tests.support.registrar_env import Office, office, opened, two_offices
-from tests.support.story import Scene
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env, two_registrar_envs
+from tests.support.story import Story
 
 
 @pytest.fixture
-async def offices(database_url: str, clock: MovableClock) -> AsyncIterator[tuple[Office, Office]]:
-    async with two_offices(database_url, clock, open_limit=3, daily_limit=5) as both:
+async def registrar_envs(
+    database_url: str, clock: MovableClock
+) -> AsyncIterator[tuple[RegistrarEnv, RegistrarEnv]]:
+    async with two_registrar_envs(database_url, clock, open_limit=3, daily_limit=5) as both:
         yield both
 
 
 async def test_one_person_has_three_open_at_a_time(bot: Bot, stage: Stage) -> None:
     async with bot(OPEN_LIMIT="2"):
-        scene = Scene(stage)
-        first, _ = await scene.ask("one"), await scene.ask("two")
-        await scene.open_form()
-        sent = await scene.workspace.submit(
+        story = Story(stage)
+        first, _ = await story.ask("one"), await story.ask("two")
+        await story.open_form()
+        sent = await story.workspace.submit(
             "rosa", {"Application name": "three", "Reason": "To sync"}
         )
         assert sent.errors["Application name"].startswith(
             "You have 2 registrations open, which is the most."
         )
-        await scene.deny(first)
-        await scene.until(lambda: f"{first} was denied" in scene.direct("rosa"))
-        sent = await scene.workspace.submit(
+        await story.deny(first)
+        await story.until(lambda: f"{first} was denied" in story.direct("rosa"))
+        sent = await story.workspace.submit(
             "rosa", {"Application name": "three", "Reason": "To sync"}
         )
         assert not sent.errors
 
 
 async def test_of_many_at_once_only_as_many_as_there_is_room_for(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
     """Two replicas count at the same moment, and neither counts without the other."""
-    one, other = offices
+    one, other = registrar_envs
     done = await asyncio.gather(
         *(
-            office.registrar.submit(form(name=f"app {n}"), by=ROSA, origin=f"V{n}")
-            for n, office in enumerate([one, other] * 4)
+            registrar_env.registrar.submit(form(name=f"app {n}"), by=ROSA, origin=f"V{n}")
+            for n, registrar_env in enumerate([one, other] * 4)
         ),
         return_exceptions=True,
     )
@@ -60,9 +62,9 @@ async def test_of_many_at_once_only_as_many_as_there_is_room_for(
 
 
 async def test_the_team_begins_so_many_in_24_hours(
-    offices: tuple[Office, Office], clock: MovableClock
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv], clock: MovableClock
 ) -> None:
-    one, _ = offices
+    one, _ = registrar_envs
     for number in range(5):
         id = await one.registrar.submit(form(name=f"app {number}"), by=ROSA, origin=f"V{number}")
         await one.make_pending(id)
@@ -86,47 +88,51 @@ async def test_one_person_leaves_some_of_a_day_to_the_others(
     async with opened(database_url) as database:
         async with database.transaction() as tx:
             await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
-        desk = office(database, clock, policy=policy)
+        env = registrar_env(database, clock, policy=policy)
         for _ in range(2):
-            id = await desk.pending()
-            await desk.registrar.hand_over(id, to=BEN, by=ROSA)
-            await desk.registrar.confirm_handover(id, to=BEN, by=ADA)
+            id = await env.pending()
+            await env.registrar.hand_over(id, to=BEN, by=ROSA)
+            await env.registrar.confirm_handover(id, to=BEN, by=ADA)
         with pytest.raises(Refusal, match="You have begun 2 registrations in 24 hours"):
-            await desk.submitted()
-        await desk.submitted(by=BEN)
+            await env.submitted()
+        await env.submitted(by=BEN)
         clock.move(timedelta(hours=24, seconds=1))
-        await desk.submitted()
+        await env.submitted()
 
 
 async def test_the_share_of_one_person_is_kept_by_two_replicas(
     database_url: str, clock: MovableClock
 ) -> None:
-    async with two_offices(database_url, clock, person_daily_limit=3) as (one, other):
+    async with two_registrar_envs(database_url, clock, person_daily_limit=3) as (one, other):
         done = await asyncio.gather(
-            *(office.submitted() for office in [one, other] * 4), return_exceptions=True
+            *(registrar_env.submitted() for registrar_env in [one, other] * 4),
+            return_exceptions=True,
         )
     refused = [each for each in done if isinstance(each, Refusal)]
     assert len(done) - len(refused) == 3
 
 
-async def test_the_same_wish_is_offered_instead_of_a_duplicate(scene: Scene) -> None:
-    id = await scene.ready("Billing  sync")
-    await scene.open_form()
-    sent = await scene.workspace.submit(
+async def test_the_same_wish_is_offered_instead_of_a_duplicate(story: Story) -> None:
+    id = await story.ready("Billing  sync")
+    await story.open_form()
+    sent = await story.workspace.submit(
         "rosa", {"Application name": "billing sync", "Reason": "Again"}
     )
     [sentence] = sent.errors.values()
     assert sentence.startswith(f"{id} is the same: ")
     assert "it is ready" in sentence
-    assert len(scene.tenant.applications) == 1
+    assert len(story.tenant.applications) == 1
 
 
 async def test_a_form_that_arrives_twice_is_no_duplicate_of_itself(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, other = offices
+    one, other = registrar_envs
     wish = form()
     ids = await asyncio.gather(
-        *(office.registrar.submit(wish, by=ROSA, origin="V1") for office in (one, other))
+        *(
+            registrar_env.registrar.submit(wish, by=ROSA, origin="V1")
+            for registrar_env in (one, other)
+        )
     )
     assert len(set(ids)) == 1

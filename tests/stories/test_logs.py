@@ -23,7 +23,7 @@ from bot.storage.vault import Vault
 from bot.worker.loops import report_bug, run_guarded
 from tests.conftest import Bot
 from tests.support.rotation_story import in_use, rotated, seen
-from tests.support.story import Scene
+from tests.support.story import Story
 
 
 @pytest.fixture
@@ -50,15 +50,15 @@ async def test_each_fact_of_a_registration_leaves_one_line(
     stage: Stage, bot: Bot, written: io.StringIO
 ) -> None:
     set_up(written, "json")
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id = await in_use(scene)
-        await rotated(scene, id)
-        await seen(scene, id)
-        card = partial(scene.card_of, id)
-        await scene.until(lambda: "[Revoke]" in scene.workspace.text_of(card()))
-        await scene.workspace.click("ada", "Revoke", on=card())
-        await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(card()))
+        id = await in_use(story)
+        await rotated(story, id)
+        await seen(story, id)
+        card = partial(story.card_of, id)
+        await story.until(lambda: "[Revoke]" in story.workspace.text_of(card()))
+        await story.workspace.click("ada", "Revoke", on=card())
+        await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(card()))
     mine = [line for line in lines(written) if line.get("registration") == id]
     events = [line["event"] for line in mine]
     for event in ("requested", "planned", "approved", "ready", "rotated", "revoked"):

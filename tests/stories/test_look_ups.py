@@ -9,33 +9,33 @@ from handlers.slack.lookup_limits import (
     PEOPLE_A_MINUTE,
     LookupLimits,
 )
-from tests.support.story import Scene
+from tests.support.story import Story
 
 
-async def test_help_looks_nobody_up(scene: Scene) -> None:
-    before = len(scene.workspace.calls("users.info"))
+async def test_help_looks_nobody_up(story: Story) -> None:
+    before = len(story.workspace.calls("users.info"))
     for _ in range(30):
-        assert "/aad-setup status" in (await scene.workspace.command("ben", "help")).text
-    assert len(scene.workspace.calls("users.info")) == before
+        assert "/aad-setup status" in (await story.workspace.command("ben", "help")).text
+    assert len(story.workspace.calls("users.info")) == before
 
 
-async def test_whoever_asks_without_end_keeps_no_approver_from_deciding(scene: Scene) -> None:
-    scene.workspace.rates.enforced = True
-    id = await scene.ask()
+async def test_whoever_asks_without_end_keeps_no_approver_from_deciding(story: Story) -> None:
+    story.workspace.rates.enforced = True
+    id = await story.ask()
     for number in range(150):
-        await scene.workspace.command("ben", f"status {id}" if number % 2 else "nonsense")
-    assert not scene.workspace.rates.count("users.info").refused
+        await story.workspace.command("ben", f"status {id}" if number % 2 else "nonsense")
+    assert not story.workspace.rates.count("users.info").refused
     for name in ("gus", "ada"):  # nobody has remembered them
-        await scene.workspace.command(name, f"status {id}")
-    await scene.approve(id)
+        await story.workspace.command(name, f"status {id}")
+    await story.approve(id)
 
 
-async def test_what_slack_said_a_moment_ago_counts_meanwhile(scene: Scene) -> None:
-    id = await scene.ask()
-    before = len(scene.workspace.calls("users.info"))
+async def test_what_slack_said_a_moment_ago_counts_meanwhile(story: Story) -> None:
+    id = await story.ask()
+    before = len(story.workspace.calls("users.info"))
     for _ in range(EACH_BURST + 10):
-        assert id in (await scene.workspace.command("ben", f"status {id}")).text
-    assert len(scene.workspace.calls("users.info")) <= before + EACH_BURST + 2
+        assert id in (await story.workspace.command("ben", f"status {id}")).text
+    assert len(story.workspace.calls("users.info")) <= before + EACH_BURST + 2
 
 
 def test_some_are_kept_for_approvers(clock: MovableClock) -> None:

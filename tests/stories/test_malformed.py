@@ -18,8 +18,8 @@ from bot.domain.catalogue import read_catalogue
 from bot.playground.clock import MovableClock
 from handlers.listeners.command_parser import LISTS, WITH_ID
 from handlers.views import form, ids
-from tests.support.bolt_harness import Switchboard, standing
-from tests.support.registrar_env import Office
+from tests.support.bolt_harness import BoltHarness, standing
+from tests.support.registrar_env import RegistrarEnv
 
 Json = dict[str, Any]
 
@@ -53,59 +53,59 @@ BUTTONS = (
     ids.PURGE_ASKED,
     ids.VALUES,
 )
-Draw = Callable[[Random, Switchboard, list[str]], Json]
+Draw = Callable[[Random, BoltHarness, list[str]], Json]
 
 
 @pytest.fixture
-async def board(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Switchboard]:
-    async with standing(tmp_path, clock) as board:
-        yield board
+async def harness(tmp_path: Path, clock: MovableClock) -> AsyncIterator[BoltHarness]:
+    async with standing(tmp_path, clock) as harness:
+        yield harness
 
 
-async def registrations(office: Office) -> list[str]:
+async def registrations(registrar_env: RegistrarEnv) -> list[str]:
     """Make one registration in each state in which somebody could do something."""
     return [
-        await office.submitted(),
-        await office.pending(),
-        await office.failed(),
-        await office.ready(),
+        await registrar_env.submitted(),
+        await registrar_env.pending(),
+        await registrar_env.failed(),
+        await registrar_env.ready(),
     ]
 
 
-def sender(rng: Random, board: Switchboard) -> Json:
+def sender(rng: Random, harness: BoltHarness) -> Json:
     """Return who sends it: somebody who may do nothing, or who is nobody."""
     name = rng.choice(["ben", "ben", "ben", "gus", "ext", "dora", "builder"])
-    who = board.workspace.people[name]
+    who = harness.workspace.people[name]
     return {"id": rng.choice([who.id, who.id, who.id, "", "U0NOBODY"]), "team_id": who.team_id}
 
 
-def envelope(rng: Random, board: Switchboard, kind: str) -> Json:
-    team = rng.choice([board.workspace.team_id] * 5 + ["T0OTHER", ""])
+def envelope(rng: Random, harness: BoltHarness, kind: str) -> Json:
+    team = rng.choice([harness.workspace.team_id] * 5 + ["T0OTHER", ""])
     return {
         "type": kind,
-        "user": rng.choice([sender(rng, board)] * 9 + [None, {}]),
+        "user": rng.choice([sender(rng, harness)] * 9 + [None, {}]),
         "team": {"id": team},
-        "api_app_id": board.workspace.api_app_id,
+        "api_app_id": harness.workspace.api_app_id,
         "trigger_id": rng.choice(["1.2.3", "", None]),
     }
 
 
-def command(rng: Random, board: Switchboard, known: list[str]) -> Json:
-    who = sender(rng, board)
+def command(rng: Random, harness: BoltHarness, known: list[str]) -> Json:
+    who = sender(rng, harness)
     meant = f"{rng.choice(WITH_ID)} {rng.choice(known)} {rng.choice(['', 'public', 'now'])}"
     text = rng.choice([meant, " ".join(rng.choices([*WORDS, *known], k=rng.randrange(6)))])
     return {
         "command": ids.COMMAND,
-        "team_id": board.workspace.team_id,
+        "team_id": harness.workspace.team_id,
         "user_id": who["id"],
-        "api_app_id": board.workspace.api_app_id,
+        "api_app_id": harness.workspace.api_app_id,
         "channel_id": "D0NOWHERE",
         "trigger_id": rng.choice(["1.2.3", "", None]),
         "text": rng.choice([text] * 8 + [None, text * 400]),
     }
 
 
-def click(rng: Random, board: Switchboard, known: list[str]) -> Json:
+def click(rng: Random, harness: BoltHarness, known: list[str]) -> Json:
     action: Json = {
         "type": "button",
         "action_id": rng.choice([rng.choice(BUTTONS), rng.choice(ACTIONS), "unknown"]),
@@ -116,7 +116,7 @@ def click(rng: Random, board: Switchboard, known: list[str]) -> Json:
         action["selected_option"] = rng.choice([None, {}, {"value": "mimecast"}, {"value": "x"}])
     if rng.random() < 0.1:
         del action["value"]
-    payload = {**envelope(rng, board, "block_actions"), "actions": [action]}
+    payload = {**envelope(rng, harness, "block_actions"), "actions": [action]}
     if rng.random() < 0.6:
         payload["response_url"] = rng.choice(URLS)
     if rng.random() < 0.4:
@@ -125,36 +125,36 @@ def click(rng: Random, board: Switchboard, known: list[str]) -> Json:
     return payload
 
 
-def bystander(rng: Random, board: Switchboard, known: list[str]) -> Json:
+def bystander(rng: Random, harness: BoltHarness, known: list[str]) -> Json:
     """A click in order in everything, but that it comes from somebody who may not.
 
     Of the others hardly one gets past the first guard: this one meets the last.
     """
-    ben = board.workspace.people["ben"]
+    ben = harness.workspace.people["ben"]
     action = {"type": "button", "action_id": rng.choice(BUTTONS), "block_id": "b"}
     return {
-        **envelope(rng, board, "block_actions"),
+        **envelope(rng, harness, "block_actions"),
         "user": {"id": ben.id, "team_id": ben.team_id},
-        "team": {"id": board.workspace.team_id},
+        "team": {"id": harness.workspace.team_id},
         "actions": [{**action, "value": rng.choice(known)}],
     }
 
 
-def submission(rng: Random, board: Switchboard, known: list[str]) -> Json:
+def submission(rng: Random, harness: BoltHarness, known: list[str]) -> Json:
     """A form of Rosa's, who may ask, with something wrong in it."""
-    view = filled(board)
+    view = filled(harness)
     rng.choice(DEFECTS)(rng, view)
-    payload = envelope(rng, board, "view_submission")
+    payload = envelope(rng, harness, "view_submission")
     if rng.random() < 0.8:
-        rosa = board.workspace.people["rosa"]
+        rosa = harness.workspace.people["rosa"]
         payload |= {
             "user": {"id": rosa.id, "team_id": rosa.team_id},
-            "team": {"id": board.workspace.team_id},
+            "team": {"id": harness.workspace.team_id},
         }
     return {**payload, "view": view}
 
 
-def filled(board: Switchboard) -> Json:
+def filled(harness: BoltHarness) -> Json:
     catalogue = read_catalogue()
     view = form.form(catalogue, catalogue["mimecast"])
     values = {
@@ -233,14 +233,14 @@ DEFECTS = (
 )
 
 
-def event(rng: Random, board: Switchboard, known: list[str]) -> Json:
-    who = sender(rng, board)
+def event(rng: Random, harness: BoltHarness, known: list[str]) -> Json:
+    who = sender(rng, harness)
     text = " ".join(rng.choices([*WORDS, *known], k=rng.randrange(6)))
     inner: Json = {
         "type": rng.choice(["app_mention", "message", "app_home_opened", "team_join"]),
         "user": who["id"],
         "text": rng.choice([text, text, None]),
-        "channel": rng.choice([board.workspace.channels["general"].id, "C0NONE", "D0NONE"]),
+        "channel": rng.choice([harness.workspace.channels["general"].id, "C0NONE", "D0NONE"]),
         "channel_type": rng.choice(["im", "channel", None]),
         "ts": "1.0",
         "tab": rng.choice(["home", "messages", None]),
@@ -252,8 +252,8 @@ def event(rng: Random, board: Switchboard, known: list[str]) -> Json:
         del inner[key]
     return {
         "type": "event_callback",
-        "team_id": rng.choice([board.workspace.team_id] * 5 + ["T0OTHER"]),
-        "api_app_id": board.workspace.api_app_id,
+        "team_id": rng.choice([harness.workspace.team_id] * 5 + ["T0OTHER"]),
+        "api_app_id": harness.workspace.api_app_id,
         "event_id": f"Ev{rng.randrange(10**9)}",
         "event": inner,
     }
@@ -283,25 +283,25 @@ def check(body: Json, answer: BoltResponse, told: list[Any]) -> None:
     assert ".py" not in words
 
 
-async def endure(board: Switchboard, *, seed: int, count: int) -> None:
+async def endure(harness: BoltHarness, *, seed: int, count: int) -> None:
     rng = Random(seed)
-    known = await registrations(board.office)
-    before = await board.state()
+    known = await registrations(harness.registrar_env)
+    before = await harness.state()
     with capture_logs() as logs:
         for number in range(count):
-            body = rng.choice(DRAWS)(rng, board, known)
-            since = len(board.workspace.log)
-            answer = await board.deliver(deepcopy(body))
-            check(body, answer, [entry.sent for entry in board.workspace.log[since:]])
+            body = rng.choice(DRAWS)(rng, harness, known)
+            since = len(harness.workspace.log)
+            answer = await harness.deliver(deepcopy(body))
+            check(body, answer, [entry.sent for entry in harness.workspace.log[since:]])
             if number % BATCH == BATCH - 1:
-                assert await board.state() == before, body
-    assert await board.state() == before
+                assert await harness.state() == before, body
+    assert await harness.state() == before
     bugs = [entry for entry in logs if entry["event"] == "bug"]
     assert [bug for bug in bugs if not is_theirs(bug)] == []
 
 
-async def test_a_few_malformed_payloads(board: Switchboard) -> None:
-    await endure(board, seed=1, count=FEW)
+async def test_a_few_malformed_payloads(harness: BoltHarness) -> None:
+    await endure(harness, seed=1, count=FEW)
 
 
 def is_theirs(bug: Mapping[str, Any]) -> bool:
@@ -310,19 +310,19 @@ def is_theirs(bug: Mapping[str, Any]) -> bool:
 
 
 @pytest.mark.slow
-async def test_two_thousand_malformed_payloads(board: Switchboard) -> None:
-    await endure(board, seed=20261123, count=MANY)
+async def test_two_thousand_malformed_payloads(harness: BoltHarness) -> None:
+    await endure(harness, seed=20261123, count=MANY)
 
 
 async def test_a_forged_click_without_a_trigger_opens_nothing_and_is_no_bug(
-    board: Switchboard,
+    harness: BoltHarness,
 ) -> None:
-    ada, id = board.workspace.people["ada"], await board.office.pending()
+    ada, id = harness.workspace.people["ada"], await harness.registrar_env.pending()
     payload = {
         "type": "block_actions",
         "user": {"id": ada.id, "team_id": ada.team_id},
-        "team": {"id": board.workspace.team_id},
-        "api_app_id": board.workspace.api_app_id,
+        "team": {"id": harness.workspace.team_id},
+        "api_app_id": harness.workspace.api_app_id,
     }
     button = {"type": "button", "block_id": "b", "value": id}
     modal = {"type": "modal", "id": "V1"}
@@ -330,8 +330,8 @@ async def test_a_forged_click_without_a_trigger_opens_nothing_and_is_no_bug(
         for action in (ids.DENY, ids.OPEN_FORM, ids.AGAIN, ids.PREVIEW, ids.APPROVE):
             actions = [{**button, "action_id": action}]
             for view in ({}, {"view": modal}):
-                answer = await board.deliver({**payload, "actions": actions, **view})
+                answer = await harness.deliver({**payload, "actions": actions, **view})
                 assert answer.status == 200
-    opened = [it for it in board.workspace.log if it.what.startswith("views.")]
+    opened = [it for it in harness.workspace.log if it.what.startswith("views.")]
     assert opened == []
     assert [it for it in logged if it["event"] == "bug"] == []

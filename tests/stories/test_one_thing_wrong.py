@@ -15,22 +15,22 @@ from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
 from handlers.views import denial, ids
 from tests.stories.test_malformed import filled
-from tests.support.bolt_harness import Switchboard, standing
+from tests.support.bolt_harness import BoltHarness, standing
 
 Json = dict[str, Any]
 URL = "response_url"
-Wrong = Callable[[Switchboard, Json], None]
+Wrong = Callable[[BoltHarness, Json], None]
 
 
 @pytest.fixture
-async def board(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Switchboard]:
-    async with standing(tmp_path, clock) as board:
-        yield board
+async def harness(tmp_path: Path, clock: MovableClock) -> AsyncIterator[BoltHarness]:
+    async with standing(tmp_path, clock) as harness:
+        yield harness
 
 
 def sent_by(name: str) -> Wrong:
-    def change(board: Switchboard, body: Json) -> None:
-        who = board.workspace.people[name]
+    def change(harness: BoltHarness, body: Json) -> None:
+        who = harness.workspace.people[name]
         if "user_id" in body:
             body |= {"user_id": who.id}
         else:
@@ -39,14 +39,14 @@ def sent_by(name: str) -> Wrong:
     return change
 
 
-def of_another_team(board: Switchboard, body: Json) -> None:
+def of_another_team(harness: BoltHarness, body: Json) -> None:
     if "team_id" in body:
         body["team_id"] = "T0OTHER"
     else:
         body["team"] = {"id": "T0OTHER"}
 
 
-def of_a_member_of_another_team(board: Switchboard, body: Json) -> None:
+def of_a_member_of_another_team(harness: BoltHarness, body: Json) -> None:
     """Slack says where the account belongs, and the payload says something else."""
     if "user" in body:
         body["user"]["team_id"] = "T0OTHER"
@@ -54,21 +54,21 @@ def of_a_member_of_another_team(board: Switchboard, body: Json) -> None:
         body["team_id"] = "T0OTHER"
 
 
-def for_another_app(board: Switchboard, body: Json) -> None:
+def for_another_app(harness: BoltHarness, body: Json) -> None:
     body["api_app_id"] = "A0OTHER"
 
 
-def for_no_app(board: Switchboard, body: Json) -> None:
+def for_no_app(harness: BoltHarness, body: Json) -> None:
     del body["api_app_id"]
 
 
-def of_nobody(board: Switchboard, body: Json) -> None:
+def of_nobody(harness: BoltHarness, body: Json) -> None:
     if "user" in body:
         body["user"] = None
     body["user_id"] = ""
 
 
-def of_somebody_unknown(board: Switchboard, body: Json) -> None:
+def of_somebody_unknown(harness: BoltHarness, body: Json) -> None:
     if "user_id" in body:
         body["user_id"] = "U0NOBODY"
     else:
@@ -90,136 +90,140 @@ WRONG: Mapping[str, Wrong] = {
 }
 
 
-def envelope(board: Switchboard, kind: str, *, by: str) -> Json:
-    who = board.workspace.people[by]
+def envelope(harness: BoltHarness, kind: str, *, by: str) -> Json:
+    who = harness.workspace.people[by]
     return {
         "type": kind,
         "user": {"id": who.id, "team_id": who.team_id},
-        "team": {"id": board.workspace.team_id},
-        "api_app_id": board.workspace.api_app_id,
+        "team": {"id": harness.workspace.team_id},
+        "api_app_id": harness.workspace.api_app_id,
         "trigger_id": "1.2.3",
     }
 
 
-def click(board: Switchboard, action: str, id: str, *, by: str) -> Json:
+def click(harness: BoltHarness, action: str, id: str, *, by: str) -> Json:
     pressed = {"type": "button", "action_id": action, "block_id": "b", "value": id}
-    return {**envelope(board, "block_actions", by=by), "actions": [pressed]}
+    return {**envelope(harness, "block_actions", by=by), "actions": [pressed]}
 
 
-def command(board: Switchboard, text: str, *, by: str) -> Json:
-    who = board.workspace.people[by]
+def command(harness: BoltHarness, text: str, *, by: str) -> Json:
+    who = harness.workspace.people[by]
     return {
         "command": ids.COMMAND,
         "team_id": who.team_id,
         "user_id": who.id,
-        "api_app_id": board.workspace.api_app_id,
+        "api_app_id": harness.workspace.api_app_id,
         "channel_id": "D0NOWHERE",
         "trigger_id": "1.2.3",
         "text": text,
     }
 
 
-def wish(board: Switchboard) -> Json:
-    return {**envelope(board, "view_submission", by="rosa"), "view": filled(board)}
+def wish(harness: BoltHarness) -> Json:
+    return {**envelope(harness, "view_submission", by="rosa"), "view": filled(harness)}
 
 
-def reason(board: Switchboard, id: str) -> Json:
+def reason(harness: BoltHarness, id: str) -> Json:
     values = {ids.REASON: {ids.CHOSEN: {"value": "Not now"}}}
     view = {**denial.denial(id), "id": "V0DENIAL", "hash": "1", "state": {"values": values}}
-    return {**envelope(board, "view_submission", by="ada"), "view": view}
+    return {**envelope(harness, "view_submission", by="ada"), "view": view}
 
 
-async def approve(board: Switchboard) -> Json:
-    return click(board, ids.APPROVE, await board.office.pending(), by="ada")
+async def approve(harness: BoltHarness) -> Json:
+    return click(harness, ids.APPROVE, await harness.registrar_env.pending(), by="ada")
 
 
-async def deny(board: Switchboard) -> Json:
-    return reason(board, await board.office.pending())
+async def deny(harness: BoltHarness) -> Json:
+    return reason(harness, await harness.registrar_env.pending())
 
 
-async def cancel(board: Switchboard) -> Json:
-    return click(board, ids.CANCEL, await board.office.pending(), by="rosa")
+async def cancel(harness: BoltHarness) -> Json:
+    return click(harness, ids.CANCEL, await harness.registrar_env.pending(), by="rosa")
 
 
-async def retry(board: Switchboard) -> Json:
-    return click(board, ids.RETRY, await board.office.failed(), by="rosa")
+async def retry(harness: BoltHarness) -> Json:
+    return click(harness, ids.RETRY, await harness.registrar_env.failed(), by="rosa")
 
 
-async def undo(board: Switchboard) -> Json:
-    return click(board, ids.UNDO, await board.office.failed(), by="rosa")
+async def undo(harness: BoltHarness) -> Json:
+    return click(harness, ids.UNDO, await harness.registrar_env.failed(), by="rosa")
 
 
-async def submit(board: Switchboard) -> Json:
-    return wish(board)
+async def submit(harness: BoltHarness) -> Json:
+    return wish(harness)
 
 
-async def cancel_by_word(board: Switchboard) -> Json:
-    return command(board, f"cancel {await board.office.pending()}", by="rosa")
+async def cancel_by_word(harness: BoltHarness) -> Json:
+    return command(harness, f"cancel {await harness.registrar_env.pending()}", by="rosa")
 
 
-async def check_by_word(board: Switchboard) -> Json:
-    return command(board, f"check {await board.office.ready()}", by="rosa")
+async def check_by_word(harness: BoltHarness) -> Json:
+    return command(harness, f"check {await harness.registrar_env.ready()}", by="rosa")
 
 
-async def revoke(board: Switchboard) -> Json:
-    return click(board, ids.REVOKE, await board.office.ready(), by="rosa")
+async def revoke(harness: BoltHarness) -> Json:
+    return click(harness, ids.REVOKE, await harness.registrar_env.ready(), by="rosa")
 
 
-async def revoke_asked(board: Switchboard) -> Json:
-    return click(board, ids.REVOKE_ASKED, await board.office.ready(), by="rosa") | at(board)
+async def revoke_asked(harness: BoltHarness) -> Json:
+    return click(harness, ids.REVOKE_ASKED, await harness.registrar_env.ready(), by="rosa") | at(
+        harness
+    )
 
 
-async def reveal(board: Switchboard) -> Json:
-    return click(board, ids.REVEAL, await board.office.ready(), by="rosa") | at(board)
+async def reveal(harness: BoltHarness) -> Json:
+    return click(harness, ids.REVEAL, await harness.registrar_env.ready(), by="rosa") | at(harness)
 
 
-async def renew(board: Switchboard) -> Json:
-    return click(board, ids.RENEW, await in_use(board), by="rosa") | at(board)
+async def renew(harness: BoltHarness) -> Json:
+    return click(harness, ids.RENEW, await in_use(harness), by="rosa") | at(harness)
 
 
-async def rotate(board: Switchboard) -> Json:
-    return click(board, ids.ROTATE, await in_use(board), by="rosa")
+async def rotate(harness: BoltHarness) -> Json:
+    return click(harness, ids.ROTATE, await in_use(harness), by="rosa")
 
 
-async def rotate_by_word(board: Switchboard) -> Json:
-    return command(board, f"rotate {await in_use(board)}", by="rosa")
+async def rotate_by_word(harness: BoltHarness) -> Json:
+    return command(harness, f"rotate {await in_use(harness)}", by="rosa")
 
 
-async def confirm_rotation(board: Switchboard) -> Json:
-    return click(board, ids.CONFIRM_ROTATION, await asked_to_rotate(board), by="ada")
+async def confirm_rotation(harness: BoltHarness) -> Json:
+    return click(harness, ids.CONFIRM_ROTATION, await asked_to_rotate(harness), by="ada")
 
 
-async def deny_rotation(board: Switchboard) -> Json:
-    return click(board, ids.DENY_ROTATION, await asked_to_rotate(board), by="ada")
+async def deny_rotation(harness: BoltHarness) -> Json:
+    return click(harness, ids.DENY_ROTATION, await asked_to_rotate(harness), by="ada")
 
 
-async def cancel_rotation(board: Switchboard) -> Json:
-    return click(board, ids.CANCEL_ROTATION, await asked_to_rotate(board), by="rosa")
+async def cancel_rotation(harness: BoltHarness) -> Json:
+    return click(harness, ids.CANCEL_ROTATION, await asked_to_rotate(harness), by="rosa")
 
 
-async def in_use(board: Switchboard) -> str:
+async def in_use(harness: BoltHarness) -> str:
     """Return the id of a registration whose secret was seen and is masked."""
-    office = board.office
-    id = await office.ready()
-    look = await office.registrar.reveal(id, by=office.requester, answer_to=at(board)[URL])
-    await office.registrar.shown(id, look.secret, by=office.requester)
-    await office.registrar.masked(id, look.secret)
+    registrar_env = harness.registrar_env
+    id = await registrar_env.ready()
+    look = await registrar_env.registrar.reveal(
+        id, by=registrar_env.requester, answer_to=at(harness)[URL]
+    )
+    await registrar_env.registrar.shown(id, look.secret, by=registrar_env.requester)
+    await registrar_env.registrar.masked(id, look.secret)
     return id
 
 
-async def asked_to_rotate(board: Switchboard) -> str:
+async def asked_to_rotate(harness: BoltHarness) -> str:
     """Return the value of the buttons that decide on a rotation."""
-    id = await in_use(board)
-    await board.office.registrar.rotate(id, by=board.office.requester)
-    asked = (await board.office.found(id)).asked_rotation
+    id = await in_use(harness)
+    await harness.registrar_env.registrar.rotate(id, by=harness.registrar_env.requester)
+    asked = (await harness.registrar_env.found(id)).asked_rotation
     assert asked is not None
     return ids.bound_value(id, asked.id)
 
 
-def at(board: Switchboard) -> Json:
+def at(harness: BoltHarness) -> Json:
     """Return where a click in an ephemeral message is answered; nobody is there any more."""
     return {
-        URL: f"{board.workspace.url}/actions/{board.workspace.team_id}/1/none",
+        URL: f"{harness.workspace.url}/actions/{harness.workspace.team_id}/1/none",
         "container": {"type": "message", "is_ephemeral": True},
     }
 
@@ -244,61 +248,61 @@ ACTS = (
 
 
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: str(act.__name__))
-async def test_one_thing_wrong_is_enough(board: Switchboard, act: Any) -> None:
-    in_order = await act(board)
-    before = await board.state()
+async def test_one_thing_wrong_is_enough(harness: BoltHarness, act: Any) -> None:
+    in_order = await act(harness)
+    before = await harness.state()
     for what, change in WRONG.items():
         body = deepcopy(in_order)
-        change(board, body)
-        answer = await board.deliver(body)
+        change(harness, body)
+        answer = await harness.deliver(body)
         assert answer.status == 200
-        assert await board.state() == before, what
-    assert (await board.deliver(in_order)).status == 200
-    assert await board.state() != before
+        assert await harness.state() == before, what
+    assert (await harness.deliver(in_order)).status == 200
+    assert await harness.state() != before
 
 
 @pytest.mark.parametrize("act", DECISIONS, ids=lambda act: str(act.__name__))
-async def test_the_requester_decides_nothing(board: Switchboard, act: Any) -> None:
-    body = await act(board)
-    before = await board.state()
-    sent_by("rosa")(board, body)
-    assert (await board.deliver(body)).status == 200
-    assert await board.state() == before
+async def test_the_requester_decides_nothing(harness: BoltHarness, act: Any) -> None:
+    body = await act(harness)
+    before = await harness.state()
+    sent_by("rosa")(harness, body)
+    assert (await harness.deliver(body)).status == 200
+    assert await harness.state() == before
 
 
-def mention(board: Switchboard, id: str, user: str, **more: str) -> Json:
+def mention(harness: BoltHarness, id: str, user: str, **more: str) -> Json:
     said = {"type": "app_mention", "user": user, "text": f"status {id}", "ts": "1.0", **more}
     return {
         "type": "event_callback",
-        "team_id": board.workspace.team_id,
-        "api_app_id": board.workspace.api_app_id,
+        "team_id": harness.workspace.team_id,
+        "api_app_id": harness.workspace.api_app_id,
         "event_id": f"Ev{user}{len(more)}",
-        "event": {**said, "channel": board.workspace.channels["general"].id},
+        "event": {**said, "channel": harness.workspace.channels["general"].id},
     }
 
 
-async def told(board: Switchboard, body: Json, id: str) -> bool:
+async def told(harness: BoltHarness, body: Json, id: str) -> bool:
     """Deliver it, and return whether anything that was said in answer names the registration."""
-    since = len(board.workspace.log)
-    assert (await board.deliver(body)).status == 200
-    return any(id in str(entry.sent) for entry in board.workspace.log[since:])
+    since = len(harness.workspace.log)
+    assert (await harness.deliver(body)).status == 200
+    return any(id in str(entry.sent) for entry in harness.workspace.log[since:])
 
 
-async def test_a_mention_of_whose_team_there_is_doubt_is_told_nothing(board: Switchboard) -> None:
+async def test_a_mention_of_whose_team_there_is_doubt_is_told_nothing(harness: BoltHarness) -> None:
     """Slackbot looks like a person, and in a shared channel Slack says whose member somebody is."""
-    id, ada = await board.office.pending(), board.workspace.people["ada"].id
-    assert not await told(board, mention(board, id, "USLACKBOT"), id)
-    assert not await told(board, mention(board, id, ada, user_team="T0OTHER"), id)
-    assert not await told(board, mention(board, id, ada, team="T0OTHER"), id)
-    assert await told(board, mention(board, id, ada), id)
+    id, ada = await harness.registrar_env.pending(), harness.workspace.people["ada"].id
+    assert not await told(harness, mention(harness, id, "USLACKBOT"), id)
+    assert not await told(harness, mention(harness, id, ada, user_team="T0OTHER"), id)
+    assert not await told(harness, mention(harness, id, ada, team="T0OTHER"), id)
+    assert await told(harness, mention(harness, id, ada), id)
 
 
-async def test_hiding_is_judged_by_itself(board: Switchboard) -> None:
+async def test_hiding_is_judged_by_itself(harness: BoltHarness) -> None:
     """A click on it asks for the values first, which is another verb."""
-    id = await board.office.ready()
-    before = await board.state()
+    id = await harness.registrar_env.ready()
+    before = await harness.state()
     with pytest.raises(Refusal, match="Only the requester gets the values"):
-        await board.office.registrar.hide(id, by=board.office.approver)
-    assert await board.state() == before
-    await board.office.registrar.hide(id, by=board.office.requester)
-    assert await board.state() != before
+        await harness.registrar_env.registrar.hide(id, by=harness.registrar_env.approver)
+    assert await harness.state() == before
+    await harness.registrar_env.registrar.hide(id, by=harness.registrar_env.requester)
+    assert await harness.state() != before

@@ -30,7 +30,7 @@ from tests.support.doctor_cli import call
 from tests.support.factories import NOON, registration
 from tests.support.graph_bot import Bot as Hand
 from tests.support.graph_bot import bot_of
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 DAY = timedelta(hours=25)
@@ -55,9 +55,9 @@ async def app(stage: Stage, bot: Bot, database_url: str) -> AsyncIterator[App]:
 async def test_the_doctor_names_every_orphan_and_touches_none(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        kept, lost = await scene.ready("billing"), await scene.ready("payroll")
+        kept, lost = await story.ready("billing"), await story.ready("payroll")
     told = await call(stage, "--orphans")
     assert (told.status, told.wrong) == (0, []), told.text
     assert "✔ No orphans: applications of this installation looked at: 2." in told.text
@@ -88,9 +88,9 @@ async def test_the_doctor_names_every_orphan_and_touches_none(
 async def test_the_doctor_says_how_long_a_deleted_application_can_be_restored(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id = await scene.ready("billing")
+        id = await story.ready("billing")
     (billing,) = stage.tenant.applications
     theirs = await _planted(hand, ["aad-setup", f"aad-setup:{id}", f"aad-setup:elsewhere:{id}"])
     for each in (billing, theirs):
@@ -114,9 +114,9 @@ async def test_the_doctor_says_how_long_a_deleted_application_can_be_restored(
 async def test_the_doctor_names_a_service_principal_that_has_lost_its_application(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id, kept = await scene.ready("billing"), await scene.ready("payroll")
+        id, kept = await story.ready("billing"), await story.ready("payroll")
     (billing,) = stage.tenant.applications_named("billing")
     (principal,) = [
         each for each in stage.tenant.service_principals if each["appId"] == billing["appId"]
@@ -163,9 +163,9 @@ async def test_a_tenant_that_does_not_answer_is_no_tenant_without_orphans(
 async def test_a_stray_secret_of_ours_is_swept_within_a_day(
     stage: Stage, app: App, hand: Hand
 ) -> None:
-    scene = Scene(stage)
-    id = await scene.ready()
-    await _at_rest(scene, app, id)
+    story = Story(stage)
+    id = await story.ready()
+    await _at_rest(story, app, id)
     (application,) = stage.tenant.applications
     (ours,) = stage.tenant.live_secrets(application["appId"])
     await secret(hand, application, f"Mimecast Key · {id} · 0123456789abcdef")
@@ -174,7 +174,7 @@ async def test_a_stray_secret_of_ours_is_swept_within_a_day(
     stage.clock.move(DAY)
     await app.orphan_scan.look()
     # Nothing on the card changes by it, so nothing happens in Slack that could be waited for.
-    await eventually(scene, lambda: len(_keys(stage, application)) == 2)
+    await eventually(story, lambda: len(_keys(stage, application)) == 2)
     assert _keys(stage, application) == {ours["keyId"], by_hand}
 
 
@@ -182,30 +182,30 @@ async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_anot
     stage: Stage, app: App
 ) -> None:
     """The answer was lost, and Entra did not know the application yet when it was looked for."""
-    scene, faults = Scene(stage), stage.tenant.faults
+    story, faults = Story(stage), stage.tenant.faults
     faults.lag = timedelta(hours=12).total_seconds()
     faults.reset("PATCH", "/applications", times=99, when="after_effect")
-    id = await scene.ask()
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await scene.until(lambda: "[Undo]" in scene.card())
-    await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} was undone" in scene.card())
+    id = await story.ask()
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: "[Undo]" in story.card())
+    await story.workspace.click("ada", "Undo", on=story.card_of(id))
+    await story.until(lambda: f"{id} was undone" in story.card())
     assert len(stage.tenant.applications) == 1
     faults.lag = 0.0
 
     stage.clock.move(DAY)
     await app.orphan_scan.look()
-    await scene.until(lambda: not stage.tenant.applications)
-    await scene.until(lambda: f"{id} was undone" in scene.card())
+    await story.until(lambda: not stage.tenant.applications)
+    await story.until(lambda: f"{id} was undone" in story.card())
 
 
 async def test_an_application_that_somebody_has_restored_is_left_to_them(
     stage: Stage, app: App, hand: Hand
 ) -> None:
-    scene = Scene(stage)
-    id, _ = await failed(scene)
-    await scene.workspace.click("grace", "Undo", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} was undone" in scene.card())
+    story = Story(stage)
+    id, _ = await failed(story)
+    await story.workspace.click("grace", "Undo", on=story.card_of(id))
+    await story.until(lambda: f"{id} was undone" in story.card())
     (left,) = [each for each in stage.tenant.deleted if "uniqueName" in each]
     await hand.graph.send("POST", f"/directory/deletedItems/{left['id']}/restore")
 
@@ -219,9 +219,9 @@ async def test_an_application_that_somebody_has_restored_is_left_to_them(
 async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     stage: Stage, app: App, hand: Hand
 ) -> None:
-    scene = Scene(stage)
-    id = await scene.ready()
-    await _at_rest(scene, app, id)
+    story = Story(stage)
+    id = await story.ready()
+    await _at_rest(story, app, id)
     (ours,) = stage.tenant.applications
     others = [
         await _planted(hand, ours["tags"]),  # copied from an application of this registration
@@ -256,9 +256,9 @@ async def test_what_is_not_proven_ours_is_reported_and_left_alone(
 async def test_a_tag_that_no_database_takes_hides_no_other_orphan(
     stage: Stage, app: App, hand: Hand, database_url: str
 ) -> None:
-    scene = Scene(stage)
-    id = await scene.ready()
-    await _at_rest(scene, app, id)
+    story = Story(stage)
+    id = await story.ready()
+    await _at_rest(story, app, id)
     (ours,) = stage.tenant.applications
     odd = await _planted(hand, [tag.replace(id, "AAD-\0\x1b[2J") for tag in ours["tags"]])
     copied = await _planted(hand, ours["tags"])
@@ -362,15 +362,15 @@ async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
     stage: Stage, app: App, database_url: str
 ) -> None:
     """Its deadline has passed unread, and Entra does not let the bot remove it yet."""
-    scene = Scene(stage)
-    await scene.ready()
+    story = Story(stage)
+    await story.ready()
     (application,) = stage.tenant.applications
     removed = "/removePassword"
     stage.tenant.faults.fail(
         "POST", removed, status=403, code="Authorization_RequestDenied", times=10_000
     )
     stage.clock.move(timedelta(days=7, minutes=1))
-    await eventually(scene, lambda: [each for each in stage.tenant.log if removed in each.path])
+    await eventually(story, lambda: [each for each in stage.tenant.log if removed in each.path])
     assert len(_keys(stage, application)) == 1
     assert await _said(stage, Mark.WRONG, DATABASE_URL=database_url) == []
 
@@ -430,10 +430,10 @@ async def _planted(hand: Hand, tags: list[str]) -> dict[str, Any]:
     return (await hand.graph.send("POST", "/applications", body=body)).body
 
 
-async def _at_rest(scene: Scene, app: App, id: str) -> None:
+async def _at_rest(story: Story, app: App, id: str) -> None:
     """Let both sweeps after the run go by, and the day's first search."""
     for wanted in (1, 2):
-        scene.clock.move(DAY)
+        story.clock.move(DAY)
         for _ in range(100):
             await app.scheduler.look()
             swept = [each for each in await _history(app, id) if each.what == "swept"]

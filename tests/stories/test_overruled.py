@@ -24,24 +24,24 @@ from tests.stories.test_revoking import nothing_is_left, press
 from tests.stories.test_talking import said
 from tests.support import rotation_story
 from tests.support.factories import ADA, ROSA
-from tests.support.registrar_env import two_offices
-from tests.support.story import Scene
+from tests.support.registrar_env import two_registrar_envs
+from tests.support.story import Story
 from tests.support.waiting import make_a_new_one
 
 ROUNDS = 4
 
 
-async def test_it_does_not_wait_for_a_check(scene: Scene) -> None:
-    id = await settled(scene)
-    held = scene.tenant.faults.hold("POST", r"\$batch")
-    await scene.check(id, by="rosa")
+async def test_it_does_not_wait_for_a_check(story: Story) -> None:
+    id = await settled(story)
+    held = story.tenant.faults.hold("POST", r"\$batch")
+    await story.check(id, by="rosa")
     await held.reached.wait()
-    await press(scene, id)
-    assert scene.whispers("ada") == ""
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
+    await press(story, id)
+    assert story.whispers("ada") == ""
+    await story.until(lambda: f"{id} was revoked" in story.card())
     held.release()
-    assert nothing_is_left(scene)
-    assert "· compared with the tenant" not in await said(scene, "rosa", f"history {id}")
+    assert nothing_is_left(story)
+    assert "· compared with the tenant" not in await said(story, "rosa", f"history {id}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +74,21 @@ SAMPLE = (POINTS[1], POINTS[2])
 async def test_it_does_not_wait_for_a_new_secret_which_nobody_gets(
     stage: Stage, bot: Bot, point: Point
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id = await scene.ready()
-        await scene.values(id)
-        await scene.reveal()
-        scene.clock.move(timedelta(minutes=16))  # it is masked, and settled
-        held = scene.tenant.faults.hold(point.method, point.path, when=point.when)
-        await make_a_new_one(scene, id)
+        id = await story.ready()
+        await story.values(id)
+        await story.reveal()
+        story.clock.move(timedelta(minutes=16))  # it is masked, and settled
+        held = story.tenant.faults.hold(point.method, point.path, when=point.when)
+        await make_a_new_one(story, id)
         async with asyncio.timeout(15):
             await held.reached.wait()
-        await press(scene, id)
-        assert scene.whispers("ada") == ""
-        await scene.until(lambda: f"{id} was revoked" in scene.card())
+        await press(story, id)
+        assert story.whispers("ada") == ""
+        await story.until(lambda: f"{id} was revoked" in story.card())
         held.release()
-    assert nothing_is_left(scene)
+    assert nothing_is_left(story)
     with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database:
         query = "SELECT count(*) FROM secrets WHERE sealed IS NOT NULL"
         assert database.execute(query).fetchone() == (0,)
@@ -98,17 +98,17 @@ async def test_it_does_not_wait_for_a_new_secret_which_nobody_gets(
     assert told[-3:] == ["new secret asked", "revoke asked", "revoked"]
 
 
-async def test_it_does_not_wait_for_a_rotation(scene: Scene) -> None:
-    id = await rotation_story.in_use(scene)
-    await rotation_story.asked(scene, id)
-    held = scene.tenant.faults.hold("POST", "/addPassword")
-    await rotation_story.decide(scene, "Confirm", by="grace")
+async def test_it_does_not_wait_for_a_rotation(story: Story) -> None:
+    id = await rotation_story.in_use(story)
+    await rotation_story.asked(story, id)
+    held = story.tenant.faults.hold("POST", "/addPassword")
+    await rotation_story.decide(story, "Confirm", by="grace")
     await held.reached.wait()
-    await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in rotation_story.card(scene, id))
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in rotation_story.card(story, id))
     held.release()
-    assert nothing_is_left(scene)
-    request = scene.workspace.text_of(rotation_story.request(scene))
+    assert nothing_is_left(story)
+    request = story.workspace.text_of(rotation_story.request(story))
     assert f"{id}: this request for a new secret is over." in request
 
 
@@ -116,7 +116,7 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
     database_url: str, clock: MovableClock
 ) -> None:
     """Whichever is first: the run to announce its secret, or the revocation to end it."""
-    async with two_offices(database_url, clock) as (one, other):
+    async with two_registrar_envs(database_url, clock) as (one, other):
         for _ in range(ROUNDS):
             id = await one.ready()
             look = await one.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")

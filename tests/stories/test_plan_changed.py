@@ -11,16 +11,16 @@ import sqlalchemy as sa
 from bot.app import App
 from bot.playground.stage import Stage
 from tests.conftest import Bot
-from tests.support.story import Scene
+from tests.support.story import Story
 
 OTHER_NAME = "json_replace(plan, '$.name', 'something else')"
 
 
 class Intruder:
-    """Somebody who can write the bot's database, and a scene in which they do."""
+    """Somebody who can write the bot's database, and a story in which they do."""
 
-    def __init__(self, app: App, scene: Scene) -> None:
-        self.app, self.scene = app, scene
+    def __init__(self, app: App, story: Story) -> None:
+        self.app, self.story = app, story
 
     async def sql(self, *statements: str, **values: Any) -> None:
         async with self.app.database.transaction() as tx:
@@ -41,14 +41,14 @@ class Intruder:
 
     async def refused(self, id: str, sentence: str) -> None:
         """Approve, and see the run refuse before it has asked the tenant for anything."""
-        before = len(self.scene.tenant.log)
-        await self.scene.workspace.click("ada", "Approve", on=self.scene.card_of(id))
-        await self.scene.until(lambda: f"{id} failed" in self.scene.card())
-        card = self.scene.card()
+        before = len(self.story.tenant.log)
+        await self.story.workspace.click("ada", "Approve", on=self.story.card_of(id))
+        await self.story.until(lambda: f"{id} failed" in self.story.card())
+        card = self.story.card()
         assert f"Compare the plan: {sentence}" in card
         assert "Ask again with a new registration: what runs must be what was approved." in card
-        assert len(self.scene.tenant.log) == before
-        assert not self.scene.tenant.applications
+        assert len(self.story.tenant.log) == before
+        assert not self.story.tenant.applications
 
 
 def digest_of(plan: dict[str, Any]) -> str:
@@ -58,11 +58,11 @@ def digest_of(plan: dict[str, Any]) -> str:
 @pytest.fixture
 async def intruder(stage: Stage, bot: Bot) -> AsyncIterator[Intruder]:
     async with bot() as app:
-        yield Intruder(app, Scene(stage))
+        yield Intruder(app, Story(stage))
 
 
 async def test_a_plan_that_was_changed_after_the_approval_does_not_run(intruder: Intruder) -> None:
-    id = await intruder.scene.ask()
+    id = await intruder.story.ask()
     await intruder.once_approved(f"plan = {OTHER_NAME}")
     await intruder.refused(id, "The stored plan is not the one approved.")
 
@@ -70,7 +70,7 @@ async def test_a_plan_that_was_changed_after_the_approval_does_not_run(intruder:
 async def test_a_digest_that_was_changed_after_the_approval_does_not_run(
     intruder: Intruder,
 ) -> None:
-    id = await intruder.scene.ask()
+    id = await intruder.story.ask()
     await intruder.once_approved(f"digest = '{'0' * 64}'")
     await intruder.refused(id, "The stored plan is not the one approved.")
 
@@ -78,7 +78,7 @@ async def test_a_digest_that_was_changed_after_the_approval_does_not_run(
 async def test_another_plan_with_its_own_digest_is_not_what_was_voted_on(
     intruder: Intruder,
 ) -> None:
-    id = await intruder.scene.ask()
+    id = await intruder.story.ask()
     other = {**await intruder.plan(), "name": "something else"}
     text = json.dumps(other).replace("'", "''")
     await intruder.once_approved(f"plan = '{text}', digest = '{digest_of(other)}'")
@@ -88,7 +88,7 @@ async def test_another_plan_with_its_own_digest_is_not_what_was_voted_on(
 async def test_a_plan_made_by_another_version_of_the_profile_does_not_run(
     intruder: Intruder,
 ) -> None:
-    id = await intruder.scene.ask()
+    id = await intruder.story.ask()
     older = {**await intruder.plan(), "profile_digest": "0" * 64}
     text, digest = json.dumps(older).replace("'", "''"), digest_of(older)
     await intruder.once_approved(
@@ -101,49 +101,49 @@ async def test_a_plan_of_another_version_of_the_profile_cannot_be_approved(
     intruder: Intruder,
 ) -> None:
     """How many approvals it takes stands in the profile: a vote counts under the plan's own."""
-    id = await intruder.scene.ask()
+    id = await intruder.story.ask()
     older = {**await intruder.plan(), "profile_digest": "0" * 64}
     await intruder.sql(
         "UPDATE registrations SET plan = :plan, digest = :digest",
         plan=json.dumps(older),
         digest=digest_of(older),
     )
-    await intruder.scene.workspace.click("ada", "Approve", on=intruder.scene.card_of(id))
-    assert "has changed since the plan" in intruder.scene.whispers("ada")
+    await intruder.story.workspace.click("ada", "Approve", on=intruder.story.card_of(id))
+    assert "has changed since the plan" in intruder.story.whispers("ada")
     await intruder.sql("UPDATE registrations SET form = json_replace(form, '$.profile', 'gone')")
-    await intruder.scene.workspace.click("ada", "Approve", on=intruder.scene.card_of(id))
-    assert "The connector gone of" in intruder.scene.whispers("ada")
-    assert f"{id} waits for approval" in intruder.scene.card()
+    await intruder.story.workspace.click("ada", "Approve", on=intruder.story.card_of(id))
+    assert "The connector gone of" in intruder.story.whispers("ada")
+    assert f"{id} waits for approval" in intruder.story.card()
 
 
 async def test_a_retry_does_not_run_a_plan_that_was_changed_meanwhile(intruder: Intruder) -> None:
-    scene = intruder.scene
-    fault = scene.tenant.faults.fail(
+    story = intruder.story
+    fault = story.tenant.faults.fail(
         "POST", "appRoleAssignedTo", status=403, code="Authorization_RequestDenied", times=10_000
     )
-    id = await scene.ask()
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} failed" in scene.card())
+    id = await story.ask()
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: f"{id} failed" in story.card())
     fault.times = 0
     await intruder.sql(f"UPDATE registrations SET plan = {OTHER_NAME}")
-    await scene.workspace.click("rosa", "Retry")
-    await scene.until(lambda: "The stored plan is not the one approved." in scene.card())
-    assert not scene.tenant.applications_named("something else")
-    assert f"{id} failed" in scene.card()
+    await story.workspace.click("rosa", "Retry")
+    await story.until(lambda: "The stored plan is not the one approved." in story.card())
+    assert not story.tenant.applications_named("something else")
+    assert f"{id} failed" in story.card()
 
 
 async def test_an_approval_of_another_plan_does_not_count(bot: Bot, stage: Stage) -> None:
     async with bot(APPROVALS_NEEDED="2") as app:
-        intruder = Intruder(app, Scene(stage))
-        id = await intruder.scene.ask()
-        await intruder.scene.workspace.click("ada", "Approve", on=intruder.scene.card_of(id))
+        intruder = Intruder(app, Story(stage))
+        id = await intruder.story.ask()
+        await intruder.story.workspace.click("ada", "Approve", on=intruder.story.card_of(id))
         other = {**await intruder.plan(), "name": "something else"}
         await intruder.sql(
             "UPDATE registrations SET plan = :plan, digest = :digest",
             plan=json.dumps(other),
             digest=digest_of(other),
         )
-        await intruder.scene.workspace.click("grace", "Approve", on=intruder.scene.card_of(id))
+        await intruder.story.workspace.click("grace", "Approve", on=intruder.story.card_of(id))
         async with app.database.reading() as tx:
             status = await tx.scalar(sa.text("SELECT status FROM registrations"))
         assert status == "pending"

@@ -12,7 +12,7 @@ import pytest
 
 from bot.playground.stage import Stage
 from tests.support.cli import Ended, typed, typed_cold
-from tests.support.story import Scene
+from tests.support.story import Story
 
 PLANNED, FAILED, UNUSABLE, REFUSED = 0, 1, 2, 3
 ENTRA = ("ENTRA_", "GRAPH_URL", "CA_BUNDLE", "CONSENT_MODE")
@@ -39,10 +39,10 @@ def terminal(stage: Stage, tmp_path: Path) -> Terminal:
 
 
 async def test_it_prints_word_for_word_what_the_approver_sees_on_the_card(
-    terminal: Terminal, scene: Scene
+    terminal: Terminal, story: Story
 ) -> None:
     terminal.stage.tenant.set_policy(longest_secret=timedelta(days=60))
-    await scene.ask(
+    await story.ask(
         "billing",
         **{"Redirect URL": "https://vendor.example/back", "Email domains filter": "northwind.test"},
     )
@@ -56,7 +56,7 @@ async def test_it_prints_word_for_word_what_the_approver_sees_on_the_card(
         "Plan for the application “billing” · Mimecast directory connector",
         "Reason: To sync the directory",
     ]
-    card = scene.card()
+    card = story.card()
     for line in "\n".join(plan).replace("! ", "⚠ ", 1).splitlines():
         assert line in card
     assert "until about" in card

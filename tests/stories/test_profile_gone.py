@@ -18,8 +18,8 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from tests.conftest import LOOK_EVERY
-from tests.support.registrar_env import office, opened
-from tests.support.story import Scene
+from tests.support.registrar_env import opened, registrar_env
+from tests.support.story import Story
 
 LEFT = {id: each for id, each in read_catalogue().items() if id != "mimecast"}
 NAMED = "mimecast (no longer in the catalogue)"
@@ -47,69 +47,69 @@ def installation(stage: Stage) -> Installation:
 async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
     stage: Stage, installation: Installation
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with installation(True):
-        id = await scene.ask()
+        id = await story.ask()
     async with installation(False):
-        await scene.workspace.open_home("ada")
-        await scene.until(lambda: scene.workspace.home_of("ada"))
-        home = scene.workspace.text_of(scene.workspace.home_of("ada") or {})
+        await story.workspace.open_home("ada")
+        await story.until(lambda: story.workspace.home_of("ada"))
+        home = story.workspace.text_of(story.workspace.home_of("ada") or {})
         for part in (f"{id} waits for approval", NAMED, "Directory.Read.All (application)"):
             assert part in home
-        await scene.workspace.command("rosa", f"status {id}")
-        assert NAMED in scene.whispers("rosa")
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-        assert scene.whispers("ada") == f"The connector mimecast of {id} {REFUSED}"
-        await scene.deny(id)
-        await scene.until(lambda: f"{id} was denied" in scene.card())
-        assert NAMED in scene.card()
-        assert "What the requester receives stood in the connector." in scene.card()
-        await scene.until(lambda: f"{id} was denied" in scene.direct("rosa"))
-        scene.workspace.reload("rosa")
-        await scene.workspace.click("rosa", "Ask again")
-        assert "There is no profile mimecast." in scene.whispers("rosa")
+        await story.workspace.command("rosa", f"status {id}")
+        assert NAMED in story.whispers("rosa")
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        assert story.whispers("ada") == f"The connector mimecast of {id} {REFUSED}"
+        await story.deny(id)
+        await story.until(lambda: f"{id} was denied" in story.card())
+        assert NAMED in story.card()
+        assert "What the requester receives stood in the connector." in story.card()
+        await story.until(lambda: f"{id} was denied" in story.direct("rosa"))
+        story.workspace.reload("rosa")
+        await story.workspace.click("rosa", "Ask again")
+        assert "There is no profile mimecast." in story.whispers("rosa")
 
 
 async def test_a_secret_stays_sealed_until_the_profile_is_back(
     stage: Stage, installation: Installation
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with installation(True):
-        id = await scene.ready()
-        await scene.values(id)
+        id = await story.ready()
+        await story.values(id)
     async with installation(False):
-        await scene.workspace.click(
-            "rosa", "Show the secret", on=scene.workspace.ephemerals("rosa")[-1]
+        await story.workspace.click(
+            "rosa", "Show the secret", on=story.workspace.ephemerals("rosa")[-1]
         )
-        assert scene.whispers("rosa").endswith(REFUSED)
-        scene.workspace.reload("rosa")
-        assert (await scene.workspace.command("rosa", f"values {id}")).text.endswith(REFUSED)
-        await scene.workspace.command("ada", f"check {id}")
-        await scene.until(lambda: "Compared with the tenant" in scene.card())
+        assert story.whispers("rosa").endswith(REFUSED)
+        story.workspace.reload("rosa")
+        assert (await story.workspace.command("rosa", f"values {id}")).text.endswith(REFUSED)
+        await story.workspace.command("ada", f"check {id}")
+        await story.until(lambda: "Compared with the tenant" in story.card())
     async with installation(True):
-        scene.workspace.reload("rosa")
-        await scene.values(id)
-        assert "8Q~" in await scene.reveal()
+        story.workspace.reload("rosa")
+        await story.values(id)
+        assert "8Q~" in await story.reveal()
 
 
 async def test_a_secret_on_a_screen_is_masked_without_the_profile(
     stage: Stage, installation: Installation
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with installation(True):
-        id = await scene.ready()
-        await scene.values(id)
-        assert "8Q~" in await scene.reveal()
+        id = await story.ready()
+        await story.values(id)
+        assert "8Q~" in await story.reveal()
     async with installation(False):
-        scene.clock.move(timedelta(minutes=2))
-        await scene.until(lambda: "masked for good" in scene.whispers("rosa"))
-        assert "8Q~" not in scene.whispers("rosa")
+        story.clock.move(timedelta(minutes=2))
+        await story.until(lambda: "masked for good" in story.whispers("rosa"))
+        assert "8Q~" not in story.whispers("rosa")
 
 
 async def test_a_run_of_it_fails_with_a_sentence(database_url: str, clock: MovableClock) -> None:
     async with opened(database_url) as database:
-        whole = office(database, clock)
-        lacking = office(database, clock, catalogue=LEFT)
+        whole = registrar_env(database, clock)
+        lacking = registrar_env(database, clock, catalogue=LEFT)
         planning, approved = await whole.submitted(), await whole.approved()
         for id, kind in ((planning, RunKind.PLAN), (approved, RunKind.REGISTER)):
             run = await whole.run_of(id)
@@ -129,10 +129,10 @@ async def test_nobody_confirms_alone_what_may_have_taken_several(
     database_url: str, clock: MovableClock
 ) -> None:
     async with opened(database_url) as database:
-        whole = office(database, clock)
+        whole = registrar_env(database, clock)
         id = await whole.ready()
         policy = replace(whole.registrar.policy, requesters=frozenset({"*"}))
-        lacking = office(database, clock, catalogue=LEFT, policy=policy)
+        lacking = registrar_env(database, clock, catalogue=LEFT, policy=policy)
         heir = replace(whole.requester, user_id="U0HEIR")
         await lacking.registrar.hand_over(id, to=heir, by=whole.approver)
         with pytest.raises(Refusal, match="takes more than one approver"):
@@ -144,8 +144,8 @@ async def test_nobody_rotates_what_takes_nobody_knows_how_many(
     database_url: str, clock: MovableClock
 ) -> None:
     async with opened(database_url) as database:
-        whole = office(database, clock)
-        lacking = office(database, clock, catalogue=LEFT)
+        whole = registrar_env(database, clock)
+        lacking = registrar_env(database, clock, catalogue=LEFT)
         id = await whole.ready()
         look = await whole.registrar.reveal(id, by=whole.requester, answer_to="https://x.example")
         await whole.registrar.shown(id, look.secret, by=whole.requester)

@@ -14,9 +14,9 @@ from bot.playground.stage import Stage
 from bot.storage.timers import REMIND_AFTER
 from tests.conftest import Bot
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
-from tests.support.registrar_env import office, opened
+from tests.support.registrar_env import opened, registrar_env
 from tests.support.rotation_story import asked, decide, seen, three
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 URL = "https://hooks.slack.com/actions/x"
@@ -25,25 +25,25 @@ URL = "https://hooks.slack.com/actions/x"
 async def test_members_of_an_approver_group_decide_and_nobody_else(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("deciders", "ben")
     async with bot(APPROVERS="", APPROVER_GROUPS=group.id):
-        scene = Scene(stage)
-        id = await scene.ask("billing")
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-        assert scene.whispers("ada") == "Only an approver can approve this."
-        await scene.approve(id, by="ben")
-        assert "Approved by @ben" in scene.card()
+        story = Story(stage)
+        id = await story.ask("billing")
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        assert story.whispers("ada") == "Only an approver can approve this."
+        await story.approve(id, by="ben")
+        assert "Approved by @ben" in story.card()
 
 
 @pytest.mark.slow
 async def test_a_group_is_remembered_for_five_minutes_and_no_longer(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("deciders", "ada", "grace")
     async with bot(APPROVERS="", APPROVER_GROUPS=group.id):
-        scene = Scene(stage)
-        id = await scene.ask("billing")
+        story = Story(stage)
+        id = await story.ask("billing")
         group.members.append(stage.workspace.people["ben"].id)
-        await scene.workspace.click("ben", "Approve", on=scene.card_of(id))
-        assert scene.whispers("ben") == "Only an approver can approve this."
-        scene.clock.move(timedelta(minutes=6))
-        await scene.approve(id, by="ben")
+        await story.workspace.click("ben", "Approve", on=story.card_of(id))
+        assert story.whispers("ben") == "Only an approver can approve this."
+        story.clock.move(timedelta(minutes=6))
+        await story.approve(id, by="ben")
 
 
 async def test_a_group_that_cannot_be_read_is_a_no_with_a_word_to_try_again(
@@ -51,25 +51,25 @@ async def test_a_group_that_cannot_be_read_is_a_no_with_a_word_to_try_again(
 ) -> None:
     group = stage.workspace.add_group("deciders", "ben")
     async with bot(APPROVER_GROUPS=group.id):
-        scene = Scene(stage)
-        id = await scene.ask("billing")
-        scene.clock.move(timedelta(minutes=6))
+        story = Story(stage)
+        id = await story.ask("billing")
+        story.clock.move(timedelta(minutes=6))
         group.unreadable = True
-        await scene.workspace.click("ben", "Approve", on=scene.card_of(id))
-        assert scene.whispers("ben") == (
+        await story.workspace.click("ben", "Approve", on=story.card_of(id))
+        assert story.whispers("ben") == (
             "Slack did not say who belongs to the groups of approvers, so nothing was done."
             " Try again in a moment."
         )
-        assert f"{id} waits for approval" in scene.card()
-        await scene.approve(id, by="ada")  # who is named, and needs no group
+        assert f"{id} waits for approval" in story.card()
+        await story.approve(id, by="ada")  # who is named, and needs no group
 
 
 async def test_members_of_a_requester_group_ask(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("askers", "ben")
     async with bot(REQUESTERS="", REQUESTER_GROUPS=group.id):
-        scene = Scene(stage)
-        assert "You may not ask" in (await scene.workspace.command("rosa", "")).text
-        await scene.ask("billing", by="ben")
+        story = Story(stage)
+        assert "You may not ask" in (await story.workspace.command("rosa", "")).text
+        await story.ask("billing", by="ben")
 
 
 async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
@@ -80,7 +80,7 @@ async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
     first, second = (replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE))
     third = replace(BEN, groups=frozenset({"S0SECURITY"}))
     async with opened(database_url) as database:
-        desk = office(
+        env = registrar_env(
             database,
             clock,
             catalogue={"mimecast": strict},
@@ -92,12 +92,12 @@ async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
                 approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
             ),
         )
-        id = await desk.pending()
+        id = await env.pending()
         for person in (first, second):
-            await desk.registrar.approve(id, by=person)
-            assert (await desk.found(id)).status is Status.PENDING
-        await desk.registrar.approve(id, by=third)
-        assert (await desk.found(id)).status is Status.APPROVED
+            await env.registrar.approve(id, by=person)
+            assert (await env.found(id)).status is Status.PENDING
+        await env.registrar.approve(id, by=third)
+        assert (await env.found(id)).status is Status.APPROVED
 
 
 @pytest.mark.parametrize(("plan", "now"), [(2, 1), (1, 2)])
@@ -105,7 +105,7 @@ async def test_a_rotation_takes_what_the_plan_took_or_what_one_takes_now(
     database_url: str, clock: MovableClock, plan: int, now: int
 ) -> None:
     async with opened(database_url) as database:
-        before = office(database, clock, approvals_needed=plan)
+        before = registrar_env(database, clock, approvals_needed=plan)
         id = await before.pending()
         for person in (ADA, GRACE)[:plan]:
             await before.registrar.approve(id, by=person)
@@ -114,7 +114,7 @@ async def test_a_rotation_takes_what_the_plan_took_or_what_one_takes_now(
         await before.registrar.shown(id, look.secret, by=ROSA)
         await before.registrar.masked(id, look.secret)
 
-        after = office(database, clock, approvals_needed=now)
+        after = registrar_env(database, clock, approvals_needed=now)
         await after.registrar.rotate(id, by=ROSA)
         rotation = (await after.found(id)).asked_rotation
         assert rotation is not None
@@ -139,15 +139,15 @@ async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
         approver_groups=frozenset({"S0ADMINS", "S0SECURITY"}),
     )
     async with opened(database_url) as database:
-        before = office(database, clock, catalogue={"mimecast": strict}, policy=policy)
+        before = registrar_env(database, clock, catalogue={"mimecast": strict}, policy=policy)
         id = await before.pending()
         for person in (first, third):
             await before.registrar.approve(id, by=person)
         found = await before.found(id)
-        after = office(database, clock, catalogue={"mimecast": plain}, policy=policy)
+        after = registrar_env(database, clock, catalogue={"mimecast": plain}, policy=policy)
         quorum = after.registrar.quorum(found)
         assert (quorum.needed, quorum.distinct_groups) == (2, True)
-        gone = office(database, clock, catalogue={}, policy=policy)
+        gone = registrar_env(database, clock, catalogue={}, policy=policy)
         assert gone.registrar.quorum(found) == quorum
         assert second.key not in {vote.person.key for vote in found.approvals()}
         ungrouped = replace(policy, approver_groups=frozenset())
@@ -159,128 +159,128 @@ async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(
     bot: Bot, stage: Stage
 ) -> None:
     async with bot(APPROVALS_NEEDED="2"):
-        scene = Scene(stage)
-        id = await scene.ask("billing")
-        assert "0 of 2 approvals given" in scene.card()
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
-        await scene.until(lambda: "1 of 2 approvals given" in scene.direct("rosa"))
-        await scene.workspace.click("grace", "Withdraw my approval", on=scene.card_of(id))
-        assert scene.whispers("grace") == (
+        story = Story(stage)
+        id = await story.ask("billing")
+        assert "0 of 2 approvals given" in story.card()
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        await story.until(lambda: "1 of 2 approvals given" in story.card())
+        await story.until(lambda: "1 of 2 approvals given" in story.direct("rosa"))
+        await story.workspace.click("grace", "Withdraw my approval", on=story.card_of(id))
+        assert story.whispers("grace") == (
             f"You have not approved {id}, so there is nothing to withdraw."
         )
-        await scene.workspace.click("ada", "Withdraw my approval", on=scene.card_of(id))
-        await scene.until(lambda: "0 of 2 approvals given" in scene.card())
-        assert "Approved by @ada" not in scene.card()
+        await story.workspace.click("ada", "Withdraw my approval", on=story.card_of(id))
+        await story.until(lambda: "0 of 2 approvals given" in story.card())
+        assert "Approved by @ada" not in story.card()
 
-        await scene.workspace.click("grace", "Approve", on=scene.card_of(id))
-        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
-        assert not scene.tenant.applications
-        await scene.approve(id, by="ada")
+        await story.workspace.click("grace", "Approve", on=story.card_of(id))
+        await story.until(lambda: "1 of 2 approvals given" in story.card())
+        assert not story.tenant.applications
+        await story.approve(id, by="ada")
 
 
-async def test_a_reason_that_is_missing_keeps_the_form_open(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    denied = await scene.deny(id, reason="  ")
+async def test_a_reason_that_is_missing_keeps_the_form_open(story: Story) -> None:
+    id = await story.ask("billing")
+    denied = await story.deny(id, reason="  ")
     assert denied.errors == {"Reason": "Say why: the requester reads it and can ask again."}
-    assert f"{id} waits for approval" in scene.card()
+    assert f"{id} waits for approval" in story.card()
 
 
-async def test_why_it_was_denied_is_not_for_bystanders(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    await scene.deny(id, reason="Say which domains, please")
-    await scene.until(lambda: f"{id} was denied" in scene.direct("rosa"))
+async def test_why_it_was_denied_is_not_for_bystanders(story: Story) -> None:
+    id = await story.ask("billing")
+    await story.deny(id, reason="Say which domains, please")
+    await story.until(lambda: f"{id} was denied" in story.direct("rosa"))
     for person in ("rosa", "grace"):
-        await scene.workspace.command(person, f"status {id}")
-        assert "Say which domains, please" in scene.whispers(person)
-    await scene.workspace.command("ben", f"status {id}")
-    assert f"{id} was denied" in scene.whispers("ben")
-    assert "Say which domains" not in scene.whispers("ben")
-    assert "The requester and the approvers can read why." in scene.whispers("ben")
+        await story.workspace.command(person, f"status {id}")
+        assert "Say which domains, please" in story.whispers(person)
+    await story.workspace.command("ben", f"status {id}")
+    assert f"{id} was denied" in story.whispers("ben")
+    assert "Say which domains" not in story.whispers("ben")
+    assert "The requester and the approvers can read why." in story.whispers("ben")
 
 
 async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await scene.ask("billing", **{"Email domains filter": "example.com"})
-    await scene.deny(id, reason="Say which domains, please")
-    await scene.until(lambda: "Say which domains, please" in scene.direct("rosa"))
-    await scene.ask_again()
-    before = len(scene.workspace.messages("approvals"))
-    sent = await scene.workspace.submit("rosa", {})  # nothing has to be typed again
+    id = await story.ask("billing", **{"Email domains filter": "example.com"})
+    await story.deny(id, reason="Say which domains, please")
+    await story.until(lambda: "Say which domains, please" in story.direct("rosa"))
+    await story.ask_again()
+    before = len(story.workspace.messages("approvals"))
+    sent = await story.workspace.submit("rosa", {})  # nothing has to be typed again
     assert not sent.errors
-    await scene.until(lambda: len(scene.workspace.messages("approvals")) > before)
-    assert scene.card().split()[0] != id
+    await story.until(lambda: len(story.workspace.messages("approvals")) > before)
+    assert story.card().split()[0] != id
     for typed in ("billing", "To sync the directory"):
-        assert typed in scene.card()
-    await scene.approve(scene.card().split()[0])
+        assert typed in story.card()
+    await story.approve(story.card().split()[0])
 
 
 async def test_approvers_are_reminded_four_times_at_growing_intervals(
     bot: Bot, stage: Stage
 ) -> None:
     async with bot(APPROVALS_NEEDED="2", APPROVAL_TTL="7d"):
-        scene = Scene(stage)
-        id = await scene.ask("billing")
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
+        story = Story(stage)
+        id = await story.ask("billing")
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        await story.until(lambda: "1 of 2 approvals given" in story.card())
 
         def reminders() -> list[str]:
-            texts = map(scene.workspace.text_of, scene.workspace.messages("approvals"))
+            texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
             return [text for text in texts if f"{id} still waits for approval" in text]
 
         assert reminders() == []
         for count in range(1, 5):
-            scene.clock.move(REMIND_AFTER * 2 ** (count - 1) - timedelta(minutes=1))
+            story.clock.move(REMIND_AFTER * 2 ** (count - 1) - timedelta(minutes=1))
             assert len(reminders()) == count - 1
-            scene.clock.move(timedelta(minutes=2))
-            await scene.until(lambda count=count: len(reminders()) == count)
+            story.clock.move(timedelta(minutes=2))
+            await story.until(lambda count=count: len(reminders()) == count)
         assert "@grace" in reminders()[0]
         assert "@ada" not in reminders()[0]  # has approved already
         assert "@rosa asked" in reminders()[0]
-        scene.clock.move(timedelta(days=2))
-        await scene.approve(id, by="grace")
+        story.clock.move(timedelta(days=2))
+        await story.approve(id, by="grace")
         assert len(reminders()) == 4
 
 
 async def test_of_a_rotation_approvers_are_reminded_likewise(bot: Bot, stage: Stage) -> None:
     async with bot(APPROVALS_NEEDED="2", APPROVAL_TTL="7d", APPROVERS=three(stage)):
-        scene = Scene(stage)
-        id = await scene.ask()
-        await scene.workspace.click("grace", "Approve", on=scene.card_of(id))
-        await scene.approve(id, by="ben")
-        await seen(scene, id)
-        scene.clock.move(timedelta(days=1))
-        await asked(scene, id, by="ada")
-        await decide(scene, "Confirm", by="grace")
+        story = Story(stage)
+        id = await story.ask()
+        await story.workspace.click("grace", "Approve", on=story.card_of(id))
+        await story.approve(id, by="ben")
+        await seen(story, id)
+        story.clock.move(timedelta(days=1))
+        await asked(story, id, by="ada")
+        await decide(story, "Confirm", by="grace")
 
         def reminders() -> list[str]:
-            texts = map(scene.workspace.text_of, scene.workspace.messages("approvals"))
+            texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
             return [text for text in texts if f"A rotation of {id} still waits" in text]
 
         for count in range(1, 5):
-            scene.clock.move(REMIND_AFTER * 2 ** (count - 1) - timedelta(minutes=1))
+            story.clock.move(REMIND_AFTER * 2 ** (count - 1) - timedelta(minutes=1))
             assert len(reminders()) == count - 1
-            scene.clock.move(timedelta(minutes=2))
-            await scene.until(lambda count=count: len(reminders()) == count)
+            story.clock.move(timedelta(minutes=2))
+            await story.until(lambda count=count: len(reminders()) == count)
         assert "@ben: the request above has Confirm the rotation" in reminders()[0]
         assert "@grace" not in reminders()[0]  # has confirmed it
         assert "@ada asked" in reminders()[0]
         assert "1 of 2 approvals given" in reminders()[0]
-        scene.clock.move(timedelta(days=2))
-        await decide(scene, "Deny", by="ben")
-        await scene.until(lambda: "the rotation was denied" in scene.direct("rosa"))
+        story.clock.move(timedelta(days=2))
+        await decide(story, "Deny", by="ben")
+        await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
         assert len(reminders()) == 4
 
 
 @pytest.mark.slow
-async def test_nobody_is_reminded_of_what_is_decided(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    await scene.deny(id)
-    await scene.until(lambda: f"{id} was denied" in scene.card())
-    scene.clock.move(timedelta(hours=5))
-    other = await scene.ask("crm")
+async def test_nobody_is_reminded_of_what_is_decided(story: Story) -> None:
+    id = await story.ask("billing")
+    await story.deny(id)
+    await story.until(lambda: f"{id} was denied" in story.card())
+    story.clock.move(timedelta(hours=5))
+    other = await story.ask("crm")
     await eventually(
-        scene, lambda: f"{other} still waits for approval" in str(scene.workspace.picture())
+        story, lambda: f"{other} still waits for approval" in str(story.workspace.picture())
     )
-    assert f"{id} still waits" not in scene.workspace.picture()
+    assert f"{id} still waits" not in story.workspace.picture()

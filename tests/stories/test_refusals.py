@@ -10,7 +10,7 @@ from handlers.listeners.command_parser import WITH_ID
 from handlers.views import ids
 from tests.conftest import Bot
 from tests.support.forged_clicks import forged_button
-from tests.support.story import Scene
+from tests.support.story import Story
 
 SIX_WRONG_FIELDS = {
     "Application name": "n" * 300,
@@ -46,180 +46,180 @@ ABOUT_ONE = (
 """Buttons whose values begin with a registration's id."""
 
 
-async def fill_and_send(scene: Scene, values: dict[str, Any]) -> Any:
-    await scene.open_form()
-    return await scene.workspace.submit("rosa", values)
+async def fill_and_send(story: Story, values: dict[str, Any]) -> Any:
+    await story.open_form()
+    return await story.workspace.submit("rosa", values)
 
 
-async def test_a_wrong_form_says_what_is_wrong_beside_each_field_and_keeps_it(scene: Scene) -> None:
-    sent = await fill_and_send(scene, SIX_WRONG_FIELDS)
+async def test_a_wrong_form_says_what_is_wrong_beside_each_field_and_keeps_it(story: Story) -> None:
+    sent = await fill_and_send(story, SIX_WRONG_FIELDS)
     assert sent.errors == {
         "Application name": "The name has 300 characters; 120 is the most.",
         "Redirect URL": "The redirect URL must start with https://; http:// is only for localhost.",
         "Email domains filter": "'not' is not a domain. Write it like example.com, separated by"
         " commas.",
     }
-    form = scene.workspace.text_of(sent.view)
+    form = story.workspace.text_of(sent.view)
     for typed in SIX_WRONG_FIELDS.values():
         assert typed in form
 
-    mended = await scene.workspace.submit(
+    mended = await story.workspace.submit(
         "rosa",
         {"Application name": "billing", "Redirect URL": "", "Email domains filter": "example.com"},
     )
     assert not mended.errors
     assert mended.view is None
-    await scene.until(lambda: scene.workspace.messages("approvals"))
-    assert "billing" in scene.card()
+    await story.until(lambda: story.workspace.messages("approvals"))
+    assert "billing" in story.card()
 
 
-async def test_blanks_are_no_name_and_no_reason(scene: Scene) -> None:
-    sent = await fill_and_send(scene, {"Application name": "  ", "Reason": "\n"})
+async def test_blanks_are_no_name_and_no_reason(story: Story) -> None:
+    sent = await fill_and_send(story, {"Application name": "  ", "Reason": "\n"})
     assert sent.errors == {
         "Application name": "Give the application a name.",
         "Reason": "Say what this is for: the approver decides by it.",
     }
 
 
-async def test_a_form_that_arrives_twice_is_one_registration(scene: Scene) -> None:
-    await scene.ask("billing")
-    await scene.workspace.redeliver("interactive")
-    listed = await scene.workspace.command("rosa", "status")
+async def test_a_form_that_arrives_twice_is_one_registration(story: Story) -> None:
+    await story.ask("billing")
+    await story.workspace.redeliver("interactive")
+    listed = await story.workspace.command("rosa", "status")
     assert listed.text.count("AAD-") == 1
-    assert len(scene.workspace.messages("approvals")) == 1
+    assert len(story.workspace.messages("approvals")) == 1
 
 
-async def test_nobody_asks_who_is_not_listed_and_the_guest_least_of_all(scene: Scene) -> None:
-    refused = await scene.workspace.command("ben", "")
+async def test_nobody_asks_who_is_not_listed_and_the_guest_least_of_all(story: Story) -> None:
+    refused = await story.workspace.command("ben", "")
     assert refused.text.startswith("You may not ask for applications.")
-    guest = await scene.workspace.command("gus", "")
+    guest = await story.workspace.command("gus", "")
     assert "your account is a guest's, so you cannot use this bot" in guest.text
-    assert scene.workspace.view_of("ben") is None
-    assert scene.workspace.view_of("gus") is None
+    assert story.workspace.view_of("ben") is None
+    assert story.workspace.view_of("gus") is None
 
 
-async def test_somebody_struck_off_while_the_form_was_open_cannot_send_it(scene: Scene) -> None:
-    await scene.open_form()
-    scene.workspace.people["rosa"].is_restricted = True
-    sent = await scene.workspace.submit("rosa", {"Application name": "x", "Reason": "y"})
+async def test_somebody_struck_off_while_the_form_was_open_cannot_send_it(story: Story) -> None:
+    await story.open_form()
+    story.workspace.people["rosa"].is_restricted = True
+    sent = await story.workspace.submit("rosa", {"Application name": "x", "Reason": "y"})
     assert "is a guest's" in sent.errors["Application name"]
-    assert not scene.tenant.applications
+    assert not story.tenant.applications
 
 
 async def test_a_star_lets_every_member_ask_but_no_guest(bot: Bot, stage: Any) -> None:
     async with bot(REQUESTERS="*"):
-        scene = Scene(stage)
-        await scene.ask("billing", by="ben")
-        refused = await scene.workspace.command("una", "")
+        story = Story(stage)
+        await story.ask("billing", by="ben")
+        refused = await story.workspace.command("una", "")
         assert "is a guest's" in refused.text
 
 
-async def test_an_unknown_word_is_answered_with_the_nearest_and_help(scene: Scene) -> None:
-    answer = await scene.workspace.command("rosa", "staus")
+async def test_an_unknown_word_is_answered_with_the_nearest_and_help(story: Story) -> None:
+    answer = await story.workspace.command("rosa", "staus")
     assert answer.text.startswith("I do not know “staus”. Did you mean /aad-setup status?")
-    far = await scene.workspace.command("rosa", "xyzzy")
+    far = await story.workspace.command("rosa", "xyzzy")
     assert "Did you mean" not in far.text
     for each in (answer, far):
         assert each.text.endswith("/aad-setup help lists all commands.")
-    helped = await scene.workspace.command("ben", "-h")
+    helped = await story.workspace.command("ben", "-h")
     assert "/aad-setup status AAD-7K3F shows one" in helped.text
     assert "Only you see the answer" in helped.text
 
 
-async def test_status_of_an_unknown_id_says_so_and_of_too_many_shows_help(scene: Scene) -> None:
-    unknown = await scene.workspace.command("rosa", "status AAD-0000")
+async def test_status_of_an_unknown_id_says_so_and_of_too_many_shows_help(story: Story) -> None:
+    unknown = await story.workspace.command("rosa", "status AAD-0000")
     assert unknown.text.startswith("There is no registration AAD-0000.")
-    many = await scene.workspace.command("rosa", "status AAD-0000 AAD-1111")
+    many = await story.workspace.command("rosa", "status AAD-0000 AAD-1111")
     assert many.text.startswith("Name one registration, like /aad-setup status AAD-")
-    none = await scene.workspace.command("rosa", "status")
+    none = await story.workspace.command("rosa", "status")
     assert none.text == "You have no registrations yet. /aad-setup opens the form."
 
 
 async def test_status_shows_anybody_in_the_team_how_one_stands_without_buttons(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await scene.ask("billing")
-    shown = await scene.workspace.command("ben", f"status {id.lower()}")
+    id = await story.ask("billing")
+    shown = await story.workspace.command("ben", f"status {id.lower()}")
     assert shown.text.startswith(f"{id} waits for approval")
     assert "[" not in shown.text
-    mine = await scene.workspace.command("rosa", "status")
+    mine = await story.workspace.command("rosa", "status")
     assert f"{id} waits for approval · billing" in mine.text
 
 
-async def test_a_mention_that_is_not_understood_is_answered_in_the_thread(scene: Scene) -> None:
-    asked = await scene.workspace.mention("ben", "satus AAD-7K3F")
-    await scene.until(lambda: scene.workspace.replies(asked))
-    reply = scene.workspace.text_of(scene.workspace.replies(asked)[0])
+async def test_a_mention_that_is_not_understood_is_answered_in_the_thread(story: Story) -> None:
+    asked = await story.workspace.mention("ben", "satus AAD-7K3F")
+    await story.until(lambda: story.workspace.replies(asked))
+    reply = story.workspace.text_of(story.workspace.replies(asked)[0])
     assert "Did you mean /aad-setup status?" in reply
 
 
-async def test_a_mention_of_an_unknown_id_is_answered_to_the_person_alone(scene: Scene) -> None:
-    asked = await scene.workspace.mention("ben", "status AAD-0000")
-    await scene.until(lambda: scene.whispers("ben"))
-    assert scene.whispers("ben").startswith("There is no registration AAD-0000.")
-    assert not scene.workspace.replies(asked)
+async def test_a_mention_of_an_unknown_id_is_answered_to_the_person_alone(story: Story) -> None:
+    asked = await story.workspace.mention("ben", "status AAD-0000")
+    await story.until(lambda: story.whispers("ben"))
+    assert story.whispers("ben").startswith("There is no registration AAD-0000.")
+    assert not story.workspace.replies(asked)
 
 
-async def test_a_mention_that_slack_repeats_is_answered_once(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    asked = await scene.workspace.mention("ben", f"status {id}")
-    await scene.until(lambda: scene.workspace.replies(asked))
-    await scene.workspace.redeliver()
-    assert len(scene.workspace.replies(asked)) == 1
+async def test_a_mention_that_slack_repeats_is_answered_once(story: Story) -> None:
+    id = await story.ask("billing")
+    asked = await story.workspace.mention("ben", f"status {id}")
+    await story.until(lambda: story.workspace.replies(asked))
+    await story.workspace.redeliver()
+    assert len(story.workspace.replies(asked)) == 1
 
 
-async def test_guests_and_people_from_outside_learn_nothing(scene: Scene) -> None:
-    id = await scene.ask("billing")
+async def test_guests_and_people_from_outside_learn_nothing(story: Story) -> None:
+    id = await story.ask("billing")
     for name in ("ext", "gus"):
-        person = scene.workspace.people[name]
-        scene.workspace.channels["partners"].members.add(person.id)
-        asked = await scene.workspace.mention(name, f"status {id}", channel="partners")
-        await scene.until(lambda name=name: scene.whispers(name))
-        assert "so you cannot use this bot" in scene.whispers(name)
-        assert not scene.workspace.replies(asked)
-    answer = await scene.workspace.command("gus", f"status {id}")
+        person = story.workspace.people[name]
+        story.workspace.channels["partners"].members.add(person.id)
+        asked = await story.workspace.mention(name, f"status {id}", channel="partners")
+        await story.until(lambda name=name: story.whispers(name))
+        assert "so you cannot use this bot" in story.whispers(name)
+        assert not story.workspace.replies(asked)
+    answer = await story.workspace.command("gus", f"status {id}")
     assert "so you cannot use this bot" in answer.text
 
 
-async def test_guests_do_not_even_learn_which_ids_there_are(scene: Scene) -> None:
-    known, invented = await scene.ask("billing"), "AAD-ZZZZ"
+async def test_guests_do_not_even_learn_which_ids_there_are(story: Story) -> None:
+    known, invented = await story.ask("billing"), "AAD-ZZZZ"
     sentence = "Slack says that your account is a guest's, so you cannot use this bot."
     for word in WITH_ID:
         for id in (known, invented):
-            answer = await scene.workspace.command("gus", f"{word} {id} @ben")
+            answer = await story.workspace.command("gus", f"{word} {id} @ben")
             assert answer.text == sentence, (word, id)
-    scene.workspace.channels["general"].members.add(scene.workspace.people["gus"].id)
+    story.workspace.channels["general"].members.add(story.workspace.people["gus"].id)
     for button in ABOUT_ONE:
         for id in (known, invented):
-            forged = await forged_button(scene.workspace, button, id)
-            scene.workspace.reload("gus")
-            await scene.workspace.click("gus", button, on=forged)
-            assert scene.whispers("gus") == sentence, (button, id)
+            forged = await forged_button(story.workspace, button, id)
+            story.workspace.reload("gus")
+            await story.workspace.click("gus", button, on=forged)
+            assert story.whispers("gus") == sentence, (button, id)
 
 
 async def test_only_approvers_approve_and_never_their_own(bot: Bot, stage: Any) -> None:
     async with bot(REQUESTERS="*"):
-        scene = Scene(stage)
-        id = await scene.ask("billing", by="ada")
-        card = scene.card_of(id)
-        await scene.workspace.click("ben", "Approve", on=card)
-        await scene.workspace.click("ben", "Deny", on=card)
-        await scene.workspace.click("ada", "Approve", on=card)
-        await scene.workspace.click("ada", "Deny", on=card)
-        assert scene.whispers("ben").splitlines() == [
+        story = Story(stage)
+        id = await story.ask("billing", by="ada")
+        card = story.card_of(id)
+        await story.workspace.click("ben", "Approve", on=card)
+        await story.workspace.click("ben", "Deny", on=card)
+        await story.workspace.click("ada", "Approve", on=card)
+        await story.workspace.click("ada", "Deny", on=card)
+        assert story.whispers("ben").splitlines() == [
             "Only an approver can approve this.",
             "Only an approver can deny this. If you asked for it, you can cancel it.",
         ]
-        assert scene.whispers("ada").splitlines() == [
+        assert story.whispers("ada").splitlines() == [
             "You cannot approve your own registration. Another approver has to decide.",
             "You cannot deny your own registration. Another approver has to decide.",
         ]
-        assert "waits for approval" in scene.card()
-        assert not scene.tenant.applications
+        assert "waits for approval" in story.card()
+        assert not story.tenant.applications
 
 
-async def test_an_approver_whose_account_has_changed_decides_nothing(scene: Scene) -> None:
-    id = await scene.ask("billing")
+async def test_an_approver_whose_account_has_changed_decides_nothing(story: Story) -> None:
+    id = await story.ask("billing")
     for flag, words in (
         ("deleted", "is deactivated"),
         ("is_restricted", "is a guest's"),
@@ -227,36 +227,36 @@ async def test_an_approver_whose_account_has_changed_decides_nothing(scene: Scen
         ("is_bot", "is a bot"),
         ("is_stranger", "is from outside"),
     ):
-        setattr(scene.workspace.people["ada"], flag, True)
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        setattr(story.workspace.people["ada"], flag, True)
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
         expected = f"Slack says that your account {words}, so you cannot use this bot."
-        assert scene.whispers("ada") == expected
-        setattr(scene.workspace.people["ada"], flag, False)
-        scene.workspace.reload("ada")
-    assert "waits for approval" in scene.card()
+        assert story.whispers("ada") == expected
+        setattr(story.workspace.people["ada"], flag, False)
+        story.workspace.reload("ada")
+    assert "waits for approval" in story.card()
 
 
-async def test_an_approver_of_another_team_is_nobody(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    scene.workspace.channels["approvals"].members.add(scene.workspace.people["ext"].id)
-    await scene.workspace.click("ext", "Approve", on=scene.card_of(id))
-    assert "another Slack team" in scene.whispers("ext")
-    assert "waits for approval" in scene.card()
+async def test_an_approver_of_another_team_is_nobody(story: Story) -> None:
+    id = await story.ask("billing")
+    story.workspace.channels["approvals"].members.add(story.workspace.people["ext"].id)
+    await story.workspace.click("ext", "Approve", on=story.card_of(id))
+    assert "another Slack team" in story.whispers("ext")
+    assert "waits for approval" in story.card()
 
 
-async def test_when_slack_does_not_say_who_it_is_nothing_is_done(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    faults = scene.workspace.faults
+async def test_when_slack_does_not_say_who_it_is_nothing_is_done(story: Story) -> None:
+    id = await story.ask("billing")
+    faults = story.workspace.faults
     faults.fail("users.info", "user_not_found")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
     faults.breaks("users.info")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
     faults.hold("users.info")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
     unknown = "Slack did not say who you are, so nothing was done. Try again in a moment."
-    assert scene.whispers("ada").splitlines() == [unknown] * 3
-    assert "waits for approval" in scene.card()
-    await scene.approve(id)
+    assert story.whispers("ada").splitlines() == [unknown] * 3
+    assert "waits for approval" in story.card()
+    await story.approve(id)
 
 
 @pytest.mark.parametrize(
@@ -280,74 +280,74 @@ async def test_when_slack_does_not_say_who_it_is_nothing_is_done(scene: Scene) -
     ],
 )
 async def test_a_form_that_slack_does_not_open_is_told_and_logged_in_slack_s_word_for_it(
-    scene: Scene, code: str, said: str, logged: dict[str, str]
+    story: Story, code: str, said: str, logged: dict[str, str]
 ) -> None:
-    id = await scene.ask()
-    scene.workspace.faults.fail("views.open", code, times=2)
+    id = await story.ask()
+    story.workspace.faults.fail("views.open", code, times=2)
     with capture_logs() as logs:
-        answer = await scene.workspace.command("rosa", "")
-        await scene.workspace.click("grace", "Deny", on=scene.card_of(id))
-    assert [answer.text, scene.whispers("grace")] == [said, said]
+        answer = await story.workspace.command("rosa", "")
+        await story.workspace.click("grace", "Deny", on=story.card_of(id))
+    assert [answer.text, story.whispers("grace")] == [said, said]
     words = ("event", "what", "code")
     assert [{key: line[key] for key in words if key in line} for line in logs] == [logged, logged]
     assert "xoxb" not in str(logs)
 
 
-async def test_a_view_that_comes_too_late_over_a_form_leaves_it_as_it_is(scene: Scene) -> None:
-    await scene.open_form()
-    form = scene.workspace.view_of("rosa")
-    scene.workspace.fill("rosa", {"Application name": "billing", "Reason": "To sync"})
-    scene.workspace.faults.fail("views.push", "expired_trigger_id", times=2)
+async def test_a_view_that_comes_too_late_over_a_form_leaves_it_as_it_is(story: Story) -> None:
+    await story.open_form()
+    form = story.workspace.view_of("rosa")
+    story.workspace.fill("rosa", {"Application name": "billing", "Reason": "To sync"})
+    story.workspace.faults.fail("views.push", "expired_trigger_id", times=2)
     with capture_logs() as logs:
-        assert (await scene.workspace.click("rosa", "Preview")).acked
+        assert (await story.workspace.click("rosa", "Preview")).acked
     assert form is not None
-    assert (scene.workspace.view_of("rosa") or {})["id"] == form["id"]
+    assert (story.workspace.view_of("rosa") or {})["id"] == form["id"]
     assert {line["log_level"] for line in logs} - {"info"} == {"warning"}
 
 
-async def test_a_form_that_slack_opened_no_more_is_asked_for_again(scene: Scene) -> None:
+async def test_a_form_that_slack_opened_no_more_is_asked_for_again(story: Story) -> None:
     """By the people of these stories: a machine may stall longer than Slack waits."""
-    scene.workspace.faults.fail("views.open", "expired_trigger_id", times=2)
-    id = await scene.ask()
-    scene.workspace.faults.fail("views.open", "expired_trigger_id", times=2)
-    assert not (await scene.deny(id)).errors
-    scene.workspace.faults.fail("views.open", "expired_trigger_id", times=3)
-    assert "took too long" in (await scene.open_form()).text
-    assert scene.workspace.view_of("rosa") is None
+    story.workspace.faults.fail("views.open", "expired_trigger_id", times=2)
+    id = await story.ask()
+    story.workspace.faults.fail("views.open", "expired_trigger_id", times=2)
+    assert not (await story.deny(id)).errors
+    story.workspace.faults.fail("views.open", "expired_trigger_id", times=3)
+    assert "took too long" in (await story.open_form()).text
+    assert story.workspace.view_of("rosa") is None
 
 
-async def test_what_is_the_requesters_is_nobody_elses(scene: Scene) -> None:
-    id = await scene.ready("billing")
+async def test_what_is_the_requesters_is_nobody_elses(story: Story) -> None:
+    id = await story.ready("billing")
     for button in ("values", "reveal", "hide", "renew", "cancel"):
-        stolen = await forged_button(scene.workspace, button, id)
+        stolen = await forged_button(story.workspace, button, id)
         for name in ("ben", "ada"):
-            scene.workspace.reload(name)
-            await scene.workspace.click(name, button, on=stolen)
-            assert scene.whispers(name).startswith("Only the requester")
-            assert "8Q~" not in scene.whispers(name)
-    assert "Show the secret" in await scene.values(id)
+            story.workspace.reload(name)
+            await story.workspace.click(name, button, on=stolen)
+            assert story.whispers(name).startswith("Only the requester")
+            assert "8Q~" not in story.whispers(name)
+    assert "Show the secret" in await story.values(id)
 
 
-async def test_a_button_with_an_invented_id_does_nothing(scene: Scene) -> None:
+async def test_a_button_with_an_invented_id_does_nothing(story: Story) -> None:
     decide = ("approve", "deny", "cancel", "retry", "undo", "confirm_rotation", "deny_rotation")
     back = ("revoke", "revoke_asked", "purge_asked")
     for button in (*decide, *back, "values", "reveal", "renew", "rotate"):
-        forged = await forged_button(scene.workspace, button, "AAD-ZZZZ")
-        scene.workspace.reload("ada")
-        await scene.workspace.click("ada", button, on=forged)
-        assert scene.whispers("ada").startswith("There is no registration AAD-ZZZZ.")
+        forged = await forged_button(story.workspace, button, "AAD-ZZZZ")
+        story.workspace.reload("ada")
+        await story.workspace.click("ada", button, on=forged)
+        assert story.whispers("ada").startswith("There is no registration AAD-ZZZZ.")
 
 
-async def test_a_registration_that_nobody_decides_on_expires(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    card = scene.card_of(id)
-    scene.clock.move(timedelta(hours=24, seconds=1))
-    await scene.until(lambda: f"{id} expired: nobody decided in time" in scene.card())
-    assert "[Approve]" not in scene.card()
-    assert "Nothing was changed in Entra. The requester can ask again." in scene.card()
+async def test_a_registration_that_nobody_decides_on_expires(story: Story) -> None:
+    id = await story.ask("billing")
+    card = story.card_of(id)
+    story.clock.move(timedelta(hours=24, seconds=1))
+    await story.until(lambda: f"{id} expired: nobody decided in time" in story.card())
+    assert "[Approve]" not in story.card()
+    assert "Nothing was changed in Entra. The requester can ask again." in story.card()
     done = "Nothing was changed in Entra. Ask again opens the form as you filled it in."
-    await scene.until(lambda: done in scene.direct("rosa"))
-    stale = await forged_button(scene.workspace, "approve", id)
-    await scene.workspace.click("grace", "approve", on=stale)
-    assert scene.whispers("grace").startswith(f"Too late: {id} has expired.")
-    assert card["ts"] == scene.card_of(id)["ts"]
+    await story.until(lambda: done in story.direct("rosa"))
+    stale = await forged_button(story.workspace, "approve", id)
+    await story.workspace.click("grace", "approve", on=stale)
+    assert story.whispers("grace").startswith(f"Too late: {id} has expired.")
+    assert card["ts"] == story.card_of(id)["ts"]

@@ -25,7 +25,7 @@ from tests.support.graph_requests import (
     story_fits,
 )
 from tests.support.graph_schema import Misfit, Schema
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 ID = "11111111-2222-4333-8444-555555555555"
@@ -82,13 +82,13 @@ def needed(schema: Schema | None) -> Schema:
 
 
 async def test_every_request_fits_and_needs_no_right_that_is_not_listed(
-    scene: Scene, schema: Schema
+    story: Story, schema: Schema
 ) -> None:
-    await a_road_with_lost_answers(scene)
-    await a_failure_that_is_undone_and_purged(scene)
-    await a_grant_that_a_person_was_quicker_to_make(scene)
-    await a_deletion_that_is_looked_into(scene)
-    made = story_fits(schema, scene.tenant)
+    await a_road_with_lost_answers(story)
+    await a_failure_that_is_undone_and_purged(story)
+    await a_grant_that_a_person_was_quicker_to_make(story)
+    await a_deletion_that_is_looked_into(story)
+    made = story_fits(schema, story.tenant)
     calls = {(it.method, it.template) for it in made if it.by_the_bot}
     assert calls >= ROAD | REPAIRS | UNDO | PURGE | LOOKS
     assert {(it.method, it.template) for it in made if not it.by_the_bot} == CONNECTOR
@@ -96,41 +96,41 @@ async def test_every_request_fits_and_needs_no_right_that_is_not_listed(
     no_exception_is_stale(schema, made)
 
 
-async def a_road_with_lost_answers(scene: Scene) -> None:
+async def a_road_with_lost_answers(story: Story) -> None:
     for method, path in (
         ("PATCH", "/applications"),
         ("PATCH", "/servicePrincipals"),
         ("POST", "/oauth2PermissionGrants"),
         ("POST", "/addPassword"),
     ):
-        scene.tenant.faults.reset(method, path, when="after_effect")
-    await scene.ready("billing")
-    [application] = scene.tenant.applications_named("billing")
-    assert len(scene.tenant.live_secrets(application["appId"])) == 2
-    scene.clock.move(timedelta(minutes=16))
-    await eventually(scene, lambda: len(scene.tenant.live_secrets(application["appId"])) == 1)
+        story.tenant.faults.reset(method, path, when="after_effect")
+    await story.ready("billing")
+    [application] = story.tenant.applications_named("billing")
+    assert len(story.tenant.live_secrets(application["appId"])) == 2
+    story.clock.move(timedelta(minutes=16))
+    await eventually(story, lambda: len(story.tenant.live_secrets(application["appId"])) == 1)
 
 
-async def a_failure_that_is_undone_and_purged(scene: Scene) -> None:
-    refuse_the_test(scene.tenant.faults)
-    id = await scene.ask("crm")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} failed" in scene.card())
-    await scene.workspace.click("ada", "Undo", on=scene.card_of(id))
-    await scene.until(lambda: f"{id} was undone" in scene.card())
-    scene.tenant.faults.failures.clear()
-    await scene.workspace.command("ada", f"purge {id}")
-    await scene.workspace.click("ada", "purge_asked")
-    await scene.until(lambda: "Deleted for good" in scene.card())
+async def a_failure_that_is_undone_and_purged(story: Story) -> None:
+    refuse_the_test(story.tenant.faults)
+    id = await story.ask("crm")
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
+    await story.until(lambda: f"{id} failed" in story.card())
+    await story.workspace.click("ada", "Undo", on=story.card_of(id))
+    await story.until(lambda: f"{id} was undone" in story.card())
+    story.tenant.faults.failures.clear()
+    await story.workspace.command("ada", f"purge {id}")
+    await story.workspace.click("ada", "purge_asked")
+    await story.until(lambda: "Deleted for good" in story.card())
 
 
-async def a_grant_that_a_person_was_quicker_to_make(scene: Scene) -> None:
-    held = scene.tenant.faults.hold("POST", "/oauth2PermissionGrants$", when="before_effect")
-    id = await scene.ask("payroll")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+async def a_grant_that_a_person_was_quicker_to_make(story: Story) -> None:
+    held = story.tenant.faults.hold("POST", "/oauth2PermissionGrants$", when="before_effect")
+    id = await story.ask("payroll")
+    await story.workspace.click("ada", "Approve", on=story.card_of(id))
     await held.reached.wait()
-    [application] = scene.tenant.applications_named("payroll")
-    async with somebody(scene) as hand:
+    [application] = story.tenant.applications_named("payroll")
+    async with somebody(story) as hand:
         principal = await hand.get(f"/servicePrincipals(appId='{application['appId']}')")
         grant = {
             "clientId": principal.json()["id"],
@@ -140,26 +140,26 @@ async def a_grant_that_a_person_was_quicker_to_make(scene: Scene) -> None:
         }
         assert (await hand.post("/oauth2PermissionGrants", grant)).status_code == 201
     held.release()
-    await scene.until(lambda: scene.is_announced(id))
-    assert scene.tenant.scopes_of(application["appId"]) == {"openid", "User.Read.All"}
+    await story.until(lambda: story.is_announced(id))
+    assert story.tenant.scopes_of(application["appId"]) == {"openid", "User.Read.All"}
 
 
-async def a_deletion_that_is_looked_into(scene: Scene) -> None:
+async def a_deletion_that_is_looked_into(story: Story) -> None:
     """By a check, and by `aad-setup doctor --orphans`."""
-    id = await scene.ready("sales")
-    scene.clock.move(timedelta(minutes=16))
-    [application] = scene.tenant.applications_named("sales")
-    async with somebody(scene) as hand:
+    id = await story.ready("sales")
+    story.clock.move(timedelta(minutes=16))
+    [application] = story.tenant.applications_named("sales")
+    async with somebody(story) as hand:
         deleted = await hand.delete(f"/applications/{application['id']}")
         assert deleted.status_code == 204
-    await scene.check(id)
-    await scene.until(lambda: "it can be restored until then" in scene.direct("rosa"))
-    await doctor_cli.call(scene.stage, "--orphans")
+    await story.check(id)
+    await story.until(lambda: "it can be restored until then" in story.direct("rosa"))
+    await doctor_cli.call(story.stage, "--orphans")
 
 
-def somebody(scene: Scene) -> AbstractAsyncContextManager[Asking]:
+def somebody(story: Story) -> AbstractAsyncContextManager[Asking]:
     """Sign in an administrator of the tenant, whose requests are not ours."""
-    return asking(scene.tenant, scene.tenant.add_administrator(ADMINISTRATOR))
+    return asking(story.tenant, story.tenant.add_administrator(ADMINISTRATOR))
 
 
 def refuse_the_test(faults: Faults) -> None:

@@ -23,7 +23,7 @@ from bot.storage.history import Entry
 from bot.storage.vault import Vault
 from tests.conftest import Bot
 from tests.support.cli import typed
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 WEEK = timedelta(days=7, hours=1)
@@ -69,39 +69,39 @@ async def told(app: App, id: str) -> list[Entry]:
         return [entry for entry in await history.read(tx, id) if entry.what == "restored"]
 
 
-def announced(scene: Scene) -> str:
+def announced(story: Story) -> str:
     """Return the message that tells the approvers of the restore."""
-    messages = map(scene.workspace.text_of, scene.workspace.messages("approvals"))
+    messages = map(story.workspace.text_of, story.workspace.messages("approvals"))
     (text,) = [text for text in messages if "An older copy of the bot's database" in text]
     return text
 
 
-def posted(scene: Scene) -> str:
-    return "\n".join(map(scene.workspace.text_of, scene.workspace.messages("approvals")))
+def posted(story: Story) -> str:
+    return "\n".join(map(story.workspace.text_of, story.workspace.messages("approvals")))
 
 
 async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_removed(
     stage: Stage, bot: Bot, url: str
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id = await scene.ready()
+        id = await story.ready()
         copy = copied(stage)
-        await scene.values(id)
-        assert "masked" in await scene.reveal()
+        await story.values(id)
+        assert "masked" in await story.reveal()
     await put_back(stage, copy, url)
     async with bot() as app:
         registration = await found(app, id)
         assert registration.secret is not None
         assert registration.secret.state is SecretState.UNKNOWN
-        await scene.until(lambda: f"{id} (billing): the bot's database" in scene.direct("rosa"))
-        assert "[Make a new one]" in scene.direct("rosa")
-        assert id in announced(scene)
-        assert "seen since" in announced(scene)
+        await story.until(lambda: f"{id} (billing): the bot's database" in story.direct("rosa"))
+        assert "[Make a new one]" in story.direct("rosa")
+        assert id in announced(story)
+        assert "seen since" in announced(story)
         assert len(await told(app, id)) == 1
         await check_audit(app, id)
-        assert "[Show the secret]" not in await scene.values(id)
-        assert "has a new secret" not in scene.direct("rosa")
+        assert "[Show the secret]" not in await story.values(id)
+        assert "has a new secret" not in story.direct("rosa")
         stage.clock.move(WEEK)
         await app.scheduler.look()
         (application,) = stage.tenant.applications
@@ -109,23 +109,23 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
         # The requester can have another in its place.
         notice = next(
             it
-            for it in reversed(scene.workspace.messages("rosa"))
-            if "database" in scene.workspace.text_of(it)
+            for it in reversed(story.workspace.messages("rosa"))
+            if "database" in story.workspace.text_of(it)
         )
-        await scene.workspace.click("rosa", "Make a new one", on=notice)
-        await scene.until(lambda: len(stage.tenant.minted) == 2)
-    assert not scene.workspace.complaints
+        await story.workspace.click("rosa", "Make a new one", on=notice)
+        await story.until(lambda: len(stage.tenant.minted) == 2)
+    assert not story.workspace.complaints
 
 
 async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
     stage: Stage, bot: Bot, url: str
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot(APPROVALS_NEEDED="2"):
-        id = await scene.ask()
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        id = await story.ask()
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
         copy = copied(stage)
-        await scene.approve(id, by="grace")
+        await story.approve(id, by="grace")
     await put_back(stage, copy, url)
     async with bot(APPROVALS_NEEDED="2") as app:
         registration = await found(app, id)
@@ -134,28 +134,28 @@ async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
         await check_audit(app, id)
         assert registration.secret is not None
         assert registration.secret.state is SecretState.UNKNOWN
-        await scene.until(lambda: "[Rotate]" in scene.direct("rosa"))
-        assert "ready now. The copy does not say who approved" in announced(scene)
+        await story.until(lambda: "[Rotate]" in story.direct("rosa"))
+        assert "ready now. The copy does not say who approved" in announced(story)
         (application,) = stage.tenant.applications
-        await scene.until(lambda: "Compared with the tenant" in scene.direct("rosa"))
+        await story.until(lambda: "Compared with the tenant" in story.direct("rosa"))
         # A new secret takes approvers; the lost approvals stand in nobody's way.
-        await scene.workspace.command("rosa", f"rotate {id}")
-        await scene.until(lambda: "[Confirm the rotation]" in posted(scene))
+        await story.workspace.command("rosa", f"rotate {id}")
+        await story.until(lambda: "[Confirm the rotation]" in posted(story))
         for who in ("ada", "grace"):
-            await scene.workspace.click(who, "Confirm the rotation")
-        await scene.until(lambda: len(stage.tenant.live_secrets(application["appId"])) == 2)
-        await scene.until(lambda: scene.is_announced(id))
-    assert not scene.workspace.complaints
+            await story.workspace.click(who, "Confirm the rotation")
+        await story.until(lambda: len(stage.tenant.live_secrets(application["appId"])) == 2)
+        await story.until(lambda: story.is_announced(id))
+    assert not story.workspace.complaints
 
 
 async def test_what_was_made_after_the_copy_stays_whatever_time_passes(
     stage: Stage, bot: Bot, url: str
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id = await scene.ask()
+        id = await story.ask()
         copy = copied(stage)
-        await scene.approve(id)
+        await story.approve(id)
     await put_back(stage, copy, url)
     async with bot() as app:
         (application,) = stage.tenant.applications
@@ -163,48 +163,48 @@ async def test_what_was_made_after_the_copy_stays_whatever_time_passes(
             stage.clock.move(WEEK)
             await app.scheduler.look()
             await app.orphan_scan.look()
-        await scene.until(lambda: f"{id} is ready" in scene.workspace.text_of(scene.card_of(id)))
+        await story.until(lambda: f"{id} is ready" in story.workspace.text_of(story.card_of(id)))
         assert (await found(app, id)).status is Status.READY
         assert len(stage.tenant.live_secrets(application["appId"])) == 1
 
 
 async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot, url: str) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id = await scene.ready()
+        id = await story.ready()
         copy = copied(stage)
-        await scene.workspace.click("ada", "Revoke", on=scene.card_of(id))
-        await scene.until(lambda: not stage.tenant.applications)
-        await scene.until(lambda: f"{id} was revoked" in scene.card())
+        await story.workspace.click("ada", "Revoke", on=story.card_of(id))
+        await story.until(lambda: not stage.tenant.applications)
+        await story.until(lambda: f"{id} was revoked" in story.card())
     await put_back(stage, copy, url)
     async with bot() as app:
         registration = await found(app, id)
         assert registration.status is Status.REVOKED
         assert registration.deleted  # so that it can be deleted for good
         await check_audit(app, id)
-        assert "No longer in Entra" in announced(scene)
-        await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
-        await scene.until(lambda: "counts as revoked" in scene.direct("rosa"))
+        assert "No longer in Entra" in announced(story)
+        await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(story.card_of(id)))
+        await story.until(lambda: "counts as revoked" in story.direct("rosa"))
 
 
 async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alone(
     stage: Stage, bot: Bot, url: str
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        kept = await scene.ready("billing")
-        await scene.values(kept)
-        await scene.reveal()
-        await scene.workspace.click("rosa", "Hide")
-        await scene.until(lambda: "masked for good" in scene.whispers("rosa"))
+        kept = await story.ready("billing")
+        await story.values(kept)
+        await story.reveal()
+        await story.workspace.click("rosa", "Hide")
+        await story.until(lambda: "masked for good" in story.whispers("rosa"))
         copy = copied(stage)
-        lost = await scene.ready("payroll")
+        lost = await story.ready("payroll")
     await put_back(stage, copy, url)
     with structlog.testing.capture_logs() as logged:
         async with bot() as app:
             (payroll,) = stage.tenant.applications_named("payroll")
-            assert payroll["appId"] in announced(scene)
-            assert lost in announced(scene)
+            assert payroll["appId"] in announced(story)
+            assert lost in announced(story)
             assert (await found(app, kept)).status is Status.READY
             assert await told(app, kept) == []  # nothing of it is in doubt
             stage.clock.move(timedelta(hours=25))
@@ -214,39 +214,39 @@ async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alo
 
 
 async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot, url: str) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot(APPROVALS_NEEDED="2"):
-        id = await scene.ask()
-        card = scene.card_of(id)
-        await scene.workspace.click("ada", "Approve", on=card)
+        id = await story.ask()
+        card = story.card_of(id)
+        await story.workspace.click("ada", "Approve", on=card)
         copy = copied(stage)
-        await scene.until(lambda: "[Withdraw my approval]" in scene.card())
-        await scene.workspace.click("ada", "Withdraw my approval", on=card)
+        await story.until(lambda: "[Withdraw my approval]" in story.card())
+        await story.workspace.click("ada", "Withdraw my approval", on=card)
     await put_back(stage, copy, url)
     async with bot(APPROVALS_NEEDED="2") as app:
         registration = await found(app, id)
         assert (registration.status, registration.approvals()) == (Status.PENDING, ())
         await check_audit(app, id)
-        assert "given again" in announced(scene)
-        await scene.workspace.click("grace", "Approve", on=card)
+        assert "given again" in announced(story)
+        await story.workspace.click("grace", "Approve", on=card)
         assert (await found(app, id)).status is Status.PENDING
-        await scene.approve(id)
+        await story.approve(id)
 
 
 async def test_a_run_that_was_at_work_goes_on_only_by_hand(
     stage: Stage, bot: Bot, url: str
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     hold = stage.tenant.faults.hold("PATCH", "/applications", times=1)
     async with bot():
-        id = await scene.ask()
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        id = await story.ask()
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
         await hold.reached.wait()
         copy = copied(stage)
         hold.release()
-        await scene.until(lambda: scene.is_announced(id))
-        await scene.workspace.click("ada", "Revoke", on=scene.card_of(id))
-        await scene.until(lambda: f"{id} was revoked" in scene.card())
+        await story.until(lambda: story.is_announced(id))
+        await story.workspace.click("ada", "Revoke", on=story.card_of(id))
+        await story.until(lambda: f"{id} was revoked" in story.card())
     await put_back(stage, copy, url)
     async with bot() as app:
         assert (await found(app, id)).status is Status.REVOKED
@@ -255,55 +255,55 @@ async def test_a_run_that_was_at_work_goes_on_only_by_hand(
 
 
 async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot, url: str) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id = await scene.ready()
+        id = await story.ready()
         copy = copied(stage)
-        await scene.values(id)
-        await scene.reveal()
+        await story.values(id)
+        await story.reveal()
     for file in stage.folder.glob("aad-setup.db*"):
         file.unlink()
     shutil.copy(copy, database(stage))
     database(stage).chmod(0o644)
     async with bot() as app:
-        assert id in announced(scene)
+        assert id in announced(story)
         registration = await found(app, id)
         assert registration.secret is not None
         assert registration.secret.state is SecretState.UNKNOWN
         assert _mode(database(stage)) == 0o600
     async with bot() as app:  # and told of once
         assert len(await told(app, id)) == 1
-        assert id in announced(scene)
+        assert id in announced(story)
 
 
 async def test_a_start_without_a_restore_compares_nothing(stage: Stage, bot: Bot) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id = await scene.ready()
+        id = await story.ready()
     for _ in range(2):
         async with bot() as app:
             assert await told(app, id) == []
             assert (await found(app, id)).secret is not None
-    assert "older copy" not in posted(scene)
+    assert "older copy" not in posted(story)
 
 
 async def test_nothing_acts_before_the_tenant_has_answered(
     stage: Stage, bot: Bot, url: str
 ) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        id = await scene.ask()
+        id = await story.ask()
         copy = copied(stage)
-        await scene.approve(id)
+        await story.approve(id)
     await put_back(stage, copy, url)
     fault = stage.tenant.faults.fail(
         "GET", "/applications", status=403, code="Authorization_RequestDenied", times=10_000
     )
     before = len(stage.tenant.log)
     start = asyncio.ensure_future(bot().__aenter__())
-    await eventually(scene, lambda: len(stage.tenant.log) > before + 5)
+    await eventually(story, lambda: len(stage.tenant.log) > before + 5)
     assert not start.done()
-    assert scene.workspace.connections == 0  # nobody can press anything
+    assert story.workspace.connections == 0  # nobody can press anything
     asked = stage.tenant.log[before:]
     assert {each.method for each in asked if each.kind == "graph"} == {"GET"}
     fault.times = 0
@@ -312,9 +312,9 @@ async def test_nothing_acts_before_the_tenant_has_answered(
 
 
 async def test_a_restore_is_refused_while_the_bot_runs(stage: Stage, bot: Bot, url: str) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot() as app:
-        id = await scene.ask()
+        id = await story.ask()
         copy = copied(stage)
         with pytest.raises(AlreadyRunning):
             await put_back(stage, copy, url)
@@ -328,11 +328,11 @@ async def test_a_restore_is_refused_while_the_bot_runs(stage: Stage, bot: Bot, u
 
 
 async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot, url: str) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     async with bot():
-        await scene.ask("billing")
+        await story.ask("billing")
         copy = copied(stage)
-        await scene.ask("payroll")
+        await story.ask("payroll")
     aside = await put_back(stage, copy, url)
     assert aside is not None
     left = {file.name for file in stage.folder.glob("aad-setup.db*")}
@@ -344,10 +344,10 @@ async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot, url: str) 
 
 
 async def test_the_command_says_what_it_did_and_what_comes_next(stage: Stage, bot: Bot) -> None:
-    scene = Scene(stage)
+    story = Story(stage)
     environ, folder = stage.environ(), stage.folder
     async with bot():
-        await scene.ask()
+        await story.ask()
         copied(stage)
     for wrong in ((), ("copy.db", "--done")):
         ended = await typed("restore", *wrong, environ=environ, folder=folder)
@@ -358,7 +358,7 @@ async def test_the_command_says_what_it_did_and_what_comes_next(stage: Stage, bo
     ended = await typed("restore", "--done", environ=environ, folder=folder)
     assert (ended.status, "Start the bot" in ended.out) == (0, True), ended.err
     async with bot():
-        assert "given again" not in announced(scene)  # nobody had approved anything
+        assert "given again" not in announced(story)  # nobody had approved anything
 
 
 @pytest.mark.parametrize(

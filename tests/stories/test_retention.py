@@ -15,7 +15,7 @@ from bot.storage.tables import history as entries
 from bot.storage.tables import messages, runs, secrets, steps
 from tests.conftest import Bot
 from tests.stories.test_revoking import press, revoked
-from tests.support.story import Scene
+from tests.support.story import Story
 
 
 async def _remembered(url: str) -> set[str]:
@@ -34,8 +34,8 @@ async def test_the_engine_forgets_runs_that_ended_long_ago(
     stage: Stage, bot: Bot, database_url: str
 ) -> None:
     async with bot(DATABASE_URL=database_url) as running:
-        scene = Scene(stage)
-        id = await scene.ready()
+        story = Story(stage)
+        id = await story.ready()
         first = await _remembered(database_url)
         assert len(first) == 2  # plan, register
 
@@ -62,9 +62,9 @@ async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
     stage: Stage, bot: Bot
 ) -> None:
     async with bot() as running:
-        scene = Scene(stage)
-        id = await revoked(scene)
-        await scene.until(lambda: f"{id} was revoked by @ada" in scene.direct("rosa"))
+        story = Story(stage)
+        id = await revoked(story)
+        await story.until(lambda: f"{id} was revoked by @ada" in story.direct("rosa"))
         cards = {row["id"] for row in await _rows(running, messages, id)} - {
             row["id"] for row in await _rows(running, messages, id) if row["kind"] in SAID_ONCE
         }
@@ -86,14 +86,14 @@ async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
 
 async def test_what_one_in_use_still_needs_is_kept(stage: Stage, bot: Bot) -> None:
     async with bot() as running:
-        scene = Scene(stage)
-        id = await scene.ready()
-        await scene.values(id)
-        await scene.reveal()
+        story = Story(stage)
+        id = await story.ready()
+        await story.values(id)
+        await story.reveal()
         for _ in range(14):  # checks go on meanwhile, and the end of the secret is told
             stage.clock.move(timedelta(days=30))
             await running.scheduler.look()
-            await scene.until(lambda: _is_idle(stage))
+            await story.until(lambda: _is_idle(stage))
         kinds = {row["kind"] for row in await _rows(running, runs, id)}
         assert RunKind.REGISTER in kinds
         assert RunKind.PLAN not in kinds
@@ -101,9 +101,9 @@ async def test_what_one_in_use_still_needs_is_kept(stage: Stage, bot: Bot) -> No
         assert MessageKind.EXPIRY_NEWS in {
             row["kind"] for row in await _rows(running, messages, id)
         }
-        await press(scene, id)
-        await scene.until(lambda: f"{id} was revoked" in scene.workspace.text_of(scene.card_of(id)))
-        assert not scene.tenant.applications
+        await press(story, id)
+        await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(story.card_of(id)))
+        assert not story.tenant.applications
 
 
 def _is_idle(stage: Stage) -> bool:

@@ -12,104 +12,104 @@ from handlers.views import rotation as views
 from tests.stories.test_reveals import live
 from tests.support.factories import NOON, registration, secret
 from tests.support.rotation_story import asked, card, history, in_use, rotated, seen
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
 
-async def test_whoever_has_changed_over_removes_the_old_secret_at_once(scene: Scene) -> None:
-    id = await in_use(scene)
-    [old] = live(scene)
-    said = str((await scene.workspace.command("rosa", f"retire {id}")).text)
+async def test_whoever_has_changed_over_removes_the_old_secret_at_once(story: Story) -> None:
+    id = await in_use(story)
+    [old] = live(story)
+    said = str((await story.workspace.command("rosa", f"retire {id}")).text)
     assert f"{id} has no previous secret." in said
-    await rotated(scene, id)
-    said = str((await scene.workspace.command("ada", f"retire {id}")).text)
+    await rotated(story, id)
+    said = str((await story.workspace.command("ada", f"retire {id}")).text)
     assert f"The new secret of {id} was not seen yet" in said
-    assert "[Remove the previous secret]" not in scene.direct("rosa")
-    await seen(scene, id)
-    said = str((await scene.workspace.command("ben", f"retire {id}")).text)
+    assert "[Remove the previous secret]" not in story.direct("rosa")
+    await seen(story, id)
+    said = str((await story.workspace.command("ben", f"retire {id}")).text)
     assert said == "Only the requester or an approver can remove the previous secret."
-    await scene.until(
-        lambda: "[Remove the previous secret]" in scene.workspace.text_of(scene.notice(id))
+    await story.until(
+        lambda: "[Remove the previous secret]" in story.workspace.text_of(story.notice(id))
     )
-    await scene.until(lambda: "[Remove the previous secret]" in card(scene, id))
-    await scene.workspace.click("rosa", "Remove the previous secret", on=scene.notice(id))
-    await eventually(scene, lambda: old not in live(scene))
-    assert len(live(scene)) == 1
-    await scene.until(lambda: "the previous secret is removed from Entra" in scene.direct("rosa"))
-    await scene.until(lambda: "previous secret" not in card(scene, id))
-    assert "[Remove the previous secret]" not in card(scene, id)
-    scene.clock.move(GRACE * 2)  # what would have removed it then finds nothing
-    await eventually(scene, lambda: not _is_to_retire(scene))
-    await asked(scene, id)
-    told = await history(scene, id)
+    await story.until(lambda: "[Remove the previous secret]" in card(story, id))
+    await story.workspace.click("rosa", "Remove the previous secret", on=story.notice(id))
+    await eventually(story, lambda: old not in live(story))
+    assert len(live(story)) == 1
+    await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
+    await story.until(lambda: "previous secret" not in card(story, id))
+    assert "[Remove the previous secret]" not in card(story, id)
+    story.clock.move(GRACE * 2)  # what would have removed it then finds nothing
+    await eventually(story, lambda: not _is_to_retire(story))
+    await asked(story, id)
+    told = await history(story, id)
     for what in ("removal of the previous secret asked for", "previous secret removed from Entra"):
         assert told.count(what) == 1
-    assert scene.direct("rosa").count("the previous secret is removed from Entra") == 1
+    assert story.direct("rosa").count("the previous secret is removed from Entra") == 1
 
 
-def _is_to_retire(scene: Scene) -> bool:
+def _is_to_retire(story: Story) -> bool:
     """Whether a removal of a previous secret is still due, or at work."""
-    with closing(sqlite3.connect(scene.stage.folder / "aad-setup.db")) as database:
+    with closing(sqlite3.connect(story.stage.folder / "aad-setup.db")) as database:
         due = "SELECT count(*) FROM dues WHERE kind = 'retire'"
         owed = "SELECT count(*) FROM runs WHERE kind = 'retire' AND ended_at IS NULL"
         return any(database.execute(query).fetchone() != (0,) for query in (due, owed))
 
 
 async def test_the_old_secret_that_somebody_had_removed_goes_though_a_newer_one_is_made(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await in_use(scene)
-    [old] = live(scene)
-    await rotated(scene, id)
-    await seen(scene, id)
-    held = scene.tenant.faults.hold("POST", "/addPassword")
-    await make_a_new_one(scene, id)
+    id = await in_use(story)
+    [old] = live(story)
+    await rotated(story, id)
+    await seen(story, id)
+    held = story.tenant.faults.hold("POST", "/addPassword")
+    await make_a_new_one(story, id)
     async with asyncio.timeout(15):
         await held.reached.wait()
-    scene.workspace.reload("ada")
-    await scene.workspace.command("ada", f"retire {id}")
-    question = scene.workspace.ephemerals("ada")[-1]
-    await scene.workspace.click("ada", "Remove the previous secret", on=question)
-    assert f"The previous secret of {id} is being removed." in scene.whispers("ada")
+    story.workspace.reload("ada")
+    await story.workspace.command("ada", f"retire {id}")
+    question = story.workspace.ephemerals("ada")[-1]
+    await story.workspace.click("ada", "Remove the previous secret", on=question)
+    assert f"The previous secret of {id} is being removed." in story.whispers("ada")
     held.release()
-    await scene.until(lambda: "was replaced by a newer one" in scene.direct("rosa"))
-    await eventually(scene, lambda: old not in live(scene))
-    assert len(live(scene)) == 1
-    await scene.until(lambda: "the previous secret is removed from Entra" in scene.direct("rosa"))
+    await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
+    await eventually(story, lambda: old not in live(story))
+    assert len(live(story)) == 1
+    await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
 
 
-async def test_the_word_removes_the_old_secret_once_it_is_confirmed(scene: Scene) -> None:
-    id = await in_use(scene)
-    [old] = live(scene)
-    await rotated(scene, id)
-    await seen(scene, id)
-    scene.workspace.reload("grace")
-    answer = await scene.workspace.command("grace", f"retire {id}")
+async def test_the_word_removes_the_old_secret_once_it_is_confirmed(story: Story) -> None:
+    id = await in_use(story)
+    [old] = live(story)
+    await rotated(story, id)
+    await seen(story, id)
+    story.workspace.reload("grace")
+    answer = await story.workspace.command("grace", f"retire {id}")
     assert f"Remove the previous secret of {id} now?" in str(answer.text)
-    assert old in live(scene)
-    question = scene.workspace.ephemerals("grace")[-1]
-    await scene.workspace.click("grace", "Remove the previous secret", on=question)
-    assert f"The previous secret of {id} is being removed." in scene.whispers("grace")
-    await eventually(scene, lambda: old not in live(scene))
+    assert old in live(story)
+    question = story.workspace.ephemerals("grace")[-1]
+    await story.workspace.click("grace", "Remove the previous secret", on=question)
+    assert f"The previous secret of {id} is being removed." in story.whispers("grace")
+    await eventually(story, lambda: old not in live(story))
 
 
-async def test_an_old_secret_that_entra_does_not_remove_at_once_goes_later(scene: Scene) -> None:
-    id = await in_use(scene)
-    [old] = live(scene)
-    await rotated(scene, id)
-    await seen(scene, id)
-    broken = scene.tenant.faults.fail(
+async def test_an_old_secret_that_entra_does_not_remove_at_once_goes_later(story: Story) -> None:
+    id = await in_use(story)
+    [old] = live(story)
+    await rotated(story, id)
+    await seen(story, id)
+    broken = story.tenant.faults.fail(
         "POST", "removePassword", status=403, code="Authorization_RequestDenied", times=10_000
     )
-    scene.clock.move(GRACE)
-    await eventually(scene, lambda: _was_refused(scene))
-    assert old in live(scene)
-    assert "is removed from Entra" not in scene.direct("rosa")
-    await eventually(scene, lambda: _says_that_it_goes(card(scene, id)))
-    await eventually(scene, lambda: _says_that_it_goes(scene.workspace.text_of(scene.notice(id))))
+    story.clock.move(GRACE)
+    await eventually(story, lambda: _was_refused(story))
+    assert old in live(story)
+    assert "is removed from Entra" not in story.direct("rosa")
+    await eventually(story, lambda: _says_that_it_goes(card(story, id)))
+    await eventually(story, lambda: _says_that_it_goes(story.workspace.text_of(story.notice(id))))
     broken.times = 0
-    await eventually(scene, lambda: old not in live(scene), step=timedelta(minutes=20))
-    await scene.until(lambda: "the previous secret is removed from Entra" in scene.direct("rosa"))
+    await eventually(story, lambda: old not in live(story), step=timedelta(minutes=20))
+    await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
 
 
 def _says_that_it_goes(drawn: str) -> bool:
@@ -117,8 +117,8 @@ def _says_that_it_goes(drawn: str) -> bool:
     return is_said and "Remove the previous secret" not in drawn
 
 
-def _was_refused(scene: Scene) -> bool:
-    return any("removePassword" in entry.path and entry.status == 403 for entry in scene.tenant.log)
+def _was_refused(story: Story) -> bool:
+    return any("removePassword" in entry.path and entry.status == 403 for entry in story.tenant.log)
 
 
 def test_a_previous_secret_is_said_to_go_as_of_its_date_be_it_past_or_not() -> None:

@@ -11,62 +11,62 @@ from bot.playground.clock import MovableClock
 from bot.storage import health, messages, registrations
 from bot.storage.messages import Message, MessageKind
 from handlers.outbox.retries import LONGEST_WAIT, OUR_TRIES, SLACK_TRIES, Retries
-from tests.support.registrar_env import Office, office, opened
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Office]:
+async def env(tmp_path: Path, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
     async with opened(f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}") as database:
-        yield office(database, clock)
+        yield registrar_env(database, clock)
 
 
-async def with_card(desk: Office) -> str:
-    id = await desk.pending()
-    async with desk.database.transaction() as tx:
+async def with_card(env: RegistrarEnv) -> str:
+    id = await env.pending()
+    async with env.database.transaction() as tx:
         await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
     return id
 
 
-async def claimed(desk: Office) -> Message | None:
+async def claimed(env: RegistrarEnv) -> Message | None:
     """Claim the card if it may be tried now."""
-    async with desk.database.transaction() as tx:
-        now = desk.clock.now()
+    async with env.database.transaction() as tx:
+        now = env.clock.now()
         found = await messages.stale(tx, now, drawn_before=now, limit=20)
         cards = [it.message for it in found if it.message.kind is MessageKind.CARD]
         return next(iter(await messages.claim(tx, cards, now)), None)
 
 
-async def fail_until_it_ends(desk: Office, *, most: int) -> list[datetime]:
+async def fail_until_it_ends(env: RegistrarEnv, *, most: int) -> list[datetime]:
     """Fail at each try; return when they were made."""
-    retries = Retries(database=desk.database, registrar=desk.registrar, clock=desk.clock)
+    retries = Retries(database=env.database, registrar=env.registrar, clock=env.clock)
     tries = []
     for _ in range(most + 5):
-        message = await claimed(desk)
+        message = await claimed(env)
         if message is not None:
-            tries.append(desk.clock.now())
+            tries.append(env.clock.now())
             await retries.later(message, why="bug_1a2b3c4d", most=most)
-        desk.clock.move(LONGEST_WAIT)
+        env.clock.move(LONGEST_WAIT)
     return tries
 
 
-async def test_what_fails_for_ever_ends_after_so_many_tries_and_is_told(desk: Office) -> None:
-    id = await with_card(desk)
+async def test_what_fails_for_ever_ends_after_so_many_tries_and_is_told(env: RegistrarEnv) -> None:
+    id = await with_card(env)
     with structlog.testing.capture_logs() as logged:
-        assert len(await fail_until_it_ends(desk, most=OUR_TRIES)) == OUR_TRIES
+        assert len(await fail_until_it_ends(env, most=OUR_TRIES)) == OUR_TRIES
     [said] = [it for it in logged if it["log_level"] == "error"]
     assert said["event"] == "message given up"
     assert (said["registration"], said["why"]) == (id, "bug_1a2b3c4d")
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         assert "bug_1a2b3c4d" in [it.code for it in await health.unshown(tx)]
 
 
-async def test_the_next_change_begins_anew(desk: Office) -> None:
-    id = await with_card(desk)
-    await fail_until_it_ends(desk, most=2)
-    assert await claimed(desk) is None
-    async with desk.database.transaction() as tx:
+async def test_the_next_change_begins_anew(env: RegistrarEnv) -> None:
+    id = await with_card(env)
+    await fail_until_it_ends(env, most=2)
+    assert await claimed(env) is None
+    async with env.database.transaction() as tx:
         await registrations.bump_version(tx, id)
-    message = await claimed(desk)
+    message = await claimed(env)
     assert message is not None
     assert message.tries == 1
 

@@ -18,7 +18,7 @@ from tests.stories.test_reveals import MARK
 from tests.stories.test_talking import said
 from tests.support.doctor_cli import call
 from tests.support.forged_clicks import forged_button
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 FOR_EVER = 10_000
@@ -26,21 +26,21 @@ AGAIN_IN = timedelta(minutes=61)
 NOT_YET = "is not revoked yet"
 
 
-async def revoked(scene: Scene, name: str = "billing", *, by: str = "ada") -> str:
+async def revoked(story: Story, name: str = "billing", *, by: str = "ada") -> str:
     """Make one that is ready, and revoke it; return its id."""
-    id = await scene.ready(name)
-    await press(scene, id, by=by)
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
+    id = await story.ready(name)
+    await press(story, id, by=by)
+    await story.until(lambda: f"{id} was revoked" in story.card())
     return id
 
 
-async def press(scene: Scene, id: str, button: str = "Revoke", *, by: str = "ada") -> None:
-    await scene.until(lambda: f"[{button}]" in scene.workspace.text_of(scene.card_of(id)))
-    await scene.workspace.click(by, button, on=scene.card_of(id))
+async def press(story: Story, id: str, button: str = "Revoke", *, by: str = "ada") -> None:
+    await story.until(lambda: f"[{button}]" in story.workspace.text_of(story.card_of(id)))
+    await story.workspace.click(by, button, on=story.card_of(id))
 
 
-def refuses_to_let_go(scene: Scene) -> Fault:
-    return scene.tenant.faults.fail(
+def refuses_to_let_go(story: Story) -> Fault:
+    return story.tenant.faults.fail(
         "DELETE",
         "/applications/",
         status=403,
@@ -49,150 +49,150 @@ def refuses_to_let_go(scene: Scene) -> Fault:
     )
 
 
-def failures(scene: Scene) -> int:
+def failures(story: Story) -> int:
     """Return how often the history says that something has failed."""
-    with closing(sqlite3.connect(scene.stage.folder / "aad-setup.db")) as database:
+    with closing(sqlite3.connect(story.stage.folder / "aad-setup.db")) as database:
         query = "SELECT count(*) FROM history WHERE what = 'failed'"
         return int(database.execute(query).fetchone()[0])
 
 
-def owed(scene: Scene) -> int:
+def owed(story: Story) -> int:
     """Return how many messages are not shown, or not as they should be."""
-    with closing(sqlite3.connect(scene.stage.folder / "aad-setup.db")) as database:
+    with closing(sqlite3.connect(story.stage.folder / "aad-setup.db")) as database:
         query = "SELECT count(*) FROM messages WHERE shown < wanted"
         return int(database.execute(query).fetchone()[0])
 
 
-def nothing_is_left(scene: Scene) -> bool:
-    tenant = scene.tenant
+def nothing_is_left(story: Story) -> bool:
+    tenant = story.tenant
     return not (tenant.applications or tenant.service_principals or tenant.grants)
 
 
-def channel(scene: Scene) -> str:
-    return "\n".join(map(scene.workspace.text_of, scene.workspace.messages("approvals")))
+def channel(story: Story) -> str:
+    return "\n".join(map(story.workspace.text_of, story.workspace.messages("approvals")))
 
 
-async def test_an_approver_revokes_and_everybody_is_told(scene: Scene) -> None:
-    id = await scene.ready()
-    [application] = scene.tenant.applications
-    held = scene.tenant.faults.hold("DELETE", "/applications/")
-    await press(scene, id, by="grace")
-    await scene.until(lambda: f"@grace has revoked {id} (billing)." in channel(scene))
-    await scene.until(lambda: f"{id} is being revoked by @grace" in scene.direct("rosa"))
+async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
+    id = await story.ready()
+    [application] = story.tenant.applications
+    held = story.tenant.faults.hold("DELETE", "/applications/")
+    await press(story, id, by="grace")
+    await story.until(lambda: f"@grace has revoked {id} (billing)." in channel(story))
+    await story.until(lambda: f"{id} is being revoked by @grace" in story.direct("rosa"))
     held.release()
-    await scene.until(lambda: scene.direct("rosa").count("revoked by @grace") == 2)  # asked, done
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
-    assert nothing_is_left(scene)
-    assert not scene.tenant.roles_of(application["appId"])
-    card = scene.card()
+    await story.until(lambda: story.direct("rosa").count("revoked by @grace") == 2)  # asked, done
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    assert nothing_is_left(story)
+    assert not story.tenant.roles_of(application["appId"])
+    card = story.card()
     assert "Revocation asked for by @grace" in card
     assert "The connector can sign in no more." in card
     assert "can restore the application from Deleted applications in the Entra" in card
     assert "[Revoke]" not in card
     assert "steps done" not in card
-    await scene.until(lambda: f"{id} was revoked by @grace" in scene.direct("rosa"))
-    await scene.until(lambda: f"{id} was revoked: its values work no more." in scene.direct("rosa"))
-    assert "[Get the values]" not in scene.direct("rosa")
-    assert "[Ask again]" in scene.direct("rosa")
-    told = await said(scene, "rosa", f"history {id}")
+    await story.until(lambda: f"{id} was revoked by @grace" in story.direct("rosa"))
+    await story.until(lambda: f"{id} was revoked: its values work no more." in story.direct("rosa"))
+    assert "[Get the values]" not in story.direct("rosa")
+    assert "[Ask again]" in story.direct("rosa")
+    told = await said(story, "rosa", f"history {id}")
     assert "· revocation asked for · @grace" in told
     assert told.splitlines()[-1].endswith("· revoked")
 
 
 async def test_a_revocation_that_ends_before_slack_takes_a_message_is_told_once(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await scene.ready()
-    scene.workspace.faults.throttle("chat.postMessage", retry_after=60, times=2)
-    await press(scene, id, by="grace")
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
-    assert "revoked by @grace" not in scene.direct("rosa")
-    scene.clock.move(timedelta(seconds=61))
-    await scene.until(lambda: f"@grace has revoked {id} (billing)." in channel(scene))
-    await scene.until(lambda: f"{id} was revoked by @grace" in scene.direct("rosa"))
-    await eventually(scene, lambda: not owed(scene), step=timedelta(seconds=4))
-    assert scene.direct("rosa").count("revoked by @grace") == 1
+    id = await story.ready()
+    story.workspace.faults.throttle("chat.postMessage", retry_after=60, times=2)
+    await press(story, id, by="grace")
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    assert "revoked by @grace" not in story.direct("rosa")
+    story.clock.move(timedelta(seconds=61))
+    await story.until(lambda: f"@grace has revoked {id} (billing)." in channel(story))
+    await story.until(lambda: f"{id} was revoked by @grace" in story.direct("rosa"))
+    await eventually(story, lambda: not owed(story), step=timedelta(seconds=4))
+    assert story.direct("rosa").count("revoked by @grace") == 1
 
 
-async def test_the_requester_revokes_by_word_once_it_is_confirmed(scene: Scene) -> None:
-    id = await scene.ready()
-    asked = await said(scene, "rosa", f"revoke {id.lower()}", channel="random")
+async def test_the_requester_revokes_by_word_once_it_is_confirmed(story: Story) -> None:
+    id = await story.ready()
+    asked = await said(story, "rosa", f"revoke {id.lower()}", channel="random")
     assert asked.startswith(f"Revoke {id}? The connector can sign in no more")
     assert "Deleted applications in the Entra admin centre for 30 days" in asked
-    assert len(scene.tenant.applications) == 1
-    await scene.workspace.click("rosa", "revoke_asked")
-    assert scene.whispers("rosa") == f"{id} is being revoked. Its card says when that is done."
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
-    await scene.until(lambda: f"@rosa has revoked {id}" in channel(scene))
-    await scene.until(lambda: f"{id} was revoked by @rosa" in scene.direct("rosa"))
-    assert f"{id} is being revoked by" not in scene.direct("rosa")
-    assert "Revocation asked for by @rosa" in scene.card()
-    assert nothing_is_left(scene)
-    again = await said(scene, "rosa", f"revoke {id}")
+    assert len(story.tenant.applications) == 1
+    await story.workspace.click("rosa", "revoke_asked")
+    assert story.whispers("rosa") == f"{id} is being revoked. Its card says when that is done."
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    await story.until(lambda: f"@rosa has revoked {id}" in channel(story))
+    await story.until(lambda: f"{id} was revoked by @rosa" in story.direct("rosa"))
+    assert f"{id} is being revoked by" not in story.direct("rosa")
+    assert "Revocation asked for by @rosa" in story.card()
+    assert nothing_is_left(story)
+    again = await said(story, "rosa", f"revoke {id}")
     assert again == f"Too late: {id} was revoked already."
 
 
-async def test_the_requester_has_the_button_on_the_card_and_at_home(scene: Scene) -> None:
-    id = await scene.ready()
-    await scene.until(lambda: "[Revoke]" in scene.direct("rosa"))
-    assert "[Revoke]" in await opened(scene, "rosa")
-    await scene.workspace.click("rosa", "Revoke", on=scene.workspace.home_of("rosa"))
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
+async def test_the_requester_has_the_button_on_the_card_and_at_home(story: Story) -> None:
+    id = await story.ready()
+    await story.until(lambda: "[Revoke]" in story.direct("rosa"))
+    assert "[Revoke]" in await opened(story, "rosa")
+    await story.workspace.click("rosa", "Revoke", on=story.workspace.home_of("rosa"))
+    await story.until(lambda: f"{id} was revoked" in story.card())
 
 
-async def test_a_bystander_is_refused_by_word_and_by_button(scene: Scene) -> None:
-    id = await scene.ready()
+async def test_a_bystander_is_refused_by_word_and_by_button(story: Story) -> None:
+    id = await story.ready()
     refused = "Only the requester or an approver can revoke this."
-    assert await said(scene, "ben", f"revoke {id}") == refused
+    assert await said(story, "ben", f"revoke {id}") == refused
     for forged in ("revoke", "revoke_asked"):
-        scene.workspace.reload("ben")
-        button = await forged_button(scene.workspace, forged, id)
-        await scene.workspace.click("ben", forged, on=button)
-        assert scene.whispers("ben") == refused
-    assert len(scene.tenant.applications) == 1
+        story.workspace.reload("ben")
+        button = await forged_button(story.workspace, forged, id)
+        await story.workspace.click("ben", forged, on=button)
+        assert story.whispers("ben") == refused
+    assert len(story.tenant.applications) == 1
 
 
-async def test_of_two_who_revoke_at_once_one_wins(scene: Scene) -> None:
-    id = await scene.ready()
-    held = scene.tenant.faults.hold("DELETE", "/applications/", when="before_effect")
-    await scene.until(lambda: "[Revoke]" in scene.card())
-    card = scene.card_of(id)
+async def test_of_two_who_revoke_at_once_one_wins(story: Story) -> None:
+    id = await story.ready()
+    held = story.tenant.faults.hold("DELETE", "/applications/", when="before_effect")
+    await story.until(lambda: "[Revoke]" in story.card())
+    card = story.card_of(id)
     await asyncio.gather(
-        scene.workspace.click("ada", "Revoke", on=card),
-        scene.workspace.click("grace", "Revoke", on=card),
+        story.workspace.click("ada", "Revoke", on=card),
+        story.workspace.click("grace", "Revoke", on=card),
     )
     late = f"{id} is being revoked already. Its card says when that is done."
-    assert [scene.whispers("ada"), scene.whispers("grace")].count(late) == 1
+    assert [story.whispers("ada"), story.whispers("grace")].count(late) == 1
     held.release()
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
-    told = await said(scene, "ada", f"history {id}")
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    told = await said(story, "ada", f"history {id}")
     assert told.count("revocation asked for") == 1
 
 
-async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(scene: Scene) -> None:
-    id = await scene.ready()
-    fault = refuses_to_let_go(scene)
-    await press(scene, id)
-    await scene.until(lambda: NOT_YET in scene.card())
-    card = scene.card()
+async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(story: Story) -> None:
+    id = await story.ready()
+    fault = refuses_to_let_go(story)
+    await press(story, id)
+    await story.until(lambda: NOT_YET in story.card())
+    card = story.card()
     assert "The connector may still be able to sign in" in card
     assert "Take back “Register the application”: Entra refused: a right is missing" in card
     assert "Grant the bot's own application the rights" in card
     assert "Request id " in card
     assert "The bot tries again by itself" in card
     assert "[Try again]" in card
-    await scene.until(lambda: f"{id} {NOT_YET}" in scene.direct("rosa"))
-    assert f"{id} {NOT_YET}" in await said(scene, "ben", "list")
+    await story.until(lambda: f"{id} {NOT_YET}" in story.direct("rosa"))
+    assert f"{id} {NOT_YET}" in await said(story, "ben", "list")
 
-    scene.clock.move(timedelta(hours=1, minutes=1))  # once more in vain
-    await eventually(scene, lambda: failures(scene) == 2)
+    story.clock.move(timedelta(hours=1, minutes=1))  # once more in vain
+    await eventually(story, lambda: failures(story) == 2)
     fault.times = 0
-    await eventually(scene, lambda: f"{id} was revoked" in scene.card(), step=AGAIN_IN)
-    assert "Entra refused" not in scene.card()
-    assert nothing_is_left(scene)
+    await eventually(story, lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
+    assert "Entra refused" not in story.card()
+    assert nothing_is_left(story)
     # Told once that it was asked for, once that it failed, however often, and once that it is done.
-    await scene.until(lambda: f"{id} was revoked by @ada" in scene.direct("rosa"))
-    assert scene.direct("rosa").count("Your card above says more.") == 3
+    await story.until(lambda: f"{id} was revoked by @ada" in story.direct("rosa"))
+    assert story.direct("rosa").count("Your card above says more.") == 3
 
 
 @pytest.mark.parametrize(
@@ -204,10 +204,10 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(scen
     ],
 )
 async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(
-    scene: Scene, trouble: str
+    story: Story, trouble: str
 ) -> None:
-    id = await scene.ready()
-    faults = scene.tenant.faults
+    id = await story.ready()
+    faults = story.tenant.faults
     match trouble:
         case "503":
             faults.fail("DELETE", "/servicePrincipals/", times=FOR_EVER)
@@ -215,163 +215,163 @@ async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(
             faults.throttle("DELETE", "/servicePrincipals/", times=FOR_EVER, retry_after=300)
         case _:
             faults.unreachable = True
-    await press(scene, id)
-    await scene.until(lambda: NOT_YET in scene.card())
-    assert len(scene.tenant.applications) == 1
+    await press(story, id)
+    await story.until(lambda: NOT_YET in story.card())
+    assert len(story.tenant.applications) == 1
     faults.clear()
-    await eventually(scene, lambda: f"{id} was revoked" in scene.card(), step=AGAIN_IN)
-    assert nothing_is_left(scene)
+    await eventually(story, lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
+    assert nothing_is_left(story)
 
 
-async def test_trouble_that_passes_is_waited_out(scene: Scene) -> None:
-    id = await scene.ready()
-    scene.tenant.faults.fail("DELETE", "/applications/", times=2, when="after_effect")
-    scene.tenant.faults.throttle("DELETE", "/servicePrincipals/", times=2)
-    await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
-    assert nothing_is_left(scene)
+async def test_trouble_that_passes_is_waited_out(story: Story) -> None:
+    id = await story.ready()
+    story.tenant.faults.fail("DELETE", "/applications/", times=2, when="after_effect")
+    story.tenant.faults.throttle("DELETE", "/servicePrincipals/", times=2)
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    assert nothing_is_left(story)
 
 
 @pytest.mark.parametrize("lag", [pytest.param(2.0, marks=pytest.mark.slow), 5.0])
 @pytest.mark.parametrize("after", [0.0, 1.0])
 async def test_reads_that_lag_delay_a_revocation_by_no_more_than_the_lag(
-    scene: Scene, lag: float, after: float
+    story: Story, lag: float, after: float
 ) -> None:
     """Once its creation is seen everywhere, or at once."""
-    scene.tenant.faults.lag = lag
-    id = await scene.ready()
-    scene.clock.move(timedelta(seconds=after * lag))
-    start = scene.clock.now()
-    await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
-    assert (scene.clock.now() - start).total_seconds() <= 3 * lag + 15
-    assert nothing_is_left(scene)
+    story.tenant.faults.lag = lag
+    id = await story.ready()
+    story.clock.move(timedelta(seconds=after * lag))
+    start = story.clock.now()
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    assert (story.clock.now() - start).total_seconds() <= 3 * lag + 15
+    assert nothing_is_left(story)
 
 
-async def test_whoever_looks_after_it_tries_again_at_once(scene: Scene) -> None:
-    id = await scene.ready()
-    fault = refuses_to_let_go(scene)
-    await press(scene, id)
-    await scene.until(lambda: "[Try again]" in scene.card())
+async def test_whoever_looks_after_it_tries_again_at_once(story: Story) -> None:
+    id = await story.ready()
+    fault = refuses_to_let_go(story)
+    await press(story, id)
+    await story.until(lambda: "[Try again]" in story.card())
     fault.times = 0
-    await scene.workspace.click("ben", "Try again", on=scene.card_of(id))
-    assert scene.whispers("ben") == "Only the requester or an approver can revoke this."
-    await press(scene, id, "Try again", by="grace")
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
-    assert "Revocation asked for by @ada" in scene.card()
+    await story.workspace.click("ben", "Try again", on=story.card_of(id))
+    assert story.whispers("ben") == "Only the requester or an approver can revoke this."
+    await press(story, id, "Try again", by="grace")
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    assert "Revocation asked for by @ada" in story.card()
 
 
-async def test_a_secret_that_nobody_has_seen_is_never_shown_again(scene: Scene) -> None:
-    id = await scene.ready()
-    await scene.values(id)
-    refuses_to_let_go(scene)
-    await press(scene, id)
-    await scene.until(lambda: NOT_YET in scene.card())
-    await scene.workspace.click("rosa", "Show the secret", on=scene.workspace.ephemerals("rosa")[0])
+async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) -> None:
+    id = await story.ready()
+    await story.values(id)
+    refuses_to_let_go(story)
+    await press(story, id)
+    await story.until(lambda: NOT_YET in story.card())
+    await story.workspace.click("rosa", "Show the secret", on=story.workspace.ephemerals("rosa")[0])
     being = f"{id} is being revoked. Its card says when that is done."
-    assert being in scene.whispers("rosa")
-    assert MARK not in scene.whispers("rosa")
+    assert being in story.whispers("rosa")
+    assert MARK not in story.whispers("rosa")
     for word in ("values", "check"):
-        assert await said(scene, "rosa", f"{word} {id}") == being
-    renewed = await forged_button(scene.workspace, "renew", id)
-    scene.workspace.reload("rosa")
-    await scene.workspace.click("rosa", "renew", on=renewed)
-    assert scene.whispers("rosa") == being
-    answer = await scene.workspace.command("ada", f"handover {id} @grace")
+        assert await said(story, "rosa", f"{word} {id}") == being
+    renewed = await forged_button(story.workspace, "renew", id)
+    story.workspace.reload("rosa")
+    await story.workspace.click("rosa", "renew", on=renewed)
+    assert story.whispers("rosa") == being
+    answer = await story.workspace.command("ada", f"handover {id} @grace")
     assert answer.text == being
 
 
-async def test_a_secret_on_the_screen_is_masked_all_the_same(scene: Scene) -> None:
-    id = await scene.ready()
-    await scene.values(id)
-    assert MARK in await scene.reveal()
-    await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
-    scene.clock.move(timedelta(minutes=1, seconds=1))
-    await eventually(scene, lambda: MARK not in scene.whispers("rosa"))
-    assert f"{id} was revoked: its values work no more." in scene.whispers("rosa")
-    assert "[Make a new one]" not in scene.whispers("rosa")
+async def test_a_secret_on_the_screen_is_masked_all_the_same(story: Story) -> None:
+    id = await story.ready()
+    await story.values(id)
+    assert MARK in await story.reveal()
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    story.clock.move(timedelta(minutes=1, seconds=1))
+    await eventually(story, lambda: MARK not in story.whispers("rosa"))
+    assert f"{id} was revoked: its values work no more." in story.whispers("rosa")
+    assert "[Make a new one]" not in story.whispers("rosa")
 
 
-async def test_one_that_was_deleted_by_hand_is_revoked_all_the_same(scene: Scene) -> None:
-    id = await scene.ready()
-    scene.clock.move(timedelta(minutes=16))
-    async with by_hand(scene) as hand:
+async def test_one_that_was_deleted_by_hand_is_revoked_all_the_same(story: Story) -> None:
+    id = await story.ready()
+    story.clock.move(timedelta(minutes=16))
+    async with by_hand(story) as hand:
         await hand.graph.secret(hand.application, displayName="by hand")
         await hand.delete(f"/applications/{hand.application['id']}")
         await hand.delete(f"/directory/deletedItems/{hand.application['id']}")
-    await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in story.card())
     assert "Deleted applications in the Entra admin centre for 30 days after it was deleted" in (
-        scene.card()
+        story.card()
     )
 
 
-async def test_a_secret_that_somebody_added_goes_with_the_application(scene: Scene) -> None:
-    id = await scene.ready()
-    async with by_hand(scene) as hand:
+async def test_a_secret_that_somebody_added_goes_with_the_application(story: Story) -> None:
+    id = await story.ready()
+    async with by_hand(story) as hand:
         await hand.graph.secret(hand.application, displayName="by hand")
-    await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in scene.card())
-    assert nothing_is_left(scene)
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in story.card())
+    assert nothing_is_left(story)
 
 
-async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(scene: Scene) -> None:
-    id = await scene.ready()
-    fault = refuses_to_let_go(scene)
-    await press(scene, id)
-    await scene.until(lambda: NOT_YET in scene.card())
-    await scene.open_form()
+async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(story: Story) -> None:
+    id = await story.ready()
+    fault = refuses_to_let_go(story)
+    await press(story, id)
+    await story.until(lambda: NOT_YET in story.card())
+    await story.open_form()
     wish = {"Application name": "billing", "Reason": "To sync"}
-    refused = await scene.workspace.submit("rosa", wish)
+    refused = await story.workspace.submit("rosa", wish)
     assert f"{id} is the same: Rosa Marin asked for it, and it is being revoked." in str(
         refused.errors
     )
     fault.times = 0
-    await press(scene, id, "Try again")
-    await scene.until(lambda: "[Ask again]" in scene.direct("rosa"))
-    await scene.ask_again()
-    assert not (await scene.workspace.submit("rosa", {})).errors
-    await scene.until(lambda: len(scene.workspace.messages("approvals")) == 2)
+    await press(story, id, "Try again")
+    await story.until(lambda: "[Ask again]" in story.direct("rosa"))
+    await story.ask_again()
+    assert not (await story.workspace.submit("rosa", {})).errors
+    await story.until(lambda: len(story.workspace.messages("approvals")) == 2)
 
 
 async def test_one_that_is_being_revoked_leaves_room_for_others(bot: Bot, stage: Stage) -> None:
     """Its requester can do nothing about an outage."""
     async with bot(OPEN_LIMIT="1"):
-        scene = Scene(stage)
-        id = await scene.ready()
-        refuses_to_let_go(scene)
-        await press(scene, id)
-        await scene.until(lambda: NOT_YET in scene.card())
-        assert await scene.ask("crm")
+        story = Story(stage)
+        id = await story.ready()
+        refuses_to_let_go(story)
+        await press(story, id)
+        await story.until(lambda: NOT_YET in story.card())
+        assert await story.ask("crm")
 
 
-async def test_nothing_of_it_is_missed_or_an_orphan(scene: Scene) -> None:
-    id = await scene.ready()
-    fault = refuses_to_let_go(scene)
-    await press(scene, id)
-    await scene.until(lambda: NOT_YET in scene.card())
-    scene.clock.move(timedelta(minutes=16))
-    assert (await call(scene.stage, "--orphans")).wrong == []
+async def test_nothing_of_it_is_missed_or_an_orphan(story: Story) -> None:
+    id = await story.ready()
+    fault = refuses_to_let_go(story)
+    await press(story, id)
+    await story.until(lambda: NOT_YET in story.card())
+    story.clock.move(timedelta(minutes=16))
+    assert (await call(story.stage, "--orphans")).wrong == []
     fault.times = 0
-    await eventually(scene, lambda: f"{id} was revoked" in scene.card(), step=AGAIN_IN)
-    scene.clock.move(timedelta(minutes=16))
-    told = await call(scene.stage, "--orphans")
+    await eventually(story, lambda: f"{id} was revoked" in story.card(), step=AGAIN_IN)
+    story.clock.move(timedelta(minutes=16))
+    told = await call(story.stage, "--orphans")
     assert told.wrong == [], told.text
     assert f"of {id}: Entra purges it" in told.text
-    checks = len(scene.tenant.calls())
-    scene.clock.move(timedelta(days=8))
-    await scene.until(lambda: True)
-    assert not [each for each in scene.tenant.calls()[checks:] if "batch" in each.path]
+    checks = len(story.tenant.calls())
+    story.clock.move(timedelta(days=8))
+    await story.until(lambda: True)
+    assert not [each for each in story.tenant.calls()[checks:] if "batch" in each.path]
 
 
-async def test_one_that_somebody_restores_is_an_orphan(scene: Scene) -> None:
-    id = await revoked(scene)
-    (left,) = [each for each in scene.tenant.deleted if "uniqueName" in each]
-    async with somebody(scene) as hand:
+async def test_one_that_somebody_restores_is_an_orphan(story: Story) -> None:
+    id = await revoked(story)
+    (left,) = [each for each in story.tenant.deleted if "uniqueName" in each]
+    async with somebody(story) as hand:
         path = f"/directory/deletedItems/{left['id']}/restore"
         assert (await hand.http.post(path)).status_code == 200
-    told = await call(scene.stage, "--orphans")
+    told = await call(story.stage, "--orphans")
     [wrong] = told.wrong
     assert f"of {id}: it was removed, and somebody has restored it" in wrong
     assert LOOK in wrong

@@ -15,7 +15,7 @@ from bot.settings.settings import Settings
 from bot.worker.outages import AwaitedService
 from graph.connection import connected
 from tests.stories.transport.conftest import environ
-from tests.support.http_endpoint import Door
+from tests.support.http_endpoint import HttpEndpoint
 from tests.support.serve_process import served
 
 Spoil = Callable[[Stage], dict[str, str]]
@@ -94,7 +94,7 @@ async def test_an_outage_of_slack_says_nothing_of_approvers(stage: Stage) -> Non
 
 
 async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
-    door = Door()
+    door = HttpEndpoint()
     settings = stage.environ(**environ("socket mode", door, stage), **guest(stage))
     async with served(settings, door, folder=stage.folder) as bot:
         log = stage.folder / "serve.log"

@@ -23,20 +23,20 @@ from tests.stories.test_drift import report, settled
 from tests.stories.test_handing_over import _asked, _confirm
 from tests.stories.test_talking import MOMENT, in_thread, said
 from tests.support.factories import ADA, BEN, NOON, registration, secret
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually
 
 
-async def test_a_status_says_when_it_was_asked_and_when_it_expires(scene: Scene) -> None:
-    id = await scene.ask()
-    last = (await said(scene, "ben", f"status {id}")).splitlines()[-1]
+async def test_a_status_says_when_it_was_asked_and_when_it_expires(story: Story) -> None:
+    id = await story.ask()
+    last = (await said(story, "ben", f"status {id}")).splitlines()[-1]
     asked, expires = last.split(" · ")
     assert asked.startswith("asked ")
     assert expires.startswith("expires ")
     assert MOMENT.search(asked)
     assert MOMENT.search(expires)
-    await scene.approve(id)
-    assert (await said(scene, "ben", f"status {id}")).splitlines()[-1] == asked
+    await story.approve(id)
+    assert (await said(story, "ben", f"status {id}")).splitlines()[-1] == asked
 
 
 def test_a_secret_that_was_shown_is_not_said_to_be_on_the_screen() -> None:
@@ -73,12 +73,12 @@ def test_a_card_says_that_an_older_secret_works_when_nobody_came_for_the_newer(
     assert "the connector cannot sign in until you press" in shown
 
 
-async def test_a_form_names_people_where_slack_shows_no_mentions(scene: Scene) -> None:
-    id = await scene.ask()
-    await scene.open_denial(id)
-    await scene.approve(id)
-    late = await scene.workspace.submit("grace", {"Reason": "Not now"})
-    name = scene.workspace.people["ada"].real_name
+async def test_a_form_names_people_where_slack_shows_no_mentions(story: Story) -> None:
+    id = await story.ask()
+    await story.open_denial(id)
+    await story.approve(id)
+    late = await story.workspace.submit("grace", {"Reason": "Not now"})
+    name = story.workspace.people["ada"].real_name
     assert late.errors == {"Reason": f"Too late: {name} has approved {id} already."}
 
 
@@ -106,9 +106,9 @@ def test_what_is_shown_letter_by_letter_has_no_markup(sentence: str, shown: str)
     ],
 )
 async def test_a_thread_gets_one_line_for_a_word_that_is_none(
-    scene: Scene, text: str, line: str
+    story: Story, text: str, line: str
 ) -> None:
-    assert await in_thread(scene, "ben", text) == line
+    assert await in_thread(story, "ben", text) == line
 
 
 @pytest.mark.parametrize(
@@ -134,39 +134,39 @@ async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(
     stage: Stage, bot: Bot
 ) -> None:
     async with bot(REQUESTERS="*"):
-        scene = Scene(stage)
-        id = await settled(scene)
-        held = scene.tenant.faults.hold("POST", r"\$batch")
-        await said(scene, "rosa", f"check {id}")
+        story = Story(stage)
+        id = await settled(story)
+        held = story.tenant.faults.hold("POST", r"\$batch")
+        await said(story, "rosa", f"check {id}")
         await held.reached.wait()
-        await _asked(scene, id, "ben")
-        await _confirm(scene, by="grace")
+        await _asked(story, id, "ben")
+        await _confirm(story, by="grace")
         held.release()
         kept = f"{id} was compared with the tenant as you asked. It is no longer yours,"
-        await scene.until(lambda: kept in scene.direct("rosa"))
-        assert not report(scene, id)
+        await story.until(lambda: kept in story.direct("rosa"))
+        assert not report(story, id)
 
 
-async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(scene: Scene) -> None:
-    id = await settled(scene)
-    held = scene.tenant.faults.hold("POST", r"\$batch")
-    await said(scene, "ada", f"check {id}")
+async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(story: Story) -> None:
+    id = await settled(story)
+    held = story.tenant.faults.hold("POST", r"\$batch")
+    await said(story, "ada", f"check {id}")
     await held.reached.wait()
-    scene.workspace.faults.breaks("users.info")
+    story.workspace.faults.breaks("users.info")
     held.release()
-    await eventually(scene, lambda: report(scene, id, "ada"), step=timedelta(seconds=10))
-    assert "as it was approved" in report(scene, id, "ada")
+    await eventually(story, lambda: report(story, id, "ada"), step=timedelta(seconds=10))
+    assert "as it was approved" in report(story, id, "ada")
 
 
-async def test_what_a_check_has_found_is_kept_from_who_is_no_longer_there(scene: Scene) -> None:
-    id = await settled(scene)
-    held = scene.tenant.faults.hold("POST", r"\$batch")
-    await said(scene, "ada", f"check {id}")
+async def test_what_a_check_has_found_is_kept_from_who_is_no_longer_there(story: Story) -> None:
+    id = await settled(story)
+    held = story.tenant.faults.hold("POST", r"\$batch")
+    await said(story, "ada", f"check {id}")
     await held.reached.wait()
-    scene.workspace.people["ada"].hidden = True
+    story.workspace.people["ada"].hidden = True
     held.release()
-    await scene.until(lambda: "It is no longer yours" in scene.direct("ada"))
-    assert not report(scene, id, "ada")
+    await story.until(lambda: "It is no longer yours" in story.direct("ada"))
+    assert not report(story, id, "ada")
 
 
 def test_the_command_line_says_its_version_and_the_profiles() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bot.playground.stage import Stage
 from tests.conftest import Bot
 from tests.stories.test_failures import failed, refuses_grants
-from tests.support.story import Scene
+from tests.support.story import Story
 
 Json = dict[str, Any]
 DATED = re.compile(r"<!date\^\d+\^[^|]*\|\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?>")
@@ -17,247 +17,247 @@ DATED = re.compile(r"<!date\^\d+\^[^|]*\|\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?>")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d")
 
 
-async def said(scene: Scene, person: str, text: str, **where: Any) -> str:
+async def said(story: Story, person: str, text: str, **where: Any) -> str:
     """Type a command and return the answer, which must reach nobody else."""
-    reply = await scene.workspace.command(person, text, **where)
+    reply = await story.workspace.command(person, text, **where)
     assert reply.acked, reply.text
     assert all(message.get("is_ephemeral") for message in reply.messages)
     return reply.text
 
 
-async def whispered(scene: Scene, person: str, text: str, **where: Any) -> tuple[Json, str]:
+async def whispered(story: Story, person: str, text: str, **where: Any) -> tuple[Json, str]:
     """Mention the bot; return what was written and what the person alone sees then."""
-    scene.workspace.reload(person)
-    asked = await scene.workspace.mention(person, text, **where)
-    await scene.until(lambda: scene.whispers(person))
-    return asked, scene.whispers(person)
+    story.workspace.reload(person)
+    asked = await story.workspace.mention(person, text, **where)
+    await story.until(lambda: story.whispers(person))
+    return asked, story.whispers(person)
 
 
-async def in_thread(scene: Scene, person: str, text: str, **where: Any) -> str:
+async def in_thread(story: Story, person: str, text: str, **where: Any) -> str:
     """Mention the bot and return what it answers in the thread."""
-    asked = await scene.workspace.mention(person, text, **where)
-    await scene.until(lambda: scene.workspace.replies(asked))
-    return scene.workspace.text_of(scene.workspace.replies(asked)[0])
+    asked = await story.workspace.mention(person, text, **where)
+    await story.until(lambda: story.workspace.replies(asked))
+    return story.workspace.text_of(story.workspace.replies(asked)[0])
 
 
-async def answered(scene: Scene, person: str, text: str) -> str:
+async def answered(story: Story, person: str, text: str) -> str:
     """Write to the bot in direct messages and return its answer."""
-    before = len(scene.workspace.messages(person)) + 1  # what is written now, too
-    await scene.workspace.message_im(person, text)
-    await scene.until(lambda: len(scene.workspace.messages(person)) > before)
-    return scene.workspace.text_of(scene.workspace.messages(person)[-1])
+    before = len(story.workspace.messages(person)) + 1  # what is written now, too
+    await story.workspace.message_im(person, text)
+    await story.until(lambda: len(story.workspace.messages(person)) > before)
+    return story.workspace.text_of(story.workspace.messages(person)[-1])
 
 
-async def test_the_command_does_what_the_buttons_do(scene: Scene) -> None:
-    id = await scene.ready("billing")
-    values = await said(scene, "rosa", f"values {id.lower()}")
+async def test_the_command_does_what_the_buttons_do(story: Story) -> None:
+    id = await story.ready("billing")
+    values = await said(story, "rosa", f"values {id.lower()}")
     assert "••••••••" in values
     assert "[Show the secret]" in values
-    shown = await scene.reveal()
+    shown = await story.reveal()
     assert "••••••••" not in shown
-    assert await said(scene, "ben", f"values {id}") == "Only the requester gets the values."
-    checked = await said(scene, "rosa", f"check {id[4:]}")
+    assert await said(story, "ben", f"values {id}") == "Only the requester gets the values."
+    checked = await said(story, "rosa", f"check {id[4:]}")
     assert checked.startswith(f"{id} is being compared with the tenant.")
 
 
-async def test_cancel_says_what_it_did_and_the_card_agrees(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    assert await said(scene, "ben", f"cancel {id}") == "Only the requester can cancel this."
-    done = await said(scene, "rosa", f"cancel {id}")
+async def test_cancel_says_what_it_did_and_the_card_agrees(story: Story) -> None:
+    id = await story.ask("billing")
+    assert await said(story, "ben", f"cancel {id}") == "Only the requester can cancel this."
+    done = await said(story, "rosa", f"cancel {id}")
     assert done == f"{id} is cancelled. Nothing was changed in Entra."
-    await scene.until(lambda: f"{id} was cancelled" in scene.card())
-    again = await said(scene, "rosa", f"cancel {id}")
+    await story.until(lambda: f"{id} was cancelled" in story.card())
+    again = await said(story, "rosa", f"cancel {id}")
     assert again == f"Too late: {id} was cancelled already."
 
 
-async def test_retry_and_undo_by_command_and_undo_is_confirmed(scene: Scene) -> None:
-    id, fault = await failed(scene)
-    refused = await said(scene, "ben", f"undo {id}")
+async def test_retry_and_undo_by_command_and_undo_is_confirmed(story: Story) -> None:
+    id, fault = await failed(story)
+    refused = await said(story, "ben", f"undo {id}")
     assert refused == "Only the requester or an approver can undo this."
-    asked = await said(scene, "rosa", f"undo {id}", channel="random")
+    asked = await said(story, "rosa", f"undo {id}", channel="random")
     assert asked.startswith(f"Undo {id}? The bot removes from Entra")
     assert "[Undo]" in asked
-    assert f"{id} failed" in scene.card()
+    assert f"{id} failed" in story.card()
 
     fault.times = 0
-    retried = await said(scene, "ada", f"retry {id}")
+    retried = await said(story, "ada", f"retry {id}")
     assert retried == f"{id} goes on where it stopped. Its card says how far it is."
-    await scene.until(lambda: scene.is_announced(id))
+    await story.until(lambda: story.is_announced(id))
     # What was asked about when it had failed is judged anew when it is confirmed.
-    await scene.workspace.click("rosa", "undo_asked")
-    assert f"Too late: {id} is ready already." in scene.whispers("rosa")
+    await story.workspace.click("rosa", "undo_asked")
+    assert f"Too late: {id} is ready already." in story.whispers("rosa")
 
-    other, _ = await failed(scene, "crm")
-    scene.workspace.reload("rosa")
-    await said(scene, "rosa", f"undo {other}", channel="random")
-    await scene.workspace.click("rosa", "undo_asked")
-    assert scene.whispers("rosa") == f"{other} is being undone. Its card says when that is done."
-    await scene.until(lambda: f"{other} was undone" in scene.card())
+    other, _ = await failed(story, "crm")
+    story.workspace.reload("rosa")
+    await said(story, "rosa", f"undo {other}", channel="random")
+    await story.workspace.click("rosa", "undo_asked")
+    assert story.whispers("rosa") == f"{other} is being undone. Its card says when that is done."
+    await story.until(lambda: f"{other} was undone" in story.card())
 
 
-async def test_history_is_told_to_the_requester_and_to_approvers(scene: Scene) -> None:
-    id = await scene.ready("billing")
-    told = await said(scene, "rosa", f"history {id}")
+async def test_history_is_told_to_the_requester_and_to_approvers(story: Story) -> None:
+    id = await story.ready("billing")
+    told = await said(story, "rosa", f"history {id}")
     lines = told.splitlines()
     assert lines[0] == f"History of {id}"
     assert lines[1].endswith("· asked for · @rosa")
     assert any(line.endswith("· approved · @ada") for line in lines)
     assert lines[-1].endswith("· ready")
-    assert await said(scene, "ada", f"history {id}") == told
-    refused = await said(scene, "ben", f"history {id}")
+    assert await said(story, "ada", f"history {id}") == told
+    refused = await said(story, "ben", f"history {id}")
     assert refused == "Only the requester or an approver can read the history of this."
 
 
-async def test_lists_say_what_they_hold_and_how_many_more(scene: Scene) -> None:
-    one = await scene.ask("first")
-    two = await scene.ask("second")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(one))
-    await scene.until(lambda: scene.is_announced(one))
-    assert (await said(scene, "ben", "list")).splitlines()[0] == "Registrations on their way"
-    assert one not in await said(scene, "ben", "list")
-    assert f"{two} waits for approval · second · @rosa" in await said(scene, "ada", "list waiting")
-    assert one in await said(scene, "rosa", "list mine")
-    assert (await said(scene, "ada", "list waiting")).startswith(
+async def test_lists_say_what_they_hold_and_how_many_more(story: Story) -> None:
+    one = await story.ask("first")
+    two = await story.ask("second")
+    await story.workspace.click("ada", "Approve", on=story.card_of(one))
+    await story.until(lambda: story.is_announced(one))
+    assert (await said(story, "ben", "list")).splitlines()[0] == "Registrations on their way"
+    assert one not in await said(story, "ben", "list")
+    assert f"{two} waits for approval · second · @rosa" in await said(story, "ada", "list waiting")
+    assert one in await said(story, "rosa", "list mine")
+    assert (await said(story, "ada", "list waiting")).startswith(
         "Registrations that wait for your decision"
     )
-    assert await said(scene, "ben", "list failed") == "No registration has failed."
+    assert await said(story, "ben", "list failed") == "No registration has failed."
     assert "No secret has expired or expires within 30 days." in await said(
-        scene, "rosa", "list expiring"
+        story, "rosa", "list expiring"
     )
-    scene.clock.move(timedelta(days=340))
+    story.clock.move(timedelta(days=340))
     assert f"{one} is ready · first · @rosa · secret expires" in await said(
-        scene, "rosa", "list expiring"
+        story, "rosa", "list expiring"
     )
 
 
 @pytest.mark.slow
-async def test_a_long_list_is_cut_and_says_how_many_more(scene: Scene) -> None:
+async def test_a_long_list_is_cut_and_says_how_many_more(story: Story) -> None:
     for number in range(12):
-        await scene.open_form()
+        await story.open_form()
         fields = {"Application name": f"wish {number}", "Reason": "To sync"}
-        assert not (await scene.workspace.submit("rosa", fields)).errors
-    await scene.until(lambda: len(scene.workspace.messages("approvals")) == 12)
+        assert not (await story.workspace.submit("rosa", fields)).errors
+    await story.until(lambda: len(story.workspace.messages("approvals")) == 12)
     for text in ("list", "list mine", "list all", "list public"):
-        shown = (await scene.workspace.command("rosa", text)).text.splitlines()
+        shown = (await story.workspace.command("rosa", text)).text.splitlines()
         assert len(shown) == 1 + 10 + 1
         more = text.removesuffix(" public") + " 2"
         assert shown[-1] == f"and 2 more: /aad-setup {more} shows the next."
-        rest = (await scene.workspace.command("rosa", more)).text.splitlines()
+        rest = (await story.workspace.command("rosa", more)).text.splitlines()
         assert len(rest) == 1 + 2
         assert not set(rest[1:]) & set(shown)
-    none = await said(scene, "rosa", "list mine 3")
+    none = await said(story, "rosa", "list mine 3")
     assert none.splitlines()[-1].startswith("There is no such page: /aad-setup list mine shows")
-    assert "Only the requester" in await said(scene, "ada", f"values {scene.card().split()[0]}")
+    assert "Only the requester" in await said(story, "ada", f"values {story.card().split()[0]}")
 
 
-async def test_what_is_public_is_the_least_and_says_no_name(scene: Scene) -> None:
-    id = await scene.ask("billing")
+async def test_what_is_public_is_the_least_and_says_no_name(story: Story) -> None:
+    id = await story.ask("billing")
     for text in (f"status {id}", "list", "list mine", "list waiting"):
-        shown = await scene.workspace.command("rosa", f"{text} public", channel="random")
+        shown = await story.workspace.command("rosa", f"{text} public", channel="random")
         assert shown.acked
         assert not shown.messages[0].get("is_ephemeral")
         assert f"{id} waits for approval" in shown.text
         assert "billing" not in shown.text
-    refused = await said(scene, "rosa", f"history {id} public")
+    refused = await said(story, "rosa", f"history {id} public")
     assert refused.startswith("Only status and list can be public.")
 
 
 @pytest.mark.parametrize("where", ["random", pytest.param("two people", marks=pytest.mark.slow)])
-async def test_it_works_where_the_bot_is_no_member(scene: Scene, where: str) -> None:
-    people = scene.workspace.people
+async def test_it_works_where_the_bot_is_no_member(story: Story, where: str) -> None:
+    people = story.workspace.people
     channel: Any = where
     if where == "two people":
-        channel = scene.workspace.channels.im(people["rosa"].id, people["ben"].id)
-    await scene.open_form("rosa", "mimecast", channel=channel)
-    sent = await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "sync"})
+        channel = story.workspace.channels.im(people["rosa"].id, people["ben"].id)
+    await story.open_form("rosa", "mimecast", channel=channel)
+    sent = await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "sync"})
     assert not sent.errors
-    await scene.until(lambda: scene.workspace.messages("approvals"))
-    id = scene.card().split()[0]
-    await scene.approve(id)
+    await story.until(lambda: story.workspace.messages("approvals"))
+    id = story.card().split()[0]
+    await story.approve(id)
     for text in (f"status {id}", "list", f"history {id}", "help", "nonsense", f"undo {id}"):
-        assert await said(scene, "rosa", text, channel=channel)
-    await said(scene, "rosa", f"values {id}", channel=channel)
-    assert "••••••••" not in await scene.reveal()
-    assert not scene.workspace.complaints
-    posted = [entry.sent["channel"] for entry in scene.workspace.calls("chat.postMessage")]
-    assert scene.workspace.channel(channel).id not in posted
+        assert await said(story, "rosa", text, channel=channel)
+    await said(story, "rosa", f"values {id}", channel=channel)
+    assert "••••••••" not in await story.reveal()
+    assert not story.workspace.complaints
+    posted = [entry.sent["channel"] for entry in story.workspace.calls("chat.postMessage")]
+    assert story.workspace.channel(channel).id not in posted
 
 
-async def test_the_form_opens_for_the_profile_that_is_named(scene: Scene) -> None:
-    await said(scene, "rosa", "directory-read")
-    form = scene.workspace.text_of(scene.workspace.view_of("rosa") or {})
+async def test_the_form_opens_for_the_profile_that_is_named(story: Story) -> None:
+    await said(story, "rosa", "directory-read")
+    form = story.workspace.text_of(story.workspace.view_of("rosa") or {})
     assert "GroupMember.Read.All (application): " in form
     assert "Email domains filter" not in form
-    near = await said(scene, "rosa", "directory-raed")
+    near = await said(story, "rosa", "directory-raed")
     assert "Did you mean /aad-setup directory-read?" in near
 
 
-async def test_a_channel_reads_the_least_and_the_person_the_rest(scene: Scene) -> None:
-    id = await scene.ready("billing")
-    other = await scene.ask("second")
-    listed = await in_thread(scene, "ben", "list")
+async def test_a_channel_reads_the_least_and_the_person_the_rest(story: Story) -> None:
+    id = await story.ready("billing")
+    other = await story.ask("second")
+    listed = await in_thread(story, "ben", "list")
     assert f"{other} waits for approval" in listed
     assert "second" not in listed
     assert "rosa" not in listed
-    helped = await in_thread(scene, "ben", "help")
+    helped = await in_thread(story, "ben", "help")
     assert "history AAD-7K3F" in helped
     assert "Only you see the answer" not in helped
 
-    asked, told = await whispered(scene, "rosa", f"history {id}")
+    asked, told = await whispered(story, "rosa", f"history {id}")
     assert "approved · @ada" in told
     assert told.endswith(
         "This is for you alone, because everybody in the channel reads the thread."
     )
-    assert not scene.workspace.replies(asked)
-    asked, told = await whispered(scene, "rosa", f"values {id}")
+    assert not story.workspace.replies(asked)
+    asked, told = await whispered(story, "rosa", f"values {id}")
     assert "[Show the secret]" in told
-    assert not scene.workspace.replies(asked)
-    asked, told = await whispered(scene, "ben", f"details {id}")
+    assert not story.workspace.replies(asked)
+    asked, told = await whispered(story, "ben", f"details {id}")
     assert "billing" in told
-    assert not scene.workspace.replies(asked)
-    asked, told = await whispered(scene, "ben", f"values {id}")
+    assert not story.workspace.replies(asked)
+    asked, told = await whispered(story, "ben", f"values {id}")
     assert told == "Only the requester gets the values."
 
 
-async def test_a_mention_changes_nothing(scene: Scene) -> None:
-    id = await scene.ask("billing")
-    answer = await in_thread(scene, "rosa", f"cancel {id}")
+async def test_a_mention_changes_nothing(story: Story) -> None:
+    id = await story.ask("billing")
+    answer = await in_thread(story, "rosa", f"cancel {id}")
     assert answer == (
         "In channels I only tell how things stand."
         f" Type /aad-setup cancel {id} and I do that for you."
     )
-    assert "I open the form" in await in_thread(scene, "rosa", "")
-    assert "waits for approval" in scene.card()
+    assert "I open the form" in await in_thread(story, "rosa", "")
+    assert "waits for approval" in story.card()
 
 
-async def test_an_edited_message_is_no_second_command(scene: Scene) -> None:
-    id = await scene.ask("billing")
+async def test_an_edited_message_is_no_second_command(story: Story) -> None:
+    id = await story.ask("billing")
     edited = {
         "type": "message",
         "subtype": "message_changed",
         "channel_type": "im",
-        "channel": scene.workspace.channel("rosa").id,
-        "message": {"user": scene.workspace.people["rosa"].id, "text": f"cancel {id}"},
+        "channel": story.workspace.channel("rosa").id,
+        "message": {"user": story.workspace.people["rosa"].id, "text": f"cancel {id}"},
         "event_ts": "1.0",
     }
     mentioned = {
         "type": "app_mention",
-        "user": scene.workspace.people["rosa"].id,
-        "text": f"<@{scene.workspace.bot_user_id}> status {id}",
-        "edited": {"user": scene.workspace.people["rosa"].id, "ts": "2.0"},
-        "channel": scene.workspace.channel("general").id,
+        "user": story.workspace.people["rosa"].id,
+        "text": f"<@{story.workspace.bot_user_id}> status {id}",
+        "edited": {"user": story.workspace.people["rosa"].id, "ts": "2.0"},
+        "channel": story.workspace.channel("general").id,
         "ts": "1.0",
     }
     for event in (edited, mentioned, {**mentioned, "edited": None, "bot_id": "B0OTHER"}):
-        assert await deliver(scene, event)
-    assert "waits for approval" in scene.card()
-    assert not scene.workspace.messages("general")
-    assert not scene.whispers("rosa")
+        assert await deliver(story, event)
+    assert "waits for approval" in story.card()
+    assert not story.workspace.messages("general")
+    assert not story.whispers("rosa")
 
 
-async def deliver(scene: Scene, event: Json) -> bool:
+async def deliver(story: Story, event: Json) -> bool:
     """Tell the bot of an event; return whether it was acknowledged."""
-    workspace = scene.workspace
+    workspace = story.workspace
     payload = {
         "type": "event_callback",
         "team_id": workspace.team_id,
@@ -269,76 +269,76 @@ async def deliver(scene: Scene, event: Json) -> bool:
     return ack.error is None
 
 
-async def test_nobodys_bot_is_answered(scene: Scene) -> None:
-    asked = await scene.workspace.mention("builder", "help")
-    await scene.workspace.message_im("builder", "help")
-    await in_thread(scene, "ben", "help")
-    assert not scene.workspace.replies(asked)
-    assert not scene.whispers("builder")
-    assert len(scene.workspace.messages("builder")) == 1
+async def test_nobodys_bot_is_answered(story: Story) -> None:
+    asked = await story.workspace.mention("builder", "help")
+    await story.workspace.message_im("builder", "help")
+    await in_thread(story, "ben", "help")
+    assert not story.workspace.replies(asked)
+    assert not story.whispers("builder")
+    assert len(story.workspace.messages("builder")) == 1
 
 
-async def test_a_direct_message_is_answered_like_the_command(scene: Scene) -> None:
-    await scene.workspace.message_im("rosa", "mimecast")
-    await scene.workspace.until(lambda: "[Open the form]" in scene.direct("rosa"))
-    await scene.opens("rosa", lambda: scene.workspace.click("rosa", "Open the form"))
-    sent = await scene.workspace.submit("rosa", {"Application name": "billing", "Reason": "sync"})
+async def test_a_direct_message_is_answered_like_the_command(story: Story) -> None:
+    await story.workspace.message_im("rosa", "mimecast")
+    await story.workspace.until(lambda: "[Open the form]" in story.direct("rosa"))
+    await story.opens("rosa", lambda: story.workspace.click("rosa", "Open the form"))
+    sent = await story.workspace.submit("rosa", {"Application name": "billing", "Reason": "sync"})
     assert not sent.errors
-    await scene.until(lambda: scene.workspace.messages("approvals"))
-    id = scene.card().split()[0]
-    assert f"{id} waits for approval · billing" in await answered(scene, "rosa", "status")
-    assert "Did you mean /aad-setup status?" in await answered(scene, "rosa", "staus")
-    assert "opens the form" in await answered(scene, "ben", "help")
-    assert (await answered(scene, "ben", "")).startswith("You may not ask for applications.")
-    await scene.approve(id)
-    before = len(scene.workspace.messages("rosa"))
-    await scene.workspace.message_im("rosa", f"values {id}")
-    await scene.until(lambda: "[Show the secret]" in scene.whispers("rosa"))
-    assert len(scene.workspace.messages("rosa")) == before + 1  # her own words
-    assert "••••••••" not in await scene.reveal()
+    await story.until(lambda: story.workspace.messages("approvals"))
+    id = story.card().split()[0]
+    assert f"{id} waits for approval · billing" in await answered(story, "rosa", "status")
+    assert "Did you mean /aad-setup status?" in await answered(story, "rosa", "staus")
+    assert "opens the form" in await answered(story, "ben", "help")
+    assert (await answered(story, "ben", "")).startswith("You may not ask for applications.")
+    await story.approve(id)
+    before = len(story.workspace.messages("rosa"))
+    await story.workspace.message_im("rosa", f"values {id}")
+    await story.until(lambda: "[Show the secret]" in story.whispers("rosa"))
+    assert len(story.workspace.messages("rosa")) == before + 1  # her own words
+    assert "••••••••" not in await story.reveal()
 
 
-async def test_guests_and_outsiders_learn_nothing_by_any_word(scene: Scene) -> None:
-    id = await scene.ready("billing")
+async def test_guests_and_outsiders_learn_nothing_by_any_word(story: Story) -> None:
+    id = await story.ready("billing")
     # `help` says the same to everybody, so nobody is looked up for it.
     for text in (f"status {id}", "list", f"history {id}", "list public"):
-        refused = await scene.workspace.command("gus", text)
+        refused = await story.workspace.command("gus", text)
         assert "is a guest's, so you cannot use this bot" in refused.text
-        _, told = await whispered(scene, "ext", text.removesuffix(" public"), channel="partners")
+        _, told = await whispered(story, "ext", text.removesuffix(" public"), channel="partners")
         assert "so you cannot use this bot" in told
-    assert "so you cannot use this bot" in await answered(scene, "gus", "help")
+    assert "so you cannot use this bot" in await answered(story, "gus", "help")
 
 
 @pytest.mark.slow
 async def test_what_a_plain_card_says_is_said_without_plan_blocks(stage: Stage, bot: Bot) -> None:
     async with bot(PLAIN_CARDS="true"):
-        scene = Scene(stage)
-        id = await scene.ready("billing")
-        await scene.until(lambda: f"{id} is ready" in scene.card())
-        await scene.until(lambda: "8 of 8 steps done in" in scene.card())
-        assert "• Register the application: done" in scene.card()
+        story = Story(stage)
+        id = await story.ready("billing")
+        await story.until(lambda: f"{id} is ready" in story.card())
+        await story.until(lambda: "8 of 8 steps done in" in story.card())
+        assert "• Register the application: done" in story.card()
         posted = [
-            it for it in scene.workspace.log if it.what in ("chat.postMessage", "chat.update")
+            it for it in story.workspace.log if it.what in ("chat.postMessage", "chat.update")
         ]
         assert posted
         assert "task_card" not in str([entry.sent for entry in posted])
 
 
 @pytest.mark.slow
-async def test_every_message_says_aloud_how_it_stands(scene: Scene) -> None:
-    id = await scene.ready("billing")
-    denied = await scene.ask("second")
-    await scene.deny(denied)
-    await scene.until(lambda: f"{denied} was denied" in scene.direct("rosa"))
-    refuses_grants(scene)
-    broken = await scene.ask("third")
-    await scene.workspace.click("ada", "Approve", on=scene.card_of(broken))
-    await scene.until(lambda: f"{broken} failed" in scene.card())
-    await scene.until(lambda: f"{broken} failed" in scene.direct("rosa"))
+async def test_every_message_says_aloud_how_it_stands(story: Story) -> None:
+    id = await story.ready("billing")
+    denied = await story.ask("second")
+    await story.deny(denied)
+    await story.until(lambda: f"{denied} was denied" in story.direct("rosa"))
+    refuses_grants(story)
+    broken = await story.ask("third")
+    await story.workspace.click("ada", "Approve", on=story.card_of(broken))
+    await story.until(lambda: f"{broken} failed" in story.card())
+    await story.until(lambda: f"{broken} failed" in story.direct("rosa"))
     names = {id: "billing", denied: "second", broken: "third"}
     sent = [
         entry.sent
-        for entry in scene.workspace.log
+        for entry in story.workspace.log
         if entry.what in ("chat.postMessage", "chat.update", "chat.postEphemeral")
     ]
     assert len(sent) > 10
@@ -355,17 +355,17 @@ async def test_every_message_says_aloud_how_it_stands(scene: Scene) -> None:
     assert any(text.startswith(f"{broken} failed. {third} Entra refused") for text in aloud)
 
 
-async def test_what_a_channel_reads_mentions_nobody_and_makes_no_links(scene: Scene) -> None:
-    id = await scene.ask("see https://evil.example/x")
-    asked = await scene.workspace.mention("ben", f"status {id}", channel="general")
-    await scene.until(lambda: scene.workspace.replies(asked))
-    shown = await scene.workspace.command("ben", f"status {id} public", channel="random")
-    for answer in (*scene.workspace.replies(asked), *shown.messages):
+async def test_what_a_channel_reads_mentions_nobody_and_makes_no_links(story: Story) -> None:
+    id = await story.ask("see https://evil.example/x")
+    asked = await story.workspace.mention("ben", f"status {id}", channel="general")
+    await story.until(lambda: story.workspace.replies(asked))
+    shown = await story.workspace.command("ben", f"status {id} public", channel="random")
+    for answer in (*story.workspace.replies(asked), *shown.messages):
         assert "<@" not in str(answer)
         assert "asked for by Rosa" in answer["text"]
-    await answered(scene, "rosa", "list mine")
-    await answered(scene, "rosa", "no such word")
-    posts = [it.sent for it in scene.workspace.calls("chat.postMessage")]
+    await answered(story, "rosa", "list mine")
+    await answered(story, "rosa", "no such word")
+    posts = [it.sent for it in story.workspace.calls("chat.postMessage")]
     assert all(it["unfurl_links"] is it["unfurl_media"] is False for it in posts)
     texts = [block["text"] for it in posts for block in it["blocks"] if block["type"] == "section"]
     assert all(it.get("verbatim") for it in texts)

@@ -11,24 +11,24 @@ from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.storage import installation, registrations
 from tests.support.factories import ADA, GRACE, ROSA
-from tests.support.registrar_env import Office, office, opened
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 DAY = timedelta(days=1)
 URL = "https://hooks.slack.com/actions/x"
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Office]:
+async def env(tmp_path: Path, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
     """Where two approvals are needed, so that one can be withdrawn."""
     async with opened(f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}") as database:
         async with database.transaction() as tx:
             await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
-        yield office(database, clock, approvals_needed=2)
+        yield registrar_env(database, clock, approvals_needed=2)
 
 
-async def _with_a_day(desk: Office, id: str) -> str:
-    async with desk.database.transaction() as tx:
-        await registrations.update(tx, id, deadline=desk.clock.now() + DAY)
+async def _with_a_day(env: RegistrarEnv, id: str) -> str:
+    async with env.database.transaction() as tx:
+        await registrations.update(tx, id, deadline=env.clock.now() + DAY)
     return id
 
 
@@ -39,15 +39,15 @@ async def _refused(act: Awaitable[object]) -> str:
 
 
 async def test_nobody_decides_when_the_time_for_it_is_over(
-    desk: Office, clock: MovableClock
+    env: RegistrarEnv, clock: MovableClock
 ) -> None:
-    id = await _with_a_day(desk, await desk.pending())
-    registrar = desk.registrar
+    id = await _with_a_day(env, await env.pending())
+    registrar = env.registrar
     clock.move(DAY - timedelta(seconds=1))
     await registrar.approve(id, by=ADA)
     await registrar.check_may_deny(id, by=GRACE)
     clock.move(timedelta(seconds=1))
-    before = await desk.found(id)
+    before = await env.found(id)
     for act in (
         registrar.approve(id, by=GRACE),
         registrar.withdraw(id, by=ADA),
@@ -55,13 +55,13 @@ async def test_nobody_decides_when_the_time_for_it_is_over(
         registrar.deny(id, by=GRACE, reason="Not now"),
     ):
         assert await _refused(act) == f"Too late: the time that {id} had for this is over."
-    assert await desk.found(id) == before
+    assert await env.found(id) == before
 
 
 async def test_no_secret_is_shown_when_the_time_to_come_for_it_is_over(
-    desk: Office, clock: MovableClock
+    env: RegistrarEnv, clock: MovableClock
 ) -> None:
-    plain = office(desk.database, clock)
+    plain = registrar_env(env.database, clock)
     id = await _with_a_day(plain, await plain.ready())
     clock.move(DAY)
     said = await _refused(plain.registrar.reveal(id, by=ROSA, answer_to=URL))

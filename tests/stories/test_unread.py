@@ -18,9 +18,9 @@ from bot.storage.timers import TimerKind
 from handlers.views import unread_secret as views
 from tests.stories.test_reveals import MARK, live
 from tests.support.factories import ADA, ROSA, registration, secret
-from tests.support.registrar_env import Office, two_offices
+from tests.support.registrar_env import RegistrarEnv, two_registrar_envs
 from tests.support.rotation_story import history, in_use, rotated
-from tests.support.story import Scene
+from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
 DAY = timedelta(days=1)
@@ -28,148 +28,152 @@ GONE = "wasn't picked up within 7 days, so it was deleted from Entra"
 WAITS = "hasn't been picked up yet"
 
 
-def said(scene: Scene, place: str, words: str) -> list[str]:
+def said(story: Story, place: str, words: str) -> list[str]:
     """Return the messages with these words that stand there."""
-    texts = map(scene.workspace.text_of, scene.workspace.messages(place))
+    texts = map(story.workspace.text_of, story.workspace.messages(place))
     return [text for text in texts if words in text]
 
 
-def is_said(scene: Scene, place: str, words: str, count: int) -> bool:
-    return len(said(scene, place, words)) == count
+def is_said(story: Story, place: str, words: str, count: int) -> bool:
+    return len(said(story, place, words)) == count
 
 
-async def removed(scene: Scene, place: str) -> str:
+async def removed(story: Story, place: str) -> str:
     """Wait for the message about a removal, and return it."""
-    await scene.until(lambda: said(scene, place, GONE))
-    [text] = said(scene, place, GONE)
+    await story.until(lambda: said(story, place, GONE))
+    [text] = said(story, place, GONE)
     return text
 
 
 async def test_the_requester_is_reminded_three_times_and_all_are_told_of_the_removal(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await scene.ready()
+    id = await story.ready()
     for days, count in ((1, 1), (2, 2), (3, 3)):
-        assert is_said(scene, "rosa", WAITS, count - 1)
-        scene.clock.move(timedelta(days=days, minutes=1))
-        await eventually(scene, partial(is_said, scene, "rosa", WAITS, count))
-    assert "[Get the values]" in said(scene, "rosa", WAITS)[0]
-    assert "or it will be deleted from Entra" in said(scene, "rosa", WAITS)[0]
-    assert not said(scene, "approvals", WAITS)
+        assert is_said(story, "rosa", WAITS, count - 1)
+        story.clock.move(timedelta(days=days, minutes=1))
+        await eventually(story, partial(is_said, story, "rosa", WAITS, count))
+    assert "[Get the values]" in said(story, "rosa", WAITS)[0]
+    assert "or it will be deleted from Entra" in said(story, "rosa", WAITS)[0]
+    assert not said(story, "approvals", WAITS)
 
-    scene.clock.move(DAY)
-    await eventually(scene, lambda: not live(scene))
-    assert "[Make a new one]" in await removed(scene, "rosa")
-    told = await removed(scene, "approvals")
+    story.clock.move(DAY)
+    await eventually(story, lambda: not live(story))
+    assert "[Make a new one]" in await removed(story, "rosa")
+    told = await removed(story, "approvals")
     assert "@rosa is told, too." in told
     assert "[Revoke]" in told
-    assert is_said(scene, "rosa", WAITS, 3)
-    assert "that secret was removed from Entra" in await history(scene, id)
+    assert is_said(story, "rosa", WAITS, 3)
+    assert "that secret was removed from Entra" in await history(story, id)
 
-    await make_a_new_one(scene, id)
-    await scene.until(lambda: len(live(scene)) == 1)
-    assert is_said(scene, "rosa", GONE, 1)
+    await make_a_new_one(story, id)
+    await story.until(lambda: len(live(story)) == 1)
+    assert is_said(story, "rosa", GONE, 1)
 
 
-async def test_the_reminder_leads_to_the_secret_and_nothing_follows_it(scene: Scene) -> None:
-    await scene.ready()
-    scene.clock.move(DAY)
-    await eventually(scene, lambda: said(scene, "rosa", WAITS))
-    text_of = scene.workspace.text_of
-    reminder = next(it for it in scene.workspace.messages("rosa") if WAITS in text_of(it))
-    await scene.workspace.click("rosa", "Get the values", on=reminder)
-    assert MARK in await scene.reveal()
+async def test_the_reminder_leads_to_the_secret_and_nothing_follows_it(story: Story) -> None:
+    await story.ready()
+    story.clock.move(DAY)
+    await eventually(story, lambda: said(story, "rosa", WAITS))
+    text_of = story.workspace.text_of
+    reminder = next(it for it in story.workspace.messages("rosa") if WAITS in text_of(it))
+    await story.workspace.click("rosa", "Get the values", on=reminder)
+    assert MARK in await story.reveal()
     for _ in range(7):
-        scene.clock.move(DAY)
-        await scene.ask(f"crm {scene.clock.now():%d}")
-        scene.clock.move(timedelta(hours=1))
-    assert is_said(scene, "rosa", WAITS, 1)
-    assert not said(scene, "rosa", GONE)
-    assert not said(scene, "approvals", GONE)
-    assert len(live(scene)) == 1
+        story.clock.move(DAY)
+        await story.ask(f"crm {story.clock.now():%d}")
+        story.clock.move(timedelta(hours=1))
+    assert is_said(story, "rosa", WAITS, 1)
+    assert not said(story, "rosa", GONE)
+    assert not said(story, "approvals", GONE)
+    assert len(live(story)) == 1
 
 
 async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await scene.ready()
-    outage = scene.tenant.faults.fail("POST", "/removePassword", times=10_000)
-    scene.clock.move(timedelta(days=7))
+    id = await story.ready()
+    outage = story.tenant.faults.fail("POST", "/removePassword", times=10_000)
+    story.clock.move(timedelta(days=7))
     waits = "It can no longer be shown, and is being removed"
-    await eventually(scene, lambda: waits in scene.workspace.text_of(scene.notice(id)))
-    scene.clock.move(timedelta(minutes=30))
-    await scene.workspace.command("rosa", f"status {id}")
-    assert len(live(scene)) == 1
-    assert not said(scene, "rosa", GONE)
-    assert not said(scene, "approvals", GONE)
+    await eventually(story, lambda: waits in story.workspace.text_of(story.notice(id)))
+    story.clock.move(timedelta(minutes=30))
+    await story.workspace.command("rosa", f"status {id}")
+    assert len(live(story)) == 1
+    assert not said(story, "rosa", GONE)
+    assert not said(story, "approvals", GONE)
 
     outage.times = 0
-    await eventually(scene, lambda: not live(scene), step=timedelta(minutes=10))
-    await removed(scene, "rosa")
-    await removed(scene, "approvals")
-    scene.clock.move(timedelta(hours=25))  # further sweeps find nothing to tell
-    await scene.ask("crm")
-    assert is_said(scene, "rosa", GONE, 1)
-    assert is_said(scene, "approvals", GONE, 1)
+    await eventually(story, lambda: not live(story), step=timedelta(minutes=10))
+    await removed(story, "rosa")
+    await removed(story, "approvals")
+    story.clock.move(timedelta(hours=25))  # further sweeps find nothing to tell
+    await story.ask("crm")
+    assert is_said(story, "rosa", GONE, 1)
+    assert is_said(story, "approvals", GONE, 1)
 
 
 async def test_of_an_unread_rotation_the_requester_is_told_once_that_the_old_secret_works(
-    scene: Scene,
+    story: Story,
 ) -> None:
-    id = await in_use(scene)
-    [old] = live(scene)
-    await rotated(scene, id)
-    scene.clock.move(timedelta(days=7, minutes=1))
-    await eventually(scene, lambda: live(scene) == [old])
-    told = await removed(scene, "rosa")
+    id = await in_use(story)
+    [old] = live(story)
+    await rotated(story, id)
+    story.clock.move(timedelta(days=7, minutes=1))
+    await eventually(story, lambda: live(story) == [old])
+    told = await removed(story, "rosa")
     assert "The previous secret keeps working." in told
     assert "[Rotate]" in told
-    assert "The previous secret keeps working." in await removed(scene, "approvals")
+    assert "The previous secret keeps working." in await removed(story, "approvals")
 
 
-async def test_if_the_requester_has_left_the_approvers_are_told_alone(scene: Scene) -> None:
-    id = await scene.ready()
-    scene.workspace.deactivate("rosa")
-    scene.clock.move(timedelta(days=7, minutes=1))
-    await eventually(scene, lambda: not live(scene))
-    told = await removed(scene, "approvals")
+async def test_if_the_requester_has_left_the_approvers_are_told_alone(story: Story) -> None:
+    id = await story.ready()
+    story.workspace.deactivate("rosa")
+    story.clock.move(timedelta(days=7, minutes=1))
+    await eventually(story, lambda: not live(story))
+    told = await removed(story, "approvals")
     assert "The account of @rosa, its requester, is deactivated or gone" in told
     assert f"/aad-setup handover {id} @person" in told
-    assert not said(scene, "rosa", GONE)
-    assert not said(scene, "rosa", WAITS)
+    assert not said(story, "rosa", GONE)
+    assert not said(story, "rosa", WAITS)
 
 
 # What storage owes, without Slack and without Entra.
 
 
 @pytest.fixture
-async def offices(database_url: str, clock: MovableClock) -> AsyncIterator[tuple[Office, Office]]:
-    async with two_offices(database_url, clock) as both:
+async def registrar_envs(
+    database_url: str, clock: MovableClock
+) -> AsyncIterator[tuple[RegistrarEnv, RegistrarEnv]]:
+    async with two_registrar_envs(database_url, clock) as both:
         yield both
 
 
-async def _announced(office: Office) -> str:
-    id = await office.approved()
-    run = await office.run_of(id)
-    await office.seal(id, run)
-    await Provisioning(office.parts())._finish(run.id)
+async def _announced(registrar_env: RegistrarEnv) -> str:
+    id = await registrar_env.approved()
+    run = await registrar_env.run_of(id)
+    await registrar_env.seal(id, run)
+    await Provisioning(registrar_env.parts())._finish(run.id)
     return id
 
 
-async def _owed(office: Office, *kinds: MessageKind) -> list[str]:
-    async with office.database.reading() as tx:
-        now = office.clock.now()
+async def _owed(registrar_env: RegistrarEnv, *kinds: MessageKind) -> list[str]:
+    async with registrar_env.database.reading() as tx:
+        now = registrar_env.clock.now()
         found = await stale(tx, now, drawn_before=now, limit=9999)
     return sorted(each.message.audience for each in found if each.message.kind in kinds)
 
 
-async def _planned(office: Office, id: str) -> list[str | None]:
-    async with office.database.reading() as tx:
+async def _planned(registrar_env: RegistrarEnv, id: str) -> list[str | None]:
+    async with registrar_env.database.reading() as tx:
         return list(await timers.subjects(tx, id, TimerKind.REMIND_UNREAD))
 
 
-async def test_a_bot_that_was_down_for_days_reminds_once(offices: tuple[Office, Office]) -> None:
-    one, other = offices
+async def test_a_bot_that_was_down_for_days_reminds_once(
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+) -> None:
+    one, other = registrar_envs
     id = await _announced(one)
     one.clock.move(timedelta(days=4))
     for each in (one, other) * 2:
@@ -183,17 +187,19 @@ async def test_a_bot_that_was_down_for_days_reminds_once(offices: tuple[Office, 
     assert await _planned(one, id) == []
 
 
-async def test_what_is_revoked_is_reminded_of_no_more(offices: tuple[Office, Office]) -> None:
-    one, _ = offices
+async def test_what_is_revoked_is_reminded_of_no_more(
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
+) -> None:
+    one, _ = registrar_envs
     id = await _announced(one)
     await one.registrar.revoke(id, by=ADA)
     assert await _planned(one, id) == []
 
 
 async def test_a_secret_that_was_never_announced_is_removed_without_a_word(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, _ = offices
+    one, _ = registrar_envs
     id = await _announced(one)
     async with one.database.transaction() as tx:
         await unread_notices.tell_removed(

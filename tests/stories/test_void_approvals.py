@@ -22,23 +22,23 @@ from tests.conftest import Bot
 from tests.stories.test_reveals import live
 from tests.support import rotation_story
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
-from tests.support.registrar_env import Office, office, opened
-from tests.support.story import Scene
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
+from tests.support.story import Story
 
 LATER = timedelta(minutes=1)
 GONE = replace(ADA, doubts=("is deactivated",))
 
 
 @pytest.fixture
-async def three(bot: Bot, stage: Stage) -> AsyncIterator[Scene]:
-    """A scene in which two of Ada, Grace and Ben decide."""
+async def three(bot: Bot, stage: Stage) -> AsyncIterator[Story]:
+    """A story in which two of Ada, Grace and Ben decide."""
     deciders = ",".join(stage.workspace.people[name].id for name in ("ada", "grace", "ben"))
     async with bot(APPROVERS=deciders, APPROVALS_NEEDED="2"):
-        yield Scene(stage)
+        yield Story(stage)
 
 
 @pytest.fixture
-async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
+async def env(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnv]:
     policy = Policy(
         team_id=TEAM,
         requesters=frozenset({ROSA.user_id}),
@@ -46,58 +46,58 @@ async def desk(database_url: str, clock: MovableClock) -> AsyncIterator[Office]:
         approvals_needed=2,
     )
     async with opened(database_url) as database:
-        yield office(database, clock, policy=policy)
+        yield registrar_env(database, clock, policy=policy)
 
 
-async def _approve(scene: Scene, id: str, by: str) -> Any:
-    return await scene.workspace.click(by, "Approve", on=scene.card_of(id))
+async def _approve(story: Story, id: str, by: str) -> Any:
+    return await story.workspace.click(by, "Approve", on=story.card_of(id))
 
 
-async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(three: Scene) -> None:
-    scene = three
-    id = await scene.ask()
-    await _approve(scene, id, "ada")
-    scene.workspace.deactivate("ada")
-    await _approve(scene, id, "grace")
+async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(three: Story) -> None:
+    story = three
+    id = await story.ask()
+    await _approve(story, id, "ada")
+    story.workspace.deactivate("ada")
+    await _approve(story, id, "grace")
     lost = "The approval of @ada no longer counts: the account is deactivated"
-    await scene.until(lambda: lost in scene.card())
-    assert "1 of 2 approvals given" in scene.card()
-    assert "Approved by @ada" not in scene.card()
-    told = (await scene.workspace.command("grace", f"history {id}")).text
+    await story.until(lambda: lost in story.card())
+    assert "1 of 2 approvals given" in story.card()
+    assert "Approved by @ada" not in story.card()
+    told = (await story.workspace.command("grace", f"history {id}")).text
     assert "an approval no longer counts, of @ada (the account is deactivated)" in told
-    assert not scene.tenant.applications
-    await scene.approve(id, by="ben")
-    assert "Approved by @grace" in scene.card()
-    [made] = scene.tenant.applications
-    assert scene.workspace.people["grace"].id in str(made)
-    assert scene.workspace.people["ada"].id not in str(made)
+    assert not story.tenant.applications
+    await story.approve(id, by="ben")
+    assert "Approved by @grace" in story.card()
+    [made] = story.tenant.applications
+    assert story.workspace.people["grace"].id in str(made)
+    assert story.workspace.people["ada"].id not in str(made)
 
 
 async def test_an_approval_of_somebody_whom_slack_does_not_know_any_more_no_longer_counts(
-    three: Scene,
+    three: Story,
 ) -> None:
-    scene = three
+    story = three
     for is_hidden, said in ((False, "user_not_found"), (True, "user_not_visible")):
-        id = await scene.ask(said)
-        await _approve(scene, id, "ada")
-        with _vanished(scene, "ada", is_hidden=is_hidden):
-            await _approve(scene, id, "grace")
-        assert scene.whispers("grace") == ""
+        id = await story.ask(said)
+        await _approve(story, id, "ada")
+        with _vanished(story, "ada", is_hidden=is_hidden):
+            await _approve(story, id, "grace")
+        assert story.whispers("grace") == ""
         lost = "no longer counts: the account is not there any more"
-        await scene.until(partial(_card_says, scene, lost))
-        assert "1 of 2 approvals given" in scene.card()
-        await scene.approve(id, by="ben")
-        assert "Approved by @ada" not in scene.card()
+        await story.until(partial(_card_says, story, lost))
+        assert "1 of 2 approvals given" in story.card()
+        await story.approve(id, by="ben")
+        assert "Approved by @ada" not in story.card()
 
 
-def _card_says(scene: Scene, words: str) -> bool:
-    return words in scene.card()
+def _card_says(story: Story, words: str) -> bool:
+    return words in story.card()
 
 
 @contextmanager
-def _vanished(scene: Scene, name: str, *, is_hidden: bool) -> Iterator[None]:
+def _vanished(story: Story, name: str, *, is_hidden: bool) -> Iterator[None]:
     """Let Slack hide an account from the bot, or not know it at all, while inside."""
-    people, person = scene.workspace.people, scene.workspace.people[name]
+    people, person = story.workspace.people, story.workspace.people[name]
     person.hidden = is_hidden
     if not is_hidden:
         del people._by_id[person.id]
@@ -107,23 +107,23 @@ def _vanished(scene: Scene, name: str, *, is_hidden: bool) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("code", ["account_inactive", "fatal_error", "user_not_found_yet"])
-async def test_a_failed_look_up_is_no_clear_no(three: Scene, code: str) -> None:
+async def test_a_failed_look_up_is_no_clear_no(three: Story, code: str) -> None:
     """`account_inactive` is about the bot's own token."""
-    scene = three
-    id = await scene.ask()
-    await _approve(scene, id, "ada")
-    await scene.until(lambda: "1 of 2 approvals given" in scene.card())
-    scene.clock.move(LATER)
-    held = scene.workspace.faults.hold("users.info")  # Grace's own
-    clicking = asyncio.create_task(_approve(scene, id, "grace"))
+    story = three
+    id = await story.ask()
+    await _approve(story, id, "ada")
+    await story.until(lambda: "1 of 2 approvals given" in story.card())
+    story.clock.move(LATER)
+    held = story.workspace.faults.hold("users.info")  # Grace's own
+    clicking = asyncio.create_task(_approve(story, id, "grace"))
     await held.reached.wait()
-    scene.workspace.faults.fail("users.info", code)
+    story.workspace.faults.fail("users.info", code)
     held.release()
     await clicking
-    assert "who has approved before, still may, so nothing was done." in scene.whispers("grace")
-    assert "1 of 2 approvals given" in scene.card()
-    await scene.approve(id, by="grace")
-    assert "no longer counts" not in scene.card()
+    assert "who has approved before, still may, so nothing was done." in story.whispers("grace")
+    assert "1 of 2 approvals given" in story.card()
+    await story.approve(id, by="grace")
+    assert "no longer counts" not in story.card()
 
 
 async def test_an_approval_of_somebody_who_lost_the_role_no_longer_counts(
@@ -131,78 +131,78 @@ async def test_an_approval_of_somebody_who_lost_the_role_no_longer_counts(
 ) -> None:
     group = stage.workspace.add_group("deciders", "ben")
     async with bot(APPROVER_GROUPS=group.id, APPROVALS_NEEDED="2"):
-        scene = Scene(stage)
-        id = await scene.ask()
-        await _approve(scene, id, "ben")
+        story = Story(stage)
+        id = await story.ask()
+        await _approve(story, id, "ben")
         group.members.clear()
-        scene.clock.move(REMEMBERED)
-        await _approve(scene, id, "ada")
+        story.clock.move(REMEMBERED)
+        await _approve(story, id, "ada")
         lost = "The approval of @ben no longer counts: no approver any more"
-        await scene.until(lambda: lost in scene.card())
-        await scene.approve(id, by="grace")
+        await story.until(lambda: lost in story.card())
+        await story.approve(id, by="grace")
 
 
 async def test_an_approver_struck_off_at_a_restart_has_approved_nothing(
     bot: Bot, stage: Stage
 ) -> None:
-    scene, people = Scene(stage), stage.workspace.people
+    story, people = Story(stage), stage.workspace.people
     async with bot(APPROVALS_NEEDED="2"):
-        id = await scene.ask()
-        await _approve(scene, id, "ada")
-        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
+        id = await story.ask()
+        await _approve(story, id, "ada")
+        await story.until(lambda: "1 of 2 approvals given" in story.card())
     deciders = f"{people['grace'].id},{people['ben'].id}"
-    scene.clock.move(LATER)
+    story.clock.move(LATER)
     async with bot(APPROVERS=deciders, APPROVALS_NEEDED="2"):
-        await _approve(scene, id, "ada")
-        assert scene.whispers("ada") == "Only an approver can approve this."
-        await _approve(scene, id, "grace")
+        await _approve(story, id, "ada")
+        assert story.whispers("ada") == "Only an approver can approve this."
+        await _approve(story, id, "grace")
         lost = "The approval of @ada no longer counts: no approver any more"
-        await scene.until(lambda: lost in scene.card())
-        assert not scene.tenant.applications
-        await scene.approve(id, by="ben")
+        await story.until(lambda: lost in story.card())
+        assert not story.tenant.applications
+        await story.approve(id, by="ben")
 
 
 async def test_a_quorum_raised_at_a_restart_is_the_one_that_counts(bot: Bot, stage: Stage) -> None:
-    scene, people = Scene(stage), stage.workspace.people
+    story, people = Story(stage), stage.workspace.people
     deciders = ",".join(people[name].id for name in ("ada", "grace", "ben"))
     async with bot(APPROVERS=deciders, APPROVALS_NEEDED="2"):
-        id = await scene.ask()
-        await _approve(scene, id, "ada")
-        await scene.until(lambda: "1 of 2 approvals given" in scene.card())
+        id = await story.ask()
+        await _approve(story, id, "ada")
+        await story.until(lambda: "1 of 2 approvals given" in story.card())
     async with bot(APPROVERS=deciders, APPROVALS_NEEDED="3"):
-        await _approve(scene, id, "grace")
-        await scene.until(lambda: "2 of 3 approvals given" in scene.card())
-        assert not scene.tenant.applications
-        await scene.approve(id, by="ben")
+        await _approve(story, id, "grace")
+        await story.until(lambda: "2 of 3 approvals given" in story.card())
+        assert not story.tenant.applications
+        await story.approve(id, by="ben")
 
 
 async def test_while_slack_does_not_say_who_approved_before_nothing_is_decided(
-    three: Scene,
+    three: Story,
 ) -> None:
-    scene = three
-    id = await scene.ask()
-    await _approve(scene, id, "ada")
-    await scene.until(lambda: "1 of 2 approvals given" in scene.card())
-    scene.clock.move(REMEMBERED)
-    await scene.workspace.command("grace", f"status {id}")
-    scene.workspace.faults.throttle("users.info", times=10_000)  # Grace is remembered, not Ada
-    await _approve(scene, id, "grace")
-    assert scene.whispers("grace").endswith(
+    story = three
+    id = await story.ask()
+    await _approve(story, id, "ada")
+    await story.until(lambda: "1 of 2 approvals given" in story.card())
+    story.clock.move(REMEMBERED)
+    await story.workspace.command("grace", f"status {id}")
+    story.workspace.faults.throttle("users.info", times=10_000)  # Grace is remembered, not Ada
+    await _approve(story, id, "grace")
+    assert story.whispers("grace").endswith(
         "who has approved before, still may, so nothing was done. Try again in a moment."
     )
-    assert "1 of 2 approvals given" in scene.card()
-    scene.workspace.faults.clear()
-    await scene.approve(id, by="grace")
+    assert "1 of 2 approvals given" in story.card()
+    story.workspace.faults.clear()
+    await story.approve(id, by="grace")
 
 
-async def test_two_last_approvers_who_click_at_once_both_count(three: Scene) -> None:
+async def test_two_last_approvers_who_click_at_once_both_count(three: Story) -> None:
     id = await three.ask()
     await asyncio.gather(_approve(three, id, "ada"), _approve(three, id, "grace"))
     await three.until(lambda: three.is_announced(id))
     assert three.whispers("ada") == three.whispers("grace") == ""
 
 
-async def test_only_before_the_last_approval_the_earlier_ones_are_looked_up(three: Scene) -> None:
+async def test_only_before_the_last_approval_the_earlier_ones_are_looked_up(three: Story) -> None:
     id = await three.ask()
     looks = three.workspace.calls
     before = len(looks("users.info"))
@@ -213,30 +213,30 @@ async def test_only_before_the_last_approval_the_earlier_ones_are_looked_up(thre
 
 
 async def test_a_caller_that_has_looked_at_nobody_decides_nothing(
-    desk: Office, clock: MovableClock
+    env: RegistrarEnv, clock: MovableClock
 ) -> None:
-    id = await desk.pending()
-    await desk.registrar.approve(id, by=ADA)
+    id = await env.pending()
+    await env.registrar.approve(id, by=ADA)
     clock.move(LATER)
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
-        await desk.registrar.approve(id, by=GRACE)
-    assert [vote.person.key for vote in (await desk.found(id)).approvals()] == [ADA.key]
-    await desk.registrar.approve(id, by=GRACE, seen=[ADA])
-    assert (await desk.found(id)).status is Status.APPROVED
+        await env.registrar.approve(id, by=GRACE)
+    assert [vote.person.key for vote in (await env.found(id)).approvals()] == [ADA.key]
+    await env.registrar.approve(id, by=GRACE, seen=[ADA])
+    assert (await env.found(id)).status is Status.APPROVED
 
 
 async def test_whoever_is_an_approver_again_can_approve_again(
-    desk: Office, clock: MovableClock
+    env: RegistrarEnv, clock: MovableClock
 ) -> None:
-    id = await desk.pending()
-    await desk.registrar.approve(id, by=ADA)
-    await desk.registrar.approve(id, by=GRACE, seen=[GONE])
-    assert (await desk.found(id)).status is Status.PENDING
-    assert (await desk.found(id)).vote_of(ADA) is None
+    id = await env.pending()
+    await env.registrar.approve(id, by=ADA)
+    await env.registrar.approve(id, by=GRACE, seen=[GONE])
+    assert (await env.found(id)).status is Status.PENDING
+    assert (await env.found(id)).vote_of(ADA) is None
     clock.move(LATER)
-    assert await desk.registrar.earlier_approvers(id, by=ADA) == (GRACE,)
-    await desk.registrar.approve(id, by=ADA, seen=[GRACE])
-    found = await desk.found(id)
+    assert await env.registrar.earlier_approvers(id, by=ADA) == (GRACE,)
+    await env.registrar.approve(id, by=ADA, seen=[GRACE])
+    found = await env.found(id)
     assert found.status is Status.APPROVED
     assert {vote.person.key for vote in found.approvals()} == {ADA.key, GRACE.key}
 
@@ -258,87 +258,87 @@ async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
     moved = replace(ADA, groups=frozenset({"S0SECURITY"}))
     security = replace(GRACE, groups=frozenset({"S0SECURITY"}))
     async with opened(database_url) as database:
-        desk = office(database, clock, policy=policy, catalogue={"mimecast": strict})
-        id = await desk.pending()
-        await desk.registrar.approve(id, by=admin)
-        await desk.registrar.approve(id, by=security, seen=[moved])
-        found = await desk.found(id)
+        env = registrar_env(database, clock, policy=policy, catalogue={"mimecast": strict})
+        id = await env.pending()
+        await env.registrar.approve(id, by=admin)
+        await env.registrar.approve(id, by=security, seen=[moved])
+        found = await env.found(id)
         assert found.status is Status.PENDING
         assert {vote.groups for vote in found.approvals()} == {("S0SECURITY",)}
         unread = replace(ADA, unread=policy.approver_groups)
         with pytest.raises(Refusal, match="did not say who belongs to the groups"):
-            await desk.registrar.approve(
+            await env.registrar.approve(
                 id, by=replace(BEN, groups=frozenset({"S0ADMINS"})), seen=[unread, security]
             )
 
 
 async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(
-    three: Scene,
+    three: Story,
 ) -> None:
-    scene = three
-    id = await scene.ask()
-    await _approve(scene, id, "ada")
-    await scene.approve(id, by="grace")
-    await rotation_story.seen(scene, id)
-    await rotation_story.asked(scene, id)
-    before = live(scene)
-    await rotation_story.decide(scene, "Confirm", by="ada")
-    scene.workspace.deactivate("ada")
-    await rotation_story.decide(scene, "Confirm", by="grace")
+    story = three
+    id = await story.ask()
+    await _approve(story, id, "ada")
+    await story.approve(id, by="grace")
+    await rotation_story.seen(story, id)
+    await rotation_story.asked(story, id)
+    before = live(story)
+    await rotation_story.decide(story, "Confirm", by="ada")
+    story.workspace.deactivate("ada")
+    await rotation_story.decide(story, "Confirm", by="grace")
     lost = "The approval of @ada no longer counts: the account is deactivated"
-    await scene.until(lambda: lost in scene.workspace.text_of(rotation_story.request(scene)))
-    said = scene.workspace.text_of(rotation_story.request(scene))
+    await story.until(lambda: lost in story.workspace.text_of(rotation_story.request(story)))
+    said = story.workspace.text_of(rotation_story.request(story))
     assert "1 of 2 approvals given" in said
     assert "Rotation confirmed by @ada" not in said
-    assert "Approved by @ada" in scene.workspace.text_of(scene.card_of(id))  # of the plan
-    assert live(scene) == before
-    await rotation_story.decide(scene, "Confirm", by="ben")
-    await rotation_story.announced(scene, id)
-    assert len(live(scene)) == 2
+    assert "Approved by @ada" in story.workspace.text_of(story.card_of(id))  # of the plan
+    assert live(story) == before
+    await rotation_story.decide(story, "Confirm", by="ben")
+    await rotation_story.announced(story, id)
+    assert len(live(story)) == 2
 
 
 async def test_whoever_has_looked_at_nobody_confirms_nothing(
-    desk: Office, clock: MovableClock
+    env: RegistrarEnv, clock: MovableClock
 ) -> None:
-    id, rotation = await _asked_to_rotate(desk)
-    await desk.registrar.confirm_rotation(id, rotation, by=ADA)
+    id, rotation = await _asked_to_rotate(env)
+    await env.registrar.confirm_rotation(id, rotation, by=ADA)
     clock.move(LATER)
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
-        await desk.registrar.confirm_rotation(id, rotation, by=GRACE)
-    found = await desk.found(id)
+        await env.registrar.confirm_rotation(id, rotation, by=GRACE)
+    found = await env.found(id)
     assert [vote.person.key for vote in found.confirmations()] == [ADA.key]
-    assert await desk.registrar.earlier_confirmers(id, rotation, by=GRACE) == (ADA,)
-    await desk.registrar.confirm_rotation(id, rotation, by=GRACE, seen=[ADA])
-    assert (await desk.run_of(id)).kind is RunKind.ADD_SECRET
+    assert await env.registrar.earlier_confirmers(id, rotation, by=GRACE) == (ADA,)
+    await env.registrar.confirm_rotation(id, rotation, by=GRACE, seen=[ADA])
+    assert (await env.run_of(id)).kind is RunKind.ADD_SECRET
 
 
 async def test_whoever_is_an_approver_again_can_confirm_again(
-    desk: Office, clock: MovableClock
+    env: RegistrarEnv, clock: MovableClock
 ) -> None:
-    id, rotation = await _asked_to_rotate(desk)
-    await desk.registrar.confirm_rotation(id, rotation, by=ADA)
-    await desk.registrar.confirm_rotation(id, rotation, by=GRACE, seen=[GONE])
-    found = await desk.found(id)
+    id, rotation = await _asked_to_rotate(env)
+    await env.registrar.confirm_rotation(id, rotation, by=ADA)
+    await env.registrar.confirm_rotation(id, rotation, by=GRACE, seen=[GONE])
+    found = await env.found(id)
     assert found.asked_rotation is not None
     assert [vote.person.key for vote in found.confirmations()] == [GRACE.key]
     assert [vote.person.key for vote in found.lost_confirmations()] == [ADA.key]
     clock.move(LATER)
-    await desk.registrar.confirm_rotation(id, rotation, by=ADA, seen=[GRACE])
-    found = await desk.found(id)
+    await env.registrar.confirm_rotation(id, rotation, by=ADA, seen=[GRACE])
+    found = await env.found(id)
     assert {vote.person.key for vote in found.confirmations()} == {ADA.key, GRACE.key}
     assert {vote.person.key for vote in found.approvals()} == {ADA.key, GRACE.key}  # of the plan
-    assert (await desk.run_of(id)).subject == rotation
+    assert (await env.run_of(id)).subject == rotation
 
 
-async def _asked_to_rotate(desk: Office) -> tuple[str, str]:
+async def _asked_to_rotate(env: RegistrarEnv) -> tuple[str, str]:
     """Return a registration whose secret was seen, and its rotation that nobody confirmed yet."""
-    id = await desk.pending()
-    await desk.registrar.approve(id, by=ADA)
-    await desk.registrar.approve(id, by=GRACE)
-    await desk.make_ready(id)
-    look = await desk.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
-    await desk.registrar.shown(id, look.secret, by=ROSA)
-    await desk.registrar.rotate(id, by=ROSA)
-    asked = (await desk.found(id)).asked_rotation
+    id = await env.pending()
+    await env.registrar.approve(id, by=ADA)
+    await env.registrar.approve(id, by=GRACE)
+    await env.make_ready(id)
+    look = await env.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+    await env.registrar.shown(id, look.secret, by=ROSA)
+    await env.registrar.rotate(id, by=ROSA)
+    asked = (await env.found(id)).asked_rotation
     assert asked is not None
     return id, asked.id

@@ -8,13 +8,13 @@ from bot.domain.expiry_stages import Expiry, Stage
 from bot.storage import history
 from bot.storage.messages import MessageKind, stale
 from tests.support.factories import ROSA
-from tests.support.registrar_env import Office
+from tests.support.registrar_env import RegistrarEnv
 
 
-async def _told(office: Office, id: str) -> tuple[list[MessageKind], int]:
+async def _told(registrar_env: RegistrarEnv, id: str) -> tuple[list[MessageKind], int]:
     """Return what the approvers are told, and how often history says that the requester left."""
-    async with office.database.reading() as tx:
-        now = office.clock.now()
+    async with registrar_env.database.reading() as tx:
+        now = registrar_env.clock.now()
         found = await stale(tx, now, drawn_before=now, limit=9999)
         written = [each.what for each in await history.read(tx, id)]
     kinds = [it.message.kind for it in found if it.message.registration == id]
@@ -23,9 +23,9 @@ async def _told(office: Office, id: str) -> tuple[list[MessageKind], int]:
 
 
 async def test_that_values_were_sent_to_nobody_is_told_once_of_each_message(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, other = offices
+    one, other = registrar_envs
     id = await one.ready()
     for each in (one, other):  # which carries on after a crash
         await each.registrar.requester_left(id, who=ROSA.user_id, message="m1")
@@ -36,9 +36,9 @@ async def test_that_values_were_sent_to_nobody_is_told_once_of_each_message(
 
 @pytest.mark.parametrize("stage", [Stage.DAY, Stage.OVER])
 async def test_that_nobody_heard_of_an_expiry_is_told_once(
-    offices: tuple[Office, Office], stage: Stage
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv], stage: Stage
 ) -> None:
-    one, other = offices
+    one, other = registrar_envs
     id = await one.ready()
     expiry = str(Expiry(secret="s1", stage=stage))
     for each in (one, other):
@@ -47,9 +47,9 @@ async def test_that_nobody_heard_of_an_expiry_is_told_once(
 
 
 async def test_nothing_is_told_of_somebody_who_is_not_the_requester(
-    offices: tuple[Office, Office],
+    registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
-    one, _ = offices
+    one, _ = registrar_envs
     id = await one.ready()
     await one.registrar.requester_left(id, who="U0BEFORE", message="m1")
     await one.registrar.requester_unreachable(id, "s1:2", who="U0BEFORE")

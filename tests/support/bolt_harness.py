@@ -43,7 +43,7 @@ from handlers.slack.response_url import ResponseUrls
 from handlers.slack.user_groups import UserGroups
 from handlers.slack.users import Users
 from tests.support.factories import NOON
-from tests.support.registrar_env import VAULT, Office, opened
+from tests.support.registrar_env import VAULT, RegistrarEnv, opened
 
 Json = dict[str, Any]
 NOT_STATE = frozenset({"seen_events"})
@@ -51,11 +51,11 @@ NOT_STATE = frozenset({"seen_events"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Switchboard:
-    """What Slack would deliver to, and the office behind it."""
+class BoltHarness:
+    """What Slack would deliver to, and the registrar behind it."""
 
     bolt: AsyncApp
-    office: Office
+    registrar_env: RegistrarEnv
     workspace: Workspace
 
     async def deliver(self, body: Json) -> BoltResponse:
@@ -64,7 +64,7 @@ class Switchboard:
 
     async def state(self) -> str:
         """Return everything that storage holds of registrations, as text."""
-        async with self.office.database.reading() as tx:
+        async with self.registrar_env.database.reading() as tx:
             tables = [table for table in metadata.sorted_tables if table.name not in NOT_STATE]
             rows = {
                 table.name: sorted(str(tuple(row)) for row in await tx.execute(sa.select(table)))
@@ -74,19 +74,20 @@ class Switchboard:
 
 
 @asynccontextmanager
-async def standing(folder: Path, clock: MovableClock) -> AsyncIterator[Switchboard]:
-    """Start a workspace, and connect a switchboard to it that keeps its database in this folder."""
+async def standing(folder: Path, clock: MovableClock) -> AsyncIterator[BoltHarness]:
+    """Start a workspace, and connect Bolt listeners to it. They keep its database in this
+    folder."""
     url = f"sqlite+aiosqlite:///{folder / 'aad-setup.db'}"
     async with workspaces.running(clock=clock) as workspace, opened(url) as database:
         install(workspace)
-        async with connected(workspace, database, clock) as board:
-            yield board
+        async with connected(workspace, database, clock) as harness:
+            yield harness
 
 
 @asynccontextmanager
 async def connected(
     workspace: Workspace, database: Database, clock: MovableClock
-) -> AsyncIterator[Switchboard]:
+) -> AsyncIterator[BoltHarness]:
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(
             token=workspace.bot_token,
@@ -95,7 +96,7 @@ async def connected(
             logger=slack_logger(),
         )
         client.retry_handlers = []
-        office = _office(workspace, database, clock)
+        registrar_env = _office(workspace, database, clock)
         people = Users(
             client=client,
             team_id=workspace.team_id,
@@ -111,13 +112,13 @@ async def connected(
         handlers.register(
             bolt,
             client=client,
-            registrar=office.registrar,
+            registrar=registrar_env.registrar,
             users=people,
             response_urls=ResponseUrls(
                 session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
             ),
             home_publisher=HomePublisher(
-                registrar=office.registrar,
+                registrar=registrar_env.registrar,
                 client=client,
                 look_up=people.person,
                 clock=clock,
@@ -127,7 +128,7 @@ async def connected(
             preview_maker=previews,
             plain=False,
         )
-        yield Switchboard(bolt=bolt, office=office, workspace=workspace)
+        yield BoltHarness(bolt=bolt, registrar_env=registrar_env, workspace=workspace)
         await previews.settle()
 
 
@@ -136,7 +137,7 @@ async def _nothing(form: Form, profile: Profile) -> Preview:
     return Preview(form=form, profile=profile, made_at=NOON, plan=None, reasons=("No tenant.",))
 
 
-def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Office:
+def _office(workspace: Workspace, database: Database, clock: MovableClock) -> RegistrarEnv:
     people, vault, catalogue = workspace.people, VAULT, read_catalogue()
     registrar = Registrar(
         database=database,
@@ -158,7 +159,7 @@ def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Of
         new_id=new_id,
         wakeups=Wakeups(),
     )
-    return Office(
+    return RegistrarEnv(
         database=database,
         registrar=registrar,
         vault=vault,

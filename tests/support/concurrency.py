@@ -1,4 +1,4 @@
-"""Races: two offices over one database, and acts that happen at the same moment."""
+"""Races: two registrars over one database, and acts that happen at the same moment."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -7,24 +7,24 @@ import pytest
 
 from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
-from tests.support.registrar_env import Office, two_offices
+from tests.support.registrar_env import RegistrarEnv, two_registrar_envs
 
-Offices = tuple[Office, Office]
+RegistrarEnvs = tuple[RegistrarEnv, RegistrarEnv]
 URL = "https://hooks.slack.com/actions/x"
 """Where a reveal is answered."""
 
 
 @pytest.fixture
-async def offices(database_url: str, clock: MovableClock) -> AsyncIterator[Offices]:
+async def registrar_envs(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnvs]:
     """Two replicas on PostgreSQL, two clicks in one process on SQLite."""
-    async with two_offices(database_url, clock) as both:
+    async with two_registrar_envs(database_url, clock) as both:
         yield both
 
 
 @pytest.fixture
-async def careful(database_url: str, clock: MovableClock) -> AsyncIterator[Offices]:
+async def careful(database_url: str, clock: MovableClock) -> AsyncIterator[RegistrarEnvs]:
     """As before, where two approvals are needed."""
-    async with two_offices(database_url, clock, approvals_needed=2) as both:
+    async with two_registrar_envs(database_url, clock, approvals_needed=2) as both:
         yield both
 
 

@@ -19,7 +19,7 @@ from bot.approval import Policy
 from bot.domain.people import Person, Refusal
 from bot.playground.clock import MovableClock
 from tests.support.factories import ROSA, TEAM
-from tests.support.registrar_env import KEY, Office, office, opened
+from tests.support.registrar_env import KEY, RegistrarEnv, opened, registrar_env
 
 SECONDS = 60.0
 ROOT = Path(__file__).parents[2]
@@ -44,12 +44,12 @@ def decides(needed: int) -> Policy:
     )
 
 
-async def click_all(office: Office, id: str, clicks: Sequence[Click]) -> Told:
+async def click_all(registrar_env: RegistrarEnv, id: str, clicks: Sequence[Click]) -> Told:
     """Do all that at once."""
     people = {person.user_id: person for person in CROWD}
 
     async def click(user: str, verb: str) -> str | None:
-        by, registrar = people[user], office.registrar
+        by, registrar = people[user], registrar_env.registrar
         try:
             match verb:
                 case "approve":
@@ -97,7 +97,7 @@ async def _elsewhere(url: str, needed: int) -> AsyncIterator[Elsewhere]:
         stdin=PIPE,
         stdout=PIPE,
         cwd=ROOT,
-        env={**os.environ, "OFFICE_KEY": KEY},
+        env={**os.environ, "REGISTRAR_ENV_KEY": KEY},
     )
     found = Elsewhere(process)
     try:
@@ -112,7 +112,7 @@ async def _elsewhere(url: str, needed: int) -> AsyncIterator[Elsewhere]:
 
 async def _serve(url: str, needed: int) -> None:
     async with opened(url) as database:
-        here = office(database, MovableClock(), policy=decides(needed))
+        here = registrar_env(database, MovableClock(), policy=decides(needed))
         print("ready", flush=True)  # noqa: T201 - it is how the test hears of it
         while line := await asyncio.to_thread(sys.stdin.readline):
             id, clicks = json.loads(line)

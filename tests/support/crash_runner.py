@@ -27,7 +27,7 @@ class Lost(AssertionError):
     """The victim ended, and neither the test nor its death had said that it should."""
 
 
-class Lives:
+class CrashRunner:
     """One bot, again and again."""
 
     def __init__(self, stage: Stage, **changes: str) -> None:
@@ -121,9 +121,9 @@ class Lives:
 
 
 @asynccontextmanager
-async def living(stage: Stage, **changes: str) -> AsyncIterator[Lives]:
+async def living(stage: Stage, **changes: str) -> AsyncIterator[CrashRunner]:
     """Whatever is alive at the end of a story is killed; what ended unexpectedly fails it."""
-    lives = Lives(stage, **changes)
+    lives = CrashRunner(stage, **changes)
     try:
         yield lives
     finally:

@@ -1,4 +1,5 @@
-"""The road: what people do when the bot dies under their hands: they look again and try again.
+"""A story with crashes: what users do when the bot dies under their hands: they look again and try
+again.
 
 Rosa and Ada insist. Whoever starts the bot does so two minutes after each death.
 """
@@ -14,8 +15,8 @@ from typing import Any, Protocol
 import httpx
 
 from bot.playground.stage import Stage
-from tests.support.crash_runner import SECONDS, Lives
-from tests.support.story import Scene
+from tests.support.crash_runner import SECONDS, CrashRunner
+from tests.support.story import Story
 
 LATER = timedelta(minutes=2)
 """From a death to the next start: claims of messages have lapsed, doubts have come."""
@@ -34,10 +35,10 @@ class Held(Protocol):
         """Break the connection."""
 
 
-class Road(Scene):
+class CrashStory(Story):
     """The main road, walked whatever happens."""
 
-    def __init__(self, stage: Stage, lives: Lives) -> None:
+    def __init__(self, stage: Stage, lives: CrashRunner) -> None:
         super().__init__(stage)
         self.lives = lives
         self.id = ""

@@ -1,4 +1,5 @@
-"""Doors: a free port on this machine, the settings that open it, and what is said there."""
+"""An HTTP endpoint: a free port on this machine, the settings that open it, and what is said
+there."""
 
 import asyncio
 import hmac
@@ -25,7 +26,7 @@ class Told(NamedTuple):
     body: Any
 
 
-class Door:
+class HttpEndpoint:
     """A port that nobody listens on yet."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""An office: the registrar over a database, without Slack and without Entra.
+"""The registrar over a database, without Slack and without Entra.
 
 It brings registrations to where a test begins by the same storage functions that runs use.
 """
@@ -39,7 +39,7 @@ from tests.support.factories import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, for
 
 DIGEST = "d" * 64
 SECRET = "the-one-time-secret"
-KEY = os.environ.get("OFFICE_KEY") or Fernet.generate_key().decode()
+KEY = os.environ.get("REGISTRAR_ENV_KEY") or Fernet.generate_key().decode()
 """Of the vault; processes on one database share it."""
 VAULT = Vault([KEY])
 FORMS = count(1)
@@ -51,7 +51,7 @@ def opened(url: str) -> AbstractAsyncContextManager[Database]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Office:
+class RegistrarEnv:
     """One process's registrar and the pool that it works with."""
 
     catalogue: Catalogue
@@ -215,7 +215,7 @@ async def _nobody(run: str, bug: str) -> None:
     raise AssertionError(f"{run} died of {bug}")
 
 
-def office(
+def registrar_env(
     database: Database,
     clock: MovableClock,
     *,
@@ -226,8 +226,9 @@ def office(
     person_daily_limit: int = 10_000,
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
-) -> Office:
-    """Return an office, of Rosa who asks and Ada and Grace who decide unless `policy` says more."""
+) -> RegistrarEnv:
+    """Return a registrar, of Rosa who asks and Ada and Grace who decide unless `policy` says
+    more."""
     vault, catalogue = VAULT, catalogue or read_catalogue()
     registrar = Registrar(
         database=database,
@@ -250,13 +251,13 @@ def office(
         new_id=next_id,
         wakeups=Wakeups(),
     )
-    return Office(
+    return RegistrarEnv(
         database=database, registrar=registrar, vault=vault, clock=clock, catalogue=catalogue
     )
 
 
 @asynccontextmanager
-async def two_offices(
+async def two_registrar_envs(
     url: str,
     clock: MovableClock,
     *,
@@ -265,8 +266,8 @@ async def two_offices(
     daily_limit: int = 10_000,
     person_daily_limit: int = 10_000,
     next_ids: tuple[Callable[[], str], Callable[[], str]] = (new_id, new_id),
-) -> AsyncIterator[tuple[Office, Office]]:
-    """Open the offices of two replicas on PostgreSQL, or two over the one database of SQLite."""
+) -> AsyncIterator[tuple[RegistrarEnv, RegistrarEnv]]:
+    """Open the registrars of two replicas on PostgreSQL, or two over the one database of SQLite."""
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(opened(url))
         async with first.transaction() as tx:
@@ -274,7 +275,7 @@ async def two_offices(
         is_sqlite = url.startswith("sqlite")
         second = first if is_sqlite else await stack.enter_async_context(opened(url))
         made = partial(
-            office,
+            registrar_env,
             clock=clock,
             approvals_needed=approvals_needed,
             open_limit=open_limit,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.support.http_endpoint import Door
+from tests.support.http_endpoint import HttpEndpoint
 
 SECONDS = 30.0
 """How long it may take to begin or to end."""
@@ -46,7 +46,7 @@ class Served:
 @asynccontextmanager
 async def served(
     environ: dict[str, str],
-    door: Door,
+    door: HttpEndpoint,
     *,
     folder: Path,
     program: Sequence[str] = (sys.executable, "-m", "bot", "serve"),

@@ -24,7 +24,7 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lone:
+class SimulatorProcess:
     """A simulator in a process of its own. `told` is the first line that it printed."""
 
     process: Process
@@ -68,7 +68,7 @@ async def ended(process: Process) -> Ended:
 
 
 @asynccontextmanager
-async def lone(*arguments: str, folder: Path) -> AsyncIterator[Lone]:
+async def simulator_process(*arguments: str, folder: Path) -> AsyncIterator[SimulatorProcess]:
     """Run a simulator on a free port; kill it at the end if it is still there."""
     process = await command(*arguments, "--port", "0", folder=folder)
     assert process.stdout is not None
@@ -76,7 +76,7 @@ async def lone(*arguments: str, folder: Path) -> AsyncIterator[Lone]:
         async with asyncio.timeout(SECONDS):
             told = (await process.stdout.readline()).decode()
         assert told, (await ended(process)).err
-        yield Lone(process=process, told=told)
+        yield SimulatorProcess(process=process, told=told)
     finally:
         if process.returncode is None:
             process.kill()

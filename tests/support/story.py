@@ -1,4 +1,4 @@
-"""A scene: what people do on a stage, in few words, and what they then see."""
+"""Stories: what users do on a stage, in few calls, and what they then see."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ NOTICES = (" has revoked ", "it was deleted from Entra")
 """Said in messages of the approval channel that are no cards."""
 
 
-class Scene:
+class Story:
     """Rosa asks, Ada and Grace decide, Ben looks on."""
 
     def __init__(self, stage: Stage) -> None:

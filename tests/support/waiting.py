@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from tests.support.story import Scene
+from tests.support.story import Story
 
 PATIENCE_SECONDS = 0.3
 """Real time that the bot gets for what is due now, before the clock is moved on."""
@@ -15,14 +15,14 @@ LOOK_SECONDS = 0.01
 
 
 async def eventually(
-    scene: Scene, predicate: Callable[[], object], *, step: timedelta = timedelta(minutes=2)
+    story: Story, predicate: Callable[[], object], *, step: timedelta = timedelta(minutes=2)
 ) -> None:
     """Let time pass, step by step, until it comes true: retries and dues come back by the clock."""
     for _ in range(40):
         if await _soon(predicate):
             return
-        scene.clock.move(step)
-    await scene.until(predicate, timeout=PATIENCE_SECONDS)
+        story.clock.move(step)
+    await story.until(predicate, timeout=PATIENCE_SECONDS)
 
 
 async def _soon(predicate: Callable[[], object]) -> bool:
@@ -35,20 +35,20 @@ async def _soon(predicate: Callable[[], object]) -> bool:
     return True
 
 
-async def make_a_new_one(scene: Scene, id: str, *, by: str = "rosa") -> None:
+async def make_a_new_one(story: Story, id: str, *, by: str = "rosa") -> None:
     """Press *Make a new one*, and again if a sweep is just at work, as the refusal says."""
     refused = f"{id} is being worked on. Try again in a moment."
     for _ in range(20):
-        scene.workspace.reload(by)
-        await scene.until(lambda: _offers(scene, id, by))
-        await scene.workspace.click(by, "Make a new one", on=_offers(scene, id, by)[-1])
-        if scene.whispers(by) != refused:
+        story.workspace.reload(by)
+        await story.until(lambda: _offers(story, id, by))
+        await story.workspace.click(by, "Make a new one", on=_offers(story, id, by)[-1])
+        if story.whispers(by) != refused:
             return
-    raise AssertionError(scene.whispers(by))
+    raise AssertionError(story.whispers(by))
 
 
-def _offers(scene: Scene, id: str, to: str) -> list[dict[str, Any]]:
+def _offers(story: Story, id: str, to: str) -> list[dict[str, Any]]:
     """Return the messages of this registration that have the button."""
-    text_of = scene.workspace.text_of
-    found = [each for each in scene.workspace.messages(to) if text_of(each).startswith(id)]
+    text_of = story.workspace.text_of
+    found = [each for each in story.workspace.messages(to) if text_of(each).startswith(id)]
     return [each for each in found if "[Make a new one]" in text_of(each)]

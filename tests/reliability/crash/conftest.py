@@ -6,10 +6,10 @@ import pytest
 
 from bot.playground.stage import Stage
 from tests.support.crash_runner import living
-from tests.support.crash_story import Road
+from tests.support.crash_story import CrashStory
 
 
 @pytest.fixture
-async def road(stage: Stage) -> AsyncIterator[Road]:
+async def crash_story(stage: Stage) -> AsyncIterator[CrashStory]:
     async with living(stage) as lives:
-        yield Road(stage, lives)
+        yield CrashStory(stage, lives)

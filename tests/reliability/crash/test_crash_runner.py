@@ -7,7 +7,7 @@ import pytest
 
 from bot.playground.stage import Stage
 from tests.support.crash_runner import Lost, living
-from tests.support.crash_story import Road
+from tests.support.crash_story import CrashStory
 
 AT_ONCE = 10.0
 
@@ -40,4 +40,4 @@ async def _killed_by_somebody_else(stage: Stage) -> None:
         await lives.begin()
         [child] = multiprocessing.active_children()
         child.kill()
-        await Road(stage, lives).reach(never)
+        await CrashStory(stage, lives).reach(never)

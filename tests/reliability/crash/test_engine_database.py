@@ -16,7 +16,7 @@ from bot.playground.tenant.faults import Hold
 from bot.worker import engine as engines
 from tests.support.crash_checks import holds
 from tests.support.crash_runner import SECONDS
-from tests.support.crash_story import Road
+from tests.support.crash_story import CrashStory
 from tests.support.waiting import eventually
 
 
@@ -49,58 +49,62 @@ async def test_no_pickle_is_opened_whatever_a_row_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_hostile_rows_are_refused_and_the_run_survives_them(road: Road) -> None:
+async def test_hostile_rows_are_refused_and_the_run_survives_them(crash_story: CrashStory) -> None:
     """Whoever can write to this database gets no code carried out; without it all goes on."""
-    proof = road.stage.folder / "proof"
-    held = await _at_the_application(road)
-    await road.kill_at(held)
-    with closing(sqlite3.connect(engine_file(road))) as database, database:
+    proof = crash_story.stage.folder / "proof"
+    held = await _at_the_application(crash_story)
+    await crash_story.kill_at(held)
+    with closing(sqlite3.connect(engine_file(crash_story))) as database, database:
         poison = (pickled(proof), "py_pickle")
         question = (
             "UPDATE workflow_status SET inputs = ?, serialization = ? WHERE status = 'PENDING'"
         )
         assert database.execute(question, poison).rowcount
-    await road.lives.begin()
-    await eventually(road, lambda: "pickle is off" in road.lives.log.read_text())
-    await road.lives.kill()
+    await crash_story.lives.begin()
+    await eventually(crash_story, lambda: "pickle is off" in crash_story.lives.log.read_text())
+    await crash_story.lives.kill()
     assert not proof.exists()
 
-    engine_file(road).unlink()
-    await road.walk_on()
-    await holds(road)
+    engine_file(crash_story).unlink()
+    await crash_story.walk_on()
+    await holds(crash_story)
 
 
-async def test_the_engine_s_database_can_be_thrown_away_in_the_middle_of_a_run(road: Road) -> None:
-    held = await _at_the_application(road)
-    await road.kill_at(held)
-    for file in engine_file(road).parent.glob("*-engine.db*"):
+async def test_the_engine_s_database_can_be_thrown_away_in_the_middle_of_a_run(
+    crash_story: CrashStory,
+) -> None:
+    held = await _at_the_application(crash_story)
+    await crash_story.kill_at(held)
+    for file in engine_file(crash_story).parent.glob("*-engine.db*"):
         file.unlink()
-    await road.walk_on()
-    await holds(road)
+    await crash_story.walk_on()
+    await holds(crash_story)
 
 
 @pytest.mark.slow
-async def test_a_polite_stop_in_the_middle_of_a_run_is_gone_on_from(road: Road) -> None:
+async def test_a_polite_stop_in_the_middle_of_a_run_is_gone_on_from(
+    crash_story: CrashStory,
+) -> None:
     """What is in flight is finished; what was not begun is done by the next life."""
-    held = await _at_the_application(road)
-    stopping = asyncio.create_task(road.lives.stop())
-    await road.until(lambda: not road.workspace.connections)
+    held = await _at_the_application(crash_story)
+    stopping = asyncio.create_task(crash_story.lives.stop())
+    await crash_story.until(lambda: not crash_story.workspace.connections)
     held.release()
     assert await stopping == 0
-    assert len(road.tenant.applications) == 1
-    await road.walk_on()
-    await holds(road)
+    assert len(crash_story.tenant.applications) == 1
+    await crash_story.walk_on()
+    await holds(crash_story)
 
 
 @pytest.mark.slow
-async def test_a_polite_stop_does_not_wait_for_ever(road: Road) -> None:
-    held = await _at_the_application(road)
-    assert await road.lives.stop() == 0
+async def test_a_polite_stop_does_not_wait_for_ever(crash_story: CrashStory) -> None:
+    held = await _at_the_application(crash_story)
+    assert await crash_story.lives.stop() == 0
     held.drop()
     # It is not the run's fault that it was begun in vain, however often the bot is stopped.
-    assert road.stored("SELECT begun FROM runs WHERE ended_at IS NULL") == 0
-    await road.walk_on()
-    await holds(road)
+    assert crash_story.stored("SELECT begun FROM runs WHERE ended_at IS NULL") == 0
+    await crash_story.walk_on()
+    await holds(crash_story)
 
 
 async def test_a_recovered_run_is_carried_by_the_main_loop(tmp_path: Path) -> None:
@@ -129,17 +133,17 @@ def pickled(proof: Path) -> str:
     return base64.b64encode(pickle.dumps(Hostile(proof))).decode()
 
 
-def engine_file(road: Road) -> Path:
-    return road.stage.folder / "aad-setup-engine.db"
+def engine_file(crash_story: CrashStory) -> Path:
+    return crash_story.stage.folder / "aad-setup-engine.db"
 
 
-async def _at_the_application(road: Road) -> Hold:
+async def _at_the_application(crash_story: CrashStory) -> Hold:
     """Walk until the application is made and its answer is held."""
-    await road.lives.begin()
-    await road.ask_for_it()
-    held = road.tenant.faults.hold("PATCH", r"/applications\(uniqueName")
-    await road.click_approve()
-    await road.reach(held)
+    await crash_story.lives.begin()
+    await crash_story.ask_for_it()
+    held = crash_story.tenant.faults.hold("PATCH", r"/applications\(uniqueName")
+    await crash_story.click_approve()
+    await crash_story.reach(held)
     return held
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.crash_checks import holds
 from tests.support.crash_process import Commit, Death
-from tests.support.crash_story import Road
+from tests.support.crash_story import CrashStory
 
 STEPS = (
     "application",
@@ -71,30 +71,36 @@ NAMED = (
 )
 
 
-async def test_a_kill_at_a_commit_loses_nothing_and_doubles_nothing(road: Road) -> None:
-    await _dies_on_the_road(road, SAMPLE)
+async def test_a_kill_at_a_commit_loses_nothing_and_doubles_nothing(
+    crash_story: CrashStory,
+) -> None:
+    await _dies_on_the_road(crash_story, SAMPLE)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("death", [it for it in NAMED if it != SAMPLE], ids=str)
-async def test_a_kill_at_any_named_commit_loses_nothing(road: Road, death: Death) -> None:
-    await _dies_on_the_road(road, death)
+async def test_a_kill_at_any_named_commit_loses_nothing(
+    crash_story: CrashStory, death: Death
+) -> None:
+    await _dies_on_the_road(crash_story, death)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("nth", range(1, COMMITS + 1))
-async def test_a_kill_before_the_nth_commit_loses_nothing(road: Road, nth: int) -> None:
+async def test_a_kill_before_the_nth_commit_loses_nothing(
+    crash_story: CrashStory, nth: int
+) -> None:
     """Whatever was done outside since the commit before is done, and not written down."""
-    await road.lives.begin(Death(when="before", at=ANY, nth=nth))
-    await road.walk()
-    if not road.lives.deaths:
-        await road.lives.kill()
-    await holds(road, cards=2)
+    await crash_story.lives.begin(Death(when="before", at=ANY, nth=nth))
+    await crash_story.walk()
+    if not crash_story.lives.deaths:
+        await crash_story.lives.kill()
+    await holds(crash_story, cards=2)
 
 
-async def _dies_on_the_road(road: Road, death: Death) -> None:
-    await road.lives.begin(death)
-    await road.walk()
-    await road.until(lambda: road.lives.deaths == 1)
+async def _dies_on_the_road(crash_story: CrashStory, death: Death) -> None:
+    await crash_story.lives.begin(death)
+    await crash_story.walk()
+    await crash_story.until(lambda: crash_story.lives.deaths == 1)
     # A post that Slack has taken and that was not written down is made again.
-    await holds(road, cards=2)
+    await holds(crash_story, cards=2)

@@ -8,27 +8,29 @@ import pytest
 from tests.reliability.crash.test_every_commit import told
 from tests.reliability.crash.test_rotating import in_use
 from tests.support.crash_process import Death
-from tests.support.crash_story import LATER, Road
+from tests.support.crash_story import LATER, CrashStory
 
 
 @pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.slow), "after"])
 async def test_a_kill_while_it_is_told_tells_nobody_twice(
-    road: Road, when: Literal["before", "after"]
+    crash_story: CrashStory, when: Literal["before", "after"]
 ) -> None:
-    await in_use(road)
+    await in_use(crash_story)
     death = Death(when=when, at=told("secret expires"))
-    await road.lives.begin(death, later=timedelta(days=359))
-    await road.until(lambda: road.lives.deaths == 1)
-    await road.lives.begin(later=LATER)
-    await road.until(lambda: _reminders(road, "rosa") and _reminders(road, "approvals"))
-    assert await road.lives.stop() == 0
-    await road.lives.begin(later=LATER)
-    await road.workspace.command("rosa", "")  # it is at work again
-    assert await road.lives.stop() == 0
-    assert road.told("secret expires") == 1
-    assert len(_reminders(road, "rosa")) == len(_reminders(road, "approvals")) == 1
+    await crash_story.lives.begin(death, later=timedelta(days=359))
+    await crash_story.until(lambda: crash_story.lives.deaths == 1)
+    await crash_story.lives.begin(later=LATER)
+    await crash_story.until(
+        lambda: _reminders(crash_story, "rosa") and _reminders(crash_story, "approvals")
+    )
+    assert await crash_story.lives.stop() == 0
+    await crash_story.lives.begin(later=LATER)
+    await crash_story.workspace.command("rosa", "")  # it is at work again
+    assert await crash_story.lives.stop() == 0
+    assert crash_story.told("secret expires") == 1
+    assert len(_reminders(crash_story, "rosa")) == len(_reminders(crash_story, "approvals")) == 1
 
 
-def _reminders(road: Road, place: str) -> list[str]:
-    texts = map(road.workspace.text_of, road.workspace.messages(place))
+def _reminders(crash_story: CrashStory, place: str) -> list[str]:
+    texts = map(crash_story.workspace.text_of, crash_story.workspace.messages(place))
     return [text for text in texts if "secret of billing expires" in text]

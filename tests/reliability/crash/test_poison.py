@@ -8,56 +8,58 @@ from bot.worker.attempts import MOST
 from tests.reliability.crash.test_every_commit import learnt
 from tests.support.crash_checks import holds
 from tests.support.crash_process import Commit, Death
-from tests.support.crash_story import Road
+from tests.support.crash_story import CrashStory
 
 BOTH = "SELECT count(*) FROM runs WHERE kind = 'register' AND begun = 1 AND ended_at IS NULL"
 
 
 @pytest.mark.slow
-async def test_a_run_that_kills_the_bot_each_time_is_given_up(road: Road) -> None:
-    await road.lives.begin()
-    await road.ask_for_it()
-    assert await road.lives.stop() == 0
+async def test_a_run_that_kills_the_bot_each_time_is_given_up(crash_story: CrashStory) -> None:
+    await crash_story.lives.begin()
+    await crash_story.ask_for_it()
+    assert await crash_story.lives.stop() == 0
     poison = Death(when="before", at=learnt("application"))
-    await road.lives.begin(poison)
-    await road.click_approve()
-    await road.lives.until_dead()
+    await crash_story.lives.begin(poison)
+    await crash_story.click_approve()
+    await crash_story.lives.until_dead()
     for _ in range(MOST - 1):
-        await road.lives.begin(poison)
-        await road.lives.until_dead()
-    assert road.lives.deaths == MOST
+        await crash_story.lives.begin(poison)
+        await crash_story.lives.until_dead()
+    assert crash_story.lives.deaths == MOST
 
-    await road.lives.begin(poison)  # which would die once more
-    await road.until(lambda: road.cards(f"{road.id} failed"))
-    assert "this is a bug, and nothing you did" in road.cards(f"{road.id} failed")[-1]
-    assert road.lives.deaths == MOST
-    assert await road.lives.stop() == 0
-    await road.lives.begin()
-    card = road.workspace.messages("approvals")[-1]
-    await road.workspace.click("ada", "Retry", on=card)
-    await road.walk_on()
-    await holds(road)
+    await crash_story.lives.begin(poison)  # which would die once more
+    await crash_story.until(lambda: crash_story.cards(f"{crash_story.id} failed"))
+    assert "this is a bug, and nothing you did" in crash_story.cards(f"{crash_story.id} failed")[-1]
+    assert crash_story.lives.deaths == MOST
+    assert await crash_story.lives.stop() == 0
+    await crash_story.lives.begin()
+    card = crash_story.workspace.messages("approvals")[-1]
+    await crash_story.workspace.click("ada", "Retry", on=card)
+    await crash_story.walk_on()
+    await holds(crash_story)
 
 
 @pytest.mark.slow
-async def test_a_run_beside_it_is_carried_to_its_end(road: Road) -> None:
+async def test_a_run_beside_it_is_carried_to_its_end(crash_story: CrashStory) -> None:
     """Both are at work when the bot dies for the first time, and are resumed each time."""
-    await road.lives.begin()
-    innocent, killer = await road.ask("payroll"), await road.ask("billing")
-    held = road.tenant.faults.hold("PATCH", r"/applications\(uniqueName", times=2)
+    await crash_story.lives.begin()
+    innocent, killer = await crash_story.ask("payroll"), await crash_story.ask("billing")
+    held = crash_story.tenant.faults.hold("PATCH", r"/applications\(uniqueName", times=2)
     for id in (innocent, killer):
-        await road.workspace.click("ada", "Approve", on=road.card_of(id))
-    await road.until(lambda: road.stored(BOTH) == 2)
-    await road.kill_at(held)
+        await crash_story.workspace.click("ada", "Approve", on=crash_story.card_of(id))
+    await crash_story.until(lambda: crash_story.stored(BOTH) == 2)
+    await crash_story.kill_at(held)
 
-    run = road.stored("SELECT id FROM runs WHERE registration = ? AND ended_at IS NULL", killer)
+    run = crash_story.stored(
+        "SELECT id FROM runs WHERE registration = ? AND ended_at IS NULL", killer
+    )
     words = rf"UPDATE steps SET [^\n]*facts=[^\n]*'{run}', 'application'\)"
     poison = Death(when="before", at=Commit("facts of the killer", words))
     for _ in range(MOST - 1):
-        await road.lives.begin(poison)
-        await road.lives.until_dead()
-    await road.lives.begin(poison)
-    await road.until(lambda: road.cards(f"{killer} failed"))
-    await road.until(lambda: road.cards(f"{innocent} is ready"))
-    assert road.lives.deaths == MOST
-    assert await road.lives.stop() == 0
+        await crash_story.lives.begin(poison)
+        await crash_story.lives.until_dead()
+    await crash_story.lives.begin(poison)
+    await crash_story.until(lambda: crash_story.cards(f"{killer} failed"))
+    await crash_story.until(lambda: crash_story.cards(f"{innocent} is ready"))
+    assert crash_story.lives.deaths == MOST
+    assert await crash_story.lives.stop() == 0

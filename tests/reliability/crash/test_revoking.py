@@ -11,7 +11,7 @@ import pytest
 from bot.playground.tenant.faults import When
 from bot.worker.attempts import MOST
 from tests.support.crash_process import Commit, Death
-from tests.support.crash_story import Road
+from tests.support.crash_story import CrashStory
 
 AT_ONCE = timedelta(seconds=1)
 """From a death to the next start: nothing has settled by then, and nothing may wait for it."""
@@ -60,141 +60,153 @@ DEATHS = [
 
 @pytest.mark.parametrize(("call", "when"), MATRIX)
 async def test_a_kill_during_a_call_leaves_nothing_behind(
-    road: Road, call: Call, when: When
+    crash_story: CrashStory, call: Call, when: When
 ) -> None:
-    await _ready(road)
-    held = road.tenant.faults.hold(call.method, call.path, when=when)
-    await _press_revoke(road)
-    await road.kill_at(held)
-    await _is_revoked(road)
+    await _ready(crash_story)
+    held = crash_story.tenant.faults.hold(call.method, call.path, when=when)
+    await _press_revoke(crash_story)
+    await crash_story.kill_at(held)
+    await _is_revoked(crash_story)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lag", LAGS)
 @pytest.mark.parametrize("call", SURE_CALLS, ids=lambda call: call.name)
 async def test_a_kill_while_reads_lag_costs_no_more_than_the_lag(
-    road: Road, call: Call, lag: float
+    crash_story: CrashStory, call: Call, lag: float
 ) -> None:
-    road.tenant.faults.lag = lag
-    await _ready(road)
-    held = road.tenant.faults.hold(call.method, call.path, when="after_effect")
-    await _press_revoke(road)
-    await road.kill_at(held)
+    crash_story.tenant.faults.lag = lag
+    await _ready(crash_story)
+    held = crash_story.tenant.faults.hold(call.method, call.path, when="after_effect")
+    await _press_revoke(crash_story)
+    await crash_story.kill_at(held)
     start = monotonic()
-    await _is_revoked(road)
+    await _is_revoked(crash_story)
     assert monotonic() - start <= 3 * lag + 15
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", WAYS)
 async def test_a_kill_while_the_old_secret_goes_does_not_delay_the_new_one(
-    road: Road, when: When
+    crash_story: CrashStory, when: When
 ) -> None:
-    await _ready(road)
-    await road.take_it()
-    held = road.tenant.faults.hold("POST", "/removePassword", when=when)
-    known = road.notices()[-1]["ts"]
-    await road.workspace.click("rosa", "Make a new one", on=road.notices()[-1])
-    await road.kill_at(held)
-    await road.lives.begin(later=AT_ONCE)
-    await road.until(lambda: any(each["ts"] != known for each in road.notices()))
-    road.workspace.reload("rosa")
-    await road.take_it()
-    assert await road.sign_in(road.secret) == 200
-    assert len(road.live_secrets()) == 1
+    await _ready(crash_story)
+    await crash_story.take_it()
+    held = crash_story.tenant.faults.hold("POST", "/removePassword", when=when)
+    known = crash_story.notices()[-1]["ts"]
+    await crash_story.workspace.click("rosa", "Make a new one", on=crash_story.notices()[-1])
+    await crash_story.kill_at(held)
+    await crash_story.lives.begin(later=AT_ONCE)
+    await crash_story.until(lambda: any(each["ts"] != known for each in crash_story.notices()))
+    crash_story.workspace.reload("rosa")
+    await crash_story.take_it()
+    assert await crash_story.sign_in(crash_story.secret) == 200
+    assert len(crash_story.live_secrets()) == 1
 
 
 @pytest.mark.slow
-async def test_a_run_is_not_given_up_for_being_killed_while_it_waits(road: Road) -> None:
+async def test_a_run_is_not_given_up_for_being_killed_while_it_waits(
+    crash_story: CrashStory,
+) -> None:
     """More often than a run may be begun in vain."""
-    await _ready(road)
-    refused = road.tenant.faults.fail("DELETE", "/applications/", times=FOR_EVER)
-    await _press_revoke(road)
+    await _ready(crash_story)
+    refused = crash_story.tenant.faults.fail("DELETE", "/applications/", times=FOR_EVER)
+    await _press_revoke(crash_story)
     for _ in range(MOST + 2):
-        await _waits_for_entra(road)
-        await road.lives.kill()
-        await road.lives.begin(later=AT_ONCE)
+        await _waits_for_entra(crash_story)
+        await crash_story.lives.kill()
+        await crash_story.lives.begin(later=AT_ONCE)
     refused.times = 0
-    await _is_revoked(road)
-    assert road.told("failed") == 0
+    await _is_revoked(crash_story)
+    assert crash_story.told("failed") == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("death", DEATHS, ids=str)
-async def test_a_kill_at_a_commit_leaves_nothing_behind(road: Road, death: Death) -> None:
-    await _ready(road)
-    assert await road.lives.stop() == 0
-    await road.lives.begin(death)
-    await road.insist(lambda: _press_revoke(road), lambda: road.told("revoke asked"))
-    await _is_revoked(road)
-    assert road.lives.deaths == 1
+async def test_a_kill_at_a_commit_leaves_nothing_behind(
+    crash_story: CrashStory, death: Death
+) -> None:
+    await _ready(crash_story)
+    assert await crash_story.lives.stop() == 0
+    await crash_story.lives.begin(death)
+    await crash_story.insist(
+        lambda: _press_revoke(crash_story), lambda: crash_story.told("revoke asked")
+    )
+    await _is_revoked(crash_story)
+    assert crash_story.lives.deaths == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", WAYS)
-async def test_a_kill_while_it_deletes_for_good_is_made_good(road: Road, when: When) -> None:
-    await _ready(road)
-    await _press_revoke(road)
-    await _is_revoked(road)
-    held = road.tenant.faults.hold("DELETE", "/deletedItems/", when=when)
-    await road.workspace.command("ada", f"purge {road.id}")
-    await road.workspace.click("ada", "purge_asked")
-    await road.kill_at(held)
-    await road.lives.begin(later=AT_ONCE)
-    await road.until(lambda: road.cards("Deleted for good"))
-    assert road.tenant.deleted == []
+async def test_a_kill_while_it_deletes_for_good_is_made_good(
+    crash_story: CrashStory, when: When
+) -> None:
+    await _ready(crash_story)
+    await _press_revoke(crash_story)
+    await _is_revoked(crash_story)
+    held = crash_story.tenant.faults.hold("DELETE", "/deletedItems/", when=when)
+    await crash_story.workspace.command("ada", f"purge {crash_story.id}")
+    await crash_story.workspace.click("ada", "purge_asked")
+    await crash_story.kill_at(held)
+    await crash_story.lives.begin(later=AT_ONCE)
+    await crash_story.until(lambda: crash_story.cards("Deleted for good"))
+    assert crash_story.tenant.deleted == []
 
 
 @pytest.mark.slow
-async def test_a_kill_while_a_new_secret_makes_way_leaves_neither(road: Road) -> None:
-    await _ready(road)
-    await road.take_it()
-    making = road.tenant.faults.hold("POST", "/addPassword")
-    await road.workspace.click("rosa", "Make a new one", on=road.notices()[-1])
-    await road.reach(making)
-    removing = road.tenant.faults.hold("DELETE", "/servicePrincipals/[^/]+$")
-    await _press_revoke(road)
-    await road.kill_at(removing)
+async def test_a_kill_while_a_new_secret_makes_way_leaves_neither(crash_story: CrashStory) -> None:
+    await _ready(crash_story)
+    await crash_story.take_it()
+    making = crash_story.tenant.faults.hold("POST", "/addPassword")
+    await crash_story.workspace.click("rosa", "Make a new one", on=crash_story.notices()[-1])
+    await crash_story.reach(making)
+    removing = crash_story.tenant.faults.hold("DELETE", "/servicePrincipals/[^/]+$")
+    await _press_revoke(crash_story)
+    await crash_story.kill_at(removing)
     making.drop()
-    await _is_revoked(road)
-    assert road.stored("SELECT count(*) FROM messages WHERE kind = 'values'") == 1
+    await _is_revoked(crash_story)
+    assert crash_story.stored("SELECT count(*) FROM messages WHERE kind = 'values'") == 1
 
 
-async def _ready(road: Road) -> None:
-    await road.lives.begin()
-    await road.ask_for_it()
-    await road.approve_it()
+async def _ready(crash_story: CrashStory) -> None:
+    await crash_story.lives.begin()
+    await crash_story.ask_for_it()
+    await crash_story.approve_it()
 
 
-async def _press_revoke(road: Road) -> None:
-    await road.until(lambda: road.cards("[Revoke]") or road.lives.dead)
-    cards = road.workspace.messages("approvals")
-    with_button = [it for it in cards if "[Revoke]" in road.workspace.text_of(it)]
-    await road.workspace.click("ada", "Revoke", on=with_button[-1])
+async def _press_revoke(crash_story: CrashStory) -> None:
+    await crash_story.until(lambda: crash_story.cards("[Revoke]") or crash_story.lives.dead)
+    cards = crash_story.workspace.messages("approvals")
+    with_button = [it for it in cards if "[Revoke]" in crash_story.workspace.text_of(it)]
+    await crash_story.workspace.click("ada", "Revoke", on=with_button[-1])
 
 
-async def _waits_for_entra(road: Road) -> None:
+async def _waits_for_entra(crash_story: CrashStory) -> None:
     """Wait until the run has called in this life, and is put aside."""
-    before = len(road.tenant.calls("DELETE", "/applications/"))
-    await road.until(lambda: len(road.tenant.calls("DELETE", "/applications/")) > before)
+    before = len(crash_story.tenant.calls("DELETE", "/applications/"))
+    await crash_story.until(
+        lambda: len(crash_story.tenant.calls("DELETE", "/applications/")) > before
+    )
     for _ in range(100):
-        if not road.stored("SELECT begun FROM runs WHERE ended_at IS NULL"):
+        if not crash_story.stored("SELECT begun FROM runs WHERE ended_at IS NULL"):
             return
         await asyncio.sleep(0.1)  # another process writes this, and nothing tells of it
     raise AssertionError("The run is not put aside after 10 s.")
 
 
-async def _is_revoked(road: Road) -> None:
+async def _is_revoked(crash_story: CrashStory) -> None:
     """Wait for it, and see that it happened once and left nothing but what Entra keeps."""
-    while not road.cards("was revoked"):  # it may die after the commit, and before anybody is told
-        if road.lives.dead:
-            await road.lives.begin(later=AT_ONCE)
-        await road.until(lambda: road.cards("was revoked") or road.lives.dead)
-    tenant = road.tenant
+    while not crash_story.cards(
+        "was revoked"
+    ):  # it may die after the commit, and before anybody is told
+        if crash_story.lives.dead:
+            await crash_story.lives.begin(later=AT_ONCE)
+        await crash_story.until(lambda: crash_story.cards("was revoked") or crash_story.lives.dead)
+    tenant = crash_story.tenant
     assert tenant.applications == tenant.service_principals == tenant.grants == []
-    assert road.stored("SELECT status FROM registrations") == "revoked"
-    assert road.told("revoke asked") == road.told("revoked") == 1
-    buried = json.loads(road.stored("SELECT deleted FROM registrations"))
+    assert crash_story.stored("SELECT status FROM registrations") == "revoked"
+    assert crash_story.told("revoke asked") == crash_story.told("revoked") == 1
+    buried = json.loads(crash_story.stored("SELECT deleted FROM registrations"))
     assert {each["object_id"] for each in buried} == {each["id"] for each in tenant.deleted}
     assert [each["step"] for each in buried] == ["service_principal", "application"]
-    assert road.stored("SELECT count(*) FROM secrets WHERE sealed IS NOT NULL") == 0
+    assert crash_story.stored("SELECT count(*) FROM secrets WHERE sealed IS NOT NULL") == 0

@@ -7,7 +7,7 @@ import pytest
 from bot.registrar.secrets import GRACE
 from tests.reliability.crash.test_every_commit import NONCE, SEALED, learnt, told
 from tests.support.crash_process import Death
-from tests.support.crash_story import LATER, Road
+from tests.support.crash_story import LATER, CrashStory
 
 SAMPLE = (Death(when="before", at=learnt("secret")),)
 NAMED = (
@@ -26,96 +26,106 @@ LAST = (
 
 
 @pytest.mark.parametrize("death", SAMPLE, ids=str)
-async def test_a_kill_during_a_rotation_loses_nothing(road: Road, death: Death) -> None:
-    await _dies_while_rotating(road, death)
+async def test_a_kill_during_a_rotation_loses_nothing(
+    crash_story: CrashStory, death: Death
+) -> None:
+    await _dies_while_rotating(crash_story, death)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("death", NAMED, ids=str)
-async def test_a_kill_anywhere_in_a_rotation_loses_nothing(road: Road, death: Death) -> None:
-    await _dies_while_rotating(road, death)
+async def test_a_kill_anywhere_in_a_rotation_loses_nothing(
+    crash_story: CrashStory, death: Death
+) -> None:
+    await _dies_while_rotating(crash_story, death)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("death", LAST, ids=str)
-async def test_a_kill_while_the_old_secret_goes_loses_nothing(road: Road, death: Death) -> None:
-    await in_use(road)
-    await road.lives.begin()
-    await _rotate(road)
-    await _grace_is_over(road, death)
+async def test_a_kill_while_the_old_secret_goes_loses_nothing(
+    crash_story: CrashStory, death: Death
+) -> None:
+    await in_use(crash_story)
+    await crash_story.lives.begin()
+    await _rotate(crash_story)
+    await _grace_is_over(crash_story, death)
 
 
-async def _dies_while_rotating(road: Road, death: Death) -> None:
-    old = await in_use(road)
-    await road.lives.begin(death)
-    await _rotate(road)
-    await road.until(lambda: road.lives.deaths == 1)
-    assert await road.sign_in(old) == 200  # both work until the grace is over
-    assert await road.sign_in(road.secret) == 200
-    await _grace_is_over(road)
+async def _dies_while_rotating(crash_story: CrashStory, death: Death) -> None:
+    old = await in_use(crash_story)
+    await crash_story.lives.begin(death)
+    await _rotate(crash_story)
+    await crash_story.until(lambda: crash_story.lives.deaths == 1)
+    assert await crash_story.sign_in(old) == 200  # both work until the grace is over
+    assert await crash_story.sign_in(crash_story.secret) == 200
+    await _grace_is_over(crash_story)
 
 
-async def in_use(road: Road) -> str:
+async def in_use(crash_story: CrashStory) -> str:
     """Walk the whole road, and return the secret; the bot is stopped then."""
-    await road.lives.begin()
-    await road.walk()
-    assert await road.lives.stop() == 0
-    return road.secret
+    await crash_story.lives.begin()
+    await crash_story.walk()
+    assert await crash_story.lives.stop() == 0
+    return crash_story.secret
 
 
-async def _rotate(road: Road) -> None:
-    known = {each["ts"] for each in road.notices()}
-    await road.insist(lambda: _ask(road), lambda: road.told("rotation asked"))
-    await road.insist(lambda: _confirm(road), lambda: road.told("rotation confirmed"))
-    await road.insist(
-        lambda: asyncio.sleep(0), lambda: {each["ts"] for each in road.notices()} - known
+async def _rotate(crash_story: CrashStory) -> None:
+    known = {each["ts"] for each in crash_story.notices()}
+    await crash_story.insist(lambda: _ask(crash_story), lambda: crash_story.told("rotation asked"))
+    await crash_story.insist(
+        lambda: _confirm(crash_story), lambda: crash_story.told("rotation confirmed")
     )
-    road.workspace.reload("rosa")
-    await road.take_it()
+    await crash_story.insist(
+        lambda: asyncio.sleep(0), lambda: {each["ts"] for each in crash_story.notices()} - known
+    )
+    crash_story.workspace.reload("rosa")
+    await crash_story.take_it()
 
 
-async def _grace_is_over(road: Road, death: Death | None = None) -> None:
+async def _grace_is_over(crash_story: CrashStory, death: Death | None = None) -> None:
     """A week after it was seen there is the new secret, and nothing else."""
-    assert await road.lives.stop() == 0
-    await road.lives.begin(death, later=GRACE)
+    assert await crash_story.lives.stop() == 0
+    await crash_story.lives.begin(death, later=GRACE)
     for _ in range(RUNS):
-        await _are_idle(road)
-        if road.told("previous secret removed"):
+        await _are_idle(crash_story)
+        if crash_story.told("previous secret removed"):
             break
-        if not road.lives.dead:
-            assert await road.lives.stop() == 0
-        await road.lives.begin(later=LATER)
-    assert len(road.live_secrets()) == 1
-    assert await road.sign_in(road.secret) == 200
-    assert road.told("previous secret removed") == 1
-    assert not road.workspace.complaints
+        if not crash_story.lives.dead:
+            assert await crash_story.lives.stop() == 0
+        await crash_story.lives.begin(later=LATER)
+    assert len(crash_story.live_secrets()) == 1
+    assert await crash_story.sign_in(crash_story.secret) == 200
+    assert crash_story.told("previous secret removed") == 1
+    assert not crash_story.workspace.complaints
 
 
-async def _are_idle(road: Road) -> None:
+async def _are_idle(crash_story: CrashStory) -> None:
     """Wait until no run is open, or the bot has died."""
     for _ in range(100):
-        is_open = road.stored("SELECT count(*) FROM runs WHERE ended_at IS NULL")
-        owed = road.stored("SELECT count(*) FROM dues WHERE at <= ?", _plain(road))
-        if road.lives.dead or not (is_open or owed):
+        is_open = crash_story.stored("SELECT count(*) FROM runs WHERE ended_at IS NULL")
+        owed = crash_story.stored("SELECT count(*) FROM dues WHERE at <= ?", _plain(crash_story))
+        if crash_story.lives.dead or not (is_open or owed):
             return
         await asyncio.sleep(0.1)  # another process writes this, and nothing tells of it
     raise AssertionError("A run or a due is still open after 10 s.")
 
 
-def _plain(road: Road) -> str:
+def _plain(crash_story: CrashStory) -> str:
     """Return the stage's moment as SQLite keeps it."""
-    return road.clock.now().strftime("%Y-%m-%d %H:%M:%S.%f")
+    return crash_story.clock.now().strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-async def _ask(road: Road) -> None:
-    await road.workspace.command("rosa", f"rotate {road.id}")
+async def _ask(crash_story: CrashStory) -> None:
+    await crash_story.workspace.command("rosa", f"rotate {crash_story.id}")
 
 
-async def _confirm(road: Road) -> None:
-    for message in road.workspace.messages("approvals"):
-        if "[Confirm the rotation]" in road.workspace.text_of(message):
-            await road.workspace.click("ada", "Confirm the rotation", on=message)
+async def _confirm(crash_story: CrashStory) -> None:
+    for message in crash_story.workspace.messages("approvals"):
+        if "[Confirm the rotation]" in crash_story.workspace.text_of(message):
+            await crash_story.workspace.click("ada", "Confirm the rotation", on=message)
             return
-    await road.until(lambda: road.cards("[Confirm the rotation]") or road.lives.dead)
-    if not road.lives.dead:
-        await _confirm(road)
+    await crash_story.until(
+        lambda: crash_story.cards("[Confirm the rotation]") or crash_story.lives.dead
+    )
+    if not crash_story.lives.dead:
+        await _confirm(crash_story)

@@ -8,7 +8,7 @@ import pytest
 from bot.runs.base import SWEEPS
 from tests.reliability.crash.test_every_commit import told
 from tests.support.crash_process import Death
-from tests.support.crash_story import LATER, Road
+from tests.support.crash_story import LATER, CrashStory
 
 WEEK = timedelta(days=7, minutes=1)
 REMOVED = told("unread secret removed")
@@ -23,44 +23,44 @@ REMOVED = told("unread secret removed")
     ],
 )
 async def test_a_kill_while_it_is_removed_tells_everybody_once(
-    road: Road, death: Death | None
+    crash_story: CrashStory, death: Death | None
 ) -> None:
-    await road.lives.begin()
-    await road.ask_for_it()
-    await road.approve_it()
+    await crash_story.lives.begin()
+    await crash_story.ask_for_it()
+    await crash_story.approve_it()
     for count, after in enumerate(SWEEPS, 1):  # one by one: a removal waits for a sweep
-        assert await road.lives.stop() == 0
-        await road.lives.begin(later=after + LATER)
-        await _is_idle(road, sweeps=count)
-    assert await road.lives.stop() == 0
-    held = road.tenant.faults.hold("POST", "/removePassword") if death is None else None
-    await road.lives.begin(death, later=WEEK)
+        assert await crash_story.lives.stop() == 0
+        await crash_story.lives.begin(later=after + LATER)
+        await _is_idle(crash_story, sweeps=count)
+    assert await crash_story.lives.stop() == 0
+    held = crash_story.tenant.faults.hold("POST", "/removePassword") if death is None else None
+    await crash_story.lives.begin(death, later=WEEK)
     if held is not None:
-        await road.kill_at(held)
-        assert not _said(road, "rosa") + _said(road, "approvals")
-    await road.until(lambda: road.lives.deaths == 1)
-    await road.lives.begin(later=LATER)
-    await road.until(lambda: _said(road, "rosa") and _said(road, "approvals"))
-    assert not road.live_secrets()
-    await _is_idle(road, sweeps=len(SWEEPS))
-    assert await road.lives.stop() == 0
-    await road.lives.begin(later=LATER)
-    await road.workspace.command("rosa", "")  # it is at work again
-    assert await road.lives.stop() == 0
-    assert road.told("unread secret removed") == 1
-    assert len(_said(road, "rosa")) == len(_said(road, "approvals")) == 1
+        await crash_story.kill_at(held)
+        assert not _said(crash_story, "rosa") + _said(crash_story, "approvals")
+    await crash_story.until(lambda: crash_story.lives.deaths == 1)
+    await crash_story.lives.begin(later=LATER)
+    await crash_story.until(lambda: _said(crash_story, "rosa") and _said(crash_story, "approvals"))
+    assert not crash_story.live_secrets()
+    await _is_idle(crash_story, sweeps=len(SWEEPS))
+    assert await crash_story.lives.stop() == 0
+    await crash_story.lives.begin(later=LATER)
+    await crash_story.workspace.command("rosa", "")  # it is at work again
+    assert await crash_story.lives.stop() == 0
+    assert crash_story.told("unread secret removed") == 1
+    assert len(_said(crash_story, "rosa")) == len(_said(crash_story, "approvals")) == 1
 
 
-async def _is_idle(road: Road, *, sweeps: int) -> None:
+async def _is_idle(crash_story: CrashStory, *, sweeps: int) -> None:
     """Wait until there were so many sweeps and no run is open."""
     for _ in range(100):
-        is_open = road.stored("SELECT count(*) FROM runs WHERE ended_at IS NULL")
-        if road.told("swept") == sweeps and not is_open:
+        is_open = crash_story.stored("SELECT count(*) FROM runs WHERE ended_at IS NULL")
+        if crash_story.told("swept") == sweeps and not is_open:
             return
         await asyncio.sleep(0.1)  # another process writes this, and nothing tells of it
     raise AssertionError("A run is still open, or there was no sweep, for 10 s.")
 
 
-def _said(road: Road, place: str) -> list[str]:
-    texts = map(road.workspace.text_of, road.workspace.messages(place))
+def _said(crash_story: CrashStory, place: str) -> list[str]:
+    texts = map(crash_story.workspace.text_of, crash_story.workspace.messages(place))
     return [text for text in texts if "was deleted from Entra" in text]

@@ -8,74 +8,74 @@ from bot.playground.tenant.calls import Call
 from tests.reliability.matrix.cases import Case
 from tests.reliability.matrix.record import registration, sealed_keys
 from tests.reliability.matrix.scenario import cards
-from tests.support.story import Scene
+from tests.support.story import Story
 
 SCOPES = {"User.Read.All"}
 ROLES = {"Directory.Read.All", "User.Read.All"}
 
 
-def nobody_was_impatient(scene: Scene, case: Case) -> None:
+def nobody_was_impatient(story: Story, case: Case) -> None:
     """No call comes again before the Retry-After of its last answer is over."""
     for strike in case.strikes:
         if (asked := strike.trouble.asked) is None:
             continue
-        calls = strike.spot.of(scene.tenant.log)
+        calls = strike.spot.of(story.tenant.log)
         refused = [call for call in calls if call.status in (429, 503)]
         assert refused, "the fault has met nobody"
         for call in refused:
             assert len(_hasty(call, calls, asked)) <= strike.spot.siblings
 
 
-def there_is_one_application(scene: Scene) -> None:
+def there_is_one_application(story: Story) -> None:
     """None is there twice, and none was made and thrown away."""
-    tenant = scene.tenant
+    tenant = story.tenant
     assert len(tenant.applications) <= 1
     assert len(tenant.service_principals) <= 1
     assert not tenant.deleted
 
 
-def a_failure_is_told(scene: Scene) -> None:
+def a_failure_is_told(story: Story) -> None:
     """The step, a sentence, advice, and the request id where Entra gave one."""
-    failure = registration(scene.stage)["failure"]
-    told = scene.direct("rosa")
+    failure = registration(story.stage)["failure"]
+    told = story.direct("rosa")
     assert failure["sentence"].endswith(".")
     assert failure["advice"].endswith(".")
     assert not failure["bug"]
     for part in ("step", "sentence", "advice", "request_id"):
         assert failure[part] in told, part
-    assert _is_known(scene, failure["request_id"])
+    assert _is_known(story, failure["request_id"])
     assert "your connector values" not in told
 
 
-def all_is_complete(scene: Scene) -> None:
+def all_is_complete(story: Story) -> None:
     """One of each, with exactly what was approved, and one secret: the sealed one."""
-    [application] = scene.tenant.applications_named("billing")
-    [principal] = scene.tenant.service_principals
+    [application] = story.tenant.applications_named("billing")
+    [principal] = story.tenant.service_principals
     app_id = application["appId"]
-    held = [it for it in scene.tenant.assignments if it["principalId"] == principal["id"]]
+    held = [it for it in story.tenant.assignments if it["principalId"] == principal["id"]]
     assert (principal["appId"], len(held)) == (app_id, len(ROLES))
-    assert scene.tenant.roles_of(app_id) == ROLES
-    assert scene.tenant.scopes_of(app_id) == SCOPES
-    assert len(scene.tenant.grants) == 1
-    assert live_keys(scene) == sealed_keys(scene.stage)
-    assert len(live_keys(scene)) == 1
+    assert story.tenant.roles_of(app_id) == ROLES
+    assert story.tenant.scopes_of(app_id) == SCOPES
+    assert len(story.tenant.grants) == 1
+    assert live_keys(story) == sealed_keys(story.stage)
+    assert len(live_keys(story)) == 1
 
 
-def no_secret_is_left(scene: Scene) -> None:
-    assert not live_keys(scene)
-    assert not sealed_keys(scene.stage)
+def no_secret_is_left(story: Story) -> None:
+    assert not live_keys(story)
+    assert not sealed_keys(story.stage)
 
 
-def screens_and_storage_agree(scene: Scene, ended: Status) -> None:
-    assert registration(scene.stage)["status"] == ended
-    assert "bug" not in scene.direct("rosa") + cards(scene)
-    assert not scene.workspace.complaints
+def screens_and_storage_agree(story: Story, ended: Status) -> None:
+    assert registration(story.stage)["status"] == ended
+    assert "bug" not in story.direct("rosa") + cards(story)
+    assert not story.workspace.complaints
 
 
-def live_keys(scene: Scene) -> set[str]:
+def live_keys(story: Story) -> set[str]:
     """Return the key ids of every secret that works in Entra."""
-    made = [app["appId"] for app in scene.tenant.applications]
-    return {secret["keyId"] for app in made for secret in scene.tenant.live_secrets(app)}
+    made = [app["appId"] for app in story.tenant.applications]
+    return {secret["keyId"] for app in made for secret in story.tenant.live_secrets(app)}
 
 
 def _hasty(refused: Call, calls: list[Call], asked: int) -> list[Call]:
@@ -84,7 +84,7 @@ def _hasty(refused: Call, calls: list[Call], asked: int) -> list[Call]:
     return [call for call in calls if refused.at < call.at < end]
 
 
-def _is_known(scene: Scene, request_id: str) -> bool:
+def _is_known(story: Story, request_id: str) -> bool:
     """Whether Entra gave that id in an answer. At sign-in it is the trace id of its body."""
-    calls: list[Any] = scene.tenant.log
+    calls: list[Any] = story.tenant.log
     return request_id.endswith("cafe") or request_id in {call.request_id for call in calls}

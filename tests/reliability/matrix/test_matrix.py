@@ -6,7 +6,7 @@ from bot.domain.registration import Status
 from tests.reliability.matrix import promises
 from tests.reliability.matrix.cases import SAMPLE, Case, cases
 from tests.reliability.matrix.scenario import play, retry, sweeps
-from tests.support.story import Scene
+from tests.support.story import Story
 
 AT_LEAST = 280
 
@@ -17,22 +17,22 @@ MATRIX = [
 
 
 @pytest.mark.parametrize("case", MATRIX)
-async def test_it_ends_well_or_with_a_sentence(scene: Scene, case: Case) -> None:
-    ended = await play(scene, case)
-    assert ended is case.ends, scene.direct("rosa")
-    promises.nobody_was_impatient(scene, case)
-    promises.there_is_one_application(scene)
+async def test_it_ends_well_or_with_a_sentence(story: Story, case: Case) -> None:
+    ended = await play(story, case)
+    assert ended is case.ends, story.direct("rosa")
+    promises.nobody_was_impatient(story, case)
+    promises.there_is_one_application(story)
     if ended is Status.FAILED:
-        promises.a_failure_is_told(scene)
-        scene.tenant.faults.failures.clear()
-        scene.tenant.faults.throttles.clear()  # what lags goes on lagging
-    await sweeps(scene)
-    promises.screens_and_storage_agree(scene, ended)
+        promises.a_failure_is_told(story)
+        story.tenant.faults.failures.clear()
+        story.tenant.faults.throttles.clear()  # what lags goes on lagging
+    await sweeps(story)
+    promises.screens_and_storage_agree(story, ended)
     if ended is Status.FAILED:
-        promises.no_secret_is_left(scene)
-        await retry(scene)
-        promises.there_is_one_application(scene)
-    promises.all_is_complete(scene)
+        promises.no_secret_is_left(story)
+        await retry(story)
+        promises.there_is_one_application(story)
+    promises.all_is_complete(story)
 
 
 def test_the_matrix_is_large_and_the_sample_is_part_of_it() -> None:

@@ -76,10 +76,10 @@ class Play:
         return done
 
     def found(self, it: Expected) -> Registration:
-        return self.do(self.world.office.found(it.id))
+        return self.do(self.world.registrar_env.found(it.id))
 
     def run_of(self, it: Expected) -> runs.Run:
-        return self.do(self.world.office.run_of(it.id))
+        return self.do(self.world.registrar_env.run_of(it.id))
 
     def in_time(self, it: Expected) -> bool:
         return it.until is None or self.clock.at < it.until

@@ -16,7 +16,7 @@ from bot.worker.loops import Wakeups
 from bot.worker.scheduler import Scheduler
 from tests.reliability.state_machine.policy import POLICY, STRICT
 from tests.support.factories import NOON
-from tests.support.registrar_env import IdleEngine, Office, at_once, office, opened
+from tests.support.registrar_env import IdleEngine, RegistrarEnv, at_once, opened, registrar_env
 from tests.support.scripted_runs import PlayedRuns
 
 TICK = timedelta(milliseconds=1)
@@ -62,16 +62,16 @@ class World:
         catalogue = dict(read_catalogue())
         strict = Approval(needed=2, distinct_groups=True)
         catalogue[STRICT] = replace(catalogue[STRICT], approval=strict)
-        self.office: Office = office(
+        self.registrar_env: RegistrarEnv = registrar_env(
             await self._stack.enter_async_context(opened(self._url)),
             self.clock,
             policy=self._policy,
             catalogue=catalogue,
             next_id=self._ids.__next__,
         )
-        self.database = self.office.database
-        self.registrar = self.office.registrar
-        self.runs = PlayedRuns(self.office.parts())
+        self.database = self.registrar_env.database
+        self.registrar = self.registrar_env.registrar
+        self.runs = PlayedRuns(self.registrar_env.parts())
         self.engine = ScriptedEngine()
         self.keeper = Scheduler(
             database=self.database,

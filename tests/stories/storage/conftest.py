@@ -1,4 +1,4 @@
-"""What storage's tests start with: an open database of each kind, and an office over it."""
+"""What storage's tests start with: an open database of each kind, and a registrar over it."""
 
 from collections.abc import AsyncIterator
 
@@ -6,7 +6,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.storage.database import Database
-from tests.support.registrar_env import Office, office, opened
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 
 @pytest.fixture
@@ -16,5 +16,5 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def desk(database: Database, clock: MovableClock) -> Office:
-    return office(database, clock)
+def env(database: Database, clock: MovableClock) -> RegistrarEnv:
+    return registrar_env(database, clock)

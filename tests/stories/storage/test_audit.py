@@ -23,14 +23,22 @@ from bot.storage.tables import votes as given
 from bot.storage.vault import Vault
 from tests.support.concurrency import URL
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
-from tests.support.registrar_env import DIGEST, KEY, SECRET, VAULT, Office, office, opened
+from tests.support.registrar_env import (
+    DIGEST,
+    KEY,
+    SECRET,
+    VAULT,
+    RegistrarEnv,
+    opened,
+    registrar_env,
+)
 
 OTHER = Fernet.generate_key().decode()
 
 
 @pytest.fixture
-def desk(database: Database, clock: MovableClock) -> Office:
-    """An office in which Ben, too, may ask."""
+def env(database: Database, clock: MovableClock) -> RegistrarEnv:
+    """A registrar in which Ben, too, may ask."""
     policy = Policy(
         team_id=TEAM,
         requesters=frozenset({ROSA.user_id, BEN.user_id}),
@@ -38,7 +46,7 @@ def desk(database: Database, clock: MovableClock) -> Office:
         approvals_needed=1,
         open_limit=99,
     )
-    return office(database, clock, policy=policy)
+    return registrar_env(database, clock, policy=policy)
 
 
 async def _findings(database: Database, id: str) -> str:
@@ -46,40 +54,40 @@ async def _findings(database: Database, id: str) -> str:
         return "\n".join(await audit.findings(tx, id))
 
 
-async def _write(desk: Office, *statements: sa.Executable) -> None:
+async def _write(env: RegistrarEnv, *statements: sa.Executable) -> None:
     """Do what somebody with the database's password can do, and the keys are elsewhere."""
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         for each in statements:
             await tx.execute(each)
 
 
-async def _row(desk: Office, table: sa.Table, **where: Any) -> dict[str, Any]:
+async def _row(env: RegistrarEnv, table: sa.Table, **where: Any) -> dict[str, Any]:
     conditions = [table.c[name] == value for name, value in where.items()]
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         row = (await tx.execute(sa.select(table).where(*conditions))).mappings().one()
     return dict(row)
 
 
-async def _reveal(desk: Office, id: str) -> str | None:
-    look = await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await desk.registrar.shown(id, look.secret, by=ROSA)
+async def _reveal(env: RegistrarEnv, id: str) -> str | None:
+    look = await env.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.shown(id, look.secret, by=ROSA)
     return next((it.text for it in look.values.lines if it.text == SECRET), None)
 
 
-async def test_what_nobody_has_changed_is_as_it_was_signed(desk: Office) -> None:
-    for id in (await desk.submitted(), await desk.pending(), await desk.failed()):
-        assert not await _findings(desk.database, id)
-    id = await desk.ready()
-    assert not await _findings(desk.database, id)
-    await _reveal(desk, id)
-    await desk.registrar.rotate(id, by=ROSA)
-    rotation = (await desk.found(id)).rotation
+async def test_what_nobody_has_changed_is_as_it_was_signed(env: RegistrarEnv) -> None:
+    for id in (await env.submitted(), await env.pending(), await env.failed()):
+        assert not await _findings(env.database, id)
+    id = await env.ready()
+    assert not await _findings(env.database, id)
+    await _reveal(env, id)
+    await env.registrar.rotate(id, by=ROSA)
+    rotation = (await env.found(id)).rotation
     assert rotation is not None
-    await desk.registrar.confirm_rotation(id, rotation.id, by=ADA)
-    assert not await _findings(desk.database, id)
-    await desk.end_run(id)
-    await desk.registrar.revoke(id, by=ROSA)
-    assert not await _findings(desk.database, id)
+    await env.registrar.confirm_rotation(id, rotation.id, by=ADA)
+    assert not await _findings(env.database, id)
+    await env.end_run(id)
+    await env.registrar.revoke(id, by=ROSA)
+    assert not await _findings(env.database, id)
 
 
 def _entry(seq: int) -> sa.ColumnElement[bool]:
@@ -117,110 +125,112 @@ CHANGES: dict[str, tuple[Sequence[sa.Executable], str]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-async def test_a_change_of_history_is_found_and_nothing_is_shown(desk: Office, name: str) -> None:
-    id = await desk.ready()
-    await desk.registrar.hand_over(id, to=BEN, by=ROSA)
+async def test_a_change_of_history_is_found_and_nothing_is_shown(
+    env: RegistrarEnv, name: str
+) -> None:
+    id = await env.ready()
+    await env.registrar.hand_over(id, to=BEN, by=ROSA)
     statements, said = CHANGES[name]
-    await _write(desk, *statements)
-    assert said in await _findings(desk.database, id)
+    await _write(env, *statements)
+    assert said in await _findings(env.database, id)
     with pytest.raises(Refusal, match=f"audit verify {id}"):
-        await _reveal(desk, id)
-    assert await desk.secret_state(id) is SecretState.SEALED
+        await _reveal(env, id)
+    assert await env.secret_state(id) is SecretState.SEALED
 
 
-async def test_an_entry_put_in_is_found_also_after_the_bot_has_gone_on(desk: Office) -> None:
-    id = await desk.approved()
-    forged = await _row(desk, entries, registration=id, seq=3)
+async def test_an_entry_put_in_is_found_also_after_the_bot_has_gone_on(env: RegistrarEnv) -> None:
+    id = await env.approved()
+    forged = await _row(env, entries, registration=id, seq=3)
     forged |= {"seq": 4, "previous": forged["hash"], "what": "handed over"}
     forged["details"] = {"to": "U0EVE"}
     forged["hash"] = history.digest(forged)
-    await _write(desk, sa.insert(entries).values(**forged))
-    assert "4 is not as it was signed" in await _findings(desk.database, id)
-    async with desk.database.transaction() as tx:
-        await history.write(tx, id, "failed", now=desk.clock.now())
-    told = await _findings(desk.database, id)
+    await _write(env, sa.insert(entries).values(**forged))
+    assert "4 is not as it was signed" in await _findings(env.database, id)
+    async with env.database.transaction() as tx:
+        await history.write(tx, id, "failed", now=env.clock.now())
+    told = await _findings(env.database, id)
     assert "4 is not as it was signed" in told
     assert "the history before entry 5 was not as it was signed" in told
 
 
-async def test_a_head_cannot_be_made_true_by_going_on(desk: Office) -> None:
+async def test_a_head_cannot_be_made_true_by_going_on(env: RegistrarEnv) -> None:
     """Cut off the end, say that the rest is all there was, and let the bot sign that."""
-    id = await desk.approved()
-    first = await _row(desk, entries, registration=id, seq=1)
+    id = await env.approved()
+    first = await _row(env, entries, registration=id, seq=1)
     head = f"1:{first['hash']}:{first['mac']}"
     await _write(
-        desk, sa.delete(entries).where(entries.c.seq > 1), sa.update(rows).values(head=head)
+        env, sa.delete(entries).where(entries.c.seq > 1), sa.update(rows).values(head=head)
     )
-    async with desk.database.transaction() as tx:
-        await history.write(tx, id, "reminded", now=desk.clock.now())
-    assert "before entry 2 was not as it was signed" in await _findings(desk.database, id)
+    async with env.database.transaction() as tx:
+        await history.write(tx, id, "reminded", now=env.clock.now())
+    assert "before entry 2 was not as it was signed" in await _findings(env.database, id)
 
 
-async def test_a_secret_pointed_at_another_registration_is_not_shown(desk: Office) -> None:
-    mine, other = await desk.ready(), await desk.ready()
-    theirs = (await desk.found(other)).secret
-    own = (await desk.found(mine)).secret
+async def test_a_secret_pointed_at_another_registration_is_not_shown(env: RegistrarEnv) -> None:
+    mine, other = await env.ready(), await env.ready()
+    theirs = (await env.found(other)).secret
+    own = (await env.found(mine)).secret
     assert theirs is not None
     assert own is not None
-    stolen = (await _row(desk, kept, id=theirs.id))["sealed"]
-    run = (await _row(desk, kept, id=own.id))["run"]
-    await _write(desk, sa.update(kept).where(kept.c.id == own.id).values(sealed=stolen))
+    stolen = (await _row(env, kept, id=theirs.id))["sealed"]
+    run = (await _row(env, kept, id=own.id))["run"]
+    await _write(env, sa.update(kept).where(kept.c.id == own.id).values(sealed=stolen))
     with pytest.raises(Refusal, match="was changed by something else"):
-        await _reveal(desk, mine)
+        await _reveal(env, mine)
     await _write(
-        desk,
+        env,
         sa.update(kept).where(kept.c.id == own.id).values(state=SecretState.REPLACED, sealed=None),
         sa.update(kept).where(kept.c.id == theirs.id).values(registration=mine, run=run),
     )
     with pytest.raises(Refusal, match="was changed by something else"):
-        await _reveal(desk, mine)
-    assert "does not open for its owner" in await _findings(desk.database, mine)
+        await _reveal(env, mine)
+    assert "does not open for its owner" in await _findings(env.database, mine)
 
 
-async def test_a_registration_pointed_at_another_requester_shows_nothing(desk: Office) -> None:
-    id = await desk.ready()
-    await _write(desk, sa.update(rows).where(rows.c.id == id).values(user_id=BEN.user_id))
-    assert "its requester is not the one" in await _findings(desk.database, id)
+async def test_a_registration_pointed_at_another_requester_shows_nothing(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    await _write(env, sa.update(rows).where(rows.c.id == id).values(user_id=BEN.user_id))
+    assert "its requester is not the one" in await _findings(env.database, id)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await desk.registrar.reveal(id, by=BEN, answer_to=URL)
+        await env.registrar.reveal(id, by=BEN, answer_to=URL)
 
 
-async def test_a_secret_put_back_is_not_shown_again(desk: Office) -> None:
-    id = await desk.ready()
-    found = (await desk.found(id)).secret
+async def test_a_secret_put_back_is_not_shown_again(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    found = (await env.found(id)).secret
     assert found is not None
-    before = await _row(desk, kept, id=found.id)
-    assert await _reveal(desk, id) == SECRET
-    await desk.registrar.masked(id, found.id)
-    await _write(desk, sa.update(kept).where(kept.c.id == found.id).values(**before))
+    before = await _row(env, kept, id=found.id)
+    assert await _reveal(env, id) == SECRET
+    await env.registrar.masked(id, found.id)
+    await _write(env, sa.update(kept).where(kept.c.id == found.id).values(**before))
     with pytest.raises(Refusal, match="has been shown before"):
-        await _reveal(desk, id)
-    assert "that has been shown before" in await _findings(desk.database, id)
+        await _reveal(env, id)
+    assert "that has been shown before" in await _findings(env.database, id)
 
 
 async def test_a_vote_that_nobody_gave_does_not_help_to_approve(
     database: Database, clock: MovableClock
 ) -> None:
-    desk = office(database, clock, approvals_needed=2)
-    id = await desk.pending()
+    env = registrar_env(database, clock, approvals_needed=2)
+    id = await env.pending()
     async with database.transaction() as tx:
         vote = Vote(person=GRACE, verdict="approve", at=clock.now(), digest=DIGEST)
         await votes.cast(tx, id, vote)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await desk.registrar.approve(id, by=ADA, seen=[GRACE])
-    assert (await desk.found(id)).status is Status.PENDING
+        await env.registrar.approve(id, by=ADA, seen=[GRACE])
+    assert (await env.found(id)).status is Status.PENDING
     assert "the approvals are not those" in await _findings(database, id)
 
 
 @pytest.mark.parametrize("end", ["cancelled", "expired", "undone", "revoked"])
-async def test_approvals_from_before_an_end_do_not_count(desk: Office, end: str) -> None:
-    id = await desk.approved()
-    async with desk.database.transaction() as tx:
+async def test_approvals_from_before_an_end_do_not_count(env: RegistrarEnv, end: str) -> None:
+    id = await env.approved()
+    async with env.database.transaction() as tx:
         registration = await registrations.locked(tx, id)
         assert registration is not None
         approvals = registration.approvals()
         await audit.check_approved(tx, registration, approvals)
-        await history.write(tx, id, end, now=desk.clock.now())
+        await history.write(tx, id, end, now=env.clock.now())
         with pytest.raises(Refusal):
             await audit.check_approved(tx, registration, approvals)
 
@@ -228,11 +238,11 @@ async def test_approvals_from_before_an_end_do_not_count(desk: Office, end: str)
 async def test_a_quorum_that_was_made_less_is_not_one(
     database: Database, clock: MovableClock
 ) -> None:
-    desk = office(database, clock, approvals_needed=2)
-    id = await desk.pending()
-    await desk.registrar.approve(id, by=ADA)
+    env = registrar_env(database, clock, approvals_needed=2)
+    id = await env.pending()
+    await env.registrar.approve(id, by=ADA)
     quorum = {"needed": 1, "distinct_groups": False}
-    await _write(desk, sa.update(rows).values(status=Status.APPROVED, quorum=quorum))
+    await _write(env, sa.update(rows).values(status=Status.APPROVED, quorum=quorum))
     async with database.transaction() as tx:
         registration = await registrations.locked(tx, id)
         assert registration is not None
@@ -240,74 +250,76 @@ async def test_a_quorum_that_was_made_less_is_not_one(
             await audit.check_approved(tx, registration, registration.approvals())
 
 
-def _all_do_all(database: Database, clock: MovableClock) -> Office:
-    """An office in which three people both ask and approve, and two approvals are needed."""
+def _all_do_all(database: Database, clock: MovableClock) -> RegistrarEnv:
+    """A registrar in which three people both ask and approve, and two approvals are needed."""
     people = frozenset({ROSA.user_id, BEN.user_id, ADA.user_id})
     policy = Policy(team_id=TEAM, requesters=people, approvers=people, approvals_needed=2)
-    return office(database, clock, policy=policy)
+    return registrar_env(database, clock, policy=policy)
 
 
 async def test_nobody_confirms_a_handover_that_they_asked_for_themselves(
     database: Database, clock: MovableClock
 ) -> None:
-    desk = _all_do_all(database, clock)
-    id = await desk.pending()
-    await desk.registrar.hand_over(id, to=BEN, by=ADA)
-    heir = (await _row(desk, rows, id=id))["heir"] | {"named_by": GRACE.user_id}
-    await _write(desk, sa.update(rows).values(heir=heir))
+    env = _all_do_all(database, clock)
+    id = await env.pending()
+    await env.registrar.hand_over(id, to=BEN, by=ADA)
+    heir = (await _row(env, rows, id=id))["heir"] | {"named_by": GRACE.user_id}
+    await _write(env, sa.update(rows).values(heir=heir))
     with pytest.raises(Refusal, match="was changed by something else"):
-        await desk.registrar.confirm_handover(id, to=BEN, by=ADA)
+        await env.registrar.confirm_handover(id, to=BEN, by=ADA)
 
 
 async def test_nobody_takes_over_what_history_says_they_approved(
     database: Database, clock: MovableClock
 ) -> None:
-    desk = _all_do_all(database, clock)
-    id = await desk.pending()
-    await desk.registrar.approve(id, by=BEN)
-    await _write(desk, sa.delete(given))
-    await desk.registrar.hand_over(id, to=BEN, by=ROSA)
+    env = _all_do_all(database, clock)
+    id = await env.pending()
+    await env.registrar.approve(id, by=BEN)
+    await _write(env, sa.delete(given))
+    await env.registrar.hand_over(id, to=BEN, by=ROSA)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await desk.registrar.confirm_handover(id, to=BEN, by=ADA)
+        await env.registrar.confirm_handover(id, to=BEN, by=ADA)
 
 
 async def test_a_former_requester_who_was_forgotten_does_not_approve(
     database: Database, clock: MovableClock
 ) -> None:
-    desk = _all_do_all(database, clock)
-    id = await desk.pending()
-    await desk.registrar.hand_over(id, to=BEN, by=ROSA)
-    await desk.registrar.confirm_handover(id, to=BEN, by=ADA)
-    await _write(desk, sa.update(rows).values(former=[]))
-    await desk.registrar.approve(id, by=ROSA)
+    env = _all_do_all(database, clock)
+    id = await env.pending()
+    await env.registrar.hand_over(id, to=BEN, by=ROSA)
+    await env.registrar.confirm_handover(id, to=BEN, by=ADA)
+    await _write(env, sa.update(rows).values(former=[]))
+    await env.registrar.approve(id, by=ROSA)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await desk.registrar.approve(id, by=ADA, seen=[ROSA])
+        await env.registrar.approve(id, by=ADA, seen=[ROSA])
     assert "approved what they had asked for" in await _findings(database, id)
 
 
-async def test_nobody_confirms_a_rotation_that_history_says_they_asked_for(desk: Office) -> None:
-    id = await desk.ready()
-    await _reveal(desk, id)
-    await desk.registrar.rotate(id, by=ADA)
-    asked = await _row(desk, rows, id=id)
+async def test_nobody_confirms_a_rotation_that_history_says_they_asked_for(
+    env: RegistrarEnv,
+) -> None:
+    id = await env.ready()
+    await _reveal(env, id)
+    await env.registrar.rotate(id, by=ADA)
+    asked = await _row(env, rows, id=id)
     asker = asked["rotation"]["asked_by"] | {"user_id": GRACE.user_id}
     other = asked["rotation"] | {"asked_by": asker}
-    await _write(desk, sa.update(rows).values(rotation=other))
-    rotation = (await desk.found(id)).rotation
+    await _write(env, sa.update(rows).values(rotation=other))
+    rotation = (await env.found(id)).rotation
     assert rotation is not None
-    await desk.registrar.confirm_rotation(id, rotation.id, by=ADA)
-    async with desk.database.reading() as tx:
-        found = await desk.found(id)
+    await env.registrar.confirm_rotation(id, rotation.id, by=ADA)
+    async with env.database.reading() as tx:
+        found = await env.found(id)
         with pytest.raises(Refusal):
             await audit.check_approved(tx, found, found.confirmations(), rotation=rotation.id)
 
 
-async def test_a_handover_seals_for_the_new_requester(desk: Office) -> None:
-    id = await desk.ready()
-    await desk.registrar.hand_over(id, to=BEN, by=ROSA)
-    await desk.registrar.confirm_handover(id, to=BEN, by=ADA)
-    assert not await _findings(desk.database, id)
-    look = await desk.registrar.reveal(id, by=BEN, answer_to=URL)
+async def test_a_handover_seals_for_the_new_requester(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    await env.registrar.hand_over(id, to=BEN, by=ROSA)
+    await env.registrar.confirm_handover(id, to=BEN, by=ADA)
+    assert not await _findings(env.database, id)
+    look = await env.registrar.reveal(id, by=BEN, answer_to=URL)
     assert any(it.text == SECRET for it in look.values.lines)
 
 
@@ -315,13 +327,14 @@ async def test_an_older_key_proves_what_it_signed_and_can_go_after_a_start(
     database_url: str, clock: MovableClock
 ) -> None:
     async with opened(database_url) as database:
-        id = await office(database, clock).approved()
+        id = await registrar_env(database, clock).approved()
     async with databases.opened(database_url, Vault([OTHER, KEY])) as database:
         assert not await _findings(database, id)
     async with databases.opened(database_url, Vault([OTHER])) as database:
         assert not await _findings(database, id)
         await _write(
-            office(database, clock), sa.update(entries).where(_entry(2)).values(user_id="U0EVE")
+            registrar_env(database, clock),
+            sa.update(entries).where(_entry(2)).values(user_id="U0EVE"),
         )
         assert "2 was changed" in await _findings(database, id)
 
@@ -330,7 +343,7 @@ async def test_a_key_that_was_lost_is_named_and_can_come_back(
     database_url: str, clock: MovableClock
 ) -> None:
     async with opened(database_url) as database:
-        id = await office(database, clock).approved()
+        id = await registrar_env(database, clock).approved()
     async with databases.opened(database_url, Vault([OTHER])) as database:
         assert "which VAULT_KEYS lacks" in await _findings(database, id)
         async with database.transaction() as tx:  # what must go on, goes on
@@ -340,16 +353,16 @@ async def test_a_key_that_was_lost_is_named_and_can_come_back(
         assert not await _findings(database, id)
 
 
-async def test_an_entry_costs_three_statements(desk: Office) -> None:
+async def test_an_entry_costs_three_statements(env: RegistrarEnv) -> None:
     """One more than without signatures."""
-    id = await desk.pending()
+    id = await env.pending()
     seen: list[str] = []
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         assert tx.sync_connection is not None
         sa.event.listen(
             tx.sync_connection,
             "before_cursor_execute",
             lambda *arguments: seen.append(arguments[2]),
         )
-        await history.write(tx, id, "reminded", now=desk.clock.now())
+        await history.write(tx, id, "reminded", now=env.clock.now())
     assert len(seen) == 3

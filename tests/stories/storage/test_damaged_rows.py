@@ -22,64 +22,64 @@ from bot.storage.timers import TimerKind, add
 from bot.worker.scheduler import AT_ONCE
 from tests.support.factories import ROSA
 from tests.support.postgres import plain
-from tests.support.registrar_env import IdleEngine, Office, office, opened
+from tests.support.registrar_env import IdleEngine, RegistrarEnv, opened, registrar_env
 
 NONSENSE = "of a later one"
 
 
-async def damage(desk: Office, table: sa.Table, id: str) -> None:
+async def damage(env: RegistrarEnv, table: sa.Table, id: str) -> None:
     """Give the rows of a registration a kind that nobody knows."""
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         of = sa.update(table).where(table.c.registration == id)
         await tx.execute(of.values(kind=NONSENSE))
 
 
-async def test_a_run_that_cannot_be_read_keeps_no_other_waiting(desk: Office) -> None:
-    broken, fine = await desk.approved(), await desk.approved()
-    run = await desk.run_of(fine)
-    await damage(desk, runs, broken)
+async def test_a_run_that_cannot_be_read_keeps_no_other_waiting(env: RegistrarEnv) -> None:
+    broken, fine = await env.approved(), await env.approved()
+    run = await env.run_of(fine)
+    await damage(env, runs, broken)
     engine = IdleEngine()
-    await desk.keeper(engine).look()
+    await env.keeper(engine).look()
     assert engine.started == [run.id]
 
 
-async def test_timers_that_cannot_be_read_keep_no_other_waiting(desk: Office) -> None:
-    broken, fine = await desk.pending(), await desk.pending()
-    await damage(desk, timers, broken)
-    async with desk.database.transaction() as tx:
+async def test_timers_that_cannot_be_read_keep_no_other_waiting(env: RegistrarEnv) -> None:
+    broken, fine = await env.pending(), await env.pending()
+    await damage(env, timers, broken)
+    async with env.database.transaction() as tx:
         rows = [
-            {"id": f"odd {n}", "registration": broken, "kind": NONSENSE, "at": desk.clock.now()}
+            {"id": f"odd {n}", "registration": broken, "kind": NONSENSE, "at": env.clock.now()}
             for n in range(AT_ONCE)
         ]
         await tx.execute(sa.insert(timers), rows)
-    desk.clock.move(timedelta(days=2))
-    keeper = desk.keeper()
+    env.clock.move(timedelta(days=2))
+    keeper = env.keeper()
     await keeper.look()  # which finds nothing but damage, and puts it off
     await keeper.look()
-    assert (await desk.found(fine)).status is Status.EXPIRED
-    assert (await desk.found(broken)).status is Status.PENDING
+    assert (await env.found(fine)).status is Status.EXPIRED
+    assert (await env.found(broken)).status is Status.PENDING
 
 
-async def test_a_timer_that_breaks_is_put_off(desk: Office) -> None:
-    id = await desk.pending()
-    async with desk.database.transaction() as tx:
-        await add(tx, id, TimerKind.REMIND, desk.clock.now(), subject="not a number")
-    await desk.keeper().look()
-    async with desk.database.reading() as tx:
+async def test_a_timer_that_breaks_is_put_off(env: RegistrarEnv) -> None:
+    id = await env.pending()
+    async with env.database.transaction() as tx:
+        await add(tx, id, TimerKind.REMIND, env.clock.now(), subject="not a number")
+    await env.keeper().look()
+    async with env.database.reading() as tx:
         due = sa.select(timers.c.at).where(
             timers.c.kind == TimerKind.REMIND, timers.c.registration == id
         )
-        assert (await tx.scalars(due)).one() > desk.clock.now()
+        assert (await tx.scalars(due)).one() > env.clock.now()
 
 
-async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(desk: Office) -> None:
-    broken, fine = await desk.pending(), await desk.pending()
+async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(env: RegistrarEnv) -> None:
+    broken, fine = await env.pending(), await env.pending()
     for id in (broken, fine):
-        async with desk.database.transaction() as tx:
+        async with env.database.transaction() as tx:
             await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
-    await damage(desk, owed, broken)
-    now, unreadable = desk.clock.now(), list[str]()
-    async with desk.database.reading() as tx:
+    await damage(env, owed, broken)
+    now, unreadable = env.clock.now(), list[str]()
+    async with env.database.reading() as tx:
         stale = await messages.stale(
             tx,
             now,
@@ -89,19 +89,19 @@ async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(desk: Office
         )
     assert fine in {each.message.registration for each in stale}
     assert broken not in {each.message.registration for each in stale}
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         await messages.postpone(tx, unreadable, now + timedelta(hours=1))
         assert await messages.stale(tx, now, drawn_before=now, limit=99) == stale
 
 
-async def test_a_registration_that_cannot_be_read_hides_no_other(desk: Office) -> None:
-    broken, fine = await desk.pending(), await desk.pending()
-    async with desk.database.transaction() as tx:
+async def test_a_registration_that_cannot_be_read_hides_no_other(env: RegistrarEnv) -> None:
+    broken, fine = await env.pending(), await env.pending()
+    async with env.database.transaction() as tx:
         row = sa.update(registrations).where(registrations.c.id == broken)
         await tx.execute(row.values(status=NONSENSE))
-    listed = await desk.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
+    listed = await env.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
     assert [each.id for each in listed.lines] == [fine]
-    home = await desk.registrar.home({}, by=ROSA)
+    home = await env.registrar.home({}, by=ROSA)
     assert [each.id for each in home.mine] == [fine]
 
 
@@ -110,12 +110,12 @@ async def test_bytes_that_are_no_text_are_shown_as_such(
 ) -> None:
     file = tmp_path / "aad-setup.db"
     async with opened(f"sqlite+aiosqlite:///{file}") as database:
-        desk = office(database, clock)
-        broken, fine = await desk.pending(), await desk.pending()
+        env = registrar_env(database, clock)
+        broken, fine = await env.pending(), await env.pending()
         with closing(sqlite3.connect(file)) as other, other:
             name = "UPDATE registrations SET requester_name = CAST(X'4dfc' AS TEXT) WHERE id = ?"
             other.execute(name, (broken,))
-        listed = await desk.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
+        listed = await env.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
         names = {each.id: each.requester.name for each in listed.lines}
         assert names == {broken: "M\ufffd", fine: ROSA.name}
 

@@ -8,58 +8,58 @@ from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import Timer, TimerKind
 from tests.support.factories import NOON, ROSA
-from tests.support.registrar_env import SECRET, Office
+from tests.support.registrar_env import SECRET, RegistrarEnv
 
 
-async def _come(desk: Office, at: timedelta = timedelta(0)) -> list[Timer]:
-    async with desk.database.reading() as tx:
+async def _come(env: RegistrarEnv, at: timedelta = timedelta(0)) -> list[Timer]:
+    async with env.database.reading() as tx:
         return list(await timers.find_due(tx, NOON + at, limit=50))
 
 
-async def test_what_is_due_comes_in_order_and_not_before_its_time(desk: Office) -> None:
-    id = await desk.submitted()
-    async with desk.database.transaction() as tx:
+async def test_what_is_due_comes_in_order_and_not_before_its_time(env: RegistrarEnv) -> None:
+    id = await env.submitted()
+    async with env.database.transaction() as tx:
         for minutes, kind in (
             (10, TimerKind.REMOVE_STRAY),
             (5, TimerKind.MASK),
             (20, TimerKind.REMOVE_UNREAD),
         ):
             await timers.add(tx, id, kind, NOON + timedelta(minutes=minutes))
-    assert await _come(desk, timedelta(minutes=4)) == []
-    come = await _come(desk, timedelta(minutes=10))
+    assert await _come(env, timedelta(minutes=4)) == []
+    come = await _come(env, timedelta(minutes=10))
     assert [due.kind for due in come] == [TimerKind.MASK, TimerKind.REMOVE_STRAY]
 
 
-async def test_a_due_is_taken_by_one(desk: Office) -> None:
-    id = await desk.submitted()
-    async with desk.database.transaction() as tx:
+async def test_a_due_is_taken_by_one(env: RegistrarEnv) -> None:
+    id = await env.submitted()
+    async with env.database.transaction() as tx:
         await timers.add(tx, id, TimerKind.REMOVE_STRAY, NOON)
-    [due] = await _come(desk)
+    [due] = await _come(env)
 
     async def take() -> bool:
-        async with desk.database.transaction() as tx:
+        async with env.database.transaction() as tx:
             return await timers.delete(tx, due.id)
 
     assert sorted(await asyncio.gather(*(take() for _ in range(5)))) == [False] * 4 + [True]
-    assert await _come(desk) == []
+    assert await _come(env) == []
 
 
-async def test_dropping_leaves_other_subjects_and_kinds_alone(desk: Office) -> None:
-    id = await desk.submitted()
-    async with desk.database.transaction() as tx:
+async def test_dropping_leaves_other_subjects_and_kinds_alone(env: RegistrarEnv) -> None:
+    id = await env.submitted()
+    async with env.database.transaction() as tx:
         await timers.add(tx, id, TimerKind.MASK, NOON, subject="s1")
         await timers.add(tx, id, TimerKind.MASK, NOON, subject="s2")
         await timers.add(tx, id, TimerKind.REMOVE_UNREAD, NOON, subject="s1")
         await timers.cancel(tx, id, TimerKind.MASK, "s1")
-    left = {(due.kind, due.subject) for due in await _come(desk)}
+    left = {(due.kind, due.subject) for due in await _come(env)}
     assert left == {(TimerKind.MASK, "s2"), (TimerKind.REMOVE_UNREAD, "s1")}
 
 
-async def test_a_secret_moves_only_from_the_states_that_are_named(desk: Office) -> None:
-    id = await desk.ready()
-    secret = (await desk.found(id)).secret
+async def test_a_secret_moves_only_from_the_states_that_are_named(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    secret = (await env.found(id)).secret
     assert secret is not None
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         assert not await secrets.change(
             tx, secret.id, SecretState.SHOWN, since=[SecretState.CLAIMED]
         )
@@ -67,31 +67,31 @@ async def test_a_secret_moves_only_from_the_states_that_are_named(desk: Office) 
             tx, secret.id, SecretState.CLAIMED, since=[SecretState.SEALED], sealed=None
         )
         assert (await secrets.sealed(tx, secret.id, Purpose.SECRET)).data is None
-    assert await desk.secret_state(id) is SecretState.CLAIMED
+    assert await env.secret_state(id) is SecretState.CLAIMED
 
 
-async def test_the_clear_text_is_in_no_row(desk: Office) -> None:
-    id = await desk.ready()
-    secret = (await desk.found(id)).secret
+async def test_the_clear_text_is_in_no_row(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    secret = (await env.found(id)).secret
     assert secret is not None
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         owner, sealed = await secrets.sealed(tx, secret.id, Purpose.SECRET)
     assert sealed is not None
     assert SECRET.encode() not in sealed
-    assert desk.vault.open(owner, sealed) == SECRET
+    assert env.vault.open(owner, sealed) == SECRET
 
 
-async def test_an_attempt_counts_as_a_secret_only_when_it_was_sealed(desk: Office) -> None:
-    id = await desk.approved()
-    run = await desk.run_of(id)
-    async with desk.database.transaction() as tx:
+async def test_an_attempt_counts_as_a_secret_only_when_it_was_sealed(env: RegistrarEnv) -> None:
+    id = await env.approved()
+    run = await env.run_of(id)
+    async with env.database.transaction() as tx:
         await secrets.attempt(tx, id="s0", registration=id, run=run.id, nonce="n0", now=NOON)
         assert await secrets.announced(tx, id) == (None, ())
         assert await secrets.sealed_of_run(tx, run.id) is None
         assert await secrets.live(tx, id) == ()
         assert await secrets.id_of(tx, "n0") == "s0"
-    sealed = await desk.seal(id, run)
-    async with desk.database.reading() as tx:
+    sealed = await env.seal(id, run)
+    async with env.database.reading() as tx:
         found = await secrets.sealed_of_run(tx, run.id)
         assert found is not None
         assert found.id == sealed
@@ -100,28 +100,28 @@ async def test_an_attempt_counts_as_a_secret_only_when_it_was_sealed(desk: Offic
 
 
 async def test_a_secret_that_comes_after_the_end_of_its_run_is_left_to_the_sweep(
-    desk: Office,
+    env: RegistrarEnv,
 ) -> None:
     """A process that was frozen wakes up when its run was taken over and has ended."""
-    id = await desk.approved()
-    run = await desk.run_of(id)
-    await desk.end_run(id, "failed")
-    await desk.seal(id, run)
-    async with desk.database.reading() as tx:
+    id = await env.approved()
+    run = await env.run_of(id)
+    await env.end_run(id, "failed")
+    await env.seal(id, run)
+    async with env.database.reading() as tx:
         assert await secrets.live(tx, id) == ()
         assert await secrets.sealed_of_run(tx, run.id) is None
 
 
-async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(desk: Office) -> None:
-    id = await desk.ready()
-    look = await desk.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
-    await desk.registrar.shown(id, look.secret, by=ROSA)
-    async with desk.database.reading() as tx:
+async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    look = await env.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+    await env.registrar.shown(id, look.secret, by=ROSA)
+    async with env.database.reading() as tx:
         address = (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data
     assert address is not None
     assert b"hooks" not in address
     for _ in range(2):
-        await desk.registrar.masked(id, look.secret)
-    async with desk.database.reading() as tx:
+        await env.registrar.masked(id, look.secret)
+    async with env.database.reading() as tx:
         assert (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data is None
-    assert await desk.secret_state(id) is SecretState.MASKED
+    assert await env.secret_state(id) is SecretState.MASKED

@@ -17,11 +17,11 @@ from bot.storage.database import Database
 from bot.storage.queries import ListKind, ListPage, Mark
 from bot.storage.tables import messages, registrations, runs
 from tests.support.factories import ADA, BEN, GRACE, ROSA
-from tests.support.registrar_env import Office
+from tests.support.registrar_env import RegistrarEnv
 
 
 async def found(
-    desk: Office,
+    env: RegistrarEnv,
     which: ListKind,
     *,
     reader: Person = ROSA,
@@ -29,12 +29,12 @@ async def found(
     offset: int = 0,
     undecided_by: Person | None = None,
 ) -> ListPage:
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         return await queries.find(
             tx,
             which,
             reader=reader,
-            now=desk.clock.now(),
+            now=env.clock.now(),
             limit=limit,
             offset=offset,
             undecided_by=undecided_by,
@@ -45,23 +45,23 @@ def ids(page: ListPage) -> Sequence[str]:
     return [line.id for line in page.lines]
 
 
-async def test_each_list_holds_its_own(desk: Office) -> None:
-    planning = await desk.submitted()
-    pending = await desk.pending()
-    failed = await desk.failed()
-    ready = await desk.ready()
-    assert set(ids(await found(desk, ListKind.OPEN))) == {planning, pending, failed}
-    assert set(ids(await found(desk, ListKind.MINE))) == {planning, pending, failed, ready}
-    assert ids(await found(desk, ListKind.MINE, reader=ADA)) == []
-    assert ids(await found(desk, ListKind.WAITING)) == [pending]
-    assert ids(await found(desk, ListKind.FAILED)) == [failed]
-    assert ids(await found(desk, ListKind.READY)) == [ready]
-    assert set(ids(await found(desk, ListKind.ALL))) == {planning, pending, failed, ready}
-    assert ids(await found(desk, ListKind.EXPIRING)) == []
+async def test_each_list_holds_its_own(env: RegistrarEnv) -> None:
+    planning = await env.submitted()
+    pending = await env.pending()
+    failed = await env.failed()
+    ready = await env.ready()
+    assert set(ids(await found(env, ListKind.OPEN))) == {planning, pending, failed}
+    assert set(ids(await found(env, ListKind.MINE))) == {planning, pending, failed, ready}
+    assert ids(await found(env, ListKind.MINE, reader=ADA)) == []
+    assert ids(await found(env, ListKind.WAITING)) == [pending]
+    assert ids(await found(env, ListKind.FAILED)) == [failed]
+    assert ids(await found(env, ListKind.READY)) == [ready]
+    assert set(ids(await found(env, ListKind.ALL))) == {planning, pending, failed, ready}
+    assert ids(await found(env, ListKind.EXPIRING)) == []
 
 
-async def test_a_secret_that_ends_is_listed_and_said_to_have_ended(desk: Office) -> None:
-    ready = await desk.ready()
+async def test_a_secret_that_ends_is_listed_and_said_to_have_ended(env: RegistrarEnv) -> None:
+    ready = await env.ready()
     for days, listed, has_expired in (
         (334, [], False),
         (2, [ready], False),
@@ -69,105 +69,105 @@ async def test_a_secret_that_ends_is_listed_and_said_to_have_ended(desk: Office)
         (2, [ready], True),
         (365, [], True),
     ):
-        desk.clock.move(timedelta(days=days))
-        assert ids(await found(desk, ListKind.EXPIRING)) == listed
-        [line] = (await found(desk, ListKind.MINE)).lines
+        env.clock.move(timedelta(days=days))
+        assert ids(await found(env, ListKind.EXPIRING)) == listed
+        [line] = (await found(env, ListKind.MINE)).lines
         assert line.has_expired is has_expired
 
 
-async def test_pages_are_parts_of_one_order(desk: Office) -> None:
-    made = [await desk.pending() for _ in range(5)]
-    whole = ids(await found(desk, ListKind.WAITING))
+async def test_pages_are_parts_of_one_order(env: RegistrarEnv) -> None:
+    made = [await env.pending() for _ in range(5)]
+    whole = ids(await found(env, ListKind.WAITING))
     assert sorted(whole) == sorted(made)
-    pages = [await found(desk, ListKind.WAITING, limit=2, offset=at) for at in (0, 2, 4, 6)]
+    pages = [await found(env, ListKind.WAITING, limit=2, offset=at) for at in (0, 2, 4, 6)]
     assert [id for page in pages for id in ids(page)] == whole
     assert {page.total for page in pages} == {5}
 
 
-async def test_what_waits_or_ends_first_comes_first_and_else_the_newest(desk: Office) -> None:
-    waiting = [await desk.pending() for _ in range(3)]
-    assert ids(await found(desk, ListKind.WAITING)) == waiting
-    assert ids(await found(desk, ListKind.MINE)) == waiting[::-1]
+async def test_what_waits_or_ends_first_comes_first_and_else_the_newest(env: RegistrarEnv) -> None:
+    waiting = [await env.pending() for _ in range(3)]
+    assert ids(await found(env, ListKind.WAITING)) == waiting
+    assert ids(await found(env, ListKind.MINE)) == waiting[::-1]
     ending = []
     for _ in range(3):
-        ending.append(await desk.ready())
-        desk.clock.move(timedelta(days=1))
-    desk.clock.move(timedelta(days=340))
-    assert ids(await found(desk, ListKind.EXPIRING)) == ending
+        ending.append(await env.ready())
+        env.clock.move(timedelta(days=1))
+    env.clock.move(timedelta(days=340))
+    assert ids(await found(env, ListKind.EXPIRING)) == ending
 
 
-async def test_only_what_was_announced_and_still_works_expires(desk: Office) -> None:
-    one, other = await _in_use(desk), await _in_use(desk)
-    closed = (await desk.found(await desk.ready())).secret
+async def test_only_what_was_announced_and_still_works_expires(env: RegistrarEnv) -> None:
+    one, other = await _in_use(env), await _in_use(env)
+    closed = (await env.found(await env.ready())).secret
     assert closed is not None
-    desk.clock.move(timedelta(days=100))
-    run = await desk.owe(one, RunKind.REPLACE_SECRET)
-    await desk.seal(one, run)  # which would end later, and was never announced
-    await desk.end_run(one, "outage")
-    async with desk.database.transaction() as tx:
+    env.clock.move(timedelta(days=100))
+    run = await env.owe(one, RunKind.REPLACE_SECRET)
+    await env.seal(one, run)  # which would end later, and was never announced
+    await env.end_run(one, "outage")
+    async with env.database.transaction() as tx:
         await secrets.change(tx, closed.id, SecretState.CLOSED, since=[SecretState.SEALED])
-    desk.clock.move(timedelta(days=236))
-    assert set(ids(await found(desk, ListKind.EXPIRING))) == {one, other}
-    await desk.registrar.revoke(other, by=ROSA)
-    assert ids(await found(desk, ListKind.EXPIRING)) == [one]
+    env.clock.move(timedelta(days=236))
+    assert set(ids(await found(env, ListKind.EXPIRING))) == {one, other}
+    await env.registrar.revoke(other, by=ROSA)
+    assert ids(await found(env, ListKind.EXPIRING)) == [one]
 
 
-async def _in_use(desk: Office) -> str:
+async def _in_use(env: RegistrarEnv) -> str:
     """Return the id of a registration whose secret was seen."""
-    id = await desk.ready()
-    look = await desk.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
-    await desk.registrar.shown(id, look.secret, by=ROSA)
-    await desk.registrar.masked(id, look.secret)
+    id = await env.ready()
+    look = await env.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+    await env.registrar.shown(id, look.secret, by=ROSA)
+    await env.registrar.masked(id, look.secret)
     return id
 
 
 async def test_it_waits_again_for_whose_vote_is_void_and_never_for_who_was_its_requester(
-    desk: Office,
+    env: RegistrarEnv,
 ) -> None:
-    id = await desk.pending()
-    await desk.registrar.approve(id, by=ADA)
-    async with desk.database.transaction() as tx:
+    id = await env.pending()
+    await env.registrar.approve(id, by=ADA)
+    async with env.database.transaction() as tx:
         await registered.update(tx, id, status=Status.PENDING)
-    assert ids(await found(desk, ListKind.WAITING, undecided_by=ADA)) == []
-    registration = await desk.found(id)
-    async with desk.database.transaction() as tx:
+    assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == []
+    registration = await env.found(id)
+    async with env.database.transaction() as tx:
         await votes.update(tx, id, replace(registration.votes[0], void="it is gone"))
         await registered.change_requester(tx, registration, BEN)
-    assert ids(await found(desk, ListKind.WAITING, undecided_by=ADA)) == [id]
-    assert ids(await found(desk, ListKind.WAITING, undecided_by=GRACE)) == [id]
+    assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == [id]
+    assert ids(await found(env, ListKind.WAITING, undecided_by=GRACE)) == [id]
     for requester in (ROSA, BEN):
-        assert ids(await found(desk, ListKind.WAITING, undecided_by=requester)) == []
+        assert ids(await found(env, ListKind.WAITING, undecided_by=requester)) == []
 
 
-async def test_nothing_waits_for_who_has_decided_or_asked(desk: Office) -> None:
-    id = await desk.pending()
-    assert ids(await found(desk, ListKind.WAITING, undecided_by=ADA)) == [id]
-    assert ids(await found(desk, ListKind.WAITING, undecided_by=ROSA)) == []
-    await desk.registrar.approve(id, by=ADA)
-    async with desk.database.transaction() as tx:
+async def test_nothing_waits_for_who_has_decided_or_asked(env: RegistrarEnv) -> None:
+    id = await env.pending()
+    assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == [id]
+    assert ids(await found(env, ListKind.WAITING, undecided_by=ROSA)) == []
+    await env.registrar.approve(id, by=ADA)
+    async with env.database.transaction() as tx:
         await tx.execute(
             sa.update(registrations).where(registrations.c.id == id).values(status=Status.PENDING)
         )
-    assert ids(await found(desk, ListKind.WAITING, undecided_by=ADA)) == []
-    assert ids(await found(desk, ListKind.WAITING, undecided_by=GRACE)) == [id]
+    assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == []
+    assert ids(await found(env, ListKind.WAITING, undecided_by=GRACE)) == [id]
 
 
-async def test_every_change_raises_the_mark(desk: Office) -> None:
+async def test_every_change_raises_the_mark(env: RegistrarEnv) -> None:
     async def mark() -> Mark:
-        async with desk.database.reading() as tx:
+        async with env.database.reading() as tx:
             return await queries.mark(tx)
 
     marks = [await mark()]
-    id = await desk.pending()
+    id = await env.pending()
     marks.append(await mark())
-    await desk.registrar.approve(id, by=ADA)
+    await env.registrar.approve(id, by=ADA)
     marks.append(await mark())
     assert marks == sorted(set(marks))
 
 
-async def test_messages_that_slack_does_not_take_are_another_mark(desk: Office) -> None:
-    await desk.submitted()
-    async with desk.database.transaction() as tx:
+async def test_messages_that_slack_does_not_take_are_another_mark(env: RegistrarEnv) -> None:
+    await env.submitted()
+    async with env.database.transaction() as tx:
         before = await queries.mark(tx)
         assert before.unshown == ()
         await tx.execute(sa.update(messages).values(trouble="is_archived"))
@@ -180,27 +180,27 @@ async def test_messages_that_slack_does_not_take_are_another_mark(desk: Office) 
 
 @pytest.mark.parametrize(("runs_before", "seconds"), [(2, None), (3, 60.0), (4, 65.0)])
 async def test_what_is_expected_is_the_median_of_what_it_took(
-    desk: Office, database: Database, runs_before: int, seconds: float | None
+    env: RegistrarEnv, database: Database, runs_before: int, seconds: float | None
 ) -> None:
     for took in (10, 60, 600, 70)[:runs_before]:
-        id = await desk.ready()
-        ended = desk.clock.now() + timedelta(seconds=took)
+        id = await env.ready()
+        ended = env.clock.now() + timedelta(seconds=took)
         async with database.transaction() as tx:
             await tx.execute(
                 sa.update(runs)
                 .where(runs.c.registration == id, runs.c.kind == RunKind.REGISTER)
                 .values(created_at=ended - timedelta(seconds=took), ended_at=ended)
             )
-    expected = await desk.registrar.expected()
+    expected = await env.registrar.expected()
     assert (expected.total_seconds() if expected else None) == seconds
 
 
-async def test_a_history_of_all_reaches_back_so_far_and_no_further(desk: Office) -> None:
-    id = await desk.submitted()
-    async with desk.database.transaction() as tx:
+async def test_a_history_of_all_reaches_back_so_far_and_no_further(env: RegistrarEnv) -> None:
+    id = await env.submitted()
+    async with env.database.transaction() as tx:
         for _ in range(history.REACH):
-            await history.write(tx, id, "reminded", now=desk.clock.now())
-    async with desk.database.reading() as tx:
+            await history.write(tx, id, "reminded", now=env.clock.now())
+    async with env.database.reading() as tx:
         of_all = await history.recent(tx, limit=5)
         of_rosa = await history.recent(tx, limit=5, only_of=ROSA)
         of_ben = await history.recent(tx, limit=5, only_of=BEN)

@@ -11,13 +11,13 @@ from bot.storage import messages, registrations
 from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
 from tests.support.factories import NOON
-from tests.support.registrar_env import Office
+from tests.support.registrar_env import RegistrarEnv
 
 
-async def _card(desk: Office) -> str:
+async def _card(env: RegistrarEnv) -> str:
     """Return the id of a registration that owes one card."""
-    id = await desk.pending()
-    async with desk.database.transaction() as tx:
+    id = await env.pending()
+    async with env.database.transaction() as tx:
         await messages.add(tx, id, MessageKind.CARD, "C0APPROVE")
     return id
 
@@ -35,32 +35,32 @@ async def _claim(database: Database, now: datetime = NOON) -> Message | None:
         return claimed[0] if claimed else None
 
 
-async def test_a_stale_message_is_claimed_by_one(desk: Office) -> None:
-    await _card(desk)
-    async with desk.database.reading() as tx:
+async def test_a_stale_message_is_claimed_by_one(env: RegistrarEnv) -> None:
+    await _card(env)
+    async with env.database.reading() as tx:
         [message] = await _stale(tx)
 
     async def claim() -> Sequence[Message]:
-        async with desk.database.transaction() as tx:
+        async with env.database.transaction() as tx:
             return await messages.claim(tx, [message], NOON)
 
     claims = await asyncio.gather(*(claim() for _ in range(5)))
     assert sum(len(claim) for claim in claims) == 1
 
 
-async def test_messages_are_claimed_together(desk: Office) -> None:
-    ids = {await _card(desk), await _card(desk)}
-    async with desk.database.transaction() as tx:
+async def test_messages_are_claimed_together(env: RegistrarEnv) -> None:
+    ids = {await _card(env), await _card(env)}
+    async with env.database.transaction() as tx:
         claimed = await messages.claim(tx, await _stale(tx), NOON)
         assert {each.registration for each in claimed} == ids
         assert await messages.claim(tx, claimed, NOON) == []
 
 
-async def test_a_claim_lapses(desk: Office) -> None:
-    await _card(desk)
-    assert await _claim(desk.database) is not None
-    assert await _claim(desk.database, NOON + CLAIM - timedelta(seconds=1)) is None
-    again = await _claim(desk.database, NOON + CLAIM)
+async def test_a_claim_lapses(env: RegistrarEnv) -> None:
+    await _card(env)
+    assert await _claim(env.database) is not None
+    assert await _claim(env.database, NOON + CLAIM - timedelta(seconds=1)) is None
+    again = await _claim(env.database, NOON + CLAIM)
     assert again is not None
     assert again.tries == 2
 
@@ -69,11 +69,13 @@ def test_a_claim_outlasts_the_call_that_it_is_made_for() -> None:
     assert timedelta(seconds=SLACK_SECONDS) < CLAIM
 
 
-async def test_a_posted_message_is_not_stale_until_its_registration_changes(desk: Office) -> None:
-    id = await _card(desk)
-    claimed = await _claim(desk.database)
+async def test_a_posted_message_is_not_stale_until_its_registration_changes(
+    env: RegistrarEnv,
+) -> None:
+    id = await _card(env)
+    claimed = await _claim(env.database)
     assert claimed is not None
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
         assert await _stale(tx) == []
         await registrations.bump_version(tx, id)
@@ -81,44 +83,44 @@ async def test_a_posted_message_is_not_stale_until_its_registration_changes(desk
     assert (message.channel, message.ts, message.tries) == ("C0APPROVE", "1.1", 0)
 
 
-async def test_what_changes_while_it_is_drawn_is_drawn_again(desk: Office) -> None:
-    id = await _card(desk)
-    claimed = await _claim(desk.database)
+async def test_what_changes_while_it_is_drawn_is_drawn_again(env: RegistrarEnv) -> None:
+    id = await _card(env)
+    claimed = await _claim(env.database)
     assert claimed is not None
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         await registrations.bump_version(tx, id)
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
         [message] = await _stale(tx)
     assert message.shown < message.wanted
 
 
-async def test_a_released_message_is_left_alone_for_a_while(desk: Office) -> None:
-    await _card(desk)
-    claimed = await _claim(desk.database)
+async def test_a_released_message_is_left_alone_for_a_while(env: RegistrarEnv) -> None:
+    await _card(env)
+    claimed = await _claim(env.database)
     assert claimed is not None
     later = NOON + timedelta(minutes=5)
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         await messages.release(tx, claimed, until=later)
-    assert await _claim(desk.database, later - timedelta(seconds=1)) is None
-    assert await _claim(desk.database, later) is not None
+    assert await _claim(env.database, later - timedelta(seconds=1)) is None
+    assert await _claim(env.database, later) is not None
 
 
-async def test_a_message_given_up_is_owed_no_longer(desk: Office) -> None:
-    await _card(desk)
-    claimed = await _claim(desk.database)
+async def test_a_message_given_up_is_owed_no_longer(env: RegistrarEnv) -> None:
+    await _card(env)
+    claimed = await _claim(env.database)
     assert claimed is not None
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         await messages.give_up(tx, claimed)
         assert await _stale(tx) == []
 
 
-async def test_an_event_is_news_once_in_ten_minutes(desk: Office) -> None:
-    registrar = desk.registrar
+async def test_an_event_is_news_once_in_ten_minutes(env: RegistrarEnv) -> None:
+    registrar = env.registrar
     news = await asyncio.gather(*(registrar.is_news("Ev1") for _ in range(8)))
     assert sorted(news) == [False] * 7 + [True]
     assert await registrar.is_news("Ev2")
-    desk.clock.move(timedelta(minutes=11))
+    env.clock.move(timedelta(minutes=11))
     assert await registrar.is_news("Ev1")
 
 
@@ -133,12 +135,12 @@ async def test_what_is_stale_is_found_without_reading_all_messages(database: Dat
     assert "SCAN messages USING INDEX messages_stale" in steps
 
 
-async def test_what_is_gone_is_stale_no_more(desk: Office) -> None:
-    id = await _card(desk)
-    claimed = await _claim(desk.database)
+async def test_what_is_gone_is_stale_no_more(env: RegistrarEnv) -> None:
+    id = await _card(env)
+    claimed = await _claim(env.database)
     assert claimed is not None
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         await messages.give_up(tx, claimed, gone=True)
         await registrations.bump_version(tx, id)
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         assert await _stale(tx, NOON + 2 * CLAIM) == []

@@ -24,7 +24,7 @@ from bot.storage.watermark import watched
 from tests.support.concurrency import URL
 from tests.support.factories import ROSA
 from tests.support.postgres import postgres_is_quick
-from tests.support.registrar_env import SECRET, VAULT, Office, office, opened
+from tests.support.registrar_env import SECRET, VAULT, RegistrarEnv, opened, registrar_env
 
 FROZEN = {
     "0001_first_tables": "733b3db1cb7b2f2108615290cdf2cd611b4317aed43c37dadb2595430f4dfdac",
@@ -99,38 +99,42 @@ def test_a_migration_that_somebody_may_have_run_is_never_changed() -> None:
         assert hashlib.sha256(text).hexdigest() == digest, f"{name} was changed"
 
 
-async def test_secrets_that_were_in_use_before_an_upgrade_are_reminded_of(desk: Office) -> None:
-    id = await desk.ready()
-    look = await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await desk.registrar.shown(id, look.secret, by=ROSA)
-    await desk.registrar.masked(id, look.secret)
-    async with desk.database.transaction() as tx:
+async def test_secrets_that_were_in_use_before_an_upgrade_are_reminded_of(
+    env: RegistrarEnv,
+) -> None:
+    id = await env.ready()
+    look = await env.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.shown(id, look.secret, by=ROSA)
+    await env.registrar.masked(id, look.secret)
+    async with env.database.transaction() as tx:
         planned = await timers.subjects(tx, id, TimerKind.TELL_EXPIRY)
         assert planned
         await tx.run_sync(_down_and_up, "0001")
         assert set((await tx.scalars(sa.select(runs.c.begun))).all()) == {0}
         assert await timers.subjects(tx, id, TimerKind.TELL_EXPIRY) != planned
-    await desk.keeper().look()
-    async with desk.database.reading() as tx:
+    await env.keeper().look()
+    async with env.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.TELL_EXPIRY) == planned
 
 
-async def test_what_was_there_before_signatures_is_signed_and_sealed_anew(desk: Office) -> None:
-    ids = [await desk.ready(), await desk.pending()]
-    found = (await desk.found(ids[0])).secret
+async def test_what_was_there_before_signatures_is_signed_and_sealed_anew(
+    env: RegistrarEnv,
+) -> None:
+    ids = [await env.ready(), await env.pending()]
+    found = (await env.found(ids[0])).secret
     assert found is not None
-    async with desk.database.transaction() as tx:
-        await secrets.put(tx, found.id, Purpose.SECRET, desk.vault.seal(found.id, SECRET))
+    async with env.database.transaction() as tx:
+        await secrets.put(tx, found.id, Purpose.SECRET, env.vault.seal(found.id, SECRET))
         await tx.run_sync(_down_and_up, "0002")
         for id in ids:
             assert not await audit.findings(tx, id)
-    look = await desk.registrar.reveal(ids[0], by=ROSA, answer_to=URL)
+    look = await env.registrar.reveal(ids[0], by=ROSA, answer_to=URL)
     assert any(line.text == SECRET for line in look.values.lines)
 
 
 async def test_the_log_says_when_history_without_signatures_is_signed(database_url: str) -> None:
     async with opened(database_url) as database:
-        await office(database, MovableClock()).approved()
+        await registrar_env(database, MovableClock()).approved()
         async with database.transaction() as tx:
             await tx.run_sync(lambda it: command.downgrade(_config(it), "0006"))
     with structlog.testing.capture_logs() as logs:
@@ -156,7 +160,7 @@ async def _refused(url: str) -> None:
 
 async def test_a_secret_sealed_since_shows_that_history_was_signed(database_url: str) -> None:
     async with opened(database_url) as database:
-        await office(database, MovableClock()).ready()
+        await registrar_env(database, MovableClock()).ready()
         await _unsign(database)
     await _refused(database_url)
 
@@ -165,7 +169,7 @@ async def test_a_secret_sealed_since_shows_that_history_was_signed(database_url:
 async def test_a_column_made_since_shows_it(database_url: str, column: str) -> None:
     table, name = column.split(".")
     async with opened(database_url) as database:
-        await office(database, MovableClock()).approved()
+        await registrar_env(database, MovableClock()).approved()
         await _unsign(database)
         async with database.transaction() as tx:
             await tx.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN {name} VARCHAR(160)"))
@@ -175,7 +179,7 @@ async def test_a_column_made_since_shows_it(database_url: str, column: str) -> N
 async def test_the_file_beside_a_database_shows_it(tmp_path: Path) -> None:
     url, clock = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}", MovableClock()
     async with opened(url) as database:
-        await office(database, clock).approved()
+        await registrar_env(database, clock).approved()
         async with database.transaction() as tx:
             await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
         async with watched(database, url, now=clock.now(), every=3600):
@@ -186,7 +190,7 @@ async def test_the_file_beside_a_database_shows_it(tmp_path: Path) -> None:
 
 async def test_without_the_list_of_migrations_nothing_is_signed(database_url: str) -> None:
     async with opened(database_url) as database:
-        await office(database, MovableClock()).approved()
+        await registrar_env(database, MovableClock()).approved()
         await _unsign(database)
         async with database.transaction() as tx:
             await tx.execute(sa.text("DROP TABLE alembic_version"))
@@ -197,7 +201,7 @@ async def test_without_the_list_of_migrations_nothing_is_signed(database_url: st
 
 async def test_a_signature_deleted_later_is_no_first_start(database_url: str) -> None:
     async with opened(database_url) as database:
-        id = await office(database, MovableClock()).approved()
+        id = await registrar_env(database, MovableClock()).approved()
         async with database.transaction() as tx:
             await tx.execute(sa.update(history).values(mac=None))
             await tx.execute(sa.update(registrations).values(head=None))

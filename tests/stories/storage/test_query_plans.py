@@ -17,7 +17,7 @@ from bot.storage.tables import metadata
 from tests.conftest import Bot
 from tests.stories.test_revoking import press
 from tests.support.rotation_story import card, in_use, rotated, seen
-from tests.support.story import Scene
+from tests.support.story import Story
 
 GROWING = set(metadata.tables) - {"installation", "seen_events"}
 """All but the one row of the installation, and what is forgotten after ten minutes."""
@@ -51,8 +51,8 @@ def heard() -> Iterator[dict[str, Any]]:
 async def test_no_statement_of_a_whole_life_reads_a_whole_table(bot: Bot, stage: Stage) -> None:
     with heard() as statements:
         async with bot() as app:
-            await whole_life(Scene(stage), app)
-            await looked_at(Scene(stage), app)
+            await whole_life(Story(stage), app)
+            await looked_at(Story(stage), app)
             plans = {each: await plan(app, each, given) for each, given in dict(statements).items()}
     scans = {each: list(scanned(each, steps)) for each, steps in plans.items()}
     whole = "\n\n".join(f"{found}\n{each}" for each, found in scans.items() if found)
@@ -60,22 +60,22 @@ async def test_no_statement_of_a_whole_life_reads_a_whole_table(bot: Bot, stage:
     assert sum(map(bool, plans.values())) > 80, "the story has asked for less than it used to"
 
 
-async def whole_life(scene: Scene, app: App) -> None:
+async def whole_life(story: Story, app: App) -> None:
     """Let most things happen that can happen to a registration."""
-    id = await in_use(scene)
-    await rotated(scene, id)
-    await seen(scene, id)
-    scene.clock.move(timedelta(days=31))
+    id = await in_use(story)
+    await rotated(story, id)
+    await seen(story, id)
+    story.clock.move(timedelta(days=31))
     await app.scheduler.look()
     await app.orphan_scan.look()
-    await press(scene, id)
-    await scene.until(lambda: f"{id} was revoked" in card(scene, id))
-    await scene.deny(await scene.ask("another"))
+    await press(story, id)
+    await story.until(lambda: f"{id} was revoked" in card(story, id))
+    await story.deny(await story.ask("another"))
 
 
-async def looked_at(scene: Scene, app: App) -> None:
+async def looked_at(story: Story, app: App) -> None:
     """Let everything be looked at that people look at."""
-    people = scene.workspace.people
+    people = story.workspace.people
     for name in ("rosa", "ada"):
         person = Person(team_id=people[name].team_id, user_id=people[name].id)
         await app.registrar.home(dict.fromkeys(Part, 1), by=person)

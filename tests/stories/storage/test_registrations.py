@@ -16,15 +16,15 @@ from bot.storage import installation, registrations, runs, votes
 from bot.storage.database import Database
 from bot.storage.tables import registrations as table
 from tests.support.factories import ADA, BEN, GRACE, NOON, ROSA, form
-from tests.support.registrar_env import DIGEST, Office
+from tests.support.registrar_env import DIGEST, RegistrarEnv
 
 
 @pytest.mark.parametrize("origin", list(Status))
-async def test_only_the_moves_of_the_table_are_made(desk: Office, origin: Status) -> None:
-    id = await desk.submitted()
+async def test_only_the_moves_of_the_table_are_made(env: RegistrarEnv, origin: Status) -> None:
+    id = await env.submitted()
     made = set()
     for target in Status:
-        async with desk.database.transaction() as tx:
+        async with env.database.transaction() as tx:
             await tx.execute(sa.update(table).where(table.c.id == id).values(status=origin))
             if await registrations.move(tx, id, target):
                 made.add(target)
@@ -34,88 +34,88 @@ async def test_only_the_moves_of_the_table_are_made(desk: Office, origin: Status
     assert made == MOVES[origin]
 
 
-async def test_a_move_that_is_not_made_sets_nothing_else(desk: Office) -> None:
-    id = await desk.pending()
-    async with desk.database.transaction() as tx:
+async def test_a_move_that_is_not_made_sets_nothing_else(env: RegistrarEnv) -> None:
+    id = await env.pending()
+    async with env.database.transaction() as tx:
         assert not await registrations.move(tx, id, Status.READY, digest="other")
-    assert (await desk.found(id)).digest == DIGEST
+    assert (await env.found(id)).digest == DIGEST
 
 
-async def test_a_person_votes_once(desk: Office) -> None:
-    id = await desk.pending()
+async def test_a_person_votes_once(env: RegistrarEnv) -> None:
+    id = await env.pending()
 
     async def vote(vote: Vote) -> None:
-        async with desk.database.transaction() as tx:
+        async with env.database.transaction() as tx:
             await votes.cast(tx, id, vote)
 
     await vote(Vote(person=ADA, verdict="approve", at=NOON))
     # Another name and another mind do not make another person.
     with pytest.raises(sa.exc.IntegrityError):
         await vote(Vote(person=replace(ADA, name="A. L."), verdict="deny", at=NOON))
-    assert len((await desk.found(id)).approvals()) == 1
+    assert len((await env.found(id)).approvals()) == 1
 
 
-async def test_a_vote_is_withdrawn_by_its_person_and_the_others_stand(desk: Office) -> None:
-    id = await desk.pending()
+async def test_a_vote_is_withdrawn_by_its_person_and_the_others_stand(env: RegistrarEnv) -> None:
+    id = await env.pending()
     namesake = replace(GRACE, user_id=ADA.user_id, team_id="T0OTHER")
-    async with desk.database.transaction() as tx:
+    async with env.database.transaction() as tx:
         for person in (ADA, GRACE, namesake):
             await votes.cast(tx, id, Vote(person=person, verdict="approve", at=NOON))
         await votes.withdraw(tx, id, ADA)
-    left = {vote.person.key for vote in (await desk.found(id)).votes}
+    left = {vote.person.key for vote in (await env.found(id)).votes}
     assert left == {GRACE.key, namesake.key}
 
 
-async def test_everybody_who_ever_was_the_requester_is_remembered(desk: Office) -> None:
-    id = await desk.pending()
+async def test_everybody_who_ever_was_the_requester_is_remembered(env: RegistrarEnv) -> None:
+    id = await env.pending()
     for heir in (BEN, GRACE):
-        found = await desk.found(id)
-        async with desk.database.transaction() as tx:
+        found = await env.found(id)
+        async with env.database.transaction() as tx:
             await registrations.change_requester(tx, found, heir)
-    found = await desk.found(id)
+    found = await env.found(id)
     assert (found.requester.key, [each.key for each in found.previous_requesters]) == (
         GRACE.key,
         [ROSA.key, BEN.key],
     )
 
 
-async def test_one_registration_has_one_open_run(desk: Office) -> None:
-    id = await desk.approved()
+async def test_one_registration_has_one_open_run(env: RegistrarEnv) -> None:
+    id = await env.approved()
     with pytest.raises(sa.exc.IntegrityError):
-        await desk.owe(id, RunKind.REMOVE_STRAY)
-    await desk.end_run(id)
-    await desk.owe(id, RunKind.REMOVE_STRAY)
-    other = await desk.pending()
-    await desk.owe(other, RunKind.REMOVE_STRAY)
-    async with desk.database.reading() as tx:
+        await env.owe(id, RunKind.REMOVE_STRAY)
+    await env.end_run(id)
+    await env.owe(id, RunKind.REMOVE_STRAY)
+    other = await env.pending()
+    await env.owe(other, RunKind.REMOVE_STRAY)
+    async with env.database.reading() as tx:
         assert {run.registration for run in await runs.pending(tx)} == {id, other}
 
 
-async def test_a_run_ends_once(desk: Office) -> None:
-    id = await desk.approved()
-    run = await desk.run_of(id)
-    async with desk.database.transaction() as tx:
+async def test_a_run_ends_once(env: RegistrarEnv) -> None:
+    id = await env.approved()
+    run = await env.run_of(id)
+    async with env.database.transaction() as tx:
         assert await runs.end(tx, run.id, outcome=RunOutcome.HANDED_OVER, now=NOON)
         assert not await runs.end(tx, run.id, outcome="failed", now=NOON)
         assert await runs.get(tx, run.id) is None
 
 
-async def test_a_form_that_was_sent_already_is_the_same_registration(desk: Office) -> None:
-    first = await desk.registrar.submit(form(), by=ROSA, origin="V1")
-    assert await desk.registrar.submit(form(name="other"), by=ROSA, origin="V1") == first
-    assert await desk.registrar.submit(form(name="crm"), by=ROSA, origin="V2") != first
+async def test_a_form_that_was_sent_already_is_the_same_registration(env: RegistrarEnv) -> None:
+    first = await env.registrar.submit(form(), by=ROSA, origin="V1")
+    assert await env.registrar.submit(form(name="other"), by=ROSA, origin="V1") == first
+    assert await env.registrar.submit(form(name="crm"), by=ROSA, origin="V2") != first
 
 
 async def test_text_that_a_database_cannot_hold_is_refused_before_it_gets_there(
-    desk: Office,
+    env: RegistrarEnv,
 ) -> None:
     """PostgreSQL keeps no NUL and no half of a surrogate pair."""
     for reason in ("a\x00b", "a\ud800b"):
         with pytest.raises(Refusal, match="reason"):
-            await desk.registrar.submit(form(reason=reason), by=ROSA, origin="V1")
+            await env.registrar.submit(form(reason=reason), by=ROSA, origin="V1")
     good = "Zeile eins\nZeile zwei\t👩‍💻 und 日本語"
-    id = await desk.registrar.submit(form(reason=good), by=ROSA, origin="V1")
-    assert (await desk.found(id)).form.reason == good
+    id = await env.registrar.submit(form(reason=good), by=ROSA, origin="V1")
+    assert (await env.found(id)).form.reason == good
 
 
 async def test_the_installation_is_named_once(database: Database) -> None:
@@ -133,29 +133,29 @@ async def _status(tx: AsyncConnection, id: str) -> Status:
     return Status((await tx.execute(query)).scalar_one())
 
 
-async def test_what_was_deleted_is_remembered_once(desk: Office) -> None:
+async def test_what_was_deleted_is_remembered_once(env: RegistrarEnv) -> None:
     """A crash between the deletion and its commit makes it happen twice."""
-    id = await desk.failed()
+    id = await env.failed()
     first = Deleted(step="application", object_id="o1", app_id="a1", at=NOON, was_there=True)
     other = replace(first, step="service_principal", object_id="o2")
     for each in (first, other, replace(first, was_there=False)):
-        async with desk.database.transaction() as tx:
+        async with env.database.transaction() as tx:
             await registrations.bump_version(tx, id)
             await registrations.add_deleted(tx, id, each)
-    found = await desk.found(id)
+    found = await env.found(id)
     assert found.deleted == (other, replace(first, was_there=False))
     assert found.app_id == "a1"
 
 
 async def test_while_it_is_revoked_the_same_is_not_asked_for_and_room_is_left(
-    desk: Office,
+    env: RegistrarEnv,
 ) -> None:
-    id = await desk.ready()
-    await desk.registrar.revoke(id, by=ADA)
-    name = (await desk.found(id)).form.name
+    id = await env.ready()
+    await env.registrar.revoke(id, by=ADA)
+    name = (await env.found(id)).form.name
     with pytest.raises(FormProblems, match="being revoked"):
-        await desk.registrar.submit(form(name=name), by=ROSA, origin="V-again")
-    async with desk.database.transaction() as tx:
+        await env.registrar.submit(form(name=name), by=ROSA, origin="V-again")
+    async with env.database.transaction() as tx:
         assert await registrations.count_open(tx, ROSA) == 0
         await registrations.move(tx, id, Status.REVOKED)
-    assert await desk.registrar.submit(form(name=name), by=ROSA, origin="V-again")
+    assert await env.registrar.submit(form(name=name), by=ROSA, origin="V-again")

@@ -14,7 +14,7 @@ from bot.storage.secrets import Purpose
 from bot.storage.tables import seen_events
 from tests.support.concurrency import URL
 from tests.support.factories import NOON, ROSA
-from tests.support.registrar_env import Office, office, opened
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 PATIENCE_SECONDS = 20.0
 
@@ -23,10 +23,10 @@ def _files(folder: Path) -> bytes:
     return b"".join(each.read_bytes() for each in folder.glob("aad-setup.db*"))
 
 
-async def _sealed(desk: Office, id: str) -> bytes:
-    secret = (await desk.found(id)).secret
+async def _sealed(env: RegistrarEnv, id: str) -> bytes:
+    secret = (await env.found(id)).secret
     assert secret is not None
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         data = (await secrets.sealed(tx, secret.id, Purpose.SECRET)).data
     assert data is not None
     return data
@@ -47,11 +47,11 @@ async def test_after_a_reveal_the_sealed_secret_is_in_no_file(
     tmp_path: Path, clock: MovableClock
 ) -> None:
     async with opened(_url(tmp_path)) as database:
-        desk = office(database, clock)
-        id = await desk.ready()
-        sealed = await _sealed(desk, id)
+        env = registrar_env(database, clock)
+        id = await env.ready()
+        sealed = await _sealed(env, id)
         assert sealed in _files(tmp_path)
-        await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
+        await env.registrar.reveal(id, by=ROSA, answer_to=URL)
         await _until(lambda: sealed not in _files(tmp_path))
 
 
@@ -59,12 +59,12 @@ async def test_a_reader_puts_it_off_and_keeps_nobody_waiting(
     tmp_path: Path, clock: MovableClock
 ) -> None:
     async with opened(_url(tmp_path)) as database:
-        desk = office(database, clock)
-        id = await desk.ready()
-        sealed = await _sealed(desk, id)
+        env = registrar_env(database, clock)
+        id = await env.ready()
+        sealed = await _sealed(env, id)
         async with database.reading() as tx:
             await tx.execute(sa.select(seen_events))
-            await desk.registrar.reveal(id, by=ROSA, answer_to=URL)  # does not wait for the reader
+            await env.registrar.reveal(id, by=ROSA, answer_to=URL)  # does not wait for the reader
             await _write(database)
             assert sealed in _files(tmp_path)
         await _until(lambda: sealed not in _files(tmp_path))
@@ -76,12 +76,12 @@ async def test_what_a_killed_process_left_goes_at_the_next_start(
     crashed = tmp_path / "crashed"
     crashed.mkdir()
     async with opened(_url(tmp_path)) as database:
-        desk = office(database, clock)
-        id = await desk.ready()
-        sealed = await _sealed(desk, id)
+        env = registrar_env(database, clock)
+        id = await env.ready()
+        sealed = await _sealed(env, id)
         async with database.reading() as tx:
             await tx.execute(sa.select(seen_events))
-            await desk.registrar.reveal(id, by=ROSA, answer_to=URL)
+            await env.registrar.reveal(id, by=ROSA, answer_to=URL)
             for name in ("aad-setup.db", "aad-setup.db-wal"):
                 (crashed / name).write_bytes((tmp_path / name).read_bytes())
     assert sealed in _files(crashed)
@@ -93,10 +93,10 @@ async def test_a_secret_that_is_revoked_or_handed_over_unseen_leaves_nothing(
     tmp_path: Path, clock: MovableClock
 ) -> None:
     async with opened(_url(tmp_path)) as database:
-        desk = office(database, clock)
-        id = await desk.ready()
-        sealed = await _sealed(desk, id)
-        await desk.registrar.revoke(id, by=ROSA)
+        env = registrar_env(database, clock)
+        id = await env.ready()
+        sealed = await _sealed(env, id)
+        await env.registrar.revoke(id, by=ROSA)
         await _until(lambda: sealed not in _files(tmp_path))
 
 

@@ -9,19 +9,19 @@ from bot.storage import registrations, retention
 from bot.storage.tables import history as entries
 from bot.storage.tables import runs
 from tests.support.factories import ROSA
-from tests.support.registrar_env import Office
+from tests.support.registrar_env import RegistrarEnv
 
 YEAR = timedelta(days=365)
 
 
-async def test_what_is_deleted_goes_in_small_transactions(desk: Office) -> None:
-    ids = [await desk.failed() for _ in range(5)]
-    async with desk.database.transaction() as tx:
+async def test_what_is_deleted_goes_in_small_transactions(env: RegistrarEnv) -> None:
+    ids = [await env.failed() for _ in range(5)]
+    async with env.database.transaction() as tx:
         for id in ids:
             await registrations.move(tx, id, Status.UNDONE)
-    desk.clock.move(YEAR)
-    await retention.delete_old(desk.database, before=desk.clock.now(), batch=2)
-    async with desk.database.reading() as tx:
+    env.clock.move(YEAR)
+    await retention.delete_old(env.database, before=env.clock.now(), batch=2)
+    async with env.database.reading() as tx:
         assert not (await tx.scalars(sa.select(runs.c.id))).all()
         assert len((await tx.scalars(sa.select(entries.c.registration))).all()) > len(ids)
-    await desk.registrar.form_of(ids[0], by=ROSA)
+    await env.registrar.form_of(ids[0], by=ROSA)

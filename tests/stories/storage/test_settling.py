@@ -14,7 +14,7 @@ from bot.storage import history, registrations, runs, secrets
 from bot.storage.history import Entry
 from graph.orphans import DeletedApplication, HeldSecret, TaggedApplication
 from tests.support.factories import ADA, CLIENT_ID, NOON, ROSA
-from tests.support.registrar_env import Office
+from tests.support.registrar_env import RegistrarEnv
 
 MADE = {"application": {"object_id": "o1", "app_id": CLIENT_ID}}
 LATER = NOON + timedelta(days=3650)
@@ -23,7 +23,7 @@ ABSENT = TenantState()
 DELETED = TenantState(
     deleted=DeletedApplication(id="o1", app_id=CLIENT_ID, name="", registration="", purged_at=NOON)
 )
-Begin = Callable[[Office], Awaitable[str]]
+Begin = Callable[[RegistrarEnv], Awaitable[str]]
 
 
 def there(*held: HeldSecret) -> TenantState:
@@ -44,48 +44,48 @@ def there(*held: HeldSecret) -> TenantState:
 
 
 async def settled(
-    desk: Office, id: str, shown: TenantState, *, made: bool = False
+    env: RegistrarEnv, id: str, shown: TenantState, *, made: bool = False
 ) -> tuple[Registration, list[Entry]]:
     """Settle it; return what came of it, and what history says of the restore."""
-    copy = await desk.found(id)
+    copy = await env.found(id)
     if made:
         copy = replace(copy, facts=MADE)
-    now = desk.clock.now()
-    async with desk.database.transaction() as tx:
+    now = env.clock.now()
+    async with env.database.transaction() as tx:
         await RegistrationReconciler(tx, copy, shown, since=now, now=now).reconcile()
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         told = [each for each in await history.read(tx, id) if each.what == "restored"]
-    return await desk.found(id), told
+    return await env.found(id), told
 
 
 @pytest.mark.parametrize(
     ("begin", "made", "shown", "status"),
     [
-        (Office.submitted, False, ABSENT, Status.PLANNING),
-        (Office.submitted, False, there(NEW), Status.PLANNING),  # there is no plan yet
-        (Office.pending, False, ABSENT, Status.PENDING),
-        (Office.pending, False, there(), Status.PENDING),  # its approval goes on from there
-        (Office.pending, False, there(NEW), Status.READY),
-        (Office.pending, False, DELETED, Status.REVOKED),
-        (Office.approved, False, ABSENT, Status.FAILED),
-        (Office.approved, True, there(), Status.FAILED),
-        (Office.approved, True, there(NEW), Status.READY),
-        (Office.approved, True, ABSENT, Status.REVOKED),
-        (Office.failed, False, ABSENT, Status.FAILED),
-        (Office.failed, True, there(), Status.FAILED),
-        (Office.failed, True, there(NEW), Status.READY),
-        (Office.failed, True, DELETED, Status.REVOKED),
-        (Office.ready, True, there(NEW), Status.READY),
-        (Office.ready, True, ABSENT, Status.REVOKED),
-        (Office.ready, True, DELETED, Status.REVOKED),
+        (RegistrarEnv.submitted, False, ABSENT, Status.PLANNING),
+        (RegistrarEnv.submitted, False, there(NEW), Status.PLANNING),  # there is no plan yet
+        (RegistrarEnv.pending, False, ABSENT, Status.PENDING),
+        (RegistrarEnv.pending, False, there(), Status.PENDING),  # its approval goes on from there
+        (RegistrarEnv.pending, False, there(NEW), Status.READY),
+        (RegistrarEnv.pending, False, DELETED, Status.REVOKED),
+        (RegistrarEnv.approved, False, ABSENT, Status.FAILED),
+        (RegistrarEnv.approved, True, there(), Status.FAILED),
+        (RegistrarEnv.approved, True, there(NEW), Status.READY),
+        (RegistrarEnv.approved, True, ABSENT, Status.REVOKED),
+        (RegistrarEnv.failed, False, ABSENT, Status.FAILED),
+        (RegistrarEnv.failed, True, there(), Status.FAILED),
+        (RegistrarEnv.failed, True, there(NEW), Status.READY),
+        (RegistrarEnv.failed, True, DELETED, Status.REVOKED),
+        (RegistrarEnv.ready, True, there(NEW), Status.READY),
+        (RegistrarEnv.ready, True, ABSENT, Status.REVOKED),
+        (RegistrarEnv.ready, True, DELETED, Status.REVOKED),
     ],
 )
 async def test_a_registration_takes_the_state_that_entra_shows(
-    desk: Office, begin: Begin, made: bool, shown: TenantState, status: Status
+    env: RegistrarEnv, begin: Begin, made: bool, shown: TenantState, status: Status
 ) -> None:
-    id = await begin(desk)
-    before = (await desk.found(id)).status
-    found, told = await settled(desk, id, shown, made=made)
+    id = await begin(env)
+    before = (await env.found(id)).status
+    found, told = await settled(env, id, shown, made=made)
     assert found.status is status
     if status is not before:
         (entry,) = told
@@ -97,68 +97,68 @@ async def test_a_registration_takes_the_state_that_entra_shows(
 
 
 async def test_nothing_that_was_at_work_goes_on_unless_it_only_reads_or_removes(
-    desk: Office,
+    env: RegistrarEnv,
 ) -> None:
-    planning, approved = await desk.submitted(), await desk.approved()
-    old = {(await desk.run_of(id)).id for id in (planning, approved)}
-    await settled(desk, planning, ABSENT)
-    await settled(desk, approved, ABSENT)
-    async with desk.database.reading() as tx:
+    planning, approved = await env.submitted(), await env.approved()
+    old = {(await env.run_of(id)).id for id in (planning, approved)}
+    await settled(env, planning, ABSENT)
+    await settled(env, approved, ABSENT)
+    async with env.database.reading() as tx:
         (owed,) = await runs.pending(tx)
     assert (owed.registration, owed.kind) == (planning, RunKind.PLAN)
     assert owed.id not in old  # the engine takes it for another
 
 
 async def test_a_secret_that_is_gone_is_lost_and_one_that_is_there_is_in_doubt(
-    desk: Office,
+    env: RegistrarEnv,
 ) -> None:
-    kept, gone = await desk.ready(), await desk.ready()
-    secret = (await desk.found(kept)).secret
+    kept, gone = await env.ready(), await env.ready()
+    secret = (await env.found(kept)).secret
     assert secret is not None
     held = replace(NEW, key_id=secret.key_id or "")
-    found, _ = await settled(desk, kept, there(held), made=True)
+    found, _ = await settled(env, kept, there(held), made=True)
     assert found.secret is not None
     assert (found.secret.id, found.secret.state) == (secret.id, SecretState.UNKNOWN)
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         assert await secrets.unseen(tx) != []  # the other one
-    found, _ = await settled(desk, gone, there(), made=True)
+    found, _ = await settled(env, gone, there(), made=True)
     assert found.secret is not None
     assert found.secret.state is SecretState.REMOVED
-    async with desk.database.reading() as tx:
+    async with env.database.reading() as tx:
         assert await secrets.unseen(tx) == []
 
 
-async def test_what_is_not_in_doubt_is_left_alone(desk: Office) -> None:
-    id = await desk.ready()
-    look = await desk.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/actions/1")
-    await desk.registrar.shown(id, look.secret, by=ROSA)
-    await desk.registrar.masked(id, look.secret)
-    before = await desk.found(id)
+async def test_what_is_not_in_doubt_is_left_alone(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    look = await env.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/actions/1")
+    await env.registrar.shown(id, look.secret, by=ROSA)
+    await env.registrar.masked(id, look.secret)
+    before = await env.found(id)
     assert before.secret is not None
     held = replace(NEW, key_id=before.secret.key_id or "")
-    found, told = await settled(desk, id, there(held), made=True)
+    found, told = await settled(env, id, there(held), made=True)
     assert (found.version, told) == (before.version, [])
 
 
-async def test_approvals_of_a_rotation_that_waits_are_void(desk: Office) -> None:
-    id = await desk.ready()
-    look = await desk.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/actions/1")
-    await desk.registrar.shown(id, look.secret, by=ROSA)
-    await desk.registrar.masked(id, look.secret)
-    await desk.registrar.rotate(id, by=ROSA)
-    copy = await desk.found(id)
+async def test_approvals_of_a_rotation_that_waits_are_void(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    look = await env.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/actions/1")
+    await env.registrar.shown(id, look.secret, by=ROSA)
+    await env.registrar.masked(id, look.secret)
+    await env.registrar.rotate(id, by=ROSA)
+    copy = await env.found(id)
     assert copy.secret is not None
     held = replace(NEW, key_id=copy.secret.key_id or "")
-    found, told = await settled(desk, id, there(held), made=True)
+    found, told = await settled(env, id, there(held), made=True)
     assert found.asked_rotation is not None
     assert found.confirmations() == ()
     assert len(told) == 1
-    await desk.registrar.confirm_rotation(id, found.asked_rotation.id, by=ADA)
+    await env.registrar.confirm_rotation(id, found.asked_rotation.id, by=ADA)
 
 
-async def test_the_comparison_makes_no_move_that_it_may_not(desk: Office) -> None:
-    id = await desk.ready()
-    async with desk.database.transaction() as tx:
+async def test_the_comparison_makes_no_move_that_it_may_not(env: RegistrarEnv) -> None:
+    id = await env.ready()
+    async with env.database.transaction() as tx:
         assert not await registrations.move_restored(tx, id, Status.PENDING)
         assert not await registrations.move_restored(tx, id, Status.READY)
         assert not await registrations.move(tx, id, Status.REVOKED)

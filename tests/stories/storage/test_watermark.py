@@ -16,7 +16,7 @@ from bot.storage.database import Database, opened, sqlite_path
 from bot.storage.vault import Vault
 from bot.storage.watermark import watched, watermark_path
 from bot.worker import engine
-from tests.support.registrar_env import KEY, Office, office
+from tests.support.registrar_env import KEY, RegistrarEnv, registrar_env
 
 ANEW = """CREATE TABLE anew (LIKE history INCLUDING ALL); INSERT INTO anew SELECT * FROM history;
 DROP TABLE history; ALTER TABLE anew RENAME TO history"""
@@ -41,26 +41,26 @@ async def noticed(database: Database, url: str, clock: MovableClock) -> bool:
 
 
 async def test_a_database_that_only_grows_is_no_copy(
-    desk: Office, database_url: str, clock: MovableClock
+    env: RegistrarEnv, database_url: str, clock: MovableClock
 ) -> None:
-    assert not await noticed(desk.database, database_url, clock)
-    await desk.ready()
-    assert not await noticed(desk.database, database_url, clock)
-    assert not await noticed(desk.database, database_url, clock)
+    assert not await noticed(env.database, database_url, clock)
+    await env.ready()
+    assert not await noticed(env.database, database_url, clock)
+    assert not await noticed(env.database, database_url, clock)
 
 
 async def test_what_pg_restore_has_made_is_noticed(
-    desk: Office, database_url: str, clock: MovableClock
+    env: RegistrarEnv, database_url: str, clock: MovableClock
 ) -> None:
     if sqlite_path(database_url) is not None:
         return  # whose copies the other tests are about
-    await desk.ready()
-    assert not await noticed(desk.database, database_url, clock)
-    async with desk.database.transaction() as tx:
+    await env.ready()
+    assert not await noticed(env.database, database_url, clock)
+    async with env.database.transaction() as tx:
         for statement in ANEW.split(";"):
             await tx.execute(sa.text(statement))
-    assert await noticed(desk.database, database_url, clock)
-    assert not await noticed(desk.database, database_url, clock)
+    assert await noticed(env.database, database_url, clock)
+    assert not await noticed(env.database, database_url, clock)
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"place": "elsewhere", "entries": 0}'])
@@ -119,7 +119,7 @@ async def test_a_shorter_history_than_there_was_is_a_copy_s(
     url = f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}"
     async with opened(url, Vault([KEY])) as database:
         assert not await noticed(database, url, clock)
-        id = await office(database, clock).ready()
+        id = await registrar_env(database, clock).ready()
         assert not await noticed(database, url, clock)
         async with database.transaction() as tx:
             last = len(await history.read(tx, id))

@@ -9,7 +9,7 @@ from bot import app
 from bot.app import App
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
-from tests.support.http_endpoint import Door
+from tests.support.http_endpoint import HttpEndpoint
 
 LOOK_EVERY = 0.1
 MODES = ("socket mode", "http mode")
@@ -18,8 +18,8 @@ Serving = Callable[..., AbstractAsyncContextManager[App]]
 
 
 @pytest.fixture
-def door() -> Door:
-    return Door()
+def door() -> HttpEndpoint:
+    return HttpEndpoint()
 
 
 @pytest.fixture
@@ -37,6 +37,6 @@ def serving(stage: Stage) -> Serving:
     return start
 
 
-def environ(mode: str, door: Door, stage: Stage) -> dict[str, str]:
+def environ(mode: str, door: HttpEndpoint, stage: Stage) -> dict[str, str]:
     """Return the settings of this mode."""
     return door.watched() if mode == "socket mode" else door.signed(stage)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.server import http_server as doors
 from bot.server.health import Health
-from tests.support.http_endpoint import Door
+from tests.support.http_endpoint import HttpEndpoint
 from tests.unit.transport.test_health import Answering, Up, health
 
 WHOLE = b"GET /said HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -80,8 +80,8 @@ class Caller:
 
 
 @asynccontextmanager
-async def standing(said: Said, **limits: Any) -> AsyncIterator[Door]:
-    door, well = Door(), health(Answering(), intake=Up())
+async def standing(said: Said, **limits: Any) -> AsyncIterator[HttpEndpoint]:
+    door, well = HttpEndpoint(), health(Answering(), intake=Up())
     assert isinstance(well, Health)
     routes: doors.Routes = {"/said": said.handle}
     async with doors.opened("127.0.0.1", door.port, health=well, routes=routes, **limits):
@@ -89,7 +89,7 @@ async def standing(said: Said, **limits: Any) -> AsyncIterator[Door]:
 
 
 @asynccontextmanager
-async def calling(door: Door) -> AsyncIterator[Caller]:
+async def calling(door: HttpEndpoint) -> AsyncIterator[Caller]:
     caller = Caller(*await asyncio.open_connection("127.0.0.1", door.port))
     try:
         yield caller

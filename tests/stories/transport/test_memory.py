@@ -7,7 +7,7 @@ import pytest
 
 from bot.playground.stage import Stage
 from handlers.transport.bodies import LARGEST_BODY
-from tests.support.http_endpoint import Door, stamped
+from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.serve_process import served
 
 ROUNDS = 12
@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("kind", ["unsigned", "forged"])
 async def test_unsigned_bodies_do_not_grow_the_process(
-    stage: Stage, door: Door, tmp_path: Path, kind: str
+    stage: Stage, door: HttpEndpoint, tmp_path: Path, kind: str
 ) -> None:
     """Forged ones have headers in order, so that their bodies are read before they are refused."""
     size = MIB if kind == "unsigned" else LARGEST_BODY

@@ -21,7 +21,7 @@ from tests.stories.transport.conftest import Serving
 from tests.support import http_proxy as proxies
 from tests.support.factories import form
 from tests.support.http_proxy import PASSWORD, Proxy
-from tests.support.story import Scene
+from tests.support.story import Story
 
 SLACK, SOCKET = "https://slack.com/api/", "wss://wss-primary.slack.com/link"
 LOGIN, GRAPH = "https://login.microsoftonline.com/t", "https://graph.microsoft.com"
@@ -44,10 +44,10 @@ async def test_every_call_goes_through_the_proxy(
     stage: Stage, serving: Serving, proxy: Proxy
 ) -> None:
     async with serving(**environ(proxy)):
-        scene = Scene(stage)
-        id = await scene.ready()
-        await scene.values(id)
-        assert "••••••••" not in await scene.reveal()
+        story = Story(stage)
+        id = await story.ready()
+        await story.values(id)
+        assert "••••••••" not in await story.reveal()
     workspace = urlsplit(stage.workspace.url).netloc
     tenant = {urlsplit(stage.environ()[name]).netloc for name in ("ENTRA_AUTHORITY", "GRAPH_URL")}
     assert {f"CONNECT {each}" for each in tenant} <= set(proxy.seen)
@@ -61,12 +61,12 @@ async def test_no_proxy_counts_for_every_call(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     async with serving(**environ(proxy, NO_PROXY="127.0.0.1,localhost")):
-        scene = Scene(stage)
-        id = await scene.ready()
-        await scene.values(id)
-        assert "••••••••" not in await scene.reveal()
-        await scene.workspace.mention("ben", f"status {id}")
-        await scene.until(lambda: scene.workspace.messages("general"))
+        story = Story(stage)
+        id = await story.ready()
+        await story.values(id)
+        assert "••••••••" not in await story.reveal()
+        await story.workspace.mention("ben", f"status {id}")
+        await story.until(lambda: story.workspace.messages("general"))
     assert proxy.seen == []
 
 

@@ -29,7 +29,7 @@ from handlers.transport.http import Http
 from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures
 from tests.simulators.workspace.conftest import app, client, clock, workspace
-from tests.support.http_endpoint import Door, stamped
+from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.registrar_env import opened
 
 __all__ = ["app", "client", "clock", "workspace"]
@@ -54,7 +54,7 @@ class Ahead(Clock):
 class Post:
     """A bot behind a door, and what it has heard."""
 
-    door: Door
+    door: HttpEndpoint
     secret: str
     bolt: AsyncApp
     database: Database
@@ -67,7 +67,7 @@ class Post:
         return await self.door.send("POST", path, data=body, headers=headers)
 
     @asynccontextmanager
-    async def replica(self, *, clock: Clock = REAL) -> AsyncIterator[Door]:
+    async def replica(self, *, clock: Clock = REAL) -> AsyncIterator[HttpEndpoint]:
         """Open another door to the same bot and database, as a replica or a restart does."""
         intake = _intake(self.bolt, self.secret, self.database, clock)
         async with _open(intake, self.database) as door:
@@ -80,8 +80,8 @@ def _intake(bolt: AsyncApp, secret: str, database: Database, clock: Clock = REAL
 
 
 @asynccontextmanager
-async def _open(intake: Http, database: Database) -> AsyncIterator[Door]:
-    door, loops = Door(), list[Loop]()
+async def _open(intake: Http, database: Database) -> AsyncIterator[HttpEndpoint]:
+    door, loops = HttpEndpoint(), list[Loop]()
     health = Health(transport=intake, database=database, loops=loops)
     routes: doors.Routes = {EVENTS: intake.handle}
     async with doors.opened("127.0.0.1", door.port, health=health, routes=routes):

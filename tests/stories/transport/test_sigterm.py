@@ -12,9 +12,9 @@ import pytest
 from bot.playground.stage import Stage
 from bot.playground.workspace.results import Submitted
 from tests.stories.transport.conftest import MODES, environ
-from tests.support.http_endpoint import Door, stamped
+from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.serve_process import served
-from tests.support.story import Scene
+from tests.support.story import Story
 
 EACH = 6
 """So many commands, submissions and clicks are under way: look-ups of people have their limits."""
@@ -25,23 +25,23 @@ STOP_SECONDS = 2.0
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_stop_under_load_loses_nothing(stage: Stage, door: Door, mode: str) -> None:
+async def test_a_stop_under_load_loses_nothing(stage: Stage, door: HttpEndpoint, mode: str) -> None:
     settings = environ(mode, door, stage) | {"REQUESTERS": "*"}
-    scene, workspace = Scene(stage), stage.workspace
+    story, workspace = Story(stage), stage.workspace
     people = [workspace.add_person(f"p{n}", f"Person {n}").name for n in range(2 * EACH)]
     askers, senders = people[:EACH], people[EACH:]
     async with served(stage.environ(**settings), door, folder=stage.folder) as bot:
-        ids = [await scene.ask(f"of {name}", by=name) for name in askers]
-        cards = [scene.card_of(id) for id in ids]
+        ids = [await story.ask(f"of {name}", by=name) for name in askers]
+        cards = [story.card_of(id) for id in ids]
         for name in senders:
             await workspace.command(name, "")
         held = workspace.faults.hold("users.info", times=3 * EACH)
         load = asyncio.gather(
             asyncio.gather(*(workspace.command(name, "status") for name in askers)),
-            asyncio.gather(*(send(scene, name) for name in senders)),
+            asyncio.gather(*(send(story, name) for name in senders)),
             asyncio.gather(*(workspace.click("ada", "Approve", on=card) for card in cards)),
         )
-        await under_way(scene, 3 * EACH)
+        await under_way(story, 3 * EACH)
         bot.terminate()
         await door.until("/readyz", 503)
         held.release()
@@ -55,17 +55,17 @@ async def test_a_stop_under_load_loses_nothing(stage: Stage, door: Door, mode: s
     found = names(stage.folder / "aad-setup.db")
     assert found == Counter(f"of {name}" for name in taken | set(askers))
     # A look-up that took more than a second on a busy machine is a no, said to the person.
-    refused = scene.whispers("ada").count("Slack did not say who you are")
+    refused = story.whispers("ada").count("Slack did not say who you are")
 
     async with served(stage.environ(**settings), door, folder=stage.folder) as bot:
-        await scene.until(
+        await story.until(
             lambda: (
-                sum(f"{id} is ready" in workspace.text_of(scene.card_of(id)) for id in ids)
+                sum(f"{id} is ready" in workspace.text_of(story.card_of(id)) for id in ids)
                 == EACH - refused
             ),
             90,
         )
-        await scene.until(lambda: len(workspace.messages("approvals")) == len(found), 30)
+        await story.until(lambda: len(workspace.messages("approvals")) == len(found), 30)
         bot.terminate()
         assert await bot.ended() == 0
     made = Counter(it["displayName"] for it in stage.tenant.applications)
@@ -77,20 +77,20 @@ async def test_a_stop_under_load_loses_nothing(stage: Stage, door: Door, mode: s
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 async def test_what_comes_while_it_stops_is_there_once_or_not_at_all(
-    stage: Stage, door: Door, mode: str
+    stage: Stage, door: HttpEndpoint, mode: str
 ) -> None:
     """The signal comes in the middle of a stream of forms, not after it."""
     settings = environ(mode, door, stage) | {"REQUESTERS": "*"}
-    scene, workspace = Scene(stage), stage.workspace
+    story, workspace = Story(stage), stage.workspace
     people = [workspace.add_person(f"p{n}", f"Person {n}").name for n in range(3 * EACH)]
     async with served(stage.environ(**settings), door, folder=stage.folder) as bot:
         for name in people:
             await workspace.command(name, "")
         first, rest = people[: 2 * EACH], people[2 * EACH :]
-        load = asyncio.gather(*(send(scene, name) for name in first))
-        await under_way(scene, EACH)
+        load = asyncio.gather(*(send(story, name) for name in first))
+        await under_way(story, EACH)
         bot.terminate()
-        late = asyncio.gather(*(send(scene, name) for name in rest))
+        late = asyncio.gather(*(send(story, name) for name in rest))
         async with asyncio.timeout(STOP_SECONDS):
             assert await bot.ended() == 0
         sent = dict(zip(people, [*await load, *await late], strict=True))
@@ -99,7 +99,7 @@ async def test_what_comes_while_it_stops_is_there_once_or_not_at_all(
         most_likely = 1 if it.acked and not it.errors else 0
         assert most_likely <= found[f"of {name}"] <= 1, name
     async with served(stage.environ(**settings), door, folder=stage.folder) as bot:
-        await scene.until(lambda: len(workspace.messages("approvals")) == sum(found.values()), 60)
+        await story.until(lambda: len(workspace.messages("approvals")) == sum(found.values()), 60)
         bot.terminate()
         assert await bot.ended() == 0
     assert names(stage.folder / "aad-setup.db") == found
@@ -107,7 +107,7 @@ async def test_what_comes_while_it_stops_is_there_once_or_not_at_all(
 
 @pytest.mark.slow
 async def test_slack_s_own_oauth_settings_in_the_environment_change_nothing(
-    stage: Stage, door: Door
+    stage: Stage, door: HttpEndpoint
 ) -> None:
     """Bolt takes them for its own, drops the token, and looks for installations in files."""
     trap = {
@@ -129,7 +129,7 @@ async def test_slack_s_own_oauth_settings_in_the_environment_change_nothing(
 
 
 @pytest.mark.parametrize("mode", [pytest.param("socket mode", marks=pytest.mark.slow), "http mode"])
-async def test_no_line_of_the_log_quotes_slack(stage: Stage, door: Door, mode: str) -> None:
+async def test_no_line_of_the_log_quotes_slack(stage: Stage, door: HttpEndpoint, mode: str) -> None:
     environment = stage.environ(**environ(mode, door, stage), LOG_LEVEL="DEBUG")
     async with served(environment, door, folder=stage.folder) as bot:
         await stage.workspace.command("rosa", "typed-in-confidence")
@@ -155,17 +155,17 @@ async def test_no_line_of_the_log_quotes_slack(stage: Stage, door: Door, mode: s
         assert hidden not in log
 
 
-async def send(scene: Scene, name: str) -> Submitted:
-    return await scene.workspace.submit(
+async def send(story: Story, name: str) -> Submitted:
+    return await story.workspace.submit(
         name, {"Application name": f"of {name}", "Reason": "To sync the directory"}
     )
 
 
-async def under_way(scene: Scene, count: int) -> None:
+async def under_way(story: Story, count: int) -> None:
     """Wait until so many more listeners have begun, which is when they look somebody up."""
-    calls = scene.workspace.calls
+    calls = story.workspace.calls
     before = len(calls("users.info"))
-    await scene.until(lambda: len(calls("users.info")) >= before + count)
+    await story.until(lambda: len(calls("users.info")) >= before + count)
 
 
 def names(database: Path) -> Counter[str]:

@@ -19,8 +19,8 @@ from bot.playground.workspace.results import Submitted
 from bot.restore import database_copy
 from bot.storage.vault import Vault
 from tests.stories.transport.conftest import MODES, environ
-from tests.support.http_endpoint import Door
-from tests.support.story import Scene
+from tests.support.http_endpoint import HttpEndpoint
+from tests.support.story import Story
 
 STOP_SECONDS = 2.0
 SECONDS = 40.0
@@ -129,7 +129,7 @@ async def starting(stage: Stage, environment: dict[str, str]) -> AsyncIterator[S
             await process.wait()
 
 
-async def listens(door: Door, bot: Starting) -> None:
+async def listens(door: HttpEndpoint, bot: Starting) -> None:
     """Wait until somebody answers at the port."""
     async with asyncio.timeout(SECONDS):
         while bot.process.returncode is None:
@@ -149,9 +149,9 @@ def behind(link: Link, stage: Stage) -> dict[str, str]:
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_slack_is_served_while_entra_is_away_and_what_was_asked_goes_on_by_itself(
-    stage: Stage, door: Door, mode: str
+    stage: Stage, door: HttpEndpoint, mode: str
 ) -> None:
-    workspace, scene, faults = stage.workspace, Scene(stage), stage.tenant.faults
+    workspace, story, faults = stage.workspace, Story(stage), stage.tenant.faults
     faults.unreachable = True
     async with starting(stage, stage.environ(**environ(mode, door, stage))) as bot:
         await bot.says("serving Slack")
@@ -160,22 +160,22 @@ async def test_slack_is_served_while_entra_is_away_and_what_was_asked_goes_on_by
         assert "service=Entra why=NoAnswer" in bot.log
         told = await door.until("/readyz", 503)
         assert told.body["because"] == ["Entra cannot be used: NoAnswer"]
-        assert not (await ask(scene)).errors
-        await scene.until(lambda: "Entra cannot be reached" in scene.direct("rosa"))
-        assert "goes on by itself" in scene.direct("rosa")
+        assert not (await ask(story)).errors
+        await story.until(lambda: "Entra cannot be reached" in story.direct("rosa"))
+        assert "goes on by itself" in story.direct("rosa")
         assert not workspace.messages("approvals")
         faults.unreachable = False
-        await scene.until(lambda: workspace.messages("approvals"), timeout=SECONDS)
-        assert "Entra cannot be reached" not in scene.card()
-        await scene.until(lambda: "Entra cannot be reached" not in scene.direct("rosa"))
+        await story.until(lambda: workspace.messages("approvals"), timeout=SECONDS)
+        assert "Entra cannot be reached" not in story.card()
+        await story.until(lambda: "Entra cannot be reached" not in story.direct("rosa"))
         assert (await door.until("/readyz", 200)).body == {"ready": True}
         assert await bot.stop() < STOP_SECONDS
         assert "event=stopped" in bot.log
 
 
-async def ask(scene: Scene) -> Submitted:
-    await scene.workspace.command("rosa", "")
-    return await scene.workspace.submit(
+async def ask(story: Story) -> Submitted:
+    await story.workspace.command("rosa", "")
+    return await story.workspace.submit(
         "rosa", {"Application name": "billing", "Reason": "To sync the directory"}
     )
 
@@ -183,7 +183,7 @@ async def ask(scene: Scene) -> Submitted:
 @pytest.mark.parametrize("hangs", [False, True])
 @pytest.mark.parametrize("service", ["slack", "entra"])
 async def test_a_stop_is_obeyed_at_once_while_a_service_is_away(
-    stage: Stage, door: Door, service: str, hangs: bool
+    stage: Stage, door: HttpEndpoint, service: str, hangs: bool
 ) -> None:
     away = stage.workspace.api_url if service == "slack" else stage.tenant.graph_url
     async with linked(away) as link:
@@ -204,7 +204,7 @@ async def test_a_stop_is_obeyed_at_once_while_a_service_is_away(
             assert "event=bug" not in bot.log
 
 
-async def test_slack_is_waited_for_too(stage: Stage, door: Door) -> None:
+async def test_slack_is_waited_for_too(stage: Stage, door: HttpEndpoint) -> None:
     async with linked(stage.workspace.api_url) as link:
         changes = {"SLACK_API_URL": link.through(stage.workspace.api_url)}
         async with starting(stage, stage.environ(**door.watched(), **changes)) as bot:
@@ -214,7 +214,9 @@ async def test_slack_is_waited_for_too(stage: Stage, door: Door) -> None:
             assert (await door.until("/readyz", 200)).body == {"ready": True}
 
 
-async def test_an_outage_that_ends_in_a_refusal_ends_the_start(stage: Stage, door: Door) -> None:
+async def test_an_outage_that_ends_in_a_refusal_ends_the_start(
+    stage: Stage, door: HttpEndpoint
+) -> None:
     stage.tenant.faults.fail("POST", "/token", status=503, times=2)
     wrong = stage.environ(**door.watched(), ENTRA_CLIENT_SECRET="wrong")
     async with starting(stage, wrong) as bot:
@@ -234,7 +236,7 @@ async def test_a_right_that_is_missing_ends_the_start(stage: Stage) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [0.2 * step for step in range(2, 14)])
 async def test_a_stop_at_any_moment_of_the_start_is_obeyed(
-    stage: Stage, door: Door, after: float
+    stage: Stage, door: HttpEndpoint, after: float
 ) -> None:
     async with starting(stage, stage.environ(**door.watched())) as bot:
         await asyncio.sleep(after)  # a moment of the start, whichever it is
@@ -247,7 +249,7 @@ async def test_a_stop_at_any_moment_of_the_start_is_obeyed(
 
 
 async def test_a_restored_copy_is_compared_with_entra_before_slack_is_served(
-    stage: Stage, door: Door
+    stage: Stage, door: HttpEndpoint
 ) -> None:
     settings = stage.environ(**door.watched())
     async with starting(stage, settings) as bot:

@@ -15,9 +15,9 @@ from bot.playground.stage import Stage
 from bot.playground.tenant.faults import Hold, When
 from tests.stories.transport.test_start import STOP_SECONDS, listens, starting
 from tests.support.crash_runner import living
-from tests.support.http_endpoint import Door
+from tests.support.http_endpoint import HttpEndpoint
 from tests.support.serve_process import served
-from tests.support.story import Scene
+from tests.support.story import Story
 
 RUNS = 10
 SECONDS = 100.0
@@ -50,17 +50,17 @@ CALLS = (
 
 @pytest.mark.slow
 async def test_a_stop_in_the_middle_of_calls_is_obeyed_at_once_and_all_goes_on(
-    stage: Stage, door: Door
+    stage: Stage, door: HttpEndpoint
 ) -> None:
     """There are more stops than runs may be begun in vain: a stop is no such beginning."""
-    scene, tenant, workspace = Scene(stage), stage.tenant, stage.workspace
+    story, tenant, workspace = Story(stage), stage.tenant, stage.workspace
     environ = stage.environ(**door.watched())
     took = []
     async with served(environ, door, folder=stage.folder) as bot:
-        ids = [await scene.ask(f"of {n}") for n in range(RUNS)]
+        ids = [await story.ask(f"of {n}") for n in range(RUNS)]
         held = _held(stage, CALLS[0])
         for id in ids:
-            await workspace.click("ada", "Approve", on=scene.card_of(id))
+            await workspace.click("ada", "Approve", on=story.card_of(id))
         await _all_are_in(held)
         took.append(await bot.stop())
     for call in CALLS[1:]:
@@ -79,7 +79,7 @@ async def test_a_stop_in_the_middle_of_calls_is_obeyed_at_once_and_all_goes_on(
 
     async with living(stage) as lives:
         await lives.begin(later=LATER)
-        await lives.until(lambda: all(scene.is_announced(id) for id in ids))
+        await lives.until(lambda: all(story.is_announced(id) for id in ids))
         await lives.stop()
         await lives.begin(later=SWEPT)
         await _until(lambda: set(_secrets(stage).values()) == {1})
@@ -116,7 +116,9 @@ def _is_calm(stage: Stage) -> None:
 
 
 @pytest.mark.slow
-async def test_a_stop_in_the_daily_search_is_obeyed_at_once(stage: Stage, door: Door) -> None:
+async def test_a_stop_in_the_daily_search_is_obeyed_at_once(
+    stage: Stage, door: HttpEndpoint
+) -> None:
     environ, file = stage.environ(**door.watched()), stage.folder / "aad-setup.db"
     async with served(environ, door, folder=stage.folder) as bot:
         await bot.stop()
@@ -140,10 +142,12 @@ def _searches(stage: Stage) -> int:
 
 
 @pytest.mark.slow
-async def test_a_stop_while_slack_keeps_a_post_is_obeyed_at_once(stage: Stage, door: Door) -> None:
-    scene, workspace = Scene(stage), stage.workspace
+async def test_a_stop_while_slack_keeps_a_post_is_obeyed_at_once(
+    stage: Stage, door: HttpEndpoint
+) -> None:
+    story, workspace = Story(stage), stage.workspace
     async with served(stage.environ(**door.watched()), door, folder=stage.folder) as bot:
-        await scene.open_form()
+        await story.open_form()
         held = workspace.faults.hold("chat.postMessage")
         await workspace.submit("rosa", {"Application name": "billing", "Reason": "To sync"})
         await _until(held.reached.is_set)
@@ -158,7 +162,7 @@ async def test_a_stop_while_slack_keeps_a_post_is_obeyed_at_once(stage: Stage, d
 
 @pytest.mark.slow
 async def test_a_stop_while_slack_keeps_a_click_waiting_is_obeyed_at_once(
-    stage: Stage, door: Door
+    stage: Stage, door: HttpEndpoint
 ) -> None:
     workspace = stage.workspace
     async with served(stage.environ(**door.watched()), door, folder=stage.folder) as bot:
@@ -171,7 +175,9 @@ async def test_a_stop_while_slack_keeps_a_click_waiting_is_obeyed_at_once(
     _is_calm(stage)
 
 
-async def test_a_stop_is_obeyed_at_once_while_the_loop_is_blocked(stage: Stage, door: Door) -> None:
+async def test_a_stop_is_obeyed_at_once_while_the_loop_is_blocked(
+    stage: Stage, door: HttpEndpoint
+) -> None:
     """Somebody has locked the engine's file, and the engine waits for it without the loop."""
     file = stage.folder / "aad-setup-engine.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as locked:
@@ -182,7 +188,7 @@ async def test_a_stop_is_obeyed_at_once_while_the_loop_is_blocked(stage: Stage, 
             assert await bot.stop() < STOP_SECONDS
 
 
-async def _is_blocked(door: Door) -> None:
+async def _is_blocked(door: HttpEndpoint) -> None:
     """Wait until nobody answers any more."""
     while True:
         try:

@@ -10,32 +10,36 @@ from bot.playground.stage import Stage
 from bot.startup_checks import CannotStart
 from bot.storage.tables import votes
 from tests.stories.transport.conftest import MODES, Serving, environ
-from tests.support.http_endpoint import Door, stamped
-from tests.support.story import Scene
+from tests.support.http_endpoint import HttpEndpoint, stamped
+from tests.support.story import Story
 
 FORM = {"Application name": "billing", "Reason": "To sync the directory"}
 
 
-async def test_the_main_road_by_signed_requests(stage: Stage, serving: Serving, door: Door) -> None:
+async def test_the_main_road_by_signed_requests(
+    stage: Stage, serving: Serving, door: HttpEndpoint
+) -> None:
     async with serving(**door.signed(stage)):
-        scene = Scene(stage)
+        story = Story(stage)
         assert (await door.ask("/readyz")).body == {"ready": True}
         assert (await door.ask("/healthz")).body == {"alive": True}
-        id = await scene.ready()
-        assert "••••••••" in await scene.values(id)
-        assert "••••••••" not in await scene.reveal()
-        asked = await scene.workspace.mention("ben", f"status {id}")
-        await scene.until(lambda: scene.workspace.replies(asked))
-        await scene.workspace.redeliver()  # newly signed, as Slack's own retries are
-        assert len(scene.workspace.replies(asked)) == 1
-        sent = await scene.workspace.command("ben", "")
+        id = await story.ready()
+        assert "••••••••" in await story.values(id)
+        assert "••••••••" not in await story.reveal()
+        asked = await story.workspace.mention("ben", f"status {id}")
+        await story.until(lambda: story.workspace.replies(asked))
+        await story.workspace.redeliver()  # newly signed, as Slack's own retries are
+        assert len(story.workspace.replies(asked)) == 1
+        sent = await story.workspace.command("ben", "")
         assert sent.text.startswith("You may not ask for applications.")
-        assert scene.workspace.connections == 0
-        assert not scene.workspace.calls("apps.connections.open")
+        assert story.workspace.connections == 0
+        assert not story.workspace.calls("apps.connections.open")
     assert not stage.workspace.complaints
 
 
-async def test_what_is_forged_changes_nothing(stage: Stage, serving: Serving, door: Door) -> None:
+async def test_what_is_forged_changes_nothing(
+    stage: Stage, serving: Serving, door: HttpEndpoint
+) -> None:
     async with serving(**door.signed(stage)):
         body = f"command=%2Faad-setup&team_id={stage.workspace.team_id}&text=help"
         headers = stamped("a-secret-of-somebody", body)
@@ -45,18 +49,18 @@ async def test_what_is_forged_changes_nothing(stage: Stage, serving: Serving, do
 
 
 async def test_a_captured_approval_does_not_count_again_after_a_restart(
-    stage: Stage, serving: Serving, door: Door
+    stage: Stage, serving: Serving, door: HttpEndpoint
 ) -> None:
-    scene, changes = Scene(stage), {**door.signed(stage), "APPROVALS_NEEDED": "2"}
-    http = scene.workspace.deliver_to(f"{door.url}/slack/events")
+    story, changes = Story(stage), {**door.signed(stage), "APPROVALS_NEEDED": "2"}
+    http = story.workspace.deliver_to(f"{door.url}/slack/events")
     async with serving(**changes):
-        id = await scene.ask()
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
+        id = await story.ask()
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
         captured = http._latest
         assert captured
-        await scene.until(lambda: "1 of 2" in scene.card())
-        await scene.workspace.click("ada", "Withdraw my approval", on=scene.card_of(id))
-        await scene.until(lambda: "1 of 2" not in scene.card())
+        await story.until(lambda: "1 of 2" in story.card())
+        await story.workspace.click("ada", "Withdraw my approval", on=story.card_of(id))
+        await story.until(lambda: "1 of 2" not in story.card())
     async with serving(**changes) as bot:
         assert (await http.send(*captured)).status == 401
         async with bot.database.reading() as tx:
@@ -64,7 +68,7 @@ async def test_a_captured_approval_does_not_count_again_after_a_restart(
 
 
 async def test_in_socket_mode_nothing_is_taken_at_the_port(
-    stage: Stage, serving: Serving, door: Door
+    stage: Stage, serving: Serving, door: HttpEndpoint
 ) -> None:
     async with serving(**door.watched()):
         body = "command=%2Faad-setup&text=help"
@@ -75,7 +79,7 @@ async def test_in_socket_mode_nothing_is_taken_at_the_port(
 
 
 async def test_a_dead_socket_is_replaced_and_until_then_nothing_is_ready(
-    stage: Stage, serving: Serving, door: Door
+    stage: Stage, serving: Serving, door: HttpEndpoint
 ) -> None:
     async with serving(**door.watched()):
         assert (await door.ask("/readyz")).status == 200
@@ -91,7 +95,7 @@ async def test_a_dead_socket_is_replaced_and_until_then_nothing_is_ready(
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_stop_finishes_what_is_listened_to_and_takes_nothing_more(
-    stage: Stage, serving: Serving, door: Door, mode: str
+    stage: Stage, serving: Serving, door: HttpEndpoint, mode: str
 ) -> None:
     changes = environ(mode, door, stage)
     workspace, stopping, started = stage.workspace, asyncio.Event(), asyncio.Event()
@@ -116,27 +120,27 @@ async def test_a_stop_finishes_what_is_listened_to_and_takes_nothing_more(
     assert not (await late).acked
     async with serving(**changes):  # the form is still open
         assert not (await workspace.submit("rosa", FORM)).errors
-        await Scene(stage).until(lambda: workspace.messages("approvals"))
+        await Story(stage).until(lambda: workspace.messages("approvals"))
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_what_is_for_another_app_is_refused_wherever_it_comes_in(
-    stage: Stage, serving: Serving, door: Door, mode: str
+    stage: Stage, serving: Serving, door: HttpEndpoint, mode: str
 ) -> None:
     async with serving(**environ(mode, door, stage)):
-        scene = Scene(stage)
-        id = await scene.ask()
-        await scene.open_form()
+        story = Story(stage)
+        id = await story.ask()
+        await story.open_form()
         stage.workspace.installation.api_app_id = "A0ANOTHER"
         ignored = "This was sent to another Slack app, so it was ignored."
-        assert (await scene.workspace.command("rosa", "help")).text == ignored
-        sent = await scene.workspace.submit("rosa", FORM)
+        assert (await story.workspace.command("rosa", "help")).text == ignored
+        sent = await story.workspace.submit("rosa", FORM)
         assert list(sent.errors.values()) == [ignored]
-        await scene.workspace.click("ada", "Approve", on=scene.card_of(id))
-        assert scene.whispers("ada") == ignored
-        await scene.workspace.mention("ben", f"status {id}")
-        await scene.until(lambda: scene.whispers("ben") == ignored)
-        assert len(scene.workspace.messages("approvals")) == 1
+        await story.workspace.click("ada", "Approve", on=story.card_of(id))
+        assert story.whispers("ada") == ignored
+        await story.workspace.mention("ben", f"status {id}")
+        await story.until(lambda: story.whispers("ben") == ignored)
+        assert len(story.workspace.messages("approvals")) == 1
 
 
 async def refused(serving: Serving, **changes: str) -> tuple[str, ...]:
