@@ -4,8 +4,8 @@ import asyncio
 import gc
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import hypothesis
@@ -24,6 +24,7 @@ from tests.support.graph_requests import story_fits
 from tests.support.graph_schema import CUT, Schema, read_schema
 from tests.support.postgres import database_url, postgres_database, postgres_server, postgres_url
 from tests.support.registrar_env import opened
+from tests.support.running_bot import LOOK_EVERY, Bot
 from tests.support.story import Story
 
 # Fixtures for every folder below.
@@ -36,14 +37,11 @@ __all__ = [
     "registrar_envs",
 ]
 
-LOOK_EVERY = 0.1
 MOST_WORKERS = 8
 IN_MEMORY = Path("/dev/shm")
 ROOM = 2**30
 GARBAGE = 50_000
 """Objects made since the last look for garbage; Python's own 700 is for smaller programs."""
-
-Bot = Callable[..., AbstractAsyncContextManager[App]]
 
 
 def pytest_configure() -> None:

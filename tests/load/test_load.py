@@ -15,10 +15,10 @@ from bot.playground.stage import Stage
 from bot.storage import messages
 from handlers.outbox.dispatcher import AT_ONCE
 from handlers.outbox.retries import LONGEST_WAIT
-from tests.conftest import Bot
 from tests.load import report
 from tests.load.crowd import Crowd
 from tests.load.report import UPDATE
+from tests.support.running_bot import Bot
 
 ANSWERED, WAITING = 45, 10
 PEOPLE = 15

@@ -21,12 +21,11 @@ from bot.playground.workspace import Entry, Kind
 from bot.registrar import Reveal
 from bot.registrar.secrets import GRACE
 from bot.worker.loops import report_bug
-from tests.conftest import Bot
-from tests.stories import test_handing_over
-from tests.stories.test_purging import PURGED
-from tests.stories.test_revoking import press
 from tests.support.factories import registration, secret
+from tests.support.handover_story import confirm_handover
+from tests.support.removal_story import PURGED, press
 from tests.support.rotation_story import announced, asked, decide, in_use, seen
+from tests.support.running_bot import Bot
 from tests.support.secret_scan import forms, found
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
@@ -103,7 +102,7 @@ async def the_story_of_a_change(story: Story) -> None:
     removed = "the previous secret is removed from Entra"
     await eventually(story, lambda: removed in story.direct("rosa"))
     await story.workspace.command("rosa", f"handover {id} @ben")
-    await test_handing_over._confirm(story, by="grace")
+    await confirm_handover(story, by="grace")
     before = len(story.tenant.minted)
     await make_a_new_one(story, id, by="ben")
     await eventually(story, lambda: len(story.tenant.minted) > before)

@@ -14,9 +14,9 @@ import pytest
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Kind
 from bot.worker import replicas
-from tests.conftest import Bot
 from tests.support.postgres import plain
 from tests.support.replica_process import Replica, living
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 CARRIER = "SELECT executor_id FROM dbos.workflow_status WHERE status = 'PENDING'"

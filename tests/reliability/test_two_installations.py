@@ -19,10 +19,9 @@ from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, install, standing
 from bot.playground.tenant.tenant import AUTONOMOUS
-from tests.reliability.crash.test_calls_in_flight import CALLS
-from tests.reliability.crash.test_every_commit import told
+from tests.support.crash_calls import CALLS
 from tests.support.crash_checks import a_day_later
-from tests.support.crash_process import Death
+from tests.support.crash_process import Death, told
 from tests.support.crash_runner import living
 from tests.support.crash_story import CrashStory
 from tests.support.graph_requests import story_fits

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from tests.conftest import Bot
 from tests.support.forged_clicks import forged_button
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 

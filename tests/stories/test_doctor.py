@@ -16,10 +16,10 @@ from bot.manifest import SCOPES
 from bot.playground.stage import Stage
 from graph.connection import why_unreachable
 from graph.proxies import DIRECT
-from tests.conftest import Bot
 from tests.support.cli import typed_cold
 from tests.support.doctor_cli import call
 from tests.support.registrar_env import opened
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 

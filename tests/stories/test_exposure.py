@@ -9,10 +9,10 @@ from bot.doctor.findings import Mark
 from bot.exposure_checks import exposures
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
-from tests.stories.transport.conftest import environ
 from tests.support.http_endpoint import HttpEndpoint
+from tests.support.http_modes import environ
 from tests.support.serve_process import served
-from tests.unit.test_settings import GOOD
+from tests.support.settings_env import GOOD
 
 
 def found(url: str, folder: Path, **environment: str) -> list[str]:

@@ -9,10 +9,9 @@ from bot.playground.tenant import AUTONOMOUS
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
 from graph.steps import SECRET_ATTEMPTS
+from tests.support.failure_story import FOR_EVER, failed
 from tests.support.story import Story
 from tests.support.waiting import eventually
-
-FOR_EVER = 10_000
 
 
 async def send_form(story: Story, name: str = "billing", **values: str) -> None:
@@ -21,27 +20,6 @@ async def send_form(story: Story, name: str = "billing", **values: str) -> None:
     answers = {"Application name": name, "Reason": "To sync", **values}
     sent = await story.workspace.submit("rosa", answers)
     assert not sent.errors
-
-
-def refuses_grants(story: Story) -> Fault:
-    return story.tenant.faults.fail(
-        "POST",
-        "appRoleAssignedTo",
-        status=403,
-        code="Authorization_RequestDenied",
-        message="Insufficient privileges to complete the operation.",
-        times=FOR_EVER,
-    )
-
-
-async def failed(story: Story, name: str = "billing") -> tuple[str, Fault]:
-    """Ask and approve while the tenant refuses to grant; return the id and the fault."""
-    fault = refuses_grants(story)
-    id = await story.ask(name)
-    await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: f"{id} failed" in story.card())
-    await story.until(lambda: f"{id} failed" in story.direct("rosa"))
-    return id, fault
 
 
 async def test_a_refusal_of_graph_is_told_with_advice_and_request_id(story: Story) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from bot.playground.stage import Stage
 from bot.storage.database import sqlite_path
 from graph.plan import Plan
-from tests.conftest import Bot
 from tests.support.cli import Ended, typed
 from tests.support.forged_clicks import forged_button
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).isoformat(sep=" ")

@@ -4,7 +4,7 @@ import pytest
 
 from bot.playground.stage import Stage
 from bot.startup_checks import CannotStart
-from tests.conftest import Bot
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 

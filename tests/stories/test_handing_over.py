@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from bot.playground.stage import Stage
-from tests.conftest import Bot
-from tests.stories.test_reveals import live
-from tests.stories.test_slack_trouble import updates
+from tests.support.handover_story import ask_handover, confirm_handover
 from tests.support.rotation_story import in_use
-from tests.support.story import Story
+from tests.support.running_bot import Bot
+from tests.support.secret_story import live
+from tests.support.story import Story, updates
 from tests.support.waiting import eventually
 
 
@@ -26,28 +26,13 @@ async def open_house(bot: Bot, stage: Stage) -> Any:
 CONFIRM = "[Confirm the handover]"
 
 
-async def _asked(story: Story, id: str, to: str, *, by: str = "ada") -> str:
-    answer = await story.workspace.command(by, f"handover {id} @{to}")
-    return str(answer.text)
-
-
-async def _confirm(story: Story, *, by: str) -> None:
-    await story.until(lambda: "[Confirm the handover]" in story.workspace.picture())
-    asked = next(
-        each
-        for each in reversed(story.workspace.messages("approvals"))
-        if "[Confirm the handover]" in story.workspace.text_of(each)
-    )
-    await story.workspace.click(by, "Confirm the handover", on=asked)
-
-
 async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(
     open_house: Story,
 ) -> None:
     story = open_house
     id = await story.ready()
-    assert "An approver has to confirm this" in await _asked(story, id, "ben")
-    await _confirm(story, by="grace")
+    assert "An approver has to confirm this" in await ask_handover(story, id, "ben")
+    await confirm_handover(story, by="grace")
     await story.until(lambda: f"{id}: your connector values" in story.direct("ben"))
     await story.until(lambda: f"@ben is the requester of {id} now." in story.direct("rosa"))
     assert "[Get the values]" not in story.direct("rosa")
@@ -65,9 +50,9 @@ async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
     known = (
         "The secret was shown to @rosa, and works until its new requester presses Make a new one"
     )
-    await _asked(story, id, "ben")
+    await ask_handover(story, id, "ben")
     await story.until(lambda: known in story.workspace.picture())
-    await _confirm(story, by="grace")
+    await confirm_handover(story, by="grace")
     told = "or if it was shown before this was handed over to you, make a new one."
     await story.until(lambda: told in story.direct("ben"))
     before = live(story)
@@ -78,7 +63,7 @@ async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
 async def test_until_it_is_confirmed_nothing_changes(open_house: Story) -> None:
     story = open_house
     id = await story.ready()
-    await _asked(story, id, "ben", by="rosa")
+    await ask_handover(story, id, "ben", by="rosa")
     await story.until(lambda: "[Confirm the handover]" in story.workspace.picture())
     assert "your connector values" not in story.direct("ben")
     assert "Show the secret" in await story.values(id)
@@ -96,7 +81,7 @@ async def test_not_everybody_can_be_given_it_or_give_it(
     open_house: Story, to: str, by: str, said: str
 ) -> None:
     id = await open_house.ask()
-    assert said in await _asked(open_house, id, to, by=by)
+    assert said in await ask_handover(open_house, id, to, by=by)
 
 
 async def test_an_heir_whom_slack_does_not_know_is_told_apart_from_who_asks(
@@ -104,14 +89,14 @@ async def test_an_heir_whom_slack_does_not_know_is_told_apart_from_who_asks(
 ) -> None:
     id = await open_house.ask()
     open_house.workspace.people["gus"].hidden = True
-    said = await _asked(open_house, id, "gus")
+    said = await ask_handover(open_house, id, "gus")
     assert said == "Slack knows nobody of this name whom the bot may see. Choose somebody else."
 
 
 async def test_an_heir_of_whom_slack_says_nothing_may_be_named_again(open_house: Story) -> None:
     id = await open_house.ask()
     held = open_house.workspace.faults.hold("users.info")  # Ada's own
-    asking = asyncio.create_task(_asked(open_house, id, "ben"))
+    asking = asyncio.create_task(ask_handover(open_house, id, "ben"))
     await held.reached.wait()
     open_house.workspace.faults.fail("users.info", "fatal_error")
     held.release()
@@ -122,13 +107,13 @@ async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
     open_house: Story,
 ) -> None:
     id = await open_house.ask()
-    await _asked(open_house, id, "ben")
+    await ask_handover(open_house, id, "ben")
     await open_house.until(lambda: open_house.workspace.picture().count(CONFIRM) == 1)
     open_house.workspace.faults.fail("chat.update", "message_not_found", times=1000)
-    await _asked(open_house, id, "grace")
+    await ask_handover(open_house, id, "grace")
     await open_house.until(lambda: open_house.workspace.picture().count(CONFIRM) == 2)
     open_house.workspace.faults.clear()
-    await _confirm(open_house, by="ada")
+    await confirm_handover(open_house, by="ada")
     await open_house.until(lambda: f"{id} belongs to @grace." in open_house.card())
 
 
@@ -137,13 +122,13 @@ async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_
 ) -> None:
     story = open_house
     id = await story.ready()
-    await _asked(story, id, "ben")
-    await _confirm(story, by="grace")
+    await ask_handover(story, id, "ben")
+    await confirm_handover(story, by="grace")
     await story.until(lambda: f"{id} belongs to @ben." in story.workspace.picture())
     earlier = story.workspace.messages("approvals")[-1]
     before = updates(story, earlier)
     story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
-    await _asked(story, id, "rosa")  # which makes the earlier request stale, too
+    await ask_handover(story, id, "rosa")  # which makes the earlier request stale, too
     await story.until(lambda: updates(story, earlier) > before)
     await story.until(lambda: CONFIRM in story.card())
     story.workspace.faults.clear()
@@ -155,14 +140,14 @@ async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_
 async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: Story) -> None:
     story = open_house
     id = await story.ask()
-    await _asked(story, id, "grace")
-    await _confirm(story, by="grace")
+    await ask_handover(story, id, "grace")
+    await confirm_handover(story, by="grace")
     assert story.whispers("grace") == (
         f"You are to take {id} over. Another approver has to confirm it."
     )
-    await _confirm(story, by="ben")
+    await confirm_handover(story, by="ben")
     assert story.whispers("ben") == "Only an approver can confirm a handover."
-    await _confirm(story, by="ada")
+    await confirm_handover(story, by="ada")
     await story.until(lambda: id in story.direct("grace"))
     # Who is the requester now does not decide on it.
     story.workspace.reload("grace")
@@ -173,8 +158,8 @@ async def test_nobody_confirms_what_comes_to_them_or_goes_from_them(open_house: 
 async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Story) -> None:
     story = open_house
     id = await story.ask(by="ada")
-    await _asked(story, id, "ben")
-    await _confirm(story, by="grace")
+    await ask_handover(story, id, "ben")
+    await confirm_handover(story, by="grace")
     await story.until(lambda: id in story.direct("ben"))
     for verb in ("Approve", "Deny"):
         story.workspace.reload("ada")
@@ -191,14 +176,14 @@ async def test_whoever_has_handed_it_over_does_not_decide_on_it(open_house: Stor
 async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Story) -> None:
     story = open_house
     id = await story.ready()
-    await _asked(story, id, "ben", by="rosa")
+    await ask_handover(story, id, "ben", by="rosa")
     await story.until(lambda: "[Confirm the handover]" in story.workspace.picture())
     read = copy.deepcopy(story.workspace.messages("approvals")[-1])
-    await _asked(story, id, "grace", by="rosa")
+    await ask_handover(story, id, "grace", by="rosa")
     await story.workspace.click("ada", "Confirm the handover", on=read)
     assert "read the request again." in story.whispers("ada")
     assert "your connector values" not in story.direct("grace")
-    assert "was asked already" in await _asked(story, id, "grace", by="rosa")
+    assert "was asked already" in await ask_handover(story, id, "grace", by="rosa")
     asked = [m for m in story.workspace.messages("approvals") if "is to take" in str(m)]
     assert len(asked) == 1  # however often somebody asks
 
@@ -206,9 +191,9 @@ async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Story) -
 async def test_an_heir_is_judged_again_when_it_is_confirmed(open_house: Story) -> None:
     story = open_house
     id = await story.ready()
-    await _asked(story, id, "ben")
+    await ask_handover(story, id, "ben")
     story.workspace.deactivate("ben")
-    await _confirm(story, by="grace")
+    await confirm_handover(story, by="grace")
     assert "may not ask for applications, so cannot take" in story.whispers("grace")
     assert "your connector values" not in story.direct("ben")
 
@@ -218,8 +203,8 @@ async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Story) -> No
     name = "<!channel> *<https://evil.example|Ben>*\n\u202e " + "&" * 90
     story.workspace.people["ben"].real_name = name
     id = await story.ready()
-    await _asked(story, id, "ben")
-    await _confirm(story, by="grace")
+    await ask_handover(story, id, "ben")
+    await confirm_handover(story, by="grace")
     await story.until(lambda: f"{id}: your connector values" in story.direct("ben"))
 
     def texts() -> str:
@@ -236,11 +221,11 @@ async def test_what_takes_two_approvers_is_not_given_away_by_one(bot: Bot, stage
     async with bot(REQUESTERS="*", APPROVALS_NEEDED="2"):
         story = Story(stage)
         id = await story.ask()
-        await _asked(story, id, "ben", by="ada")
-        await _confirm(story, by="ada")
+        await ask_handover(story, id, "ben", by="ada")
+        await confirm_handover(story, by="ada")
         assert "Another has to confirm it." in story.whispers("ada")
         assert id not in story.direct("ben")
-        await _confirm(story, by="grace")
+        await confirm_handover(story, by="grace")
         await story.until(lambda: id in story.direct("ben"))
 
 
@@ -250,7 +235,7 @@ async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: St
         story = Story(stage)
         id = await story.ask()
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        said = await _asked(story, id, "ada", by="grace")
+        said = await ask_handover(story, id, "ada", by="grace")
         assert f"has voted on {id}, so cannot take it over." in said
 
 
@@ -265,8 +250,8 @@ async def test_values_are_sent_to_nobody_whose_account_is_deactivated_or_gone(
     gone = f"{id} is ready, and its requester's account is deactivated or gone"
     await story.until(lambda: gone in story.workspace.picture())
     assert "your connector values" not in story.direct("rosa")
-    await _asked(story, id, "ben")
-    await _confirm(story, by="ada")
+    await ask_handover(story, id, "ben")
+    await confirm_handover(story, by="ada")
     await story.until(lambda: f"{id}: your connector values" in story.direct("ben"))
 
 
@@ -283,12 +268,12 @@ async def test_what_was_owed_to_somebody_who_has_handed_over_is_no_news_of_who_h
 ) -> None:
     story = open_house
     id = await story.ask()
-    await _asked(story, id, "ben")
+    await ask_handover(story, id, "ben")
     await story.until(lambda: CONFIRM in story.workspace.picture())
     story.workspace.faults.fail("chat.postMessage", "channel_not_found", times=1000)
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
     await eventually(story, lambda: _tried(story, "rosa"))  # her values, in vain
-    await _confirm(story, by="grace")
+    await confirm_handover(story, by="grace")
     await story.until(lambda: f"@ben is the requester of {id} now." in story.direct("rosa"))
     story.workspace.deactivate("rosa")
     looked = _looked_up(story, "rosa")

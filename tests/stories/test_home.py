@@ -10,35 +10,15 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.worker.loops import Wakeup
 from handlers.outbox.home_publisher import MOST_OPEN, HomePublisher
-from tests.conftest import Bot
-from tests.stories.test_failures import failed
-from tests.stories.test_talking import deliver
+from tests.support.command_story import deliver
+from tests.support.failure_story import failed
+from tests.support.home_story import opened, part, seen
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 SPACING = timedelta(seconds=3)
-
-
-def seen(story: Story, person: str) -> str:
-    """Return somebody's Home as they read it."""
-    return story.workspace.text_of(
-        story.workspace.home_of(person) or {"type": "home", "blocks": []}
-    )
-
-
-async def opened(story: Story, person: str) -> str:
-    await story.workspace.open_home(person)
-    await story.until(lambda: story.workspace.home_of(person))
-    return seen(story, person)
-
-
-def part(home: str, title: str) -> str:
-    """Return what stands below a title, up to the next one."""
-    titles = ("Waiting for you", "Your registrations", "Secrets about", "What happened", "How the")
-    lines = home[home.index(title) :].splitlines()
-    end = next((i for i, line in enumerate(lines) if i and line.startswith(titles)), len(lines))
-    return "\n".join(lines[:end])
 
 
 async def test_the_first_visit_is_greeted_and_the_next_is_not(story: Story) -> None:

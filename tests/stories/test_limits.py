@@ -11,9 +11,9 @@ from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.storage import installation
-from tests.conftest import Bot
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM, form
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env, two_registrar_envs
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 

@@ -21,8 +21,8 @@ from bot.storage import change_log
 from bot.storage.database import opened
 from bot.storage.vault import Vault
 from bot.worker.loops import report_bug, run_guarded
-from tests.conftest import Bot
 from tests.support.rotation_story import in_use, rotated, seen
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 

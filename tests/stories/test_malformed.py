@@ -14,11 +14,10 @@ import pytest
 from slack_bolt.response import BoltResponse
 from structlog.testing import capture_logs
 
-from bot.domain.catalogue import read_catalogue
 from bot.playground.clock import MovableClock
 from handlers.listeners.command_parser import LISTS, WITH_ID
-from handlers.views import form, ids
-from tests.support.bolt_harness import BoltHarness, standing
+from handlers.views import ids
+from tests.support.bolt_harness import BoltHarness, filled, standing
 from tests.support.registrar_env import RegistrarEnv
 
 Json = dict[str, Any]
@@ -152,21 +151,6 @@ def submission(rng: Random, harness: BoltHarness, known: list[str]) -> Json:
             "team": {"id": harness.workspace.team_id},
         }
     return {**payload, "view": view}
-
-
-def filled(harness: BoltHarness) -> Json:
-    catalogue = read_catalogue()
-    view = form.form(catalogue, catalogue["mimecast"])
-    values = {
-        ids.PROFILE: {ids.CHOOSE_PROFILE: {"selected_option": {"value": "mimecast"}}},
-        ids.NAME: {ids.CHOSEN: {"value": "billing"}},
-        ids.REASON: {ids.CHOSEN: {"value": "To sync"}},
-        f"{ids.SECRET_DAYS}:mimecast": {ids.CHOSEN: {"selected_option": {"value": "180"}}},
-        ids.REDIRECT: {ids.CHOSEN: {"value": None}},
-        f"{ids.OPTION_PREFIX}domains": {ids.CHOSEN: {"value": "example.com"}},
-        f"{ids.OPTION_PREFIX}acknowledge_disabled": {ids.CHOSEN: {"selected_options": []}},
-    }
-    return {**view, "id": "V0FORM", "hash": "1", "state": {"values": values}}
 
 
 def bad_name(rng: Random, view: Json) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from bot.playground.stage import Stage
-from tests.conftest import Bot
 from tests.support.rotation_story import asked, in_use
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 

@@ -14,8 +14,7 @@ import pytest
 from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
 from handlers.views import denial, ids
-from tests.stories.test_malformed import filled
-from tests.support.bolt_harness import BoltHarness, standing
+from tests.support.bolt_harness import BoltHarness, filled, standing
 
 Json = dict[str, Any]
 URL = "response_url"

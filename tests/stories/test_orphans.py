@@ -23,13 +23,12 @@ from bot.playground.stage import Stage
 from bot.storage import history
 from bot.worker.orphans import judged
 from graph.orphans import TaggedApplication
-from tests.conftest import Bot
-from tests.stories.graph.test_orphans import secret
-from tests.stories.test_failures import failed
 from tests.support.doctor_cli import call
 from tests.support.factories import NOON, registration
+from tests.support.failure_story import failed
 from tests.support.graph_bot import Bot as Hand
-from tests.support.graph_bot import bot_of
+from tests.support.graph_bot import bot_of, secret
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
 

@@ -18,13 +18,13 @@ from bot.runs.provisioning import Provisioning
 from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
-from tests.conftest import Bot
-from tests.stories.test_drift import settled
-from tests.stories.test_revoking import nothing_is_left, press
-from tests.stories.test_talking import said
 from tests.support import rotation_story
+from tests.support.command_story import said
+from tests.support.drift_story import settled
 from tests.support.factories import ADA, ROSA
 from tests.support.registrar_env import two_registrar_envs
+from tests.support.removal_story import nothing_is_left, press
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import make_a_new_one
 

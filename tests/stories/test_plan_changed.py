@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bot.app import App
 from bot.playground.stage import Stage
-from tests.conftest import Bot
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 OTHER_NAME = "json_replace(plan, '$.name', 'something else')"

@@ -19,8 +19,8 @@ from bot.planning.preview import Preview
 from bot.playground.stage import Stage
 from handlers.listeners.preview import AT_ONCE, MOST_AN_HOUR, Look, PreviewMaker
 from handlers.views.form import filled_value, read_filled_value
-from tests.conftest import Bot
 from tests.support.factories import ROSA, form
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 PROFILE = read_catalogue()["mimecast"]

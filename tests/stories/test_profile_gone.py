@@ -17,8 +17,8 @@ from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
-from tests.conftest import LOOK_EVERY
 from tests.support.registrar_env import opened, registrar_env
+from tests.support.running_bot import LOOK_EVERY
 from tests.support.story import Story
 
 LEFT = {id: each for id, each in read_catalogue().items() if id != "mimecast"}

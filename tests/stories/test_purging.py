@@ -9,15 +9,13 @@ import pytest
 
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import Fault
-from tests.conftest import Bot
-from tests.stories.test_failures import failed
-from tests.stories.test_requests_fit import somebody
-from tests.stories.test_revoking import FOR_EVER, press, revoked
-from tests.stories.test_talking import said
+from tests.support.command_story import said
+from tests.support.drift_story import somebody
+from tests.support.failure_story import failed
 from tests.support.forged_clicks import forged_button
+from tests.support.removal_story import FOR_EVER, PURGED, press, revoked
+from tests.support.running_bot import Bot
 from tests.support.story import Story
-
-PURGED = "Deleted for good, as of"
 
 
 async def asked(story: Story, id: str, *, by: str = "ada") -> None:

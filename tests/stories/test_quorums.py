@@ -12,10 +12,10 @@ from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.storage.timers import REMIND_AFTER
-from tests.conftest import Bot
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
 from tests.support.registrar_env import opened, registrar_env
 from tests.support.rotation_story import asked, decide, seen, three
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
 

@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from handlers.listeners.command_parser import WITH_ID
 from handlers.views import ids
-from tests.conftest import Bot
 from tests.support.forged_clicks import forged_button
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 SIX_WRONG_FIELDS = {

@@ -3,7 +3,6 @@
 What other stories ask of the tenant is looked at when they end: tests/conftest.py.
 """
 
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +11,8 @@ import pytest
 from bot.playground.tenant.calls import Call
 from bot.playground.tenant.faults import Faults
 from graph.rights import ConsentMode, rights
-from tests.stories.test_drift import ADMINISTRATOR
 from tests.support import doctor_cli
-from tests.support.graph_caller import Asking, asking
+from tests.support.drift_story import somebody
 from tests.support.graph_requests import (
     MEMBERS,
     MUST_BE_REFUSED,
@@ -155,11 +153,6 @@ async def a_deletion_that_is_looked_into(story: Story) -> None:
     await story.check(id)
     await story.until(lambda: "it can be restored until then" in story.direct("rosa"))
     await doctor_cli.call(story.stage, "--orphans")
-
-
-def somebody(story: Story) -> AbstractAsyncContextManager[Asking]:
-    """Sign in an administrator of the tenant, whose requests are not ours."""
-    return asking(story.tenant, story.tenant.add_administrator(ADMINISTRATOR))
 
 
 def refuse_the_test(faults: Faults) -> None:

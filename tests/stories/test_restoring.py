@@ -21,8 +21,8 @@ from bot.storage import audit, history, installation, registrations
 from bot.storage.database import AlreadyRunning, opened
 from bot.storage.history import Entry
 from bot.storage.vault import Vault
-from tests.conftest import Bot
 from tests.support.cli import typed
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
 

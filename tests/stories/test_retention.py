@@ -13,8 +13,8 @@ from bot.playground.stage import Stage
 from bot.storage.messages import SAID_ONCE, MessageKind
 from bot.storage.tables import history as entries
 from bot.storage.tables import messages, runs, secrets, steps
-from tests.conftest import Bot
-from tests.stories.test_revoking import press, revoked
+from tests.support.removal_story import press, revoked
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 from bot.domain.secrets import SecretState
 from bot.registrar.secrets import GRACE
 from handlers.views import rotation as views
-from tests.stories.test_reveals import live
 from tests.support.factories import NOON, registration, secret
 from tests.support.rotation_story import asked, card, history, in_use, rotated, seen
+from tests.support.secret_story import live
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 

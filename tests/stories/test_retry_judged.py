@@ -13,8 +13,8 @@ from bot.playground.clock import MovableClock
 from bot.storage import votes
 from bot.storage.database import Database
 from bot.storage.tables import votes as given
-from tests.stories.test_failures import failed
 from tests.support.factories import ADA, GRACE, ROSA
+from tests.support.failure_story import failed
 from tests.support.registrar_env import DIGEST, RegistrarEnv, opened, registrar_env
 from tests.support.story import Story
 from tests.support.waiting import eventually

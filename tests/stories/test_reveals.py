@@ -10,20 +10,13 @@ from bot.playground.stage import Stage
 from bot.storage import messages
 from bot.storage.messages import MessageKind
 from handlers.views import ids
-from tests.conftest import Bot
 from tests.support.forged_clicks import forged_button, forged_whisper
+from tests.support.running_bot import Bot
+from tests.support.secret_story import MARK, live
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
 MASK = "••••••••"
-MARK = "8Q~"
-"""Stands in every secret that the simulated tenant makes."""
-
-
-def live(story: Story, name: str = "billing") -> list[str]:
-    """Return the key ids of the secrets that the application truly has."""
-    application = story.tenant.applications_named(name)[0]
-    return [each["keyId"] for each in story.tenant.live_secrets(application["appId"])]
 
 
 async def test_hide_masks_the_secret_at_once_and_for_good(story: Story) -> None:

@@ -10,33 +10,19 @@ import pytest
 from bot.doctor.orphans import LOOK
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import Fault
-from tests.conftest import Bot
-from tests.stories.test_drift import by_hand
-from tests.stories.test_home import opened
-from tests.stories.test_requests_fit import somebody
-from tests.stories.test_reveals import MARK
-from tests.stories.test_talking import said
+from tests.support.command_story import said
 from tests.support.doctor_cli import call
+from tests.support.drift_story import by_hand, somebody
 from tests.support.forged_clicks import forged_button
+from tests.support.home_story import opened
+from tests.support.removal_story import FOR_EVER, nothing_is_left, press, revoked
+from tests.support.running_bot import Bot
+from tests.support.secret_story import MARK
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
-FOR_EVER = 10_000
 AGAIN_IN = timedelta(minutes=61)
 NOT_YET = "is not revoked yet"
-
-
-async def revoked(story: Story, name: str = "billing", *, by: str = "ada") -> str:
-    """Make one that is ready, and revoke it; return its id."""
-    id = await story.ready(name)
-    await press(story, id, by=by)
-    await story.until(lambda: f"{id} was revoked" in story.card())
-    return id
-
-
-async def press(story: Story, id: str, button: str = "Revoke", *, by: str = "ada") -> None:
-    await story.until(lambda: f"[{button}]" in story.workspace.text_of(story.card_of(id)))
-    await story.workspace.click(by, button, on=story.card_of(id))
 
 
 def refuses_to_let_go(story: Story) -> Fault:
@@ -61,11 +47,6 @@ def owed(story: Story) -> int:
     with closing(sqlite3.connect(story.stage.folder / "aad-setup.db")) as database:
         query = "SELECT count(*) FROM messages WHERE shown < wanted"
         return int(database.execute(query).fetchone()[0])
-
-
-def nothing_is_left(story: Story) -> bool:
-    tenant = story.tenant
-    return not (tenant.applications or tenant.service_principals or tenant.grants)
 
 
 def channel(story: Story) -> str:

@@ -14,8 +14,8 @@ from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from bot.worker.outages import AwaitedService
 from graph.connection import connected
-from tests.stories.transport.conftest import environ
 from tests.support.http_endpoint import HttpEndpoint
+from tests.support.http_modes import environ
 from tests.support.serve_process import served
 
 Spoil = Callable[[Stage], dict[str, str]]

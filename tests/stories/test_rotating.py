@@ -16,11 +16,9 @@ from bot.playground.workspace import NeverHappened
 from bot.registrar.secrets import GRACE
 from handlers.views import ids
 from handlers.views import rotation as views
-from tests.conftest import Bot
-from tests.stories.test_home import opened, part
-from tests.stories.test_home import seen as at_home
-from tests.stories.test_reveals import live
 from tests.support.factories import NOON, ROSA, registration
+from tests.support.home_story import opened, part
+from tests.support.home_story import seen as at_home
 from tests.support.rotation_story import (
     announced,
     asked,
@@ -36,6 +34,8 @@ from tests.support.rotation_story import (
     seen,
     three,
 )
+from tests.support.running_bot import Bot
+from tests.support.secret_story import live
 from tests.support.story import Story
 from tests.support.waiting import eventually
 

@@ -18,11 +18,11 @@ from handlers.listeners.errors import plain
 from handlers.views import card
 from handlers.views.help import SUBCOMMANDS
 from handlers.views.values import sheet
-from tests.conftest import Bot
-from tests.stories.test_drift import report, settled
-from tests.stories.test_handing_over import _asked, _confirm
-from tests.stories.test_talking import MOMENT, in_thread, said
+from tests.support.command_story import MOMENT, in_thread, said
+from tests.support.drift_story import report, settled
 from tests.support.factories import ADA, BEN, NOON, registration, secret
+from tests.support.handover_story import ask_handover, confirm_handover
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
@@ -139,8 +139,8 @@ async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(
         held = story.tenant.faults.hold("POST", r"\$batch")
         await said(story, "rosa", f"check {id}")
         await held.reached.wait()
-        await _asked(story, id, "ben")
-        await _confirm(story, by="grace")
+        await ask_handover(story, id, "ben")
+        await confirm_handover(story, by="grace")
         held.release()
         kept = f"{id} was compared with the tenant as you asked. It is no longer yours,"
         await story.until(lambda: kept in story.direct("rosa"))

@@ -14,7 +14,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
 from bot.storage import messages, registrations
-from tests.conftest import Bot
+from tests.support.running_bot import Bot
 from tests.support.small_bot import client_of
 from tests.support.story import Story
 

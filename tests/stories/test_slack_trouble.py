@@ -1,7 +1,6 @@
 """When Slack is slow, refuses or loses answers: cards heal, and the last state always arrives."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +10,9 @@ import structlog.testing
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
 from bot.registrar.recovery import CHECK_PAUSE
-from tests.conftest import Bot
 from tests.support.rotation_story import asked, decide, request, seen
-from tests.support.story import Story
+from tests.support.running_bot import Bot
+from tests.support.story import Story, _updates, updates
 from tests.support.waiting import eventually
 
 Json = dict[str, Any]
@@ -134,14 +133,6 @@ async def test_a_click_counts_while_the_answer_to_the_post_is_on_its_way(story: 
     held.release()
     await eventually(story, lambda: "is ready" in story.card(), step=SOON)
     assert len(story.workspace.messages("approvals")) == 1
-
-
-def updates(story: Story, card: Json) -> int:
-    return sum(each.sent.get("ts") == card["ts"] for each in _updates(story))
-
-
-def _updates(story: Story) -> Sequence[Entry]:
-    return story.workspace.calls("chat.update")
 
 
 async def lose_cards(story: Story, card: Json) -> None:

@@ -7,22 +7,13 @@ from typing import Any
 import pytest
 
 from bot.playground.stage import Stage
-from tests.conftest import Bot
-from tests.stories.test_failures import failed, refuses_grants
+from tests.support.command_story import MOMENT, Json, deliver, in_thread, said
+from tests.support.failure_story import failed, refuses_grants
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
-Json = dict[str, Any]
 DATED = re.compile(r"<!date\^\d+\^[^|]*\|\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?>")
 """A moment in the reader's own time zone, and in UTC where it cannot be shown so."""
-MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d")
-
-
-async def said(story: Story, person: str, text: str, **where: Any) -> str:
-    """Type a command and return the answer, which must reach nobody else."""
-    reply = await story.workspace.command(person, text, **where)
-    assert reply.acked, reply.text
-    assert all(message.get("is_ephemeral") for message in reply.messages)
-    return reply.text
 
 
 async def whispered(story: Story, person: str, text: str, **where: Any) -> tuple[Json, str]:
@@ -31,13 +22,6 @@ async def whispered(story: Story, person: str, text: str, **where: Any) -> tuple
     asked = await story.workspace.mention(person, text, **where)
     await story.until(lambda: story.whispers(person))
     return asked, story.whispers(person)
-
-
-async def in_thread(story: Story, person: str, text: str, **where: Any) -> str:
-    """Mention the bot and return what it answers in the thread."""
-    asked = await story.workspace.mention(person, text, **where)
-    await story.until(lambda: story.workspace.replies(asked))
-    return story.workspace.text_of(story.workspace.replies(asked)[0])
 
 
 async def answered(story: Story, person: str, text: str) -> str:
@@ -253,20 +237,6 @@ async def test_an_edited_message_is_no_second_command(story: Story) -> None:
     assert "waits for approval" in story.card()
     assert not story.workspace.messages("general")
     assert not story.whispers("rosa")
-
-
-async def deliver(story: Story, event: Json) -> bool:
-    """Tell the bot of an event; return whether it was acknowledged."""
-    workspace = story.workspace
-    payload = {
-        "type": "event_callback",
-        "team_id": workspace.team_id,
-        "api_app_id": workspace.api_app_id,
-        "event_id": f"Ev{len(workspace.log)}",
-        "event": event,
-    }
-    ack = await workspace._state.delivery.deliver("events_api", payload)
-    return ack.error is None
 
 
 async def test_nobodys_bot_is_answered(story: Story) -> None:

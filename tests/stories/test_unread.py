@@ -16,10 +16,10 @@ from bot.storage import timers, unread_notices
 from bot.storage.messages import MessageKind, stale
 from bot.storage.timers import TimerKind
 from handlers.views import unread_secret as views
-from tests.stories.test_reveals import MARK, live
 from tests.support.factories import ADA, ROSA, registration, secret
 from tests.support.registrar_env import RegistrarEnv, two_registrar_envs
 from tests.support.rotation_story import history, in_use, rotated
+from tests.support.secret_story import MARK, live
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 

@@ -18,11 +18,11 @@ from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from handlers.slack.ttl_cache import REMEMBERED
-from tests.conftest import Bot
-from tests.stories.test_reveals import live
 from tests.support import rotation_story
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
+from tests.support.running_bot import Bot
+from tests.support.secret_story import live
 from tests.support.story import Story
 
 LATER = timedelta(minutes=1)

@@ -42,6 +42,7 @@ from handlers.slack.lookup_limits import LookupLimits
 from handlers.slack.response_url import ResponseUrls
 from handlers.slack.user_groups import UserGroups
 from handlers.slack.users import Users
+from handlers.views import form, ids
 from tests.support.factories import NOON
 from tests.support.registrar_env import VAULT, RegistrarEnv, opened
 
@@ -190,3 +191,18 @@ def _bolt(client: AsyncWebClient, workspace: Workspace) -> AsyncApp:
     return AsyncApp(
         client=client, authorize=authorize, process_before_response=True, logger=client.logger
     )
+
+
+def filled(harness: BoltHarness) -> Json:
+    catalogue = read_catalogue()
+    view = form.form(catalogue, catalogue["mimecast"])
+    values = {
+        ids.PROFILE: {ids.CHOOSE_PROFILE: {"selected_option": {"value": "mimecast"}}},
+        ids.NAME: {ids.CHOSEN: {"value": "billing"}},
+        ids.REASON: {ids.CHOSEN: {"value": "To sync"}},
+        f"{ids.SECRET_DAYS}:mimecast": {ids.CHOSEN: {"selected_option": {"value": "180"}}},
+        ids.REDIRECT: {ids.CHOSEN: {"value": None}},
+        f"{ids.OPTION_PREFIX}domains": {ids.CHOSEN: {"value": "example.com"}},
+        f"{ids.OPTION_PREFIX}acknowledge_disabled": {ids.CHOSEN: {"selected_options": []}},
+    }
+    return {**view, "id": "V0FORM", "hash": "1", "state": {"values": values}}

@@ -115,3 +115,19 @@ def _die() -> None:
 
 if __name__ == "__main__":
     live(os.environ, timedelta(seconds=float(os.environ.get("VICTIM_AHEAD", "0"))), None)
+
+
+def told(what: str) -> Commit:
+    """The commit that writes this into the history."""
+    return Commit(what, rf"INSERT INTO history.*'{what}'")
+
+
+def learnt(step: str) -> Commit:
+    """The commit that keeps the facts of this step."""
+    return Commit(f"facts of {step}", rf"UPDATE steps SET [^\n]*facts=[^\n]*'{step}'\)")
+
+
+NONCE = Commit("the nonce", "INSERT INTO secrets")
+
+
+SEALED = Commit("the seal", "UPDATE secrets SET [^\n]*'sealed'")

@@ -230,3 +230,11 @@ def key_of(message: Json) -> str | None:
             if label == "Key":
                 return str(value)
     return None
+
+
+async def in_use(crash_story: CrashStory) -> str:
+    """Walk the whole road, and return the secret; the bot is stopped then."""
+    await crash_story.lives.begin()
+    await crash_story.walk()
+    assert await crash_story.lives.stop() == 0
+    return crash_story.secret

@@ -110,3 +110,14 @@ def assert_complete(bot: Bot, plan: Plan) -> None:
     assert [each["keyId"] for each in live] == [bot.facts["secret"]["key_id"]]
     assert bot.facts["sign_in"]["roles"] == sorted(each.name for each in plan.roles)
     assert bot.facts["directory"]["refused"] is True
+
+
+async def secret(bot: Bot, application: dict[str, Any], name: str) -> str:
+    answer = await bot.graph.send(
+        "POST",
+        f"/applications/{application['id']}/addPassword",
+        body={"passwordCredential": {"displayName": name}},
+        repeatable=False,
+    )
+    key_id: str = answer.body["keyId"]
+    return key_id

@@ -4,8 +4,8 @@ from typing import Any
 
 from bot.playground.stage import Stage
 from handlers.views import ids
-from tests.stories.test_reveals import MARK
 from tests.support.forged_clicks import forged_button
+from tests.support.secret_story import MARK
 from tests.support.story import Story
 from tests.support.waiting import eventually
 

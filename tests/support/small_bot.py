@@ -73,3 +73,8 @@ async def served(app: web.Application) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
     finally:
         await runner.cleanup()
+
+
+async def link(client: AsyncWebClient, workspace: Workspace) -> str:
+    answer = await client.apps_connections_open(app_token=workspace.app_token)
+    return str(answer["url"])

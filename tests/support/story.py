@@ -1,9 +1,10 @@
 """Stories: what users do on a stage, in few calls, and what they then see."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from bot.playground.stage import Stage
+from bot.playground.workspace.record import Entry
 from bot.playground.workspace.results import Clicked, Reply
 
 Json = dict[str, Any]
@@ -149,3 +150,11 @@ class Story:
         """Press *Show the secret* in the newest ephemeral and return what the person then sees."""
         await self.workspace.click(by, "Show the secret", on=self.workspace.ephemerals(by)[-1])
         return self.whispers(by)
+
+
+def updates(story: Story, card: Json) -> int:
+    return sum(each.sent.get("ts") == card["ts"] for each in _updates(story))
+
+
+def _updates(story: Story) -> Sequence[Entry]:
+    return story.workspace.calls("chat.update")

@@ -11,6 +11,7 @@ from bot.approval.quorum import Quorum
 from bot.domain.approval_requests import Rotation, Vote
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import MOVES, Status, origins
+from tests.support.approval_table import ALLOWED, NEVER_OWN, A, N, R
 from tests.support.factories import ADA, BEN, GRACE, NOON, ROSA, TEAM, registration
 
 POLICY = Policy(
@@ -25,44 +26,6 @@ EVE = Person(team_id=TEAM, user_id="U0EVE", name="Eve", groups=frozenset({"S0ADM
 GUEST = replace(BEN, doubts=("is a guest's",))
 BOT = replace(BEN, doubts=("is a bot",))
 EXTERNAL = replace(BEN, team_id="T0ELSE", doubts=("is from outside",))
-
-ALIVE = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY}
-OVER = set(Status) - ALIVE - {Status.REVOKING}
-R, A, N = Role.REQUESTER, Role.APPROVER, Role.BYSTANDER
-
-# Written out by hand, so that a slip in the code's table does not repeat itself here.
-ALLOWED = {
-    Verb.SEE: ({R, A, N}, set(Status)),
-    Verb.HISTORY: ({R, A}, set(Status)),
-    Verb.ASK_AGAIN: ({R}, OVER),
-    Verb.APPROVE: ({A}, {Status.PENDING}),
-    Verb.DENY: ({A}, {Status.PENDING}),
-    Verb.WITHDRAW: ({A}, {Status.PENDING}),
-    Verb.CANCEL: ({R}, {Status.PENDING}),
-    Verb.RETRY: ({R, A}, {Status.FAILED}),
-    Verb.UNDO: ({R, A}, {Status.FAILED}),
-    Verb.REVOKE: ({R, A}, {Status.READY, Status.REVOKING}),
-    Verb.PURGE: ({A}, {Status.UNDONE, Status.REVOKED}),
-    Verb.VALUES: ({R}, {Status.READY}),
-    Verb.REVEAL: ({R}, {Status.READY}),
-    Verb.REPLACE_SECRET: ({R}, {Status.READY}),
-    Verb.CHECK: ({R, A}, {Status.READY}),
-    Verb.HAND_OVER: ({R, A}, ALIVE),
-    Verb.CONFIRM: ({A}, ALIVE),
-    Verb.ROTATE: ({R, A}, {Status.READY}),
-    Verb.CONFIRM_ROTATION: ({A}, {Status.READY}),
-    Verb.DENY_ROTATION: ({A}, {Status.READY}),
-    Verb.CANCEL_ROTATION: ({R, Role.ASKER}, {Status.READY}),
-    Verb.REMOVE_PREVIOUS: ({R, A}, {Status.READY}),
-}
-NEVER_OWN = {
-    Verb.APPROVE,
-    Verb.DENY,
-    Verb.WITHDRAW,
-    Verb.CONFIRM,
-    Verb.CONFIRM_ROTATION,
-    Verb.DENY_ROTATION,
-}
 
 
 class Somebody(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from handlers.outbox.duplicates import is_copy, metadata_of
-from tests.unit.test_queue import VALUES, stale
+from tests.support.message_rows import VALUES, stale
 
 BOT = "B0AADSETUP"
 OURS = {"bot_id": BOT, "metadata": metadata_of(VALUES.message)}

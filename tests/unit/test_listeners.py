@@ -1,81 +1,67 @@
 """Every listener has a story: adding one without the other fails here."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import handlers
 from handlers.views import ids
-from tests.stories import (
-    test_decisions,
-    test_failures,
-    test_handing_over,
-    test_home,
-    test_previews,
-    test_purging,
-    test_quorums,
-    test_refusals,
-    test_registration,
-    test_retiring,
-    test_reveals,
-    test_revoking,
-    test_rotating,
-    test_talking,
-)
 
-STORIES: dict[tuple[str, str], Callable[..., Any]] = {
-    ("command", ids.COMMAND): test_registration.test_from_the_form_to_the_masked_secret,
-    ("view", ids.FORM): test_refusals.test_a_form_that_arrives_twice_is_one_registration,
-    ("action", ids.CHOOSE_PROFILE): test_failures.test_another_profile_goes_the_same_road,
-    ("action", ids.PREVIEW): test_previews.test_the_plan_is_seen_before_anybody_is_asked,
-    ("action", ids.APPROVE): test_decisions.test_two_approvals_are_two_people,
-    ("action", ids.DENY): test_decisions.test_denied_is_the_end_and_the_card_says_by_whom,
-    ("view", ids.DENIAL): test_quorums.test_a_reason_that_is_missing_keeps_the_form_open,
+ROOT = Path(__file__).parents[1] / "stories"
+STORIES: dict[tuple[str, str], str] = {
+    ("command", ids.COMMAND): "test_registration.test_from_the_form_to_the_masked_secret",
+    ("view", ids.FORM): "test_refusals.test_a_form_that_arrives_twice_is_one_registration",
+    ("action", ids.CHOOSE_PROFILE): "test_failures.test_another_profile_goes_the_same_road",
+    ("action", ids.PREVIEW): "test_previews.test_the_plan_is_seen_before_anybody_is_asked",
+    ("action", ids.APPROVE): "test_decisions.test_two_approvals_are_two_people",
+    ("action", ids.DENY): "test_decisions.test_denied_is_the_end_and_the_card_says_by_whom",
+    ("view", ids.DENIAL): "test_quorums.test_a_reason_that_is_missing_keeps_the_form_open",
     ("action", ids.WITHDRAW): (
-        test_quorums.test_an_approval_can_be_withdrawn_until_the_quorum_is_reached
+        "test_quorums.test_an_approval_can_be_withdrawn_until_the_quorum_is_reached"
     ),
     ("action", ids.AGAIN): (
-        test_quorums.test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form
+        "test_quorums.test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form"
     ),
     ("action", ids.CONFIRM_HANDOVER): (
-        test_handing_over.test_the_heir_gets_the_values_and_the_old_requester_no_longer
+        "test_handing_over.test_the_heir_gets_the_values_and_the_old_requester_no_longer"
     ),
     ("action", ids.CANCEL): (
-        test_decisions.test_the_requester_takes_it_back_and_the_approver_comes_too_late
+        "test_decisions.test_the_requester_takes_it_back_and_the_approver_comes_too_late"
     ),
-    ("action", ids.RETRY): test_failures.test_retry_goes_on_where_it_stopped,
-    ("action", ids.UNDO): test_failures.test_undo_removes_what_was_made,
-    ("action", ids.VALUES): test_registration.test_from_the_form_to_the_masked_secret,
-    ("action", ids.REVEAL): test_reveals.test_a_second_reveal_is_refused,
-    ("action", ids.HIDE): test_reveals.test_hide_masks_the_secret_at_once_and_for_good,
-    ("action", ids.RENEW): test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced,
-    ("action", ids.ROTATE): test_rotating.test_a_button_asks_on_the_requesters_card,
+    ("action", ids.RETRY): "test_failures.test_retry_goes_on_where_it_stopped",
+    ("action", ids.UNDO): "test_failures.test_undo_removes_what_was_made",
+    ("action", ids.VALUES): "test_registration.test_from_the_form_to_the_masked_secret",
+    ("action", ids.REVEAL): "test_reveals.test_a_second_reveal_is_refused",
+    ("action", ids.HIDE): "test_reveals.test_hide_masks_the_secret_at_once_and_for_good",
+    ("action", ids.RENEW): "test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced",
+    ("action", ids.ROTATE): "test_rotating.test_a_button_asks_on_the_requesters_card",
     ("action", ids.CONFIRM_ROTATION): (
-        test_rotating.test_a_secret_in_use_is_followed_by_another_without_an_outage
+        "test_rotating.test_a_secret_in_use_is_followed_by_another_without_an_outage"
     ),
     ("action", ids.DENY_ROTATION): (
-        test_rotating.test_a_denied_rotation_changes_nothing_and_can_be_asked_again
+        "test_rotating.test_a_denied_rotation_changes_nothing_and_can_be_asked_again"
     ),
     ("action", ids.CANCEL_ROTATION): (
-        test_rotating.test_the_requester_takes_a_rotation_back_by_the_word_or_the_button
+        "test_rotating.test_the_requester_takes_a_rotation_back_by_the_word_or_the_button"
     ),
     ("action", ids.RETIRE): (
-        test_retiring.test_whoever_has_changed_over_removes_the_old_secret_at_once
+        "test_retiring.test_whoever_has_changed_over_removes_the_old_secret_at_once"
     ),
     ("action", ids.RETIRE_ASKED): (
-        test_retiring.test_the_word_removes_the_old_secret_once_it_is_confirmed
+        "test_retiring.test_the_word_removes_the_old_secret_once_it_is_confirmed"
     ),
-    ("action", ids.UNDO_ASKED): test_talking.test_retry_and_undo_by_command_and_undo_is_confirmed,
-    ("action", ids.REVOKE): test_revoking.test_an_approver_revokes_and_everybody_is_told,
+    ("action", ids.UNDO_ASKED): "test_talking.test_retry_and_undo_by_command_and_undo_is_confirmed",
+    ("action", ids.REVOKE): "test_revoking.test_an_approver_revokes_and_everybody_is_told",
     ("action", ids.REVOKE_ASKED): (
-        test_revoking.test_the_requester_revokes_by_word_once_it_is_confirmed
+        "test_revoking.test_the_requester_revokes_by_word_once_it_is_confirmed"
     ),
-    ("action", ids.PURGE_ASKED): test_purging.test_an_approver_deletes_for_good_what_is_over,
-    ("action", ids.OPEN_FORM): test_talking.test_a_direct_message_is_answered_like_the_command,
-    ("action", ids.HOME_BACK): test_home.test_pages_are_turned_and_invented_ones_are_not,
-    ("action", ids.HOME_ON): test_home.test_pages_are_turned_and_invented_ones_are_not,
-    ("event", "message"): test_talking.test_a_direct_message_is_answered_like_the_command,
-    ("event", "app_home_opened"): test_home.test_the_first_visit_is_greeted_and_the_next_is_not,
-    ("event", "app_mention"): test_registration.test_anybody_may_ask_in_a_channel_how_it_stands,
+    ("action", ids.PURGE_ASKED): "test_purging.test_an_approver_deletes_for_good_what_is_over",
+    ("action", ids.OPEN_FORM): "test_talking.test_a_direct_message_is_answered_like_the_command",
+    ("action", ids.HOME_BACK): "test_home.test_pages_are_turned_and_invented_ones_are_not",
+    ("action", ids.HOME_ON): "test_home.test_pages_are_turned_and_invented_ones_are_not",
+    ("event", "message"): "test_talking.test_a_direct_message_is_answered_like_the_command",
+    ("event", "app_home_opened"): "test_home.test_the_first_visit_is_greeted_and_the_next_is_not",
+    ("event", "app_mention"): "test_registration.test_anybody_may_ask_in_a_channel_how_it_stands",
 }
 
 
@@ -119,6 +105,12 @@ def test_every_listener_has_a_story() -> None:
     handlers.register(as_bolt, **parts)
     assert sorted(app.heard) == sorted(STORIES)
     assert app.middleware == app.on_error == 1
+
+
+def test_every_story_that_is_named_is_there() -> None:
+    for story in STORIES.values():
+        file, _, name = story.partition(".")
+        assert f"async def {name}(" in (ROOT / f"{file}.py").read_text("utf-8"), story
 
 
 def test_no_two_buttons_share_an_id() -> None:

@@ -1,6 +1,5 @@
 """Settings: what is read, what is refused, and that no problem repeats what somebody typed."""
 
-import base64
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,22 +7,9 @@ import pytest
 import trustme
 
 from bot.settings.settings import NOT_YET, EntraSettings, Settings, SettingsError
+from tests.support.settings_env import GOOD, KEY, TENANT
 
 HEX = "abcdef01-2222-3333-4444-555555abcdef"
-TENANT = "11111111-2222-3333-4444-555555555555"
-KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()  # constant: it stands in test ids
-GOOD = {
-    "SLACK_BOT_TOKEN": "xoxb-1-bot",
-    "SLACK_APP_TOKEN": "xapp-1-app",
-    "APPROVAL_CHANNEL": "C0123456789",
-    "APPROVERS": "U0ADA, U0GRACE",
-    "REQUESTERS": "U0ROSA",
-    "ENTRA_TENANT_ID": TENANT,
-    "ENTRA_CLIENT_ID": "99999999-2222-3333-4444-555555555555",
-    "ENTRA_CLIENT_SECRET": "s3cret-of-the-bot",
-    "CONSENT_MODE": "autonomous",
-    "VAULT_KEYS": KEY,
-}
 
 
 def read(**changes: str) -> Settings:

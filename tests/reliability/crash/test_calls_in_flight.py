@@ -5,32 +5,14 @@ answered may still be carried out after the bot has begun again.
 """
 
 from datetime import timedelta
-from typing import NamedTuple
 
 import pytest
 
 from bot.playground.tenant.faults import When
+from tests.support.crash_calls import CALLS, Call
 from tests.support.crash_checks import holds
 from tests.support.crash_story import LATER, CrashStory
 
-
-class Call(NamedTuple):
-    """A call of the road, as the tenant sees it."""
-
-    name: str
-    method: str
-    path: str
-
-
-CALLS = (
-    Call("application", "PATCH", r"/applications\(uniqueName"),
-    Call("service principal", "PATCH", r"/servicePrincipals\(appId"),
-    Call("role", "POST", "/appRoleAssignedTo"),
-    Call("scopes", "POST", "/oauth2PermissionGrants"),
-    Call("secret", "POST", "/addPassword"),
-    Call("sign-in", "POST", "/token"),
-    Call("directory", "POST", r"/\$batch"),
-)
 WAYS = ("never arrives", "has happened", "happens later")
 SAMPLE = (("secret", "has happened"),)
 MATRIX = [

@@ -7,7 +7,7 @@ also just after everything outside that came first: the answer is there, the fac
 import pytest
 
 from tests.support.crash_checks import holds
-from tests.support.crash_process import Commit, Death
+from tests.support.crash_process import NONCE, SEALED, Commit, Death, learnt, told
 from tests.support.crash_story import CrashStory
 
 STEPS = (
@@ -31,23 +31,11 @@ TOLD = (
 )
 
 
-def told(what: str) -> Commit:
-    """The commit that writes this into the history."""
-    return Commit(what, rf"INSERT INTO history.*'{what}'")
-
-
-def learnt(step: str) -> Commit:
-    """The commit that keeps the facts of this step."""
-    return Commit(f"facts of {step}", rf"UPDATE steps SET [^\n]*facts=[^\n]*'{step}'\)")
-
-
 TAKEN = Commit("the engine's record of the run", r"INSERT INTO main\.workflow_status")
 ENDED = Commit(
     "the engine's record of its end",
     r"UPDATE main\.workflow_status SET status=[^\n]*\('SUCCESS'",
 )
-NONCE = Commit("the nonce", "INSERT INTO secrets")
-SEALED = Commit("the seal", "UPDATE secrets SET [^\n]*'sealed'")
 POSTED = Commit("where a message is", r"UPDATE messages SET shown=")
 ANY = Commit(
     "any",

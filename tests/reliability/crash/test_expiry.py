@@ -5,10 +5,8 @@ from typing import Literal
 
 import pytest
 
-from tests.reliability.crash.test_every_commit import told
-from tests.reliability.crash.test_rotating import in_use
-from tests.support.crash_process import Death
-from tests.support.crash_story import LATER, CrashStory
+from tests.support.crash_process import Death, told
+from tests.support.crash_story import LATER, CrashStory, in_use
 
 
 @pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.slow), "after"])

@@ -5,9 +5,8 @@ again, while everything else works.
 import pytest
 
 from bot.worker.attempts import MOST
-from tests.reliability.crash.test_every_commit import learnt
 from tests.support.crash_checks import holds
-from tests.support.crash_process import Commit, Death
+from tests.support.crash_process import Commit, Death, learnt
 from tests.support.crash_story import CrashStory
 
 BOTH = "SELECT count(*) FROM runs WHERE kind = 'register' AND begun = 1 AND ended_at IS NULL"

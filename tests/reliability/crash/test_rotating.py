@@ -5,9 +5,8 @@ import asyncio
 import pytest
 
 from bot.registrar.secrets import GRACE
-from tests.reliability.crash.test_every_commit import NONCE, SEALED, learnt, told
-from tests.support.crash_process import Death
-from tests.support.crash_story import LATER, CrashStory
+from tests.support.crash_process import NONCE, SEALED, Death, learnt, told
+from tests.support.crash_story import LATER, CrashStory, in_use
 
 SAMPLE = (Death(when="before", at=learnt("secret")),)
 NAMED = (
@@ -59,14 +58,6 @@ async def _dies_while_rotating(crash_story: CrashStory, death: Death) -> None:
     assert await crash_story.sign_in(old) == 200  # both work until the grace is over
     assert await crash_story.sign_in(crash_story.secret) == 200
     await _grace_is_over(crash_story)
-
-
-async def in_use(crash_story: CrashStory) -> str:
-    """Walk the whole road, and return the secret; the bot is stopped then."""
-    await crash_story.lives.begin()
-    await crash_story.walk()
-    assert await crash_story.lives.stop() == 0
-    return crash_story.secret
 
 
 async def _rotate(crash_story: CrashStory) -> None:

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.runs.base import SWEEPS
-from tests.reliability.crash.test_every_commit import told
-from tests.support.crash_process import Death
+from tests.support.crash_process import Death, told
 from tests.support.crash_story import LATER, CrashStory
 
 WEEK = timedelta(days=7, minutes=1)

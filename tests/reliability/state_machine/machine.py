@@ -25,8 +25,8 @@ from tests.reliability.state_machine.passing import (
 from tests.reliability.state_machine.paths import Go
 from tests.reliability.state_machine.play import Play
 from tests.reliability.state_machine.secrets import answer
+from tests.support.approval_table import ALLOWED
 from tests.support.scripted_runs import Ending
-from tests.unit.test_approval import ALLOWED
 
 NAMES = ("billing", "crm")
 JUMPS = [

@@ -9,8 +9,8 @@ from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from tests.reliability.state_machine.cast import Figure
 from tests.reliability.state_machine.policy import STRICT
+from tests.support.approval_table import ALLOWED, NEVER_OWN
 from tests.support.history_checks import Key
-from tests.unit.test_approval import ALLOWED, NEVER_OWN
 
 OPEN = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED}
 

@@ -12,8 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import CannotAct, Workspace, running
 from bot.playground.workspace.wire import Json
-from tests.simulators.workspace.test_sockets import link
-from tests.support.small_bot import client_of
+from tests.support.small_bot import client_of, link
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import Workspace, running
 from bot.playground.workspace.wire import Json
-from tests.support.small_bot import app_of, client_of, connected
+from tests.support.small_bot import app_of, client_of, connected, link
 
 
 @pytest.fixture
@@ -20,11 +20,6 @@ async def hasty(clock: MovableClock) -> AsyncIterator[Workspace]:
     """A workspace that waits for acks only a moment."""
     async with running(clock=clock, ack_seconds=0.05) as workspace:
         yield workspace
-
-
-async def link(client: AsyncWebClient, workspace: Workspace) -> str:
-    answer = await client.apps_connections_open(app_token=workspace.app_token)
-    return str(answer["url"])
 
 
 async def test_connections_share_what_happens(workspace: Workspace, app: AsyncApp) -> None:

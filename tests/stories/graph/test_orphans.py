@@ -6,7 +6,7 @@ from typing import Any
 from graph.application import CREATE
 from graph.orphans import MARK, find_deleted, find_lone_principals, find_tagged
 from graph.preflight import tags
-from tests.support.graph_bot import Bot
+from tests.support.graph_bot import Bot, secret
 
 HERE, ELSEWHERE = "aaaabbbbcccc", "ddddeeeeffff"
 
@@ -103,14 +103,3 @@ async def planted(bot: Bot, marks: tuple[str, ...], **more: Any) -> dict[str, An
         **more,
     }
     return (await bot.graph.send("POST", "/applications", body=body)).body
-
-
-async def secret(bot: Bot, application: dict[str, Any], name: str) -> str:
-    answer = await bot.graph.send(
-        "POST",
-        f"/applications/{application['id']}/addPassword",
-        body={"passwordCredential": {"displayName": name}},
-        repeatable=False,
-    )
-    key_id: str = answer.body["keyId"]
-    return key_id

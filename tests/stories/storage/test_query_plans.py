@@ -14,9 +14,9 @@ from bot.playground.stage import Stage
 from bot.registrar.queries import Part
 from bot.storage.queries import ListKind
 from bot.storage.tables import metadata
-from tests.conftest import Bot
-from tests.stories.test_revoking import press
+from tests.support.removal_story import press
 from tests.support.rotation_story import card, in_use, rotated, seen
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 GROWING = set(metadata.tables) - {"installation", "seen_events"}

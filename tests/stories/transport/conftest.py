@@ -1,7 +1,7 @@
 """The bot in either mode, in this process, with a door of its own."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -10,11 +10,9 @@ from bot.app import App
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from tests.support.http_endpoint import HttpEndpoint
+from tests.support.http_modes import Serving
 
 LOOK_EVERY = 0.1
-MODES = ("socket mode", "http mode")
-
-Serving = Callable[..., AbstractAsyncContextManager[App]]
 
 
 @pytest.fixture
@@ -35,8 +33,3 @@ def serving(stage: Stage) -> Serving:
             yield running
 
     return start
-
-
-def environ(mode: str, door: HttpEndpoint, stage: Stage) -> dict[str, str]:
-    """Return the settings of this mode."""
-    return door.watched() if mode == "socket mode" else door.signed(stage)

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from bot.server import http_server as doors
 from bot.server.health import Health
+from tests.support.health_checks import Answering, Up, health
 from tests.support.http_endpoint import HttpEndpoint
-from tests.unit.transport.test_health import Answering, Up, health
 
 WHOLE = b"GET /said HTTP/1.1\r\nHost: a\r\n\r\n"
 HALF = b"GET /said HTTP/1.1\r\nHost: a\r\nX-Half: "

@@ -17,9 +17,9 @@ from bot.worker.outages import Outage
 from graph.connection import connected, why_unreachable
 from graph.errors import Unreachable
 from graph.proxies import Proxies, shown
-from tests.stories.transport.conftest import Serving
 from tests.support import http_proxy as proxies
 from tests.support.factories import form
+from tests.support.http_modes import Serving
 from tests.support.http_proxy import PASSWORD, Proxy
 from tests.support.story import Story
 

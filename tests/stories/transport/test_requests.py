@@ -28,9 +28,9 @@ from handlers.transport.bodies import LARGEST_BODY
 from handlers.transport.http import Http
 from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures
-from tests.simulators.workspace.conftest import app, client, clock, workspace
 from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.registrar_env import opened
+from tests.support.workspace_fixtures import app, client, clock, workspace
 
 __all__ = ["app", "client", "clock", "workspace"]
 

@@ -11,8 +11,8 @@ import pytest
 
 from bot.playground.stage import Stage
 from bot.playground.workspace.results import Submitted
-from tests.stories.transport.conftest import MODES, environ
 from tests.support.http_endpoint import HttpEndpoint, stamped
+from tests.support.http_modes import MODES, environ
 from tests.support.serve_process import served
 from tests.support.story import Story
 

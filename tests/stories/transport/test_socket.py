@@ -14,8 +14,8 @@ from bot.playground.workspace import Workspace
 from handlers.transport import CannotListen
 from handlers.transport.in_flight import InFlight
 from handlers.transport.socket_mode import CLOSE_SECONDS, SocketMode
-from tests.simulators.workspace.conftest import app, client, clock, workspace
 from tests.support.small_bot import app_of
+from tests.support.workspace_fixtures import app, client, clock, workspace
 
 __all__ = ["app", "client", "clock", "workspace"]
 

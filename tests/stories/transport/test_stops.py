@@ -13,10 +13,10 @@ import pytest
 
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import Hold, When
-from tests.stories.transport.test_start import STOP_SECONDS, listens, starting
 from tests.support.crash_runner import living
 from tests.support.http_endpoint import HttpEndpoint
 from tests.support.serve_process import served
+from tests.support.starting_bot import STOP_SECONDS, listens, starting
 from tests.support.story import Story
 
 RUNS = 10

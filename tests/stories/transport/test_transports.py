@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from bot.playground.stage import Stage
 from bot.startup_checks import CannotStart
 from bot.storage.tables import votes
-from tests.stories.transport.conftest import MODES, Serving, environ
 from tests.support.http_endpoint import HttpEndpoint, stamped
+from tests.support.http_modes import MODES, Serving, environ
 from tests.support.story import Story
 
 FORM = {"Application name": "billing", "Reason": "To sync the directory"}

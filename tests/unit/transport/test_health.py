@@ -2,59 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, cast
 
 import pytest
-import sqlalchemy as sa
 
-from bot.server.health import STUCK_SECONDS, Health
-from bot.storage.database import Database
+from bot.server.health import STUCK_SECONDS
 from bot.worker.loops import Loop, Wakeup
-
-
-class Up:
-    """An intake that is up, or not."""
-
-    def __init__(self, up: bool = True) -> None:
-        self.up = up
-
-    async def start(self) -> None:
-        pass
-
-    async def is_up(self) -> bool:
-        return self.up
-
-    async def stop(self) -> None:
-        pass
-
-
-class Answering:
-    """A database that may keep a question waiting, or break."""
-
-    def __init__(self) -> None:
-        self.questions = 0
-        self.goes_on = asyncio.Event()
-        self.goes_on.set()
-        self.broken = False
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Any]:
-        self.questions += 1
-        await self.goes_on.wait()
-        if self.broken:
-            raise sa.exc.OperationalError("SELECT 1", {}, ConnectionError("the password is pa55"))
-        yield self
-
-    async def execute(self, statement: Any) -> None:
-        pass
-
-
-def health(database: Answering, *, intake: Up | None = None, **more: Any) -> Health:
-    return Health(
-        transport=intake or Up(), database=cast(Database, database), **{"loops": (), **more}
-    )
+from tests.support.health_checks import Answering, Up, health
 
 
 async def test_ready_is_slack_and_the_database() -> None:

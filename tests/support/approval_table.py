@@ -1,0 +1,49 @@
+"""Who may do what and when, written without a look at the code's table."""
+
+from bot.approval import Role, Verb
+from bot.domain.registration import Status
+
+ALIVE = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY}
+
+
+OVER = set(Status) - ALIVE - {Status.REVOKING}
+
+
+R, A, N = Role.REQUESTER, Role.APPROVER, Role.BYSTANDER
+
+
+# Written out by hand, so that a slip in the code's table does not repeat itself here.
+ALLOWED = {
+    Verb.SEE: ({R, A, N}, set(Status)),
+    Verb.HISTORY: ({R, A}, set(Status)),
+    Verb.ASK_AGAIN: ({R}, OVER),
+    Verb.APPROVE: ({A}, {Status.PENDING}),
+    Verb.DENY: ({A}, {Status.PENDING}),
+    Verb.WITHDRAW: ({A}, {Status.PENDING}),
+    Verb.CANCEL: ({R}, {Status.PENDING}),
+    Verb.RETRY: ({R, A}, {Status.FAILED}),
+    Verb.UNDO: ({R, A}, {Status.FAILED}),
+    Verb.REVOKE: ({R, A}, {Status.READY, Status.REVOKING}),
+    Verb.PURGE: ({A}, {Status.UNDONE, Status.REVOKED}),
+    Verb.VALUES: ({R}, {Status.READY}),
+    Verb.REVEAL: ({R}, {Status.READY}),
+    Verb.REPLACE_SECRET: ({R}, {Status.READY}),
+    Verb.CHECK: ({R, A}, {Status.READY}),
+    Verb.HAND_OVER: ({R, A}, ALIVE),
+    Verb.CONFIRM: ({A}, ALIVE),
+    Verb.ROTATE: ({R, A}, {Status.READY}),
+    Verb.CONFIRM_ROTATION: ({A}, {Status.READY}),
+    Verb.DENY_ROTATION: ({A}, {Status.READY}),
+    Verb.CANCEL_ROTATION: ({R, Role.ASKER}, {Status.READY}),
+    Verb.REMOVE_PREVIOUS: ({R, A}, {Status.READY}),
+}
+
+
+NEVER_OWN = {
+    Verb.APPROVE,
+    Verb.DENY,
+    Verb.WITHDRAW,
+    Verb.CONFIRM,
+    Verb.CONFIRM_ROTATION,
+    Verb.DENY_ROTATION,
+}
