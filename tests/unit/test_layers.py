@@ -165,3 +165,19 @@ def test_only_the_playground_is_built_from_simulators() -> None:
         module = name_of(path)
         if not within(module, "bot.playground") and module != "bot.cli.simulators":
             assert not any(within(it, "bot.playground") for it in imports(path)), module
+
+
+def test_no_test_file_is_imported() -> None:
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for imported in imports(path):
+            if within(imported, "tests"):
+                parts = imported.split(".")
+                shared = not any(part == "conftest" or part.startswith("test_") for part in parts)
+                assert shared, f"{name_of(path)} imports {imported}: share it in tests/support"
+
+
+def test_support_imports_no_other_tests() -> None:
+    for path in (ROOT / "tests" / "support").rglob("*.py"):
+        for imported in imports(path):
+            if within(imported, "tests"):
+                assert within(imported, "tests.support"), f"{name_of(path)} imports {imported}"
