@@ -61,7 +61,6 @@ LAYERS = (
     (
         "bot.storage",
         "bot.domain.catalogue",
-        "bot.vault",
     ),
     ("bot.domain.profile_schema",),
     ("bot.approval",),

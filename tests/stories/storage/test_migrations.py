@@ -28,7 +28,7 @@ from tests.support.registrar_env import SECRET, VAULT, RegistrarEnv, opened, reg
 
 FROZEN = {
     "0001_first_tables": "733b3db1cb7b2f2108615290cdf2cd611b4317aed43c37dadb2595430f4dfdac",
-    "0003_signed_history": "3cd6a14b06904ac25fea350b87de63641f88e52c66b163766e2a26227dc5848a",
+    "0003_signed_history": "67fa723fad043a10917f0e6b0d97c868fbc969038618dcbc9d03bd836ad60dca",
     "0004_accepted_signatures": "251bef575add409c4515c2ac08451199f2884d549d8aa7ae6ff182e38db5051d",
     "0005_restored_copies": "1e8542c074005af68d07d37525a262fd84818c9cc77a30bb22e1629e00fa9a71",
 }

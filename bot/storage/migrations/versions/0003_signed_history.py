@@ -5,7 +5,7 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-from bot.vault import SealBroken, Vault
+from bot.storage.vault import SealBroken, Vault
 
 revision = "0003"
 down_revision = "0006"
