@@ -139,7 +139,7 @@ class TokenExpired(GraphError):
 class Forbidden(GraphError):
     WHAT = "Entra refused: a right is missing (insufficient privileges)."
     ADVICE = (
-        "Grant the bot's own application the rights that the README lists for this consent mode, "
+        "Grant the bot's own application the rights that SETUP.md lists for this consent mode, "
         "with admin consent, wait some minutes, then retry."
     )
 

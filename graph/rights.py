@@ -1,6 +1,6 @@
 """What the bot itself must hold: one table, consent mode by verb.
 
-The preflight, the README and the simulated tenant read the same table, so that "too few" and "too
+The preflight, SETUP.md and the simulated tenant follow the same table, so that "too few" and "too
 many" mean one thing. Least rights per call: learn.microsoft.com/graph/permissions-reference
 """
 

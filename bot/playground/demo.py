@@ -31,7 +31,7 @@ FORM = {
 }
 
 NEXT = """That was the bot itself, between a simulated Slack workspace and a simulated Entra tenant.
-Next: README, “Connect your workspace and tenant”. It begins with `aad-setup manifest`."""
+Next: SETUP.md connects your own workspace and tenant. It begins with `aad-setup manifest`."""
 
 
 async def play(console: Console, *, stop: asyncio.Event) -> bool:

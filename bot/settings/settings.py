@@ -115,7 +115,7 @@ class Settings(EntraSettings):
 
 AUTONOMOUS = (
     "Set CONSENT_MODE=autonomous: the bot itself then grants the catalogue's permissions, which"
-    " makes it nearly a Global Administrator. Read README, Rights, first."
+    " makes it nearly a Global Administrator. Read SETUP.md, Rights, first."
 )
 NOT_YET = {
     "ENTRA_CERTIFICATE": "certificates are not there yet: use ENTRA_CLIENT_SECRET",

@@ -26,7 +26,7 @@ async def test_a_refusal_of_graph_is_told_with_advice_and_request_id(story: Stor
     await failed(story)
     card = story.card()
     assert "Entra refused: a right is missing (insufficient privileges)." in card
-    assert "Grant the bot's own application the rights that the README lists" in card
+    assert "Grant the bot's own application the rights that SETUP.md lists" in card
     assert "Request id " in card
     assert "Unless somebody retries, it is undone by itself" in card
     assert "[Retry]  [Undo]" in card

@@ -8,7 +8,7 @@ from tests.support.story import Story
 
 UNKNOWN = "Slack did not say who you are, so nothing was done. Try again in a moment."
 EVER = 10_000
-REMEMBERED = timedelta(minutes=5)  # as README promises
+REMEMBERED = timedelta(minutes=5)  # as USAGE.md promises
 
 
 async def test_while_slack_is_asked_too_often_people_can_act_whom_it_has_just_named(

@@ -39,7 +39,7 @@ def database(stage: Stage) -> Path:
 
 
 def copied(stage: Stage, name: str = "copy.db") -> Path:
-    """Back the database up as README says, while the bot runs."""
+    """Back the database up as OPERATIONS.md says, while the bot runs."""
     copy = stage.folder / name
     with closing(sqlite3.connect(database(stage))) as source, closing(sqlite3.connect(copy)) as to:
         source.backup(to)

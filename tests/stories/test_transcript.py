@@ -1,4 +1,4 @@
-"""The transcript in README is what the demo prints."""
+"""The transcript in SIMULATORS.md is what the demo prints, and README shows parts of it."""
 
 import os
 import re
@@ -11,16 +11,27 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-README = (ROOT / "README.md").read_text("utf-8")
+def shown(document: str, what: str) -> str:
+    """Return what stands in a document between two comments of this name."""
+    text = (ROOT / document).read_text("utf-8")
+    found = re.search(rf"<!-- {what} -->\n```text\n(.*?)```\n<!-- /{what} -->", text, re.S)
+    assert found is not None
+    return found[1]
 
 
 @pytest.mark.slow
-def test_the_transcript_in_readme_is_what_the_demo_prints() -> None:
+def test_the_transcript_is_what_the_demo_prints() -> None:
     asked = [sys.executable, "-m", "bot", "demo", "--plain"]
     told = subprocess.run(asked, capture_output=True, text=True, check=True, env=plain()).stdout
-    found = re.search(r"<!-- transcript -->\n```text\n(.*?)```\n<!-- /transcript -->", README, re.S)
-    assert found is not None
-    assert same(found[1]) == same(told)
+    assert same(shown("SIMULATORS.md", "transcript")) == same(told)
+
+
+def test_readme_shows_parts_of_the_transcript() -> None:
+    """In order, with … for what is left out."""
+    rest = shown("SIMULATORS.md", "transcript")
+    for part in shown("README.md", "excerpt").split("…\n"):
+        _, found, rest = rest.partition(part)
+        assert found, part
 
 
 def same(transcript: str) -> list[str]:

@@ -40,7 +40,7 @@ async def python(code: str, *arguments: str, folder: Path, path: Path = ROOT) ->
 
 
 def says(ended: Ended, *words: str) -> bool:
-    """Whether it ended as README promises: status 2, a sentence, no traceback."""
+    """Whether it ended as USAGE.md promises: status 2, a sentence, no traceback."""
     assert all(each in ended.err for each in words), ended
     assert "Traceback" not in ended.out + ended.err
     assert len(ended.err.splitlines()) <= 2 * len(words), ended.err

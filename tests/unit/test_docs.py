@@ -1,4 +1,4 @@
-"""What README, the manifest and `.env.example` say is what the code does."""
+"""What the documents, the manifest and `.env.example` say is what the code does."""
 
 import ast
 import json
@@ -26,15 +26,46 @@ from graph.rights import ConsentMode, rights
 from handlers.views.help import SUBCOMMANDS
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
+DOCUMENTS = {path.name: path.read_text("utf-8") for path in sorted(ROOT.glob("*.md"))}
+EVERYTHING = "\n".join(DOCUMENTS.values())
 SCHEMA = ROOT.parent / "shared" / "reference" / "data" / "slack_manifest_schema.json"
 
 
 def section(title: str) -> str:
-    """Return README's section under this heading."""
-    found = re.search(rf"^#+ {re.escape(title)}$(.*?)(?=^#+ |\Z)", README, re.M | re.S)
-    assert found is not None, title
-    return found[1]
+    """Return the section under this heading, which only one document has."""
+    heading = rf"^#+ {re.escape(title)}$(.*?)(?=^#+ |\Z)"
+    [found] = [
+        found for text in DOCUMENTS.values() for found in re.findall(heading, text, re.M | re.S)
+    ]
+    return str(found)
+
+
+def anchors(text: str) -> set[str]:
+    """Return what a link may name behind `#`: each heading, as GitHub writes it."""
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def links() -> Iterator[tuple[str, str, str]]:
+    """Yield each link within this repository: the document it is in, the file, the heading."""
+    for name, text in DOCUMENTS.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            file, _, heading = target.partition("#")
+            if "://" not in target:
+                yield name, file or name, heading
+
+
+def test_every_link_leads_somewhere() -> None:
+    assert list(links())
+    for document, file, heading in links():
+        assert (ROOT / file).exists(), (document, file)
+        assert not heading or heading in anchors(DOCUMENTS[file]), (document, file, heading)
+
+
+def test_readme_is_short_and_leads_to_every_document() -> None:
+    assert len(DOCUMENTS["README.md"].encode()) <= 10_000
+    led_to = {file for document, file, _ in links() if document == "README.md"}
+    assert set(DOCUMENTS) <= led_to | {"README.md"}
 
 
 def settings_read() -> set[str]:
@@ -57,7 +88,7 @@ def test_the_settings_table_lists_exactly_what_is_read() -> None:
 
 
 def table() -> Iterator[tuple[str, str, str]]:
-    """Yield each verb, who may use it, and in which states, as README says it."""
+    """Yield each verb, who may use it, and in which states, as the documents say it."""
     for verb in ("preview", "ask"):  # judged before there is a registration
         yield verb, "whoever may ask", "not there yet"
     for each, rule in RULES.items():
@@ -72,7 +103,7 @@ def listed(some: frozenset[Role] | frozenset[Status], every: Iterable[Role | Sta
 
 
 def policy_rows() -> list[tuple[str, str, str, str]]:
-    """Return README's table of who may do what: verb, roles, states, and how it is done."""
+    """Return the table of who may do what: verb, roles, states, and how it is done."""
     cells = r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$"
     return re.findall(cells, section("Who may do what"), re.M)[1:]
 
@@ -89,11 +120,31 @@ def test_what_is_said_to_do_a_verb_is_there() -> None:
     assert set(re.findall(r"\*([^*]+)\*", how)) <= labels
 
 
-def test_what_contributing_points_to_is_there() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    places = re.findall(r"`((?:bot|handlers|graph|tests)/[\w./]*)`", text)
+PLACE = r"`((?:bot|handlers|graph|tests)/[\w./-]*)`"
+
+
+def test_every_file_that_a_document_names_is_there() -> None:
+    places = re.findall(PLACE, EVERYTHING)
     assert places
     assert [place for place in places if not (ROOT / place).exists()] == []
+
+
+def test_every_name_that_is_said_to_be_in_a_file_is_there() -> None:
+    """Such as `file.py`: `name`, `other`."""
+    said = re.findall(PLACE + r": ((?:`[^`]+`(?:, )?)+)", section("Where to change"))
+    assert len(said) >= 10
+    for place, names in said:
+        text = (ROOT / place).read_text("utf-8")
+        for name in re.findall(r"`([^`]+)`", names):
+            assert re.search(rf"\b{re.escape(name)}\b", text), (place, name)
+
+
+def test_every_setting_that_a_document_names_is_one() -> None:
+    guides = [text for name, text in DOCUMENTS.items() if name != "CHANGELOG.md"]
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[=`]", "\n".join(guides)))
+    in_code = set(re.findall(r"`([A-Z_]+)`", DOCUMENTS["ARCHITECTURE.md"]))
+    of_tests = {"TEST_DATABASE_URL", "PYTEST_DEBUG_TEMPROOT", "BOLT_JS"}
+    assert named - in_code - of_tests - {"POSTGRES_PASSWORD"} <= settings_read()
 
 
 def test_the_example_settings_are_settings() -> None:
@@ -171,7 +222,8 @@ def test_the_rights_table_lists_what_the_code_needs() -> None:
 
 
 def test_the_profiles_table_is_the_catalogue() -> None:
-    rows = re.findall(r"^\| `([\w-]+)` \| [^|]+ \| ([^|]*) \| ([^|]*) ?\|$", README, re.M)
+    cells = r"^\| `([\w-]+)` \| [^|]+ \| ([^|]*) \| ([^|]*) ?\|$"
+    rows = re.findall(cells, section("Profiles"), re.M)
     shown = {
         id: (tuple(re.findall(r"[\w.]+", roles)), tuple(re.findall(r"[\w.]+", scopes)))
         for id, roles, scopes in rows
@@ -179,11 +231,12 @@ def test_the_profiles_table_is_the_catalogue() -> None:
     assert shown == {each.id: (each.roles, each.scopes) for each in read_catalogue().values()}
 
 
-def test_every_command_of_the_command_line_is_in_readme() -> None:
+def test_every_command_of_the_command_line_is_in_the_documents() -> None:
     commands = typer.main.get_command(main)
     assert isinstance(commands, typer.core.TyperGroup)
     shown = set(re.findall(r"`aad-setup ([a-z]+)", section("Commands")))
     assert set(commands.commands) == shown
+    assert set(re.findall(r"`aad-setup\s+([a-z]+)", EVERYTHING)) <= shown
 
 
 URL = "https://bot.example.com/slack/events"
@@ -275,6 +328,8 @@ def test_the_manifest_asks_for_no_scope_that_is_not_explained() -> None:
     assert manifest()["oauth_config"]["scopes"]["bot"] == sorted(SCOPES)
 
 
-def test_every_word_of_the_slash_command_is_in_readme() -> None:
+def test_every_word_of_the_slash_command_is_in_the_documents() -> None:
     shown = set(re.findall(r"^\| `/aad-setup ?(\w*)", section("Commands"), re.M))
     assert shown == {"", *SUBCOMMANDS}
+    named = set(re.findall(r"`[/@]aad-setup ([\w-]+)", EVERYTHING))
+    assert named <= {*SUBCOMMANDS, *read_catalogue()}

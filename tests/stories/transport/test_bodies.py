@@ -76,7 +76,7 @@ async def test_over_the_budget_the_largest_makes_room() -> None:
 
 
 async def test_all_bodies_together_have_four_mebibytes() -> None:
-    """As README says. A sixth is one too many, and the largest makes room for the others."""
+    """As OPERATIONS.md says. A sixth is one too many, and the largest makes room for the others."""
     bodies, senders = Bodies(seconds=LONG), [Sender() for _ in range(6)]
     readings = [asyncio.create_task(bodies.read(it.request)) for it in senders]
     for sender in senders[:5]:
