@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -333,3 +334,13 @@ def test_every_word_of_the_slash_command_is_in_the_documents() -> None:
     assert shown == {"", *SUBCOMMANDS}
     named = set(re.findall(r"`[/@]aad-setup ([\w-]+)", EVERYTHING))
     assert named <= {*SUBCOMMANDS, *read_catalogue()}
+
+
+def test_the_changelog_is_grouped_and_has_this_version() -> None:
+    text = DOCUMENTS["CHANGELOG.md"]
+    releases = re.findall(r"^## (.+)$", text, re.M)
+    assert releases[0] == "Unreleased"
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert releases[1].startswith(f"{version} - ")
+    groups = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.+)$", text, re.M)) <= groups
