@@ -3,10 +3,12 @@
 import asyncio
 import re
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -20,8 +22,15 @@ from tests.support.starting_bot import STOP_SECONDS, listens, starting
 from tests.support.story import Story
 
 RUNS = 10
-SECONDS = 100.0
-"""More than ORPHAN_SCAN_SECONDS: the search is not begun before the first sign-in."""
+SECONDS = 30.0
+SEARCHING_OFTEN = """if True:
+    from functools import partial
+    from bot import app
+    from bot.cli.serving import serve
+    app.running = partial(app.running, patrol_every=0.2)
+    serve()
+"""
+"""A bot that looks five times a second, and not once a minute, whether a search is due."""
 SLOW_SECONDS = 3.0
 SWEPT = timedelta(minutes=16)
 LATER = timedelta(minutes=2)
@@ -119,22 +128,28 @@ def _is_calm(stage: Stage) -> None:
 async def test_a_stop_in_the_daily_search_is_obeyed_at_once(
     stage: Stage, door: HttpEndpoint
 ) -> None:
-    environ, file = stage.environ(**door.watched()), stage.folder / "aad-setup.db"
-    async with served(environ, door, folder=stage.folder) as bot:
+    environ, program = stage.environ(**door.watched()), (sys.executable, "-c", SEARCHING_OFTEN)
+    searching = partial(served, environ, door, folder=stage.folder, program=program)
+    async with searching() as bot:
         await bot.stop()
-    with closing(sqlite3.connect(file)) as database, database:
-        older = "datetime(patrolled_at, '-2 days')"
-        database.execute(f"UPDATE installation SET patrolled_at = {older}")
+    _last_searched(stage, "-2 days")
     held = _held(stage, Call("GET", "/v1.0/applications$"))
-    async with served(environ, door, folder=stage.folder) as bot:
+    async with searching() as bot:
         await _until(held.reached.is_set)
         assert await bot.stop() < STOP_SECONDS
     held.drop()
-    async with living(stage) as lives:  # no search is lost by it
-        searches = _searches(stage)
-        await lives.begin(later=timedelta(hours=2))
+    searches = _searches(stage)
+    _last_searched(stage, "-2 hours")
+    async with searching():  # no search is lost by it
         await _until(lambda: _searches(stage) > searches)
     _is_calm(stage)
+
+
+def _last_searched(stage: Stage, earlier: str) -> None:
+    """Let the last search be so much earlier."""
+    with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database, database:
+        moved = f"datetime(patrolled_at, '{earlier}')"
+        database.execute(f"UPDATE installation SET patrolled_at = {moved}")
 
 
 def _searches(stage: Stage) -> int:
