@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for top in ("bot", "handlers", "graph") for path in (ROOT / top).rglob("*.py"))
 
@@ -133,20 +131,19 @@ def rank(module: str) -> int:
     return RANKS[max(fitting, key=len)]
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_imports_point_down(path: Path) -> None:
-    module = name_of(path)
-    if module == "bot":
-        return
-    for imported in imports(path):
-        if imported.partition(".")[0] in ("bot", "handlers", "graph"):
+def every_import() -> Iterator[tuple[str, str]]:
+    """Return each module with each that it imports."""
+    return ((name_of(path), imported) for path in FILES for imported in imports(path))
+
+
+def test_imports_point_down() -> None:
+    for module, imported in every_import():
+        if module != "bot" and imported.partition(".")[0] in ("bot", "handlers", "graph"):
             assert rank(imported) >= rank(module), f"{module} imports {imported}, which is above it"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_each_tool_has_its_place(path: Path) -> None:
-    module = name_of(path)
-    for imported in imports(path):
+def test_each_tool_has_its_place() -> None:
+    for module, imported in every_import():
         places = (*TOOLS.get(imported.partition(".")[0], ("",)), "bot.playground")
         known = places[0] == "" or any(within(module, place) for place in places)
         assert known, f"{module} imports {imported}, which only {places} may"
