@@ -184,12 +184,12 @@ class PlayedCarrying(Played, Provisioning):
 
 
 class PlayedClearing(Played, Cleanup):
-    async def _sweep(self, run: Run, registration: Registration) -> None:
+    async def _remove_stray(self, run: Run, registration: Registration) -> None:
         self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
         async with self._database.transaction() as tx:
             await secrets.confirm_removed(tx, run.registration)
 
-    async def _take_back(self, run: Run, each: Step, plan: Plan, facts: Any) -> None:
+    async def _undo_step(self, run: Run, each: Step, plan: Plan, facts: Any) -> None:
         await super()._undo_step(run, each, plan, facts)
         if each.name == "application":
             self._fail(Ending.FAILS_LAST)
