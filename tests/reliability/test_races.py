@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.approval_requests import Vote
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
@@ -170,6 +172,7 @@ async def test_asking_twice_to_retry_starts_one_run(registrar_envs: RegistrarEnv
         assert sum(count for (owner, _), count in (await _owed(one)).items() if owner == id) == 1
 
 
+@pytest.mark.slow
 async def test_revoking_twice_at_once_is_one_run(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):
@@ -294,6 +297,7 @@ async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(
     assert engine.started == [(await one.run_of(fine)).id]
 
 
+@pytest.mark.slow
 async def test_a_dead_run_is_buried_once(registrar_envs: RegistrarEnvs) -> None:
     """Two replicas find it at the same moment, and a third that was frozen wakes up later."""
     one, other = registrar_envs

@@ -84,6 +84,7 @@ async def test_the_main_road_on_postgresql(stage: Stage, bot: Bot, postgres_url:
     assert not stage.workspace.complaints
 
 
+@pytest.mark.slow
 async def test_the_other_replica_takes_over_from_one_that_is_killed(pair: Pair) -> None:
     """It dies when the tenant has made the application, and before it heard of it."""
     async with pair.running() as story:

@@ -78,6 +78,7 @@ async def _renewed(registrar_env: RegistrarEnv, id: str) -> None:
     await Provisioning(registrar_env.parts())._finish(run.id)
 
 
+@pytest.mark.slow
 async def test_two_confirmations_at_once_start_one_run(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):
@@ -107,6 +108,7 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnv
         assert (await one.run_of(id)).kind is RunKind.ADD_SECRET
 
 
+@pytest.mark.slow
 async def test_of_confirming_and_denying_one_wins(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):
@@ -153,6 +155,7 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
         assert (await _rotation(one, id)).state is won
 
 
+@pytest.mark.slow
 async def test_asked_twice_at_once_it_is_asked_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.support.forged_clicks import forged_button
 from tests.support.running_bot import Bot
 from tests.support.story import Story
@@ -35,6 +37,7 @@ async def test_the_requester_takes_it_back_and_the_approver_comes_too_late(story
     assert not story.tenant.applications
 
 
+@pytest.mark.slow
 async def test_a_card_that_still_shows_its_buttons_decides_nothing_twice(story: Story) -> None:
     id = await story.ask("billing")
     await story.until(lambda: "[Cancel]" in story.direct("rosa"))

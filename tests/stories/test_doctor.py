@@ -96,6 +96,7 @@ async def test_before_the_first_start_there_is_nothing_to_mend(stage: Stage) -> 
     assert not list(stage.folder.glob("aad-setup*"))
 
 
+@pytest.mark.slow
 async def test_everything_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path) -> None:
     told = await typed_cold("doctor", environ={}, folder=tmp_path)
     assert told.status == 1

@@ -135,6 +135,7 @@ async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named
     assert "harmless: offline_access, openid, profile (delegated)." in told
 
 
+@pytest.mark.slow
 async def test_a_deleted_application_is_one_difference_and_says_until_when_it_can_come_back(
     story: Story,
 ) -> None:
@@ -152,6 +153,7 @@ async def test_a_deleted_application_is_one_difference_and_says_until_when_it_ca
     await story.until(lambda: "gone from the tenant for good" in report(story, id))
 
 
+@pytest.mark.slow
 async def test_ways_in_without_a_secret_and_a_service_principal_made_anew_are_told(
     story: Story,
 ) -> None:
@@ -189,6 +191,7 @@ async def test_a_deleted_service_principal_is_told_apart_from_its_application(st
     assert "The application was deleted" not in told
 
 
+@pytest.mark.slow
 async def test_once_a_week_the_requester_hears_only_of_what_differs(story: Story) -> None:
     id = await settled(story)
     story.clock.move(timedelta(days=7, hours=1))
@@ -234,6 +237,7 @@ async def test_a_change_right_after_the_bot_s_own_is_told_when_all_has_settled(
     assert "renamed to “payroll”" in report(story, id)
 
 
+@pytest.mark.slow
 async def test_what_the_bot_may_not_read_it_names(story: Story) -> None:
     id = await settled(story)
     lost = ("Application.Read.All", "DelegatedPermissionGrant.ReadWrite.All")

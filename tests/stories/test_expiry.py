@@ -75,6 +75,7 @@ async def test_the_requester_is_told_three_times_before_and_once_when_it_has_exp
     )
 
 
+@pytest.mark.slow
 async def test_a_secret_in_use_that_has_expired_is_said_to_have_in_every_view(
     story: Story,
 ) -> None:
@@ -104,6 +105,7 @@ def home(story: Story, name: str) -> str:
     return story.workspace.text_of(story.workspace.home_of(name) or {"blocks": []})
 
 
+@pytest.mark.slow
 async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(
     story: Story,
 ) -> None:
@@ -131,6 +133,7 @@ async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(
     await eventually(story, lambda: len(told(story, "rosa")) == 2)  # of the new one
 
 
+@pytest.mark.slow
 async def test_nobody_is_reminded_while_a_rotation_waits_but_when_it_was_in_vain(
     story: Story,
 ) -> None:

@@ -58,6 +58,7 @@ def test_a_remote_postgresql_without_tls_is_named(
     assert ["sslmode" in each for each in said] == [True] * is_open
 
 
+@pytest.mark.slow
 async def test_doctor_and_start_say_it(stage: Stage) -> None:
     door = HttpEndpoint()
     settings = stage.environ(**environ("socket mode", door, stage))

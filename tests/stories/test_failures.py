@@ -123,6 +123,7 @@ async def test_undo_removes_what_was_made(story: Story) -> None:
     assert not story.tenant.service_principals
 
 
+@pytest.mark.slow
 async def test_a_failure_that_nobody_retries_is_undone_after_a_week(story: Story) -> None:
     id, _ = await failed(story)
     story.clock.move(timedelta(days=7, minutes=1))
@@ -211,6 +212,7 @@ async def test_a_registration_that_was_never_planned_can_be_undone(story: Story)
     assert "bug" not in story.direct("rosa")
 
 
+@pytest.mark.slow
 async def test_a_tenant_that_goes_away_in_the_middle_is_retried_and_then_told(story: Story) -> None:
     id = await story.ask("billing")
     story.tenant.faults.unreachable = True

@@ -7,6 +7,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from bot.playground.stage import Stage
 from bot.storage.database import sqlite_path
 from graph.plan import Plan
@@ -188,6 +190,7 @@ TAKE = "UPDATE registrations SET {0} = (SELECT {0} FROM registrations WHERE id =
 )
 
 
+@pytest.mark.slow
 async def test_what_another_registration_has_deleted_is_not_deleted_for_good(story: Story) -> None:
     other, id = await _two_in_the_bin(story)
     await _execute(
@@ -205,6 +208,7 @@ async def _ask_to_purge(story: Story, id: str) -> None:
     await story.workspace.click("ada", "purge_asked")
 
 
+@pytest.mark.slow
 async def test_a_plan_of_another_registration_deletes_nothing_for_good(story: Story) -> None:
     other, id = await _two_in_the_bin(story)
     columns = ("deleted", "plan", "digest")

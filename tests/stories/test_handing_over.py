@@ -117,6 +117,7 @@ async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
     await open_house.until(lambda: f"{id} belongs to @grace." in open_house.card())
 
 
+@pytest.mark.slow
 async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_one_that_waits(
     open_house: Story,
 ) -> None:
@@ -263,6 +264,7 @@ def _leave(story: Story, how: str) -> None:
         story.workspace.deactivate("rosa")
 
 
+@pytest.mark.slow
 async def test_what_was_owed_to_somebody_who_has_handed_over_is_no_news_of_who_has_it_now(
     open_house: Story,
 ) -> None:

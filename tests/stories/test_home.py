@@ -101,6 +101,7 @@ async def test_secrets_about_to_expire_are_shown_to_their_people(story: Story) -
     assert "No secret has expired or expires within 30 days." in await opened(story, "ben")
 
 
+@pytest.mark.slow
 async def test_pages_are_turned_and_invented_ones_are_not(stage: Stage, bot: Bot) -> None:
     async with bot():
         story = Story(stage)

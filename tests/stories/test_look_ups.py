@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.playground.clock import MovableClock
 from handlers.slack.lookup_limits import (
     EACH_BURST,
@@ -19,6 +21,7 @@ async def test_help_looks_nobody_up(story: Story) -> None:
     assert len(story.workspace.calls("users.info")) == before
 
 
+@pytest.mark.slow
 async def test_whoever_asks_without_end_keeps_no_approver_from_deciding(story: Story) -> None:
     story.workspace.rates.enforced = True
     id = await story.ask()

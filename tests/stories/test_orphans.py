@@ -177,6 +177,7 @@ async def test_a_stray_secret_of_ours_is_swept_within_a_day(
     assert _keys(stage, application) == {ours["keyId"], by_hand}
 
 
+@pytest.mark.slow
 async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_another(
     stage: Stage, app: App
 ) -> None:
@@ -198,6 +199,7 @@ async def test_an_application_that_an_undo_came_too_early_for_is_removed_by_anot
     await story.until(lambda: f"{id} was undone" in story.card())
 
 
+@pytest.mark.slow
 async def test_an_application_that_somebody_has_restored_is_left_to_them(
     stage: Stage, app: App, hand: Hand
 ) -> None:
@@ -252,6 +254,7 @@ async def test_what_is_not_proven_ours_is_reported_and_left_alone(
     }
 
 
+@pytest.mark.slow
 async def test_a_tag_that_no_database_takes_hides_no_other_orphan(
     stage: Stage, app: App, hand: Hand, database_url: str
 ) -> None:
@@ -357,6 +360,7 @@ def test_an_application_that_was_never_approved_is_reported_only(status: Status)
     assert orphan.removed_by is None
 
 
+@pytest.mark.slow
 async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
     stage: Stage, app: App, database_url: str
 ) -> None:

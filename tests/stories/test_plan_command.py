@@ -138,6 +138,7 @@ async def test_rights_that_the_bot_lacks_refuse_the_plan(terminal: Terminal) -> 
     assert "The bot's own application lacks rights in this tenant: AppRole" in ended.out
 
 
+@pytest.mark.slow
 async def test_arguments_and_settings_that_cannot_be_used_are_all_said_and_end_with_2(
     terminal: Terminal,
 ) -> None:

@@ -92,6 +92,7 @@ async def test_a_secret_stays_sealed_until_the_profile_is_back(
         assert "8Q~" in await story.reveal()
 
 
+@pytest.mark.slow
 async def test_a_secret_on_a_screen_is_masked_without_the_profile(
     stage: Stage, installation: Installation
 ) -> None:

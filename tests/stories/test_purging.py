@@ -66,6 +66,7 @@ async def test_an_approver_deletes_for_good_what_is_over(story: Story, over: Any
     assert told.splitlines()[-1].endswith("· deleted for good")
 
 
+@pytest.mark.slow
 async def test_nobody_deletes_for_good_twice(story: Story) -> None:
     id = await revoked(story)
     await asked(story, id)
@@ -117,6 +118,7 @@ async def test_a_refusal_of_entra_is_told_and_it_can_be_asked_for_again(story: S
     assert story.tenant.deleted == []
 
 
+@pytest.mark.slow
 async def test_half_of_it_is_gone_and_the_rest_follows(story: Story) -> None:
     id = await revoked(story)
     [principal] = [each for each in story.tenant.deleted if "uniqueName" not in each]
@@ -130,6 +132,7 @@ async def test_half_of_it_is_gone_and_the_rest_follows(story: Story) -> None:
     assert story.tenant.deleted == []
 
 
+@pytest.mark.slow
 async def test_an_answer_that_was_lost_does_not_matter(story: Story) -> None:
     id = await revoked(story)
     story.tenant.faults.reset("DELETE", "deletedItems", times=2, when="after_effect")
@@ -138,6 +141,7 @@ async def test_an_answer_that_was_lost_does_not_matter(story: Story) -> None:
     assert story.tenant.deleted == []
 
 
+@pytest.mark.slow
 async def test_what_entra_has_deleted_for_good_by_itself_is_gone_already(story: Story) -> None:
     id = await revoked(story)
     story.clock.move(timedelta(days=31))
@@ -162,6 +166,7 @@ async def test_what_somebody_has_restored_is_left_to_them(story: Story) -> None:
     await story.until(lambda: PURGED in story.card())
 
 
+@pytest.mark.slow
 async def test_what_carries_other_marks_is_left_alone(story: Story) -> None:
     """Somebody has restored it, made it their own and deleted it."""
     id = await revoked(story)
@@ -177,6 +182,7 @@ async def test_what_carries_other_marks_is_left_alone(story: Story) -> None:
     assert len(story.tenant.deleted) == 2
 
 
+@pytest.mark.slow
 async def test_the_bin_is_asked_by_the_ids_that_entra_gave_and_by_no_name(story: Story) -> None:
     id = await revoked(story, "billing")
     async with somebody(story) as hand:
@@ -206,6 +212,7 @@ async def test_one_that_never_made_anything_has_nothing_to_delete(story: Story) 
     )
 
 
+@pytest.mark.slow
 async def test_an_application_whose_answer_was_lost_can_be_deleted_for_good_too(
     story: Story,
 ) -> None:
@@ -223,6 +230,7 @@ async def test_an_application_whose_answer_was_lost_can_be_deleted_for_good_too(
     assert story.tenant.deleted == []
 
 
+@pytest.mark.slow
 async def test_a_client_id_in_capitals_undoes_what_it_has_made(bot: Bot, stage: Stage) -> None:
     client_id = stage.tenant.administrator.client_id.upper()
     async with bot(ENTRA_CLIENT_ID=client_id):
@@ -237,6 +245,7 @@ async def test_a_client_id_in_capitals_undoes_what_it_has_made(bot: Bot, stage: 
         assert story.tenant.applications == []
 
 
+@pytest.mark.slow
 async def test_an_application_that_lags_behind_its_deletion_is_waited_for(story: Story) -> None:
     """The replica that is asked has not yet put it into the bin."""
     id = await story.ready()
@@ -248,6 +257,7 @@ async def test_an_application_that_lags_behind_its_deletion_is_waited_for(story:
     assert story.tenant.deleted == []
 
 
+@pytest.mark.slow
 async def test_a_failed_purge_does_not_come_again_by_itself(story: Story) -> None:
     id = await revoked(story)
     refuses(story)

@@ -243,6 +243,7 @@ async def test_approvers_are_reminded_four_times_at_growing_intervals(
         assert len(reminders()) == 4
 
 
+@pytest.mark.slow
 async def test_of_a_rotation_approvers_are_reminded_likewise(bot: Bot, stage: Stage) -> None:
     async with bot(APPROVALS_NEEDED="2", APPROVAL_TTL="7d", APPROVERS=three(stage)):
         story = Story(stage)

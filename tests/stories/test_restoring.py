@@ -148,6 +148,7 @@ async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
     assert not story.workspace.complaints
 
 
+@pytest.mark.slow
 async def test_what_was_made_after_the_copy_stays_whatever_time_passes(
     stage: Stage, bot: Bot, url: str
 ) -> None:
@@ -168,6 +169,7 @@ async def test_what_was_made_after_the_copy_stays_whatever_time_passes(
         assert len(stage.tenant.live_secrets(application["appId"])) == 1
 
 
+@pytest.mark.slow
 async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot, url: str) -> None:
     story = Story(stage)
     async with bot():
@@ -187,6 +189,7 @@ async def test_what_was_revoked_since_the_copy_is_revoked(stage: Stage, bot: Bot
         await story.until(lambda: "counts as revoked" in story.direct("rosa"))
 
 
+@pytest.mark.slow
 async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alone(
     stage: Stage, bot: Bot, url: str
 ) -> None:
@@ -233,6 +236,7 @@ async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot, ur
         await story.approve(id)
 
 
+@pytest.mark.slow
 async def test_a_run_that_was_at_work_goes_on_only_by_hand(
     stage: Stage, bot: Bot, url: str
 ) -> None:
@@ -254,6 +258,7 @@ async def test_a_run_that_was_at_work_goes_on_only_by_hand(
     assert not stage.tenant.applications
 
 
+@pytest.mark.slow
 async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot, url: str) -> None:
     story = Story(stage)
     async with bot():
@@ -276,6 +281,7 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
         assert id in announced(story)
 
 
+@pytest.mark.slow
 async def test_a_start_without_a_restore_compares_nothing(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():

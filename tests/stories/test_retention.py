@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -84,6 +85,7 @@ async def test_runs_and_messages_of_one_revoked_long_ago_are_deleted(
         assert f"{id} was revoked" in said
 
 
+@pytest.mark.slow
 async def test_what_one_in_use_still_needs_is_kept(stage: Stage, bot: Bot) -> None:
     async with bot() as running:
         story = Story(stage)

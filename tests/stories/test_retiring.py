@@ -6,6 +6,8 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.secrets import SecretState
 from bot.registrar.secrets import GRACE
 from handlers.views import rotation as views
@@ -55,6 +57,7 @@ def _is_to_retire(story: Story) -> bool:
         return any(database.execute(query).fetchone() != (0,) for query in (due, owed))
 
 
+@pytest.mark.slow
 async def test_the_old_secret_that_somebody_had_removed_goes_though_a_newer_one_is_made(
     story: Story,
 ) -> None:
@@ -78,6 +81,7 @@ async def test_the_old_secret_that_somebody_had_removed_goes_though_a_newer_one_
     await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
 
 
+@pytest.mark.slow
 async def test_the_word_removes_the_old_secret_once_it_is_confirmed(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
@@ -93,6 +97,7 @@ async def test_the_word_removes_the_old_secret_once_it_is_confirmed(story: Story
     await eventually(story, lambda: old not in live(story))
 
 
+@pytest.mark.slow
 async def test_an_old_secret_that_entra_does_not_remove_at_once_goes_later(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)

@@ -63,6 +63,7 @@ async def _let_it_expire(story: Story, id: str) -> None:
     story.clock.move(timedelta(days=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [_deny, _cancel, _let_it_expire])
 async def test_what_was_made_goes_if_it_is_not_approved_again(
     story: Story, end: Callable[[Story, str], Awaitable[None]]

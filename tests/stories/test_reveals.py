@@ -235,6 +235,7 @@ async def test_a_key_that_is_missing_loses_no_secret(bot: Bot, stage: Stage) -> 
         assert MARK in await story.reveal()
 
 
+@pytest.mark.slow
 async def test_a_secret_whose_mask_lost_its_key_ends_as_not_masked(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():

@@ -80,6 +80,7 @@ async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
     assert told.splitlines()[-1].endswith("· revoked")
 
 
+@pytest.mark.slow
 async def test_a_revocation_that_ends_before_slack_takes_a_message_is_told_once(
     story: Story,
 ) -> None:
@@ -150,6 +151,7 @@ async def test_of_two_who_revoke_at_once_one_wins(story: Story) -> None:
     assert told.count("revocation asked for") == 1
 
 
+@pytest.mark.slow
 async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(story: Story) -> None:
     id = await story.ready()
     fault = refuses_to_let_go(story)
@@ -316,6 +318,7 @@ async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(story
     await story.until(lambda: len(story.workspace.messages("approvals")) == 2)
 
 
+@pytest.mark.slow
 async def test_one_that_is_being_revoked_leaves_room_for_others(bot: Bot, stage: Stage) -> None:
     """Its requester can do nothing about an outage."""
     async with bot(OPEN_LIMIT="1"):
@@ -327,6 +330,7 @@ async def test_one_that_is_being_revoked_leaves_room_for_others(bot: Bot, stage:
         assert await story.ask("crm")
 
 
+@pytest.mark.slow
 async def test_nothing_of_it_is_missed_or_an_orphan(story: Story) -> None:
     id = await story.ready()
     fault = refuses_to_let_go(story)
@@ -346,6 +350,7 @@ async def test_nothing_of_it_is_missed_or_an_orphan(story: Story) -> None:
     assert not [each for each in story.tenant.calls()[checks:] if "batch" in each.path]
 
 
+@pytest.mark.slow
 async def test_one_that_somebody_restores_is_an_orphan(story: Story) -> None:
     id = await revoked(story)
     (left,) = [each for each in story.tenant.deleted if "uniqueName" in each]

@@ -86,6 +86,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     assert "fits no registration" not in await history(story, id)
 
 
+@pytest.mark.slow
 async def test_a_new_secret_lives_as_long_as_the_plan_said_from_when_it_was_made(
     story: Story,
 ) -> None:
@@ -100,6 +101,7 @@ async def test_a_new_secret_lives_as_long_as_the_plan_said_from_when_it_was_made
     assert id not in str(listed.text)
 
 
+@pytest.mark.slow
 async def test_an_expired_secret_is_rotated_and_removed_at_once(story: Story) -> None:
     id = await in_use(story)
     [old] = live(story)
@@ -202,6 +204,7 @@ async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(
     assert "rotation cancelled" in await history(story, id)
 
 
+@pytest.mark.slow
 async def test_an_approver_who_asked_takes_that_back_and_others_cannot(story: Story) -> None:
     id = await in_use(story)
     await asked(story, id, by="ada")
@@ -213,6 +216,7 @@ async def test_an_approver_who_asked_takes_that_back_and_others_cannot(story: St
     assert len(live(story)) == 1
 
 
+@pytest.mark.slow
 async def test_a_rotation_that_nobody_decides_on_is_withdrawn(story: Story) -> None:
     id = await in_use(story)
     await asked(story, id)
@@ -227,6 +231,7 @@ async def test_a_rotation_that_nobody_decides_on_is_withdrawn(story: Story) -> N
     await asked(story, id)
 
 
+@pytest.mark.slow
 async def test_a_new_secret_that_nobody_came_for_is_removed_and_the_old_one_lives(
     story: Story,
 ) -> None:
@@ -246,6 +251,7 @@ async def test_a_new_secret_that_nobody_came_for_is_removed_and_the_old_one_live
     assert live(story) == [old]
 
 
+@pytest.mark.slow
 async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: Story) -> None:
     id = await in_use(story)
     before = live(story)
@@ -271,6 +277,7 @@ async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: St
     assert len(live(story)) == 2
 
 
+@pytest.mark.slow
 async def test_a_new_secret_whose_showing_is_in_doubt_is_made_anew_beside_the_old_one(
     story: Story,
 ) -> None:
@@ -296,6 +303,7 @@ async def test_a_new_secret_whose_showing_is_in_doubt_is_made_anew_beside_the_ol
     assert len(live(story)) == 1
 
 
+@pytest.mark.slow
 async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story: Story) -> None:
     """The grace begins anew: else the old one would go while its follower waits unseen."""
     id = await in_use(story)
@@ -317,6 +325,7 @@ async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story
     await eventually(story, lambda: live(story) != [] and old not in live(story))
 
 
+@pytest.mark.slow
 async def test_a_handover_withdraws_the_rotation_and_its_votes(bot: Bot, stage: Stage) -> None:
     async with bot(APPROVALS_NEEDED="2", REQUESTERS="*", APPROVERS=three(stage)):
         story = Story(stage)
@@ -348,6 +357,7 @@ async def test_a_handover_withdraws_the_rotation_and_its_votes(bot: Bot, stage: 
         assert len(live(story)) == 1
 
 
+@pytest.mark.slow
 async def test_what_is_about_to_expire_is_rotated_at_home(story: Story) -> None:
     id = await in_use(story)
     story.clock.move(timedelta(days=340))

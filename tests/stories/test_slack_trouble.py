@@ -181,6 +181,7 @@ async def test_a_card_that_is_deleted_once_all_is_decided_stays_away(story: Stor
     assert len(story.workspace.messages("approvals")) == 1
 
 
+@pytest.mark.slow
 async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_while_it_waits(
     bot: Bot, stage: Stage
 ) -> None:
@@ -261,6 +262,7 @@ def _has_plan(update: Entry) -> bool:
     return any(block["type"] == "plan" for block in update.sent["blocks"])
 
 
+@pytest.mark.slow
 async def test_an_open_home_follows_where_slack_takes_no_messages(story: Story) -> None:
     """Nobody touches it, and no registration changes."""
     said, workspace = "Slack takes no messages for #approvals (not_in_channel)", story.workspace

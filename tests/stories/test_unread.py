@@ -71,6 +71,7 @@ async def test_the_requester_is_reminded_three_times_and_all_are_told_of_the_rem
     assert is_said(story, "rosa", GONE, 1)
 
 
+@pytest.mark.slow
 async def test_the_reminder_leads_to_the_secret_and_nothing_follows_it(story: Story) -> None:
     await story.ready()
     story.clock.move(DAY)
@@ -113,6 +114,7 @@ async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(
     assert is_said(story, "approvals", GONE, 1)
 
 
+@pytest.mark.slow
 async def test_of_an_unread_rotation_the_requester_is_told_once_that_the_old_secret_works(
     story: Story,
 ) -> None:
@@ -127,6 +129,7 @@ async def test_of_an_unread_rotation_the_requester_is_told_once_that_the_old_sec
     assert "The previous secret keeps working." in await removed(story, "approvals")
 
 
+@pytest.mark.slow
 async def test_if_the_requester_has_left_the_approvers_are_told_alone(story: Story) -> None:
     id = await story.ready()
     story.workspace.deactivate("rosa")
@@ -170,6 +173,7 @@ async def _planned(registrar_env: RegistrarEnv, id: str) -> list[str | None]:
         return list(await timers.subjects(tx, id, TimerKind.REMIND_UNREAD))
 
 
+@pytest.mark.slow
 async def test_a_bot_that_was_down_for_days_reminds_once(
     registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:
@@ -196,6 +200,7 @@ async def test_what_is_revoked_is_reminded_of_no_more(
     assert await _planned(one, id) == []
 
 
+@pytest.mark.slow
 async def test_a_secret_that_was_never_announced_is_removed_without_a_word(
     registrar_envs: tuple[RegistrarEnv, RegistrarEnv],
 ) -> None:

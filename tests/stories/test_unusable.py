@@ -52,6 +52,7 @@ async def test_an_older_python_is_told_which_one_is_needed(tmp_path: Path) -> No
     assert says(await python(code, folder=tmp_path), "needs Python 3.11 or newer")
 
 
+@pytest.mark.slow
 async def test_a_user_without_account_or_home_can_run_it(tmp_path: Path) -> None:
     code = """if True:
         import os, runpy
@@ -76,6 +77,7 @@ def lock(file: Path) -> None:
     file.parent.chmod(0o755)
 
 
+@pytest.mark.slow
 async def test_settings_that_this_user_may_not_read(tmp_path: Path) -> None:
     lock(tmp_path / ".env")
     code = """if True:
@@ -91,6 +93,7 @@ async def test_settings_that_this_user_may_not_read(tmp_path: Path) -> None:
     assert says(await python(code, folder=tmp_path), ".env cannot be read (PermissionError)")
 
 
+@pytest.mark.slow
 async def test_an_installation_below_a_folder_with_a_percent_sign(tmp_path: Path) -> None:
     folder = tmp_path / "100%(here)s"
     folder.mkdir()
@@ -175,6 +178,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "status"), [("demo", 2), ("plan", 2), ("doctor", 1)])
 async def test_profiles_that_are_wrong_are_named(copy: Path, command: str, status: int) -> None:
     code = "from bot.entry import main; main()"
@@ -206,7 +210,9 @@ async def demo(tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         await process.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 async def test_a_demo_that_is_stopped_leaves_nothing_behind(
     demo: asyncio.subprocess.Process, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -217,6 +223,7 @@ async def test_a_demo_that_is_stopped_leaves_nothing_behind(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_a_demo_whose_reader_goes_away_leaves_nothing_behind(tmp_path: Path) -> None:
     process = await create_subprocess_exec(
         *("sh", "-c", '"$0" -m bot demo --plain | head -n 2', sys.executable),
@@ -231,6 +238,7 @@ async def test_a_demo_whose_reader_goes_away_leaves_nothing_behind(tmp_path: Pat
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["bot.__main__", "bot.cli.serving"])
 async def test_ctrl_c_while_the_program_is_still_imported(tmp_path: Path, module: str) -> None:
     code = """if True:

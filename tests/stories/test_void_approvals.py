@@ -162,6 +162,7 @@ async def test_an_approver_struck_off_at_a_restart_has_approved_nothing(
         await story.approve(id, by="ben")
 
 
+@pytest.mark.slow
 async def test_a_quorum_raised_at_a_restart_is_the_one_that_counts(bot: Bot, stage: Stage) -> None:
     story, people = Story(stage), stage.workspace.people
     deciders = ",".join(people[name].id for name in ("ada", "grace", "ben"))
@@ -225,6 +226,7 @@ async def test_a_caller_that_has_looked_at_nobody_decides_nothing(
     assert (await env.found(id)).status is Status.APPROVED
 
 
+@pytest.mark.slow
 async def test_whoever_is_an_approver_again_can_approve_again(
     env: RegistrarEnv, clock: MovableClock
 ) -> None:
@@ -312,6 +314,7 @@ async def test_whoever_has_looked_at_nobody_confirms_nothing(
     assert (await env.run_of(id)).kind is RunKind.ADD_SECRET
 
 
+@pytest.mark.slow
 async def test_whoever_is_an_approver_again_can_confirm_again(
     env: RegistrarEnv, clock: MovableClock
 ) -> None:

@@ -70,6 +70,7 @@ async def test_hostile_rows_are_refused_and_the_run_survives_them(crash_story: C
     await holds(crash_story)
 
 
+@pytest.mark.slow
 async def test_the_engine_s_database_can_be_thrown_away_in_the_middle_of_a_run(
     crash_story: CrashStory,
 ) -> None:

@@ -59,6 +59,7 @@ NAMED = (
 )
 
 
+@pytest.mark.slow
 async def test_a_kill_at_a_commit_loses_nothing_and_doubles_nothing(
     crash_story: CrashStory,
 ) -> None:

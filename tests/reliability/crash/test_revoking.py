@@ -58,6 +58,7 @@ DEATHS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("call", "when"), MATRIX)
 async def test_a_kill_during_a_call_leaves_nothing_behind(
     crash_story: CrashStory, call: Call, when: When

@@ -24,6 +24,7 @@ LAST = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("death", SAMPLE, ids=str)
 async def test_a_kill_during_a_rotation_loses_nothing(
     crash_story: CrashStory, death: Death

@@ -13,6 +13,7 @@ WEEK = timedelta(days=7, minutes=1)
 REMOVED = told("unread secret removed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "death",
     [

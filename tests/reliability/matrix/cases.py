@@ -41,15 +41,10 @@ class Case:
 
 SAMPLE = frozenset(
     {
-        "own-token-503-retry-after",
-        "namesakes-429-retry-after",
         "application-reset-after-effect",
-        "service-principal-token-expired",
         "role-409",
         "secret-held-answer-dropped",
         "batch-refused-for-good",
-        "lag-random",
-        "lag-60-secret-lost-then-batch-refused",
     }
 )
 """A bit of everything, for the quick tier."""

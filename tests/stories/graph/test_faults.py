@@ -62,11 +62,11 @@ async def test_a_run_killed_while_its_answer_is_held_goes_on_where_it_was(
     "fault",
     [
         {"status": 429, "code": "TooManyRequests", "headers": {"Retry-After": "20"}},
-        {"status": 429, "code": "TooManyRequests"},
-        {"status": 503, "headers": {"Retry-After": "20"}},
+        pytest.param({"status": 429, "code": "TooManyRequests"}, marks=pytest.mark.slow),
+        pytest.param({"status": 503, "headers": {"Retry-After": "20"}}, marks=pytest.mark.slow),
         {"status": 503},
         {"status": 504, "when": "after_effect"},
-        {"status": 500, "when": "after_effect"},
+        pytest.param({"status": 500, "when": "after_effect"}, marks=pytest.mark.slow),
     ],
     ids=lambda fault: "-".join(str(each) for each in fault.values()),
 )

@@ -20,12 +20,12 @@ Removal = Callable[[Bot, Plan], Awaitable[None]]
 LAGS: tuple[Span, ...] = (0.0, 5.0, (0.0, 5.0))
 MOMENTS = [
     # Of the lag, and how long after the last write the removal begins.
-    pytest.param(0.0, 0.0),
+    pytest.param(0.0, 0.0, marks=pytest.mark.slow),
     pytest.param(2.0, 2.0, marks=pytest.mark.slow),
     pytest.param(5.0, 0.0, marks=pytest.mark.slow),
     pytest.param(5.0, 5.0),
     pytest.param((0.0, 5.0), 0.0, marks=pytest.mark.slow),
-    pytest.param((0.0, 5.0), 2.0),
+    pytest.param((0.0, 5.0), 2.0, marks=pytest.mark.slow),
 ]
 LOST, KILLED, HEALTHY = "503 that took effect", "killed after the effect", "no fault"
 SETTLED = timedelta(minutes=16)

@@ -296,9 +296,9 @@ WAYS = (
     clean_up,
     revoke,
     read_directory,
-    check,
     purge_it,
-    find_orphans,
+    pytest.param(check, marks=pytest.mark.slow),
+    pytest.param(find_orphans, marks=pytest.mark.slow),
 )
 
 

@@ -81,7 +81,7 @@ def behind(link: Link, stage: Stage) -> dict[str, str]:
     return {"ENTRA_AUTHORITY": link.through(stage.tenant.authority)}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [MODES[0], pytest.param(MODES[1], marks=pytest.mark.slow)])
 async def test_slack_is_served_while_entra_is_away_and_what_was_asked_goes_on_by_itself(
     stage: Stage, door: HttpEndpoint, mode: str
 ) -> None:
@@ -114,8 +114,8 @@ async def ask(story: Story) -> Submitted:
     )
 
 
-@pytest.mark.parametrize("hangs", [False, True])
-@pytest.mark.parametrize("service", ["slack", "entra"])
+@pytest.mark.parametrize("hangs", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("service", ["slack", pytest.param("entra", marks=pytest.mark.slow)])
 async def test_a_stop_is_obeyed_at_once_while_a_service_is_away(
     stage: Stage, door: HttpEndpoint, service: str, hangs: bool
 ) -> None:
@@ -138,6 +138,7 @@ async def test_a_stop_is_obeyed_at_once_while_a_service_is_away(
             assert "event=bug" not in bot.log
 
 
+@pytest.mark.slow
 async def test_slack_is_waited_for_too(stage: Stage, door: HttpEndpoint) -> None:
     async with linked(stage.workspace.api_url) as link:
         changes = {"SLACK_API_URL": link.through(stage.workspace.api_url)}
@@ -148,6 +149,7 @@ async def test_slack_is_waited_for_too(stage: Stage, door: HttpEndpoint) -> None
             assert (await door.until("/readyz", 200)).body == {"ready": True}
 
 
+@pytest.mark.slow
 async def test_an_outage_that_ends_in_a_refusal_ends_the_start(
     stage: Stage, door: HttpEndpoint
 ) -> None:
@@ -159,6 +161,7 @@ async def test_an_outage_that_ends_in_a_refusal_ends_the_start(
         assert "Entra: The bot itself could not sign in." in bot.log
 
 
+@pytest.mark.slow
 async def test_a_right_that_is_missing_ends_the_start(stage: Stage) -> None:
     right = "AppRoleAssignment.ReadWrite.All"
     stage.tenant.deny(stage.tenant.administrator, right)
@@ -182,6 +185,7 @@ async def test_a_stop_at_any_moment_of_the_start_is_obeyed(
         assert "Traceback" not in bot.log
 
 
+@pytest.mark.slow
 async def test_a_restored_copy_is_compared_with_entra_before_slack_is_served(
     stage: Stage, door: HttpEndpoint
 ) -> None:
