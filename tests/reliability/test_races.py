@@ -159,6 +159,7 @@ async def test_two_forms_never_get_the_same_id(database_url: str, clock: Movable
     assert "AAD-SAME" in ids
 
 
+@pytest.mark.slow
 async def test_asking_twice_to_retry_starts_one_run(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):

@@ -139,6 +139,7 @@ async def test_of_confirming_and_cancelling_one_wins(registrar_envs: RegistrarEn
         assert (await _rotation(one, id)).state is won
 
 
+@pytest.mark.slow
 async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
     registrar_envs: RegistrarEnvs,
 ) -> None:

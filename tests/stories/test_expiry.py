@@ -151,6 +151,7 @@ async def test_nobody_is_reminded_while_a_rotation_waits_but_when_it_was_in_vain
     assert len(told(story, "rosa")) == 1
 
 
+@pytest.mark.slow
 async def test_if_the_requester_has_left_the_approvers_are_told_in_their_place(
     story: Story,
 ) -> None:

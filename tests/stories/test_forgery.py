@@ -113,6 +113,7 @@ async def test_no_secret_is_made_for_an_application_of_another_registration(stor
     assert story.tenant.live_secrets(payroll["appId"]) == before
 
 
+@pytest.mark.slow
 async def test_an_application_of_another_registration_is_not_removed(story: Story) -> None:
     other = await story.ready("payroll")
     id = await story.ready("billing")

@@ -150,6 +150,7 @@ async def test_what_entra_has_deleted_for_good_by_itself_is_gone_already(story: 
     assert not bin_calls(story, "DELETE")
 
 
+@pytest.mark.slow
 async def test_what_somebody_has_restored_is_left_to_them(story: Story) -> None:
     id = await revoked(story)
     [application] = [each for each in story.tenant.deleted if "uniqueName" in each]

@@ -216,6 +216,7 @@ async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alo
     assert "removal of an orphan begins" not in {each["event"] for each in logged}
 
 
+@pytest.mark.slow
 async def test_an_open_approval_has_to_be_given_again(stage: Stage, bot: Bot, url: str) -> None:
     story = Story(stage)
     async with bot(APPROVALS_NEEDED="2"):

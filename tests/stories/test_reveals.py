@@ -219,6 +219,7 @@ async def test_somebody_who_left_is_shown_nothing(story: Story) -> None:
     assert "Slack says that your account is deactivated" in said
 
 
+@pytest.mark.slow
 async def test_a_key_that_is_missing_loses_no_secret(bot: Bot, stage: Stage) -> None:
     """Whoever has changed VAULT_KEYS and forgot the old key can still put it back."""
     async with bot():

@@ -115,6 +115,7 @@ async def test_the_requester_revokes_by_word_once_it_is_confirmed(story: Story) 
     assert again == f"Too late: {id} was revoked already."
 
 
+@pytest.mark.slow
 async def test_the_requester_has_the_button_on_the_card_and_at_home(story: Story) -> None:
     id = await story.ready()
     await story.until(lambda: "[Revoke]" in story.direct("rosa"))
@@ -208,6 +209,7 @@ async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(
     assert nothing_is_left(story)
 
 
+@pytest.mark.slow
 async def test_trouble_that_passes_is_waited_out(story: Story) -> None:
     id = await story.ready()
     story.tenant.faults.fail("DELETE", "/applications/", times=2, when="after_effect")
@@ -233,6 +235,7 @@ async def test_reads_that_lag_delay_a_revocation_by_no_more_than_the_lag(
     assert nothing_is_left(story)
 
 
+@pytest.mark.slow
 async def test_whoever_looks_after_it_tries_again_at_once(story: Story) -> None:
     id = await story.ready()
     fault = refuses_to_let_go(story)
@@ -266,6 +269,7 @@ async def test_a_secret_that_nobody_has_seen_is_never_shown_again(story: Story) 
     assert answer.text == being
 
 
+@pytest.mark.slow
 async def test_a_secret_on_the_screen_is_masked_all_the_same(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
@@ -301,6 +305,7 @@ async def test_a_secret_that_somebody_added_goes_with_the_application(story: Sto
     assert nothing_is_left(story)
 
 
+@pytest.mark.slow
 async def test_the_same_may_be_asked_for_once_it_is_revoked_and_not_before(story: Story) -> None:
     id = await story.ready()
     fault = refuses_to_let_go(story)

@@ -93,6 +93,7 @@ async def test_an_outage_of_slack_says_nothing_of_approvers(stage: Stage) -> Non
     assert len(await marked(stage, Mark.DOUBT, APPROVALS_NEEDED="2")) == 2
 
 
+@pytest.mark.slow
 async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
     door = HttpEndpoint()
     settings = stage.environ(**environ("socket mode", door, stage), **guest(stage))

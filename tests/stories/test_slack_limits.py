@@ -167,6 +167,7 @@ async def test_a_token_that_is_revoked_is_said_aloud_and_all_is_shown_later(stor
     await story.until(lambda: story.is_announced(id))
 
 
+@pytest.mark.slow
 async def test_a_card_deleted_by_hand_is_neither_posted_again_nor_in_the_way(story: Story) -> None:
     id, other = await story.ask("billing"), await story.ask("payroll")
     card = story.card_of(id)
