@@ -63,6 +63,7 @@ async def test_a_secret_is_shown_to_the_old_requester_or_to_the_new_one(env: Reg
         assert (await env.found(id)).requester.key == BEN.key
 
 
+@pytest.mark.slow
 async def test_nobody_both_votes_and_takes_it_over(env: RegistrarEnv) -> None:
     verbs = env.registrar
     for turn in range(ROUNDS):

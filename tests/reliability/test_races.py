@@ -254,6 +254,7 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     await one.registrar.replace_secret(id, by=ROSA)
 
 
+@pytest.mark.slow
 async def test_the_keepers_of_two_replicas_fire_a_due_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     id = await one.ready()

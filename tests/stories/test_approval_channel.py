@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
+import pytest
 import structlog.testing
 
 from bot.playground.stage import Stage
@@ -67,6 +68,7 @@ def is_cancelled(story: Story, id: str) -> bool:
     return "cancelled" in story.workspace.text_of(story.card_of(id))
 
 
+@pytest.mark.slow
 async def test_many_changes_of_cards_ask_once_who_reads_them(story: Story) -> None:
     ids = [await story.ask(name) for name in ("first", "second", "third")]
     before = len(story.workspace.calls("conversations.info"))

@@ -45,6 +45,7 @@ def test_serving_imports_nothing_of_other_commands_or_migrations() -> None:
     assert not NOT_FOR_SERVING & imported_by("import bot.cli.serving")
 
 
+@pytest.mark.slow
 def test_modules_that_serving_imports_are_never_searched_for_garbage() -> None:
     code = """if True:
         import gc, sys, typer

@@ -69,6 +69,7 @@ async def test_approve_and_deny_at_once_have_one_winner(story: Story) -> None:
     assert len(story.tenant.applications) == (won == "is ready")
 
 
+@pytest.mark.slow
 async def test_a_click_that_slack_repeats_is_one_vote(story: Story) -> None:
     id = await story.ask("billing")
     await story.approve(id)

@@ -18,6 +18,7 @@ async def reported(story: Story, id: str, *, to: str = "rosa") -> str:
     return report(story, id, to)
 
 
+@pytest.mark.slow
 async def test_nothing_differs_and_one_call_says_so(story: Story) -> None:
     id = await settled(story)
     before = len(story.tenant.calls())
@@ -116,6 +117,7 @@ async def test_a_loss_is_no_alarm(story: Story) -> None:
     assert not alarms(story, id)
 
 
+@pytest.mark.slow
 async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named(
     story: Story,
 ) -> None:
@@ -314,6 +316,7 @@ async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(story:
         assert sentence in (await story.workspace.command(person, text)).text
 
 
+@pytest.mark.slow
 async def test_a_second_check_is_refused_while_the_first_is_under_way(story: Story) -> None:
     id = await settled(story)
     held = story.tenant.faults.hold("POST", r"\$batch")

@@ -203,6 +203,7 @@ async def test_a_tenant_that_cannot_be_reached_fails_the_check_and_can_be_retrie
     await story.approve(story.card().split()[0])
 
 
+@pytest.mark.slow
 async def test_a_registration_that_was_never_planned_can_be_undone(story: Story) -> None:
     story.tenant.faults.unreachable = True
     await send_form(story)
@@ -265,6 +266,7 @@ async def test_a_secret_lives_no_longer_than_the_tenant_allows_and_the_card_says
     assert len(story.tenant.live_secrets(application["appId"])) == 1
 
 
+@pytest.mark.slow
 async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(story: Story) -> None:
     id = await story.ask("billing")
     story.tenant.set_policy(longest_secret=timedelta(days=30))

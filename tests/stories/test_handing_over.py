@@ -84,6 +84,7 @@ async def test_not_everybody_can_be_given_it_or_give_it(
     assert said in await ask_handover(open_house, id, to, by=by)
 
 
+@pytest.mark.slow
 async def test_an_heir_whom_slack_does_not_know_is_told_apart_from_who_asks(
     open_house: Story,
 ) -> None:
@@ -103,6 +104,7 @@ async def test_an_heir_of_whom_slack_says_nothing_may_be_named_again(open_house:
     assert (await asking).startswith("Slack did not say who that is, so nothing was done.")
 
 
+@pytest.mark.slow
 async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
     open_house: Story,
 ) -> None:
@@ -199,6 +201,7 @@ async def test_an_heir_is_judged_again_when_it_is_confirmed(open_house: Story) -
     assert "your connector values" not in story.direct("ben")
 
 
+@pytest.mark.slow
 async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Story) -> None:
     story = open_house
     name = "<!channel> *<https://evil.example|Ben>*\n\u202e " + "&" * 90
@@ -240,7 +243,7 @@ async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: St
         assert f"has voted on {id}, so cannot take it over." in said
 
 
-@pytest.mark.parametrize("how", ["deactivated", "hidden"])
+@pytest.mark.parametrize("how", ["deactivated", pytest.param("hidden", marks=pytest.mark.slow)])
 async def test_values_are_sent_to_nobody_whose_account_is_deactivated_or_gone(
     open_house: Story, how: str
 ) -> None:

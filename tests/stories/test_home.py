@@ -83,6 +83,7 @@ async def test_a_click_at_home_that_comes_too_late_is_answered_there(story: Stor
     assert not story.workspace.messages("ada")
 
 
+@pytest.mark.slow
 async def test_a_failure_is_retried_at_home(story: Story) -> None:
     id, fault = await failed(story)
     home = await opened(story, "rosa")
@@ -179,6 +180,7 @@ def published(story: Story, person: str) -> int:
     return sum(entry.sent["user_id"] == id for entry in calls)
 
 
+@pytest.mark.slow
 async def test_a_burst_is_one_drawing_and_only_for_those_who_look(story: Story) -> None:
     await opened(story, "ada")
     before = published(story, "ada")

@@ -51,6 +51,7 @@ async def test_nobody_is_mentioned_if_that_is_set(stage: Stage, bot: Bot) -> Non
         assert not notified(story, "ada", id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["ada", "grace"])
 async def test_a_rotation_that_is_asked_for_notifies_the_approvers(
     story: Story, person: str

@@ -84,6 +84,7 @@ async def test_the_doctor_names_every_orphan_and_touches_none(
     assert len(stage.tenant.applications) == 3
 
 
+@pytest.mark.slow
 async def test_the_doctor_says_how_long_a_deleted_application_can_be_restored(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:

@@ -114,6 +114,7 @@ async def test_only_who_may_ask_may_preview(story: Story) -> None:
     assert len(story.tenant.log) == before
 
 
+@pytest.mark.slow
 async def test_so_many_in_an_hour_and_no_more(story: Story) -> None:
     await filled_in(story)
     for _ in range(MOST_AN_HOUR):

@@ -93,6 +93,7 @@ async def test_neither_the_requester_nor_anybody_else_deletes_for_good(story: St
     assert len(story.tenant.deleted) == 2
 
 
+@pytest.mark.slow
 async def test_what_is_in_use_has_to_be_revoked_first(story: Story) -> None:
     id = await story.ready()
     assert await said(story, "ada", f"purge {id}") == (
@@ -197,6 +198,7 @@ async def test_the_bin_is_asked_by_the_ids_that_entra_gave_and_by_no_name(story:
     assert all(each.path.split("/")[-2] == "deletedItems" for each in asked_for)
 
 
+@pytest.mark.slow
 async def test_one_that_never_made_anything_has_nothing_to_delete(story: Story) -> None:
     fault = story.tenant.faults.fail(
         "PATCH", "/applications", status=403, code="Authorization_RequestDenied", times=FOR_EVER

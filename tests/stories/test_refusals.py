@@ -305,6 +305,7 @@ async def test_a_view_that_comes_too_late_over_a_form_leaves_it_as_it_is(story: 
     assert {line["log_level"] for line in logs} - {"info"} == {"warning"}
 
 
+@pytest.mark.slow
 async def test_a_form_that_slack_opened_no_more_is_asked_for_again(story: Story) -> None:
     """By the people of these stories: a machine may stall longer than Slack waits."""
     story.workspace.faults.fail("views.open", "expired_trigger_id", times=2)
@@ -338,6 +339,7 @@ async def test_a_button_with_an_invented_id_does_nothing(story: Story) -> None:
         assert story.whispers("ada").startswith("There is no registration AAD-ZZZZ.")
 
 
+@pytest.mark.slow
 async def test_a_registration_that_nobody_decides_on_expires(story: Story) -> None:
     id = await story.ask("billing")
     card = story.card_of(id)

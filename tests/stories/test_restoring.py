@@ -294,6 +294,7 @@ async def test_a_start_without_a_restore_compares_nothing(stage: Stage, bot: Bot
     assert "older copy" not in posted(story)
 
 
+@pytest.mark.slow
 async def test_nothing_acts_before_the_tenant_has_answered(
     stage: Stage, bot: Bot, url: str
 ) -> None:
@@ -350,6 +351,7 @@ async def test_what_the_copy_replaces_is_kept(stage: Stage, bot: Bot, url: str) 
         assert await installation.restored_at(tx) is not None
 
 
+@pytest.mark.slow
 async def test_the_command_says_what_it_did_and_what_comes_next(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     environ, folder = stage.environ(), stage.folder

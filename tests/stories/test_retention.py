@@ -31,6 +31,7 @@ async def _remembered(url: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 async def test_the_engine_forgets_runs_that_ended_long_ago(
     stage: Stage, bot: Bot, database_url: str
 ) -> None:

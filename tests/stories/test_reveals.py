@@ -19,6 +19,7 @@ from tests.support.waiting import eventually, make_a_new_one
 MASK = "••••••••"
 
 
+@pytest.mark.slow
 async def test_hide_masks_the_secret_at_once_and_for_good(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
@@ -165,6 +166,7 @@ async def test_a_new_secret_that_cannot_be_made_says_why_and_can_be_tried_again(
     assert MARK in await story.reveal()
 
 
+@pytest.mark.slow
 async def test_a_secret_that_nobody_came_for_is_removed_and_can_be_made_anew(story: Story) -> None:
     id = await story.ready()
     assert "Unless you look, it is removed" in story.workspace.text_of(story.notice(id))

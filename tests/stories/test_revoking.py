@@ -136,6 +136,7 @@ async def test_a_bystander_is_refused_by_word_and_by_button(story: Story) -> Non
     assert len(story.tenant.applications) == 1
 
 
+@pytest.mark.slow
 async def test_of_two_who_revoke_at_once_one_wins(story: Story) -> None:
     id = await story.ready()
     held = story.tenant.faults.hold("DELETE", "/applications/", when="before_effect")
@@ -219,7 +220,8 @@ async def test_trouble_that_passes_is_waited_out(story: Story) -> None:
     assert nothing_is_left(story)
 
 
-@pytest.mark.parametrize("lag", [pytest.param(2.0, marks=pytest.mark.slow), 5.0])
+@pytest.mark.slow
+@pytest.mark.parametrize("lag", [2.0, 5.0])
 @pytest.mark.parametrize("after", [0.0, 1.0])
 async def test_reads_that_lag_delay_a_revocation_by_no_more_than_the_lag(
     story: Story, lag: float, after: float
@@ -282,6 +284,7 @@ async def test_a_secret_on_the_screen_is_masked_all_the_same(story: Story) -> No
     assert "[Make a new one]" not in story.whispers("rosa")
 
 
+@pytest.mark.slow
 async def test_one_that_was_deleted_by_hand_is_revoked_all_the_same(story: Story) -> None:
     id = await story.ready()
     story.clock.move(timedelta(minutes=16))
@@ -296,6 +299,7 @@ async def test_one_that_was_deleted_by_hand_is_revoked_all_the_same(story: Story
     )
 
 
+@pytest.mark.slow
 async def test_a_secret_that_somebody_added_goes_with_the_application(story: Story) -> None:
     id = await story.ready()
     async with by_hand(story) as hand:

@@ -159,6 +159,7 @@ async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(
         assert len(live(story)) == 1
 
 
+@pytest.mark.slow
 async def test_a_denied_rotation_changes_nothing_and_can_be_asked_again(story: Story) -> None:
     id = await in_use(story)
     before = live(story)
@@ -420,6 +421,7 @@ async def test_a_button_asks_on_the_requesters_card(story: Story) -> None:
     assert "a rotation waits for approval" in waiting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["ben", "gus"])
 async def test_bystanders_ask_for_no_rotation(story: Story, by: str) -> None:
     id = await in_use(story)

@@ -130,6 +130,7 @@ def test_every_other_name_stands_for_a_word_that_is_there() -> None:
     assert not {*ALSO_CALLED, *BY_BUTTON} & set(SUBCOMMANDS)
 
 
+@pytest.mark.slow
 async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(
     stage: Stage, bot: Bot
 ) -> None:
@@ -158,6 +159,7 @@ async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(story:
     assert "as it was approved" in report(story, id, "ada")
 
 
+@pytest.mark.slow
 async def test_what_a_check_has_found_is_kept_from_who_is_no_longer_there(story: Story) -> None:
     id = await settled(story)
     held = story.tenant.faults.hold("POST", r"\$batch")

@@ -69,6 +69,7 @@ async def test_updates_that_come_too_often_stop_updates_only(story: Story) -> No
     await story.until(lambda: f"{id} is ready" in story.direct("rosa"))
 
 
+@pytest.mark.slow
 async def test_posts_that_come_too_often_stop_one_channel_only(story: Story) -> None:
     await submit(story)
     await story.until(lambda: story.workspace.messages("rosa"))

@@ -93,6 +93,7 @@ async def test_the_run_does_not_wait_for_slack(story: Story) -> None:
     await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
 
 
+@pytest.mark.slow
 async def test_a_card_that_somebody_deleted_does_not_stop_the_rest(story: Story) -> None:
     id = await story.ask("billing")
     card = story.card_of(id)
@@ -165,6 +166,7 @@ async def test_a_card_that_somebody_deleted_is_posted_anew_while_it_waits(
         assert updates(story, deleted) == tried == 1  # no call is wasted on it any more
 
 
+@pytest.mark.slow
 async def test_a_card_that_is_deleted_once_all_is_decided_stays_away(story: Story) -> None:
     id = await story.ready()
     await story.until(lambda: f"{id} is ready" in story.card())
@@ -282,6 +284,7 @@ async def test_an_open_home_follows_where_slack_takes_no_messages(story: Story) 
     await eventually(story, lambda: "takes no messages for #approvals" not in home(), step=SOON)
 
 
+@pytest.mark.slow
 async def test_a_socket_that_breaks_is_opened_again(story: Story) -> None:
     await story.workspace.drop_connections()
     await story.until(lambda: story.workspace.connections > 0)

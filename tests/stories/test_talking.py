@@ -54,6 +54,7 @@ async def test_cancel_says_what_it_did_and_the_card_agrees(story: Story) -> None
     assert again == f"Too late: {id} was cancelled already."
 
 
+@pytest.mark.slow
 async def test_retry_and_undo_by_command_and_undo_is_confirmed(story: Story) -> None:
     id, fault = await failed(story)
     refused = await said(story, "ben", f"undo {id}")
@@ -248,6 +249,7 @@ async def test_nobodys_bot_is_answered(story: Story) -> None:
     assert len(story.workspace.messages("builder")) == 1
 
 
+@pytest.mark.slow
 async def test_a_direct_message_is_answered_like_the_command(story: Story) -> None:
     await story.workspace.message_im("rosa", "mimecast")
     await story.workspace.until(lambda: "[Open the form]" in story.direct("rosa"))

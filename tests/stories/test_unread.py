@@ -90,6 +90,7 @@ async def test_the_reminder_leads_to_the_secret_and_nothing_follows_it(story: St
     assert len(live(story)) == 1
 
 
+@pytest.mark.slow
 async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(
     story: Story,
 ) -> None:

@@ -73,6 +73,7 @@ async def test_an_approval_of_somebody_who_has_left_since_no_longer_counts(three
     assert story.workspace.people["ada"].id not in str(made)
 
 
+@pytest.mark.slow
 async def test_an_approval_of_somebody_whom_slack_does_not_know_any_more_no_longer_counts(
     three: Story,
 ) -> None:
@@ -106,7 +107,14 @@ def _vanished(story: Story, name: str, *, is_hidden: bool) -> Iterator[None]:
     person.hidden = False
 
 
-@pytest.mark.parametrize("code", ["account_inactive", "fatal_error", "user_not_found_yet"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "account_inactive",
+        pytest.param("fatal_error", marks=pytest.mark.slow),
+        pytest.param("user_not_found_yet", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_failed_look_up_is_no_clear_no(three: Story, code: str) -> None:
     """`account_inactive` is about the bot's own token."""
     story = three
@@ -142,6 +150,7 @@ async def test_an_approval_of_somebody_who_lost_the_role_no_longer_counts(
         await story.approve(id, by="grace")
 
 
+@pytest.mark.slow
 async def test_an_approver_struck_off_at_a_restart_has_approved_nothing(
     bot: Bot, stage: Stage
 ) -> None:
@@ -196,6 +205,7 @@ async def test_while_slack_does_not_say_who_approved_before_nothing_is_decided(
     await story.approve(id, by="grace")
 
 
+@pytest.mark.slow
 async def test_two_last_approvers_who_click_at_once_both_count(three: Story) -> None:
     id = await three.ask()
     await asyncio.gather(_approve(three, id, "ada"), _approve(three, id, "grace"))
@@ -274,6 +284,7 @@ async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
             )
 
 
+@pytest.mark.slow
 async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(
     three: Story,
 ) -> None:

@@ -10,7 +10,7 @@ from tests.support.crash_story import LATER, CrashStory, in_use
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.slow), "after"])
+@pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_kill_while_it_is_told_tells_nobody_twice(
     crash_story: CrashStory, when: Literal["before", "after"]
 ) -> None:

@@ -40,17 +40,7 @@ ASKED = Commit("revoke asked", r"INSERT INTO history.*'revoke asked'")
 TAKEN_BACK = Commit("a step taken back", r"UPDATE steps SET facts=")
 FOR_EVER = 10_000
 REVOKED = Commit("revoked", r"INSERT INTO history.*'revoked'")
-SAMPLE = (("application", "after_effect"),)
-MATRIX = [
-    pytest.param(
-        call,
-        when,
-        id=f"{call.name} {when}",
-        marks=() if (call.name, when) in SAMPLE else pytest.mark.slow,
-    )
-    for call in CALLS
-    for when in WAYS
-]
+MATRIX = [pytest.param(call, when, id=f"{call.name} {when}") for call in CALLS for when in WAYS]
 DEATHS = [
     *(Death(when="before", at=TAKEN_BACK, nth=nth) for nth in range(1, 7)),
     *(Death(when="after", at=at) for at in (ASKED, TAKEN_BACK, REVOKED)),

@@ -18,8 +18,8 @@ REMOVED = told("unread secret removed")
     "death",
     [
         pytest.param(None, id="after the effect"),
-        pytest.param(Death(when="before", at=REMOVED), marks=pytest.mark.slow, id="before"),
-        pytest.param(Death(when="after", at=REMOVED), marks=pytest.mark.slow, id="after"),
+        pytest.param(Death(when="before", at=REMOVED), id="before"),
+        pytest.param(Death(when="after", at=REMOVED), id="after"),
     ],
 )
 async def test_a_kill_while_it_is_removed_tells_everybody_once(

@@ -246,6 +246,7 @@ async def test_a_look_at_the_certificate_is_answered_and_means_nothing(post: Pos
     assert not post.heard
 
 
+@pytest.mark.slow
 async def test_nobody_is_read_at_length_for_a_look_at_the_certificate(post: Post) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     long = io.BytesIO(b"ssl_check=1" + b"&a=%41" * 100_000)

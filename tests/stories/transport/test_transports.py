@@ -93,6 +93,7 @@ async def test_a_dead_socket_is_replaced_and_until_then_nothing_is_ready(
         assert "/aad-setup status AAD-7K3F shows one" in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_stop_finishes_what_is_listened_to_and_takes_nothing_more(
     stage: Stage, serving: Serving, door: HttpEndpoint, mode: str
