@@ -86,6 +86,7 @@ def policy_of(settings: Settings, team_id: str) -> Policy:
         open_limit=settings.open_limit,
         daily_limit=settings.daily_limit,
         person_daily_limit=settings.person_daily_limit,
+        contact=settings.contact,
     )
 
 
@@ -152,7 +153,9 @@ def slack_side(
         consent_mode=tenant.consent_mode,
         clock=services.clock,
     )
-    preview_maker = PreviewMaker(client=client, look=read, clock=services.clock)
+    preview_maker = PreviewMaker(
+        client=client, look=read, clock=services.clock, contact=settings.contact
+    )
     bolt = bolt_app(
         slack_client(services.settings, session, token=None), services.settings, installed
     )

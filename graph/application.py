@@ -29,7 +29,7 @@ _MADE = {"id": identifier, "appId": identifier}
 
 
 CHANGED = "The bot's database names an object in Entra that this registration has not made."
-NOTHING_DONE = "Nothing was done to it. Tell whoever runs the bot: its database was changed."
+NOTHING_DONE = "Nothing was done to it. Tell this bot's administrators: its database was changed."
 
 LONGEST_NOTES = 1024
 """Not documented for `notes`: the limit of `description`, to be on the safe side."""
@@ -256,12 +256,20 @@ def _principal(context: StepContext) -> str:
     return f"/servicePrincipals(appId='{context.fact('application', 'app_id')}')"
 
 
-APPLICATION = Step("application", "Register the application", register, unregister, lasting=True)
+APPLICATION = Step(
+    "application",
+    "Register the application",
+    register,
+    unregister,
+    creates="the application",
+    lasting=True,
+)
 
 SERVICE_PRINCIPAL = Step(
     "service_principal",
     "Add it to the tenant (service principal)",
     add_to_tenant,
     remove_from_tenant,
+    creates="the service principal",
     lasting=True,
 )

@@ -139,8 +139,8 @@ class TokenExpired(GraphError):
 class Forbidden(GraphError):
     WHAT = "Entra refused: a right is missing (insufficient privileges)."
     ADVICE = (
-        "Grant the bot's own application the rights that SETUP.md lists for this consent mode, "
-        "with admin consent, wait some minutes, then retry."
+        "Ask this bot's administrators to check its rights in Entra (`aad-setup doctor` lists what"
+        " is missing); a few minutes after that, retry."
     )
 
 

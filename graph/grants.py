@@ -34,7 +34,8 @@ def _role(permission: Permission) -> Step:
     async def undo(context: StepContext) -> None:
         await _revoke(context, lambda: _revoke_role(context, permission))
 
-    return Step(f"role:{permission.name}", f"Grant {permission.name}", do, undo, lasting=True)
+    title, creates = f"Grant {permission.name}", f"the grant of {permission.name}"
+    return Step(f"role:{permission.name}", title, do, undo, creates=creates, lasting=True)
 
 
 def _scopes(plan: Plan) -> Step:
@@ -42,7 +43,8 @@ def _scopes(plan: Plan) -> Step:
         await _revoke(context, lambda: _revoke_scopes(context))
 
     names = ", ".join(permission.name for permission in plan.scopes)
-    return Step("scopes", f"Grant {names} (delegated)", _grant_scopes, undo, lasting=True)
+    title, creates = f"Grant {names} (delegated)", f"the delegated grant of {names}"
+    return Step("scopes", title, _grant_scopes, undo, creates=creates, lasting=True)
 
 
 async def _grant_role(context: StepContext, permission: Permission) -> Facts:

@@ -168,4 +168,6 @@ def _object_id(context: StepContext) -> str:
     return id
 
 
-SECRET = Step("secret", "Make the client secret", make, undo, lasting=False)
+SECRET = Step(
+    "secret", "Make the client secret", make, undo, creates="the client secret", lasting=False
+)

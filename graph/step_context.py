@@ -158,5 +158,7 @@ class Step(NamedTuple):
     title: str
     do: Act
     undo: Undo | None
+    creates: str
+    """What undoing it deletes, with its article."""
     lasting: bool
     """Whether its facts belong to the registration and serve later runs, or to one run only."""

@@ -158,8 +158,13 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-SIGN_IN = Step("sign_in", "Sign in with the new secret", sign_in, None, lasting=False)
+SIGN_IN = Step("sign_in", "Sign in with the new secret", sign_in, None, creates="", lasting=False)
 
 DIRECTORY = Step(
-    "directory", "Read the directory as the connector will", read_directory, None, lasting=False
+    "directory",
+    "Read the directory as the connector will",
+    read_directory,
+    None,
+    creates="",
+    lasting=False,
 )

@@ -29,7 +29,7 @@ def register(
             client, users, registrar, response_urls, home_publisher, preview_maker, plain=plain
         )
     )
-    app.error(errors.handler(client, response_urls, home_publisher))
+    app.error(errors.handler(client, response_urls, home_publisher, registrar.policy.contact))
 
     app.command(ids.COMMAND)(commands.command)
     app.view(ids.FORM)(modals.submit_form)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.approval.quorum import Quorum
 from bot.approval.rules import NOT_FOR_OWN, PREVIOUS_REQUESTER, RULES, Role, Verb
 from bot.approval.wrong_state import wrong_state
-from bot.domain.people import Person, Refusal
+from bot.domain.people import CONTACT, GUEST, Person, Refusal
 from bot.domain.registration import Registration
 from bot.settings.env_reader import EVERYBODY
 
@@ -31,6 +31,8 @@ class Policy:
     """How many registrations the team may begin in 24 hours."""
     person_daily_limit: int = 10
     """How many of them one person may begin, so that there are some left for the others."""
+    contact: str = CONTACT
+    """Who runs this bot: a person, team or channel that users are told to ask."""
 
     @property
     def groups(self) -> frozenset[str]:
@@ -57,13 +59,13 @@ class Policy:
     def check_reachable(self, quorum: Quorum, registration: Registration, asker: Person) -> None:
         """Raise Refusal if too few can confirm what this person asks for, who does not count."""
         if why := self.unreachable(quorum):
-            raise Refusal(f"This takes {why}. Ask whoever runs this bot to add approvers.")
+            raise Refusal(f"This takes {why}. Ask {self.contact} to add approvers to `APPROVERS`.")
         concerned = {registration.requester, *registration.previous_requesters, asker}
         others = self.approvers - {each.user_id for each in concerned}
         if not self.approver_groups and len(others) < quorum.needed:
             raise Refusal(
                 f"This takes {quorum.needed} approvers who have not asked for it themselves, and"
-                " there are too few. Ask whoever runs this bot to add another to APPROVERS."
+                f" there are too few. Ask {self.contact} to add another to `APPROVERS`."
                 if asker.key == registration.requester.key
                 else f"This takes {quorum.needed} approvers beside you, and there are too few."
                 " Let the requester ask for it."
@@ -72,11 +74,13 @@ class Policy:
     def check_account(self, person: Person) -> None:
         """Raise Refusal if there is any doubt about who this is."""
         if person.team_id != self.team_id:
-            raise Refusal("You belong to another Slack team, so you cannot use this bot.")
+            raise Refusal("You belong to another Slack team, so you can't use this bot.")
+        if GUEST in person.doubts:
+            raise Refusal("Guest accounts can't use this bot.")
         if person.doubts:
             raise Refusal(
                 f"Slack says that your account {' and '.join(person.doubts)},"
-                " so you cannot use this bot."
+                " so you can't use this bot."
             )
 
     def check_may_ask(self, person: Person) -> None:
@@ -91,14 +95,14 @@ class Policy:
             raise Refusal(UNSAID.format("the groups of requesters"))
         if not is_requester:
             raise Refusal(
-                "You may not ask for applications."
-                " Ask whoever runs this bot to add you to REQUESTERS."
+                "You can't request applications yet."
+                f" Ask {self.contact} to add you to `REQUESTERS`."
             )
         others = self.approvers - {person.user_id}
         if not self.approver_groups and len(others) < self.approvals_needed:
             raise Refusal(
                 "You are an approver yourself, and without you there are too few."
-                " Ask whoever runs this bot to add another to APPROVERS."
+                f" Ask {self.contact} to add another to `APPROVERS`."
             )
 
     def check(self, verb: Verb, person: Person, registration: Registration) -> None:

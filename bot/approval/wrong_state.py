@@ -1,4 +1,4 @@
-"""Too late, or too early: why a registration's state does not allow a verb, as a sentence."""
+"""Why a registration's state does not allow a verb, as a sentence."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ TO_BE_TAKEN_BACK = frozenset({Status.READY, Status.FAILED})
 TAKEN_BACK_BY: Mapping[Status, str] = {
     Status.PENDING: "Its requester can cancel it, and an approver can deny it.",
     Status.FAILED: "`/aad-setup undo {id}` removes what it has made.",
-    Status.READY: "`/aad-setup revoke {id}` takes it back, if nobody needs it.",
+    Status.READY: "`/aad-setup revoke {id}` deletes it from Entra, if it is no longer needed.",
 }
 """By the state, how what is no longer wanted is taken back."""
 
@@ -19,25 +19,37 @@ BY_STATE: Mapping[Status, str] = {
     Status.PLANNING: "{id} is still being checked. Its card will change by itself.",
     Status.PENDING: "{id} waits for approval. Its card will change by itself.",
     Status.APPROVED: "{id} is being set up. Its card will change by itself.",
-    Status.READY: "Too late: {id} is ready already.",
-    Status.FAILED: "{id} has failed. Its card says why; *Retry* goes on where it stopped.",
+    Status.READY: "{id} is already set up.",
+    Status.FAILED: "{id} has failed. Its card says why; *Retry* continues where it stopped.",
     Status.REFUSED: "{id} was refused. Its card says why; ask again with `/aad-setup`.",
-    Status.EXPIRED: "Too late: {id} has expired. Ask again with `/aad-setup`.",
+    Status.EXPIRED: "{id} has expired. Ask again with `/aad-setup`.",
     Status.REVOKING: "{id} is being revoked. Its card says when that is done.",
 }
 
+ACTION: Mapping[Verb, str] = {
+    Verb.PURGE: "delete",
+    Verb.VALUES: "show",
+    Verb.REVEAL: "show",
+    Verb.REPLACE_SECRET: "replace",
+    Verb.CONFIRM: "confirm",
+    Verb.CONFIRM_ROTATION: "confirm",
+    Verb.DENY_ROTATION: "deny",
+    Verb.CANCEL_ROTATION: "cancel",
+}
+"""How a verb reads in "there is nothing to …", where its own name does not fit."""
+
 
 def wrong_state(verb: Verb, registration: Registration) -> str:
-    """Say why the registration's state does not allow the verb, who decided if somebody did, and
-    what takes it back in this state for whoever wanted that.
+    """Say why the registration's state does not allow the verb, who decided it if it was decided,
+    and how to cancel, undo or revoke it in this state if the verb was one of these.
     """
-    why = _too_late(verb, registration)
+    why = _reason(verb, registration)
     taking_back = verb in (Verb.CANCEL, Verb.UNDO, Verb.REVOKE)
     hint = TAKEN_BACK_BY.get(registration.status, "") if taking_back else ""
     return f"{why} {hint.format(id=registration.id)}".rstrip()
 
 
-def _too_late(verb: Verb, registration: Registration) -> str:
+def _reason(verb: Verb, registration: Registration) -> str:
     id, status = registration.id, registration.status
     if verb in (Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL):
         # By its verdict, not by its time: the clocks of two replicas may differ.
@@ -46,11 +58,12 @@ def _too_late(verb: Verb, registration: Registration) -> str:
             vote for vote in registration.votes if vote.verdict == verdict and vote.void is None
         ]
         if decisive and status not in (Status.PENDING, Status.CANCELLED, Status.EXPIRED):
-            return f"Too late: <@{decisive[-1].person.user_id}> has {done} {id} already."
+            return f"<@{decisive[-1].person.user_id}> already {done} {id}."
     if verb is Verb.PURGE and status in TO_BE_TAKEN_BACK:
         first = "undo" if status is Status.FAILED else "revoke"
         return (
-            f"{id} has not been deleted, and only what was can be deleted for good."
-            f" `/aad-setup {first} {id}` comes first."
+            f"{first.capitalize()} {id} first (`/aad-setup {first} {id}`); after that you can"
+            " delete it permanently."
         )
-    return BY_STATE.get(status, "Too late: {id} was {status} already.").format(id=id, status=status)
+    otherwise = f"{id} was {status}, so there is nothing to {ACTION.get(verb, str(verb))}."
+    return BY_STATE.get(status, otherwise).format(id=id)

@@ -16,6 +16,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 from bot.domain import profile_schema
+from bot.domain.people import CONTACT
 from graph.azure_ad_graph import NotRetiredPermission, RetiredPermission, retired_permission
 from graph.permissions import Kind, NotAllowed, lookup
 from graph.secret_life import NEVER
@@ -147,7 +148,7 @@ def drawable(catalogue: Catalogue, id: str) -> Profile:
         legacy=(),
         approval=Approval(),
         warnings=(),
-        next_steps="Ask whoever runs this bot to put the profile back into the catalogue.",
+        next_steps=f"Ask {CONTACT} to put the profile back into the catalogue.",
         redirect_rule="none",
         redirect_caution="",
         secret_name="",

@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+GUEST = "is a guest's"
+"""The doubt about an account that Slack limits to some channels."""
+CONTACT = "this bot's administrators"
+"""Whom users are told to ask, unless the settings name a person, team or channel."""
+
 
 class Refusal(Exception):
     """An expected "no": its text is a sentence for the person who asked.
@@ -23,7 +28,7 @@ class Person:
     team_id: str
     user_id: str
     name: str = ""
-    doubts: tuple[str, ...] = ()  # why this account may not act: "is a guest", …
+    doubts: tuple[str, ...] = ()  # why this account may not act: "is deactivated", …
     groups: frozenset[str] = frozenset()  # the user groups of the settings that it belongs to
     unread: frozenset[str] = frozenset()  # those of which Slack did not say who is in them
 

@@ -45,12 +45,15 @@ def plan_paragraphs(
     *,
     asked_at: datetime,
     title: str = "What would be created",
+    is_decided: bool = False,
 ) -> Iterator[str]:
-    """Yield what an approver has to know: what is made, its reach, consent, values, warnings."""
+    """Yield what an approver has to know: what is made, its reach, consent, values and, until it is
+    decided, warnings.
+    """
     yield "\n".join([f"{pen.strong(title)} in {_where(plan, pen)}", *_created(plan, pen, asked_at)])
     yield "\n".join([pen.strong("What it could do"), *_reach(plan, pen)])
-    yield f"{_consent(plan, pen)}\n{_received(profile, form, pen)}"
-    if plan.warnings:
+    yield f"{_consent(plan, pen, is_decided=is_decided)}\n{_received(profile, form, pen)}"
+    if plan.warnings and not is_decided:
         yield "\n".join(pen.warning(pen.text(warning)) for warning in plan.warnings)
 
 
@@ -96,10 +99,12 @@ def _reach(plan: Plan, pen: Pen) -> Iterator[str]:
         yield f"• {pen.code(scope.name)} (delegated): {scope.meaning}"
 
 
-def _consent(plan: Plan, pen: Pen) -> str:
+def _consent(plan: Plan, pen: Pen, *, is_decided: bool) -> str:
     by = _consenters(delegated_only=not plan.roles)
     consent = pen.strong("Consent")
     match plan.consent_mode:
+        case ConsentMode.AUTONOMOUS if is_decided:
+            return f"{consent} is given by this bot, for the whole tenant."
         case ConsentMode.AUTONOMOUS:
             return (
                 f"{consent} is given by this bot, for the whole tenant, once the plan is approved."

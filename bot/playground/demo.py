@@ -27,7 +27,7 @@ INDENT = " " * 4
 FORM = {
     "Application name": "Mimecast directory sync",
     "Reason": "Mail security needs our users and groups, ticket OPS-1907",
-    "The secret works for": "180 days",
+    "Secret valid for": "180 days",
 }
 
 NEXT = """That was the bot itself, between a simulated Slack workspace and a simulated Entra tenant.
@@ -119,9 +119,9 @@ class Demo:
         self._show(self._whisper(), where="ephemeral")
 
     async def _mask(self) -> None:
-        self._scene("A minute later it is masked for good")
+        self._scene("A minute later it is hidden for good")
         self._stage.clock.move(timedelta(seconds=61))
-        await self._workspace.until(lambda: "masked for good" in self._whisper())
+        await self._workspace.until(lambda: "hidden for good" in self._whisper())
         self._show(self._whisper(), where="ephemeral")
 
     async def _wonder(self) -> None:

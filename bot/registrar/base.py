@@ -85,7 +85,7 @@ class RegistrarBase:
         if id not in self._catalogue:
             raise Refusal(
                 f"The connector {id} of {registration.id} is no longer in this bot's catalogue."
-                " Ask whoever runs the bot to put it back."
+                f" Ask {self._policy.contact} to put it back."
             )
         return self._catalogue[id]
 
@@ -124,7 +124,7 @@ class RegistrarBase:
     def _check_in_time(self, registration: Registration) -> None:
         """Raise Refusal if the state's deadline is over, though nobody has noticed yet."""
         if registration.deadline is not None and registration.deadline <= self._clock.now():
-            raise Refusal(f"Too late: the time that {registration.id} had for this is over.")
+            raise Refusal(f"The deadline of {registration.id} has passed, so this can't be done.")
 
     def _check_idle(self, registration: Registration) -> None:
         if registration.run is not None:
@@ -138,5 +138,7 @@ class RegistrarBase:
 
 def _unknown(id: str) -> str:
     if not re.fullmatch(r"AAD-[A-Z0-9]{4}", id):
-        return "That is no id: they look like AAD-7K3F. `/aad-setup status` lists yours."
+        return (
+            "That isn't a registration ID. IDs look like AAD-7K3F. `/aad-setup status` lists yours."
+        )
     return f"There is no registration {id}. `/aad-setup status` lists yours."

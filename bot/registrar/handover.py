@@ -78,8 +78,8 @@ class HandoverActions(RegistrarBase):
         except SealBroken:
             raise Refusal(
                 f"The bot's keys do not open the secret of {registration.id}, so it cannot be"
-                " handed over. Tell whoever runs the bot: VAULT_KEYS lacks a key, or its database"
-                " was changed."
+                f" handed over. Tell {self._policy.contact}: `VAULT_KEYS` lacks a key, or the"
+                " bot's database was changed."
             ) from None
         await registrations.change_requester(tx, registration, to)
         for (id, purpose), text in zip(kept, clear, strict=True):
@@ -143,7 +143,7 @@ class HandoverActions(RegistrarBase):
             self._policy.check_may_ask(new_requester)
         except Refusal:
             raise Refusal(
-                f"<@{new_requester.user_id}> may not ask for applications, so cannot take"
+                f"<@{new_requester.user_id}> can't request applications, so can't take"
                 f" {registration.id} over. Choose somebody who may."
             ) from None
         self._check_votes(registration, new_requester)

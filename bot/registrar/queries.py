@@ -50,6 +50,7 @@ class Home:
     """What somebody sees in the App Home. `pages` holds the page of each part, from 1."""
 
     may_ask: bool
+    contact: str
     is_approver: bool
     pages: Mapping[Part, int]
     mine: Sequence[Registration]
@@ -177,7 +178,8 @@ class Queries(RegistrarBase):
             tx, limit=PAGE[Part.HISTORY], offset=_offset(Part.HISTORY, at), only_of=only_of
         )
         return Home(
-            may_ask=self._may_ask(by),
+            may_ask=self.may_ask(by),
+            contact=self._policy.contact,
             is_approver=decides,
             pages=at,
             mine=await self._all(tx, await self._find(tx, Part.MINE, by, now, at)),
@@ -227,7 +229,8 @@ class Queries(RegistrarBase):
             await run_guarded(f"registration {line.id}", partial(get, line.id))
         return found
 
-    def _may_ask(self, person: Person) -> bool:
+    def may_ask(self, person: Person) -> bool:
+        """Whether this person may request applications."""
         try:
             self._policy.check_may_ask(person)
         except Refusal:

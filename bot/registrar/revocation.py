@@ -86,7 +86,7 @@ class RevocationActions(RegistrarBase):
         id = registration.id
         if registration.purged_at is not None:
             day = registration.purged_at.date()
-            raise Refusal(f"Too late: {id} was deleted for good already, as of {day}.")
+            raise Refusal(f"{id} was already deleted permanently, on {day}.")
         if not registration.deleted:
             raise Refusal(f"{id} never made an application, so there is nothing to delete.")
         self._check_idle(registration)

@@ -93,14 +93,14 @@ class SecretActions(RegistrarBase):
         if not self._vault.holds_key_of(sealed or b""):
             raise Refusal(
                 "The bot's keys do not open this secret, so nothing was shown and nothing is"
-                " lost. Tell whoever runs the bot that VAULT_KEYS lacks a key."
+                f" lost. Tell {self._policy.contact} that `VAULT_KEYS` lacks a key."
             )
         entries = await audit.checked(tx, registration)
         if any(it.what == CLAIMED and it.details.get("secret") == secret for it in entries):
             raise Refusal(
                 f"The history of {registration.id} says that this secret has been shown before, so"
-                " it is not shown again. Press *Make a new one*, and tell whoever runs the bot:"
-                " somebody has changed its database."
+                " it is not shown again. Press *Make a new one*, and tell"
+                f" {self._policy.contact}: the bot's database was changed by something else."
             )
         try:
             return self._vault.open(owner, sealed or b"")
@@ -179,13 +179,13 @@ class SecretActions(RegistrarBase):
                 raise Refusal(_why_not(registration))
             if not registration.approvals():  # they came after the copy that was restored
                 raise Refusal(
-                    f"Nothing says who has approved {id}, so no secret is made without an approver."
+                    f"The approvals of {id} are unknown, so a new secret takes an approver."
                     f" `/aad-setup rotate {id}` asks for one."
                 )
             if secret.expires_at is None or secret.expires_at < self._clock.now() + SHORTEST:
                 raise Refusal(
-                    f"The time approved for the secret of {id} is over. `/aad-setup rotate {id}`"
-                    " asks for a new one, which an approver has to confirm."
+                    f"The approved lifetime of the secret of {id} has ended."
+                    f" `/aad-setup rotate {id}` asks for a new one, which an approver confirms."
                 )
             self._needed_profile(registration)
             await self._add_run(tx, id, RunKind.REPLACE_SECRET, subject=secret.id)
@@ -200,17 +200,20 @@ def _why_not(registration: Registration) -> str:
     match secret.state if secret else None:
         case SecretState.SHOWN | SecretState.MASKED | SecretState.UNMASKED:
             return (
-                f"The secret of {id} was shown once, and once is all there is."
-                " If you did not keep it, make a new one."
+                f"The secret of {id} has already been shown and can't be shown again. If you"
+                " didn't save it, press *Make a new one*."
             )
         case SecretState.CLAIMED:
             return f"The secret of {id} is being shown right now."
         case SecretState.UNKNOWN:
-            return f"Nobody can tell whether the secret of {id} was seen. Make a new one."
+            return f"It is unknown whether the secret of {id} was seen. Press *Make a new one*."
         case SecretState.CLOSED | SecretState.REMOVED:
-            return f"Nobody came for the secret of {id} in time, so it is gone. Make a new one."
+            return (
+                f"The secret of {id} wasn't picked up within 7 days, so it was deleted from Entra."
+                " Press *Make a new one*."
+            )
         case SecretState.REPLACED:
-            return f"The secret of {id} was replaced by one that did not last. Make a new one."
+            return f"The secret of {id} was replaced by one that failed. Press *Make a new one*."
         case SecretState.SEALED:
             return f"The secret of {id} waits unseen: press *Get the values*."
         case _:

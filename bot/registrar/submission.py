@@ -1,6 +1,7 @@
 """Asking for a registration."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,14 @@ from bot.storage import history, installation, messages, registrations
 from bot.storage.messages import MessageKind
 
 COMMAND = "/aad-setup"
+
+STANDING: Mapping[Status, str] = {
+    Status.PLANNING: "being checked",
+    Status.PENDING: "waiting for approval",
+    Status.APPROVED: "being set up",
+    Status.REVOKING: "being revoked",
+}
+"""How a registration with the same name stands; the other states' names say it."""
 
 
 class SubmissionActions(RegistrarBase):
@@ -85,13 +94,13 @@ class SubmissionActions(RegistrarBase):
         if begun >= policy.person_daily_limit:
             raise Refusal(
                 f"You have begun {policy.person_daily_limit} registrations in 24 hours, which is"
-                " the most for one person. Try again later, or ask whoever runs this bot to raise"
-                " PERSON_DAILY_LIMIT."
+                f" the most for one person. Try again later, or ask {policy.contact} to raise"
+                " `PERSON_DAILY_LIMIT`."
             )
         if await registrations.count_since(tx, yesterday) >= policy.daily_limit:
             raise Refusal(
                 f"The team has begun {policy.daily_limit} registrations in 24 hours, which is the"
-                " most. Try again later, or ask whoever runs this bot to raise DAILY_LIMIT."
+                f" most. Try again later, or ask {policy.contact} to raise `DAILY_LIMIT`."
             )
 
     async def _check_new(self, tx: AsyncConnection, form: Form) -> None:
@@ -102,8 +111,9 @@ class SubmissionActions(RegistrarBase):
         twin = await self._get(tx, id)
         raise FormProblems(
             {
-                "name": f"{id} is the same: {twin.requester.name} asked for it, and it is"
-                f" {_standing(twin)}. See {COMMAND} status {id}, or choose another name."
+                "name": f"{twin.requester.name} already has a request with this name: {id}"
+                f" ({STANDING.get(twin.status, str(twin.status))}). See {COMMAND} status {id}, or"
+                " choose another name."
             }
         )
 
@@ -130,10 +140,6 @@ class SubmissionActions(RegistrarBase):
 def _wish_digest(form: Form) -> str:
     """Return what is equal for equal wishes: the profile, and the name as people read it."""
     return hashlib.sha256(f"{form.profile}\n{as_read(form.name)}".encode()).hexdigest()
-
-
-def _standing(twin: Registration) -> str:
-    return "being revoked" if twin.status is Status.REVOKING else str(twin.status)
 
 
 def _plain_form(form: Form) -> dict[str, Any]:

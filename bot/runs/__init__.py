@@ -3,6 +3,7 @@ engine carries across crashes."""
 
 from collections.abc import Mapping
 
+from bot.domain.people import CONTACT
 from bot.domain.runs import RunKind
 from bot.runs.base import RunServices, StepFailed, Tenant
 from bot.runs.cleanup import Cleanup
@@ -54,8 +55,8 @@ class Runs:
             return
         words = {
             "step": "Run",
-            "sentence": "The bot itself broke down: this is a bug, and nothing you did.",
-            "advice": f"Retry. If it happens again, tell whoever runs this bot: bug {bug}.",
+            "sentence": "Something went wrong on our side.",
+            "advice": f"Retry. If it happens again, give {CONTACT} this error ID: {bug}.",
         }
         await self._provisioning.close(
             id

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import RotationNews, RotationState
 from bot.domain.catalogue import Catalogue
+from bot.domain.people import CONTACT
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import Secret, SecretState
@@ -115,7 +116,7 @@ class RunBase:
     async def fail(self, id: str, failed: StepFailed, bug: str | None = None) -> None:
         failure = Failure(
             step=failed.words.get("step") or "Run",
-            sentence=failed.words.get("sentence") or "The bot broke down.",
+            sentence=failed.words.get("sentence") or "Something went wrong on our side.",
             advice=failed.words.get("advice") or "Retry.",
             request_id=failed.words.get("request_id"),
             bug=bug or failed.words.get("bug"),
@@ -245,7 +246,7 @@ def gone(profile: str) -> StepFailed:
     words = {
         "step": "Read the catalogue",
         "sentence": f"The connector {profile} is no longer in this bot's catalogue.",
-        "advice": "Ask whoever runs the bot to put it back, and retry.",
+        "advice": f"Ask {CONTACT} to put it back, and retry.",
     }
     return StepFailed("profile_gone", words)
 

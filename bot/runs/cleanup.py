@@ -154,7 +154,7 @@ class Cleanup(RunBase):
         try:
             buried = await self._erase(run, each, plan, facts)
         except GraphError as error:
-            raise failed(f"Take back “{each.title}”", error) from None
+            raise failed(f"Delete {each.creates}", error) from None
         async with self._database.transaction() as tx:
             await registrations.bump_version(tx, run.registration, redraw_now=False)
             # Else a retry after half an undo would take for done what has been removed.

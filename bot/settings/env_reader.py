@@ -137,6 +137,16 @@ class Reader:
             return default
         return int(text)
 
+    def words(self, name: str, default: str) -> str:
+        """Return words that stand in sentences as they are: nothing that Slack would obey."""
+        value = self.text(name) or default
+        if not re.fullmatch(r"[\w '#.,()/+@-]{1,80}", value):
+            self.problem(
+                f"{name} must be a name, a channel or an address, of at most 80 letters, digits and"
+                " # @ . , ( ) / + - '."
+            )
+        return value
+
     def duration(self, name: str, default: timedelta) -> timedelta:
         value = self._duration(name, default)
         if not timedelta(0) < value <= LONGEST_TTL:

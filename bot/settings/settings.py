@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.domain.people import CONTACT
 from bot.logs import FORMATS
 from bot.settings.allowed_hosts import is_one_of
 from bot.settings.env_reader import Reader
@@ -78,6 +79,7 @@ class Settings(EntraSettings):
     log_level: str
     log_format: str
     plain_cards: bool
+    contact: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Settings":
@@ -106,6 +108,7 @@ class Settings(EntraSettings):
             log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             log_format=reader.one_of("LOG_FORMAT", FORMATS, FORMATS[0]),
             plain_cards=reader.one_of("PLAIN_CARDS", ("true", "false"), "false") == "true",
+            contact=reader.words("CONTACT", CONTACT),
         )
         problems = [*reader.problems, *_nobody(settings), *_not_yet(reader), *reader.misspelt()]
         if problems:

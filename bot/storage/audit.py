@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval.quorum import Quorum
 from bot.domain.approval_requests import RotationState, Vote
-from bot.domain.people import Refusal
+from bot.domain.people import CONTACT, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.storage import registrations, secrets
@@ -225,7 +225,7 @@ def changed(id: str) -> str:
     """Say to a person that nothing is done because the database was changed."""
     return (
         f"The database of this bot was changed by something else: {id} is not as it was signed, so"
-        f" nothing was done. Tell whoever runs the bot: `aad-setup audit verify {id}` says more."
+        f" nothing was done. Tell {CONTACT}: `aad-setup audit verify {id}` says more."
     )
 
 

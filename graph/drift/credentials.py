@@ -12,11 +12,11 @@ def secrets(expected: Expected, application: Json) -> Iterator[str]:
     held = {each["keyId"]: each for each in application["passwordCredentials"]}
     for key_id in sorted(expected.secrets.keys() - held.keys()):
         yield Loss(
-            f"Our secret is gone (key id {key_id}). The connector can no longer sign in with it."
+            f"The secret is gone (key id {key_id}). The connector can no longer sign in with it."
         )
     for key_id, end in sorted(expected.secrets.items()):
         if key_id in held and end <= expected.now:
-            yield Loss(f"Our secret expired on {end.date()} (key id {key_id}).")
+            yield Loss(f"The secret expired on {end.date()} (key id {key_id}).")
     for key_id in sorted(held.keys() - expected.secrets.keys() - expected.closing):
         yield _foreign_secret(expected, held[key_id])
     for each in application["keyCredentials"]:

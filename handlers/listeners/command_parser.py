@@ -99,7 +99,7 @@ def parse(text: str, profiles: Collection[str]) -> Command:
     if is_public and command.word not in MAY_BE_PUBLIC:
         raise Refusal(
             f"Only `status` and `list` can be public. Leave out `{PUBLIC}`,"
-            " and the answer is for you alone."
+            " and only you see the answer."
         )
     return replace(command, is_public=is_public)
 
@@ -140,7 +140,7 @@ def _preview(rest: Sequence[str], known: Mapping[str, str]) -> Command:
         return Command(word=FORM, profile=known[rest[0].lower()] if rest else None)
     near = _nearest(rest[0], list(known.values()))
     meant = f" Did you mean `{COMMAND} {PREVIEW} {near}`?" if near else ""
-    raise Refusal(f"I do not know the profile “{escaped(rest[0][:60])}”.{meant}")
+    raise Refusal(f"I don't know the profile “{escaped(rest[0][:60])}”.{meant}")
 
 
 def _page(rest: Sequence[str]) -> tuple[int, Sequence[str]]:
@@ -160,19 +160,19 @@ def _with_id(word: str, rest: Sequence[str]) -> Command:
         return Command(word="list", which="mine")
     if len(found) > 1 and word == "status":
         raise Refusal(
-            f"Name one registration, like `{COMMAND} status {found[0]}`."
+            f"Which one? For example: `{COMMAND} status {found[0]}`."
             f" `{COMMAND} status` alone lists yours."
         )
     if rest == [SOMEBODY] and word == "status":
         raise Refusal(
-            f"I list nobody else's registrations. `{COMMAND} list all` lists those of everybody."
+            f"I can't list another person's registrations. `{COMMAND} list all` lists all of them."
         )
     if rest and not found:
         raise Refusal(
-            f"“{escaped(' '.join(rest)[:60])}” is no id: they look like AAD-7K3F."
+            f"“{escaped(' '.join(rest)[:60])}” isn't a registration ID. IDs look like AAD-7K3F."
             f" `{COMMAND} status` lists yours."
         )
-    raise Refusal(f"Name one registration, like `{COMMAND} {word} AAD-7K3F`.")
+    raise Refusal(f"Which one? For example: `{COMMAND} {word} AAD-7K3F`.")
 
 
 def _which(rest: Sequence[str]) -> str | None:
@@ -183,13 +183,13 @@ def _which(rest: Sequence[str]) -> str | None:
         return word
     if word in LISTS:
         raise Refusal(
-            f"I do not know what “{escaped(' '.join(rest[1:])[:60])}” means there."
+            f"I don't know what “{escaped(' '.join(rest[1:])[:60])}” means there."
             f" `{COMMAND} list {word}` shows one list, `{COMMAND} list {word} 2` its second page."
         )
     near = get_close_matches(word, LISTS, n=1)
     meant = f" Did you mean `{COMMAND} list {near[0]}`?" if near else ""
     lists = ", ".join(f"`{each}`" for each in LISTS)
-    raise Refusal(f"I do not know the list “{escaped(rest[0][:60])}”.{meant} There are {lists}.")
+    raise Refusal(f"I don't know the list “{escaped(rest[0][:60])}”.{meant} There are {lists}.")
 
 
 def _ids(words: Sequence[str]) -> list[str]:

@@ -64,7 +64,7 @@ async def reply(
             await registrar.rotate(id, by=person)
             return Reply(
                 text="An approver has to confirm this: the approval channel was asked."
-                f" Until then the secret of {id} stays as it is."
+                f" Until then the current secret of {id} keeps working."
             )
         case "cancel":
             return Reply(text=await _cancel(id, registrar, person))
@@ -72,7 +72,8 @@ async def reply(
             return Reply(text=await _retry(id, registrar, person, users))
         case "handover":
             raise Refusal(
-                f"Type `{ids.COMMAND} handover {id} @person`: only so can I tell whom you mean."
+                "Who should take it over?"
+                f" Type `{ids.COMMAND} handover {id} @` and pick the person."
             )
         case "undo" | "retire" | "revoke" | "purge":
             check, ask = QUESTIONS[command.word]
@@ -94,7 +95,7 @@ async def retried(id: str, registrar: Registrar, person: Person, users: Users) -
 async def _retry(id: str, registrar: Registrar, person: Person, users: Users) -> str:
     if await retried(id, registrar, person, users) is Status.PENDING:
         return f"{id} waits for approval again. Its card says whose approval no longer counts."
-    return f"{id} goes on where it stopped. Its card says how far it is."
+    return f"{id} continues where it stopped. Its card shows the progress."
 
 
 async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
@@ -104,7 +105,7 @@ async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
         await registrar.cancel(id, by=person)
         return f"{id} is cancelled. Nothing was changed in Entra."
     await registrar.cancel_rotation(id, asked.id, by=person)
-    return f"The rotation of {id} is cancelled. The secret in use works as before."
+    return f"The rotation of {id} is cancelled. The current secret keeps working."
 
 
 async def _list(command: Command, registrar: Registrar, person: Person) -> Reply:
@@ -112,8 +113,14 @@ async def _list(command: Command, registrar: Registrar, person: Person) -> Reply
     page = await registrar.listed(which, by=person, for_all=command.is_public, page=command.page)
     if command.is_public:
         return Reply(text=listing.least(which, page, size=LISTED))
-    decides = registrar.decides(person)
-    return Reply(text=listing.listing(which, page, size=LISTED, decides=decides))
+    text = listing.listing(
+        which,
+        page,
+        size=LISTED,
+        decides=registrar.decides(person),
+        may_ask=registrar.may_ask(person),
+    )
+    return Reply(text=text)
 
 
 async def _status(id: str, registrar: Registrar, person: Person, *, plain: bool) -> Reply:

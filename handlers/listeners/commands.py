@@ -31,6 +31,7 @@ async def command(
     plain: bool,
 ) -> None:
     """Answer, for the person alone unless the last word is `public`."""
+    registrar.check_may_look(person)  # before any hint on usage
     text = str(body.get("text") or "")
     parsed = command_parser.parse(text, registrar.catalogue)
     if parsed.word == command_parser.FORM:

@@ -1,7 +1,7 @@
-"""What a person reads when the bot says no, or breaks.
+"""Answers to refusals and errors.
 
 A refusal is a sentence for the person. Anything else is a bug: it is logged with an id, and the
-person gets that id. Whatever was typed into a form stays there.
+person gets that id. A form keeps what was typed.
 """
 
 import json
@@ -33,7 +33,10 @@ Json = dict[str, Any]
 
 
 def handler(
-    client: AsyncWebClient, response_urls: ResponseUrls, home_publisher: HomePublisher
+    client: AsyncWebClient,
+    response_urls: ResponseUrls,
+    home_publisher: HomePublisher,
+    contact: str,
 ) -> Callable[..., Awaitable[BoltResponse]]:
     """Return the function for `app.error`. It must answer 200, or Slack shows its own error."""
 
@@ -41,7 +44,7 @@ def handler(
         if isinstance(error, FormProblems):
             view = body["view"]
             return _errors({block_of(field, view): it for field, it in error.problems.items()})
-        sentence = _sentence(error)
+        sentence = _sentence(error, contact)
         if body.get("type") == "view_submission":
             people = error.people if isinstance(error, Refusal) else ()
             return _errors({_first_field(body["view"]): plain(sentence, people)})
@@ -67,7 +70,7 @@ def handler(
     return handle
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, contact: str) -> str:
     if isinstance(error, Refusal):
         return str(error)
     bug = _logged("listener", error)
@@ -80,7 +83,7 @@ def _sentence(error: Exception) -> str:
         return "Slack did not answer. Try again in a moment."
     if is_outage(error):
         return "The bot cannot reach its database. Try again in a moment."
-    return f"The bot broke, and nothing you did caused it. Tell whoever runs it: bug {bug}."
+    return sentences.went_wrong(bug, contact)
 
 
 def _logged(what: str, error: Exception) -> str:

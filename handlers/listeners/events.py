@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 IN_THREAD = ("status", "list", "help")
 FOR_ONE = ("values", "history", "details")
-WHY = "This is for you alone, because everybody in the channel reads the thread."
+WHY = "Only you can see this."
 
 
 async def mention(
@@ -67,6 +67,7 @@ async def direct_message(
     event = body["event"]
     if event.get("channel_type") != "im" or not await registrar.is_news(str(body.get("event_id"))):
         return
+    registrar.check_may_look(person)  # before any hint on usage
     parsed = command_parser.parse(event.get("text") or "", registrar.catalogue)
     if parsed.word == command_parser.FORM:
         answer = _form_button(parsed, registrar, person)
@@ -90,7 +91,7 @@ def _by_command(parsed: Command) -> str:
     to = "@person" if parsed.word == command_parser.HANDOVER else None
     words = " ".join(filter(None, [ids.COMMAND, parsed.word, parsed.id or parsed.profile, to]))
     what = "I open the form" if parsed.word == command_parser.FORM else "I do that"
-    return f"In channels I only tell how things stand. Type `{words}` and {what} for you."
+    return f"In channels I only show status. Type `{words}` and {what} for you."
 
 
 def _form_button(parsed: Command, registrar: Registrar, person: Person) -> Reply:

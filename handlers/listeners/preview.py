@@ -58,10 +58,11 @@ class PreviewRequest:
 class PreviewMaker:
     """Makes previews and shows them."""
 
-    def __init__(self, *, client: AsyncWebClient, look: Look, clock: Clock) -> None:
+    def __init__(self, *, client: AsyncWebClient, look: Look, clock: Clock, contact: str) -> None:
         self._client = client
         self._look = look
         self._clock = clock
+        self._contact = contact
         self._begun: dict[str, deque[datetime]] = {}
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -128,7 +129,9 @@ class PreviewMaker:
 
     async def _make(self, request: PreviewRequest) -> None:
         if bug := await run_guarded("preview", partial(self._answer, request)):
-            await run_guarded("preview", partial(self._show, request, views.broken(bug)))
+            await run_guarded(
+                "preview", partial(self._show, request, views.broken(bug, contact=self._contact))
+            )
 
     async def _answer(self, request: PreviewRequest) -> None:
         await self._show(request, await self._seen(request))

@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.form_validation import JOINERS
-from bot.domain.people import Person, Refusal
+from bot.domain.people import GUEST, Person, Refusal
 from bot.registrar import Registrar
 from graph.clock import Clock
 from handlers.listeners.preview import PreviewMaker
@@ -38,8 +38,8 @@ LOOK_UP_SECONDS = 1.0
 DOUBTS = {
     "deleted": "is deactivated",
     "is_bot": "is a bot",
-    "is_restricted": "is a guest's",
-    "is_ultra_restricted": "is a guest's",
+    "is_restricted": GUEST,
+    "is_ultra_restricted": GUEST,
     "is_stranger": "is from outside",
     "is_invited_user": "is only invited",
 }
@@ -121,12 +121,12 @@ class Users:
         """Return whom somebody has named as `@person`. Raises Refusal."""
         found = re.fullmatch(r"<@([UW][A-Z0-9]+)(\|[^>]*)?>", text)
         if found is None:
-            raise Refusal("Say to whom, with an @ before the name, and let Slack complete it.")
+            raise Refusal("Who should take it over? Type @ and pick the person.")
         try:
             return await self.look_up(found[1])
         except UserNotFound:
             raise Refusal(
-                "Slack knows nobody of this name whom the bot may see. Choose somebody else."
+                "Slack does not show this account to the bot. Choose someone else."
             ) from None
         except Refusal:
             raise Refusal(

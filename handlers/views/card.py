@@ -41,11 +41,11 @@ from handlers.views.steps import Drawing, steps
 
 HEADLINES: Mapping[Status, str] = {
     Status.PLANNING: "is being checked against the tenant",
-    Status.REFUSED: "cannot be made",
+    Status.REFUSED: "can't be created",
     Status.PENDING: "waits for approval",
     Status.DENIED: "was denied",
     Status.CANCELLED: "was cancelled",
-    Status.EXPIRED: "expired: nobody decided in time",
+    Status.EXPIRED: "expired without a decision",
     Status.APPROVED: "is being set up",
     Status.FAILED: "failed",
     Status.READY: "is ready",
@@ -220,6 +220,7 @@ def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
         SlackPen(),
         asked_at=registration.created_at,
         title=_plan_title(registration.status),
+        is_decided=registration.status not in UNDECIDED,
     )
     yield from (section(paragraph) for paragraph in words)
 
@@ -229,7 +230,7 @@ def _plan_title(status: Status) -> str:
         return "What would be created"
     if status in NEVER_APPROVED:
         return "What would have been created"
-    return "What the approved plan creates"
+    return "What was approved"
 
 
 def _context(registration: Registration) -> Iterator[Block]:

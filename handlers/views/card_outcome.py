@@ -37,7 +37,7 @@ def outcome_blocks(
         case Status.REFUSED:
             yield section("\n".join(f"• {escaped(reason)}" for reason in registration.reasons))
             again = "Press *Ask again*" if is_theirs else CAN_ASK_AGAIN
-            yield context(f"{again} when this is put right.")
+            yield context(f"{again} when this is corrected.")
         case Status.DENIED:
             yield section("\n".join(f">{escaped(line)}" for line in _said(registration)))
             yield _nothing_changed(registration, is_theirs)
@@ -68,16 +68,14 @@ def _said(registration: Registration) -> list[str]:
 
 def _ready(registration: Registration, *, is_theirs: bool) -> Iterator[Block]:
     id, seen = registration.app_id, registration.facts.get("directory", {})
-    counts = f" It reads {seen['users']} users" if "users" in seen else ""
-    counts += (
-        f" and {seen['groups']} groups." if counts and "groups" in seen else "." * bool(counts)
-    )
+    counts = [f"{seen[each]:,} {each}" for each in ("users", "groups") if each in seen]
     lost = why_lost(registration, is_theirs=is_theirs)
     if registration.has_expired and not lost:
         yield section(f"Application (client) ID `{id}`. {expired(registration)}")
         yield from drift.line(registration)
         return
-    tried = f"The new secret was tried: it signs in.{counts}"
+    reads = f" The app can read {' and '.join(counts)}." if counts else ""
+    tried = f"Sign-in tested.{reads}"
     state = lost or ("" if _is_untried(registration) else tried)
     yield section(f"Application (client) ID `{id}`. {state}".rstrip())
     secret = registration.secret_in_use if lost else registration.secret
@@ -100,7 +98,7 @@ def expired(registration: Registration) -> str:
     assert secret is not None
     assert secret.expires_at is not None
     follows = (
-        "A new one is on its way."
+        "A new one is being made."
         if registration.awaits_secret
         else f"`{ids.COMMAND} rotate {registration.id}` asks for a new one."
     )
@@ -122,13 +120,15 @@ def why_lost(registration: Registration, *, is_theirs: bool) -> str:
     match registration.secret.state if registration.secret else None:
         case SecretState.CLOSED | SecretState.REMOVED if stays:
             return (
-                "Nobody came for the new secret in time, so it was removed. The one before is still"
-                f" in use: {presses} *Make a new one* for another."
+                "The new secret wasn't picked up within 7 days, so it was deleted from Entra. The"
+                f" previous one is still in use: {presses} *Make a new one* for another."
             )
         case SecretState.CLOSED | SecretState.REMOVED:
-            return f"Nobody came for the secret in time, so it was removed: {until}"
+            return (
+                f"The secret wasn't picked up within 7 days, so it was deleted from Entra: {until}"
+            )
         case SecretState.REPLACED:
-            return f"The secret was replaced by one that did not last: {until}"
+            return f"The secret was replaced by one that failed: {until}"
         case _:
             return ""
 
@@ -147,8 +147,6 @@ def _failure(registration: Registration) -> Iterator[Block]:
         lines.append(f"Request id `{escaped(failure.request_id)}`")
     yield section("\n".join(lines))
     if registration.status is Status.FAILED and registration.deadline is not None:
-        yield context(
-            f"Unless somebody retries, it is undone by itself {when(registration.deadline)}"
-        )
+        yield context(f"Retry by {when(registration.deadline)}, or it will be undone automatically")
     if registration.status is Status.REVOKING and registration.deadline is not None:
-        yield context(f"The bot tries again by itself {when(registration.deadline)}")
+        yield context(f"The bot retries automatically {when(registration.deadline)}")

@@ -37,7 +37,9 @@ def report(registration: Registration) -> Blocks:
     """Return the message that tells what a check has found."""
     check = registration.check
     assert check is not None
-    return drawn([header(report_text(registration)), *_findings(check), _foot(registration)])
+    return drawn(
+        [header(report_text(registration)), *_findings(registration, check), _foot(registration)]
+    )
 
 
 def alarm_text(registration: Registration) -> str:
@@ -83,7 +85,7 @@ def details(registration: Registration) -> Iterator[Block]:
         return
     if registration.check is not None and registration.check.differences:
         lines = _lines(registration.check.differences)
-        yield section(f":warning: *In the tenant it is not as it was approved*\n{lines}")
+        yield section(f":warning: *In Entra it no longer matches what was approved*\n{lines}")
 
 
 def asked(id: str) -> str:
@@ -101,24 +103,25 @@ def _outcome(check: Check | None) -> str:
         return "could not be compared with the tenant"
     match len(check.differences):
         case 0 if check.unseen:
-            return "is as it was approved, as far as the bot could look"
+            return "matches what was approved, as far as the bot could read it"
         case 0:
-            return "is as it was approved"
+            return "matches what was approved"
         case 1:
-            return "differs from the plan in one thing"
+            return "no longer matches what was approved: 1 difference"
         case count:
-            return f"differs from the plan in {count} things"
+            return f"no longer matches what was approved: {count} differences"
 
 
-def _findings(check: Check) -> Iterator[Block]:
+def _findings(registration: Registration, check: Check) -> Iterator[Block]:
     if check.failure is not None:
         yield section(escaped(check.failure))
-        yield section("The bot looks again by itself tomorrow. Nothing was changed.")
+        yield section("The bot checks again tomorrow. Nothing was changed.")
     if check.differences:
         yield section(_lines(check.differences))
-        yield section(AUDIT_LOG)
+        if not registration.has_expired or len(check.differences) > 1:
+            yield section(AUDIT_LOG)  # time alone lets a secret expire
     if check.unseen:
-        yield section(f"*The bot could not look at*\n{_lines(check.unseen)}")
+        yield section(f"*The bot could not read*\n{_lines(check.unseen)}")
     if check.tolerated:
         yield context(_lines(check.tolerated))
 

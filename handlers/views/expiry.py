@@ -10,8 +10,8 @@ from bot.domain.registration import Registration, Status
 from handlers.views import ids, revocation, rotation
 from handlers.views.blocks import Blocks, actions, context, drawn, escaped, person, section, when
 
-STAYS = "The one in use works until the new one was seen, and for 7 days after that."
-SEEN_TO = "somebody has seen to its secret in the meantime"
+STAYS = "The one in use works until 7 days after the new one was seen."
+SEEN_TO = "its secret was replaced or removed in the meantime"
 
 
 def text(registration: Registration, subject: str | None) -> str:
@@ -43,8 +43,8 @@ def also_told(registration: Registration, *, has_left: bool) -> str:
     if not has_left:
         return f"{requester} is told, too."
     return (
-        f"The account of {requester}, its requester, is deactivated or gone, so nobody else was"
-        f" told. `{ids.COMMAND} handover {registration.id} @person` gives it to somebody else."
+        f"The account of {requester}, the requester, is deactivated or gone, so only approvers are"
+        f" told. `{ids.COMMAND} handover {registration.id} @person` gives it to someone else."
     )
 
 
@@ -75,11 +75,11 @@ def _when(registration: Registration, subject: str | None) -> str:
     if _is_expired(subject):
         return (
             f"*{registration.id}*: the secret of *{name}* expired {at}."
-            " The connector can sign in with it no more."
+            " The connector can no longer sign in with it."
         )
     return (
         f"*{registration.id}*: the secret of *{name}* expires {at}."
-        " After that the connector can sign in with it no more."
+        " After that the connector can no longer sign in with it."
     )
 
 
@@ -88,7 +88,7 @@ def _next(registration: Registration, subject: str | None, *, is_theirs: bool) -
     stays = "" if _is_expired(subject) else f" {STAYS}"
     yield section(
         f"{_how(registration, has_button=has_button, is_theirs=is_theirs)}{stays}"
-        " If nobody needs it any more, *Revoke* takes the application back."
+        " If it is no longer needed, *Revoke* deletes the application from Entra."
     )
     rotate = [rotation.rotate_button(registration.id)] if has_button else []
     yield from actions([*rotate, revocation.revoke_button(registration.id)])
@@ -98,7 +98,7 @@ def _how(registration: Registration, *, has_button: bool, is_theirs: bool) -> st
     """Say how to come by a new secret: by a rotation, unless one was approved and lost since."""
     id = registration.id
     if registration.secret_in_use != registration.secret:
-        lost = "The one that was to follow it is lost:"
+        lost = "The one that was meant to replace it is lost:"
         if is_theirs:
             return (
                 f"{lost} you press *Make a new one*, which takes no approval."

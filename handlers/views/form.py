@@ -66,7 +66,7 @@ def form(
             _text(
                 "Application name",
                 ids.NAME,
-                hint="As it will be listed in Entra.",
+                hint="Shown in Entra under App registrations.",
                 filled=filled.name if filled else "",
             ),
             _text(
@@ -223,7 +223,7 @@ def _secret_days(profile: Profile, filled: Form | None) -> Block:
     return InputBlock(
         # What was chosen is kept while the block's id stays, and profiles offer other choices.
         block_id=f"{ids.SECRET_DAYS}:{profile.id}",
-        label="The secret works for",
+        label="Secret valid for",
         hint="The tenant's policy may shorten this; the plan will say so.",
         element=StaticSelectElement(action_id=ids.CHOSEN, options=options, initial_option=initial),
     )

@@ -46,7 +46,7 @@ GREETING = (
 )
 
 ASK = "Press *New application*."
-MAY_NOT_ASK = "To ask for applications, have whoever runs this bot add you to REQUESTERS."
+MAY_NOT_ASK = "You can't request applications yet. Ask {contact} to add you to `REQUESTERS`."
 
 QuorumOf = Callable[[Registration], Quorum]
 """What it takes to approve a registration."""
@@ -93,7 +93,8 @@ def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> Blocks:
 
 
 def _mine(found: Home) -> Iterator[Block]:
-    nothing = f"You have asked for nothing yet. {ASK if found.may_ask else MAY_NOT_ASK}"
+    how = ASK if found.may_ask else MAY_NOT_ASK.format(contact=found.contact)
+    nothing = f"You have no registrations yet. {how}"
     yield from _title(found, Part.MINE, "Your registrations", nothing)
     for each in found.mine:
         yield section("\n".join(_lines(each)))

@@ -7,7 +7,7 @@ from handlers.views.ids import COMMAND
 
 TITLES = {
     ListKind.ALL: "All registrations",
-    ListKind.OPEN: "Registrations on their way",
+    ListKind.OPEN: "Registrations in progress",
     ListKind.MINE: "Your latest registrations",
     ListKind.WAITING: "Registrations that wait for approval",
     ListKind.READY: "Registrations that are ready",
@@ -16,8 +16,8 @@ TITLES = {
 }
 NONE = {
     ListKind.ALL: "There are no registrations yet.",
-    ListKind.OPEN: "No registration is on its way.",
-    ListKind.MINE: f"You have no registrations yet. `{COMMAND}` opens the form.",
+    ListKind.OPEN: "Nothing is in progress.",
+    ListKind.MINE: "You have no registrations yet.",
     ListKind.WAITING: "No registration waits for approval.",
     ListKind.READY: "No registration is ready.",
     ListKind.FAILED: "No registration has failed.",
@@ -27,14 +27,18 @@ SHORTEST_NAME = 24
 """What is left of a name at least where lines are full: the rest of a line is never cut."""
 
 
-def listing(which: ListKind, page: ListPage, *, size: int, decides: bool = False) -> str:
-    """Return a list for the person who asked; for whoever `decides`, what waits waits for them.
+def listing(
+    which: ListKind, page: ListPage, *, size: int, decides: bool = False, may_ask: bool = True
+) -> str:
+    """Return a list for one person: an approver reads which requests wait for their own decision,
+    and who `may_ask` reads how to begin.
 
     `size` is how many lines a page has.
     """
     for_them = decides and which is ListKind.WAITING
     if not page.total:
-        return "No registration waits for your decision." if for_them else NONE[which]
+        opens = f" `{COMMAND}` opens the form." if may_ask and which is ListKind.MINE else ""
+        return "No registration waits for your decision." if for_them else NONE[which] + opens
     title = "Registrations that wait for your decision" if for_them else _title(which, page)
     after = _after(which, page, size)
     if which is ListKind.EXPIRING:

@@ -23,11 +23,12 @@ from handlers.views.blocks import (
 )
 from handlers.views.form import filled_value
 from handlers.views.ids import OPEN_FORM
+from handlers.views.sentence import went_wrong
 
 TITLE = "Preview"
-NOTHING_DONE = "Nothing was changed or kept, and nobody was asked."
+NOTHING_DONE = "Nothing was changed or saved, and no approver was asked."
 
-SEND = "*Ask for approval* sends it, and the plan is made anew then."
+SEND = "*Ask for approval* sends it. The plan is made again then."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +77,14 @@ def seen(found: Preview, *, in_the_way: Sequence[str]) -> Seen:
     if found.plan is None:
         reasons = "\n".join(f"• {escaped(each)}" for each in (*found.reasons, *in_the_way))
         return Seen(
-            sentence="Preview: this cannot be made",
-            blocks=(about, section(f"*This cannot be made*\n{reasons}")),
-            next="put this right there.",
+            sentence="Preview: this plan won't work",
+            blocks=(about, section(f"*This plan won't work:*\n{reasons}")),
+            next="correct this there.",
         )
     return Seen(
         sentence="Preview: this is what an approver would see",
         blocks=(about, *_plan(found), *_obstacles(in_the_way)),
-        next="put this right first." if in_the_way else SEND,
+        next="correct this first." if in_the_way else SEND,
     )
 
 
@@ -96,15 +97,11 @@ def unread(sentence: str) -> Seen:
     )
 
 
-def broken(bug: str) -> Seen:
+def broken(bug: str, *, contact: str) -> Seen:
     """Return that the bot itself failed."""
     return Seen(
-        sentence="Preview: the bot broke",
-        blocks=(
-            section(
-                f"The bot broke, and nothing you did caused it. Tell whoever runs it: bug {bug}."
-            ),
-        ),
+        sentence="Preview: something went wrong",
+        blocks=(section(went_wrong(bug, contact)),),
         next="what you typed is still there.",
     )
 

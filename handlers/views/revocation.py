@@ -22,9 +22,9 @@ from handlers.views.blocks import (
 )
 
 REVOKE = (
-    "The connector can sign in no more: the bot removes the secret, the grants and the application"
-    " from Entra. An administrator can restore the application from Deleted applications in the"
-    " Entra admin centre for 30 days."
+    "The connector can no longer sign in: the bot deletes the secret, the grants and the"
+    " application from Entra. An administrator can restore the application from Deleted"
+    " applications in the Entra admin centre for 30 days."
 )
 PURGE = (
     "Nobody can restore the application after this: it is removed from Deleted applications in"
@@ -45,7 +45,7 @@ def standing(registration: Registration) -> Iterator[Block]:
     if registration.deadline is None:
         yield context(NOTHING_LEFT)
     if registration.status is Status.REVOKED:
-        yield context("The connector can sign in no more.")
+        yield context("The connector can no longer sign in.")
     yield from _bin(registration)
 
 
@@ -83,8 +83,9 @@ def _bin(registration: Registration) -> Iterator[Block]:
     applications = [each for each in registration.deleted if each.step == "application"]
     if applications:
         yield context(
-            "An administrator can restore the application from *Deleted applications* in the Entra"
-            f" admin centre {_until(applications[-1])}. An approver can delete it for good:"
+            f"Application (client) ID `{applications[-1].app_id}`. An administrator can restore it"
+            f" from *Deleted applications* in the Entra admin centre {_until(applications[-1])}."
+            " An approver can delete it for good:"
             f" `{ids.COMMAND} purge {registration.id}`"
         )
 

@@ -5,6 +5,11 @@ from slack_sdk.models.views import View
 from handlers.views.blocks import Json, drawn, section
 
 
+def went_wrong(bug: str, contact: str) -> str:
+    """Return the sentence for a bug, which names its id."""
+    return f"Something went wrong on our side. Give {contact} this error ID: {bug}."
+
+
 def home(sentence: str) -> Json:
     """Return the Home of somebody who may not see anything."""
     return {"type": "home", "blocks": drawn([section(sentence)])}

@@ -1,4 +1,4 @@
-"""Secrets that nobody picks up: the reminder, and what people are told of the removal."""
+"""Secrets that were not picked up: the reminder, and the notices of their removal."""
 
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
@@ -50,7 +50,7 @@ def for_approvers(registration: Registration, secret: str | None, *, has_left: b
     words = [_removed(registration, secret), told]
     if registration.status is not Status.READY:
         return drawn([section(" ".join(words))])
-    words.append("If nobody needs it any more, *Revoke* takes the application back.")
+    words.append("If it is no longer needed, *Revoke* deletes the application from Entra.")
     revoke = revocation.revoke_button(registration.id)
     return drawn([section(" ".join(words)), *actions([revoke])])
 

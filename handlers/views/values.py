@@ -33,7 +33,11 @@ from handlers.views.blocks import (
     when,
 )
 
-OPEN = "Copy the secret now. It is masked after a minute and never shown again."
+OPEN = "Copy the secret now. It is hidden after one minute and can't be shown again."
+
+ONCE = "Only you can see the secret, and only once."
+SHOWN = "The secret was shown once and is now hidden for good."
+MAKE = "Press *Make a new one*."
 
 
 def notice(registration: Registration, *, secret: str | None) -> Blocks:
@@ -63,11 +67,7 @@ def notice_spoken(registration: Registration, *, secret: str | None) -> str:
     name = escaped(registration.form.name)
     if _is_untold(registration.secret):
         return f"{notice_text(registration)}. {name} is ready."
-    if _is_rotated(registration.secret):
-        return f"{notice_text(registration)}. {name} has a new secret: it was tried and signs in."
-    return (
-        f"{notice_text(registration)}. {name} is ready: it was created and tried, and it signs in."
-    )
+    return f"{notice_text(registration)}. {name} {_outcome(registration)}"
 
 
 def _why_over(registration: Registration, secret: str | None) -> str | None:
@@ -88,8 +88,8 @@ def _of_another(registration: Registration, secret: str | None) -> str:
         return f"A newer secret of {id} has a message of its own. {rotation.previous(registration)}"
     if found is not None and found.has_lapsed:
         return (
-            f"Nobody came for this new secret of {id} in time, so it is removed. The one before"
-            f" works as it did. `{ids.COMMAND} rotate {id}` asks again."
+            f"This new secret of {id} wasn't picked up within 7 days, so it was deleted. The"
+            f" previous one keeps working. `{ids.COMMAND} rotate {id}` asks again."
         )
     return f"The secret of {id} was replaced by a newer one."
 
@@ -98,9 +98,20 @@ def _made(registration: Registration) -> str:
     name = escaped(registration.form.name)
     if _is_untold(registration.secret):
         return f"*{name}* is ready."
-    if _is_rotated(registration.secret):
-        return f"*{name}* has a new secret: it was tried and signs in."
-    return f"*{name}* was created and tried: it signs in."
+    return f"*{name}* {_outcome(registration)}"
+
+
+def _outcome(registration: Registration) -> str:
+    """Say what was made and tested; after a replacement, that the old secret is gone."""
+    match registration.secret.made_by if registration.secret else None:
+        case RunKind.ADD_SECRET:
+            return "has a new secret. It was tested: sign-in works."
+        case RunKind.REPLACE_SECRET if registration.previous_secret is None:
+            return "has a new secret. It was tested: sign-in works. The old one no longer works."
+        case RunKind.REPLACE_SECRET:
+            return "has a new secret. It was tested: sign-in works."
+        case _:
+            return "was created and tested: sign-in works."
 
 
 def _is_rotated(secret: Secret | None) -> bool:
@@ -118,12 +129,12 @@ def _previous(registration: Registration) -> Iterator[Block]:
 
 
 def _why_dead(registration: Registration) -> str | None:
-    """Return why the values work no more, if that is so."""
+    """Return why the values no longer work, if that is so."""
     match registration.status:
         case Status.REVOKING:
-            return f"{registration.id} is being revoked, so its values are of no use any more."
+            return f"{registration.id} is being revoked, so its values can't be used."
         case Status.REVOKED:
-            return f"{registration.id} was revoked: its values work no more."
+            return f"{registration.id} was revoked: its values no longer work."
         case Status.READY if registration.has_expired and not _may_be_made_anew(registration):
             return f"{registration.id}: {card_outcome.expired(registration)}"
         case _:
@@ -146,7 +157,7 @@ def masked_sheet(found: Values) -> Blocks:
     """Return what is laid over the sheet on which the secret was open."""
     secret = found.registration.secret
     if secret is not None and secret.state in (SecretState.CLAIMED, SecretState.SHOWN):
-        return _drawn(found, "The secret was shown once and is masked for good.", [])
+        return _drawn(found, SHOWN, [])
     return sheet(found)
 
 
@@ -155,11 +166,20 @@ def _drawn(found: Values, hint: str, buttons: list[ButtonElement]) -> Blocks:
         [
             header(f"{found.registration.id} · {found.title}"),
             *(_line(line) for line in found.lines),
-            section(found.next_steps),
+            section(_next_steps(found)),
             context(hint),
             *actions(buttons),
         ]
     )
+
+
+def _next_steps(found: Values) -> str:
+    """Say where the values go: after a rotation the connector exists already."""
+    registration = found.registration
+    if not _is_rotated(registration.secret) and registration.previous_secret is None:
+        return found.next_steps
+    key = next(line.label for line in found.lines if line.is_secret)
+    return f"Open the existing connector, replace the {key}, save."
 
 
 def sheet_text(found: Values) -> str:
@@ -193,44 +213,43 @@ def _state(registration: Registration) -> str:
     match secret.state if secret else None:
         case SecretState.SEALED if registration.deadline is not None:
             return (
-                "The secret is shown once, to you alone."
-                f" Unless you look, it is removed {when(registration.deadline)}."
+                f"{ONCE} Pick it up by {when(registration.deadline)}, or it will be deleted from"
+                " Entra."
             )
         case SecretState.SEALED:
-            return "The secret is shown once, to you alone."
+            return ONCE
         case SecretState.CLAIMED:
             return "The secret is being shown."
         case SecretState.SHOWN:
             return (
-                "The secret was shown to you. It is masked a minute later at the latest,"
-                " or when you press *Hide*."
+                "The secret was shown to you. It is hidden after one minute, or when you press"
+                " *Hide*."
             )
         case SecretState.MASKED if registration.previous_requesters:
             return (
-                "The secret was shown once and is masked for good. If you did not keep it, or if it"
-                " was shown before this was handed over to you, make a new one."
+                f"{SHOWN} If you didn't save it, or if it was shown before this was handed over"
+                " to you, press *Make a new one*."
             )
         case SecretState.MASKED:
-            return (
-                "The secret was shown once and is masked for good."
-                " If you did not keep it, make a new one."
-            )
+            return f"{SHOWN} If you didn't save it, press *Make a new one*."
         case SecretState.UNMASKED:
             return (
-                "The secret could not be hidden. Reload Slack to be rid of it,"
-                " and make a new one if somebody else may have seen it."
+                "The secret could not be hidden. Reload Slack to remove it from the screen. If"
+                " anyone else may have seen it, press *Make a new one*."
             )
         case SecretState.UNKNOWN:
-            return "Nobody can tell whether the secret was seen. Make a new one to be safe."
+            return f"It is unknown whether the secret was seen. {MAKE}"
         case SecretState.CLOSED:
             return (
-                "Nobody came for the secret in time. It can no longer be shown, and is being"
-                " removed from Entra. Make a new one."
+                "The secret wasn't picked up within 7 days, so it is being deleted from Entra."
+                f" {MAKE}"
             )
         case SecretState.REMOVED:
-            return "Nobody came for the secret in time, so it was removed. Make a new one."
+            return (
+                f"The secret wasn't picked up within 7 days, so it was deleted from Entra. {MAKE}"
+            )
         case SecretState.REPLACED:
-            return "The secret was replaced by one that did not last. Make a new one."
+            return f"The secret was replaced by one that failed. {MAKE}"
         case _:
             return "There is no secret."
 

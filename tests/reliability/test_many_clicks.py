@@ -108,7 +108,7 @@ async def test_of_50_who_approve_or_deny_one_decides_and_the_others_hear_who(
             assert [entry.what for entry in entries] == ["submitted", "planned", won.what]
             [winner] = [each for each, said in told.items() if said is None]
             assert winner == f"{won.user_id} {'approve' if won.what == 'approved' else 'deny'}"
-            too_late = f"Too late: <@{won.user_id}> has {won.what} {id} already."
+            too_late = f"<@{won.user_id}> already {won.what} {id}."
             assert set(told.values()) == {None, too_late}
             assert len(told) == len(CROWD)
 
@@ -161,7 +161,7 @@ def _check_truth(id: str, told: Told, entries: list[Entry], won: list[Entry]) ->
         assert has_done is (said is None)
         if said is None:
             continue
-        truths = {f"Too late: <@{each.user_id}> has approved {id} already." for each in won}
+        truths = {f"<@{each.user_id}> already approved {id}." for each in won}
         if verb == "withdraw":
             truths.add(f"You have not approved {id}, so there is nothing to withdraw.")
         assert said in truths

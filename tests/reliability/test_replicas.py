@@ -77,7 +77,7 @@ async def test_the_main_road_on_postgresql(stage: Stage, bot: Bot, postgres_url:
         assert "••••••••" in await story.values(id)
         assert "••••••••" not in await story.reveal()
         stage.clock.move(timedelta(seconds=61))
-        await story.until(lambda: "masked for good" in story.whispers("rosa"))
+        await story.until(lambda: "hidden for good" in story.whispers("rosa"))
     async with bot(DATABASE_URL=postgres_url):  # and the day after
         reply = await stage.workspace.command("rosa", f"status {id}")
         assert f"{id} is ready" in str(reply)
@@ -192,7 +192,7 @@ async def test_approve_and_deny_in_two_processes_have_one_winner(pair: Pair) -> 
             else:
                 name = f"<@{story.workspace.people['grace'].id}>"
                 verb, said = "denied", str(story.workspace.ephemerals("ada"))
-            assert f"Too late: {name} has {verb} {id}" in said
+            assert f"{name} already {verb} {id}" in said
             story.workspace.reload("ada")
 
 
@@ -222,7 +222,7 @@ async def test_of_50_people_in_two_processes_one_decides_and_the_others_hear_who
         verb = "approved" if winner in {each.id for each in approving} else "denied"
         # A whisper mentions people, beside a field stand their names.
         names = {f"@{workspace.people[winner].name}", workspace.people[winner].real_name}
-        too_late = {f"Too late: {name} has {verb} {id} already." for name in names}
+        too_late = {f"{name} already {verb} {id}." for name in names}
         assert not set(told.values()) - {"", *too_late}
         if verb == "approved":
             await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"), 30)
@@ -265,7 +265,7 @@ async def test_one_secret_is_shown_once_whoever_answers_the_clicks(pair: Pair) -
         ]
         assert len([answer for answer in answers if "••••••••" not in str(answer)]) == 1
         told = [story.workspace.text_of(it) for it in story.workspace.ephemerals("rosa")]
-        refusals = ("is being shown right now", "once is all there is")
+        refusals = ("is being shown right now", "can't be shown again")
         assert sum(any(words in text for words in refusals) for text in told) == 5
 
 

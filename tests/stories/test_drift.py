@@ -24,9 +24,9 @@ async def test_nothing_differs_and_one_call_says_so(story: Story) -> None:
     before = len(story.tenant.calls())
     await story.check(id)
     told = await reported(story, id)
-    assert told.startswith(f"{id} is as it was approved")
+    assert told.startswith(f"{id} matches what was approved")
     assert "could not look" not in told
-    await story.until(lambda: "it is as it was approved" in story.card())
+    await story.until(lambda: "it matches what was approved" in story.card())
     calls = story.tenant.calls()[before:]
     assert len([each for each in calls if each.path.endswith("/$batch")]) == 1
     assert {each.method for each in calls} <= {"GET", "POST"}
@@ -51,10 +51,10 @@ async def test_every_change_by_hand_is_told_to_whoever_asked(story: Story) -> No
         await hand.disable()
     await story.check(id, by="ada")
     told = await reported(story, id, to="ada")
-    assert told.startswith(f"{id} differs from the plan in 7 things")
+    assert told.startswith(f"{id} no longer matches what was approved: 7 differences")
     assert "The application was renamed to “payroll”." in told
     assert "A redirect URL was added: https://evil.example/cb" in told
-    assert f"Our secret is gone (key id {ours['keyId']})" in told
+    assert f"The secret is gone (key id {ours['keyId']})" in told
     assert f"A secret was added by hand “for ∗me∗”, key id {added['keyId']}, works until" in told
     assert "Sign-in is disabled for the service principal." in told
     assert "Granted and not in the plan: Mail.Read (application)." in told
@@ -131,7 +131,7 @@ async def test_grants_taken_away_are_told_and_what_the_portal_adds_is_only_named
         await hand.graph.patch(f"/oauth2PermissionGrants/{grant['id']}", scope)
     await story.check(id)
     told = await reported(story, id)
-    assert "differs from the plan in 2 things" in told
+    assert "no longer matches what was approved: 2 differences" in told
     assert "No longer granted: User.Read.All (delegated)." in told
     assert ".Read.All (application)." in told
     assert "harmless: offline_access, openid, profile (delegated)." in told
@@ -146,7 +146,7 @@ async def test_a_deleted_application_is_one_difference_and_says_until_when_it_ca
         await hand.delete(f"/applications/{hand.application['id']}")
         await story.check(id)
         told = await reported(story, id)
-        assert "differs from the plan in one thing" in told
+        assert "no longer matches what was approved: 1 difference" in told
         assert "The application was deleted on " in told
         assert "it can be restored until then" in told
         await hand.delete(f"/directory/deletedItems/{hand.application['id']}")
@@ -197,7 +197,7 @@ async def test_a_deleted_service_principal_is_told_apart_from_its_application(st
 async def test_once_a_week_the_requester_hears_only_of_what_differs(story: Story) -> None:
     id = await settled(story)
     story.clock.move(timedelta(days=7, hours=1))
-    await eventually(story, lambda: "it is as it was approved" in story.card())
+    await eventually(story, lambda: "it matches what was approved" in story.card())
     assert not report(story, id)
     async with by_hand(story) as hand:
         await hand.change(signInAudience="AzureADMultipleOrgs")
@@ -206,7 +206,7 @@ async def test_once_a_week_the_requester_hears_only_of_what_differs(story: Story
     assert "now accepts other accounts than this directory's" in report(story, id)
     await story.until(lambda: "AzureADMultipleOrgs" in story.card())
     said = (await story.workspace.command("ben", f"status {id}")).text
-    assert "it differs from the plan in one thing" in said
+    assert "it no longer matches what was approved: 1 difference" in said
     assert "AzureADMultipleOrgs" not in said
 
 
@@ -223,7 +223,7 @@ async def test_our_own_write_on_its_way_to_a_replica_is_no_difference(
         assert seen.status_code == 404 or not seen.json()[secret]
         await story.check(id)
         await eventually(story, lambda: report(story, id))
-    assert report(story, id).startswith(f"{id} is as it was approved")
+    assert report(story, id).startswith(f"{id} matches what was approved")
 
 
 @pytest.mark.slow
@@ -247,7 +247,7 @@ async def test_what_the_bot_may_not_read_it_names(story: Story) -> None:
     story.clock.move(timedelta(hours=2))
     await story.check(id)
     told = await reported(story, id)
-    assert told.startswith(f"{id} is as it was approved, as far as the bot could look")
+    assert told.startswith(f"{id} matches what was approved, as far as the bot could read it")
     assert "The application permissions: Entra refused (insufficient privileges)." in told
     assert "The delegated permissions: Entra refused (insufficient privileges)." in told
     assert "Who owns it: " in told
@@ -280,7 +280,7 @@ async def test_a_tenant_that_cannot_be_reached_is_looked_at_again_tomorrow(story
     await story.check(id)
     told = await reported(story, id)
     assert told.startswith(f"{id} could not be compared with the tenant")
-    assert "The bot looks again by itself tomorrow." in told
+    assert "The bot checks again tomorrow." in told
     await story.until(lambda: "it could not be compared" in story.card())
     assert f"{id} is ready" in story.card()
     story.tenant.faults.unreachable = False
@@ -300,7 +300,7 @@ async def test_a_new_secret_is_known_and_the_old_one_is_not_missed(story: Story)
     story.clock.move(SETTLED)
     await story.check(id)
     await eventually(story, lambda: report(story, id))
-    assert report(story, id).startswith(f"{id} is as it was approved")
+    assert report(story, id).startswith(f"{id} matches what was approved")
 
 
 async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(story: Story) -> None:
@@ -309,8 +309,8 @@ async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(story:
         ("rosa", f"check {id}"): f"{id} waits for approval. Its card will change by itself.",
         ("ada", "check AAD-ZZZZ"): "There is no registration AAD-ZZZZ.",
         ("ben", f"check {id}"): "Only the requester or an approver can have this checked.",
-        ("rosa", "check"): "Name one registration, like /aad-setup check AAD-7K3F.",
-        ("rosa", f"check {id} {id}"): "Name one registration, like /aad-setup check AAD-7K3F.",
+        ("rosa", "check"): "Which one? For example: /aad-setup check AAD-7K3F.",
+        ("rosa", f"check {id} {id}"): "Which one? For example: /aad-setup check AAD-7K3F.",
     }
     for (person, text), sentence in refusals.items():
         assert sentence in (await story.workspace.command(person, text)).text
@@ -325,7 +325,7 @@ async def test_a_second_check_is_refused_while_the_first_is_under_way(story: Sto
     said = await story.workspace.command("ada", f"check {id.lower()}")
     assert said.text == f"{id} is being worked on. Try again in a moment."
     held.release()
-    assert (await reported(story, id)).startswith(f"{id} is as it was approved")
+    assert (await reported(story, id)).startswith(f"{id} matches what was approved")
 
 
 async def own(hand: Hand, story: Story, app_id: str) -> None:

@@ -58,7 +58,7 @@ async def test_the_requester_is_told_three_times_before_and_once_when_it_has_exp
         await eventually(story, partial(has_been_told, story, count))
     first, *_, last = told(story, "rosa")
     assert f"{id}: the secret of billing expires 20" in first
-    assert "After that the connector can sign in with it no more." in first
+    assert "After that the connector can no longer sign in with it." in first
     assert "[Rotate]" in first
     assert "[Revoke]" in first
     assert f"{id}: the secret of billing expired 20" in last
@@ -399,8 +399,8 @@ def test_a_reminder_that_comes_late_says_that_it_was_seen_to() -> None:
     for other in (replace(in_use, status=Status.REVOKED), followed):
         drawn = str(views.news(other, subject))
         assert drawn == str(views.for_approvers(other, subject, has_left=False))
-        assert "somebody has seen to its secret in the meantime" in drawn
-        assert "somebody has seen to its secret" in views.text(other, subject)
+        assert "its secret was replaced or removed" in drawn
+        assert "its secret was replaced or removed" in views.text(other, subject)
         assert ids.ROTATE not in drawn
 
 

@@ -26,9 +26,9 @@ async def test_a_refusal_of_graph_is_told_with_advice_and_request_id(story: Stor
     await failed(story)
     card = story.card()
     assert "Entra refused: a right is missing (insufficient privileges)." in card
-    assert "Grant the bot's own application the rights that SETUP.md lists" in card
+    assert "to check its rights in Entra" in card
     assert "Request id " in card
-    assert "Unless somebody retries, it is undone by itself" in card
+    assert "or it will be undone automatically" in card
     assert "[Retry]  [Undo]" in card
     [application] = story.tenant.applications_named("billing")
     assert not story.tenant.live_secrets(application["appId"])
@@ -142,7 +142,7 @@ async def test_an_undo_that_fails_says_so_and_comes_back(story: Story) -> None:
         times=FOR_EVER,
     )
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
-    await story.until(lambda: "Take back “Add it to the tenant" in story.card())
+    await story.until(lambda: "Delete the service principal" in story.card())
     assert f"{id} failed" in story.card()
     assert story.tenant.applications
     broken.times = 0
@@ -164,7 +164,7 @@ async def test_a_retry_after_half_an_undo_makes_again_what_was_removed(story: St
         "DELETE", "/applications", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
-    await story.until(lambda: "Take back “Register the application”" in story.card())
+    await story.until(lambda: "Delete the application" in story.card())
     assert not story.tenant.service_principals
     story.tenant.faults.clear()
     await story.workspace.click("ada", "Retry", on=story.card_of(id))
@@ -234,13 +234,13 @@ async def test_missing_rights_are_all_named_before_anybody_is_asked(story: Story
     )
     story.clock.move(timedelta(hours=2))  # the bot's token of before still holds them
     await send_form(story)
-    await story.until(lambda: "cannot be made" in story.direct("rosa"))
+    await story.until(lambda: "can't be created" in story.direct("rosa"))
     told = story.direct("rosa")
     assert (
         "• The bot's own application lacks rights in this tenant:"
         " AppRoleAssignment.ReadWrite.All, DelegatedPermissionGrant.ReadWrite.All."
     ) in told
-    assert "Press Ask again when this is put right." in told
+    assert "Press Ask again when this is corrected." in told
     assert not story.workspace.messages("approvals")
     story.tenant.allow(story.tenant.administrator, *AUTONOMOUS)
 
@@ -248,7 +248,7 @@ async def test_missing_rights_are_all_named_before_anybody_is_asked(story: Story
 async def test_a_tenant_that_bans_secrets_is_told_of_before_anybody_is_asked(story: Story) -> None:
     story.tenant.set_policy(secrets_banned=True)
     await send_form(story)
-    await story.until(lambda: "cannot be made" in story.direct("rosa"))
+    await story.until(lambda: "can't be created" in story.direct("rosa"))
     assert "does not allow client secrets for new applications" in story.direct("rosa")
     assert not story.workspace.messages("approvals")
     assert not story.tenant.applications
@@ -258,7 +258,7 @@ async def test_a_secret_lives_no_longer_than_the_tenant_allows_and_the_card_says
     story: Story,
 ) -> None:
     story.tenant.set_policy(longest_secret=timedelta(days=100))
-    id = await story.ask("billing", **{"The secret works for": "730 days"})
+    id = await story.ask("billing", **{"Secret valid for": "730 days"})
     assert "for 99 days, until about" in story.card()
     assert "(the tenant's policy allows no longer)" in story.card()
     await story.approve(id)
@@ -278,7 +278,7 @@ async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(story
 
 @pytest.mark.parametrize("profile", ["Directory reader (any vendor)"])
 async def test_another_profile_goes_the_same_road(story: Story, profile: str) -> None:
-    id = await story.ask("crm", Profile=profile, **{"The secret works for": "90 days"})
+    id = await story.ask("crm", Profile=profile, **{"Secret valid for": "90 days"})
     await story.approve(id)
     values = await story.values(id)
     assert story.tenant.id in values

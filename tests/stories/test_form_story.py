@@ -13,7 +13,7 @@ from tests.support.story import Story
 TYPED = {
     "Application name": "billing",
     "Reason": "To sync",
-    "The secret works for": "180 days",
+    "Secret valid for": "180 days",
     "Redirect URL": "https://example.com/cb",
     "Acknowledge disabled accounts": ["Yes"],
     "Email domains filter": "example.com, other.org",
@@ -43,14 +43,14 @@ async def test_what_was_typed_is_there_again_when_its_field_is(story: Story) -> 
     story.workspace.fill("rosa", TYPED)
     await choose(story, CATALOGUE["directory-read"].title)
     assert "Application name: billing" in shown(story)
-    assert "The secret works for: 180 days" in shown(story)
+    assert "Secret valid for: 180 days" in shown(story)
     story.workspace.fill("rosa", {"Application name": "invoices"})
     await choose(story, CATALOGUE["mimecast"].title)
     again = shown(story)
     for line in (
         "Application name: invoices",
         "Reason: To sync",
-        "The secret works for: 180 days",
+        "Secret valid for: 180 days",
         "Redirect URL (optional): https://example.com/cb",
         "Acknowledge disabled accounts (optional): ☑ Yes",
         "Email domains filter (optional): example.com, other.org",
@@ -95,7 +95,7 @@ async def test_who_may_not_choose_any_more_is_told_over_the_form(story: Story) -
     story.workspace.fill("rosa", TYPED)
     story.workspace.people["rosa"].is_restricted = True
     await choose(story, CATALOGUE["directory-read"].title)
-    assert "is a guest's, so you cannot use this bot" in shown(story)
+    assert "Guest accounts can't use this bot." in shown(story)
     await story.workspace.close_view("rosa")
     assert "Application name: billing" in shown(story)
 

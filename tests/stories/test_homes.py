@@ -157,7 +157,7 @@ async def test_whoever_may_look_no_more_sees_that_once(front: Front) -> None:
     )
     await front.change()
     assert await front.look(after=SPACING) == 1
-    assert "is deactivated, so you cannot use this bot" in front.seen("ada")
+    assert "is deactivated, so you can't use this bot" in front.seen("ada")
     assert front.homes.watched == frozenset()
 
 

@@ -119,8 +119,7 @@ async def test_the_same_wish_is_offered_instead_of_a_duplicate(story: Story) -> 
         "rosa", {"Application name": "billing sync", "Reason": "Again"}
     )
     [sentence] = sent.errors.values()
-    assert sentence.startswith(f"{id} is the same: ")
-    assert "it is ready" in sentence
+    assert f"with this name: {id} (ready)" in sentence
     assert len(story.tenant.applications) == 1
 
 

@@ -54,7 +54,7 @@ async def test_the_plan_is_seen_before_anybody_is_asked(story: Story) -> None:
     assert seen.startswith("Preview\n")
     assert "Directory.Read.All (application): reads the whole directory" in seen
     assert "until about" in seen
-    assert "Nothing was changed or kept, and nobody was asked." in seen
+    assert "Nothing was changed or saved" in seen
     assert "[Ask for approval]" not in seen
     assert not story.workspace.messages("approvals")
     assert not story.workspace.messages("rosa")
@@ -85,10 +85,10 @@ async def test_every_reason_against_it_is_said(story: Story) -> None:
         story, **{"Application name": "", "Redirect URL": "http://example.com", "Reason": ""}
     )
     seen = await preview(story)
-    assert "This cannot be made" in seen
+    assert "This plan won't work:" in seen
     for reason in ("Give the application a name.", "Say what this is for", "https", "secret"):
         assert reason in seen
-    assert "as you filled it in: put this right there." in seen
+    assert "as you filled it in: correct this there." in seen
     await story.workspace.close_view("rosa")
     assert "Redirect URL (optional): http://example.com" in front(story)
 
@@ -98,19 +98,20 @@ async def test_what_would_keep_it_from_being_sent_is_said_beside_the_plan(story:
     await filled_in(story)
     seen = await preview(story)
     assert "What would be created" in seen
-    assert f"It cannot be sent now\n• {id} is the same: " in seen
-    assert "as you filled it in: put this right first." in seen
+    assert "It cannot be sent now\n• " in seen
+    assert f"with this name: {id}" in seen
+    assert "as you filled it in: correct this first." in seen
 
 
 async def test_only_who_may_ask_may_preview(story: Story) -> None:
     refused = await story.workspace.command("ben", "preview mimecast")
-    assert refused.text.startswith("You may not ask for applications.")
+    assert refused.text.startswith("You can't request applications yet.")
     await story.workspace.command("rosa", "preview directory-read")
     assert "GroupMember.Read.All" in front(story)
     story.workspace.people["rosa"].is_restricted = True
     before = len(story.tenant.log)
     await story.workspace.click("rosa", "Preview")
-    assert "is a guest's, so you cannot use this bot" in front(story)
+    assert "Guest accounts can't use this bot." in front(story)
     assert len(story.tenant.log) == before
 
 
@@ -235,7 +236,7 @@ async def previews(story: Story, look: Look) -> AsyncIterator[PreviewMaker]:
         client = AsyncWebClient(
             token=workspace.bot_token, base_url=workspace.api_url, session=session
         )
-        yield PreviewMaker(client=client, look=look, clock=story.clock)
+        yield PreviewMaker(client=client, look=look, clock=story.clock, contact="#it-help")
 
 
 def trigger(story: Story) -> str:
@@ -254,7 +255,7 @@ async def test_a_bug_is_told_with_its_id_and_keeps_nobody_from_trying_again(stor
     async with previews(story, broken) as mine:
         for _ in range(2):
             await mine.begin(form(), PROFILE, by=rosa, trigger_id=trigger(story))
-            await story.until(lambda: "Tell whoever runs it: bug " in front(story))
+            await story.until(lambda: "Give #it-help this error ID: " in front(story))
             await story.workspace.close_view("rosa")
 
 

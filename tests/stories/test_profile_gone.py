@@ -23,7 +23,7 @@ from tests.support.story import Story
 
 LEFT = {id: each for id, each in read_catalogue().items() if id != "mimecast"}
 NAMED = "mimecast (no longer in the catalogue)"
-REFUSED = "is no longer in this bot's catalogue. Ask whoever runs the bot to put it back."
+REFUSED = "is no longer in this bot's catalogue. Ask this bot's administrators to put it back."
 
 Installation = Callable[[bool], AbstractAsyncContextManager[App]]
 
@@ -103,7 +103,7 @@ async def test_a_secret_on_a_screen_is_masked_without_the_profile(
         assert "8Q~" in await story.reveal()
     async with installation(False):
         story.clock.move(timedelta(minutes=2))
-        await story.until(lambda: "masked for good" in story.whispers("rosa"))
+        await story.until(lambda: "hidden for good" in story.whispers("rosa"))
         assert "8Q~" not in story.whispers("rosa")
 
 
@@ -121,7 +121,7 @@ async def test_a_run_of_it_fails_with_a_sentence(database_url: str, clock: Movab
             assert found.failure.sentence == (
                 "The connector mimecast is no longer in this bot's catalogue."
             )
-            with pytest.raises(Refusal, match="Ask whoever runs the bot to put it back"):
+            with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
                 await lacking.registrar.retry(id, by=whole.requester)
             await whole.registrar.retry(id, by=whole.requester)
 
@@ -150,11 +150,11 @@ async def test_nobody_rotates_what_takes_nobody_knows_how_many(
         id = await whole.ready()
         look = await whole.registrar.reveal(id, by=whole.requester, answer_to="https://x.example")
         await whole.registrar.shown(id, look.secret, by=whole.requester)
-        with pytest.raises(Refusal, match="Ask whoever runs the bot to put it back"):
+        with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
             await lacking.registrar.rotate(id, by=whole.requester)
         await whole.registrar.rotate(id, by=whole.requester)
         asked = (await whole.found(id)).asked_rotation
         assert asked is not None
-        with pytest.raises(Refusal, match="Ask whoever runs the bot to put it back"):
+        with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
             await lacking.registrar.confirm_rotation(id, asked.id, by=whole.approver)
         await lacking.registrar.deny_rotation(id, asked.id, by=whole.approver)

@@ -68,7 +68,7 @@ async def test_members_of_a_requester_group_ask(bot: Bot, stage: Stage) -> None:
     group = stage.workspace.add_group("askers", "ben")
     async with bot(REQUESTERS="", REQUESTER_GROUPS=group.id):
         story = Story(stage)
-        assert "You may not ask" in (await story.workspace.command("rosa", "")).text
+        assert "You can't request" in (await story.workspace.command("rosa", "")).text
         await story.ask("billing", by="ben")
 
 

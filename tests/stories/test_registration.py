@@ -23,7 +23,7 @@ async def test_from_the_form_to_the_masked_secret(story: Story) -> None:
 
     story.clock.move(timedelta(seconds=61))
     await story.until(lambda: "••••••••" in story.whispers("rosa"))
-    assert "masked for good" in story.whispers("rosa")
+    assert "hidden for good" in story.whispers("rosa")
     assert not story.workspace.complaints
 
 
@@ -31,7 +31,7 @@ async def test_the_final_card_says_who_approved_and_that_it_was_tried(story: Sto
     id = await story.ready()
     await story.until(lambda: f"{id} is ready" in story.card())
     assert "Approved by @ada" in story.card()
-    assert "it signs in. It reads 50 users and 5 groups." in story.card()
+    assert "Sign-in tested. The app can read 50 users and 5 groups." in story.card()
     assert "8 of 8 steps done" in story.card()
     assert "[Approve]" not in story.card()
 

@@ -199,7 +199,7 @@ async def test_an_application_that_the_copy_does_not_know_is_listed_and_left_alo
         await story.values(kept)
         await story.reveal()
         await story.workspace.click("rosa", "Hide")
-        await story.until(lambda: "masked for good" in story.whispers("rosa"))
+        await story.until(lambda: "hidden for good" in story.whispers("rosa"))
         copy = copied(stage)
         lost = await story.ready("payroll")
     await put_back(stage, copy, url)

@@ -43,7 +43,7 @@ def test_a_secret_that_was_shown_is_not_said_to_be_on_the_screen() -> None:
     """It is shown for a moment longer in storage than it is on the screen."""
     shown = registration(secret=replace(secret(), state=SecretState.SHOWN))
     drawn = str(sheet(values_of(shown, read_catalogue()["mimecast"])))
-    assert "It is masked a minute later at the latest, or when you press *Hide*." in drawn
+    assert "It is hidden after one minute" in drawn
     assert "on your screen" not in drawn
 
 
@@ -52,7 +52,7 @@ def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretState) 
     profile, ready = read_catalogue()["mimecast"], registration(secret=secret(state))
     shown = str(card.progress(ready, profile, quorum=Quorum(needed=1)))
     gone = state in (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
-    assert ("it signs in" in shown) is not gone
+    assert ("Sign-in tested." in shown) is not gone
     assert ("The secret expires" in shown) is not gone
     assert ("the connector cannot sign in until you press" in shown) is gone
 
@@ -65,8 +65,8 @@ def test_a_card_says_that_an_older_secret_works_when_nobody_came_for_the_newer(
     newer = replace(secret(state), id="s3", made_at=NOON + timedelta(days=100))
     both = replace(registration(secret=newer), other_secrets=(older,))
     shown = str(card.progress(both, profile, quorum=Quorum(needed=1)))
-    assert "The one before is still in use: you press *Make a new one*" in shown
-    assert "it signs in" not in shown
+    assert "The previous one is still in use: you press *Make a new one*" in shown
+    assert "Sign-in tested." not in shown
     assert "The secret expires" in shown
     goes = replace(both, other_secrets=(replace(older, retires_at=NOON),))
     shown = str(card.progress(goes, profile, quorum=Quorum(needed=1)))
@@ -79,7 +79,7 @@ async def test_a_form_names_people_where_slack_shows_no_mentions(story: Story) -
     await story.approve(id)
     late = await story.workspace.submit("grace", {"Reason": "Not now"})
     name = story.workspace.people["ada"].real_name
-    assert late.errors == {"Reason": f"Too late: {name} has approved {id} already."}
+    assert late.errors == {"Reason": f"{name} already approved {id}."}
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_what_is_shown_letter_by_letter_has_no_markup(sentence: str, shown: str)
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("thanks, that was quick", "I do not know “thanks”. /aad-setup help lists all commands."),
+        ("thanks, that was quick", "I don't know “thanks”. /aad-setup help lists all commands."),
         (
             "staus AAD-7K3F",
-            "I do not know “staus”. Did you mean /aad-setup status?"
+            "I don't know “staus”. Did you mean /aad-setup status?"
             " /aad-setup help lists all commands.",
         ),
     ],
@@ -114,9 +114,9 @@ async def test_a_thread_gets_one_line_for_a_word_that_is_none(
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("approve AAD-7K3F", "Who decides does so by a button, below what they decide on"),
-        ("Renew AAD-7K3F", "I do not know “Renew”. Did you mean `/aad-setup rotate`?"),
-        ("delete", "I do not know “delete”. Did you mean `/aad-setup revoke`?"),
+        ("approve AAD-7K3F", "Use the *Approve* and *Deny* buttons"),
+        ("Renew AAD-7K3F", "I don't know “Renew”. Did you mean `/aad-setup rotate`?"),
+        ("delete", "I don't know “delete”. Did you mean `/aad-setup revoke`?"),
     ],
 )
 def test_words_for_what_has_another_name_here_lead_to_it(text: str, answer: str) -> None:

@@ -54,7 +54,7 @@ async def test_nobody_decides_when_the_time_for_it_is_over(
         registrar.check_may_deny(id, by=GRACE),
         registrar.deny(id, by=GRACE, reason="Not now"),
     ):
-        assert await _refused(act) == f"Too late: the time that {id} had for this is over."
+        assert await _refused(act) == f"The deadline of {id} has passed, so this can't be done."
     assert await env.found(id) == before
 
 
@@ -65,5 +65,5 @@ async def test_no_secret_is_shown_when_the_time_to_come_for_it_is_over(
     id = await _with_a_day(plain, await plain.ready())
     clock.move(DAY)
     said = await _refused(plain.registrar.reveal(id, by=ROSA, answer_to=URL))
-    assert said == f"Too late: the time that {id} had for this is over."
+    assert said == f"The deadline of {id} has passed, so this can't be done."
     assert await plain.secret_state(id) is SecretState.SEALED

@@ -109,7 +109,7 @@ async def connected(
             clock=clock,
         )
         bolt = _bolt(client, workspace)
-        previews = PreviewMaker(client=client, look=_nothing, clock=clock)
+        previews = PreviewMaker(client=client, look=_nothing, clock=clock, contact="#it-help")
         handlers.register(
             bolt,
             client=client,

@@ -153,10 +153,10 @@ class CrashStory(Story):
         pass
 
     def is_doubtful(self) -> bool:
-        return "Nobody can tell" in self.newest_notice()
+        return "It is unknown whether" in self.newest_notice()
 
     def is_over(self) -> bool:
-        return "shown once and is masked for good" in self.newest_notice()
+        return "shown once and is hidden for good" in self.newest_notice()
 
     def in_the_clear(self) -> str | None:
         """Return the secret that stands on Rosa's screen now and that works."""

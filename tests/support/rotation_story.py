@@ -25,7 +25,7 @@ async def seen(story: Story, id: str) -> None:
     await story.values(id)
     assert MARK in await story.reveal()
     await story.workspace.click("rosa", "Hide", on=story.workspace.ephemerals("rosa")[-1])
-    await eventually(story, lambda: "masked for good" in story.workspace.text_of(story.notice(id)))
+    await eventually(story, lambda: "hidden for good" in story.workspace.text_of(story.notice(id)))
 
 
 async def rotate(story: Story, id: str, *, by: str = "rosa") -> str:
@@ -87,7 +87,7 @@ async def rotated(story: Story, id: str) -> None:
 
 async def announced(story: Story, id: str) -> None:
     """Wait until the new secret waits to be seen."""
-    text = "has a new secret: it was tried and signs in."
+    text = "has a new secret. It was tested: sign-in works."
     await story.until(lambda: text in story.direct("rosa"))
     assert text in story.workspace.text_of(story.notice(id))
 

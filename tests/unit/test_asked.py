@@ -126,11 +126,11 @@ def test_a_misspelt_list_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("status <@U0ROSA|rosa>", "I list nobody else's registrations."),
-        ("<@U0BOT> status <@U0ROSA>", "I list nobody else's registrations."),
-        ("list mine waiting", "I do not know what “waiting” means there."),
-        ("list <@U0ROSA>", "I do not know the list “@person”."),
-        ("list mine <@U0ROSA>", "I do not know what “@person” means there."),
+        ("status <@U0ROSA|rosa>", "I can't list another person's registrations."),
+        ("<@U0BOT> status <@U0ROSA>", "I can't list another person's registrations."),
+        ("list mine waiting", "I don't know what “waiting” means there."),
+        ("list <@U0ROSA>", "I don't know the list “@person”."),
+        ("list mine <@U0ROSA>", "I don't know what “@person” means there."),
     ],
 )
 def test_no_word_is_passed_over_in_silence(text: str, words: str) -> None:
@@ -138,9 +138,7 @@ def test_no_word_is_passed_over_in_silence(text: str, words: str) -> None:
 
 
 def test_what_is_not_understood_is_answered_in_a_line() -> None:
-    assert refusal("xyzzy there") == (
-        "I do not know “xyzzy”. `/aad-setup help` lists all commands."
-    )
+    assert refusal("xyzzy there") == ("I don't know “xyzzy”. `/aad-setup help` lists all commands.")
 
 
 @pytest.mark.parametrize(
@@ -154,10 +152,10 @@ def test_only_the_least_is_ever_public(word: str) -> None:
     "word", ["values", "history", "check", "cancel", "retry", "undo", "revoke", "purge"]
 )
 def test_one_id_is_needed_and_one_only(word: str) -> None:
-    one = f"Name one registration, like `/aad-setup {word} AAD-7K3F`."
+    one = f"Which one? For example: `/aad-setup {word} AAD-7K3F`."
     assert refusal(word) == one
     assert refusal(f"{word} AAD-7K3F AAD-2222") == one
-    assert refusal(f"{word} everything").startswith("“everything” is no id")
+    assert refusal(f"{word} everything").startswith("“everything” isn't a registration ID")
 
 
 def test_nothing_that_is_echoed_is_obeyed() -> None:

@@ -1,12 +1,13 @@
 """The report of a check: names come from the tenant, so they are anybody's text."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from bot.domain.registration import Check
 from handlers.views import drift
 from handlers.views.blocks import drawn
-from tests.support.factories import NOON, registration
+from tests.support.factories import NOON, registration, secret
 
 
 def report(**found: Any) -> str:
@@ -21,20 +22,31 @@ def test_names_from_the_tenant_are_shown_and_obeyed_in_nothing() -> None:
 
 def test_a_report_that_is_too_long_says_how_much_is_left_out() -> None:
     told = report(differences=tuple(f"{n} " + "word " * 200 for n in range(40)))
-    assert "differs from the plan in 40 things" in told
+    assert "no longer matches what was approved: 40 differences" in told
     assert "and 28 more" in told
 
 
 def test_the_longest_names_do_not_keep_the_message_from_being_posted() -> None:
-    assert "differs from the plan in 12 things" in report(differences=("&" * 300,) * 12)
+    assert "no longer matches what was approved: 12 differences" in report(
+        differences=("&" * 300,) * 12
+    )
 
 
 def test_what_was_tolerated_or_unseen_is_told_although_nothing_differs() -> None:
     told = report(tolerated=("openid",), unseen=("The owners: refused.",))
-    assert "is as it was approved, as far as the bot could look" in told
-    assert "could not look at" in told
+    assert "matches what was approved, as far as the bot could read it" in told
+    assert "could not read" in told
     assert "openid" in told
 
 
 def test_a_registration_that_was_never_checked_says_nothing_of_it() -> None:
     assert drawn([*drift.line(registration()), *drift.details(registration())]) == []
+
+
+def test_a_secret_that_expired_is_nobody_s_act_to_look_up() -> None:
+    expired = "The secret expired on 2026-11-22 (key id key-1)."
+    found = replace(secret(), expires_at=NOON)
+    ended = replace(registration(secret=found), looked_at=NOON + timedelta(days=1))
+    for differences, is_asked in (((expired,), False), ((expired, "An owner was added."), True)):
+        checked = replace(ended, check=Check(at=NOON, differences=differences))
+        assert ("audit log" in str(drift.report(checked))) is is_asked

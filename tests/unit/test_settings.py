@@ -189,6 +189,8 @@ SENTENCES = [
     ("APPROVAL_TTL", "tomorrow", "must be a time such as 30m, 24h or 7d, 30d at most."),
     ("MENTION", "groups", "is groups, but APPROVER_GROUPS is empty: nobody would be notified."),
     ("MENTION", "everybody", "must be one of groups, people, none."),
+    ("CONTACT", "<!channel>", "must be a name, a channel or an address"),
+    ("CONTACT", "a" * 81, "must be a name, a channel or an address"),
     ("RETENTION", "89d", "must be a time such as 365d, 90d at least and 3650d at most."),
     ("RETENTION", "forever", "must be a time such as 365d, 90d at least and 3650d at most."),
     ("REQUESTERS", "* U0ROSA", "* means everybody, so it must stand alone"),

@@ -28,7 +28,7 @@ async def test_a_run_that_kills_the_bot_each_time_is_given_up(crash_story: Crash
 
     await crash_story.lives.begin(poison)  # which would die once more
     await crash_story.until(lambda: crash_story.cards(f"{crash_story.id} failed"))
-    assert "this is a bug, and nothing you did" in crash_story.cards(f"{crash_story.id} failed")[-1]
+    assert "Something went wrong on our side" in crash_story.cards(f"{crash_story.id} failed")[-1]
     assert crash_story.lives.deaths == MOST
     assert await crash_story.lives.stop() == 0
     await crash_story.lives.begin()

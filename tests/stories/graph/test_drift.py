@@ -220,7 +220,7 @@ TABLE: dict[str, tuple[Change, str]] = {
     ),
     "secret gone": (
         lambda it: secrets(it).clear(),
-        "Our secret is gone (key id key-1). The connector can no longer sign in with it.",
+        "The secret is gone (key id key-1). The connector can no longer sign in with it.",
     ),
     "secret by hand": (
         lambda it: secrets(it).append(credential("key-2", "backup")),
@@ -345,7 +345,7 @@ def test_an_untouched_tenant_does_not_differ() -> None:
 def test_our_own_secret_that_has_expired_is_named() -> None:
     ended = Expected(plan=PLAN, secrets={"key-1": NOW - timedelta(days=1)}, now=NOW)
     told = compare(ended, Snapshot(parts=untouched()))
-    assert told.differences == ("Our secret expired on 2026-11-22 (key id key-1).",)
+    assert told.differences == ("The secret expired on 2026-11-22 (key id key-1).",)
 
 
 def test_a_secret_that_is_closed_waits_for_its_removal_and_is_no_leftover() -> None:

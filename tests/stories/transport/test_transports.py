@@ -31,7 +31,7 @@ async def test_the_main_road_by_signed_requests(
         await story.workspace.redeliver()  # newly signed, as Slack's own retries are
         assert len(story.workspace.replies(asked)) == 1
         sent = await story.workspace.command("ben", "")
-        assert sent.text.startswith("You may not ask for applications.")
+        assert sent.text.startswith("You can't request applications yet.")
         assert story.workspace.connections == 0
         assert not story.workspace.calls("apps.connections.open")
     assert not stage.workspace.complaints
