@@ -167,6 +167,7 @@ def slack_side(
         response_urls=response_urls,
         home_publisher=home_publisher,
         preview_maker=preview_maker,
+        contact=settings.contact,
         plain=services.settings.plain_cards,
     )
     channel = ApprovalChannel(

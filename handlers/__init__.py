@@ -5,6 +5,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.registrar import Registrar
 from handlers.listeners import buttons, commands, errors, events, home, modals
+from handlers.listeners.command_parser import Command
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher
 from handlers.slack.response_url import ResponseUrls
@@ -21,6 +22,7 @@ def register(
     response_urls: ResponseUrls,
     home_publisher: HomePublisher,
     preview_maker: PreviewMaker,
+    contact: str,
     plain: bool,
 ) -> None:
     """Connect what people do in Slack with the verbs of the registrar."""
@@ -29,7 +31,7 @@ def register(
             client, users, registrar, response_urls, home_publisher, preview_maker, plain=plain
         )
     )
-    app.error(errors.handler(client, response_urls, home_publisher, registrar.policy.contact))
+    app.error(errors.handler(client, response_urls, home_publisher, contact))
 
     app.command(ids.COMMAND)(commands.command)
     app.view(ids.FORM)(modals.submit_form)
@@ -67,6 +69,8 @@ def register(
         (ids.PURGE_ASKED, Registrar.purge, "{id} is being deleted for good"),
     ):
         app.action(id)(commands.confirmed(verb, what))
+    app.action(ids.MINE)(buttons.answer(Command(word="list", which="mine")))
+    app.action(ids.HELP)(buttons.answer(Command(word="help")))
     app.action(ids.OPEN_FORM)(commands.form_button)
     app.action(ids.HOME_BACK)(home.turn)
     app.action(ids.HOME_ON)(home.turn)

@@ -20,7 +20,7 @@ from bot.domain.registration import Registration
 from bot.registrar.base import RegistrarBase
 from bot.storage import health, history, messages, queries, runs
 from bot.storage.health import Health
-from bot.storage.history import HistoryPage
+from bot.storage.history import Entry, HistoryPage
 from bot.storage.queries import ListKind, ListPage, Mark
 from bot.worker.loops import run_guarded
 
@@ -140,6 +140,12 @@ class Queries(RegistrarBase):
             offset = (page - 1) * ENTRIES
             told = await history.recent(tx, limit=ENTRIES, offset=offset, registration=id)
             return replace(told, decisive=await history.decisive(tx, id))
+
+    async def latest_entry(self, id: str) -> Entry | None:
+        """Return the newest entry of a registration's history, for the requester's news."""
+        async with self._database.reading() as tx:
+            found = await history.recent(tx, limit=1, registration=id)
+        return next((entry for _, entry in found.entries), None)
 
     async def check_may_undo(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can undo it now: whether to is asked first."""

@@ -7,7 +7,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.people import Person
 from bot.registrar import Registrar
-from handlers.listeners.command_replies import retried
+from handlers.listeners.command_parser import Command
+from handlers.listeners.command_replies import reply, retried
 from handlers.slack.response_url import ResponseUrls, check_is_for_one, trigger_of
 from handlers.slack.users import Users
 from handlers.views import denial, form, ids
@@ -32,6 +33,25 @@ def click(verb: Verb, *, bound: bool = False) -> Listener:
         await ack()
 
     return clicked
+
+
+def answer(command: Command) -> Listener:
+    """Return a listener that answers like the command, for the person alone."""
+
+    async def answered(
+        ack: Ack,
+        body: Json,
+        registrar: Registrar,
+        person: Person,
+        users: Users,
+        response_urls: ResponseUrls,
+        plain: bool,
+    ) -> None:
+        said = await reply(command, registrar, person, users, plain=plain)
+        await response_urls.add(response_urls.url_of(body), text=said.text, blocks=said.blocks)
+        await ack()
+
+    return answered
 
 
 async def approve(

@@ -55,6 +55,9 @@ LONGEST = 3000
 """More than that nobody types; the rest is not read."""
 
 
+GREETINGS = ("hi", "hello", "hey", "hallo", "hola")
+GREETING = "greeting"
+
 BY_BUTTON = ("approve", "deny", "confirm", "withdraw")
 """Verbs that have no word: whoever decides has to have read what they decide on."""
 ALSO_CALLED = {
@@ -122,6 +125,8 @@ def _command(words: Sequence[str], profiles: Collection[str]) -> Command:
         return Command(word="list", which=_which(which), page=page)
     if word in HELP:
         return Command(word="help")
+    if word in GREETINGS:
+        return Command(word=GREETING)
     if word == PREVIEW:
         return _preview(rest, known)
     if word in known:

@@ -80,6 +80,10 @@ async def reply(
             await check(registrar, id, by=person)
             text, blocks = ask(id)
             return Reply(text=text, blocks=blocks)
+        case "greeting":
+            registrar.check_may_look(person)
+            text, blocks = help.greeting(may_ask=registrar.may_ask(person))
+            return Reply(text=text, blocks=blocks)
         case _:
             registrar.check_may_look(person)
             return Reply(text=help.IN_THREAD if command.is_public else help.HELP)

@@ -21,7 +21,7 @@ from handlers.views.blocks import actions, button, context, drawn, said, section
 
 Json = dict[str, Any]
 
-IN_THREAD = ("status", "list", "help")
+IN_THREAD = ("status", "list", "help", command_parser.GREETING)
 FOR_ONE = ("values", "history", "details")
 WHY = "Only you can see this."
 

@@ -10,6 +10,7 @@ from handlers.views import (
     card,
     drift,
     expiry,
+    news,
     restore,
     revocation,
     rotation,
@@ -58,6 +59,10 @@ class Renderer:
             has_left = await self._users.has_left(registration.requester.user_id)
             blocks = unread_secret.for_approvers(registration, message.subject, has_left=has_left)
             return unread_secret.removed_text(registration), blocks
+        if message.kind is MessageKind.NEWS:
+            latest = await self._registrar.latest_entry(registration.id)
+            told = (registration, latest, self._registrar.quorum(registration))
+            return news.news_text(*told), news.news(*told)
         drawing = await self._drawing(registration, is_plain=is_plain)
         text, blocks = self._draw(message, registration, drawing)
         if message.ts is None and message.kind in CALLING:
@@ -121,8 +126,6 @@ class Renderer:
             case MessageKind.PROGRESS:
                 blocks = card.progress(registration, profile, quorum=quorum, drawing=drawing)
                 return card.spoken(registration, profile), blocks
-            case MessageKind.NEWS:
-                return card.spoken(registration, profile), card.news(registration, quorum)
             case MessageKind.RESTORED:
                 return restore.news_text(registration), restore.news(registration)
             case MessageKind.ALARM:

@@ -10,12 +10,11 @@ from slack_sdk.models.blocks import Block
 
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import Profile
-from bot.domain.people import Person
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.planning.plan_text import plan_paragraphs
 from graph.plan import Plan
-from handlers.views import approvers, drift, revocation
+from handlers.views import drift, revocation
 from handlers.views.blocks import (
     Blocks,
     SlackPen,
@@ -160,25 +159,6 @@ def status(
             context(" · ".join(_times(registration))),
         ]
     )
-
-
-def news(registration: Registration, quorum: Quorum) -> Blocks:
-    """Return the line that makes Slack notify the requester; the card itself says the rest."""
-    by = "".join(f" by {person(who)}" for who in _ended_by(registration))
-    # Until it is decided, only approvals come and go.
-    is_pending = registration.status is Status.PENDING
-    still = f": {approvers.missing(registration, quorum)}" if is_pending else ""
-    return drawn(
-        [section(f"*{headline(registration)}*{by}{still}"), context("Your card above says more.")]
-    )
-
-
-def _ended_by(registration: Registration) -> Iterator[Person]:
-    if registration.status is Status.DENIED:
-        yield from (vote.person for vote in registration.votes[-1:])
-    is_revoked = registration.status in (Status.REVOKING, Status.REVOKED)
-    if is_revoked and registration.revocation is not None:
-        yield registration.revocation.by
 
 
 def passed_on(registration: Registration) -> Blocks:

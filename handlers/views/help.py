@@ -1,7 +1,8 @@
 """Help, and the words for what the bot does not understand."""
 
-from handlers.views.blocks import escaped
-from handlers.views.ids import COMMAND
+from handlers.views.blocks import Blocks, actions, button, drawn, escaped, section
+from handlers.views.ids import ANY_PROFILE, COMMAND, MINE, OPEN_FORM
+from handlers.views.ids import HELP as HELP_BUTTON
 
 SUBCOMMANDS = (
     "preview", "status", "details", "list", "values", "check", "rotate", "retire", "cancel",
@@ -40,6 +41,14 @@ BY_BUTTON = (
     "Use the *Approve* and *Deny* buttons on the card, in the approval channel or in my Home tab."
     f" `{COMMAND} list waiting` lists the requests that wait."
 )
+
+
+def greeting(*, may_ask: bool) -> tuple[str, Blocks]:
+    """Return the answer to a greeting, with buttons for the first steps."""
+    text = f"Hi! I register Entra apps for vendors. `{COMMAND} help` lists all commands."
+    new = button("New application", OPEN_FORM, ANY_PROFILE, style="primary")
+    buttons = [button("My registrations", MINE, "mine"), button("Help", HELP_BUTTON, "help")]
+    return text, drawn([section(text), *actions([new, *buttons] if may_ask else buttons)])
 
 
 def unknown(word: str, near: str | None) -> str:

@@ -18,7 +18,8 @@ async def test_denied_is_the_end_and_the_card_says_by_whom(story: Story) -> None
     assert "Use the one of last year" in story.card()
     assert "[Approve]" not in story.card()
     await story.until(lambda: f"{id} was denied" in story.direct("rosa"))
-    assert "Use the one of last year" in story.direct("rosa")
+    denied = f"@grace denied {id} (billing): “Use the one of last year”.\n[Ask again]"
+    await story.until(lambda: denied in story.direct("rosa"))
     assert (
         "Nothing was changed in Entra. Ask again opens the form as you filled it in."
         in story.direct("rosa")

@@ -164,13 +164,15 @@ async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(
         assert "0 of 2 approvals given" in story.card()
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
         await story.until(lambda: "1 of 2 approvals given" in story.card())
-        await story.until(lambda: "1 of 2 approvals given" in story.direct("rosa"))
+        await story.until(lambda: f"@ada approved {id} (billing): 1 of 2" in story.direct("rosa"))
         await story.workspace.click("grace", "Withdraw my approval", on=story.card_of(id))
         assert story.whispers("grace") == (
             f"You have not approved {id}, so there is nothing to withdraw."
         )
         await story.workspace.click("ada", "Withdraw my approval", on=story.card_of(id))
         await story.until(lambda: "0 of 2 approvals given" in story.card())
+        withdrew = f"@ada withdrew their approval of {id} (billing): 0 of 2"
+        await story.until(lambda: withdrew in story.direct("rosa"))
         assert "Approved by @ada" not in story.card()
 
         await story.workspace.click("grace", "Approve", on=story.card_of(id))

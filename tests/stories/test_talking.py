@@ -237,6 +237,19 @@ async def test_an_edited_message_is_no_second_command(story: Story) -> None:
     assert not story.whispers("rosa")
 
 
+async def test_a_greeting_is_answered_with_the_first_steps(story: Story) -> None:
+    id = await story.ask("billing")
+    await story.workspace.message_im("rosa", "hello!")
+    await story.until(lambda: "[New application]  [My registrations]" in story.direct("rosa"))
+    await story.workspace.click("rosa", "My registrations")
+    assert f"{id} waits for approval" in story.whispers("rosa")
+    await story.workspace.click("rosa", "Help")
+    assert "/aad-setup status AAD-7K3F shows one" in story.whispers("rosa")
+    await story.opens("rosa", lambda: story.workspace.click("rosa", "New application"))
+    assert "New application" not in await said(story, "ben", "hi")
+    assert (await in_thread(story, "ben", "hey")).startswith("Hi! I register Entra apps")
+
+
 async def test_nobodys_bot_is_answered(story: Story) -> None:
     asked = await story.workspace.mention("builder", "help")
     await story.workspace.message_im("builder", "help")

@@ -112,6 +112,7 @@ async def connected(
         previews = PreviewMaker(client=client, look=_nothing, clock=clock, contact="#it-help")
         handlers.register(
             bolt,
+            contact="#it-help",
             client=client,
             registrar=registrar_env.registrar,
             users=people,

@@ -56,6 +56,8 @@ STORIES: dict[tuple[str, str], str] = {
         "test_revoking.test_the_requester_revokes_by_word_once_it_is_confirmed"
     ),
     ("action", ids.PURGE_ASKED): "test_purging.test_an_approver_deletes_for_good_what_is_over",
+    ("action", ids.MINE): "test_talking.test_a_greeting_is_answered_with_the_first_steps",
+    ("action", ids.HELP): "test_talking.test_a_greeting_is_answered_with_the_first_steps",
     ("action", ids.OPEN_FORM): "test_talking.test_a_direct_message_is_answered_like_the_command",
     ("action", ids.HOME_BACK): "test_home.test_pages_are_turned_and_invented_ones_are_not",
     ("action", ids.HOME_ON): "test_home.test_pages_are_turned_and_invented_ones_are_not",
@@ -98,6 +100,7 @@ def test_every_listener_has_a_story() -> None:
             "response_urls",
             "home_publisher",
             "preview_maker",
+            "contact",
             "plain",
         )
     }
