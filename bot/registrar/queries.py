@@ -141,11 +141,10 @@ class Queries(RegistrarBase):
             told = await history.recent(tx, limit=ENTRIES, offset=offset, registration=id)
             return replace(told, decisive=await history.decisive(tx, id))
 
-    async def latest_entry(self, id: str) -> Entry | None:
-        """Return the newest entry of a registration's history, for the requester's news."""
+    async def latest_entry(self, id: str, what: str | None = None) -> Entry | None:
+        """Return the newest entry of a registration's history, or the newest that says this."""
         async with self._database.reading() as tx:
-            found = await history.recent(tx, limit=1, registration=id)
-        return next((entry for _, entry in found.entries), None)
+            return await history.latest(tx, id, what)
 
     async def check_may_undo(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can undo it now: whether to is asked first."""

@@ -229,6 +229,15 @@ async def recent(
     return HistoryPage(entries=entries, total=int(total or 0), offset=offset)
 
 
+async def latest(tx: AsyncConnection, registration: str, what: str | None = None) -> Entry | None:
+    """Return the newest entry of a registration, or the newest that says this."""
+    query = _of(registration).order_by(history.c.seq.desc()).limit(1)
+    if what is not None:
+        query = query.where(history.c.what == what)
+    row = (await tx.execute(query)).mappings().first()
+    return entry_of(row) if row else None
+
+
 async def decisive(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
     """Return who asked for a registration and who decided on it, oldest first."""
     query = _of(registration).where(history.c.what.in_(DECISIVE)).order_by(history.c.seq)

@@ -63,6 +63,11 @@ class Renderer:
             latest = await self._registrar.latest_entry(registration.id)
             told = (registration, latest, self._registrar.quorum(registration))
             return news.news_text(*told), news.news(*told)
+        if message.kind is MessageKind.HANDOVER and registration.new_requester is None:
+            asked = await self._registrar.latest_entry(registration.id, "handover asked")
+            confirmed = await self._registrar.latest_entry(registration.id, "handed over")
+            decided = approvers.handed_over(registration, asked, confirmed)
+            return approvers.handover_text(registration), decided
         drawing = await self._drawing(registration, is_plain=is_plain)
         text, blocks = self._draw(message, registration, drawing)
         if message.ts is None and message.kind in CALLING:

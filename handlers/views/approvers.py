@@ -12,6 +12,7 @@ from bot.domain.approval_requests import Vote
 from bot.domain.people import Person
 from bot.domain.registration import Registration, Status
 from bot.domain.secrets import Secret, SecretState
+from bot.storage.history import Entry
 from handlers.views import ids
 from handlers.views.blocks import (
     Blocks,
@@ -135,14 +136,13 @@ def _mentions(ids: Set[str]) -> Iterator[str]:
 
 def handover_text(registration: Registration) -> str:
     if registration.new_requester is None:
-        return f"{registration.id} belongs to {escaped(registration.requester.name)}"
+        return f"{registration.id} now belongs to {escaped(registration.requester.name)}"
     return f"{registration.id}: somebody else is to be the requester"
 
 
 def handover(registration: Registration) -> Blocks:
-    """Ask an approver to confirm; once it is decided, say what came of it."""
-    if registration.new_requester is None:
-        return drawn([section(f"*{registration.id}* belongs to {person(registration.requester)}.")])
+    """Ask an approver to confirm."""
+    assert registration.new_requester is not None
     name = escaped(registration.form.name)
     return drawn(
         [
@@ -168,6 +168,18 @@ def handover(registration: Registration) -> Blocks:
             ),
         ]
     )
+
+
+def handed_over(registration: Registration, asked: Entry | None, confirmed: Entry | None) -> Blocks:
+    """Say who confirmed a handover, who owns the registration now, and who asked for that."""
+    named = f"*{registration.id}* ({escaped(registration.form.name)})"
+    words = f"{named} belongs to {person(registration.requester)}."
+    if asked is not None and confirmed is not None and confirmed.seq > asked.seq:
+        words = (
+            f"<@{confirmed.user_id}> confirmed: {named} now belongs to"
+            f" {person(registration.requester)} (requested by <@{asked.user_id}>)."
+        )
+    return drawn([section(words)])
 
 
 def _known(registration: Registration) -> Iterator[Block]:

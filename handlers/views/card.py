@@ -126,6 +126,7 @@ def progress(
     return drawn(
         [
             header(headline(registration)),
+            *_taken_over(registration),
             *_wish(registration, profile),
             *outcome_blocks(registration, quorum, is_theirs=True),
             *drift.details(registration),
@@ -134,6 +135,14 @@ def progress(
             *actions(requester_buttons(registration)),
         ]
     )
+
+
+def _taken_over(registration: Registration) -> Iterator[Block]:
+    """Tell the requester that the registration is theirs since a handover, and whose it was."""
+    if registration.previous_requesters:
+        before = person(registration.previous_requesters[-1])
+        named = f"*{registration.id}* ({escaped(registration.form.name)})"
+        yield section(f"You now own {named}, handed over from {before}.")
 
 
 def waiting(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blocks:

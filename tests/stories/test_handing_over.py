@@ -116,7 +116,7 @@ async def test_a_request_that_somebody_deleted_is_posted_anew_while_it_waits(
     await open_house.until(lambda: open_house.workspace.picture().count(CONFIRM) == 2)
     open_house.workspace.faults.clear()
     await confirm_handover(open_house, by="ada")
-    await open_house.until(lambda: f"{id} belongs to @grace." in open_house.card())
+    await open_house.until(lambda: "now belongs to @grace" in open_house.card())
 
 
 @pytest.mark.slow
@@ -127,7 +127,10 @@ async def test_the_request_of_an_earlier_handover_is_not_posted_anew_beside_the_
     id = await story.ready()
     await ask_handover(story, id, "ben")
     await confirm_handover(story, by="grace")
-    await story.until(lambda: f"{id} belongs to @ben." in story.workspace.picture())
+    decided = f"@grace confirmed: {id} (billing) now belongs to @ben (requested by @ada)."
+    await story.until(lambda: decided in story.workspace.picture())
+    yours = f"You now own {id} (billing), handed over from @rosa."
+    await story.until(lambda: yours in story.direct("ben"))
     earlier = story.workspace.messages("approvals")[-1]
     before = updates(story, earlier)
     story.workspace.faults.fail("chat.update", "message_not_found", times=1000)
@@ -214,7 +217,7 @@ async def test_the_heir_s_name_is_text_and_nothing_else(open_house: Story) -> No
     def texts() -> str:
         return "\n".join(each["text"] for each in story.workspace.messages("approvals"))
 
-    await story.until(lambda: f"{id} belongs to &lt;!channel&gt;" in texts())
+    await story.until(lambda: f"{id} now belongs to &lt;!channel&gt;" in texts())
     assert "<!channel>" not in texts()
     for shown in (story.workspace.messages("approvals"), story.workspace.messages("ben")):
         # It would turn our own words around.
