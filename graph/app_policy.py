@@ -1,4 +1,4 @@
-"""What the tenant's app management policy forbids besides secrets, for one application to be made.
+"""Restrictions of the tenant's app management policy on a new application, apart from secrets.
 
 `defaultAppManagementPolicy.applicationRestrictions` as Microsoft documented it in June 2026,
 learn.microsoft.com/graph/api/resources/appmanagementapplicationconfiguration:
@@ -12,7 +12,7 @@ learn.microsoft.com/graph/api/resources/appmanagementapplicationconfiguration:
   `personalMicrosoftAccount`, and this bot only makes applications of one directory.
 - An entry counts while its `state` is not `disabled` and from
   `restrictForAppsCreatedAfterDateTime` on. `excludeActors` exempts callers by custom security
-  attributes, which the bot's rights do not show: then nobody knows, and a doubt is said.
+  attributes, which the bot's rights do not show: then the plan warns.
 - That applications must name a `serviceManagementReference` is no part of this policy (not found
   in it): some tenants refuse with `ServiceTreeValueMissing`. The bot always sends one.
 - Policies for single applications (`appManagementPolicies`) cannot concern one that is not there.
@@ -47,7 +47,7 @@ LONGEST_LIST = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Restrictions:
-    """What stands in the way for certain, and what may; each a sentence for people."""
+    """Certain and possible obstacles, each as a sentence for people."""
 
     refusals: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ def applies(restriction: Json, *, now: datetime) -> bool:
 
 
 def may_exempt(restriction: Json) -> bool:
-    """Tell whether an entry exempts somebody or something, which may be the bot or its URL."""
+    """Tell whether an entry has an exemption, which may cover the bot or its URL."""
     # `exemptFormats` and `excludeFormats` exempt addresses by patterns of their own grammar.
     exempt = ("excludeActors", "exemptFormats", "excludeFormats")
     return any(_holds(restriction.get(name)) for name in exempt) or _holds(
@@ -176,7 +176,7 @@ def _host(redirect: str) -> str:
 
 
 def _strange(found: Json, now: datetime) -> Iterator[str]:
-    """Yield what restricts something and is not known here."""
+    """Yield the active restrictions that this module does not know."""
     for entry in found.get("passwordCredentials") or ():
         kind = str(entry.get("restrictionType"))
         if kind not in _SECRETS and applies(entry, now=now):
@@ -202,7 +202,7 @@ def _is_active(value: object, now: datetime) -> bool:
 
 
 def _holds(value: object) -> bool:
-    """Whether there is anything in it: an object with empty lists exempts nobody."""
+    """Whether there is anything in it: an object with empty lists is no exemption."""
     if isinstance(value, Mapping):
         return any(_holds(each) for name, each in value.items() if not name.startswith("@odata."))
     return bool(value)

@@ -1,7 +1,7 @@
 """The first two steps: the application and its service principal.
 
 Both are upserts by a key that was stored before the call, so a second attempt finds what the first
-has made. An upsert must never take over somebody else's application: 204 means “it was there”, and
+has made. An upsert must never take over a foreign application: 204 means “it was there”, and
 only our own earlier attempt may have put it there.
 learn.microsoft.com/graph/api/application-upsert, …/serviceprincipal-upsert
 """
@@ -143,13 +143,13 @@ async def unregister(context: StepContext) -> Facts | None:
 
 
 async def _find_unrecorded(context: StepContext) -> Facts | None:
-    """Look for what an attempt has made whose answer was lost, and store what is found.
+    """Look for the object of an attempt whose answer was lost, and store its ids.
 
     After a crash it is then known by its id, and Entra can be asked whether it is deleted.
     """
     intended = await context.journal.last_intent("application")
     try:
-        # What is new is not seen at once.
+        # A new object is not visible at once.
         found = await context.retry_while_young(lambda: _find(context), created_at=intended)
     except NotThereYet:  # and by now it would be
         return None
@@ -161,8 +161,8 @@ async def _find_unrecorded(context: StepContext) -> Facts | None:
 
 
 async def check_is_ours(context: StepContext) -> None:
-    """Check that the stored ids are of what this registration has made, before anything is done to
-    them: whoever can write to the database can store any. An id that Entra does not know passes.
+    """Check that the stored ids are of objects of this registration before they are changed: with
+    access to the database any id can be stored. An id that Entra does not know passes.
 
     Raises NotOurs. `uniqueName` cannot be changed, and the approved plan names it.
     """
@@ -238,7 +238,7 @@ def _application(context: StepContext) -> Json:
 def _notes(context: StepContext) -> str:
     if not context.approved_by:
         return context.plan.notes[:LONGEST_NOTES]
-    # Who approved comes before what the requester wrote, which may say anything.
+    # The approvers come before the requester's text, which may say anything.
     return f"Approved by {context.approved_by}. {context.plan.notes}"[:LONGEST_NOTES]
 
 

@@ -24,13 +24,13 @@ class NotRetiredPermission(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class RetiredPermission:
-    """A permission of Azure AD Graph. What has a successor has it under the same name."""
+    """A permission of Azure AD Graph. A successor has the same name."""
 
     name: str
     kind: Kind
     has_successor: bool
     why: str = ""
-    """Why there is no successor, or what else may do."""
+    """Why there is no successor, or an alternative."""
 
     def __str__(self) -> str:
         return f"{self.name} ({KIND_WORDS[self.kind]})"
@@ -104,7 +104,7 @@ def retired_permission(text: str) -> RetiredPermission:
 def explain_retired(
     wished: Iterable[RetiredPermission], *, roles: Iterable[str], scopes: Iterable[str]
 ) -> str | None:
-    """Return what becomes of them in a plan that asks for these roles and scopes; None if none."""
+    """Return a warning that says how a plan with these roles and scopes replaces them, if any."""
     asked = {*((name, Kind.ROLE) for name in roles), *((name, Kind.SCOPE) for name in scopes)}
     fates: dict[str, list[str]] = {}
     for each in wished:
@@ -114,7 +114,7 @@ def explain_retired(
 
 
 def suggestion(name: str, kind: Kind) -> str | None:
-    """Return what to ask for instead, if a permission was given the old way: by id or resource."""
+    """Return the permission to ask for instead of one given the old way: by id or resource."""
     try:
         old = retired_permission(name)
     except NotRetiredPermission:

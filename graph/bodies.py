@@ -1,7 +1,7 @@
 """Reading the body of an answer: no more than a limit, for no longer than a limit.
 
 Answers are asked for uncompressed, and a compressed one is refused: a few kilobytes of a compressed
-body can become gigabytes of memory before anybody can count them.
+body can become gigabytes of memory before they are counted.
 """
 
 import time

@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What to send. `path` is relative to `/v1.0`; `query` is not yet encoded."""
+    """A request. `path` is relative to `/v1.0`; `query` is not yet encoded."""
 
     method: str
     path: str

@@ -290,7 +290,7 @@ def _lost(call: Call, error: GraphError) -> GraphError:
 
 
 def read_json(content: bytes) -> object:
-    """Return the JSON answered, an empty object for no content, None for what is no JSON."""
+    """Return the JSON of an answer, an empty object for no content, None if it is not JSON."""
     if not content:
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Time, as an argument: the bot asks a Clock what time it is and lets a Clock do its waiting."""
+"""Time, as an argument: the bot reads the time from a Clock and waits with it."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What time it is, and how to wait."""
+    """The current time, and how to wait."""
 
     def now(self) -> datetime:
         """Return the time, aware, in UTC."""

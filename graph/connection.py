@@ -1,6 +1,6 @@
-"""A connection to a tenant: the client, what it has learnt of the tenant, and how to sign in.
+"""A connection to a tenant: the client, the tenant's cache, and how to sign in.
 
-The bot that serves and the commands that only look are connected in the same way.
+`serve` and the commands that only read connect in the same way.
 """
 
 import secrets
@@ -55,7 +55,7 @@ class Access(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """What everything that reads or changes a tenant is made from."""
+    """Everything needed to read or change a tenant."""
 
     graph: Client
     tenant_cache: TenantCache

@@ -1,7 +1,7 @@
-"""Entra's bin: what was deleted is kept there for 30 days, unless it is deleted for good before.
+"""Entra's bin: deleted objects are kept there for 30 days, unless they are deleted permanently.
 
-That cannot be taken back, so only the object is deleted whose id Entra itself gave when this
-program made it, and only if nothing that the bin shows of it says otherwise.
+This cannot be undone, so only the object is deleted whose id Entra itself gave when this program
+made it, and only if nothing that the bin shows of it says otherwise.
 learn.microsoft.com/graph/api/directory-deleteditems-delete; it names no right of its own for an
 application: the one that deletes it does, …/graph/permissions-reference.
 """
@@ -23,9 +23,9 @@ _BURIED = {"appId?": str, "uniqueName?": str, "createdByAppId?": str, "tags?": [
 async def purge(
     context: StepContext, *, step: str, object_id: str, app_id: str, deleted_at: datetime
 ) -> bool:
-    """Delete for good what this step had made. False if Entra no longer had it.
+    """Delete the step's object permanently. Return False if Entra no longer had it.
 
-    Raises GraphError, NotOurs if it is not what the registration made, and Restored if an
+    Raises GraphError, NotOurs if the registration did not make it, and Restored if an
     application is not in the bin because it is in use again.
     """
     path = f"/directory/deletedItems/{object_id}"

@@ -1,6 +1,6 @@
 """Which answer of Microsoft Graph means which error.
 
-Graph's own words are matched and then dropped: they may quote what was sent. Codes and texts:
+Graph's own words are matched and then dropped: they may quote the request. Codes and texts:
 learn.microsoft.com/graph/errors, and the trackers of tools that met them.
 """
 
@@ -109,7 +109,7 @@ _MEANINGS = (
         code="InvalidUniqueTenantIdentifierAsPerAppPolicy",
         sentence="The tenant's policy does not allow this identifier URI.",
     ),
-    # What a forbidden redirect URL is called is not documented; its siblings all end like this.
+    # The code for a forbidden redirect URL is not documented; its siblings all end like this.
     _Row(
         PolicyForbids,
         code_ends="AsPerAppPolicy",

@@ -1,10 +1,10 @@
-"""What can go wrong between this bot and Microsoft Graph, as a tree.
+"""Errors between this bot and Microsoft Graph, as a tree.
 
     GraphError                 everything that leaves graph/ as a failure
     ├── NotThereYet            our own write has not reached the replica that answered
     │   └── NotFound           a plain 404: not there yet, or gone; only the age of our write tells
     │       └── NoSuchSecret   the application is there, but holds no secret with this key id
-    ├── AlreadyThere           the wish is already fulfilled, or somebody else has the key
+    ├── AlreadyThere           the request is already fulfilled, or another owner has the key
     ├── Conflict               two writes to one object at once
     ├── Throttled              too many calls; `retry_after` says how long to wait
     ├── Unavailable            an outage: 5xx, a time-out, a page where JSON should be
@@ -18,22 +18,22 @@
     ├── PolicyForbids          the tenant's policy says no
     ├── QuotaExceeded          the directory is full for this creator
     ├── BadRequest             Graph did not understand: a mistake of ours
-    ├── NotOurs                the key belongs to an application of somebody else
-    ├── Restored               what is to be deleted for good is no longer in Entra's bin
+    ├── NotOurs                the key belongs to a foreign application
+    ├── Restored               the object to delete permanently is no longer in Entra's bin
     ├── RolesDiffer            the new credential can do more, or less, than was approved
     │   └── RolesMissing       less: the grants may still be on their way
-    ├── TooMuchAllowed         the new credential reads what no plan allows
+    ├── TooMuchAllowed         the new credential can read data that no plan allows
     └── SignInFailed           the token endpoint said no (its branches: graph/signin_errors.py)
 
-Each error has a sentence for people and advice for an administrator. None carries what was sent or
-answered: graph/error_mapping.py tells which answer means which error, and drops the rest.
+Each error has a sentence for people and advice for an administrator. None carries requests or
+answers: graph/error_mapping.py tells which answer means which error, and drops the rest.
 """
 
 from typing import ClassVar
 
 
 class GraphError(Exception):
-    """A failure with a sentence on what happened and advice on what an administrator can do."""
+    """A failure, with a sentence for people and advice for an administrator."""
 
     WHAT: ClassVar[str] = "Microsoft Graph gave an answer that this bot does not understand."
     ADVICE: ClassVar[str] = "Try again. If it happens again, report the request id to Microsoft."

@@ -22,7 +22,7 @@ _GRANT = {"id": identifier, "scope": str | None}
 
 
 def grants(plan: Plan) -> list[Step]:
-    """Return the steps by which the bot itself grants what the plan names."""
+    """Return the steps by which the bot itself grants the permissions of the plan."""
     steps = [_role(permission) for permission in plan.roles]
     return [*steps, _scopes(plan)] if plan.scopes else steps
 
@@ -90,7 +90,7 @@ async def _grant_scopes(context: StepContext) -> Facts:
 
 
 async def _widen(context: StepContext, names: list[str]) -> None:
-    """Add what is lacking to the grant that is there."""
+    """Add the missing scopes to the existing grant."""
     found = await _scope_grant(context)
     if found is None:
         raise NotThereYet(call="GET /oauth2PermissionGrants")
@@ -129,8 +129,8 @@ async def _revoke_scopes(context: StepContext) -> None:
 
 
 async def _revoke(context: StepContext, act: Callable[[], Awaitable[None]]) -> None:
-    """Remove a grant. What the bot may not remove goes with the service principal, and so does
-    what Entra does not know yet.
+    """Remove a grant. One that the bot may not remove goes with the service principal, and so does
+    one that Entra does not know yet.
     """
     if "service_principal" in context.facts:
         with suppress(NotThereYet, Forbidden):

@@ -1,8 +1,8 @@
-"""What carries this program's mark in the tenant: applications by tag, their secrets by name,
+"""Objects with this program's mark in the tenant: applications by tag, their secrets by name,
 service principals that have lost their application, and applications in Entra's bin.
 
-Reading only, and it judges nothing: whether something that carries a mark belongs to anybody is
-known by storage alone. Graph compares whole tags, so all installations are asked for at once.
+Read-only, and it judges nothing: only storage knows whether a marked object belongs to a
+registration. Graph compares whole tags, so all installations are asked for at once.
 learn.microsoft.com/graph/api/application-list; the filter: …/graph/aad-advanced-queries; the bin:
 …/graph/api/directory-deleteditems-list, which documents no `$filter` by tags that needs no count.
 """
@@ -23,7 +23,7 @@ MARK = "aad-setup"
 PAGE = 999
 FIELDS = "id,appId,displayName,uniqueName,tags,createdByAppId,passwordCredentials"
 KEPT = timedelta(days=30)
-"""How long Entra keeps what was deleted, then purges it: …/graph/api/resources/directory."""
+"""How long Entra keeps deleted objects before it purges them: …/graph/api/resources/directory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class HeldSecret:
 
 @dataclass(frozen=True, kw_only=True)
 class TaggedObject:
-    """What carries the tag of one registration of an installation."""
+    """The marked objects of one registration of an installation."""
 
     id: str
     app_id: str
@@ -58,7 +58,7 @@ class TaggedApplication(TaggedObject):
     key: str | None
     """Its `uniqueName`."""
     created_by: str | None
-    """The client id of whoever made it, if Entra knows."""
+    """The client id of its creator, if Entra knows it."""
     is_complete: bool
     """Whether it carries every tag that this installation gives to that registration."""
     secrets: tuple[str, ...]
@@ -69,7 +69,7 @@ class TaggedApplication(TaggedObject):
 
 @dataclass(frozen=True, kw_only=True)
 class TaggedApplications:
-    """What was found."""
+    """The marked objects found."""
 
     ours: tuple[TaggedApplication, ...]
     elsewhere: int
@@ -93,7 +93,7 @@ _APPLICATION = {
 
 
 async def find_tagged(graph: Client, *, installation: str, page: int = PAGE) -> TaggedApplications:
-    """Return what carries the mark. Raises GraphError."""
+    """Return the marked objects. Raises GraphError."""
     query = {"$filter": f"tags/any(t:t eq '{MARK}')", "$select": FIELDS, "$top": str(page)}
     ours: list[TaggedApplication] = []
     elsewhere = 0
@@ -197,7 +197,7 @@ def _marked(application: Json, registration: str, *, is_complete: bool) -> Tagge
 
 
 def _carrier(found: Json, registration: str) -> Json:
-    """Return what is told of everything that carries a mark."""
+    """Return the properties of all marked objects."""
     name = found.get("displayName") or ""
     return {"id": found["id"], "app_id": found["appId"], "name": name, "registration": registration}
 
@@ -205,7 +205,7 @@ def _carrier(found: Json, registration: str) -> Json:
 def _registrations(carrier: Json, installation: str) -> Iterator[str]:
     """Yield the registrations of this installation whose tags it carries.
 
-    Anybody may have written the tag: what no database takes, such as NUL, is replaced.
+    A tag may hold any text: characters that no database takes, such as NUL, are replaced.
     """
     prefix = f"{MARK}:{installation}:"
     for tag in sorted(set(carrier.get("tags") or ())):

@@ -15,8 +15,8 @@ _KEYS = {"passwordCredentials": [{"endDateTime": moment, "hint?": str}]}
 async def own_secret_ends(graph: Client, *, client_id: str, secret: str) -> datetime | None:
     """Return when the bot's own secret ends, or None if Entra does not tell.
 
-    Graph tells of a secret no more than its first three characters, so of several that begin alike
-    the one that ends last is taken.
+    Graph shows only the first three characters of a secret, so of several that begin alike the one
+    that ends last is taken.
     """
     try:
         answer = await graph.send(

@@ -16,7 +16,7 @@ class Kind(StrEnum):
     ROLE = "Role"
     """An application permission: the application acts as itself."""
     SCOPE = "Scope"
-    """A delegated permission: the application acts for somebody who has signed in."""
+    """A delegated permission: the application acts for a signed-in user."""
 
 
 KIND_WORDS: Mapping[Kind, str] = MappingProxyType(

@@ -1,7 +1,7 @@
 """The permissions this bot may ever grant, and the rights it needs itself.
 
-The catalogue is a hard allow-list: a name that is not in it is refused, whoever approves. Its ids
-only cross-check what the tenant says; the tenant's own list of permissions decides.
+The catalogue is a hard allow-list: a name that is not in it is refused, no matter who approves.
+Its ids only cross-check what the tenant says; the tenant's own list of permissions decides.
 Names and ids: learn.microsoft.com/graph/permissions-reference
 """
 
@@ -57,19 +57,19 @@ _ESCALATES = {
     "Application.ReadWrite.All": "a credential of any application, and act as that one",
     "DelegatedPermissionGrant.ReadWrite.All": "what anybody who signs in may do",
 }
-"""What an application that holds it could give itself."""
+"""The rights that an application with it could give itself."""
 
 _CONTENTS = re.compile(
     r"(Calendars|Channel\w*|Chat\w*|Contacts|Files|Mail\w*|Notes|OnlineMeetings|Sites|Tasks)\."
     r"|full_access_as_app"
 )
-"""How names begin that reach what people write and keep."""
+"""Prefixes of permissions that reach people's own content."""
 
 _CHANGES = re.compile(r"Write|Send|Create|Manage|FullControl|AccessAsUser|Delete")
 
 
 def _danger(name: str, kind: Kind) -> str:
-    """Return what is wrong with it, as a sentence with a space behind it, or nothing."""
+    """Return the problem with it as a sentence with a trailing space, or an empty text."""
     if hint := suggestion(name, kind):
         return f"{hint} "
     if name in _ESCALATES:
@@ -180,7 +180,7 @@ def lookup(name: str, kind: Kind) -> Permission:
 
 
 def covered_by(granted: frozenset[str], names: frozenset[str]) -> bool:
-    """Whether somebody who holds `granted` holds one of `names`."""
+    """Whether `granted` includes one of `names`."""
     return not granted.isdisjoint(names)
 
 

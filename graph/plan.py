@@ -1,4 +1,4 @@
-"""What somebody wishes, and the plan that the preflight makes of it.
+"""The request, and the plan that the preflight makes of it.
 
 A plan is the exact set of changes as data. Its canonical form has a digest: approvers approve the
 digest, and a run compares it, so that what runs is what was approved.
@@ -23,7 +23,7 @@ LimitedBy = Literal["requester", "profile", "tenant"]
 
 @dataclass(frozen=True, kw_only=True)
 class PlanRequest:
-    """What a registration asks for, before the tenant has been looked at."""
+    """The request of a registration, before the tenant was read."""
 
     registration: str
     key: str
@@ -40,7 +40,7 @@ class PlanRequest:
     redirect: str | None
     secret_name: str
     secret_days: int
-    """What the requester asked for."""
+    """As requested; a policy may shorten it."""
     profile_days: int
     """The most that the profile allows."""
     warnings: tuple[str, ...] = ()

@@ -39,7 +39,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """What the tenant said."""
+    """The parts of the tenant that a plan depends on."""
 
     organization: Organization
     resource: Resource
@@ -152,7 +152,7 @@ def _lacking(request: PlanRequest, rights: frozenset[str]) -> str | None:
 
 
 def _problems(request: PlanRequest) -> Iterator[str]:
-    """What is wrong with a wish in itself."""
+    """Problems of the request itself."""
     if not request.name.strip() or len(request.name) > LONGEST_NAME:
         yield f"The application's name must have 1 to {LONGEST_NAME} characters."
     if request.redirect is not None and (problem := redirect_problem(request.redirect)):
@@ -169,7 +169,7 @@ def _problems(request: PlanRequest) -> Iterator[str]:
 
 
 def _obstacles(request: PlanRequest, seen: _Seen) -> Iterator[str]:
-    """What in the tenant stands in the way."""
+    """Obstacles in the tenant."""
     if seen.policy.banned:
         yield (
             "The tenant's policy does not allow client secrets for new applications."

@@ -8,7 +8,7 @@ _UNSUPPORTED = frozenset("!$'(),;")
 
 
 def redirect_problem(url: str) -> str | None:
-    """Return what is wrong with a redirect URL, as a sentence, or None."""
+    """Return the problem with a redirect URL as a sentence, or None."""
     if len(url) > LONGEST:
         return f"The redirect URL is longer than {LONGEST} characters."
     if any(character.isspace() or not character.isprintable() for character in url):

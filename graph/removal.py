@@ -1,9 +1,9 @@
-"""Remove objects so that a removal can be repeated: what is gone already is done, at once.
+"""Remove objects idempotently: an object that is already gone counts as removed.
 
 A 404 has two meanings: the object is gone, or it is so young that the replica that answered does
 not know it yet. Entra keeps deleted applications and service principals for 30 days, so one that
-is found there is gone, whoever deleted it. Only a young object that is found nowhere is asked for
-again, until replication is no excuse.
+is found there is gone, no matter who deleted it. Only a young object that is found nowhere is
+asked for again, until replication is no excuse.
 learn.microsoft.com/graph/api/directory-deleteditems-get
 """
 
@@ -40,7 +40,7 @@ async def is_gone(context: StepContext, object_id: str, *, created_at: datetime 
 
 
 def is_young(context: StepContext, created_at: datetime | None) -> bool:
-    """Whether a replica may not know yet what was created then."""
+    """Whether a replica may not know an object of that age yet."""
     return created_at is not None and context.clock.now() < created_at + REPLICATION_TIME
 
 

@@ -47,7 +47,7 @@ Wait = Callable[[GraphError, int], float | None]
 Aside = Callable[[], AbstractAsyncContextManager[object]]
 
 while_waiting: ContextVar[Aside] = ContextVar("put_aside", default=nullcontext)
-"""Entered for as long as a call waits, by whoever counts what is at work. It must not raise."""
+"""Entered while a call waits, so that callers can count waiting calls. It must not raise."""
 
 
 async def retry(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait) -> T:
@@ -78,7 +78,7 @@ def backoff(tries: int, jitter: Jitter) -> float:
 def replication_backoff(tries: int, jitter: Jitter) -> float:
     """Return 0.5 s, 1.4 times as much with each try, at most 30 s, a quarter more or less.
 
-    What is written is seen after a time that nobody knows. Looking again after a fixed part of the
+    A write becomes visible after an unknown time. Looking again after a fixed part of the
     time waited so far finds it late by that part and no more, and takes 40 looks in 15 minutes.
     """
     return min(LONGEST_WAIT_SECONDS, 0.5 * 1.4 ** min(tries - 1, 20)) * (0.75 + jitter() / 2)

@@ -1,4 +1,4 @@
-"""What the bot itself must hold: one table, consent mode by verb.
+"""Rights that the bot itself must hold: one table, consent mode by verb.
 
 The preflight, SETUP.md and the simulated tenant follow the same table, so that "too few" and "too
 many" mean one thing. Least rights per call: learn.microsoft.com/graph/permissions-reference
@@ -47,7 +47,7 @@ BOT_RIGHTS: Mapping[ConsentMode, Mapping[str, frozenset[str]]] = MappingProxyTyp
 )
 
 HELPFUL = frozenset({"Policy.Read.All"})
-"""Without these the bot works, but says what it could not see."""
+"""Without these the bot works, but reports which parts it could not read."""
 
 ONLY_FOR_SCOPES = frozenset({"DelegatedPermissionGrant.ReadWrite.All"})
 """Needed only where a profile has delegated permissions."""

@@ -1,8 +1,8 @@
 """The client secret: made, sealed at once, and every stray one removed.
 
 Graph shows a secret once, in the answer to the call that makes it. If that answer is lost the
-secret exists and nobody knows it. So each attempt carries its own nonce in the secret's name; a
-new attempt makes a new one, and sweeps later remove what carries our id but is not known.
+secret exists and its value is lost. So each attempt carries its own nonce in the secret's name; a
+new attempt makes a new one, and sweeps later remove secrets that carry our id but are not known.
 learn.microsoft.com/graph/api/application-addpassword
 """
 
@@ -151,7 +151,7 @@ async def _secrets(context: StepContext) -> list[Json]:
 
 
 def mark(registration: str) -> str:
-    """Return what stands in the name of every secret that a registration makes."""
+    """Return the mark in the name of every secret of a registration."""
     return f" · {registration} · "
 
 

@@ -1,4 +1,4 @@
-"""How long a new secret may live: the requester, the profile or the tenant, whoever says least.
+"""Lifetime of a new secret: the shortest of request, profile and tenant policy.
 
 The tenant speaks through its default app management policy:
 learn.microsoft.com/graph/api/resources/tenantappmanagementpolicy
@@ -45,12 +45,12 @@ POLICY = {
         "redirectUris?": {str: REDIRECT_RESTRICTION},
     },
 }
-"""What must be understood of `defaultAppManagementPolicy` to say that a plan is allowed."""
+"""The parts of `defaultAppManagementPolicy` that must be understood to allow a plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecretPolicy:
-    """What the tenant says about secrets of applications that are made now."""
+    """The tenant's rules for secrets of new applications."""
 
     banned: bool = False
     perhaps_banned: bool = False

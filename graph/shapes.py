@@ -1,4 +1,4 @@
-"""Whether JSON that was answered has the parts that are read of it.
+"""Check that a JSON answer has the parts that are read.
 
 A shape is written as the JSON looks: `{"id": identifier, "tags": [str], "hint?": str}`. What fits:
 
@@ -8,7 +8,7 @@ A shape is written as the JSON looks: `{"id": identifier, "tags": [str], "hint?"
 - `{"name": shape}`: an object that has these properties; more do no harm. `"name?"` may be missing
   or null. `{str: shape}`: every value fits, or is null; OData's annotations do not count.
 
-Whoever reads a property of an answer names it in a shape first. Then nothing behind it has to ask.
+Code that reads a property of an answer names it in a shape first, and need not check it again.
 """
 
 import re

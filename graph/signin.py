@@ -78,7 +78,7 @@ class Certificate:
 
 @dataclass(frozen=True, kw_only=True)
 class FederatedToken:
-    """A file with a token of another issuer that Entra trusts; it is read anew each time."""
+    """A file with a token of another issuer that Entra trusts; it is read again each time."""
 
     path: Path
 
@@ -172,8 +172,8 @@ class _Discovery:
 class _Channel:
     """The HTTP client that msal is given for one sign-in.
 
-    It raises our errors before msal sees a refusal or what it cannot read, and gives to msal only
-    those properties that have been looked at.
+    It raises our errors before msal sees a refusal or an unreadable answer, and passes to msal only
+    the checked properties.
     """
 
     def __init__(self, http: httpx.Client, discovery: _Discovery, *, host: str) -> None:
@@ -240,7 +240,7 @@ _TOKEN = {"access_token": filled, "expires_in": _seconds, "token_type": str}
 
 
 def _vetted(answer: Answer, shape: dict[str, Any]) -> httpx.Response:
-    """Return the answer with the properties of the shape and no more."""
+    """Return the answer with only the properties of the shape."""
     body = answer.read(shape)
     return httpx.Response(answer.status, json={name: body[name] for name in shape})
 

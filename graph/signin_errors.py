@@ -1,10 +1,10 @@
-"""What the token endpoint's refusals mean: the SignInFailed branch of the tree in graph/errors.py.
+"""Errors of the token endpoint: the SignInFailed branch of the tree in graph/errors.py.
 
     SignInFailed
     ├── SecretNotThereYet          7000215: wrong, or not replicated yet
     ├── AssertionNotThereYet       700027: the certificate is wrong, or not replicated yet
     ├── ApplicationNotThereYet     700016: not in this tenant, or not replicated yet
-    ├── ConsentNotThereYet         65001: nobody consented, or the consent has not replicated
+    ├── ConsentNotThereYet         65001: no consent, or it has not replicated
     ├── SecretExpired · AssertionRefused · CredentialMissing · PublicClient
     ├── ApplicationDisabled · TenantUnknown · WrongCloud · TenantRestricted
     ├── ResourceUnknown · ResourceDisabled
@@ -16,8 +16,8 @@ Unavailable are waited out. `error` is meant for programs, but only the numbers 
 application from a missing tenant. The numbers are those of
 learn.microsoft.com/entra/identity-platform/reference-error-codes that an application can meet which
 signs in for itself, and those that the page lacks and users have reported (500014, 7000229, 700024,
-70021, 7002xx). What a number means that is not here, nobody knows: then the sentence says no more
-than that, whatever the word beside it makes the bot do.
+70021, 7002xx). For another number the sentence says only that it is unknown, whatever the
+`error` beside it makes the bot do.
 """
 
 from collections.abc import Iterable, Mapping
@@ -217,7 +217,7 @@ _NUMBERS: Mapping[int, _Row] = {
     **dict.fromkeys((50072, 50074, 50076, 50078, 50079), _Row(PersonNeeded, _SECOND_FACTOR)),
     **_rows(PersonNeeded, 50058, 50089, 50132, 50133, 50173, 54005, 65004),
     **_rows(PersonNeeded, 70000, 70008, 70043, 700020, 700082, 700084),
-    # What this bot must not send.
+    # Requests that this bot must not send.
     **_rows(SignInMalformed, 1002012, 28002, 28003, 70011, 700022, 700023, 901002),
     **_rows(SignInMalformed, 70003, 9001023, 50049, 50050, 50194, 900561, 90056),
     **_rows(SignInMalformed, 90004, 90013, 90014, 900144, 90015, 90023, 9002313, 90100),

@@ -1,7 +1,7 @@
-"""Where steps do their work: the tenant, the plan, what is known so far, and who keeps secrets.
+"""The context of steps: the tenant, the plan, the facts so far, and the journal.
 
-A step may be killed anywhere and done again. What makes that safe is the Ledger: it stores what is
-about to happen before it happens, and finds what an earlier attempt has sealed.
+A step may be killed anywhere and done again. The Journal makes that safe: it stores an intent
+before the call, and finds the secret that an earlier attempt has sealed.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from graph.signin import SignIn
 T = TypeVar("T")
 
 SECRET_ATTEMPTS = 5
-"""How many secrets one run asks for, across crashes: each may live without anybody knowing it."""
+"""How many secrets one run asks for, across crashes: each may exist with its value lost."""
 
 Facts = dict[str, Any]
 """The facts that one step returns: JSON, moments as ISO 8601, and never a secret."""
@@ -37,7 +37,7 @@ class Sealed:
 
 
 class Journal(Protocol):
-    """What a run remembers outside the tenant."""
+    """The memory of a run outside the tenant."""
 
     async def record_intent(self, step: str) -> bool:
         """Store that a step is about to write. True if an earlier attempt had stored it."""
@@ -49,10 +49,10 @@ class Journal(Protocol):
         """Note that no attempt at this step has written, whatever was intended."""
 
     async def adopt(self, step: str, new_facts: Facts) -> None:
-        """Store what an attempt at this step has made, whose answer was lost."""
+        """Store the object of an attempt at this step whose answer was lost."""
 
     async def attempt(self) -> "Sealed | str":
-        """Return what this run has sealed; else a new nonce, stored, to make a secret with.
+        """Return the secret that this run has sealed; else store and return a new nonce.
 
         Raises SecretsLost once this run has stored SECRET_ATTEMPTS of them.
         """
@@ -79,7 +79,7 @@ class StepContext:
     bot_client_id: str
     approved_by: str = ""
     secret_until: datetime | None = None
-    """A secret made anew must not outlive the one that was approved."""
+    """A replaced secret must not outlive the approved one."""
     """For people who read the application's notes in Entra."""
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """Held by writes that have collided with another write to the same object."""
@@ -128,9 +128,9 @@ class StepContext:
         created_at: datetime | None,
         within: timedelta = REPLICATION_TIME,
     ) -> T:
-        """Do `act`, again and again while Entra may not know yet what was created then.
+        """Repeat `act` while Entra may not know yet an object of that age.
 
-        What was not created lately (None) is not waited for, only for writes that collide.
+        An older object (None) is not waited for; only colliding writes are.
         """
         wait = until_replicated(
             self.clock, self.graph.jitter, written=created_at, settling=(), within=within
@@ -148,7 +148,7 @@ WRITTEN = ("created_at", "granted_at", "made_at")
 
 Act = Callable[[StepContext], Awaitable[Facts]]
 Undo = Callable[[StepContext], Awaitable[Facts | None]]
-"""Removes what the step has made. Returns what Entra keeps of it in its bin, if it does."""
+"""Removes the step's object. Returns the facts on what Entra keeps in its bin, if it does."""
 
 
 class Step(NamedTuple):
@@ -159,6 +159,6 @@ class Step(NamedTuple):
     do: Act
     undo: Undo | None
     creates: str
-    """What undoing it deletes, with its article."""
+    """The object that undoing it deletes, with its article."""
     lasting: bool
     """Whether its facts belong to the registration and serve later runs, or to one run only."""

@@ -1,7 +1,7 @@
 """The steps of a registration, as data: stages in order, and the steps of a stage all at once.
 
 The order is a promise: a secret never exists for an application that is not consented, and nothing
-is announced before the new credential has been tried.
+is announced before the new credential has been tested.
 """
 
 from graph.application import APPLICATION, SERVICE_PRINCIPAL, check_is_ours
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def stages(plan: Plan) -> list[list[Step]]:
-    """Return what a run walks to carry a plan out. To undo it, walk back."""
+    """Return the stages that carry a plan out. To undo it, go through them in reverse."""
     consent = grants(plan)
     return [
         [APPLICATION],

@@ -1,7 +1,7 @@
-"""What the bot knows of the tenant, remembered for five minutes.
+"""Facts of the tenant, cached for five minutes.
 
 Organization, permissions and policy change rarely and are the same for every registration, so a
-preflight with fresh knowledge needs one call only. Many who ask at once cause one read.
+preflight with a fresh cache needs one call only. Concurrent requests cause one read.
 
 The quota of the directory is read along with the organization where it is told. Microsoft documents
 `directorySizeQuota` for beta only (learn.microsoft.com/graph/api/resources/directorysizequota; the
@@ -41,7 +41,7 @@ class Quota:
         "Purge deleted objects in the Entra admin centre, or ask Microsoft for a larger quota."
     )
     NEEDED: ClassVar[int] = 2
-    """What a registration adds: an application and its service principal."""
+    """The objects that a registration adds: an application and its service principal."""
     ALMOST: ClassVar[float] = 0.9
     """The share at which Microsoft advises an alert (the page on B2C named above)."""
 

@@ -37,7 +37,7 @@ class TokenSource(Protocol):
 
 
 class OneToken:
-    """A token that is never replaced: whoever holds it decides when to get another."""
+    """A token that is never replaced: its holder decides when to get another."""
 
     def __init__(self, token: Token) -> None:
         self._token = token
@@ -50,7 +50,7 @@ class OneToken:
 
 
 def read_token(access: str) -> Token | None:
-    """Read what a token says of itself, without checking its signature; None if it says nothing."""
+    """Return a token's claims without checking its signature, or None if they cannot be read."""
     claims = _claims(access)
     if misfit(claims, {"exp": int | float, "roles?": [str], "tid?": str}):
         return None

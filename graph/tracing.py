@@ -22,7 +22,7 @@ def collecting() -> Iterator[list[str]]:
 
 
 def note(id: str | None) -> None:
-    """Keep the id of a call, if somebody collects them."""
+    """Keep the id of a call, if ids are being collected."""
     ids = _collected.get()
     if ids is not None and id is not None:
         ids.append(id)

@@ -1,7 +1,7 @@
-"""What a directory sync would see: the two tests that the new credential must pass.
+"""The two tests that the new credential must pass: sign-in, and reading like a directory sync.
 
-First it signs in, and its token must carry exactly the plan's permissions. Then it reads what the
-plan allows, and must be refused one read that no plan allows. Both wait while grants replicate.
+First it signs in, and its token must carry exactly the plan's permissions. Then it reads like
+the connector, and must be refused one read that no plan allows. Both wait while grants replicate.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ async def sign_in(context: StepContext) -> Facts:
 
 
 async def read_directory(context: StepContext) -> Facts:
-    """Read what the plan allows, and be refused what it does not. Raises GraphError.
+    """Read with the plan's permissions, and be refused one read beyond them. Raises GraphError.
 
     Learns `refused` and `tested_at`; where the plan allows to read them, the numbers of all `users`
     and `groups`, how many users on the first page (`users_read`) are `disabled`, `guests` and
@@ -123,7 +123,7 @@ def _answered(answer: Answer | GraphError) -> Answer:
 
 
 def _summary(answers: Mapping[str, Answer | GraphError], plan: Plan) -> Facts:
-    """Count what was read; names of people are nobody's business here."""
+    """Count the results; names of people are not kept."""
     read = {name: _answered(answer) for name, answer in answers.items()}
     summary: Facts = {}
     if "users" in read:

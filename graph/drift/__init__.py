@@ -27,7 +27,7 @@ __all__ = ["PORTAL_EXTRAS", "Drift", "Expected", "compare", "look"]
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """What differs, what differs and does not matter, and what the bot could not look at."""
+    """Differences, tolerated differences, and parts that the bot could not read."""
 
     differences: tuple[str, ...] = ()
     tolerated: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What can sign in as the application: secrets, certificates, federated credentials."""
+"""Credentials of the application: secrets, certificates, federated credentials."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -31,7 +31,7 @@ def _foreign_secret(expected: Expected, secret: Json) -> str:
 
 
 def federated(seen: Snapshot) -> Iterator[str]:
-    """This bot makes none, so each is somebody's way in without any secret."""
+    """This bot makes none, so each lets others sign in without a secret."""
     for each in seen.items(parts.FEDERATED) or ():
         yield (
             f"A federated credential was added by hand (“{each['name']}”): {each['issuer']} lets"

@@ -1,4 +1,4 @@
-"""What a comparison with the tenant starts from."""
+"""The expected state that the tenant is compared with."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -19,7 +19,7 @@ class Loss(str):
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What the tenant should hold, by everything that this bot knows."""
+    """The expected objects and grants, from everything that this bot knows."""
 
     plan: Plan
     secrets: Mapping[str, datetime]
@@ -32,9 +32,9 @@ class Expected:
 
     @property
     def mark(self) -> str:
-        """What stands in the name of each secret that the bot has made for this registration."""
+        """The mark in the name of each secret that the bot has made for this registration."""
         return f" · {self.plan.registration} · "
 
     def name(self, id: str) -> str:
-        """Return a permission's name, or its id if nobody knows one."""
+        """Return a permission's name, or its id if the name is unknown."""
         return KNOWN_IDS.get(id) or self.names.get(id) or id

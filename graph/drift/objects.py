@@ -57,7 +57,7 @@ def settings(plan: Plan, application: Json) -> Iterator[str]:
 
 
 def openings(application: Json) -> Iterator[str]:
-    """What lets others sign in through the application, or use it as an API. The bot sets none."""
+    """Settings that let others sign in through it or use it as an API. The bot sets none."""
     if application.get("isFallbackPublicClient"):
         yield (
             "Public client flows were allowed: anybody can sign in through the application without"
@@ -84,7 +84,7 @@ def openings(application: Json) -> Iterator[str]:
 
 
 def marks(plan: Plan, application: Json) -> Iterator[str]:
-    """What tells people whose application it is, and tells this bot that it is its own."""
+    """Properties that tell people whose application it is, and this bot that it is its own."""
     wanted, found = set(plan.tags), set(application["tags"])
     yield from (f"A tag was added: {tag}" for tag in sorted(found - wanted))
     for tag in sorted(wanted - found):

@@ -1,4 +1,4 @@
-"""Permissions: what the application asks for, and what it was granted."""
+"""Permissions that the application declares, and permissions that it was granted."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -19,7 +19,7 @@ _EXTRA_IDS = {id: name for name, id in PORTAL_EXTRAS.items()}
 
 
 def required(expected: Expected, application: Json) -> Iterator[str]:
-    """What the application asks for. It grants nothing, but the next consent would."""
+    """The declared permissions. They grant nothing, but the next consent would."""
     plan = expected.plan
     wanted = {(MICROSOFT_GRAPH, each.id, each.kind.value) for each in (*plan.roles, *plan.scopes)}
     found = {each for each in _asked_for(application) if each[1] not in _EXTRA_IDS}
@@ -90,7 +90,7 @@ async def names(seen: Snapshot, tenant_cache: TenantCache) -> Mapping[str, str]:
 
 
 def _asked_for(application: Json) -> set[tuple[str, str, str]]:
-    """Return what it has declared to need: resource app id, permission id, Role or Scope."""
+    """Return the declared permissions: resource app id, permission id, Role or Scope."""
     return {
         (resource["resourceAppId"], each["id"], each["type"])
         for resource in application.get("requiredResourceAccess") or ()

@@ -1,7 +1,7 @@
-"""What the tenant holds of one registration: read in one `$batch`, and nothing changed.
+"""A registration's objects in the tenant, read in one `$batch`.
 
-A part may be gone, or refused to the bot. Both are kept as they are: what they mean is judged by
-graph/drift. Anything else that goes wrong is raised.
+A part may be gone, or refused to the bot. Both are kept as they are, for graph/drift to judge. Any
+other failure is raised.
 
 Federated credentials are no property but a collection beside the application (its `$select` does
 not give them, and whether `$expand` does on one application is not documented), so they are a read
@@ -34,10 +34,10 @@ _PARTS_OF = {
     PRINCIPAL_OWNERS: PRINCIPAL,
     ROLES: PRINCIPAL,
 }
-"""What cannot be gone while that which it belongs to is there: then a replica lags."""
+"""Parts that cannot be missing while their owner is there: then a replica lags."""
 
 OWNS_ALL = "Application.ReadWrite.All"
-"""Whoever holds this does not become the owner of what it makes."""
+"""With this right the caller does not become the owner of the objects that it creates."""
 
 _APPLICATION = (
     "id,appId,displayName,signInAudience,isDisabled,disabledByMicrosoftStatus,web,spa,publicClient,"
@@ -106,7 +106,7 @@ SHAPES: Mapping[str, Shape] = {
     STANDING: {"id": identifier},
     BOT: {"id": identifier},
 }
-"""What is compared of each part."""
+"""The compared properties of each part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +120,10 @@ class Snapshot:
     deleted_at: Mapping[str, str] = field(default_factory=dict)
     """When a part that is gone was deleted, if it can still be restored."""
     remade: str | None = None
-    """The object id of the service principal that somebody has made in place of ours. Then the
-    parts that belong to a service principal are that one's."""
+    """The object id of a foreign service principal in place of ours. The parts that belong to a
+    service principal are then of that one."""
     must_own: bool = True
-    """Whether the bot has become the owner of what it has made."""
+    """Whether the bot has become the owner of the objects that it created."""
 
     def items(self, name: str) -> list[Json] | None:
         """Return a collection, or None if it was not read."""
@@ -192,7 +192,7 @@ async def _answers(graph: Client, calls: Mapping[str, Call]) -> dict[str, Answer
 
 
 def _believe(answers: Mapping[str, Answer | GraphError]) -> None:
-    """Raise what is no finding: another failure, or a replica that lags."""
+    """Raise errors that are no findings: another failure, or a replica that lags."""
     for answer in answers.values():
         if isinstance(answer, GraphError) and not isinstance(answer, NotFound | Forbidden):
             raise answer
@@ -225,7 +225,7 @@ async def _may_by_now(graph: Client, call: Call) -> bool:
 
 
 async def whole(graph: Client, call: Call, answer: Answer, shape: Shape = None) -> Json:
-    """Return the object, or the collection with what stands on further pages."""
+    """Return the object, or the collection with the items of further pages."""
     body = answer.read(shape or dict)
     if "@odata.nextLink" not in body:
         return body
@@ -234,7 +234,7 @@ async def whole(graph: Client, call: Call, answer: Answer, shape: Shape = None) 
 
 
 async def _deleted_at(context: StepContext, gone: set[str]) -> dict[str, str]:
-    """Look into the bin, where Entra keeps what was deleted for 30 days."""
+    """Look into the bin, where Entra keeps deleted objects for 30 days."""
     if not gone:
         return {}
     ids = {
