@@ -85,7 +85,7 @@ async def the_whole_story(story: Story) -> None:
     await story.until(lambda: f"{failed} was undone" in story.card())
     broken.times = 0
     story.clock.move(timedelta(days=7, minutes=1))
-    gone = "so it was removed"
+    gone = "so it was deleted"
     await eventually(story, lambda: gone in story.workspace.text_of(story.notice(unread)))
     await press(story, id)
     await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(story.card_of(id)))

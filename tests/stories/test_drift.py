@@ -268,7 +268,7 @@ async def test_a_bot_that_may_read_nothing_says_what_to_do(story: Story) -> None
     await story.check(id)
     told = await reported(story, id)
     assert told.startswith(f"{id} could not be compared with the tenant")
-    assert "Grant the bot's own application the rights" in told
+    assert "to check its rights in Entra" in told
 
 
 @pytest.mark.slow
@@ -344,7 +344,7 @@ async def test_a_secret_that_waits_for_its_removal_is_no_leftover(story: Story) 
         "POST", "/removePassword", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
     story.clock.move(timedelta(days=7))  # nobody came for it
-    waits = "It can no longer be shown, and is being removed"
+    waits = "so it is being deleted from Entra"
     await eventually(story, lambda: waits in story.direct("rosa"))
     await story.check(id)
     found = await reported(story, id)

@@ -53,7 +53,7 @@ async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
     await ask_handover(story, id, "ben")
     await story.until(lambda: known in story.workspace.picture())
     await confirm_handover(story, by="grace")
-    told = "or if it was shown before this was handed over to you, make a new one."
+    told = "or if it was shown before this was handed over to you"
     await story.until(lambda: told in story.direct("ben"))
     before = live(story)
     await story.workspace.click("ben", "Make a new one")

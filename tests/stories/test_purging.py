@@ -76,7 +76,7 @@ async def test_nobody_deletes_for_good_twice(story: Story) -> None:
     assert late.startswith(f"{id} was already deleted permanently, on 20")
     button = await forged_button(story.workspace, "purge_asked", id)
     await story.workspace.click("grace", "purge_asked", on=button)
-    assert "was deleted for good already" in story.whispers("grace")
+    assert "was already deleted permanently" in story.whispers("grace")
     assert len(bin_calls(story, "")) == calls
 
 

@@ -68,7 +68,8 @@ async def test_an_approver_revokes_and_everybody_is_told(story: Story) -> None:
     card = story.card()
     assert "Revocation asked for by @grace" in card
     assert "The connector can no longer sign in." in card
-    assert "can restore the application from Deleted applications in the Entra" in card
+    assert "can restore it from Deleted applications in the Entra" in card
+    assert f"Application (client) ID {application['appId']}" in card
     assert "[Revoke]" not in card
     assert "steps done" not in card
     await story.until(lambda: f"{id} was revoked by @grace" in story.direct("rosa"))
@@ -165,9 +166,9 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(stor
     card = story.card()
     assert "The connector may still be able to sign in" in card
     assert "Delete the application: Entra refused: a right is missing" in card
-    assert "Grant the bot's own application the rights" in card
+    assert "to check its rights in Entra" in card
     assert "Request id " in card
-    assert "The bot tries again by itself" in card
+    assert "The bot retries automatically" in card
     assert "[Try again]" in card
     await story.until(lambda: f"{id} {NOT_YET}" in story.direct("rosa"))
     assert f"{id} {NOT_YET}" in await said(story, "ben", "list")

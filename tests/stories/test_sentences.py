@@ -156,7 +156,7 @@ async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(story:
     story.workspace.faults.breaks("users.info")
     held.release()
     await eventually(story, lambda: report(story, id, "ada"), step=timedelta(seconds=10))
-    assert "as it was approved" in report(story, id, "ada")
+    assert "matches what was approved" in report(story, id, "ada")
 
 
 @pytest.mark.slow

@@ -98,7 +98,7 @@ async def test_lists_say_what_they_hold_and_how_many_more(story: Story) -> None:
     two = await story.ask("second")
     await story.workspace.click("ada", "Approve", on=story.card_of(one))
     await story.until(lambda: story.is_announced(one))
-    assert (await said(story, "ben", "list")).splitlines()[0] == "Registrations on their way"
+    assert (await said(story, "ben", "list")).splitlines()[0] == "Registrations in progress"
     assert one not in await said(story, "ben", "list")
     assert f"{two} waits for approval · second · @rosa" in await said(story, "ada", "list waiting")
     assert one in await said(story, "rosa", "list mine")
@@ -288,7 +288,10 @@ async def test_guests_and_outsiders_learn_nothing_by_any_word(story: Story) -> N
         assert "Guest accounts can't use this bot." in refused.text
         _, told = await whispered(story, "ext", text.removesuffix(" public"), channel="partners")
         assert "so you can't use this bot" in told
-    assert "so you can't use this bot" in await answered(story, "gus", "help")
+    assert await answered(story, "gus", "help") == "Guest accounts can't use this bot."
+    for text in ("values", "nonsense"):  # a hint on usage would come first
+        refused = await story.workspace.command("gus", text)
+        assert refused.text == "Guest accounts can't use this bot."
 
 
 @pytest.mark.slow

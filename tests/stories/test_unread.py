@@ -97,7 +97,7 @@ async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(
     id = await story.ready()
     outage = story.tenant.faults.fail("POST", "/removePassword", times=10_000)
     story.clock.move(timedelta(days=7))
-    waits = "It can no longer be shown, and is being removed"
+    waits = "so it is being deleted from Entra"
     await eventually(story, lambda: waits in story.workspace.text_of(story.notice(id)))
     story.clock.move(timedelta(minutes=30))
     await story.workspace.command("rosa", f"status {id}")

@@ -99,7 +99,7 @@ async def test_a_missing_right_fails_with_advice(bot: Bot, method: str, path: st
     )
     with pytest.raises(Forbidden) as caught:
         await bot.carry_out(plan)
-    assert "Grant the bot's own application the rights" in caught.value.advice
+    assert "to check its rights in Entra" in caught.value.advice
     assert caught.value.request_id
 
 
