@@ -175,10 +175,10 @@ async def test_guests_and_people_from_outside_learn_nothing(story: Story) -> Non
         story.workspace.channels["partners"].members.add(person.id)
         asked = await story.workspace.mention(name, f"status {id}", channel="partners")
         await story.until(lambda name=name: story.whispers(name))
-        assert "so you can't use this bot" in story.whispers(name)
+        assert "can't use this bot" in story.whispers(name)
         assert not story.workspace.replies(asked)
     answer = await story.workspace.command("gus", f"status {id}")
-    assert "so you can't use this bot" in answer.text
+    assert "can't use this bot" in answer.text
 
 
 async def test_guests_do_not_even_learn_which_ids_there_are(story: Story) -> None:
