@@ -137,7 +137,7 @@ class Demo:
 
     def _outcome(self) -> str:
         """Return the part of the finished card that stands between the wish and the plan."""
-        return self._card().partition("Approved by")[2].partition("\nWhat the approved plan")[0]
+        return self._card().partition("Approved by")[2].partition("\nWhat was approved")[0]
 
     def _progress(self) -> str:
         """Return the part of the card that moves: its headline and its steps."""

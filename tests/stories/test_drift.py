@@ -96,7 +96,7 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
     assert id in line
 
     await story.check(id, by="ada")  # the same once more: no second alarm
-    assert "differs" in await reported(story, id, to="ada")
+    assert "no longer matches" in await reported(story, id, to="ada")
     assert len(alarms(story, id)) == 1
     async with by_hand(story) as hand:
         await hand.change(displayName="payroll")
@@ -113,7 +113,7 @@ async def test_a_loss_is_no_alarm(story: Story) -> None:
     async with by_hand(story) as hand:
         await hand.disable()
     await story.check(id)
-    assert "differs" in await reported(story, id)
+    assert "no longer matches" in await reported(story, id)
     assert not alarms(story, id)
 
 
