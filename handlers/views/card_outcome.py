@@ -120,8 +120,8 @@ def why_lost(registration: Registration, *, is_theirs: bool) -> str:
     match registration.secret.state if registration.secret else None:
         case SecretState.CLOSED | SecretState.REMOVED if stays:
             return (
-                "The new secret wasn't picked up within 7 days, so it was deleted from Entra. The"
-                f" previous one is still in use: {presses} *Make a new one* for another."
+                "The new secret wasn't picked up within 7 days, so it was deleted from Entra, and"
+                f" the previous one is still in use: {presses} *Make a new one* for another."
             )
         case SecretState.CLOSED | SecretState.REMOVED:
             return (

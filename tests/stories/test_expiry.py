@@ -160,7 +160,7 @@ async def test_if_the_requester_has_left_the_approvers_are_told_in_their_place(
     story.clock.move(timedelta(days=336))
     await eventually(story, lambda: told(story, "approvals"))
     [text] = told(story, "approvals")
-    assert "The account of @rosa, its requester, is deactivated or gone" in text
+    assert "The account of @rosa, the requester, is deactivated or gone" in text
     assert f"/aad-setup handover {id} @person" in text
     story.clock.move(timedelta(days=23))
     await eventually(story, lambda: len(told(story, "approvals")) == 2)

@@ -200,7 +200,7 @@ async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(
     await story.workspace.click("rosa", "Cancel the rotation", on=mine)
     await story.until(lambda: "[Rotate]" in story.direct("rosa"))
     assert "no longer asked for" not in story.direct("rosa")
-    assert "already set up" in str((await story.workspace.command("rosa", f"cancel {id}")).text)
+    assert "already approved" in str((await story.workspace.command("rosa", f"cancel {id}")).text)
     assert live(story) == before
     assert "rotation cancelled" in await history(story, id)
 

@@ -65,7 +65,7 @@ def test_a_card_says_that_an_older_secret_works_when_nobody_came_for_the_newer(
     newer = replace(secret(state), id="s3", made_at=NOON + timedelta(days=100))
     both = replace(registration(secret=newer), other_secrets=(older,))
     shown = str(card.progress(both, profile, quorum=Quorum(needed=1)))
-    assert "The previous one is still in use: you press *Make a new one*" in shown
+    assert "previous one is still in use: you press *Make a new one*" in shown
     assert "Sign-in tested." not in shown
     assert "The secret expires" in shown
     goes = replace(both, other_secrets=(replace(older, retires_at=NOON),))

@@ -137,7 +137,7 @@ async def test_if_the_requester_has_left_the_approvers_are_told_alone(story: Sto
     story.clock.move(timedelta(days=7, minutes=1))
     await eventually(story, lambda: not live(story))
     told = await removed(story, "approvals")
-    assert "The account of @rosa, its requester, is deactivated or gone" in told
+    assert "The account of @rosa, the requester, is deactivated or gone" in told
     assert f"/aad-setup handover {id} @person" in told
     assert not said(story, "rosa", GONE)
     assert not said(story, "rosa", WAITS)
