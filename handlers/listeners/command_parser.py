@@ -1,4 +1,4 @@
-"""What somebody typed, after the command, after a mention or in a direct message: pure reading."""
+"""Parse the text of a command, mention or direct message. No I/O."""
 
 import html
 import re
@@ -13,8 +13,8 @@ from handlers.views.blocks import escaped
 from handlers.views.ids import COMMAND
 
 ENTITY = re.compile(r"<[^<>]*>")
-"""A person, a channel, a link: docs.slack.dev/messaging/formatting-message-text. What people type
-in angle brackets themselves arrives escaped."""
+"""A person, a channel, a link: docs.slack.dev/messaging/formatting-message-text. Typed angle
+brackets arrive escaped."""
 AROUND = "\"'“”‘’`´.,:;!?()[]{}<>*_~#@/\\…-–—"
 ID = re.compile(r"AAD[-_ ]?([A-Z0-9]{4})")
 BARE_ID = re.compile(r"[2-9A-HJKMNP-TV-Z]{4}")
@@ -42,24 +42,24 @@ LISTS = ("all", "mine", "waiting", "ready", "failed", "expiring")
 PAGED = ("list", "history")
 """Words behind which a page may be named."""
 HELP = ("help", "h")
-"""The second is what is left of `-h`."""
-SOMEBODY = "@person"
+"""The second remains of `-h`."""
+PLACEHOLDER = "@person"
 """Stands for a person, a channel or a link that was named."""
 DASHES = frozenset("\u2212\u02d7\u30fc")
-"""What looks like a hyphen, beside the dashes of Unicode's own class."""
+"""Characters that look like a hyphen, beside the dashes of Unicode's own class."""
 UNSEEN = frozenset("\u034f\u115f\u1160\u3164\uffa0\u2800") | {*map(chr, range(0xFE00, 0xFE10))}
-"""What is not seen, beside Unicode's own class of format characters."""
+"""Invisible characters, beside Unicode's own class of format characters."""
 PUBLIC = "public"
 MAY_BE_PUBLIC = ("status", "list")
 LONGEST = 3000
-"""More than that nobody types; the rest is not read."""
+"""Longer than any command; the rest is not read."""
 
 
 GREETINGS = ("hi", "hello", "hey", "hallo", "hola")
 GREETING = "greeting"
 
 BY_BUTTON = ("approve", "deny", "confirm", "withdraw")
-"""Verbs that have no word: whoever decides has to have read what they decide on."""
+"""Verbs that have no word: approvers must have read the request that they decide on."""
 ALSO_CALLED = {
     "secret": "values",
     "key": "values",
@@ -70,7 +70,7 @@ ALSO_CALLED = {
     "transfer": "handover",
     "log": "history",
 }
-"""What people may call our words."""
+"""Synonyms of our words."""
 
 
 class NotUnderstood(Refusal):
@@ -82,7 +82,7 @@ class NotUnderstood(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What is wanted. `word` is FORM for the form, with its profile if one was named."""
+    """A parsed command. `word` is FORM for the form, with its profile if one was named."""
 
     word: str
     id: str | None = None
@@ -93,7 +93,7 @@ class Command:
 
 
 def parse(text: str, profiles: Collection[str]) -> Command:
-    """Return what a text asks for. Raises Refusal, with the nearest words that would do."""
+    """Parse a text. Raises Refusal, with the nearest words that would do."""
     words = _words(text)
     is_public = len(words) > 1 and words[-1].lower() == PUBLIC
     if is_public:
@@ -140,7 +140,7 @@ def _command(words: Sequence[str], profiles: Collection[str]) -> Command:
 
 
 def _preview(rest: Sequence[str], known: Mapping[str, str]) -> Command:
-    """Return the form, which previews what it would come to."""
+    """Return the form, which has the preview."""
     if not rest or rest[0].lower() in known:
         return Command(word=FORM, profile=known[rest[0].lower()] if rest else None)
     near = _nearest(rest[0], list(known.values()))
@@ -168,7 +168,7 @@ def _with_id(word: str, rest: Sequence[str]) -> Command:
             f"Which one? For example: `{COMMAND} status {found[0]}`."
             f" `{COMMAND} status` alone lists yours."
         )
-    if rest == [SOMEBODY] and word == "status":
+    if rest == [PLACEHOLDER] and word == "status":
         raise Refusal(
             f"I can't list another person's registrations. `{COMMAND} list all` lists all of them."
         )
@@ -225,17 +225,17 @@ def _words(text: str) -> list[str]:
     for entity in ENTITY.finditer(text[:LONGEST]):
         words += _typed(text[end : entity.start()])
         # The first may be this bot itself, which was mentioned to be asked.
-        words += [SOMEBODY] if words else []
+        words += [PLACEHOLDER] if words else []
         end = entity.end()
     words += _typed(text[end:LONGEST])
     if not words and "?" in text:
         return ["help"]
-    # Whoever copies a line out of the help brings the command along.
+    # A line copied from the help begins with the command.
     return words[1:] if words[:1] == [COMMAND.strip(AROUND)] else words
 
 
 def _typed(text: str) -> list[str]:
-    """Return the words between two entities, without what a paste brings along and nobody sees."""
+    """Return the words between two entities, without the invisible characters of a paste."""
     plain = "".join(map(_plain, unicodedata.normalize("NFKC", html.unescape(text))))
     return [word for each in plain.split() if (word := each.strip(AROUND))]
 

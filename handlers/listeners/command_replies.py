@@ -1,7 +1,7 @@
-"""Replies to words: what a command, a mention and a direct message have in common.
+"""Replies to commands, mentions and direct messages.
 
-Each word calls one verb. What it answers is for the person alone, unless it is said to be for
-everybody; then it is the least there is to say.
+Each word calls one verb. The answer is for the person alone, unless it is public; then it is the
+shortest view.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,7 +22,7 @@ from handlers.views.values import sheet, sheet_text
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What is said. `is_fleeting` must never be put where Slack keeps it."""
+    """An answer. `is_fleeting` must never be put where Slack keeps it."""
 
     text: str
     blocks: Blocks | None = None
@@ -36,13 +36,13 @@ QUESTIONS = {
     "revoke": (Registrar.check_may_revoke, revocation.ask_whether_to_revoke),
     "purge": (Registrar.check_may_purge, revocation.ask_whether_to_purge),
 }
-"""By the word, who may, and what is asked before it is done."""
+"""By the word, the check of the person, and the question to confirm."""
 
 
 async def reply(
     command: Command, registrar: Registrar, person: Person, users: Users, *, plain: bool
 ) -> Reply:
-    """Do what is asked and return the answer. Raises Refusal."""
+    """Carry out a command and return the answer. Raises Refusal."""
     id = command.id or ""
     match command.word:
         case "list":
@@ -103,7 +103,7 @@ async def _retry(id: str, registrar: Registrar, person: Person, users: Users) ->
 
 
 async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
-    """Take back what waits: the registration, or a rotation of one that is ready."""
+    """Cancel the waiting request: the registration, or a rotation of one that is ready."""
     asked = (await registrar.status(id, by=person)).asked_rotation
     if asked is None:
         await registrar.cancel(id, by=person)

@@ -1,6 +1,6 @@
-"""`/aad-setup …`, the form that it opens, and what has to be confirmed.
+"""`/aad-setup …`, the form that it opens, and confirmations.
 
-The answer rides on the acknowledgement: it reaches people also where the bot is no member.
+Reply in the ack, which works where the bot is not a member.
 """
 
 from collections.abc import Awaitable, Callable
@@ -85,9 +85,9 @@ async def open_form(
 
 
 def confirmed(verb: Callable[..., Awaitable[object]], what: str) -> Callable[..., Awaitable[None]]:
-    """Return a listener that does what was asked for by a word, now that it is confirmed.
+    """Return a listener that carries out a confirmed command.
 
-    It says what is happening in the place of the question, which is answered.
+    Its answer replaces the question.
     """
 
     async def confirm(

@@ -87,7 +87,7 @@ def _sentence(error: Exception, contact: str) -> str:
 
 
 def _logged(what: str, error: Exception) -> str:
-    """Log a bug and return its id; that somebody was kept waiting too long is only a warning."""
+    """Log a bug and return its id; an expired trigger is only a warning."""
     word = word_of(error) if isinstance(error, SlackApiError) else None
     if word == TOO_LATE:
         log.warning("too late to open a form", what=what, code=word)
@@ -143,7 +143,7 @@ async def _tell(
 
 
 async def _survived(what: str, telling: Awaitable[object]) -> None:
-    """Say it if Slack lets us; there is nobody else to tell."""
+    """Send it if Slack accepts it; otherwise only log."""
     try:
         await telling
     except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:

@@ -1,8 +1,8 @@
 """Mentions and direct messages.
 
-A mention is answered in a thread that the whole channel reads: the least view only. More than that
-goes to the person alone, and what changes something is left to the command. A direct message is
-answered like the command, but that only a button can open a form.
+A mention is answered in a thread that the whole channel reads: the shortest view only. Longer views
+go to the person alone, and only the command changes anything. A direct message is answered like the
+command, except that only a button can open a form.
 """
 
 from dataclasses import replace
@@ -87,7 +87,7 @@ async def direct_message(
 
 
 def _by_command(parsed: Command) -> str:
-    """Say how to do what a mention does not do."""
+    """Say which command does what a mention does not."""
     to = "@person" if parsed.word == command_parser.HANDOVER else None
     words = " ".join(filter(None, [ids.COMMAND, parsed.word, parsed.id or parsed.profile, to]))
     what = "I open the form" if parsed.word == command_parser.FORM else "I do that"

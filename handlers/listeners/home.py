@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 async def opened(body: Json, home_publisher: HomePublisher, person: Person) -> None:
-    """Publish the Home for whoever opens it; the first visit is greeted."""
+    """Publish the Home of the user who opens it; the first visit is greeted."""
     event = body["event"]
     if event.get("tab") != "home":  # the same event tells of the Messages tab
         return

@@ -50,7 +50,7 @@ async def preview(
     person: Person,
     preview_maker: PreviewMaker,
 ) -> None:
-    """Lay over the form what it would come to, as soon as the tenant was read."""
+    """Lay the preview over the form, as soon as the tenant was read."""
     registrar.check_may_ask(person)
     view, catalogue = body["view"], registrar.catalogue
     wish = form.read_form(view, catalogue)

@@ -1,8 +1,8 @@
-"""Previews: whoever may ask sees the plan for a form before anybody is asked to approve it.
+"""Previews: requesters see the plan for a form before it is sent for approval.
 
-A preview is a look and no promise, so nothing of it is stored: a view over the form says that the
-tenant is being read, and shows what was found as soon as that is known. Should the bot die in
-between, the view has said what to do. How often somebody looks is counted by each process.
+A preview is no promise, so nothing of it is stored: a view over the form says that the tenant is
+being read, and shows the result as soon as it is known. If the bot dies in between, the view has
+said how to go on. Each process counts the previews of a user by itself.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from handlers.views import preview as views
 from handlers.views.preview import Seen
 
 Look = Callable[[Form, Profile], Awaitable[Preview]]
-"""Reads the tenant, and says what would be planned. Raises GraphError."""
+"""Reads the tenant and returns the plan. Raises GraphError."""
 
 log = structlog.get_logger()
 
@@ -41,12 +41,12 @@ AT_ONCE = 20
 REST_SECONDS = 1.0
 """How long a stop waits for those that are under way, in real seconds."""
 CLOSED = "not_found"
-"""What Slack says of a view that its reader has closed."""
+"""Slack's errors for a view that its reader has closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewRequest:
-    """One preview: what for, and where it goes."""
+    """One preview: its form, and the view that shows it."""
 
     form: Form
     profile: Profile
@@ -99,7 +99,7 @@ class PreviewMaker:
                 self._busy.discard(by.user_id)
 
     async def settle(self) -> None:
-        """Let what is under way end; what takes long is given up, as the view has said."""
+        """Let running previews end; slow ones are given up, as the view has said."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=REST_SECONDS)
         for task in self._tasks:
@@ -143,7 +143,7 @@ class PreviewMaker:
             log.warning("no preview", code=error.code, request=error.request_id)
             return views.unread(f"{error.sentence} {error.advice}")
         finally:
-            # Before it is shown: whoever sees it may ask for the next.
+            # Before it is shown: its reader may ask for the next at once.
             self._busy.discard(request.user_id)
         return views.seen(found, in_the_way=request.in_the_way)
 

@@ -1,4 +1,4 @@
-"""Trouble: what an error of Slack's means for the message that met it, and for the others."""
+"""Slack API errors: their scope, that is, for which messages each of them counts."""
 
 import re
 from datetime import timedelta
@@ -15,14 +15,14 @@ class ErrorScope(Enum):
 
     TOO_OFTEN = "too often"  # the method waits
     GONE = "gone"  # nothing can be drawn there any more
-    CLOSED = "closed"  # nothing can be written in that channel, until somebody changes it
-    SHUT_OUT = "shut out"  # nothing can be done at all, until somebody changes it
+    CLOSED = "closed"  # nothing can be written in that channel until it is changed
+    SHUT_OUT = "shut out"  # nothing can be done at all until the app is changed
     PASSING = "passing"  # this message waits a while
 
 
 DELETED = "message_not_found"
 TOO_LATE = "expired_trigger_id"
-"""What somebody did is more than three seconds ago: docs.slack.dev/surfaces/modals."""
+"""The interaction is more than three seconds ago: docs.slack.dev/surfaces/modals."""
 
 WORD = re.compile(r"[a-z_]{1,60}")
 """How Slack's words for errors look. Whatever else stands there is quoted nowhere."""
@@ -106,7 +106,7 @@ def meaning_of(error: SlackApiError) -> ErrorScope:
 
 
 def is_outage(error: SlackApiError) -> bool:
-    """Whether Slack is down or busy, which says nothing of what was asked."""
+    """Whether Slack is down or busy, which says nothing about the request."""
     status = status_of(error)
     is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     return is_down or word_of(error) in DOWN
@@ -119,6 +119,6 @@ def retry_after(error: SlackApiError) -> timedelta:
 
 
 def advice_on(code: str, scope: ErrorScope) -> str:
-    """Return what whoever runs the bot can do."""
+    """Return advice for operators."""
     otherwise = {ErrorScope.SHUT_OUT: INSTALL_AGAIN, ErrorScope.PASSING: LOOK_AT_LOG}
     return ADVICE.get(code, otherwise.get(scope, LOOK_AT_SLACK))

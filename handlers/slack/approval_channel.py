@@ -1,6 +1,6 @@
 """The approval channel: who can read plans there, looked at before each post and once a day.
 
-Anybody in the company may share or open a channel after the bot has started.
+Members may share or open the channel after the bot has started.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,7 @@ log = structlog.get_logger()
 
 DAILY = timedelta(days=1)
 RECENTLY = timedelta(seconds=5)
-"""So old may a look be for a change of what was posted: Slack takes no more of these looks than of
-changes."""
+"""Maximum age of a check before an update: Slack limits these checks as much as updates."""
 LOOK_EVERY_SECONDS = 60.0
 """How often it is asked whether a day is over."""
 
@@ -68,7 +67,7 @@ class ApprovalChannel:
             raise ChannelShared
 
     async def look(self) -> None:
-        """Look if nobody has for a day, and log what is wrong."""
+        """Check the channel if a day has passed, and log problems."""
         if self._clock.now() < self._look_at:
             return
         self._look_at = self._clock.now() + DAILY

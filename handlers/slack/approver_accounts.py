@@ -1,6 +1,6 @@
 """Who can approve, as Slack says: the accounts and user groups that the settings name.
 
-Only a look for whoever runs the bot: who may approve is judged at each click.
+For operators only: who may approve is judged at each click.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ ADVICE = {
 
 @dataclass(frozen=True, kw_only=True)
 class ApproverAccounts:
-    """What a look at them has come to."""
+    """The result of checking them."""
 
     needed: int
     valid: int = 0
@@ -71,7 +71,7 @@ async def check_approver_accounts(
 
 
 class _Check:
-    """Asks Slack, and collects what it says."""
+    """Asks Slack, and collects the answers."""
 
     def __init__(self, client: AsyncWebClient, team_id: str) -> None:
         self._client = client

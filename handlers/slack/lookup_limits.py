@@ -1,8 +1,8 @@
-"""Look-ups: how often what people do may make the bot ask Slack who they are.
+"""Limits on look-ups: how often users can make the bot ask Slack who they are.
 
 Slack allows 100 `users.info` a minute for everybody together, of which messages may use 40
-(`handlers.slack.rate_limits`). The rest is shared, so that nobody uses it up and keeps approvers
-from deciding."""
+(`handlers.slack.rate_limits`). The rest is shared, so that no user can use it up and keep
+approvers from deciding."""
 
 from datetime import datetime, timedelta
 

@@ -1,13 +1,13 @@
-"""Pace: when Slack may be called next, so that it hardly ever has to say 429.
+"""Rate limits: when Slack may be called next, so that it rarely answers 429.
 
 Slack limits each method for the whole workspace and app, and posts for each channel, too:
-docs.slack.dev/apis/web-api/rate-limits. What it promises is "50+ per minute" and the like. Here the
+docs.slack.dev/apis/web-api/rate-limits. Its promise is "50+ per minute" and the like. Here the
 stricter reading counts: never more than 50 in any minute. A 429 stops what it was said of, and
 nothing else, until its Retry-After is over.
 
 Each process paces itself alone. Replicas share one limit at Slack and do not count each other's
-calls: what goes over it is answered with 429, waits, and is sent later by whoever comes first, so
-that the limit stays used and nothing is lost.
+calls: a call above the limit is answered with 429 and sent later by any replica, so that the limit
+stays used and nothing is lost.
 """
 
 from collections import defaultdict, deque
@@ -57,12 +57,12 @@ class Call:
     is_urgent: bool = False
 
     def stoppers(self) -> tuple[str, ...]:
-        """Return what can be stopped that would stop this call."""
+        """Return the scopes of a 429 that would stop this call."""
         return EVERYTHING, self.method, _place(self.place), f"{self.method} in {self.place}"
 
 
 class RateLimits:
-    """What may be called when."""
+    """When each method may be called."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -146,7 +146,7 @@ class RateLimits:
         self._stopped[key] = max(until, self._stopped.get(key, until))
 
     def _forget(self, now: datetime) -> None:
-        """Drop what says nothing any more about people who were written to long ago."""
+        """Drop outdated entries of people who were written to long ago."""
         if len(self._posts_in) + len(self._stopped) < FORGET_AT:
             return
         for place in [it for it, bucket in self._posts_in.items() if bucket.is_full(now)]:

@@ -25,7 +25,7 @@ LARGEST_ANSWER = 4096
 
 
 def trigger_of(body: Mapping[str, Any]) -> str:
-    """Return what lets a form be opened. Raises Refusal without it, which is none of Slack's."""
+    """Return the trigger that opens a form. Raises Refusal without it: Slack always sends one."""
     trigger = body.get("trigger_id")
     if not isinstance(trigger, str) or not trigger:
         raise Refusal("Slack did not let the bot open a form for this. Do it again.")
@@ -33,8 +33,8 @@ def trigger_of(body: Mapping[str, Any]) -> str:
 
 
 def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
-    """Raise Refusal unless what was clicked is seen by nobody else: an answer in its place would be
-    read by the whole channel, and kept.
+    """Raise Refusal unless the clicked message is ephemeral: the whole channel would read an answer
+    in its place, and Slack would keep it.
     """
     container = body.get("container")
     if not isinstance(container, Mapping) or container.get("is_ephemeral") is not True:
@@ -56,7 +56,7 @@ class ResponseUrls:
         proxies: Proxies,
     ) -> None:
         """Take where Slack's methods are, and the ids of the workspace and its organization: only
-        answers to what was done there are sent.
+        interactions of these are answered.
         """
         self._session = session
         self._api_url = api_url
@@ -85,7 +85,7 @@ class ResponseUrls:
         return takes_answers(url, api_url=self._api_url, ids=self._ids)
 
     async def _post(self, url: str, body: dict[str, object]) -> bool:
-        """Return whether it was shown. Without a clear yes nobody knows, so that is not a yes."""
+        """Return whether it was shown. Without a clear yes it is unknown, so that is not a yes."""
         if not self._is_ours(url):
             log.error("response_url refused: not of this workspace in Slack")
             return False
@@ -107,7 +107,7 @@ class ResponseUrls:
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:
-    """Return what there is, or the beginning of what is longer than any answer of Slack's."""
+    """Return the body, or the beginning of one that is longer than any answer of Slack's."""
     said = b""
     while len(said) <= LARGEST_ANSWER and (piece := await content.read(LARGEST_ANSWER)):
         said += piece

@@ -1,6 +1,6 @@
-"""Recent answers of Slack: a bounded memory of what it said a few minutes ago.
+"""Recent answers of Slack: a bounded cache of a few minutes.
 
-Who somebody is, and who is in a group, can change at any time: nothing here is ever older than
+Accounts and groups can change at any time: nothing here is ever older than
 `REMEMBERED`, counted from the question.
 """
 
@@ -18,7 +18,7 @@ MOST = 2000
 """How many answers are kept; those that were used longest ago make room."""
 
 TtlCache = TLRUCache[str, tuple[datetime, T], datetime]
-"""When it was asked, and the answer, by what was asked for."""
+"""The time of the question and the answer, by key."""
 
 
 def recent(clock: Clock) -> TtlCache[T]:

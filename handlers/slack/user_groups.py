@@ -1,6 +1,6 @@
 """User groups: who is in those that the settings name, as Slack said within five minutes.
 
-A group that cannot be read counts as empty, and whoever might have been in it is told to try again.
+A group that cannot be read counts as empty, and a user who might be in it is told to try again.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Who is this, really: what a payload claims, checked with Slack now, fail-closed.
+"""Users of Slack: the claims of a payload, checked with Slack now, fail-closed.
 
-A name is never who somebody is: team id and user id are. Doubt means no.
+Team id and user id identify a user; names never do. Doubt means no.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ DOUBTS = {
 """docs.slack.dev/reference/objects/user-object"""
 
 KEPT = (*DOUBTS, "team_id", "enterprise_user", "name", "real_name")
-"""What is remembered of an account: no address, no picture."""
+"""The cached fields of an account: no address, no picture."""
 
 SLACKBOT = "USLACKBOT"  # says is_bot: false of itself
 
@@ -56,7 +56,7 @@ changes. docs.slack.dev/reference/methods/users.info"""
 
 
 class UserNotFound(Refusal):
-    """Slack knows nobody of this id, or hides them from the app."""
+    """Slack knows no user of this id, or hides them from the app."""
 
 
 class Users:
@@ -99,7 +99,7 @@ class Users:
         return self._described(user_id, seen[1], known, claimed_team=team_id)
 
     def check_is_ours(self, body: Mapping[str, Any]) -> None:
-        """Raise Refusal for a payload of another workspace or app. This looks nobody up."""
+        """Raise Refusal for a payload of another workspace or app. This needs no look-up."""
         if _team(body) != self._team_id:
             raise Refusal("This came from another Slack team, so it was ignored.")
         if body.get("api_app_id") != self._app_id:
@@ -118,7 +118,7 @@ class Users:
         return bool(groups & self._approver_groups)
 
     async def mentioned(self, text: str) -> Person:
-        """Return whom somebody has named as `@person`. Raises Refusal."""
+        """Return the user that was named as `@person`. Raises Refusal."""
         found = re.fullmatch(r"<@([UW][A-Z0-9]+)(\|[^>]*)?>", text)
         if found is None:
             raise Refusal("Who should take it over? Type @ and pick the person.")
@@ -153,8 +153,8 @@ class Users:
             return None
 
     async def has_left(self, user_id: str) -> bool:
-        """Whether Slack says that this account is deactivated or gone. If it says nothing, nobody
-        left.
+        """Whether Slack says that this account is deactivated or gone. Without an answer it is
+        not.
         """
         try:
             return bool((await self._look_up(user_id)).get("deleted"))
@@ -187,8 +187,8 @@ class Users:
         )
 
     async def _look_up(self, user_id: str) -> Mapping[str, Any]:
-        """Return what Slack says of this account; while it is asked too often, what it said a few
-        minutes ago. Any other trouble may be about the account itself, so it is a no.
+        """Return Slack's record of this account; while Slack is asked too often, the cached one.
+        Any other error may be about the account itself, so it is a no.
         """
         now = self._clock.now()
         try:
@@ -223,7 +223,7 @@ def middleware(
     *,
     plain: bool,
 ) -> Callable[..., Awaitable[BoltResponse | None]]:
-    """Return the one Bolt middleware: what it puts into the context, listeners get by name."""
+    """Return the one Bolt middleware: it fills the context, and listeners get its values by name."""
 
     async def introduce(
         context: AsyncBoltContext, body: dict[str, Any], next: Callable[[], Awaitable[None]]
@@ -255,7 +255,7 @@ def middleware(
 
 
 def _asks_for_help(body: Mapping[str, Any]) -> bool:
-    """Whether a command is only for what everybody may read: that takes no look-up."""
+    """Whether a command only asks for help, which takes no look-up."""
     return "command" in body and str(body.get("text") or "").strip().lower() == "help"
 
 
@@ -273,8 +273,8 @@ def _is_too_often(error: Exception) -> bool:
 
 
 def _is_said_anew(event: Mapping[str, Any]) -> bool:
-    """Whether an event is what somebody does now. An edited message is no second command, and bots
-    are not answered, or two would never end.
+    """Whether an event is a new message of a user. An edited message is no second command, and bots
+    are not answered, or two would never stop.
     """
     return not (event.get("bot_id") or event.get("subtype") or event.get("edited"))
 
@@ -288,7 +288,7 @@ def _check_buttons(body: Mapping[str, Any]) -> None:
 
 
 def _sender(body: Mapping[str, Any]) -> tuple[str, str]:
-    """Return user id and team id of whoever sent a command, a click, a form or an event."""
+    """Return user id and team id of the sender of a command, a click, a form or an event."""
     if "event" in body:
         event = body["event"]
         team = event.get("user_team") or event.get("team") or body.get("team_id")
@@ -329,7 +329,7 @@ def _name(user: Mapping[str, Any]) -> str:
 
 
 def doubts_of(user_id: str, user: Mapping[str, Any], *, team_id: str) -> tuple[str, ...]:
-    """Return what speaks against an account, by Slack's record of it, where it claims to be of this
+    """Return the doubts about an account, by Slack's record of it, where it claims to be of this
     team.
     """
     doubts = [word for flag, word in DOUBTS.items() if user.get(flag)]

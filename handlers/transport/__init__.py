@@ -1,4 +1,4 @@
-"""Intake: how what people do in Slack reaches the listeners: by a socket or by signed requests."""
+"""Transports from Slack to the listeners: Socket Mode, or signed HTTP requests."""
 
 from typing import Protocol
 
@@ -11,10 +11,10 @@ class CannotListen(Exception):
 
 
 class Transport(Protocol):
-    """What the two transports have in common."""
+    """The interface of both transports."""
 
     async def start(self) -> None:
-        """Take what Slack delivers from now on. Raises CannotListen."""
+        """Accept deliveries of Slack from now on. Raises CannotListen."""
 
     async def is_up(self) -> bool:
         """Whether Slack can deliver right now."""

@@ -1,6 +1,6 @@
-"""Bodies of requests that nobody has vouched for yet: read in time, within one budget for all.
+"""Bodies of unverified requests: read in time, within one budget for all.
 
-Anybody who reaches the port can send a body, and all of it is needed to check the signature.
+Any client that reaches the port can send a body, and all of it is needed to check the signature.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Bodies:
         self._held: dict[asyncio.Timeout, bytearray] = {}
 
     def check_length(self, request: web.Request) -> None:
-        """Judge what the headers say of the length. Raises TooLarge."""
+        """Check the length in the headers. Raises TooLarge."""
         if (request.content_length or 0) > self._largest:
             raise TooLarge
 

@@ -26,14 +26,14 @@ log = structlog.get_logger()
 
 PATH = "/slack/events"
 OBJECTS = ("channel", "container", "enterprise", "event", "message", "team", "user", "view")
-"""What is an object in every payload that has it: docs.slack.dev/reference/interaction-payloads."""
+"""Keys that always hold an object: docs.slack.dev/reference/interaction-payloads."""
 
 LARGEST_CHECK = 2048
 """Bytes of a look at the certificate: whatever is longer is not parsed before it is believed."""
 
 
 class Http:
-    """Takes requests while it is open. Whoever serves the port calls `handle`."""
+    """Accepts requests while it is open. The HTTP server calls `handle`."""
 
     def __init__(
         self, bolt: AsyncApp, *, signatures: Signatures, database: Database, in_flight: InFlight
@@ -99,7 +99,7 @@ class Http:
     async def _once(self, signed: Signed, request: AsyncBoltRequest) -> web.Response:
         """Dispatch the request, unless its signature was accepted before.
 
-        Whatever comes of it: an error may follow an effect. What Slack repeats, it signs anew.
+        Also after an error, which may follow an effect. Slack signs a repeated request again.
         """
         async with self._database.transaction() as tx:
             is_new = await storage.accept(
@@ -136,11 +136,11 @@ def _is_ssl_check(body: bytearray) -> bool:
 
 
 def _read(headers: Mapping[str, str], query: str, body: str) -> AsyncBoltRequest | None:
-    """Return the request as Bolt knows it, or None for what is no payload."""
+    """Return the request as Bolt knows it, or None if it is no payload."""
     try:
         request = AsyncBoltRequest(body=body, query=query, headers=dict(headers))
     except (ValueError, AttributeError, TypeError, RecursionError):
-        # Bolt expects JSON objects with objects inside, and asks nobody whether they are.
+        # Bolt expects JSON objects with objects inside, and does not check that.
         return None
     inside = (request.body.get(name) for name in OBJECTS)
     return request if all(isinstance(it, dict | None) for it in inside) else None

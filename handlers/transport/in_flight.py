@@ -27,7 +27,7 @@ class InFlight:
                 self._idle.set()
 
     async def drained(self, seconds: float) -> int:
-        """Wait for what is running, for so many real seconds; return how many are left."""
+        """Wait for running requests, for so many real seconds; return how many are left."""
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()

@@ -23,7 +23,7 @@ class Unsigned(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Signed:
-    """What the headers of a request claim, in the right form and in time. Nothing is proven yet."""
+    """The claims of a request's headers, well-formed and in time. Nothing is proven yet."""
 
     timestamp: str
     signature: str

@@ -161,7 +161,7 @@ def _sentence(problem: _Problem, proxy: str | None) -> str:
 
 
 async def _abandon(client: SocketModeClient) -> None:
-    """End what the client has begun: whoever is at the other end does not say goodbye."""
+    """Close the client's connections without waiting for the other end."""
     for task in (client.message_processor, client.current_session_monitor, client.message_receiver):
         if task is not None:
             task.cancel()
@@ -169,7 +169,7 @@ async def _abandon(client: SocketModeClient) -> None:
 
 
 class _Handler(AsyncSocketModeHandler):
-    """Bolt's handler, which leaves alone what comes too late and counts what does not."""
+    """Bolt's handler, which ignores late deliveries and counts the others."""
 
     def __init__(self, bolt: AsyncApp, app_token: str, in_flight: InFlight) -> None:
         super().__init__(bolt, app_token, logger=socket_logger())
@@ -182,7 +182,7 @@ class _Handler(AsyncSocketModeHandler):
         if not self._in_flight.is_open:
             return
         with self._in_flight.count():
-            await super().handle(client, req)  # type: ignore[arg-type] # narrower than what calls it
+            await super().handle(client, req)  # type: ignore[arg-type] # narrower than its caller's type
 
     async def _hear(
         self, client: AsyncBaseSocketModeClient, message: dict[str, Any], raw: str | None
