@@ -223,7 +223,7 @@ def middleware(
     *,
     plain: bool,
 ) -> Callable[..., Awaitable[BoltResponse | None]]:
-    """Return the one Bolt middleware: it fills the context, and listeners get its values by name."""
+    """Return the one Bolt middleware: it fills the context that listeners read."""
 
     async def introduce(
         context: AsyncBoltContext, body: dict[str, Any], next: Callable[[], Awaitable[None]]
