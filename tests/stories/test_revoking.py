@@ -181,7 +181,10 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(stor
     assert nothing_is_left(story)
     # Told once that it failed, however often, and once that it is done.
     await story.until(lambda: f"{id} was revoked by @ada" in story.direct("rosa"))
-    assert story.direct("rosa").count("is not revoked yet: it stopped at “Delete the application”") == 1
+    assert (
+        story.direct("rosa").count("is not revoked yet: it stopped at “Delete the application”")
+        == 1
+    )
     assert story.direct("rosa").count(f"{id} was revoked by @ada") == 1
 
 
