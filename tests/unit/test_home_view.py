@@ -40,6 +40,7 @@ ROTATE = f'"{ids.ROTATE}"'
 def drawn(**found: Any) -> str:
     """Return the view as it goes to Slack."""
     nothing: dict[str, Any] = {
+        "contact": "#it-help",
         "may_ask": False,
         "is_approver": False,
         "pages": dict.fromkeys(Part, 1),
