@@ -1,6 +1,6 @@
-"""Arguments: what somebody typed on the command line, as the form that Slack would have sent.
+"""Command line arguments as the form that Slack would have sent.
 
-Here it is only read; whether the form's answers are right is judged where every form is judged.
+Here they are only parsed; they are checked like every other form.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from bot.domain.form_validation import split_domains
 from bot.domain.registration import Form
 
 NEVER = ("never", "none")
-"""What the vendors' guides say of a secret's end."""
+"""The vendors' guides' words for a secret's lifetime."""
 
 NO_REASON = "(to be given in Slack)"
 SWITCH = {"yes": True, "no": False}

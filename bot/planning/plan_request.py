@@ -1,4 +1,4 @@
-"""Wishes: what a form and its profile ask of the tenant, before the tenant has been looked at."""
+"""Build a plan request from a form and its profile, before the tenant is read."""
 
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Form
@@ -16,7 +16,7 @@ def plan_request_of(
     requester: str,
     consent_mode: str,
 ) -> PlanRequest:
-    """Return the wish, with what the profile has to say about itself as its warnings."""
+    """Return the request, with the profile's warnings."""
     return PlanRequest(
         registration=registration,
         key=key,

@@ -1,6 +1,6 @@
 """A plan in words, the same for the approver's card and for a terminal.
 
-A pen decides how they look there: what is escaped, how emphasis is written.
+A pen decides on escaping and on emphasis.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ class Pen(Protocol):
     """How words are written in one place."""
 
     def text(self, text: str) -> str:
-        """Return somebody's text so that it is shown and not obeyed."""
+        """Return foreign text so that it is shown and not interpreted."""
 
     def strong(self, text: str) -> str: ...
 
@@ -47,8 +47,8 @@ def plan_paragraphs(
     title: str = "What would be created",
     is_decided: bool = False,
 ) -> Iterator[str]:
-    """Yield what an approver has to know: what is made, its reach, consent, values and, until it is
-    decided, warnings.
+    """Yield the plan for an approver: objects, permissions, consent, values, and until the decision
+    also warnings.
     """
     yield "\n".join([f"{pen.strong(title)} in {_where(plan, pen)}", *_created(plan, pen, asked_at)])
     yield "\n".join([pen.strong("What it could do"), *_reach(plan, pen)])
@@ -62,7 +62,7 @@ def days(count: int) -> str:
 
 
 def received(profile: Profile, form: Form, pen: Pen) -> Iterator[str]:
-    """Yield what the requester is handed, line by line, with the options that were chosen."""
+    """Yield the values that the requester receives, with the chosen options."""
     chosen = {f"{{{option.id}}}": option for option in profile.options}
     for value in profile.values:
         option = chosen.get(value.value)

@@ -1,7 +1,7 @@
-"""The preview: the plan that an approver would see, before anybody is asked.
+"""The preview: the plan that an approver would see, before the form is sent.
 
-It reads the tenant as the bot does and stores nothing. What belongs to one registration only (its
-id, its key, its digest) is not known yet, and is left out.
+It reads the tenant as the bot does and stores nothing. Properties of one registration (its
+id, its key, its digest) are not known yet and left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -74,7 +74,7 @@ class Preview:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan with what follows from it, or the reasons."""
+        """Return the plan, or the reasons against it."""
         about = {"profile": self.profile.id, "name": self.form.name}
         if self.plan is None:
             return {**about, "refused": list(self.reasons)}
@@ -97,7 +97,7 @@ class Preview:
 async def preview(
     form: Form, profile: Profile, *, settings: EntraSettings, clock: Clock
 ) -> Preview:
-    """Read the tenant and say what would be planned. Raises GraphError."""
+    """Read the tenant and return the preview of a plan. Raises GraphError."""
     try:
         async with connected(settings, clock) as connection:
             return await look(
@@ -109,7 +109,7 @@ async def preview(
                 clock=clock,
             )
     except Unreachable as error:
-        # For a terminal: whoever reads it may know which host or proxy that is.
+        # For a terminal: an operator may read which host or proxy that is.
         if found := await why_cut_off(settings):
             raise found from error
         raise

@@ -55,7 +55,7 @@ def is_one_of(url: str, hosts: Collection[str | None]) -> bool:
 
 
 def _address(url: str) -> tuple[str, str]:
-    """Return scheme and host, empty for what is no URL or carries a user name."""
+    """Return scheme and host, or an empty text if it is no URL or has a user name."""
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -1,6 +1,6 @@
-"""Reads values from an environment mapping, each by its kind, and collects what is wrong with them.
+"""Read values from an environment mapping, each by its kind, and collect the problems.
 
-No sentence repeats what somebody typed: it may be another, valid secret.
+No sentence repeats a value: it may be another, valid secret.
 """
 
 import base64
@@ -24,15 +24,15 @@ QUOTES = "'\""
 LONGEST_TTL = timedelta(days=30)
 LONGEST_RETENTION = timedelta(days=3650)
 COMMON_NAMES = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "CA_BUNDLE"})
-"""Names of settings that other programs have, too: what looks like them may be meant for those."""
+"""Names of settings that other programs have, too: similar names may be meant for those."""
 LEAST_SIMILARITY = 0.85
 """How much alike a name is to a setting's that was meant (difflib's ratio)."""
 
 
 class Reader:
-    """Reads values and collects problems, so that a person can mend all of them at once.
+    """Reads values and collects problems, so that an operator can fix all of them at once.
 
-    What cannot be read is returned as a default of its kind; who asked looks at `problems` last.
+    For an unreadable value a default is returned; the caller checks `problems` last.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -41,7 +41,7 @@ class Reader:
         self.problems: list[str] = []
 
     def text(self, name: str) -> str:
-        """Return what is set, without spaces and quotes around it; empty if nothing is."""
+        """Return the value without spaces and quotes around it; empty if it is not set."""
         value = self._environ.get(name, "").strip()
         if len(value) > 1 and value[0] == value[-1] and value[0] in QUOTES:
             value = value[1:-1].strip()
@@ -53,18 +53,18 @@ class Reader:
         return value
 
     def problem(self, sentence: str) -> None:
-        """Note what is wrong, and what to do."""
+        """Note a problem and its remedy, in a sentence."""
         self.problems.append(sentence)
 
     def misspelt(self) -> Iterator[str]:
-        """Yield which names that are set were not read, and are almost one that was.
+        """Yield the unknown names that are similar to a known one.
 
-        To go on without them would be to lower, in silence, what somebody has asked for.
+        To ignore them might silently disable a protection that was asked for.
         """
         ours = sorted(self._names - COMMON_NAMES)
         for name in sorted(set(self._environ) - self._names):
             if near := get_close_matches(name, ours, n=1, cutoff=LEAST_SIMILARITY):
-                yield f"{name} is no setting of this bot. Did you mean {near[0]}?"
+                yield f"Unknown setting {name}. Did you mean {near[0]}?"
 
     def proxies(self) -> Proxies:
         """Return the proxies that the environment's usual variables name."""
@@ -165,7 +165,7 @@ class Reader:
         return value
 
     def _duration(self, name: str, default: timedelta) -> timedelta:
-        """Return the time that is set, or none at all if what is set is no time."""
+        """Return the duration, or zero if the value is no duration."""
         if not (text := self.text(name)):
             return default
         found = re.fullmatch(r"(\d{1,6})(m|h|d)", text)
@@ -250,7 +250,7 @@ def _as_utf8(url: str) -> str:
 def _holds_certificates(path: str) -> bool:
     try:
         ssl.create_default_context(cafile=path)
-    except OSError:  # what is wrong with the file, SSLError among it
+    except OSError:  # any problem with the file, also SSLError
         return False
     return True
 

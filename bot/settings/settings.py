@@ -1,6 +1,6 @@
 """Settings: read once from an environment mapping, every problem reported at once.
 
-Empty configuration means nobody, not everybody. Addresses are allow-listed: a token is sent only
+An empty setting allows no one. Addresses are allow-listed: a token is sent only
 to Slack's and Microsoft's own hosts, or to this machine.
 """
 
@@ -43,7 +43,7 @@ class EntraSettings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "EntraSettings":
-        """Return what `environ` says of Entra alone. Raises SettingsError with every problem."""
+        """Return the settings for Entra alone. Raises SettingsError with every problem."""
         reader = Reader(environ)
         settings = EntraSettings(**_entra(reader))
         problems = [*reader.problems, *_not_yet(reader, "ENTRA_"), *reader.misspelt()]
@@ -125,7 +125,7 @@ NOT_YET = {
     "ENTRA_FEDERATED_TOKEN_FILE": "federation is not there yet: use ENTRA_CLIENT_SECRET",
     "ENTRA_MANAGED_IDENTITY": "managed identities are not there yet: use ENTRA_CLIENT_SECRET",
 }
-"""Settings that would change who may do what; ignoring one silently would be a lie."""
+"""Settings that would change permissions: to ignore one silently would mislead operators."""
 
 
 def _mentioned(reader: Reader, people: frozenset[str], groups: frozenset[str]) -> frozenset[str]:
@@ -200,7 +200,7 @@ def _consent_mode(reader: Reader) -> str:
 
 
 def _transport(reader: Reader) -> dict[str, Any]:
-    """Return the fields of Socket Mode or HTTP mode: what is present chooses."""
+    """Return the fields of Socket Mode or HTTP mode, whichever is configured."""
     socket, http = reader.text("SLACK_APP_TOKEN"), reader.text("SLACK_SIGNING_SECRET")
     if socket and http:
         reader.problem(
@@ -223,7 +223,7 @@ def _transport(reader: Reader) -> dict[str, Any]:
 
 
 def _nobody(settings: Settings) -> Iterator[str]:
-    """Yield what nobody could ever ask for, or approve."""
+    """Yield problems that would leave the bot without requesters or approvers."""
     approvers, needed = settings.approvers, settings.approvals_needed
     if not settings.requesters and not settings.requester_groups:
         yield (

@@ -50,7 +50,7 @@ def test_one_person_may_begin_half_of_what_the_team_may_unless_that_is_said() ->
     ],
 )
 def test_a_setting_that_is_misspelt_is_not_passed_over(name: str, meant: str) -> None:
-    assert problems(**{name: "2"}) == (f"{name} is no setting of this bot. Did you mean {meant}?",)
+    assert problems(**{name: "2"}) == (f"Unknown setting {name}. Did you mean {meant}?",)
 
 
 def test_what_other_programs_are_told_is_none_of_ours() -> None:
