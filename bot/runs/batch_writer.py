@@ -1,4 +1,4 @@
-"""The recorder: writes down what steps have learnt, of all runs at once.
+"""Batch writer: stores the facts of steps, of all runs at once.
 
 Steps that end together are committed together: a commit waits for the disk, and of many one after
 another each would wait for all before it.
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What one step of a run has learnt."""
+    """The facts of one step of a run."""
 
     run: Run
     step: str
@@ -31,8 +31,8 @@ class Entry:
     requests: Sequence[str] = ()
     """Microsoft's ids of the calls that it took, for the log."""
     lasting: bool = False
-    """Whether the run gets on by it. What serves this run alone is forgotten when it fails, so a
-    run that then kills its process would get on for ever."""
+    """Whether it is progress. Facts that serve this run alone are forgotten when it fails, so
+    a run that then kills its process would make progress forever."""
 
 
 @dataclass
@@ -75,7 +75,7 @@ class BatchWriter:
     async def _write(self, batch: Batch) -> None:
         async with self._database.transaction() as tx:
             if batch is self._batch:
-                self._batch = Batch()  # whoever comes from here on waits for the next
+                self._batch = Batch()  # later facts wait for the next batch
             now = self._clock.now()
             taken = [
                 await runs.record(tx, each.run, each.step, each.facts, now)
@@ -90,7 +90,7 @@ class BatchWriter:
             if got_on := {each.run.id for each, is_first in pairs if is_first and each.lasting}:
                 await runs.reset_attempts(
                     tx, got_on
-                )  # after the registrations, as whoever ends a run
+                )  # after the registrations, in the order of ending a run
         batch.taken = taken
 
 

@@ -25,10 +25,10 @@ TOMORROW = timedelta(days=1)
 
 
 class DriftCheck(RunBase):
-    """From a plan that was carried out to what has become of it."""
+    """Compare a plan that was carried out with the tenant."""
 
     async def check(self, id: str) -> None:
-        """Look once, keep what was found, and tell whoever is to know."""
+        """Compare once, store the result, and tell the people concerned."""
         found = await self._open(id)
         if found is None:
             return
@@ -114,14 +114,14 @@ class DriftCheck(RunBase):
     def _is_to_alarm(self, run: Run, registration: Registration, drift: Drift) -> bool:
         """Whether the approvers are told: of anything new, and of the rest once a week.
 
-        Whoever asks for a check again and again does not fill the channel.
+        Repeated checks do not fill the channel.
         """
         before = registration.check.alarming if registration.check else ()
         is_new = bool(set(drift.alarming) - set(before))
         return is_new or (bool(drift.alarming) and run.subject is None)
 
     async def _could_not(self, run: Run, code: str, sentence: str) -> None:
-        """Say to whoever asked that the bot could not look, and try again tomorrow."""
+        """Tell the person who asked that the bot could not read it, and retry tomorrow."""
         async with self._database.transaction() as tx:
             now = self._clock.now()
             if not await self._end_check(tx, run, code, again=now + TOMORROW):
@@ -146,7 +146,7 @@ class DriftCheck(RunBase):
         again: datetime,
         told: str | None = None,
     ) -> bool:
-        """End the run and owe exactly one more, whose result `told` is told whatever it is."""
+        """End the run and add exactly one more, whose result `told` gets in any case."""
         if not await self._end(tx, run, outcome):
             return False
         await timers.cancel(tx, run.registration, TimerKind.CHECK)

@@ -1,4 +1,4 @@
-"""The ledger: what the steps of one run write down before and after they touch the tenant."""
+"""The journal: facts that the steps of one run store before and after they change the tenant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class RunJournal:
     vault: Vault
     clock: Clock
     announced: Mapping[str, bool] = field(default_factory=dict)
-    """What was intended in the commit that the walk began with, and whether it was before."""
+    """The intents in the first commit of the run, and whether each was stored before."""
 
     async def record_intent(self, step: str) -> bool:
         """Note that the step is about to write. True if an earlier attempt may have written."""
@@ -48,7 +48,7 @@ class RunJournal:
             await runs.clear_intent(tx, self.run.registration, step)
 
     async def adopt(self, step: str, new_facts: Facts) -> None:
-        """Store what an attempt at this step has made, whose answer was lost."""
+        """Store the object of an attempt at this step whose answer was lost."""
         async with self.database.transaction() as tx:
             await runs.adopt(tx, self.run.registration, step, new_facts)
 

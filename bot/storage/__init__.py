@@ -3,6 +3,6 @@
     async with database.transaction() as tx:
         registration = await registrations.locked(tx, id)
 
-`locked` updates the registration's row first, so that whoever comes second waits and then sees
-what the first one did.
+`locked` updates the registration's row first, so that a second transaction waits and then
+sees the changes of the first.
 """

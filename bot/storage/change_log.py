@@ -1,4 +1,4 @@
-"""Facts: what a transaction changes, as one log line each, written once it is committed."""
+"""Changes of a transaction as log lines, one each, written once it is committed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,14 +16,14 @@ NOTED = "facts"
 
 
 def record(tx: AsyncConnection, what: str, registration: str, **ids: Any) -> None:
-    """Have this logged if the transaction is committed. Take ids only, never what people wrote."""
+    """Have this logged if the transaction is committed. Take ids only, never text of users."""
     if "requests" not in ids and (request := tracing.latest()) is not None:
         ids["requests"] = [request]
     tx.info.setdefault(NOTED, []).append((what, {"registration": registration, **ids}))
 
 
 def take(tx: AsyncConnection) -> Sequence[Change]:
-    """Return what was noted on this connection, and forget it."""
+    """Return the changes noted on this connection, and forget them."""
     noted: list[Change] = tx.info.pop(NOTED, [])
     return noted
 

@@ -56,10 +56,10 @@ class UnusableDatabase(Exception):
 
 
 class Database:
-    """Transactions that write, and transactions that only look.
+    """Transactions that write, and read-only transactions.
 
-    `close` lets those inside end. Whoever comes later is kept waiting and never gets in: the rest
-    of a body that outlived its stop must not write beside the next process.
+    `close` lets open ones end. A later one waits forever: the rest of a body that outlived its stop
+    must not write beside the next process.
     """
 
     def __init__(
@@ -91,19 +91,19 @@ class Database:
         change_log.write_to_log(told)
 
     def committed(self, *, leaves: bool) -> None:
-        """Have what was sealed and is gone removed from SQLite's log, too, in the background."""
+        """Remove deleted sealed data from SQLite's log, too, in the background."""
         self._remnants.committed(leaves=leaves)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Look at the database beside whoever writes. The database itself refuses to write here."""
+        """Read the database beside writers. The database itself refuses to write here."""
         async with self._entered(), self._reader.begin() as tx:
             yield tx
 
     async def close(self, *, seconds: float = CLOSE_SECONDS) -> None:
-        """Let nobody in any more, wait for those inside for so many real seconds, disconnect.
+        """Accept no more transactions, wait for open ones for so many real seconds, disconnect.
 
-        Whoever is stuck is cancelled: a connection given back later would be closed by nobody.
+        Stuck ones are cancelled: a connection given back later would never be closed.
         """
         self._is_closed = True
         await self._emptied(seconds)
@@ -111,7 +111,7 @@ class Database:
             if task is not None:
                 task.cancel()
         await self._emptied(seconds)
-        await self._remnants.stop()  # which may stand in line behind whoever was stuck
+        await self._remnants.stop()  # which may wait behind a stuck one
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -179,7 +179,7 @@ async def _prepare(writer: AsyncEngine, vault: Vault, path: Path | None) -> None
 
 @asynccontextmanager
 async def beside(url: str, vault: Vault) -> AsyncIterator[Database]:
-    """Look into a database that exists, beside whoever runs: no lock, no migration, no writing."""
+    """Open an existing database beside a running bot, read-only: no lock, no migration."""
     _, reader = _engines(url, vault)
     database = Database(reader, reader)
     try:
@@ -198,7 +198,7 @@ async def age(tx: AsyncConnection) -> Age:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process uses this SQLite file. The lock itself is not taken away from anybody."""
+    """Whether a process uses this SQLite file. The lock itself is not taken from that process."""
     try:
         with path.with_name(path.name + ".lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -231,7 +231,7 @@ def make_private(path: Path) -> None:
 
 
 def keep_private(url: str) -> None:
-    """Let nobody but the owner read a SQLite database: a copy brings the mode that it had."""
+    """Let only the owner read a SQLite database: a copy keeps its file mode."""
     path = sqlite_path(url)
     for file in [] if path is None else [path.with_name(path.name + end) for end in PARTS]:
         with suppress(FileNotFoundError):
@@ -239,7 +239,7 @@ def keep_private(url: str) -> None:
 
 
 def too_old(url: str, *, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str | None:
-    """Return what to do if Python was built with a SQLite that knows no RETURNING."""
+    """Return advice if Python was built with a SQLite that does not support RETURNING."""
     if sqlite_path(url) is None or version >= OLDEST_SQLITE:
         return None
     found, oldest = (".".join(map(str, each)) for each in (version, OLDEST_SQLITE))
@@ -277,7 +277,7 @@ def _engines(url: str, vault: Vault) -> tuple[AsyncEngine, AsyncEngine]:
     if sqlite_path(url) is None:
         # Firewalls and failovers cut connections that lie in the pool: each is tried before use.
         engine = create_async_engine(url, pool_size=8, pool_pre_ping=True, **options)
-        # Whoever only looks sees one moment, however many statements that takes.
+        # A read-only transaction sees one moment, however many statements it has.
         looking = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
         return engine, engine.execution_options(**looking)
     # Every transaction ends by itself; another rollback at each return only costs time.
@@ -293,7 +293,7 @@ def _engines(url: str, vault: Vault) -> tuple[AsyncEngine, AsyncEngine]:
 
 
 def _teach_sqlite(engine: AsyncEngine, *, begin: str, query_only: str) -> None:
-    """WAL, safe writes, foreign keys, nothing left of what was deleted, and our own BEGIN."""
+    """WAL, safe writes, foreign keys, overwriting of deleted data, and our own BEGIN."""
 
     def connected(connection: Any, _: Any) -> None:
         # Without this the driver begins transactions behind our back, and late.

@@ -1,4 +1,4 @@
-"""Health: how the bot itself stands, as far as storage knows. Nobody is asked."""
+"""Health of the bot, as far as storage knows, without any call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Health:
 
 
 async def read(tx: AsyncConnection) -> Health:
-    """Return what storage can tell of the bot without asking anybody."""
+    """Return the health of the bot from storage alone."""
     last = (
         await tx.execute(
             sa.select(runs.c.ended_at, runs.c.outcome)

@@ -1,8 +1,8 @@
 """History: who did what and when, each entry chained to the one before by its hash.
 
 Each entry is signed, and so is the head: the newest entry's number and hash, in the registration's
-row. Whoever writes to the database without VAULT_KEYS can neither change nor add nor cut off an
-entry unseen. `audit` compares.
+row. Without VAULT_KEYS, access to the database is not enough to change, add or cut off an entry
+unnoticed. `audit` compares.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from bot.storage.tables import history, registrations
 from bot.storage.vault import Vault
 
 VAULT = "vault"
-"""The execution option under which each connection carries the vault: whoever writes history has a
+"""The execution option under which each connection carries the vault: all writers of history have a
 connection, and few have the vault."""
 UNVERIFIED = "unverified head"
 """The detail in which an entry keeps the head that it could not verify when it was written."""
@@ -33,11 +33,11 @@ REACH = 200
 DECISIVE = ("submitted", "approved", "denied")
 MOST_DECISIVE = 12
 BOT = Person(team_id="-", user_id="-", name="aad-setup")
-"""The bot itself, where nobody clicked."""
+"""The bot itself, for changes without a user."""
 
 
 IDS = ("digest", "secret", "key_id", "run", "code", "to", "of", "application")
-"""Details that are logged, too: none of them is what somebody wrote."""
+"""Details that are logged, too: none of them is text of a user."""
 LOGGED_AS = {"submitted": "requested", "secret shown": "revealed"}
 LOGGED_ELSEWHERE = ("failed", "orphan")
 """These have a warning of their own."""
@@ -68,7 +68,7 @@ class Head:
 
     @classmethod
     def read(cls, stored: str | None) -> "Head":
-        """Read what the database holds; what cannot be read is signed by nobody."""
+        """Read the stored head; an unreadable one counts as unsigned."""
         seq, _, rest = (stored or "").partition(":")
         digest, _, mac = rest.partition(":")
         return cls(seq=int(seq) if seq.isdecimal() else 0, hash=digest, mac=mac)
@@ -155,7 +155,7 @@ async def _put_head(tx: AsyncConnection, registration: str, head: str) -> None:
 
 
 async def sign_heads_anew(tx: AsyncConnection) -> None:
-    """Sign with the newest key what an older one has signed: then VAULT_KEYS can do without it.
+    """Sign with the newest key the heads that an older one has signed: then VAULT_KEYS can drop it.
 
     A head that no key has signed stays as it is, for the audit to find.
     """
@@ -186,7 +186,7 @@ async def count(
     by: Person | None = None,
     registration: str | None = None,
 ) -> int:
-    """Count the entries that say this since then: of everybody, or of one; of all, or of one."""
+    """Count these entries since then: of all users or one, of all registrations or one."""
     wanted = [history.c.what == what, history.c.at > since]
     if by is not None:
         wanted += [history.c.team_id == by.team_id, history.c.user_id == by.user_id]
@@ -260,7 +260,7 @@ def vault_of(tx: AsyncConnection) -> Vault:
 
 
 def entry_text(hash: str) -> str:
-    """Return what an entry's signature is of: its hash covers all else, and the one before."""
+    """Return the signed text of an entry: its hash covers all else, and the one before."""
     return f"entry:{hash}"
 
 

@@ -20,10 +20,10 @@ INSERTS: Mapping[str, Callable[[sa.Table], postgresql.Insert | sqlite.Insert]] =
 async def insert_or_ignore(tx: AsyncConnection, table: sa.Table, **values: Any) -> bool:
     """Insert the row; False if a unique column says that it, or one like it, is there.
 
-    Whoever comes second waits for the first one's commit, and sees its row from then on.
+    A second transaction waits for the commit of the first, and sees its row from then on.
     """
     insert = INSERTS[tx.dialect.name](table).values(**values).on_conflict_do_nothing()
-    # Drivers do not agree on how many rows an INSERT has touched; what it returns is plain.
+    # Drivers do not agree on how many rows an INSERT has touched; its returned rows are clear.
     return (await tx.execute(insert.returning(sa.literal(True)))).first() is not None
 
 

@@ -24,19 +24,19 @@ async def id_of(tx: AsyncConnection) -> str | None:
 
 
 async def lock_submissions(tx: AsyncConnection) -> None:
-    """Let no other registration begin before this transaction ends: what is counted stays so."""
+    """Let no other registration begin before this transaction ends: counts stay valid."""
     await tx.execute(sa.update(installation).values(only=True))
 
 
 async def is_orphan_scan_due(tx: AsyncConnection, *, since: datetime) -> bool:
-    """Whether nobody has searched the tenant after `since`."""
+    """Whether no replica has searched the tenant after `since`."""
     query = sa.select(installation.c.id).where(installation.c.patrolled_at <= since)
     return await tx.scalar(query) is not None
 
 
 async def claim_orphan_scan(tx: AsyncConnection, *, since: datetime, until: datetime) -> bool:
-    """Take the search owed after `since`, as if the last had been at `until`: whoever searches may
-    be stopped. False if another replica was faster.
+    """Claim the search due after `since`, as if the last had been at `until`: the searching replica
+    may be stopped. False if another replica was faster.
     """
     query = sa.update(installation).where(installation.c.patrolled_at <= since)
     return (await tx.execute(query.values(patrolled_at=until))).rowcount == 1
@@ -48,7 +48,7 @@ async def set_last_orphan_scan(tx: AsyncConnection, at: datetime) -> None:
 
 
 async def place(tx: AsyncConnection) -> str | None:
-    """Return what tells this database from a copy, or None if nothing was stored yet."""
+    """Return the number that tells this database from a copy, or None if there is none yet."""
     found: str | None = await tx.scalar(sa.select(installation.c.place))
     return found
 

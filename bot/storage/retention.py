@@ -1,8 +1,8 @@
 """Retention: delete rows that nothing needs any more. Registrations and their history stay.
 
-Timers go when they fire, event ids after ten minutes. What is left to delete are messages that told
-of one moment, and runs that neither made a secret nor hold facts that later runs need. The runs of
-a registration that has come to its end hold none that anybody needs.
+Timers go when they fire, event ids after ten minutes. The rest are messages that told of one
+moment, and runs that neither made a secret nor hold facts that later runs need. The runs of an
+ended registration hold none that are needed.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ BATCH = 500
 
 
 async def delete_old(database: Database, *, before: datetime, batch: int = BATCH) -> None:
-    """Delete what ended before then, in transactions of `batch` rows."""
+    """Delete rows that ended before then, in transactions of `batch` rows."""
     for delete in (_messages, _runs):
         while True:
             async with database.transaction() as tx:
@@ -30,7 +30,8 @@ async def delete_old(database: Database, *, before: datetime, batch: int = BATCH
 
 
 async def _messages(tx: AsyncConnection, before: datetime, batch: int) -> int:
-    """Delete messages that told of one moment. What was told of a living secret is not told twice.
+    """Delete messages that told of one moment. Notices of a living secret stay, so that none is
+    repeated.
 
     A card stays: its buttons work for as long as it stands in Slack.
     """

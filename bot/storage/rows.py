@@ -13,7 +13,7 @@ Unreadable = Callable[[str, Exception], object]
 """Told the id of a row that cannot be read, and why."""
 
 DAMAGE = (ValueError, TypeError, LookupError, AssertionError)
-"""What reading a row raises if a value in it is not of its kind. An outage is none of these."""
+"""Errors of reading a row with a malformed value. An outage is none of these."""
 
 
 def from_row(of: type[T], row: Mapping[Any, Any], **others: Any) -> T:
@@ -30,7 +30,7 @@ async def read_each(
     id: sa.ColumnElement[str],
     unreadable: Unreadable | None,
 ) -> Sequence[T]:
-    """Return what the query finds, without the rows that cannot be read: `unreadable` is told.
+    """Return the rows of the query without unreadable ones, which are passed to `unreadable`.
 
     Without `unreadable` the first such row raises. Rows are read one by one only if one is damaged.
     """

@@ -19,7 +19,7 @@ from bot.storage.tables import installation, registrations, runs, secrets
 
 
 class Purpose(StrEnum):
-    """What is sealed in a secret's row, by the name of its column."""
+    """The sealed values in a secret's row, by the name of the column."""
 
     SECRET = "sealed"
     ANSWER = "answer_to"  # where the reveal can be masked
@@ -63,7 +63,7 @@ async def id_of(tx: AsyncConnection, nonce: str) -> str:
 async def seal(tx: AsyncConnection, id: str, **columns: Any) -> None:
     """Keep the sealed secret of this attempt.
 
-    If its run has ended in the meantime, in a process that took it over, nobody would ever use it:
+    If its run has ended in the meantime, in a process that took it over, it would never be used:
     then it stays an attempt, which a sweep removes.
     """
     is_open = sa.exists().where(runs.c.id == secrets.c.run, runs.c.ended_at.is_(None))
@@ -89,9 +89,9 @@ async def announced(
 ) -> tuple[Secret | None, tuple[Secret, ...]]:
     """Return the newest secret that a run has proved and handed over, and all others of that kind.
 
-    One that is still being tried, or whose run has failed, is nobody's. One that was to follow
-    another and that nobody came for does not count: the other one is still the newest, unless it
-    was replaced.
+    One that is still being tested, or whose run has failed, does not count. Nor does one that was
+    meant to replace another and was not picked up: the other one is still the newest, unless it was
+    replaced.
     """
     of, is_made = secrets.c.registration == registration, secrets.c.key_id.is_not(None)
     found = await _found(tx, of, is_made, runs.c.outcome == RunOutcome.HANDED_OVER)
@@ -103,7 +103,7 @@ async def announced(
 async def approved_until(tx: AsyncConnection, registration: str) -> datetime | None:
     """Return until when a secret was approved: by the plan, or by the latest rotation since.
 
-    What runs of these two have made first is what was approved; others stay within it.
+    The first secrets of these runs are the approved ones; later ones stay within their time.
     """
     newest, others = await announced(tx, registration)
     approved = [
@@ -127,7 +127,7 @@ async def of(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
 async def add_unknown(
     tx: AsyncConnection, *, registration: str, run: str, key_id: str, **columns: Any
 ) -> None:
-    """Keep a secret that Entra holds and of which nobody can tell who has seen it.
+    """Keep a secret that Entra holds and that users may or may not have seen.
 
     One that is known already belongs to `run` from now on.
     """
@@ -153,10 +153,10 @@ async def schedule_removal(tx: AsyncConnection, id: str, at: datetime) -> None:
 
 
 async def cancel_removals(tx: AsyncConnection, registration: str, now: datetime) -> Sequence[str]:
-    """Let no secret retire: the one that is to follow has still to be seen. Return whose date that
-    strikes.
+    """Let no secret retire: its successor has still to be seen. Return the secrets that lose their
+    date.
 
-    A date that has come is kept: somebody asked for the removal, or its time was over.
+    A date that has come is kept: the removal was asked for, or due.
     """
     query = (
         sa.update(secrets)
@@ -178,7 +178,7 @@ async def closing(tx: AsyncConnection, registration: str) -> frozenset[str]:
 
 
 async def sealed(tx: AsyncConnection, id: str, purpose: Purpose) -> Sealed:
-    """Return what the row keeps sealed, and whose it is by all that the row is joined to.
+    """Return the sealed value of the row, and its owner by all that the row is joined to.
 
     A seal names installation, registration, requester, secret and purpose: a row that was pointed
     at another of these does not open.
@@ -194,7 +194,7 @@ async def owner(tx: AsyncConnection, id: str, purpose: Purpose) -> str:
 
 
 async def kept(tx: AsyncConnection, registration: str) -> Sequence[tuple[str, Purpose]]:
-    """Return the secrets that keep something sealed, and what."""
+    """Return the secrets that hold a sealed value, and which."""
     query = sa.select(secrets).where(secrets.c.registration == registration)
     rows = (await tx.execute(query)).mappings().all()
     return [(row["id"], each) for row in rows for each in Purpose if row[each] is not None]

@@ -1,6 +1,6 @@
 """Accepted signatures: a signed request counts once, also after a restart and on every replica.
 
-Only a digest is stored: whoever reads the database must not be able to send a request again.
+Only a digest is stored: a reader of the database must not be able to send a request again.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from bot.storage.tables import accepted_signatures
 
 SKEW = timedelta(hours=1)
 """How far the replicas' clocks may differ: a signature is kept for so long after its end, or a
-replica that is ahead would delete what one that is behind still takes for valid.
+replica that is ahead would delete a signature that one behind still takes for valid.
 """
 
 

@@ -1,4 +1,4 @@
-"""Secrets that nobody picks up: the requester is reminded, and everybody is told of the removal."""
+"""Secrets that were not picked up: reminders for the requester, notices of the removal."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ async def plan(
 
 
 async def remind(tx: AsyncConnection, id: str, secret: str, now: datetime) -> None:
-    """Owe the requester a reminder if this secret still waits, and plan the next one."""
+    """Add a reminder for the requester if this secret still waits, and plan the next one."""
     found = await registrations.get(tx, id)
     if found is None or found.secret is None or found.deadline is None or found.deadline <= now:
         return
@@ -45,7 +45,7 @@ async def tell_removed(
     *,
     approval_channel: str,
 ) -> None:
-    """Tell requester and approvers of those secrets that were announced: of others nobody knew.
+    """Tell requester and approvers of announced secrets only.
 
     To be called in the transaction that notes the removal, so that it is told once.
     """

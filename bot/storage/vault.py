@@ -1,7 +1,7 @@
 """The vault: seals one-time secrets, opens them, and signs history.
 
-The clear text exists only between `open` and whoever shows or tests it. Each sealed text names
-what it belongs to, so that swapping two rows opens neither. What history is signed with is derived
+The clear text exists only between `open` and the code that shows or tests it. Each sealed text
+names its owner, so that swapping two rows opens neither. The signing keys of history are derived
 from the same keys by HKDF, so that no key does two jobs.
 """
 

@@ -1,7 +1,7 @@
-"""Remnants: a sealed secret that left the database must leave SQLite's write-ahead log, too.
+"""WAL cleanup: a sealed secret that left the database must leave SQLite's write-ahead log, too.
 
-The log keeps what pages held before. It is copied into the database and cut to nothing beside
-everybody else's work; a reader that still looks at an older moment puts that off.
+The log keeps older versions of pages. It is copied into the database and truncated beside other
+transactions; a reader of an older moment delays that.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 log = structlog.get_logger()
 
 LEFT = "remnants"
-"""What a connection notes when its transaction removes something that was sealed."""
+"""The mark on a connection whose transaction removes a sealed value."""
 PAUSES = (0.05, 0.1, 0.2, 0.5, *[1.0] * 10, *[5.0] * 10)
 """Real seconds between tries: readers take milliseconds. After a minute the next commit tries."""
 
@@ -37,7 +37,7 @@ class WalCleanup:
         *,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
-        """`turn` is what keeps writers in line. A server's database has no `path`."""
+        """`turn` lets one writer in at a time. A server's database has no `path`."""
         self._path = path
         self._turn = turn
         self._pauses = pauses
@@ -60,7 +60,7 @@ class WalCleanup:
 
     async def _empty(self) -> None:
         for pause in self._pauses:
-            self._is_owed = False  # what is committed from here on owes another try
+            self._is_owed = False  # a commit from here on needs another try
             async with self._turn:
                 is_empty = await asyncio.to_thread(_emptied, self._path)
             self._is_owed |= not is_empty
@@ -73,7 +73,7 @@ class WalCleanup:
 
 
 def _emptied(path: Path | None) -> bool:
-    """Copy the log into the database and cut it to nothing, unless somebody is in the way."""
+    """Copy the log into the database and truncate it, unless a reader is in the way."""
     assert path is not None
     with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
         try:

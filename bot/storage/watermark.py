@@ -1,9 +1,9 @@
-"""The watermark: notices at the start that an older copy of the database was put in its place.
+"""The watermark: detects at the start that an older copy of the database was put in its place.
 
-A copy cannot carry back what stands outside of it. For SQLite that is a small file beside the
+A copy does not include files outside of it. For SQLite that is a small file beside the
 database, which says how far history was. PostgreSQL has no place of its own outside: there the
 numbers that it gave to our tables tell a database from one that `pg_restore` has made. A copy of a
-whole folder, disk or server brings its outside along and is not noticed: it has to be announced.
+whole folder, disk or server includes that file and is not detected: it has to be announced.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 OBJECTS = """SELECT concat_ws('/', d.oid, 'installation'::regclass::oid,
 'registrations'::regclass::oid, 'history'::regclass::oid)
 FROM pg_database AS d WHERE d.datname = current_database()"""
-"""What PostgreSQL numbers anew whenever a dump is restored, and at nothing else that we do."""
+"""Numbers that PostgreSQL changes whenever a dump is restored, and at nothing else that we do."""
 
 
 NOT_YET = -1
@@ -39,7 +39,7 @@ NOT_YET = -1
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What the file says: which database stands beside it, and how long its history is."""
+    """The content of the file: which database it belongs to, and how long its history is."""
 
     place: str = ""
     entries: int = NOT_YET
@@ -55,9 +55,9 @@ def watermark_path(url: str) -> Path | None:
 async def watched(
     database: Database, url: str, *, now: datetime, every: float
 ) -> AsyncIterator[Loop]:
-    """Note a restore that nobody has announced; then keep the file up to date by the loop.
+    """Note an unannounced restore; then keep the file up to date by the loop.
 
-    The loop is started and stopped by the caller; the last word is written at the end.
+    The loop is started and stopped by the caller; the last state is written at the end.
     """
     watermark = Watermark(database, url, every=every)
     await watermark.compare(now)
@@ -68,7 +68,7 @@ async def watched(
 
 
 class Watermark:
-    """Compares the database with what stands outside of it."""
+    """Compares the database with the mark outside of it."""
 
     def __init__(self, database: Database, url: str, *, every: float) -> None:
         self._database = database
@@ -108,7 +108,7 @@ class Watermark:
             await asyncio.to_thread(self._write, mark)  # it waits for the disk
 
     async def _marks(self, tx: AsyncConnection, stored: str | None) -> tuple[Mark, Mark]:
-        """Return what stands outside of the database, and what is to stand there."""
+        """Return the mark outside of the database, and the one to write there."""
         if self._path is None:
             place = str(await tx.scalar(sa.text(OBJECTS)))
             return Mark(place=place), Mark(place=place, entries=0)
@@ -132,7 +132,7 @@ class Watermark:
 
 
 def _read(path: Path) -> Mark:
-    """Return what the file says; nothing if it is not there or damaged."""
+    """Return the content of the file; nothing if it is missing or damaged."""
     with suppress(OSError, ValueError, TypeError, KeyError):
         said = json.loads(path.read_text("utf-8"))
         return Mark(place=str(said["place"]), entries=int(said["entries"]))

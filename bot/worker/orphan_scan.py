@@ -1,8 +1,8 @@
-"""The patrol: once a day one replica searches the tenant for orphans.
+"""Orphan scan: once a day one replica searches the tenant for orphans.
 
-What is proven ours is removed by the runs that exist for it; all else is only reported, once in
-the registration's history and each day in the log. It has a loop of its own, so that a tenant that
-does not answer keeps no due waiting.
+Objects that are proven ours are removed by the runs that exist for it; others are only reported,
+once in the registration's history and each day in the log. It has a loop of its own, so that a
+tenant that does not answer delays no timer.
 """
 
 import asyncio
@@ -59,14 +59,14 @@ class OrphanScan:
         self.loop = Loop("patrol", self.look, wakeup=Wakeup(), every=every)
 
     async def look(self) -> None:
-        """Search the tenant if nobody has for a day."""
+        """Search the tenant if no replica has for a day."""
         if self._entra.missing is not None or not await self._is_my_turn():
             return
         found = await self._search()
         if found is None:
             return
         for application in found:
-            # Anybody can copy a mark: what is wrong with one application hides no other.
+            # A mark can be copied: a problem with one application must hide no other.
             await run_guarded(f"orphan {application.app_id}", partial(self._handle, application))
         async with self._database.transaction() as tx:
             await installation.set_last_orphan_scan(tx, self._clock.now())
@@ -81,7 +81,7 @@ class OrphanScan:
             return await installation.claim_orphan_scan(tx, since=now - DAILY, until=again)
 
     async def _search(self) -> tuple[TaggedApplication, ...] | None:
-        """Return what carries our mark, or None if the tenant does not say."""
+        """Return the marked objects, or None if the tenant does not answer."""
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 return (await find_tagged(self._graph, installation=self._installation)).ours
@@ -102,7 +102,7 @@ class OrphanScan:
             return
         async with self._database.transaction() as tx:
             await registrations.bump_version(tx, application.registration)
-            # Looked at again under the lock: somebody may have begun a run since.
+            # Read again under the lock: a run may have begun since.
             for orphan in await self._find(tx, application):
                 if await self._needs_action(tx, orphan):
                     await self._settle(tx, orphan)
@@ -121,7 +121,7 @@ class OrphanScan:
         return all(entry.what != REPORT or entry.details != _told(orphan) for entry in told)
 
     async def _settle(self, tx: AsyncConnection, orphan: Orphan) -> None:
-        """Owe the run that removes it, or tell its registration."""
+        """Add the run that removes it, or report it in its registration's history."""
         now = self._clock.now()
         if orphan.removed_by is None:
             await history.write(tx, orphan.registration, REPORT, now=now, **_told(orphan))

@@ -1,8 +1,8 @@
-"""Orphans: what carries our mark in the tenant and belongs to no registration, and who removes it.
+"""Orphans: marked objects in the tenant that belong to no registration, and how they are removed.
 
-A mark can be copied by anybody who may write applications, so it proves nothing. Ours is what
-carries the key and all tags of a registration and was made by this bot; only that is ever removed.
-The tenant is read first and storage after it: then nothing found is too young to be known.
+A mark can be copied by any user who may write applications, so it proves nothing. Only an object
+with the key and all tags of a registration that was created by this bot is ours, and is removed.
+The tenant is read first and storage after it: then no object found is too young to be known.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Orphan:
 async def find(
     tx: AsyncConnection, application: TaggedApplication, *, client_id: str, now: datetime
 ) -> list[Orphan]:
-    """Return what is wrong with an application that the tenant has shown before."""
+    """Return the problems of an application that the tenant has shown before."""
     found = await registrations.get(tx, application.registration)
     live = await secrets.live(tx, application.registration)
     was_made = await runs.was_done(tx, application.registration, "application")
@@ -57,8 +57,8 @@ async def find(
 async def is_alone(tx: AsyncConnection, principal: LonePrincipal, *, now: datetime) -> bool:
     """Whether a service principal has lost its application, and no run of ours is the reason.
 
-    While a registration is made or taken back, and until what was written has settled, one of the
-    two is seen without the other.
+    While a registration is created or removed, and until that has replicated, one of the two is
+    seen without the other.
     """
     found = await registrations.get(tx, principal.registration)
     if found is None:
@@ -87,7 +87,7 @@ def judged(
     """Yield the orphans of one application.
 
     `kept` are the key ids that should be there. `was_made` is whether the registration has ever
-    known its application: then it was taken back, and only a person can have brought it back.
+    known its application: then it was removed, and only a person can have restored it.
     """
     if registration is None:
         why = "no registration here has this id"
@@ -95,7 +95,7 @@ def judged(
     elif application.key != registration.key:
         yield Orphan(application=application, why="it does not carry the registration's key")
     elif registration.run is not None or registration.status is Status.REVOKING:
-        return  # a run is at work on it, or comes again, and clears up after itself
+        return  # its run is active or will be retried, and cleans up after itself
     elif registration.status in TAKEN_BACK and was_made:
         yield Orphan(application=application, why="it was removed, and somebody has restored it")
     elif _is_over(registration, now):

@@ -1,7 +1,7 @@
 """Duplicates: a post whose answer was lost is found again, or gives way to the one that counts.
 
 Slack has no idempotency keys: a crash or a lost answer between a post and its note leaves a message
-whose place nobody knows. In direct messages the bot may read what it has posted, and finds it by
+in an unknown place. In direct messages the bot may read what it has posted, and finds it by
 its metadata. In channels it may not: there buttons name the message that they belong to, and a
 click in a copy decides nothing.
 """
@@ -32,11 +32,11 @@ PLACE = re.compile(r"[A-Z0-9]{1,32}"), re.compile(r"[0-9.]{1,32}")
 
 
 class Duplicate(Refusal):
-    """Somebody clicked in a copy of a message. Its text takes the place of the copy."""
+    """A user clicked in a copy of a message. Its text replaces the copy."""
 
 
 def metadata_of(message: Message) -> Json:
-    """Return what a post is found again by. Other apps may read it: it holds an id only."""
+    """Return the metadata that identifies a post. Other apps may read it: it holds an id only."""
     return {"event_type": EVENT_TYPE, "event_payload": {"message": message.id}}
 
 
@@ -89,7 +89,7 @@ async def check_counts(body: Mapping[str, Any], registrar: Registrar) -> None:
 
 
 def is_copy(post: Mapping[str, Any], message: Message, *, bot_id: str) -> bool:
-    """Whether the bot has posted this message there. Anybody may post the same metadata."""
+    """Whether the bot has posted this message there. Other apps may post the same metadata."""
     metadata = post.get("metadata") or {}
     payload = metadata.get("event_payload") or {}
     is_same = metadata.get("event_type") == EVENT_TYPE and payload.get("message") == message.id

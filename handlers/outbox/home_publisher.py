@@ -1,7 +1,7 @@
-"""The App Home: published when somebody opens it, and again when something has changed.
+"""The App Home: published when a user opens it, and again after changes.
 
-Only those are kept up to date who have it open, as far as anybody can tell: Slack says when it is
-opened and never when it is closed. A person's Home is drawn once in a few seconds at most, but at
+Only open Homes are updated, as far as can be known: Slack says when one is opened and never when it
+is closed. A person's Home is drawn once in a few seconds at most, but at
 once after a click of their own. Who has it open is kept in memory only: the next opening heals it.
 """
 
@@ -30,13 +30,13 @@ from handlers.views import sentence
 
 Json = dict[str, Any]
 Look = Callable[[Mapping[str, Any]], Awaitable[Person]]
-"""Finds out who somebody is now, from what a payload claims."""
+"""Look up a user from the claims of a payload."""
 
 log = structlog.get_logger()
 
 SPACING = timedelta(seconds=3)
 IN_DOUBT = timedelta(minutes=1)
-"""When to look again who somebody is, if Slack has not said so, and to draw again after a bug."""
+"""Pause before the next look-up of a user whom Slack did not confirm, and after a bug."""
 OPEN_FOR = timedelta(minutes=30)
 """How long after it was last looked at a Home counts as open."""
 MOST_OPEN = 100
@@ -45,7 +45,7 @@ AT_ONCE = 10
 
 @dataclass(kw_only=True)
 class Visit:
-    """Somebody who has the Home open: who they claim to be, and what they see."""
+    """A user who has the Home open: their claims, and the pages that they see."""
 
     claim: Mapping[str, Any]
     pages: dict[Part, int] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class HomePublisher:
         return frozenset(self._visits)
 
     async def open(self, body: Json, user: str, *, said: str = "") -> None:
-        """Publish the Home of somebody who opens it, from its first pages."""
+        """Publish the Home of a user who opens it, from its first pages."""
         visit = self._visit(body, user)
         visit.pages, visit.said = {}, said
         await self._publish(user, visit)
@@ -149,7 +149,7 @@ class HomePublisher:
             visit.mark = mark
 
     async def _drawn(self, user: str, visit: Visit) -> tuple[Mark | None, Json]:
-        """Return how far storage is, and what is to be seen by whoever this person is now."""
+        """Return the mark of storage, and the view for this user by their rights now."""
         try:
             person = await self._look_up(visit.claim)
         except Refusal as refusal:  # Slack does not say who it is: it may in a while
@@ -166,7 +166,7 @@ class HomePublisher:
         return found.mark, view
 
     def _visit(self, body: Json, user: str) -> Visit:
-        """Return the visit of somebody who is there now; the longest unseen make room for it."""
+        """Return the visit of a user who is there now; the oldest visits make room for it."""
         now = self._clock.now()
         visit = self._visits.pop(user, None)
         if visit is None:
@@ -185,7 +185,7 @@ def is_home(body: Mapping[str, Any]) -> bool:
 
 
 def _claim(body: Mapping[str, Any], user: str) -> Mapping[str, Any]:
-    """Keep of a payload what says who sent it, without what was sent."""
+    """Return only the fields of a payload that identify the sender."""
     team = body.get("team_id") or (body.get("team") or {}).get("id")
     return {"user_id": user, "team_id": team, "api_app_id": body.get("api_app_id")}
 

@@ -1,4 +1,4 @@
-"""The one message that belongs to no registration: what a restore has come to, for approvers."""
+"""The one message that belongs to no registration: the result of a restore, for approvers."""
 
 import aiohttp
 import structlog
