@@ -24,7 +24,7 @@ from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
 
 DAY = timedelta(days=1)
-GONE = "wasn't picked up within 7 days, so it was deleted from Entra"
+GONE = ": the secret of billing wasn't picked up within 7 days"
 WAITS = "hasn't been picked up yet"
 
 
