@@ -1,12 +1,12 @@
-"""What has to be right before anything else of this program can be imported.
+"""Check the version of Python before any other import.
 
-Older Pythons can read this file, and no other.
+Older versions can read this file, and no other.
 """
 
 import os
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs an older one is told so here
+if sys.version_info < (3, 11):  # noqa: UP036 - users of an older one are told so here
     found = sys.version.split()[0]
     sys.stderr.write("aad-setup needs Python 3.11 or newer. This is " + found + ".\n")
     raise SystemExit(2)

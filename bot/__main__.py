@@ -1,6 +1,6 @@
 """The command line: serve, demo, tenant, workspace, plan, doctor, audit, restore, manifest, keys.
 
-Each command imports what carries it out when it is called, so that help does not wait for it.
+Each command imports its implementation when it is called, so that help does not wait for it.
 """
 
 import gc

@@ -10,4 +10,4 @@ def main() -> None:
 
         command_line()
     except KeyboardInterrupt:
-        sys.exit(130)  # what a shell says of a program that Ctrl-C has ended
+        sys.exit(130)  # a shell's exit code for a program that Ctrl-C has ended

@@ -1,4 +1,4 @@
-"""Exposure: what is open to others on this machine, or on the way to the database."""
+"""Exposure: data open to others on this machine, or on the way to the database."""
 
 import stat
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from bot.storage.database import sqlite_path
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 ENCRYPTED = ("require", "verify-ca", "verify-full")
-"""Of libpq's modes; all others go on in clear text if whoever is on the way wants that."""
+"""Of libpq's modes; an attacker on the way can make all others use clear text."""
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 

@@ -34,7 +34,7 @@ Event = MutableMapping[str, Any]
 
 
 def slack_logger() -> logging.Logger:
-    """Return a logger for Slack's libraries that never prints what they send or receive.
+    """Return a logger for Slack's libraries that never prints requests or answers.
 
     They hand their logger's own level on, so it is set here whatever `set_up` was told. Even their
     warnings quote bodies.
@@ -47,7 +47,7 @@ def slack_logger() -> logging.Logger:
 def socket_logger() -> logging.Logger:
     """Return a logger for Slack's socket, whose errors quote the address with its ticket.
 
-    What goes wrong there is told by whoever watches over the socket.
+    The watcher of the socket logs its errors.
     """
     logger = logging.getLogger("slack.socket")
     logger.setLevel(logging.CRITICAL)
@@ -107,7 +107,7 @@ def _renderer(form: str) -> Processor:
 
 
 def _printable(_: Any, __: str, event: Event) -> Event:
-    """Escape what could move a cursor, begin a line or turn the text around it."""
+    """Escape characters that could move a cursor, begin a line or reorder text."""
     return {name: _escaped(value) for name, value in event.items()}
 
 
@@ -130,7 +130,7 @@ def _escape(character: str) -> str:
 
 
 def _without_traceback(_: Any, __: str, event: Event) -> Event:
-    """Keep only the type of a library's exception: its text may quote what was sent."""
+    """Keep only the type of a library's exception: its text may quote the request."""
     error = event.pop("exc_info", None)
     if isinstance(error, tuple) and error[0] is not None:
         event["type"] = error[0].__name__

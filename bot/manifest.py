@@ -1,4 +1,4 @@
-"""The Slack app manifest, made from what the code uses.
+"""The Slack app manifest, made from the scopes and events that the code uses.
 
 Schema: github.com/slackapi/manifest-schema; limits: docs.slack.dev/reference/app-manifest
 """
@@ -20,7 +20,7 @@ SCOPES = {
     "usergroups:read": "reads who is in APPROVER_GROUPS and REQUESTER_GROUPS",
     "users:read": "asks Slack who somebody is, and which app the bot is of",
 }
-"""Each scope and what the bot does with it."""
+"""Each scope and its use."""
 
 EVENTS = ("app_home_opened", "app_mention", "message.im")
 

@@ -1,4 +1,4 @@
-"""Forewarning: tell the log of what will keep people from approving, or the bot from signing in.
+"""Periodic checks: warn in the log before people cannot approve or the bot cannot sign in.
 
 Nothing here stops or delays the bot.
 """

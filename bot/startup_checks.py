@@ -1,4 +1,4 @@
-"""The start: what has to be right in Slack and in Entra, tried before the bot runs."""
+"""Startup checks of Slack and Entra, before the bot runs."""
 
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ ADVICE = {
     "SLACK_APP_TOKEN": "Make one with connections:write on the app's page, Basic Information.",
     "APPROVAL_CHANNEL": "Check the id; if the channel is private, type /invite @aad-setup there.",
 }
-"""What to do if Slack does not know what a setting names."""
+"""Advice if Slack does not know the id in a setting."""
 
 UNKNOWN = frozenset(
     {"invalid_auth", "not_authed", "token_revoked", "account_inactive", "token_expired"}
@@ -199,7 +199,7 @@ async def tried(
 
 
 def _on_the_way(proxy: str | None, address: str) -> str:
-    """Say what to check if a service cannot be reached."""
+    """Return advice if a service cannot be reached."""
     through = f"the proxy {shown(proxy)}" if proxy else "its proxy if it has one"
     return f"Check the network, {through} and {address}."
 

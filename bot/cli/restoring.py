@@ -28,7 +28,7 @@ def restore(file: Path | None, *, done: bool) -> None:
 
 
 async def _restored(settings: Settings, file: Path | None) -> str:
-    """Restore, or announce that; return what to say of it."""
+    """Restore, or announce a restore; return the message."""
     url, vault = settings.database_url, Vault(settings.vault_keys)
     now, then = SystemClock().now(), "Start the bot: it compares the copy with Entra first."
     if file is None:

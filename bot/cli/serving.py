@@ -24,7 +24,7 @@ from bot.settings.settings import Settings
 from graph.clock import SystemClock
 
 STOP_SECONDS = 1.5
-"""How long a stop of the bot waits for what is under way: all of it must be over in two seconds."""
+"""How long a stop waits for running work: the whole stop must take at most two seconds."""
 AT_LAST_SECONDS = 1.8
 """After how long a stop ends the process even if the loop is blocked and does not come to it."""
 
@@ -43,7 +43,7 @@ def serve() -> None:
 async def _serve_until_stopped(settings: Settings) -> None:
     """Serve; at any moment, also of the start, end when the process is asked to.
 
-    What is not over in time is left as a crash leaves it, and goes on at the next start.
+    Work that does not end in time is left as after a crash, and continues at the next start.
     """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     tell = partial(loop.call_soon_threadsafe, stop.set)
@@ -54,7 +54,7 @@ async def _serve_until_stopped(settings: Settings) -> None:
     stopped.cancel()
     if not serving.done():
         log.info("stopping")
-        # What is abandoned now goes on at the next start, so how it ends here is no news.
+        # Abandoned work continues at the next start, so its end here is not reported.
         loop.set_exception_handler(lambda *_: None)
         serving.cancel()  # only once: how it ends must not be interrupted
         await asyncio.wait((serving,), timeout=STOP_SECONDS)

@@ -15,7 +15,7 @@ from bot.playground import alone
 from bot.playground import demo as story
 
 INTERRUPTED = 130
-"""What a shell says of a program that Ctrl-C has ended."""
+"""A shell's exit code for a program that Ctrl-C has ended."""
 
 
 def demo(*, plain: bool) -> None:

@@ -1,7 +1,7 @@
-"""The doctor: looks at everything the bot needs, changes nothing, and says what to do.
+"""The doctor: check everything that the bot needs, change nothing, and advise.
 
-Each check is one line. It looks into the database beside a running bot, without its lock, and it
-judges by the same tables that the bot itself works with.
+Each check is one line. It reads the database beside a running bot, without its lock, and uses the
+same tables of rights as the bot.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +18,7 @@ from graph.clock import Clock
 
 
 async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
-    """Yield what every check finds, as it is found."""
+    """Yield the findings of every check, as they come."""
     catalogue: Catalogue = {}
     try:
         catalogue = read_catalogue()

@@ -21,9 +21,9 @@ ADVICE = "Compare with a backup and the audit log of Entra: who else can write t
 
 
 async def verify(settings: Settings, id: str) -> AsyncIterator[Finding]:
-    """Yield what does not agree with what was signed, of one registration or of all.
+    """Yield differences from the signed history, of one registration or of all.
 
-    Raises Unusable for an id that there is not.
+    Raises Unusable for an unknown id.
     """
     try:
         inside = await look_inside(settings)

@@ -1,4 +1,4 @@
-"""What the doctor finds in the database, its vault and its slots."""
+"""Checks of the database, its vault and its slots."""
 
 import os
 import sqlite3
@@ -27,7 +27,7 @@ OR EXISTS (SELECT FROM information_schema.schemata WHERE schema_name = %s)"""
 
 
 class Inside(NamedTuple):
-    """What the database holds that other checks ask for."""
+    """Values from the database for other checks."""
 
     age: Age
     installation: str | None = None
@@ -35,7 +35,7 @@ class Inside(NamedTuple):
 
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
-    """Yield whether it opens and is of this version, whether the keys fit, and who is at work."""
+    """Yield whether it opens and is of this version, whether keys fit, and which processes run."""
     if problem := too_old(settings.database_url):
         yield wrong(f"Database: {problem}", "The bot does not start before that.")
         return
@@ -66,7 +66,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def look_inside(settings: Settings) -> Inside | None:
-    """Return what the database holds, or None if its file is not there yet. Raises Unknown."""
+    """Return the values of the database, or None if its file does not exist yet. Raises Unknown."""
     path = sqlite_path(settings.database_url)
     if path is not None and not path.exists():
         if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
@@ -90,7 +90,7 @@ async def look_inside(settings: Settings) -> Inside | None:
 
 
 async def _missing_rights(url: str) -> Sequence[str]:
-    """Return what keeps the bot and its engine from making their tables, as far as can be seen."""
+    """Return what prevents the bot and its engine from creating tables, as far as is known."""
     address = engine_url(url)
     path = sqlite_path(address)
     if path is not None:

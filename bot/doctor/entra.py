@@ -1,4 +1,4 @@
-"""What the doctor finds in Entra: the sign-in, the rights, the tenant, its quota and its policy."""
+"""Checks of Entra: the sign-in, the rights, the tenant, its quota and its policy."""
 
 import asyncio
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ TENANT_SECONDS = 60.0
 
 
 async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) -> list[Finding]:
-    """Return whether the bot signs in with the rights it needs, and what the tenant allows."""
+    """Return whether the bot signs in with the rights it needs, and the limits of the tenant."""
     found: list[Finding] = []
     try:
         async with asyncio.timeout(TENANT_SECONDS), connected(settings, clock) as tenant:
@@ -46,7 +46,7 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
 async def why_silent(settings: Settings, error: GraphError | TimeoutError) -> Finding:
     """Return why nothing more can be asked of the tenant.
 
-    Where calls were repeated until there was no more time, the connection itself says more.
+    After retries until the time limit, the connection's own error says more.
     """
     if isinstance(error, GraphError):
         return wrong(f"Entra: {error.sentence}", error.advice)

@@ -1,11 +1,11 @@
-"""What a check has found: one line, how it came out, and what to do."""
+"""The finding of a check: one line, its outcome, and advice."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Mark(StrEnum):
-    """How a check came out. Only what is wrong must be mended."""
+    """Outcome of a check. Only a wrong one must be fixed."""
 
     WELL = "✔"
     DOUBT = "⚠"
@@ -14,7 +14,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one check has found."""
+    """One finding."""
 
     mark: Mark
     sentence: str
@@ -22,7 +22,7 @@ class Finding:
 
     def __str__(self) -> str:
         said = " ".join(filter(None, (self.mark, self.sentence, self.advice)))
-        # Names in the tenant are anybody's text: none may move the cursor or begin a line.
+        # Names in the tenant are foreign text: none may move the cursor or begin a line.
         return "".join(each if each.isprintable() else " " for each in said)
 
 

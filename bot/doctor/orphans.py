@@ -1,4 +1,4 @@
-"""`aad-setup doctor --orphans`: what this installation has left in the tenant, in sentences."""
+"""`aad-setup doctor --orphans`: objects that this installation left in the tenant, in sentences."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -37,9 +37,9 @@ RESTORE = "Restore it before then in the Entra admin centre, under Deleted appli
 
 
 async def find_orphans(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
-    """Yield what carries this installation's mark in the tenant and belongs to no registration.
+    """Yield marked objects in the tenant that belong to no registration.
 
-    Then what waits in Entra's bin: it counts towards the directory's quota until it is purged.
+    Then the objects in Entra's bin: it counts towards the directory's quota until it is purged.
     """
     try:
         settings = Settings.read(environ)
@@ -75,7 +75,7 @@ async def find_orphans(environ: Mapping[str, str], clock: Clock) -> AsyncIterato
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """What a search has come to."""
+    """The result of a search."""
 
     marks: TaggedApplications
     orphans: list[Orphan] = field(default_factory=list)
@@ -90,7 +90,7 @@ class _Found:
 
 
 async def _search(settings: Settings, clock: Clock) -> _Found:
-    """Read the tenant, then storage: what is too young to be known cannot come between."""
+    """Read the tenant, then storage: so no object found is too young to be known."""
     inside = await look_inside(settings)
     if inside is None or inside.age is not Age.CURRENT or inside.installation is None:
         raise Unknown(
@@ -133,7 +133,7 @@ async def _compare(
     client_id: str,
     now: datetime,
 ) -> None:
-    """Note what becomes of one thing that carries the mark."""
+    """Note how one marked object is handled."""
     match it:
         case TaggedApplication():
             found.orphans.extend(await orphans.find(tx, it, client_id=client_id, now=now))

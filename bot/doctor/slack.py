@@ -1,4 +1,4 @@
-"""What the doctor finds in Slack: both tokens, the scopes and the approval channel."""
+"""Checks of Slack: both tokens, the scopes and the approval channel."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 

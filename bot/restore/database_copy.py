@@ -61,7 +61,7 @@ async def put_in_place(url: str, copy: Path, *, vault: Vault, now: datetime) -> 
 
 
 async def announce(url: str, *, vault: Vault, now: datetime) -> None:
-    """Note that the database is a copy which somebody has restored by other means.
+    """Note that the database is a copy that was restored by other means.
 
     Raises CannotRestore, AlreadyRunning or UnusableDatabase.
     """
@@ -84,7 +84,7 @@ def _check(copy: Path, path: Path) -> None:
 
 
 def _read(copy: Path, new: Path) -> None:
-    """Copy it as SQLite does, with what its WAL holds. Raises CannotRestore."""
+    """Copy it as SQLite does, with its WAL. Raises CannotRestore."""
     make_private(new)
     # One that stands alone may lie where nothing can be written.
     alone = "" if copy.with_name(f"{copy.name}-wal").exists() else "&immutable=1"
@@ -110,7 +110,7 @@ def _read(copy: Path, new: Path) -> None:
 
 
 async def _announced(new: Path, copy: Path, vault: Vault, now: datetime) -> None:
-    """Bring the copy up to date and note in it what it is, before it stands anywhere."""
+    """Migrate the copy and mark it as one, before it is put in place."""
     url = sa.URL.create("sqlite+aiosqlite", database=str(new)).render_as_string()
     try:
         async with opened(url, vault) as database, database.transaction() as tx:
@@ -122,7 +122,7 @@ async def _announced(new: Path, copy: Path, vault: Vault, now: datetime) -> None
 
 
 def _set_aside(path: Path, now: datetime) -> Path | None:
-    """Copy the present database beside itself, then take what would be read into the new one."""
+    """Copy the present database beside itself, then remove files that the new one would read."""
     if not path.exists():
         return None
     with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as old:

@@ -1,1 +1,1 @@
-"""What is served at PORT, and the Slack transport behind it."""
+"""The HTTP server at PORT, and the Slack transport behind it."""

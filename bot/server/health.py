@@ -1,4 +1,4 @@
-"""Health: whether the process lives, and whether it is ready for what Slack delivers."""
+"""Health: whether the process lives, and whether it is ready for deliveries of Slack."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ DATABASE_SECONDS = 2.0
 
 
 class Missing(Protocol):
-    """What has to be there before the bot is ready."""
+    """The parts that must be there before the bot is ready."""
 
     @property
     def missing(self) -> str | None:
@@ -30,7 +30,7 @@ class Missing(Protocol):
 
 
 class Health:
-    """Says what is wrong, in a few words that anybody may read."""
+    """Report problems in a few public words."""
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class Health:
         loops: Iterable[Loop] = (),
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now` tells real seconds: what hangs does not hang by the bot's clock.
+        """`now` tells real seconds: a hang is not measured by the bot's clock.
 
-        Intake, loops and what is awaited may come later than the first question.
+        Transport, loops and awaited services may come later than the first request.
         """
         self.transport = transport
         self.loops = tuple(loops)
@@ -53,7 +53,7 @@ class Health:
         self._question: asyncio.Task[bool] | None = None
 
     def liveness_problems(self) -> list[str]:
-        """Return why this process should be started anew; nothing if it lives."""
+        """Return why this process should be restarted; nothing if it lives."""
         late = self._now() - STUCK_SECONDS
         return [f"{loop.name} hangs" for loop in self.loops if loop.looked_at < late]
 

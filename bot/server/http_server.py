@@ -1,4 +1,4 @@
-"""The door: what the bot serves at PORT, to Slack in HTTP mode and to whoever watches over it."""
+"""The HTTP server at PORT, for Slack in HTTP mode and for monitoring."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ one open, which is a minute, because a proxy must not send a request into one th
 REST_SECONDS = 5.0
 
 CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
-"""What is not HTTP, and whoever goes away in the middle of it."""
+"""Errors of malformed requests and of clients that disconnect."""
 
 Routes = dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 
@@ -60,7 +60,7 @@ async def opened(
         shutdown_timeout=REST_SECONDS,
         keepalive_timeout=idle_seconds,
         read_bufsize=READ_BUFFER,
-        auto_decompress=False,  # Slack compresses nothing, and anybody may send a bomb
+        auto_decompress=False,  # Slack compresses nothing, and any client may send a zip bomb
     )
     await runner.setup()
     try:
@@ -72,9 +72,9 @@ async def opened(
 
 
 class _Bugs(logging.Handler):
-    """Tells of our own bugs only, and without a word of what was sent.
+    """Log our own bugs only, and nothing of the request.
 
-    aiohttp quotes the bytes that it could not read, and whoever sent them chose them.
+    aiohttp quotes the bytes that it could not read, and their sender chose them.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -89,7 +89,7 @@ def _is_gone(error: BaseException | None) -> bool:
 
 
 def _logger() -> logging.Logger:
-    """Return aiohttp's logger. It is nobody's child, so nothing it is told goes any further."""
+    """Return aiohttp's logger. It is detached: nothing propagates."""
     logger = logging.Logger("door", level=logging.ERROR)
     logger.addHandler(_Bugs())
     return logger

@@ -61,9 +61,9 @@ def transport_of(
     *,
     watch_every: float,
 ) -> tuple[Transport, http_server.Routes]:
-    """Return the transport that the settings choose, and what it takes at PORT.
+    """Return the configured transport, and its handler for PORT.
 
-    A socket is looked at every `watch_every` seconds.
+    A socket is checked every `watch_every` seconds.
     """
     if settings.slack_signing_secret is None:
         socket = SocketMode(
@@ -105,7 +105,7 @@ class SlackRoutes:
     async def listening(
         self, transport: Transport, routes: http_server.Routes
     ) -> AsyncIterator[None]:
-        """Take what Slack delivers while inside. Raises CannotStart."""
+        """Accept deliveries of Slack while inside. Raises CannotStart."""
         try:
             await transport.start()
         except CannotListen as error:

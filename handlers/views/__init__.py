@@ -1,1 +1,1 @@
-"""What people see, as pure functions: a registration in, Block Kit out. Ids live here alone."""
+"""Views as pure functions: a registration in, Block Kit out. Ids live here alone."""

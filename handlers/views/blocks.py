@@ -28,10 +28,10 @@ LONGEST_CONTEXT = 2000
 """docs.slack.dev/reference/block-kit/blocks/context-block"""
 
 EMOJI = re.compile(r":(?=[\w+'-]+:)")
-"""What begins the name of an emoji, which Slack would draw in its place."""
+"""The beginning of an emoji's name, which Slack would replace by the emoji."""
 
 KEPT = frozenset("\n\t" + JOINERS)
-"""Of what cannot be printed: everything else would break lines or turn words around."""
+"""Unprintable characters that are kept: all others would break lines or reorder text."""
 
 UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 """One that is not inside a word: Slack would take it for emphasis and not show it."""
@@ -41,7 +41,7 @@ Blocks = list[Json]
 
 
 def escaped(text: str) -> str:
-    """Return somebody's text so that Slack shows it and obeys none of it.
+    """Return foreign text so that Slack shows it and interprets none of it.
 
     docs.slack.dev/messaging/formatting-message-text#escaping
     """
@@ -90,7 +90,7 @@ def day(moment: datetime) -> str:
 
 
 def lasting(time: timedelta) -> str:
-    """Return how long something took, no more exactly than people would say it."""
+    """Return a duration, rounded as people would say it."""
     seconds = max(1, round(time.total_seconds()))
     if seconds < 100:
         return f"{seconds} s"
@@ -130,13 +130,13 @@ def clipped(text: str, *, longest: int = LONGEST_TEXT) -> str:
     at = max(kept.rfind(" "), kept.rfind("\n"))
     # Without any gap, at least no escape such as &amp; may be cut in two.
     kept = kept[:at] if at > 0 else kept[: max(kept.rfind("&"), longest // 2)]
-    # Nor what Slack shows as a time or a name.
+    # Nor a token that Slack shows as a time or a name.
     token = kept.rfind("<")
     return (kept[:token] if token > kept.rfind(">") else kept) + " …"
 
 
 def short(text: str, longest: int) -> str:
-    """Return somebody's text escaped, cut so that it takes no more than that when it is."""
+    """Return foreign text escaped, cut to at most that length after escaping."""
     whole = escaped(text)
     if len(whole) <= longest:
         return whole
@@ -146,7 +146,7 @@ def short(text: str, longest: int) -> str:
 
 
 def code(text: str) -> str:
-    """Return somebody's text letter by letter."""
+    """Return foreign text as code, character by character."""
     return "`" + _safe(text).replace("`", "'") + "`"
 
 
@@ -172,8 +172,8 @@ def actions(buttons: Sequence[ButtonElement]) -> list[Block]:
 
 
 def question(text: str, label: str, action: str, id: str, confirm: str) -> tuple[str, Blocks]:
-    """Return a question to whoever typed a word, and the button that answers it: a word is typed
-    faster than it is thought over.
+    """Return a question that confirms a typed command, and the button that answers it: a command is
+    typed quickly.
     """
     yes = button(label, action, id, style="danger", confirm=confirm)
     return text, drawn([section(text), *actions([yes])])

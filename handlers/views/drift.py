@@ -29,12 +29,12 @@ LONGEST = 240
 
 
 def report_text(registration: Registration) -> str:
-    """Return one sentence on what the check has come to."""
+    """Return the result of the check in one sentence."""
     return f"{registration.id} {_outcome(registration.check)}"
 
 
 def report(registration: Registration) -> Blocks:
-    """Return the message that tells what a check has found."""
+    """Return the message with the findings of a check."""
     check = registration.check
     assert check is not None
     return drawn(
@@ -47,7 +47,7 @@ def alarm_text(registration: Registration) -> str:
 
 
 def alarm(registration: Registration) -> Blocks:
-    """Tell the approvers what may be an attack, and what they can do."""
+    """Tell the approvers of differences that may be an attack, and how to react."""
     check = registration.check
     assert check is not None
     if not check.alarming:  # it was found in order since
@@ -65,7 +65,7 @@ def alarm(registration: Registration) -> Blocks:
 
 
 def kept_back(registration: Registration) -> str:
-    """Return what somebody is told who is neither requester nor approver any more."""
+    """Return the message for a person who is no longer requester or approver."""
     return (
         f"{registration.id} was compared with the tenant as you asked. It is no longer yours, so"
         " what was found is for its requester and the approvers."
@@ -73,7 +73,7 @@ def kept_back(registration: Registration) -> str:
 
 
 def line(registration: Registration) -> Iterator[Block]:
-    """Yield what anybody may know of the latest check: when, and how much differs."""
+    """Yield the public part of the latest check: its time, and the number of differences."""
     if registration.check is not None:
         at, outcome = when(registration.check.at), _outcome(registration.check)
         yield context(f"Compared with the tenant {at}: it {outcome}")
@@ -89,7 +89,7 @@ def details(registration: Registration) -> Iterator[Block]:
 
 
 def asked(id: str) -> str:
-    """Return the answer to whoever asks for a check."""
+    """Return the answer to a request for a check."""
     return (
         f"{escaped(id.upper())} is being compared with the tenant. You get the result as a direct"
         " message, in a moment, or in a quarter of an hour if the bot has just changed something."
@@ -133,7 +133,7 @@ def _foot(registration: Registration) -> Block:
 
 
 def _lines(sentences: Sequence[str]) -> str:
-    # Names in the tenant are anybody's text, line breaks included.
+    # Names in the tenant are foreign text, line breaks included.
     lines = [f"• {escaped(' '.join(each.split())[:LONGEST])}" for each in sentences[:SHOWN]]
     more = len(sentences) - SHOWN
     return "\n".join([*lines, *([f"• and {more} more"] if more > 0 else [])])

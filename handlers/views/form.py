@@ -1,8 +1,8 @@
 """The form that starts a registration, and how it is read back.
 
 The profile chosen decides on the other fields, so the form is redrawn when it changes. Slack
-keeps what was typed into fields that stay; what was typed into others is kept in the view, so that
-it is there again when they come back.
+keeps the input of fields that stay; the input of others is kept in the view and restored when they
+come back.
 """
 
 import dataclasses
@@ -86,7 +86,7 @@ def form(
 
 
 def read_form(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
-    """Return what was filled in, as it was filled in; checking it comes later."""
+    """Return the form as it was filled in, unchecked."""
     values = _values(view)
     profile = _selected(values.get(ids.PROFILE, {}))
     known = catalogue[profile].options if profile in catalogue else ()
@@ -104,9 +104,9 @@ def read_form(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
 
 
 def typed_so_far(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
-    """Return all that was typed into a form, also into fields that it no longer shows.
+    """Return all input of a form, also of fields that it no longer shows.
 
-    `secret_days` is 0 unless somebody chose otherwise than the profile would.
+    `secret_days` is 0 unless it differs from the profile's default.
     """
     values, before = _values(view), _read_kept(view)
     options = {option.id: option for each in catalogue.values() for option in each.options}
@@ -143,9 +143,9 @@ def block_of(field: str, view: Mapping[str, Any]) -> str:
 
 
 def filled_value(filled: Form) -> str:
-    """Return the value of a button that opens the form with what was filled in.
+    """Return the value of a button that opens the filled form.
 
-    What does not fit there is left out, all but the profile.
+    Input that does not fit is left out, except for the profile.
     """
     fields = dataclasses.asdict(filled)
     found = (json.dumps(fields, ensure_ascii=escaping) for escaping in (False, True))
@@ -154,9 +154,9 @@ def filled_value(filled: Form) -> str:
 
 
 def read_filled_value(value: str, catalogue: Catalogue) -> tuple[str | None, Form | None]:
-    """Return what a button opens the form for: a profile or any, and what stands in it, if said.
+    """Return the profile of a button that opens the form, or any, and the input, if given.
 
-    Nothing of it is believed before the form is sent and checked.
+    None of it is trusted before the form is sent and checked.
     """
     if not value.startswith("{"):
         return None if value == ids.ANY_PROFILE else value, None
@@ -221,7 +221,7 @@ def _secret_days(profile: Profile, filled: Form | None) -> Block:
         wanted = filled.secret_days
     initial = next(each for each in options if each.value == str(wanted))
     return InputBlock(
-        # What was chosen is kept while the block's id stays, and profiles offer other choices.
+        # A choice is kept while the block's id stays, and profiles offer other choices.
         block_id=f"{ids.SECRET_DAYS}:{profile.id}",
         label="Secret valid for",
         hint="The tenant's policy may shorten this; the plan will say so.",
@@ -263,7 +263,7 @@ def _option(option: ProfileOption, filled: Form | None) -> Block:
 
 
 def _reach(profile: Profile) -> Iterator[str]:
-    """Yield what the application could do, in the words of the plan."""
+    """Yield the permissions of the application, in the words of the plan."""
     yield "*What the application could do*"
     for kind, names in ((Kind.ROLE, profile.roles), (Kind.SCOPE, profile.scopes)):
         word = "application" if kind is Kind.ROLE else "delegated"
@@ -271,7 +271,7 @@ def _reach(profile: Profile) -> Iterator[str]:
 
 
 def _kept(filled: Form | None) -> str:
-    """Return what fields that come and go hold, as text for the view to bring back."""
+    """Return the input of fields that come and go, as text for the view to restore."""
     if filled is None:
         return ""
     kept = {
@@ -308,7 +308,7 @@ def _fits(option: ProfileOption | None, value: object) -> bool:
 
 
 def _days_chosen(values: Mapping[str, Json], catalogue: Catalogue) -> int:
-    """Return how long the secret shall live, unless it is what the form began with."""
+    """Return the chosen lifetime of the secret, unless it is the form's default."""
     for profile in catalogue.values():
         chosen = _number(_selected(values.get(f"{ids.SECRET_DAYS}:{profile.id}", {})))
         if chosen not in (0, profile.secret_days):

@@ -1,4 +1,4 @@
-"""The preview: what a form would come to, over the form or as a direct message."""
+"""The preview of a form's plan, over the form or as a direct message."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ SEND = "*Ask for approval* sends it. The plan is made again then."
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What was found: in a sentence, in full, and what to do about it in the form."""
+    """The result: in a sentence, in full, and the next step in the form."""
 
     sentence: str
     blocks: tuple[Block, ...]
@@ -60,7 +60,7 @@ def modal(seen: Seen) -> Json:
 
 
 def message(seen: Seen, filled: Form) -> tuple[str, Blocks]:
-    """Return the same for whoever has closed the view: what is read aloud, and the blocks.
+    """Return the same for a reader who has closed the view: text for notifications, and blocks.
 
     Its button opens the form as it was filled in.
     """

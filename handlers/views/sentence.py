@@ -1,4 +1,4 @@
-"""A sentence where nothing else can be said: a Home that is closed, a modal on top of a form."""
+"""A single sentence: as the whole Home of a refused user, or as a modal on top of a form."""
 
 from slack_sdk.models.views import View
 
@@ -11,7 +11,7 @@ def went_wrong(bug: str, contact: str) -> str:
 
 
 def home(sentence: str) -> Json:
-    """Return the Home of somebody who may not see anything."""
+    """Return the Home of a user who may not see anything."""
     return {"type": "home", "blocks": drawn([section(sentence)])}
 
 

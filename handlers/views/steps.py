@@ -19,7 +19,7 @@ IN_WORDS: Mapping[str, str] = {
 
 
 TAKEN_BACK = (Status.UNDONE, Status.REVOKING, Status.REVOKED)
-"""States in which it no longer counts how what is gone was made."""
+"""States in which the steps are no longer shown, because their objects are deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)

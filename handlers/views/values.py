@@ -61,7 +61,7 @@ def notice_text(registration: Registration) -> str:
 
 
 def notice_spoken(registration: Registration, *, secret: str | None) -> str:
-    """Return what notifications and screen readers say of the notice."""
+    """Return the notice as notifications and screen readers say it."""
     if over := _why_over(registration, secret):
         return over
     name = escaped(registration.form.name)
@@ -81,7 +81,7 @@ def _why_over(registration: Registration, secret: str | None) -> str | None:
 
 
 def _of_another(registration: Registration, secret: str | None) -> str:
-    """Say what has become of a secret that is not the newest."""
+    """Say how a secret ended that is not the newest."""
     id = registration.id
     found = next((it for it in registration.other_secrets if it.id == secret), None)
     if found is not None and found.is_live:
@@ -102,7 +102,7 @@ def _made(registration: Registration) -> str:
 
 
 def _outcome(registration: Registration) -> str:
-    """Say what was made and tested; after a replacement, that the old secret is gone."""
+    """Say that it was tested; after a replacement, that the old secret no longer works."""
     match registration.secret.made_by if registration.secret else None:
         case RunKind.ADD_SECRET:
             return "has a new secret. It was tested: sign-in works."
@@ -154,7 +154,7 @@ def sheet(found: Values) -> Blocks:
 
 
 def masked_sheet(found: Values) -> Blocks:
-    """Return what is laid over the sheet on which the secret was open."""
+    """Return the sheet that replaces the one with the open secret."""
     secret = found.registration.secret
     if secret is not None and secret.state in (SecretState.CLAIMED, SecretState.SHOWN):
         return _drawn(found, SHOWN, [])
@@ -183,7 +183,7 @@ def _next_steps(found: Values) -> str:
 
 
 def sheet_text(found: Values) -> str:
-    """Return what notifications and screen readers say: never a value."""
+    """Return the text for notifications and screen readers: never a value."""
     return f"{found.registration.id}: connector values"
 
 
