@@ -271,6 +271,7 @@ async def test_the_keepers_of_two_replicas_fire_a_due_once(registrar_envs: Regis
         await one.end_run(id)
 
 
+@pytest.mark.slow
 async def test_expiry_and_approval_at_the_same_moment_have_one_winner(
     registrar_envs: RegistrarEnvs,
 ) -> None:

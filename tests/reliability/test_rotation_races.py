@@ -125,6 +125,7 @@ async def test_of_confirming_and_denying_one_wins(registrar_envs: RegistrarEnvs)
             assert await runs.is_busy(tx, id) is (confirmed is None)
 
 
+@pytest.mark.slow
 async def test_of_confirming_and_cancelling_one_wins(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     for _ in range(ROUNDS):

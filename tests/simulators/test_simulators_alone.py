@@ -180,6 +180,7 @@ async def test_both_listen_on_this_machine_only_and_on_the_port_that_was_asked_f
 # As processes
 
 
+@pytest.mark.slow
 async def test_the_workspace_answers_a_program_that_read_its_line(tmp_path: Path) -> None:
     async with simulator_process("workspace", "--json", folder=tmp_path) as it:
         facts = it.facts

@@ -102,6 +102,7 @@ async def test_two_approvals_are_two_people(bot: Bot, stage: Any) -> None:
         assert "Approved by @grace" in story.card()
 
 
+@pytest.mark.slow
 async def test_two_last_approvals_at_once_reach_the_quorum(bot: Bot, stage: Any) -> None:
     async with bot(APPROVALS_NEEDED="2"):
         story = Story(stage)

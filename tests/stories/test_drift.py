@@ -108,6 +108,7 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
     await eventually(story, lambda: len(alarms(story, id)) == 3)
 
 
+@pytest.mark.slow
 async def test_a_loss_is_no_alarm(story: Story) -> None:
     id = await settled(story)
     async with by_hand(story) as hand:

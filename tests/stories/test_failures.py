@@ -111,6 +111,7 @@ async def test_retry_goes_on_where_it_stopped(story: Story) -> None:
     assert len(story.tenant.applications) == len(story.tenant.service_principals) == 1
 
 
+@pytest.mark.slow
 async def test_undo_removes_what_was_made(story: Story) -> None:
     id, _ = await failed(story)
     await story.workspace.click("ben", "Undo", on=story.card_of(id))
@@ -276,6 +277,7 @@ async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(story
     assert "Ask again with a shorter life for the secret." in story.card()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["Directory reader (any vendor)"])
 async def test_another_profile_goes_the_same_road(story: Story, profile: str) -> None:
     id = await story.ask("crm", Profile=profile, **{"Secret valid for": "90 days"})

@@ -123,6 +123,7 @@ async def test_an_application_of_another_registration_is_not_removed(story: Stor
     assert story.tenant.applications_named("payroll")
 
 
+@pytest.mark.slow
 async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(story: Story) -> None:
     id = await story.ready()
     (application,) = story.tenant.applications
@@ -219,6 +220,7 @@ async def test_a_plan_of_another_registration_deletes_nothing_for_good(story: St
     assert len(story.tenant.deleted) == 4
 
 
+@pytest.mark.slow
 async def test_nothing_is_deleted_for_good_that_nobody_has_asked_for(story: Story) -> None:
     _, id = await _two_in_the_bin(story)
     await _execute(

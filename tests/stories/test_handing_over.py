@@ -42,6 +42,7 @@ async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(
     assert "Show the secret" in story.whispers("ben")
 
 
+@pytest.mark.slow
 async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
     open_house: Story,
 ) -> None:
@@ -194,6 +195,7 @@ async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Story) -
     assert len(asked) == 1  # however often somebody asks
 
 
+@pytest.mark.slow
 async def test_an_heir_is_judged_again_when_it_is_confirmed(open_house: Story) -> None:
     story = open_house
     id = await story.ready()

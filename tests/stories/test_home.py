@@ -93,6 +93,7 @@ async def test_a_failure_is_retried_at_home(story: Story) -> None:
     await story.until(lambda: story.is_announced(id))
 
 
+@pytest.mark.slow
 async def test_secrets_about_to_expire_are_shown_to_their_people(story: Story) -> None:
     id = await story.ready("billing")
     story.clock.move(timedelta(days=340))

@@ -51,6 +51,7 @@ async def app(stage: Stage, bot: Bot, database_url: str) -> AsyncIterator[App]:
         yield running
 
 
+@pytest.mark.slow
 async def test_the_doctor_names_every_orphan_and_touches_none(
     stage: Stage, bot: Bot, hand: Hand
 ) -> None:

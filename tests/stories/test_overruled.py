@@ -62,7 +62,7 @@ POINTS = [
     Point(name="while it reads the directory", method="POST", path=r"\$batch"),
     Point(name="while the old one is removed", method="POST", path="/removePassword"),
 ]
-SAMPLE = (POINTS[1], POINTS[2])
+SAMPLE = (POINTS[1],)
 
 
 @pytest.mark.parametrize(

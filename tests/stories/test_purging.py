@@ -100,6 +100,7 @@ async def test_what_is_in_use_has_to_be_revoked_first(story: Story) -> None:
     assert refused.startswith(f"Revoke {id} first (/aad-setup revoke {id})")
 
 
+@pytest.mark.slow
 async def test_a_refusal_of_entra_is_told_and_it_can_be_asked_for_again(story: Story) -> None:
     id = await revoked(story)
     fault = refuses(story)

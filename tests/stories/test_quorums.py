@@ -46,6 +46,7 @@ async def test_a_group_is_remembered_for_five_minutes_and_no_longer(bot: Bot, st
         await story.approve(id, by="ben")
 
 
+@pytest.mark.slow
 async def test_a_group_that_cannot_be_read_is_a_no_with_a_word_to_try_again(
     bot: Bot, stage: Stage
 ) -> None:

@@ -81,6 +81,7 @@ async def test_blanks_are_no_name_and_no_reason(story: Story) -> None:
     }
 
 
+@pytest.mark.slow
 async def test_a_form_that_arrives_twice_is_one_registration(story: Story) -> None:
     await story.ask("billing")
     await story.workspace.redeliver("interactive")

@@ -117,6 +117,7 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
     assert not story.workspace.complaints
 
 
+@pytest.mark.slow
 async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
     stage: Stage, bot: Bot, url: str
 ) -> None:

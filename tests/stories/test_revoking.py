@@ -127,6 +127,7 @@ async def test_the_requester_has_the_button_on_the_card_and_at_home(story: Story
     await story.until(lambda: f"{id} was revoked" in story.card())
 
 
+@pytest.mark.slow
 async def test_a_bystander_is_refused_by_word_and_by_button(story: Story) -> None:
     id = await story.ready()
     refused = "Only the requester or an approver can revoke this."
@@ -188,12 +189,13 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(stor
     assert story.direct("rosa").count(f"{id} was revoked by @ada") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "trouble",
     [
         "503",
-        pytest.param("429", marks=pytest.mark.slow),
-        pytest.param("unreachable", marks=pytest.mark.slow),
+        "429",
+        "unreachable",
     ],
 )
 async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(

@@ -177,6 +177,7 @@ async def test_a_denied_rotation_changes_nothing_and_can_be_asked_again(story: S
     await announced(story, id)
 
 
+@pytest.mark.slow
 async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(
     story: Story,
 ) -> None:
@@ -409,6 +410,7 @@ async def press_at_home(
     raise AssertionError(at_home(story, person))
 
 
+@pytest.mark.slow
 async def test_a_button_asks_on_the_requesters_card(story: Story) -> None:
     id = await in_use(story)
     mine = story.workspace.messages("rosa")[0]

@@ -148,6 +148,7 @@ async def test_what_a_check_has_found_is_kept_from_who_has_handed_it_over(
         assert not report(story, id)
 
 
+@pytest.mark.slow
 async def test_what_a_check_has_found_waits_until_slack_says_who_reads_it(story: Story) -> None:
     id = await settled(story)
     held = story.tenant.faults.hold("POST", r"\$batch")

@@ -102,6 +102,7 @@ async def test_a_card_that_somebody_deleted_does_not_stop_the_rest(story: Story)
     await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
 
 
+@pytest.mark.slow
 async def test_a_click_in_a_copy_decides_nothing_and_leads_to_the_card_that_counts(
     story: Story,
 ) -> None:
@@ -212,6 +213,7 @@ async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_whi
         assert updates(story, deleted) == tried == 1  # no call is wasted on it any more
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "advice"),
     [

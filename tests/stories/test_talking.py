@@ -80,6 +80,7 @@ async def test_retry_and_undo_by_command_and_undo_is_confirmed(story: Story) -> 
     await story.until(lambda: f"{other} was undone" in story.card())
 
 
+@pytest.mark.slow
 async def test_history_is_told_to_the_requester_and_to_approvers(story: Story) -> None:
     id = await story.ready("billing")
     told = await said(story, "rosa", f"history {id}")
@@ -147,7 +148,8 @@ async def test_what_is_public_is_the_least_and_says_no_name(story: Story) -> Non
     assert refused.startswith("Only status and list can be public.")
 
 
-@pytest.mark.parametrize("where", ["random", pytest.param("two people", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["random", "two people"])
 async def test_it_works_where_the_bot_is_no_member(story: Story, where: str) -> None:
     people = story.workspace.people
     channel: Any = where

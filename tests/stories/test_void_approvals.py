@@ -134,6 +134,7 @@ async def test_a_failed_look_up_is_no_clear_no(three: Story, code: str) -> None:
     assert "no longer counts" not in story.card()
 
 
+@pytest.mark.slow
 async def test_an_approval_of_somebody_who_lost_the_role_no_longer_counts(
     bot: Bot, stage: Stage
 ) -> None:
@@ -186,6 +187,7 @@ async def test_a_quorum_raised_at_a_restart_is_the_one_that_counts(bot: Bot, sta
         await story.approve(id, by="ben")
 
 
+@pytest.mark.slow
 async def test_while_slack_does_not_say_who_approved_before_nothing_is_decided(
     three: Story,
 ) -> None:

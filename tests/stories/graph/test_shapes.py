@@ -447,6 +447,7 @@ async def signed_in(bot: Bot, path: str, body: Any, *, status: int = 200) -> Bas
     return result if isinstance(result, BaseException) else None
 
 
+@pytest.mark.slow
 async def test_a_sign_in_answered_in_any_shape_is_survived_or_told_as_a_graph_error(
     bot: Bot,
 ) -> None:

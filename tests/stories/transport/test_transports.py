@@ -78,6 +78,7 @@ async def test_in_socket_mode_nothing_is_taken_at_the_port(
         assert (await door.ask("/readyz")).status == 200
 
 
+@pytest.mark.slow
 async def test_a_dead_socket_is_replaced_and_until_then_nothing_is_ready(
     stage: Stage, serving: Serving, door: HttpEndpoint
 ) -> None:
