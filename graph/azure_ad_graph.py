@@ -37,9 +37,9 @@ class RetiredPermission:
 
 
 _WRITES = "that changes the directory, and this bot only grants permissions to read one"
-_PERSON = "that does whatever somebody who signs in may do, and a connector signs nobody in"
+_PERSON = "that does whatever a signed-in user may do, and a connector signs no user in"
 _LESS = "often GroupMember.Read.All and User.Read.All are enough"
-_NO_PERSON = "a connector that signs nobody in does without"
+_NO_PERSON = "a connector that signs no user in does without"
 _IDS = MappingProxyType(
     {
         "Directory.Read.All": "5778995a-e1bf-45b8-affa-663a9f3f4d04",

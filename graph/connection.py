@@ -107,7 +107,7 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
 async def why_unreachable(
     url: str, *, ca_bundle: str | None, proxies: Proxies
 ) -> Unreachable | None:
-    """Return why no connection to this address comes about, if none does."""
+    """Return the reason why this address cannot be connected to, if there is one."""
     host = urlsplit(url).hostname
     proxy = proxies.of(url)
     try:
@@ -120,12 +120,12 @@ async def why_unreachable(
         if _is_distrust(error):
             return Unreachable(
                 sentence=f"The certificate of {host} is not trusted.",
-                advice="If something on the way inspects traffic, CA_BUNDLE has to hold what signs"
-                " for it.",
+                advice="If a proxy on the way inspects traffic, CA_BUNDLE must hold its certificate"
+                " authority.",
             )
         through = f"the proxy {shown(proxy)}" if proxy else "its proxy if it has one (HTTPS_PROXY)"
         return Unreachable(
-            sentence=f"No connection to {host} comes about.",
+            sentence=f"Cannot connect to {host}.",
             advice=f"Check the network, its firewall and {through}.",
         )
     return None

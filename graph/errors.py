@@ -65,7 +65,7 @@ class GraphError(Exception):
 class NotThereYet(GraphError):
     WHAT = (
         "Entra does not know an object that the bot has just written: it has not replicated, "
-        "or somebody has removed it."
+        "or it was removed."
     )
     ADVICE = (
         "Look in the Entra admin centre whether the application is there. "
@@ -112,14 +112,14 @@ class NoAnswer(Unavailable):
 
 
 class LostAnswer(Unavailable):
-    WHAT = "The answer of Entra was lost on the way, so nobody knows whether the change was made."
+    WHAT = "The answer of Entra was lost on the way, so it is unknown whether the change was made."
     ADVICE = "Retry: the bot replaces what may have been left over."
 
 
 class SecretsLost(GraphError):
     WHAT = (
         "Entra's answer was lost each time the bot asked for the client secret, so it stopped"
-        " asking: each time may have made a secret that nobody knows."
+        " asking: each time may have made a secret whose value is lost."
     )
     ADVICE = (
         "Check Microsoft's service health, then retry. The bot removes the secrets that were made."
@@ -150,9 +150,7 @@ class PolicyForbids(GraphError):
 
 
 class QuotaExceeded(GraphError):
-    WHAT = (
-        "The tenant allows no more directory objects for the bot; deleted ones count for 30 days."
-    )
+    WHAT = "The bot's quota of directory objects is used up; deleted ones count for 30 days."
     ADVICE = "Purge deleted applications in the Entra admin centre or raise the quota, then retry."
 
 
@@ -169,8 +167,8 @@ class NotOurs(GraphError):
 
 
 class Restored(GraphError):
-    WHAT = "Somebody has restored the application in Entra, so it was not deleted for good."
-    ADVICE = "If nobody needs it, delete it in the Entra admin centre, then repeat this."
+    WHAT = "The application was restored in Entra, so it was not deleted permanently."
+    ADVICE = "If it is no longer needed, delete it in the Entra admin centre, then repeat this."
 
 
 class RolesDiffer(GraphError):
@@ -181,7 +179,7 @@ class RolesDiffer(GraphError):
 class RolesMissing(RolesDiffer):
     WHAT = (
         "The new application's token lacks permissions that were granted: "
-        "the grants have not reached Entra's sign-in service, or somebody has removed them."
+        "the grants have not reached Entra's sign-in service, or they were removed."
     )
     ADVICE = "Look at the application's permissions in the Entra admin centre, then retry."
 

@@ -73,7 +73,7 @@ def _danger(name: str, kind: Kind) -> str:
     if hint := suggestion(name, kind):
         return f"{hint} "
     if name in _ESCALATES:
-        return f"Whoever holds it can give itself {_ESCALATES[name]}. "
+        return f"An application with it can give itself {_ESCALATES[name]}. "
     if _CONTENTS.match(name):
         return "It reaches what people write and keep. "
     if _CHANGES.search(name):

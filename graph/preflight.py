@@ -173,7 +173,7 @@ def _obstacles(request: PlanRequest, seen: _Seen) -> Iterator[str]:
     if seen.policy.banned:
         yield (
             "The tenant's policy does not allow client secrets for new applications."
-            f" To go on, {MEND}."
+            f" To continue, {MEND}."
         )
     elif limit(request, seen.policy)[0] < 1 <= request.secret_days:
         yield "The tenant's policy does not allow a client secret to live even for one day."

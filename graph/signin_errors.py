@@ -56,7 +56,7 @@ class ApplicationNotThereYet(SignInFailed):
 
 
 class ConsentNotThereYet(SignInFailed):
-    WHAT = "Nobody has consented for the application, or the consent has not replicated yet."
+    WHAT = "The application has no consent, or it has not replicated yet."
     ADVICE = "Grant admin consent on the application's permissions page, then retry."
 
 

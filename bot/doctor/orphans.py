@@ -31,8 +31,8 @@ from graph.orphans import (
     find_tagged,
 )
 
-LOOK = "Look at it in the Entra admin centre, and delete it there if nobody uses it."
-BY_ITSELF = "A running bot removes it by itself within a day."
+LOOK = "Look at it in the Entra admin centre, and delete it there if it is unused."
+BY_ITSELF = "A running bot removes it automatically within a day."
 RESTORE = "Restore it before then in the Entra admin centre, under Deleted applications."
 
 

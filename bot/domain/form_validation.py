@@ -76,7 +76,7 @@ def _name(name: str) -> str:
     if len(name) > LONGEST_NAME:
         return f"The name has {len(name)} characters; {LONGEST_NAME} is the most."
     if _unseen(name):
-        return "The name holds a line break or an invisible character: type it anew, as one line."
+        return "The name holds a line break or an invisible character: type it again, as one line."
     if _is_piled_up(name):
         return "The name piles up marks upon a letter: they would cover what stands above it."
     return ""
@@ -88,7 +88,7 @@ def _reason(reason: str) -> str:
     if len(reason) > LONGEST_REASON:
         return f"The reason has {len(reason)} characters; {LONGEST_REASON} is the most."
     if _unseen(reason.replace("\n", "").replace("\t", "")):
-        return "The reason holds invisible or control characters: type it anew."
+        return "The reason holds invisible or control characters: type it again."
     if _is_piled_up(reason):
         return "The reason piles up marks upon a letter: they would cover what stands above it."
     if reason.count("\n") >= MOST_LINES:

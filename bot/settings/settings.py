@@ -135,7 +135,7 @@ def _mentioned(reader: Reader, people: frozenset[str], groups: frozenset[str]) -
     wanted = {"groups": groups, "people": people}.get(mention, frozenset())
     if not wanted and reader.text("MENTION") in ("groups", "people"):
         name = "APPROVER_GROUPS" if mention == "groups" else "APPROVERS"
-        reader.problem(f"MENTION is {mention}, but {name} is empty: nobody would be notified.")
+        reader.problem(f"MENTION is {mention}, but {name} is empty: no approver would be notified.")
     return wanted
 
 

@@ -78,7 +78,7 @@ def openings(application: Json) -> Iterator[str]:
         yield f"A scope was added that other applications can ask for: {asked_for}"
     for client in api.get("preAuthorizedApplications") or ():
         yield (
-            "A client application was pre-authorized, so that nobody is asked for consent:"
+            "A client application was pre-authorized, so that no user is asked for consent:"
             f" {client['appId']}"
         )
 

@@ -116,7 +116,7 @@ class PreviewMaker:
                 del self._begun[each]
         begun = self._begun.setdefault(user, deque())
         if user in self._busy:
-            raise Refusal("Your last preview is still being made. It comes by itself.")
+            raise Refusal("Your last preview is still being made. It will appear on its own.")
         if len(begun) >= MOST_AN_HOUR:
             raise Refusal(
                 f"You have had {MOST_AN_HOUR} previews within an hour, which is the most."

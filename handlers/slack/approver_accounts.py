@@ -19,7 +19,7 @@ MOST_MEMBERS = 50
 
 ADVICE = {
     "user_not_found": "Copy the member ID from the profile in Slack.",
-    "user_not_visible": "Name somebody whom the app may see.",
+    "user_not_visible": "Name a user whom the app may see.",
     "no_such_subteam": "The group is gone: name another.",
     "plan_upgrade_required": "Slack's plan has no user groups: name people.",
 }

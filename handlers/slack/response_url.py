@@ -39,7 +39,7 @@ def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
     container = body.get("container")
     if not isinstance(container, Mapping) or container.get("is_ephemeral") is not True:
         raise Refusal(
-            "This works only in a message that nobody but you sees:"
+            "This works only in a message that only you can see:"
             f" type `/aad-setup values {id}` and press the button there."
         )
 

@@ -284,7 +284,7 @@ def _check_buttons(body: Mapping[str, Any]) -> None:
     for action in body.get("actions") or ():
         value = action.get("value") if action.get("type") == "button" else ""
         if not isinstance(value, str) or not value.isprintable():
-            raise Refusal("This button is none of this bot's. `/aad-setup status` lists yours.")
+            raise Refusal("This button isn't from this bot. `/aad-setup status` lists yours.")
 
 
 def _sender(body: Mapping[str, Any]) -> tuple[str, str]:

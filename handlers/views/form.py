@@ -36,7 +36,7 @@ LONGEST_VALUE = 2000
 """docs.slack.dev/reference/block-kit/block-elements/button-element"""
 INTRODUCTION = (
     "An approver sees exactly what would be created; *Preview* shows it to you first. Nothing"
-    " changes in Entra before somebody has approved it."
+    " changes in Entra before it is approved."
 )
 CHANGED_MEANWHILE = (
     ":warning: The profile was changed while the form was being redrawn. These are its fields:"

@@ -11,7 +11,7 @@ SUBCOMMANDS = (
 
 HELP = f"""*Ask for an Entra application, have it approved, get its values once.*
 • `{COMMAND}` opens the form; `{COMMAND} mimecast` opens it for that profile
-• `{COMMAND} preview` opens it, too: *Preview* there shows the plan to you alone and asks nobody
+• `{COMMAND} preview` opens it, too: *Preview* there shows the plan to you alone and asks no one
 • `{COMMAND} status` lists your registrations; `{COMMAND} status AAD-7K3F` shows one
 • `{COMMAND} list` lists what is in progress in the team; `list mine`, `list waiting`, \
 `list ready`, `list failed` and `list expiring` narrow it down; `list all` lists everything, \

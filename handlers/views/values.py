@@ -285,5 +285,5 @@ def _renew(registration: Registration) -> list[ButtonElement]:
 def renew_button(registration: Registration) -> ButtonElement:
     confirm = "The bot makes a new secret; the old one stops working."
     if registration.previous_secret is not None:
-        confirm = "The bot makes another new secret; the previous one goes on working."
+        confirm = "The bot makes another new secret; the previous one keeps working."
     return button("Make a new one", ids.RENEW, registration.id, confirm=confirm)

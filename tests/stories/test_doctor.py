@@ -68,7 +68,7 @@ async def test_why_no_connection_comes_about(stage: Stage) -> None:
             f"https://127.0.0.1:{port}", ca_bundle=trusted, proxies=DIRECT
         )
     assert closed is not None
-    assert closed.sentence == "No connection to 127.0.0.1 comes about."
+    assert closed.sentence == "Cannot connect to 127.0.0.1."
 
 
 def test_a_name_from_the_tenant_begins_no_line_and_moves_no_cursor() -> None:

@@ -25,7 +25,7 @@ async def test_nothing_differs_and_one_call_says_so(story: Story) -> None:
     await story.check(id)
     told = await reported(story, id)
     assert told.startswith(f"{id} matches what was approved")
-    assert "could not look" not in told
+    assert "could not read" not in told
     await story.until(lambda: "it matches what was approved" in story.card())
     calls = story.tenant.calls()[before:]
     assert len([each for each in calls if each.path.endswith("/$batch")]) == 1
@@ -257,7 +257,7 @@ async def test_what_the_bot_may_not_read_it_names(story: Story) -> None:
     story.clock.move(CHECK_PAUSE)
     await story.check(id)
     await story.until(lambda: len(story.workspace.messages("rosa")) > before)
-    assert "could not look" not in report(story, id)
+    assert "could not read" not in report(story, id)
 
 
 @pytest.mark.slow

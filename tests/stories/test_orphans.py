@@ -74,9 +74,9 @@ async def test_the_doctor_names_every_orphan_and_touches_none(
     assert told.status == 1
     of_payroll, of_billing = sorted(told.wrong)
     assert f"Application “payroll” ({payroll['appId']}) of {lost}: no registration" in of_payroll
-    assert "delete it there if nobody uses it" in of_payroll
+    assert "delete it there if it is unused" in of_payroll
     assert f"Secret {stray} of application “billing”" in of_billing
-    assert "A running bot removes it by itself within a day." in of_billing
+    assert "A running bot removes it automatically within a day." in of_billing
     assert by_hand not in told.text
     assert theirs["appId"] not in told.text
     assert told.doubts == ["⚠ Left out, because other installations of this program made them: 1."]

@@ -158,7 +158,7 @@ async def test_what_somebody_has_restored_is_left_to_them(story: Story) -> None:
     async with somebody(story) as hand:
         assert (await hand.http.post(f"{path}/restore")).status_code == 200
     await asked(story, id)
-    await story.until(lambda: "Somebody has restored the application in Entra" in story.card())
+    await story.until(lambda: "The application was restored in Entra" in story.card())
     assert PURGED not in story.card()
     assert len(story.tenant.applications) == len(story.tenant.deleted) == 1
     async with somebody(story) as hand:

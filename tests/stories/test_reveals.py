@@ -41,7 +41,7 @@ async def test_no_secret_takes_the_place_of_a_message_that_others_read(story: St
         story.workspace.reload("rosa")
         await story.workspace.click("rosa", button, on=lure)
         assert story.whispers("rosa") == (
-            "This works only in a message that nobody but you sees:"
+            "This works only in a message that only you can see:"
             f" type /aad-setup values {id} and press the button there."
         )
     assert [each["text"] for each in story.workspace.messages("general")] == ["forged"] * 2

@@ -22,7 +22,7 @@ def test_a_right_form_has_no_problems() -> None:
 
 
 PILED = "The name piles up marks upon a letter: they would cover what stands above it."
-UNSEEN = "The name holds a line break or an invisible character: type it anew, as one line."
+UNSEEN = "The name holds a line break or an invisible character: type it again, as one line."
 
 
 @pytest.mark.parametrize(

@@ -73,5 +73,5 @@ async def test_a_grant_that_never_arrives_fails_with_both_causes(bot: Bot) -> No
     bot.tenant.faults.role_lag = 3600.0
     with pytest.raises(RolesMissing) as caught:
         await bot.carry_out(plan)
-    assert "or somebody has removed them" in caught.value.sentence
+    assert "or they were removed" in caught.value.sentence
     assert "Missing: Directory.Read.All, User.Read.All." in caught.value.sentence
