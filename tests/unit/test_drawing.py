@@ -131,6 +131,16 @@ def test_a_hundred_warnings_of_any_length_can_be_drawn() -> None:
     assert card.card(drawn, CATALOGUE["mimecast"], quorum=Quorum(needed=1))
 
 
+@pytest.mark.parametrize("status", Status)
+def test_words_for_the_decision_go_once_it_is_made(status: Status) -> None:
+    form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
+    drawn = registration(form, status, ["Continue only if your console asks for a Key."])
+    shown = str(card.card(drawn, CATALOGUE["mimecast"], quorum=ONE))
+    is_open = status in (Status.PLANNING, Status.PENDING)
+    for words in ("Continue only if", "once the plan is approved"):
+        assert (words in shown) is is_open
+
+
 def test_nobody_s_text_turns_ours_around_or_hides_in_it() -> None:
     """Names in the tenant come from there as they are."""
     assert escaped("a\u202eb\u2066c\x1b\u200bd\u2028e") == "a b c  d e"

@@ -1,12 +1,15 @@
 """The connector values: in the vendor's order, with the secret masked unless it is given."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.domain.catalogue import read_catalogue
 from bot.domain.connector_values import MASK, Values, values_of
+from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
+from handlers.views.values import sheet
 from tests.support.factories import CLIENT_ID, PLAN, registration, secret
 
 CATALOGUE = read_catalogue()
@@ -75,3 +78,10 @@ def test_values_and_lines_never_print_the_secret() -> None:
     printed = f"{opened!r} {opened} {opened.lines!r} {[str(line) for line in opened.lines]}"
     assert CLEAR not in printed
     assert "Line('Key', …)" in printed
+
+
+def test_after_a_rotation_the_key_is_replaced_in_the_connector_that_is_there() -> None:
+    first, second = values(), values(secret=replace(secret(), made_by=RunKind.ADD_SECRET))
+    assert "choose *New*" in str(sheet(first))
+    assert "choose *New*" not in str(sheet(second))
+    assert "Open the existing connector, replace the Key, save." in str(sheet(second))
