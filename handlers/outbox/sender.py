@@ -239,7 +239,7 @@ class Sender:
                 log.warning("message gone", message=message.id, code=code)
                 await self._forget(message, is_deleted=code == DELETED)
             case ErrorScope.CLOSED if await self._is_for_one_who_left(message):
-                log.warning("message for nobody", message=message.id, code=code)
+                log.warning("message without recipient", message=message.id, code=code)
                 if needs_its_reader(message):
                     await self._say_so(message)
                 await self._give_up(message)
