@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from bot.domain.approval_requests import Vote
 
 NAMED = ("",)
-"""The one party of everybody who decides by name and belongs to no approver group."""
+"""The single party of all approvers who are named and belong to no approver group."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quorum:
-    """What it takes to approve."""
+    """The approvals that are needed."""
 
     needed: int
     distinct_groups: bool = False
     """Whether each approval has to speak for an approver group of its own."""
 
     def at_least(self, other: "Quorum") -> "Quorum":
-        """Return what it takes if this is not to be less than another."""
+        """Return the stricter of both."""
         return Quorum(
             needed=max(self.needed, other.needed),
             distinct_groups=self.distinct_groups or other.distinct_groups,
         )
 
     def missing(self, approvals: Sequence[Vote]) -> int:
-        """Return how many more it takes. Somebody in several groups counts where it helps most."""
+        """Return how many are missing. A member of several groups counts where it helps most."""
         if not self.distinct_groups:
             return max(0, self.needed - len(approvals))
         return max(0, self.needed - _most_parties([vote.groups or NAMED for vote in approvals]))

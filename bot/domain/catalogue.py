@@ -1,7 +1,7 @@
-"""The catalogue: what each kind of connector needs, read from `profiles/*.toml` and checked.
+"""The catalogue: the needs of each kind of connector, read from `profiles/*.toml` and checked.
 
-A profile is data, so a vendor is added by a file. What a profile may ask for is limited by the
-hard allow-list in `graph.permissions`, which no file can widen.
+A profile is data, so a vendor is added by a file. The permissions that a profile may ask for are
+limited by the hard allow-list in `graph.permissions`, which no file can widen.
 """
 
 import hashlib
@@ -34,11 +34,11 @@ COMMAND_WORDS = frozenset(
     | {"deny", "confirm", "withdraw", "secret", "key", "reveal", "renew", "delete", "remove"}
     | {"transfer", "log"}
 )
-"""What a profile cannot be called: behind the command these words mean something else."""
+"""Reserved names: behind the command these words mean something else."""
 
 
 class CatalogueError(Exception):
-    """Profile files are wrong, by our mistake or by whoever wrote them. Its text is sentences."""
+    """Profile files are wrong. Its text is sentences for their author."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """What a profile asks of its approvers beyond the settings."""
+    """A profile's requirements for approval beyond the settings."""
 
     needed: int = 1
     """How many approvals it takes at least."""
@@ -75,7 +75,7 @@ class Approval:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """What one kind of connector needs."""
+    """The needs of one kind of connector."""
 
     id: str
     order: int
@@ -84,7 +84,7 @@ class Profile:
     roles: tuple[str, ...]
     scopes: tuple[str, ...]
     legacy: tuple[RetiredPermission, ...]
-    """What the vendor's guide still asks of Azure AD Graph: explained, never requested."""
+    """Permissions of Azure AD Graph in the vendor's guide: explained, never requested."""
     approval: Approval
     warnings: tuple[str, ...]
     next_steps: str
@@ -113,7 +113,7 @@ def profile_ids() -> Sequence[str]:
 def read_catalogue(folder: Traversable | None = None) -> Catalogue:
     """Read the shipped profiles by id, in their own order, or those of another folder.
 
-    Raises CatalogueError with what is wrong with any of them.
+    Raises CatalogueError with all their problems.
     """
     profiles, problems = [], []
     for id, file in _files(folder).items():
@@ -136,7 +136,7 @@ def _files(folder: Traversable | None = None) -> Mapping[str, Traversable]:
 def drawable(catalogue: Catalogue, id: str) -> Profile:
     """Return the profile, or a stand-in for one that was removed while registrations of it live.
 
-    The stand-in names itself and asks for nothing: what was planned stands in the plan.
+    The stand-in names itself and asks for nothing: the plan holds what was planned.
     """
     return catalogue.get(id) or Profile(
         id=id,

@@ -24,7 +24,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """What the requester copies into the vendor's form."""
+    """The values that the requester copies into the vendor's form."""
 
     registration: Registration
     title: str

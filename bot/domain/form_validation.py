@@ -1,4 +1,4 @@
-"""What a form may hold: pure checks, one sentence for each field that is wrong."""
+"""Validate a form: pure checks, one sentence for each wrong field."""
 
 import re
 import unicodedata
@@ -14,12 +14,12 @@ from graph.secret_life import NEVER
 LONGEST_REASON = 500
 MOST_LINES = 15
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
-"""Kinds of characters that nobody sees, that reorder or break lines, or that PostgreSQL refuses."""
+"""Kinds of characters that are invisible, reorder or break lines, or that PostgreSQL refuses."""
 BLANKS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-"""Letters, marks and signs that nobody sees, whatever their kind."""
+"""Invisible letters, marks and signs of any kind."""
 JOINERS = "\u200c\u200d"  # without which some scripts and emoji cannot be written
 MOST_MARKS = 6
-"""Marks upon one letter, more than any script needs: they would cover what stands above it."""
+"""Marks upon one letter, more than any script needs: they would cover the line above."""
 SELECTORS = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 """Choose between pictures of one character, where a font has several."""
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
@@ -48,7 +48,7 @@ def check_form(form: Form, profile: Profile) -> dict[str, str]:
 
 
 def check_reason(text: str) -> str:
-    """Return why somebody denies, trimmed. Raises FormProblems."""
+    """Return the reason for a denial, trimmed. Raises FormProblems."""
     reason = text.strip()
     if not reason:
         raise FormProblems({"reason": "Say why: the requester reads it and can ask again."})
@@ -64,7 +64,7 @@ def split_domains(text: str) -> list[str]:
 
 
 def as_read(name: str) -> str:
-    """Return what is equal for names that people take for equal: width, case, spaces, joiners."""
+    """Return a key that is equal for names that look equal: width, case, spaces, joiners."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     seen = (each for each in folded if each not in JOINERS and each not in SELECTORS)
     return " ".join("".join(seen).split())
@@ -78,7 +78,7 @@ def _name(name: str) -> str:
     if _unseen(name):
         return "The name holds a line break or an invisible character: type it again, as one line."
     if _is_piled_up(name):
-        return "The name piles up marks upon a letter: they would cover what stands above it."
+        return "The name piles up marks upon a letter: they would cover the line above."
     return ""
 
 
@@ -90,7 +90,7 @@ def _reason(reason: str) -> str:
     if _unseen(reason.replace("\n", "").replace("\t", "")):
         return "The reason holds invisible or control characters: type it again."
     if _is_piled_up(reason):
-        return "The reason piles up marks upon a letter: they would cover what stands above it."
+        return "The reason piles up marks upon a letter: they would cover the line above."
     if reason.count("\n") >= MOST_LINES:
         return f"The reason has too many lines; {MOST_LINES} is the most."
     return ""

@@ -23,7 +23,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody in Slack: who they are and what Slack says of them now."""
+    """A user of Slack: their ids, and Slack's record of them now."""
 
     team_id: str
     user_id: str
@@ -34,7 +34,7 @@ class Person:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What identifies a person; names and addresses do not."""
+        """The identity of a person; names and addresses are none."""
         return self.team_id, self.user_id
 
     def __str__(self) -> str:

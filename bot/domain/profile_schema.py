@@ -1,6 +1,6 @@
 """The shape of a profile file: which keys it has, and of which kind each value is.
 
-What the values mean together is judged by the catalogue; here a slip of the pen is named.
+The catalogue checks the values together; here typing errors are named.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What runs do, how far their steps are, and why one failed."""
+"""Kinds of runs, the states of their steps, and failures."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RunKind(StrEnum):
-    """What a run does. The values are what the database holds, older than the names: they stay."""
+    """The kind of a run. The database holds the values, older than the names: they stay."""
 
     PLAN = "plan"
     REGISTER = "register"
@@ -15,9 +15,9 @@ class RunKind(StrEnum):
     REMOVE_PREVIOUS = "retire"  # take the secret that a rotation has followed out of Entra
     REMOVE_UNREAD = "remove"  # take an unread secret out of Entra
     REMOVE_STRAY = "sweep"  # remove stray secrets of lost answers
-    UNDO = "undo"  # remove what a failed registration made
-    REVOKE = "revoke"  # remove what a ready registration made
-    PURGE = "purge"  # empty Entra's bin of what was removed
+    UNDO = "undo"  # delete the objects of a failed registration
+    REVOKE = "revoke"  # delete the objects of a ready registration
+    PURGE = "purge"  # delete those objects from Entra's bin
     CHECK = "check"  # compare the tenant with the plan
 
 

@@ -15,7 +15,7 @@ class SecretState(StrEnum):
     CLAIMED = "claimed"  # taken out of the vault for the one reveal, which is not confirmed yet
     SHOWN = "shown"  # Slack took it; it is on the requester's screen
     MASKED = "masked"  # it was seen and is gone
-    UNKNOWN = "unknown"  # nobody can tell whether it was seen
+    UNKNOWN = "unknown"  # it is unknown whether it was seen
     REPLACED = "replaced"  # a newer secret works, this one is removed from Entra
     UNMASKED = "unmasked"  # it was seen, and Slack did not let us mask it
     CLOSED = "closed"  # out of the vault unseen; Entra still has to be told
@@ -39,7 +39,7 @@ SEEN = (SecretState.SHOWN, SecretState.MASKED, SecretState.UNMASKED)
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """What is known of a secret, which is never the secret."""
+    """The metadata of a secret, never the secret."""
 
     id: str
     run: str
@@ -50,7 +50,7 @@ class Secret:
     made_at: datetime
     made_by: RunKind = RunKind.REGISTER
     retires_at: datetime | None = None  # when it is removed, because a newer one was seen
-    removal_began: bool = False  # whether a run was owed for that, be it that it has failed since
+    removal_began: bool = False  # whether a run was added for that, even if it has failed since
 
     @property
     def is_live(self) -> bool:
@@ -59,6 +59,6 @@ class Secret:
 
     @property
     def has_lapsed(self) -> bool:
-        """Whether it was to follow another, and nobody came for it: then the other one stays."""
+        """Whether it should replace another and was not picked up: then the other one stays."""
         gone = (SecretState.CLOSED, SecretState.REMOVED)
         return self.made_by is RunKind.ADD_SECRET and self.state in gone

@@ -21,7 +21,7 @@ def test_a_right_form_has_no_problems() -> None:
     assert problems(redirect="https://example.com/cb", options=options) == {}
 
 
-PILED = "The name piles up marks upon a letter: they would cover what stands above it."
+PILED = "The name piles up marks upon a letter: they would cover the line above."
 UNSEEN = "The name holds a line break or an invisible character: type it again, as one line."
 
 
