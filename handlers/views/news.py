@@ -9,7 +9,7 @@ from bot.storage.history import Entry
 from handlers.views import approvers
 from handlers.views.blocks import Blocks, actions, drawn, escaped, person, section
 from handlers.views.card import headline
-from handlers.views.card_buttons import STUCK, requester_buttons
+from handlers.views.card_buttons import requester_buttons
 
 ANSWERABLE = (Status.REFUSED, Status.DENIED, Status.EXPIRED, Status.FAILED)
 """States that the requester can answer by a button: *Ask again*, *Retry*, *Undo*."""
@@ -38,9 +38,8 @@ def _sentence(
     named = f"{strong(registration.id)} ({escaped(registration.form.name)})"
     failure, status = registration.failure, registration.status
     reason = "\n".join(map(escaped, registration.reasons))
-    if failure is not None and status in STUCK:
-        state = "failed" if status is Status.FAILED else "is not revoked yet: it stopped"
-        why = f"{state} at “{failure.step}”: {failure.sentence} {failure.advice}"
+    if failure is not None and status in STOPPED:
+        why = f"{STOPPED[status]} at “{failure.step}”: {failure.sentence} {failure.advice}"
         return f"{named} {escaped(why)}"
     match status:
         case Status.PENDING if latest is not None and latest.what in DECISIONS:
@@ -60,5 +59,6 @@ def _sentence(
             return strong(headline(registration))
 
 
+STOPPED = {Status.FAILED: "failed", Status.REVOKING: "is not revoked yet: it stopped"}
 DECISIONS = {"approved": "approved", "withdrawn": "withdrew their approval of"}
 """History's words for a vote that leaves the plan waiting."""
