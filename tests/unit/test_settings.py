@@ -187,7 +187,11 @@ SENTENCES = [
     ("APPROVAL_TTL", "0h", "must be a time such as 30m, 24h or 7d, 30d at most."),
     ("APPROVAL_TTL", "31d", "must be a time such as 30m, 24h or 7d, 30d at most."),
     ("APPROVAL_TTL", "tomorrow", "must be a time such as 30m, 24h or 7d, 30d at most."),
-    ("MENTION", "groups", "is groups, but APPROVER_GROUPS is empty: nobody would be notified."),
+    (
+        "MENTION",
+        "groups",
+        "is groups, but APPROVER_GROUPS is empty: no approver would be notified.",
+    ),
     ("MENTION", "everybody", "must be one of groups, people, none."),
     ("CONTACT", "<!channel>", "must be a name, a channel or an address"),
     ("CONTACT", "a" * 81, "must be a name, a channel or an address"),
