@@ -119,7 +119,8 @@ async def test_a_refused_plan_ends_with_3_and_every_reason_of_form_and_tenant(
         " Entra no longer makes secrets that never expire.",
         "• The redirect URL must start with https://; http:// is only for localhost.",
         "• The tenant's policy does not allow client secrets for new applications."
-        " To continue, ask for an exemption under “Application policies” in the Entra admin centre.",
+        " To continue, ask for an exemption under “Application policies” in the Entra"
+        " admin centre.",
     ]
     as_json = await terminal.plan(*asked, "--json")
     assert as_json.status == REFUSED

@@ -200,7 +200,7 @@ TABLE: dict[str, tuple[Change, str]] = {
     ),
     "client pre-authorized": (
         lambda it: api(it)["preAuthorizedApplications"].append({"appId": "mallory"}),
-        "A client application was pre-authorized, so that nobody is asked for consent: mallory",
+        "A client application was pre-authorized, so that no user is asked for consent: mallory",
     ),
     "asks for more": (
         lambda it: access(it)[0]["resourceAccess"].append({"id": "mail", "type": "Role"}),

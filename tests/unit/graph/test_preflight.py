@@ -125,7 +125,8 @@ async def test_a_policy_that_bans_secrets_refuses(tenant: Tenant) -> None:
     tenant.policy = answer(200, secret_policy("passwordAddition"))
     assert await reasons(tenant) == (
         "The tenant's policy does not allow client secrets for new applications."
-        " To continue, ask for an exemption under “Application policies” in the Entra admin centre.",
+        " To continue, ask for an exemption under “Application policies” in the Entra"
+        " admin centre.",
     )
 
 
