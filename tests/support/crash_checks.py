@@ -54,7 +54,7 @@ def _screens_are_right(crash_story: CrashStory, *, cards: int) -> None:
     assert "[Approve]" not in final
     assert len(crash_story.cards("")) <= cards
     assert f"{crash_story.id} is ready" in crash_story.direct("rosa")
-    assert "shown once and is hidden for good" in crash_story.newest_notice()
+    assert "shown once and is now hidden for good" in crash_story.newest_notice()
     assert crash_story.secret not in crash_story.workspace.picture()
 
 

@@ -156,7 +156,7 @@ class CrashStory(Story):
         return "It is unknown whether" in self.newest_notice()
 
     def is_over(self) -> bool:
-        return "shown once and is hidden for good" in self.newest_notice()
+        return "shown once and is now hidden for good" in self.newest_notice()
 
     def in_the_clear(self) -> str | None:
         """Return the secret that stands on Rosa's screen now and that works."""
