@@ -29,6 +29,7 @@ from bot.startup_checks import (
     slack_session,
 )
 from bot.storage import installation, registrations
+from bot.storage import runs as stored_runs
 from bot.storage.database import Database, opened, sqlite_path
 from bot.storage.vault import Vault
 from bot.storage.watermark import watched
@@ -131,6 +132,7 @@ async def running(
             tenant=tenant,
             entra=entra_first,
             policy=policy,
+            executor=slot.executor,
         )
         reconciliation = components.reconciliation(services, client)
         health.awaited = (slack_first, entra_first, reconciliation)
@@ -146,10 +148,12 @@ async def running(
             jobs=runs.jobs(),
             died=runs.died,
         ) as engine:
+            await _take_over(services, engine, slot.executor)
             scheduler = components.scheduler(services, engine, runs, every=look_every)
             orphan_scan = components.orphan_scan(services, every=patrol_every)
-            take_over = partial(slot.take_over_dead, engine)
-            vigil = Loop("slots", take_over, wakeup=Wakeup(), every=vigil_every)
+            take_over = partial(_take_over, services, engine)
+            sweep = partial(slot.take_over_dead, take_over)
+            vigil = Loop("slots", sweep, wakeup=Wakeup(), every=vigil_every)
             shown = (slack.dispatcher.loop, slack.home_publisher.loop, slack.channel.loop)
             loops = (scheduler.loop, *shown, orphan_scan.loop, vigil, watermark)
             transport, routes = transport_of(
@@ -188,7 +192,7 @@ async def running(
                 try:
                     yield app
                 finally:  # before whatever takes longer than a stop may
-                    await run_guarded("putting down runs", runs.uncount_attempts)
+                    await run_guarded("putting down runs", runs.release)
 
 
 @asynccontextmanager
@@ -202,9 +206,17 @@ async def _at_work(
         yield
     finally:
         await asyncio.gather(*(loop.stop() for loop in loops))
-        await run_guarded("putting down runs", runs.uncount_attempts)
+        await run_guarded("putting down runs", runs.release)
         await slack.dispatcher.settle()
         await slack.preview_maker.settle()
+
+
+async def _take_over(services: components.Services, engine: engines.Engine, executor: str) -> None:
+    """Let what this executor has left when it died be started again. Its slot must be held."""
+    async with services.database.transaction() as tx:
+        await stored_runs.fail_attempts(tx, executor)
+    if await engine.forget_left(executor):
+        services.wakeups.scheduler.wake()
 
 
 def engine_url(url: str) -> str:
@@ -240,7 +252,7 @@ async def _signing_in(
 async def _sign_in(services: components.Services, tokens: TokenSource) -> None:
     await _first_sign_in(services, tokens)
     async with services.database.transaction() as tx:
-        await registrations.clear_outages(tx)
+        await registrations.set_outage(tx, None)
     services.wakeups.wake_all()
     log.info("running")
 

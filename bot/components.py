@@ -60,6 +60,7 @@ class Services:
     tenant: Tenant
     entra: AwaitedService
     policy: Policy
+    executor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +117,7 @@ def runs(services: Services) -> Runs:
             approval_channel=services.settings.approval_channel,
             approval_ttl=services.settings.approval_ttl,
             wakeups=services.wakeups,
-            entra=services.entra,
+            executor=services.executor,
         )
     )
 
@@ -251,6 +252,7 @@ def scheduler(services: Services, engine: Engine, runs: Runs, *, every: float) -
         died=runs.died,
         clock=services.clock,
         wakeups=services.wakeups,
+        entra=services.entra,
         approval_channel=services.settings.approval_channel,
         keep_for=services.settings.retention,
         quiet=partial(services.in_flight.drained, QUIET_SECONDS),

@@ -47,7 +47,8 @@ Wait = Callable[[GraphError, int], float | None]
 Aside = Callable[[], AbstractAsyncContextManager[object]]
 
 while_waiting: ContextVar[Aside] = ContextVar("put_aside", default=nullcontext)
-"""Entered while a call waits, so that callers can count waiting calls. It must not raise."""
+"""Entered while a call waits, so that waiting can be told from work. It must not raise, except
+CancelledError where nothing is to go on."""
 
 
 async def retry(act: Callable[[], Awaitable[T]], *, clock: Clock, wait: Wait) -> T:

@@ -21,7 +21,7 @@ class Runs:
     """What each kind of run does."""
 
     def __init__(self, services: RunServices) -> None:
-        self._attempts = Attempts(services.database, entra=services.entra)
+        self._attempts = Attempts(services.database, services.executor)
         self._planning = Planning(services)
         self._provisioning = Provisioning(services, go_on=self._attempts.go_on)
         self._cleanup = Cleanup(services)
@@ -45,9 +45,9 @@ class Runs:
         }
         return {kind: self._attempts.counted(body) for kind, body in bodies.items()}
 
-    async def uncount_attempts(self) -> None:
+    async def release(self) -> None:
         """Note before a stop that what is at work will be begun again by no fault of its own."""
-        await self._attempts.uncount()
+        await self._attempts.release()
 
     async def died(self, id: str, bug: str) -> None:
         """End a run that broke, or that the engine gave up, and say so with the bug's id."""

@@ -21,7 +21,6 @@ from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
 from bot.storage.vault import Vault
 from bot.worker.loops import Wakeups
-from bot.worker.outages import AwaitedService
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError, NotOurs
@@ -82,8 +81,8 @@ class RunServices:
     approval_channel: str
     approval_ttl: timedelta
     wakeups: Wakeups
-    entra: AwaitedService | None = None
-    """What runs wait for before they begin."""
+    executor: str
+    """The name of this process among the replicas."""
 
 
 class RunBase:

@@ -69,7 +69,7 @@ class Provisioning(RunBase):
     """From approval to READY."""
 
     def __init__(self, services: RunServices, *, go_on: Callable[[], None] = lambda: None) -> None:
-        """`go_on` raises CancelledError once the process stops: the run is resumed later."""
+        """`go_on` raises CancelledError once the process stops: the run is begun again later."""
         super().__init__(services)
         self._go_on = go_on
         self._writer = BatchWriter(services.database, services.clock)

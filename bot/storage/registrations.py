@@ -185,14 +185,17 @@ async def update(tx: AsyncConnection, id: str, **columns: Any) -> None:
     await tx.execute(sa.update(registrations).where(registrations.c.id == id).values(**columns))
 
 
-async def clear_outages(tx: AsyncConnection) -> None:
-    """Drop the failure of registrations that go on: an outage is the only one they can have."""
+async def set_outage(tx: AsyncConnection, outage: Failure | None) -> None:
+    """Say why registrations that go on do not, or that they do: they can have no other failure."""
     goes_on = registrations.c.status.in_((Status.PLANNING, Status.APPROVED))
-    query = sa.select(registrations.c.id).where(goes_on, registrations.c.failure.is_not(None))
-    for id in (await tx.scalars(query)).all():
+    failure = registrations.c.failure
+    is_news = failure.is_(None) if outage else failure.is_not(None)
+    for id in (await tx.scalars(sa.select(registrations.c.id).where(goes_on, is_news))).all():
         await bump_version(tx, id)  # locks it: it may just have failed
         await tx.execute(
-            sa.update(registrations).where(registrations.c.id == id, goes_on).values(failure=None)
+            sa.update(registrations)
+            .where(registrations.c.id == id, goes_on)
+            .values(failure=dataclasses.asdict(outage) if outage else None)
         )
 
 

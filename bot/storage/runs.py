@@ -1,4 +1,4 @@
-"""Runs and their steps: owed, begun, recorded, ended.
+"""Runs and their steps: owed, carried, recorded, ended.
 
 A step's row is written before the run, and again when the step has learnt something. What a lasting
 step learnt serves every later run of the registration.
@@ -33,6 +33,8 @@ class Run:
     kind: RunKind
     subject: str | None
     created_at: datetime
+    attempts: int = 0  # that failed since it last got on: its process died
+    carried_by: str | None = None
 
 
 class PlannedStep(NamedTuple):
@@ -54,7 +56,7 @@ async def add(
 ) -> Run:
     """Add a run; the keeper will start it. An index refuses a second open one."""
     run = Run(id=uuid4().hex, registration=registration, kind=kind, subject=subject, created_at=now)
-    await tx.execute(sa.insert(runs).values(**vars(run), begun=0))
+    await tx.execute(sa.insert(runs).values(**vars(run)))
     return run
 
 
@@ -108,36 +110,43 @@ async def end(tx: AsyncConnection, id: str, *, outcome: RunOutcome | str, now: d
     return done.rowcount == 1
 
 
-async def count_attempt(tx: AsyncConnection, id: str) -> int | None:
-    """Count that the run is begun, and return how often it was by now. None if it has ended."""
+async def set_carrier(tx: AsyncConnection, id: str, executor: str | None) -> bool:
+    """Note who carries the run, or that nobody does while it waits. False if it has ended."""
     query = (
         sa.update(runs)
-        .where(runs.c.id == id, runs.c.ended_at.is_(None))
-        .values(begun=runs.c.begun + 1)
-        .returning(runs.c.begun, runs.c.registration, runs.c.kind)
+        .where(
+            runs.c.id == id,
+            runs.c.ended_at.is_(None),
+            runs.c.carried_by.is_distinct_from(executor),  # several of its calls may wait
+        )
+        .values(carried_by=executor)
+        .returning(runs.c.attempts, runs.c.registration, runs.c.kind)
     )
     found = (await tx.execute(query)).one_or_none()
     if found is None:
-        return None
-    told.record(tx, "started", found.registration, run=id, kind=found.kind, begun=found.begun)
-    return int(found.begun)
+        return await get(tx, id) is not None
+    if executor is not None:
+        ids = {"run": id, "kind": found.kind, "failed_attempts": found.attempts}
+        told.record(tx, "started", found.registration, **ids)
+    return True
 
 
-async def attempts(tx: AsyncConnection, id: str) -> int:
-    """Return how often the run was begun, since it last got on."""
-    return await tx.scalar(sa.select(runs.c.begun).where(runs.c.id == id)) or 0
+async def release(tx: AsyncConnection, executor: str) -> None:
+    """Note that this executor carries nothing any more, by no fault of the runs."""
+    query = sa.update(runs).where(runs.c.carried_by == executor, runs.c.ended_at.is_(None))
+    await tx.execute(query.values(carried_by=None))
+
+
+async def fail_attempts(tx: AsyncConnection, executor: str) -> None:
+    """Count an attempt that failed for whatever this executor carried when it died."""
+    query = sa.update(runs).where(runs.c.carried_by == executor, runs.c.ended_at.is_(None))
+    await tx.execute(query.values(attempts=runs.c.attempts + 1, carried_by=None))
 
 
 async def reset_attempts(tx: AsyncConnection, ids: Collection[str]) -> None:
-    """Forget how often these were begun: they get on."""
-    query = sa.update(runs).where(runs.c.id.in_(ids), runs.c.begun > 0)
-    await tx.execute(query.values(begun=0))
-
-
-async def uncount_attempts(tx: AsyncConnection, ids: Collection[str]) -> None:
-    """Take back that these were begun: their process stops, and it was not they that ended it."""
-    query = sa.update(runs).where(runs.c.id.in_(ids), runs.c.begun > 0)
-    await tx.execute(query.values(begun=runs.c.begun - 1))
+    """Forget the attempts of these that failed."""
+    query = sa.update(runs).where(runs.c.id.in_(ids), runs.c.attempts > 0)
+    await tx.execute(query.values(attempts=0))
 
 
 async def abort_open(tx: AsyncConnection, registration: str, *, now: datetime) -> None:

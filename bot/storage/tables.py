@@ -99,7 +99,8 @@ runs = sa.Table(
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("subject", sa.String(40)),  # its secret or rotation, or who asked for a check
-    sa.Column("begun", sa.Integer, nullable=False),  # how often in vain, since it last got on
+    sa.Column("attempts", sa.Integer, nullable=False),  # that failed since it last got on
+    sa.Column("carried_by", sa.String(16)),  # the executor whose death is a failed attempt
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
     sa.Column("outcome", sa.String(120)),

@@ -1,9 +1,9 @@
 """The engine: durable execution by DBOS Transact, behind this one module; it knows no registration.
 
-It sees to it that every run that was begun is carried to its end, by one replica at a time: after a
-crash it calls the run's body again. What the body has done by then stands in storage, in one place
-and not in two, so a body asks there before it does anything. This database holds no more than ids;
-it can be thrown away, and a fresh engine starts owed runs again.
+It sees to it that every run is carried by one replica at a time. What was begun and not ended when
+its process died is started again by the scheduler, as if it had never been. What the body has done
+by then stands in storage, in one place and not in two, so a body asks there before it does
+anything. This database holds no more than ids; it can be thrown away.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dbos._serialization
 import sqlalchemy as sa
@@ -38,7 +39,7 @@ SCHEMA = "dbos"
 """Where the engine keeps its tables on PostgreSQL."""
 
 VERSION = "1"
-"""Constant: a new version would strand the runs of the old one. Bodies change through patches."""
+"""Constant: DBOS would make it from the source, and nothing here depends on it."""
 
 
 ENDS = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -51,11 +52,10 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # never heard of it
     OPEN = "open"
     ENDED = "ended"
-    DEAD = "dead"  # given up
 
 
 class Engine:
-    """Carries run bodies, each at most once at a time, and resumes them after a crash."""
+    """Carries run bodies, each at most once at a time on all replicas."""
 
     def __init__(self, jobs: Mapping[str, Body], died: Died) -> None:
         self._died = died
@@ -74,12 +74,10 @@ class Engine:
         status = await DBOS.get_workflow_status_async(run)
         if status is None:
             return Outcome.UNKNOWN
-        if status.status == "SUCCESS":
-            return Outcome.ENDED
-        return Outcome.OPEN if status.status in ("PENDING", "ENQUEUED", "DELAYED") else Outcome.DEAD
+        return Outcome.ENDED if status.status in ENDS else Outcome.OPEN
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the bodies at work; whatever takes longer is resumed at the next start."""
+        """Wait for the bodies at work; whatever takes longer is begun again at the next start."""
         if self._at_work:
             await asyncio.wait(self._at_work.values(), timeout=seconds)
 
@@ -100,13 +98,19 @@ class Engine:
 
         return job
 
-    async def take_over(self, executor: str) -> None:
-        """Resume what a dead executor has left behind. Its slot must be held by the caller."""
-        left = await DBOS.list_workflows_async(
-            status="PENDING", executor_id=executor, load_input=False
-        )
+    async def forget_left(self, executor: str) -> bool:
+        """Forget what an executor has left behind, which can then be started again. False if that
+        is nothing.
+
+        The caller must hold its slot, and carry nothing under that name yet.
+        """
+        pending = await DBOS.list_workflows_async(status="PENDING", load_input=False)
+        left = [
+            it.workflow_id for it in pending if (it.executor_id or "").split("/")[0] == executor
+        ]
         if left:
-            await DBOS.resume_workflows_async([workflow.workflow_id for workflow in left])
+            await DBOS.delete_workflows_async(left)
+        return bool(left)
 
     async def forget(self, *, before: datetime) -> None:
         """Delete the record of runs that ended before then: the engine itself keeps everything."""
@@ -133,7 +137,8 @@ async def running(
     with _usable(url):
         _use_wal(url)
     dbos._serialization.DBOSDefaultSerializer = _NoPickle()
-    DBOS(config=_config(url, executor))
+    # What an executor of the same name has left, DBOS would begin at once and all together.
+    DBOS(config=_config(url, f"{executor}/{uuid4().hex}"))
     try:
         engine = Engine(jobs, died)
         with _usable(url):

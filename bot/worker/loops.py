@@ -53,7 +53,7 @@ class Wakeups:
         self.home_publisher.wake()
 
 
-async def run_guarded(what: str, work: Callable[[], Awaitable[None]]) -> str | None:
+async def run_guarded(what: str, work: Callable[[], Awaitable[object]]) -> str | None:
     """Do the work. A bug is logged with an id, which is returned, and goes no further.
 
     One of the two places that catch everything; the other is `handlers.listeners.errors`.

@@ -55,6 +55,11 @@ class AwaitedService:
                     log.info("outage over", service=self._name, tries=tries)
                 return found
 
+    @property
+    def is_out(self) -> bool:
+        """Whether the first try has ended, and the service has not answered since."""
+        return self._tried.is_set() and self.missing is not None
+
     async def tried(self) -> None:
         """Return once the first try has ended, whatever came of it but an error."""
         await self._tried.wait()

@@ -7,7 +7,7 @@ one slot, and no lock beyond the file's.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import psycopg
@@ -15,7 +15,6 @@ import sqlalchemy as sa
 import structlog
 
 from bot.storage.database import is_locked, sqlite_path
-from bot.worker.engine import Engine
 
 log = structlog.get_logger()
 
@@ -50,14 +49,14 @@ class Slot:
         """Whether this replica does what only one may do at the start."""
         return self._number == 0
 
-    async def take_over_dead(self, engine: Engine) -> None:
-        """Resume the runs of replicas that are gone, while holding their slots."""
+    async def take_over_dead(self, take_over: Callable[[str], Awaitable[None]]) -> None:
+        """Take over from the executors of replicas that are gone, while holding their slots."""
         if self._address is None:
             return
         async with await _connect(self._address) as connection:
             for number in range(SLOTS):
                 if number != self._number and await _lock(connection, number):
-                    await engine.take_over(_executor(number))
+                    await take_over(_executor(number))
                     await connection.execute("SELECT pg_advisory_unlock(%s, %s)", (CLASS, number))
 
 

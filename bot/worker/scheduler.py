@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.approval_requests import RotationNews, RotationState
 from bot.domain.expiry_stages import Expiry
 from bot.domain.registration import Status
-from bot.domain.runs import RunKind
+from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
 from bot.storage import (
     expiry_notices,
@@ -35,6 +35,7 @@ from bot.storage.runs import Run
 from bot.storage.timers import REMIND_AFTER, REMINDERS, Timer, TimerKind
 from bot.worker.engine import Died, Engine, Outcome
 from bot.worker.loops import Loop, Wakeups, report_bug, run_guarded
+from bot.worker.outages import AwaitedService
 from graph.clock import Clock
 
 log = structlog.get_logger()
@@ -43,6 +44,21 @@ BUSY = timedelta(minutes=1)
 """How long a due waits for the registration's open run, and what broke waits for another try."""
 UNREADABLE = timedelta(hours=1)
 """How long a row that cannot be read is left alone: only a person can mend it."""
+SUSPECT = 2
+"""After so many failed attempts a run is started when no other such is at work, so that it takes
+none along if it kills its process. Nobody sees which run does, so a death counts for all that were
+at work: once may be anybody's fault."""
+MOST = 5
+"""After so many failed attempts a run is given up: that leaves room for two that kill processes."""
+TURN = timedelta(minutes=20)
+"""How long the other suspects wait for one: longer than any step waits for Entra, so that what
+hangs does not keep them for ever. Whoever kills even later takes along those who came after it."""
+OUTAGE = Failure(
+    step="Sign in to Entra",
+    sentence="Entra cannot be reached at the moment.",
+    advice="This goes on by itself as soon as Entra answers.",
+)
+"""What a registration says whose run waits for Entra."""
 AT_ONCE = 50
 DAILY = timedelta(days=1)
 REMEMBERED = timedelta(days=30)
@@ -77,6 +93,7 @@ class Scheduler:
         died: Died,
         clock: Clock,
         wakeups: Wakeups,
+        entra: AwaitedService,
         approval_channel: str,
         keep_for: timedelta,
         quiet: Callable[[], Awaitable[object]],
@@ -87,10 +104,13 @@ class Scheduler:
         self._died = died
         self._clock = clock
         self._wakeups = wakeups
+        self._entra = entra
         self._approval_channel = approval_channel
         self._keep_for = keep_for
         self._quiet = quiet
-        self._started: set[str] = set()
+        self._seen: set[str] = set()
+        self._turn: tuple[str, datetime] | None = None
+        """Which suspect may be at work, and since when."""
         self._again_at: dict[str, datetime] = {}
         """When to try a run again that broke here."""
         self._forgot_at: datetime | None = None
@@ -117,10 +137,13 @@ class Scheduler:
             self._again_at[run] = self._clock.now() + UNREADABLE
 
     async def _start_runs(self, owed: Sequence[Run]) -> None:
-        self._started &= {run.id for run in owed}
-        if any(run.id not in self._started for run in owed):
+        if self._entra.missing is not None:
+            await self._report_outage(owed)
+            return
+        if {run.id for run in owed} - self._seen:
             await self._quiet()  # of many clicks at once, all are answered before the work begins
-        for run in owed:
+        self._seen = {run.id for run in owed}
+        for run in self._may_start(owed):
             if not self._may_try(run.id):
                 continue
             if await run_guarded(f"run {run.id}", partial(self._start_or_fail, run)):
@@ -131,18 +154,32 @@ class Scheduler:
         return self._again_at.get(run, self._clock.now()) <= self._clock.now()
 
     async def _start_or_fail(self, run: Run) -> None:
-        """Start it, or bury it if it has died."""
-        if run.id not in self._started:
-            await self._engine.start(run.id, run.kind)
-            self._started.add(run.id)
-        elif await self._is_dead(run):
+        """Start it unless somebody carries it, or fail it: storage says that it is still open."""
+        if run.attempts >= MOST:
             await self._fail_abandoned(run)
+        elif not self._engine.is_at_work(run.id):
+            match await self._engine.outcome(run.id):
+                case Outcome.UNKNOWN:
+                    await self._engine.start(run.id, run.kind)
+                case Outcome.ENDED:
+                    await self._fail_abandoned(run)
 
-    async def _is_dead(self, run: Run) -> bool:
-        """Whether the engine is through with a run that storage still says is open."""
-        if self._engine.is_at_work(run.id):
-            return False
-        return await self._engine.outcome(run.id) in (Outcome.DEAD, Outcome.ENDED)
+    def _may_start(self, owed: Sequence[Run]) -> Sequence[Run]:
+        """Leave out suspects but one: who is carried already, else the oldest."""
+        suspects = [run for run in owed if SUSPECT <= run.attempts < MOST]
+        if not suspects:
+            return owed
+        first = min(suspects, key=lambda run: run.carried_by is None)
+        if self._turn is None or self._turn[0] != first.id:
+            self._turn = first.id, self._clock.now()
+        if self._clock.now() >= self._turn[1] + TURN:
+            return owed
+        return [run for run in owed if run is first or run not in suspects]
+
+    async def _report_outage(self, owed: Sequence[Run]) -> None:
+        if owed and self._entra.is_out:
+            async with self._database.transaction() as tx:
+                await registrations.set_outage(tx, OUTAGE)
 
     async def _fail_abandoned(self, run: Run) -> None:
         """End it, unless it has just ended by itself."""

@@ -19,7 +19,7 @@ from tests.support.replica_process import Replica, living
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
-CARRIER = "SELECT executor_id FROM dbos.workflow_status WHERE status = 'PENDING'"
+CARRIER = "SELECT carried_by FROM runs WHERE carried_by > '' AND ended_at IS NULL"
 HOLDER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s"
 
 

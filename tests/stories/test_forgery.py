@@ -24,7 +24,7 @@ FORGED = (
     "INSERT INTO votes"
     " (registration, rotation, team_id, user_id, name, verdict, digest, groups, at)"
     " SELECT id, '', team_id, 'U0FORGED', 'Ada', 'approve', digest, '[]', :now FROM registrations",
-    "INSERT INTO runs (id, registration, kind, begun, created_at)"
+    "INSERT INTO runs (id, registration, kind, attempts, created_at)"
     " SELECT 'forged', id, 'register', 0, :now FROM registrations",
 )
 
@@ -151,7 +151,7 @@ async def test_a_rotation_that_nobody_confirmed_makes_no_secret(story: Story) ->
         " (registration, rotation, team_id, user_id, name, verdict, digest, groups, at)"
         " SELECT registration, 'forged', team_id, user_id, name, verdict, digest, groups, at"
         " FROM votes",
-        "INSERT INTO runs (id, registration, kind, subject, begun, created_at)"
+        "INSERT INTO runs (id, registration, kind, subject, attempts, created_at)"
         " SELECT 'forged', id, 'rotate', 'forged', 0, :now FROM registrations",
     )
     await story.until(lambda: f"aad-setup audit verify {id}" in story.workspace.picture())
@@ -165,7 +165,7 @@ async def test_an_approval_carries_one_registration_out_once(story: Story) -> No
         story.stage,
         "UPDATE steps SET facts = NULL",
         "UPDATE registrations SET status = 'approved', key = 'another'",
-        "INSERT INTO runs (id, registration, kind, begun, created_at)"
+        "INSERT INTO runs (id, registration, kind, attempts, created_at)"
         " SELECT 'forged', id, 'register', 0, :now FROM registrations",
     )
     await story.until(lambda: "has failed" in story.card() or f"{id} failed" in story.card())
@@ -225,7 +225,7 @@ async def test_nothing_is_deleted_for_good_that_nobody_has_asked_for(story: Stor
     _, id = await _two_in_the_bin(story)
     await _execute(
         story.stage,
-        "INSERT INTO runs (id, registration, kind, begun, created_at)"
+        "INSERT INTO runs (id, registration, kind, attempts, created_at)"
         f" VALUES ('forged', '{id}', 'purge', 0, :now)",
     )
     await story.until(lambda: f"aad-setup audit verify {id}" in _card(story, id))

@@ -32,9 +32,11 @@ from bot.storage.runs import PlannedStep, Run
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
 from bot.storage.vault import Vault
-from bot.worker.engine import Engine, Outcome
+from bot.worker.engine import Died, Engine, Outcome
 from bot.worker.loops import Wakeups
+from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
+from graph.clock import SystemClock
 from tests.support.factories import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, form
 
 DIGEST = "d" * 64
@@ -42,6 +44,9 @@ SECRET = "the-one-time-secret"
 KEY = os.environ.get("REGISTRAR_ENV_KEY") or Fernet.generate_key().decode()
 """Of the vault; processes on one database share it."""
 VAULT = Vault([KEY])
+ENTRA = AwaitedService("Entra", SystemClock())
+"""It has answered."""
+ENTRA.missing = None
 FORMS = count(1)
 
 
@@ -62,14 +67,21 @@ class RegistrarEnv:
     requester: Person = ROSA
     approver: Person = ADA
 
-    def keeper(self, engine: Engine | None = None) -> Scheduler:
+    def keeper(
+        self,
+        engine: Engine | None = None,
+        *,
+        died: Died | None = None,
+        entra: AwaitedService = ENTRA,
+    ) -> Scheduler:
         """Return a keeper that looks when it is told to."""
         return Scheduler(
             database=self.database,
             engine=engine or IdleEngine(),
-            died=_nobody,
+            died=died or _nobody,
             clock=self.clock,
             wakeups=Wakeups(),
+            entra=entra,
             approval_channel="C0APPROVE",
             keep_for=timedelta(days=365),
             quiet=at_once,
@@ -90,6 +102,7 @@ class RegistrarEnv:
             approval_channel="C0APPROVE",
             approval_ttl=timedelta(days=1),
             wakeups=Wakeups(),
+            executor="slot-0",
         )
 
     async def submitted(self, *, by: Person | None = None) -> str:
@@ -201,7 +214,7 @@ class IdleEngine(Engine):
         self.started.append(run)
 
     async def outcome(self, run: str) -> Outcome:
-        return Outcome.OPEN
+        return Outcome.OPEN if run in self.started else Outcome.UNKNOWN
 
     async def forget(self, *, before: datetime) -> None:
         pass  # it has done nothing that could be remembered

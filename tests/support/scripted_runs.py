@@ -62,7 +62,7 @@ class PlayedRuns(Runs):
 
     def __init__(self, parts: RunServices) -> None:
         self.said = Said()
-        self._attempts = Attempts(parts.database)
+        self._attempts = Attempts(parts.database, parts.executor)
         self._planning = PlayedPlanning(parts, self.said)
         self._provisioning = PlayedCarrying(parts, self.said)
         self._cleanup = PlayedClearing(parts, self.said)

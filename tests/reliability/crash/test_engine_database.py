@@ -17,7 +17,6 @@ from bot.worker import engine as engines
 from tests.support.crash_checks import holds
 from tests.support.crash_runner import SECONDS
 from tests.support.crash_story import CrashStory
-from tests.support.waiting import eventually
 
 
 class Hostile:
@@ -49,8 +48,10 @@ async def test_no_pickle_is_opened_whatever_a_row_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_hostile_rows_are_refused_and_the_run_survives_them(crash_story: CrashStory) -> None:
-    """Whoever can write to this database gets no code carried out; without it all goes on."""
+async def test_hostile_rows_are_not_opened_and_the_run_survives_them(
+    crash_story: CrashStory,
+) -> None:
+    """Whoever can write to this database gets no code carried out."""
     proof = crash_story.stage.folder / "proof"
     held = await _at_the_application(crash_story)
     await crash_story.kill_at(held)
@@ -60,14 +61,9 @@ async def test_hostile_rows_are_refused_and_the_run_survives_them(crash_story: C
             "UPDATE workflow_status SET inputs = ?, serialization = ? WHERE status = 'PENDING'"
         )
         assert database.execute(question, poison).rowcount
-    await crash_story.lives.begin()
-    await eventually(crash_story, lambda: "pickle is off" in crash_story.lives.log.read_text())
-    await crash_story.lives.kill()
-    assert not proof.exists()
-
-    engine_file(crash_story).unlink()
     await crash_story.walk_on()
     await holds(crash_story)
+    assert not proof.exists()
 
 
 @pytest.mark.slow
@@ -103,13 +99,13 @@ async def test_a_polite_stop_does_not_wait_for_ever(crash_story: CrashStory) -> 
     assert await crash_story.lives.stop() == 0
     held.drop()
     # It is not the run's fault that it was begun in vain, however often the bot is stopped.
-    assert crash_story.stored("SELECT begun FROM runs WHERE ended_at IS NULL") == 0
+    assert crash_story.stored("SELECT attempts FROM runs WHERE ended_at IS NULL") == 0
     await crash_story.walk_on()
     await holds(crash_story)
 
 
-async def test_a_recovered_run_is_carried_by_the_main_loop(tmp_path: Path) -> None:
-    """Clients and locks belong to the loop that made them: elsewhere they break."""
+async def test_a_run_that_was_left_begins_when_it_is_started_again(tmp_path: Path) -> None:
+    """On the main loop: clients and locks belong to the loop that made them."""
     url = f"sqlite:///{tmp_path / 'engine.db'}"
     births = get_context("forkserver")
     begun = births.Event()
@@ -124,7 +120,12 @@ async def test_a_recovered_run_is_carried_by_the_main_loop(tmp_path: Path) -> No
     async def body(_: str) -> None:
         carried.set_result((asyncio.get_running_loop(), threading.current_thread()))
 
-    async with engines.running(url, executor="x", jobs={"work": body}, died=_died):
+    async with engines.running(url, executor="x", jobs={"work": body}, died=_died) as engine:
+        assert await engine.outcome("run") is engines.Outcome.OPEN
+        assert not await engine.forget_left("y")
+        assert await engine.forget_left("x")
+        assert await engine.outcome("run") is engines.Outcome.UNKNOWN
+        await engine.start("run", "work")
         async with asyncio.timeout(SECONDS):
             found = await carried
     assert found == (asyncio.get_running_loop(), threading.main_thread())

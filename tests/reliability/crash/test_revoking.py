@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from bot.playground.tenant.faults import When
-from bot.worker.attempts import MOST
+from bot.worker.scheduler import MOST
 from tests.support.crash_process import Commit, Death
 from tests.support.crash_story import CrashStory
 
@@ -179,7 +179,7 @@ async def _waits_for_entra(crash_story: CrashStory) -> None:
         lambda: len(crash_story.tenant.calls("DELETE", "/applications/")) > before
     )
     for _ in range(100):
-        if not crash_story.stored("SELECT begun FROM runs WHERE ended_at IS NULL"):
+        if not crash_story.stored("SELECT carried_by FROM runs WHERE ended_at IS NULL"):
             return
         await asyncio.sleep(0.1)  # another process writes this, and nothing tells of it
     raise AssertionError("The run is not put aside after 10 s.")

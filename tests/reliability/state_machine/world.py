@@ -16,7 +16,14 @@ from bot.worker.loops import Wakeups
 from bot.worker.scheduler import Scheduler
 from tests.reliability.state_machine.policy import POLICY, STRICT
 from tests.support.factories import NOON
-from tests.support.registrar_env import IdleEngine, RegistrarEnv, at_once, opened, registrar_env
+from tests.support.registrar_env import (
+    ENTRA,
+    IdleEngine,
+    RegistrarEnv,
+    at_once,
+    opened,
+    registrar_env,
+)
 from tests.support.scripted_runs import PlayedRuns
 
 TICK = timedelta(milliseconds=1)
@@ -45,7 +52,7 @@ class ScriptedEngine(IdleEngine):
         self.dead: set[str] = set()
 
     async def outcome(self, run: str) -> Outcome:
-        return Outcome.DEAD if run in self.dead else Outcome.OPEN
+        return Outcome.ENDED if run in self.dead else await super().outcome(run)
 
 
 class World:
@@ -79,6 +86,7 @@ class World:
             died=self.runs.died,
             clock=self.clock,
             wakeups=Wakeups(),
+            entra=ENTRA,
             approval_channel="C0APPROVE",
             keep_for=timedelta(days=365),
             quiet=at_once,

@@ -110,7 +110,7 @@ async def test_secrets_that_were_in_use_before_an_upgrade_are_reminded_of(
         planned = await timers.subjects(tx, id, TimerKind.TELL_EXPIRY)
         assert planned
         await tx.run_sync(_down_and_up, "0001")
-        assert set((await tx.scalars(sa.select(runs.c.begun))).all()) == {0}
+        assert set((await tx.scalars(sa.select(runs.c.attempts))).all()) == {0}
         assert await timers.subjects(tx, id, TimerKind.TELL_EXPIRY) != planned
     await env.keeper().look()
     async with env.database.reading() as tx:
