@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.approval_requests import Vote
+from bot.domain.events import Event
 from bot.domain.form_validation import check_reason
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
@@ -64,7 +65,7 @@ class ApprovalActions(Voting):
     ) -> None:
         """Raise Refusal for somebody who has changed their mind too often."""
         id, since = registration.id, registration.created_at
-        withdrawn = await history.count(tx, "withdrawn", by=by, registration=id, since=since)
+        withdrawn = await history.count(tx, Event.WITHDRAWN, by=by, registration=id, since=since)
         if withdrawn >= MOST_WITHDRAWALS:
             raise Refusal(
                 f"You have withdrawn your approval of {id} {withdrawn} times, so another approver"
@@ -88,7 +89,7 @@ class ApprovalActions(Voting):
             if registration.vote_of(by) is None:
                 raise Refusal(f"You have not approved {id}, so there is nothing to withdraw.")
             await votes.withdraw(tx, id, by)
-            await history.write(tx, id, "withdrawn", by=by, now=self._clock.now())
+            await history.write(tx, id, Event.WITHDRAWN, by=by, now=self._clock.now())
             await self._tell(tx, registration.requester, id)
 
     async def check_may_deny(self, id: str, *, by: Person) -> None:
@@ -108,7 +109,7 @@ class ApprovalActions(Voting):
                 raise Refusal(f"You have approved {id}. Withdraw that first, then deny it.")
             vote = Vote(person=by, verdict="deny", at=now, digest=digest)
             await votes.cast(tx, id, vote)
-            await history.write(tx, id, "denied", by=by, now=now, digest=digest, reason=reason)
+            await history.write(tx, id, Event.DENIED, by=by, now=now, digest=digest, reason=reason)
             await self._leave_pending(tx, registration, Status.DENIED, reasons=[reason])
             await self._tell(tx, registration.requester, id)
 
@@ -116,7 +117,7 @@ class ApprovalActions(Voting):
         """Take back a registration that nobody has decided on. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self.locked_for(tx, Verb.CANCEL, id, by)
-            await history.write(tx, id, "cancelled", by=by, now=self._clock.now())
+            await history.write(tx, id, Event.CANCELLED, by=by, now=self._clock.now())
             await self._leave_pending(tx, registration, Status.CANCELLED)
 
     async def _leave_pending(

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.approval_requests import RotationState
+from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.registrar.base import RegistrarBase
@@ -36,7 +37,7 @@ class HandoverActions(RegistrarBase):
             await self._check_offers(tx, id)
             await registrations.propose_requester(tx, id, to, named_by=by)
             await history.write(
-                tx, id, "handover asked", by=by, now=self._clock.now(), to=to.user_id
+                tx, id, Event.HANDOVER_REQUESTED, by=by, now=self._clock.now(), to=to.user_id
             )
 
     async def confirm_handover(self, id: str, *, to: Person, by: Person) -> None:
@@ -62,7 +63,9 @@ class HandoverActions(RegistrarBase):
             await audit.check_offer(tx, registration)
             await self._change_requester(tx, registration, to)
             await self._withdraw_rotation(tx, registration)
-            await history.write(tx, id, "handed over", by=by, now=self._clock.now(), to=to.user_id)
+            await history.write(
+                tx, id, Event.HANDED_OVER, by=by, now=self._clock.now(), to=to.user_id
+            )
             await messages.add(tx, id, MessageKind.PROGRESS, to.user_id)
             secret = registration.secret
             if registration.status is Status.READY and secret is not None:
@@ -114,12 +117,15 @@ class HandoverActions(RegistrarBase):
             if await registrations.requester_of(tx, id) != who:
                 return
             if not await messages.exists(tx, id, kind, subject):
-                await history.write(tx, id, "requester left", now=self._clock.now())
+                await history.write(tx, id, Event.REQUESTER_LEFT, now=self._clock.now())
                 await messages.add(tx, id, kind, self._approval_channel, subject=subject)
 
     async def _check_offers(self, tx: AsyncConnection, id: str) -> None:
         since = self._clock.now() - DAY
-        if await history.count(tx, "handover asked", registration=id, since=since) >= MOST_OFFERS:
+        if (
+            await history.count(tx, Event.HANDOVER_REQUESTED, registration=id, since=since)
+            >= MOST_OFFERS
+        ):
             raise Refusal(
                 f"{id} was offered {MOST_OFFERS} times in 24 hours, which is the most. Agree with"
                 " an approver on who takes it over, and ask again later."
@@ -134,7 +140,9 @@ class HandoverActions(RegistrarBase):
         """Who may confirm it depends on whose it is: the new requester asks again."""
         if (asked := registration.asked_rotation) is not None:
             await rotations.end(tx, registration.id, asked, RotationState.WITHDRAWN)
-            await history.write(tx, registration.id, "rotation withdrawn", now=self._clock.now())
+            await history.write(
+                tx, registration.id, Event.ROTATION_WITHDRAWN, now=self._clock.now()
+            )
 
     def _check_new_requester(self, registration: Registration, new_requester: Person) -> None:
         if new_requester.key == registration.requester.key:

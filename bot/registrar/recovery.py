@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
+from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
@@ -46,7 +47,7 @@ class RecoveryActions(Voting):
             self._needed_profile(registration)
             await self._check_fresh(tx, registration)
             await timers.cancel(tx, id, TimerKind.UNDO)
-            await history.write(tx, id, "retried", by=by, now=self._clock.now())
+            await history.write(tx, id, Event.RETRIED, by=by, now=self._clock.now())
             if registration.plan is None:
                 return await self._go_on(tx, id, Status.PLANNING, RunKind.PLAN)
             if await self._is_still_approved(tx, registration, seen):
@@ -96,7 +97,7 @@ class RecoveryActions(Voting):
             self._check_idle(registration)
             await timers.cancel(tx, id, TimerKind.UNDO)
             await self._add_run(tx, id, RunKind.UNDO)
-            await history.write(tx, id, "undo asked", by=by, now=self._clock.now())
+            await history.write(tx, id, Event.UNDO_REQUESTED, by=by, now=self._clock.now())
 
     async def check(self, id: str, *, by: Person) -> None:
         """Have the tenant compared with the plan; `by` is told the result. Raises Refusal."""
@@ -106,13 +107,13 @@ class RecoveryActions(Voting):
             self._check_idle(registration)
             await self._check_pause(tx, id)
             await self._add_run(tx, id, RunKind.CHECK, subject=by.user_id)
-            await history.write(tx, id, "check asked", by=by, now=self._clock.now())
+            await history.write(tx, id, Event.CHECK_REQUESTED, by=by, now=self._clock.now())
 
     async def _check_pause(self, tx: AsyncConnection, id: str) -> None:
         """Raise Refusal if a check was asked for just now, and no new secret was made since."""
         since = self._clock.now() - CHECK_PAUSE
-        asked = await history.count(tx, "check asked", registration=id, since=since)
-        made = await history.count(tx, "ready", registration=id, since=since)
+        asked = await history.count(tx, Event.CHECK_REQUESTED, registration=id, since=since)
+        made = await history.count(tx, Event.READY, registration=id, since=since)
         if asked > made:
             raise Refusal(
                 f"A check of {id} was asked for less than five minutes ago. Its card says what came"

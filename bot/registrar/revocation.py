@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
+from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
@@ -42,7 +43,7 @@ class RevocationActions(RegistrarBase):
             await registrations.update(tx, id, deadline=None, failure=None)
             await timers.cancel_all(tx, id, but=TimerKind.MASK)
             await self._add_run(tx, id, RunKind.REVOKE)
-            await history.write(tx, id, "revoke asked", by=by, now=now)
+            await history.write(tx, id, Event.REVOKE_REQUESTED, by=by, now=now)
 
     async def _tell_of_revocation(
         self, tx: AsyncConnection, registration: Registration, by: Person
@@ -80,7 +81,7 @@ class RevocationActions(RegistrarBase):
             self._check_is_in_bin(registration)
             await registrations.update(tx, id, failure=None)
             await self._add_run(tx, id, RunKind.PURGE)
-            await history.write(tx, id, "purge asked", by=by, now=self._clock.now())
+            await history.write(tx, id, Event.PURGE_REQUESTED, by=by, now=self._clock.now())
 
     def _check_is_in_bin(self, registration: Registration) -> None:
         id = registration.id

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import ROTATABLE, Verb
 from bot.domain.approval_requests import Rotation, RotationNews, RotationState
+from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
@@ -49,7 +50,9 @@ class RotationActions(Voting):
             await messages.add(
                 tx, id, MessageKind.ROTATION, self._approval_channel, subject=rotation.id
             )
-            await history.write(tx, id, "rotation asked", by=by, now=now, rotation=rotation.id)
+            await history.write(
+                tx, id, Event.ROTATION_REQUESTED, by=by, now=now, rotation=rotation.id
+            )
             if by.key != registration.requester.key:
                 await rotations.tell(tx, id, RotationNews.ASKED)
 
@@ -97,7 +100,7 @@ class RotationActions(Voting):
             now = self._clock.now()
             asked = self._asked(registration, rotation, now)
             await rotations.end(tx, id, asked, RotationState.DENIED)
-            await history.write(tx, id, "rotation denied", by=by, now=now)
+            await history.write(tx, id, Event.ROTATION_DENIED, by=by, now=now)
             await rotations.tell(tx, id, RotationNews.DENIED)
 
     async def cancel_rotation(self, id: str, rotation: str, *, by: Person) -> None:
@@ -107,7 +110,7 @@ class RotationActions(Voting):
             now = self._clock.now()
             asked = self._asked(registration, rotation, now)
             await rotations.end(tx, id, asked, RotationState.CANCELLED)
-            await history.write(tx, id, "rotation cancelled", by=by, now=now)
+            await history.write(tx, id, Event.ROTATION_CANCELLED, by=by, now=now)
             if by.key != registration.requester.key:
                 await rotations.tell(tx, id, RotationNews.CANCELLED)
 
@@ -127,7 +130,7 @@ class RotationActions(Voting):
             previous, now = self._check_previous_removable(registration), self._clock.now()
             await secrets.schedule_removal(tx, previous.id, now)
             await timers.bring_forward(tx, id, TimerKind.REMOVE_PREVIOUS, now)
-            await history.write(tx, id, "previous secret over", by=by, now=now)
+            await history.write(tx, id, Event.PREVIOUS_REMOVAL_REQUESTED, by=by, now=now)
 
     def _check_previous_removable(self, registration: Registration) -> Secret:
         """Return the secret before the newest one. Raises Refusal unless it can do without."""
@@ -143,7 +146,7 @@ class RotationActions(Voting):
         return previous
 
     async def _check_requests(self, tx: AsyncConnection, id: str, now: datetime) -> None:
-        wishes = await history.count(tx, "rotation asked", registration=id, since=now - DAY)
+        wishes = await history.count(tx, Event.ROTATION_REQUESTED, registration=id, since=now - DAY)
         if wishes >= MOST_REQUESTS:
             raise Refusal(
                 f"A rotation of {id} was asked for {MOST_REQUESTS} times in 24 hours, which is the"

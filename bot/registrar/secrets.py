@@ -7,13 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import REPLACEABLE, Verb
 from bot.domain.connector_values import Values, values_of
+from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.registrar.base import RegistrarBase
 from bot.storage import audit, expiry_notices, history, registrations, secrets, timers
-from bot.storage.audit import CLAIMED
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
 from bot.storage.vault import SealBroken
@@ -84,7 +84,7 @@ class SecretActions(RegistrarBase):
                 await timers.cancel(tx, id, kind)
             await timers.add(tx, id, TimerKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
             await timers.add(tx, id, TimerKind.MASK, now + VISIBLE, subject=secret.id)
-            await history.write(tx, id, CLAIMED, by=by, now=now, secret=secret.id)
+            await history.write(tx, id, Event.SECRET_CLAIMED, by=by, now=now, secret=secret.id)
         return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
 
     async def _opened(self, tx: AsyncConnection, registration: Registration, secret: str) -> str:
@@ -96,7 +96,9 @@ class SecretActions(RegistrarBase):
                 f" lost. Tell {self._policy.contact} that `VAULT_KEYS` lacks a key."
             )
         entries = await audit.checked(tx, registration)
-        if any(it.what == CLAIMED and it.details.get("secret") == secret for it in entries):
+        if any(
+            it.what == Event.SECRET_CLAIMED and it.details.get("secret") == secret for it in entries
+        ):
             raise Refusal(
                 f"The history of {registration.id} says that this secret has been shown before, so"
                 " it is not shown again. Press *Make a new one*, and tell"
@@ -109,21 +111,21 @@ class SecretActions(RegistrarBase):
 
     async def shown(self, id: str, secret: str, *, by: Person) -> None:
         """Note that Slack took the secret."""
-        await self._confirm(id, secret, SecretState.SHOWN, "secret shown", by)
+        await self._confirm(id, secret, SecretState.SHOWN, Event.SECRET_SHOWN, by)
 
     async def lost(self, id: str, secret: str, *, by: Person) -> None:
         """Note that nobody can tell whether the secret was seen."""
-        await self._confirm(id, secret, SecretState.UNKNOWN, "secret doubtful", by)
+        await self._confirm(id, secret, SecretState.UNKNOWN, Event.SECRET_UNKNOWN, by)
 
     async def _confirm(
-        self, id: str, secret: str, state: SecretState, what: str, by: Person
+        self, id: str, secret: str, state: SecretState, event: Event, by: Person
     ) -> None:
         """Say what came of a claim, unless that was decided in the meantime."""
         async with self._writing() as tx:
             await registrations.bump_version(tx, id)
             await timers.cancel(tx, id, TimerKind.UNKNOWN, secret)
             if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
-                await history.write(tx, id, what, by=by, now=self._clock.now(), secret=secret)
+                await history.write(tx, id, event, by=by, now=self._clock.now(), secret=secret)
                 if state is SecretState.SHOWN:
                     await self._schedule_removal_of_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
@@ -137,17 +139,17 @@ class SecretActions(RegistrarBase):
             await self.locked_for(tx, Verb.VALUES, id, by)
             now = self._clock.now()
             if await timers.bring_forward(tx, id, TimerKind.MASK, now):
-                await history.write(tx, id, "hidden by hand", by=by, now=now)
+                await history.write(tx, id, Event.MASK_REQUESTED, by=by, now=now)
 
     async def masked(self, id: str, secret: str) -> None:
         """Note that the secret is off the screen."""
-        await self._record_mask(id, secret, SecretState.MASKED, "secret masked")
+        await self._record_mask(id, secret, SecretState.MASKED, Event.SECRET_MASKED)
 
     async def unmasked(self, id: str, secret: str) -> None:
         """Note that Slack would not mask the secret."""
-        await self._record_mask(id, secret, SecretState.UNMASKED, "secret not masked")
+        await self._record_mask(id, secret, SecretState.UNMASKED, Event.SECRET_NOT_MASKED)
 
-    async def _record_mask(self, id: str, secret: str, state: SecretState, what: str) -> None:
+    async def _record_mask(self, id: str, secret: str, state: SecretState, event: Event) -> None:
         async with self._writing() as tx:
             await registrations.bump_version(tx, id)
             await secrets.forget_answer_to(tx, secret)
@@ -155,7 +157,7 @@ class SecretActions(RegistrarBase):
             since = [SecretState.CLAIMED, SecretState.SHOWN]
             if await secrets.change(tx, secret, state, since=since):
                 await timers.cancel(tx, id, TimerKind.UNKNOWN, secret)
-                await history.write(tx, id, what, now=self._clock.now(), secret=secret)
+                await history.write(tx, id, event, now=self._clock.now(), secret=secret)
                 await self._schedule_removal_of_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
 
@@ -189,7 +191,7 @@ class SecretActions(RegistrarBase):
                 )
             self._needed_profile(registration)
             await self._add_run(tx, id, RunKind.REPLACE_SECRET, subject=secret.id)
-            await history.write(tx, id, "new secret asked", by=by, now=self._clock.now())
+            await history.write(tx, id, Event.REPLACEMENT_REQUESTED, by=by, now=self._clock.now())
 
 
 def _why_not(registration: Registration) -> str:

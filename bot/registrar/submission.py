@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.catalogue import Profile
+from bot.domain.events import Event
 from bot.domain.form_validation import FormProblems, as_read, check_form
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Form, Registration, Status
@@ -90,7 +91,7 @@ class SubmissionActions(RegistrarBase):
             )
         yesterday = self._clock.now() - timedelta(days=1)
         # By history: what somebody has taken over since counts for whoever began it.
-        begun = await history.count(tx, "submitted", by=by, since=yesterday)
+        begun = await history.count(tx, Event.SUBMITTED, by=by, since=yesterday)
         if begun >= policy.person_daily_limit:
             raise Refusal(
                 f"You have begun {policy.person_daily_limit} registrations in 24 hours, which is"
@@ -134,7 +135,7 @@ class SubmissionActions(RegistrarBase):
         by, form = wish.requester, _plain_form(wish.form)
         await messages.add(tx, wish.id, MessageKind.PROGRESS, by.user_id)
         await self._add_run(tx, wish.id, RunKind.PLAN)
-        await history.write(tx, wish.id, "submitted", by=by, now=wish.created_at, **form)
+        await history.write(tx, wish.id, Event.SUBMITTED, by=by, now=wish.created_at, **form)
 
 
 def _wish_digest(form: Form) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval.quorum import Quorum
 from bot.domain.approval_requests import Vote
+from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.registrar.base import RegistrarBase
@@ -61,7 +62,7 @@ class Voting(RegistrarBase):
         await history.write(
             tx,
             registration.id,
-            "rotation confirmed" if vote.rotation else "approved",
+            Event.ROTATION_CONFIRMED if vote.rotation else Event.APPROVED,
             by=vote.person,
             now=vote.at,
             digest=vote.digest,
@@ -86,7 +87,7 @@ class Voting(RegistrarBase):
             await votes.update(tx, id, vote)
             if vote.void is not None:
                 voter, now = vote.person.user_id, self._clock.now()
-                await history.write(tx, id, "approval void", now=now, of=voter, why=vote.void)
+                await history.write(tx, id, Event.APPROVAL_VOID, now=now, of=voter, why=vote.void)
         return [vote for vote in judged if vote.void is None]
 
     def _rechecked(self, vote: Vote, person: Person | None, quorum: Quorum) -> Vote:

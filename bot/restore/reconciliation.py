@@ -14,8 +14,9 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.events import Event
 from bot.domain.registration import Registration
-from bot.restore.registration_reconciler import RESTORED, RegistrationReconciler, TenantState
+from bot.restore.registration_reconciler import RegistrationReconciler, TenantState
 from bot.storage import history, installation, registrations
 from bot.storage.database import Database
 from bot.worker.orphans import is_ours, made_by
@@ -173,6 +174,6 @@ async def _changed(tx: AsyncConnection, since: datetime) -> Sequence[tuple[str, 
 
     The clocks of two machines may differ, so the entries name the restore.
     """
-    told = await history.since(tx, RESTORED, since - timedelta(days=1))
+    told = await history.since(tx, Event.RESTORED, since - timedelta(days=1))
     restore = since.isoformat()
     return [(id, it.details) for id, it in told if it.details["restore"] == restore]

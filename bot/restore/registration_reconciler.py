@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import RotationState
+from bot.domain.events import Event
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import LIVE, Secret, SecretState
@@ -29,8 +30,6 @@ from bot.worker.orphans import made_by
 from graph.application import APPLICATION, SERVICE_PRINCIPAL
 from graph.orphans import DeletedApplication, HeldSecret, TaggedApplication
 
-RESTORED = "restored"
-"""What history says of a registration that a restore has changed."""
 VOID = "it was given before an older copy of the database was restored"
 STOPPED = Failure(
     step="Restore",
@@ -189,7 +188,9 @@ class RegistrationReconciler:
         for vote in given:
             await votes.update(self._tx, self._id, replace(vote, void=VOID))
             voter, now = vote.person.user_id, self._now
-            await history.write(self._tx, self._id, "approval void", now=now, of=voter, why=VOID)
+            await history.write(
+                self._tx, self._id, Event.APPROVAL_VOID, now=now, of=voter, why=VOID
+            )
             voided += 1
         if copy.new_requester is not None:
             await registrations.update(self._tx, self._id, heir=None)
@@ -252,7 +253,7 @@ class RegistrationReconciler:
         await history.write(
             self._tx,
             self._id,
-            RESTORED,
+            Event.RESTORED,
             now=self._now,
             why=why,
             was=copy.status,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import RotationNews, RotationState
 from bot.domain.catalogue import Catalogue
+from bot.domain.events import Event
 from bot.domain.people import CONTACT
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
@@ -150,7 +151,7 @@ class RunBase:
                 await self.tell(tx, run)
             await self._schedule_stray_removal(tx, run)
             await history.write(
-                tx, run.registration, "failed", now=now, run=run.kind, code=failed.code
+                tx, run.registration, Event.FAILED, now=now, run=run.kind, code=failed.code
             )
         log.warning(
             "run failed",

@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import RotationNews
+from bot.domain.events import Event
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
@@ -110,7 +111,7 @@ class Cleanup(RunBase):
         secret = await secrets.get(tx, run.subject or "")
         if secret is not None and secret.state is SecretState.REPLACED:
             now = self._clock.now()
-            await history.write(tx, run.registration, "previous secret removed", now=now)
+            await history.write(tx, run.registration, Event.PREVIOUS_REMOVED, now=now)
             await rotations.tell(tx, run.registration, RotationNews.RETIRED)
 
     async def _remove_stray(self, run: Run, registration: Registration) -> None:
@@ -130,7 +131,7 @@ class Cleanup(RunBase):
             gone = await secrets.confirm_removed(tx, run.registration)
             await self._tell_removed(tx, run, gone)
             await history.write(
-                tx, run.registration, "swept", now=self._clock.now(), removed=removed
+                tx, run.registration, Event.SWEPT, now=self._clock.now(), removed=removed
             )
 
     async def _undo_all(self, run: Run, plan: Plan, facts: FactsByStep) -> None:
@@ -186,7 +187,7 @@ class Cleanup(RunBase):
                 TimerKind.REMOVE_PREVIOUS,
             ):
                 await timers.cancel(tx, registration, kind)
-            await history.write(tx, registration, target, now=now)
+            await history.write(tx, registration, Event(target), now=now)
             if target is Status.REVOKED:
                 await self.tell(tx, run)
         self._services.wakeups.wake_all()

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.events import Event
 from bot.domain.registration import Check, Registration, RunOutcome
 from bot.domain.runs import RunKind
 from bot.runs.base import RunBase
@@ -101,7 +102,7 @@ class DriftCheck(RunBase):
             if self._is_to_alarm(run, registration, drift):
                 channel = self._services.approval_channel
                 await messages.add(tx, id, MessageKind.ALARM, channel, subject=run.id)
-            await history.write(tx, id, "checked", now=now, differences=list(drift.differences))
+            await history.write(tx, id, Event.CHECKED, now=now, differences=list(drift.differences))
         if drift.alarming:
             log.warning(
                 "changed in Entra, not by this bot",
@@ -127,7 +128,7 @@ class DriftCheck(RunBase):
             if not await self._end_check(tx, run, code, again=now + TOMORROW):
                 return
             await self._keep(tx, run, Check(at=now, failure=sentence), run.subject)
-            await history.write(tx, run.registration, "check failed", now=now, code=code)
+            await history.write(tx, run.registration, Event.CHECK_FAILED, now=now, code=code)
         self._services.wakeups.wake_all()
 
     async def _keep(

@@ -1,5 +1,6 @@
 """The run that makes the plan: it reads the tenant and changes nothing."""
 
+from bot.domain.events import Event
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.planning.plan_request import plan_request_of
 from bot.runs.base import RunBase, StepFailed, failed, gone
@@ -64,7 +65,7 @@ class Planning(RunBase):
             await registrations.move(
                 tx, run.registration, Status.REFUSED, reasons=list(reasons), failure=None
             )
-            await history.write(tx, run.registration, "refused", now=now, reasons=list(reasons))
+            await history.write(tx, run.registration, Event.REFUSED, now=now, reasons=list(reasons))
             await self.tell(tx, run)
         self._services.wakeups.wake_all()
 
@@ -86,5 +87,5 @@ class Planning(RunBase):
             await messages.add(tx, id, MessageKind.CARD, self._services.approval_channel)
             await timers.add(tx, id, TimerKind.EXPIRE, deadline)
             await timers.start_reminders(tx, id, now)
-            await history.write(tx, id, "planned", now=now, digest=plan.digest)
+            await history.write(tx, id, Event.PLANNED, now=now, digest=plan.digest)
         self._services.wakeups.wake_all()

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import RotationState
+from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
@@ -274,9 +275,9 @@ class Provisioning(RunBase):
             is_rotation = run.kind is RunKind.ADD_SECRET
             if is_rotation:
                 await self._end_rotation(tx, run, RotationState.DONE)
-            what = "rotated" if is_rotation else "ready"
+            event = Event.ROTATED if is_rotation else Event.READY
             await history.write(
-                tx, registration, what, now=now, secret=sealed.id, key_id=sealed.key_id
+                tx, registration, event, now=now, secret=sealed.id, key_id=sealed.key_id
             )
         self._services.wakeups.wake_all()
 

@@ -1,5 +1,6 @@
 """The run that empties Entra's bin of what a registration had made and has deleted."""
 
+from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.domain.registration import Deleted, Registration, RunOutcome
 from bot.runs.base import RunBase, StepFailed, failed
@@ -60,5 +61,5 @@ class Purging(RunBase):
                 return
             now = self._clock.now()
             await registrations.update(tx, run.registration, purged_at=now, failure=None)
-            await history.write(tx, run.registration, "purged", now=now)
+            await history.write(tx, run.registration, Event.PURGED, now=now)
         self._services.wakeups.wake_all()

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval.quorum import Quorum
 from bot.domain.approval_requests import RotationState, Vote
+from bot.domain.events import Event
 from bot.domain.people import CONTACT, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
@@ -27,17 +28,31 @@ from bot.storage.vault import SealBroken, Vault, key_id_of
 
 log = structlog.get_logger()
 
-CLAIMED = "secret claimed"
-"""The entry of a reveal."""
-ENDS = frozenset({"refused", "denied", "cancelled", "expired", "undone", "revoke asked", "revoked"})
+ENDS = frozenset(
+    {
+        Event.REFUSED,
+        Event.DENIED,
+        Event.CANCELLED,
+        Event.EXPIRED,
+        Event.UNDONE,
+        Event.REVOKE_REQUESTED,
+        Event.REVOKED,
+    }
+)
 """Entries after which no approval before them counts."""
 COUNTING = frozenset({Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY})
 """States in which the plan's approvals are those that history knows."""
 ROTATION_ENDS = frozenset(
-    {"rotated", "rotation denied", "rotation expired", "rotation withdrawn", "rotation cancelled"}
+    {
+        Event.ROTATED,
+        Event.ROTATION_DENIED,
+        Event.ROTATION_EXPIRED,
+        Event.ROTATION_WITHDRAWN,
+        Event.ROTATION_CANCELLED,
+    }
 )
 
-PURGE = frozenset({"purge asked", "purged"})
+PURGE = frozenset({Event.PURGE_REQUESTED, Event.PURGED})
 
 
 @dataclass
@@ -142,7 +157,7 @@ async def check_purge(tx: AsyncConnection, registration: Registration, digest: s
     if replay(entries).planned != digest:
         _refuse(registration.id, ["its plan is not the one that the bot has made."])
     told = [it.what for it in entries if it.what in PURGE or it.details.get("run") == RunKind.PURGE]
-    if told[-1:] != ["purge asked"]:
+    if told[-1:] != [Event.PURGE_REQUESTED]:
         _refuse(registration.id, ["nobody has asked to delete it for good."])
 
 
@@ -173,7 +188,9 @@ async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
     found = [*_changes(vault_of(tx), id, stored), *_requester(stored)]
     if not found:
         found += _standing(registration, replay(stored.entries))
-        claimed = {it.details.get("secret") for it in stored.entries if it.what == CLAIMED}
+        claimed = {
+            it.details.get("secret") for it in stored.entries if it.what == Event.SECRET_CLAIMED
+        }
         for secret, purpose in await secrets.kept(tx, id):
             if purpose is Purpose.SECRET and secret in claimed:
                 found.append("a secret waits to be shown that has been shown before.")
@@ -188,35 +205,35 @@ def replay(entries: Sequence[Entry]) -> Expected:
     votes, owners, offer, made_at = plan, set(), None, None
     for entry in entries:
         match entry.what:
-            case "submitted":
+            case Event.SUBMITTED:
                 requester = entry.user_id
                 owners.add(requester)
-            case "handover asked":
+            case Event.HANDOVER_REQUESTED:
                 offer = entry.details["to"], entry.user_id
-            case "handed over":
+            case Event.HANDED_OVER:
                 requester, offer = entry.details["to"], None
                 owners.add(requester)
-            case "ready" if not plan.is_carried_out:
+            case Event.READY if not plan.is_carried_out:
                 plan.is_carried_out, made_at = True, entry.at
-            case "planned":
+            case Event.PLANNED:
                 planned = entry.details.get("digest")
-            case "approved":
+            case Event.APPROVED:
                 plan.add(entry)
-            case "rotation asked":
+            case Event.ROTATION_REQUESTED:
                 asked = entry.details.get("rotation")
                 votes = rotation = Ballot(rotation=asked, asked_by=entry.user_id)
-            case "rotation confirmed":
+            case Event.ROTATION_CONFIRMED:
                 rotation.add(entry)
-            case "withdrawn":
+            case Event.WITHDRAWN:
                 plan.groups.pop(entry.user_id, None)
-            case "approval void":
+            case Event.APPROVAL_VOID:
                 votes.groups.pop(entry.details["of"], None)
             case what if what in ENDS:
                 plan.groups.clear()
             case what if what in ROTATION_ENDS:
                 rotation.groups.clear()
-                made_at = entry.at if what == "rotated" else made_at
-            case "failed" if entry.details.get("run") == RunKind.ADD_SECRET:
+                made_at = entry.at if what == Event.ROTATED else made_at
+            case Event.FAILED if entry.details.get("run") == RunKind.ADD_SECRET:
                 rotation.groups.clear()
     return Expected(requester, planned, plan, rotation, frozenset(owners), offer, made_at)
 
@@ -262,7 +279,7 @@ def _changes(vault: Vault, id: str, stored: _Stored) -> Iterator[str]:
             if not (before.is_signed(vault, id) and (before.seq, before.hash) == (seq, hash)):
                 yield f"the history before entry {entry.seq} was not as it was signed."
         seq, hash = entry.seq, entry.hash
-    if not stored.entries or stored.entries[0].what != "submitted":
+    if not stored.entries or stored.entries[0].what != Event.SUBMITTED:
         yield "history does not begin with the request."
     if not head.is_signed(vault, id):
         yield f"nothing that was signed says where history ends.{_why(vault, head.mac)}"

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.events import Event
 from bot.domain.expiry_stages import FOR_APPROVERS, Expiry, Stage, reached, told_at
 from bot.domain.registration import Registration, Status
 from bot.domain.secrets import Secret
@@ -65,5 +66,5 @@ async def tell(
     await messages.add(tx, id, MessageKind.EXPIRY_NEWS, requester, subject=subject)
     if FOR_APPROVERS & set(stages):
         await messages.add(tx, id, MessageKind.EXPIRY, approval_channel, subject=subject)
-    what = "secret expired" if latest is Stage.OVER else "secret expires"
-    await history.write(tx, id, what, now=now)
+    event = Event.SECRET_EXPIRED if latest is Stage.OVER else Event.SECRET_EXPIRES
+    await history.write(tx, id, event, now=now)

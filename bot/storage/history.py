@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.events import Event
 from bot.domain.people import Person
 from bot.storage import change_log
 from bot.storage.rows import from_row
@@ -30,7 +31,7 @@ UNVERIFIED = "unverified head"
 REACH = 200
 """How far back a history of several registrations reaches: counting all would take ever longer."""
 
-DECISIVE = ("submitted", "approved", "denied")
+DECISIVE = (Event.SUBMITTED, Event.APPROVED, Event.DENIED)
 MOST_DECISIVE = 12
 BOT = Person(team_id="-", user_id="-", name="aad-setup")
 """The bot itself, for changes without a user."""
@@ -38,8 +39,8 @@ BOT = Person(team_id="-", user_id="-", name="aad-setup")
 
 IDS = ("digest", "secret", "key_id", "run", "code", "to", "of", "application")
 """Details that are logged, too: none of them is text of a user."""
-LOGGED_AS = {"submitted": "requested", "secret shown": "revealed"}
-LOGGED_ELSEWHERE = ("failed", "orphan")
+LOGGED_AS = {Event.SUBMITTED: "requested", Event.SECRET_SHOWN: "revealed"}
+LOGGED_ELSEWHERE = (Event.FAILED, Event.ORPHAN)
 """These have a warning of their own."""
 
 
@@ -51,7 +52,7 @@ class Entry:
     at: datetime
     team_id: str
     user_id: str
-    what: str
+    what: str  # an Event, unless something other than this version of the bot wrote it
     details: Mapping[str, Any]
     previous: str
     hash: str
@@ -104,7 +105,7 @@ class HistoryPage:
 async def write(
     tx: AsyncConnection,
     registration: str,
-    what: str,
+    event: Event,
     *,
     by: Person = BOT,
     now: datetime,
@@ -125,7 +126,7 @@ async def write(
         "at": now,
         "team_id": by.team_id,
         "user_id": by.user_id,
-        "what": what,
+        "what": event,
         "details": details,
         "previous": head.hash,
     }
@@ -135,10 +136,10 @@ async def write(
     )
     new = Head.signed(vault, registration, seq, hash)
     await _put_head(tx, registration, str(new))
-    if what not in LOGGED_ELSEWHERE:
+    if event not in LOGGED_ELSEWHERE:
         who = {} if by is BOT else {"by": by.user_id}
         ids = {name: details[name] for name in IDS if name in details}
-        change_log.record(tx, LOGGED_AS.get(what, what), registration, **who, **ids)
+        change_log.record(tx, LOGGED_AS.get(event, event), registration, **who, **ids)
 
 
 async def _end(tx: AsyncConnection, registration: str) -> tuple[str | None, int]:
@@ -180,14 +181,14 @@ async def read(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
 
 async def count(
     tx: AsyncConnection,
-    what: str,
+    event: Event,
     *,
     since: datetime,
     by: Person | None = None,
     registration: str | None = None,
 ) -> int:
     """Count these entries since then: of all users or one, of all registrations or one."""
-    wanted = [history.c.what == what, history.c.at > since]
+    wanted = [history.c.what == event, history.c.at > since]
     if by is not None:
         wanted += [history.c.team_id == by.team_id, history.c.user_id == by.user_id]
     if registration is not None:
@@ -196,9 +197,9 @@ async def count(
     return int(await tx.scalar(query) or 0)
 
 
-async def since(tx: AsyncConnection, what: str, moment: datetime) -> Sequence[tuple[str, Entry]]:
+async def since(tx: AsyncConnection, event: Event, moment: datetime) -> Sequence[tuple[str, Entry]]:
     """Return the entries that say this since then, each with its registration's id."""
-    query = sa.select(history).where(history.c.at >= moment, history.c.what == what)
+    query = sa.select(history).where(history.c.at >= moment, history.c.what == event)
     rows = (await tx.execute(query.order_by(history.c.at))).mappings()
     return [(row["registration"], entry_of(row)) for row in rows]
 

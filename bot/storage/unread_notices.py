@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.events import Event
 from bot.domain.registration import Status
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
@@ -58,4 +59,4 @@ async def tell_removed(
         requester = found.requester.user_id
         await messages.add(tx, id, MessageKind.UNREAD_NEWS, requester, subject=secret.id)
         await messages.add(tx, id, MessageKind.UNREAD, approval_channel, subject=secret.id)
-        await history.write(tx, id, "unread secret removed", now=now, secret=secret.id)
+        await history.write(tx, id, Event.UNREAD_REMOVED, now=now, secret=secret.id)

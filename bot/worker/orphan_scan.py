@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.events import Event
 from bot.storage import history, installation, registrations, runs
 from bot.storage.database import Database
 from bot.worker import orphans
@@ -31,7 +32,6 @@ AGAIN_AFTER = timedelta(hours=1)
 """When to try again if the tenant could not be read, or a stop came first."""
 LONGEST_SECONDS = 20.0
 """Real seconds for reading: an hour later is early enough."""
-REPORT = "orphan"
 
 
 class OrphanScan:
@@ -118,13 +118,13 @@ class OrphanScan:
         if not orphan.is_known:
             return False
         told = await history.read(tx, orphan.registration)
-        return all(entry.what != REPORT or entry.details != _told(orphan) for entry in told)
+        return all(entry.what != Event.ORPHAN or entry.details != _told(orphan) for entry in told)
 
     async def _settle(self, tx: AsyncConnection, orphan: Orphan) -> None:
         """Add the run that removes it, or report it in its registration's history."""
         now = self._clock.now()
         if orphan.removed_by is None:
-            await history.write(tx, orphan.registration, REPORT, now=now, **_told(orphan))
+            await history.write(tx, orphan.registration, Event.ORPHAN, now=now, **_told(orphan))
             return
         await runs.add(tx, registration=orphan.registration, kind=orphan.removed_by, now=now)
         log.info("removal of an orphan begins", registration=orphan.registration, **_ids(orphan))

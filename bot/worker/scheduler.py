@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import RotationNews, RotationState
+from bot.domain.events import Event
 from bot.domain.expiry_stages import Expiry
 from bot.domain.registration import Status
 from bot.domain.runs import Failure, RunKind
@@ -248,7 +249,7 @@ class Scheduler:
     async def _expire(self, tx: AsyncConnection, timer: Timer) -> None:
         if await registrations.move(tx, timer.registration, Status.EXPIRED, deadline=None):
             await timers.cancel(tx, timer.registration, TimerKind.REMIND)
-            await history.write(tx, timer.registration, "expired", now=self._clock.now())
+            await history.write(tx, timer.registration, Event.EXPIRED, now=self._clock.now())
             requester = await registrations.requester_of(tx, timer.registration)
             await messages.owe_news(tx, timer.registration, requester)
             found = await registrations.get(tx, timer.registration)
@@ -262,7 +263,7 @@ class Scheduler:
         if found is None or rotation is None or rotation.id != timer.subject:
             return
         await rotations.end(tx, timer.registration, rotation, RotationState.EXPIRED)
-        await history.write(tx, timer.registration, "rotation expired", now=self._clock.now())
+        await history.write(tx, timer.registration, Event.ROTATION_EXPIRED, now=self._clock.now())
         await rotations.tell(tx, timer.registration, RotationNews.EXPIRED)
 
     async def _remind(self, tx: AsyncConnection, timer: Timer) -> None:
@@ -278,7 +279,7 @@ class Scheduler:
             self._approval_channel,
             subject=str(count),
         )
-        await history.write(tx, timer.registration, "reminded", now=self._clock.now())
+        await history.write(tx, timer.registration, Event.REMINDED, now=self._clock.now())
         if count < REMINDERS:
             later = self._clock.now() + REMIND_AFTER * 2**count
             await timers.add(
@@ -299,7 +300,7 @@ class Scheduler:
             tx, timer.subject or "", SecretState.UNKNOWN, since=[SecretState.CLAIMED]
         ):
             now = self._clock.now()
-            await history.write(tx, timer.registration, "secret doubtful", now=now)
+            await history.write(tx, timer.registration, Event.SECRET_UNKNOWN, now=now)
             await expiry_notices.plan(tx, timer.registration)
 
     async def _remove_unread(self, tx: AsyncConnection, timer: Timer) -> None:
@@ -311,7 +312,7 @@ class Scheduler:
         ):
             await self._add_run(tx, timer, RunKind.REMOVE_UNREAD)
             now = self._clock.now()
-            await history.write(tx, timer.registration, "secret unread", now=now)
+            await history.write(tx, timer.registration, Event.SECRET_UNREAD, now=now)
             await expiry_notices.plan(tx, timer.registration)  # an older one may be in use again
 
     async def _tell_expiry(self, tx: AsyncConnection, timer: Timer) -> None:

@@ -3,45 +3,62 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bot.domain.events import Event
 from bot.storage.history import BOT, Entry, HistoryPage
 from handlers.views.blocks import LONGEST_TEXT, escaped, short, when
 from handlers.views.ids import COMMAND
 
-WORDS = {
-    "submitted": "asked for",
-    "planned": "plan made",
-    "reminded": "approvers reminded",
-    "withdrawn": "approval withdrawn",
-    "approval void": "an approval no longer counts",
-    "retried": "retry asked for",
-    "undo asked": "undo asked for",
-    "revoke asked": "revocation asked for",
-    "purge asked": "deletion for good asked for",
-    "purged": "deleted for good",
-    "handover asked": "asked to hand it over",
-    "requester left": "the requester's account is deactivated or gone",
-    "secret claimed": "asked to see the secret",
-    "secret doubtful": "nobody can tell whether the secret was seen",
-    "secret unread": "nobody came for the secret in time",
-    "unread secret removed": "that secret was removed from Entra",
-    "secret expires": "told that the secret is about to expire",
-    "secret expired": "told that the secret has expired",
-    "hidden by hand": "masked by hand",
-    "new secret asked": "new secret asked for",
-    "rotation asked": "new secret beside the one in use asked for",
-    "rotation expired": "rotation withdrawn, because nobody decided in time",
-    "rotation withdrawn": "rotation withdrawn, because somebody else is the requester",
-    "rotated": "new secret made beside the one in use",
-    "previous secret over": "removal of the previous secret asked for",
-    "previous secret removed": "previous secret removed from Entra",
-    "check asked": "check asked for",
-    "checked": "compared with the tenant",
-    "check failed": "could not be compared with the tenant",
-    "swept": "looked for stray secrets",
-    "restored": "an older copy of the database was restored",
-    "orphan": "something in the tenant fits no registration",
+WORDS: Mapping[str, str] = {
+    Event.SUBMITTED: "asked for",
+    Event.PLANNED: "plan made",
+    Event.REFUSED: "refused",
+    Event.REMINDED: "approvers reminded",
+    Event.APPROVED: "approved",
+    Event.WITHDRAWN: "approval withdrawn",
+    Event.APPROVAL_VOID: "an approval no longer counts",
+    Event.DENIED: "denied",
+    Event.CANCELLED: "cancelled",
+    Event.EXPIRED: "expired",
+    Event.READY: "ready",
+    Event.FAILED: "failed",
+    Event.RETRIED: "retry asked for",
+    Event.UNDO_REQUESTED: "undo asked for",
+    Event.UNDONE: "undone",
+    Event.REVOKE_REQUESTED: "revocation asked for",
+    Event.REVOKED: "revoked",
+    Event.PURGE_REQUESTED: "deletion for good asked for",
+    Event.PURGED: "deleted for good",
+    Event.HANDOVER_REQUESTED: "asked to hand it over",
+    Event.HANDED_OVER: "handed over",
+    Event.REQUESTER_LEFT: "the requester's account is deactivated or gone",
+    Event.SECRET_CLAIMED: "asked to see the secret",
+    Event.SECRET_SHOWN: "secret shown",
+    Event.SECRET_UNKNOWN: "nobody can tell whether the secret was seen",
+    Event.SECRET_MASKED: "secret masked",
+    Event.SECRET_NOT_MASKED: "secret not masked",
+    Event.MASK_REQUESTED: "masked by hand",
+    Event.SECRET_UNREAD: "nobody came for the secret in time",
+    Event.UNREAD_REMOVED: "that secret was removed from Entra",
+    Event.SECRET_EXPIRES: "told that the secret is about to expire",
+    Event.SECRET_EXPIRED: "told that the secret has expired",
+    Event.REPLACEMENT_REQUESTED: "new secret asked for",
+    Event.ROTATION_REQUESTED: "new secret beside the one in use asked for",
+    Event.ROTATION_CONFIRMED: "rotation confirmed",
+    Event.ROTATION_DENIED: "rotation denied",
+    Event.ROTATION_CANCELLED: "rotation cancelled",
+    Event.ROTATION_EXPIRED: "rotation withdrawn, because nobody decided in time",
+    Event.ROTATION_WITHDRAWN: "rotation withdrawn, because somebody else is the requester",
+    Event.ROTATED: "new secret made beside the one in use",
+    Event.PREVIOUS_REMOVAL_REQUESTED: "removal of the previous secret asked for",
+    Event.PREVIOUS_REMOVED: "previous secret removed from Entra",
+    Event.CHECK_REQUESTED: "check asked for",
+    Event.CHECKED: "compared with the tenant",
+    Event.CHECK_FAILED: "could not be compared with the tenant",
+    Event.SWEPT: "looked for stray secrets",
+    Event.RESTORED: "an older copy of the database was restored",
+    Event.ORPHAN: "something in the tenant fits no registration",
 }
-"""What storage's words mean to people; all others say it themselves."""
+"""The words for people, of every event."""
 
 LONGEST = 200
 """More of a detail would push the other lines away."""
@@ -80,7 +97,7 @@ def _pages(id: str, told: HistoryPage, size: int) -> list[str]:
 
 def entry(told: Entry, longest: int = LONGEST) -> str:
     """Return one entry as a line, its details no longer than that."""
-    what = WORDS.get(told.what, told.what)
+    what = WORDS.get(told.what, told.what)  # the value itself if this version does not know it
     words = [when(told.at), f"{escaped(what)}{_to(told.details)}{_details(told.details, longest)}"]
     if told.user_id != BOT.user_id:
         words.append(f"<@{told.user_id}>")

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.approval import Policy
+from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
 from bot.registrar.recovery import CHECK_PAUSE
@@ -64,7 +65,7 @@ async def test_a_check_is_asked_for_once_in_five_minutes(
         with pytest.raises(Refusal, match="was asked for less than five minutes ago"):
             await env.registrar.check(id, by=person)
     async with env.database.transaction() as tx:  # a new secret is there
-        await history.write(tx, id, "ready", now=clock.now())
+        await history.write(tx, id, Event.READY, now=clock.now())
     await env.registrar.check(id, by=ROSA)
     await env.end_run(id)
     with pytest.raises(Refusal):

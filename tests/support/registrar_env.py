@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 from bot.approval import Policy
 from bot.components import new_id
 from bot.domain.catalogue import Catalogue, read_catalogue
+from bot.domain.events import Event
 from bot.domain.people import Person
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
@@ -120,7 +121,7 @@ class RegistrarEnv:
             plan = PLAN | {"profile_digest": read_catalogue()["mimecast"].digest}
             await registrations.move(tx, id, Status.PENDING, plan=plan, digest=DIGEST)
             await timers.add(tx, id, TimerKind.EXPIRE, self.clock.now() + timedelta(days=1))
-            await history.write(tx, id, "planned", now=self.clock.now(), digest=DIGEST)
+            await history.write(tx, id, Event.PLANNED, now=self.clock.now(), digest=DIGEST)
         await self.end_run(id)
         return id
 

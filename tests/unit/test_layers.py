@@ -64,6 +64,7 @@ LAYERS = (
     ("bot.approval",),
     (
         "bot.approval.quorum",
+        "bot.domain.events",
         "bot.domain.expiry_stages",
     ),
     (

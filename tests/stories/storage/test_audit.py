@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 
 from bot.approval import Policy
 from bot.domain.approval_requests import Vote
+from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.secrets import SecretState
@@ -147,7 +148,7 @@ async def test_an_entry_put_in_is_found_also_after_the_bot_has_gone_on(env: Regi
     await _write(env, sa.insert(entries).values(**forged))
     assert "4 is not as it was signed" in await _findings(env.database, id)
     async with env.database.transaction() as tx:
-        await history.write(tx, id, "failed", now=env.clock.now())
+        await history.write(tx, id, Event.FAILED, now=env.clock.now())
     told = await _findings(env.database, id)
     assert "4 is not as it was signed" in told
     assert "the history before entry 5 was not as it was signed" in told
@@ -162,7 +163,7 @@ async def test_a_head_cannot_be_made_true_by_going_on(env: RegistrarEnv) -> None
         env, sa.delete(entries).where(entries.c.seq > 1), sa.update(rows).values(head=head)
     )
     async with env.database.transaction() as tx:
-        await history.write(tx, id, "reminded", now=env.clock.now())
+        await history.write(tx, id, Event.REMINDED, now=env.clock.now())
     assert "before entry 2 was not as it was signed" in await _findings(env.database, id)
 
 
@@ -222,8 +223,8 @@ async def test_a_vote_that_nobody_gave_does_not_help_to_approve(
     assert "the approvals are not those" in await _findings(database, id)
 
 
-@pytest.mark.parametrize("end", ["cancelled", "expired", "undone", "revoked"])
-async def test_approvals_from_before_an_end_do_not_count(env: RegistrarEnv, end: str) -> None:
+@pytest.mark.parametrize("end", [Event.CANCELLED, Event.EXPIRED, Event.UNDONE, Event.REVOKED])
+async def test_approvals_from_before_an_end_do_not_count(env: RegistrarEnv, end: Event) -> None:
     id = await env.approved()
     async with env.database.transaction() as tx:
         registration = await registrations.locked(tx, id)
@@ -348,7 +349,7 @@ async def test_a_key_that_was_lost_is_named_and_can_come_back(
         assert "which VAULT_KEYS lacks" in await _findings(database, id)
         async with database.transaction() as tx:  # what must go on, goes on
             await registrations.bump_version(tx, id)
-            await history.write(tx, id, "reminded", now=clock.now())
+            await history.write(tx, id, Event.REMINDED, now=clock.now())
     async with databases.opened(database_url, Vault([OTHER, KEY])) as database:
         assert not await _findings(database, id)
 
@@ -364,5 +365,5 @@ async def test_an_entry_costs_three_statements(env: RegistrarEnv) -> None:
             "before_cursor_execute",
             lambda *arguments: seen.append(arguments[2]),
         )
-        await history.write(tx, id, "reminded", now=env.clock.now())
+        await history.write(tx, id, Event.REMINDED, now=env.clock.now())
     assert len(seen) == 3

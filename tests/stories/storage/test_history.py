@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.events import Event
 from bot.storage import history
 from bot.storage.database import Database
 from bot.storage.history import Entry
@@ -77,7 +78,7 @@ async def test_of_one_moment_the_last_entry_is_told_first(env: RegistrarEnv) -> 
     id = await env.submitted()
     now = env.clock.now()
     async with env.database.transaction() as tx:
-        for what in ("first", "second"):
-            await history.write(tx, id, what, now=now)
+        for event in (Event.REMINDED, Event.CANCELLED):
+            await history.write(tx, id, event, now=now)
         told = await history.recent(tx, limit=3)
-    assert [entry.what for _, entry in told.entries] == ["second", "first", "submitted"]
+    assert [entry.what for _, entry in told.entries] == ["cancelled", "reminded", "submitted"]

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.events import Event
 from bot.domain.people import Person
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
@@ -199,7 +200,7 @@ async def test_a_history_of_all_reaches_back_so_far_and_no_further(env: Registra
     id = await env.submitted()
     async with env.database.transaction() as tx:
         for _ in range(history.REACH):
-            await history.write(tx, id, "reminded", now=env.clock.now())
+            await history.write(tx, id, Event.REMINDED, now=env.clock.now())
     async with env.database.reading() as tx:
         of_all = await history.recent(tx, limit=5)
         of_rosa = await history.recent(tx, limit=5, only_of=ROSA)

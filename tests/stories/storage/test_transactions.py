@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.events import Event
 from bot.domain.registration import Status
 from bot.storage import history, registrations, runs
 from bot.storage.database import Database
@@ -25,7 +26,7 @@ async def test_what_breaks_off_leaves_nothing_behind(env: RegistrarEnv) -> None:
         async with env.database.transaction() as tx:
             await registrations.bump_version(tx, id)
             await registrations.move(tx, id, Status.APPROVED)
-            await history.write(tx, id, "approved", now=NOON)
+            await history.write(tx, id, Event.APPROVED, now=NOON)
             raise Interrupted
 
     with pytest.raises(Interrupted):
