@@ -43,7 +43,7 @@ class Journal(Protocol):
         """Store that a step is about to write. True if an earlier attempt had stored it."""
 
     async def last_intent(self, step: str) -> datetime | None:
-        """Whether an attempt at this step may have written."""
+        """Return when an attempt at this step last may have written, or None."""
 
     async def clear_intent(self, step: str) -> None:
         """Note that no attempt at this step has written, whatever was intended."""
@@ -78,9 +78,9 @@ class StepContext:
     sign_in: SignIn
     bot_client_id: str
     approved_by: str = ""
+    """For people who read the application's notes in Entra."""
     secret_until: datetime | None = None
     """A replaced secret must not outlive the approved one."""
-    """For people who read the application's notes in Entra."""
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """Held by writes that have collided with another write to the same object."""
 

@@ -5,9 +5,10 @@ told when a half, an eighth and a fortieth of its life are left.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import IntEnum
 
+from bot.domain.lifetimes import EXPIRY_NOTICES, SHORT_SECRET, SHORT_SECRET_NOTICES
 from bot.domain.secrets import Secret
 
 
@@ -20,16 +21,8 @@ class Stage(IntEnum):
     OVER = 3
 
 
-LEFT = {
-    Stage.MONTH: timedelta(days=30),
-    Stage.WEEK: timedelta(days=7),
-    Stage.DAY: timedelta(days=1),
-    Stage.OVER: timedelta(0),
-}
-SHORT = timedelta(days=60)
-"""A secret that lives less would be told of too early, and too often at once."""
-SHARE_LEFT = {Stage.MONTH: 1 / 2, Stage.WEEK: 1 / 8, Stage.DAY: 1 / 40, Stage.OVER: 0.0}
-"""What part of its life is left then, if it is a short one."""
+LEFT = dict(zip(Stage, EXPIRY_NOTICES, strict=True))
+SHARE_LEFT = dict(zip(Stage, SHORT_SECRET_NOTICES, strict=True))
 
 FOR_APPROVERS = frozenset({Stage.WEEK, Stage.OVER})
 """When the approval channel is told, too."""
@@ -56,7 +49,7 @@ def told_at(secret: Secret, stage: Stage) -> datetime | None:
     if secret.expires_at is None:
         return None
     life = secret.expires_at - secret.made_at
-    left = LEFT[stage] if life >= SHORT else SHARE_LEFT[stage] * life
+    left = LEFT[stage] if life >= SHORT_SECRET else SHARE_LEFT[stage] * life
     return secret.expires_at - left
 
 

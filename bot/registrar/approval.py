@@ -17,9 +17,6 @@ from bot.storage import history, messages, registrations, timers, votes
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 
-MOST_WITHDRAWALS = 5
-"""After so many of one person it is for others to approve: each tells the requester."""
-
 
 class ApprovalActions(Voting):
     """From a plan that waits to its run, or to its end."""
@@ -51,7 +48,6 @@ class ApprovalActions(Voting):
             quorum = self.quorum(registration)
             if registration.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
-            await self._check_withdrawals(tx, registration, by)
             vote, earlier = self._vote(registration, by, quorum), _on_this_plan(registration)
             await votes.cast(tx, id, vote)
             if await self._count(tx, registration, earlier, vote, seen, quorum):
@@ -59,18 +55,6 @@ class ApprovalActions(Voting):
                 await self._add_run(tx, id, RunKind.REGISTER)
             else:
                 await self._tell(tx, registration.requester, id)
-
-    async def _check_withdrawals(
-        self, tx: AsyncConnection, registration: Registration, by: Person
-    ) -> None:
-        """Raise Refusal for somebody who has changed their mind too often."""
-        id, since = registration.id, registration.created_at
-        withdrawn = await history.count(tx, Event.WITHDRAWN, by=by, registration=id, since=since)
-        if withdrawn >= MOST_WITHDRAWALS:
-            raise Refusal(
-                f"You have withdrawn your approval of {id} {withdrawn} times, so another approver"
-                " has to decide. You can still deny it."
-            )
 
     def _check_profile(self, registration: Registration) -> None:
         """Raise Refusal unless the profile, which says how many it takes, is still the plan's."""

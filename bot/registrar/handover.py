@@ -1,7 +1,5 @@
 """Handing a registration over to somebody else, when its requester leaves."""
 
-from datetime import timedelta
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
@@ -10,14 +8,11 @@ from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.registrar.base import RegistrarBase
+from bot.registrar.limits import HANDOVERS, check_limit
 from bot.storage import audit, history, messages, registrations, rotations, secrets
 from bot.storage.messages import MessageKind
 from bot.storage.secrets import Purpose
 from bot.storage.vault import SealBroken
-
-MOST_OFFERS = 5
-"""How often a registration may be offered in a day: each time calls the approvers to look."""
-DAY = timedelta(days=1)
 
 
 class HandoverActions(RegistrarBase):
@@ -34,7 +29,7 @@ class HandoverActions(RegistrarBase):
                 )
             elif registration.new_requester.key == to.key:
                 raise Refusal(f"An approver was asked already whether <@{to.user_id}> takes over.")
-            await self._check_offers(tx, id)
+            await check_limit(tx, HANDOVERS, now=self._clock.now(), registration=id)
             await registrations.propose_requester(tx, id, to, named_by=by)
             await history.write(
                 tx, id, Event.HANDOVER_REQUESTED, by=by, now=self._clock.now(), to=to.user_id
@@ -119,17 +114,6 @@ class HandoverActions(RegistrarBase):
             if not await messages.exists(tx, id, kind, subject):
                 await history.write(tx, id, Event.REQUESTER_LEFT, now=self._clock.now())
                 await messages.add(tx, id, kind, self._approval_channel, subject=subject)
-
-    async def _check_offers(self, tx: AsyncConnection, id: str) -> None:
-        since = self._clock.now() - DAY
-        if (
-            await history.count(tx, Event.HANDOVER_REQUESTED, registration=id, since=since)
-            >= MOST_OFFERS
-        ):
-            raise Refusal(
-                f"{id} was offered {MOST_OFFERS} times in 24 hours, which is the most. Agree with"
-                " an approver on who takes it over, and ask again later."
-            )
 
     def _takes_several(self, registration: Registration) -> bool:
         """Whether it takes more than one approver. If its profile is gone, nobody can tell."""

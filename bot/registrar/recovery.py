@@ -1,26 +1,20 @@
 """Mending: go on with what has failed, take it back, compare the tenant with the plan."""
 
 from collections.abc import Collection
-from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.events import Event
+from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
+from bot.registrar.limits import CHECKS, check_limit
 from bot.registrar.voting import Voting
 from bot.storage import audit, history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
-
-CHECK_PAUSE = timedelta(minutes=5)
-"""How far apart checks are that people ask for, while nothing changes."""
-
-
-APPROVAL_LASTS = timedelta(days=7)
-"""How long an approval may be retried on: as long as a failure that nobody retries is kept."""
 
 
 class RecoveryActions(Voting):
@@ -59,9 +53,9 @@ class RecoveryActions(Voting):
         and the dates of votes are not.
         """
         id, approved_at = registration.id, await audit.approved_at(tx, registration)
-        if approved_at and approved_at + APPROVAL_LASTS <= self._clock.now():
+        if approved_at and approved_at + APPROVAL_VALID <= self._clock.now():
             raise Refusal(
-                f"{id} was approved more than {APPROVAL_LASTS.days} days ago, so it can't be"
+                f"{id} was approved more than {APPROVAL_VALID.days} days ago, so it can't be"
                 " retried. Press *Undo*; after that, *Ask again* asks for a new approval."
             )
 
@@ -105,17 +99,6 @@ class RecoveryActions(Voting):
         async with self._writing() as tx:
             registration = await self.locked_for(tx, Verb.CHECK, id, by)
             self._check_idle(registration)
-            await self._check_pause(tx, id)
+            await check_limit(tx, CHECKS, now=self._clock.now(), registration=id)
             await self._add_run(tx, id, RunKind.CHECK, subject=by.user_id)
             await history.write(tx, id, Event.CHECK_REQUESTED, by=by, now=self._clock.now())
-
-    async def _check_pause(self, tx: AsyncConnection, id: str) -> None:
-        """Raise Refusal if a check was asked for just now, and no new secret was made since."""
-        since = self._clock.now() - CHECK_PAUSE
-        asked = await history.count(tx, Event.CHECK_REQUESTED, registration=id, since=since)
-        made = await history.count(tx, Event.READY, registration=id, since=since)
-        if asked > made:
-            raise Refusal(
-                f"A check of {id} was asked for less than five minutes ago. Its card says what came"
-                " of it; ask again in a few minutes."
-            )

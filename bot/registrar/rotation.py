@@ -5,10 +5,8 @@ wish has an id of its own, and a vote counts for that id and that plan only.
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import uuid4
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import ROTATABLE, Verb
 from bot.domain.approval_requests import Rotation, RotationNews, RotationState
@@ -17,14 +15,11 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret, SecretState
+from bot.registrar.limits import ROTATIONS, check_limit
 from bot.registrar.voting import Voting
 from bot.storage import history, messages, registrations, rotations, secrets, timers, votes
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
-
-DAY = timedelta(days=1)
-MOST_REQUESTS = 5
-"""How often a day one registration's rotation may be asked for: each calls the approvers."""
 
 
 class RotationActions(Voting):
@@ -42,7 +37,7 @@ class RotationActions(Voting):
             self._check_rotatable(registration, now)
             self._needed_profile(registration)
             self._policy.check_reachable(self.quorum(registration), registration, by)
-            await self._check_requests(tx, id, now)
+            await check_limit(tx, ROTATIONS, now=now, registration=id)
             until = now + self._approval_ttl
             rotation = Rotation(id=uuid4().hex, asked_by=by, asked_at=now, until=until)
             await rotations.ask(tx, id, rotation)
@@ -144,14 +139,6 @@ class RotationActions(Voting):
         if previous.retires_at <= self._clock.now():
             raise Refusal(f"The previous secret of {id} is being removed already.")
         return previous
-
-    async def _check_requests(self, tx: AsyncConnection, id: str, now: datetime) -> None:
-        wishes = await history.count(tx, Event.ROTATION_REQUESTED, registration=id, since=now - DAY)
-        if wishes >= MOST_REQUESTS:
-            raise Refusal(
-                f"A rotation of {id} was asked for {MOST_REQUESTS} times in 24 hours, which is the"
-                " most. Agree with an approver on it, and ask again later."
-            )
 
     def _asked(self, registration: Registration, rotation: str, now: datetime) -> Rotation:
         """Return the rotation that waits, if it is this one. Raises Refusal."""

@@ -1,13 +1,13 @@
 """Showing the values, and the secret once: claimed, shown, masked, made anew."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import REPLACEABLE, Verb
 from bot.domain.connector_values import Values, values_of
 from bot.domain.events import Event
+from bot.domain.lifetimes import PREVIOUS_SECRET, REVEAL_CONFIRMED, SECRET_VISIBLE, SHORTEST_SECRET
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
@@ -17,15 +17,6 @@ from bot.storage import audit, expiry_notices, history, registrations, secrets, 
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
 from bot.storage.vault import SealBroken
-
-VISIBLE = timedelta(seconds=60)
-"""How long a secret stays on the screen unless the requester hides it."""
-CONFIRMED_WITHIN = timedelta(seconds=30)
-"""A reveal that nobody confirmed by then is doubtful: the process died while it answered."""
-GRACE = timedelta(days=7)
-"""How long the secret before works once the one that follows it was seen: time to change over."""
-SHORTEST = timedelta(days=1)
-"""A secret that would end sooner is not worth making."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +73,8 @@ class SecretActions(RegistrarBase):
             await registrations.update(tx, id, deadline=None)
             for kind in (TimerKind.REMOVE_UNREAD, TimerKind.REMIND_UNREAD):
                 await timers.cancel(tx, id, kind)
-            await timers.add(tx, id, TimerKind.UNKNOWN, now + CONFIRMED_WITHIN, subject=secret.id)
-            await timers.add(tx, id, TimerKind.MASK, now + VISIBLE, subject=secret.id)
+            await timers.add(tx, id, TimerKind.UNKNOWN, now + REVEAL_CONFIRMED, subject=secret.id)
+            await timers.add(tx, id, TimerKind.MASK, now + SECRET_VISIBLE, subject=secret.id)
             await history.write(tx, id, Event.SECRET_CLAIMED, by=by, now=now, secret=secret.id)
         return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
 
@@ -167,7 +158,7 @@ class SecretActions(RegistrarBase):
         new = next(each for each in live if each.id == seen)
         for old in live:
             if old.made_at < new.made_at and old.retires_at is None:
-                at = min(now + GRACE, old.expires_at or now)
+                at = min(now + PREVIOUS_SECRET, old.expires_at or now)
                 await secrets.schedule_removal(tx, old.id, at)
                 await timers.add(tx, id, TimerKind.REMOVE_PREVIOUS, at, subject=old.id)
 
@@ -184,7 +175,7 @@ class SecretActions(RegistrarBase):
                     f"The approvals of {id} are unknown, so a new secret takes an approver."
                     f" `/aad-setup rotate {id}` asks for one."
                 )
-            if secret.expires_at is None or secret.expires_at < self._clock.now() + SHORTEST:
+            if secret.expires_at is None or secret.expires_at < self._clock.now() + SHORTEST_SECRET:
                 raise Refusal(
                     f"The approved lifetime of the secret of {id} has ended."
                     f" `/aad-setup rotate {id}` asks for a new one, which an approver confirms."

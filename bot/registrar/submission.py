@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +16,7 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import RunKind
 from bot.registrar.base import RegistrarBase
+from bot.registrar.limits import Limit, check_limit
 from bot.storage import history, installation, messages, registrations
 from bot.storage.messages import MessageKind
 
@@ -89,20 +89,22 @@ class SubmissionActions(RegistrarBase):
                 f"You have {policy.open_limit} registrations open, which is the most. Finish,"
                 f" cancel or undo one first: `{COMMAND} status` lists them."
             )
-        yesterday = self._clock.now() - timedelta(days=1)
+        now = self._clock.now()
+        of_person = Limit(
+            event=Event.SUBMITTED,
+            most=policy.person_daily_limit,
+            refusal="You have begun {most} registrations in 24 hours, which is the most for one"
+            f" person. Try again later, or ask {policy.contact} to raise `PERSON_DAILY_LIMIT`.",
+        )
         # By history: what somebody has taken over since counts for whoever began it.
-        begun = await history.count(tx, Event.SUBMITTED, by=by, since=yesterday)
-        if begun >= policy.person_daily_limit:
-            raise Refusal(
-                f"You have begun {policy.person_daily_limit} registrations in 24 hours, which is"
-                f" the most for one person. Try again later, or ask {policy.contact} to raise"
-                " `PERSON_DAILY_LIMIT`."
-            )
-        if await registrations.count_since(tx, yesterday) >= policy.daily_limit:
-            raise Refusal(
-                f"The team has begun {policy.daily_limit} registrations in 24 hours, which is the"
-                f" most. Try again later, or ask {policy.contact} to raise `DAILY_LIMIT`."
-            )
+        await check_limit(tx, of_person, now=now, by=by)
+        of_team = Limit(
+            event=Event.SUBMITTED,
+            most=policy.daily_limit,
+            refusal="The team has begun {most} registrations in 24 hours, which is the most. Try"
+            f" again later, or ask {policy.contact} to raise `DAILY_LIMIT`.",
+        )
+        await check_limit(tx, of_team, now=now)
 
     async def _check_new(self, tx: AsyncConnection, form: Form) -> None:
         """Raise FormProblems if the same has been asked for and is open or ready."""

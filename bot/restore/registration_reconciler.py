@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import RotationState
 from bot.domain.events import Event
+from bot.domain.lifetimes import UNDO_FAILED
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import LIVE, Secret, SecretState
-from bot.runs.base import CLEANUP_TIMERS, UNDO_AFTER
+from bot.runs.base import CLEANUP_TIMERS
 from bot.storage import (
     expiry_notices,
     history,
@@ -213,7 +214,7 @@ class RegistrationReconciler:
             case Status.READY:
                 await registrations.update(tx, id, deadline=None)  # until which it was to be seen
             case Status.FAILED if is_move:
-                until = now + UNDO_AFTER
+                until = now + UNDO_FAILED
                 await registrations.update(tx, id, deadline=until, failure=asdict(STOPPED))
                 await timers.add(tx, id, TimerKind.UNDO, until)
         if self._copy.run in RESUMED and not is_move:

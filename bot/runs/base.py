@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.approval_requests import RotationNews, RotationState
 from bot.domain.catalogue import Catalogue
 from bot.domain.events import Event
+from bot.domain.lifetimes import CLEANUP_RETRY, SWEEPS, UNDO_FAILED
 from bot.domain.people import CONTACT
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
@@ -31,13 +32,6 @@ from graph.steps import StepContext, check_is_ours, remove_secret
 from graph.tenant_cache import TenantCache
 
 log = structlog.get_logger()
-
-SWEEPS = (timedelta(minutes=15), timedelta(hours=24))
-"""When to look for stray secrets: reads lag, so once early and once when all has settled."""
-UNDO_AFTER = timedelta(days=7)
-"""A failed registration that nobody retried by then is undone."""
-AGAIN_AFTER = timedelta(hours=1)
-"""When to try again what clears up after a run and could not."""
 
 CLEANUP_TIMERS = {
     RunKind.REMOVE_UNREAD: TimerKind.REMOVE_STRAY,
@@ -133,9 +127,9 @@ class RunBase:
             before = await registrations.get(tx, run.registration)
             is_news = before is not None and before.failure is None
             if await registrations.move(
-                tx, run.registration, Status.FAILED, deadline=now + UNDO_AFTER, **columns
+                tx, run.registration, Status.FAILED, deadline=now + UNDO_FAILED, **columns
             ):
-                await timers.add(tx, run.registration, TimerKind.UNDO, now + UNDO_AFTER)
+                await timers.add(tx, run.registration, TimerKind.UNDO, now + UNDO_FAILED)
                 await self.tell(tx, run)
             else:
                 await registrations.update(tx, run.registration, **columns)
@@ -144,7 +138,7 @@ class RunBase:
                 await rotations.tell(tx, run.registration, RotationNews.FAILED)
             if run.kind in COMES_AGAIN:
                 # What is not ours is removed by nobody but a person.
-                again = now + (UNDO_AFTER if failed.code == NotOurs.__name__ else AGAIN_AFTER)
+                again = now + (UNDO_FAILED if failed.code == NotOurs.__name__ else CLEANUP_RETRY)
                 await registrations.update(tx, run.registration, deadline=again)
                 await timers.add(tx, run.registration, COMES_AGAIN[run.kind], again)
             if run.kind is RunKind.REVOKE and is_news:  # the connector can still sign in
@@ -165,7 +159,7 @@ class RunBase:
 
     async def _schedule_again(self, tx: AsyncConnection, run: Run) -> None:
         """Let what could not be cleared up be tried again."""
-        later = self._clock.now() + AGAIN_AFTER
+        later = self._clock.now() + CLEANUP_RETRY
         subject = run.subject if run.kind is RunKind.REMOVE_PREVIOUS else None
         await timers.add(tx, run.registration, CLEANUP_TIMERS[run.kind], later, subject=subject)
 

@@ -1,11 +1,12 @@
 """The run that compares the tenant with the plan: it reads, tells, and changes nothing there."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import Event
+from bot.domain.lifetimes import CHECK_EVERY, CHECK_RETRY
 from bot.domain.registration import Check, Registration, RunOutcome
 from bot.domain.runs import RunKind
 from bot.runs.base import RunBase
@@ -19,10 +20,6 @@ from graph.plan import Plan
 from graph.retry import REPLICATION_TIME
 
 log = structlog.get_logger()
-
-WEEKLY = timedelta(days=7)
-TOMORROW = timedelta(days=1)
-"""When to try again if the tenant could not be read."""
 
 
 class DriftCheck(RunBase):
@@ -86,7 +83,7 @@ class DriftCheck(RunBase):
     async def _tell(self, run: Run, registration: Registration, drift: Drift) -> None:
         async with self._database.transaction() as tx:
             now, id = self._clock.now(), run.registration
-            if not await self._end_check(tx, run, RunOutcome.CHECKED, again=now + WEEKLY):
+            if not await self._end_check(tx, run, RunOutcome.CHECKED, again=now + CHECK_EVERY):
                 return
             audience = run.subject
             if audience is None and drift.differences:
@@ -125,7 +122,7 @@ class DriftCheck(RunBase):
         """Tell the person who asked that the bot could not read it, and retry tomorrow."""
         async with self._database.transaction() as tx:
             now = self._clock.now()
-            if not await self._end_check(tx, run, code, again=now + TOMORROW):
+            if not await self._end_check(tx, run, code, again=now + CHECK_RETRY):
                 return
             await self._keep(tx, run, Check(at=now, failure=sentence), run.subject)
             await history.write(tx, run.registration, Event.CHECK_FAILED, now=now, code=code)

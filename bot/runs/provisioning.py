@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import RotationState
 from bot.domain.events import Event
+from bot.domain.lifetimes import FIRST_CHECK, UNREAD_SECRET
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
@@ -44,12 +45,6 @@ from graph.plan import Plan
 from graph.steps import Step, StepContext, stages
 
 log = structlog.get_logger()
-
-UNREAD_AFTER = timedelta(days=7)
-"""A secret that nobody came for by then is removed from Entra."""
-
-CHECK_AFTER = UNREAD_AFTER + timedelta(hours=1)
-"""The first comparison with the tenant: an unread secret is removed first."""
 
 FactsByStep = dict[str, dict[str, Any]]
 
@@ -259,7 +254,7 @@ class Provisioning(RunBase):
             sealed = await secrets.sealed_of_run(tx, id)
             assert sealed is not None
             await registrations.move(tx, registration, Status.READY)
-            until = now + UNREAD_AFTER
+            until = now + UNREAD_SECRET
             await registrations.update(tx, registration, failure=None, deadline=until)
             requester = await registrations.requester_of(tx, registration)
             await messages.add(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
@@ -271,7 +266,7 @@ class Provisioning(RunBase):
                 await timers.cancel(tx, registration, TimerKind.REMOVE_PREVIOUS, old)
             await self._schedule_stray_removal(tx, run)
             await timers.cancel(tx, registration, TimerKind.CHECK)
-            await timers.add(tx, registration, TimerKind.CHECK, now + CHECK_AFTER)
+            await timers.add(tx, registration, TimerKind.CHECK, now + FIRST_CHECK)
             is_rotation = run.kind is RunKind.ADD_SECRET
             if is_rotation:
                 await self._end_rotation(tx, run, RotationState.DONE)

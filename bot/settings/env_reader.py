@@ -14,6 +14,7 @@ from difflib import get_close_matches
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
+from bot.domain.lifetimes import LONGEST_APPROVAL_TTL, LONGEST_RETENTION
 from bot.settings.allowed_hosts import is_one_of, is_slack
 from graph.proxies import Proxies
 
@@ -21,8 +22,6 @@ EVERYBODY = "*"
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GUID_EXAMPLE = "such as 01234567-89ab-cdef-0123-456789abcdef"
 QUOTES = "'\""
-LONGEST_TTL = timedelta(days=30)
-LONGEST_RETENTION = timedelta(days=3650)
 COMMON_NAMES = frozenset({"PORT", "DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT", "CA_BUNDLE"})
 """Names of settings that other programs have, too: similar names may be meant for those."""
 LEAST_SIMILARITY = 0.85
@@ -149,7 +148,7 @@ class Reader:
 
     def duration(self, name: str, default: timedelta) -> timedelta:
         value = self._duration(name, default)
-        if not timedelta(0) < value <= LONGEST_TTL:
+        if not timedelta(0) < value <= LONGEST_APPROVAL_TTL:
             self.problem(f"{name} must be a time such as 30m, 24h or 7d, 30d at most.")
             return default
         return value

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.domain.lifetimes import APPROVAL_TTL, RETENTION, SHORTEST_RETENTION
 from bot.domain.people import CONTACT
 from bot.logs import FORMATS
 from bot.settings.allowed_hosts import is_one_of
@@ -97,14 +98,14 @@ class Settings(EntraSettings):
             approver_groups=groups,
             mentioned=_mentioned(reader, approvers, groups),
             approvals_needed=reader.number("APPROVALS_NEEDED", 1, least=1, most=10),
-            approval_ttl=reader.duration("APPROVAL_TTL", timedelta(hours=24)),
+            approval_ttl=reader.duration("APPROVAL_TTL", APPROVAL_TTL),
             requesters=reader.people("REQUESTERS", everybody=True),
             requester_groups=reader.groups("REQUESTER_GROUPS"),
             **_limits(reader),
             **_entra(reader),
             vault_keys=reader.fernet_keys("VAULT_KEYS"),
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
-            retention=reader.days("RETENTION", timedelta(days=365), least=timedelta(days=90)),
+            retention=reader.days("RETENTION", RETENTION, least=SHORTEST_RETENTION),
             log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             log_format=reader.one_of("LOG_FORMAT", FORMATS, FORMATS[0]),
             plain_cards=reader.one_of("PLAIN_CARDS", ("true", "false"), "false") == "true",

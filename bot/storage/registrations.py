@@ -267,12 +267,6 @@ async def count_open(tx: AsyncConnection, person: Person) -> int:
     return int(await tx.scalar(query) or 0)
 
 
-async def count_since(tx: AsyncConnection, moment: datetime) -> int:
-    """Count the registrations that anybody has begun since then."""
-    query = sa.select(sa.func.count()).where(registrations.c.created_at > moment)
-    return int(await tx.scalar(query) or 0)
-
-
 async def find_duplicate(tx: AsyncConnection, wish_digest: str) -> str | None:
     """Return the id of a registration for an equal wish that is open or has an application."""
     query = sa.select(registrations.c.id).where(

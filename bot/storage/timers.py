@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -10,12 +10,9 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.lifetimes import FIRST_REMINDER
 from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.tables import timers
-
-REMIND_AFTER = timedelta(minutes=15)
-"""From a wish to the first reminder; each further one comes after twice the time."""
-REMINDERS = 4
 
 
 class TimerKind(StrEnum):
@@ -63,7 +60,7 @@ async def add(
 
 async def start_reminders(tx: AsyncConnection, registration: str, now: datetime) -> None:
     """Let the approvers be reminded of what waits for them from now on: a plan, or a rotation."""
-    await add(tx, registration, TimerKind.REMIND, now + REMIND_AFTER, subject="1")
+    await add(tx, registration, TimerKind.REMIND, now + FIRST_REMINDER, subject="1")
 
 
 async def find_due(

@@ -1,18 +1,16 @@
 """Secrets that were not picked up: reminders for the requester, notices of the removal."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import Event
+from bot.domain.lifetimes import UNREAD_REMINDERS, UNREAD_SECRET
 from bot.domain.registration import Status
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
-
-REMIND_BEFORE = (timedelta(days=6), timedelta(days=4), timedelta(days=1))
-"""How long before the removal: 1, 3 and 6 days after the secret was announced."""
 
 
 async def plan(
@@ -22,7 +20,8 @@ async def plan(
 
     Reminders that were due while the bot was down are not made up for.
     """
-    at = next((it for it in (until - each for each in REMIND_BEFORE) if it > now), None)
+    announced_at = until - UNREAD_SECRET
+    at = next((it for it in (announced_at + each for each in UNREAD_REMINDERS) if it > now), None)
     if at is not None:
         await timers.add(tx, id, TimerKind.REMIND_UNREAD, at, subject=secret)
 

@@ -6,7 +6,6 @@ tenant that does not answer delays no timer.
 """
 
 import asyncio
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import Event
+from bot.domain.lifetimes import ORPHANS_EVERY, ORPHANS_RETRY
 from bot.storage import history, installation, registrations, runs
 from bot.storage.database import Database
 from bot.worker import orphans
@@ -27,9 +27,6 @@ from graph.orphans import TaggedApplication, find_tagged
 
 log = structlog.get_logger()
 
-DAILY = timedelta(days=1)
-AGAIN_AFTER = timedelta(hours=1)
-"""When to try again if the tenant could not be read, or a stop came first."""
 LONGEST_SECONDS = 20.0
 """Real seconds for reading: an hour later is early enough."""
 
@@ -74,11 +71,11 @@ class OrphanScan:
     async def _is_my_turn(self) -> bool:
         now = self._clock.now()
         async with self._database.reading() as tx:
-            if not await installation.is_orphan_scan_due(tx, since=now - DAILY):
+            if not await installation.is_orphan_scan_due(tx, since=now - ORPHANS_EVERY):
                 return False
         async with self._database.transaction() as tx:
-            again = now - DAILY + AGAIN_AFTER
-            return await installation.claim_orphan_scan(tx, since=now - DAILY, until=again)
+            again = now - ORPHANS_EVERY + ORPHANS_RETRY
+            return await installation.claim_orphan_scan(tx, since=now - ORPHANS_EVERY, until=again)
 
     async def _search(self) -> tuple[TaggedApplication, ...] | None:
         """Return the marked objects, or None if the tenant does not answer."""

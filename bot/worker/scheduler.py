@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.approval_requests import RotationNews, RotationState
 from bot.domain.events import Event
 from bot.domain.expiry_stages import Expiry
+from bot.domain.lifetimes import DAY, ENGINE_RETENTION, FIRST_REMINDER, REMINDERS
 from bot.domain.registration import Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
@@ -33,7 +34,7 @@ from bot.storage import (
 from bot.storage.database import Database
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
-from bot.storage.timers import REMIND_AFTER, REMINDERS, Timer, TimerKind
+from bot.storage.timers import Timer, TimerKind
 from bot.worker.engine import Died, Engine, Outcome
 from bot.worker.loops import Loop, Wakeups, report_bug, run_guarded
 from bot.worker.outages import AwaitedService
@@ -61,9 +62,6 @@ OUTAGE = Failure(
 )
 """What a registration says whose run waits for Entra."""
 AT_ONCE = 50
-DAILY = timedelta(days=1)
-REMEMBERED = timedelta(days=30)
-"""How long the engine keeps its record of a run that has ended, for whoever looks into a bug."""
 UNDOABLE = (Status.FAILED, Status.UNDONE, Status.DENIED, Status.CANCELLED, Status.EXPIRED)
 """What an undo that is late may still be for: one that was undone may have left something, and one
 that had failed may have been denied, cancelled or expired since."""
@@ -194,8 +192,8 @@ class Scheduler:
     async def _forget(self) -> None:
         """Once a day, delete what ended long ago and nothing needs, here and in the engine."""
         now = self._clock.now()
-        if self._forgot_at is None or now >= self._forgot_at + DAILY:
-            await self._engine.forget(before=now - REMEMBERED)
+        if self._forgot_at is None or now >= self._forgot_at + DAY:
+            await self._engine.forget(before=now - ENGINE_RETENTION)
             await retention.delete_old(self._database, before=now - self._keep_for)
             self._forgot_at = now
 
@@ -281,7 +279,7 @@ class Scheduler:
         )
         await history.write(tx, timer.registration, Event.REMINDED, now=self._clock.now())
         if count < REMINDERS:
-            later = self._clock.now() + REMIND_AFTER * 2**count
+            later = self._clock.now() + FIRST_REMINDER * 2**count
             await timers.add(
                 tx, timer.registration, TimerKind.REMIND, later, subject=str(count + 1)
             )
@@ -322,7 +320,7 @@ class Scheduler:
             return
         now, told = self._clock.now(), Expiry.read(timer.subject)
         if found.awaits_secret:
-            await timers.add(tx, found.id, timer.kind, now + DAILY, subject=timer.subject)
+            await timers.add(tx, found.id, timer.kind, now + DAY, subject=timer.subject)
             return
         secret = found.secret_in_use
         if secret is not None and secret.id == told.secret:
@@ -335,7 +333,7 @@ class Scheduler:
         if await self._is_busy(tx, timer):
             return
         found = await registrations.get(tx, timer.registration)
-        if found is None or found.status not in ONLY_FROM.get(kind, Status):
+        if found is None or (kind in ONLY_FROM and found.status not in ONLY_FROM[kind]):
             return
         await runs.add(
             tx,

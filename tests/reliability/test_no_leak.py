@@ -14,12 +14,12 @@ import structlog
 
 from bot.domain.catalogue import read_catalogue
 from bot.domain.connector_values import values_of
+from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.secrets import Secret
 from bot.logs import LOUD, set_up
 from bot.playground.stage import Stage
 from bot.playground.workspace import Entry, Kind
 from bot.registrar import Reveal
-from bot.registrar.secrets import GRACE
 from bot.worker.loops import report_bug
 from tests.support.factories import registration, secret
 from tests.support.handover_story import confirm_handover
@@ -98,7 +98,7 @@ async def the_story_of_a_change(story: Story) -> None:
     await decide(story, "Confirm", by="ada")
     await announced(story, id)
     await seen(story, id)
-    story.clock.move(GRACE + timedelta(hours=1))
+    story.clock.move(PREVIOUS_SECRET + timedelta(hours=1))
     removed = "the previous secret is removed from Entra"
     await eventually(story, lambda: removed in story.direct("rosa"))
     await story.workspace.command("rosa", f"handover {id} @ben")

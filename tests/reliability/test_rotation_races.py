@@ -7,11 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.approval_requests import Rotation, RotationState
+from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import RunOutcome
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.registrar import secrets as showing
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.provisioning import Provisioning
@@ -256,7 +256,7 @@ async def test_asked_at_once_the_old_secret_is_removed_once(registrar_envs: Regi
     assert (await one.run_of(id)).kind is RunKind.REMOVE_PREVIOUS
     assert await _removals(one, id) == 1
     await one.end_run(id)
-    one.clock.move(showing.GRACE)
+    one.clock.move(PREVIOUS_SECRET)
     await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
     assert await _removals(one, id) == 1
 

@@ -8,9 +8,9 @@ import pytest
 
 from bot.approval import Policy
 from bot.domain.events import Event
+from bot.domain.lifetimes import CHECK_PAUSE
 from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
-from bot.registrar.recovery import CHECK_PAUSE
 from bot.storage import history
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
@@ -88,17 +88,6 @@ async def test_a_registration_is_offered_five_times_a_day(
     assert (await what(env, id)).count("handover asked") == 5
     clock.move(timedelta(hours=24, seconds=1))
     await env.registrar.hand_over(id, to=heirs[1], by=ADA)
-
-
-async def test_whoever_has_withdrawn_five_times_leaves_it_to_others(env: RegistrarEnv) -> None:
-    id = await env.pending()
-    for _ in range(5):
-        await env.registrar.approve(id, by=ADA)
-        await env.registrar.withdraw(id, by=ADA)
-    with pytest.raises(Refusal, match="so another approver has to decide"):
-        await env.registrar.approve(id, by=ADA)
-    await env.registrar.approve(id, by=GRACE)
-    await env.registrar.deny(id, by=ADA, reason="Not now")
 
 
 async def test_a_rotation_is_asked_for_five_times_a_day(

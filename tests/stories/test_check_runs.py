@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.lifetimes import CHECK_RETRY
 from bot.domain.registration import Check, Status
 from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
-from bot.runs.drift_check import TOMORROW
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import Timer, TimerKind
@@ -78,7 +78,7 @@ async def test_a_check_that_broke_is_no_failure_of_the_registration(env: Registr
     assert found.check.failure == "The bot itself broke down: bug b0g."
     assert await told(env) == [(MessageKind.DRIFT, ADA.user_id)]
     (again,) = await owed(env, id)
-    assert again.at - env.clock.now() <= TOMORROW
+    assert again.at - env.clock.now() <= CHECK_RETRY
     async with env.database.reading() as tx:
         assert [each.what for each in await history.read(tx, id)][-1] == "check failed"
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.lifetimes import CHECK_PAUSE
 from bot.playground.tenant import AUTONOMOUS
-from bot.registrar.recovery import CHECK_PAUSE
 from tests.support.drift_story import SETTLED, Hand, by_hand, report, settled
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one

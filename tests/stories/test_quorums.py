@@ -7,11 +7,11 @@ import pytest
 
 from bot.approval import Policy
 from bot.domain.catalogue import Approval, read_catalogue
+from bot.domain.lifetimes import FIRST_REMINDER
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.storage.timers import REMIND_AFTER
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
 from tests.support.registrar_env import opened, registrar_env
 from tests.support.rotation_story import asked, decide, seen, three
@@ -234,7 +234,7 @@ async def test_approvers_are_reminded_four_times_at_growing_intervals(
 
         assert reminders() == []
         for count in range(1, 5):
-            story.clock.move(REMIND_AFTER * 2 ** (count - 1) - timedelta(minutes=1))
+            story.clock.move(FIRST_REMINDER * 2 ** (count - 1) - timedelta(minutes=1))
             assert len(reminders()) == count - 1
             story.clock.move(timedelta(minutes=2))
             await story.until(lambda count=count: len(reminders()) == count)
@@ -263,7 +263,7 @@ async def test_of_a_rotation_approvers_are_reminded_likewise(bot: Bot, stage: St
             return [text for text in texts if f"A rotation of {id} still waits" in text]
 
         for count in range(1, 5):
-            story.clock.move(REMIND_AFTER * 2 ** (count - 1) - timedelta(minutes=1))
+            story.clock.move(FIRST_REMINDER * 2 ** (count - 1) - timedelta(minutes=1))
             assert len(reminders()) == count - 1
             story.clock.move(timedelta(minutes=2))
             await story.until(lambda count=count: len(reminders()) == count)

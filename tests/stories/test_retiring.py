@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.secrets import SecretState
-from bot.registrar.secrets import GRACE
 from handlers.views import rotation as views
 from tests.support.factories import NOON, registration, secret
 from tests.support.rotation_story import asked, card, history, in_use, rotated, seen
@@ -40,7 +40,7 @@ async def test_whoever_has_changed_over_removes_the_old_secret_at_once(story: St
     await story.until(lambda: "the previous secret is removed from Entra" in story.direct("rosa"))
     await story.until(lambda: "previous secret" not in card(story, id))
     assert "[Remove the previous secret]" not in card(story, id)
-    story.clock.move(GRACE * 2)  # what would have removed it then finds nothing
+    story.clock.move(PREVIOUS_SECRET * 2)  # what would have removed it then finds nothing
     await eventually(story, lambda: not _is_to_retire(story))
     await asked(story, id)
     told = await history(story, id)
@@ -106,7 +106,7 @@ async def test_an_old_secret_that_entra_does_not_remove_at_once_goes_later(story
     broken = story.tenant.faults.fail(
         "POST", "removePassword", status=403, code="Authorization_RequestDenied", times=10_000
     )
-    story.clock.move(GRACE)
+    story.clock.move(PREVIOUS_SECRET)
     await eventually(story, lambda: _was_refused(story))
     assert old in live(story)
     assert "is removed from Entra" not in story.direct("rosa")

@@ -10,10 +10,10 @@ import pytest
 
 from bot.approval.quorum import Quorum
 from bot.domain.approval_requests import Rotation
+from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.registration import Status
 from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
-from bot.registrar.secrets import GRACE
 from handlers.views import ids
 from handlers.views import rotation as views
 from tests.support.factories import NOON, ROSA, registration
@@ -64,7 +64,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     await story.until(lambda: "The previous secret is removed as of 20" in card(story, id))
     await story.check(id, by="ada")
     await eventually(story, lambda: f"{id} matches what was approved" in story.direct("ada"))
-    story.clock.move(GRACE - timedelta(hours=3))
+    story.clock.move(PREVIOUS_SECRET - timedelta(hours=3))
     assert old in live(story)
     story.clock.move(timedelta(hours=3))
     await eventually(story, lambda: old not in live(story))
@@ -248,7 +248,7 @@ async def test_a_new_secret_that_nobody_came_for_is_removed_and_the_old_one_live
     assert live(story) == [old]
     await story.until(lambda: "The previous secret keeps working." in story.direct("rosa"))
     await story.until(lambda: f"The secret expires {first_end}" in card(story, id))
-    story.clock.move(GRACE * 2)
+    story.clock.move(PREVIOUS_SECRET * 2)
     await asked(story, id)
     assert live(story) == [old]
 
@@ -300,7 +300,7 @@ async def test_a_new_secret_whose_showing_is_in_doubt_is_made_anew_beside_the_ol
     assert old in live(story)
     assert len(live(story)) == 2
     await seen(story, id)
-    story.clock.move(GRACE)
+    story.clock.move(PREVIOUS_SECRET)
     await eventually(story, lambda: old not in live(story))
     assert len(live(story)) == 1
 
@@ -313,7 +313,7 @@ async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story
     await rotated(story, id)
     await seen(story, id)
     assert "was rotated lately" in await rotate(story, id)
-    story.clock.move(GRACE - timedelta(hours=2))
+    story.clock.move(PREVIOUS_SECRET - timedelta(hours=2))
     story.workspace.reload("rosa")
     await story.workspace.click("rosa", "Make a new one", on=story.notice(id))
     await story.until(lambda: "was replaced by a newer one" in story.direct("rosa"))
@@ -323,7 +323,7 @@ async def test_a_lost_new_secret_keeps_the_old_one_until_the_next_was_seen(story
     story.clock.move(timedelta(days=2))
     await seen(story, id)
     assert old in live(story)
-    story.clock.move(GRACE)
+    story.clock.move(PREVIOUS_SECRET)
     await eventually(story, lambda: live(story) != [] and old not in live(story))
 
 

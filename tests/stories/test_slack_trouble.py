@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import structlog.testing
 
+from bot.domain.lifetimes import CHECK_PAUSE
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
-from bot.registrar.recovery import CHECK_PAUSE
 from tests.support.rotation_story import asked, decide, request, seen
 from tests.support.running_bot import Bot
 from tests.support.story import Story, _updates, updates

@@ -77,6 +77,7 @@ LAYERS = (
     ),
     ("bot.settings.env_reader",),
     (
+        "bot.domain.lifetimes",
         "bot.worker.loops",
         "bot.logs",
         "bot.settings.allowed_hosts",

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.registrar.secrets import GRACE
+from bot.domain.lifetimes import PREVIOUS_SECRET
 from tests.support.crash_process import NONCE, SEALED, Death, learnt, told
 from tests.support.crash_story import LATER, CrashStory, in_use
 
@@ -64,7 +64,7 @@ async def _rotate(crash_story: CrashStory) -> None:
 async def _grace_is_over(crash_story: CrashStory, death: Death | None = None) -> None:
     """A week after it was seen there is the new secret, and nothing else."""
     assert await crash_story.lives.stop() == 0
-    await crash_story.lives.begin(death, later=GRACE)
+    await crash_story.lives.begin(death, later=PREVIOUS_SECRET)
     for _ in range(RUNS):
         await _are_idle(crash_story)
         if crash_story.told("previous secret removed"):

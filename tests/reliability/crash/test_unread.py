@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.runs.base import SWEEPS
+from bot.domain.lifetimes import SWEEPS
 from tests.support.crash_process import Death, told
 from tests.support.crash_story import LATER, CrashStory
 

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.approval import Verb
+from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.registrar.recovery import APPROVAL_LASTS
 from tests.reliability.state_machine.cast import CAST, Figure, people
 from tests.reliability.state_machine.model import OPEN, TAKEN, Expected
 from tests.reliability.state_machine.play import Play
@@ -40,7 +40,6 @@ def approve(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
         and play.in_time(it)
         and who.key not in it.votes
         and (who.party is not None or it.profile != STRICT)
-        and it.said.count(("withdrawn", who.key)) < 5
     )
     seen = people(it.votes)
     play.attempt(allowed, play.world.registrar.approve(it.id, by=who.person, seen=seen))
@@ -79,7 +78,7 @@ def cancel(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 
 def retry(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
-    is_fresh = it.approved_at is None or play.clock.at < it.approved_at + APPROVAL_LASTS
+    is_fresh = it.approved_at is None or play.clock.at < it.approved_at + APPROVAL_VALID
     allowed = it.may(Verb.RETRY, who) and it.run is None and is_fresh
     seen = people(it.votes)
     play.attempt(allowed, play.world.registrar.retry(it.id, by=who.person, seen=seen))
