@@ -1,5 +1,6 @@
 """Drawings: what each kind of message shows of its registration."""
 
+from bot.domain.events import Event
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
 from bot.registrar import Registrar
@@ -64,8 +65,8 @@ class Renderer:
             told = (registration, latest, self._registrar.quorum(registration))
             return news.news_text(*told), news.news(*told)
         if message.kind is MessageKind.HANDOVER and registration.new_requester is None:
-            asked = await self._registrar.latest_entry(registration.id, "handover asked")
-            confirmed = await self._registrar.latest_entry(registration.id, "handed over")
+            asked = await self._registrar.latest_entry(registration.id, Event.HANDOVER_REQUESTED)
+            confirmed = await self._registrar.latest_entry(registration.id, Event.HANDED_OVER)
             decided = approvers.handed_over(registration, asked, confirmed)
             return approvers.handover_text(registration), decided
         drawing = await self._drawing(registration, is_plain=is_plain)

@@ -1,8 +1,9 @@
 """The direct message that notifies the requester: who did it, why, and the next button."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bot.approval.quorum import Quorum
+from bot.domain.events import Event
 from bot.domain.people import Person
 from bot.domain.registration import Registration, Status
 from bot.storage.history import Entry
@@ -60,5 +61,8 @@ def _sentence(
 
 
 STOPPED = {Status.FAILED: "failed", Status.REVOKING: "is not revoked yet: it stopped"}
-DECISIONS = {"approved": "approved", "withdrawn": "withdrew their approval of"}
+DECISIONS: Mapping[str, str] = {
+    Event.APPROVED: "approved",
+    Event.WITHDRAWN: "withdrew their approval of",
+}
 """History's words for a vote that leaves the plan waiting."""
