@@ -41,10 +41,9 @@ def register(
 
     app.action(ids.APPROVE)(buttons.approve)
     app.action(ids.DENY)(buttons.deny)
-    app.action(ids.WITHDRAW)(buttons.click(Registrar.withdraw))
-    app.action(ids.CANCEL)(buttons.click(Registrar.cancel))
+    app.action(ids.WITHDRAW)(buttons.decide(Registrar.withdraw))
+    app.action(ids.CANCEL)(buttons.decide(Registrar.cancel))
     app.action(ids.AGAIN)(buttons.again)
-    app.action(ids.CONFIRM_HANDOVER)(buttons.confirm_handover)
     app.action(ids.RETRY)(buttons.retry)
     app.action(ids.UNDO)(buttons.click(Registrar.undo))
     app.action(ids.REVOKE)(buttons.click(Registrar.revoke))
@@ -53,9 +52,6 @@ def register(
     app.action(ids.HIDE)(buttons.hide)
     app.action(ids.RENEW)(buttons.renew)
     app.action(ids.ROTATE)(buttons.click(Registrar.rotate))
-    app.action(ids.CONFIRM_ROTATION)(buttons.confirm_rotation)
-    app.action(ids.DENY_ROTATION)(buttons.click(Registrar.deny_rotation, bound=True))
-    app.action(ids.CANCEL_ROTATION)(buttons.click(Registrar.cancel_rotation, bound=True))
     app.action(ids.RETIRE)(buttons.click(Registrar.remove_previous))
 
     for id, verb, what in (
@@ -66,11 +62,12 @@ def register(
             "The previous secret of {id} is being removed",
         ),
         (ids.REVOKE_ASKED, Registrar.revoke, "{id} is being revoked"),
-        (ids.PURGE_ASKED, Registrar.purge, "{id} is being deleted for good"),
     ):
         app.action(id)(commands.confirmed(verb, what))
     app.action(ids.MINE)(buttons.answer(Command(word="list", which="mine")))
     app.action(ids.HELP)(buttons.answer(Command(word="help")))
+    for id in ids.REPLACED:
+        app.action(id)(buttons.replaced)
     app.action(ids.OPEN_FORM)(commands.form_button)
     app.action(ids.HOME_BACK)(home.turn)
     app.action(ids.HOME_ON)(home.turn)

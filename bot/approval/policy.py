@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from bot.approval.quorum import Quorum
-from bot.approval.rules import NOT_FOR_OWN, PREVIOUS_REQUESTER, RULES, Role, Verb
-from bot.approval.wrong_state import wrong_state
+from bot.approval.rules import DECISIONS, NOT_FOR_OWN, PREVIOUS_REQUESTER, RULES, Role, Verb
+from bot.approval.wrong_state import decided, wrong_state
+from bot.domain.approval_requests import ApprovalRequest
 from bot.domain.people import CONTACT, GUEST, Person, Refusal
 from bot.domain.registration import Registration
 from bot.settings.env_reader import EVERYBODY
@@ -56,7 +57,9 @@ class Policy:
             return f"{quorum.needed} approvers; APPROVERS lists {len(self.approvers)}"
         return None
 
-    def check_reachable(self, quorum: Quorum, registration: Registration, asker: Person) -> None:
+    def check_reachable(
+        self, verb: Verb, quorum: Quorum, registration: Registration, asker: Person
+    ) -> None:
         """Raise Refusal if too few can confirm what this person asks for, who does not count."""
         if why := self.unreachable(quorum):
             raise Refusal(f"This takes {why}. Ask {self.contact} to add approvers to `APPROVERS`.")
@@ -67,6 +70,7 @@ class Policy:
                 f"This takes {quorum.needed} approvers who have not asked for it themselves, and"
                 f" there are too few. Ask {self.contact} to add another to `APPROVERS`."
                 if asker.key == registration.requester.key
+                or Role.REQUESTER not in RULES[verb].roles
                 else f"This takes {quorum.needed} approvers beside you, and there are too few."
                 " Let the requester ask for it."
             )
@@ -105,29 +109,42 @@ class Policy:
                 f" Ask {self.contact} to add another to `APPROVERS`."
             )
 
-    def check(self, verb: Verb, person: Person, registration: Registration) -> None:
-        """Raise Refusal unless the table lets this person do this now."""
+    def check(
+        self, verb: Verb, person: Person, registration: Registration, request: str | None = None
+    ) -> None:
+        """Raise Refusal unless the table lets this person do this now: to the plan's request, if it
+        is a decision and no other request is named.
+        """
         self.check_account(person)
-        rule = RULES[verb]
+        rule, asked = RULES[verb], registration.request(request or registration.id)
         if verb in NOT_FOR_OWN and person.key == registration.requester.key:
             raise Refusal(NOT_FOR_OWN[verb])
         if verb in NOT_FOR_OWN and registration.was_requested_by(person):
             raise Refusal(PREVIOUS_REQUESTER)
-        if not rule.roles & self.roles(person, registration):
+        if not rule.roles & self.roles(person, registration, asked):
             if Role.APPROVER in rule.roles:
                 self.check_groups_known(person)
             raise Refusal(rule.otherwise)
         if registration.status not in rule.states:
-            decided = [vote.person for vote in registration.votes]
-            raise Refusal(wrong_state(verb, registration), people=decided)
+            raise Refusal(wrong_state(verb, registration))
+        if verb in DECISIONS and asked not in registration.waiting_requests:
+            newer = registration.waiting(asked.kind) if asked else None
+            if request and (asked is None or newer is not None):
+                raise Refusal(
+                    f"This is an older request for {registration.id}: read the newest one."
+                )
+            voters = [vote.person for vote in registration.votes]
+            raise Refusal(decided(verb, registration, asked), people=voters)
 
-    def roles(self, person: Person, registration: Registration) -> frozenset[Role]:
-        """Return what the person is to this registration."""
+    def roles(
+        self, person: Person, registration: Registration, asked: ApprovalRequest | None = None
+    ) -> frozenset[Role]:
+        """Return what the person is to this registration, and to a request about it."""
         found = set()
         if person.key == registration.requester.key:
             found.add(Role.REQUESTER)
-        rotation = registration.rotation
-        if rotation is not None and person.key == rotation.asked_by.key:
+        is_theirs = asked is not None and person.key == asked.asked_by.key
+        if is_theirs and not registration.was_requested_by(person):
             found.add(Role.ASKER)
         if self.is_approver(person):
             found.add(Role.APPROVER)

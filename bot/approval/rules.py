@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from bot.domain.registration import Status
+from bot.domain.approval_requests import RequestKind
+from bot.domain.registration import WAITS_IN, Status
 from bot.domain.secrets import SecretState
 
 
@@ -27,11 +28,7 @@ class Verb(StrEnum):
     REPLACE_SECRET = "renew"
     CHECK = "check"
     HAND_OVER = "hand over"
-    CONFIRM = "confirm a handover"
     ROTATE = "rotate"
-    CONFIRM_ROTATION = "confirm a rotation"
-    DENY_ROTATION = "deny a rotation"
-    CANCEL_ROTATION = "cancel a rotation"
     REMOVE_PREVIOUS = "remove the previous secret"
 
 
@@ -39,7 +36,7 @@ class Role(StrEnum):
     """What a person is to a registration. Somebody can be several."""
 
     REQUESTER = "requester"
-    ASKER = "whoever asked for it"  # for the latest rotation
+    ASKER = "whoever asked for it"  # of approvers, and is no previous requester
     APPROVER = "approver"
     BYSTANDER = "bystander"
 
@@ -58,12 +55,10 @@ APPROVER = frozenset({Role.APPROVER})
 EITHER = REQUESTER | APPROVER
 
 ANY_STATE = frozenset(Status)
-PENDING = frozenset({Status.PENDING})
 FAILED = frozenset({Status.FAILED})
-READY = frozenset({Status.READY})
-TAKEN_BACK = frozenset({Status.UNDONE, Status.REVOKED})
-LIVING = frozenset({Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY})
-"""States in which a registration needs somebody who looks after it."""
+READY = WAITS_IN[RequestKind.ROTATION]
+LIVING = WAITS_IN[RequestKind.HANDOVER]
+TAKEN_BACK = WAITS_IN[RequestKind.PURGE]
 
 ASKABLE_AGAIN = frozenset(
     {
@@ -87,46 +82,42 @@ RULES: Mapping[Verb, Rule] = {
         ASKABLE_AGAIN,
         "Only the requester can ask for this again. `/aad-setup` opens an empty form.",
     ),
-    Verb.APPROVE: Rule(APPROVER, PENDING, "Only an approver can approve this."),
+    Verb.APPROVE: Rule(APPROVER, ANY_STATE, "Only an approver can approve this."),
     Verb.DENY: Rule(
-        APPROVER, PENDING, "Only an approver can deny this. If you asked for it, you can cancel it."
+        APPROVER,
+        ANY_STATE,
+        "Only an approver can deny this. If you asked for it, you can cancel it.",
     ),
-    Verb.WITHDRAW: Rule(APPROVER, PENDING, "Only an approver can withdraw an approval."),
-    Verb.CANCEL: Rule(REQUESTER, PENDING, "Only the requester can cancel this."),
+    Verb.WITHDRAW: Rule(APPROVER, ANY_STATE, "Only an approver can withdraw an approval."),
+    Verb.CANCEL: Rule(
+        REQUESTER | {Role.ASKER},
+        ANY_STATE,
+        "Only the requester or whoever asked for this can cancel it.",
+    ),
     Verb.RETRY: Rule(EITHER, FAILED, "Only the requester or an approver can retry this."),
     Verb.UNDO: Rule(EITHER, FAILED, "Only the requester or an approver can undo this."),
     Verb.REVOKE: Rule(
         EITHER, READY | {Status.REVOKING}, "Only the requester or an approver can revoke this."
     ),
-    Verb.PURGE: Rule(APPROVER, TAKEN_BACK, "Only an approver can delete this for good."),
+    Verb.PURGE: Rule(APPROVER, TAKEN_BACK, "Only an approver can ask to delete this for good."),
     Verb.VALUES: Rule(REQUESTER, READY, "Only the requester gets the values."),
     Verb.REVEAL: Rule(REQUESTER, READY, "Only the requester can see the secret."),
     Verb.REPLACE_SECRET: Rule(REQUESTER, READY, "Only the requester can make a new secret."),
     Verb.CHECK: Rule(EITHER, READY, "Only the requester or an approver can have this checked."),
     Verb.HAND_OVER: Rule(EITHER, LIVING, "Only the requester or an approver can hand this over."),
-    Verb.CONFIRM: Rule(APPROVER, LIVING, "Only an approver can confirm a handover."),
     Verb.ROTATE: Rule(EITHER, READY, "Only the requester or an approver can ask for a rotation."),
-    Verb.CONFIRM_ROTATION: Rule(APPROVER, READY, "Only an approver can confirm a rotation."),
-    Verb.DENY_ROTATION: Rule(APPROVER, READY, "Only an approver can deny a rotation."),
-    Verb.CANCEL_ROTATION: Rule(
-        REQUESTER | {Role.ASKER},
-        READY,
-        "Only the requester or whoever asked for the rotation can cancel it.",
-    ),
     Verb.REMOVE_PREVIOUS: Rule(
         EITHER, READY, "Only the requester or an approver can remove the previous secret."
     ),
 }
 
+DECISIONS = frozenset({Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL})
+"""Verbs that are about an approval request, while that waits."""
+
 NOT_FOR_OWN: Mapping[Verb, str] = {
     Verb.APPROVE: "You cannot approve your own registration. Another approver has to decide.",
     Verb.DENY: "You cannot deny your own registration. Another approver has to decide.",
     Verb.WITHDRAW: "You cannot withdraw anything from your own registration.",
-    Verb.CONFIRM: "You cannot confirm the handover of your own registration. Another approver can.",
-    Verb.CONFIRM_ROTATION: "You cannot confirm a rotation of your own registration."
-    " Another approver can.",
-    Verb.DENY_ROTATION: "You cannot deny a rotation of your own registration."
-    " Another approver can.",
 }
 """What requesters are told who use these on their own, whatever else they are."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from bot.approval.rules import Verb
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
 from bot.domain.registration import Registration, Status
 
 TO_BE_TAKEN_BACK = frozenset({Status.READY, Status.FAILED})
@@ -31,10 +32,6 @@ ACTION: Mapping[Verb, str] = {
     Verb.VALUES: "show",
     Verb.REVEAL: "show",
     Verb.REPLACE_SECRET: "replace",
-    Verb.CONFIRM: "confirm",
-    Verb.CONFIRM_ROTATION: "confirm",
-    Verb.DENY_ROTATION: "deny",
-    Verb.CANCEL_ROTATION: "cancel",
 }
 """How a verb reads in "there is nothing to …", where its own name does not fit."""
 
@@ -47,6 +44,23 @@ def wrong_state(verb: Verb, registration: Registration) -> str:
     taking_back = verb in (Verb.CANCEL, Verb.UNDO, Verb.REVOKE)
     hint = TAKEN_BACK_BY.get(registration.status, "") if taking_back else ""
     return f"{why} {hint.format(id=registration.id)}".rstrip()
+
+
+def decided(verb: Verb, registration: Registration, request: ApprovalRequest | None) -> str:
+    """Say why approvers can no longer decide on a request, or not yet."""
+    if request is not None and request.kind is not RequestKind.PLAN:
+        was = ENDED.get(request.state, str(request.state))
+        return f"Too late: this {request.kind} of {registration.id} was {was} already."
+    return wrong_state(verb, registration)
+
+
+ENDED: Mapping[RequestState, str] = {
+    RequestState.APPROVED: "confirmed",
+    RequestState.DONE: "confirmed",
+    RequestState.FAILED: "confirmed",
+    RequestState.WAITING: "withdrawn",  # by a change of the registration's state
+    RequestState.SUPERSEDED: "withdrawn",
+}
 
 
 def _reason(verb: Verb, registration: Registration) -> str:

@@ -1,10 +1,34 @@
 """What approvers decide on: votes, and the request for a rotation."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from bot.domain.people import Person
+
+
+class RequestKind(StrEnum):
+    """What approvers are asked for."""
+
+    PLAN = "plan"
+    ROTATION = "rotation"  # another secret beside the one in use
+    HANDOVER = "handover"  # somebody else is to be the requester
+    PURGE = "purge"  # delete for good what Entra keeps of what was removed
+
+
+class RequestState(StrEnum):
+    """How far an approval request has come."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    DENIED = "denied"
+    CANCELLED = "cancelled"  # by whoever asked for it, or by the requester
+    EXPIRED = "expired"  # nobody decided in time
+    SUPERSEDED = "superseded"  # it has lost its point, or another has taken its place
+    DONE = "done"  # the run that it was approved for has ended well
+    FAILED = "failed"  # that run has failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,39 +41,36 @@ class Vote:
     digest: str = ""  # of the plan that was voted on
     groups: tuple[str, ...] = ()  # the approver groups that the person belonged to then
     void: str | None = None  # why it no longer counts
-    rotation: str = ""  # the id of the rotation it is about; the plan's votes have none
-
-
-class RotationState(StrEnum):
-    """How far the wish for a rotation has come."""
-
-    ASKED = "asked"  # it waits for its approvers
-    CONFIRMED = "confirmed"  # the run is at it
-    DENIED = "denied"
-    EXPIRED = "expired"  # nobody decided in time
-    WITHDRAWN = "withdrawn"  # somebody else has become the requester
-    CANCELLED = "cancelled"  # taken back by whoever asked for it, or by the requester
-    FAILED = "failed"
-    DONE = "done"
-
-
-class RotationNews(StrEnum):
-    """What the requester is told of a rotation."""
-
-    ASKED = "asked"  # by an approver
-    CANCELLED = "cancelled"  # by that approver
-    DENIED = "denied"
-    EXPIRED = "expired"
-    FAILED = "failed"
-    RETIRED = "retired"  # the secret before it is removed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rotation:
-    """The wish for a new secret beside the one in use, which its approvers have to confirm."""
+class ApprovalRequest:
+    """Something that approvers decide on."""
 
-    id: str
+    id: str  # of the plan's request, the registration's id
+    kind: RequestKind
     asked_by: Person
     asked_at: datetime
-    until: datetime  # when it expires unless it was decided
-    state: RotationState = RotationState.ASKED
+    expires_at: datetime | None = None
+    digest: str = ""  # of the plan that it is about
+    state: RequestState = RequestState.WAITING
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    votes: tuple[Vote, ...] = ()
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state is RequestState.WAITING
+
+    @property
+    def to(self) -> Person | None:
+        """Who is to be the requester, if that is asked for."""
+        return Person(**self.payload["to"]) if "to" in self.payload else None
+
+    def vote_of(self, person: Person) -> Vote | None:
+        """Return what this person has decided, if anything that still counts."""
+        mine = (vote for vote in self.votes if vote.person.key == person.key)
+        return next((vote for vote in mine if vote.void is None), None)
+
+    def approvals(self) -> tuple[Vote, ...]:
+        """Return the votes in favour that still count."""
+        return tuple(vote for vote in self.votes if vote.verdict == "approve" and vote.void is None)

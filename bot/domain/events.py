@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from bot.domain.approval_requests import RequestKind
+
 
 class Event(StrEnum):
     """What happened to a registration.
@@ -57,9 +59,34 @@ class Event(StrEnum):
     PREVIOUS_REMOVAL_REQUESTED = "previous secret over"
     PREVIOUS_REMOVED = "previous secret removed"
 
+    ROTATION_VOTE_WITHDRAWN = "rotation vote withdrawn"
+    HANDOVER_CONFIRMED = "handover confirmed"
+    HANDOVER_VOTE_WITHDRAWN = "handover vote withdrawn"
+    HANDOVER_DENIED = "handover denied"
+    HANDOVER_CANCELLED = "handover cancelled"
+    HANDOVER_EXPIRED = "handover expired"
+    HANDOVER_WITHDRAWN = "handover withdrawn"
+    PURGE_CONFIRMED = "purge confirmed"
+    PURGE_VOTE_WITHDRAWN = "purge vote withdrawn"
+    PURGE_DENIED = "purge denied"
+    PURGE_CANCELLED = "purge cancelled"
+    PURGE_EXPIRED = "purge expired"
+    PURGE_WITHDRAWN = "purge withdrawn"
+
     CHECK_REQUESTED = "check asked"
     CHECKED = "checked"
     CHECK_FAILED = "check failed"
     SWEPT = "swept"
     RESTORED = "restored"
     ORPHAN = "orphan"
+
+
+OF_PLAN = {"confirmed": Event.APPROVED, "vote withdrawn": Event.WITHDRAWN}
+"""How history names what happens to the request of a plan, where that is not as of others."""
+
+
+def event(kind: RequestKind, what: str) -> Event:
+    """Return the event of something that happened to a request of this kind."""
+    if kind is RequestKind.PLAN:
+        return OF_PLAN.get(what) or Event(what)
+    return Event(f"{kind} {what}")

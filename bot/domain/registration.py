@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bot.domain.approval_requests import Rotation, RotationState, Vote
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, Vote
 from bot.domain.people import Person
 from bot.domain.runs import Failure, RunKind, StepState
 from bot.domain.secrets import SEEN, Secret, SecretState
@@ -68,6 +68,17 @@ RESTORED_MOVES: Moves = {
 """Moves that only the comparison of a restored copy with the tenant makes: what has happened since
 the copy, in one step. Nothing else may take them.
 """
+
+
+WAITS_IN: Mapping[RequestKind, frozenset[Status]] = {
+    RequestKind.PLAN: frozenset({Status.PENDING}),
+    RequestKind.ROTATION: frozenset({Status.READY}),
+    RequestKind.HANDOVER: frozenset(
+        {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY}
+    ),
+    RequestKind.PURGE: frozenset({Status.UNDONE, Status.REVOKED}),
+}
+"""In which states a request of each kind can wait: a move to another supersedes it."""
 
 
 def origins(target: Status, moves: Moves = MOVES) -> frozenset[Status]:
@@ -152,7 +163,7 @@ class Registration:
     distinct_groups: bool = False  # whether each had to speak for an approver group of its own
     reasons: tuple[str, ...] = ()  # of a refusal, or of a denial
     failure: Failure | None = None
-    votes: tuple[Vote, ...] = ()
+    requests: tuple[ApprovalRequest, ...] = ()  # all that were ever asked for, the latest last
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     steps: tuple[StepState, ...] = ()  # of the latest run that has any
     began_at: datetime | None = None  # when that run was owed
@@ -161,11 +172,7 @@ class Registration:
     """When it was read to be shown: nothing in storage changes when a secret expires."""
     secret: Secret | None = None  # the newest one that was proven and announced
     other_secrets: tuple[Secret, ...] = ()  # those announced before, and rotations that lapsed
-    rotation: Rotation | None = None  # the latest one that was asked for
-    rotation_votes: tuple[Vote, ...] = ()  # on all rotations there ever were
     check: Check | None = None  # the latest one
-    new_requester: Person | None = None  # who is to be the requester once an approver confirms it
-    handover_asked_by: str | None = None  # the user id of whoever asked for that
     previous_requesters: tuple[Person, ...] = ()  # who was the requester before it was handed over
     revocation: Revocation | None = None
     deleted: tuple[Deleted, ...] = ()
@@ -182,53 +189,46 @@ class Registration:
         """Whether a run has begun to make it: then something may be in Entra before it is ready."""
         return self.began_at is not None
 
-    @property
-    def offer(self) -> str:
-        """What tells the handover that is or will be asked for from those confirmed before it."""
-        return str(len(self.previous_requesters))
-
     def was_requested_by(self, person: Person) -> bool:
         """Whether this person was the requester before it was handed over."""
         return any(each.key == person.key for each in self.previous_requesters)
 
-    def vote_of(self, person: Person) -> Vote | None:
-        """Return what this person has decided, if anything that still counts."""
-        mine = (vote for vote in self.votes if vote.person.key == person.key)
-        return next((vote for vote in mine if vote.void is None), None)
+    def request(self, id: str) -> ApprovalRequest | None:
+        return next((each for each in self.requests if each.id == id), None)
+
+    def latest(self, kind: RequestKind) -> ApprovalRequest | None:
+        """Return the latest request of this kind, however it was decided."""
+        return next((each for each in reversed(self.requests) if each.kind is kind), None)
+
+    def waiting(self, kind: RequestKind) -> ApprovalRequest | None:
+        """Return the request of this kind that waits for approvers, if one does."""
+        return next((each for each in self.waiting_requests if each.kind is kind), None)
+
+    @property
+    def waiting_requests(self) -> tuple[ApprovalRequest, ...]:
+        return tuple(
+            each for each in self.requests if each.is_waiting and self.status in WAITS_IN[each.kind]
+        )
+
+    @property
+    def votes(self) -> tuple[Vote, ...]:
+        """The votes on the plan, the void ones, too."""
+        plan = self.latest(RequestKind.PLAN)
+        return plan.votes if plan else ()
 
     def approvals(self) -> tuple[Vote, ...]:
-        """Return the votes in favour that still count."""
-        return tuple(vote for vote in self.votes if vote.verdict == "approve" and vote.void is None)
+        """Return the approvals of the plan that still count."""
+        plan = self.latest(RequestKind.PLAN)
+        return plan.approvals() if plan else ()
+
+    def counting(self, request: ApprovalRequest) -> tuple[Vote, ...]:
+        """Return the approvals of a request that still count, and are for the present plan."""
+        digest = self.digest or ""
+        return tuple(vote for vote in request.approvals() if vote.digest == digest)
 
     def has_voted(self, person: Person) -> bool:
-        """Whether this person has ever decided on the plan, or on any rotation."""
-        return any(vote.person.key == person.key for vote in (*self.votes, *self.rotation_votes))
-
-    @property
-    def asked_rotation(self) -> Rotation | None:
-        """The rotation that waits for its approvers, if one does."""
-        rotation = self.rotation
-        if rotation is None or self.status is not Status.READY:
-            return None
-        return rotation if rotation.state is RotationState.ASKED else None
-
-    @property
-    def waits_for_approvers(self) -> bool:
-        """Whether the plan waits for them, or a rotation."""
-        return self.status is Status.PENDING or self.asked_rotation is not None
-
-    def confirmations(self) -> tuple[Vote, ...]:
-        """Return the votes for the latest rotation that still count, and are for this plan."""
-        given = self._rotation_given()
-        return tuple(it for it in given if it.digest == self.digest and it.void is None)
-
-    def lost_confirmations(self) -> tuple[Vote, ...]:
-        """Return the votes for the latest rotation that no longer count."""
-        return tuple(vote for vote in self._rotation_given() if vote.void is not None)
-
-    def _rotation_given(self) -> tuple[Vote, ...]:
-        id = self.rotation.id if self.rotation else None
-        return tuple(vote for vote in self.rotation_votes if vote.rotation == id)
+        """Whether this person has ever decided on anything of it."""
+        return any(vote.person.key == person.key for it in self.requests for vote in it.votes)
 
     @property
     def previous_secret(self) -> Secret | None:
@@ -269,10 +269,8 @@ class Registration:
     @property
     def awaits_secret(self) -> bool:
         """Whether a newer secret is asked for, is being made, or waits to be seen."""
-        if self.asked_rotation is not None or self.run in (
-            RunKind.REPLACE_SECRET,
-            RunKind.ADD_SECRET,
-        ):
+        is_asked = self.waiting(RequestKind.ROTATION) is not None
+        if is_asked or self.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
             return True
         waiting = (SecretState.SEALED, SecretState.CLAIMED)
         return self.secret is not None and self.secret.state in waiting

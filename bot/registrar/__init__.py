@@ -4,7 +4,6 @@ Listeners call these and nothing else. A verb touches only the database; what En
 to do with it is owed as rows, and bells are rung after the commit.
 """
 
-from bot.registrar.approval import ApprovalActions
 from bot.registrar.handover import HandoverActions
 from bot.registrar.queries import Queries
 from bot.registrar.recovery import RecoveryActions
@@ -18,9 +17,8 @@ __all__ = ["Registrar", "Reveal"]
 
 class Registrar(
     SubmissionActions,
-    ApprovalActions,
-    HandoverActions,
     RecoveryActions,
+    HandoverActions,
     RotationActions,
     RevocationActions,
     SecretActions,

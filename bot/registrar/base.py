@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Policy, Verb
 from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import ApprovalRequest, RequestKind
 from bot.domain.catalogue import Catalogue, Profile, drawable
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
+from bot.registrar.kinds import KINDS, needed
 from bot.storage import registrations, runs
 from bot.storage.database import Database
 from bot.storage.vault import Vault
@@ -57,10 +59,12 @@ class RegistrarBase:
     def policy(self) -> Policy:
         return self._policy
 
-    def quorum(self, registration: Registration) -> Quorum:
-        """Return what it takes to approve this registration now; once its plan is approved, a
-        rotation of it, which takes no less than the plan did.
+    def quorum(self, registration: Registration, kind: RequestKind = RequestKind.PLAN) -> Quorum:
+        """Return what it takes to approve this now: the plan, or what takes no less than the plan
+        did, nor than one takes now.
         """
+        if (some := KINDS[kind].needed) is not None:
+            return Quorum(needed=some)
         taken = Quorum(needed=registration.needed, distinct_groups=registration.distinct_groups)
         profile = self._catalogue.get(registration.form.profile)
         if profile is None:
@@ -81,13 +85,8 @@ class RegistrarBase:
 
     def _needed_profile(self, registration: Registration) -> Profile:
         """Return a registration's profile. Raises Refusal if the catalogue has it no longer."""
-        id = registration.form.profile
-        if id not in self._catalogue:
-            raise Refusal(
-                f"The connector {id} of {registration.id} is no longer in this bot's catalogue."
-                f" Ask {self._policy.contact} to put it back."
-            )
-        return self._catalogue[id]
+        profile = self._catalogue.get(registration.form.profile)
+        return needed(profile, registration, self._policy.contact)
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
@@ -102,33 +101,35 @@ class RegistrarBase:
         return replace(registration, looked_at=self._clock.now())
 
     async def loaded_for(
-        self, tx: AsyncConnection, verb: Verb, id: str, by: Person
+        self, tx: AsyncConnection, verb: Verb, id: str, by: Person, request: str | None = None
     ) -> Registration:
         """Return the registration if this person may do this to it now. Nothing is locked."""
         self._policy.check_account(by)  # first: else outsiders would learn which ids there are
         registration = await self._get(tx, id)
-        self._policy.check(verb, by, registration)
+        self._policy.check(verb, by, registration, request)
         return registration
 
     async def locked_for(
-        self, tx: AsyncConnection, verb: Verb, id: str, by: Person
+        self, tx: AsyncConnection, verb: Verb, id: str, by: Person, request: str | None = None
     ) -> Registration:
         """Lock the registration and judge: whoever comes second sees what the first one did."""
         self._policy.check_account(by)
         registration = await registrations.locked(tx, id)
         if registration is None:
             raise Refusal(_unknown(id))
-        self._policy.check(verb, by, registration)
+        self._policy.check(verb, by, registration, request)
         return registration
 
-    def _check_in_time(self, registration: Registration) -> None:
-        """Raise Refusal if the state's deadline is over, though nobody has noticed yet."""
-        if registration.deadline is not None and registration.deadline <= self._clock.now():
-            raise Refusal(f"The deadline of {registration.id} has passed, so this can't be done.")
-
-    def _check_idle(self, registration: Registration) -> None:
-        if registration.run is not None:
-            raise Refusal(f"{registration.id} is being worked on. Try again in a moment.")
+    def _in_time(self, registration: Registration, request: str | None) -> ApprovalRequest:
+        """Return a request that waits. Raises Refusal if its time is over, though nobody has
+        noticed yet.
+        """
+        asked, id = registration.request(request or registration.id), registration.id
+        assert asked is not None
+        if asked.expires_at is not None and asked.expires_at <= self._clock.now():
+            what = id if asked.kind is RequestKind.PLAN else f"this {asked.kind} of {id}"
+            raise Refusal(f"Too late: the time that {what} had for this is over.")
+        return asked
 
     async def _add_run(
         self, tx: AsyncConnection, id: str, kind: RunKind, subject: str | None = None

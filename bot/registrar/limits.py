@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.events import Event
+from bot.domain.approval_requests import RequestKind
+from bot.domain.events import Event, event
 from bot.domain.lifetimes import CHECK_PAUSE, DAY
 from bot.domain.people import Person, Refusal
 from bot.storage import history
@@ -27,18 +28,6 @@ class Limit:
     """An event that allows one more."""
 
 
-HANDOVERS = Limit(  # each calls the approvers
-    event=Event.HANDOVER_REQUESTED,
-    most=5,
-    refusal="{id} was offered {most} times in 24 hours, which is the most. Agree with an"
-    " approver on who takes it over, and ask again later.",
-)
-ROTATIONS = Limit(  # each calls the approvers
-    event=Event.ROTATION_REQUESTED,
-    most=5,
-    refusal="A rotation of {id} was asked for {most} times in 24 hours, which is the most. Agree"
-    " with an approver on it, and ask again later.",
-)
 CHECKS = Limit(  # each takes many calls of Microsoft Graph
     event=Event.CHECK_REQUESTED,
     most=1,
@@ -47,6 +36,16 @@ CHECKS = Limit(  # each takes many calls of Microsoft Graph
     " it; ask again in a few minutes.",
     renewed_by=Event.READY,
 )
+
+
+def requests(kind: RequestKind) -> Limit:
+    """Return how often the same may be asked for: each time calls the approvers."""
+    return Limit(
+        event=event(kind, "asked"),
+        most=5,
+        refusal=f"A {kind} of {{id}} was asked for {{most}} times in 24 hours, which is the most."
+        " Agree with an approver on it, and ask again later.",
+    )
 
 
 async def check_limit(

@@ -18,6 +18,7 @@ from bot.approval.rules import EITHER
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.registrar.base import RegistrarBase
+from bot.registrar.kinds import check_idle
 from bot.storage import health, history, messages, queries, runs
 from bot.storage.health import Health
 from bot.storage.history import Entry, HistoryPage
@@ -87,6 +88,11 @@ class Queries(RegistrarBase):
         """Raise Refusal unless this is a full member of the team."""
         self._policy.check_account(person)
 
+    def refuse_old_button(self, person: Person) -> None:
+        """Raise Refusal: the message of this button was drawn by an older version."""
+        self._policy.check_account(person)
+        raise Refusal("This button is of an older version. Press the one in the newest message.")
+
     async def status(self, id: str, *, by: Person) -> Registration:
         """Return the registration, for anybody in the team. Raises Refusal if there is none."""
         self._policy.check_account(by)
@@ -141,16 +147,16 @@ class Queries(RegistrarBase):
             told = await history.recent(tx, limit=ENTRIES, offset=offset, registration=id)
             return replace(told, decisive=await history.decisive(tx, id))
 
-    async def latest_entry(self, id: str, what: str | None = None) -> Entry | None:
-        """Return the newest entry of a registration's history, or the newest that says this."""
+    async def latest_entry(self, id: str) -> Entry | None:
+        """Return the newest entry of a registration's history."""
         async with self._database.reading() as tx:
-            return await history.latest(tx, id, what)
+            return await history.latest(tx, id)
 
     async def check_may_undo(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can undo it now: whether to is asked first."""
         async with self._database.reading() as tx:
             registration = await self.loaded_for(tx, Verb.UNDO, id, by)
-            self._check_idle(registration)
+            check_idle(registration)
 
     async def expected(self) -> timedelta | None:
         """Return how long making an application usually takes, once there were enough of them."""

@@ -1,23 +1,34 @@
 """Mending: go on with what has failed, take it back, compare the tenant with the plan."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
+from bot.domain.approval_requests import RequestKind
 from bot.domain.events import Event
 from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
+from bot.registrar.approval import ApprovalActions
+from bot.registrar.kinds import check_idle
 from bot.registrar.limits import CHECKS, check_limit
-from bot.registrar.voting import Voting
-from bot.storage import audit, history, messages, registrations, timers
+from bot.storage import (
+    approval_requests,
+    audit,
+    decisions,
+    history,
+    messages,
+    registrations,
+    timers,
+)
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 
 
-class RecoveryActions(Voting):
+class RecoveryActions(ApprovalActions):
     """Runs that people ask for once the plan has been decided on."""
 
     async def approvers(self, id: str, *, by: Person) -> tuple[Person, ...]:
@@ -37,7 +48,7 @@ class RecoveryActions(Voting):
         """
         async with self._writing() as tx:
             registration = await self.locked_for(tx, Verb.RETRY, id, by)
-            self._check_idle(registration)
+            check_idle(registration)
             self._needed_profile(registration)
             await self._check_fresh(tx, registration)
             await timers.cancel(tx, id, TimerKind.UNDO)
@@ -68,27 +79,29 @@ class RecoveryActions(Voting):
         self, tx: AsyncConnection, registration: Registration, seen: Collection[Person]
     ) -> bool:
         """Judge the approvers anew, as at the last approval, and return whether enough are left."""
-        quorum, given = self.quorum(registration), registration.approvals()
-        await audit.check_votes(tx, registration, given)
-        still = await self._recheck_votes(tx, registration.id, given, seen, quorum)
-        return not quorum.missing(still)
+        plan, given = registration.latest(RequestKind.PLAN), registration.approvals()
+        await audit.check_votes(tx, registration, plan, given)
+        still = await self._judge_anew(tx, registration, plan, given, seen) if plan else ()
+        return not self.quorum(registration).missing(still)
 
     async def _ask_approvers(self, tx: AsyncConnection, registration: Registration) -> Status:
         """Let it wait for approvers like a new plan, and tell them and the requester."""
         id, now = registration.id, self._clock.now()
-        until = now + self._approval_ttl
-        await registrations.move(tx, id, Status.PENDING, failure=None, deadline=until)
-        await timers.add(tx, id, TimerKind.EXPIRE, until)
-        await timers.start_reminders(tx, id, now)
-        await messages.add(tx, id, MessageKind.REMINDER, self._approval_channel)
-        await messages.owe_news(tx, id, registration.requester.user_id)
+        plan = registration.latest(RequestKind.PLAN)
+        assert plan is not None
+        await registrations.move(tx, id, Status.PENDING, failure=None, deadline=None)
+        again = replace(plan, asked_at=now, expires_at=now + self._approval_ttl)
+        await approval_requests.reopen(tx, id, again)
+        channel = self._approval_channel
+        await messages.add(tx, id, MessageKind.REMINDER, channel, subject=plan.id)
+        await decisions.tell(tx, registration, plan)
         return Status.PENDING
 
     async def undo(self, id: str, *, by: Person) -> None:
         """Remove what a failed registration has made. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self.locked_for(tx, Verb.UNDO, id, by)
-            self._check_idle(registration)
+            check_idle(registration)
             await timers.cancel(tx, id, TimerKind.UNDO)
             await self._add_run(tx, id, RunKind.UNDO)
             await history.write(tx, id, Event.UNDO_REQUESTED, by=by, now=self._clock.now())
@@ -98,7 +111,7 @@ class RecoveryActions(Voting):
         id = id.upper()
         async with self._writing() as tx:
             registration = await self.locked_for(tx, Verb.CHECK, id, by)
-            self._check_idle(registration)
+            check_idle(registration)
             await check_limit(tx, CHECKS, now=self._clock.now(), registration=id)
             await self._add_run(tx, id, RunKind.CHECK, subject=by.user_id)
             await history.write(tx, id, Event.CHECK_REQUESTED, by=by, now=self._clock.now())

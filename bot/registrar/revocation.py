@@ -1,4 +1,4 @@
-"""Taking back: revoke what is ready, and delete for good what was undone or revoked."""
+"""Taking back: revoke what is ready."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +15,7 @@ from bot.storage.timers import TimerKind
 
 
 class RevocationActions(RegistrarBase):
-    """From an application that is in use to nothing. People confirm both verbs before."""
+    """From an application that is in use to nothing. People confirm it before."""
 
     async def check_may_revoke(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person can revoke it now."""
@@ -55,8 +55,7 @@ class RevocationActions(RegistrarBase):
             await messages.owe_news(tx, id, requester.user_id)
 
     async def _close(self, tx: AsyncConnection, registration: Registration) -> None:
-        """Close the vault over what nobody has seen, and forget who was to take it over."""
-        await registrations.update(tx, registration.id, heir=None)
+        """Close the vault over what nobody has seen."""
         for secret in await secrets.live(tx, registration.id):
             await secrets.change(
                 tx, secret.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
@@ -67,27 +66,3 @@ class RevocationActions(RegistrarBase):
             raise Refusal(
                 f"{registration.id} is being revoked already. Its card says when that is done."
             )
-
-    async def check_may_purge(self, id: str, *, by: Person) -> None:
-        """Raise Refusal unless this person can delete it for good now."""
-        async with self._database.reading() as tx:
-            registration = await self.loaded_for(tx, Verb.PURGE, id, by)
-            self._check_is_in_bin(registration)
-
-    async def purge(self, id: str, *, by: Person) -> None:
-        """Delete for good what Entra keeps in its bin of a registration. Raises Refusal."""
-        async with self._writing() as tx:
-            registration = await self.locked_for(tx, Verb.PURGE, id, by)
-            self._check_is_in_bin(registration)
-            await registrations.update(tx, id, failure=None)
-            await self._add_run(tx, id, RunKind.PURGE)
-            await history.write(tx, id, Event.PURGE_REQUESTED, by=by, now=self._clock.now())
-
-    def _check_is_in_bin(self, registration: Registration) -> None:
-        id = registration.id
-        if registration.purged_at is not None:
-            day = registration.purged_at.date()
-            raise Refusal(f"{id} was already deleted permanently, on {day}.")
-        if not registration.deleted:
-            raise Refusal(f"{id} never made an application, so there is nothing to delete.")
-        self._check_idle(registration)

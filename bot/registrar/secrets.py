@@ -13,6 +13,7 @@ from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.registrar.base import RegistrarBase
+from bot.registrar.kinds import check_idle
 from bot.storage import audit, expiry_notices, history, registrations, secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
@@ -57,7 +58,8 @@ class SecretActions(RegistrarBase):
             secret = registration.secret
             if secret is None or secret.state is not SecretState.SEALED:
                 raise Refusal(_why_not(registration))
-            self._check_in_time(registration)
+            if registration.deadline is not None and registration.deadline <= self._clock.now():
+                raise Refusal(f"Too late: the time that {id} had for this is over.")
             profile = self._needed_profile(registration)  # before anything is claimed
             clear = await self._opened(tx, registration, secret.id)
             mask = await secrets.owner(tx, secret.id, Purpose.ANSWER)
@@ -166,7 +168,7 @@ class SecretActions(RegistrarBase):
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""
         async with self._writing() as tx:
             registration = await self.locked_for(tx, Verb.REPLACE_SECRET, id, by)
-            self._check_idle(registration)
+            check_idle(registration)
             secret = registration.secret
             if secret is None or secret.state not in REPLACEABLE:
                 raise Refusal(_why_not(registration))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import RotationState
+from bot.domain.approval_requests import RequestKind, RequestState
 from bot.domain.events import Event
 from bot.domain.lifetimes import UNDO_FAILED
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
@@ -14,15 +14,14 @@ from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import LIVE, Secret, SecretState
 from bot.runs.base import CLEANUP_TIMERS
 from bot.storage import (
+    decisions,
     expiry_notices,
     history,
     messages,
     registrations,
-    rotations,
     runs,
     secrets,
     timers,
-    votes,
 )
 from bot.storage.messages import MessageKind
 from bot.storage.runs import PlannedStep
@@ -140,10 +139,11 @@ class RegistrationReconciler:
         if run is not None and kind in LATER and self._copy.status is Status.READY:
             subject = run.subject if kind is RunKind.REMOVE_PREVIOUS else None
             await timers.add(tx, id, LATER[kind], self._now, subject=subject)
-        rotation = self._copy.rotation
-        if rotation is not None and rotation.state is RotationState.CONFIRMED:
-            state = RotationState.DONE if unknown else RotationState.FAILED
-            await rotations.end(tx, id, rotation, state)
+        for request in self._copy.requests:
+            if request.kind is not RequestKind.PLAN and request.state is RequestState.APPROVED:
+                is_done = unknown and request.kind is RequestKind.ROTATION
+                state = RequestState.DONE if is_done else RequestState.FAILED
+                await decisions.close(tx, id, request, state)
 
     async def _record(self, unknown: Sequence[HeldSecret], unsure: Sequence[Secret]) -> None:
         """Keep what was made after the copy, as a run that is over: it was announced, or may
@@ -182,19 +182,14 @@ class RegistrationReconciler:
 
     async def _void(self) -> int:
         """Have open approvals given again: they may have been withdrawn since. Return how many."""
-        copy, voided = self._copy, 0
-        given = [*copy.approvals()] if copy.status is Status.PENDING else []
-        if copy.asked_rotation is not None:
-            given += copy.confirmations()
-        for vote in given:
-            await votes.update(self._tx, self._id, replace(vote, void=VOID))
-            voter, now = vote.person.user_id, self._now
-            await history.write(
-                self._tx, self._id, Event.APPROVAL_VOID, now=now, of=voter, why=VOID
-            )
-            voided += 1
-        if copy.new_requester is not None:
-            await registrations.update(self._tx, self._id, heir=None)
+        voided = 0
+        for request in self._copy.waiting_requests:
+            if request.kind is RequestKind.HANDOVER:
+                await decisions.close(self._tx, self._id, request, RequestState.SUPERSEDED)
+            for vote in request.approvals():
+                void = replace(vote, void=VOID)
+                await decisions.judge(self._tx, self._id, request, void, now=self._now)
+                voided += 1
         return voided
 
     async def _move(self, target: Status) -> None:
@@ -208,8 +203,7 @@ class RegistrationReconciler:
             case Status.REVOKED:
                 await self._record_deletion()
             case Status.READY if is_move:
-                for kind in (TimerKind.EXPIRE, TimerKind.REMIND, TimerKind.UNDO):
-                    await timers.cancel(tx, id, kind)
+                await timers.cancel(tx, id, TimerKind.UNDO)
                 await timers.add(tx, id, TimerKind.CHECK, now)  # against the plan in the copy
             case Status.READY:
                 await registrations.update(tx, id, deadline=None)  # until which it was to be seen
@@ -274,7 +268,7 @@ def _may_be_in_use(secret: Secret) -> bool:
 def _waits(copy: Registration) -> bool:
     """Whether approvers or a new secret are waited for, which a restore ends."""
     is_making = copy.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET)
-    return is_making or copy.waits_for_approvers or copy.new_requester is not None
+    return is_making or bool(copy.waiting_requests)
 
 
 def _facts(

@@ -8,16 +8,16 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import RotationNews, RotationState
+from bot.domain.approval_requests import RequestState
 from bot.domain.catalogue import Catalogue
 from bot.domain.events import Event
 from bot.domain.lifetimes import CLEANUP_RETRY, SWEEPS, UNDO_FAILED
-from bot.domain.people import CONTACT
+from bot.domain.people import CONTACT, Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import Secret, SecretState
 from bot.runs.journal import RunJournal
-from bot.storage import history, messages, registrations, rotations, runs, secrets, timers
+from bot.storage import audit, decisions, history, messages, registrations, runs, secrets, timers
 from bot.storage.database import Database
 from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
@@ -41,6 +41,10 @@ CLEANUP_TIMERS = {
 """Runs that nobody asked for, and what comes later if one could not do its work."""
 COMES_AGAIN = {RunKind.UNDO: TimerKind.UNDO, RunKind.REVOKE: TimerKind.REVOKE}
 """Runs that are tried again by themselves until they succeed, and what brings them back."""
+
+
+REQUESTED = (RunKind.ADD_SECRET, RunKind.PURGE)
+"""Runs whose subject is the request that was approved."""
 
 
 class StepFailed(Exception):
@@ -133,9 +137,7 @@ class RunBase:
                 await self.tell(tx, run)
             else:
                 await registrations.update(tx, run.registration, **columns)
-            if run.kind is RunKind.ADD_SECRET:
-                await self._end_rotation(tx, run, RotationState.FAILED)
-                await rotations.tell(tx, run.registration, RotationNews.FAILED)
+            await self._close_request(tx, run, RequestState.FAILED)
             if run.kind in COMES_AGAIN:
                 # What is not ours is removed by nobody but a person.
                 again = now + (UNDO_FAILED if failed.code == NotOurs.__name__ else CLEANUP_RETRY)
@@ -163,11 +165,30 @@ class RunBase:
         subject = run.subject if run.kind is RunKind.REMOVE_PREVIOUS else None
         await timers.add(tx, run.registration, CLEANUP_TIMERS[run.kind], later, subject=subject)
 
-    async def _end_rotation(self, tx: AsyncConnection, run: Run, state: RotationState) -> None:
-        """Note what became of the rotation that the run was for."""
-        found = await registrations.get(tx, run.registration)
-        if found is not None and found.rotation is not None:
-            await rotations.end(tx, run.registration, found.rotation, state)
+    async def _close_request(self, tx: AsyncConnection, run: Run, state: RequestState) -> None:
+        """Note what became of the request that the run was for, if it was for one; tell the
+        requester of a failure.
+        """
+        found = await registrations.get(tx, run.registration) if run.kind in REQUESTED else None
+        request = found.request(run.subject or "") if found else None
+        if found is None or request is None:
+            return
+        await decisions.close(tx, found.id, request, state)
+        if state is RequestState.FAILED:
+            await decisions.tell(tx, found, request)
+
+    async def _check_request(
+        self, tx: AsyncConnection, run: Run, registration: Registration
+    ) -> None:
+        """See that approvers have approved what the run is for. Raises StepFailed."""
+        request = registration.request(run.subject or "")
+        votes = registration.counting(request) if request else ()
+        if request is None or not votes:
+            raise StepFailed("changed", changed("This was not approved for the present plan."))
+        try:
+            await audit.check_approved(tx, registration, request, votes)
+        except Refusal as refusal:
+            raise tampered(refusal) from None
 
     async def tell(self, tx: AsyncConnection, run: Run) -> None:
         """Owe the requester a message of its own: Slack notifies nobody of a card redrawn."""
@@ -243,6 +264,19 @@ def gone(profile: str) -> StepFailed:
         "advice": f"Ask {CONTACT} to put it back, and retry.",
     }
     return StepFailed("profile_gone", words)
+
+
+def changed(sentence: str) -> dict[str, str | None]:
+    """Say that something else was approved than what would run."""
+    advice = "Ask again with a new registration: what runs must be what was approved."
+    return {"step": "Compare the plan", "sentence": sentence, "advice": advice}
+
+
+def tampered(refusal: Refusal) -> StepFailed:
+    """Say that the approvals are not those that history knows."""
+    words = {"step": "Compare the approvals with history", "sentence": str(refusal)}
+    advice = "Ask again with a new registration once it is known who did it."
+    return StepFailed("history", words | {"advice": advice})
 
 
 def failed(title: str, error: GraphError) -> StepFailed:

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import RotationNews
 from bot.domain.events import Event
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.runs.base import RunBase, StepFailed, failed
-from bot.storage import history, registrations, rotations, runs, secrets, timers, unread_notices
+from bot.storage import history, messages, registrations, runs, secrets, timers, unread_notices
+from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
 from graph.errors import GraphError
@@ -112,7 +112,8 @@ class Cleanup(RunBase):
         if secret is not None and secret.state is SecretState.REPLACED:
             now = self._clock.now()
             await history.write(tx, run.registration, Event.PREVIOUS_REMOVED, now=now)
-            await rotations.tell(tx, run.registration, RotationNews.RETIRED)
+            requester = await registrations.requester_of(tx, run.registration)
+            await messages.add(tx, run.registration, MessageKind.RETIRED, requester)
 
     async def _remove_stray(self, run: Run, registration: Registration) -> None:
         if "application" not in registration.facts:

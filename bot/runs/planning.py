@@ -1,13 +1,12 @@
 """The run that makes the plan: it reads the tenant and changes nothing."""
 
+from bot.domain.approval_requests import ApprovalRequest, RequestKind
 from bot.domain.events import Event
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.planning.plan_request import plan_request_of
 from bot.runs.base import RunBase, StepFailed, failed, gone
-from bot.storage import history, messages, registrations, timers
-from bot.storage.messages import MessageKind
+from bot.storage import decisions, history, registrations
 from bot.storage.runs import Run
-from bot.storage.timers import TimerKind
 from graph.errors import GraphError
 from graph.plan import Plan, PlanRequest
 from graph.preflight import Refused, preflight
@@ -74,18 +73,19 @@ class Planning(RunBase):
             if not await self._end(tx, run, RunOutcome.PLANNED):
                 return
             now, id = self._clock.now(), run.registration
-            deadline = now + self._services.approval_ttl
+            found = await registrations.get(tx, id)
+            assert found is not None
             await registrations.move(
-                tx,
-                id,
-                Status.PENDING,
-                plan=plan.to_json(),
-                digest=plan.digest,
-                deadline=deadline,
-                failure=None,
+                tx, id, Status.PENDING, plan=plan.to_json(), digest=plan.digest, failure=None
             )
-            await messages.add(tx, id, MessageKind.CARD, self._services.approval_channel)
-            await timers.add(tx, id, TimerKind.EXPIRE, deadline)
-            await timers.start_reminders(tx, id, now)
+            request = ApprovalRequest(
+                id=id,
+                kind=RequestKind.PLAN,
+                asked_by=found.requester,
+                asked_at=now,
+                expires_at=now + self._services.approval_ttl,
+                digest=plan.digest,
+            )
+            await decisions.ask(tx, id, request, approval_channel=self._services.approval_channel)
             await history.write(tx, id, Event.PLANNED, now=now, digest=plan.digest)
         self._services.wakeups.wake_all()

@@ -14,14 +14,14 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import RotationState
+from bot.domain.approval_requests import RequestState
 from bot.domain.events import Event
 from bot.domain.lifetimes import FIRST_CHECK, UNREAD_SECRET
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret, SecretState
-from bot.runs.base import RunBase, RunServices, StepFailed, failed, gone
+from bot.runs.base import RunBase, RunServices, StepFailed, changed, failed, gone, tampered
 from bot.runs.batch_writer import BatchWriter, Entry
 from bot.runs.journal import Superseded
 from bot.storage import (
@@ -129,15 +129,13 @@ class Provisioning(RunBase):
             raise gone(registration.form.profile)
         plan = Plan.from_json(dict(registration.plan or {}))
         if plan.digest != registration.digest:
-            raise StepFailed("changed", _changed("The stored plan is not the one approved."))
+            raise StepFailed("changed", changed("The stored plan is not the one approved."))
         if not self._is_approved(run, registration, plan):
-            raise StepFailed("changed", _changed("Another plan was approved than the stored one."))
+            raise StepFailed("changed", changed("Another plan was approved than the stored one."))
         if not all(is_allowed(each) for each in (*plan.roles, *plan.scopes)):
-            raise StepFailed("changed", _changed("The plan holds a permission not allowed."))
+            raise StepFailed("changed", changed("The plan holds a permission not allowed."))
         if run.kind is RunKind.REGISTER and profile.digest != plan.profile_digest:
-            raise StepFailed("changed", _changed("The profile has changed since the approval."))
-        if run.kind is RunKind.ADD_SECRET and not self._is_confirmed(run, registration):
-            raise StepFailed("changed", _changed("The rotation was not confirmed for this plan."))
+            raise StepFailed("changed", changed("The profile has changed since the approval."))
         return plan
 
     async def _check_history(
@@ -147,21 +145,18 @@ class Provisioning(RunBase):
 
         Raises StepFailed.
         """
-        votes, rotation = registration.approvals(), ""
+        votes = registration.approvals()
         try:
             if run.kind is RunKind.REGISTER:
                 await audit.check_not_carried_out(tx, registration)
             if votes or run.kind is not RunKind.ADD_SECRET:
-                await audit.check_approved(tx, registration, votes)
+                await audit.check_approved(tx, registration, None, votes)
             else:  # lost by a restore, which history knows
-                await audit.check_votes(tx, registration, votes)
-            if run.kind is RunKind.ADD_SECRET:
-                votes, rotation = registration.confirmations(), run.subject or ""
-                await audit.check_approved(tx, registration, votes, rotation=rotation)
+                await audit.check_votes(tx, registration, None, votes)
         except Refusal as refusal:
-            words = {"step": "Compare the approvals with history", "sentence": str(refusal)}
-            advice = "Ask again with a new registration once it is known who did it."
-            raise StepFailed("history", words | {"advice": advice}) from None
+            raise tampered(refusal) from None
+        if run.kind is RunKind.ADD_SECRET:
+            await self._check_request(tx, run, registration)
 
     async def _approved_until(
         self, tx: AsyncConnection, registration: Registration, plan: Plan
@@ -182,12 +177,6 @@ class Provisioning(RunBase):
         """
         digests = {vote.digest for vote in registration.approvals()}
         return digests == {plan.digest} or (run.kind is RunKind.ADD_SECRET and not digests)
-
-    def _is_confirmed(self, run: Run, registration: Registration) -> bool:
-        """Whether the rotation that the run is for is one that approvers have voted for."""
-        rotation = registration.rotation
-        is_it = rotation is not None and rotation.id == run.subject
-        return is_it and bool(registration.confirmations())
 
     async def _stage(
         self, run_context: RunContext, stage: list[Step], facts: FactsByStep
@@ -267,10 +256,8 @@ class Provisioning(RunBase):
             await self._schedule_stray_removal(tx, run)
             await timers.cancel(tx, registration, TimerKind.CHECK)
             await timers.add(tx, registration, TimerKind.CHECK, now + FIRST_CHECK)
-            is_rotation = run.kind is RunKind.ADD_SECRET
-            if is_rotation:
-                await self._end_rotation(tx, run, RotationState.DONE)
-            event = Event.ROTATED if is_rotation else Event.READY
+            await self._close_request(tx, run, RequestState.DONE)
+            event = Event.ROTATED if run.kind is RunKind.ADD_SECRET else Event.READY
             await history.write(
                 tx, registration, event, now=now, secret=sealed.id, key_id=sealed.key_id
             )
@@ -316,8 +303,3 @@ def _planned(run: Run, plan: Plan, facts: FactsByStep) -> list[PlannedStep]:
         for each in stage
         if run.kind is RunKind.REGISTER or each.name not in facts
     ]
-
-
-def _changed(sentence: str) -> dict[str, str | None]:
-    advice = "Ask again with a new registration: what runs must be what was approved."
-    return {"step": "Compare the plan", "sentence": sentence, "advice": advice}

@@ -1,5 +1,6 @@
 """The run that empties Entra's bin of what a registration had made and has deleted."""
 
+from bot.domain.approval_requests import RequestState
 from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.domain.registration import Deleted, Registration, RunOutcome
@@ -21,7 +22,7 @@ class Purging(RunBase):
             if found is None:
                 return
             run, registration = found
-            plan = await self._asked_for(registration)
+            plan = await self._asked_for(run, registration)
             # The application first: if somebody has restored it, nothing of it is touched.
             for each in sorted(registration.deleted, key=lambda it: it.step != "application"):
                 await self._purge(run, plan, each)
@@ -30,12 +31,14 @@ class Purging(RunBase):
         else:
             await self._finish(id)
 
-    async def _asked_for(self, registration: Registration) -> Plan:
-        """Return the plan that made it, if history says that somebody has it deleted for good."""
+    async def _asked_for(self, run: Run, registration: Registration) -> Plan:
+        """Return the plan that made it, if approvers have approved to delete it for good."""
         plan = Plan.from_json(dict(registration.plan or {}))
         try:
             async with self._database.reading() as tx:
-                await audit.check_purge(tx, registration, plan.digest)
+                await audit.check_purge(tx, registration, plan.digest, run.subject)
+                if run.subject is not None:  # else one approver has had it started, before 0007
+                    await self._check_request(tx, run, registration)
         except Refusal as refusal:
             words = {"step": "Compare the request with history", "sentence": str(refusal)}
             advice = "Nothing was deleted for good."
@@ -60,6 +63,7 @@ class Purging(RunBase):
             if run is None or not await self._end(tx, run, RunOutcome.PURGED):
                 return
             now = self._clock.now()
+            await self._close_request(tx, run, RequestState.DONE)
             await registrations.update(tx, run.registration, purged_at=now, failure=None)
             await history.write(tx, run.registration, Event.PURGED, now=now)
         self._services.wakeups.wake_all()

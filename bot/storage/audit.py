@@ -4,22 +4,23 @@ A reveal and a run look at their own registration first; `aad-setup audit verify
 whole database put back to an older copy agrees with itself: no signature shows that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import RotationState, Vote
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
 from bot.domain.events import Event
 from bot.domain.people import CONTACT, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.storage import registrations, secrets
+from bot.storage.ballots import PLAN, Ballot, Expected, replay
 from bot.storage.history import UNVERIFIED, Entry, Head, digest, entry_of, entry_text, vault_of
 from bot.storage.secrets import Purpose
 from bot.storage.tables import history
@@ -28,71 +29,10 @@ from bot.storage.vault import SealBroken, Vault, key_id_of
 
 log = structlog.get_logger()
 
-ENDS = frozenset(
-    {
-        Event.REFUSED,
-        Event.DENIED,
-        Event.CANCELLED,
-        Event.EXPIRED,
-        Event.UNDONE,
-        Event.REVOKE_REQUESTED,
-        Event.REVOKED,
-    }
-)
-"""Entries after which no approval before them counts."""
+UNDER_WAY = (RequestState.WAITING, RequestState.APPROVED)
 COUNTING = frozenset({Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY})
 """States in which the plan's approvals are those that history knows."""
-ROTATION_ENDS = frozenset(
-    {
-        Event.ROTATED,
-        Event.ROTATION_DENIED,
-        Event.ROTATION_EXPIRED,
-        Event.ROTATION_WITHDRAWN,
-        Event.ROTATION_CANCELLED,
-    }
-)
-
 PURGE = frozenset({Event.PURGE_REQUESTED, Event.PURGED})
-
-
-@dataclass
-class Ballot:
-    """The approvals that count by history: of the plan, or of the latest rotation."""
-
-    rotation: str | None = None
-    asked_by: str = ""
-    """Who asked for the rotation."""
-    digest: str | None = None
-    groups: dict[str, Sequence[str] | None] = field(default_factory=dict)
-    """By the voter's user id, the approver groups that the vote spoke for."""
-    quorum: Mapping[str, Any] | None = None
-    is_carried_out: bool = False
-    at: datetime | None = None
-    """When the latest of them was given."""
-
-    def add(self, entry: Entry) -> None:
-        if entry.details.get("digest") != self.digest:  # another plan was made since
-            self.groups.clear()
-        self.digest = entry.details.get("digest")
-        self.quorum, self.at = entry.details.get("quorum"), entry.at
-        self.groups[entry.user_id] = entry.details.get("groups")
-        self.groups |= entry.details.get("judged", {})
-
-
-class Expected(NamedTuple):
-    """What history says of who asked, for which plan, and who approved."""
-
-    requester: str
-    planned: str | None
-    """The digest of the newest plan."""
-    plan: Ballot
-    rotation: Ballot
-    owners: frozenset[str]
-    """Whoever asked for it or took it over, by user id."""
-    offer: tuple[str, str] | None
-    """Who is to take it over, and who asked for that."""
-    made_at: datetime | None
-    """When the newest secret was announced that approvers have asked for, not one in its place."""
 
 
 class _Stored(NamedTuple):
@@ -115,21 +55,29 @@ async def checked(tx: AsyncConnection, registration: Registration) -> Sequence[E
 
 
 async def check_votes(
-    tx: AsyncConnection, registration: Registration, votes: Sequence[Vote], *, rotation: str = ""
+    tx: AsyncConnection,
+    registration: Registration,
+    request: ApprovalRequest | None,
+    votes: Sequence[Vote],
 ) -> Ballot:
-    """Raise Refusal unless these are the votes that history knows, on the plan or the rotation."""
+    """Raise Refusal unless history knows the request, and these are the votes on it that it knows.
+    Without a request they are those on the plan.
+    """
     standing = replay(await checked(tx, registration))
-    found = list(_votes(standing, registration, votes, rotation))
+    found = [*_votes(standing, registration, request, votes), *_offer(standing, request)]
     if found:
         _refuse(registration.id, found)
-    return standing.rotation if rotation else standing.plan
+    return standing.ballots[request.kind if request else PLAN]
 
 
 async def check_approved(
-    tx: AsyncConnection, registration: Registration, votes: Sequence[Vote], *, rotation: str = ""
+    tx: AsyncConnection,
+    registration: Registration,
+    request: ApprovalRequest | None,
+    votes: Sequence[Vote],
 ) -> None:
     """Raise Refusal unless history knows the votes, and they make the quorum that was asked for."""
-    ballot = await check_votes(tx, registration, votes, rotation=rotation)
+    ballot = await check_votes(tx, registration, request, votes)
     asked = ballot.quorum or {  # entries from before they were signed do not say
         "needed": registration.needed or 1,
         "distinct_groups": registration.distinct_groups,
@@ -141,23 +89,28 @@ async def check_approved(
 
 async def approved_at(tx: AsyncConnection, registration: Registration) -> datetime | None:
     """Return when the plan was last approved, or None if no approval counts. Raises Refusal."""
-    plan = replay(await checked(tx, registration)).plan
+    plan = replay(await checked(tx, registration)).ballots[PLAN]
     return plan.at if plan.groups else None
 
 
 async def check_not_carried_out(tx: AsyncConnection, registration: Registration) -> None:
     """Raise Refusal if history says that the approved plan was carried out: that is done once."""
-    if replay(await checked(tx, registration)).plan.is_carried_out:
+    if replay(await checked(tx, registration)).ballots[RequestKind.PLAN].is_carried_out:
         _refuse(registration.id, ["its approvals were to carry it out again."])
 
 
-async def check_purge(tx: AsyncConnection, registration: Registration, digest: str) -> None:
-    """Raise Refusal unless somebody has asked to delete for good what this plan has made."""
+async def check_purge(
+    tx: AsyncConnection, registration: Registration, digest: str, request: str | None
+) -> None:
+    """Raise Refusal unless this is the latest request to delete for good what this plan has made.
+    Those of older versions have no id.
+    """
     entries = await checked(tx, registration)
     if replay(entries).planned != digest:
         _refuse(registration.id, ["its plan is not the one that the bot has made."])
-    told = [it.what for it in entries if it.what in PURGE or it.details.get("run") == RunKind.PURGE]
-    if told[-1:] != [Event.PURGE_REQUESTED]:
+    told = [it for it in entries if it.what in PURGE or it.details.get("run") == RunKind.PURGE]
+    asked = [it.details.get("request") for it in told[-1:] if it.what == Event.PURGE_REQUESTED]
+    if asked != [request]:
         _refuse(registration.id, ["nobody has asked to delete it for good."])
 
 
@@ -169,16 +122,6 @@ async def approved_until(
     """
     made_at = replay(await checked(tx, registration)).made_at
     return made_at + lifetime if made_at else None
-
-
-async def check_offer(tx: AsyncConnection, registration: Registration) -> None:
-    """Raise Refusal unless history knows who is to take it over, who asked for that, and that the
-    heir has approved nothing of it.
-    """
-    standing, new_requester = replay(await checked(tx, registration)), registration.new_requester
-    offer = new_requester.user_id if new_requester else "", registration.handover_asked_by
-    if standing.offer != offer or offer[0] in {*standing.plan.groups, *standing.rotation.groups}:
-        _refuse(registration.id, ["the handover is not the one that history knows."])
 
 
 async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
@@ -197,45 +140,6 @@ async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
             if not await _opens(tx, secret, purpose):
                 found.append(f"what is sealed in secret {secret} does not open for its owner.")
     return found
-
-
-def replay(entries: Sequence[Entry]) -> Expected:
-    """Return who asked and which approvals count after these entries."""
-    requester, planned, plan, rotation = "", None, Ballot(), Ballot()
-    votes, owners, offer, made_at = plan, set(), None, None
-    for entry in entries:
-        match entry.what:
-            case Event.SUBMITTED:
-                requester = entry.user_id
-                owners.add(requester)
-            case Event.HANDOVER_REQUESTED:
-                offer = entry.details["to"], entry.user_id
-            case Event.HANDED_OVER:
-                requester, offer = entry.details["to"], None
-                owners.add(requester)
-            case Event.READY if not plan.is_carried_out:
-                plan.is_carried_out, made_at = True, entry.at
-            case Event.PLANNED:
-                planned = entry.details.get("digest")
-            case Event.APPROVED:
-                plan.add(entry)
-            case Event.ROTATION_REQUESTED:
-                asked = entry.details.get("rotation")
-                votes = rotation = Ballot(rotation=asked, asked_by=entry.user_id)
-            case Event.ROTATION_CONFIRMED:
-                rotation.add(entry)
-            case Event.WITHDRAWN:
-                plan.groups.pop(entry.user_id, None)
-            case Event.APPROVAL_VOID:
-                votes.groups.pop(entry.details["of"], None)
-            case what if what in ENDS:
-                plan.groups.clear()
-            case what if what in ROTATION_ENDS:
-                rotation.groups.clear()
-                made_at = entry.at if what == Event.ROTATED else made_at
-            case Event.FAILED if entry.details.get("run") == RunKind.ADD_SECRET:
-                rotation.groups.clear()
-    return Expected(requester, planned, plan, rotation, frozenset(owners), offer, made_at)
 
 
 def changed(id: str) -> str:
@@ -309,11 +213,16 @@ def _requester(stored: _Stored) -> Iterator[str]:
 
 
 def _votes(
-    standing: Expected, registration: Registration, votes: Sequence[Vote], rotation: str = ""
+    standing: Expected,
+    registration: Registration,
+    request: ApprovalRequest | None,
+    votes: Sequence[Vote],
 ) -> Iterator[str]:
-    """Yield where plan and approvals differ from history, of the plan or of a rotation."""
-    ballot = standing.rotation if rotation else standing.plan
-    if standing.planned != registration.digest:
+    """Yield where plan and approvals differ from history, of the plan or of another request."""
+    ballot = standing.ballots.get(request.kind if request else PLAN)
+    if ballot is None:
+        yield "history does not know what approvers were asked for."
+    elif standing.planned != registration.digest:
         yield "its plan is not the one that the bot has made."
     elif {vote.person.user_id for vote in votes} != set(ballot.groups):
         yield "the approvals are not those that history knows."
@@ -321,17 +230,29 @@ def _votes(
         yield "history knows the approvals of another plan."
     elif {*standing.owners, ballot.asked_by} & ballot.groups.keys():
         yield "somebody has approved what they had asked for."
-    elif ballot.rotation not in (None, rotation):
-        yield "history knows the approvals of another rotation."
+    elif request is not None and ballot.request not in (None, request.id):
+        yield "history knows the approvals of another request."
+
+
+def _offer(standing: Expected, request: ApprovalRequest | None) -> Iterator[str]:
+    """Yield whether the handover is another than history knows, or to somebody who has voted."""
+    if request is None or request.kind is not RequestKind.HANDOVER:
+        return
+    ballot = standing.ballots.get(request.kind, Ballot())
+    to = request.to.user_id if request.to else ""
+    voters = {voter for each in standing.ballots.values() for voter in each.groups}
+    if (ballot.to, ballot.asked_by) != (to, request.asked_by.user_id) or to in voters:
+        yield "the handover is not the one that history knows."
 
 
 def _standing(registration: Registration, standing: Expected) -> Iterator[str]:
     """Yield where the approvals that still matter differ from history."""
     if registration.status in COUNTING:
-        yield from _votes(standing, registration, registration.approvals())
-    rotation = registration.rotation
-    if rotation is not None and rotation.state in (RotationState.ASKED, RotationState.CONFIRMED):
-        yield from _votes(standing, registration, registration.confirmations(), rotation.id)
+        yield from _votes(standing, registration, None, registration.approvals())
+    for request in registration.requests:
+        if request.kind is not PLAN and request.state in UNDER_WAY:
+            votes = registration.counting(request)
+            yield from _votes(standing, registration, request, votes)
 
 
 def _groups(ballot: Ballot, vote: Vote) -> Sequence[str]:

@@ -230,11 +230,9 @@ async def recent(
     return HistoryPage(entries=entries, total=int(total or 0), offset=offset)
 
 
-async def latest(tx: AsyncConnection, registration: str, what: str | None = None) -> Entry | None:
-    """Return the newest entry of a registration, or the newest that says this."""
+async def latest(tx: AsyncConnection, registration: str) -> Entry | None:
+    """Return the newest entry of a registration."""
     query = _of(registration).order_by(history.c.seq.desc()).limit(1)
-    if what is not None:
-        query = query.where(history.c.what == what)
     row = (await tx.execute(query)).mappings().first()
     return entry_of(row) if row else None
 

@@ -38,12 +38,12 @@ class MessageKind(StrEnum):
     MASK = "mask"  # over the secret, by the reveal's own response_url
     NEWS = "news"  # in the requester's direct messages: a change nobody is told of by a redrawing
     REMINDER = "reminder"  # in the approval channel: it still waits
-    HANDOVER = "handover"  # in the approval channel: somebody else is to be the requester
     LEFT = "left"  # in the approval channel: the requester's account is deactivated or gone
     ALARM = "alarm"  # in the approval channel: a check has found what may be an attack
     DRIFT = "drift"  # in the direct messages of whoever is to know what a check has found
-    ROTATION = "rotation"  # in the approval channel: a new secret is asked for
-    ROTATION_NEWS = "rotation news"  # in the requester's direct messages: what became of that
+    REQUEST = "request"  # in the approval channel: anything but a plan is asked for
+    REQUEST_NEWS = "request news"  # in the requester's direct messages: what became of that
+    RETIRED = "retired"  # in the requester's direct messages: the previous secret is removed
     EXPIRY = "expiry"  # in the approval channel: the secret in use is about to expire, or has
     REVOCATION = "revocation"  # in the approval channel: somebody has revoked it
     EXPIRY_NEWS = "expiry news"  # in the requester's direct messages: the same
@@ -60,7 +60,8 @@ SAID_ONCE = (
     MessageKind.DRIFT,
     MessageKind.REMINDER,
     MessageKind.LEFT,
-    MessageKind.ROTATION_NEWS,
+    MessageKind.REQUEST_NEWS,
+    MessageKind.RETIRED,
     MessageKind.EXPIRY,
     MessageKind.REVOCATION,
     MessageKind.EXPIRY_NEWS,
@@ -122,14 +123,23 @@ async def add(
     )
 
 
-async def owe_news(tx: AsyncConnection, registration: str, audience: str) -> None:
-    """Tell somebody how the registration stands now. News that is not posted yet will say it."""
+async def owe_news(
+    tx: AsyncConnection,
+    registration: str,
+    audience: str,
+    kind: MessageKind = MessageKind.NEWS,
+    subject: str | None = None,
+) -> None:
+    """Tell somebody how the registration, or a request, stands now: Slack notifies nobody of a card
+    redrawn. News that is not posted yet will say it.
+    """
     waiting = (
         sa.update(messages)
         .where(
             messages.c.registration == registration,
-            messages.c.kind == MessageKind.NEWS,
+            messages.c.kind == kind,
             messages.c.audience == audience,
+            messages.c.subject.is_not_distinct_from(subject),
             messages.c.ts.is_(None),
             messages.c.shown < messages.c.wanted,
             messages.c.tries < ENDED,
@@ -138,7 +148,7 @@ async def owe_news(tx: AsyncConnection, registration: str, audience: str) -> Non
         .values(wanted=messages.c.wanted + 1)
     )
     if (await tx.execute(waiting)).rowcount == 0:
-        await add(tx, registration, MessageKind.NEWS, audience)
+        await add(tx, registration, kind, audience, subject=subject)
 
 
 async def exists(

@@ -10,16 +10,23 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import RotationState
+from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person
 from bot.domain.registration import RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import LIVE
+from bot.storage.approval_requests import IS_WAITING
 from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
 from bot.storage.rows import read_each
-from bot.storage.tables import registrations, runs, secrets, timers, votes
-from bot.storage.timers import TimerKind
+from bot.storage.tables import (
+    approval_requests,
+    previous_requesters,
+    registrations,
+    runs,
+    secrets,
+    votes,
+)
 from bot.worker.loops import report_bug
 
 REACH = 1000
@@ -57,7 +64,7 @@ class ListLine:
     name: str
     created_at: datetime
     expires_at: datetime | None  # of its newest working secret
-    asks_rotation: bool = False  # whether a rotation waits for its approvers
+    waits: RequestKind | None = None  # for approvers, beside a plan; a rotation rather than others
     has_expired: bool = False  # whether that secret works no more
 
 
@@ -102,20 +109,14 @@ async def find(
     """Return a page of a list: what waits or ends first comes first, else the newest.
 
     `only_of` keeps to one requester. `undecided_by` leaves out what this person may not decide on
-    any more: what they are or were the requester of, rotations that they have asked for, and
-    whatever they have voted on.
+    any more: what they are or were the requester of, and requests that they have made or voted on.
     """
-    found = sa.select(registrations.c.id).where(_is(which, reader, now))
+    found = sa.select(registrations.c.id).where(_is(which, reader, now, undecided_by))
     if only_of is not None:
         found = found.where(_asked_by(only_of))
     if undecided_by is not None:
-        decided = sa.or_(
-            _asked_by(undecided_by),
-            _once_asked_by(undecided_by),
-            _rotation_asked_by(undecided_by),
-            _voted_on(undecided_by),
-        )
-        found = found.where(sa.not_(decided))
+        is_theirs = sa.or_(_asked_by(undecided_by), _once_asked_by(undecided_by))
+        found = found.where(sa.not_(is_theirs))
     total = await tx.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
     order = {
         ListKind.WAITING: registrations.c.created_at.asc(),
@@ -124,7 +125,12 @@ async def find(
     place = sa.func.row_number().over(order_by=(order, registrations.c.id)).label("place")
     page = found.add_columns(place).order_by(place).limit(limit).offset(offset).subquery()
     query = (
-        sa.select(registrations, runs.c.kind.label("run"), _expires_at().label("expires_at"))
+        sa.select(
+            registrations,
+            runs.c.kind.label("run"),
+            _expires_at().label("expires_at"),
+            _waits().label("waits"),
+        )
         .join(page, page.c.id == registrations.c.id)
         .outerjoin(
             runs, sa.and_(runs.c.registration == registrations.c.id, runs.c.ended_at.is_(None))
@@ -147,7 +153,9 @@ async def mark(tx: AsyncConnection) -> Mark:
     return Mark(versions=versions, unshown=await unshown(tx))
 
 
-def _is(which: ListKind, reader: Person, now: datetime) -> sa.ColumnElement[bool]:
+def _is(
+    which: ListKind, reader: Person, now: datetime, undecided_by: Person | None
+) -> sa.ColumnElement[bool]:
     match which:
         case ListKind.ALL:
             return registrations.c.id.in_(_newest())
@@ -158,7 +166,7 @@ def _is(which: ListKind, reader: Person, now: datetime) -> sa.ColumnElement[bool
         case ListKind.MINE:
             return _asked_by(reader)
         case ListKind.WAITING:
-            return sa.or_(registrations.c.status == Status.PENDING, _asks_rotation())
+            return registrations.c.id.in_(_waiting(undecided_by))
         case ListKind.FAILED:
             return registrations.c.status == Status.FAILED
         case ListKind.EXPIRING:
@@ -182,41 +190,42 @@ def _asked_by(person: Person) -> sa.ColumnElement[bool]:
 
 
 def _once_asked_by(person: Person) -> sa.ColumnElement[bool]:
-    former = sa.cast(registrations.c.former, sa.Text)
-    return former.contains(f'"{person.user_id}"', autoescape=True)
-
-
-def _asks_rotation() -> sa.ColumnElement[bool]:
-    """Whether a rotation waits for its approvers: then a timer waits for its end."""
-    lapsing = sa.select(timers.c.registration).where(timers.c.kind == TimerKind.EXPIRE_ROTATION)
-    state = registrations.c.rotation["state"].as_string()
-    return sa.and_(
-        registrations.c.id.in_(lapsing),
-        _is_ready(),
-        sa.func.coalesce(state, "") == RotationState.ASKED,
+    each = previous_requesters
+    return registrations.c.id.in_(
+        sa.select(each.c.registration).where(
+            each.c.team_id == person.team_id, each.c.user_id == person.user_id
+        )
     )
+
+
+def _waiting(undecided_by: Person | None) -> sa.Select[Any]:
+    """Registrations of which a request waits, which this person has neither made nor voted on."""
+    each = approval_requests
+    query = sa.select(each.c.registration).where(IS_WAITING)
+    if undecided_by is None:
+        return query
+    voted = sa.exists().where(
+        votes.c.request == each.c.id,
+        votes.c.team_id == undecided_by.team_id,
+        votes.c.user_id == undecided_by.user_id,
+        votes.c.void.is_(None),
+    )
+    asked_by = each.c.asked_by["user_id"].as_string()
+    return query.where(asked_by != undecided_by.user_id, sa.not_(voted))
+
+
+def _waits() -> sa.ColumnElement[str]:
+    """What waits for approvers beside a plan. By name a rotation is the last kind there is."""
+    each = approval_requests
+    query = sa.select(sa.func.max(each.c.kind)).where(
+        IS_WAITING, each.c.registration == registrations.c.id, each.c.kind != RequestKind.PLAN
+    )
+    return query.correlate(registrations).scalar_subquery()
 
 
 def _is_ready() -> sa.ColumnElement[bool]:
     """Compare without the index by status: most registrations are ready, and few are looked for."""
     return sa.func.coalesce(registrations.c.status, "") == Status.READY
-
-
-def _rotation_asked_by(person: Person) -> sa.ColumnElement[bool]:
-    user_id = registrations.c.rotation["asked_by"]["user_id"].as_string()
-    return sa.and_(_asks_rotation(), sa.func.coalesce(user_id, "") == person.user_id)
-
-
-def _voted_on(person: Person) -> sa.ColumnElement[bool]:
-    """Whether this person has decided on what waits: the plan, or the rotation asked for."""
-    rotation = sa.func.coalesce(registrations.c.rotation["id"].as_string(), "")
-    return sa.exists().where(
-        votes.c.registration == registrations.c.id,
-        votes.c.rotation == sa.case((_asks_rotation(), rotation), else_=""),
-        votes.c.team_id == person.team_id,
-        votes.c.user_id == person.user_id,
-        votes.c.void.is_(None),
-    )
 
 
 def _expires_at() -> sa.ColumnElement[datetime]:
@@ -253,10 +262,6 @@ def _listed(row: Mapping[Any, Any], *, now: datetime) -> ListLine:
         name=row["form"]["name"],
         created_at=row["created_at"],
         expires_at=expires_at,
-        asks_rotation=is_ready and _is_asked(row["rotation"]),
+        waits=RequestKind(row["waits"]) if row["waits"] else None,
         has_expired=is_ready and expires_at is not None and expires_at <= now,
     )
-
-
-def _is_asked(rotation: Mapping[str, Any] | None) -> bool:
-    return rotation is not None and rotation["state"] == RotationState.ASKED

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import Rotation, RotationState
 from bot.domain.people import Person
 from bot.domain.registration import (
     MOVES,
@@ -23,10 +22,10 @@ from bot.domain.registration import (
     origins,
 )
 from bot.domain.runs import Failure
-from bot.storage import runs, secrets, votes
+from bot.storage import approval_requests, runs, secrets
 from bot.storage.insert_or_ignore import insert_or_ignore
 from bot.storage.messages import ENDED, SAID_ONCE
-from bot.storage.tables import messages, registrations
+from bot.storage.tables import messages, previous_requesters, registrations
 from bot.storage.tables import runs as runs_table
 
 T = TypeVar("T")
@@ -67,7 +66,6 @@ async def add(
         origin=origin,
         wish_digest=wish_digest,
         reasons=[],
-        former=[],
         deleted=[],
         deadline=registration.deadline,
         created_at=registration.created_at,
@@ -75,18 +73,29 @@ async def add(
 
 
 async def get(tx: AsyncConnection, id: str) -> Registration | None:
-    """Return the registration with its votes, steps, facts, open run and secrets."""
-    query = sa.select(registrations).where(registrations.c.id == id)
-    row = (await tx.execute(query)).mappings().one_or_none()
-    if row is None:
+    """Return the registration with its requests, steps, facts, open run and secrets."""
+    query = (
+        sa.select(
+            registrations,
+            previous_requesters.c.team_id.label("former_team_id"),
+            previous_requesters.c.user_id.label("former_user_id"),
+            previous_requesters.c.name.label("former_name"),
+        )
+        .outerjoin(previous_requesters, previous_requesters.c.registration == registrations.c.id)
+        .where(registrations.c.id == id)
+        .order_by(previous_requesters.c.position)
+    )
+    rows = (await tx.execute(query)).mappings().all()
+    if not rows:
         return None
     progress = await runs.progress(tx, id)
-    given = await votes.of(tx, id)
     newest, others = await secrets.announced(tx, id)
     return dataclasses.replace(
-        _registration(row),
-        votes=tuple(vote for vote in given if not vote.rotation),
-        rotation_votes=tuple(vote for vote in given if vote.rotation),
+        _registration(rows[0]),
+        previous_requesters=tuple(
+            _former(row) for row in rows if row["former_user_id"] is not None
+        ),
+        requests=await approval_requests.of(tx, id),
         facts=progress.facts,
         steps=progress.steps,
         began_at=progress.began_at,
@@ -157,9 +166,13 @@ async def move_restored(tx: AsyncConnection, id: str, target: Status, **columns:
 async def _move(
     tx: AsyncConnection, id: str, target: Status, moves: Moves, columns: Mapping[str, Any]
 ) -> bool:
+    """Move, and supersede what approvers were asked for if it cannot wait there."""
     since = registrations.c.status.in_(sorted(origins(target, moves)))
     query = sa.update(registrations).where(registrations.c.id == id, since)
-    return (await tx.execute(query.values(status=target, **columns))).rowcount == 1
+    if (await tx.execute(query.values(status=target, **columns))).rowcount != 1:
+        return False
+    await approval_requests.supersede(tx, id, target)
+    return True
 
 
 async def unsettled(tx: AsyncConnection) -> Sequence[str]:
@@ -205,32 +218,25 @@ async def set_check(tx: AsyncConnection, id: str, check: Check) -> None:
     await update(tx, id, last_check=stored)
 
 
-async def propose_requester(
-    tx: AsyncConnection, id: str, new_requester: Person, *, named_by: Person
-) -> None:
-    """Note who is to be the requester once an approver confirms it, and who has asked for that."""
-    await update(tx, id, heir={**_plain(new_requester), "named_by": named_by.user_id})
-
-
 async def change_requester(
     tx: AsyncConnection, registration: Registration, new_requester: Person
 ) -> None:
     """Let the heir be the requester, and remember who was."""
-    previous_requesters = [*registration.previous_requesters, registration.requester]
+    was = approval_requests.plain(registration.requester)
+    place = {"registration": registration.id, "position": len(registration.previous_requesters)}
+    await tx.execute(sa.insert(previous_requesters).values(place | was))
     await update(
         tx,
         registration.id,
         team_id=new_requester.team_id,
         user_id=new_requester.user_id,
         requester_name=new_requester.name,
-        heir=None,
-        former=[_plain(each) for each in previous_requesters],
     )
 
 
 async def set_revocation(tx: AsyncConnection, id: str, *, by: Person, now: datetime) -> None:
     """Note who has it taken back."""
-    await update(tx, id, revocation={**_plain(by), "at": now.isoformat()})
+    await update(tx, id, revocation={**approval_requests.plain(by), "at": now.isoformat()})
 
 
 async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
@@ -239,22 +245,6 @@ async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
     before = [it for it in await tx.scalar(query) or () if it["object_id"] != deleted.object_id]
     stored = dataclasses.asdict(deleted) | {"at": deleted.at.isoformat()}
     await update(tx, id, deleted=[*before, stored])
-
-
-async def put_rotation(tx: AsyncConnection, id: str, rotation: Rotation) -> None:
-    """Keep how far the latest rotation is, in the place of any before it."""
-    stored = {
-        "id": rotation.id,
-        "state": rotation.state,
-        "asked_by": _plain(rotation.asked_by),
-        "asked_at": rotation.asked_at.isoformat(),
-        "until": rotation.until.isoformat(),
-    }
-    await update(tx, id, rotation=stored)
-
-
-def _plain(person: Person) -> dict[str, str]:
-    return {"team_id": person.team_id, "user_id": person.user_id, "name": person.name}
 
 
 async def count_open(tx: AsyncConnection, person: Person) -> int:
@@ -289,34 +279,21 @@ def _registration(row: Mapping[Any, Any]) -> Registration:
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_stored(Check, row["last_check"]) if row["last_check"] else None,
-        new_requester=_person(row["heir"]) if row["heir"] else None,
-        handover_asked_by=row["heir"]["named_by"] if row["heir"] else None,
-        previous_requesters=tuple(Person(**each) for each in row["former"] or ()),
         revocation=_revocation(row["revocation"]) if row["revocation"] else None,
         deleted=tuple(_stored(Deleted, each) for each in row["deleted"] or ()),
-        rotation=_rotation(row["rotation"]) if row["rotation"] else None,
     )
 
 
-def _person(stored: Mapping[str, Any]) -> Person:
-    return Person(team_id=stored["team_id"], user_id=stored["user_id"], name=stored["name"])
+def _former(row: Mapping[Any, Any]) -> Person:
+    return Person(**{name: row[f"former_{name}"] for name in ("team_id", "user_id", "name")})
 
 
 def _revocation(stored: Mapping[str, Any]) -> Revocation:
-    return Revocation(by=_person(stored), at=datetime.fromisoformat(stored["at"]))
+    by = Person(**{name: stored[name] for name in ("team_id", "user_id", "name")})
+    return Revocation(by=by, at=datetime.fromisoformat(stored["at"]))
 
 
 def _stored(of: type[T], stored: Mapping[str, Any]) -> T:
     """Return what JSON has kept, with its tuples and its moment as they were."""
     found = {name: tuple(it) if isinstance(it, list) else it for name, it in stored.items()}
     return of(**found | {"at": datetime.fromisoformat(stored["at"])})
-
-
-def _rotation(stored: Mapping[str, Any]) -> Rotation:
-    return Rotation(
-        id=stored["id"],
-        state=RotationState(stored["state"]),
-        asked_by=Person(**stored["asked_by"]),
-        asked_at=datetime.fromisoformat(stored["asked_at"]),
-        until=datetime.fromisoformat(stored["until"]),
-    )

@@ -62,9 +62,6 @@ registrations = sa.Table(
     sa.Column("quorum", Json),  # what it took to approve the plan, once that is approved
     sa.Column("reasons", Json, nullable=False),
     sa.Column("failure", Json),
-    sa.Column("heir", Json),  # who is to be the requester, until an approver confirms it
-    sa.Column("former", Json),  # who was the requester before it was handed over
-    sa.Column("rotation", Json),  # the latest rotation that was asked for, and how far it is
     sa.Column("last_check", Json),  # what the latest comparison with the tenant has come to
     sa.Column("revocation", Json),  # who has it taken back, and when they said so
     sa.Column("deleted", Json),  # what it had made and has deleted, for as long as anybody asks
@@ -76,11 +73,45 @@ registrations = sa.Table(
     sa.Index("registrations_by_status", "status", "created_at"),
 )
 
+previous_requesters = sa.Table(
+    "previous_requesters",
+    metadata,
+    _registration(),
+    sa.Column("position", sa.Integer, nullable=False),  # 0 for the first
+    sa.Column("team_id", sa.String(32), nullable=False),
+    sa.Column("user_id", sa.String(32), nullable=False),
+    sa.Column("name", sa.String(120), nullable=False),
+    sa.PrimaryKeyConstraint("registration", "position"),
+    sa.Index("previous_requesters_by_person", "team_id", "user_id"),
+)
+
+approval_requests = sa.Table(
+    "approval_requests",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),  # of the plan's, the registration's id
+    _registration(),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("asked_by", Json, nullable=False),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+    sa.Column("digest", sa.String(64), nullable=False),  # of the plan that it is about
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("payload", Json, nullable=False),  # what only some kinds have, and the reason
+    sa.Index("approval_requests_by_registration", "registration", "asked_at"),
+    sa.Index(
+        "approval_requests_one_waiting",
+        "registration",
+        "kind",
+        unique=True,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    ),
+)
+
 votes = sa.Table(
     "votes",
     metadata,
-    _registration(),
-    sa.Column("rotation", sa.String(40), nullable=False),  # that it is about; "" for the plan
+    sa.Column("request", sa.ForeignKey("approval_requests.id"), nullable=False),
     sa.Column("team_id", sa.String(32), nullable=False),
     sa.Column("user_id", sa.String(32), nullable=False),
     sa.Column("name", sa.String(120), nullable=False),
@@ -89,7 +120,7 @@ votes = sa.Table(
     sa.Column("groups", Json, nullable=False),  # approver groups that the person was in
     sa.Column("void", sa.String(120)),  # why it no longer counts
     sa.Column("at", Moment, nullable=False),
-    sa.PrimaryKeyConstraint("registration", "rotation", "team_id", "user_id"),
+    sa.PrimaryKeyConstraint("request", "team_id", "user_id"),
 )
 
 runs = sa.Table(
@@ -98,7 +129,7 @@ runs = sa.Table(
     sa.Column("id", sa.String(40), primary_key=True),
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("subject", sa.String(40)),  # its secret or rotation, or who asked for a check
+    sa.Column("subject", sa.String(40)),  # its secret or approval request, or who asked for a check
     sa.Column("attempts", sa.Integer, nullable=False),  # that failed since it last got on
     sa.Column("carried_by", sa.String(16)),  # the executor whose death is a failed attempt
     sa.Column("created_at", Moment, nullable=False),
@@ -167,7 +198,7 @@ messages = sa.Table(
     _registration(),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("audience", sa.String(32), nullable=False),  # a channel, or a user for a DM
-    sa.Column("subject", sa.String(40)),  # the secret, run, handover, … it is about, if any
+    sa.Column("subject", sa.String(40)),  # the secret, run, request, … it is about, if any
     sa.Column("wanted", sa.Integer, nullable=False),
     sa.Column("shown", sa.Integer, nullable=False),
     sa.Column("channel", sa.String(32)),

@@ -10,7 +10,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.lifetimes import FIRST_REMINDER
+from bot.domain.lifetimes import FIRST_REMINDER, REMINDERS
 from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.tables import timers
 
@@ -28,7 +28,6 @@ class TimerKind(StrEnum):
     UNDO = "undo"  # a failed registration that nobody retried
     REVOKE = "revoke"  # one that is being revoked, and that Entra has not let go
     CHECK = "check"  # compare the tenant with the plan
-    EXPIRE_ROTATION = "lapse"  # nobody decided on a rotation in time
     REMOVE_PREVIOUS = "retire"  # the secret before the newest one has worked long enough
     TELL_EXPIRY = "expiring"  # tell that the secret in use is about to expire, or has
 
@@ -58,9 +57,14 @@ async def add(
     )
 
 
-async def start_reminders(tx: AsyncConnection, registration: str, now: datetime) -> None:
-    """Let the approvers be reminded of what waits for them from now on: a plan, or a rotation."""
-    await add(tx, registration, TimerKind.REMIND, now + FIRST_REMINDER, subject="1")
+async def remind_of(
+    tx: AsyncConnection, registration: str, request: str, asked_at: datetime, now: datetime
+) -> None:
+    """Let the approvers be reminded next of a request that waits, if that is still to be."""
+    waits = (FIRST_REMINDER * (2**count - 1) for count in range(1, REMINDERS + 1))
+    at = next((asked_at + each for each in waits if asked_at + each > now), None)
+    if at is not None:
+        await add(tx, registration, TimerKind.REMIND, at, subject=request)
 
 
 async def find_due(

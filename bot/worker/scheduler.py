@@ -12,20 +12,20 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import RotationNews, RotationState
+from bot.domain.approval_requests import ApprovalRequest, RequestState
 from bot.domain.events import Event
 from bot.domain.expiry_stages import Expiry
-from bot.domain.lifetimes import DAY, ENGINE_RETENTION, FIRST_REMINDER, REMINDERS
-from bot.domain.registration import Status
+from bot.domain.lifetimes import DAY, ENGINE_RETENTION
+from bot.domain.registration import Registration, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
 from bot.storage import (
+    decisions,
     expiry_notices,
     history,
     messages,
     registrations,
     retention,
-    rotations,
     runs,
     secrets,
     timers,
@@ -231,8 +231,6 @@ class Scheduler:
                 await unread_notices.remind(
                     tx, timer.registration, timer.subject or "", self._clock.now()
                 )
-            case TimerKind.EXPIRE_ROTATION:
-                await self._expire_rotation(tx, timer)
             case TimerKind.TELL_EXPIRY:
                 await self._tell_expiry(tx, timer)
             case (
@@ -245,44 +243,27 @@ class Scheduler:
                 await self._add_run(tx, timer, LATE[timer.kind])
 
     async def _expire(self, tx: AsyncConnection, timer: Timer) -> None:
-        if await registrations.move(tx, timer.registration, Status.EXPIRED, deadline=None):
-            await timers.cancel(tx, timer.registration, TimerKind.REMIND)
-            await history.write(tx, timer.registration, Event.EXPIRED, now=self._clock.now())
-            requester = await registrations.requester_of(tx, timer.registration)
-            await messages.owe_news(tx, timer.registration, requester)
-            found = await registrations.get(tx, timer.registration)
-            if found is not None and found.was_begun:
-                await timers.add(tx, timer.registration, TimerKind.UNDO, self._clock.now())
-
-    async def _expire_rotation(self, tx: AsyncConnection, timer: Timer) -> None:
-        """Withdraw a rotation that nobody has decided on, unless another was asked for since."""
-        found = await registrations.get(tx, timer.registration)
-        rotation = found.asked_rotation if found else None
-        if found is None or rotation is None or rotation.id != timer.subject:
-            return
-        await rotations.end(tx, timer.registration, rotation, RotationState.EXPIRED)
-        await history.write(tx, timer.registration, Event.ROTATION_EXPIRED, now=self._clock.now())
-        await rotations.tell(tx, timer.registration, RotationNews.EXPIRED)
+        """Let a request expire that nobody has decided on."""
+        if found := await self._waiting(tx, timer):
+            state, now = RequestState.EXPIRED, self._clock.now()
+            await decisions.end(tx, *found, state, now=now)
 
     async def _remind(self, tx: AsyncConnection, timer: Timer) -> None:
         """Tell the approvers once more, and come back after twice the time."""
+        if found := await self._waiting(tx, timer):
+            (registration, request), now = found, self._clock.now()
+            id, channel = registration.id, self._approval_channel
+            await messages.add(tx, id, MessageKind.REMINDER, channel, subject=request.id)
+            await history.write(tx, id, Event.REMINDED, now=now)
+            await timers.remind_of(tx, id, request.id, request.asked_at, now)
+
+    async def _waiting(
+        self, tx: AsyncConnection, timer: Timer
+    ) -> tuple[Registration, ApprovalRequest] | None:
+        """Return the request that the timer is about, if it still waits."""
         found = await registrations.get(tx, timer.registration)
-        if found is None or not found.waits_for_approvers:
-            return
-        count = int(timer.subject or 1)
-        await messages.add(
-            tx,
-            timer.registration,
-            MessageKind.REMINDER,
-            self._approval_channel,
-            subject=str(count),
-        )
-        await history.write(tx, timer.registration, Event.REMINDED, now=self._clock.now())
-        if count < REMINDERS:
-            later = self._clock.now() + FIRST_REMINDER * 2**count
-            await timers.add(
-                tx, timer.registration, TimerKind.REMIND, later, subject=str(count + 1)
-            )
+        request = found.request(timer.subject or "") if found else None
+        return (found, request) if found and request in found.waiting_requests else None
 
     async def _mask(self, tx: AsyncConnection, timer: Timer) -> None:
         """Owe the mask: whoever posts messages lays it over the secret."""

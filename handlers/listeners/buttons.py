@@ -20,16 +20,21 @@ Verb = Callable[..., Awaitable[object]]
 Listener = Callable[..., Awaitable[None]]
 
 
-def click(verb: Verb, *, bound: bool = False) -> Listener:
-    """Return a listener that does what the button says; a card shows what came of it.
-
-    With `bound` the button names what it is about, so that nothing later is meant.
-    """
+def click(verb: Verb) -> Listener:
+    """Return a listener that does what the button says; a card shows what came of it."""
 
     async def clicked(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-        value = action["value"]
-        about = ids.read_bound_value(value) if bound else (value,)
-        await verb(registrar, *about, by=person)
+        await verb(registrar, action["value"], by=person)
+        await ack()
+
+    return clicked
+
+
+def decide(verb: Verb) -> Listener:
+    """Return a listener for a button that names a request, so that nothing later is meant."""
+
+    async def clicked(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
+        await verb(registrar, *ids.read_bound_value(action["value"]), by=person)
         await ack()
 
     return clicked
@@ -57,13 +62,19 @@ def answer(command: Command) -> Listener:
 async def approve(
     ack: Ack, action: Json, registrar: Registrar, person: Person, users: Users
 ) -> None:
-    """Approve; before the last approval that is needed, those who approved earlier are judged anew,
-    too.
+    """Approve the request that stands on the button. Before the last approval that is needed, those
+    who approved earlier are judged anew, too.
     """
-    id = action["value"]
-    earlier = await registrar.earlier_approvers(id, by=person)
-    seen = await users.look_up_all([each.user_id for each in earlier])
-    await registrar.approve(id, by=person, seen=seen)
+    about = ids.read_bound_value(action["value"])
+    people_concerned = await registrar.to_look_up(*about, by=person)
+    seen = await users.look_up_all([each.user_id for each in people_concerned])
+    await registrar.approve(*about, by=person, seen=seen)
+    await ack()
+
+
+async def replaced(ack: Ack, registrar: Registrar, person: Person) -> None:
+    """Answer a button of an older version."""
+    registrar.refuse_old_button(person)
     await ack()
 
 
@@ -76,9 +87,9 @@ async def deny(
     person: Person,
 ) -> None:
     """Ask why first; the answer is judged anew when it comes."""
-    id = action["value"]
-    await registrar.check_may_deny(id, by=person)
-    await client.views_open(trigger_id=trigger_of(body), view=denial.denial(id))
+    about = ids.read_bound_value(action["value"])
+    await registrar.check_may_deny(*about, by=person)
+    await client.views_open(trigger_id=trigger_of(body), view=denial.denial(*about))
     await ack()
 
 
@@ -94,29 +105,6 @@ async def again(
     filled = await registrar.form_of(action["value"], by=person)
     view = form.form(registrar.catalogue, registrar.profile(filled.profile), filled)
     await client.views_open(trigger_id=trigger_of(body), view=view)
-    await ack()
-
-
-async def confirm_handover(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, users: Users
-) -> None:
-    """Confirm the heir that stands on the button, who is judged anew."""
-    id, heir = ids.read_bound_value(action["value"])
-    to = await users.mentioned(f"<@{heir}>")
-    await registrar.confirm_handover(id, to=to, by=person)
-    await ack()
-
-
-async def confirm_rotation(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, users: Users
-) -> None:
-    """Confirm the rotation that stands on the button, and no later one. Before the last vote that
-    is needed, those who confirmed it earlier are judged anew, too.
-    """
-    id, rotation = ids.read_bound_value(action["value"])
-    earlier = await registrar.earlier_confirmers(id, rotation, by=person)
-    seen = await users.look_up_all([each.user_id for each in earlier])
-    await registrar.confirm_rotation(id, rotation, by=person, seen=seen)
     await ack()
 
 

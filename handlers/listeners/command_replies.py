@@ -14,7 +14,7 @@ from bot.registrar.queries import ENTRIES, LISTED
 from bot.storage.queries import ListKind
 from handlers.listeners.command_parser import Command
 from handlers.slack.users import Users
-from handlers.views import card, drift, help, history, ids, listing, revocation, rotation
+from handlers.views import card, drift, help, history, ids, listing, requests, revocation, rotation
 from handlers.views.blocks import Blocks
 from handlers.views.steps import Drawing
 from handlers.views.values import sheet, sheet_text
@@ -29,12 +29,13 @@ class Reply:
     is_fleeting: bool = False
 
 
+ASKED = "An approver has to confirm this: the approval channel was asked."
+
 QUESTIONS: Mapping[str, tuple[Callable[..., Awaitable[None]], Callable[[str], tuple[str, Blocks]]]]
 QUESTIONS = {
     "undo": (Registrar.check_may_undo, revocation.ask_whether_to_undo),
     "retire": (Registrar.check_may_remove_previous, rotation.ask_whether_to_retire),
     "revoke": (Registrar.check_may_revoke, revocation.ask_whether_to_revoke),
-    "purge": (Registrar.check_may_purge, revocation.ask_whether_to_purge),
 }
 """By the word, the check of the person, and the question to confirm."""
 
@@ -62,10 +63,10 @@ async def reply(
             return Reply(text=drift.asked(id))
         case "rotate":
             await registrar.rotate(id, by=person)
-            return Reply(
-                text="An approver has to confirm this: the approval channel was asked."
-                f" Until then the current secret of {id} keeps working."
-            )
+            return Reply(text=f"{ASKED} Until then the current secret of {id} keeps working.")
+        case "purge":
+            await registrar.purge(id, by=person)
+            return Reply(text=f"{ASKED} Until then the application can be restored.")
         case "cancel":
             return Reply(text=await _cancel(id, registrar, person))
         case "retry":
@@ -75,7 +76,7 @@ async def reply(
                 "Who should take it over?"
                 f" Type `{ids.COMMAND} handover {id} @` and pick the person."
             )
-        case "undo" | "retire" | "revoke" | "purge":
+        case "undo" | "retire" | "revoke":
             check, ask = QUESTIONS[command.word]
             await check(registrar, id, by=person)
             text, blocks = ask(id)
@@ -103,13 +104,12 @@ async def _retry(id: str, registrar: Registrar, person: Person, users: Users) ->
 
 
 async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
-    """Cancel the waiting request: the registration, or a rotation of one that is ready."""
-    asked = (await registrar.status(id, by=person)).asked_rotation
-    if asked is None:
-        await registrar.cancel(id, by=person)
-        return f"{id} is cancelled. Nothing was changed in Entra."
-    await registrar.cancel_rotation(id, asked.id, by=person)
-    return f"The rotation of {id} is cancelled. The current secret keeps working."
+    """Take back what waits: the plan, or something else that was asked for."""
+    found = await registrar.status(id, by=person)
+    asked = requests.cancellable(found)
+    await registrar.cancel(found.id, asked.id if asked else None, by=person)
+    assert asked is not None
+    return requests.cancelled_text(found, asked)
 
 
 async def _list(command: Command, registrar: Registrar, person: Person) -> Reply:

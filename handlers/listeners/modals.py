@@ -90,5 +90,6 @@ async def submit_denial(
 ) -> None:
     """Deny, for the reason given: whether this person may is judged now, not when it opened."""
     reason = view["state"]["values"][ids.REASON][ids.CHOSEN].get("value") or ""
-    await registrar.deny(view["private_metadata"], by=person, reason=reason)
+    about = ids.read_bound_value(view["private_metadata"])
+    await registrar.deny(*about, by=person, reason=reason)
     await ack()

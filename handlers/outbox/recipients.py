@@ -1,6 +1,7 @@
 """Readers: who has to be looked up, who has to act, and what approvers decide by."""
 
-from bot.domain.registration import Registration, Status
+from bot.domain.approval_requests import RequestKind
+from bot.domain.registration import Registration
 from bot.storage.messages import Message, MessageKind
 
 LOOKED_UP = (
@@ -21,11 +22,8 @@ def needs_its_reader(message: Message) -> bool:
 
 
 def is_waited_for(message: Message, registration: Registration) -> bool:
-    """Whether approvers decide by this message on what waits: a plan, a handover or a rotation."""
+    """Whether approvers decide by this message on what waits."""
     if message.kind is MessageKind.CARD:
-        return registration.status is Status.PENDING
-    if message.kind is MessageKind.HANDOVER:
-        return registration.new_requester is not None and message.subject == registration.offer
-    rotation = registration.asked_rotation
-    is_request = message.kind is MessageKind.ROTATION
-    return is_request and rotation is not None and rotation.id == message.subject
+        return registration.waiting(RequestKind.PLAN) is not None
+    is_waiting = any(each.id == message.subject for each in registration.waiting_requests)
+    return message.kind is MessageKind.REQUEST and is_waiting

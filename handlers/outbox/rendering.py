@@ -1,6 +1,5 @@
 """Drawings: what each kind of message shows of its registration."""
 
-from bot.domain.events import Event
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
 from bot.registrar import Registrar
@@ -12,6 +11,7 @@ from handlers.views import (
     drift,
     expiry,
     news,
+    requests,
     restore,
     revocation,
     rotation,
@@ -21,7 +21,7 @@ from handlers.views import (
 from handlers.views.blocks import Blocks, drawn, section
 from handlers.views.steps import Drawing
 
-CALLING = (MessageKind.CARD, MessageKind.HANDOVER, MessageKind.ROTATION, MessageKind.ALARM)
+CALLING = (MessageKind.CARD, MessageKind.REQUEST, MessageKind.ALARM)
 """What approvers have to see soon: they are mentioned when it is posted."""
 
 THEIRS = (
@@ -64,11 +64,6 @@ class Renderer:
             latest = await self._registrar.latest_entry(registration.id)
             told = (registration, latest, self._registrar.quorum(registration))
             return news.news_text(*told), news.news(*told)
-        if message.kind is MessageKind.HANDOVER and registration.new_requester is None:
-            asked = await self._registrar.latest_entry(registration.id, Event.HANDOVER_REQUESTED)
-            confirmed = await self._registrar.latest_entry(registration.id, Event.HANDED_OVER)
-            decided = approvers.handed_over(registration, asked, confirmed)
-            return approvers.handover_text(registration), decided
         drawing = await self._drawing(registration, is_plain=is_plain)
         text, blocks = self._draw(message, registration, drawing)
         if message.ts is None and message.kind in CALLING:
@@ -114,21 +109,22 @@ class Renderer:
                 told = message.subject
                 return expiry.text(registration, told), expiry.news(registration, told)
             case MessageKind.REMINDER:
-                policy = self._registrar.policy
-                blocks = approvers.reminder(registration, policy, quorum)
-                return approvers.reminder_text(registration), blocks
-            case MessageKind.HANDOVER:
-                return approvers.handover_text(registration), approvers.handover(registration)
+                policy, about = self._registrar.policy, message.subject
+                blocks = requests.reminder(registration, policy, quorum, about)
+                return requests.reminder_text(registration, about), blocks
             case MessageKind.LEFT:
                 return approvers.left_text(registration), approvers.left(registration)
             case MessageKind.REVOCATION:
                 return revocation.notice_text(registration), revocation.notice(registration)
-            case MessageKind.ROTATION:
-                blocks = rotation.request(registration, quorum, rotation=message.subject)
-                return rotation.request_text(registration), blocks
-            case MessageKind.ROTATION_NEWS:
-                told = message.subject
-                return rotation.news_text(registration, told), rotation.news(registration, told)
+            case MessageKind.REQUEST:
+                about = message.subject
+                blocks = requests.request(registration, quorum, id=about)
+                return requests.text(registration, about), blocks
+            case MessageKind.REQUEST_NEWS:
+                about = message.subject
+                return requests.news_text(registration, about), requests.news(registration, about)
+            case MessageKind.RETIRED:
+                return rotation.retired_text(registration), rotation.retired(registration)
             case MessageKind.PROGRESS:
                 blocks = card.progress(registration, profile, quorum=quorum, drawing=drawing)
                 return card.spoken(registration, profile), blocks

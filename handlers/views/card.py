@@ -9,6 +9,7 @@ from typing import Protocol
 from slack_sdk.models.blocks import Block
 
 from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import RequestKind
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
@@ -28,11 +29,7 @@ from handlers.views.blocks import (
     section,
     when,
 )
-from handlers.views.card_buttons import (
-    STUCK,
-    approver_buttons,
-    requester_buttons,
-)
+from handlers.views.card_buttons import STUCK, approver_buttons, requester_buttons
 from handlers.views.card_outcome import (
     outcome_blocks,
 )
@@ -113,7 +110,7 @@ def card(
         *drift.details(registration),
         *steps(registration, drawing),
     ]
-    context, buttons = list(_context(registration)), actions(approver_buttons(registration))
+    context, buttons = list(_context(registration)), approver_buttons(registration)
     if registration.status in UNDECIDED:
         return drawn([*top, *plan, *outcome, *context, *buttons])
     return drawn([*top, *outcome, *buttons, *plan, *context])
@@ -231,5 +228,6 @@ def _context(registration: Registration) -> Iterator[Block]:
 def _times(registration: Registration) -> Iterator[str]:
     """Yield when it was asked and, while it waits, when it expires."""
     yield f"asked {when(registration.created_at)}"
-    if registration.status is Status.PENDING and registration.deadline is not None:
-        yield f"expires {when(registration.deadline)}"
+    plan = registration.waiting(RequestKind.PLAN)
+    if plan is not None and plan.expires_at is not None:
+        yield f"expires {when(plan.expires_at)}"

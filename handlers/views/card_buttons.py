@@ -1,11 +1,13 @@
 """The buttons of a card, for approvers and for the requester."""
 
+from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.approval import ASKABLE_AGAIN
 from bot.domain.registration import Registration, Status
-from handlers.views import ids, revocation, rotation
+from handlers.views import ids, requests, revocation, rotation
 from handlers.views.blocks import (
+    actions,
     button,
 )
 
@@ -13,42 +15,21 @@ STUCK = (Status.PLANNING, Status.APPROVED, Status.FAILED, Status.REVOKING)
 """States in which it matters first of all why it does not go on."""
 
 
-def approver_buttons(registration: Registration) -> list[ButtonElement]:
-    id = registration.id
-    if registration.status is Status.PENDING:
-        return [
-            button(
-                "Approve",
-                ids.APPROVE,
-                id,
-                style="primary",
-                confirm=f"The bot creates this application in Entra and gives it the permissions"
-                f" listed, for the whole tenant. Plan {(registration.digest or '')[:16]}.",
-            ),
-            button("Deny", ids.DENY, id),
-            *_withdraw_button(registration),
-        ]
-    return [
-        *rotation.decide_buttons(registration),
-        *rotation.retire_buttons(registration),
-        *_repair_buttons(registration),
-    ]
-
-
-def _withdraw_button(registration: Registration) -> list[ButtonElement]:
-    if not registration.approvals():
-        return []
-    return [button("Withdraw my approval", ids.WITHDRAW, registration.id)]
+def approver_buttons(registration: Registration) -> list[Block]:
+    others = [*rotation.retire_buttons(registration), *_repair_buttons(registration)]
+    return [*requests.decide(registration), *actions(others)]
 
 
 def requester_buttons(registration: Registration) -> list[ButtonElement]:
     """Return what the requester can do now."""
+    cancel = requests.cancel_buttons(registration)
     if registration.status is Status.PENDING:
-        confirm = "This takes your registration back."
-        return [button("Cancel", ids.CANCEL, registration.id, confirm=confirm)]
+        return cancel
     if registration.status in ASKABLE_AGAIN:
-        return [button("Ask again", ids.AGAIN, registration.id, style="primary")]
+        again = button("Ask again", ids.AGAIN, registration.id, style="primary")
+        return [again, *cancel]
     return [
+        *cancel,
         *rotation.requester_buttons(registration),
         *rotation.retire_buttons(registration),
         *_repair_buttons(registration),

@@ -7,7 +7,7 @@ from slack_sdk.models.blocks import Block
 from bot.approval.quorum import Quorum
 from bot.domain.registration import Registration, Status
 from bot.domain.secrets import SecretState
-from handlers.views import approvers, drift, ids, revocation, rotation
+from handlers.views import approvers, drift, ids, requests, revocation, rotation
 from handlers.views.blocks import (
     context,
     escaped,
@@ -47,7 +47,8 @@ def outcome_blocks(
             yield from revocation.standing(registration)
         case Status.READY:
             yield from _ready(registration, is_theirs=is_theirs)
-            yield from rotation.lines(registration, quorum)
+            yield from rotation.lines(registration)
+    yield from requests.lines(registration, quorum)
     if registration.failure is not None:
         yield from _failure(registration)
 

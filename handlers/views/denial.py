@@ -8,17 +8,18 @@ from handlers.views import ids
 from handlers.views.blocks import Json, section
 
 
-def denial(id: str) -> Json:
-    """Return the modal for one registration; its id comes back with the submission."""
+def denial(id: str, request: str | None) -> Json:
+    """Return the modal for a request; its id comes back with the submission."""
+    after = "The requester reads why, and can ask again."
     view = View(
         type="modal",
         callback_id=ids.DENIAL,
-        private_metadata=id,
+        private_metadata=ids.bound_value(id, request or id),
         title=f"Deny {id}",
         submit="Deny",
         close="Not now",
         blocks=[
-            section("This ends the registration. The requester reads why, and can ask again."),
+            section(after if request else f"This ends the registration. {after}"),
             InputBlock(
                 block_id=ids.REASON,
                 label="Reason",

@@ -20,10 +20,10 @@ HELP = f"""*Ask for an Entra application, have it approved, get its values once.
 • `{COMMAND} check AAD-7K3F` compares one that is ready with what was approved
 • `{COMMAND} rotate AAD-7K3F` asks for a new secret beside the one in use, before that one expires
 • `{COMMAND} retire AAD-7K3F` deletes the old secret now, not after 7 days
-• `{COMMAND} cancel AAD-7K3F` cancels a request that waits for approval, also for a rotation
+• `{COMMAND} cancel AAD-7K3F` cancels what waits for approval, also a rotation, handover or purge
 • `{COMMAND} retry AAD-7K3F` retries a failed one; `undo AAD-7K3F` removes what it created
 • `{COMMAND} revoke AAD-7K3F` deletes a ready one from Entra: its connector can no longer sign in
-• `{COMMAND} purge AAD-7K3F` deletes for good what was undone or revoked, for approvers
+• `{COMMAND} purge AAD-7K3F` asks other approvers to delete for good what was undone or revoked
 • `{COMMAND} history AAD-7K3F` shows what happened, and who did it
 • `{COMMAND} handover AAD-7K3F @person` gives it to someone else, once an approver confirms it
 • `{COMMAND} help` shows this

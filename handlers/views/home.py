@@ -10,6 +10,7 @@ from typing import TypeVar
 from slack_sdk.models.blocks import Block, DividerBlock
 
 from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import RequestKind
 from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
@@ -125,7 +126,7 @@ def _expiring(found: Home) -> Iterator[Block]:
     title = "Secrets about to expire, or expired"
     yield from _title(found, Part.EXPIRING, title, nothing)
     for each in found.expiring.lines:
-        may_ask = not each.asks_rotation and each.run is None
+        may_ask = each.waits is not RequestKind.ROTATION and each.run is None
         accessory = rotation.rotate_button(each.id) if may_ask else None
         yield section(_expires(each), accessory=accessory)
     yield from _turning(found, Part.EXPIRING)
@@ -133,7 +134,7 @@ def _expiring(found: Home) -> Iterator[Block]:
 
 def _expires(listed: ListLine) -> str:
     assert listed.expires_at is not None
-    asked = " · a rotation waits for approval" if listed.asks_rotation else ""
+    asked = f" · a {listed.waits} waits for approval" if listed.waits else ""
     return (
         f"• *{listed.id}* · {escaped(listed.name)} · {person(listed.requester)}"
         f" · {'expired' if listed.has_expired else 'expires'} {when(listed.expires_at)}{asked}"

@@ -2,9 +2,8 @@
 
 A button's value is a registration's id and nothing else; but for those of the App Home, which hold
 a page, those that open the form or preview it, which hold a profile, or all that was filled in
-where a preview is told to whoever has closed the form, and those that confirm a
-handover or decide on a rotation, which also hold the heir or the rotation: whoever decides means
-what they have read.
+where a preview is told to whoever has closed the form, and those that decide on an approval
+request, which also hold its id unless it is the plan's: whoever decides means what they have read.
 """
 
 COMMAND = "/aad-setup"
@@ -26,11 +25,7 @@ DENIAL = "denial"  # the form in which an approver says why
 WITHDRAW = "withdraw"
 CANCEL = "cancel"
 AGAIN = "ask_again"
-CONFIRM_HANDOVER = "confirm_handover"
 ROTATE = "rotate"
-CONFIRM_ROTATION = "confirm_rotation"
-DENY_ROTATION = "deny_rotation"
-CANCEL_ROTATION = "cancel_rotation"
 RETRY = "retry"
 UNDO = "undo"
 VALUES = "values"
@@ -42,21 +37,25 @@ RETIRE = "retire"
 RETIRE_ASKED = "retire_asked"
 REVOKE = "revoke"
 REVOKE_ASKED = "revoke_asked"
-PURGE_ASKED = "purge_asked"
 MINE = "mine"  # lists the registrations of whoever presses it
 HELP = "help"
+REPLACED = (
+    *("confirm_handover", "confirm_rotation", "deny_rotation", "cancel_rotation"),
+    "purge_asked",
+)
+"""Buttons of older versions, which may still stand in messages."""
 OPEN_FORM = "open_form"
 ANY_PROFILE = "any"  # the value of a button that opens the form for the first profile
 HOME_BACK = "home_back"
 HOME_ON = "home_on"
 
 
-def bound_value(id: str, what: str) -> str:
-    """Return the value of a button that decides on this heir, or on this rotation, only."""
-    return f"{id}:{what}"
+def bound_value(id: str, request: str) -> str:
+    """Return the value of a button that decides on this request only."""
+    return id if request == id else f"{id}:{request}"
 
 
-def read_bound_value(value: str) -> tuple[str, str]:
-    """Return the registration's id, and the heir's user id or the rotation's id."""
-    id, _, what = value.partition(":")
-    return id, what
+def read_bound_value(value: str) -> tuple[str, str | None]:
+    """Return the registration's id, and the request's unless it is the plan's."""
+    id, _, request = value.partition(":")
+    return id, request or None

@@ -77,8 +77,8 @@ def _line(which: ListKind, listed: ListLine, longest: int) -> str:
         words.append(f"{ends} {when(listed.expires_at)}")
     else:
         words.append(f"asked {when(listed.created_at)}")
-    if listed.asks_rotation:
-        words.append("a rotation waits for approval")
+    if listed.waits is not None:
+        words.append(f"a {listed.waits} waits for approval")
     return " · ".join(words)
 
 

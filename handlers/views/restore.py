@@ -8,7 +8,7 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 from bot.domain.registration import Registration, Status
 from bot.domain.secrets import SecretState
 from bot.restore.reconciliation import Report
-from handlers.views import ids, rotation
+from handlers.views import ids, requests, rotation
 from handlers.views.blocks import Blocks, actions, button, code, context, drawn, escaped, section
 
 MOST = 20
@@ -129,7 +129,10 @@ def _buttons(registration: Registration) -> list[ButtonElement]:
     if registration.status is not Status.READY or secret is None:
         return []
     if not registration.approvals():
-        return rotation.requester_buttons(registration)
+        return [
+            *requests.cancel_buttons(registration),
+            *rotation.requester_buttons(registration),
+        ]
     if secret.state is not SecretState.UNKNOWN or registration.run is not None:
         return []
     confirm = "The bot makes a new secret; the old one stops working."

@@ -26,10 +26,6 @@ REVOKE = (
     " application from Entra. An administrator can restore the application from Deleted"
     " applications in the Entra admin centre for 30 days."
 )
-PURGE = (
-    "Nobody can restore the application after this: it is removed from Deleted applications in"
-    " Entra, too."
-)
 UNDO = "The bot removes from Entra what this registration has made."
 NOTHING_LEFT = "Everything this registration had made in Entra is removed."
 
@@ -85,7 +81,7 @@ def _bin(registration: Registration) -> Iterator[Block]:
         yield context(
             f"Application (client) ID `{applications[-1].app_id}`. An administrator can restore it"
             f" from *Deleted applications* in the Entra admin centre {_until(applications[-1])}."
-            " An approver can delete it for good:"
+            " Approvers can delete it for good:"
             f" `{ids.COMMAND} purge {registration.id}`"
         )
 
@@ -127,8 +123,3 @@ def ask_whether_to_undo(id: str) -> tuple[str, Blocks]:
 
 def ask_whether_to_revoke(id: str) -> tuple[str, Blocks]:
     return question(f"Revoke {id}? {REVOKE}", "Revoke", ids.REVOKE_ASKED, id, REVOKE)
-
-
-def ask_whether_to_purge(id: str) -> tuple[str, Blocks]:
-    text = f"Delete the application of {id} for good? {PURGE}"
-    return question(text, "Delete for good", ids.PURGE_ASKED, id, PURGE)

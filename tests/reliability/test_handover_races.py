@@ -52,7 +52,7 @@ async def test_a_secret_is_shown_to_the_old_requester_or_to_the_new_one(env: Reg
         await verbs.approve(id, by=GRACE)
         await env.make_ready(id)
         await verbs.hand_over(id, to=BEN, by=ROSA)
-        acts: list[Awaitable[object]] = [verbs.confirm_handover(id, to=BEN, by=ADA)]
+        acts: list[Awaitable[object]] = [env.confirm_handover(id, to=BEN, by=ADA)]
         acts.insert(turn % 2, verbs.reveal(id, by=ROSA, answer_to=URL))
         done = await _all(*acts)
         later = await _all(
@@ -69,11 +69,11 @@ async def test_nobody_both_votes_and_takes_it_over(env: RegistrarEnv) -> None:
     for turn in range(ROUNDS):
         id = await env.pending()
         await verbs.hand_over(id, to=BEN, by=ROSA)
-        acts: list[Awaitable[object]] = [verbs.confirm_handover(id, to=BEN, by=ADA)]
+        acts: list[Awaitable[object]] = [env.confirm_handover(id, to=BEN, by=ADA)]
         acts.insert(turn % 2, verbs.approve(id, by=BEN))
         assert (await _all(*acts)).count(True) == 1
         found = await env.found(id)
-        assert (found.vote_of(BEN) is None) is (found.requester.key == BEN.key)
+        assert (not found.has_voted(BEN)) is (found.requester.key == BEN.key)
 
 
 async def test_neither_to_an_accomplice_nor_back_does_it_become_ones_own_to_approve(
@@ -83,7 +83,7 @@ async def test_neither_to_an_accomplice_nor_back_does_it_become_ones_own_to_appr
     id = await env.make_pending(await env.submitted(by=ADA))
     for heir, owner in ((BEN, ADA), (ADA, BEN)):
         await verbs.hand_over(id, to=heir, by=owner)
-        await verbs.confirm_handover(id, to=heir, by=GRACE)
+        await env.confirm_handover(id, to=heir, by=GRACE)
         for each in (ADA, BEN):
             assert (
                 await _all(
@@ -94,7 +94,7 @@ async def test_neither_to_an_accomplice_nor_back_does_it_become_ones_own_to_appr
                 == [False] * 3
             )
     await verbs.approve(id, by=GRACE)
-    looked_up = [verbs.earlier_approvers(id, by=each) for each in (ADA, BEN)]
+    looked_up = [verbs.to_look_up(id, by=each) for each in (ADA, BEN)]
     assert await _all(*looked_up) == [False, False]
     found = await env.found(id)
     assert (found.status, len(found.approvals())) == (Status.PENDING, 1)

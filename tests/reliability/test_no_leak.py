@@ -23,6 +23,7 @@ from bot.registrar import Reveal
 from bot.worker.loops import report_bug
 from tests.support.factories import registration, secret
 from tests.support.handover_story import confirm_handover
+from tests.support.purge_story import purge
 from tests.support.removal_story import PURGED, press
 from tests.support.rotation_story import announced, asked, decide, in_use, seen
 from tests.support.running_bot import Bot
@@ -109,8 +110,7 @@ async def the_story_of_a_change(story: Story) -> None:
     await story.workspace.command("ben", f"status {id} public")
     await press(story, id)
     await story.until(lambda: f"{id} was revoked" in story.workspace.text_of(story.card_of(id)))
-    await story.workspace.command("ada", f"purge {id}")
-    await story.workspace.click("ada", "purge_asked")
+    await purge(story, id)
     await story.until(lambda: PURGED in story.workspace.text_of(story.card_of(id)))
 
 

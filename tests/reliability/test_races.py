@@ -11,7 +11,7 @@ from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
-from bot.storage import history, runs, timers, votes
+from bot.storage import history, runs, timers
 from bot.storage.timers import TimerKind
 from tests.support.concurrency import URL, RegistrarEnvs, all_at_once
 from tests.support.factories import ADA, GRACE, ROSA, form
@@ -34,9 +34,8 @@ async def _owed(registrar_env: RegistrarEnv) -> Counter[tuple[str, RunKind]]:
 async def test_votes_count_only_for_the_plan_they_were_given_to(careful: RegistrarEnvs) -> None:
     one, _ = careful
     id = await one.pending()
-    async with one.database.transaction() as tx:
-        vote = Vote(person=GRACE, verdict="approve", at=one.clock.now(), digest="e" * 64)
-        await votes.cast(tx, id, vote)
+    vote = Vote(person=GRACE, verdict="approve", at=one.clock.now(), digest="e" * 64)
+    await one.cast(id, vote)
     await one.registrar.approve(id, by=ADA)
     assert (await one.found(id)).status is Status.PENDING
 

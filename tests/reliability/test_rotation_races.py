@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.approval_requests import Rotation, RotationState
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import RunOutcome
@@ -52,10 +52,8 @@ async def _asked(registrar_env: RegistrarEnv, id: str) -> str:
     return (await _rotation(registrar_env, id)).id
 
 
-async def _rotation(registrar_env: RegistrarEnv, id: str) -> Rotation:
-    found = (await registrar_env.found(id)).rotation
-    assert found is not None
-    return found
+async def _rotation(registrar_env: RegistrarEnv, id: str) -> ApprovalRequest:
+    return await registrar_env.asked(id)
 
 
 async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
@@ -85,14 +83,14 @@ async def test_two_confirmations_at_once_start_one_run(registrar_envs: Registrar
         id = await _in_use(one)
         rotation = await _asked(one, id)
         refused = await all_at_once(
-            one.registrar.confirm_rotation(id, rotation, by=ADA),
-            other.registrar.confirm_rotation(id, rotation, by=GRACE),
+            one.registrar.approve(id, rotation, by=ADA),
+            other.registrar.approve(id, rotation, by=GRACE),
         )
         assert refused.count(None) == 1
         assert f"Too late: this rotation of {id} was confirmed already." in refused
         run = await one.run_of(id)
         assert (run.kind, run.subject) == (RunKind.ADD_SECRET, rotation)
-        assert len((await one.found(id)).confirmations()) == 1
+        assert len((await one.asked(id)).approvals()) == 1
 
 
 async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnvs) -> None:
@@ -101,8 +99,8 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnv
         id = await _approved_by_both(one)
         rotation = await _asked(one, id)
         refused = await all_at_once(
-            *(one.registrar.confirm_rotation(id, rotation, by=ADA) for _ in range(2)),
-            other.registrar.confirm_rotation(id, rotation, by=GRACE),
+            *(one.registrar.approve(id, rotation, by=ADA) for _ in range(2)),
+            other.registrar.approve(id, rotation, by=GRACE),
         )
         assert refused.count(None) == 2
         assert (await one.run_of(id)).kind is RunKind.ADD_SECRET
@@ -115,11 +113,11 @@ async def test_of_confirming_and_denying_one_wins(registrar_envs: RegistrarEnvs)
         id = await _in_use(one)
         rotation = await _asked(one, id)
         confirmed, denied = await all_at_once(
-            one.registrar.confirm_rotation(id, rotation, by=ADA),
-            other.registrar.deny_rotation(id, rotation, by=GRACE),
+            one.registrar.approve(id, rotation, by=ADA),
+            other.registrar.deny(id, rotation, by=GRACE, reason="Not now"),
         )
         assert (confirmed is None) != (denied is None)
-        won = RotationState.CONFIRMED if confirmed is None else RotationState.DENIED
+        won = RequestState.APPROVED if confirmed is None else RequestState.DENIED
         assert (await _rotation(one, id)).state is won
         async with one.database.reading() as tx:
             assert await runs.is_busy(tx, id) is (confirmed is None)
@@ -132,11 +130,11 @@ async def test_of_confirming_and_cancelling_one_wins(registrar_envs: RegistrarEn
         id = await _in_use(one)
         rotation = await _asked(one, id)
         confirmed, cancelled = await all_at_once(
-            one.registrar.confirm_rotation(id, rotation, by=ADA),
-            other.registrar.cancel_rotation(id, rotation, by=ROSA),
+            one.registrar.approve(id, rotation, by=ADA),
+            other.registrar.cancel(id, rotation, by=ROSA),
         )
         assert (confirmed is None) != (cancelled is None)
-        won = RotationState.CONFIRMED if confirmed is None else RotationState.CANCELLED
+        won = RequestState.APPROVED if confirmed is None else RequestState.CANCELLED
         assert (await _rotation(one, id)).state is won
 
 
@@ -149,11 +147,11 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
         id = await _in_use(one)
         rotation = await _asked(one, id)
         async with one.database.transaction() as tx:
-            await timers.bring_forward(tx, id, TimerKind.EXPIRE_ROTATION, one.clock.now())
+            await timers.bring_forward(tx, id, TimerKind.EXPIRE, one.clock.now())
         [refused, _] = await all_at_once(
-            one.registrar.confirm_rotation(id, rotation, by=ADA), other.keeper().look()
+            one.registrar.approve(id, rotation, by=ADA), other.keeper().look()
         )
-        won = RotationState.EXPIRED if refused else RotationState.CONFIRMED
+        won = RequestState.EXPIRED if refused else RequestState.APPROVED
         assert (await _rotation(one, id)).state is won
 
 
@@ -176,17 +174,17 @@ async def test_a_vote_counts_for_the_rotation_it_was_given_to(careful: Registrar
     one, _ = careful
     id = await _approved_by_both(one)
     first = await _asked(one, id)
-    await one.registrar.confirm_rotation(id, first, by=ADA)
-    await one.registrar.deny_rotation(id, first, by=GRACE)
+    await one.registrar.approve(id, first, by=ADA)
+    await one.registrar.deny(id, first, by=GRACE, reason="Not now")
     second = await _asked(one, id)
     with pytest.raises(Refusal, match="read the newest one"):
-        await one.registrar.confirm_rotation(id, first, by=GRACE)
-    await one.registrar.confirm_rotation(id, second, by=GRACE)
+        await one.registrar.approve(id, first, by=GRACE)
+    await one.registrar.approve(id, second, by=GRACE)
     found = await one.found(id)
-    assert found.asked_rotation is not None  # Ada's vote was for the first
-    assert [vote.person.key for vote in found.confirmations()] == [GRACE.key]
-    assert [vote.rotation for vote in found.votes] == ["", ""]  # the plan's
-    await one.registrar.confirm_rotation(id, second, by=ADA)
+    assert found.waiting(RequestKind.ROTATION) is not None  # Ada's vote was for the first
+    assert [vote.person.key for vote in (await one.asked(id)).approvals()] == [GRACE.key]
+    assert {vote.person.key for vote in found.votes} == {ADA.key, GRACE.key}  # the plan's
+    await one.registrar.approve(id, second, by=ADA)
     assert (await one.run_of(id)).subject == second
 
 
@@ -197,7 +195,7 @@ async def test_a_rotation_waits_for_those_who_can_decide(registrar_envs: Registr
     assert await _waiting(one, GRACE) == [id]
     assert await _waiting(one, ADA) == []
     rotation = (await _rotation(one, id)).id
-    await one.registrar.confirm_rotation(id, rotation, by=GRACE)
+    await one.registrar.approve(id, rotation, by=GRACE)
     assert await _waiting(one, GRACE) == []
 
 
@@ -207,7 +205,7 @@ async def test_whoever_has_confirmed_waits_for_the_others(careful: RegistrarEnvs
     id = await _approved_by_both(one)
     rotation = await _asked(one, id)
     assert await _waiting(one, GRACE) == await _waiting(one, ADA) == [id]
-    await one.registrar.confirm_rotation(id, rotation, by=GRACE)
+    await one.registrar.approve(id, rotation, by=GRACE)
     assert await _waiting(one, GRACE) == []
     assert await _waiting(one, ADA) == [id]
 
@@ -224,7 +222,7 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
-    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await one.registrar.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     found = await one.found(id)
     assert found.previous_secret is not None
@@ -242,7 +240,7 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
 async def test_asked_at_once_the_old_secret_is_removed_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     id = await _in_use(one)
-    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await one.registrar.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
     refused = await all_at_once(
@@ -278,7 +276,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
-    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await one.registrar.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
     await one.registrar.remove_previous(id, by=ADA)
@@ -304,7 +302,7 @@ async def test_a_newer_secret_puts_off_only_what_has_not_come(
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
-    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await one.registrar.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
     await _renewed(one, id)
@@ -320,7 +318,7 @@ async def test_a_late_mask_of_the_old_secret_starts_no_grace(registrar_envs: Reg
     id = await one.ready()
     look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
     await one.registrar.shown(id, look.secret, by=ROSA)
-    await one.registrar.confirm_rotation(id, await _asked(one, id), by=ADA)
+    await one.registrar.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await one.registrar.masked(id, look.secret)
     found = await one.found(id)

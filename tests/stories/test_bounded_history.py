@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.approval import Policy
+from bot.domain.approval_requests import RequestKind
 from bot.domain.events import Event
 from bot.domain.lifetimes import CHECK_PAUSE
 from bot.domain.people import Refusal
@@ -82,9 +83,10 @@ async def test_a_registration_is_offered_five_times_a_day(
     heirs = [BEN, replace(BEN, user_id="U0EVE")]
     for number in range(5):
         await env.registrar.hand_over(id, to=heirs[number % 2], by=ROSA)
-    with pytest.raises(Refusal, match="was offered 5 times in 24 hours"):
+    with pytest.raises(Refusal, match=r"A handover of .* was asked for 5 times in 24 hours"):
         await env.registrar.hand_over(id, to=heirs[1], by=ADA)
-    assert (await env.found(id)).new_requester == replace(BEN, name=BEN.name)
+    asked = await env.asked(id, RequestKind.HANDOVER)
+    assert (asked.to, asked.is_waiting) == (BEN, True)
     assert (await what(env, id)).count("handover asked") == 5
     clock.move(timedelta(hours=24, seconds=1))
     await env.registrar.hand_over(id, to=heirs[1], by=ADA)
@@ -99,9 +101,8 @@ async def test_a_rotation_is_asked_for_five_times_a_day(
     await env.registrar.masked(id, look.secret)
     for _ in range(5):
         await env.registrar.rotate(id, by=ROSA)
-        asked = (await env.found(id)).asked_rotation
-        assert asked is not None
-        await env.registrar.deny_rotation(id, asked.id, by=ADA)
+        asked = await env.asked(id)
+        await env.registrar.deny(id, asked.id, by=ADA, reason="Not now")
     with pytest.raises(Refusal, match="was asked for 5 times in 24 hours"):
         await env.registrar.rotate(id, by=GRACE)
     clock.move(timedelta(hours=24, seconds=1))

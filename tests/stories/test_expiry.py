@@ -194,9 +194,8 @@ async def _seen(registrar_env: RegistrarEnv, id: str) -> None:
 
 async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
     await registrar_env.registrar.rotate(id, by=ROSA)
-    rotation = (await registrar_env.found(id)).rotation
-    assert rotation is not None
-    await registrar_env.registrar.confirm_rotation(id, rotation.id, by=ADA)
+    rotation = await registrar_env.asked(id)
+    await registrar_env.registrar.approve(id, rotation.id, by=ADA)
     run = await registrar_env.run_of(id)
     await registrar_env.seal(id, run)
     await Provisioning(registrar_env.parts())._finish(run.id)

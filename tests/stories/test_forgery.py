@@ -14,6 +14,7 @@ from bot.storage.database import sqlite_path
 from graph.plan import Plan
 from tests.support.cli import Ended, typed
 from tests.support.forged_clicks import forged_button
+from tests.support.purge_story import purge
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 
@@ -22,8 +23,8 @@ FORGED = (
     "UPDATE registrations SET status = 'approved', deadline = NULL,"
     """ quorum = '{"needed": 1, "distinct_groups": false}'""",
     "INSERT INTO votes"
-    " (registration, rotation, team_id, user_id, name, verdict, digest, groups, at)"
-    " SELECT id, '', team_id, 'U0FORGED', 'Ada', 'approve', digest, '[]', :now FROM registrations",
+    " (request, team_id, user_id, name, verdict, digest, groups, at)"
+    " SELECT id, team_id, 'U0FORGED', 'Ada', 'approve', digest, '[]', :now FROM registrations",
     "INSERT INTO runs (id, registration, kind, attempts, created_at)"
     " SELECT 'forged', id, 'register', 0, :now FROM registrations",
 )
@@ -144,13 +145,12 @@ async def test_a_rotation_that_nobody_confirmed_makes_no_secret(story: Story) ->
     id = await story.ready()
     await _execute(
         story.stage,
-        "UPDATE registrations SET rotation = json_object('id', 'forged', 'state', 'confirmed',"
-        " 'asked_by', json_object('team_id', team_id, 'user_id', user_id, 'name', 'Rosa'),"
-        " 'asked_at', '2026-01-01T00:00:00+00:00', 'until', '2099-01-01T00:00:00+00:00')",
-        "INSERT INTO votes"
-        " (registration, rotation, team_id, user_id, name, verdict, digest, groups, at)"
-        " SELECT registration, 'forged', team_id, user_id, name, verdict, digest, groups, at"
-        " FROM votes",
+        "INSERT INTO approval_requests"
+        " (id, registration, kind, asked_by, asked_at, digest, state, payload)"
+        " SELECT 'forged', registration, 'rotation', asked_by, :now, digest, 'approved', '{}'"
+        " FROM approval_requests",
+        "INSERT INTO votes (request, team_id, user_id, name, verdict, digest, groups, at)"
+        " SELECT 'forged', team_id, user_id, name, verdict, digest, groups, at FROM votes",
         "INSERT INTO runs (id, registration, kind, subject, attempts, created_at)"
         " SELECT 'forged', id, 'rotate', 'forged', 0, :now FROM registrations",
     )
@@ -200,14 +200,9 @@ async def test_what_another_registration_has_deleted_is_not_deleted_for_good(sto
         TAKE.format("deleted", id, other),
         f"UPDATE registrations SET deleted = json_remove(deleted, '$[1]') WHERE id = '{id}'",
     )
-    await _ask_to_purge(story, id)
+    await purge(story, id)
     await story.until(lambda: "does not carry the registration's marks" in _card(story, id))
     assert len(story.tenant.deleted) == 4
-
-
-async def _ask_to_purge(story: Story, id: str) -> None:
-    await story.workspace.command("ada", f"purge {id}")
-    await story.workspace.click("ada", "purge_asked")
 
 
 @pytest.mark.slow
@@ -215,8 +210,8 @@ async def test_a_plan_of_another_registration_deletes_nothing_for_good(story: St
     other, id = await _two_in_the_bin(story)
     columns = ("deleted", "plan", "digest")
     await _execute(story.stage, *(TAKE.format(it, id, other) for it in columns))
-    await _ask_to_purge(story, id)
-    await story.until(lambda: f"aad-setup audit verify {id}" in _card(story, id))
+    await purge(story, id)
+    assert f"aad-setup audit verify {id}" in story.whispers("grace")
     assert len(story.tenant.deleted) == 4
 
 

@@ -92,7 +92,7 @@ async def test_one_person_leaves_some_of_a_day_to_the_others(
         for _ in range(2):
             id = await env.pending()
             await env.registrar.hand_over(id, to=BEN, by=ROSA)
-            await env.registrar.confirm_handover(id, to=BEN, by=ADA)
+            await env.confirm_handover(id, to=BEN, by=ADA)
         with pytest.raises(Refusal, match="You have begun 2 registrations in 24 hours"):
             await env.submitted()
         await env.submitted(by=BEN)

@@ -38,7 +38,9 @@ URLS = (
     7,
 )
 ACTIONS = tuple(
-    value for name, value in vars(ids).items() if name.isupper() and value != ids.COMMAND
+    value
+    for name, value in vars(ids).items()
+    if name.isupper() and value not in (ids.COMMAND, ids.REPLACED)
 )
 BUTTONS = (
     ids.APPROVE,
@@ -49,7 +51,7 @@ BUTTONS = (
     ids.UNDO_ASKED,
     ids.REVOKE,
     ids.REVOKE_ASKED,
-    ids.PURGE_ASKED,
+    ids.REPLACED[0],
     ids.VALUES,
 )
 Draw = Callable[[Random, BoltHarness, list[str]], Json]

@@ -122,9 +122,10 @@ def wish(harness: BoltHarness) -> Json:
     return {**envelope(harness, "view_submission", by="rosa"), "view": filled(harness)}
 
 
-def reason(harness: BoltHarness, id: str) -> Json:
+def reason(harness: BoltHarness, value: str) -> Json:
     values = {ids.REASON: {ids.CHOSEN: {"value": "Not now"}}}
-    view = {**denial.denial(id), "id": "V0DENIAL", "hash": "1", "state": {"values": values}}
+    about = ids.read_bound_value(value)
+    view = {**denial.denial(*about), "id": "V0DENIAL", "hash": "1", "state": {"values": values}}
     return {**envelope(harness, "view_submission", by="ada"), "view": view}
 
 
@@ -187,15 +188,15 @@ async def rotate_by_word(harness: BoltHarness) -> Json:
 
 
 async def confirm_rotation(harness: BoltHarness) -> Json:
-    return click(harness, ids.CONFIRM_ROTATION, await asked_to_rotate(harness), by="ada")
+    return click(harness, ids.APPROVE, await asked_to_rotate(harness), by="ada")
 
 
 async def deny_rotation(harness: BoltHarness) -> Json:
-    return click(harness, ids.DENY_ROTATION, await asked_to_rotate(harness), by="ada")
+    return reason(harness, await asked_to_rotate(harness))
 
 
 async def cancel_rotation(harness: BoltHarness) -> Json:
-    return click(harness, ids.CANCEL_ROTATION, await asked_to_rotate(harness), by="rosa")
+    return click(harness, ids.CANCEL, await asked_to_rotate(harness), by="rosa")
 
 
 async def in_use(harness: BoltHarness) -> str:
@@ -214,8 +215,7 @@ async def asked_to_rotate(harness: BoltHarness) -> str:
     """Return the value of the buttons that decide on a rotation."""
     id = await in_use(harness)
     await harness.registrar_env.registrar.rotate(id, by=harness.registrar_env.requester)
-    asked = (await harness.registrar_env.found(id)).asked_rotation
-    assert asked is not None
+    asked = await harness.registrar_env.asked(id)
     return ids.bound_value(id, asked.id)
 
 

@@ -12,19 +12,39 @@ from bot.playground.tenant.faults import Fault
 from tests.support.command_story import said
 from tests.support.drift_story import somebody
 from tests.support.failure_story import failed
-from tests.support.forged_clicks import forged_button
 from tests.support.removal_story import FOR_EVER, PURGED, press, revoked
+from tests.support.rotation_story import card, three
 from tests.support.running_bot import Bot
 from tests.support.story import Story
+from tests.support.waiting import eventually
 
 
 async def asked(story: Story, id: str, *, by: str = "ada") -> None:
-    """Ask for it by a word and confirm it."""
+    """Ask for it by a word, and let another approver confirm it."""
     story.workspace.reload(by)
     answer = await said(story, by, f"purge {id}")
-    assert answer.startswith(f"Delete the application of {id} for good? Nobody can restore"), answer
-    await story.workspace.click(by, "purge_asked")
-    assert f"{id} is being deleted for good." in story.whispers(by)
+    assert answer.startswith("An approver has to confirm this"), answer
+    await decide(story, "Confirm", by="grace" if by == "ada" else "ada")
+
+
+async def decide(story: Story, what: str, *, by: str) -> str:
+    """Press a button of the newest request, and return what the person is told, if anything."""
+    label = f"{what} the purge"
+    await story.until(lambda: f"[{label}]" in story.workspace.text_of(request(story)))
+    story.workspace.reload(by)
+    await story.workspace.click(by, label, on=request(story))
+    return story.whispers(by)
+
+
+def request(story: Story) -> dict[str, Any]:
+    """Return the newest message that asks for it."""
+    texts = ("deletion for good", "deleted for good", "the purge")
+    found = [
+        each
+        for each in story.workspace.messages("approvals")
+        if any(text in each["text"] for text in texts)
+    ]
+    return found[-1] if found else {"type": "message", "text": "", "blocks": []}
 
 
 async def undone(story: Story) -> str:
@@ -54,12 +74,12 @@ async def test_an_approver_deletes_for_good_what_is_over(story: Story, over: Any
     id = await over(story)
     ours = {each["id"] for each in story.tenant.deleted}
     assert len(ours) == 2  # the application, and its service principal
-    assert f"An approver can delete it for good: /aad-setup purge {id}" in story.card()
+    assert f"Approvers can delete it for good: /aad-setup purge {id}" in card(story, id)
     await asked(story, id)
-    await story.until(lambda: PURGED in story.card())
+    await story.until(lambda: PURGED in card(story, id))
     assert story.tenant.deleted == []
     assert {path.split("/")[-1] for path in bin_calls(story, "DELETE")} == ours
-    assert "Deleted applications" not in story.card()
+    assert "Deleted applications" not in card(story, id)
     assert PURGED in await said(story, "ben", f"status {id}")
     told = await said(story, "ada", f"history {id}")
     assert "· deletion for good asked for · @ada" in told
@@ -70,13 +90,10 @@ async def test_an_approver_deletes_for_good_what_is_over(story: Story, over: Any
 async def test_nobody_deletes_for_good_twice(story: Story) -> None:
     id = await revoked(story)
     await asked(story, id)
-    await story.until(lambda: PURGED in story.card())
+    await story.until(lambda: PURGED in card(story, id))
     calls = len(bin_calls(story, ""))
     late = await said(story, "grace", f"purge {id}")
     assert late.startswith(f"{id} was already deleted permanently, on 20")
-    button = await forged_button(story.workspace, "purge_asked", id)
-    await story.workspace.click("grace", "purge_asked", on=button)
-    assert "was already deleted permanently" in story.whispers("grace")
     assert len(bin_calls(story, "")) == calls
 
 
@@ -84,12 +101,8 @@ async def test_neither_the_requester_nor_anybody_else_deletes_for_good(story: St
     id = await revoked(story)
     for person in ("rosa", "ben"):
         assert await said(story, person, f"purge {id}") == (
-            "Only an approver can delete this for good."
+            "Only an approver can ask to delete this for good."
         )
-    button = await forged_button(story.workspace, "purge_asked", id)
-    story.workspace.reload("rosa")
-    await story.workspace.click("rosa", "purge_asked", on=button)
-    assert story.whispers("rosa") == "Only an approver can delete this for good."
     assert len(story.tenant.deleted) == 2
 
 
@@ -105,16 +118,18 @@ async def test_a_refusal_of_entra_is_told_and_it_can_be_asked_for_again(story: S
     id = await revoked(story)
     fault = refuses(story)
     await asked(story, id)
-    await story.until(lambda: "Delete for good: Entra refused: a right is missing" in story.card())
-    card = story.card()
-    assert f"{id} was revoked" in card
-    assert "Request id " in card
-    assert PURGED not in card
+    await story.until(
+        lambda: "Delete for good: Entra refused: a right is missing" in card(story, id)
+    )
+    shown = card(story, id)
+    assert f"{id} was revoked" in shown
+    assert "Request id " in shown
+    assert PURGED not in shown
     assert len(story.tenant.deleted) == 2
     fault.times = 0
     await asked(story, id, by="grace")
-    await story.until(lambda: PURGED in story.card())
-    assert "Entra refused" not in story.card()
+    await story.until(lambda: PURGED in card(story, id))
+    assert "Entra refused" not in card(story, id)
     assert story.tenant.deleted == []
 
 
@@ -124,11 +139,13 @@ async def test_half_of_it_is_gone_and_the_rest_follows(story: Story) -> None:
     [principal] = [each for each in story.tenant.deleted if "uniqueName" not in each]
     fault = story.tenant.faults.fail("DELETE", principal["id"], times=FOR_EVER)
     await asked(story, id)
-    await story.until(lambda: "Delete for good: Microsoft's service had an outage" in story.card())
+    await story.until(
+        lambda: "Delete for good: Microsoft's service had an outage" in card(story, id)
+    )
     assert [each["id"] for each in story.tenant.deleted] == [principal["id"]]
     fault.times = 0
     await asked(story, id)
-    await story.until(lambda: PURGED in story.card())
+    await story.until(lambda: PURGED in card(story, id))
     assert story.tenant.deleted == []
 
 
@@ -137,7 +154,7 @@ async def test_an_answer_that_was_lost_does_not_matter(story: Story) -> None:
     id = await revoked(story)
     story.tenant.faults.reset("DELETE", "deletedItems", times=2, when="after_effect")
     await asked(story, id)
-    await story.until(lambda: PURGED in story.card())
+    await story.until(lambda: PURGED in card(story, id))
     assert story.tenant.deleted == []
 
 
@@ -146,7 +163,7 @@ async def test_what_entra_has_deleted_for_good_by_itself_is_gone_already(story: 
     id = await revoked(story)
     story.clock.move(timedelta(days=31))
     await asked(story, id)
-    await story.until(lambda: PURGED in story.card())
+    await story.until(lambda: PURGED in card(story, id))
     assert not bin_calls(story, "DELETE")
 
 
@@ -158,13 +175,13 @@ async def test_what_somebody_has_restored_is_left_to_them(story: Story) -> None:
     async with somebody(story) as hand:
         assert (await hand.http.post(f"{path}/restore")).status_code == 200
     await asked(story, id)
-    await story.until(lambda: "The application was restored in Entra" in story.card())
-    assert PURGED not in story.card()
+    await story.until(lambda: "The application was restored in Entra" in card(story, id))
+    assert PURGED not in card(story, id)
     assert len(story.tenant.applications) == len(story.tenant.deleted) == 1
     async with somebody(story) as hand:
         assert (await hand.delete(f"/applications/{application['id']}")).status_code == 204
     await asked(story, id)
-    await story.until(lambda: PURGED in story.card())
+    await story.until(lambda: PURGED in card(story, id))
 
 
 @pytest.mark.slow
@@ -178,7 +195,7 @@ async def test_what_carries_other_marks_is_left_alone(story: Story) -> None:
         assert (await hand.patch(path, {"tags": ["mine"]})).status_code == 204
         assert (await hand.delete(path)).status_code == 204
     await asked(story, id)
-    await story.until(lambda: "does not carry the registration's marks" in story.card())
+    await story.until(lambda: "does not carry the registration's marks" in card(story, id))
     assert not bin_calls(story, "DELETE")
     assert len(story.tenant.deleted) == 2
 
@@ -191,7 +208,7 @@ async def test_the_bin_is_asked_by_the_ids_that_entra_gave_and_by_no_name(story:
         await hand.delete(f"/applications/{twin['id']}")
     before = len(story.tenant.calls())
     await asked(story, id)
-    await story.until(lambda: PURGED in story.card())
+    await story.until(lambda: PURGED in card(story, id))
     assert [each["id"] for each in story.tenant.deleted] == [twin["id"]]
     asked_for = [each for each in story.tenant.calls()[before:] if each.caller_app_id]
     assert all(each.path.split("/")[-2] == "deletedItems" for each in asked_for)
@@ -204,11 +221,11 @@ async def test_one_that_never_made_anything_has_nothing_to_delete(story: Story) 
     )
     id = await story.ask("billing")
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: "[Undo]" in story.card())
+    await story.until(lambda: "[Undo]" in card(story, id))
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
-    await story.until(lambda: f"{id} was undone" in story.card())
+    await story.until(lambda: f"{id} was undone" in card(story, id))
     fault.times = 0
-    assert "Deleted applications" not in story.card()
+    assert "Deleted applications" not in card(story, id)
     assert await said(story, "ada", f"purge {id}") == (
         f"{id} never made an application, so there is nothing to delete."
     )
@@ -222,13 +239,13 @@ async def test_an_application_whose_answer_was_lost_can_be_deleted_for_good_too(
     faults.reset("PATCH", "/applications", times=99, when="after_effect")
     id = await story.ask("billing")
     await story.workspace.click("ada", "Approve", on=story.card_of(id))
-    await story.until(lambda: "[Undo]" in story.card())
+    await story.until(lambda: "[Undo]" in card(story, id))
     faults.clear()
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
-    await story.until(lambda: f"{id} was undone" in story.card())
+    await story.until(lambda: f"{id} was undone" in card(story, id))
     assert len(story.tenant.deleted) == 1
     await asked(story, id)
-    await story.until(lambda: PURGED in story.card())
+    await story.until(lambda: PURGED in card(story, id))
     assert story.tenant.deleted == []
 
 
@@ -240,10 +257,10 @@ async def test_a_client_id_in_capitals_undoes_what_it_has_made(bot: Bot, stage: 
         story.tenant.faults.reset("PATCH", "/applications", times=99, when="after_effect")
         id = await story.ask("billing")
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        await story.until(lambda: "[Undo]" in story.card())
+        await story.until(lambda: "[Undo]" in card(story, id))
         story.tenant.faults.clear()
         await story.workspace.click("ada", "Undo", on=story.card_of(id))
-        await story.until(lambda: f"{id} was undone" in story.card())
+        await story.until(lambda: f"{id} was undone" in card(story, id))
         assert story.tenant.applications == []
 
 
@@ -253,9 +270,9 @@ async def test_an_application_that_lags_behind_its_deletion_is_waited_for(story:
     id = await story.ready()
     story.tenant.faults.lag = 60.0
     await press(story, id)
-    await story.until(lambda: f"{id} was revoked" in story.card())
+    await story.until(lambda: f"{id} was revoked" in card(story, id))
     await asked(story, id)
-    await story.until(lambda: PURGED in story.card())
+    await story.until(lambda: PURGED in card(story, id))
     assert story.tenant.deleted == []
 
 
@@ -264,6 +281,56 @@ async def test_a_failed_purge_does_not_come_again_by_itself(story: Story) -> Non
     id = await revoked(story)
     refuses(story)
     await asked(story, id)
-    await story.until(lambda: "Delete for good: Entra refused" in story.card())
+    await story.until(lambda: "Delete for good: Entra refused" in card(story, id))
     with closing(sqlite3.connect(story.stage.folder / "aad-setup.db")) as database:
         assert database.execute("SELECT kind FROM dues").fetchall() == []
+
+
+@pytest.mark.parametrize("end", ["denied", "cancelled", "expired"])
+async def test_a_purge_that_is_not_approved_deletes_nothing(story: Story, end: str) -> None:
+    id = await revoked(story)
+    assert "An approver has to confirm this" in await said(story, "ada", f"purge {id}")
+    assert "You asked for this yourself." in await decide(story, "Confirm", by="ada")
+    if end == "denied":
+        assert await decide(story, "Deny", by="grace") == ""
+        await story.workspace.submit("grace", {"Reason": "Keep it"})
+        await story.until(lambda: "Keep it" in story.direct("rosa"))
+    elif end == "cancelled":
+        assert await decide(story, "Cancel", by="ada") == ""
+    else:
+        story.clock.move(timedelta(hours=25))
+    told = "nobody decided on the purge in time" if end == "expired" else f"the purge was {end}"
+    await eventually(story, lambda: told in story.direct("rosa"))
+    await story.until(lambda: f"the purge {'' if end == 'expired' else 'was '}{end}" in last(story))
+    assert len(story.tenant.deleted) == 2
+    assert not bin_calls(story, "DELETE")
+
+
+async def test_a_purge_takes_as_many_approvals_as_the_plan_did(bot: Bot, stage: Stage) -> None:
+    async with bot(APPROVALS_NEEDED="2", APPROVERS=three(stage)):
+        story = Story(stage)
+        id = await story.ask()
+        await story.workspace.click("grace", "Approve", on=story.card_of(id))
+        await story.approve(id, by="ada")
+        await press(story, id)
+        await story.until(lambda: f"{id} was revoked" in card(story, id))
+        assert "An approver has to confirm this" in await said(story, "ada", f"purge {id}")
+        assert await decide(story, "Confirm", by="grace") == ""
+        await story.until(lambda: "1 of 2 approvals given" in last(story))
+        assert len(story.tenant.deleted) == 2
+        assert await decide(story, "Confirm", by="ben") == ""
+        await story.until(lambda: PURGED in card(story, id))
+
+
+async def test_where_one_person_decides_alone_nothing_is_deleted_for_good(
+    bot: Bot, stage: Stage
+) -> None:
+    async with bot(APPROVERS=stage.workspace.people["ada"].id):
+        story = Story(stage)
+        id = await revoked(story)
+        assert "add another to APPROVERS" in await said(story, "ada", f"purge {id}")
+        assert len(story.tenant.deleted) == 2
+
+
+def last(story: Story) -> str:
+    return story.workspace.text_of(request(story))

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.approval import Policy
+from bot.approval import Policy, Verb
+from bot.domain.approval_requests import RequestKind
 from bot.domain.catalogue import Approval, read_catalogue
 from bot.domain.lifetimes import FIRST_REMINDER
 from bot.domain.people import Refusal
@@ -117,12 +118,11 @@ async def test_a_rotation_takes_what_the_plan_took_or_what_one_takes_now(
 
         after = registrar_env(database, clock, approvals_needed=now)
         await after.registrar.rotate(id, by=ROSA)
-        rotation = (await after.found(id)).asked_rotation
-        assert rotation is not None
-        await after.registrar.confirm_rotation(id, rotation.id, by=ADA)
-        assert (await after.found(id)).asked_rotation is not None
-        await after.registrar.confirm_rotation(id, rotation.id, by=GRACE)
-        assert (await after.found(id)).asked_rotation is None
+        rotation = await after.asked(id)
+        await after.registrar.approve(id, rotation.id, by=ADA)
+        assert (await after.found(id)).waiting(RequestKind.ROTATION) is not None
+        await after.registrar.approve(id, rotation.id, by=GRACE)
+        assert (await after.found(id)).waiting(RequestKind.ROTATION) is None
 
 
 async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
@@ -153,7 +153,7 @@ async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
         assert second.key not in {vote.person.key for vote in found.approvals()}
         ungrouped = replace(policy, approver_groups=frozenset())
         with pytest.raises(Refusal, match="This takes 2 approvers of distinct groups"):
-            ungrouped.check_reachable(quorum, found, ROSA)
+            ungrouped.check_reachable(Verb.ROTATE, quorum, found, ROSA)
 
 
 async def test_an_approval_can_be_withdrawn_until_the_quorum_is_reached(

@@ -31,15 +31,11 @@ ABOUT_ONE = (
     ids.UNDO_ASKED,
     ids.REVOKE,
     ids.REVOKE_ASKED,
-    ids.PURGE_ASKED,
     ids.VALUES,
     ids.REVEAL,
     ids.HIDE,
     ids.RENEW,
     ids.ROTATE,
-    ids.CONFIRM_ROTATION,
-    ids.DENY_ROTATION,
-    ids.CANCEL_ROTATION,
     ids.RETIRE,
     ids.RETIRE_ASKED,
 )
@@ -332,8 +328,8 @@ async def test_what_is_the_requesters_is_nobody_elses(story: Story) -> None:
 
 
 async def test_a_button_with_an_invented_id_does_nothing(story: Story) -> None:
-    decide = ("approve", "deny", "cancel", "retry", "undo", "confirm_rotation", "deny_rotation")
-    back = ("revoke", "revoke_asked", "purge_asked")
+    decide = ("approve", "deny", "cancel", "retry", "undo", "withdraw")
+    back = ("revoke", "revoke_asked")
     for button in (*decide, *back, "values", "reveal", "renew", "rotate"):
         forged = await forged_button(story.workspace, button, "AAD-ZZZZ")
         story.workspace.reload("ada")
@@ -355,3 +351,13 @@ async def test_a_registration_that_nobody_decides_on_expires(story: Story) -> No
     await story.workspace.click("grace", "approve", on=stale)
     assert story.whispers("grace").startswith(f"{id} has expired.")
     assert card["ts"] == story.card_of(id)["ts"]
+
+
+@pytest.mark.parametrize("action", ids.REPLACED)
+async def test_a_button_of_an_older_version_says_where_the_new_one_is(
+    story: Story, action: str
+) -> None:
+    id = await story.ask("billing")
+    button = await forged_button(story.workspace, action, f"{id}:r1")
+    await story.workspace.click("ada", action, on=button)
+    assert "Press the one in the newest message." in story.whispers("ada")

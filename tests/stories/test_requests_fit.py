@@ -23,6 +23,7 @@ from tests.support.graph_requests import (
     story_fits,
 )
 from tests.support.graph_schema import Misfit, Schema
+from tests.support.purge_story import purge
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
@@ -117,9 +118,8 @@ async def a_failure_that_is_undone_and_purged(story: Story) -> None:
     await story.workspace.click("ada", "Undo", on=story.card_of(id))
     await story.until(lambda: f"{id} was undone" in story.card())
     story.tenant.faults.failures.clear()
-    await story.workspace.command("ada", f"purge {id}")
-    await story.workspace.click("ada", "purge_asked")
-    await story.until(lambda: "Deleted for good" in story.card())
+    await purge(story, id)
+    await story.until(lambda: "Deleted for good" in story.workspace.text_of(story.card_of(id)))
 
 
 async def a_grant_that_a_person_was_quicker_to_make(story: Story) -> None:

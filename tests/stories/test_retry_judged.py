@@ -10,7 +10,6 @@ from bot.domain.approval_requests import Vote
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
-from bot.storage import votes
 from bot.storage.database import Database
 from bot.storage.tables import votes as given
 from tests.support.factories import ADA, GRACE, ROSA
@@ -104,9 +103,8 @@ async def test_an_approval_does_not_become_younger_in_the_database(env: Registra
 
 async def test_a_vote_that_nobody_gave_does_not_count_at_a_retry(env: RegistrarEnv) -> None:
     id = await env.failed()
-    async with env.database.transaction() as tx:
-        vote = Vote(person=GRACE, verdict="approve", at=env.clock.now(), digest=DIGEST)
-        await votes.cast(tx, id, vote)
+    vote = Vote(person=GRACE, verdict="approve", at=env.clock.now(), digest=DIGEST)
+    await env.cast(id, vote)
     with pytest.raises(Refusal, match="was changed by something else"):
         await env.registrar.retry(id, by=ROSA, seen=[ADA, GRACE])
     assert (await env.found(id)).status is Status.FAILED

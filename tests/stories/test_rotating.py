@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import Rotation
+from bot.domain.approval_requests import RequestKind
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.registration import Status
 from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
 from handlers.views import ids
-from handlers.views import rotation as views
-from tests.support.factories import NOON, ROSA, registration
+from handlers.views import requests as views
+from tests.support.factories import asked as asked_of
+from tests.support.factories import registration
 from tests.support.home_story import opened, part
 from tests.support.home_story import seen as at_home
 from tests.support.rotation_story import (
@@ -127,7 +128,7 @@ async def test_a_quorum_of_two_is_two_people_who_did_not_ask(bot: Bot, stage: St
             lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story))
         )
         await story.until(lambda: "1 of 2 approvals given" in card(story, id))
-        assert "You have confirmed this" in await decide(story, "Confirm", by="grace")
+        assert "You have approved" in await decide(story, "Confirm", by="grace")
         assert len(live(story)) == 1
         assert "Only an approver" not in await decide(story, "Confirm", by="ben")
         await announced(story, id)
@@ -151,11 +152,10 @@ async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(
         await story.reveal(by="ada")
         await asked(story, id, by="ada")
         for what in ("Confirm", "Deny"):
+            verb = {"Confirm": "approve", "Deny": "deny"}[what]
             said = await decide(story, what, by="ada")
-            assert f"You cannot {what.lower()} a rotation of your own registration." in said
-            assert f"Only an approver can {what.lower()} a rotation." in await decide(
-                story, what, by="ben"
-            )
+            assert f"You cannot {verb} your own registration." in said
+            assert f"Only an approver can {verb} this." in await decide(story, what, by="ben")
         assert len(live(story)) == 1
 
 
@@ -186,7 +186,7 @@ async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(
     await asked(story, id)
     read = copy.deepcopy(request(story))
     said = str((await story.workspace.command("ada", f"cancel {id}")).text)
-    assert "Only the requester or whoever asked for the rotation can cancel it." in said
+    assert "Only the requester or whoever asked for this can cancel it." in said
     said = str((await story.workspace.command("rosa", f"cancel {id}")).text)
     assert said == f"The rotation of {id} is cancelled. The current secret keeps working."
     await story.until(
@@ -200,7 +200,7 @@ async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(
     mine = story.workspace.messages("rosa")[0]
     await story.workspace.click("rosa", "Cancel the rotation", on=mine)
     await story.until(lambda: "[Rotate]" in story.direct("rosa"))
-    assert "no longer asked for" not in story.direct("rosa")
+    assert "the rotation was cancelled" not in story.direct("rosa")
     assert "already approved" in str((await story.workspace.command("rosa", f"cancel {id}")).text)
     assert live(story) == before
     assert "rotation cancelled" in await history(story, id)
@@ -214,7 +214,7 @@ async def test_an_approver_who_asked_takes_that_back_and_others_cannot(story: St
     await story.workspace.click("grace", "Cancel the rotation", on=request(story))
     assert "Only the requester or whoever asked" in story.whispers("grace")
     await story.workspace.click("ada", "Cancel the rotation", on=request(story))
-    await story.until(lambda: "the new secret is no longer asked for" in story.direct("rosa"))
+    await story.until(lambda: "the rotation was cancelled" in story.direct("rosa"))
     assert len(live(story)) == 1
 
 
@@ -228,7 +228,7 @@ async def test_a_rotation_that_nobody_decides_on_is_withdrawn(story: Story) -> N
         story, lambda: "nobody decided on the rotation in time" in story.direct("rosa")
     )
     await story.until(lambda: "the rotation expired" in story.workspace.text_of(request(story)))
-    assert "was withdrawn already" in await confirm_late(story, read, by="ada")
+    assert "was expired already" in await confirm_late(story, read, by="ada")
     assert len(live(story)) == 1
     await asked(story, id)
 
@@ -263,7 +263,7 @@ async def test_a_rotation_that_fails_keeps_the_old_secret_and_says_why(story: St
     await asked(story, id)
     await decide(story, "Confirm", by="ada")
     await story.until(lambda: "no new secret could be made" in story.direct("rosa"))
-    assert "The secret in use works as before." in story.direct("rosa")
+    assert "The current secret keeps working." in story.direct("rosa")
     assert f"/aad-setup rotate {id} asks again." in story.direct("rosa")
     assert f"{id} is ready" in card(story, id)
     await story.until(
@@ -351,6 +351,9 @@ async def test_a_handover_withdraws_the_rotation_and_its_votes(bot: Bot, stage: 
         await story.workspace.click("grace", "Confirm the handover", on=offer)
         await story.until(lambda: f"@dan is the requester of {id} now." in story.direct("rosa"))
         assert "was withdrawn already" in await confirm_late(story, read, by="grace")
+        await story.until(
+            lambda: "[Confirm the rotation]" not in story.workspace.text_of(request(story))
+        )
         await asked(story, id, by="dan")
         await decide(story, "Confirm", by="grace")
         await story.until(
@@ -432,12 +435,13 @@ async def test_bystanders_ask_for_no_rotation(story: Story, by: str) -> None:
 
 
 def test_a_request_is_over_as_soon_as_the_registration_is_no_longer_ready() -> None:
-    wish = Rotation(id="r1", asked_by=ROSA, asked_at=NOON, until=NOON + timedelta(hours=24))
-    ready = replace(registration(), rotation=wish)
-    assert ready.asked_rotation is wish
-    assert ids.CONFIRM_ROTATION in str(views.request(ready, Quorum(needed=1), rotation="r1"))
+    wish = asked_of()
+    ready = replace(registration(), requests=(wish,))
+    assert ready.waiting(RequestKind.ROTATION) is wish
+    assert ids.APPROVE in str(views.request(ready, Quorum(needed=1), id="r1"))
     for other, asked_for in ((replace(ready, status=Status.FAILED), "r1"), (ready, "r0")):
-        drawn = str(views.request(other, Quorum(needed=1), rotation=asked_for))
-        assert "this request for a new secret is over." in drawn
-        assert ids.CONFIRM_ROTATION not in drawn
-    assert replace(ready, status=Status.FAILED).asked_rotation is None
+        drawn = str(views.request(other, Quorum(needed=1), id=asked_for))
+        assert "this request" in drawn
+        assert " is over." in drawn
+        assert ids.APPROVE not in drawn
+    assert replace(ready, status=Status.FAILED).waiting(RequestKind.ROTATION) is None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.approval import Policy
+from bot.domain.approval_requests import RequestKind
 from bot.domain.catalogue import Approval, read_catalogue
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
@@ -246,9 +247,9 @@ async def test_whoever_is_an_approver_again_can_approve_again(
     await env.registrar.approve(id, by=ADA)
     await env.registrar.approve(id, by=GRACE, seen=[GONE])
     assert (await env.found(id)).status is Status.PENDING
-    assert (await env.found(id)).vote_of(ADA) is None
+    assert (await env.asked(id, RequestKind.PLAN)).vote_of(ADA) is None
     clock.move(LATER)
-    assert await env.registrar.earlier_approvers(id, by=ADA) == (GRACE,)
+    assert await env.registrar.to_look_up(id, by=ADA) == (GRACE,)
     await env.registrar.approve(id, by=ADA, seen=[GRACE])
     found = await env.found(id)
     assert found.status is Status.APPROVED
@@ -316,14 +317,14 @@ async def test_whoever_has_looked_at_nobody_confirms_nothing(
     env: RegistrarEnv, clock: MovableClock
 ) -> None:
     id, rotation = await _asked_to_rotate(env)
-    await env.registrar.confirm_rotation(id, rotation, by=ADA)
+    await env.registrar.approve(id, rotation, by=ADA)
     clock.move(LATER)
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
-        await env.registrar.confirm_rotation(id, rotation, by=GRACE)
+        await env.registrar.approve(id, rotation, by=GRACE)
     found = await env.found(id)
-    assert [vote.person.key for vote in found.confirmations()] == [ADA.key]
-    assert await env.registrar.earlier_confirmers(id, rotation, by=GRACE) == (ADA,)
-    await env.registrar.confirm_rotation(id, rotation, by=GRACE, seen=[ADA])
+    assert [vote.person.key for vote in found.counting(await env.asked(id))] == [ADA.key]
+    assert await env.registrar.to_look_up(id, rotation, by=GRACE) == (ADA,)
+    await env.registrar.approve(id, rotation, by=GRACE, seen=[ADA])
     assert (await env.run_of(id)).kind is RunKind.ADD_SECRET
 
 
@@ -332,16 +333,19 @@ async def test_whoever_is_an_approver_again_can_confirm_again(
     env: RegistrarEnv, clock: MovableClock
 ) -> None:
     id, rotation = await _asked_to_rotate(env)
-    await env.registrar.confirm_rotation(id, rotation, by=ADA)
-    await env.registrar.confirm_rotation(id, rotation, by=GRACE, seen=[GONE])
+    await env.registrar.approve(id, rotation, by=ADA)
+    await env.registrar.approve(id, rotation, by=GRACE, seen=[GONE])
     found = await env.found(id)
-    assert found.asked_rotation is not None
-    assert [vote.person.key for vote in found.confirmations()] == [GRACE.key]
-    assert [vote.person.key for vote in found.lost_confirmations()] == [ADA.key]
+    assert found.waiting(RequestKind.ROTATION) is not None
+    assert [vote.person.key for vote in found.counting(await env.asked(id))] == [GRACE.key]
+    assert [it.person.key for it in (await env.asked(id)).votes if it.void] == [ADA.key]
     clock.move(LATER)
-    await env.registrar.confirm_rotation(id, rotation, by=ADA, seen=[GRACE])
+    await env.registrar.approve(id, rotation, by=ADA, seen=[GRACE])
     found = await env.found(id)
-    assert {vote.person.key for vote in found.confirmations()} == {ADA.key, GRACE.key}
+    assert {vote.person.key for vote in found.counting(await env.asked(id))} == {
+        ADA.key,
+        GRACE.key,
+    }
     assert {vote.person.key for vote in found.approvals()} == {ADA.key, GRACE.key}  # of the plan
     assert (await env.run_of(id)).subject == rotation
 
@@ -355,6 +359,5 @@ async def _asked_to_rotate(env: RegistrarEnv) -> tuple[str, str]:
     look = await env.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
     await env.registrar.shown(id, look.secret, by=ROSA)
     await env.registrar.rotate(id, by=ROSA)
-    asked = (await env.found(id)).asked_rotation
-    assert asked is not None
+    asked = await env.asked(id)
     return id, asked.id

@@ -1,6 +1,7 @@
 """Who may do what and when, written without a look at the code's table."""
 
 from bot.approval import Role, Verb
+from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 
 ALIVE = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED, Status.READY}
@@ -20,7 +21,7 @@ ALLOWED = {
     Verb.APPROVE: ({A}, {Status.PENDING}),
     Verb.DENY: ({A}, {Status.PENDING}),
     Verb.WITHDRAW: ({A}, {Status.PENDING}),
-    Verb.CANCEL: ({R}, {Status.PENDING}),
+    Verb.CANCEL: ({R, Role.ASKER}, {Status.PENDING}),
     Verb.RETRY: ({R, A}, {Status.FAILED}),
     Verb.UNDO: ({R, A}, {Status.FAILED}),
     Verb.REVOKE: ({R, A}, {Status.READY, Status.REVOKING}),
@@ -30,20 +31,17 @@ ALLOWED = {
     Verb.REPLACE_SECRET: ({R}, {Status.READY}),
     Verb.CHECK: ({R, A}, {Status.READY}),
     Verb.HAND_OVER: ({R, A}, ALIVE),
-    Verb.CONFIRM: ({A}, ALIVE),
     Verb.ROTATE: ({R, A}, {Status.READY}),
-    Verb.CONFIRM_ROTATION: ({A}, {Status.READY}),
-    Verb.DENY_ROTATION: ({A}, {Status.READY}),
-    Verb.CANCEL_ROTATION: ({R, Role.ASKER}, {Status.READY}),
     Verb.REMOVE_PREVIOUS: ({R, A}, {Status.READY}),
 }
 
 
-NEVER_OWN = {
-    Verb.APPROVE,
-    Verb.DENY,
-    Verb.WITHDRAW,
-    Verb.CONFIRM,
-    Verb.CONFIRM_ROTATION,
-    Verb.DENY_ROTATION,
+NEVER_OWN = {Verb.APPROVE, Verb.DENY, Verb.WITHDRAW}
+
+
+WAITS = {
+    RequestKind.PLAN: {Status.PENDING},
+    RequestKind.ROTATION: {Status.READY},
+    RequestKind.HANDOVER: ALIVE,
+    RequestKind.PURGE: {Status.UNDONE, Status.REVOKED},
 }

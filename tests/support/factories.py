@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.domain.approval_requests import Vote
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
 from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.secrets import Secret, SecretState
@@ -48,10 +48,38 @@ def registration(
         key="aad-setup-x-y",
         created_at=NOON,
         plan=PLAN,
-        votes=votes,
+        requests=plan_asked(status, votes, by=requester),
         facts={"application": {"app_id": CLIENT_ID}, "sign_in": {}},
         secret=secret,
     )
+
+
+def plan_asked(
+    status: Status, votes: tuple[Vote, ...] = (), *, by: Person = ROSA
+) -> tuple[ApprovalRequest, ...]:
+    """Return what was asked of approvers of a registration that stands like this."""
+    if status in (Status.PLANNING, Status.REFUSED):
+        return ()
+    named = {Status.PENDING: RequestState.WAITING, Status.DENIED: RequestState.DENIED}
+    state = named.get(status, RequestState.APPROVED)
+    if status in (Status.CANCELLED, Status.EXPIRED):
+        state = RequestState(status)
+    return (
+        ApprovalRequest(
+            id="AAD-7K3F",
+            kind=RequestKind.PLAN,
+            asked_by=by,
+            asked_at=NOON,
+            state=state,
+            votes=votes,
+        ),
+    )
+
+
+def asked(kind: RequestKind = RequestKind.ROTATION, **changes: Any) -> ApprovalRequest:
+    """Return a request that waits."""
+    of: dict[str, Any] = {"id": "r1", "kind": kind, "asked_by": ROSA, "asked_at": NOON}
+    return ApprovalRequest(**(of | changes))
 
 
 def secret(state: SecretState = SecretState.SEALED) -> Secret:

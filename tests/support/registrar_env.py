@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 
 from bot.approval import Policy
 from bot.components import new_id
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, Vote
 from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.domain.events import Event
 from bot.domain.people import Person
@@ -26,12 +27,11 @@ from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.runs import Runs, RunServices, Tenant
+from bot.storage import approval_requests, history, installation, registrations, runs, secrets
 from bot.storage import database as databases
-from bot.storage import history, installation, registrations, runs, secrets, timers
 from bot.storage.database import Database
 from bot.storage.runs import PlannedStep, Run
 from bot.storage.secrets import Purpose
-from bot.storage.timers import TimerKind
 from bot.storage.vault import Vault
 from bot.worker.engine import Died, Engine, Outcome
 from bot.worker.loops import Wakeups
@@ -119,9 +119,19 @@ class RegistrarEnv:
         async with self.database.transaction() as tx:
             await registrations.bump_version(tx, id)
             plan = PLAN | {"profile_digest": read_catalogue()["mimecast"].digest}
+            found, now = await registrations.get(tx, id), self.clock.now()
+            assert found is not None
             await registrations.move(tx, id, Status.PENDING, plan=plan, digest=DIGEST)
-            await timers.add(tx, id, TimerKind.EXPIRE, self.clock.now() + timedelta(days=1))
-            await history.write(tx, id, Event.PLANNED, now=self.clock.now(), digest=DIGEST)
+            asked = ApprovalRequest(
+                id=id,
+                kind=RequestKind.PLAN,
+                asked_by=found.requester,
+                asked_at=now,
+                expires_at=now + timedelta(days=1),
+                digest=DIGEST,
+            )
+            await approval_requests.add(tx, id, asked)
+            await history.write(tx, id, Event.PLANNED, now=now, digest=DIGEST)
         await self.end_run(id)
         return id
 
@@ -165,6 +175,23 @@ class RegistrarEnv:
                 expires_at=now + timedelta(days=365),
             )
         return secret
+
+    async def asked(self, id: str, kind: RequestKind = RequestKind.ROTATION) -> ApprovalRequest:
+        """Return the latest request of a kind."""
+        found = (await self.found(id)).latest(kind)
+        assert found is not None
+        return found
+
+    async def confirm_handover(self, id: str, *, to: Person, by: Person) -> None:
+        """Confirm it as its button does, with the new requester as Slack knows them now."""
+        asked = await self.asked(id, RequestKind.HANDOVER)
+        await self.registrar.approve(id, asked.id, by=by, seen=[to])
+
+    async def cast(self, id: str, vote: Vote) -> None:
+        """Write a vote on the plan, whoever has given it."""
+        plan = await self.asked(id, RequestKind.PLAN)
+        async with self.database.transaction() as tx:
+            await approval_requests.cast(tx, plan, vote)
 
     async def found(self, id: str) -> Registration:
         async with self.database.reading() as tx:

@@ -1,5 +1,6 @@
 """Rotations: what people do about another secret beside the one in use, and what they then see."""
 
+import re
 from typing import Any
 
 from bot.playground.stage import Stage
@@ -47,7 +48,7 @@ def request(story: Story) -> Json:
     found = [
         each
         for each in story.workspace.messages("approvals")
-        if each["text"].endswith("a new secret is asked for")
+        if re.search(r": (a|no|this request for a) new secret|: the rotation", each["text"])
     ]
     return found[-1] if found else {"type": "message", "text": "", "blocks": []}
 
@@ -58,6 +59,8 @@ async def decide(story: Story, what: str, *, by: str) -> str:
     for _ in range(20):
         story.workspace.reload(by)
         await story.workspace.click(by, f"{what} the rotation", on=request(story))
+        if what == "Deny" and not story.whispers(by):
+            await story.workspace.submit(by, {"Reason": "Not now"})
         said = story.whispers(by)
         if "is being worked on" not in said:
             return said
@@ -70,11 +73,11 @@ async def confirm_late(story: Story, read: Json, *, by: str) -> str:
         element["value"]
         for block in read["blocks"]
         for element in block.get("elements", ())
-        if element.get("action_id") == ids.CONFIRM_ROTATION
+        if element.get("action_id") == ids.APPROVE
     ]
-    forged = await forged_button(story.workspace, ids.CONFIRM_ROTATION, value)
+    forged = await forged_button(story.workspace, ids.APPROVE, value)
     story.workspace.reload(by)
-    await story.workspace.click(by, ids.CONFIRM_ROTATION, on=forged)
+    await story.workspace.click(by, ids.APPROVE, on=forged)
     return story.whispers(by)
 
 

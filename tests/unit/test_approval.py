@@ -9,11 +9,11 @@ import pytest
 
 from bot.approval import RULES, Policy, Role, Verb
 from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import Rotation, Vote
+from bot.domain.approval_requests import RequestKind, RequestState, Vote
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import MOVES, Status, origins
-from tests.support.approval_table import ALLOWED, NEVER_OWN, A, N, R
-from tests.support.factories import ADA, BEN, GRACE, NOON, ROSA, TEAM, registration
+from tests.support.approval_table import ALLOWED, NEVER_OWN, WAITS, A, N, R
+from tests.support.factories import ADA, BEN, GRACE, NOON, ROSA, TEAM, asked, registration
 
 POLICY = Policy(
     team_id=TEAM,
@@ -93,15 +93,38 @@ def test_nobody_decides_on_their_own_registration(verb: Verb) -> None:
 
 def test_whoever_asked_for_a_rotation_may_cancel_that_and_nothing_else() -> None:
     """Even if it was as an approver, and they are none any more."""
-    wish = Rotation(id="r1", asked_by=BEN, asked_at=NOON, until=NOON)
-    ready = replace(registration(), rotation=wish)
-    POLICY.check(Verb.CANCEL_ROTATION, BEN, ready)
-    POLICY.check(Verb.CANCEL_ROTATION, ROSA, ready)
+    ready = replace(registration(), requests=(asked(asked_by=BEN),))
+    POLICY.check(Verb.CANCEL, BEN, ready, "r1")
+    POLICY.check(Verb.CANCEL, ROSA, ready, "r1")
     with pytest.raises(Refusal, match="Only the requester or whoever asked"):
-        POLICY.check(Verb.CANCEL_ROTATION, ADA, ready)
-    for verb in set(Verb) - {Verb.CANCEL_ROTATION, Verb.SEE}:
+        POLICY.check(Verb.CANCEL, ADA, ready, "r1")
+    for verb in set(Verb) - {Verb.CANCEL, Verb.SEE}:
         with pytest.raises(Refusal):
-            POLICY.check(verb, BEN, ready)
+            POLICY.check(verb, BEN, ready, "r1")
+
+
+def test_whoever_asked_and_has_handed_it_over_since_cancels_nothing() -> None:
+    theirs = replace(registration(), requests=(asked(asked_by=BEN),), previous_requesters=(BEN,))
+    with pytest.raises(Refusal, match="Only the requester or whoever asked"):
+        POLICY.check(Verb.CANCEL, BEN, theirs, "r1")
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("kind", RequestKind)
+def test_a_request_is_decided_only_where_its_kind_can_wait(
+    kind: RequestKind, status: Status
+) -> None:
+    found = replace(registration(status), requests=(asked(kind, asked_by=GRACE),))
+    for verb, person in ((Verb.APPROVE, ADA), (Verb.DENY, ADA), (Verb.CANCEL, ROSA)):
+        if status in WAITS[kind]:
+            POLICY.check(verb, person, found, "r1")
+            for state in set(RequestState) - {RequestState.WAITING}:
+                ended = replace(found, requests=(asked(kind, state=state),))
+                with pytest.raises(Refusal):
+                    POLICY.check(verb, person, ended, "r1")
+        else:
+            with pytest.raises(Refusal):
+                POLICY.check(verb, person, found, "r1")
 
 
 def test_a_new_name_does_not_make_the_requester_somebody_else() -> None:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from bot.__main__ import main
 from bot.approval import RULES, Role
+from bot.approval.rules import DECISIONS
 from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import MOVES, Status
 from bot.manifest import EVENTS, SCOPES, manifest
@@ -25,6 +26,7 @@ from bot.playground.workspace.methods import METHODS
 from bot.settings.settings import NOT_YET, Settings, SettingsError
 from graph.rights import ConsentMode, rights
 from handlers.views.help import SUBCOMMANDS
+from handlers.views.request_words import WORDS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = {path.name: path.read_text("utf-8") for path in sorted(ROOT.glob("*.md"))}
@@ -93,7 +95,8 @@ def table() -> Iterator[tuple[str, str, str]]:
     for verb in ("preview", "ask"):  # judged before there is a registration
         yield verb, "whoever may ask", "not there yet"
     for each, rule in RULES.items():
-        yield each, listed(rule.roles, Role), listed(rule.states, Status)
+        states = "a request waits" if each in DECISIONS else listed(rule.states, Status)
+        yield each, listed(rule.roles, Role), states
 
 
 def listed(some: frozenset[Role] | frozenset[Status], every: Iterable[Role | Status]) -> str:
@@ -116,6 +119,7 @@ def test_the_policy_is_the_one_that_is_enforced() -> None:
 def test_what_is_said_to_do_a_verb_is_there() -> None:
     texts = [path.read_text("utf-8") for path in (ROOT / "handlers").rglob("*.py")]
     labels = set(re.findall(r'\bbutton\(\s*"([^"]+)"', "\n".join(texts)))
+    labels |= {label for words in WORDS.values() for label in words.labels}
     how = " ".join(how for *_, how in policy_rows())
     assert set(re.findall(r"`(\w+)`", how)) <= set(SUBCOMMANDS)
     assert set(re.findall(r"\*([^*]+)\*", how)) <= labels

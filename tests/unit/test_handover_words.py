@@ -5,14 +5,18 @@ from datetime import timedelta
 
 import pytest
 
+from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Registration
 from bot.domain.secrets import Secret, SecretState
-from handlers.views import approvers
+from handlers.views import requests
 from handlers.views.blocks import when
-from tests.support.factories import BEN, GRACE, NOON, ROSA, registration, secret
+from tests.support.factories import BEN, GRACE, NOON, ROSA, asked, registration, secret
 
 OVER = NOON + timedelta(days=7)
 NEW = "works until its new requester presses *Make a new one*."
+TO = {"team_id": BEN.team_id, "user_id": BEN.user_id, "name": BEN.name}
+OFFER = asked(RequestKind.HANDOVER, payload={"to": TO})
 LONGER = (
     "and longer if a new one is made before that. `/aad-setup retire AAD-7K3F` ends it at once."
 )
@@ -20,7 +24,7 @@ LONGER = (
 
 def offered(newest: Secret, *others: Secret) -> Registration:
     """Return a registration that Rosa is to hand over to Ben."""
-    return replace(registration(secret=newest), other_secrets=others, new_requester=BEN)
+    return replace(registration(secret=newest), other_secrets=others, requests=(OFFER,))
 
 
 def previous(state: SecretState, *, retires: bool) -> Secret:
@@ -29,8 +33,9 @@ def previous(state: SecretState, *, retires: bool) -> Secret:
 
 
 def warnings(waiting: Registration) -> list[str]:
-    blocks = approvers.handover(waiting)
-    return [it["elements"][0]["text"] for it in blocks if it["type"] == "context"]
+    blocks = requests.request(waiting, Quorum(needed=1), id="r1")
+    texts = [it["elements"][0]["text"] for it in blocks if it["type"] == "context"]
+    return [text for text in texts if "secret" in text]
 
 
 def test_of_two_secrets_that_were_seen_both_are_told_of_and_how_each_ends() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import RequestKind
 from bot.domain.catalogue import read_catalogue
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
@@ -111,8 +112,8 @@ def test_nobody_is_shown_what_is_not_for_them() -> None:
 
 def test_a_rotation_is_offered_where_one_can_be_asked_for() -> None:
     assert ROTATE in expiring()
-    assert ROTATE not in expiring(asks_rotation=True)
-    assert "a rotation waits for approval" in expiring(asks_rotation=True)
+    assert ROTATE not in expiring(waits=RequestKind.ROTATION)
+    assert "a rotation waits for approval" in expiring(waits=RequestKind.ROTATION)
     assert ROTATE not in expiring(run=RunKind.CHECK)
 
 

@@ -22,9 +22,6 @@ STORIES: dict[tuple[str, str], str] = {
     ("action", ids.AGAIN): (
         "test_quorums.test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form"
     ),
-    ("action", ids.CONFIRM_HANDOVER): (
-        "test_handing_over.test_the_heir_gets_the_values_and_the_old_requester_no_longer"
-    ),
     ("action", ids.CANCEL): (
         "test_decisions.test_the_requester_takes_it_back_and_the_approver_comes_too_late"
     ),
@@ -35,15 +32,6 @@ STORIES: dict[tuple[str, str], str] = {
     ("action", ids.HIDE): "test_reveals.test_hide_masks_the_secret_at_once_and_for_good",
     ("action", ids.RENEW): "test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced",
     ("action", ids.ROTATE): "test_rotating.test_a_button_asks_on_the_requesters_card",
-    ("action", ids.CONFIRM_ROTATION): (
-        "test_rotating.test_a_secret_in_use_is_followed_by_another_without_an_outage"
-    ),
-    ("action", ids.DENY_ROTATION): (
-        "test_rotating.test_a_denied_rotation_changes_nothing_and_can_be_asked_again"
-    ),
-    ("action", ids.CANCEL_ROTATION): (
-        "test_rotating.test_the_requester_takes_a_rotation_back_by_the_word_or_the_button"
-    ),
     ("action", ids.RETIRE): (
         "test_retiring.test_whoever_has_changed_over_removes_the_old_secret_at_once"
     ),
@@ -55,9 +43,12 @@ STORIES: dict[tuple[str, str], str] = {
     ("action", ids.REVOKE_ASKED): (
         "test_revoking.test_the_requester_revokes_by_word_once_it_is_confirmed"
     ),
-    ("action", ids.PURGE_ASKED): "test_purging.test_an_approver_deletes_for_good_what_is_over",
     ("action", ids.MINE): "test_talking.test_a_greeting_is_answered_with_the_first_steps",
     ("action", ids.HELP): "test_talking.test_a_greeting_is_answered_with_the_first_steps",
+    **{
+        ("action", id): "test_refusals.test_a_button_of_an_older_version_says_where_the_new_one_is"
+        for id in ids.REPLACED
+    },
     ("action", ids.OPEN_FORM): "test_talking.test_a_direct_message_is_answered_like_the_command",
     ("action", ids.HOME_BACK): "test_home.test_pages_are_turned_and_invented_ones_are_not",
     ("action", ids.HOME_ON): "test_home.test_pages_are_turned_and_invented_ones_are_not",

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person
 from bot.domain.registration import Status
 from bot.storage.history import Entry, HistoryPage
@@ -31,7 +32,7 @@ def line(number: int, name: str) -> ListLine:
         name=name,
         created_at=NOON,
         expires_at=NOON + timedelta(days=9),
-        asks_rotation=True,
+        waits=RequestKind.ROTATION,
     )
 
 

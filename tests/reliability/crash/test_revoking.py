@@ -12,6 +12,7 @@ from bot.playground.tenant.faults import When
 from bot.worker.scheduler import MOST
 from tests.support.crash_process import Commit, Death
 from tests.support.crash_story import CrashStory
+from tests.support.purge_story import purge
 
 AT_ONCE = timedelta(seconds=1)
 """From a death to the next start: nothing has settled by then, and nothing may wait for it."""
@@ -136,8 +137,7 @@ async def test_a_kill_while_it_deletes_for_good_is_made_good(
     await _press_revoke(crash_story)
     await _is_revoked(crash_story)
     held = crash_story.tenant.faults.hold("DELETE", "/deletedItems/", when=when)
-    await crash_story.workspace.command("ada", f"purge {crash_story.id}")
-    await crash_story.workspace.click("ada", "purge_asked")
+    await purge(crash_story, crash_story.id)
     await crash_story.kill_at(held)
     await crash_story.lives.begin(later=AT_ONCE)
     await crash_story.until(lambda: crash_story.cards("Deleted for good"))

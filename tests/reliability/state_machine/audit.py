@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import MOVES, Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
@@ -15,6 +16,8 @@ from tests.reliability.state_machine.cast import CAST
 from tests.reliability.state_machine.model import WORKS, Expected
 from tests.reliability.state_machine.play import Play
 from tests.support.history_checks import is_whole, winners
+
+ASKED = {f"{kind} asked" for kind in RequestKind}
 
 
 def audit(play: Play) -> None:
@@ -40,11 +43,10 @@ async def _registration(play: Play, it: Expected) -> None:
     assert found.status is before or found.status in MOVES[before]
     assert found.status is it.status
     assert found.requester.key == it.requester
-    assert (found.new_requester.key if found.new_requester else None) == it.heir
     assert len(owed) <= 1
     assert found.run is it.run
     _votes(play, it, found, entries)
-    _rotation(play, it, found)
+    _requests(it, found)
     _history(play, it, entries)
     _secret(play, it, found, due, masks)
     _end(found, due)
@@ -65,17 +67,24 @@ def _votes(play: Play, it: Expected, found: Registration, entries: Sequence[Entr
         assert (won[0].team_id, won[0].user_id) == it.decided_by
 
 
-def _rotation(play: Play, it: Expected, found: Registration) -> None:
-    assert (found.asked_rotation is not None) == it.waits
-    voted = {vote.person.key for vote in found.rotation_votes}
-    assert voted == it.confirmed_one
-    if it.wish is None:
-        return
-    confirmed = {vote.person.key for vote in found.confirmations()}
-    assert confirmed == set(it.wish.votes)
-    assert it.wish.asked_by not in confirmed
-    if it.waits:
-        assert not confirmed & (it.former | {it.requester})
+def _requests(it: Expected, found: Registration) -> None:
+    others = [each for each in found.requests if each.kind is not RequestKind.PLAN]
+    voted = {vote.person.key for each in others for vote in each.votes}
+    assert voted == {who for each in it.wishes for who in (*each.votes, each.denied_by)} - {None}
+    for kind in set(RequestKind) - {RequestKind.PLAN}:
+        wish, latest, waiting = it.latest(kind), found.latest(kind), found.waiting(kind)
+        assert (waiting is not None) == (it.waiting(kind) is not None)
+        if wish is None or latest is None:
+            assert wish is None
+            assert latest is None
+            continue
+        approvals = {vote.person.key for vote in latest.approvals()}
+        assert approvals == set(wish.votes)
+        assert (latest.to.key if latest.to else None) == wish.to
+        if kind is not RequestKind.HANDOVER:
+            assert wish.asked_by not in approvals
+        if waiting is not None:
+            assert not approvals & (it.former | {it.requester})
 
 
 def _history(play: Play, it: Expected, entries: Sequence[Entry]) -> None:
@@ -86,7 +95,7 @@ def _history(play: Play, it: Expected, entries: Sequence[Entry]) -> None:
         if (entry.team_id, entry.user_id) != BOT.key
     ]
     assert by_people == it.said
-    wishes = 1 + sum(entry.what == "rotation asked" for entry in entries)
+    wishes = 1 + sum(entry.what in ASKED for entry in entries)
     assert sum(entry.what == "reminded" for entry in entries) <= 4 * wishes
 
 
@@ -124,7 +133,7 @@ async def _owed_masks(play: Play, tx: Any) -> set[str]:
 
 def _end(found: Registration, due: set[TimerKind]) -> None:
     """Whatever is no end goes on by itself; nothing goes on after an end."""
-    if not found.status.is_end and found.status is not Status.READY:
+    if not found.status.is_end and found.status not in (Status.READY, Status.PENDING):
         assert found.run is not None or found.deadline is not None
     if found.status is Status.PENDING:
         assert TimerKind.EXPIRE in due
@@ -133,5 +142,6 @@ def _end(found: Registration, due: set[TimerKind]) -> None:
     elif found.status is Status.REVOKING:
         assert TimerKind.REVOKE in due or found.run is RunKind.REVOKE
     elif found.status.is_end:
-        assert due <= {TimerKind.MASK}
+        waits = {TimerKind.EXPIRE, TimerKind.REMIND} if found.waiting_requests else set()
+        assert due <= {TimerKind.MASK} | waits
         assert found.run in (None, RunKind.PURGE)

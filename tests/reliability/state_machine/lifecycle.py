@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import strategies as st
-
 from bot.approval import Verb
 from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.registration import Status
@@ -105,19 +103,9 @@ def revoke(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     if it.secret is SecretState.SEALED:
         it.secret = SecretState.CLOSED
         forget_if_it_follows(play, it)
-    if it.wish is not None:
-        it.wish.waits = False
     it.status, it.run, it.until = Status.REVOKING, RunKind.REVOKE, None
-    it.heir = it.doubtful_at = None
+    it.doubtful_at = None
     it.said.append(("revoke asked", who.key))
-
-
-def purge(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
-    allowed = it.may(Verb.PURGE, who) and it.run is None and it.is_in_bin and not it.is_purged
-    play.attempt(allowed, play.world.registrar.purge(it.id, by=who.person))
-    if allowed:
-        it.run = RunKind.PURGE
-        it.said.append(("purge asked", who.key))
 
 
 def check(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
@@ -131,46 +119,6 @@ def check(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     if allowed:
         it.run = RunKind.CHECK
         it.said.append(("check asked", who.key))
-
-
-def hand_over(play: Play, it: Expected, who: Figure, data: st.DataObject) -> None:
-    to = CAST[data.draw(st.sampled_from(["carl", "ada", "olga", *CAST]))]
-    allowed = (
-        it.may(Verb.HAND_OVER, who)
-        and to.is_sure
-        and to.asks
-        and to.key not in (it.requester, it.heir)
-        and to.key not in it.votes
-        and play.told(it, since=timedelta(days=1)).count("handover asked") < 5
-        and to.key not in it.confirmed_one
-    )
-    play.attempt(allowed, play.world.registrar.hand_over(it.id, to=to.person, by=who.person))
-    if allowed:
-        it.heir, it.named_by = to.key, who.key
-        it.said.append(("handover asked", who.key))
-
-
-def confirm(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
-    heir = it.heir
-    allowed = (
-        it.may(Verb.CONFIRM, who)
-        and heir is not None
-        and heir != who.key
-        and heir not in it.votes
-        and heir not in it.confirmed_one
-        and ((play.needed == 1 and it.profile != STRICT) or it.named_by != who.key)
-    )
-    named = next((each for each in CAST.values() if each.key == heir), who)
-    play.attempt(
-        allowed,
-        play.world.registrar.confirm_handover(it.id, to=named.person, by=who.person),
-    )
-    if allowed and heir is not None:
-        it.former.add(it.requester)
-        it.requester, it.heir = heir, None
-        if it.wish is not None:
-            it.wish.waits = False
-        it.said.append(("handed over", who.key))
 
 
 def ask_again(play: Play, it: Expected, who: Figure, _: Any = None) -> None:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bot.approval import Verb
+from bot.domain.approval_requests import RequestKind
 from tests.reliability.state_machine.audit import audit
 from tests.reliability.state_machine.cast import CAST
-from tests.reliability.state_machine.clicks import DONE, LOOKS, RARE
+from tests.reliability.state_machine.clicks import DONE, LOOKS, RARE, Act
 from tests.reliability.state_machine.endings import end
 from tests.reliability.state_machine.lifecycle import submit
 from tests.reliability.state_machine.model import ON_SCREEN, Expected
@@ -25,7 +26,6 @@ from tests.reliability.state_machine.passing import (
 from tests.reliability.state_machine.paths import Go
 from tests.reliability.state_machine.play import Play
 from tests.reliability.state_machine.secrets import answer
-from tests.support.approval_table import ALLOWED
 from tests.support.scripted_runs import Ending
 
 NAMES = ("billing", "crm")
@@ -96,9 +96,9 @@ class Bot(RuleBasedStateMachine):
             case "does what fits":
                 _do_what_fits(play, data, _any(data, play.known))
             case "does anything":
-                verb = data.draw(st.sampled_from(list(DONE)))
+                act = data.draw(st.sampled_from(list(DONE)))
                 who = data.draw(st.sampled_from(list(CAST)))
-                _click(play, verb, who, _any(data, play.known), data)
+                _click(play, act, who, _any(data, play.known), data)
             case "slack answers":
                 answer(play, took=data.draw(st.booleans()))
             case "a run ends":
@@ -126,17 +126,18 @@ def _any(data: st.DataObject, some: list[Expected]) -> Expected:
 
 def _do_what_fits(play: Play, data: st.DataObject, it: Expected) -> None:
     """Let somebody, mostly one who may or who just may not, do what the state allows."""
-    fitting = [verb for verb in DONE if it.status in ALLOWED[verb][1] and verb not in LOOKS]
+    fitting = [act for act in DONE if act.fits(it) and act.verb not in LOOKS]
     if not fitting:
         return
-    rare = RARE | ({Verb.CONFIRM} if it.heir is None else {Verb.HAND_OVER})
-    rare |= {Verb.ROTATE} if it.waits else {Verb.CONFIRM_ROTATION}
-    often = [verb for verb in fitting if verb not in rare]
-    verb = data.draw(st.sampled_from(often * 3 + fitting))
-    may = [name for name, figure in CAST.items() if it.may(verb, figure)]
-    own = [name for name, figure in CAST.items() if it.is_own(verb, figure)]
-    _click(play, verb, data.draw(st.sampled_from((may + own) * 5 + list(CAST))), it, data)
+    waits = it.waiting(RequestKind.HANDOVER), it.waiting(RequestKind.ROTATION)
+    rare = RARE | ({Verb.HAND_OVER} if waits[0] else set()) | ({Verb.ROTATE} if waits[1] else set())
+    often = [act for act in fitting if act.verb not in rare]
+    act = data.draw(st.sampled_from(often * 3 + fitting))
+    wish = it.waiting(act.kind) if act.kind else None
+    may = [name for name, figure in CAST.items() if it.may(act.verb, figure, wish)]
+    own = [name for name, figure in CAST.items() if it.is_own(act.verb, figure)]
+    _click(play, act, data.draw(st.sampled_from((may + own) * 5 + list(CAST))), it, data)
 
 
-def _click(play: Play, verb: Verb, who: str, it: Expected, data: st.DataObject) -> None:
-    DONE[verb](play, it, CAST[who], data)
+def _click(play: Play, act: Act, who: str, it: Expected, data: st.DataObject) -> None:
+    DONE[act](play, it, CAST[who], data)

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.approval import Role, Verb
+from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from tests.reliability.state_machine.cast import Figure
 from tests.reliability.state_machine.policy import STRICT
-from tests.support.approval_table import ALLOWED, NEVER_OWN
+from tests.support.approval_table import ALLOWED, NEVER_OWN, WAITS
 from tests.support.history_checks import Key
 
 OPEN = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED}
@@ -63,11 +64,14 @@ class Held:
 
 @dataclass
 class Wish:
-    """A rotation that was asked for."""
+    """A rotation, a handover or a purge that was asked for."""
 
+    kind: RequestKind
     asked_by: Key
     until: datetime
+    to: Key | None = None
     votes: dict[Key, str] = field(default_factory=dict)
+    denied_by: Key | None = None
     waits: bool = True
 
 
@@ -84,32 +88,30 @@ class Expected:
     votes: dict[Key, str] = field(default_factory=dict)  # whom each approval speaks for
     decided_by: Key | None = None
     approved_at: datetime | None = None
-    heir: Key | None = None
-    named_by: Key | None = None
     run: RunKind | None = RunKind.PLAN
     has_plan: bool = False
     has_application: bool = False
     is_in_bin: bool = False
     is_purged: bool = False
     held: list[Held] = field(default_factory=list)  # the newest is the last
-    wish: Wish | None = None
-    confirmed_one: set[Key] = field(default_factory=set)  # who has ever voted on a rotation
+    wishes: list[Wish] = field(default_factory=list)  # the latest is the last
     until: datetime | None = None  # when the present state of it, or of its secret, ends by itself
     doubtful_at: datetime | None = None
     said: list[tuple[str, Key]] = field(default_factory=list)  # what people did, in order
 
-    def may(self, verb: Verb, figure: Figure) -> bool:
-        """Whether the table lets this person do it now."""
+    def may(self, verb: Verb, figure: Figure, wish: Wish | None = None) -> bool:
+        """Whether the table lets this person do it now, to the plan or to something that waits."""
         if not figure.is_sure:
             return False
         if self.is_own(verb, figure):
             return False
         is_requester = {Role.REQUESTER} if figure.key == self.requester else set()
         is_approver = {Role.APPROVER} if figure.decides else set()
-        is_asker = {Role.ASKER} if self.wish and figure.key == self.wish.asked_by else set()
+        asked = wish is not None and figure.key == wish.asked_by
+        is_asker = {Role.ASKER} if asked and figure.key not in self.former else set()
         roles, states = ALLOWED[verb]
         held = is_requester | is_asker | is_approver or {Role.BYSTANDER}
-        return bool(roles & held) and self.status in states
+        return bool(roles & held) and (wish is not None or self.status in states)
 
     def is_own(self, verb: Verb, figure: Figure) -> bool:
         """Whether it is never theirs to do this, as they ask for it or have asked."""
@@ -123,10 +125,18 @@ class Expected:
     def secret(self, state: SecretState) -> None:
         self.held[-1].state = state
 
-    @property
-    def waits(self) -> bool:
-        """Whether a rotation waits for its approvers."""
-        return self.wish is not None and self.wish.waits
+    def latest(self, kind: RequestKind) -> Wish | None:
+        return next((each for each in reversed(self.wishes) if each.kind is kind), None)
+
+    def waiting(self, kind: RequestKind) -> Wish | None:
+        """What waits for approvers of this kind."""
+        latest = self.latest(kind)
+        return latest if latest and latest.waits and self.status in WAITS[kind] else None
+
+    def has_voted(self, who: Key) -> bool:
+        """Whether this person has decided on anything of it."""
+        others = any(who in each.votes or who == each.denied_by for each in self.wishes)
+        return who in self.votes or others
 
     def can_be_followed(self, now: datetime) -> bool:
         """Whether another secret may be made beside the newest."""

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
@@ -90,8 +91,8 @@ async def _nothing_is_left_due(play: Play, before: datetime) -> None:
 
 def _expect_dues(play: Play, it: Expected, now: datetime) -> None:
     is_over = it.until is not None and it.until <= now
-    if it.wish is not None and it.wish.until <= now:
-        it.wish.waits = False
+    for wish in it.wishes:
+        wish.waits &= wish.until > now
     if it.status is Status.PENDING and is_over:
         it.status, it.until, it.decided_by = Status.EXPIRED, None, BOT.key
     if it.secret is SecretState.CLAIMED and it.doubtful_at and it.doubtful_at <= now:
@@ -137,4 +138,5 @@ async def _claimed_masks(play: Play) -> list[messages.Message]:
 def _is_over(play: Play, it: Expected) -> bool:
     goes = any(old.retires_at is not None for old in it.held[:-1] if old.state in WORKS)
     is_at_rest = it.status.is_end or it.status is Status.READY
-    return is_at_rest and (it.secret is None or it.secret in AT_REST) and not goes and not it.waits
+    waits = any(it.waiting(kind) for kind in RequestKind)
+    return is_at_rest and (it.secret is None or it.secret in AT_REST) and not goes and not waits

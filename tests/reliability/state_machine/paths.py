@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from tests.reliability.state_machine.cast import CAST
 from tests.reliability.state_machine.endings import end
 from tests.reliability.state_machine.lifecycle import approve, revoke
 from tests.reliability.state_machine.model import Expected
 from tests.reliability.state_machine.play import Play
-from tests.reliability.state_machine.rotating import confirm_rotation, rotate
+from tests.reliability.state_machine.requests import approve_of, purge, rotate
 from tests.reliability.state_machine.secrets import answer, reveal
 from tests.support.scripted_runs import Ending
 
@@ -52,10 +53,14 @@ def asked(play: Play, it: Expected) -> None:
 
 
 def rotated(play: Play, it: Expected) -> None:
-    confirm_rotation(play, it, CAST["eve"])
-    if it.waits:
-        confirm_rotation(play, it, CAST["grace"])
+    for who in ("eve", "grace"):
+        if it.waiting(RequestKind.ROTATION) is not None:
+            approve_of(RequestKind.ROTATION)(play, it, CAST[who], None)
     end(play, it, Ending.WELL)
+
+
+def asked_to_purge(play: Play, it: Expected) -> None:
+    purge(play, it, CAST["grace"])
 
 
 ROADS: Mapping[str, Sequence[Go]] = {
@@ -66,6 +71,7 @@ ROADS: Mapping[str, Sequence[Go]] = {
     "failed": [planned, approved, failed],
     "revoking": [planned, approved, made, revoking],
     "revoked": [planned, approved, made, revoking, made],
+    "asked to purge": [planned, approved, made, revoking, made, asked_to_purge],
     "asked to rotate": [planned, approved, made, read, asked],
     "rotated": [planned, approved, made, read, asked, rotated],
     "rotated and seen": [planned, approved, made, read, asked, rotated, read],

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.storage import history, runs
@@ -95,8 +96,10 @@ class Play:
         return list(self.do(read()))
 
     def ends_in(self, it: Expected, after: timedelta) -> None:
-        """Expect the registration's deadline to be then."""
-        deadline = self.found(it).deadline
+        """Expect the registration's deadline to be then, or its plan's."""
+        found = self.found(it)
+        plan = found.waiting(RequestKind.PLAN)
+        deadline = plan.expires_at if plan else found.deadline
         assert deadline is not None
         assert abs(deadline - self.clock.at - after) < timedelta(seconds=1)
         it.until = deadline

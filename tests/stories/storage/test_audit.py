@@ -14,10 +14,12 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
-from bot.storage import audit, history, registrations, votes
+from bot.storage import audit, history, registrations
 from bot.storage import database as databases
 from bot.storage.database import Database
+from bot.storage.tables import approval_requests as requests
 from bot.storage.tables import history as entries
+from bot.storage.tables import previous_requesters
 from bot.storage.tables import registrations as rows
 from bot.storage.tables import secrets as kept
 from bot.storage.tables import votes as given
@@ -82,9 +84,8 @@ async def test_what_nobody_has_changed_is_as_it_was_signed(env: RegistrarEnv) ->
     assert not await _findings(env.database, id)
     await _reveal(env, id)
     await env.registrar.rotate(id, by=ROSA)
-    rotation = (await env.found(id)).rotation
-    assert rotation is not None
-    await env.registrar.confirm_rotation(id, rotation.id, by=ADA)
+    rotation = await env.asked(id)
+    await env.registrar.approve(id, rotation.id, by=ADA)
     assert not await _findings(env.database, id)
     await env.end_run(id)
     await env.registrar.revoke(id, by=ROSA)
@@ -214,9 +215,7 @@ async def test_a_vote_that_nobody_gave_does_not_help_to_approve(
 ) -> None:
     env = registrar_env(database, clock, approvals_needed=2)
     id = await env.pending()
-    async with database.transaction() as tx:
-        vote = Vote(person=GRACE, verdict="approve", at=clock.now(), digest=DIGEST)
-        await votes.cast(tx, id, vote)
+    await env.cast(id, Vote(person=GRACE, verdict="approve", at=clock.now(), digest=DIGEST))
     with pytest.raises(Refusal, match="was changed by something else"):
         await env.registrar.approve(id, by=ADA, seen=[GRACE])
     assert (await env.found(id)).status is Status.PENDING
@@ -230,10 +229,10 @@ async def test_approvals_from_before_an_end_do_not_count(env: RegistrarEnv, end:
         registration = await registrations.locked(tx, id)
         assert registration is not None
         approvals = registration.approvals()
-        await audit.check_approved(tx, registration, approvals)
+        await audit.check_approved(tx, registration, None, approvals)
         await history.write(tx, id, end, now=env.clock.now())
         with pytest.raises(Refusal):
-            await audit.check_approved(tx, registration, approvals)
+            await audit.check_approved(tx, registration, None, approvals)
 
 
 async def test_a_quorum_that_was_made_less_is_not_one(
@@ -248,7 +247,7 @@ async def test_a_quorum_that_was_made_less_is_not_one(
         registration = await registrations.locked(tx, id)
         assert registration is not None
         with pytest.raises(Refusal):
-            await audit.check_approved(tx, registration, registration.approvals())
+            await audit.check_approved(tx, registration, None, registration.approvals())
 
 
 def _all_do_all(database: Database, clock: MovableClock) -> RegistrarEnv:
@@ -264,10 +263,12 @@ async def test_nobody_confirms_a_handover_that_they_asked_for_themselves(
     env = _all_do_all(database, clock)
     id = await env.pending()
     await env.registrar.hand_over(id, to=BEN, by=ADA)
-    heir = (await _row(env, rows, id=id))["heir"] | {"named_by": GRACE.user_id}
-    await _write(env, sa.update(rows).values(heir=heir))
+    asker = {"team_id": TEAM, "user_id": GRACE.user_id, "name": "Grace"}
+    await _write(
+        env, sa.update(requests).where(requests.c.kind == "handover").values(asked_by=asker)
+    )
     with pytest.raises(Refusal, match="was changed by something else"):
-        await env.registrar.confirm_handover(id, to=BEN, by=ADA)
+        await env.confirm_handover(id, to=BEN, by=ADA)
 
 
 async def test_nobody_takes_over_what_history_says_they_approved(
@@ -279,7 +280,7 @@ async def test_nobody_takes_over_what_history_says_they_approved(
     await _write(env, sa.delete(given))
     await env.registrar.hand_over(id, to=BEN, by=ROSA)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await env.registrar.confirm_handover(id, to=BEN, by=ADA)
+        await env.confirm_handover(id, to=BEN, by=ADA)
 
 
 async def test_a_former_requester_who_was_forgotten_does_not_approve(
@@ -288,8 +289,9 @@ async def test_a_former_requester_who_was_forgotten_does_not_approve(
     env = _all_do_all(database, clock)
     id = await env.pending()
     await env.registrar.hand_over(id, to=BEN, by=ROSA)
-    await env.registrar.confirm_handover(id, to=BEN, by=ADA)
-    await _write(env, sa.update(rows).values(former=[]))
+    await env.confirm_handover(id, to=BEN, by=ADA)
+    somebody = {"team_id": TEAM, "user_id": GRACE.user_id, "name": "Grace"}
+    await _write(env, sa.delete(previous_requesters), sa.update(requests).values(asked_by=somebody))
     await env.registrar.approve(id, by=ROSA)
     with pytest.raises(Refusal, match="was changed by something else"):
         await env.registrar.approve(id, by=ADA, seen=[ROSA])
@@ -302,23 +304,22 @@ async def test_nobody_confirms_a_rotation_that_history_says_they_asked_for(
     id = await env.ready()
     await _reveal(env, id)
     await env.registrar.rotate(id, by=ADA)
-    asked = await _row(env, rows, id=id)
-    asker = asked["rotation"]["asked_by"] | {"user_id": GRACE.user_id}
-    other = asked["rotation"] | {"asked_by": asker}
-    await _write(env, sa.update(rows).values(rotation=other))
-    rotation = (await env.found(id)).rotation
-    assert rotation is not None
-    await env.registrar.confirm_rotation(id, rotation.id, by=ADA)
+    asker = {"team_id": TEAM, "user_id": GRACE.user_id, "name": "Grace"}
+    await _write(
+        env, sa.update(requests).where(requests.c.kind == "rotation").values(asked_by=asker)
+    )
+    rotation = await env.asked(id)
+    await env.registrar.approve(id, rotation.id, by=ADA)
     async with env.database.reading() as tx:
         found = await env.found(id)
         with pytest.raises(Refusal):
-            await audit.check_approved(tx, found, found.confirmations(), rotation=rotation.id)
+            await audit.check_approved(tx, found, rotation, (await env.asked(id)).approvals())
 
 
 async def test_a_handover_seals_for_the_new_requester(env: RegistrarEnv) -> None:
     id = await env.ready()
     await env.registrar.hand_over(id, to=BEN, by=ROSA)
-    await env.registrar.confirm_handover(id, to=BEN, by=ADA)
+    await env.confirm_handover(id, to=BEN, by=ADA)
     assert not await _findings(env.database, id)
     look = await env.registrar.reveal(id, by=BEN, answer_to=URL)
     assert any(it.text == SECRET for it in look.values.lines)

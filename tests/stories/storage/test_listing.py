@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.approval_requests import RequestState
 from bot.domain.events import Event
 from bot.domain.people import Person
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.storage import history, queries, secrets, votes
+from bot.storage import approval_requests, history, queries, secrets
 from bot.storage import registrations as registered
 from bot.storage.database import Database
 from bot.storage.queries import ListKind, ListPage, Mark
@@ -132,7 +133,8 @@ async def test_it_waits_again_for_whose_vote_is_void_and_never_for_who_was_its_r
     assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == []
     registration = await env.found(id)
     async with env.database.transaction() as tx:
-        await votes.update(tx, id, replace(registration.votes[0], void="it is gone"))
+        await approval_requests.update(tx, id, state=RequestState.WAITING)
+        await approval_requests.judge(tx, id, replace(registration.votes[0], void="it is gone"))
         await registered.change_requester(tx, registration, BEN)
     assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == [id]
     assert ids(await found(env, ListKind.WAITING, undecided_by=GRACE)) == [id]
@@ -149,6 +151,7 @@ async def test_nothing_waits_for_who_has_decided_or_asked(env: RegistrarEnv) -> 
         await tx.execute(
             sa.update(registrations).where(registrations.c.id == id).values(status=Status.PENDING)
         )
+        await approval_requests.update(tx, id, state=RequestState.WAITING)
     assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == []
     assert ids(await found(env, ListKind.WAITING, undecided_by=GRACE)) == [id]
 

@@ -1,6 +1,7 @@
 """The migrations make exactly the tables that the code talks to, up and down again."""
 
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from bot.approval import Policy
+from bot.domain.approval_requests import RequestKind
+from bot.domain.registration import Status
+from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.storage import audit, installation, secrets, timers
 from bot.storage.database import AlreadyRunning, Database, UnusableDatabase
@@ -22,7 +27,7 @@ from bot.storage.tables import history, metadata, registrations, runs, seen_even
 from bot.storage.timers import TimerKind
 from bot.storage.watermark import watched
 from tests.support.concurrency import URL
-from tests.support.factories import ROSA
+from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
 from tests.support.postgres import postgres_is_quick
 from tests.support.registrar_env import SECRET, VAULT, RegistrarEnv, opened, registrar_env
 
@@ -244,3 +249,70 @@ async def test_a_second_process_on_one_sqlite_file_is_refused(tmp_path: Path) ->
             await opened(url).__aenter__()
     async with opened(url):
         pass  # the lock went with its holder
+
+
+async def test_what_waits_before_an_upgrade_is_decided_after_it(
+    database: Database, clock: MovableClock
+) -> None:
+    policy = Policy(
+        team_id=TEAM,
+        requesters=frozenset({ROSA.user_id, BEN.user_id}),
+        approvers=frozenset({ADA.user_id, GRACE.user_id}),
+        approvals_needed=2,
+    )
+    env = registrar_env(database, clock, policy=policy)
+    plan, rotation, handover = [await _half_decided(env, kind) for kind in ASKED]
+    async with database.transaction() as tx:
+        await tx.run_sync(lambda it: command.downgrade(_config(it), "0008"))
+        [(asked, given)] = await tx.execute(
+            sa.text(
+                "SELECT r.rotation, v.user_id FROM registrations r"
+                " JOIN votes v ON v.registration = r.id AND v.rotation != '' WHERE r.id = :id"
+            ),
+            {"id": rotation},
+        )
+        asked = asked if isinstance(asked, dict) else json.loads(asked)
+        assert (asked["state"], asked["asked_by"]["user_id"], given) == (
+            "asked",
+            ROSA.user_id,
+            ADA.user_id,
+        )
+        kinds = (await tx.execute(sa.text("SELECT registration, kind FROM dues"))).all()
+        assert {(rotation, "lapse"), (plan, "expire")} <= {tuple(each) for each in kinds}
+        await tx.run_sync(lambda it: command.upgrade(_config(it), "head"))
+        for id in (plan, rotation, handover):
+            assert not await audit.findings(tx, id)
+        for id, kind in zip((plan, rotation, handover), ASKED, strict=True):
+            expires = await timers.subjects(tx, id, TimerKind.EXPIRE)
+            assert (await env.asked(id, kind)).id in expires
+    await env.registrar.approve(plan, by=GRACE)
+    assert (await env.found(plan)).status is Status.APPROVED
+    await env.registrar.approve(rotation, (await env.asked(rotation)).id, by=GRACE)
+    assert (await env.run_of(rotation)).kind is RunKind.ADD_SECRET
+    await env.confirm_handover(handover, to=BEN, by=GRACE)
+    found = await env.found(handover)
+    assert (found.requester.key, found.previous_requesters[0].key) == (BEN.key, ROSA.key)
+
+
+ASKED = (RequestKind.PLAN, RequestKind.ROTATION, RequestKind.HANDOVER)
+
+
+async def _half_decided(env: RegistrarEnv, kind: RequestKind) -> str:
+    """Return the id of a registration of which something waits that Ada has voted for; of a
+    handover, one that she has asked for.
+    """
+    id = await env.pending()
+    await env.registrar.approve(id, by=ADA)
+    if kind is RequestKind.PLAN:
+        return id
+    await env.registrar.approve(id, by=GRACE)
+    await env.make_ready(id)
+    look = await env.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.shown(id, look.secret, by=ROSA)
+    await env.registrar.masked(id, look.secret)
+    if kind is RequestKind.ROTATION:
+        await env.registrar.rotate(id, by=ROSA)
+        await env.registrar.approve(id, (await env.asked(id)).id, by=ADA)
+    else:
+        await env.registrar.hand_over(id, to=BEN, by=ADA)
+    return id

@@ -12,7 +12,7 @@ from bot.domain.form_validation import FormProblems
 from bot.domain.people import Refusal
 from bot.domain.registration import MOVES, Deleted, RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.storage import installation, registrations, runs, votes
+from bot.storage import approval_requests, installation, registrations, runs
 from bot.storage.database import Database
 from bot.storage.tables import registrations as table
 from tests.support.factories import ADA, BEN, GRACE, NOON, ROSA, form
@@ -44,24 +44,20 @@ async def test_a_move_that_is_not_made_sets_nothing_else(env: RegistrarEnv) -> N
 async def test_a_person_votes_once(env: RegistrarEnv) -> None:
     id = await env.pending()
 
-    async def vote(vote: Vote) -> None:
-        async with env.database.transaction() as tx:
-            await votes.cast(tx, id, vote)
-
-    await vote(Vote(person=ADA, verdict="approve", at=NOON))
+    await env.cast(id, Vote(person=ADA, verdict="approve", at=NOON))
     # Another name and another mind do not make another person.
     with pytest.raises(sa.exc.IntegrityError):
-        await vote(Vote(person=replace(ADA, name="A. L."), verdict="deny", at=NOON))
+        await env.cast(id, Vote(person=replace(ADA, name="A. L."), verdict="deny", at=NOON))
     assert len((await env.found(id)).approvals()) == 1
 
 
 async def test_a_vote_is_withdrawn_by_its_person_and_the_others_stand(env: RegistrarEnv) -> None:
     id = await env.pending()
     namesake = replace(GRACE, user_id=ADA.user_id, team_id="T0OTHER")
+    for person in (ADA, GRACE, namesake):
+        await env.cast(id, Vote(person=person, verdict="approve", at=NOON))
     async with env.database.transaction() as tx:
-        for person in (ADA, GRACE, namesake):
-            await votes.cast(tx, id, Vote(person=person, verdict="approve", at=NOON))
-        await votes.withdraw(tx, id, ADA)
+        await approval_requests.withdraw(tx, id, ADA)
     left = {vote.person.key for vote in (await env.found(id)).votes}
     assert left == {GRACE.key, namesake.key}
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
@@ -150,10 +151,10 @@ async def test_approvals_of_a_rotation_that_waits_are_void(env: RegistrarEnv) ->
     assert copy.secret is not None
     held = replace(NEW, key_id=copy.secret.key_id or "")
     found, told = await settled(env, id, there(held), made=True)
-    assert found.asked_rotation is not None
-    assert found.confirmations() == ()
+    assert found.waiting(RequestKind.ROTATION) is not None
+    assert (await env.asked(id)).approvals() == ()
     assert len(told) == 1
-    await env.registrar.confirm_rotation(id, found.asked_rotation.id, by=ADA)
+    await env.registrar.approve(id, (await env.asked(id)).id, by=ADA)
 
 
 async def test_the_comparison_makes_no_move_that_it_may_not(env: RegistrarEnv) -> None:

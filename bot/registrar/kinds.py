@@ -1,0 +1,252 @@
+"""The kinds of approval requests: one entry for each. The mechanism is the same for all."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.approval import ROTATABLE, Policy, Verb
+from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
+from bot.domain.catalogue import Profile
+from bot.domain.events import Event
+from bot.domain.people import Person, Refusal
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from bot.storage import decisions, history, messages, registrations, secrets
+from bot.storage.history import vault_of
+from bot.storage.messages import MessageKind
+from bot.storage.vault import SealBroken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A request, and by what its kind's rules judge it."""
+
+    registration: Registration
+    request: ApprovalRequest
+    by: Person  # who asks for it, or votes
+    people: Mapping[str, Person]  # those who were looked up just now, by user id
+    policy: Policy
+    quorum: Quorum  # of the plan
+    profile: Profile | None
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What is special about one kind of request. In which states it waits: `WAITS_IN`."""
+
+    verb: Verb
+    """Who may ask for it."""
+    check: Callable[[Case], None]
+    """Raises Refusal if it has no point: when it is asked for, and again at each vote."""
+    check_voter: Callable[[Case], None]
+    """Raises Refusal for an approver who may not vote on it."""
+    run: RunKind | None = None
+    """What starts once it is approved."""
+    approved: Callable[[AsyncConnection, Case], Awaitable[None]] | None = None
+    """What else happens then."""
+    needed: int | None = None
+    """How many approvals it takes, if not as many as the plan."""
+    tells_requester: bool = True
+    """Whether the requester hears that an approver has asked for it."""
+
+
+def check_idle(registration: Registration) -> None:
+    if registration.run is not None:
+        raise Refusal(f"{registration.id} is being worked on. Try again in a moment.")
+
+
+def needed(profile: Profile | None, registration: Registration, contact: str) -> Profile:
+    """Return a registration's profile. Raises Refusal if the catalogue has it no longer."""
+    if profile is None:
+        raise Refusal(
+            f"The connector {registration.form.profile} of {registration.id} is no longer in this"
+            f" bot's catalogue. Ask {contact} to put it back."
+        )
+    return profile
+
+
+def _check_others_decide(case: Case) -> None:
+    if case.request.asked_by.key == case.by.key:
+        raise Refusal("You asked for this yourself. Another approver has to confirm it.")
+
+
+def _check_plan(case: Case) -> None:
+    """See that the profile, which says how many approvals it takes, is still the plan's."""
+    check_idle(case.registration)  # one that failed before may be swept just now
+    registration = case.registration
+    profile = needed(case.profile, registration, case.policy.contact)
+    if (registration.plan or {}).get("profile_digest") != profile.digest:
+        raise Refusal(
+            f"The profile {profile.title} has changed since the plan of {registration.id} was"
+            " made. Deny it: the requester can ask again."
+        )
+
+
+async def _approve_plan(tx: AsyncConnection, case: Case) -> None:
+    quorum = asdict(case.quorum)
+    await registrations.move(tx, case.registration.id, Status.APPROVED, quorum=quorum)
+
+
+def _check_rotation(case: Case) -> None:
+    """See that a new secret could be made now without one being lost."""
+    check_idle(case.registration)
+    registration, now = case.registration, case.now
+    id, secret = registration.id, registration.secret
+    if secret is None:
+        raise Refusal(f"{id} has no secret yet.")
+    if secret.state is SecretState.SEALED:
+        raise Refusal(
+            f"A secret of {id} waits unseen, so it needs no new one: its requester gets it by"
+            " *Get the values*."
+        )
+    if secret.state not in ROTATABLE:
+        raise Refusal(f"The secret of {id} is being shown. Try again in a minute.")
+    previous = registration.previous_secret
+    if previous is not None and (previous.expires_at is None or previous.expires_at > now):
+        if previous.retires_at is None:
+            raise Refusal(
+                f"{why_unseen(registration)}, and the one before still works. Its requester"
+                " presses *Make a new one*, which takes no approval."
+            )
+        if previous.retires_at <= now:
+            raise Refusal(f"The previous secret of {id} is being removed. Ask again after that.")
+        raise Refusal(
+            f"{id} was rotated lately: the secret before works until"
+            f" {previous.retires_at.date().isoformat()}. Ask again after that."
+        )
+    needed(case.profile, registration, case.policy.contact)
+
+
+def why_unseen(registration: Registration) -> str:
+    """Say why the newest secret is not the one in use."""
+    id, secret = registration.id, registration.secret
+    match secret.state if secret else None:
+        case SecretState.CLOSED | SecretState.REMOVED:
+            return f"Nobody came for the new secret of {id} in time"
+        case SecretState.UNKNOWN:
+            return f"Nobody can tell whether the new secret of {id} was seen"
+        case _:
+            return f"The new secret of {id} was not seen yet"
+
+
+def _check_handover(case: Case) -> None:
+    """See that the new requester may ask for applications, and has decided on nothing of this."""
+    id, named = case.registration.id, case.request.to
+    assert named is not None
+    new_requester = case.people.get(named.user_id)
+    if new_requester is None:
+        raise Refusal(
+            f"Slack did not say whether <@{named.user_id}> may ask for applications, so nothing was"
+            " done. Try again in a moment."
+        )
+    if new_requester.key == case.registration.requester.key:
+        raise Refusal(f"{id} is <@{new_requester.user_id}>'s already.")
+    try:
+        case.policy.check_may_ask(new_requester)
+    except Refusal:
+        raise Refusal(
+            f"<@{new_requester.user_id}> can't request applications, so can't take {id} over."
+            " Choose somebody who may."
+        ) from None
+    if case.registration.has_voted(new_requester):  # the requester never counts
+        raise Refusal(f"<@{new_requester.user_id}> has voted on {id}, so cannot take it over.")
+
+
+def _check_handover_voter(case: Case) -> None:
+    id, new_requester = case.registration.id, case.request.to
+    if new_requester is not None and new_requester.key == case.by.key:
+        raise Refusal(f"You are to take {id} over. Another approver has to confirm it.")
+    # Without its profile nobody can tell how many it takes.
+    takes_several = case.profile is None or case.quorum.needed > 1
+    if case.request.asked_by.key == case.by.key and takes_several:
+        raise Refusal(
+            f"You asked for this yourself, and {id} takes more than one approver. Another has to"
+            " confirm it."
+        )
+
+
+async def _hand_over(tx: AsyncConnection, case: Case) -> None:
+    """Make somebody else the requester, and owe them what the requester has to see."""
+    registration, named = case.registration, case.request.to
+    assert named is not None
+    id, new_requester = registration.id, case.people[named.user_id]
+    await _change_requester(tx, registration, new_requester, case.policy.contact)
+    if (rotation := registration.waiting(RequestKind.ROTATION)) is not None:
+        # Who may confirm it depends on whose it is: the new requester asks again.
+        state = RequestState.SUPERSEDED
+        await decisions.end(tx, registration, rotation, state, now=case.now)
+    await history.write(
+        tx, id, Event.HANDED_OVER, by=case.by, now=case.now, to=new_requester.user_id
+    )
+    await messages.add(tx, id, MessageKind.PROGRESS, new_requester.user_id)
+    if registration.status is Status.READY and registration.secret is not None:
+        subject = registration.secret.id
+        await messages.add(tx, id, MessageKind.VALUES, new_requester.user_id, subject=subject)
+
+
+async def _change_requester(
+    tx: AsyncConnection, registration: Registration, new_requester: Person, contact: str
+) -> None:
+    """Change the requester, and seal for the new one what was sealed for the one before."""
+    kept, vault = await secrets.kept(tx, registration.id), vault_of(tx)
+    clear = []
+    for each in kept:
+        owner, data = await secrets.sealed(tx, *each)
+        try:
+            clear.append(vault.open(owner, data or b""))
+        except SealBroken:
+            raise Refusal(
+                f"The bot's keys do not open the secret of {registration.id}, so it cannot be"
+                f" handed over. Tell {contact}: `VAULT_KEYS` lacks a key, or the bot's database was"
+                " changed."
+            ) from None
+    await registrations.change_requester(tx, registration, new_requester)
+    for (id, purpose), text in zip(kept, clear, strict=True):
+        owner = await secrets.owner(tx, id, purpose)
+        await secrets.put(tx, id, purpose, vault.seal(owner, text))
+
+
+def _check_purge(case: Case) -> None:
+    """See that something is left to delete, and nothing works on it."""
+    id, purged_at = case.registration.id, case.registration.purged_at
+    if purged_at is not None:
+        raise Refusal(f"{id} was already deleted permanently, on {purged_at.date()}.")
+    if not case.registration.deleted:
+        raise Refusal(f"{id} never made an application, so there is nothing to delete.")
+    check_idle(case.registration)
+
+
+KINDS: Mapping[RequestKind, Kind] = {
+    RequestKind.PLAN: Kind(
+        verb=Verb.ASK_AGAIN,
+        check=_check_plan,
+        check_voter=_check_others_decide,
+        run=RunKind.REGISTER,
+        approved=_approve_plan,
+    ),
+    RequestKind.ROTATION: Kind(
+        verb=Verb.ROTATE,
+        check=_check_rotation,
+        check_voter=_check_others_decide,
+        run=RunKind.ADD_SECRET,
+    ),
+    RequestKind.HANDOVER: Kind(
+        verb=Verb.HAND_OVER,
+        check=_check_handover,
+        check_voter=_check_handover_voter,
+        approved=_hand_over,
+        needed=1,
+        tells_requester=False,
+    ),
+    RequestKind.PURGE: Kind(
+        verb=Verb.PURGE,
+        check=_check_purge,
+        check_voter=_check_others_decide,
+        run=RunKind.PURGE,
+    ),
+}

@@ -1,0 +1,89 @@
+"""Asking approvers, and noting how a request has ended, with all that this brings about."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
+from bot.domain.events import Event, event
+from bot.domain.people import Person
+from bot.domain.registration import Registration, Status
+from bot.storage import approval_requests, history, messages, registrations, timers
+from bot.storage.messages import MessageKind
+from bot.storage.timers import TimerKind
+
+ENDS_AS: Mapping[RequestState, Status] = {
+    RequestState.DENIED: Status.DENIED,
+    RequestState.CANCELLED: Status.CANCELLED,
+    RequestState.EXPIRED: Status.EXPIRED,
+}
+"""What a registration is whose plan is not approved."""
+
+
+async def ask(
+    tx: AsyncConnection, id: str, request: ApprovalRequest, *, approval_channel: str
+) -> None:
+    """Ask the approvers for it, until it expires. Of a plan there is a card of its own kind."""
+    await approval_requests.add(tx, id, request)
+    if request.kind is RequestKind.PLAN:
+        await messages.add(tx, id, MessageKind.CARD, approval_channel)
+    else:
+        await messages.add(tx, id, MessageKind.REQUEST, approval_channel, subject=request.id)
+
+
+async def end(
+    tx: AsyncConnection,
+    registration: Registration,
+    request: ApprovalRequest,
+    state: RequestState,
+    *,
+    now: datetime,
+    by: Person = history.BOT,
+    **details: str,
+) -> None:
+    """Note that a request that waits was denied, cancelled or has expired, or was superseded, and
+    tell the requester of what somebody else has done.
+    """
+    id, is_plan = registration.id, request.kind is RequestKind.PLAN
+    what = "withdrawn" if state is RequestState.SUPERSEDED else str(state)
+    await close(tx, id, request, state, **details)
+    digest = {"digest": request.digest} if is_plan and state is RequestState.DENIED else {}
+    await history.write(tx, id, event(request.kind, what), by=by, now=now, **digest, **details)
+    if is_plan:
+        reasons = {"reasons": list(details.values())} if details else {}
+        await registrations.move(tx, id, ENDS_AS[state], **reasons)
+        if registration.was_begun:
+            await timers.add(tx, id, TimerKind.UNDO, now)
+    if by.key != registration.requester.key and state is not RequestState.SUPERSEDED:
+        await tell(tx, registration, request)
+
+
+async def close(
+    tx: AsyncConnection, id: str, request: ApprovalRequest, state: RequestState, **payload: str
+) -> None:
+    """Note that it waits no longer."""
+    stored = {**request.payload, **payload}
+    await approval_requests.update(tx, request.id, state=state, payload=stored)
+    await approval_requests.drop_timers(tx, id)
+
+
+async def judge(
+    tx: AsyncConnection, id: str, request: ApprovalRequest, vote: Vote, *, now: datetime
+) -> None:
+    """Note what a vote is worth now."""
+    await approval_requests.judge(tx, request.id, vote)
+    if vote.void is not None:
+        of, why = vote.person.user_id, vote.void
+        await history.write(
+            tx, id, Event.APPROVAL_VOID, now=now, of=of, why=why, request=request.id
+        )
+
+
+async def tell(tx: AsyncConnection, registration: Registration, request: ApprovalRequest) -> None:
+    """Tell the requester how a request stands now."""
+    requester, of = registration.requester.user_id, registration.id
+    if request.kind is RequestKind.PLAN:
+        await messages.owe_news(tx, of, requester)
+    else:
+        await messages.owe_news(tx, of, requester, MessageKind.REQUEST_NEWS, request.id)
