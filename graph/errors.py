@@ -139,8 +139,8 @@ class TokenExpired(GraphError):
 class Forbidden(GraphError):
     WHAT = "Entra refused: a right is missing (insufficient privileges)."
     ADVICE = (
-        "Ask this bot's administrators to check its rights in Entra (`aad-setup doctor` lists what"
-        " is missing); a few minutes after that, retry."
+        "Ask this bot's administrators to check its rights in Entra: aad-setup doctor lists what"
+        " is missing. A few minutes after that, retry."
     )
 
 

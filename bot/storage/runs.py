@@ -110,8 +110,13 @@ async def end(tx: AsyncConnection, id: str, *, outcome: RunOutcome | str, now: d
     return done.rowcount == 1
 
 
-async def set_carrier(tx: AsyncConnection, id: str, executor: str | None) -> bool:
-    """Note who carries the run, or that nobody does while it waits. False if it has ended."""
+async def set_carrier(
+    tx: AsyncConnection, id: str, executor: str | None, *, starts: bool = False
+) -> bool:
+    """Note who carries the run, or that nobody does while it waits. False if it has ended.
+
+    The log names a run that starts; one that goes on after a wait is no news.
+    """
     query = (
         sa.update(runs)
         .where(
@@ -125,7 +130,7 @@ async def set_carrier(tx: AsyncConnection, id: str, executor: str | None) -> boo
     found = (await tx.execute(query)).one_or_none()
     if found is None:
         return await get(tx, id) is not None
-    if executor is not None:
+    if starts:
         ids = {"run": id, "kind": found.kind, "failed_attempts": found.attempts}
         told.record(tx, "started", found.registration, **ids)
     return True

@@ -30,7 +30,7 @@ class Attempts:
         """Return the body, whose attempts then count."""
 
         async def attempt(id: str) -> None:
-            if await self._set_carrier(id, self._executor):
+            if await self._set_carrier(id, self._executor, starts=True):
                 while_waiting.set(partial(self._released, id))
                 with tracing.collecting():
                     await body(id)
@@ -60,9 +60,9 @@ class Attempts:
         yield
         await run_guarded(f"run {id}", partial(self._set_carrier, id, self._executor))
 
-    async def _set_carrier(self, id: str, executor: str | None) -> bool:
+    async def _set_carrier(self, id: str, executor: str | None, *, starts: bool = False) -> bool:
         """Note who carries the run. False if it has ended."""
         async with self._database.transaction() as tx:
             if executor is not None:
                 self.go_on()
-            return await runs.set_carrier(tx, id, executor)
+            return await runs.set_carrier(tx, id, executor, starts=starts)

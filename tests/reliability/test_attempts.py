@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from bot.domain.registration import RunOutcome, Status
 from bot.playground.clock import MovableClock
@@ -311,10 +312,12 @@ async def test_waiting_for_entra_is_no_fault_of_a_run(env: RegistrarEnv, record:
         await life.begin()
         await life.die()
     life = Waiting(env, record)
-    await life.begin()
-    assert await _failed(env, run) == [0]
-    life.time.set()
-    await life.works(run)
+    with structlog.testing.capture_logs() as lines:
+        await life.begin()
+        assert await _failed(env, run) == [0]
+        life.time.set()
+        await life.works(run)
+    assert [line["event"] for line in lines].count("started") == 1  # going on is no news
     await life.die()
     await life.take_over("slot-0")
     assert await _failed(env, run) == [1]
