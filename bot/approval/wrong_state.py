@@ -50,7 +50,7 @@ def decided(verb: Verb, registration: Registration, request: ApprovalRequest | N
     """Say why approvers can no longer decide on a request, or not yet."""
     if request is not None and request.kind is not RequestKind.PLAN:
         was = ENDED.get(request.state, str(request.state))
-        return f"Too late: this {request.kind} of {registration.id} was {was} already."
+        return f"This {request.kind} of {registration.id} was {was} already."
     return wrong_state(verb, registration)
 
 

@@ -128,7 +128,7 @@ class RegistrarBase:
         assert asked is not None
         if asked.expires_at is not None and asked.expires_at <= self._clock.now():
             what = id if asked.kind is RequestKind.PLAN else f"this {asked.kind} of {id}"
-            raise Refusal(f"Too late: the time that {what} had for this is over.")
+            raise Refusal(f"The deadline of {what} has passed, so this can't be done.")
         return asked
 
     async def _add_run(

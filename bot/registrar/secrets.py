@@ -59,7 +59,7 @@ class SecretActions(RegistrarBase):
             if secret is None or secret.state is not SecretState.SEALED:
                 raise Refusal(_why_not(registration))
             if registration.deadline is not None and registration.deadline <= self._clock.now():
-                raise Refusal(f"Too late: the time that {id} had for this is over.")
+                raise Refusal(f"The deadline of {id} has passed, so this can't be done.")
             profile = self._needed_profile(registration)  # before anything is claimed
             clear = await self._opened(tx, registration, secret.id)
             mask = await secrets.owner(tx, secret.id, Purpose.ANSWER)
