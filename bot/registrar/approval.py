@@ -215,7 +215,8 @@ class ApprovalActions(RegistrarBase):
         judged: Sequence[Vote] = ()
         earlier = registration.counting(asked)
         if seems_last := not quorum.missing([*earlier, vote]):
-            await audit.check_votes(tx, registration, asked, earlier)
+            voter = vote.person.user_id
+            await audit.check_votes(tx, registration, asked, earlier, voter=voter)
             judged = await self._judge_anew(tx, registration, asked, earlier, seen)
         await history.write(
             tx,

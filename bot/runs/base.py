@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import RequestState
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
 from bot.domain.catalogue import Catalogue
 from bot.domain.events import Event
 from bot.domain.lifetimes import CLEANUP_RETRY, SWEEPS, UNDO_FAILED
@@ -43,8 +43,10 @@ COMES_AGAIN = {RunKind.UNDO: TimerKind.UNDO, RunKind.REVOKE: TimerKind.REVOKE}
 """Runs that are tried again by themselves until they succeed, and what brings them back."""
 
 
-REQUESTED = (RunKind.ADD_SECRET, RunKind.PURGE)
-"""Runs whose subject is the request that was approved."""
+REQUESTED = {RunKind.ADD_SECRET: RequestKind.ROTATION, RunKind.PURGE: RequestKind.PURGE}
+"""Runs whose subject is the request that was approved, and its kind: an approval of something else,
+such as the plan, is none of this.
+"""
 
 
 class StepFailed(Exception):
@@ -170,7 +172,7 @@ class RunBase:
         requester of a failure.
         """
         found = await registrations.get(tx, run.registration) if run.kind in REQUESTED else None
-        request = found.request(run.subject or "") if found else None
+        request = _request_of(run, found) if found else None
         if found is None or request is None:
             return
         await decisions.close(tx, found.id, request, state)
@@ -181,7 +183,7 @@ class RunBase:
         self, tx: AsyncConnection, run: Run, registration: Registration
     ) -> None:
         """See that approvers have approved what the run is for. Raises StepFailed."""
-        request = registration.request(run.subject or "")
+        request = _request_of(run, registration)
         votes = registration.counting(request) if request else ()
         if request is None or not votes:
             raise StepFailed("changed", changed("This was not approved for the present plan."))
@@ -254,6 +256,12 @@ class RunBase:
             sign_in=self._tenant.sign_in,
             bot_client_id=self._tenant.client_id,
         )
+
+
+def _request_of(run: Run, registration: Registration) -> ApprovalRequest | None:
+    """Return the request that the run is for, if it is of the kind that the run takes."""
+    request = registration.request(run.subject or "")
+    return request if request and request.kind is REQUESTED.get(run.kind) else None
 
 
 def gone(profile: str) -> StepFailed:

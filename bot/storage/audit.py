@@ -59,11 +59,15 @@ async def check_votes(
     registration: Registration,
     request: ApprovalRequest | None,
     votes: Sequence[Vote],
+    *,
+    voter: str = "",
 ) -> Ballot:
     """Raise Refusal unless history knows the request, and these are the votes on it that it knows.
-    Without a request they are those on the plan.
+    Without a request they are those on the plan. `voter` is the id of a user whose vote comes next.
     """
     standing = replay(await checked(tx, registration))
+    if voter in standing.owners:
+        _refuse(registration.id, ["somebody approves what they had asked for."])
     found = [*_votes(standing, registration, request, votes), *_offer(standing, request)]
     if found:
         _refuse(registration.id, found)

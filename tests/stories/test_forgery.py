@@ -159,6 +159,26 @@ async def test_a_rotation_that_nobody_confirmed_makes_no_secret(story: Story) ->
     assert len(story.tenant.live_secrets(application["appId"])) == 1
 
 
+@pytest.mark.parametrize("kind", ["plan", "rotation"])
+async def test_the_plans_approval_is_none_of_a_new_secret(story: Story, kind: str) -> None:
+    """Not if a run names the plan as its subject, nor if the plan's row is called a rotation."""
+    id = await story.ready()
+    await _execute(
+        story.stage,
+        f"UPDATE approval_requests SET kind = '{kind}'",
+        "INSERT INTO runs (id, registration, kind, subject, attempts, created_at)"
+        " SELECT 'forged', id, 'rotate', id, 0, :now FROM registrations",
+    )
+    await story.until(
+        lambda: (
+            "This was not approved" in story.workspace.picture()
+            or f"aad-setup audit verify {id}" in story.workspace.picture()
+        )
+    )
+    (application,) = story.tenant.applications
+    assert len(story.tenant.live_secrets(application["appId"])) == 1
+
+
 async def test_an_approval_carries_one_registration_out_once(story: Story) -> None:
     id = await story.ready()
     await _execute(
