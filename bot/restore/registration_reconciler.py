@@ -121,7 +121,7 @@ class RegistrationReconciler:
         whatever may be in use is ready.
         """
         status, is_there = self._copy.status, self._shown.application is not None
-        if status is Status.PLANNING:
+        if status is Status.PLANNING or status.is_end:
             return status
         if not is_there and (made_by(self._copy) or self._shown.deleted):
             return Status.REVOKED

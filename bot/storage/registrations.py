@@ -25,6 +25,7 @@ from bot.domain.runs import Failure
 from bot.storage import approval_requests, runs, secrets
 from bot.storage.insert_or_ignore import insert_or_ignore
 from bot.storage.messages import ENDED, SAID_ONCE
+from bot.storage.tables import approval_requests as requests_table
 from bot.storage.tables import messages, previous_requesters, registrations
 from bot.storage.tables import runs as runs_table
 
@@ -176,14 +177,17 @@ async def _move(
 
 
 async def unsettled(tx: AsyncConnection) -> Sequence[str]:
-    """Return what may have changed in the tenant since a copy was made: whatever is not at an end,
-    and whatever has an open run.
+    """Return what may have changed since a copy was made: whatever is not at an end, has an open
+    run, or waits for approvers, as a deletion for good does.
     """
     is_busy = sa.exists().where(
         runs_table.c.registration == registrations.c.id, runs_table.c.ended_at.is_(None)
     )
+    is_asked = sa.exists().where(
+        requests_table.c.registration == registrations.c.id, approval_requests.IS_WAITING
+    )
     is_open = registrations.c.status.in_([*OPEN, Status.READY, Status.REVOKING])
-    query = sa.select(registrations.c.id).where(sa.or_(is_open, is_busy))
+    query = sa.select(registrations.c.id).where(sa.or_(is_open, is_busy, is_asked))
     return (await tx.scalars(query.order_by(registrations.c.created_at))).all()
 
 

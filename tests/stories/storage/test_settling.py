@@ -6,16 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.approval_requests import RequestKind
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, Vote
+from bot.domain.events import Event
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.restore.registration_reconciler import RegistrationReconciler, TenantState
-from bot.storage import history, registrations, runs, secrets
+from bot.storage import approval_requests, history, registrations, runs, secrets
 from bot.storage.history import Entry
 from graph.orphans import DeletedApplication, HeldSecret, TaggedApplication
-from tests.support.factories import ADA, CLIENT_ID, NOON, ROSA
-from tests.support.registrar_env import RegistrarEnv
+from tests.support.factories import ADA, BEN, CLIENT_ID, NOON, ROSA
+from tests.support.registrar_env import DIGEST, RegistrarEnv
 
 MADE = {"application": {"object_id": "o1", "app_id": CLIENT_ID}}
 LATER = NOON + timedelta(days=3650)
@@ -155,6 +156,29 @@ async def test_approvals_of_a_rotation_that_waits_are_void(env: RegistrarEnv) ->
     assert (await env.asked(id)).approvals() == ()
     assert len(told) == 1
     await env.registrar.approve(id, (await env.asked(id)).id, by=ADA)
+
+
+async def test_approvals_of_a_purge_that_waits_are_void(env: RegistrarEnv) -> None:
+    """They may have been withdrawn after the copy was made, and a purge cannot be undone."""
+    id, now = await env.ready(), env.clock.now()
+    vote = Vote(person=BEN, verdict="approve", at=now, digest=DIGEST)
+    asked = ApprovalRequest(
+        id="purge-1", kind=RequestKind.PURGE, asked_by=ADA, asked_at=now, digest=DIGEST
+    )
+    async with env.database.transaction() as tx:
+        await registrations.bump_version(tx, id)
+        for status in (Status.REVOKING, Status.REVOKED):
+            await registrations.move(tx, id, status)
+        await approval_requests.add(tx, id, asked)
+        await history.write(tx, id, Event.PURGE_REQUESTED, by=ADA, now=now, request=asked.id)
+        await approval_requests.cast(tx, asked, vote)
+        assert id in await registrations.unsettled(tx)
+    found, told = await settled(env, id, DELETED, made=True)
+    assert found.status is Status.REVOKED
+    waiting = found.waiting(RequestKind.PURGE)
+    assert waiting is not None
+    assert [each.void is None for each in waiting.votes] == [False]
+    assert len(told) == 1
 
 
 async def test_the_comparison_makes_no_move_that_it_may_not(env: RegistrarEnv) -> None:
