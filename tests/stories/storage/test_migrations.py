@@ -36,6 +36,8 @@ FROZEN = {
     "0003_signed_history": "67fa723fad043a10917f0e6b0d97c868fbc969038618dcbc9d03bd836ad60dca",
     "0004_accepted_signatures": "251bef575add409c4515c2ac08451199f2884d549d8aa7ae6ff182e38db5051d",
     "0005_restored_copies": "1e8542c074005af68d07d37525a262fd84818c9cc77a30bb22e1629e00fa9a71",
+    "0007_approval_requests": "979a61d9990f526fba68ed04e9b90f7f88ba60b9eeae6e162d495b19b0a91b23",
+    "0008_attempts": "901795aa58ef6ba69cf7dd40a53a2f8c74eb683c12339c752c4df82d5965762c",
 }
 
 

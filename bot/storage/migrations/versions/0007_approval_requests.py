@@ -247,12 +247,13 @@ def _rename_subjects(connection: sa.Connection, request: Mapping[str, Any]) -> N
         )
         of_it = of_messages.where(messages.c.kind == "rotation", messages.c.subject == id)
         connection.execute(of_it.values(kind="request", **again))
-        news = of_messages.where(
-            messages.c.kind == "rotation news",
-            messages.c.subject != "retired",
-            messages.c.shown < messages.c.wanted,
-        )
-        connection.execute(news.values(kind="request news", subject=id))
+        if request["expires_at"] is not None:  # the latest one, which unsent news is about
+            news = of_messages.where(
+                messages.c.kind == "rotation news",
+                messages.c.subject != "retired",
+                messages.c.shown < messages.c.wanted,
+            )
+            connection.execute(news.values(kind="request news", subject=id))
     if kind != "plan" and is_waiting:
         of_it = of_messages.where(messages.c.kind.in_(("card", "progress")))
         connection.execute(of_it.values(again))
