@@ -34,7 +34,7 @@ from tests.support.waiting import eventually
 
 DAY = timedelta(hours=25)
 KEY = "a key that nobody else has"
-ROWS = ("messages", "dues", "history", "votes", "secrets", "steps", "runs", "registrations")
+ROWS = ("messages", "dues", "history", "approval_requests", "secrets", "steps", "runs")
 
 
 @pytest.fixture
@@ -425,9 +425,11 @@ async def _said(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
 def _forget(stage: Stage, id: str) -> None:
     """Delete a registration as only somebody with a hand in the database can."""
     with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database, database:
+        of_it = "SELECT id FROM approval_requests WHERE registration = ?"
+        database.execute(f"DELETE FROM votes WHERE request IN ({of_it})", (id,))
         for table in ROWS:
-            column = "id" if table == "registrations" else "registration"
-            database.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
+            database.execute(f"DELETE FROM {table} WHERE registration = ?", (id,))
+        database.execute("DELETE FROM registrations WHERE id = ?", (id,))
 
 
 async def _planted(hand: Hand, tags: list[str]) -> dict[str, Any]:

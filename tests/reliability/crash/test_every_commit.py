@@ -39,7 +39,8 @@ ENDED = Commit(
 POSTED = Commit("where a message is", r"UPDATE messages SET shown=")
 ANY = Commit(
     "any",
-    r"(?m)^(INSERT INTO|UPDATE|DELETE FROM) (registrations|votes|runs|steps|secrets|messages|dues)"
+    r"(?m)^(INSERT INTO|UPDATE|DELETE FROM)"
+    r" (registrations|approval_requests|votes|runs|steps|secrets|messages|dues)"
     r"|^INSERT INTO main\.workflow_status"
     r"|^UPDATE main\.workflow_status SET status=[^\n]*\('SUCCESS'",
 )
