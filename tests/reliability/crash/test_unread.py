@@ -63,4 +63,5 @@ async def _is_idle(crash_story: CrashStory, *, sweeps: int) -> None:
 
 def _said(crash_story: CrashStory, place: str) -> list[str]:
     texts = map(crash_story.workspace.text_of, crash_story.workspace.messages(place))
-    return [text for text in texts if "was deleted from Entra" in text]
+    # Cards say it, too; only the notice names the application.
+    return [text for text in texts if "the secret of billing wasn't picked up" in text]
