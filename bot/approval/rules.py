@@ -36,7 +36,7 @@ class Role(StrEnum):
     """What a person is to a registration. Somebody can be several."""
 
     REQUESTER = "requester"
-    ASKER = "whoever asked for it"  # of approvers, and is no previous requester
+    ASKER = "person who asked for it"  # of approvers, and is no previous requester
     APPROVER = "approver"
     BYSTANDER = "bystander"
 
@@ -92,7 +92,7 @@ RULES: Mapping[Verb, Rule] = {
     Verb.CANCEL: Rule(
         REQUESTER | {Role.ASKER},
         ANY_STATE,
-        "Only the requester or whoever asked for this can cancel it.",
+        "Only the requester or the person who asked for this can cancel it.",
     ),
     Verb.RETRY: Rule(EITHER, FAILED, "Only the requester or an approver can retry this."),
     Verb.UNDO: Rule(EITHER, FAILED, "Only the requester or an approver can undo this."),

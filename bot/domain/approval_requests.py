@@ -24,7 +24,7 @@ class RequestState(StrEnum):
     WAITING = "waiting"
     APPROVED = "approved"
     DENIED = "denied"
-    CANCELLED = "cancelled"  # by whoever asked for it, or by the requester
+    CANCELLED = "cancelled"  # by the person who asked for it, or by the requester
     EXPIRED = "expired"  # nobody decided in time
     SUPERSEDED = "superseded"  # it has lost its point, or another has taken its place
     DONE = "done"  # the run that it was approved for has ended well

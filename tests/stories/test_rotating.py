@@ -186,7 +186,7 @@ async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(
     await asked(story, id)
     read = copy.deepcopy(request(story))
     said = str((await story.workspace.command("ada", f"cancel {id}")).text)
-    assert "Only the requester or whoever asked for this can cancel it." in said
+    assert "Only the requester or the person who asked for this can cancel it." in said
     said = str((await story.workspace.command("rosa", f"cancel {id}")).text)
     assert said == f"The rotation of {id} is cancelled. The current secret keeps working."
     await story.until(
@@ -212,7 +212,7 @@ async def test_an_approver_who_asked_takes_that_back_and_others_cannot(story: St
     await asked(story, id, by="ada")
     assert "[Cancel the rotation]" in story.workspace.text_of(request(story))
     await story.workspace.click("grace", "Cancel the rotation", on=request(story))
-    assert "Only the requester or whoever asked" in story.whispers("grace")
+    assert "Only the requester or the person who asked" in story.whispers("grace")
     await story.workspace.click("ada", "Cancel the rotation", on=request(story))
     await story.until(lambda: "the rotation was cancelled" in story.direct("rosa"))
     assert len(live(story)) == 1

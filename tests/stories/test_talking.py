@@ -47,7 +47,7 @@ async def test_the_command_does_what_the_buttons_do(story: Story) -> None:
 async def test_cancel_says_what_it_did_and_the_card_agrees(story: Story) -> None:
     id = await story.ask("billing")
     assert await said(story, "ben", f"cancel {id}") == (
-        "Only the requester or whoever asked for this can cancel it."
+        "Only the requester or the person who asked for this can cancel it."
     )
     done = await said(story, "rosa", f"cancel {id}")
     assert done == f"{id} is cancelled. Nothing was changed in Entra."

@@ -96,7 +96,7 @@ def test_whoever_asked_for_a_rotation_may_cancel_that_and_nothing_else() -> None
     ready = replace(registration(), requests=(asked(asked_by=BEN),))
     POLICY.check(Verb.CANCEL, BEN, ready, "r1")
     POLICY.check(Verb.CANCEL, ROSA, ready, "r1")
-    with pytest.raises(Refusal, match="Only the requester or whoever asked"):
+    with pytest.raises(Refusal, match="Only the requester or the person who asked"):
         POLICY.check(Verb.CANCEL, ADA, ready, "r1")
     for verb in set(Verb) - {Verb.CANCEL, Verb.SEE}:
         with pytest.raises(Refusal):
@@ -105,7 +105,7 @@ def test_whoever_asked_for_a_rotation_may_cancel_that_and_nothing_else() -> None
 
 def test_whoever_asked_and_has_handed_it_over_since_cancels_nothing() -> None:
     theirs = replace(registration(), requests=(asked(asked_by=BEN),), previous_requesters=(BEN,))
-    with pytest.raises(Refusal, match="Only the requester or whoever asked"):
+    with pytest.raises(Refusal, match="Only the requester or the person who asked"):
         POLICY.check(Verb.CANCEL, BEN, theirs, "r1")
 
 

@@ -93,7 +93,7 @@ def test_the_settings_table_lists_exactly_what_is_read() -> None:
 def table() -> Iterator[tuple[str, str, str]]:
     """Yield each verb, who may use it, and in which states, as the documents say it."""
     for verb in ("preview", "ask"):  # judged before there is a registration
-        yield verb, "whoever may ask", "not there yet"
+        yield verb, "anyone who may ask", "not there yet"
     for each, rule in RULES.items():
         states = "a request waits" if each in DECISIONS else listed(rule.states, Status)
         yield each, listed(rule.roles, Role), states
