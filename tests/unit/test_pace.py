@@ -5,7 +5,6 @@ from random import Random
 
 import pytest
 
-from bot.playground.clock import MovableClock
 from bot.playground.workspace.rates import Rates
 from handlers.slack.rate_limits import (
     EVERYTHING,
@@ -16,6 +15,7 @@ from handlers.slack.rate_limits import (
     Call,
     RateLimits,
 )
+from tests.support.still_clock import StillClock
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -25,20 +25,20 @@ CARD = Call(method=POST, place="C1")
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
+def clock() -> StillClock:
+    return StillClock()
 
 
 @pytest.fixture
-def pace(clock: MovableClock) -> RateLimits:
+def pace(clock: StillClock) -> RateLimits:
     return RateLimits(clock)
 
 
-def is_free(pace: RateLimits, clock: MovableClock, call: Call) -> bool:
+def is_free(pace: RateLimits, clock: StillClock, call: Call) -> bool:
     return pace.free_at(call) <= clock.now()
 
 
-def burst(pace: RateLimits, clock: MovableClock, call: Call, *, most: int = 1000) -> int:
+def burst(pace: RateLimits, clock: StillClock, call: Call, *, most: int = 1000) -> int:
     """Make calls while they are free now; return how many they were."""
     for made in range(most):
         if not is_free(pace, clock, call):
@@ -54,7 +54,7 @@ def burst(pace: RateLimits, clock: MovableClock, call: Call, *, most: int = 1000
     ids=str,
 )
 def test_what_slack_allows_is_used_and_never_refused(
-    pace: RateLimits, clock: MovableClock, call: Call, least: float
+    pace: RateLimits, clock: StillClock, call: Call, least: float
 ) -> None:
     rates, random = Rates(enforced=True), Random(7)
     begin = clock.now()
@@ -73,7 +73,7 @@ def test_what_slack_allows_is_used_and_never_refused(
     assert len(steady) >= 9 * least
 
 
-def test_progress_leaves_room_for_final_states(pace: RateLimits, clock: MovableClock) -> None:
+def test_progress_leaves_room_for_final_states(pace: RateLimits, clock: StillClock) -> None:
     end = clock.now() + MINUTE
     while clock.now() < end:
         burst(pace, clock, PROGRESS)
@@ -82,16 +82,14 @@ def test_progress_leaves_room_for_final_states(pace: RateLimits, clock: MovableC
 
 
 def test_final_states_go_at_once_after_a_pause_and_progress_is_spread(
-    pace: RateLimits, clock: MovableClock
+    pace: RateLimits, clock: StillClock
 ) -> None:
     assert burst(pace, clock, PROGRESS) == 4
     assert burst(pace, clock, FINAL) == 46
     assert burst(pace, clock, FINAL) == 0
 
 
-def test_a_429_stops_what_it_is_about_and_nothing_else(
-    pace: RateLimits, clock: MovableClock
-) -> None:
+def test_a_429_stops_what_it_is_about_and_nothing_else(pace: RateLimits, clock: StillClock) -> None:
     pace.throttled(CARD, 30 * SECOND)
     assert not is_free(pace, clock, CARD)
     assert is_free(pace, clock, Call(method=POST, place="C2"))
@@ -106,7 +104,7 @@ def test_a_429_stops_what_it_is_about_and_nothing_else(
 
 
 def test_a_closed_channel_is_tried_again_more_and_more_slowly(
-    pace: RateLimits, clock: MovableClock
+    pace: RateLimits, clock: StillClock
 ) -> None:
     waits = []
     for _ in range(6):
@@ -120,27 +118,27 @@ def test_a_closed_channel_is_tried_again_more_and_more_slowly(
     assert pace.closed("C1") == 30 * SECOND
 
 
-def test_all_of_slack_can_be_closed(pace: RateLimits, clock: MovableClock) -> None:
+def test_all_of_slack_can_be_closed(pace: RateLimits, clock: StillClock) -> None:
     assert pace.closed(EVERYTHING) == 30 * SECOND
     assert not any(is_free(pace, clock, call) for call in (CARD, FINAL, Call(method=LOOK_UP)))
     clock.move(30 * SECOND)
     assert all(is_free(pace, clock, call) for call in (CARD, FINAL, Call(method=LOOK_UP)))
 
 
-def test_what_was_not_sent_after_all_can_be_sent(pace: RateLimits, clock: MovableClock) -> None:
+def test_what_was_not_sent_after_all_can_be_sent(pace: RateLimits, clock: StillClock) -> None:
     burst(pace, clock, FINAL)
     pace.give_back(FINAL)
     assert burst(pace, clock, FINAL) == 1
 
 
-def test_people_written_to_long_ago_are_forgotten(pace: RateLimits, clock: MovableClock) -> None:
+def test_people_written_to_long_ago_are_forgotten(pace: RateLimits, clock: StillClock) -> None:
     for number in range(3000):
         clock.move(SECOND)
         pace.take(Call(method=POST, place=f"U{number}"))
     assert len(pace._posts_in) <= 1000
 
 
-def test_progress_gets_what_final_states_leave_over(pace: RateLimits, clock: MovableClock) -> None:
+def test_progress_gets_what_final_states_leave_over(pace: RateLimits, clock: StillClock) -> None:
     waiting = progress = longest = 0
     for second in range(600):
         waiting += second % 2  # thirty final states a minute

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from bot.domain.registration import Status
-from bot.playground.clock import MovableClock
 from bot.storage.messages import MessageKind, Stale
 from handlers.outbox.dispatcher import SPACING, calls_of
 from handlers.outbox.priority import PATIENCE, PriorityQueue
 from handlers.slack.rate_limits import RateLimits
 from tests.support.factories import NOON
 from tests.support.message_rows import SECOND, VALUES, stale
+from tests.support.still_clock import StillClock
 
 PROGRESS = stale("progress")
 TOUCHED = stale("touched", is_drawn=False)
@@ -83,7 +83,7 @@ class Crowd:
     RUNS = 12 * SECOND
 
     def __init__(self, registrations: int, minutes: int) -> None:
-        self.now = NOON
+        self.clock = StillClock()
         self.ended = {
             f"{kind} {number}": NOON + number * timedelta(minutes=minutes) / registrations
             for number in range(registrations)
@@ -95,16 +95,18 @@ class Crowd:
 
     def sees(self, minutes: int) -> None:
         """Let so many minutes pass, and draw what the queue and the pace let through."""
-        clock, queue = MovableClock(), PriorityQueue()
-        pace, begin = RateLimits(clock), clock.now() - NOON
+        pace, queue = RateLimits(self.clock), PriorityQueue()
         while self.now < NOON + timedelta(minutes=minutes):
-            clock.move(self.now + begin - clock.now())
             for urgency, it in queue.ordered([*self._stale()], self.now):
                 [call] = calls_of(it.message, urgency)
-                if pace.free_at(call) <= clock.now():
+                if pace.free_at(call) <= self.now:
                     pace.take(call)
                     self._draw(it)
-            self.now += SECOND
+            self.clock.move(SECOND)
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
 
     def waits(self, kind: MessageKind) -> list[timedelta]:
         return sorted(at - self.ended[id] for id, at in self.final.items() if id.startswith(kind))

@@ -17,7 +17,8 @@ from bot.domain.registration import Registration, Status
 from bot.storage import history, runs
 from tests.reliability.state_machine.model import Expected
 from tests.reliability.state_machine.policy import POLICY
-from tests.reliability.state_machine.world import StillClock, World
+from tests.reliability.state_machine.world import TICK, World
+from tests.support.still_clock import StillClock
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ class Play:
     """One example: the bot's own parts over a file, and what must be true of them."""
 
     def __init__(self) -> None:
-        self.clock = StillClock()
+        self.clock = StillClock(tick=TICK)
         self.loop = asyncio.Runner()
         self.folder = Path(tempfile.mkdtemp())
         self.known: list[Expected] = []

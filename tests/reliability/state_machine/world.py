@@ -4,12 +4,11 @@ import asyncio
 import itertools
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from bot.approval import Policy
 from bot.domain.catalogue import Approval, read_catalogue
-from bot.playground.clock import MovableClock
 from bot.storage import installation
 from bot.worker.engine import Outcome
 from bot.worker.loops import Wakeups
@@ -25,23 +24,9 @@ from tests.support.registrar_env import (
     registrar_env,
 )
 from tests.support.scripted_runs import PlayedRuns
+from tests.support.still_clock import StillClock
 
 TICK = timedelta(milliseconds=1)
-
-
-class StillClock(MovableClock):
-    """A clock that moves only when somebody moves it, and a tick whenever somebody looks."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.at = NOON
-
-    def now(self) -> datetime:
-        self.at += TICK
-        return self.at
-
-    def move(self, by: timedelta) -> None:
-        self.at += by
 
 
 class ScriptedEngine(IdleEngine):
@@ -102,7 +87,7 @@ def template(folder: Path) -> Path:
     file = folder / "template.db"
 
     async def make() -> None:
-        world = World(file, StillClock(), POLICY)
+        world = World(file, StillClock(tick=TICK), POLICY)
         await world.open()
         async with world.database.transaction() as tx:
             await installation.ensure_id(tx, new="aaaabbbbcccc", now=NOON)
