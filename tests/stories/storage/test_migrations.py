@@ -284,9 +284,11 @@ async def test_what_waits_before_an_upgrade_is_decided_after_it(
         await tx.run_sync(lambda it: command.upgrade(_config(it), "head"))
         for id in (plan, rotation, handover):
             assert not await audit.findings(tx, id)
-        for id, kind in zip((plan, rotation, handover), ASKED, strict=True):
-            expires = await timers.subjects(tx, id, TimerKind.EXPIRE)
-            assert (await env.asked(id, kind)).id in expires
+        ids = (plan, rotation, handover)
+        expires = [await timers.subjects(tx, id, TimerKind.EXPIRE) for id in ids]
+    # Another connection waits for the end of the transaction that has changed the tables.
+    for id, kind, requests in zip(ids, ASKED, expires, strict=True):
+        assert (await env.asked(id, kind)).id in requests
     await env.registrar.approve(plan, by=GRACE)
     assert (await env.found(plan)).status is Status.APPROVED
     await env.registrar.approve(rotation, (await env.asked(rotation)).id, by=GRACE)
