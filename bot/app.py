@@ -17,9 +17,10 @@ from bot import components
 from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.periodic_checks import PeriodicChecks
 from bot.registrar import Registrar
-from bot.runs import Runs, Tenant
+from bot.runs import Runs
 from bot.server.health import Health
 from bot.server.slack_transport import SlackRoutes, transport_of
+from bot.services import Services, Tenant
 from bot.settings.settings import Settings
 from bot.startup_checks import (
     check_quorums,
@@ -35,7 +36,7 @@ from bot.storage.vault import Vault
 from bot.storage.watermark import watched
 from bot.worker import engine as engines
 from bot.worker import replicas
-from bot.worker.loops import Loop, Wakeup, Wakeups, run_guarded
+from bot.worker.loops import Loop, Wakeup, run_guarded
 from bot.worker.orphan_scan import OrphanScan
 from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
@@ -51,6 +52,9 @@ log = structlog.get_logger()
 
 LOOK_EVERY_SECONDS = 2.0
 """How often storage is looked at even if no bell rang."""
+
+QUIET_SECONDS = 1.0
+"""How long new runs wait at most until users who click have their answer."""
 
 LIVENESS_SECONDS = 10.0
 """How often a replica looks for others that died."""
@@ -121,13 +125,12 @@ async def running(
         installed = await slack_first.ask(partial(check_slack, client, settings))
         policy = components.policy_of(settings, installed.team_id)
         check_quorums(policy, catalogue)
-        services = components.Services(
+        in_flight = InFlight()
+        services = Services(
             settings=settings,
             clock=clock,
             catalogue=catalogue,
             vault=vault,
-            wakeups=Wakeups(),
-            in_flight=InFlight(),
             database=database,
             tenant=tenant,
             entra=entra_first,
@@ -138,7 +141,7 @@ async def running(
         health.awaited = (slack_first, entra_first, reconciliation)
         first = partial(_first_sign_in, services, tokens)
         await reconciliation.done(signed_in=first, leads=slot.is_first)
-        registrar, runs = components.registrar(services), components.runs(services)
+        registrar, runs = Registrar(services), Runs(services)
         slack = components.slack_side(
             services, registrar, session, client, installed, every=look_every
         )
@@ -149,8 +152,9 @@ async def running(
             died=runs.died,
         ) as engine:
             await _take_over(services, engine, slot.executor)
-            scheduler = components.scheduler(services, engine, runs, every=look_every)
-            orphan_scan = components.orphan_scan(services, every=patrol_every)
+            quiet = partial(in_flight.drained, QUIET_SECONDS)
+            scheduler = Scheduler(services, engine, died=runs.died, quiet=quiet, every=look_every)
+            orphan_scan = OrphanScan(services, every=patrol_every)
             take_over = partial(_take_over, services, engine)
             sweep = partial(slot.take_over_dead, take_over)
             vigil = Loop("slots", sweep, wakeup=Wakeup(), every=vigil_every)
@@ -161,7 +165,7 @@ async def running(
                 settings,
                 installed,
                 database,
-                services.in_flight,
+                in_flight,
                 watch_every=watch_every,
             )
             health.transport, health.loops = transport, loops
@@ -211,7 +215,7 @@ async def _at_work(
         await slack.preview_maker.settle()
 
 
-async def _take_over(services: components.Services, engine: engines.Engine, executor: str) -> None:
+async def _take_over(services: Services, engine: engines.Engine, executor: str) -> None:
     """Let what this executor has left when it died be started again. Its slot must be held."""
     async with services.database.transaction() as tx:
         await stored_runs.fail_attempts(tx, executor)
@@ -228,9 +232,7 @@ def engine_url(url: str) -> str:
 
 
 @asynccontextmanager
-async def _signing_in(
-    services: components.Services, tokens: TokenSource
-) -> AsyncIterator[asyncio.Task[None]]:
+async def _signing_in(services: Services, tokens: TokenSource) -> AsyncIterator[asyncio.Task[None]]:
     """Sign in to Entra, however long an outage takes. Enter once the first try has ended.
 
     Raises CannotStart if that was refused.
@@ -249,7 +251,7 @@ async def _signing_in(
         await asyncio.gather(task, tried, return_exceptions=True)
 
 
-async def _sign_in(services: components.Services, tokens: TokenSource) -> None:
+async def _sign_in(services: Services, tokens: TokenSource) -> None:
     await _first_sign_in(services, tokens)
     async with services.database.transaction() as tx:
         await registrations.set_outage(tx, None)
@@ -257,7 +259,7 @@ async def _sign_in(services: components.Services, tokens: TokenSource) -> None:
     log.info("running")
 
 
-async def _first_sign_in(services: components.Services, tokens: TokenSource) -> None:
+async def _first_sign_in(services: Services, tokens: TokenSource) -> None:
     """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
     await services.entra.ask(partial(check_sign_in, tokens, services.settings, services.catalogue))
 

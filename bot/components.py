@@ -1,6 +1,5 @@
 """The parts of the bot, each made from the ground that all of them stand on. Nothing runs yet."""
 
-import secrets
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,22 +9,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot.approval import Policy
-from bot.domain.catalogue import Catalogue
 from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
-from bot.runs import Runs, RunServices, Tenant
 from bot.server.slack_transport import bolt_app
+from bot.services import Services
 from bot.settings.settings import Settings
 from bot.startup_checks import Installed, slack_client
-from bot.storage.database import Database
-from bot.storage.vault import Vault
-from bot.worker.engine import Engine
-from bot.worker.loops import Wakeups
-from bot.worker.orphan_scan import OrphanScan
-from bot.worker.outages import AwaitedService
-from bot.worker.scheduler import Scheduler
-from graph.clock import Clock
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.dispatcher import Dispatcher
 from handlers.outbox.home_publisher import HomePublisher
@@ -37,30 +27,6 @@ from handlers.slack.rate_limits import RateLimits
 from handlers.slack.response_url import ResponseUrls
 from handlers.slack.user_groups import UserGroups
 from handlers.slack.users import LOOK_UP_SECONDS, Users
-from handlers.transport.in_flight import InFlight
-
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
-
-
-QUIET_SECONDS = 1.0
-"""How long new runs wait at most until people who click have their answer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Services:
-    """What the parts stand on."""
-
-    settings: Settings
-    clock: Clock
-    catalogue: Catalogue
-    vault: Vault
-    wakeups: Wakeups
-    in_flight: InFlight
-    database: Database
-    tenant: Tenant
-    entra: AwaitedService
-    policy: Policy
-    executor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,37 +54,6 @@ def policy_of(settings: Settings, team_id: str) -> Policy:
         daily_limit=settings.daily_limit,
         person_daily_limit=settings.person_daily_limit,
         contact=settings.contact,
-    )
-
-
-def registrar(services: Services) -> Registrar:
-    return Registrar(
-        database=services.database,
-        catalogue=services.catalogue,
-        policy=services.policy,
-        vault=services.vault,
-        clock=services.clock,
-        installation=services.tenant.installation,
-        approval_channel=services.settings.approval_channel,
-        approval_ttl=services.settings.approval_ttl,
-        new_id=new_id,
-        wakeups=services.wakeups,
-    )
-
-
-def runs(services: Services) -> Runs:
-    return Runs(
-        RunServices(
-            database=services.database,
-            catalogue=services.catalogue,
-            vault=services.vault,
-            tenant=services.tenant,
-            clock=services.clock,
-            approval_channel=services.settings.approval_channel,
-            approval_ttl=services.settings.approval_ttl,
-            wakeups=services.wakeups,
-            executor=services.executor,
-        )
     )
 
 
@@ -245,48 +180,8 @@ def _messages(
     )
 
 
-def scheduler(services: Services, engine: Engine, runs: Runs, *, every: float) -> Scheduler:
-    return Scheduler(
-        database=services.database,
-        engine=engine,
-        died=runs.died,
-        clock=services.clock,
-        wakeups=services.wakeups,
-        entra=services.entra,
-        approval_channel=services.settings.approval_channel,
-        keep_for=services.settings.retention,
-        quiet=partial(services.in_flight.drained, QUIET_SECONDS),
-        every=every,
-    )
-
-
-def orphan_scan(services: Services, *, every: float) -> OrphanScan:
-    return OrphanScan(
-        database=services.database,
-        graph=services.tenant.graph,
-        entra=services.entra,
-        installation=services.tenant.installation,
-        client_id=services.tenant.client_id,
-        clock=services.clock,
-        wakeups=services.wakeups,
-        every=every,
-    )
-
-
 def reconciliation(services: Services, client: AsyncWebClient) -> Reconciliation:
     channel = ApprovalChannel(
         client=client, channel=services.settings.approval_channel, clock=services.clock
     )
-    return Reconciliation(
-        database=services.database,
-        graph=services.tenant.graph,
-        installation=services.tenant.installation,
-        client_id=services.tenant.client_id,
-        clock=services.clock,
-        tell=partial(tell, client, channel),
-    )
-
-
-def new_id() -> str:
-    """Return an id such as AAD-7K3F, short enough to say aloud; storage sees that it is free."""
-    return "AAD-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
+    return Reconciliation(services, tell=partial(tell, client, channel))

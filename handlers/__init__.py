@@ -41,27 +41,27 @@ def register(
 
     app.action(ids.APPROVE)(buttons.approve)
     app.action(ids.DENY)(buttons.deny)
-    app.action(ids.WITHDRAW)(buttons.decide(Registrar.withdraw))
-    app.action(ids.CANCEL)(buttons.decide(Registrar.cancel))
+    app.action(ids.WITHDRAW)(buttons.decide(registrar.approval.withdraw))
+    app.action(ids.CANCEL)(buttons.decide(registrar.approval.cancel))
     app.action(ids.AGAIN)(buttons.again)
     app.action(ids.RETRY)(buttons.retry)
-    app.action(ids.UNDO)(buttons.click(Registrar.undo))
-    app.action(ids.REVOKE)(buttons.click(Registrar.revoke))
+    app.action(ids.UNDO)(buttons.click(registrar.recovery.undo))
+    app.action(ids.REVOKE)(buttons.click(registrar.revocation.revoke))
     app.action(ids.VALUES)(buttons.values)
     app.action(ids.REVEAL)(buttons.reveal)
     app.action(ids.HIDE)(buttons.hide)
     app.action(ids.RENEW)(buttons.renew)
-    app.action(ids.ROTATE)(buttons.click(Registrar.rotate))
-    app.action(ids.RETIRE)(buttons.click(Registrar.remove_previous))
+    app.action(ids.ROTATE)(buttons.click(registrar.requests.rotation))
+    app.action(ids.RETIRE)(buttons.click(registrar.rotation.remove_previous))
 
     for id, verb, what in (
-        (ids.UNDO_ASKED, Registrar.undo, "{id} is being undone"),
+        (ids.UNDO_ASKED, registrar.recovery.undo, "{id} is being undone"),
         (
             ids.RETIRE_ASKED,
-            Registrar.remove_previous,
+            registrar.rotation.remove_previous,
             "The previous secret of {id} is being removed",
         ),
-        (ids.REVOKE_ASKED, Registrar.revoke, "{id} is being revoked"),
+        (ids.REVOKE_ASKED, registrar.revocation.revoke, "{id} is being revoked"),
     ):
         app.action(id)(commands.confirmed(verb, what))
     app.action(ids.MINE)(buttons.answer(Command(word="list", which="mine")))

@@ -109,6 +109,14 @@ class Policy:
                 f" Ask {self.contact} to add another to `APPROVERS`."
             )
 
+    def may_ask(self, person: Person) -> bool:
+        """Whether this person may ask for applications."""
+        try:
+            self.check_may_ask(person)
+        except Refusal:
+            return False
+        return True
+
     def check(
         self, verb: Verb, person: Person, registration: Registration, request: str | None = None
     ) -> None:

@@ -1,27 +1,42 @@
-"""The registrar: the verbs of people. Each is one transaction that writes everything it owes.
+"""The registrar: the actions of users. Each is one transaction that writes all its consequences.
 
-Listeners call these and nothing else. A verb touches only the database; what Entra and Slack have
-to do with it is owed as rows, and bells are rung after the commit.
+Listeners call these and nothing else. An action uses only the database: runs and messages, which
+need Entra and Slack, are rows, and the loops that work on them are woken after the commit.
 """
 
-from bot.registrar.handover import HandoverActions
+from bot.registrar.access import Access
+from bot.registrar.approval import Approval
+from bot.registrar.deliveries import Deliveries
+from bot.registrar.handover import Handover
+from bot.registrar.home import HomeQueries
 from bot.registrar.queries import Queries
-from bot.registrar.recovery import RecoveryActions
-from bot.registrar.revocation import RevocationActions
-from bot.registrar.rotation import RotationActions
-from bot.registrar.secrets import Reveal, SecretActions
-from bot.registrar.submission import SubmissionActions
+from bot.registrar.recovery import Recovery
+from bot.registrar.requests import Requests
+from bot.registrar.revocation import Revocation
+from bot.registrar.rotation import Rotation
+from bot.registrar.secrets import Reveal, Secrets
+from bot.registrar.submission import Submission
+from bot.services import Services
 
 __all__ = ["Registrar", "Reveal"]
 
 
-class Registrar(
-    SubmissionActions,
-    RecoveryActions,
-    HandoverActions,
-    RotationActions,
-    RevocationActions,
-    SecretActions,
-    Queries,
-):
-    """What people can do."""
+class Registrar:
+    """Everything that users can do, by topic."""
+
+    def __init__(self, services: Services) -> None:
+        self.catalogue = services.catalogue
+        self.policy = services.policy
+        access = Access(services)
+        self.quorum = access.quorum
+        self.submission = Submission(access)
+        self.requests = Requests(access)
+        self.approval = Approval(access)
+        self.recovery = Recovery(access)
+        self.handover = Handover(services)
+        self.rotation = Rotation(access)
+        self.revocation = Revocation(access)
+        self.secrets = Secrets(access)
+        self.queries = Queries(access)
+        self.home = HomeQueries(access)
+        self.deliveries = Deliveries(services)

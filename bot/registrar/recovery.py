@@ -1,7 +1,7 @@
-"""Mending: go on with what has failed, take it back, compare the tenant with the plan."""
+"""Recover: retry or undo what has failed, compare the tenant with the plan."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,9 +12,10 @@ from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
-from bot.registrar.approval import ApprovalActions
+from bot.registrar.access import Access
 from bot.registrar.kinds import check_idle
 from bot.registrar.limits import CHECKS, check_limit
+from bot.registrar.votes import Votes
 from bot.storage import (
     approval_requests,
     audit,
@@ -22,96 +23,102 @@ from bot.storage import (
     history,
     messages,
     registrations,
+    runs,
     timers,
 )
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 
 
-class RecoveryActions(ApprovalActions):
-    """Runs that people ask for once the plan has been decided on."""
+@dataclass(frozen=True)
+class Recovery:
+    """Runs that users ask for once the plan has been decided on."""
+
+    access: Access
 
     async def approvers(self, id: str, *, by: Person) -> tuple[Person, ...]:
         """Return who has approved a registration that failed. Raises Refusal.
 
         They have to be looked up again before a retry, which may come days later.
         """
-        async with self._database.reading() as tx:
-            registration = await self.loaded_for(tx, Verb.RETRY, id, by)
+        registration = await self.access.loaded_for(Verb.RETRY, id, by)
         return tuple(vote.person for vote in registration.approvals())
 
     async def retry(self, id: str, *, by: Person, seen: Collection[Person] = ()) -> Status:
-        """Go on with a failed registration where it stopped, and return what it is now.
+        """Continue a failed registration where it stopped, and return its new status.
 
         `seen` are its approvers as Slack knows them now. If fewer approvals than it takes still
-        count, it waits for approvers once more. Raises Refusal.
+        count, it waits for approvers again. Raises Refusal.
         """
-        async with self._writing() as tx:
-            registration = await self.locked_for(tx, Verb.RETRY, id, by)
+        async with self.access.locked_for(Verb.RETRY, id, by) as (tx, registration):
             check_idle(registration)
-            self._needed_profile(registration)
+            self.access.profile(registration)
             await self._check_fresh(tx, registration)
             await timers.cancel(tx, id, TimerKind.UNDO)
-            await history.write(tx, id, Event.RETRIED, by=by, now=self._clock.now())
+            await history.write(tx, id, Event.RETRIED, by=by, now=self.access.now())
             if registration.plan is None:
-                return await self._go_on(tx, id, Status.PLANNING, RunKind.PLAN)
+                return await self._continue(tx, id, Status.PLANNING, RunKind.PLAN)
             if await self._is_still_approved(tx, registration, seen):
-                return await self._go_on(tx, id, Status.APPROVED, RunKind.REGISTER)
+                return await self._continue(tx, id, Status.APPROVED, RunKind.REGISTER)
             return await self._ask_approvers(tx, registration)
 
     async def _check_fresh(self, tx: AsyncConnection, registration: Registration) -> None:
-        """Raise Refusal if what was approved was approved too long ago, by history: it is signed,
-        and the dates of votes are not.
+        """Raise Refusal if the plan was approved too long ago, by history: it is signed, and the
+        dates of votes are not.
         """
         id, approved_at = registration.id, await audit.approved_at(tx, registration)
-        if approved_at and approved_at + APPROVAL_VALID <= self._clock.now():
+        if approved_at and approved_at + APPROVAL_VALID <= self.access.now():
             raise Refusal(
                 f"{id} was approved more than {APPROVAL_VALID.days} days ago, so it can't be"
                 " retried. Press *Undo*; after that, *Ask again* asks for a new approval."
             )
 
-    async def _go_on(self, tx: AsyncConnection, id: str, target: Status, run: RunKind) -> Status:
+    async def _continue(self, tx: AsyncConnection, id: str, target: Status, run: RunKind) -> Status:
         await registrations.move(tx, id, target, failure=None, deadline=None)
-        await self._add_run(tx, id, run)
+        await runs.add(tx, registration=id, kind=run, now=self.access.now())
         return target
 
     async def _is_still_approved(
         self, tx: AsyncConnection, registration: Registration, seen: Collection[Person]
     ) -> bool:
-        """Judge the approvers anew, as at the last approval, and return whether enough are left."""
+        """Judge the votes again, as at the last approval, and return whether enough are left."""
         plan, given = registration.latest(RequestKind.PLAN), registration.approvals()
         await audit.check_votes(tx, registration, plan, given)
-        still = await self._judge_anew(tx, registration, plan, given, seen) if plan else ()
-        return not self.quorum(registration).missing(still)
+        votes = Votes(self.access)
+        still = await votes.still_counting(tx, registration, plan, given, seen) if plan else ()
+        return not self.access.quorum(registration).missing(still)
 
     async def _ask_approvers(self, tx: AsyncConnection, registration: Registration) -> Status:
         """Let it wait for approvers like a new plan, and tell them and the requester."""
-        id, now = registration.id, self._clock.now()
+        id, now, settings = registration.id, self.access.now(), self.access.services.settings
         plan = registration.latest(RequestKind.PLAN)
         assert plan is not None
         await registrations.move(tx, id, Status.PENDING, failure=None, deadline=None)
-        again = replace(plan, asked_at=now, expires_at=now + self._approval_ttl)
+        again = replace(plan, asked_at=now, expires_at=now + settings.approval_ttl)
         await approval_requests.reopen(tx, id, again)
-        channel = self._approval_channel
+        channel = settings.approval_channel
         await messages.add(tx, id, MessageKind.REMINDER, channel, subject=plan.id)
         await decisions.tell(tx, registration, plan)
         return Status.PENDING
 
+    async def check_may_undo(self, id: str, *, by: Person) -> None:
+        """Raise Refusal unless this user can undo it now: a confirmation comes first."""
+        check_idle(await self.access.loaded_for(Verb.UNDO, id, by))
+
     async def undo(self, id: str, *, by: Person) -> None:
-        """Remove what a failed registration has made. Raises Refusal."""
-        async with self._writing() as tx:
-            registration = await self.locked_for(tx, Verb.UNDO, id, by)
+        """Delete the objects that a failed registration has created. Raises Refusal."""
+        async with self.access.locked_for(Verb.UNDO, id, by) as (tx, registration):
             check_idle(registration)
+            now = self.access.now()
             await timers.cancel(tx, id, TimerKind.UNDO)
-            await self._add_run(tx, id, RunKind.UNDO)
-            await history.write(tx, id, Event.UNDO_REQUESTED, by=by, now=self._clock.now())
+            await runs.add(tx, registration=id, kind=RunKind.UNDO, now=now)
+            await history.write(tx, id, Event.UNDO_REQUESTED, by=by, now=now)
 
     async def check(self, id: str, *, by: Person) -> None:
-        """Have the tenant compared with the plan; `by` is told the result. Raises Refusal."""
-        id = id.upper()
-        async with self._writing() as tx:
-            registration = await self.locked_for(tx, Verb.CHECK, id, by)
+        """Compare the tenant with the plan; `by` is told the result. Raises Refusal."""
+        id, now = id.upper(), self.access.now()
+        async with self.access.locked_for(Verb.CHECK, id, by) as (tx, registration):
             check_idle(registration)
-            await check_limit(tx, CHECKS, now=self._clock.now(), registration=id)
-            await self._add_run(tx, id, RunKind.CHECK, subject=by.user_id)
-            await history.write(tx, id, Event.CHECK_REQUESTED, by=by, now=self._clock.now())
+            await check_limit(tx, CHECKS, now=now, registration=id)
+            await runs.add(tx, registration=id, kind=RunKind.CHECK, subject=by.user_id, now=now)
+            await history.write(tx, id, Event.CHECK_REQUESTED, by=by, now=now)

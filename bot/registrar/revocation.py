@@ -1,4 +1,6 @@
-"""Taking back: revoke what is ready."""
+"""Revoke a ready registration: delete its application. Users confirm it before."""
+
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -8,61 +10,58 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.registrar.base import RegistrarBase
+from bot.registrar.access import Access
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 
 
-class RevocationActions(RegistrarBase):
-    """From an application that is in use to nothing. People confirm it before."""
+@dataclass(frozen=True)
+class Revocation:
+    """From an application in use to its deletion."""
+
+    access: Access
 
     async def check_may_revoke(self, id: str, *, by: Person) -> None:
-        """Raise Refusal unless this person can revoke it now."""
-        async with self._database.reading() as tx:
-            registration = await self.loaded_for(tx, Verb.REVOKE, id, by)
-            self._check_not_revoking(registration)
+        """Raise Refusal unless this user can revoke it now."""
+        _check_not_revoking(await self.access.loaded_for(Verb.REVOKE, id, by))
 
     async def revoke(self, id: str, *, by: Person) -> None:
-        """Remove what a ready registration has made, or try that again now. Raises Refusal.
+        """Delete everything that a ready registration has in Entra, or try that again now.
 
-        The secret is closed with the same commit: from here on nobody is shown it. A mask that is
-        due stays due, because nobody can be sure what stands on a screen. Whatever is at work has
-        no point any more, so its run ends here: its body finds that out at its next step, as after
-        a takeover, and what it has made in the meantime goes with the application.
+        The secret is closed with the same commit: from then on nobody is shown it. A mask that is
+        due stays due, because it is unknown what stands on a screen. An open run has lost its point
+        and ends here: its body finds that out at its next step, as after a takeover, and what it
+        has created in the meantime is deleted with the application. Raises Refusal.
         """
-        async with self._writing() as tx:
-            registration = await self.locked_for(tx, Verb.REVOKE, id, by)
-            self._check_not_revoking(registration)
-            now = self._clock.now()
+        async with self.access.locked_for(Verb.REVOKE, id, by) as (tx, registration):
+            _check_not_revoking(registration)
+            now = self.access.now()
             await runs.abort_open(tx, id, now=now)
             if await registrations.move(tx, id, Status.REVOKING):
                 await registrations.set_revocation(tx, id, by=by, now=now)
-                await self._close(tx, registration)
-                await self._tell_of_revocation(tx, registration, by)
+                for secret in await secrets.live(tx, id):
+                    since = [SecretState.SEALED]
+                    await secrets.change(
+                        tx, secret.id, SecretState.CLOSED, since=since, sealed=None
+                    )
+                await self._tell(tx, registration, by)
             await registrations.update(tx, id, deadline=None, failure=None)
             await timers.cancel_all(tx, id, but=TimerKind.MASK)
-            await self._add_run(tx, id, RunKind.REVOKE)
+            await runs.add(tx, registration=id, kind=RunKind.REVOKE, now=now)
             await history.write(tx, id, Event.REVOKE_REQUESTED, by=by, now=now)
 
-    async def _tell_of_revocation(
-        self, tx: AsyncConnection, registration: Registration, by: Person
-    ) -> None:
-        """Tell approvers and requester at once: one approver alone can pull this brake."""
+    async def _tell(self, tx: AsyncConnection, registration: Registration, by: Person) -> None:
+        """Tell approvers and requester at once: one approver alone can revoke."""
         id, requester = registration.id, registration.requester
-        await messages.add(tx, id, MessageKind.REVOCATION, self._approval_channel)
+        channel = self.access.services.settings.approval_channel
+        await messages.add(tx, id, MessageKind.REVOCATION, channel)
         if by.key != requester.key:
             await messages.owe_news(tx, id, requester.user_id)
 
-    async def _close(self, tx: AsyncConnection, registration: Registration) -> None:
-        """Close the vault over what nobody has seen."""
-        for secret in await secrets.live(tx, registration.id):
-            await secrets.change(
-                tx, secret.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
-            )
 
-    def _check_not_revoking(self, registration: Registration) -> None:
-        if registration.run is RunKind.REVOKE:
-            raise Refusal(
-                f"{registration.id} is being revoked already. Its card says when that is done."
-            )
+def _check_not_revoking(registration: Registration) -> None:
+    if registration.run is RunKind.REVOKE:
+        raise Refusal(
+            f"{registration.id} is being revoked already. Its card says when that is done."
+        )

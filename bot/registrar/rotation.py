@@ -1,39 +1,39 @@
-"""Rotating: remove the secret before the newest one, not when its time is over."""
+"""End the time in which two secrets work: remove the one before the newest early."""
+
+from dataclasses import dataclass
 
 from bot.approval import Verb
 from bot.domain.events import Event
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.secrets import Secret
-from bot.registrar.base import RegistrarBase
+from bot.registrar.access import Access
 from bot.registrar.kinds import why_unseen
 from bot.storage import history, secrets, timers
 from bot.storage.timers import TimerKind
 
 
-class RotationActions(RegistrarBase):
-    """What ends the time in which two secrets work."""
+@dataclass(frozen=True)
+class Rotation:
+    """The last act of a rotation."""
+
+    access: Access
 
     async def check_may_remove_previous(self, id: str, *, by: Person) -> None:
-        """Raise Refusal unless this person can have the previous secret removed now."""
-        async with self._database.reading() as tx:
-            registration = await self.loaded_for(tx, Verb.REMOVE_PREVIOUS, id, by)
-            self._check_previous_removable(registration)
+        """Raise Refusal unless this user can have the previous secret removed now."""
+        registration = await self.access.loaded_for(Verb.REMOVE_PREVIOUS, id, by)
+        self._removable(registration)
 
     async def remove_previous(self, id: str, *, by: Person) -> None:
-        """Remove the secret before the newest one now, not when its time is over. Raises Refusal.
-
-        The due that would have removed it then comes at once.
-        """
-        async with self._writing() as tx:
-            registration = await self.locked_for(tx, Verb.REMOVE_PREVIOUS, id, by)
-            previous, now = self._check_previous_removable(registration), self._clock.now()
+        """Remove the secret before the newest one now: its timer fires at once. Raises Refusal."""
+        async with self.access.locked_for(Verb.REMOVE_PREVIOUS, id, by) as (tx, registration):
+            previous, now = self._removable(registration), self.access.now()
             await secrets.schedule_removal(tx, previous.id, now)
             await timers.bring_forward(tx, id, TimerKind.REMOVE_PREVIOUS, now)
             await history.write(tx, id, Event.PREVIOUS_REMOVAL_REQUESTED, by=by, now=now)
 
-    def _check_previous_removable(self, registration: Registration) -> Secret:
-        """Return the secret before the newest one. Raises Refusal unless it can do without."""
+    def _removable(self, registration: Registration) -> Secret:
+        """Return the secret before the newest one. Raises Refusal unless it can be removed now."""
         id, previous = registration.id, registration.previous_secret
         if previous is None:
             raise Refusal(
@@ -41,6 +41,6 @@ class RotationActions(RegistrarBase):
             )
         if previous.retires_at is None:
             raise Refusal(f"{why_unseen(registration)}, so the one before is still in use.")
-        if previous.retires_at <= self._clock.now():
+        if previous.retires_at <= self.access.now():
             raise Refusal(f"The previous secret of {id} is being removed already.")
         return previous

@@ -12,9 +12,9 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.registrar.base import RegistrarBase
+from bot.registrar.access import Access
 from bot.registrar.kinds import check_idle
-from bot.storage import audit, expiry_notices, history, registrations, secrets, timers
+from bot.storage import audit, expiry_notices, history, registrations, runs, secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
 from bot.storage.vault import SealBroken
@@ -31,19 +31,20 @@ class Reveal:
         return f"Reveal({self.secret}, …)"
 
 
-class SecretActions(RegistrarBase):
+@dataclass(frozen=True)
+class Secrets:
     """What the requester gets, and how often."""
+
+    access: Access
 
     async def values(self, id: str, *, by: Person) -> Values:
         """Return the connector values without the secret. Raises Refusal."""
-        async with self._database.reading() as tx:
-            registration = await self.loaded_for(tx, Verb.VALUES, id, by)
-            return values_of(registration, self._needed_profile(registration))
+        registration = await self.access.loaded_for(Verb.VALUES, id, by)
+        return values_of(registration, self.access.profile(registration))
 
     async def check_may_reveal(self, id: str, *, by: Person) -> None:
         """Raise Refusal unless this person may see its secret."""
-        async with self._database.reading() as tx:
-            await self.loaded_for(tx, Verb.REVEAL, id, by)
+        await self.access.loaded_for(Verb.REVEAL, id, by)
 
     async def reveal(self, id: str, *, by: Person, answer_to: str) -> Reveal:
         """Take the secret out of the vault, for one look at `answer_to`. Raises Refusal.
@@ -53,14 +54,13 @@ class SecretActions(RegistrarBase):
         because nobody can be sure later what stands on a screen. The caller says `shown` or `lost`
         next.
         """
-        async with self._writing() as tx:
-            registration = await self.locked_for(tx, Verb.REVEAL, id, by)
+        async with self.access.locked_for(Verb.REVEAL, id, by) as (tx, registration):
             secret = registration.secret
             if secret is None or secret.state is not SecretState.SEALED:
                 raise Refusal(_why_not(registration))
-            if registration.deadline is not None and registration.deadline <= self._clock.now():
+            if registration.deadline is not None and registration.deadline <= self.access.now():
                 raise Refusal(f"The deadline of {id} has passed, so this can't be done.")
-            profile = self._needed_profile(registration)  # before anything is claimed
+            profile = self.access.profile(registration)  # before anything is claimed
             clear = await self._opened(tx, registration, secret.id)
             mask = await secrets.owner(tx, secret.id, Purpose.ANSWER)
             await secrets.change(
@@ -69,9 +69,9 @@ class SecretActions(RegistrarBase):
                 SecretState.CLAIMED,
                 since=[SecretState.SEALED],
                 sealed=None,
-                answer_to=self._vault.seal(mask, answer_to),
+                answer_to=self.access.services.vault.seal(mask, answer_to),
             )
-            now = self._clock.now()
+            now = self.access.now()
             await registrations.update(tx, id, deadline=None)
             for kind in (TimerKind.REMOVE_UNREAD, TimerKind.REMIND_UNREAD):
                 await timers.cancel(tx, id, kind)
@@ -83,10 +83,11 @@ class SecretActions(RegistrarBase):
     async def _opened(self, tx: AsyncConnection, registration: Registration, secret: str) -> str:
         """Return the clear secret if history knows of no reveal of it. Raises Refusal."""
         owner, sealed = await secrets.sealed(tx, secret, Purpose.SECRET)
-        if not self._vault.holds_key_of(sealed or b""):
+        contact, vault = self.access.services.policy.contact, self.access.services.vault
+        if not vault.holds_key_of(sealed or b""):
             raise Refusal(
                 "The bot's keys do not open this secret, so nothing was shown and nothing is"
-                f" lost. Tell {self._policy.contact} that `VAULT_KEYS` lacks a key."
+                f" lost. Tell {contact} that `VAULT_KEYS` lacks a key."
             )
         entries = await audit.checked(tx, registration)
         if any(
@@ -95,10 +96,10 @@ class SecretActions(RegistrarBase):
             raise Refusal(
                 f"The history of {registration.id} says that this secret has been shown before, so"
                 " it is not shown again. Press *Make a new one*, and tell"
-                f" {self._policy.contact}: the bot's database was changed by something else."
+                f" {contact}: the bot's database was changed by something else."
             )
         try:
-            return self._vault.open(owner, sealed or b"")
+            return vault.open(owner, sealed or b"")
         except SealBroken:
             raise Refusal(audit.changed(registration.id)) from None
 
@@ -114,11 +115,11 @@ class SecretActions(RegistrarBase):
         self, id: str, secret: str, state: SecretState, event: Event, by: Person
     ) -> None:
         """Say what came of a claim, unless that was decided in the meantime."""
-        async with self._writing() as tx:
+        async with self.access.services.writing() as tx:
             await registrations.bump_version(tx, id)
             await timers.cancel(tx, id, TimerKind.UNKNOWN, secret)
             if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
-                await history.write(tx, id, event, by=by, now=self._clock.now(), secret=secret)
+                await history.write(tx, id, event, by=by, now=self.access.now(), secret=secret)
                 if state is SecretState.SHOWN:
                     await self._schedule_removal_of_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
@@ -128,9 +129,8 @@ class SecretActions(RegistrarBase):
 
         History tells of it once: the button may be pressed as often as somebody likes.
         """
-        async with self._writing() as tx:
-            await self.locked_for(tx, Verb.VALUES, id, by)
-            now = self._clock.now()
+        async with self.access.locked_for(Verb.VALUES, id, by) as (tx, _):
+            now = self.access.now()
             if await timers.bring_forward(tx, id, TimerKind.MASK, now):
                 await history.write(tx, id, Event.MASK_REQUESTED, by=by, now=now)
 
@@ -143,20 +143,20 @@ class SecretActions(RegistrarBase):
         await self._record_mask(id, secret, SecretState.UNMASKED, Event.SECRET_NOT_MASKED)
 
     async def _record_mask(self, id: str, secret: str, state: SecretState, event: Event) -> None:
-        async with self._writing() as tx:
+        async with self.access.services.writing() as tx:
             await registrations.bump_version(tx, id)
             await secrets.forget_answer_to(tx, secret)
             # The requester may hide it before the reveal has come to note that it is shown.
             since = [SecretState.CLAIMED, SecretState.SHOWN]
             if await secrets.change(tx, secret, state, since=since):
                 await timers.cancel(tx, id, TimerKind.UNKNOWN, secret)
-                await history.write(tx, id, event, now=self._clock.now(), secret=secret)
+                await history.write(tx, id, event, now=self.access.now(), secret=secret)
                 await self._schedule_removal_of_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
 
     async def _schedule_removal_of_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
         """Give what a secret follows, now that it was seen, the date at which it is removed."""
-        live, now = await secrets.live(tx, id), self._clock.now()
+        live, now = await secrets.live(tx, id), self.access.now()
         new = next(each for each in live if each.id == seen)
         for old in live:
             if old.made_at < new.made_at and old.retires_at is None:
@@ -164,10 +164,9 @@ class SecretActions(RegistrarBase):
                 await secrets.schedule_removal(tx, old.id, at)
                 await timers.add(tx, id, TimerKind.REMOVE_PREVIOUS, at, subject=old.id)
 
-    async def replace_secret(self, id: str, *, by: Person) -> None:
+    async def replace(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""
-        async with self._writing() as tx:
-            registration = await self.locked_for(tx, Verb.REPLACE_SECRET, id, by)
+        async with self.access.locked_for(Verb.REPLACE_SECRET, id, by) as (tx, registration):
             check_idle(registration)
             secret = registration.secret
             if secret is None or secret.state not in REPLACEABLE:
@@ -177,14 +176,15 @@ class SecretActions(RegistrarBase):
                     f"The approvals of {id} are unknown, so a new secret takes an approver."
                     f" `/aad-setup rotate {id}` asks for one."
                 )
-            if secret.expires_at is None or secret.expires_at < self._clock.now() + SHORTEST_SECRET:
+            if secret.expires_at is None or secret.expires_at < self.access.now() + SHORTEST_SECRET:
                 raise Refusal(
                     f"The approved lifetime of the secret of {id} has ended."
                     f" `/aad-setup rotate {id}` asks for a new one, which an approver confirms."
                 )
-            self._needed_profile(registration)
-            await self._add_run(tx, id, RunKind.REPLACE_SECRET, subject=secret.id)
-            await history.write(tx, id, Event.REPLACEMENT_REQUESTED, by=by, now=self._clock.now())
+            self.access.profile(registration)
+            now, kind = self.access.now(), RunKind.REPLACE_SECRET
+            await runs.add(tx, registration=id, kind=kind, subject=secret.id, now=now)
+            await history.write(tx, id, Event.REPLACEMENT_REQUESTED, by=by, now=now)
 
 
 def _why_not(registration: Registration) -> str:

@@ -1,8 +1,8 @@
-"""Asking for a registration."""
+"""Submit the form of a registration."""
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +15,9 @@ from bot.domain.form_validation import FormProblems, as_read, check_form
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import RunKind
-from bot.registrar.base import RegistrarBase
+from bot.registrar.access import Access
 from bot.registrar.limits import Limit, check_limit
-from bot.storage import history, installation, messages, registrations
+from bot.storage import history, installation, messages, registrations, runs
 from bot.storage.messages import MessageKind
 
 COMMAND = "/aad-setup"
@@ -31,23 +31,29 @@ STANDING: Mapping[Status, str] = {
 """How a registration with the same name stands; the other states' names say it."""
 
 
-class SubmissionActions(RegistrarBase):
+@dataclass(frozen=True)
+class Submission:
     """From a form to a registration whose plan is being made."""
 
-    def check_may_ask(self, person: Person) -> None:
-        """Raise Refusal unless this person may open the form."""
-        self._policy.check_may_ask(person)
+    access: Access
+
+    def profile(self, id: str) -> Profile:
+        """Return the profile of a form. Raises Refusal if there is none."""
+        profile = self.access.services.catalogue.get(id)
+        if profile is None:
+            raise Refusal(f"There is no profile {id}. Open the form again and choose one.")
+        return profile
 
     async def submit(self, form: Form, *, by: Person, origin: str) -> str:
         """Start a registration and return its id. The same `origin` gives the same registration.
 
         Raises Refusal, or FormProblems with a sentence for each field.
         """
-        self._policy.check_may_ask(by)
+        self.access.services.policy.check_may_ask(by)
         profile = self.profile(form.profile)
         if problems := check_form(form, profile):
             raise FormProblems(problems)
-        async with self._writing() as tx:
+        async with self.access.services.writing() as tx:
             await installation.lock_submissions(tx)
             if known := await registrations.from_origin(tx, origin):
                 return known
@@ -59,14 +65,14 @@ class SubmissionActions(RegistrarBase):
             ):
                 if known := await registrations.from_origin(tx, origin):
                     return known
-                wish = replace(wish, id=self._new_id())
+                wish = replace(wish, id=self.access.services.new_id())
             await self._begin(tx, wish)
         return wish.id
 
     async def in_the_way(self, form: Form, *, by: Person) -> tuple[str, ...]:
         """Return what would keep this form from being taken now, whatever the tenant says."""
         found = []
-        async with self._database.reading() as tx:
+        async with self.access.services.database.reading() as tx:
             for check in (self._check_room(tx, by), self._check_new(tx, form)):
                 try:
                     await check
@@ -76,20 +82,19 @@ class SubmissionActions(RegistrarBase):
 
     async def form_of(self, id: str, *, by: Person) -> Form:
         """Return what the requester of an ended registration had filled in. Raises Refusal."""
-        async with self._database.reading() as tx:
-            registration = await self.loaded_for(tx, Verb.ASK_AGAIN, id, by)
-        self._policy.check_may_ask(by)
+        registration = await self.access.loaded_for(Verb.ASK_AGAIN, id, by)
+        self.access.services.policy.check_may_ask(by)
         return registration.form
 
     async def _check_room(self, tx: AsyncConnection, by: Person) -> None:
         """Raise Refusal if the person, or the team, has enough of them under way."""
-        policy = self._policy
+        policy = self.access.services.policy
         if await registrations.count_open(tx, by) >= policy.open_limit:
             raise Refusal(
                 f"You have {policy.open_limit} registrations open, which is the most. Finish,"
                 f" cancel or undo one first: `{COMMAND} status` lists them."
             )
-        now = self._clock.now()
+        now = self.access.now()
         of_person = Limit(
             event=Event.SUBMITTED,
             most=policy.person_daily_limit,
@@ -111,7 +116,7 @@ class SubmissionActions(RegistrarBase):
         id = await registrations.find_duplicate(tx, _wish_digest(form))
         if id is None:
             return
-        twin = await self._get(tx, id)
+        twin = await self.access.loaded(tx, id)
         raise FormProblems(
             {
                 "name": f"{twin.requester.name} already has a request with this name: {id}"
@@ -122,21 +127,21 @@ class SubmissionActions(RegistrarBase):
 
     def _new(self, form: Form, profile: Profile, by: Person) -> Registration:
         return Registration(
-            id=self._new_id(),
+            id=self.access.services.new_id(),
             version=1,
             status=Status.PLANNING,
             requester=replace(by, doubts=()),
             form=form,
             profile_digest=profile.digest,
             # 128 random bits: no other installation's key can be the same by accident.
-            key=f"aad-setup-{self._installation}-{uuid4().hex}",
-            created_at=self._clock.now(),
+            key=f"aad-setup-{self.access.services.tenant.installation}-{uuid4().hex}",
+            created_at=self.access.now(),
         )
 
     async def _begin(self, tx: AsyncConnection, wish: Registration) -> None:
         by, form = wish.requester, _plain_form(wish.form)
         await messages.add(tx, wish.id, MessageKind.PROGRESS, by.user_id)
-        await self._add_run(tx, wish.id, RunKind.PLAN)
+        await runs.add(tx, registration=wish.id, kind=RunKind.PLAN, now=wish.created_at)
         await history.write(tx, wish.id, Event.SUBMITTED, by=by, now=wish.created_at, **form)
 
 

@@ -17,11 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.events import Event
 from bot.domain.registration import Registration
 from bot.restore.registration_reconciler import RegistrationReconciler, TenantState
+from bot.services import Services
 from bot.storage import history, installation, registrations
-from bot.storage.database import Database
 from bot.worker.orphans import is_ours, made_by
-from graph.client import Client
-from graph.clock import Clock
 from graph.errors import GraphError
 from graph.orphans import (
     DeletedApplication,
@@ -52,22 +50,11 @@ class Report:
 class Reconciliation:
     """Compares a restored copy with the tenant, and tells the approvers what came of it."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        graph: Client,
-        installation: str,
-        client_id: str,
-        clock: Clock,
-        tell: Callable[[Report], Awaitable[bool]],
-    ) -> None:
-        """`write_to_log` returns whether there is no need to tell it again."""
-        self._database = database
-        self._graph = graph
-        self._installation = installation
-        self._client_id = client_id
-        self._clock = clock
+    def __init__(self, services: Services, *, tell: Callable[[Report], Awaitable[bool]]) -> None:
+        """`tell` returns whether there is no need to tell it again."""
+        self._database = services.database
+        self._tenant = services.tenant
+        self._clock = services.clock
         self._tell = tell
         self.missing: str | None = None
         """Why nothing may act yet, as one phrase; None once the copy was compared."""
@@ -113,8 +100,8 @@ class Reconciliation:
         return True
 
     async def _compare(self, since: datetime) -> Report:
-        ours = (await find_tagged(self._graph, installation=self._installation)).ours
-        bin = await find_deleted(self._graph, installation=self._installation)
+        ours = (await find_tagged(self._tenant.graph, installation=self._tenant.installation)).ours
+        bin = await find_deleted(self._tenant.graph, installation=self._tenant.installation)
         deleted = {each.registration: each for each in bin}
         async with self._database.reading() as tx:
             done = {id for id, _ in await _changed(tx, since)}
@@ -160,11 +147,11 @@ class Reconciliation:
         made, id = made_by(registration), registration.id
         if made is not None:
             listed = next((it for it in found if it.id == made), None)
-            there = listed or await find_by_id(self._graph, made, registration=id)
+            there = listed or await find_by_id(self._tenant.graph, made, registration=id)
             return TenantState(application=there, deleted=deleted)
         for each in found:
-            if is_ours(each, self._client_id) and each.key == registration.key:
-                principal = await principal_of(self._graph, each.app_id)
+            if is_ours(each, self._tenant.client_id) and each.key == registration.key:
+                principal = await principal_of(self._tenant.graph, each.app_id)
                 return TenantState(application=each, principal_id=principal, deleted=deleted)
         return TenantState(deleted=deleted)
 

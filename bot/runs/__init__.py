@@ -5,22 +5,21 @@ from collections.abc import Mapping
 
 from bot.domain.people import CONTACT
 from bot.domain.runs import RunKind
-from bot.runs.base import RunServices, StepFailed, Tenant
+from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck
 from bot.runs.planning import Planning
 from bot.runs.provisioning import Provisioning
 from bot.runs.purging import Purging
+from bot.services import Services
 from bot.worker.attempts import Attempts
 from bot.worker.engine import Body
-
-__all__ = ["RunServices", "Runs", "Tenant"]
 
 
 class Runs:
     """What each kind of run does."""
 
-    def __init__(self, services: RunServices) -> None:
+    def __init__(self, services: Services) -> None:
         self._attempts = Attempts(services.database, services.executor)
         self._planning = Planning(services)
         self._provisioning = Provisioning(services, go_on=self._attempts.go_on)
@@ -58,7 +57,6 @@ class Runs:
             "sentence": "Something went wrong on our side.",
             "advice": f"Retry. If it happens again, give {CONTACT} this error ID: {bug}.",
         }
-        await self._provisioning.close(
-            id
-        )  # the sweeps do the rest: the keeper must not wait for Entra
+        # The scans do the rest: the scheduler must not wait for Entra.
+        await self._provisioning.close(id)
         await self._provisioning.fail(id, StepFailed("bug", words), bug=bug)

@@ -2,14 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
-from bot.domain.catalogue import Catalogue
 from bot.domain.events import Event
 from bot.domain.lifetimes import CLEANUP_RETRY, SWEEPS, UNDO_FAILED
 from bot.domain.people import CONTACT, Refusal
@@ -17,19 +14,13 @@ from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import Secret, SecretState
 from bot.runs.journal import RunJournal
+from bot.services import Services
 from bot.storage import audit, decisions, history, messages, registrations, runs, secrets, timers
-from bot.storage.database import Database
 from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
-from bot.storage.vault import Vault
-from bot.worker.loops import Wakeups
-from graph.client import Client
-from graph.clock import Clock
 from graph.errors import GraphError, NotOurs
 from graph.plan import FactsByStep, Plan
-from graph.signin import SignIn
 from graph.steps import StepContext, check_is_ours, remove_secret
-from graph.tenant_cache import TenantCache
 
 log = structlog.get_logger()
 
@@ -58,38 +49,10 @@ class StepFailed(Exception):
         self.words = dict(words)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tenant:
-    """How runs reach Entra, and what stands in every plan."""
-
-    graph: Client
-    tenant_cache: TenantCache
-    sign_in: SignIn
-    client_id: str
-    consent_mode: str
-    installation: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunServices:
-    """What runs are made of."""
-
-    database: Database
-    catalogue: Catalogue
-    vault: Vault
-    tenant: Tenant
-    clock: Clock
-    approval_channel: str
-    approval_ttl: timedelta
-    wakeups: Wakeups
-    executor: str
-    """The name of this process among the replicas."""
-
-
 class RunBase:
     """The base of each kind of run."""
 
-    def __init__(self, services: RunServices) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
         self._database = services.database
         self._tenant = services.tenant
@@ -121,7 +84,7 @@ class RunBase:
             request_id=failed.words.get("request_id"),
             bug=bug or failed.words.get("bug"),
         )
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             run = await runs.get(tx, id)
             if run is None or not await self._end(tx, run, failed.code):
                 return
@@ -159,7 +122,6 @@ class RunBase:
             code=failed.code,
             request_id=failure.request_id,
         )
-        self._services.wakeups.wake_all()
 
     async def _schedule_again(self, tx: AsyncConnection, run: Run) -> None:
         """Let what could not be cleared up be tried again."""

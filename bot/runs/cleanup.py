@@ -72,14 +72,13 @@ class Cleanup(RunBase):
         except (GraphError, StepFailed) as error:
             outcome = error.code
             log.warning("clearing up comes later", run=id, code=error.code)
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             if not await self._end(tx, run, outcome):
                 return
             if outcome is not RunOutcome.DONE:
                 await self._schedule_again(tx, run)
             elif run.kind is RunKind.REMOVE_PREVIOUS:
                 await self._tell_previous_removed(tx, run)
-        self._services.wakeups.wake_all()
 
     async def _remove(self, run: Run, registration: Registration) -> None:
         async with self._database.reading() as tx:
@@ -95,7 +94,7 @@ class Cleanup(RunBase):
                 await self._tell_removed(tx, run, [secret.id])
 
     async def _tell_removed(self, tx: AsyncConnection, run: Run, removed: Sequence[str]) -> None:
-        channel = self._services.approval_channel
+        channel = self._services.settings.approval_channel
         now = self._clock.now()
         await unread_notices.tell_removed(
             tx, run.registration, removed, now, approval_channel=channel
@@ -169,7 +168,7 @@ class Cleanup(RunBase):
         return await each.undo(self._step_context(run, plan, facts)) if each.undo else None
 
     async def _finish(self, id: str, target: Status) -> None:
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             run = await runs.get(tx, id)
             if run is None or not await self._end(tx, run, RunOutcome(target)):
                 return
@@ -191,4 +190,3 @@ class Cleanup(RunBase):
             await history.write(tx, registration, Event(target), now=now)
             if target is Status.REVOKED:
                 await self.tell(tx, run)
-        self._services.wakeups.wake_all()

@@ -81,7 +81,7 @@ class DriftCheck(RunBase):
             await self._end_check(tx, run, RunOutcome.UNSETTLED, again=until, told=run.subject)
 
     async def _tell(self, run: Run, registration: Registration, drift: Drift) -> None:
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             now, id = self._clock.now(), run.registration
             if not await self._end_check(tx, run, RunOutcome.CHECKED, again=now + CHECK_EVERY):
                 return
@@ -97,7 +97,7 @@ class DriftCheck(RunBase):
             )
             await self._keep(tx, run, check, audience)
             if self._is_to_alarm(run, registration, drift):
-                channel = self._services.approval_channel
+                channel = self._services.settings.approval_channel
                 await messages.add(tx, id, MessageKind.ALARM, channel, subject=run.id)
             await history.write(tx, id, Event.CHECKED, now=now, differences=list(drift.differences))
         if drift.alarming:
@@ -107,7 +107,6 @@ class DriftCheck(RunBase):
                 run=run.id,
                 count=len(drift.alarming),
             )
-        self._services.wakeups.wake_all()
 
     def _is_to_alarm(self, run: Run, registration: Registration, drift: Drift) -> bool:
         """Whether the approvers are told: of anything new, and of the rest once a week.
@@ -120,13 +119,12 @@ class DriftCheck(RunBase):
 
     async def _could_not(self, run: Run, code: str, sentence: str) -> None:
         """Tell the person who asked that the bot could not read it, and retry tomorrow."""
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             now = self._clock.now()
             if not await self._end_check(tx, run, code, again=now + CHECK_RETRY):
                 return
             await self._keep(tx, run, Check(at=now, failure=sentence), run.subject)
             await history.write(tx, run.registration, Event.CHECK_FAILED, now=now, code=code)
-        self._services.wakeups.wake_all()
 
     async def _keep(
         self, tx: AsyncConnection, run: Run, check: Check, audience: str | None

@@ -57,7 +57,7 @@ class Planning(RunBase):
         )
 
     async def _refuse(self, run: Run, reasons: tuple[str, ...]) -> None:
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             if not await self._end(tx, run, RunOutcome.REFUSED):
                 return
             now = self._clock.now()
@@ -66,10 +66,9 @@ class Planning(RunBase):
             )
             await history.write(tx, run.registration, Event.REFUSED, now=now, reasons=list(reasons))
             await self.tell(tx, run)
-        self._services.wakeups.wake_all()
 
     async def _propose(self, run: Run, plan: Plan) -> None:
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             if not await self._end(tx, run, RunOutcome.PLANNED):
                 return
             now, id = self._clock.now(), run.registration
@@ -83,9 +82,10 @@ class Planning(RunBase):
                 kind=RequestKind.PLAN,
                 asked_by=found.requester,
                 asked_at=now,
-                expires_at=now + self._services.approval_ttl,
+                expires_at=now + self._services.settings.approval_ttl,
                 digest=plan.digest,
             )
-            await decisions.ask(tx, id, request, approval_channel=self._services.approval_channel)
+            await decisions.ask(
+                tx, id, request, approval_channel=self._services.settings.approval_channel
+            )
             await history.write(tx, id, Event.PLANNED, now=now, digest=plan.digest)
-        self._services.wakeups.wake_all()

@@ -21,9 +21,10 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret, SecretState
-from bot.runs.base import RunBase, RunServices, StepFailed, changed, failed, gone, tampered
+from bot.runs.base import RunBase, StepFailed, changed, failed, gone, tampered
 from bot.runs.batch_writer import BatchWriter, Entry
 from bot.runs.journal import Superseded
+from bot.services import Services
 from bot.storage import (
     audit,
     history,
@@ -64,7 +65,7 @@ class RunContext:
 class Provisioning(RunBase):
     """From approval to READY."""
 
-    def __init__(self, services: RunServices, *, go_on: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, services: Services, *, go_on: Callable[[], None] = lambda: None) -> None:
         """`go_on` raises CancelledError once the process stops: the run is begun again later."""
         super().__init__(services)
         self._go_on = go_on
@@ -235,7 +236,7 @@ class Provisioning(RunBase):
 
     async def _finish(self, id: str) -> None:
         """Announce what has been made and proven: the values are owed from here on."""
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             run = await runs.get(tx, id)
             if run is None or not await self._end(tx, run, RunOutcome.HANDED_OVER):
                 return
@@ -261,7 +262,6 @@ class Provisioning(RunBase):
             await history.write(
                 tx, registration, event, now=now, secret=sealed.id, key_id=sealed.key_id
             )
-        self._services.wakeups.wake_all()
 
     async def abandon(self, id: str) -> None:
         """Close this run's unseen secret, and take it out of Entra if Entra answers.

@@ -58,7 +58,7 @@ class Purging(RunBase):
             raise failed("Delete for good", error) from None
 
     async def _finish(self, id: str) -> None:
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             run = await runs.get(tx, id)
             if run is None or not await self._end(tx, run, RunOutcome.PURGED):
                 return
@@ -66,4 +66,3 @@ class Purging(RunBase):
             await self._close_request(tx, run, RequestState.DONE)
             await registrations.update(tx, run.registration, purged_at=now, failure=None)
             await history.write(tx, run.registration, Event.PURGED, now=now)
-        self._services.wakeups.wake_all()

@@ -14,14 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import Event
 from bot.domain.lifetimes import ORPHANS_EVERY, ORPHANS_RETRY
+from bot.services import Services
 from bot.storage import history, installation, registrations, runs
-from bot.storage.database import Database
 from bot.worker import orphans
-from bot.worker.loops import Loop, Wakeup, Wakeups, run_guarded
+from bot.worker.loops import Loop, Wakeup, run_guarded
 from bot.worker.orphans import Orphan
-from bot.worker.outages import AwaitedService
-from graph.client import Client
-from graph.clock import Clock
 from graph.errors import GraphError
 from graph.orphans import TaggedApplication, find_tagged
 
@@ -34,30 +31,16 @@ LONGEST_SECONDS = 20.0
 class OrphanScan:
     """Searches for an installation, which it shares with other replicas."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        graph: Client,
-        entra: AwaitedService,
-        installation: str,
-        client_id: str,
-        clock: Clock,
-        wakeups: Wakeups,
-        every: float,
-    ) -> None:
-        self._database = database
-        self._graph = graph
-        self._entra = entra
-        self._installation = installation
-        self._client_id = client_id
-        self._clock = clock
-        self._wakeups = wakeups
+    def __init__(self, services: Services, *, every: float) -> None:
+        self._services = services
+        self._database = services.database
+        self._tenant = services.tenant
+        self._clock = services.clock
         self.loop = Loop("patrol", self.look, wakeup=Wakeup(), every=every)
 
     async def look(self) -> None:
         """Search the tenant if no replica has for a day."""
-        if self._entra.missing is not None or not await self._is_my_turn():
+        if self._services.entra.missing is not None or not await self._is_my_turn():
             return
         found = await self._search()
         if found is None:
@@ -81,7 +64,9 @@ class OrphanScan:
         """Return the marked objects, or None if the tenant does not answer."""
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                return (await find_tagged(self._graph, installation=self._installation)).ours
+                return (
+                    await find_tagged(self._tenant.graph, installation=self._tenant.installation)
+                ).ours
         except GraphError as error:
             log.warning("orphans are looked for later", code=error.code, request=error.request_id)
         except TimeoutError:
@@ -97,16 +82,17 @@ class OrphanScan:
                 _report(orphan)
         if not owing:
             return
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             await registrations.bump_version(tx, application.registration)
             # Read again under the lock: a run may have begun since.
             for orphan in await self._find(tx, application):
                 if await self._needs_action(tx, orphan):
                     await self._settle(tx, orphan)
-        self._wakeups.wake_all()
 
     async def _find(self, tx: AsyncConnection, application: TaggedApplication) -> list[Orphan]:
-        return await orphans.find(tx, application, client_id=self._client_id, now=self._clock.now())
+        return await orphans.find(
+            tx, application, client_id=self._tenant.client_id, now=self._clock.now()
+        )
 
     async def _needs_action(self, tx: AsyncConnection, orphan: Orphan) -> bool:
         """Whether it is still to be removed, or to be told to a registration that is there."""

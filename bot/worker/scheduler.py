@@ -19,6 +19,7 @@ from bot.domain.lifetimes import DAY, ENGINE_RETENTION
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
+from bot.services import Services
 from bot.storage import (
     decisions,
     expiry_notices,
@@ -31,14 +32,11 @@ from bot.storage import (
     timers,
     unread_notices,
 )
-from bot.storage.database import Database
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.storage.timers import Timer, TimerKind
 from bot.worker.engine import Died, Engine, Outcome
-from bot.worker.loops import Loop, Wakeups, report_bug, run_guarded
-from bot.worker.outages import AwaitedService
-from graph.clock import Clock
+from bot.worker.loops import Loop, report_bug, run_guarded
 
 log = structlog.get_logger()
 
@@ -86,26 +84,19 @@ class Scheduler:
 
     def __init__(
         self,
-        *,
-        database: Database,
+        services: Services,
         engine: Engine,
+        *,
         died: Died,
-        clock: Clock,
-        wakeups: Wakeups,
-        entra: AwaitedService,
-        approval_channel: str,
-        keep_for: timedelta,
         quiet: Callable[[], Awaitable[object]],
         every: float,
     ) -> None:
-        self._database = database
+        """Call `died` for an abandoned run. Await `quiet` before new runs start."""
+        self._services = services
+        self._database = services.database
+        self._clock = services.clock
         self._engine = engine
         self._died = died
-        self._clock = clock
-        self._wakeups = wakeups
-        self._entra = entra
-        self._approval_channel = approval_channel
-        self._keep_for = keep_for
         self._quiet = quiet
         self._seen: set[str] = set()
         self._turn: tuple[str, datetime] | None = None
@@ -113,7 +104,7 @@ class Scheduler:
         self._again_at: dict[str, datetime] = {}
         """When to try a run again that broke here."""
         self._forgot_at: datetime | None = None
-        self.loop = Loop("keeper", self.look, wakeup=wakeups.scheduler, every=every)
+        self.loop = Loop("keeper", self.look, wakeup=services.wakeups.scheduler, every=every)
 
     async def look(self) -> None:
         """Look once at everything. What breaks is put off, and keeps nobody else waiting."""
@@ -136,7 +127,7 @@ class Scheduler:
             self._again_at[run] = self._clock.now() + UNREADABLE
 
     async def _start_runs(self, owed: Sequence[Run]) -> None:
-        if self._entra.missing is not None:
+        if self._services.entra.missing is not None:
             await self._report_outage(owed)
             return
         if {run.id for run in owed} - self._seen:
@@ -176,7 +167,7 @@ class Scheduler:
         return [run for run in owed if run is first or run not in suspects]
 
     async def _report_outage(self, owed: Sequence[Run]) -> None:
-        if owed and self._entra.is_out:
+        if owed and self._services.entra.is_out:
             async with self._database.transaction() as tx:
                 await registrations.set_outage(tx, OUTAGE)
 
@@ -194,7 +185,8 @@ class Scheduler:
         now = self._clock.now()
         if self._forgot_at is None or now >= self._forgot_at + DAY:
             await self._engine.forget(before=now - ENGINE_RETENTION)
-            await retention.delete_old(self._database, before=now - self._keep_for)
+            kept_since = now - self._services.settings.retention
+            await retention.delete_old(self._database, before=kept_since)
             self._forgot_at = now
 
     async def _fire_timers(self, come: Sequence[Timer]) -> None:
@@ -208,12 +200,10 @@ class Scheduler:
             await timers.postpone(tx, due, self._clock.now() + wait)
 
     async def _fire_timer(self, timer: Timer) -> None:
-        async with self._database.transaction() as tx:
+        async with self._services.writing() as tx:
             await registrations.bump_version(tx, timer.registration)
-            if not await timers.delete(tx, timer.id):
-                return
-            await self._fire(tx, timer)
-        self._wakeups.wake_all()
+            if await timers.delete(tx, timer.id):
+                await self._fire(tx, timer)
 
     async def _fire(self, tx: AsyncConnection, timer: Timer) -> None:
         match timer.kind:
@@ -252,7 +242,7 @@ class Scheduler:
         """Tell the approvers once more, and come back after twice the time."""
         if found := await self._waiting(tx, timer):
             (registration, request), now = found, self._clock.now()
-            id, channel = registration.id, self._approval_channel
+            id, channel = registration.id, self._services.settings.approval_channel
             await messages.add(tx, id, MessageKind.REMINDER, channel, subject=request.id)
             await history.write(tx, id, Event.REMINDED, now=now)
             await timers.remind_of(tx, id, request.id, request.asked_at, now)
@@ -305,8 +295,9 @@ class Scheduler:
             return
         secret = found.secret_in_use
         if secret is not None and secret.id == told.secret:
+            channel = self._services.settings.approval_channel
             await expiry_notices.tell(
-                tx, found, secret, now, since=told.stage, approval_channel=self._approval_channel
+                tx, found, secret, now, since=told.stage, approval_channel=channel
             )
         await expiry_notices.plan(tx, found.id)
 

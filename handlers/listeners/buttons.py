@@ -23,8 +23,8 @@ Listener = Callable[..., Awaitable[None]]
 def click(verb: Verb) -> Listener:
     """Return a listener that does what the button says; a card shows what came of it."""
 
-    async def clicked(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-        await verb(registrar, action["value"], by=person)
+    async def clicked(ack: Ack, action: Json, person: Person) -> None:
+        await verb(action["value"], by=person)
         await ack()
 
     return clicked
@@ -33,8 +33,8 @@ def click(verb: Verb) -> Listener:
 def decide(verb: Verb) -> Listener:
     """Return a listener for a button that names a request, so that nothing later is meant."""
 
-    async def clicked(ack: Ack, action: Json, registrar: Registrar, person: Person) -> None:
-        await verb(registrar, *ids.read_bound_value(action["value"]), by=person)
+    async def clicked(ack: Ack, action: Json, person: Person) -> None:
+        await verb(*ids.read_bound_value(action["value"]), by=person)
         await ack()
 
     return clicked
@@ -66,15 +66,15 @@ async def approve(
     who approved earlier are judged anew, too.
     """
     about = ids.read_bound_value(action["value"])
-    people_concerned = await registrar.to_look_up(*about, by=person)
+    people_concerned = await registrar.approval.to_look_up(*about, by=person)
     seen = await users.look_up_all([each.user_id for each in people_concerned])
-    await registrar.approve(*about, by=person, seen=seen)
+    await registrar.approval.approve(*about, by=person, seen=seen)
     await ack()
 
 
 async def replaced(ack: Ack, registrar: Registrar, person: Person) -> None:
     """Answer a button of an older version."""
-    registrar.refuse_old_button(person)
+    registrar.queries.refuse_old_button(person)
     await ack()
 
 
@@ -88,7 +88,7 @@ async def deny(
 ) -> None:
     """Ask why first; the answer is judged anew when it comes."""
     about = ids.read_bound_value(action["value"])
-    await registrar.check_may_deny(*about, by=person)
+    await registrar.approval.check_may_deny(*about, by=person)
     await client.views_open(trigger_id=trigger_of(body), view=denial.denial(*about))
     await ack()
 
@@ -102,8 +102,8 @@ async def again(
     person: Person,
 ) -> None:
     """Open the form filled in as it was sent."""
-    filled = await registrar.form_of(action["value"], by=person)
-    view = form.form(registrar.catalogue, registrar.profile(filled.profile), filled)
+    filled = await registrar.submission.form_of(action["value"], by=person)
+    view = form.form(registrar.catalogue, registrar.submission.profile(filled.profile), filled)
     await client.views_open(trigger_id=trigger_of(body), view=view)
     await ack()
 
@@ -123,7 +123,7 @@ async def renew(
     response_urls: ResponseUrls,
 ) -> None:
     url = response_urls.url_of(body)
-    await registrar.replace_secret(action["value"], by=person)
+    await registrar.secrets.replace(action["value"], by=person)
     text = "A new secret is being made. You get a message when it works."
     await response_urls.add(url, text=text)
     await ack()
@@ -138,7 +138,7 @@ async def values(
     response_urls: ResponseUrls,
 ) -> None:
     """Show the values without the secret. The click proves that the person is there to see them."""
-    found = await registrar.values(action["value"], by=person)
+    found = await registrar.secrets.values(action["value"], by=person)
     await response_urls.add(response_urls.url_of(body), text=sheet_text(found), blocks=sheet(found))
     await ack()
 
@@ -153,14 +153,14 @@ async def reveal(
 ) -> None:
     """Put the secret in the place of the ephemeral that was clicked, once."""
     id, url = action["value"], response_urls.url_of(body)
-    await registrar.check_may_reveal(id, by=person)
+    await registrar.secrets.check_may_reveal(id, by=person)
     check_is_for_one(body, id)
-    look = await registrar.reveal(id, by=person, answer_to=url)
+    look = await registrar.secrets.reveal(id, by=person, answer_to=url)
     text = sheet_text(look.values)
     if await response_urls.replace(url, text=text, blocks=sheet(look.values)):
-        await registrar.shown(id, look.secret, by=person)
+        await registrar.secrets.shown(id, look.secret, by=person)
     else:
-        await registrar.lost(id, look.secret, by=person)
+        await registrar.secrets.lost(id, look.secret, by=person)
     await ack()
 
 
@@ -173,10 +173,10 @@ async def hide(
     response_urls: ResponseUrls,
 ) -> None:
     """Mask what was clicked at once, and have whatever else is open masked now."""
-    found = await registrar.values(action["value"], by=person)
+    found = await registrar.secrets.values(action["value"], by=person)
     check_is_for_one(body, found.registration.id)
     await response_urls.replace(
         response_urls.url_of(body), text=sheet_text(found), blocks=masked_sheet(found)
     )
-    await registrar.hide(found.registration.id, by=person)
+    await registrar.secrets.hide(found.registration.id, by=person)
     await ack()

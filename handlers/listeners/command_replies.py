@@ -4,9 +4,9 @@ Each word calls one verb. The answer is for the person alone, unless it is publi
 shortest view.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from bot.domain.catalogue import drawable
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Status
 from bot.registrar import Registrar
@@ -20,7 +20,7 @@ from handlers.views.steps import Drawing
 from handlers.views.values import sheet, sheet_text
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Reply:
     """An answer. `is_fleeting` must never be put where Slack keeps it."""
 
@@ -30,14 +30,6 @@ class Reply:
 
 
 ASKED = "An approver has to confirm this: the approval channel was asked."
-
-QUESTIONS: Mapping[str, tuple[Callable[..., Awaitable[None]], Callable[[str], tuple[str, Blocks]]]]
-QUESTIONS = {
-    "undo": (Registrar.check_may_undo, revocation.ask_whether_to_undo),
-    "retire": (Registrar.check_may_remove_previous, rotation.ask_whether_to_retire),
-    "revoke": (Registrar.check_may_revoke, revocation.ask_whether_to_revoke),
-}
-"""By the word, the check of the person, and the question to confirm."""
 
 
 async def reply(
@@ -49,23 +41,23 @@ async def reply(
         case "list":
             return await _list(command, registrar, person)
         case "status" if command.is_public:
-            return Reply(text=card.least(await registrar.status(id, by=person)))
+            return Reply(text=card.least(await registrar.queries.status(id, by=person)))
         case "status" | "details":
             return await _status(id, registrar, person, plain=plain)
         case "values":
-            found = await registrar.values(id, by=person)
+            found = await registrar.secrets.values(id, by=person)
             return Reply(text=sheet_text(found), blocks=sheet(found), is_fleeting=True)
         case "history":
-            told = await registrar.history(id, by=person, page=command.page)
+            told = await registrar.queries.history(id, by=person, page=command.page)
             return Reply(text=history.history(id, told, size=ENTRIES))
         case "check":
-            await registrar.check(id, by=person)
+            await registrar.recovery.check(id, by=person)
             return Reply(text=drift.asked(id))
         case "rotate":
-            await registrar.rotate(id, by=person)
+            await registrar.requests.rotation(id, by=person)
             return Reply(text=f"{ASKED} Until then the current secret of {id} keeps working.")
         case "purge":
-            await registrar.purge(id, by=person)
+            await registrar.requests.purge(id, by=person)
             return Reply(text=f"{ASKED} Until then the application can be restored.")
         case "cancel":
             return Reply(text=await _cancel(id, registrar, person))
@@ -76,25 +68,28 @@ async def reply(
                 "Who should take it over?"
                 f" Type `{ids.COMMAND} handover {id} @` and pick the person."
             )
-        case "undo" | "retire" | "revoke":
-            check, ask = QUESTIONS[command.word]
-            await check(registrar, id, by=person)
-            text, blocks = ask(id)
-            return Reply(text=text, blocks=blocks)
+        case "undo":
+            await registrar.recovery.check_may_undo(id, by=person)
+            return Reply(*revocation.ask_whether_to_undo(id))
+        case "retire":
+            await registrar.rotation.check_may_remove_previous(id, by=person)
+            return Reply(*rotation.ask_whether_to_retire(id))
+        case "revoke":
+            await registrar.revocation.check_may_revoke(id, by=person)
+            return Reply(*revocation.ask_whether_to_revoke(id))
         case "greeting":
-            registrar.check_may_look(person)
-            text, blocks = help.greeting(may_ask=registrar.may_ask(person))
-            return Reply(text=text, blocks=blocks)
+            registrar.policy.check_account(person)
+            return Reply(*help.greeting(may_ask=registrar.policy.may_ask(person)))
         case _:
-            registrar.check_may_look(person)
+            registrar.policy.check_account(person)
             return Reply(text=help.IN_THREAD if command.is_public else help.HELP)
 
 
 async def retried(id: str, registrar: Registrar, person: Person, users: Users) -> Status:
     """Retry, with those who approved as Slack knows them now. Raises Refusal."""
-    approvers = await registrar.approvers(id, by=person)
+    approvers = await registrar.recovery.approvers(id, by=person)
     seen = await users.look_up_all([each.user_id for each in approvers])
-    return await registrar.retry(id, by=person, seen=seen)
+    return await registrar.recovery.retry(id, by=person, seen=seen)
 
 
 async def _retry(id: str, registrar: Registrar, person: Person, users: Users) -> str:
@@ -105,37 +100,39 @@ async def _retry(id: str, registrar: Registrar, person: Person, users: Users) ->
 
 async def _cancel(id: str, registrar: Registrar, person: Person) -> str:
     """Take back what waits: the plan, or something else that was asked for."""
-    found = await registrar.status(id, by=person)
+    found = await registrar.queries.status(id, by=person)
     asked = requests.cancellable(found)
-    await registrar.cancel(found.id, asked.id if asked else None, by=person)
+    await registrar.approval.cancel(found.id, asked.id if asked else None, by=person)
     assert asked is not None
     return requests.cancelled_text(found, asked)
 
 
 async def _list(command: Command, registrar: Registrar, person: Person) -> Reply:
     which = ListKind(command.which or "open")
-    page = await registrar.listed(which, by=person, for_all=command.is_public, page=command.page)
+    page = await registrar.queries.listed(
+        which, by=person, for_all=command.is_public, page=command.page
+    )
     if command.is_public:
         return Reply(text=listing.least(which, page, size=LISTED))
     text = listing.listing(
         which,
         page,
         size=LISTED,
-        decides=registrar.decides(person),
-        may_ask=registrar.may_ask(person),
+        decides=registrar.policy.is_approver(person),
+        may_ask=registrar.policy.may_ask(person),
     )
     return Reply(text=text)
 
 
 async def _status(id: str, registrar: Registrar, person: Person, *, plain: bool) -> Reply:
-    found = await registrar.status(id, by=person)
-    profile = registrar.profile_of(found)
-    drawing = Drawing(expected=await registrar.expected(), plain=plain)
+    found = await registrar.queries.status(id, by=person)
+    profile = drawable(registrar.catalogue, found.form.profile)
+    drawing = Drawing(expected=await registrar.queries.expected(), plain=plain)
     blocks = card.status(
         found,
         profile,
         quorum=registrar.quorum(found),
-        in_full=registrar.is_concerned(found, person),
+        in_full=registrar.queries.is_concerned(found, person),
         drawing=drawing,
     )
     return Reply(text=card.spoken(found, profile), blocks=blocks)

@@ -31,7 +31,7 @@ async def command(
     plain: bool,
 ) -> None:
     """Answer, for the person alone unless the last word is `public`."""
-    registrar.check_may_look(person)  # before any hint on usage
+    registrar.policy.check_account(person)  # before any hint on usage
     text = str(body.get("text") or "")
     parsed = command_parser.parse(text, registrar.catalogue)
     if parsed.word == command_parser.FORM:
@@ -40,7 +40,7 @@ async def command(
         return
     if parsed.word == command_parser.HANDOVER and parsed.id is not None:
         to = await users.mentioned(command_parser.mentioned(text))
-        await registrar.hand_over(parsed.id, to=to, by=person)
+        await registrar.requests.handover(parsed.id, to=to, by=person)
         await ack(text="An approver has to confirm this: the approval channel was asked.")
         return
     answer = await reply(parsed, registrar, person, users, plain=plain)
@@ -62,9 +62,9 @@ async def form_button(
     person: Person,
 ) -> None:
     """Open the form where no command was typed: in direct messages and in the App Home."""
-    registrar.check_may_ask(person)
+    registrar.policy.check_may_ask(person)
     profile, filled = form.read_filled_value(str(action.get("value")), registrar.catalogue)
-    chosen = registrar.profile(profile or next(iter(registrar.catalogue)))
+    chosen = registrar.submission.profile(profile or next(iter(registrar.catalogue)))
     view = form.form(registrar.catalogue, chosen, filled)
     await client.views_open(trigger_id=trigger_of(body), view=view)
     await ack()
@@ -78,8 +78,8 @@ async def open_form(
     person: Person,
 ) -> None:
     """Open the form for a profile, or for the first one. Raises Refusal."""
-    registrar.check_may_ask(person)
-    chosen = registrar.profile(profile or next(iter(registrar.catalogue)))
+    registrar.policy.check_may_ask(person)
+    chosen = registrar.submission.profile(profile or next(iter(registrar.catalogue)))
     view = form.form(registrar.catalogue, chosen)
     await client.views_open(trigger_id=trigger_of(body), view=view)
 
@@ -94,12 +94,11 @@ def confirmed(verb: Callable[..., Awaitable[object]], what: str) -> Callable[...
         ack: Ack,
         action: Json,
         body: Json,
-        registrar: Registrar,
         person: Person,
         response_urls: ResponseUrls,
     ) -> None:
         id, url = action["value"], response_urls.url_of(body)
-        await verb(registrar, id, by=person)
+        await verb(id, by=person)
         text = f"{what.format(id=id)}. Its card says when that is done."
         await response_urls.replace(url, text=text, blocks=[])
         await ack()

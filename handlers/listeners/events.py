@@ -36,9 +36,9 @@ async def mention(
 ) -> None:
     """Answer `@bot status AAD-7K3F`; Slack repeats events, so each counts once."""
     event = body["event"]
-    if not await registrar.is_news(str(body.get("event_id"))):
+    if not await registrar.deliveries.is_news(str(body.get("event_id"))):
         return
-    registrar.check_may_look(person)
+    registrar.policy.check_account(person)
     try:
         parsed = command_parser.parse(event.get("text") or "", registrar.catalogue)
     except NotUnderstood as not_understood:
@@ -65,9 +65,11 @@ async def direct_message(
 ) -> None:
     """Answer the words of the command, without the command."""
     event = body["event"]
-    if event.get("channel_type") != "im" or not await registrar.is_news(str(body.get("event_id"))):
+    if event.get("channel_type") != "im" or not await registrar.deliveries.is_news(
+        str(body.get("event_id"))
+    ):
         return
-    registrar.check_may_look(person)  # before any hint on usage
+    registrar.policy.check_account(person)  # before any hint on usage
     parsed = command_parser.parse(event.get("text") or "", registrar.catalogue)
     if parsed.word == command_parser.FORM:
         answer = _form_button(parsed, registrar, person)
@@ -95,7 +97,7 @@ def _by_command(parsed: Command) -> str:
 
 
 def _form_button(parsed: Command, registrar: Registrar, person: Person) -> Reply:
-    registrar.check_may_ask(person)
+    registrar.policy.check_may_ask(person)
     text = "Press the button and I open the form. `help` says what else I understand."
     value = parsed.profile or ids.ANY_PROFILE
     open_it = button("Open the form", ids.OPEN_FORM, value, style="primary")

@@ -30,8 +30,8 @@ async def choose_profile(
     person: Person,
 ) -> None:
     """Redraw the form for the profile chosen, with all that was typed so far."""
-    registrar.check_may_ask(person)
-    profile = registrar.profile((action.get("selected_option") or {}).get("value") or "")
+    registrar.policy.check_may_ask(person)
+    profile = registrar.submission.profile((action.get("selected_option") or {}).get("value") or "")
     view, catalogue = body["view"], registrar.catalogue
     redrawn = form.form(catalogue, profile, form.typed_so_far(view, catalogue))
     try:
@@ -51,17 +51,17 @@ async def preview(
     preview_maker: PreviewMaker,
 ) -> None:
     """Lay the preview over the form, as soon as the tenant was read."""
-    registrar.check_may_ask(person)
+    registrar.policy.check_may_ask(person)
     view, catalogue = body["view"], registrar.catalogue
     wish = form.read_form(view, catalogue)
-    profile = registrar.profile(wish.profile)
+    profile = registrar.submission.profile(wish.profile)
     if form.is_drawn_for(view, profile.id):
         await preview_maker.begin(
             wish,
             profile,
             by=person,
             trigger_id=trigger_of(body),
-            in_the_way=await registrar.in_the_way(wish, by=person),
+            in_the_way=await registrar.submission.in_the_way(wish, by=person),
         )
     else:
         typed, sentence = form.typed_so_far(view, catalogue), form.CHANGED_MEANWHILE
@@ -75,13 +75,13 @@ async def submit_form(ack: Ack, view: Json, registrar: Registrar, person: Person
     catalogue = registrar.catalogue
     wish = form.read_form(view, catalogue)
     if wish.profile in catalogue and not form.is_drawn_for(view, wish.profile):
-        registrar.check_may_ask(person)
+        registrar.policy.check_may_ask(person)
         typed = form.typed_so_far(view, catalogue)
         profile, sentence = catalogue[wish.profile], form.CHANGED_MEANWHILE
         redrawn = form.form(catalogue, profile, typed, introduction=sentence)
         await ack(response_action="update", view=redrawn)
         return
-    await registrar.submit(wish, by=person, origin=view["id"])
+    await registrar.submission.submit(wish, by=person, origin=view["id"])
     await ack()
 
 
@@ -91,5 +91,5 @@ async def submit_denial(
     """Deny, for the reason given: whether this person may is judged now, not when it opened."""
     reason = view["state"]["values"][ids.REASON][ids.CHOSEN].get("value") or ""
     about = ids.read_bound_value(view["private_metadata"])
-    await registrar.deny(*about, by=person, reason=reason)
+    await registrar.approval.deny(*about, by=person, reason=reason)
     await ack()

@@ -81,7 +81,7 @@ async def check_counts(body: Mapping[str, Any], registrar: Registrar) -> None:
     channel, ts = str(container.get("channel_id")), str(container.get("message_ts"))
     if message is None or not (PLACE[0].fullmatch(channel) and PLACE[1].fullmatch(ts)):
         return
-    if not await registrar.is_at(message[1], channel=channel, ts=ts):
+    if not await registrar.deliveries.is_at(message[1], channel=channel, ts=ts):
         raise Duplicate(
             "This message was posted twice, and this copy does not count: nothing was done."
             " Use the other one, which is here in this conversation."

@@ -20,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
-from bot.registrar.queries import Part
+from bot.registrar.home import Part
 from bot.storage.queries import Mark
 from bot.worker.loops import Loop, Wakeup, run_guarded
 from graph.clock import Clock
@@ -118,7 +118,7 @@ class HomePublisher:
             del self._visits[user]
         if not self._visits:
             return
-        mark = await self._registrar.mark()
+        mark = await self._registrar.home.mark()
         due = [
             (user, visit)
             for user, visit in self._visits.items()
@@ -156,7 +156,7 @@ class HomePublisher:
             visit.not_before = self._clock.now() + IN_DOUBT
             return None, sentence.home(str(refusal))
         try:
-            found = await self._registrar.home(visit.pages, by=person)
+            found = await self._registrar.home.read(visit.pages, by=person)
         except Refusal as refusal:
             self._visits.pop(user, None)
             return None, sentence.home(str(refusal))

@@ -1,5 +1,6 @@
 """Drawings: what each kind of message shows of its registration."""
 
+from bot.domain.catalogue import drawable
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
 from bot.registrar import Registrar
@@ -61,7 +62,7 @@ class Renderer:
             blocks = unread_secret.for_approvers(registration, message.subject, has_left=has_left)
             return unread_secret.removed_text(registration), blocks
         if message.kind is MessageKind.NEWS:
-            latest = await self._registrar.latest_entry(registration.id)
+            latest = await self._registrar.queries.latest_entry(registration.id)
             told = (registration, latest, self._registrar.quorum(registration))
             return news.news_text(*told), news.news(*told)
         drawing = await self._drawing(registration, is_plain=is_plain)
@@ -81,17 +82,17 @@ class Renderer:
             reader = await self._users.look_up(message.audience)
         except UserNotFound:
             return False
-        return self._registrar.may_read_check(registration, reader)
+        return self._registrar.queries.may_read_check(registration, reader)
 
     async def _drawing(self, registration: Registration, *, is_plain: bool) -> Drawing:
         at_work = registration.run is RunKind.REGISTER
-        expected = await self._registrar.expected() if at_work else None
+        expected = await self._registrar.queries.expected() if at_work else None
         return Drawing(expected=expected, plain=self._plain or is_plain)
 
     def _draw(
         self, message: Message, registration: Registration, drawing: Drawing
     ) -> tuple[str, Blocks]:
-        profile = self._registrar.profile_of(registration)
+        profile = drawable(self._registrar.catalogue, registration.form.profile)
         quorum = self._registrar.quorum(registration)
         match message.kind:
             case MessageKind.CARD:

@@ -16,6 +16,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.domain.catalogue import drawable
 from bot.domain.connector_values import values_of
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
@@ -194,9 +195,9 @@ class Sender:
         """Tell the approvers what the requester cannot be told."""
         id, who = message.registration, message.audience
         if message.kind is MessageKind.EXPIRY_NEWS:
-            await self._registrar.requester_unreachable(id, message.subject, who=who)
+            await self._registrar.handover.requester_unreachable(id, message.subject, who=who)
         else:
-            await self._registrar.requester_left(id, who=who, message=message.id)
+            await self._registrar.handover.requester_left(id, who=who, message=message.id)
 
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""
@@ -211,13 +212,15 @@ class Sender:
         except SealBroken:  # the operator may still put the key back
             await self._retries.later(message, why="seal_broken", most=OUR_TRIES)
             return
-        found = values_of(registration, self._registrar.profile_of(registration))
+        found = values_of(
+            registration, drawable(self._registrar.catalogue, registration.form.profile)
+        )
         if not await self._response_urls.replace(
             address, text=sheet_text(found), blocks=masked_sheet(found)
         ):
             await self._retries.later(message, why="mask_not_taken", most=OUR_TRIES)
             return
-        await self._registrar.masked(registration.id, secret)
+        await self._registrar.secrets.masked(registration.id, secret)
         await self._give_up(message)
 
     async def _give_up(self, message: Message) -> None:

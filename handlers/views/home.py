@@ -15,7 +15,7 @@ from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.secrets import SecretState
-from bot.registrar.queries import Home, Part, last_page
+from bot.registrar.home import Home, Part, last_page
 from bot.storage.health import Health, Unshown
 from bot.storage.queries import ListLine
 from handlers.slack.api_errors import MEANING, ErrorScope, advice_on

@@ -82,18 +82,20 @@ async def measured(story: Story, bot: app.App, rounds: int, name: str) -> Times:
     id = story.card().split()[0]
     env = bot.registrar
     times = {
-        "status": await median(rounds, lambda: env.status(id, by=rosa)),
-        "list": await median(rounds, lambda: env.listed(ListKind.OPEN, by=ada, for_all=True)),
+        "status": await median(rounds, lambda: env.queries.status(id, by=rosa)),
+        "list": await median(
+            rounds, lambda: env.queries.listed(ListKind.OPEN, by=ada, for_all=True)
+        ),
         "list mine": await median(
-            rounds, lambda: env.listed(ListKind.MINE, by=rosa, for_all=False)
+            rounds, lambda: env.queries.listed(ListKind.MINE, by=rosa, for_all=False)
         ),
         "list expiring": await median(
-            rounds, lambda: env.listed(ListKind.EXPIRING, by=ada, for_all=True)
+            rounds, lambda: env.queries.listed(ListKind.EXPIRING, by=ada, for_all=True)
         ),
-        "history of one": await median(rounds, lambda: env.history(id, by=ada)),
-        "Home of an approver": await median(rounds, lambda: env.home({}, by=ada)),
-        "Home of a requester": await median(rounds, lambda: env.home({}, by=rosa)),
-        "mark of the Homes": await median(rounds, env.mark),
+        "history of one": await median(rounds, lambda: env.queries.history(id, by=ada)),
+        "Home of an approver": await median(rounds, lambda: env.home.read({}, by=ada)),
+        "Home of a requester": await median(rounds, lambda: env.home.read({}, by=rosa)),
+        "mark of the Homes": await median(rounds, env.home.mark),
         "look of the keeper": await median(rounds, bot.scheduler.look),
         "look of the messages": await median(rounds, bot.dispatcher.look),
     }

@@ -191,7 +191,9 @@ async def test_a_run_is_begun_so_often_and_then_given_up(env: RegistrarEnv, reco
     assert found.failure is not None
     assert found.failure.bug
 
-    await env.registrar.retry(id, by=env.approver)  # another run, which may be begun as often
+    await env.registrar.recovery.retry(
+        id, by=env.approver
+    )  # another run, which may be begun as often
     await life.look()
     assert life.at_work == {(await env.run_of(id)).id}
     await life.die()

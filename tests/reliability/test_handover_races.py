@@ -48,15 +48,16 @@ async def test_a_secret_is_shown_to_the_old_requester_or_to_the_new_one(env: Reg
     verbs = env.registrar
     for turn in range(ROUNDS):
         id = await env.pending()
-        await verbs.approve(id, by=ADA)
-        await verbs.approve(id, by=GRACE)
+        await verbs.approval.approve(id, by=ADA)
+        await verbs.approval.approve(id, by=GRACE)
         await env.make_ready(id)
-        await verbs.hand_over(id, to=BEN, by=ROSA)
+        await verbs.requests.handover(id, to=BEN, by=ROSA)
         acts: list[Awaitable[object]] = [env.confirm_handover(id, to=BEN, by=ADA)]
-        acts.insert(turn % 2, verbs.reveal(id, by=ROSA, answer_to=URL))
+        acts.insert(turn % 2, verbs.secrets.reveal(id, by=ROSA, answer_to=URL))
         done = await _all(*acts)
         later = await _all(
-            verbs.reveal(id, by=ROSA, answer_to=URL), verbs.reveal(id, by=BEN, answer_to=URL)
+            verbs.secrets.reveal(id, by=ROSA, answer_to=URL),
+            verbs.secrets.reveal(id, by=BEN, answer_to=URL),
         )
         was_first = done[turn % 2]
         assert (was_first, later) in ((True, [False, False]), (False, [False, True]))
@@ -68,9 +69,9 @@ async def test_nobody_both_votes_and_takes_it_over(env: RegistrarEnv) -> None:
     verbs = env.registrar
     for turn in range(ROUNDS):
         id = await env.pending()
-        await verbs.hand_over(id, to=BEN, by=ROSA)
+        await verbs.requests.handover(id, to=BEN, by=ROSA)
         acts: list[Awaitable[object]] = [env.confirm_handover(id, to=BEN, by=ADA)]
-        acts.insert(turn % 2, verbs.approve(id, by=BEN))
+        acts.insert(turn % 2, verbs.approval.approve(id, by=BEN))
         assert (await _all(*acts)).count(True) == 1
         found = await env.found(id)
         assert (not found.has_voted(BEN)) is (found.requester.key == BEN.key)
@@ -82,19 +83,19 @@ async def test_neither_to_an_accomplice_nor_back_does_it_become_ones_own_to_appr
     verbs = env.registrar
     id = await env.make_pending(await env.submitted(by=ADA))
     for heir, owner in ((BEN, ADA), (ADA, BEN)):
-        await verbs.hand_over(id, to=heir, by=owner)
+        await verbs.requests.handover(id, to=heir, by=owner)
         await env.confirm_handover(id, to=heir, by=GRACE)
         for each in (ADA, BEN):
             assert (
                 await _all(
-                    verbs.approve(id, by=each),
-                    verbs.deny(id, by=each, reason="Not now"),
-                    verbs.check_may_deny(id, by=each),
+                    verbs.approval.approve(id, by=each),
+                    verbs.approval.deny(id, by=each, reason="Not now"),
+                    verbs.approval.check_may_deny(id, by=each),
                 )
                 == [False] * 3
             )
-    await verbs.approve(id, by=GRACE)
-    looked_up = [verbs.to_look_up(id, by=each) for each in (ADA, BEN)]
+    await verbs.approval.approve(id, by=GRACE)
+    looked_up = [verbs.approval.to_look_up(id, by=each) for each in (ADA, BEN)]
     assert await _all(*looked_up) == [False, False]
     found = await env.found(id)
     assert (found.status, len(found.approvals())) == (Status.PENDING, 1)

@@ -36,7 +36,7 @@ async def test_votes_count_only_for_the_plan_they_were_given_to(careful: Registr
     id = await one.pending()
     vote = Vote(person=GRACE, verdict="approve", at=one.clock.now(), digest="e" * 64)
     await one.cast(id, vote)
-    await one.registrar.approve(id, by=ADA)
+    await one.registrar.approval.approve(id, by=ADA)
     assert (await one.found(id)).status is Status.PENDING
 
 
@@ -46,7 +46,8 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnv
     for _ in range(ROUNDS):
         id = await one.pending()
         refused = await all_at_once(
-            one.registrar.approve(id, by=ADA), other.registrar.approve(id, by=GRACE)
+            one.registrar.approval.approve(id, by=ADA),
+            other.registrar.approval.approve(id, by=GRACE),
         )
         assert refused == [None, None]
         found = await one.found(id)
@@ -61,7 +62,7 @@ async def test_one_approver_who_clicks_many_times_is_one_vote(careful: Registrar
     id = await one.pending()
     refused = await all_at_once(
         *(
-            registrar_env.registrar.approve(id, by=ADA)
+            registrar_env.registrar.approval.approve(id, by=ADA)
             for registrar_env in (one, other)
             for _ in range(4)
         )
@@ -82,7 +83,8 @@ async def test_of_approve_and_deny_one_wins_and_the_other_is_told_who_did(
     for _ in range(ROUNDS):
         id = await one.pending()
         approved, denied = await all_at_once(
-            one.registrar.approve(id, by=ADA), other.registrar.deny(id, by=GRACE, reason="Not now")
+            one.registrar.approval.approve(id, by=ADA),
+            other.registrar.approval.deny(id, by=GRACE, reason="Not now"),
         )
         found = await one.found(id)
         assert len(found.votes) == 1
@@ -101,7 +103,7 @@ async def test_of_approving_and_taking_back_one_wins(registrar_envs: RegistrarEn
     for _ in range(ROUNDS):
         id = await one.pending()
         refused = await all_at_once(
-            one.registrar.approve(id, by=ADA), other.registrar.cancel(id, by=ROSA)
+            one.registrar.approval.approve(id, by=ADA), other.registrar.approval.cancel(id, by=ROSA)
         )
         assert refused.count(None) == 1
         won = Status.APPROVED if refused[0] is None else Status.CANCELLED
@@ -118,7 +120,7 @@ async def test_of_ten_reveals_at_once_one_gets_the_secret(registrar_envs: Regist
         id = await one.ready()
         looks = await asyncio.gather(
             *(
-                registrar_env.registrar.reveal(id, by=ROSA, answer_to=URL)
+                registrar_env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
                 for registrar_env in (one, other) * 5
             ),
             return_exceptions=True,
@@ -138,7 +140,7 @@ async def test_a_form_sent_twice_at_once_is_one_registration(registrar_envs: Reg
         origin = f"Vtwice{turn}"
         ids = await asyncio.gather(
             *(
-                registrar_env.registrar.submit(form(name=origin), by=ROSA, origin=origin)
+                registrar_env.registrar.submission.submit(form(name=origin), by=ROSA, origin=origin)
                 for registrar_env in (one, other) * 2
             )
         )
@@ -164,9 +166,9 @@ async def test_asking_twice_to_retry_starts_one_run(registrar_envs: RegistrarEnv
     for _ in range(ROUNDS):
         id = await one.failed()
         refused = await all_at_once(
-            one.registrar.retry(id, by=ROSA),
-            other.registrar.retry(id, by=ADA),
-            other.registrar.undo(id, by=ADA),
+            one.registrar.recovery.retry(id, by=ROSA),
+            other.registrar.recovery.retry(id, by=ADA),
+            other.registrar.recovery.undo(id, by=ADA),
         )
         assert refused.count(None) == 1
         assert sum(count for (owner, _), count in (await _owed(one)).items() if owner == id) == 1
@@ -178,9 +180,9 @@ async def test_revoking_twice_at_once_is_one_run(registrar_envs: RegistrarEnvs) 
     for _ in range(ROUNDS):
         id = await one.ready()
         refused = await all_at_once(
-            one.registrar.revoke(id, by=ROSA),
-            other.registrar.revoke(id, by=ADA),
-            other.registrar.revoke(id, by=GRACE),
+            one.registrar.revocation.revoke(id, by=ROSA),
+            other.registrar.revocation.revoke(id, by=ADA),
+            other.registrar.revocation.revoke(id, by=GRACE),
         )
         assert refused.count(None) == 1
         late = f"{id} is being revoked already. Its card says when that is done."
@@ -200,7 +202,8 @@ async def test_a_secret_is_revealed_before_it_is_revoked_or_never(
     for _ in range(ROUNDS):
         id = await one.ready()
         hidden, refused = await all_at_once(
-            one.registrar.reveal(id, by=ROSA, answer_to=URL), other.registrar.revoke(id, by=ADA)
+            one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL),
+            other.registrar.revocation.revoke(id, by=ADA),
         )
         assert refused is None
         shown = hidden is None
@@ -226,7 +229,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         async with one.database.transaction() as tx:
             await timers.add(tx, id, TimerKind.REMOVE_UNREAD, now, subject=secret.id)
         [refused, _] = await all_at_once(
-            one.registrar.reveal(id, by=ROSA, answer_to=URL), other.keeper().look()
+            one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL), other.keeper().look()
         )
         shown = refused is None
         assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
@@ -242,20 +245,20 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     """The requester is faster than the reveal's second commit: whatever was masked is masked."""
     one, other = registrar_envs
     id = await one.ready()
-    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await other.registrar.hide(id, by=ROSA)
+    look = await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await other.registrar.secrets.hide(id, by=ROSA)
     await other.keeper().look()
-    await other.registrar.masked(id, look.secret)
-    await one.registrar.shown(id, look.secret, by=ROSA)
+    await other.registrar.secrets.masked(id, look.secret)
+    await one.registrar.secrets.shown(id, look.secret, by=ROSA)
     assert await one.secret_state(id) is SecretState.MASKED
-    await one.registrar.replace_secret(id, by=ROSA)
+    await one.registrar.secrets.replace(id, by=ROSA)
 
 
 @pytest.mark.slow
 async def test_the_keepers_of_two_replicas_fire_a_due_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     id = await one.ready()
-    await one.registrar.reveal(id, by=ROSA, answer_to=URL)
+    await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
     for _ in range(ROUNDS):
         async with one.database.transaction() as tx:
             await timers.add(tx, id, TimerKind.REMOVE_STRAY, one.clock.now())
@@ -280,7 +283,9 @@ async def test_expiry_and_approval_at_the_same_moment_have_one_winner(
         async with one.database.transaction() as tx:
             await timers.cancel(tx, id, TimerKind.EXPIRE)
             await timers.add(tx, id, TimerKind.EXPIRE, one.clock.now())
-        [refused, _] = await all_at_once(one.registrar.approve(id, by=ADA), other.keeper().look())
+        [refused, _] = await all_at_once(
+            one.registrar.approval.approve(id, by=ADA), other.keeper().look()
+        )
         status = (await one.found(id)).status
         assert status is (Status.APPROVED if refused is None else Status.EXPIRED)
         assert (await _what(one, id))[-1] == ("approved" if refused is None else "expired")

@@ -118,6 +118,6 @@ async def test_a_walk_begun_anew_does_not_take_up_a_secret_that_was_closed(
     async with env.database.transaction() as tx:
         for step in ("secret", "sign_in", "directory"):
             await runs.record(tx, run, step, {"sealed_id": "x"}, env.clock.now())
-    await Provisioning(env.parts()).close(run.id)
+    await Provisioning(env.services).close(run.id)
     async with env.database.reading() as tx:
         assert await runs.known_facts(tx, run) == {}

@@ -36,19 +36,19 @@ async def _approved_by_both(registrar_env: RegistrarEnv) -> str:
     """Return the same where two approvals are needed."""
     id = await registrar_env.pending()
     for approver in (ADA, GRACE):
-        await registrar_env.registrar.approve(id, by=approver)
+        await registrar_env.registrar.approval.approve(id, by=approver)
     await _seen(registrar_env, await registrar_env.make_ready(id))
     return id
 
 
 async def _seen(registrar_env: RegistrarEnv, id: str) -> None:
-    look = await registrar_env.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await registrar_env.registrar.shown(id, look.secret, by=ROSA)
-    await registrar_env.registrar.masked(id, look.secret)
+    look = await registrar_env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await registrar_env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await registrar_env.registrar.secrets.masked(id, look.secret)
 
 
 async def _asked(registrar_env: RegistrarEnv, id: str) -> str:
-    await registrar_env.registrar.rotate(id, by=ROSA)
+    await registrar_env.registrar.requests.rotation(id, by=ROSA)
     return (await _rotation(registrar_env, id)).id
 
 
@@ -68,12 +68,12 @@ async def _renewed(registrar_env: RegistrarEnv, id: str) -> None:
     """Let the run that replaces a lost secret make another, which waits to be seen."""
     lost = (await registrar_env.found(id)).secret
     assert lost is not None
-    await registrar_env.registrar.replace_secret(id, by=ROSA)
+    await registrar_env.registrar.secrets.replace(id, by=ROSA)
     run = await registrar_env.run_of(id)
     await registrar_env.seal(id, run)
     async with registrar_env.database.transaction() as tx:
         await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
-    await Provisioning(registrar_env.parts())._finish(run.id)
+    await Provisioning(registrar_env.services)._finish(run.id)
 
 
 @pytest.mark.slow
@@ -83,8 +83,8 @@ async def test_two_confirmations_at_once_start_one_run(registrar_envs: Registrar
         id = await _in_use(one)
         rotation = await _asked(one, id)
         refused = await all_at_once(
-            one.registrar.approve(id, rotation, by=ADA),
-            other.registrar.approve(id, rotation, by=GRACE),
+            one.registrar.approval.approve(id, rotation, by=ADA),
+            other.registrar.approval.approve(id, rotation, by=GRACE),
         )
         assert refused.count(None) == 1
         assert f"This rotation of {id} was confirmed already." in refused
@@ -99,8 +99,8 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnv
         id = await _approved_by_both(one)
         rotation = await _asked(one, id)
         refused = await all_at_once(
-            *(one.registrar.approve(id, rotation, by=ADA) for _ in range(2)),
-            other.registrar.approve(id, rotation, by=GRACE),
+            *(one.registrar.approval.approve(id, rotation, by=ADA) for _ in range(2)),
+            other.registrar.approval.approve(id, rotation, by=GRACE),
         )
         assert refused.count(None) == 2
         assert (await one.run_of(id)).kind is RunKind.ADD_SECRET
@@ -113,8 +113,8 @@ async def test_of_confirming_and_denying_one_wins(registrar_envs: RegistrarEnvs)
         id = await _in_use(one)
         rotation = await _asked(one, id)
         confirmed, denied = await all_at_once(
-            one.registrar.approve(id, rotation, by=ADA),
-            other.registrar.deny(id, rotation, by=GRACE, reason="Not now"),
+            one.registrar.approval.approve(id, rotation, by=ADA),
+            other.registrar.approval.deny(id, rotation, by=GRACE, reason="Not now"),
         )
         assert (confirmed is None) != (denied is None)
         won = RequestState.APPROVED if confirmed is None else RequestState.DENIED
@@ -130,8 +130,8 @@ async def test_of_confirming_and_cancelling_one_wins(registrar_envs: RegistrarEn
         id = await _in_use(one)
         rotation = await _asked(one, id)
         confirmed, cancelled = await all_at_once(
-            one.registrar.approve(id, rotation, by=ADA),
-            other.registrar.cancel(id, rotation, by=ROSA),
+            one.registrar.approval.approve(id, rotation, by=ADA),
+            other.registrar.approval.cancel(id, rotation, by=ROSA),
         )
         assert (confirmed is None) != (cancelled is None)
         won = RequestState.APPROVED if confirmed is None else RequestState.CANCELLED
@@ -149,7 +149,7 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
         async with one.database.transaction() as tx:
             await timers.bring_forward(tx, id, TimerKind.EXPIRE, one.clock.now())
         [refused, _] = await all_at_once(
-            one.registrar.approve(id, rotation, by=ADA), other.keeper().look()
+            one.registrar.approval.approve(id, rotation, by=ADA), other.keeper().look()
         )
         won = RequestState.EXPIRED if refused else RequestState.APPROVED
         assert (await _rotation(one, id)).state is won
@@ -161,7 +161,7 @@ async def test_asked_twice_at_once_it_is_asked_once(registrar_envs: RegistrarEnv
     for _ in range(ROUNDS):
         id = await _in_use(one)
         refused = await all_at_once(
-            *(each.registrar.rotate(id, by=ROSA) for each in (one, other) * 2)
+            *(each.registrar.requests.rotation(id, by=ROSA) for each in (one, other) * 2)
         )
         assert refused.count(None) == 1
         assert set(refused) == {
@@ -174,28 +174,28 @@ async def test_a_vote_counts_for_the_rotation_it_was_given_to(careful: Registrar
     one, _ = careful
     id = await _approved_by_both(one)
     first = await _asked(one, id)
-    await one.registrar.approve(id, first, by=ADA)
-    await one.registrar.deny(id, first, by=GRACE, reason="Not now")
+    await one.registrar.approval.approve(id, first, by=ADA)
+    await one.registrar.approval.deny(id, first, by=GRACE, reason="Not now")
     second = await _asked(one, id)
     with pytest.raises(Refusal, match="read the newest one"):
-        await one.registrar.approve(id, first, by=GRACE)
-    await one.registrar.approve(id, second, by=GRACE)
+        await one.registrar.approval.approve(id, first, by=GRACE)
+    await one.registrar.approval.approve(id, second, by=GRACE)
     found = await one.found(id)
     assert found.waiting(RequestKind.ROTATION) is not None  # Ada's vote was for the first
     assert [vote.person.key for vote in (await one.asked(id)).approvals()] == [GRACE.key]
     assert {vote.person.key for vote in found.votes} == {ADA.key, GRACE.key}  # the plan's
-    await one.registrar.approve(id, second, by=ADA)
+    await one.registrar.approval.approve(id, second, by=ADA)
     assert (await one.run_of(id)).subject == second
 
 
 async def test_a_rotation_waits_for_those_who_can_decide(registrar_envs: RegistrarEnvs) -> None:
     one, _ = registrar_envs
     id = await _in_use(one)
-    await one.registrar.rotate(id, by=ADA)
+    await one.registrar.requests.rotation(id, by=ADA)
     assert await _waiting(one, GRACE) == [id]
     assert await _waiting(one, ADA) == []
     rotation = (await _rotation(one, id)).id
-    await one.registrar.approve(id, rotation, by=GRACE)
+    await one.registrar.approval.approve(id, rotation, by=GRACE)
     assert await _waiting(one, GRACE) == []
 
 
@@ -205,13 +205,13 @@ async def test_whoever_has_confirmed_waits_for_the_others(careful: RegistrarEnvs
     id = await _approved_by_both(one)
     rotation = await _asked(one, id)
     assert await _waiting(one, GRACE) == await _waiting(one, ADA) == [id]
-    await one.registrar.approve(id, rotation, by=GRACE)
+    await one.registrar.approval.approve(id, rotation, by=GRACE)
     assert await _waiting(one, GRACE) == []
     assert await _waiting(one, ADA) == [id]
 
 
 async def _waiting(registrar_env: RegistrarEnv, who: Person) -> list[str]:
-    page = await registrar_env.registrar.listed(ListKind.WAITING, by=who, for_all=False)
+    page = await registrar_env.registrar.queries.listed(ListKind.WAITING, by=who, for_all=False)
     return [each.id for each in page.lines]
 
 
@@ -222,7 +222,7 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
-    await one.registrar.approve(id, await _asked(one, id), by=ADA)
+    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     found = await one.found(id)
     assert found.previous_secret is not None
@@ -240,12 +240,12 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
 async def test_asked_at_once_the_old_secret_is_removed_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     id = await _in_use(one)
-    await one.registrar.approve(id, await _asked(one, id), by=ADA)
+    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
     refused = await all_at_once(
         *(
-            each.registrar.remove_previous(id, by=who)
+            each.registrar.rotation.remove_previous(id, by=who)
             for each, who in ((one, ROSA), (other, GRACE)) * 2
         )
     )
@@ -276,21 +276,21 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
-    await one.registrar.approve(id, await _asked(one, id), by=ADA)
+    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
-    await one.registrar.remove_previous(id, by=ADA)
+    await one.registrar.rotation.remove_previous(id, by=ADA)
     await one.keeper().look()
     failed = await one.run_of(id)
     assert failed.kind is RunKind.REMOVE_PREVIOUS
     unreachable = StepFailed("unreachable", {"sentence": "Entra does not answer."})
-    await Cleanup(one.parts()).fail(failed.id, unreachable)
+    await Cleanup(one.services).fail(failed.id, unreachable)
     await _renewed(one, id)
     previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
     assert previous.retires_at is not None
     assert previous.removal_began
     with pytest.raises(Refusal, match="is being removed"):
-        await one.registrar.remove_previous(id, by=ADA)
+        await one.registrar.rotation.remove_previous(id, by=ADA)
     async with one.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [old.id]
 
@@ -302,7 +302,7 @@ async def test_a_newer_secret_puts_off_only_what_has_not_come(
     id = await _in_use(one)
     old = (await one.found(id)).secret
     assert old is not None
-    await one.registrar.approve(id, await _asked(one, id), by=ADA)
+    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
     await _renewed(one, id)
@@ -316,11 +316,11 @@ async def test_a_late_mask_of_the_old_secret_starts_no_grace(registrar_envs: Reg
     """The old one is hidden after the new one was made: nobody has seen the new one by that."""
     one, _ = registrar_envs
     id = await one.ready()
-    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await one.registrar.shown(id, look.secret, by=ROSA)
-    await one.registrar.approve(id, await _asked(one, id), by=ADA)
+    look = await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await one.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
-    await one.registrar.masked(id, look.secret)
+    await one.registrar.secrets.masked(id, look.secret)
     found = await one.found(id)
     assert found.secret is not None
     assert found.secret.state is SecretState.SEALED
@@ -331,5 +331,5 @@ async def test_an_approver_who_asks_must_leave_enough_others(careful: RegistrarE
     one, _ = careful
     id = await _approved_by_both(one)
     with pytest.raises(Refusal, match="beside you, and there are too few"):
-        await one.registrar.rotate(id, by=ADA)
-    await one.registrar.rotate(id, by=ROSA)
+        await one.registrar.requests.rotation(id, by=ADA)
+    await one.registrar.requests.rotation(id, by=ROSA)

@@ -69,7 +69,7 @@ async def test_a_due_check_waits_for_the_run_at_work(env: RegistrarEnv) -> None:
 
 async def test_a_check_that_broke_is_no_failure_of_the_registration(env: RegistrarEnv) -> None:
     id = await env.ready()
-    await env.registrar.check(id, by=ADA)
+    await env.registrar.recovery.check(id, by=ADA)
     run = await env.run_of(id)
     await env.runs().died(run.id, "b0g")
     found = await env.found(id)

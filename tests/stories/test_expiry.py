@@ -187,18 +187,18 @@ async def _in_use(registrar_env: RegistrarEnv) -> str:
 
 
 async def _seen(registrar_env: RegistrarEnv, id: str) -> None:
-    look = await registrar_env.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await registrar_env.registrar.shown(id, look.secret, by=ROSA)
-    await registrar_env.registrar.masked(id, look.secret)
+    look = await registrar_env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await registrar_env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await registrar_env.registrar.secrets.masked(id, look.secret)
 
 
 async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
-    await registrar_env.registrar.rotate(id, by=ROSA)
+    await registrar_env.registrar.requests.rotation(id, by=ROSA)
     rotation = await registrar_env.asked(id)
-    await registrar_env.registrar.approve(id, rotation.id, by=ADA)
+    await registrar_env.registrar.approval.approve(id, rotation.id, by=ADA)
     run = await registrar_env.run_of(id)
     await registrar_env.seal(id, run)
-    await Provisioning(registrar_env.parts())._finish(run.id)
+    await Provisioning(registrar_env.services)._finish(run.id)
 
 
 async def _ten_days_pass(registrar_env: RegistrarEnv, id: str) -> None:
@@ -296,16 +296,16 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     await _seen(one, id)
     lost = (await one.found(id)).secret
     assert lost is not None
-    await one.registrar.replace_secret(id, by=ROSA)
+    await one.registrar.secrets.replace(id, by=ROSA)
     run = await one.run_of(id)
     await one.seal(id, run)
     async with one.database.transaction() as tx:
         await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
-    await Provisioning(one.parts())._finish(run.id)
+    await Provisioning(one.services)._finish(run.id)
     await _ten_days_pass(one, id)
     assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]
     with pytest.raises(Refusal, match="Nobody came for the new secret"):
-        await one.registrar.rotate(id, by=ROSA)
+        await one.registrar.requests.rotation(id, by=ROSA)
 
 
 async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
@@ -331,7 +331,7 @@ async def test_what_is_revoked_is_reminded_of_no_more(
 ) -> None:
     one, _ = registrar_envs
     id = await _in_use(one)
-    await one.registrar.revoke(id, by=ROSA)
+    await one.registrar.revocation.revoke(id, by=ROSA)
     assert await _planned(one, id) == []
 
 
@@ -340,10 +340,10 @@ async def test_a_mask_that_comes_after_the_revocation_plans_no_reminder(
 ) -> None:
     one, _ = registrar_envs
     id = await one.ready()
-    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await one.registrar.revoke(id, by=ADA)
-    await one.registrar.shown(id, look.secret, by=ROSA)
-    await one.registrar.masked(id, look.secret)
+    look = await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await one.registrar.revocation.revoke(id, by=ADA)
+    await one.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await one.registrar.secrets.masked(id, look.secret)
     assert await _planned(one, id) == []
 
 
@@ -353,8 +353,8 @@ async def test_a_secret_of_which_nobody_knows_whether_it_was_seen_may_be_in_use(
     one, _ = registrar_envs
     id = await one.ready()
     assert await _planned(one, id) == []
-    look = await one.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await one.registrar.lost(id, look.secret, by=ROSA)
+    look = await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await one.registrar.secrets.lost(id, look.secret, by=ROSA)
     assert await _planned(one, id) == [f"{look.secret}:{Stage.MONTH:d}"]
 
 

@@ -51,7 +51,9 @@ async def test_of_many_at_once_only_as_many_as_there_is_room_for(
     one, other = registrar_envs
     done = await asyncio.gather(
         *(
-            registrar_env.registrar.submit(form(name=f"app {n}"), by=ROSA, origin=f"V{n}")
+            registrar_env.registrar.submission.submit(
+                form(name=f"app {n}"), by=ROSA, origin=f"V{n}"
+            )
             for n, registrar_env in enumerate([one, other] * 4)
         ),
         return_exceptions=True,
@@ -66,11 +68,13 @@ async def test_the_team_begins_so_many_in_24_hours(
 ) -> None:
     one, _ = registrar_envs
     for number in range(5):
-        id = await one.registrar.submit(form(name=f"app {number}"), by=ROSA, origin=f"V{number}")
+        id = await one.registrar.submission.submit(
+            form(name=f"app {number}"), by=ROSA, origin=f"V{number}"
+        )
         await one.make_pending(id)
-        await one.registrar.deny(id, by=ADA, reason="Not now")
+        await one.registrar.approval.deny(id, by=ADA, reason="Not now")
     with pytest.raises(Refusal, match="The team has begun 5 registrations in 24 hours"):
-        await one.registrar.submit(form(name="app 6"), by=ROSA, origin="V6")
+        await one.registrar.submission.submit(form(name="app 6"), by=ROSA, origin="V6")
 
 
 async def test_one_person_leaves_some_of_a_day_to_the_others(
@@ -91,7 +95,7 @@ async def test_one_person_leaves_some_of_a_day_to_the_others(
         env = registrar_env(database, clock, policy=policy)
         for _ in range(2):
             id = await env.pending()
-            await env.registrar.hand_over(id, to=BEN, by=ROSA)
+            await env.registrar.requests.handover(id, to=BEN, by=ROSA)
             await env.confirm_handover(id, to=BEN, by=ADA)
         with pytest.raises(Refusal, match="You have begun 2 registrations in 24 hours"):
             await env.submitted()
@@ -130,7 +134,7 @@ async def test_a_form_that_arrives_twice_is_no_duplicate_of_itself(
     wish = form()
     ids = await asyncio.gather(
         *(
-            registrar_env.registrar.submit(wish, by=ROSA, origin="V1")
+            registrar_env.registrar.submission.submit(wish, by=ROSA, origin="V1")
             for registrar_env in (one, other)
         )
     )

@@ -203,18 +203,18 @@ async def in_use(harness: BoltHarness) -> str:
     """Return the id of a registration whose secret was seen and is masked."""
     registrar_env = harness.registrar_env
     id = await registrar_env.ready()
-    look = await registrar_env.registrar.reveal(
+    look = await registrar_env.registrar.secrets.reveal(
         id, by=registrar_env.requester, answer_to=at(harness)[URL]
     )
-    await registrar_env.registrar.shown(id, look.secret, by=registrar_env.requester)
-    await registrar_env.registrar.masked(id, look.secret)
+    await registrar_env.registrar.secrets.shown(id, look.secret, by=registrar_env.requester)
+    await registrar_env.registrar.secrets.masked(id, look.secret)
     return id
 
 
 async def asked_to_rotate(harness: BoltHarness) -> str:
     """Return the value of the buttons that decide on a rotation."""
     id = await in_use(harness)
-    await harness.registrar_env.registrar.rotate(id, by=harness.registrar_env.requester)
+    await harness.registrar_env.registrar.requests.rotation(id, by=harness.registrar_env.requester)
     asked = await harness.registrar_env.asked(id)
     return ids.bound_value(id, asked.id)
 
@@ -301,7 +301,7 @@ async def test_hiding_is_judged_by_itself(harness: BoltHarness) -> None:
     id = await harness.registrar_env.ready()
     before = await harness.state()
     with pytest.raises(Refusal, match="Only the requester gets the values"):
-        await harness.registrar_env.registrar.hide(id, by=harness.registrar_env.approver)
+        await harness.registrar_env.registrar.secrets.hide(id, by=harness.registrar_env.approver)
     assert await harness.state() == before
-    await harness.registrar_env.registrar.hide(id, by=harness.registrar_env.requester)
+    await harness.registrar_env.registrar.secrets.hide(id, by=harness.registrar_env.requester)
     assert await harness.state() != before

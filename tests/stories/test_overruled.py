@@ -121,12 +121,15 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
     async with two_registrar_envs(database_url, clock) as (one, other):
         for _ in range(ROUNDS):
             id = await one.ready()
-            look = await one.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
-            await one.registrar.shown(id, look.secret, by=ROSA)
+            look = await one.registrar.secrets.reveal(
+                id, by=ROSA, answer_to="https://hooks.slack.com/x"
+            )
+            await one.registrar.secrets.shown(id, look.secret, by=ROSA)
             run = await one.owe(id, RunKind.REPLACE_SECRET)
             made = await one.seal(id, run)
             await asyncio.gather(
-                Provisioning(one.parts())._finish(run.id), other.registrar.revoke(id, by=ADA)
+                Provisioning(one.services)._finish(run.id),
+                other.registrar.revocation.revoke(id, by=ADA),
             )
             found = await one.found(id)
             assert (found.status, found.run) == (Status.REVOKING, RunKind.REVOKE)

@@ -122,8 +122,8 @@ async def test_a_run_of_it_fails_with_a_sentence(database_url: str, clock: Movab
                 "The connector mimecast is no longer in this bot's catalogue."
             )
             with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
-                await lacking.registrar.retry(id, by=whole.requester)
-            await whole.registrar.retry(id, by=whole.requester)
+                await lacking.registrar.recovery.retry(id, by=whole.requester)
+            await whole.registrar.recovery.retry(id, by=whole.requester)
 
 
 async def test_nobody_confirms_alone_what_may_have_taken_several(
@@ -135,7 +135,7 @@ async def test_nobody_confirms_alone_what_may_have_taken_several(
         policy = replace(whole.registrar.policy, requesters=frozenset({"*"}))
         lacking = registrar_env(database, clock, catalogue=LEFT, policy=policy)
         heir = replace(whole.requester, user_id="U0HEIR")
-        await lacking.registrar.hand_over(id, to=heir, by=whole.approver)
+        await lacking.registrar.requests.handover(id, to=heir, by=whole.approver)
         with pytest.raises(Refusal, match="takes more than one approver"):
             await lacking.confirm_handover(id, to=heir, by=whole.approver)
         assert await whole.secret_state(id) is SecretState.SEALED
@@ -148,12 +148,14 @@ async def test_nobody_rotates_what_takes_nobody_knows_how_many(
         whole = registrar_env(database, clock)
         lacking = registrar_env(database, clock, catalogue=LEFT)
         id = await whole.ready()
-        look = await whole.registrar.reveal(id, by=whole.requester, answer_to="https://x.example")
-        await whole.registrar.shown(id, look.secret, by=whole.requester)
+        look = await whole.registrar.secrets.reveal(
+            id, by=whole.requester, answer_to="https://x.example"
+        )
+        await whole.registrar.secrets.shown(id, look.secret, by=whole.requester)
         with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
-            await lacking.registrar.rotate(id, by=whole.requester)
-        await whole.registrar.rotate(id, by=whole.requester)
+            await lacking.registrar.requests.rotation(id, by=whole.requester)
+        await whole.registrar.requests.rotation(id, by=whole.requester)
         asked = await whole.asked(id)
         with pytest.raises(Refusal, match="Ask this bot's administrators to put it back"):
-            await lacking.registrar.approve(id, asked.id, by=whole.approver)
-        await lacking.registrar.deny(id, asked.id, by=whole.approver, reason="Not now")
+            await lacking.registrar.approval.approve(id, asked.id, by=whole.approver)
+        await lacking.registrar.approval.deny(id, asked.id, by=whole.approver, reason="Not now")

@@ -96,9 +96,9 @@ async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
         )
         id = await env.pending()
         for person in (first, second):
-            await env.registrar.approve(id, by=person)
+            await env.registrar.approval.approve(id, by=person)
             assert (await env.found(id)).status is Status.PENDING
-        await env.registrar.approve(id, by=third)
+        await env.registrar.approval.approve(id, by=third)
         assert (await env.found(id)).status is Status.APPROVED
 
 
@@ -110,18 +110,18 @@ async def test_a_rotation_takes_what_the_plan_took_or_what_one_takes_now(
         before = registrar_env(database, clock, approvals_needed=plan)
         id = await before.pending()
         for person in (ADA, GRACE)[:plan]:
-            await before.registrar.approve(id, by=person)
+            await before.registrar.approval.approve(id, by=person)
         await before.make_ready(id)
-        look = await before.registrar.reveal(id, by=ROSA, answer_to=URL)
-        await before.registrar.shown(id, look.secret, by=ROSA)
-        await before.registrar.masked(id, look.secret)
+        look = await before.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+        await before.registrar.secrets.shown(id, look.secret, by=ROSA)
+        await before.registrar.secrets.masked(id, look.secret)
 
         after = registrar_env(database, clock, approvals_needed=now)
-        await after.registrar.rotate(id, by=ROSA)
+        await after.registrar.requests.rotation(id, by=ROSA)
         rotation = await after.asked(id)
-        await after.registrar.approve(id, rotation.id, by=ADA)
+        await after.registrar.approval.approve(id, rotation.id, by=ADA)
         assert (await after.found(id)).waiting(RequestKind.ROTATION) is not None
-        await after.registrar.approve(id, rotation.id, by=GRACE)
+        await after.registrar.approval.approve(id, rotation.id, by=GRACE)
         assert (await after.found(id)).waiting(RequestKind.ROTATION) is None
 
 
@@ -143,7 +143,7 @@ async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
         before = registrar_env(database, clock, catalogue={"mimecast": strict}, policy=policy)
         id = await before.pending()
         for person in (first, third):
-            await before.registrar.approve(id, by=person)
+            await before.registrar.approval.approve(id, by=person)
         found = await before.found(id)
         after = registrar_env(database, clock, catalogue={"mimecast": plain}, policy=policy)
         quorum = after.registrar.quorum(found)

@@ -87,7 +87,7 @@ async def test_after_a_week_only_asking_again_helps(env: RegistrarEnv) -> None:
     id = await env.failed()
     env.clock.move(timedelta(days=7))
     with pytest.raises(Refusal, match=r"7 days ago.*\*Ask again\*"):
-        await env.registrar.retry(id, by=ROSA, seen=[ADA])
+        await env.registrar.recovery.retry(id, by=ROSA, seen=[ADA])
     assert (await env.found(id)).status is Status.FAILED
 
 
@@ -97,7 +97,7 @@ async def test_an_approval_does_not_become_younger_in_the_database(env: Registra
     async with env.database.transaction() as tx:
         await tx.execute(sa.update(given).values(at=env.clock.now()))
     with pytest.raises(Refusal, match=r"7 days ago.*\*Ask again\*"):
-        await env.registrar.retry(id, by=ROSA, seen=[ADA])
+        await env.registrar.recovery.retry(id, by=ROSA, seen=[ADA])
     assert (await env.found(id)).status is Status.FAILED
 
 
@@ -106,17 +106,17 @@ async def test_a_vote_that_nobody_gave_does_not_count_at_a_retry(env: RegistrarE
     vote = Vote(person=GRACE, verdict="approve", at=env.clock.now(), digest=DIGEST)
     await env.cast(id, vote)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await env.registrar.retry(id, by=ROSA, seen=[ADA, GRACE])
+        await env.registrar.recovery.retry(id, by=ROSA, seen=[ADA, GRACE])
     assert (await env.found(id)).status is Status.FAILED
 
 
 async def test_while_slack_does_not_say_who_approved_nothing_is_retried(env: RegistrarEnv) -> None:
     id = await env.failed()
     env.clock.move(MINUTE)
-    assert await env.registrar.approvers(id, by=ROSA) == (ADA,)
+    assert await env.registrar.recovery.approvers(id, by=ROSA) == (ADA,)
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
-        await env.registrar.retry(id, by=ROSA)
-    assert await env.registrar.retry(id, by=ROSA, seen=[ADA]) is Status.APPROVED
+        await env.registrar.recovery.retry(id, by=ROSA)
+    assert await env.registrar.recovery.retry(id, by=ROSA, seen=[ADA]) is Status.APPROVED
 
 
 @pytest.fixture

@@ -44,15 +44,15 @@ async def test_nobody_decides_when_the_time_for_it_is_over(
     id = await _with_a_day(env, await env.pending())
     registrar = env.registrar
     clock.move(DAY - timedelta(seconds=1))
-    await registrar.approve(id, by=ADA)
-    await registrar.check_may_deny(id, by=GRACE)
+    await registrar.approval.approve(id, by=ADA)
+    await registrar.approval.check_may_deny(id, by=GRACE)
     clock.move(timedelta(seconds=1))
     before = await env.found(id)
     for act in (
-        registrar.approve(id, by=GRACE),
-        registrar.withdraw(id, by=ADA),
-        registrar.check_may_deny(id, by=GRACE),
-        registrar.deny(id, by=GRACE, reason="Not now"),
+        registrar.approval.approve(id, by=GRACE),
+        registrar.approval.withdraw(id, by=ADA),
+        registrar.approval.check_may_deny(id, by=GRACE),
+        registrar.approval.deny(id, by=GRACE, reason="Not now"),
     ):
         assert await _refused(act) == f"The deadline of {id} has passed, so this can't be done."
     assert await env.found(id) == before
@@ -64,6 +64,6 @@ async def test_no_secret_is_shown_when_the_time_to_come_for_it_is_over(
     plain = registrar_env(env.database, clock)
     id = await _with_a_day(plain, await plain.ready())
     clock.move(DAY)
-    said = await _refused(plain.registrar.reveal(id, by=ROSA, answer_to=URL))
+    said = await _refused(plain.registrar.secrets.reveal(id, by=ROSA, answer_to=URL))
     assert said == f"The deadline of {id} has passed, so this can't be done."
     assert await plain.secret_state(id) is SecretState.SEALED

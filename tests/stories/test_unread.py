@@ -158,7 +158,7 @@ async def _announced(registrar_env: RegistrarEnv) -> str:
     id = await registrar_env.approved()
     run = await registrar_env.run_of(id)
     await registrar_env.seal(id, run)
-    await Provisioning(registrar_env.parts())._finish(run.id)
+    await Provisioning(registrar_env.services)._finish(run.id)
     return id
 
 
@@ -197,7 +197,7 @@ async def test_what_is_revoked_is_reminded_of_no_more(
 ) -> None:
     one, _ = registrar_envs
     id = await _announced(one)
-    await one.registrar.revoke(id, by=ADA)
+    await one.registrar.revocation.revoke(id, by=ADA)
     assert await _planned(one, id) == []
 
 

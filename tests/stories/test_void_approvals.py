@@ -230,12 +230,12 @@ async def test_a_caller_that_has_looked_at_nobody_decides_nothing(
     env: RegistrarEnv, clock: MovableClock
 ) -> None:
     id = await env.pending()
-    await env.registrar.approve(id, by=ADA)
+    await env.registrar.approval.approve(id, by=ADA)
     clock.move(LATER)
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
-        await env.registrar.approve(id, by=GRACE)
+        await env.registrar.approval.approve(id, by=GRACE)
     assert [vote.person.key for vote in (await env.found(id)).approvals()] == [ADA.key]
-    await env.registrar.approve(id, by=GRACE, seen=[ADA])
+    await env.registrar.approval.approve(id, by=GRACE, seen=[ADA])
     assert (await env.found(id)).status is Status.APPROVED
 
 
@@ -244,13 +244,13 @@ async def test_whoever_is_an_approver_again_can_approve_again(
     env: RegistrarEnv, clock: MovableClock
 ) -> None:
     id = await env.pending()
-    await env.registrar.approve(id, by=ADA)
-    await env.registrar.approve(id, by=GRACE, seen=[GONE])
+    await env.registrar.approval.approve(id, by=ADA)
+    await env.registrar.approval.approve(id, by=GRACE, seen=[GONE])
     assert (await env.found(id)).status is Status.PENDING
     assert (await env.asked(id, RequestKind.PLAN)).vote_of(ADA) is None
     clock.move(LATER)
-    assert await env.registrar.to_look_up(id, by=ADA) == (GRACE,)
-    await env.registrar.approve(id, by=ADA, seen=[GRACE])
+    assert await env.registrar.approval.to_look_up(id, by=ADA) == (GRACE,)
+    await env.registrar.approval.approve(id, by=ADA, seen=[GRACE])
     found = await env.found(id)
     assert found.status is Status.APPROVED
     assert {vote.person.key for vote in found.approvals()} == {ADA.key, GRACE.key}
@@ -275,14 +275,14 @@ async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
     async with opened(database_url) as database:
         env = registrar_env(database, clock, policy=policy, catalogue={"mimecast": strict})
         id = await env.pending()
-        await env.registrar.approve(id, by=admin)
-        await env.registrar.approve(id, by=security, seen=[moved])
+        await env.registrar.approval.approve(id, by=admin)
+        await env.registrar.approval.approve(id, by=security, seen=[moved])
         found = await env.found(id)
         assert found.status is Status.PENDING
         assert {vote.groups for vote in found.approvals()} == {("S0SECURITY",)}
         unread = replace(ADA, unread=policy.approver_groups)
         with pytest.raises(Refusal, match="did not say who belongs to the groups"):
-            await env.registrar.approve(
+            await env.registrar.approval.approve(
                 id, by=replace(BEN, groups=frozenset({"S0ADMINS"})), seen=[unread, security]
             )
 
@@ -317,14 +317,14 @@ async def test_whoever_has_looked_at_nobody_confirms_nothing(
     env: RegistrarEnv, clock: MovableClock
 ) -> None:
     id, rotation = await _asked_to_rotate(env)
-    await env.registrar.approve(id, rotation, by=ADA)
+    await env.registrar.approval.approve(id, rotation, by=ADA)
     clock.move(LATER)
     with pytest.raises(Refusal, match=f"whether <@{ADA.user_id}>, who has approved before"):
-        await env.registrar.approve(id, rotation, by=GRACE)
+        await env.registrar.approval.approve(id, rotation, by=GRACE)
     found = await env.found(id)
     assert [vote.person.key for vote in found.counting(await env.asked(id))] == [ADA.key]
-    assert await env.registrar.to_look_up(id, rotation, by=GRACE) == (ADA,)
-    await env.registrar.approve(id, rotation, by=GRACE, seen=[ADA])
+    assert await env.registrar.approval.to_look_up(id, rotation, by=GRACE) == (ADA,)
+    await env.registrar.approval.approve(id, rotation, by=GRACE, seen=[ADA])
     assert (await env.run_of(id)).kind is RunKind.ADD_SECRET
 
 
@@ -333,14 +333,14 @@ async def test_whoever_is_an_approver_again_can_confirm_again(
     env: RegistrarEnv, clock: MovableClock
 ) -> None:
     id, rotation = await _asked_to_rotate(env)
-    await env.registrar.approve(id, rotation, by=ADA)
-    await env.registrar.approve(id, rotation, by=GRACE, seen=[GONE])
+    await env.registrar.approval.approve(id, rotation, by=ADA)
+    await env.registrar.approval.approve(id, rotation, by=GRACE, seen=[GONE])
     found = await env.found(id)
     assert found.waiting(RequestKind.ROTATION) is not None
     assert [vote.person.key for vote in found.counting(await env.asked(id))] == [GRACE.key]
     assert [it.person.key for it in (await env.asked(id)).votes if it.void] == [ADA.key]
     clock.move(LATER)
-    await env.registrar.approve(id, rotation, by=ADA, seen=[GRACE])
+    await env.registrar.approval.approve(id, rotation, by=ADA, seen=[GRACE])
     found = await env.found(id)
     assert {vote.person.key for vote in found.counting(await env.asked(id))} == {
         ADA.key,
@@ -353,11 +353,11 @@ async def test_whoever_is_an_approver_again_can_confirm_again(
 async def _asked_to_rotate(env: RegistrarEnv) -> tuple[str, str]:
     """Return a registration whose secret was seen, and its rotation that nobody confirmed yet."""
     id = await env.pending()
-    await env.registrar.approve(id, by=ADA)
-    await env.registrar.approve(id, by=GRACE)
+    await env.registrar.approval.approve(id, by=ADA)
+    await env.registrar.approval.approve(id, by=GRACE)
     await env.make_ready(id)
-    look = await env.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
-    await env.registrar.shown(id, look.secret, by=ROSA)
-    await env.registrar.rotate(id, by=ROSA)
+    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await env.registrar.requests.rotation(id, by=ROSA)
     asked = await env.asked(id)
     return id, asked.id

@@ -28,9 +28,11 @@ async def test_that_values_were_sent_to_nobody_is_told_once_of_each_message(
     one, other = registrar_envs
     id = await one.ready()
     for each in (one, other):  # which carries on after a crash
-        await each.registrar.requester_left(id, who=ROSA.user_id, message="m1")
+        await each.registrar.handover.requester_left(id, who=ROSA.user_id, message="m1")
     assert await _told(one, id) == ([MessageKind.LEFT], 1)
-    await one.registrar.requester_left(id, who=ROSA.user_id, message="m2")  # of another secret
+    await one.registrar.handover.requester_left(
+        id, who=ROSA.user_id, message="m2"
+    )  # of another secret
     assert await _told(one, id) == ([MessageKind.LEFT, MessageKind.LEFT], 2)
 
 
@@ -42,7 +44,7 @@ async def test_that_nobody_heard_of_an_expiry_is_told_once(
     id = await one.ready()
     expiry = str(Expiry(secret="s1", stage=stage))
     for each in (one, other):
-        await each.registrar.requester_unreachable(id, expiry, who=ROSA.user_id)
+        await each.registrar.handover.requester_unreachable(id, expiry, who=ROSA.user_id)
     assert await _told(one, id) == ([MessageKind.EXPIRY], 1)
 
 
@@ -51,6 +53,6 @@ async def test_nothing_is_told_of_somebody_who_is_not_the_requester(
 ) -> None:
     one, _ = registrar_envs
     id = await one.ready()
-    await one.registrar.requester_left(id, who="U0BEFORE", message="m1")
-    await one.registrar.requester_unreachable(id, "s1:2", who="U0BEFORE")
+    await one.registrar.handover.requester_left(id, who="U0BEFORE", message="m1")
+    await one.registrar.handover.requester_unreachable(id, "s1:2", who="U0BEFORE")
     assert await _told(one, id) == ([], 0)

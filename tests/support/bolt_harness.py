@@ -6,8 +6,7 @@ Payloads are put in by hand, so that they may be what no client sends.
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot.approval import Policy
-from bot.components import new_id
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.people import Person
 from bot.domain.registration import Form
@@ -31,10 +29,9 @@ from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
-from bot.registrar import Registrar
 from bot.storage.database import Database
 from bot.storage.tables import metadata
-from bot.worker.loops import Wakeup, Wakeups
+from bot.worker.loops import Wakeup
 from graph.proxies import DIRECT
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher
@@ -44,7 +41,7 @@ from handlers.slack.user_groups import UserGroups
 from handlers.slack.users import Users
 from handlers.views import form, ids
 from tests.support.factories import NOON
-from tests.support.registrar_env import VAULT, RegistrarEnv, opened
+from tests.support.registrar_env import SETTINGS, RegistrarEnv, opened, registrar_env
 
 Json = dict[str, Any]
 NOT_STATE = frozenset({"seen_events"})
@@ -97,7 +94,7 @@ async def connected(
             logger=slack_logger(),
         )
         client.retry_handlers = []
-        registrar_env = _office(workspace, database, clock)
+        env = _office(workspace, database, clock)
         people = Users(
             client=client,
             team_id=workspace.team_id,
@@ -114,13 +111,13 @@ async def connected(
             bolt,
             contact="#it-help",
             client=client,
-            registrar=registrar_env.registrar,
+            registrar=env.registrar,
             users=people,
             response_urls=ResponseUrls(
                 session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
             ),
             home_publisher=HomePublisher(
-                registrar=registrar_env.registrar,
+                registrar=env.registrar,
                 client=client,
                 look_up=people.person,
                 clock=clock,
@@ -130,7 +127,7 @@ async def connected(
             preview_maker=previews,
             plain=False,
         )
-        yield BoltHarness(bolt=bolt, registrar_env=registrar_env, workspace=workspace)
+        yield BoltHarness(bolt=bolt, registrar_env=env, workspace=workspace)
         await previews.settle()
 
 
@@ -140,10 +137,10 @@ async def _nothing(form: Form, profile: Profile) -> Preview:
 
 
 def _office(workspace: Workspace, database: Database, clock: MovableClock) -> RegistrarEnv:
-    people, vault, catalogue = workspace.people, VAULT, read_catalogue()
-    registrar = Registrar(
-        database=database,
-        catalogue=catalogue,
+    people = workspace.people
+    env = registrar_env(
+        database,
+        clock,
         policy=Policy(
             team_id=workspace.team_id,
             requesters=frozenset({people["rosa"].id}),
@@ -153,23 +150,9 @@ def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Re
             daily_limit=10_000,
             person_daily_limit=10_000,
         ),
-        vault=vault,
-        clock=clock,
-        installation="aaaabbbbcccc",
-        approval_channel=workspace.channels["approvals"].id,
-        approval_ttl=timedelta(days=1),
-        new_id=new_id,
-        wakeups=Wakeups(),
+        settings=replace(SETTINGS, approval_channel=workspace.channels["approvals"].id),
     )
-    return RegistrarEnv(
-        database=database,
-        registrar=registrar,
-        vault=vault,
-        clock=clock,
-        catalogue=catalogue,
-        requester=person(workspace, "rosa"),
-        approver=person(workspace, "ada"),
-    )
+    return replace(env, requester=person(workspace, "rosa"), approver=person(workspace, "ada"))
 
 
 def person(workspace: Workspace, name: str) -> Person:

@@ -53,11 +53,11 @@ async def click_all(registrar_env: RegistrarEnv, id: str, clicks: Sequence[Click
         try:
             match verb:
                 case "approve":
-                    await registrar.approve(id, by=by)
+                    await registrar.approval.approve(id, by=by)
                 case "deny":
-                    await registrar.deny(id, by=by, reason="Not now")
+                    await registrar.approval.deny(id, by=by, reason="Not now")
                 case "withdraw":
-                    await registrar.withdraw(id, by=by)
+                    await registrar.approval.withdraw(id, by=by)
         except Refusal as refusal:
             return str(refusal)
         return None

@@ -6,17 +6,16 @@ It brings registrations to where a test begins by the same storage functions tha
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import cast
+from typing import Any
 from uuid import uuid4
 
 from cryptography.fernet import Fernet
 
 from bot.approval import Policy
-from bot.components import new_id
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, Vote
 from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.domain.events import Event
@@ -26,7 +25,9 @@ from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
-from bot.runs import Runs, RunServices, Tenant
+from bot.runs import Runs
+from bot.services import Services, Tenant, new_id
+from bot.settings.settings import Settings
 from bot.storage import approval_requests, history, installation, registrations, runs, secrets
 from bot.storage import database as databases
 from bot.storage.database import Database
@@ -34,11 +35,11 @@ from bot.storage.runs import PlannedStep, Run
 from bot.storage.secrets import Purpose
 from bot.storage.vault import Vault
 from bot.worker.engine import Died, Engine, Outcome
-from bot.worker.loops import Wakeups
 from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
 from graph.clock import SystemClock
 from tests.support.factories import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, form
+from tests.support.settings_env import GOOD
 
 DIGEST = "d" * 64
 SECRET = "the-one-time-secret"
@@ -48,6 +49,7 @@ VAULT = Vault([KEY])
 ENTRA = AwaitedService("Entra", SystemClock())
 """It has answered."""
 ENTRA.missing = None
+SETTINGS = Settings.read(GOOD | {"APPROVAL_CHANNEL": "C0APPROVE"})
 FORMS = count(1)
 
 
@@ -60,13 +62,23 @@ def opened(url: str) -> AbstractAsyncContextManager[Database]:
 class RegistrarEnv:
     """One process's registrar and the pool that it works with."""
 
-    catalogue: Catalogue
-    database: Database
+    services: Services
     registrar: Registrar
-    vault: Vault
     clock: MovableClock
     requester: Person = ROSA
     approver: Person = ADA
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.services.catalogue
+
+    @property
+    def database(self) -> Database:
+        return self.services.database
+
+    @property
+    def vault(self) -> Vault:
+        return self.services.vault
 
     def keeper(
         self,
@@ -75,41 +87,21 @@ class RegistrarEnv:
         died: Died | None = None,
         entra: AwaitedService = ENTRA,
     ) -> Scheduler:
-        """Return a keeper that looks when it is told to."""
-        return Scheduler(
-            database=self.database,
-            engine=engine or IdleEngine(),
-            died=died or _nobody,
-            clock=self.clock,
-            wakeups=Wakeups(),
-            entra=entra,
-            approval_channel="C0APPROVE",
-            keep_for=timedelta(days=365),
-            quiet=at_once,
-            every=3600,
-        )
+        """Return a scheduler that looks when it is told to."""
+        services = replace(self.services, entra=entra)
+        engine, died = engine or IdleEngine(), died or _nobody
+        return Scheduler(services, engine, died=died, quiet=at_once, every=3600)
 
     def runs(self) -> Runs:
         """Return the bodies of runs, for what they do without a tenant."""
-        return Runs(self.parts())
-
-    def parts(self) -> RunServices:
-        return RunServices(
-            database=self.database,
-            catalogue=self.catalogue,
-            vault=self.vault,
-            tenant=cast(Tenant, None),  # whoever asks it anyway breaks the test
-            clock=self.clock,
-            approval_channel="C0APPROVE",
-            approval_ttl=timedelta(days=1),
-            wakeups=Wakeups(),
-            executor="slot-0",
-        )
+        return Runs(self.services)
 
     async def submitted(self, *, by: Person | None = None) -> str:
         number = next(FORMS)
         wish = form(name=f"billing {number}")
-        return await self.registrar.submit(wish, by=by or self.requester, origin=f"V{number}")
+        return await self.registrar.submission.submit(
+            wish, by=by or self.requester, origin=f"V{number}"
+        )
 
     async def pending(self) -> str:
         """Return the id of a registration whose plan waits for its approvers."""
@@ -137,7 +129,7 @@ class RegistrarEnv:
 
     async def approved(self) -> str:
         id = await self.pending()
-        await self.registrar.approve(id, by=self.approver)
+        await self.registrar.approval.approve(id, by=self.approver)
         return id
 
     async def ready(self) -> str:
@@ -185,7 +177,7 @@ class RegistrarEnv:
     async def confirm_handover(self, id: str, *, to: Person, by: Person) -> None:
         """Confirm it as its button does, with the new requester as Slack knows them now."""
         asked = await self.asked(id, RequestKind.HANDOVER)
-        await self.registrar.approve(id, asked.id, by=by, seen=[to])
+        await self.registrar.approval.approve(id, asked.id, by=by, seen=[to])
 
     async def cast(self, id: str, vote: Vote) -> None:
         """Write a vote on the plan, whoever has given it."""
@@ -267,13 +259,15 @@ def registrar_env(
     person_daily_limit: int = 10_000,
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
+    settings: Settings = SETTINGS,
 ) -> RegistrarEnv:
     """Return a registrar, of Rosa who asks and Ada and Grace who decide unless `policy` says
     more."""
-    vault, catalogue = VAULT, catalogue or read_catalogue()
-    registrar = Registrar(
-        database=database,
-        catalogue=catalogue,
+    nothing: Any = None  # code that asks it anyway breaks the test
+    services = Services(
+        settings=settings,
+        clock=clock,
+        catalogue=catalogue or read_catalogue(),
         policy=policy
         or Policy(
             team_id=TEAM,
@@ -284,17 +278,21 @@ def registrar_env(
             daily_limit=daily_limit,
             person_daily_limit=person_daily_limit,
         ),
-        vault=vault,
-        clock=clock,
-        installation="aaaabbbbcccc",
-        approval_channel="C0APPROVE",
-        approval_ttl=timedelta(days=1),
+        vault=VAULT,
+        database=database,
+        tenant=Tenant(
+            graph=nothing,
+            tenant_cache=nothing,
+            sign_in=nothing,
+            client_id=CLIENT_ID,
+            consent_mode=settings.consent_mode,
+            installation="aaaabbbbcccc",
+        ),
+        entra=ENTRA,
+        executor="slot-0",
         new_id=next_id,
-        wakeups=Wakeups(),
     )
-    return RegistrarEnv(
-        database=database, registrar=registrar, vault=vault, clock=clock, catalogue=catalogue
-    )
+    return RegistrarEnv(services=services, registrar=Registrar(services), clock=clock)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from uuid import uuid4
 from bot.domain.registration import Deleted, Registration
 from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret
-from bot.runs import Runs, RunServices
+from bot.runs import Runs
 from bot.runs.base import RunBase, StepFailed
 from bot.runs.batch_writer import Entry
 from bot.runs.cleanup import Cleanup
@@ -21,6 +21,7 @@ from bot.runs.journal import RunJournal
 from bot.runs.planning import Planning
 from bot.runs.provisioning import FactsByStep, Provisioning, RunContext
 from bot.runs.purging import Purging
+from bot.services import Services
 from bot.storage import secrets
 from bot.storage.runs import Run
 from bot.worker.attempts import Attempts
@@ -60,14 +61,14 @@ class Said:
 class PlayedRuns(Runs):
     """Runs that end as they are told to."""
 
-    def __init__(self, parts: RunServices) -> None:
+    def __init__(self, services: Services) -> None:
         self.said = Said()
-        self._attempts = Attempts(parts.database, parts.executor)
-        self._planning = PlayedPlanning(parts, self.said)
-        self._provisioning = PlayedCarrying(parts, self.said)
-        self._cleanup = PlayedClearing(parts, self.said)
-        self._drift_check = PlayedChecking(parts, self.said)
-        self._purging = PlayedPurging(parts, self.said)
+        self._attempts = Attempts(services.database, services.executor)
+        self._planning = PlayedPlanning(services, self.said)
+        self._provisioning = PlayedCarrying(services, self.said)
+        self._cleanup = PlayedClearing(services, self.said)
+        self._drift_check = PlayedChecking(services, self.said)
+        self._purging = PlayedPurging(services, self.said)
 
     async def play(self, run: Run, ending: Ending) -> None:
         """Let the run end so, as the engine would."""
@@ -81,8 +82,8 @@ class PlayedRuns(Runs):
 class Played(RunBase):
     """What all of them do where Graph would be called."""
 
-    def __init__(self, parts: RunServices, said: Said) -> None:
-        super().__init__(parts)
+    def __init__(self, services: Services, said: Said) -> None:
+        super().__init__(services)
         self._said = said
 
     def _fail(self, *endings: Ending) -> None:
@@ -143,8 +144,8 @@ class PlayedPlanning(Played, Planning):
 
 
 class PlayedCarrying(Played, Provisioning):
-    def __init__(self, parts: RunServices, said: Said) -> None:
-        Provisioning.__init__(self, parts)
+    def __init__(self, services: Services, said: Said) -> None:
+        Provisioning.__init__(self, services)
         self._said = said
 
     async def _stage(self, road: RunContext, stage: list[Step], facts: FactsByStep) -> FactsByStep:

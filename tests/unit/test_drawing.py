@@ -13,7 +13,7 @@ from bot.domain.form_validation import LONGEST_REASON, check_form
 from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import Failure
-from bot.registrar.queries import Home, Part
+from bot.registrar.home import Home, Part
 from bot.storage.health import Health
 from bot.storage.history import HistoryPage
 from bot.storage.queries import ListPage, Mark

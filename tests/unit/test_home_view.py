@@ -14,7 +14,7 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
-from bot.registrar.queries import PAGE, Home, Part
+from bot.registrar.home import PAGE, Home, Part
 from bot.storage.health import Health, Unshown
 from bot.storage.history import HistoryPage
 from bot.storage.queries import ListLine, ListPage, Mark

@@ -47,6 +47,7 @@ LAYERS = (
         "bot.worker.replicas",
         "bot.worker.attempts",
     ),
+    ("bot.services",),
     ("bot.planning.preview",),
     (
         "bot.worker.engine",

@@ -24,7 +24,9 @@ def submit(play: Play, who: str, name: str) -> None:
     allowed = figure.is_sure and figure.asks and not twins and len(own) < MOST
     wish = form(name=name, profile=profile)
     origin = f"V{next(play.forms)}"
-    id = play.attempt(allowed, play.world.registrar.submit(wish, by=figure.person, origin=origin))
+    id = play.attempt(
+        allowed, play.world.registrar.submission.submit(wish, by=figure.person, origin=origin)
+    )
     if id is None:
         return
     made = Expected(id=id, profile=profile, name=name, requester=figure.key)
@@ -40,7 +42,7 @@ def approve(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
         and (who.party is not None or it.profile != STRICT)
     )
     seen = people(it.votes)
-    play.attempt(allowed, play.world.registrar.approve(it.id, by=who.person, seen=seen))
+    play.attempt(allowed, play.world.registrar.approval.approve(it.id, by=who.person, seen=seen))
     if not allowed:
         return
     it.said.append(("approved", who.key))
@@ -52,7 +54,7 @@ def approve(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 def withdraw(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.WITHDRAW, who) and play.in_time(it) and who.key in it.votes
-    play.attempt(allowed, play.world.registrar.withdraw(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.approval.withdraw(it.id, by=who.person))
     if allowed:
         del it.votes[who.key]
         it.said.append(("withdrawn", who.key))
@@ -60,7 +62,9 @@ def withdraw(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 def deny(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.DENY, who) and play.in_time(it) and who.key not in it.votes
-    play.attempt(allowed, play.world.registrar.deny(it.id, by=who.person, reason="Not now"))
+    play.attempt(
+        allowed, play.world.registrar.approval.deny(it.id, by=who.person, reason="Not now")
+    )
     if allowed:
         it.status, it.until, it.decided_by = Status.DENIED, None, who.key
         it.said.append(("denied", who.key))
@@ -68,7 +72,7 @@ def deny(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 def cancel(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.CANCEL, who)
-    play.attempt(allowed, play.world.registrar.cancel(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.approval.cancel(it.id, by=who.person))
     if allowed:
         it.status, it.until = Status.CANCELLED, None
         it.decided_by = who.key
@@ -79,7 +83,7 @@ def retry(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     is_fresh = it.approved_at is None or play.clock.at < it.approved_at + APPROVAL_VALID
     allowed = it.may(Verb.RETRY, who) and it.run is None and is_fresh
     seen = people(it.votes)
-    play.attempt(allowed, play.world.registrar.retry(it.id, by=who.person, seen=seen))
+    play.attempt(allowed, play.world.registrar.recovery.retry(it.id, by=who.person, seen=seen))
     if allowed:
         it.status = Status.APPROVED if it.has_plan else Status.PLANNING
         it.run = RunKind.REGISTER if it.has_plan else RunKind.PLAN
@@ -89,7 +93,7 @@ def retry(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 def undo(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.UNDO, who) and it.run is None
-    play.attempt(allowed, play.world.registrar.undo(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.recovery.undo(it.id, by=who.person))
     if allowed:
         it.run = RunKind.UNDO
         it.said.append(("undo asked", who.key))
@@ -97,7 +101,7 @@ def undo(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 def revoke(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.REVOKE, who) and it.run is not RunKind.REVOKE
-    play.attempt(allowed, play.world.registrar.revoke(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.revocation.revoke(it.id, by=who.person))
     if not allowed:
         return
     if it.secret is SecretState.SEALED:
@@ -115,7 +119,7 @@ def check(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
         and it.run is None
         and lately.count("check asked") <= lately.count("ready")
     )
-    play.attempt(allowed, play.world.registrar.check(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.recovery.check(it.id, by=who.person))
     if allowed:
         it.run = RunKind.CHECK
         it.said.append(("check asked", who.key))
@@ -123,8 +127,8 @@ def check(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 def ask_again(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.ASK_AGAIN, who) and who.asks
-    play.attempt(allowed, play.world.registrar.form_of(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.submission.form_of(it.id, by=who.person))
 
 
 def see(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
-    play.attempt(it.may(Verb.SEE, who), play.world.registrar.status(it.id, by=who.person))
+    play.attempt(it.may(Verb.SEE, who), play.world.registrar.queries.status(it.id, by=who.person))

@@ -20,14 +20,14 @@ STARTS = {RequestKind.ROTATION: RunKind.ADD_SECRET, RequestKind.PURGE: RunKind.P
 
 def rotate(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.ROTATE, who) and _may_be_asked(play, it, RequestKind.ROTATION)
-    play.attempt(allowed, play.world.registrar.rotate(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.requests.rotation(it.id, by=who.person))
     if allowed:
         _asked(play, it, who, RequestKind.ROTATION)
 
 
 def purge(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed = it.may(Verb.PURGE, who) and _may_be_asked(play, it, RequestKind.PURGE)
-    play.attempt(allowed, play.world.registrar.purge(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.requests.purge(it.id, by=who.person))
     if allowed:
         _asked(play, it, who, RequestKind.PURGE)
 
@@ -43,7 +43,9 @@ def hand_over(play: Play, it: Expected, who: Figure, data: st.DataObject) -> Non
         and not it.has_voted(to.key)
         and _seldom(play, it, RequestKind.HANDOVER)
     )
-    play.attempt(allowed, play.world.registrar.hand_over(it.id, to=to.person, by=who.person))
+    play.attempt(
+        allowed, play.world.registrar.requests.handover(it.id, to=to.person, by=who.person)
+    )
     if allowed:
         if waiting is not None:
             waiting.waits = False
@@ -63,7 +65,9 @@ def approve_of(kind: RequestKind) -> Click:
             and it.said.count((f"{kind} vote withdrawn", who.key)) < 5
         )
         seen = people([*wish.votes, *([wish.to] if wish.to else [])] if wish else ())
-        play.attempt(allowed, play.world.registrar.approve(it.id, id, by=who.person, seen=seen))
+        play.attempt(
+            allowed, play.world.registrar.approval.approve(it.id, id, by=who.person, seen=seen)
+        )
         if not allowed or wish is None:
             return
         it.said.append((f"{kind} confirmed", who.key))
@@ -85,7 +89,7 @@ def withdraw_of(kind: RequestKind) -> Click:
             and play.clock.at < wish.until
             and who.key in wish.votes
         )
-        play.attempt(allowed, play.world.registrar.withdraw(it.id, id, by=who.person))
+        play.attempt(allowed, play.world.registrar.approval.withdraw(it.id, id, by=who.person))
         if allowed and wish is not None:
             del wish.votes[who.key]
             it.said.append((f"{kind} vote withdrawn", who.key))
@@ -102,7 +106,7 @@ def deny_of(kind: RequestKind) -> Click:
             and play.clock.at < wish.until
             and who.key not in wish.votes
         )
-        denied = play.world.registrar.deny(it.id, id, by=who.person, reason="Not now")
+        denied = play.world.registrar.approval.deny(it.id, id, by=who.person, reason="Not now")
         play.attempt(allowed, denied)
         if allowed and wish is not None:
             wish.waits, wish.denied_by = False, who.key
@@ -115,7 +119,7 @@ def cancel_of(kind: RequestKind) -> Click:
     def cancel(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
         wish, id = it.waiting(kind), _id_of(play, it, kind)
         allowed = wish is not None and it.may(Verb.CANCEL, who, wish)
-        play.attempt(allowed, play.world.registrar.cancel(it.id, id, by=who.person))
+        play.attempt(allowed, play.world.registrar.approval.cancel(it.id, id, by=who.person))
         if allowed and wish is not None:
             wish.waits = False
             it.said.append((f"{kind} cancelled", who.key))

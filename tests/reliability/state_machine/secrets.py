@@ -20,7 +20,7 @@ URL = "https://hooks.slack.com/actions/x"
 
 def values(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     found = play.attempt(
-        it.may(Verb.VALUES, who), play.world.registrar.values(it.id, by=who.person)
+        it.may(Verb.VALUES, who), play.world.registrar.secrets.values(it.id, by=who.person)
     )
     assert found is None or not found.is_open
 
@@ -28,7 +28,7 @@ def values(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 def reveal(play: Play, it: Expected, who: Figure, data: st.DataObject | None = None) -> None:
     allowed = it.may(Verb.REVEAL, who) and it.secret is SecretState.SEALED and play.in_time(it)
     look: Reveal | None = play.attempt(
-        allowed, play.world.registrar.reveal(it.id, by=who.person, answer_to=URL)
+        allowed, play.world.registrar.secrets.reveal(it.id, by=who.person, answer_to=URL)
     )
     if look is None:
         return
@@ -47,7 +47,7 @@ def answer(play: Play, *, took: bool) -> None:
     """Let the oldest reveal learn whether Slack took the secret."""
     it, secret, by = play.unanswered.pop(0)
     registrar = play.world.registrar
-    confirm = registrar.shown if took else registrar.lost
+    confirm = registrar.secrets.shown if took else registrar.secrets.lost
     play.do(confirm(it.id, secret, by=by))
     if play.newest[it.id] == secret and it.secret is SecretState.CLAIMED:
         it.secret = SecretState.SHOWN if took else SecretState.UNKNOWN
@@ -60,7 +60,7 @@ def renew(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     lasts = bool(it.held) and it.held[-1].expires_at >= play.clock.at + timedelta(days=1)
     is_idle = it.run is None and it.secret in CAN_BE_RENEWED
     allowed = it.may(Verb.REPLACE_SECRET, who) and is_idle and lasts
-    play.attempt(allowed, play.world.registrar.replace_secret(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.secrets.replace(it.id, by=who.person))
     if allowed:
         it.run = RunKind.REPLACE_SECRET
         it.said.append(("new secret asked", who.key))
@@ -68,7 +68,7 @@ def renew(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 def hide(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed, is_open = it.may(Verb.VALUES, who), play.do(_is_to_be_masked(play, it))
-    play.attempt(allowed, play.world.registrar.hide(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.secrets.hide(it.id, by=who.person))
     if allowed and is_open:
         it.said.append(("hidden by hand", who.key))
 

@@ -11,15 +11,11 @@ from bot.approval import Policy
 from bot.domain.catalogue import Approval, read_catalogue
 from bot.storage import installation
 from bot.worker.engine import Outcome
-from bot.worker.loops import Wakeups
-from bot.worker.scheduler import Scheduler
 from tests.reliability.state_machine.policy import POLICY, STRICT
 from tests.support.factories import NOON
 from tests.support.registrar_env import (
-    ENTRA,
     IdleEngine,
     RegistrarEnv,
-    at_once,
     opened,
     registrar_env,
 )
@@ -63,20 +59,9 @@ class World:
         )
         self.database = self.registrar_env.database
         self.registrar = self.registrar_env.registrar
-        self.runs = PlayedRuns(self.registrar_env.parts())
+        self.runs = PlayedRuns(self.registrar_env.services)
         self.engine = ScriptedEngine()
-        self.keeper = Scheduler(
-            database=self.database,
-            engine=self.engine,
-            died=self.runs.died,
-            clock=self.clock,
-            wakeups=Wakeups(),
-            entra=ENTRA,
-            approval_channel="C0APPROVE",
-            keep_for=timedelta(days=365),
-            quiet=at_once,
-            every=3600,
-        )
+        self.keeper = self.registrar_env.keeper(self.engine, died=self.runs.died)
 
     async def close(self) -> None:
         await self._stack.aclose()

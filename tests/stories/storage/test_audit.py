@@ -72,8 +72,8 @@ async def _row(env: RegistrarEnv, table: sa.Table, **where: Any) -> dict[str, An
 
 
 async def _reveal(env: RegistrarEnv, id: str) -> str | None:
-    look = await env.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await env.registrar.shown(id, look.secret, by=ROSA)
+    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
     return next((it.text for it in look.values.lines if it.text == SECRET), None)
 
 
@@ -83,12 +83,12 @@ async def test_what_nobody_has_changed_is_as_it_was_signed(env: RegistrarEnv) ->
     id = await env.ready()
     assert not await _findings(env.database, id)
     await _reveal(env, id)
-    await env.registrar.rotate(id, by=ROSA)
+    await env.registrar.requests.rotation(id, by=ROSA)
     rotation = await env.asked(id)
-    await env.registrar.approve(id, rotation.id, by=ADA)
+    await env.registrar.approval.approve(id, rotation.id, by=ADA)
     assert not await _findings(env.database, id)
     await env.end_run(id)
-    await env.registrar.revoke(id, by=ROSA)
+    await env.registrar.revocation.revoke(id, by=ROSA)
     assert not await _findings(env.database, id)
 
 
@@ -131,7 +131,7 @@ async def test_a_change_of_history_is_found_and_nothing_is_shown(
     env: RegistrarEnv, name: str
 ) -> None:
     id = await env.ready()
-    await env.registrar.hand_over(id, to=BEN, by=ROSA)
+    await env.registrar.requests.handover(id, to=BEN, by=ROSA)
     statements, said = CHANGES[name]
     await _write(env, *statements)
     assert said in await _findings(env.database, id)
@@ -194,7 +194,7 @@ async def test_a_registration_pointed_at_another_requester_shows_nothing(env: Re
     await _write(env, sa.update(rows).where(rows.c.id == id).values(user_id=BEN.user_id))
     assert "its requester is not the one" in await _findings(env.database, id)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await env.registrar.reveal(id, by=BEN, answer_to=URL)
+        await env.registrar.secrets.reveal(id, by=BEN, answer_to=URL)
 
 
 async def test_a_secret_put_back_is_not_shown_again(env: RegistrarEnv) -> None:
@@ -203,7 +203,7 @@ async def test_a_secret_put_back_is_not_shown_again(env: RegistrarEnv) -> None:
     assert found is not None
     before = await _row(env, kept, id=found.id)
     assert await _reveal(env, id) == SECRET
-    await env.registrar.masked(id, found.id)
+    await env.registrar.secrets.masked(id, found.id)
     await _write(env, sa.update(kept).where(kept.c.id == found.id).values(**before))
     with pytest.raises(Refusal, match="has been shown before"):
         await _reveal(env, id)
@@ -217,7 +217,7 @@ async def test_a_vote_that_nobody_gave_does_not_help_to_approve(
     id = await env.pending()
     await env.cast(id, Vote(person=GRACE, verdict="approve", at=clock.now(), digest=DIGEST))
     with pytest.raises(Refusal, match="was changed by something else"):
-        await env.registrar.approve(id, by=ADA, seen=[GRACE])
+        await env.registrar.approval.approve(id, by=ADA, seen=[GRACE])
     assert (await env.found(id)).status is Status.PENDING
     assert "the approvals are not those" in await _findings(database, id)
 
@@ -240,7 +240,7 @@ async def test_a_quorum_that_was_made_less_is_not_one(
 ) -> None:
     env = registrar_env(database, clock, approvals_needed=2)
     id = await env.pending()
-    await env.registrar.approve(id, by=ADA)
+    await env.registrar.approval.approve(id, by=ADA)
     quorum = {"needed": 1, "distinct_groups": False}
     await _write(env, sa.update(rows).values(status=Status.APPROVED, quorum=quorum))
     async with database.transaction() as tx:
@@ -262,7 +262,7 @@ async def test_nobody_confirms_a_handover_that_they_asked_for_themselves(
 ) -> None:
     env = _all_do_all(database, clock)
     id = await env.pending()
-    await env.registrar.hand_over(id, to=BEN, by=ADA)
+    await env.registrar.requests.handover(id, to=BEN, by=ADA)
     asker = {"team_id": TEAM, "user_id": GRACE.user_id, "name": "Grace"}
     await _write(
         env, sa.update(requests).where(requests.c.kind == "handover").values(asked_by=asker)
@@ -276,9 +276,9 @@ async def test_nobody_takes_over_what_history_says_they_approved(
 ) -> None:
     env = _all_do_all(database, clock)
     id = await env.pending()
-    await env.registrar.approve(id, by=BEN)
+    await env.registrar.approval.approve(id, by=BEN)
     await _write(env, sa.delete(given))
-    await env.registrar.hand_over(id, to=BEN, by=ROSA)
+    await env.registrar.requests.handover(id, to=BEN, by=ROSA)
     with pytest.raises(Refusal, match="was changed by something else"):
         await env.confirm_handover(id, to=BEN, by=ADA)
 
@@ -288,13 +288,13 @@ async def test_a_former_requester_who_was_forgotten_does_not_approve(
 ) -> None:
     env = _all_do_all(database, clock)
     id = await env.pending()
-    await env.registrar.hand_over(id, to=BEN, by=ROSA)
+    await env.registrar.requests.handover(id, to=BEN, by=ROSA)
     await env.confirm_handover(id, to=BEN, by=ADA)
     somebody = {"team_id": TEAM, "user_id": GRACE.user_id, "name": "Grace"}
     await _write(env, sa.delete(previous_requesters), sa.update(requests).values(asked_by=somebody))
-    await env.registrar.approve(id, by=ROSA)
+    await env.registrar.approval.approve(id, by=ROSA)
     with pytest.raises(Refusal, match="was changed by something else"):
-        await env.registrar.approve(id, by=ADA, seen=[ROSA])
+        await env.registrar.approval.approve(id, by=ADA, seen=[ROSA])
     assert "approved what they had asked for" in await _findings(database, id)
 
 
@@ -303,13 +303,13 @@ async def test_nobody_confirms_a_rotation_that_history_says_they_asked_for(
 ) -> None:
     id = await env.ready()
     await _reveal(env, id)
-    await env.registrar.rotate(id, by=ADA)
+    await env.registrar.requests.rotation(id, by=ADA)
     asker = {"team_id": TEAM, "user_id": GRACE.user_id, "name": "Grace"}
     await _write(
         env, sa.update(requests).where(requests.c.kind == "rotation").values(asked_by=asker)
     )
     rotation = await env.asked(id)
-    await env.registrar.approve(id, rotation.id, by=ADA)
+    await env.registrar.approval.approve(id, rotation.id, by=ADA)
     async with env.database.reading() as tx:
         found = await env.found(id)
         with pytest.raises(Refusal):
@@ -318,10 +318,10 @@ async def test_nobody_confirms_a_rotation_that_history_says_they_asked_for(
 
 async def test_a_handover_seals_for_the_new_requester(env: RegistrarEnv) -> None:
     id = await env.ready()
-    await env.registrar.hand_over(id, to=BEN, by=ROSA)
+    await env.registrar.requests.handover(id, to=BEN, by=ROSA)
     await env.confirm_handover(id, to=BEN, by=ADA)
     assert not await _findings(env.database, id)
-    look = await env.registrar.reveal(id, by=BEN, answer_to=URL)
+    look = await env.registrar.secrets.reveal(id, by=BEN, answer_to=URL)
     assert any(it.text == SECRET for it in look.values.lines)
 
 

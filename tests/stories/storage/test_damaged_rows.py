@@ -99,9 +99,9 @@ async def test_a_registration_that_cannot_be_read_hides_no_other(env: RegistrarE
     async with env.database.transaction() as tx:
         row = sa.update(registrations).where(registrations.c.id == broken)
         await tx.execute(row.values(status=NONSENSE))
-    listed = await env.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
+    listed = await env.registrar.queries.listed(ListKind.MINE, by=ROSA, for_all=False)
     assert [each.id for each in listed.lines] == [fine]
-    home = await env.registrar.home({}, by=ROSA)
+    home = await env.registrar.home.read({}, by=ROSA)
     assert [each.id for each in home.mine] == [fine]
 
 
@@ -115,7 +115,7 @@ async def test_bytes_that_are_no_text_are_shown_as_such(
         with closing(sqlite3.connect(file)) as other, other:
             name = "UPDATE registrations SET requester_name = CAST(X'4dfc' AS TEXT) WHERE id = ?"
             other.execute(name, (broken,))
-        listed = await env.registrar.listed(ListKind.MINE, by=ROSA, for_all=False)
+        listed = await env.registrar.queries.listed(ListKind.MINE, by=ROSA, for_all=False)
         names = {each.id: each.requester.name for each in listed.lines}
         assert names == {broken: "M\ufffd", fine: ROSA.name}
 

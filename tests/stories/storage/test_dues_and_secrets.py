@@ -114,14 +114,14 @@ async def test_a_secret_that_comes_after_the_end_of_its_run_is_left_to_the_sweep
 
 async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(env: RegistrarEnv) -> None:
     id = await env.ready()
-    look = await env.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
-    await env.registrar.shown(id, look.secret, by=ROSA)
+    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
     async with env.database.reading() as tx:
         address = (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data
     assert address is not None
     assert b"hooks" not in address
     for _ in range(2):
-        await env.registrar.masked(id, look.secret)
+        await env.registrar.secrets.masked(id, look.secret)
     async with env.database.reading() as tx:
         assert (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data is None
     assert await env.secret_state(id) is SecretState.MASKED

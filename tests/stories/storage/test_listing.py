@@ -110,16 +110,16 @@ async def test_only_what_was_announced_and_still_works_expires(env: RegistrarEnv
         await secrets.change(tx, closed.id, SecretState.CLOSED, since=[SecretState.SEALED])
     env.clock.move(timedelta(days=236))
     assert set(ids(await found(env, ListKind.EXPIRING))) == {one, other}
-    await env.registrar.revoke(other, by=ROSA)
+    await env.registrar.revocation.revoke(other, by=ROSA)
     assert ids(await found(env, ListKind.EXPIRING)) == [one]
 
 
 async def _in_use(env: RegistrarEnv) -> str:
     """Return the id of a registration whose secret was seen."""
     id = await env.ready()
-    look = await env.registrar.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
-    await env.registrar.shown(id, look.secret, by=ROSA)
-    await env.registrar.masked(id, look.secret)
+    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
+    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await env.registrar.secrets.masked(id, look.secret)
     return id
 
 
@@ -127,7 +127,7 @@ async def test_it_waits_again_for_whose_vote_is_void_and_never_for_who_was_its_r
     env: RegistrarEnv,
 ) -> None:
     id = await env.pending()
-    await env.registrar.approve(id, by=ADA)
+    await env.registrar.approval.approve(id, by=ADA)
     async with env.database.transaction() as tx:
         await registered.update(tx, id, status=Status.PENDING)
     assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == []
@@ -146,7 +146,7 @@ async def test_nothing_waits_for_who_has_decided_or_asked(env: RegistrarEnv) -> 
     id = await env.pending()
     assert ids(await found(env, ListKind.WAITING, undecided_by=ADA)) == [id]
     assert ids(await found(env, ListKind.WAITING, undecided_by=ROSA)) == []
-    await env.registrar.approve(id, by=ADA)
+    await env.registrar.approval.approve(id, by=ADA)
     async with env.database.transaction() as tx:
         await tx.execute(
             sa.update(registrations).where(registrations.c.id == id).values(status=Status.PENDING)
@@ -164,7 +164,7 @@ async def test_every_change_raises_the_mark(env: RegistrarEnv) -> None:
     marks = [await mark()]
     id = await env.pending()
     marks.append(await mark())
-    await env.registrar.approve(id, by=ADA)
+    await env.registrar.approval.approve(id, by=ADA)
     marks.append(await mark())
     assert marks == sorted(set(marks))
 
@@ -195,7 +195,7 @@ async def test_what_is_expected_is_the_median_of_what_it_took(
                 .where(runs.c.registration == id, runs.c.kind == RunKind.REGISTER)
                 .values(created_at=ended - timedelta(seconds=took), ended_at=ended)
             )
-    expected = await env.registrar.expected()
+    expected = await env.registrar.queries.expected()
     assert (expected.total_seconds() if expected else None) == seconds
 
 

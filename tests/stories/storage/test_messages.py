@@ -117,11 +117,11 @@ async def test_a_message_given_up_is_owed_no_longer(env: RegistrarEnv) -> None:
 
 async def test_an_event_is_news_once_in_ten_minutes(env: RegistrarEnv) -> None:
     registrar = env.registrar
-    news = await asyncio.gather(*(registrar.is_news("Ev1") for _ in range(8)))
+    news = await asyncio.gather(*(registrar.deliveries.is_news("Ev1") for _ in range(8)))
     assert sorted(news) == [False] * 7 + [True]
-    assert await registrar.is_news("Ev2")
+    assert await registrar.deliveries.is_news("Ev2")
     env.clock.move(timedelta(minutes=11))
-    assert await registrar.is_news("Ev1")
+    assert await registrar.deliveries.is_news("Ev1")
 
 
 async def test_what_is_stale_is_found_without_reading_all_messages(database: Database) -> None:

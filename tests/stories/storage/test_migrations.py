@@ -110,9 +110,9 @@ async def test_secrets_that_were_in_use_before_an_upgrade_are_reminded_of(
     env: RegistrarEnv,
 ) -> None:
     id = await env.ready()
-    look = await env.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await env.registrar.shown(id, look.secret, by=ROSA)
-    await env.registrar.masked(id, look.secret)
+    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await env.registrar.secrets.masked(id, look.secret)
     async with env.database.transaction() as tx:
         planned = await timers.subjects(tx, id, TimerKind.TELL_EXPIRY)
         assert planned
@@ -135,7 +135,7 @@ async def test_what_was_there_before_signatures_is_signed_and_sealed_anew(
         await tx.run_sync(_down_and_up, "0002")
         for id in ids:
             assert not await audit.findings(tx, id)
-    look = await env.registrar.reveal(ids[0], by=ROSA, answer_to=URL)
+    look = await env.registrar.secrets.reveal(ids[0], by=ROSA, answer_to=URL)
     assert any(line.text == SECRET for line in look.values.lines)
 
 
@@ -289,9 +289,9 @@ async def test_what_waits_before_an_upgrade_is_decided_after_it(
     # Another connection waits for the end of the transaction that has changed the tables.
     for id, kind, requests in zip(ids, ASKED, expires, strict=True):
         assert (await env.asked(id, kind)).id in requests
-    await env.registrar.approve(plan, by=GRACE)
+    await env.registrar.approval.approve(plan, by=GRACE)
     assert (await env.found(plan)).status is Status.APPROVED
-    await env.registrar.approve(rotation, (await env.asked(rotation)).id, by=GRACE)
+    await env.registrar.approval.approve(rotation, (await env.asked(rotation)).id, by=GRACE)
     assert (await env.run_of(rotation)).kind is RunKind.ADD_SECRET
     await env.confirm_handover(handover, to=BEN, by=GRACE)
     found = await env.found(handover)
@@ -306,17 +306,17 @@ async def _half_decided(env: RegistrarEnv, kind: RequestKind) -> str:
     handover, one that she has asked for.
     """
     id = await env.pending()
-    await env.registrar.approve(id, by=ADA)
+    await env.registrar.approval.approve(id, by=ADA)
     if kind is RequestKind.PLAN:
         return id
-    await env.registrar.approve(id, by=GRACE)
+    await env.registrar.approval.approve(id, by=GRACE)
     await env.make_ready(id)
-    look = await env.registrar.reveal(id, by=ROSA, answer_to=URL)
-    await env.registrar.shown(id, look.secret, by=ROSA)
-    await env.registrar.masked(id, look.secret)
+    look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
+    await env.registrar.secrets.shown(id, look.secret, by=ROSA)
+    await env.registrar.secrets.masked(id, look.secret)
     if kind is RequestKind.ROTATION:
-        await env.registrar.rotate(id, by=ROSA)
-        await env.registrar.approve(id, (await env.asked(id)).id, by=ADA)
+        await env.registrar.requests.rotation(id, by=ROSA)
+        await env.registrar.approval.approve(id, (await env.asked(id)).id, by=ADA)
     else:
-        await env.registrar.hand_over(id, to=BEN, by=ADA)
+        await env.registrar.requests.handover(id, to=BEN, by=ADA)
     return id

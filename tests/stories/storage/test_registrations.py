@@ -97,9 +97,9 @@ async def test_a_run_ends_once(env: RegistrarEnv) -> None:
 
 
 async def test_a_form_that_was_sent_already_is_the_same_registration(env: RegistrarEnv) -> None:
-    first = await env.registrar.submit(form(), by=ROSA, origin="V1")
-    assert await env.registrar.submit(form(name="other"), by=ROSA, origin="V1") == first
-    assert await env.registrar.submit(form(name="crm"), by=ROSA, origin="V2") != first
+    first = await env.registrar.submission.submit(form(), by=ROSA, origin="V1")
+    assert await env.registrar.submission.submit(form(name="other"), by=ROSA, origin="V1") == first
+    assert await env.registrar.submission.submit(form(name="crm"), by=ROSA, origin="V2") != first
 
 
 async def test_text_that_a_database_cannot_hold_is_refused_before_it_gets_there(
@@ -108,9 +108,9 @@ async def test_text_that_a_database_cannot_hold_is_refused_before_it_gets_there(
     """PostgreSQL keeps no NUL and no half of a surrogate pair."""
     for reason in ("a\x00b", "a\ud800b"):
         with pytest.raises(Refusal, match="reason"):
-            await env.registrar.submit(form(reason=reason), by=ROSA, origin="V1")
+            await env.registrar.submission.submit(form(reason=reason), by=ROSA, origin="V1")
     good = "Zeile eins\nZeile zwei\t👩‍💻 und 日本語"
-    id = await env.registrar.submit(form(reason=good), by=ROSA, origin="V1")
+    id = await env.registrar.submission.submit(form(reason=good), by=ROSA, origin="V1")
     assert (await env.found(id)).form.reason == good
 
 
@@ -147,11 +147,11 @@ async def test_while_it_is_revoked_the_same_is_not_asked_for_and_room_is_left(
     env: RegistrarEnv,
 ) -> None:
     id = await env.ready()
-    await env.registrar.revoke(id, by=ADA)
+    await env.registrar.revocation.revoke(id, by=ADA)
     name = (await env.found(id)).form.name
     with pytest.raises(FormProblems, match="being revoked"):
-        await env.registrar.submit(form(name=name), by=ROSA, origin="V-again")
+        await env.registrar.submission.submit(form(name=name), by=ROSA, origin="V-again")
     async with env.database.transaction() as tx:
         assert await registrations.count_open(tx, ROSA) == 0
         await registrations.move(tx, id, Status.REVOKED)
-    assert await env.registrar.submit(form(name=name), by=ROSA, origin="V-again")
+    assert await env.registrar.submission.submit(form(name=name), by=ROSA, origin="V-again")

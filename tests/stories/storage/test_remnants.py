@@ -51,7 +51,7 @@ async def test_after_a_reveal_the_sealed_secret_is_in_no_file(
         id = await env.ready()
         sealed = await _sealed(env, id)
         assert sealed in _files(tmp_path)
-        await env.registrar.reveal(id, by=ROSA, answer_to=URL)
+        await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
         await _until(lambda: sealed not in _files(tmp_path))
 
 
@@ -64,7 +64,9 @@ async def test_a_reader_puts_it_off_and_keeps_nobody_waiting(
         sealed = await _sealed(env, id)
         async with database.reading() as tx:
             await tx.execute(sa.select(seen_events))
-            await env.registrar.reveal(id, by=ROSA, answer_to=URL)  # does not wait for the reader
+            await env.registrar.secrets.reveal(
+                id, by=ROSA, answer_to=URL
+            )  # does not wait for the reader
             await _write(database)
             assert sealed in _files(tmp_path)
         await _until(lambda: sealed not in _files(tmp_path))
@@ -81,7 +83,7 @@ async def test_what_a_killed_process_left_goes_at_the_next_start(
         sealed = await _sealed(env, id)
         async with database.reading() as tx:
             await tx.execute(sa.select(seen_events))
-            await env.registrar.reveal(id, by=ROSA, answer_to=URL)
+            await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
             for name in ("aad-setup.db", "aad-setup.db-wal"):
                 (crashed / name).write_bytes((tmp_path / name).read_bytes())
     assert sealed in _files(crashed)
@@ -96,7 +98,7 @@ async def test_a_secret_that_is_revoked_or_handed_over_unseen_leaves_nothing(
         env = registrar_env(database, clock)
         id = await env.ready()
         sealed = await _sealed(env, id)
-        await env.registrar.revoke(id, by=ROSA)
+        await env.registrar.revocation.revoke(id, by=ROSA)
         await _until(lambda: sealed not in _files(tmp_path))
 
 

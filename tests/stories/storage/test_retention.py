@@ -24,4 +24,4 @@ async def test_what_is_deleted_goes_in_small_transactions(env: RegistrarEnv) -> 
     async with env.database.reading() as tx:
         assert not (await tx.scalars(sa.select(runs.c.id))).all()
         assert len((await tx.scalars(sa.select(entries.c.registration))).all()) > len(ids)
-    await env.registrar.form_of(ids[0], by=ROSA)
+    await env.registrar.submission.form_of(ids[0], by=ROSA)
