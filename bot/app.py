@@ -1,95 +1,96 @@
-"""The app: opens what lies outside, lets the parts run between, and closes all in reverse.
+"""The app: builds the components, lets them run, and closes everything in reverse order.
 
-With bot/components.py it knows all others. Clients are made first, the engine is launched after
-them on the running loop, Slack comes last; the way down is the way up backwards."""
+Clients are made first, the engine is launched after them on the running loop, Slack comes last.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from uuid import uuid4
 
-import sqlalchemy as sa
 import structlog
 
-from bot import components
+import handlers
+from bot.connections import Connected, connected, first_sign_in
 from bot.domain.catalogue import Catalogue, read_catalogue
 from bot.periodic_checks import PeriodicChecks
+from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.runs import Runs
-from bot.server.health import Health
-from bot.server.slack_transport import SlackRoutes, transport_of
-from bot.services import Services, Tenant
+from bot.server.http_server import Routes
+from bot.server.slack_transport import bolt_app, transport_of
+from bot.services import Services
 from bot.settings.settings import Settings
-from bot.startup_checks import (
-    check_quorums,
-    check_sign_in,
-    check_slack,
-    slack_client,
-    slack_session,
-)
-from bot.storage import installation, registrations
+from bot.startup_checks import slack_client
+from bot.storage import registrations
 from bot.storage import runs as stored_runs
-from bot.storage.database import Database, opened, sqlite_path
-from bot.storage.vault import Vault
-from bot.storage.watermark import watched
 from bot.worker import engine as engines
-from bot.worker import replicas
 from bot.worker.loops import Loop, Wakeup, run_guarded
 from bot.worker.orphan_scan import OrphanScan
-from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
-from graph.client import Client
 from graph.clock import Clock
-from graph.connection import connected
 from graph.tokens import TokenSource
+from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.dispatcher import Dispatcher
-from handlers.slack.approval_channel import ApprovalChannel
+from handlers.outbox.home_publisher import HomePublisher
+from handlers.slack.services import Slack
+from handlers.transport import Transport
 from handlers.transport.in_flight import InFlight
 
 log = structlog.get_logger()
 
-LOOK_EVERY_SECONDS = 2.0
-"""How often storage is looked at even if no bell rang."""
-
 QUIET_SECONDS = 1.0
 """How long new runs wait at most until users who click have their answer."""
 
-LIVENESS_SECONDS = 10.0
-"""How often a replica looks for others that died."""
 
-ORPHAN_SCAN_SECONDS = 60.0
-"""How often a replica asks whether the tenant has to be searched for orphans again."""
+@dataclass(frozen=True, kw_only=True)
+class Intervals:
+    """How often loops look even if nothing wakes them, in real seconds."""
 
-WATCH_SECONDS = 5.0
-"""How often the socket is looked at; one that is down twice is replaced."""
+    storage: float = 2.0
+    replicas: float = 10.0
+    """Whether another replica has died."""
+    orphans: float = 60.0
+    """Whether the tenant has to be searched for orphans again."""
+    socket: float = 5.0
+    """Whether the socket is up; one that is down twice is replaced."""
+
+
+INTERVALS = Intervals()
 
 
 @dataclass(frozen=True, kw_only=True)
 class App:
     """The running bot."""
 
+    services: Services
+    slack: Slack
     registrar: Registrar
     scheduler: Scheduler
     orphan_scan: OrphanScan
     dispatcher: Dispatcher
-    channel: ApprovalChannel
-    database: Database
-    graph: Client
-    slot: str
     signed_in: asyncio.Task[None]
     periodic_checks: PeriodicChecks
 
     async def serve(self) -> None:
-        """Return never. Raises CannotStart if Entra refuses the bot once an outage is over."""
-        warning = asyncio.create_task(self.periodic_checks.run(), name="forewarning")
+        """Never return. Raises CannotStart if Entra refuses the bot once an outage is over."""
+        checks = asyncio.create_task(self.periodic_checks.run(), name="periodic checks")
         try:
             await asyncio.shield(self.signed_in)
             await asyncio.Event().wait()
         finally:
-            warning.cancel()
-            await asyncio.gather(warning, return_exceptions=True)
+            checks.cancel()
+            await asyncio.gather(checks, return_exceptions=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """The components that show something in Slack."""
+
+    dispatcher: Dispatcher
+    home_publisher: HomePublisher
+    preview_maker: PreviewMaker
 
 
 @asynccontextmanager
@@ -97,138 +98,140 @@ async def running(
     settings: Settings,
     clock: Clock,
     *,
-    look_every: float = LOOK_EVERY_SECONDS,
-    vigil_every: float = LIVENESS_SECONDS,
-    patrol_every: float = ORPHAN_SCAN_SECONDS,
-    watch_every: float = WATCH_SECONDS,
+    intervals: Intervals = INTERVALS,
     catalogue: Catalogue | None = None,
 ) -> AsyncIterator[App]:
-    """Run the bot while inside, with the profiles that are shipped unless it is given others.
+    """Run the bot while inside, with the shipped profiles unless others are given.
 
-    The `…_every` are real seconds.
-
-    Raises CannotStart, AlreadyRunning, UnusableDatabase or slots.NoSlot.
+    Raises CannotStart, AlreadyRunning, UnusableDatabase or NoSlot.
     """
     catalogue = catalogue or read_catalogue()
-    vault = Vault(settings.vault_keys)
-    slack_first, entra_first = AwaitedService("Slack", clock), AwaitedService("Entra", clock)
-    reception = SlackRoutes(settings)
-    async with (
-        opened(settings.database_url, vault) as database,
-        replicas.taken(settings.database_url) as slot,
-        slack_session() as session,
-        reception.opened(Health(database=database, awaited=(slack_first, entra_first))) as health,
-        _tenant(settings, clock, database) as (tenant, tokens),
-        watched(database, settings.database_url, now=clock.now(), every=look_every) as watermark,
-    ):
-        client = slack_client(settings, session, token=settings.slack_bot_token)
-        installed = await slack_first.ask(partial(check_slack, client, settings))
-        policy = components.policy_of(settings, installed.team_id)
-        check_quorums(policy, catalogue)
-        in_flight = InFlight()
-        services = Services(
-            settings=settings,
-            clock=clock,
-            catalogue=catalogue,
-            vault=vault,
-            database=database,
-            tenant=tenant,
-            entra=entra_first,
-            policy=policy,
-            executor=slot.executor,
-        )
-        reconciliation = components.reconciliation(services, client)
-        health.awaited = (slack_first, entra_first, reconciliation)
-        first = partial(_first_sign_in, services, tokens)
-        await reconciliation.done(signed_in=first, leads=slot.is_first)
-        registrar, runs = Registrar(services), Runs(services)
-        slack = components.slack_side(
-            services, registrar, session, client, installed, every=look_every
-        )
+    async with connected(settings, clock, catalogue, every=intervals.storage) as outside:
+        services, slack, slot = outside.services, outside.slack, outside.slot
+        registrar, runs, in_flight = Registrar(services), Runs(services), InFlight()
+        front = _front(services, slack, registrar, every=intervals.storage)
+        transport, routes = _transport(outside, registrar, front, in_flight, intervals)
         async with engines.running(
-            engine_url(settings.database_url),
+            engines.url_of(settings.database_url),
             executor=slot.executor,
             jobs=runs.jobs(),
             died=runs.died,
         ) as engine:
             await _take_over(services, engine, slot.executor)
             quiet = partial(in_flight.drained, QUIET_SECONDS)
-            scheduler = Scheduler(services, engine, died=runs.died, quiet=quiet, every=look_every)
-            orphan_scan = OrphanScan(services, every=patrol_every)
-            take_over = partial(_take_over, services, engine)
-            sweep = partial(slot.take_over_dead, take_over)
-            vigil = Loop("slots", sweep, wakeup=Wakeup(), every=vigil_every)
-            shown = (slack.dispatcher.loop, slack.home_publisher.loop, slack.channel.loop)
-            loops = (scheduler.loop, *shown, orphan_scan.loop, vigil, watermark)
-            transport, routes = transport_of(
-                slack.bolt,
-                settings,
-                installed,
-                database,
-                in_flight,
-                watch_every=watch_every,
+            scheduler = Scheduler(
+                services, engine, died=runs.died, quiet=quiet, every=intervals.storage
             )
-            health.transport, health.loops = transport, loops
+            orphan_scan = OrphanScan(services, every=intervals.orphans)
+            sweep = partial(slot.take_over_dead, partial(_take_over, services, engine))
+            takeover = Loop("slots", sweep, wakeup=Wakeup(), every=intervals.replicas)
+            shown = (front.dispatcher.loop, front.home_publisher.loop, slack.channel.loop)
+            loops = (scheduler.loop, *shown, orphan_scan.loop, takeover, outside.watermark)
+            outside.health.transport, outside.health.loops = transport, loops
             async with (
-                _at_work(loops, slack, runs),
-                reception.listening(transport, routes),
-                _signing_in(services, tokens) as signed_in,
+                _at_work(loops, front, runs),
+                outside.routes.listening(transport, routes),
+                _signing_in(services, outside.tokens) as signed_in,
             ):
                 app = App(
+                    services=services,
+                    slack=slack,
                     registrar=registrar,
                     scheduler=scheduler,
                     orphan_scan=orphan_scan,
-                    dispatcher=slack.dispatcher,
-                    channel=slack.channel,
-                    database=database,
-                    graph=tenant.graph,
-                    slot=slot.executor,
+                    dispatcher=front.dispatcher,
                     signed_in=signed_in,
-                    periodic_checks=PeriodicChecks(
-                        client=client,
-                        settings=settings,
-                        team_id=installed.team_id,
-                        graph=tenant.graph,
-                        entra=entra_first,
-                        clock=clock,
-                    ),
+                    periodic_checks=_periodic_checks(services, slack),
                 )
                 try:
                     yield app
-                finally:  # before whatever takes longer than a stop may
-                    await run_guarded("putting down runs", runs.release)
+                finally:  # before anything that takes longer than a stop may
+                    await run_guarded("releasing runs", runs.release)
+
+
+def _front(services: Services, slack: Slack, registrar: Registrar, *, every: float) -> Front:
+    tenant, clock = services.tenant, services.clock
+    return Front(
+        dispatcher=Dispatcher(services, slack, registrar, every=every),
+        home_publisher=HomePublisher(
+            registrar=registrar,
+            client=slack.client,
+            look_up=slack.users.person,
+            clock=clock,
+            wakeup=services.wakeups.home_publisher,
+            every=every,
+        ),
+        preview_maker=PreviewMaker(
+            client=slack.client,
+            look=partial(
+                look,
+                graph=tenant.graph,
+                tenant_cache=tenant.tenant_cache,
+                consent_mode=tenant.consent_mode,
+                clock=clock,
+            ),
+            clock=clock,
+            contact=services.settings.contact,
+        ),
+    )
+
+
+def _transport(
+    outside: Connected,
+    registrar: Registrar,
+    front: Front,
+    in_flight: InFlight,
+    intervals: Intervals,
+) -> tuple[Transport, Routes]:
+    """Return the transport of Slack, with every listener connected."""
+    services, slack = outside.services, outside.slack
+    client = slack_client(services.settings, outside.session, token=None)
+    bolt = bolt_app(client, services.settings, slack.installed)
+    handlers.register(
+        bolt,
+        client=slack.client,
+        registrar=registrar,
+        users=slack.users,
+        response_urls=slack.response_urls,
+        home_publisher=front.home_publisher,
+        preview_maker=front.preview_maker,
+        contact=services.settings.contact,
+        plain=services.settings.plain_cards,
+    )
+    return transport_of(bolt, services, slack.installed, in_flight, watch_every=intervals.socket)
+
+
+def _periodic_checks(services: Services, slack: Slack) -> PeriodicChecks:
+    return PeriodicChecks(
+        client=slack.client,
+        settings=services.settings,
+        team_id=slack.installed.team_id,
+        graph=services.tenant.graph,
+        entra=services.entra,
+        clock=services.clock,
+    )
 
 
 @asynccontextmanager
-async def _at_work(
-    loops: Sequence[Loop], slack: components.SlackSide, runs: Runs
-) -> AsyncIterator[None]:
-    """Let the loops go round while inside; then let what is under way end."""
+async def _at_work(loops: Sequence[Loop], front: Front, runs: Runs) -> AsyncIterator[None]:
+    """Run the loops while inside; then let what is under way end."""
     for loop in loops:
         loop.start()
     try:
         yield
     finally:
         await asyncio.gather(*(loop.stop() for loop in loops))
-        await run_guarded("putting down runs", runs.release)
-        await slack.dispatcher.settle()
-        await slack.preview_maker.settle()
+        await run_guarded("releasing runs", runs.release)
+        await front.dispatcher.settle()
+        await front.preview_maker.settle()
 
 
 async def _take_over(services: Services, engine: engines.Engine, executor: str) -> None:
-    """Let what this executor has left when it died be started again. Its slot must be held."""
+    """Let runs that this executor left when it died be started again. Its slot must be held."""
     async with services.database.transaction() as tx:
         await stored_runs.fail_attempts(tx, executor)
     if await engine.forget_left(executor):
         services.wakeups.scheduler.wake()
-
-
-def engine_url(url: str) -> str:
-    """Return where the engine keeps its record: beside ours, and as expendable as ours is not."""
-    path = sqlite_path(url)
-    if path is not None:
-        return f"sqlite:///{path.with_name(path.stem + '-engine.db')}"
-    return sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 @asynccontextmanager
@@ -252,32 +255,8 @@ async def _signing_in(services: Services, tokens: TokenSource) -> AsyncIterator[
 
 
 async def _sign_in(services: Services, tokens: TokenSource) -> None:
-    await _first_sign_in(services, tokens)
+    await first_sign_in(services, tokens)
     async with services.database.transaction() as tx:
         await registrations.set_outage(tx, None)
     services.wakeups.wake_all()
     log.info("running")
-
-
-async def _first_sign_in(services: Services, tokens: TokenSource) -> None:
-    """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
-    await services.entra.ask(partial(check_sign_in, tokens, services.settings, services.catalogue))
-
-
-@asynccontextmanager
-async def _tenant(
-    settings: Settings, clock: Clock, database: Database
-) -> AsyncIterator[tuple[Tenant, TokenSource]]:
-    """Connect to the tenant while inside. Nothing is sent before the first call."""
-    async with connected(settings, clock) as connection:
-        async with database.transaction() as tx:
-            id = await installation.ensure_id(tx, new=uuid4().hex[:12], now=clock.now())
-        tenant = Tenant(
-            graph=connection.graph,
-            tenant_cache=connection.tenant_cache,
-            sign_in=connection.sign_in,
-            client_id=settings.client_id,
-            consent_mode=settings.consent_mode,
-            installation=id,
-        )
-        yield tenant, connection.tokens

@@ -1,7 +1,6 @@
 """Startup checks of Slack and Entra, before the bot runs."""
 
 from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -22,6 +21,7 @@ from graph.rights import ConsentMode, missing
 from graph.tokens import TokenSource
 from handlers.slack.api_errors import code_of, is_outage, retry_after
 from handlers.slack.approval_channel import is_shared, warn_if_public
+from handlers.slack.users import Installed
 
 log = structlog.get_logger()
 
@@ -57,18 +57,6 @@ class CannotStart(Exception):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(" ".join(self.problems))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Installed:
-    """Who the bot is in Slack, as Slack says."""
-
-    team_id: str
-    enterprise_id: str | None
-    """The organization on Enterprise Grid that the workspace belongs to, if it does."""
-    app_id: str
-    bot_id: str
-    bot_user_id: str
 
 
 def slack_session() -> aiohttp.ClientSession:

@@ -120,7 +120,7 @@ def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def make() -> None:
         async with (
             opened(url),
-            engine.running(app.engine_url(url), executor="nobody", jobs={}, died=_nobody),
+            engine.running(engine.url_of(url), executor="nobody", jobs={}, died=_nobody),
         ):
             pass
 
@@ -145,7 +145,9 @@ def bot(stage: Stage, empty_databases: Path) -> Bot:
         if file is not None and not file.exists():
             for name in ("aad-setup.db", "aad-setup-engine.db"):
                 shutil.copy(empty_databases / name, file.parent)
-        async with app.running(settings, stage.clock, look_every=LOOK_EVERY) as running:
+        async with app.running(
+            settings, stage.clock, intervals=app.Intervals(storage=LOOK_EVERY)
+        ) as running:
             yield running
 
     return start

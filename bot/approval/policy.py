@@ -9,6 +9,7 @@ from bot.domain.approval_requests import ApprovalRequest
 from bot.domain.people import CONTACT, GUEST, Person, Refusal
 from bot.domain.registration import Registration
 from bot.settings.env_reader import EVERYBODY
+from bot.settings.settings import Settings
 
 UNSAID = "Slack did not say who belongs to {}, so nothing was done. Try again in a moment."
 
@@ -189,3 +190,20 @@ class Policy:
         if quorum.distinct_groups and not found:
             self.check_groups_known(person)
         return found
+
+
+def policy_of(settings: Settings, team_id: str) -> Policy:
+    """Return who may do what in a team, as the settings say."""
+    return Policy(
+        team_id=team_id,
+        requesters=settings.requesters,
+        approvers=settings.approvers,
+        approvals_needed=settings.approvals_needed,
+        requester_groups=settings.requester_groups,
+        approver_groups=settings.approver_groups,
+        mentioned=settings.mentioned,
+        open_limit=settings.open_limit,
+        daily_limit=settings.daily_limit,
+        person_daily_limit=settings.person_daily_limit,
+        contact=settings.contact,
+    )

@@ -10,14 +10,13 @@ from typing import NamedTuple
 import psycopg
 import sqlalchemy as sa
 
-from bot.app import engine_url
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.settings.settings import Settings
 from bot.storage import installation, secrets
 from bot.storage.database import NO_TABLES, UnusableDatabase, age, beside, sqlite_path, too_old
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
-from bot.worker import replicas
+from bot.worker import engine, replicas
 from bot.worker.engine import SCHEMA, unusable
 
 MAY_CREATE = """SELECT has_schema_privilege(current_schema(), 'CREATE'),
@@ -91,7 +90,7 @@ async def look_inside(settings: Settings) -> Inside | None:
 
 async def _missing_rights(url: str) -> Sequence[str]:
     """Return what prevents the bot and its engine from creating tables, as far as is known."""
-    address = engine_url(url)
+    address = engine.url_of(url)
     path = sqlite_path(address)
     if path is not None:
         return [unusable(address)] if path.exists() and not _is_whole(path) else []

@@ -40,7 +40,7 @@ async def play(console: Console, *, stop: asyncio.Event) -> bool:
         clock = MovableClock()
         async with standing(folder=Path(folder), clock=clock) as stage:
             settings = Settings.read(stage.environ(LOG_LEVEL="ERROR"))
-            async with app.running(settings, clock, look_every=0.25):
+            async with app.running(settings, clock, intervals=app.Intervals(storage=0.25)):
                 stage.tenant.faults.latency = LATENCY_SECONDS
                 if not await _played(Demo(console, stage), stop):
                     stage.tenant.faults.latency = 0.0  # what is at work then ends at once

@@ -13,14 +13,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.server import http_server
 from bot.server.health import Health
+from bot.services import Services
 from bot.settings.settings import Settings
-from bot.startup_checks import CannotStart, Installed
-from bot.storage.database import Database
+from bot.startup_checks import CannotStart
+from handlers.slack.users import Installed
 from handlers.transport import CannotListen, Transport, http
 from handlers.transport.http import Http
 from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures
-from handlers.transport.socket_mode import SocketMode
+from handlers.transport.socket_mode import SocketApp, SocketMode
 
 log = structlog.get_logger()
 
@@ -54,9 +55,8 @@ def bolt_app(client: AsyncWebClient, settings: Settings, installed: Installed) -
 
 def transport_of(
     bolt: AsyncApp,
-    settings: Settings,
+    services: Services,
     installed: Installed,
-    database: Database,
     in_flight: InFlight,
     *,
     watch_every: float,
@@ -65,19 +65,14 @@ def transport_of(
 
     A socket is checked every `watch_every` seconds.
     """
+    settings = services.settings
     if settings.slack_signing_secret is None:
-        socket = SocketMode(
-            bolt,
-            app_token=settings.slack_app_token or "",
-            app_id=installed.app_id,
-            in_flight=in_flight,
-            watch_every=watch_every,
-            proxies=settings.proxies,
-        )
-        return socket, {}
+        token, proxies = settings.slack_app_token or "", settings.proxies
+        app = SocketApp(id=installed.app_id, token=token, proxies=proxies)
+        return SocketMode(bolt, app, in_flight=in_flight, watch_every=watch_every), {}
     # Slack stamps its requests with real time, so the bot's own clock stays out.
     signatures = Signatures(settings.slack_signing_secret, Clock())
-    taking = Http(bolt, signatures=signatures, database=database, in_flight=in_flight)
+    taking = Http(bolt, signatures=signatures, database=services.database, in_flight=in_flight)
     return taking, {http.PATH: taking.handle}
 
 

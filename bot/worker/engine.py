@@ -24,7 +24,7 @@ import dbos._serialization
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 
-from bot.storage.database import UnusableDatabase, make_private
+from bot.storage.database import UnusableDatabase, make_private, sqlite_path
 from bot.worker.loops import run_guarded
 
 Body = Callable[[str], Awaitable[None]]
@@ -123,6 +123,16 @@ class Engine:
         )
         if ended:
             await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
+
+
+def url_of(database_url: str) -> str:
+    """Return the URL of the engine's database, beside the bot's. It is expendable."""
+    path = sqlite_path(database_url)
+    if path is not None:
+        return f"sqlite:///{path.with_name(path.stem + '-engine.db')}"
+    return (
+        sa.make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    )
 
 
 @asynccontextmanager

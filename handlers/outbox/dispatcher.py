@@ -11,15 +11,16 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import partial
 
+from bot.registrar import Registrar
+from bot.services import Services
 from bot.storage import messages
-from bot.storage.database import Database
 from bot.storage.messages import Message, MessageKind, Stale
-from bot.worker.loops import Loop, Wakeup, report_bug, run_guarded
-from graph.clock import Clock
+from bot.worker.loops import Loop, report_bug, run_guarded
 from handlers.outbox.priority import Priority, PriorityQueue
 from handlers.outbox.recipients import LOOKED_UP
 from handlers.outbox.sender import Sender
-from handlers.slack.rate_limits import LOOK_UP, POST, UPDATE, Call, RateLimits
+from handlers.slack.rate_limits import LOOK_UP, POST, UPDATE, Call
+from handlers.slack.services import Slack
 
 AT_ONCE = 20
 """How many calls of Slack are under way at most; masks come on top."""
@@ -41,19 +42,13 @@ class Dispatcher:
     """Shows what storage says."""
 
     def __init__(
-        self,
-        *,
-        database: Database,
-        sender: Sender,
-        rate_limits: RateLimits,
-        clock: Clock,
-        wakeup: Wakeup,
-        every: float,
+        self, services: Services, slack: Slack, registrar: Registrar, *, every: float
     ) -> None:
-        self._database = database
-        self._sender = sender
-        self._rate_limits = rate_limits
-        self._clock = clock
+        self._database = services.database
+        self._clock = services.clock
+        self._rate_limits = slack.rate_limits
+        self._sender = Sender(services, slack, registrar)
+        wakeup = services.wakeups.dispatcher
         self._queue = PriorityQueue()
         self._under_way: dict[str, tuple[Message, asyncio.Task[None]]] = {}
         self._held_back = False

@@ -13,7 +13,6 @@ from datetime import timedelta
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.catalogue import drawable
@@ -21,13 +20,11 @@ from bot.domain.connector_values import values_of
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
 from bot.registrar import Registrar
+from bot.services import Services
 from bot.storage import messages, registrations, secrets
-from bot.storage.database import Database
 from bot.storage.messages import CLAIM, Message, MessageKind
 from bot.storage.secrets import Purpose
-from bot.storage.vault import SealBroken, Vault
-from bot.worker.loops import Wakeup
-from graph.clock import Clock
+from bot.storage.vault import SealBroken
 from handlers.outbox.duplicates import metadata_of, named, posted_before
 from handlers.outbox.recipients import is_waited_for, needs_its_reader
 from handlers.outbox.rendering import Renderer
@@ -41,10 +38,9 @@ from handlers.slack.api_errors import (
     meaning_of,
     retry_after,
 )
-from handlers.slack.approval_channel import RECENTLY, ApprovalChannel, ChannelShared
-from handlers.slack.rate_limits import Call, RateLimits
-from handlers.slack.response_url import ResponseUrls
-from handlers.slack.users import Users
+from handlers.slack.approval_channel import RECENTLY, ChannelShared
+from handlers.slack.rate_limits import Call
+from handlers.slack.services import Slack
 from handlers.views.blocks import Blocks
 from handlers.views.values import masked_sheet, sheet_text
 
@@ -59,35 +55,17 @@ REFUSED_BLOCKS = ("invalid_blocks", "invalid_blocks_format")
 class Sender:
     """Brings one message to Slack at a time; many may be under way."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        registrar: Registrar,
-        vault: Vault,
-        client: AsyncWebClient,
-        response_urls: ResponseUrls,
-        channel: ApprovalChannel,
-        users: Users,
-        rate_limits: RateLimits,
-        clock: Clock,
-        wakeup: Wakeup,
-        bot_id: str,
-        plain: bool,
-    ) -> None:
-        self._database = database
+    def __init__(self, services: Services, slack: Slack, registrar: Registrar) -> None:
+        self._services = services
+        self._slack = slack
         self._registrar = registrar
-        self._vault = vault
-        self._client = client
-        self._response_urls = response_urls
-        self._channel = channel
-        self._users = users
-        self._rate_limits = rate_limits
-        self._clock = clock
-        self._wakeup = wakeup
-        self._bot_id = bot_id
-        self._retries = Retries(database=database, registrar=registrar, clock=clock)
-        self._renderer = Renderer(registrar=registrar, users=users, plain=plain)
+        self._database = services.database
+        self._clock = services.clock
+        plain = services.settings.plain_cards
+        self._retries = Retries(
+            database=services.database, registrar=registrar, clock=services.clock
+        )
+        self._renderer = Renderer(registrar=registrar, users=slack.users, plain=plain)
         self._plain: set[str] = set()
         """Messages whose plan blocks Slack has refused."""
         self._drawn: dict[str, tuple[int, str]] = {}
@@ -139,12 +117,12 @@ class Sender:
         blocks, drawing = named(blocks, message), _digest(text, blocks)
         if self._is_there(message, drawing):
             for call in calls:
-                self._rate_limits.give_back(call)
+                self._slack.rate_limits.give_back(call)
             await self._posted(message, str(message.channel), str(message.ts), drawing)
             return True
         answer = await self._send(message, text, blocks)
         for call in calls:
-            self._rate_limits.went_through(call)
+            self._slack.rate_limits.went_through(call)
         await self._posted(message, answer["channel"], answer["ts"], drawing)
         return True
 
@@ -153,14 +131,20 @@ class Sender:
 
         Raises ChannelShared if people of another organization would read it.
         """
-        if message.audience == self._channel.id:
-            await self._channel.check(within=RECENTLY if message.ts is not None else timedelta(0))
+        if message.audience == self._slack.channel.id:
+            await self._slack.channel.check(
+                within=RECENTLY if message.ts is not None else timedelta(0)
+            )
         place = (message.channel or "", message.ts) if message.ts is not None else None
-        place = place or await posted_before(self._client, message, bot_id=self._bot_id)
+        place = place or await posted_before(
+            self._slack.client, message, bot_id=self._slack.installed.bot_id
+        )
         if place is not None:
             channel, ts = place
-            return await self._client.chat_update(channel=channel, ts=ts, text=text, blocks=blocks)
-        return await self._client.chat_postMessage(
+            return await self._slack.client.chat_update(
+                channel=channel, ts=ts, text=text, blocks=blocks
+            )
+        return await self._slack.client.chat_postMessage(
             channel=message.audience,
             text=text,
             blocks=blocks,
@@ -176,7 +160,7 @@ class Sender:
             self._drawn.clear()
         self._drawn[message.id] = message.wanted, drawing
         if more:
-            self._wakeup.wake()
+            self._services.wakeups.dispatcher.wake()
 
     def _is_there(self, message: Message, drawing: str) -> bool:
         """Whether Slack shows exactly this already: a version may have changed nothing on it.
@@ -189,7 +173,7 @@ class Sender:
 
     async def _has_no_recipient(self, message: Message) -> bool:
         """Whether it is for the requester, whose account is deactivated or gone."""
-        return needs_its_reader(message) and await self._users.has_left(message.audience)
+        return needs_its_reader(message) and await self._slack.users.has_left(message.audience)
 
     async def _say_so(self, message: Message) -> None:
         """Tell the approvers what the requester cannot be told."""
@@ -208,14 +192,14 @@ class Sender:
             await self._give_up(message)
             return
         try:
-            address = self._vault.open(owner, sealed)
+            address = self._services.vault.open(owner, sealed)
         except SealBroken:  # the operator may still put the key back
             await self._retries.later(message, why="seal_broken", most=OUR_TRIES)
             return
         found = values_of(
             registration, drawable(self._registrar.catalogue, registration.form.profile)
         )
-        if not await self._response_urls.replace(
+        if not await self._slack.response_urls.replace(
             address, text=sheet_text(found), blocks=masked_sheet(found)
         ):
             await self._retries.later(message, why="mask_not_taken", most=OUR_TRIES)
@@ -236,7 +220,7 @@ class Sender:
                 log.warning(
                     "Slack is called too often", method=calls[-1].method, again_in=wait.seconds
                 )
-                self._rate_limits.throttled(calls[-1], wait)
+                self._slack.rate_limits.throttled(calls[-1], wait)
                 await self._unclaim(message)
             case ErrorScope.GONE:
                 log.warning("message gone", message=message.id, code=code)
@@ -270,7 +254,7 @@ class Sender:
 
     def _log_refusal(self, what: str, code: str, scope: ErrorScope, place: str = "") -> None:
         """Tell whoever runs the bot, once each time that it is tried."""
-        wait = self._rate_limits.closed(place)
+        wait = self._slack.rate_limits.closed(place)
         if wait is not None:
             log.error(
                 what,
@@ -282,7 +266,9 @@ class Sender:
 
     async def _is_for_one_who_left(self, message: Message) -> bool:
         """Whether it is for the direct messages of somebody who is deactivated or gone."""
-        return message.audience[:1] in ("U", "W") and await self._users.has_left(message.audience)
+        return message.audience[:1] in ("U", "W") and await self._slack.users.has_left(
+            message.audience
+        )
 
     async def _lost(self, message: Message, error: Exception) -> None:
         """Come back later. A post whose answer was lost may then be made twice.
@@ -306,13 +292,13 @@ class Sender:
                     message.audience,
                     subject=message.subject,
                 )
-        self._wakeup.wake()
+        self._services.wakeups.dispatcher.wake()
 
     async def _unclaim(self, message: Message, trouble: str | None = None) -> None:
         """Let it go first again as soon as it can go at all. App Homes tell of the trouble."""
         async with self._database.transaction() as tx:
             await messages.unclaim(tx, message, trouble=trouble)
-        self._wakeup.wake()
+        self._services.wakeups.dispatcher.wake()
 
 
 def _digest(text: str, blocks: Blocks) -> str:

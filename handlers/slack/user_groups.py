@@ -16,18 +16,18 @@ from handlers.slack.ttl_cache import TtlCache, recent
 
 log = structlog.get_logger()
 
+LOOK_UP_SECONDS = 1.0
+"""Slack waits three seconds for a listener; a look-up may use one of them."""
+
 
 class UserGroups:
     """Remembers members of user groups."""
 
-    def __init__(
-        self, *, client: AsyncWebClient, clock: Clock, ids: Iterable[str], seconds: float
-    ) -> None:
-        """Take the ids of the groups to know, and how long Slack may take, in real seconds."""
+    def __init__(self, client: AsyncWebClient, clock: Clock, ids: Iterable[str]) -> None:
+        """Take the ids of the groups to know."""
         self._client = client
         self._clock = clock
         self._ids = tuple(sorted(ids))
-        self._seconds = seconds
         self._known: TtlCache[frozenset[str]] = recent(clock)
 
     async def of(self, user_id: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -45,7 +45,7 @@ class UserGroups:
             return known[1]
         now = self._clock.now()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(LOOK_UP_SECONDS):
                 answer = await self._client.usergroups_users_list(usergroup=id)
         except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
             log.warning("user group not read", group=id, type=type(error).__name__)

@@ -6,7 +6,8 @@ Team id and user id identify a user; names never do. Doubt means no.
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.approval import Policy
 from bot.domain.form_validation import JOINERS
 from bot.domain.people import GUEST, Person, Refusal
 from bot.registrar import Registrar
@@ -27,13 +29,10 @@ from handlers.slack.api_errors import ErrorScope, code_of, meaning_of
 from handlers.slack.lookup_limits import LookupLimits
 from handlers.slack.response_url import ResponseUrls
 from handlers.slack.ttl_cache import TtlCache, recent
-from handlers.slack.user_groups import UserGroups
+from handlers.slack.user_groups import LOOK_UP_SECONDS, UserGroups
 from handlers.views import help
 
 log = structlog.get_logger()
-
-LOOK_UP_SECONDS = 1.0
-"""Slack waits three seconds for a listener; a look-up may use one of them."""
 
 DOUBTS = {
     "deleted": "is deactivated",
@@ -59,29 +58,36 @@ class UserNotFound(Refusal):
     """Slack knows no user of this id, or hides them from the app."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """The bot's identity in Slack, as Slack says."""
+
+    team_id: str
+    enterprise_id: str | None
+    """The organization on Enterprise Grid that the workspace belongs to, if it does."""
+    app_id: str
+    bot_id: str
+    bot_user_id: str
+
+
 class Users:
     """Looks people up in the team the bot is installed in."""
 
     def __init__(
         self,
-        *,
         client: AsyncWebClient,
-        team_id: str,
-        app_id: str,
-        groups: UserGroups,
-        lookup_limits: LookupLimits,
-        approvers: Collection[str],
-        approver_groups: Collection[str],
+        installed: Installed,
+        policy: Policy,
         clock: Clock,
+        lookup_limits: LookupLimits | None = None,
     ) -> None:
-        """Take the ids of approvers and of their groups, for whom some look-ups are kept."""
-        self._lookup_limits = lookup_limits
-        self._approvers = frozenset(approvers)
-        self._approver_groups = frozenset(approver_groups)
+        """Some look-ups are reserved for approvers."""
         self._client = client
-        self._team_id = team_id
-        self._app_id = app_id
-        self._groups = groups
+        self._team_id = installed.team_id
+        self._app_id = installed.app_id
+        self._policy = policy
+        self._groups = UserGroups(client, clock, policy.groups)
+        self._lookup_limits = lookup_limits or LookupLimits(clock)
         self._clock = clock
         self._seen: TtlCache[Mapping[str, Any]] = recent(clock)
 
@@ -108,14 +114,16 @@ class Users:
     async def _may_look_up(self, user_id: str) -> bool:
         if self._lookup_limits.take(user_id):
             return True
-        is_approver = user_id in self._approvers or await self._is_in_approvers_group(user_id)
+        is_approver = user_id in self._policy.approvers or await self._is_in_approvers_group(
+            user_id
+        )
         return is_approver and self._lookup_limits.take(user_id, is_approver=True)
 
     async def _is_in_approvers_group(self, user_id: str) -> bool:
-        if not self._approver_groups:
+        if not self._policy.approver_groups:
             return False
         groups, _ = await self._groups.of(user_id)
-        return bool(groups & self._approver_groups)
+        return bool(groups & self._policy.approver_groups)
 
     async def mentioned(self, text: str) -> Person:
         """Return the user that was named as `@person`. Raises Refusal."""

@@ -6,6 +6,7 @@ watchdog looks, and replaces the whole client if it stays down.
 """
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -33,29 +34,34 @@ LONGEST_WAIT_SECONDS = 60.0
 """How far apart the watchdog's attempts get when Slack goes on refusing."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SocketApp:
+    """The Slack app that the socket is for, and the way to Slack."""
+
+    id: str
+    token: str = field(repr=False)
+    proxies: Proxies = DIRECT
+
+
 class SocketMode:
     """Keeps one connection."""
 
     def __init__(
         self,
         bolt: AsyncApp,
+        app: SocketApp,
         *,
-        app_token: str,
-        app_id: str,
         in_flight: InFlight,
         watch_every: float,
         connect_seconds: float = CONNECT_SECONDS,
-        proxies: Proxies = DIRECT,
     ) -> None:
         """Take the real seconds between two looks; a socket down at both is replaced."""
         self._bolt = bolt
-        self._app_token = app_token
-        self._app_id = app_id
+        self._app = app
         self._in_flight = in_flight
         self._handler: _Handler | None = None
         self._watch_every = watch_every
         self._connect_seconds = connect_seconds
-        self._proxies = proxies
         self._proxy: str | None = None
         self._was_up = True
         self._failures = 0
@@ -111,15 +117,15 @@ class SocketMode:
 
     async def _connect(self) -> "_Problem | None":
         """Open a new socket at a new address. Return the problem if it does not open."""
-        handler = _Handler(self._bolt, self._app_token, self._in_flight)
+        handler = _Handler(self._bolt, self._app.token, self._in_flight)
         self._handler = handler
         try:
             async with asyncio.timeout(self._connect_seconds):
                 # Asked for here, because the client does not say why Slack gives it none.
-                answer = await self._bolt.client.apps_connections_open(app_token=self._app_token)
+                answer = await self._bolt.client.apps_connections_open(app_token=self._app.token)
                 handler.client.wss_uri = answer["url"]
                 # Bolt's client would take the environment's proxy in spite of NO_PROXY.
-                handler.client.proxy = self._proxy = self._proxies.of(answer["url"])
+                handler.client.proxy = self._proxy = self._app.proxies.of(answer["url"])
                 await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
                 app_id = await handler.greeting
         except SlackApiError as error:
@@ -127,7 +133,7 @@ class SocketMode:
         except (aiohttp.ClientError, TimeoutError) as error:
             problem = _Problem(type(error).__name__, may_pass=True)
         else:
-            if app_id in (self._app_id, None):
+            if app_id in (self._app.id, None):
                 return None
             problem = _Problem(ANOTHER_APP, may_pass=False)
         await self._disconnect()

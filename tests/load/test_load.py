@@ -62,7 +62,7 @@ async def test_a_backlog_drains_as_fast_as_slack_allows_final_states_first(
         await crowd.approve(ids[:ANSWERED])
         announced = workspace.until(lambda: crowd.announced() == ANSWERED, timeout=60)
         await while_time_passes(announced, app, clock)
-        async with app.database.reading() as tx:
+        async with app.services.database.reading() as tx:
             later = clock.now() + LONGEST_WAIT
             stale = await messages.stale(tx, later, drawn_before=later, limit=1000)
         owed = 2 * ANSWERED + sum(not it.is_final for it in stale)

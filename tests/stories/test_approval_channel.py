@@ -90,14 +90,14 @@ async def test_it_is_looked_at_daily_and_at_the_start(stage: Stage, bot: Bot) ->
 
         async with bot() as running:
             assert said("the approval channel is public") == 1
-            await running.channel.look()
+            await running.slack.channel.look()
             assert said("the approval channel is public") == 1
             channel.is_ext_shared = True
             stage.clock.move(timedelta(days=1))
-            await running.channel.look()
+            await running.slack.channel.look()
             assert said("the approval channel is public") == 2
             assert said("messages cannot be shown") == 1
             stage.workspace.faults.breaks("conversations.info")
             stage.clock.move(timedelta(days=1))
-            await running.channel.look()
+            await running.slack.channel.look()
             assert said("approval channel not looked at") == 1

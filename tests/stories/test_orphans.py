@@ -450,7 +450,7 @@ async def _at_rest(story: Story, app: App, id: str) -> None:
 
 
 async def _history(app: App, id: str) -> list[history.Entry]:
-    async with app.database.reading() as tx:
+    async with app.services.database.reading() as tx:
         return list(await history.read(tx, id))
 
 

@@ -23,7 +23,7 @@ class Intruder:
         self.app, self.story = app, story
 
     async def sql(self, *statements: str, **values: Any) -> None:
-        async with self.app.database.transaction() as tx:
+        async with self.app.services.database.transaction() as tx:
             for statement in statements:
                 await tx.execute(sa.text(statement), values)
 
@@ -35,7 +35,7 @@ class Intruder:
         )
 
     async def plan(self) -> dict[str, Any]:
-        async with self.app.database.reading() as tx:
+        async with self.app.services.database.reading() as tx:
             stored = await tx.scalar(sa.text("SELECT plan FROM registrations"))
         return dict(json.loads(stored))
 
@@ -144,7 +144,7 @@ async def test_an_approval_of_another_plan_does_not_count(bot: Bot, stage: Stage
             digest=digest_of(other),
         )
         await intruder.story.workspace.click("grace", "Approve", on=intruder.story.card_of(id))
-        async with app.database.reading() as tx:
+        async with app.services.database.reading() as tx:
             status = await tx.scalar(sa.text("SELECT status FROM registrations"))
         assert status == "pending"
         assert not stage.tenant.applications

@@ -37,7 +37,7 @@ def installation(stage: Stage) -> Installation:
         settings = Settings.read(stage.environ())
         catalogue = read_catalogue() if whole else LEFT
         async with app.running(
-            settings, stage.clock, look_every=LOOK_EVERY, catalogue=catalogue
+            settings, stage.clock, intervals=app.Intervals(storage=LOOK_EVERY), catalogue=catalogue
         ) as running:
             yield running
 

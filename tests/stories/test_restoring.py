@@ -52,7 +52,7 @@ async def put_back(stage: Stage, copy: Path, url: str) -> Path | None:
 
 
 async def found(app: App, id: str) -> Registration:
-    async with app.database.reading() as tx:
+    async with app.services.database.reading() as tx:
         registration = await registrations.get(tx, id)
     assert registration is not None
     return registration
@@ -60,12 +60,12 @@ async def found(app: App, id: str) -> Registration:
 
 async def check_audit(app: App, id: str) -> None:
     """See that a restore leaves nothing that looks as if somebody else had written it."""
-    async with app.database.reading() as tx:
+    async with app.services.database.reading() as tx:
         assert await audit.findings(tx, id) == []
 
 
 async def told(app: App, id: str) -> list[Entry]:
-    async with app.database.reading() as tx:
+    async with app.services.database.reading() as tx:
         return [entry for entry in await history.read(tx, id) if entry.what == "restored"]
 
 

@@ -8,12 +8,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.app import App, engine_url
+from bot.app import App
 from bot.domain.runs import RunKind
 from bot.playground.stage import Stage
 from bot.storage.messages import SAID_ONCE, MessageKind
 from bot.storage.tables import history as entries
 from bot.storage.tables import messages, runs, secrets, steps
+from bot.worker.engine import url_of
 from tests.support.removal_story import press, revoked
 from tests.support.running_bot import Bot
 from tests.support.story import Story
@@ -23,7 +24,7 @@ async def _remembered(url: str) -> set[str]:
     """Return the ids of all runs that the engine knows of."""
     is_sqlite = url.startswith("sqlite")
     table = "workflow_status" if is_sqlite else "dbos.workflow_status"
-    address = engine_url(url).replace("sqlite:", "sqlite+aiosqlite:") if is_sqlite else url
+    address = url_of(url).replace("sqlite:", "sqlite+aiosqlite:") if is_sqlite else url
     engine = create_async_engine(address)
     async with engine.begin() as tx:
         found = set((await tx.scalars(sa.text(f"SELECT workflow_uuid FROM {table}"))).all())
@@ -55,7 +56,7 @@ YEAR = timedelta(days=365)
 
 
 async def _rows(app: App, table: sa.Table, id: str) -> list[sa.RowMapping]:
-    async with app.database.reading() as tx:
+    async with app.services.database.reading() as tx:
         query = sa.select(table).where(table.c.registration == id)
         return list((await tx.execute(query)).mappings())
 

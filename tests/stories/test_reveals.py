@@ -254,7 +254,7 @@ async def test_a_secret_whose_mask_lost_its_key_ends_as_not_masked(stage: Stage,
                 step=timedelta(minutes=5),
             )
             await eventually(story, lambda: app.dispatcher.is_idle)
-            async with app.database.reading() as tx:
+            async with app.services.database.reading() as tx:
                 later = story.clock.now() + timedelta(days=1)
                 stale = await messages.stale(tx, later, drawn_before=later, limit=10)
             assert MessageKind.MASK not in [it.message.kind for it in stale]

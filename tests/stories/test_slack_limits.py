@@ -190,11 +190,11 @@ async def test_nothing_is_sent_for_a_version_that_looks_the_same(stage: Stage, b
         await story.until(lambda: f"{id} is ready" in story.direct("rosa"))
         await never(story, lambda: False)
         before = calls(story, "chat.update")
-        async with app.database.transaction() as tx:
+        async with app.services.database.transaction() as tx:
             await registrations.bump_version(tx, id)
         app.dispatcher.loop.wakeup.wake()
         await never(story, lambda: False)
-        async with app.database.reading() as tx:
+        async with app.services.database.reading() as tx:
             now = story.clock.now()
             assert await messages.stale(tx, now, drawn_before=now, limit=10) == []
     assert calls(story, "chat.update") == before

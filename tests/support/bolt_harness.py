@@ -37,8 +37,7 @@ from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher
 from handlers.slack.lookup_limits import LookupLimits
 from handlers.slack.response_url import ResponseUrls
-from handlers.slack.user_groups import UserGroups
-from handlers.slack.users import Users
+from handlers.slack.users import Installed, Users
 from handlers.views import form, ids
 from tests.support.factories import NOON
 from tests.support.registrar_env import SETTINGS, RegistrarEnv, opened, registrar_env
@@ -95,16 +94,15 @@ async def connected(
         )
         client.retry_handlers = []
         env = _office(workspace, database, clock)
-        people = Users(
-            client=client,
+        installed = Installed(
             team_id=workspace.team_id,
+            enterprise_id=None,
             app_id=workspace.api_app_id,
-            groups=UserGroups(client=client, clock=clock, ids=(), seconds=1.0),
-            lookup_limits=LookupLimits(clock, a_minute=10**5, burst=10**4),
-            approvers=(),
-            approver_groups=(),
-            clock=clock,
+            bot_id=workspace.installation.bot_id,
+            bot_user_id=workspace.bot_user_id,
         )
+        limits = LookupLimits(clock, a_minute=10**5, burst=10**4)
+        people = Users(client, installed, env.services.policy, clock, limits)
         bolt = _bolt(client, workspace)
         previews = PreviewMaker(client=client, look=_nothing, clock=clock, contact="#it-help")
         handlers.register(

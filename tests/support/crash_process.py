@@ -99,7 +99,7 @@ def live(
 async def _run(settings: Settings, clock: MovableClock) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with app.running(settings, clock, look_every=LOOK_EVERY):
+    async with app.running(settings, clock, intervals=app.Intervals(storage=LOOK_EVERY)):
         await stop.wait()
 
 

@@ -82,9 +82,9 @@ async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with app.running(
-        settings, SystemClock(), look_every=LOOK_EVERY, vigil_every=VIGIL_EVERY
+        settings, SystemClock(), intervals=app.Intervals(storage=LOOK_EVERY, replicas=VIGIL_EVERY)
     ) as running:
-        print(running.slot, flush=True)  # noqa: T201 - it is how the test hears of it
+        print(running.services.executor, flush=True)  # noqa: T201 - it is how the test hears of it
         await stop.wait()
 
 

@@ -17,7 +17,7 @@ LAYERS = (
     ("bot.playground",),
     (
         "bot.app",
-        "bot.components",
+        "bot.connections",
         "bot.doctor",
         "bot.planning.cli_arguments",
         "bot.restore.database_copy",
@@ -93,11 +93,8 @@ TOOLS = {
     "msal": ("graph.signin",),
     "httpx": ("graph",),
     # The start tries the tokens before there is anybody who could listen.
-    "slack_sdk": (
-        *("handlers", "bot.startup_checks", "bot.server.slack_transport", "bot.components"),
-        "bot.periodic_checks",
-    ),
-    "slack_bolt": ("handlers", "bot.server.slack_transport", "bot.components"),
+    "slack_sdk": (*("handlers", "bot.startup_checks", "bot.server.slack_transport"),),
+    "slack_bolt": ("handlers", "bot.server.slack_transport", "bot.app"),
     "trustme": ("bot.playground",),
     "typer": ("bot.__main__", "bot.cli"),
 }

@@ -90,7 +90,7 @@ async def plan(app: App, statement: str, arguments: Any) -> list[str]:
     """Return the steps by which SQLite would find the rows; none for what is not ours."""
     if not re.match("SELECT|UPDATE|DELETE|INSERT", statement) or AT_START in statement:
         return []
-    async with app.database.reading() as tx:
+    async with app.services.database.reading() as tx:
         tables = set(re.findall(r"\b(?:FROM|JOIN|UPDATE|INTO) (\w+)", statement))
         if not tables & set(metadata.tables):
             return []

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import app
 from bot.playground.clock import MovableClock
 from bot.storage import history, installation
 from bot.storage.database import Database, opened, sqlite_path
@@ -136,7 +135,7 @@ async def test_new_files_can_be_read_by_their_owner_only(
     try:
         async with (
             opened(url, Vault([KEY])) as database,
-            engine.running(app.engine_url(url), executor="nobody", jobs={}, died=_nobody),
+            engine.running(engine.url_of(url), executor="nobody", jobs={}, died=_nobody),
         ):
             assert not await noticed(database, url, clock)
             modes = _modes(tmp_path)

@@ -28,7 +28,7 @@ def serving(stage: Stage) -> Serving:
     async def start(**changes: str) -> AsyncIterator[App]:
         settings = Settings.read(stage.environ(**changes))
         async with app.running(
-            settings, stage.clock, look_every=LOOK_EVERY, watch_every=LOOK_EVERY
+            settings, stage.clock, intervals=app.Intervals(storage=LOOK_EVERY, socket=LOOK_EVERY)
         ) as running:
             yield running
 

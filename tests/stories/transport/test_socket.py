@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.workspace import Workspace
 from handlers.transport import CannotListen
 from handlers.transport.in_flight import InFlight
-from handlers.transport.socket_mode import CLOSE_SECONDS, SocketMode
+from handlers.transport.socket_mode import CLOSE_SECONDS, SocketApp, SocketMode
 from tests.support.small_bot import app_of
 from tests.support.workspace_fixtures import app, client, clock, workspace
 
@@ -35,9 +35,8 @@ async def listening(
 ) -> AsyncIterator[SocketMode]:
     intake = SocketMode(
         app,
-        app_token=workspace.app_token,
+        SocketApp(id=app_id or workspace.api_app_id, token=workspace.app_token),
         in_flight=InFlight(),
-        app_id=app_id or workspace.api_app_id,
         watch_every=0.05,
         connect_seconds=0.3,
     )
@@ -211,9 +210,8 @@ async def test_a_slack_that_does_not_say_goodbye_is_left(
         before = asyncio.all_tasks()
         intake = SocketMode(
             app_of(client, workspace),
-            app_token="xapp-1",
+            SocketApp(id="A0MUTE", token="xapp-1"),
             in_flight=InFlight(),
-            app_id="A0MUTE",
             watch_every=0.05,
         )
         await intake.start()

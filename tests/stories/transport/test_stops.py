@@ -27,7 +27,7 @@ SEARCHING_OFTEN = """if True:
     from functools import partial
     from bot import app
     from bot.cli.serving import serve
-    app.running = partial(app.running, patrol_every=0.2)
+    app.running = partial(app.running, intervals=app.Intervals(orphans=0.2))
     serve()
 """
 """A bot that looks five times a second, and not once a minute, whether a search is due."""

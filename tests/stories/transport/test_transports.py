@@ -63,7 +63,7 @@ async def test_a_captured_approval_does_not_count_again_after_a_restart(
         await story.until(lambda: "1 of 2" not in story.card())
     async with serving(**changes) as bot:
         assert (await http.send(*captured)).status == 401
-        async with bot.database.reading() as tx:
+        async with bot.services.database.reading() as tx:
             assert not (await tx.execute(sa.select(votes))).all()
 
 

@@ -1,0 +1,48 @@
+"""The services for calls of Slack, shared by listeners and outbox. Made once, never changed."""
+
+from dataclasses import dataclass
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.services import Services
+from handlers.slack.approval_channel import ApprovalChannel
+from handlers.slack.rate_limits import RateLimits
+from handlers.slack.response_url import ResponseUrls
+from handlers.slack.users import Installed, Users
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slack:
+    """One workspace, as the bot reaches it."""
+
+    client: AsyncWebClient
+    installed: Installed
+    users: Users
+    channel: ApprovalChannel
+    response_urls: ResponseUrls
+    rate_limits: RateLimits
+
+    @classmethod
+    def of(
+        cls,
+        services: Services,
+        installed: Installed,
+        client: AsyncWebClient,
+        session: aiohttp.ClientSession,
+    ) -> "Slack":
+        """Return the services for the workspace that the bot is installed in."""
+        settings, clock = services.settings, services.clock
+        return cls(
+            client=client,
+            installed=installed,
+            users=Users(client, installed, services.policy, clock),
+            channel=ApprovalChannel(client=client, channel=settings.approval_channel, clock=clock),
+            response_urls=ResponseUrls(
+                session,
+                api_url=settings.slack_api_url,
+                ids={installed.team_id, *filter(None, [installed.enterprise_id])},
+                proxies=settings.proxies,
+            ),
+            rate_limits=RateLimits(clock),
+        )
