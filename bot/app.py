@@ -256,7 +256,6 @@ async def _signing_in(services: Services, tokens: TokenSource) -> AsyncIterator[
 
 async def _sign_in(services: Services, tokens: TokenSource) -> None:
     await first_sign_in(services, tokens)
-    async with services.database.transaction() as tx:
+    async with services.writing() as tx:
         await registrations.set_outage(tx, None)
-    services.wakeups.wake_all()
     log.info("running")

@@ -23,12 +23,12 @@ from bot.storage.vault import SealBroken
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A request, and by what its kind's rules judge it."""
+    """A request, and everything that the rules of its kind judge."""
 
     registration: Registration
     request: ApprovalRequest
-    by: Person  # who asks for it, or votes
-    people: Mapping[str, Person]  # those who were looked up just now, by user id
+    by: Person  # the user who asks or votes
+    people: Mapping[str, Person]  # users who were looked up just now, by user id
     policy: Policy
     quorum: Quorum  # of the plan
     profile: Profile | None
@@ -37,7 +37,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What is special about one kind of request. In which states it waits: `WAITS_IN`."""
+    """The rules of one kind of request. In which states it waits: `WAITS_IN`."""
 
     verb: Verb
     """Who may ask for it."""
@@ -46,13 +46,13 @@ class Kind:
     check_voter: Callable[[Case], None]
     """Raises Refusal for an approver who may not vote on it."""
     run: RunKind | None = None
-    """What starts once it is approved."""
+    """The run that starts once it is approved."""
     approved: Callable[[AsyncConnection, Case], Awaitable[None]] | None = None
-    """What else happens then."""
+    """What else follows from the approval."""
     needed: int | None = None
     """How many approvals it takes, if not as many as the plan."""
     tells_requester: bool = True
-    """Whether the requester hears that an approver has asked for it."""
+    """Whether the requester is told that an approver has asked for it."""
 
 
 def check_idle(registration: Registration) -> None:
@@ -76,8 +76,8 @@ def _check_others_decide(case: Case) -> None:
 
 
 def _check_plan(case: Case) -> None:
-    """See that the profile, which says how many approvals it takes, is still the plan's."""
-    check_idle(case.registration)  # one that failed before may be swept just now
+    """Check that the profile, which says how many approvals it takes, is still the plan's."""
+    check_idle(case.registration)  # stray secrets of a failed run may be removed just now
     registration = case.registration
     profile = needed(case.profile, registration, case.policy.contact)
     if (registration.plan or {}).get("profile_digest") != profile.digest:
@@ -93,7 +93,7 @@ async def _approve_plan(tx: AsyncConnection, case: Case) -> None:
 
 
 def _check_rotation(case: Case) -> None:
-    """See that a new secret could be made now without one being lost."""
+    """Check that a new secret can be made now without losing another."""
     check_idle(case.registration)
     registration, now = case.registration, case.now
     id, secret = registration.id, registration.secret
@@ -135,7 +135,7 @@ def why_unseen(registration: Registration) -> str:
 
 
 def _check_handover(case: Case) -> None:
-    """See that the new requester may ask for applications, and has decided on nothing of this."""
+    """Check that the new requester may ask for applications and has no vote on this one."""
     id, named = case.registration.id, case.request.to
     assert named is not None
     new_requester = case.people.get(named.user_id)
@@ -153,7 +153,7 @@ def _check_handover(case: Case) -> None:
             f"<@{new_requester.user_id}> can't request applications, so can't take {id} over."
             " Choose somebody who may."
         ) from None
-    if case.registration.has_voted(new_requester):  # the requester never counts
+    if case.registration.has_voted(new_requester):  # a requester's votes never count
         raise Refusal(f"<@{new_requester.user_id}> has voted on {id}, so cannot take it over.")
 
 
@@ -161,7 +161,7 @@ def _check_handover_voter(case: Case) -> None:
     id, new_requester = case.registration.id, case.request.to
     if new_requester is not None and new_requester.key == case.by.key:
         raise Refusal(f"You are to take {id} over. Another approver has to confirm it.")
-    # Without its profile nobody can tell how many it takes.
+    # Without its profile it is unknown how many it takes.
     takes_several = case.profile is None or case.quorum.needed > 1
     if case.request.asked_by.key == case.by.key and takes_several:
         raise Refusal(
@@ -171,13 +171,13 @@ def _check_handover_voter(case: Case) -> None:
 
 
 async def _hand_over(tx: AsyncConnection, case: Case) -> None:
-    """Make somebody else the requester, and owe them what the requester has to see."""
+    """Change the requester, and send the new one the requester's messages."""
     registration, named = case.registration, case.request.to
     assert named is not None
     id, new_requester = registration.id, case.people[named.user_id]
     await _change_requester(tx, registration, new_requester, case.policy.contact)
     if (rotation := registration.waiting(RequestKind.ROTATION)) is not None:
-        # Who may confirm it depends on whose it is: the new requester asks again.
+        # Who may confirm it depends on the requester: the new one asks again.
         state = RequestState.SUPERSEDED
         await decisions.end(tx, registration, rotation, state, now=case.now)
     await history.write(
@@ -192,7 +192,7 @@ async def _hand_over(tx: AsyncConnection, case: Case) -> None:
 async def _change_requester(
     tx: AsyncConnection, registration: Registration, new_requester: Person, contact: str
 ) -> None:
-    """Change the requester, and seal for the new one what was sealed for the one before."""
+    """Change the requester, and seal again what was sealed for the previous one."""
     kept, vault = await secrets.kept(tx, registration.id), vault_of(tx)
     clear = []
     for each in kept:
@@ -212,7 +212,7 @@ async def _change_requester(
 
 
 def _check_purge(case: Case) -> None:
-    """See that something is left to delete, and nothing works on it."""
+    """Check that something is left to delete, and no run is open."""
     id, purged_at = case.registration.id, case.registration.purged_at
     if purged_at is not None:
         raise Refusal(f"{id} was already deleted permanently, on {purged_at.date()}.")

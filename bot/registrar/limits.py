@@ -1,4 +1,4 @@
-"""Limits on what a member of the team can repeat: each protects Entra, Slack or the approvers.
+"""Limits on repeated actions of one user: each protects Entra, Slack or the approvers.
 
 They count events of history, which all replicas share.
 """
@@ -17,7 +17,7 @@ from bot.storage import history
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """How often an event may happen within a time, and the sentence beyond that."""
+    """How often an event may happen within a time, and the refusal beyond that."""
 
     event: Event
     most: int
@@ -39,7 +39,7 @@ CHECKS = Limit(  # each takes many calls of Microsoft Graph
 
 
 def requests(kind: RequestKind) -> Limit:
-    """Return how often the same may be asked for: each time calls the approvers."""
+    """Return how often the same may be asked for: each time notifies the approvers."""
     return Limit(
         event=event(kind, "asked"),
         most=5,
@@ -56,7 +56,7 @@ async def check_limit(
     registration: str | None = None,
     by: Person | None = None,
 ) -> None:
-    """Raise Refusal if this happened too often: to one registration, by one person, or at all."""
+    """Raise Refusal if this happened too often: to one registration, by one user, or at all."""
 
     async def count(event: Event) -> int:
         since = now - limit.within

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,7 +27,7 @@ STANDING: Mapping[Status, str] = {
     Status.APPROVED: "being set up",
     Status.REVOKING: "being revoked",
 }
-"""How a registration with the same name stands; the other states' names say it."""
+"""Words for the status of a registration with the same name; others are said by their names."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +58,18 @@ class Submission:
                 return known
             await self._check_room(tx, by)
             await self._check_new(tx, form)
-            wish = self._new(form, profile, by)
+            registration = self._new(form, profile, by)
             while not await registrations.add(
-                tx, wish, origin=origin, wish_digest=_wish_digest(form)
+                tx, registration, origin=origin, wish_digest=_digest(form)
             ):
                 if known := await registrations.from_origin(tx, origin):
                     return known
-                wish = replace(wish, id=self.access.services.new_id())
-            await self._begin(tx, wish)
-        return wish.id
+                registration = replace(registration, id=self.access.services.new_id())
+            await self._begin(tx, registration)
+        return registration.id
 
     async def in_the_way(self, form: Form, *, by: Person) -> tuple[str, ...]:
-        """Return what would keep this form from being taken now, whatever the tenant says."""
+        """Return why this form would be refused now, apart from the tenant."""
         found = []
         async with self.access.services.database.reading() as tx:
             for check in (self._check_room(tx, by), self._check_new(tx, form)):
@@ -81,13 +80,13 @@ class Submission:
         return tuple(found)
 
     async def form_of(self, id: str, *, by: Person) -> Form:
-        """Return what the requester of an ended registration had filled in. Raises Refusal."""
+        """Return the form of an ended registration, for its requester. Raises Refusal."""
         registration = await self.access.loaded_for(Verb.ASK_AGAIN, id, by)
         self.access.services.policy.check_may_ask(by)
         return registration.form
 
     async def _check_room(self, tx: AsyncConnection, by: Person) -> None:
-        """Raise Refusal if the person, or the team, has enough of them under way."""
+        """Raise Refusal if the user or the team has reached a limit."""
         policy = self.access.services.policy
         if await registrations.count_open(tx, by) >= policy.open_limit:
             raise Refusal(
@@ -101,7 +100,7 @@ class Submission:
             refusal="You have begun {most} registrations in 24 hours, which is the most for one"
             f" person. Try again later, or ask {policy.contact} to raise `PERSON_DAILY_LIMIT`.",
         )
-        # By history: what somebody has taken over since counts for whoever began it.
+        # By history: after a handover a registration still counts for its first requester.
         await check_limit(tx, of_person, now=now, by=by)
         of_team = Limit(
             event=Event.SUBMITTED,
@@ -112,8 +111,8 @@ class Submission:
         await check_limit(tx, of_team, now=now)
 
     async def _check_new(self, tx: AsyncConnection, form: Form) -> None:
-        """Raise FormProblems if the same has been asked for and is open or ready."""
-        id = await registrations.find_duplicate(tx, _wish_digest(form))
+        """Raise FormProblems if the same was asked for and is open or ready."""
+        id = await registrations.find_duplicate(tx, _digest(form))
         if id is None:
             return
         twin = await self.access.loaded(tx, id)
@@ -138,17 +137,15 @@ class Submission:
             created_at=self.access.now(),
         )
 
-    async def _begin(self, tx: AsyncConnection, wish: Registration) -> None:
-        by, form = wish.requester, _plain_form(wish.form)
-        await messages.add(tx, wish.id, MessageKind.PROGRESS, by.user_id)
-        await runs.add(tx, registration=wish.id, kind=RunKind.PLAN, now=wish.created_at)
-        await history.write(tx, wish.id, Event.SUBMITTED, by=by, now=wish.created_at, **form)
+    async def _begin(self, tx: AsyncConnection, registration: Registration) -> None:
+        id, now, form = registration.id, registration.created_at, registration.form
+        by = registration.requester
+        told = {"profile": form.profile, "name": form.name, "secret_days": form.secret_days}
+        await messages.add(tx, id, MessageKind.PROGRESS, by.user_id)
+        await runs.add(tx, registration=id, kind=RunKind.PLAN, now=now)
+        await history.write(tx, id, Event.SUBMITTED, by=by, now=now, **told)
 
 
-def _wish_digest(form: Form) -> str:
-    """Return what is equal for equal wishes: the profile, and the name as people read it."""
+def _digest(form: Form) -> str:
+    """Return a digest of the profile and of the name as people read it."""
     return hashlib.sha256(f"{form.profile}\n{as_read(form.name)}".encode()).hexdigest()
-
-
-def _plain_form(form: Form) -> dict[str, Any]:
-    return {"profile": form.profile, "name": form.name, "secret_days": form.secret_days}
