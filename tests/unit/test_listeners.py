@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import handlers
+from bot.registrar import Registrar
 from handlers.views import ids
 
 ROOT = Path(__file__).parents[1] / "stories"
@@ -95,6 +97,8 @@ def test_every_listener_has_a_story() -> None:
             "plain",
         )
     }
+    no_services: Any = SimpleNamespace(catalogue=None, policy=None)
+    parts["registrar"] = Registrar(no_services)
     as_bolt: Any = app
     handlers.register(as_bolt, **parts)
     assert sorted(app.heard) == sorted(STORIES)
