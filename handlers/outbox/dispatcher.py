@@ -123,7 +123,7 @@ class Dispatcher:
                 for call in calls:
                     self._rate_limits.take(call)
                 chosen.append((message, calls))
-        self._wake_at(again_at, now)
+        self._wake_at(again_at)
         return chosen
 
     def _free_at(self, calls: Sequence[Call], now: datetime) -> datetime:
@@ -143,16 +143,17 @@ class Dispatcher:
         is_card = message.ts is not None or message.kind in CARDS
         return not is_card and (message.registration, message.audience) in outdated
 
-    def _wake_at(self, at: datetime | None, now: datetime) -> None:
+    def _wake_at(self, at: datetime | None) -> None:
         """Ring the bell at that moment of the clock, and at no other that was said before."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
         if at is not None:
-            self._alarm = asyncio.create_task(self._ring_in((at - now).total_seconds()))
+            self._alarm = asyncio.create_task(self._ring_at(at))
 
-    async def _ring_in(self, seconds: float) -> None:
-        await self._clock.sleep(seconds)
+    async def _ring_at(self, at: datetime) -> None:
+        # By the clock of now: since the look began, a machine may have slept for days.
+        await self._clock.sleep((at - self._clock.now()).total_seconds())
         self.loop.wakeup.wake()
 
     async def _shown(self, message: Message, calls: Sequence[Call]) -> None:
