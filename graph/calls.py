@@ -9,7 +9,7 @@ from urllib.parse import quote
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Call:
     """A request. `path` is relative to `/v1.0`; `query` is not yet encoded."""
 
@@ -30,16 +30,10 @@ class Call:
 
     @property
     def label(self) -> str:
-        """The method and path without ids, for logs and errors."""
-        return f"{self.method} {self.template}"
-
-    @property
-    def template(self) -> str:
-        """The path without the ids in it, for logs and errors."""
-        return _QUOTED.sub("'…'", _GUID.sub("…", self.path))
+        """The method and the path without the ids in it, for logs and errors."""
+        path = _QUOTED.sub("'…'", _GUID.sub("…", self.path))
+        return f"{self.method} {path}"
 
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
 _QUOTED = re.compile(r"'[^']*'")

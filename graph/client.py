@@ -10,7 +10,6 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TypeVar
 
 import httpx
@@ -75,45 +74,28 @@ class Answer:
         )
 
 
+@dataclass(kw_only=True)
 class Client:
-    """Calls Graph as one application."""
+    """Call Graph as one application."""
 
-    def __init__(
-        self,
-        *,
-        http: httpx.AsyncClient,
-        graph_url: str,
-        tokens: TokenSource,
-        clock: Clock,
-        jitter: Jitter,
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
-    ) -> None:
-        """Take a shared HTTP client and `https://graph…`, without the version."""
-        self._http = http
-        self._base = f"{graph_url.rstrip('/')}/v1.0"
-        self._tokens = tokens
-        self._clock = clock
-        self.jitter = jitter
-        self._new_id = new_id
+    http: httpx.AsyncClient
+    graph_url: str
+    """Graph's address, without the version."""
+    tokens: TokenSource
+    clock: Clock
+    jitter: Jitter
 
     def with_token(self, token: Token) -> "Client":
         """Return a client that calls with this token and no other."""
-        return Client(
-            http=self._http,
-            graph_url=self._base.removesuffix("/v1.0"),
-            tokens=OneToken(token),
-            clock=self._clock,
-            jitter=self.jitter,
-            new_id=self._new_id,
-        )
+        return replace(self, tokens=OneToken(token))
 
     async def roles(self) -> frozenset[str]:
         """Return the application permissions that the token in use carries."""
-        return (await self._retry_through_outage(self._tokens.token)).roles
+        return (await self._retry_through_outage(self.tokens.token)).roles
 
     async def tenant_id(self) -> str:
         """Return the tenant that the token in use is for, or nothing if it does not say so."""
-        return (await self._retry_through_outage(self._tokens.token)).tenant_id
+        return (await self._retry_through_outage(self.tokens.token)).tenant_id
 
     async def send(
         self,
@@ -129,16 +111,20 @@ class Client:
 
         A call that is not `repeatable` raises LostAnswer where its effect is unknown.
         """
-        return await self._persist(
-            Call(
-                method=method,
-                path=path,
-                query=query or {},
-                body=body,
-                headers=headers or {},
-                repeatable=repeatable,
-            )
-        )
+        call = Call(method, path, query or {}, body, headers or {}, repeatable)
+        tries = 0
+
+        async def once() -> Answer:
+            nonlocal tries
+            tries += 1
+            return await self._authorized(call)
+
+        try:
+            answer = await self._retry_through_outage(once)
+        except GraphError as error:
+            error.tries = tries
+            raise
+        return replace(answer, tries=tries)
 
     async def pages(
         self, path: str, *, of: Shape = dict, query: Mapping[str, str] | None = None
@@ -166,7 +152,11 @@ class Client:
 
         learn.microsoft.com/graph/json-batching
         """
-        call = Call(method="POST", path="/$batch", body={"requests": _requests(reads)})
+        requests = [
+            {"id": id, "method": read.method, "url": read.url, "headers": dict(read.headers)}
+            for id, read in reads.items()
+        ]
+        call = Call("POST", "/$batch", body={"requests": requests})
 
         async def once() -> dict[str, Answer | GraphError]:
             answer = await self._authorized(call)
@@ -175,8 +165,13 @@ class Client:
                 for id, each in reads.items()
             }
             for part in answer.read(_BATCH)["responses"]:
-                if part["id"] in reads:
-                    read[part["id"]] = _inner(part, reads[part["id"]], answer)
+                if each := reads.get(part["id"]):
+                    told = part.get("headers") or {}
+                    headers = {name: str(value) for name, value in told.items()}
+                    id = headers.get("request-id") or answer.request_id
+                    read[part["id"]] = self._judged(
+                        each, part["status"], part.get("body"), headers, id
+                    )
             for error in read.values():
                 if isinstance(error, GraphError):
                     error.request_id = error.request_id or answer.request_id
@@ -186,39 +181,24 @@ class Client:
 
         return await self._retry_through_outage(once)
 
-    async def _persist(self, call: Call) -> Answer:
-        tries = 0
-
-        async def once() -> Answer:
-            nonlocal tries
-            tries += 1
-            return await self._authorized(call)
-
-        try:
-            answer = await self._retry_through_outage(once)
-        except GraphError as error:
-            error.tries = tries
-            raise
-        return answer if tries == 1 else replace(answer, tries=tries)
-
     async def _retry_through_outage(self, act: Callable[[], Awaitable[T]]) -> T:
-        return await retry(act, clock=self._clock, wait=through_outage(self.jitter))
+        return await retry(act, clock=self.clock, wait=through_outage(self.jitter))
 
     async def _authorized(self, call: Call) -> Answer:
-        token = await self._tokens.token()
+        token = await self.tokens.token()
         try:
             return await self._exchange(call, token)
         except (TokenExpired, Forbidden):
             # The token may be older than a right that was granted, or revoked: one new one helps.
-            newer = await self._tokens.fresh(token)
+            newer = await self.tokens.fresh(token)
             if newer is token:
                 raise
         return await self._exchange(call, newer)
 
     async def _exchange(self, call: Call, token: Token) -> Answer:
-        id = self._new_id()
+        id = str(uuid.uuid4())
         try:
-            async with self._http.stream(
+            async with self.http.stream(
                 call.method,
                 self._base + call.url,
                 json=call.body,
@@ -238,42 +218,36 @@ class Client:
             raise _lost(call, NoAnswer(call=call.label)) from error
         except UnexpectedAnswer as error:
             raise _lost(call, error) from None
-        tracing.note(response.headers.get("request-id"))
-        _log.debug(
-            "%s %s: %s (request %s, ours %s)",
-            call.method,
-            call.template,
-            response.status_code,
-            response.headers.get("request-id"),
-            id,
-        )
-        return _answer(call, response, content, self._clock.now())
+        request_id, status = request_id_of(response), response.status_code
+        tracing.note(request_id)
+        _log.debug("%s: %s (request %s, ours %s)", call.label, status, request_id, id)
+        body = read_json(content)
+        if response.is_success and body is None:
+            raise _lost(call, Unavailable(code="NotJson", status=status))
+        found = self._judged(call, status, body, response.headers, request_id)
+        if isinstance(found, Answer):
+            return found
+        raise _lost(call, found) if response.is_success or response.is_server_error else found
+
+    def _judged(
+        self, call: Call, status: int, body: object, headers: Mapping[str, str], id: str | None
+    ) -> Answer | GraphError:
+        """Return the success or the error that was answered to a call, alone or in a batch."""
+        if not 200 <= status < 300:
+            return from_response(status, body, headers, call=call.label, now=self.clock.now())
+        found = body if isinstance(body, dict) else {}
+        answer = Answer(status=status, body=found, request_id=id, call=call.label)
+        return answer if body is found else answer.unexpected("there is no object")
+
+    @property
+    def _base(self) -> str:
+        return f"{self.graph_url.rstrip('/')}/v1.0"
 
     def _own(self, link: str) -> str:
         """Return the path of a link of Graph's; a token never goes to another host."""
         if not link.startswith(f"{self._base}/"):
             raise BadRequest(code="ForeignLink", sentence="Graph pointed to another service.")
         return link.removeprefix(self._base)
-
-
-def _answer(call: Call, response: httpx.Response, content: bytes, now: datetime) -> Answer:
-    body = read_json(content)
-    if response.is_success:
-        if body is None:
-            raise _lost(call, Unavailable(code="NotJson", status=response.status_code))
-        found = _success(call, response.status_code, body, request_id_of(response))
-        if isinstance(found, GraphError):
-            raise _lost(call, found)
-        return found
-    error = from_response(
-        response.status_code,
-        body,
-        response.headers,
-        method=call.method,
-        path=call.template,
-        now=now,
-    )
-    raise _lost(call, error) if response.is_server_error else error
 
 
 def _lost(call: Call, error: GraphError) -> GraphError:
@@ -299,25 +273,4 @@ def read_json(content: bytes) -> object:
         return None
 
 
-def _requests(reads: Mapping[str, Call]) -> list[Json]:
-    return [
-        {"id": id, "method": read.method, "url": read.url, "headers": dict(read.headers)}
-        for id, read in reads.items()
-    ]
-
-
 _BATCH = {"responses": [{"id": str, "status": int, "headers?": {str: str | int}}]}
-
-
-def _inner(part: Json, read: Call, batch: Answer) -> Answer | GraphError:
-    status, body = part["status"], part.get("body")
-    headers = {name: str(value) for name, value in (part.get("headers") or {}).items()}
-    if not 200 <= status < 300:
-        return from_response(status, body, headers, method=read.method, path=read.template)
-    return _success(read, status, body, headers.get("request-id") or batch.request_id)
-
-
-def _success(call: Call, status: int, body: object, id: str | None) -> Answer | UnexpectedAnswer:
-    found = body if isinstance(body, dict) else None
-    answer = Answer(status=status, body=found or {}, request_id=id, call=call.label)
-    return answer.unexpected("there is no object") if found is None else answer

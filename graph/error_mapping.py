@@ -153,8 +153,7 @@ def from_response(
     body: object,
     headers: Mapping[str, str],
     *,
-    method: str,
-    path: str,
+    call: str,
     now: datetime | None = None,
 ) -> GraphError:
     """Tell which error an answer of Graph means. Pure; `body` is the JSON read, or None."""
@@ -167,7 +166,7 @@ def from_response(
         code=said.codes[0],
         status=status,
         request_id=lowered.get("request-id") or said.request_id,
-        call=f"{method} {path}",
+        call=call,
         sentence=row.sentence,
         advice=row.advice,
         retry_after=retry_after(lowered, now),

@@ -8,14 +8,14 @@ thread, over our own HTTP client with our CA and proxy settings.
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -40,29 +40,23 @@ MOST_SECONDS = 8 * 24 * 3600
 """No token lives longer than some hours: a larger number is no lifetime."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cloud:
+class Cloud(NamedTuple):
     """Where a national cloud signs in and where its Graph is."""
 
     login: str
     graph: str
 
 
+_CHINA = Cloud(
+    "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"
+)
+
 CLOUDS: Mapping[str, Cloud] = MappingProxyType(
     {
-        "public": Cloud(
-            login="https://login.microsoftonline.com", graph="https://graph.microsoft.com"
-        ),
-        "usgov": Cloud(
-            login="https://login.microsoftonline.us", graph="https://graph.microsoft.us"
-        ),
-        "usgov-dod": Cloud(
-            login="https://login.microsoftonline.us", graph="https://dod-graph.microsoft.us"
-        ),
-        "china": Cloud(
-            login="https://login.partner.microsoftonline.cn",
-            graph="https://microsoftgraph.chinacloudapi.cn",
-        ),
+        "public": Cloud("https://login.microsoftonline.com", "https://graph.microsoft.com"),
+        "usgov": Cloud("https://login.microsoftonline.us", "https://graph.microsoft.us"),
+        "usgov-dod": Cloud("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+        "china": _CHINA,
     }
 )
 """learn.microsoft.com/graph/deployments"""
@@ -116,7 +110,7 @@ class SignIn:
             trust_env=False,
             proxy=proxy,
         )
-        self._discovery = _Discovery()
+        self._channel = _Channel(self._http, host=urlsplit(authority).netloc)
         self._held: dict[str, Token] = {}
 
     async def token(self, client_id: str, credential: Credential) -> Token:
@@ -135,71 +129,61 @@ class SignIn:
         self._http.close()
 
     def _sign_in(self, client_id: str, credential: Credential) -> Token:
-        channel = _Channel(self._http, self._discovery, host=urlsplit(self._authority).netloc)
-        answer = self._ask(channel, client_id, credential)
-        token = read_token(answer["access_token"])
-        if token is None:
-            raise Unavailable(code="UnreadableToken", call="sign-in")
-        return replace(token, lifetime=timedelta(seconds=answer["expires_in"]))
-
-    def _ask(self, channel: "_Channel", client_id: str, credential: Credential) -> dict[str, Any]:
         # Our authorities are allow-listed, so Microsoft need not be asked whether they are real.
         application = msal.ConfidentialClientApplication(
             client_id,
             client_credential=_for_msal(credential),
             authority=self._authority,
             instance_discovery=False,
-            http_client=channel,
+            http_client=self._channel,
         )
         answer: dict[str, Any] = application.acquire_token_for_client(scopes=[self._scope])
-        return answer
+        token = read_token(answer["access_token"])
+        if token is None:
+            raise Unavailable(code="UnreadableToken", call="sign-in")
+        return replace(token, lifetime=timedelta(seconds=answer["expires_in"]))
 
 
-class _Discovery:
-    """The discovery document, fetched once."""
-
-    def __init__(self) -> None:
-        self._documents: dict[str, httpx.Response] = {}
-        self._lock = Lock()
-
-    def get(self, url: str, fetch: Callable[[], httpx.Response]) -> httpx.Response:
-        with self._lock:
-            if url not in self._documents:
-                self._documents[url] = fetch()
-            return self._documents[url]
-
-
+@dataclass(eq=False)
 class _Channel:
-    """The HTTP client that msal is given for one sign-in.
+    """The HTTP client that msal is given. It fetches each discovery document once.
 
     It raises our errors before msal sees a refusal or an unreadable answer, and passes to msal only
     the checked properties.
     """
 
-    def __init__(self, http: httpx.Client, discovery: _Discovery, *, host: str) -> None:
-        """Take the host of the authority: no credential is sent to another."""
-        self._http = http
-        self._discovery = discovery
-        self._host = host
+    http: httpx.Client
+    host: str
+    """The authority's: no credential is sent to another host."""
+    discovered: dict[str, httpx.Response] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
 
     def get(self, url: str, **options: Any) -> httpx.Response:
-        return self._discovery.get(url, lambda: self._discover(url, options))
+        with self.lock:
+            if url not in self.discovered:
+                self.discovered[url] = self._discover(url, options)
+            return self.discovered[url]
 
     def post(self, url: str, **options: Any) -> httpx.Response:
-        answer = self._exchange("POST", url, options)
-        return _vetted(answer, _TOKEN)
+        return _vetted(self._exchange("POST", url, options), _TOKEN)
 
     def _discover(self, url: str, options: dict[str, Any]) -> httpx.Response:
         answer = self._exchange("GET", url, options)
         vetted = _vetted(answer, _DISCOVERED)
         endpoint = urlsplit(answer.body["token_endpoint"])
-        if (endpoint.scheme, endpoint.netloc.casefold()) != ("https", self._host.casefold()):
-            raise answer.unexpected(f"the token endpoint is not on {self._host}")
+        if (endpoint.scheme, endpoint.netloc.casefold()) != ("https", self.host.casefold()):
+            raise answer.unexpected(f"the token endpoint is not on {self.host}")
         return vetted
 
     def _exchange(self, method: str, url: str, options: dict[str, Any]) -> Answer:
         """Return a success. Raises SignInFailed, Throttled, Unavailable and UnexpectedAnswer."""
-        response, content = self._send(method, url, options)
+        try:
+            with self.http.stream(method, url, **options) as response:
+                content = read_body_here(response, call="sign-in")
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise Unreachable(call="sign-in") from error
+        except httpx.RequestError as error:
+            raise NoAnswer(call="sign-in") from error
         status, wait = response.status_code, retry_after(response.headers)
         body, id = read_json(content), request_id_of(response)
         tracing.note(id)
@@ -207,19 +191,10 @@ class _Channel:
             raise Unavailable(status=status, request_id=id, call="sign-in", retry_after=wait)
         told = body if isinstance(body, dict) else {}
         if status != HTTPStatus.OK:
-            error = from_token_answer(status, told, wait)
-            error.request_id = error.request_id or id
-            raise error
+            refusal = from_token_answer(status, told, wait)
+            refusal.request_id = refusal.request_id or id
+            raise refusal
         return Answer(status=status, body=told, request_id=id, call="sign-in")
-
-    def _send(self, method: str, url: str, options: dict[str, Any]) -> tuple[httpx.Response, bytes]:
-        try:
-            with self._http.stream(method, url, **options) as response:
-                return response, read_body_here(response, call="sign-in")
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise Unreachable(call="sign-in") from error
-        except httpx.RequestError as error:
-            raise NoAnswer(call="sign-in") from error
 
 
 def _url(value: object) -> bool:
@@ -260,23 +235,21 @@ def _for_msal(credential: Credential) -> str | dict[str, Any]:
             return credential
 
 
+@dataclass(kw_only=True)
 class BotTokens:
     """The bot's own token, renewed five minutes before its end; one sign-in however many ask."""
 
-    def __init__(
-        self, *, sign_in: SignIn, client_id: str, credential: Credential, clock: Clock
-    ) -> None:
-        self._sign_in = sign_in
-        self._client_id = client_id
-        self._credential = credential
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._token: Token | None = None
-        self._renew_at = clock.now()
+    sign_in: SignIn
+    client_id: str
+    credential: Credential = field(repr=False)
+    clock: Clock
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _token: Token | None = None
+    _renew_at: datetime | None = None
 
     async def token(self) -> Token:
         async with self._lock:
-            if self._token is None or self._clock.now() >= self._renew_at:
+            if self._token is None or self._renew_at is None or self.clock.now() >= self._renew_at:
                 self._token = await self._new()
             return self._token
 
@@ -287,9 +260,9 @@ class BotTokens:
             return self._token
 
     async def _new(self) -> Token:
-        asked_at = self._clock.now()
+        asked_at = self.clock.now()
         try:
-            token = await self._sign_in.token(self._client_id, self._credential)
+            token = await self.sign_in.token(self.client_id, self.credential)
         except SignInFailed as error:
             error.sentence = f"The bot itself could not sign in. {error.sentence}"
             raise

@@ -109,7 +109,7 @@ class _Cached(Generic[T]):
         self._lock = asyncio.Lock()
         self._known: tuple[datetime, T] | None = None
 
-    async def get(self) -> T:
+    async def __call__(self) -> T:
         async with self._lock:
             if self._known is None or self._clock.now() - self._known[0] >= FRESH:
                 self._known = (self._clock.now(), await self._read())
@@ -121,19 +121,9 @@ class TenantCache:
 
     def __init__(self, *, graph: Client, clock: Clock) -> None:
         self._graph = graph
-        self._organization = _Cached(self._read_organization, clock)
-        self._resource = _Cached(self._read_resource, clock)
-        self._policy = _Cached(self._read_policy, clock)
-
-    async def organization(self) -> Organization:
-        return await self._organization.get()
-
-    async def resource(self) -> Resource:
-        return await self._resource.get()
-
-    async def policy(self) -> Policy:
-        """Return `defaultAppManagementPolicy`, or why it is not known."""
-        return await self._policy.get()
+        self.organization = _Cached(self._read_organization, clock)
+        self.resource = _Cached(self._read_resource, clock)
+        self.policy = _Cached(self._read_policy, clock)
 
     async def _read_organization(self) -> Organization:
         answer = await self._graph.send("GET", "/organization")
@@ -165,6 +155,7 @@ class TenantCache:
         )
 
     async def _read_policy(self) -> Policy:
+        """Return `defaultAppManagementPolicy`, or why it is not known."""
         try:
             answer = await self._graph.send("GET", "/policies/defaultAppManagementPolicy")
             return Policy(told=answer.read(POLICY))

@@ -36,14 +36,14 @@ class TokenSource(Protocol):
         """Return a newer token than the one that was not accepted, or that same one."""
 
 
+@dataclass(frozen=True)
 class OneToken:
     """A token that is never replaced: its holder decides when to get another."""
 
-    def __init__(self, token: Token) -> None:
-        self._token = token
+    held: Token
 
     async def token(self) -> Token:
-        return self._token
+        return self.held
 
     async def fresh(self, stale: Token) -> Token:
         return stale

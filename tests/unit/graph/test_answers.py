@@ -145,7 +145,7 @@ def test_request_id_and_retry_after_are_kept() -> None:
     ],
 )
 def test_retry_after_is_a_number_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
-    error = from_response(429, None, headers, method="GET", path="/x", now=EPOCH)
+    error = from_response(429, None, headers, call="GET /x", now=EPOCH)
     assert error.retry_after == seconds
 
 
@@ -175,4 +175,4 @@ def test_the_misleading_403_names_both_of_its_causes() -> None:
 
 
 def read(status: int, body: object, headers: dict[str, str] | None = None) -> GraphError:
-    return from_response(status, body, headers or {}, method="GET", path="/x")
+    return from_response(status, body, headers or {}, call="GET /x")
