@@ -21,12 +21,10 @@ learn.microsoft.com/graph/api/resources/appmanagementapplicationconfiguration:
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
+from graph.calls import Json
 from graph.shapes import moment
-
-Json = dict[str, Any]
 
 _SECRETS = frozenset(
     {

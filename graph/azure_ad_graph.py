@@ -22,14 +22,14 @@ class NotRetiredPermission(ValueError):
     """A text that names no permission of Azure AD Graph. Its text is a sentence."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RetiredPermission:
     """A permission of Azure AD Graph. A successor has the same name."""
 
     name: str
     kind: Kind
     has_successor: bool
-    why: str = ""
+    why: str
     """Why there is no successor, or an alternative."""
 
     def __str__(self) -> str:
@@ -55,28 +55,16 @@ _IDS = MappingProxyType(
 """As manifests in public repositories show them; one id serves both kinds of Directory.Read.All."""
 
 _ROWS = (
-    RetiredPermission(name="Directory.Read.All", kind=Kind.ROLE, has_successor=True, why=_LESS),
-    RetiredPermission(
-        name="Directory.Read.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON
-    ),
-    RetiredPermission(name="User.Read", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
-    RetiredPermission(name="User.Read.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
-    RetiredPermission(
-        name="User.ReadBasic.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON
-    ),
-    RetiredPermission(name="Group.Read.All", kind=Kind.SCOPE, has_successor=True, why=_NO_PERSON),
-    RetiredPermission(
-        name="Directory.AccessAsUser.All", kind=Kind.SCOPE, has_successor=False, why=_PERSON
-    ),
-    RetiredPermission(
-        name="Directory.ReadWrite.All", kind=Kind.ROLE, has_successor=False, why=_WRITES
-    ),
-    RetiredPermission(
-        name="Directory.ReadWrite.All", kind=Kind.SCOPE, has_successor=False, why=_WRITES
-    ),
-    RetiredPermission(
-        name="Application.ReadWrite.OwnedBy", kind=Kind.ROLE, has_successor=False, why=_WRITES
-    ),
+    RetiredPermission("Directory.Read.All", Kind.ROLE, True, _LESS),
+    RetiredPermission("Directory.Read.All", Kind.SCOPE, True, _NO_PERSON),
+    RetiredPermission("User.Read", Kind.SCOPE, True, _NO_PERSON),
+    RetiredPermission("User.Read.All", Kind.SCOPE, True, _NO_PERSON),
+    RetiredPermission("User.ReadBasic.All", Kind.SCOPE, True, _NO_PERSON),
+    RetiredPermission("Group.Read.All", Kind.SCOPE, True, _NO_PERSON),
+    RetiredPermission("Directory.AccessAsUser.All", Kind.SCOPE, False, _PERSON),
+    RetiredPermission("Directory.ReadWrite.All", Kind.ROLE, False, _WRITES),
+    RetiredPermission("Directory.ReadWrite.All", Kind.SCOPE, False, _WRITES),
+    RetiredPermission("Application.ReadWrite.OwnedBy", Kind.ROLE, False, _WRITES),
 )
 
 _WRITTEN = re.compile(

@@ -158,5 +158,4 @@ async def _in_turn(
 
 
 def _principal_id(context: StepContext) -> str:
-    id: str = context.fact("service_principal", "object_id")
-    return id
+    return context.fact("service_principal", "object_id")

@@ -11,22 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from graph.azure_ad_graph import suggestion
-from graph.permission_kinds import AZURE_AD_GRAPH, KIND_WORDS, MICROSOFT_GRAPH, Kind
-
-__all__ = [
-    "AZURE_AD_GRAPH",
-    "BASIC_USER_READERS",
-    "CATALOGUE",
-    "GROUP_READERS",
-    "MICROSOFT_GRAPH",
-    "ORGANIZATION_READERS",
-    "USER_READERS",
-    "Kind",
-    "NotAllowed",
-    "Permission",
-    "covered_by",
-    "lookup",
-]
+from graph.permission_kinds import KIND_WORDS
+from graph.permission_kinds import MICROSOFT_GRAPH as MICROSOFT_GRAPH
+from graph.permission_kinds import Kind as Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +77,7 @@ _ROLES = {
         "7ab1d382-f21e-4acd-a863-ba3e13f7da61",
         "reads the whole directory: users, groups, devices, applications and roles",
     ),
-    "Domain.Read.All": (
-        "dbb9058a-0e50-45d7-ae91-66909b5d4664",
-        "reads the tenant's domains",
-    ),
+    "Domain.Read.All": ("dbb9058a-0e50-45d7-ae91-66909b5d4664", "reads the tenant's domains"),
     "Group.Read.All": (
         "5b567255-7703-4780-807c-7be8301ae99b",
         "reads every group, its members and what groups hold (calendars, conversations, files)",
@@ -152,18 +136,13 @@ _SCOPES = {
 }
 
 
-def _catalogue() -> Mapping[tuple[str, Kind], Permission]:
-    rows = {Kind.ROLE: _ROLES, Kind.SCOPE: _SCOPES}
-    return MappingProxyType(
-        {
-            (name, kind): Permission(name=name, kind=kind, id=id, meaning=meaning)
-            for kind, names in rows.items()
-            for name, (id, meaning) in names.items()
-        }
-    )
-
-
-CATALOGUE: Mapping[tuple[str, Kind], Permission] = _catalogue()
+CATALOGUE: Mapping[tuple[str, Kind], Permission] = MappingProxyType(
+    {
+        (name, kind): Permission(name=name, kind=kind, id=id, meaning=meaning)
+        for kind, names in ((Kind.ROLE, _ROLES), (Kind.SCOPE, _SCOPES))
+        for name, (id, meaning) in names.items()
+    }
+)
 
 
 def is_allowed(permission: Permission) -> bool:
@@ -177,11 +156,6 @@ def lookup(name: str, kind: Kind) -> Permission:
         return CATALOGUE[name, kind]
     except KeyError:
         raise NotAllowed(name, kind) from None
-
-
-def covered_by(granted: frozenset[str], names: frozenset[str]) -> bool:
-    """Whether `granted` includes one of `names`."""
-    return not granted.isdisjoint(names)
 
 
 USER_READERS = frozenset({"User.Read.All", "Directory.Read.All"})

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
+from graph.calls import Json
 from graph.permissions import Kind, Permission
-
-Json = dict[str, Any]
 
 FactsByStep = Mapping[str, Mapping[str, Any]]
 """What each step learnt, by the step's name: JSON, and never a secret."""
@@ -22,8 +21,8 @@ LimitedBy = Literal["requester", "profile", "tenant"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanRequest:
-    """The request of a registration, before the tenant was read."""
+class Requested:
+    """The parts of a request that its plan repeats."""
 
     registration: str
     key: str
@@ -32,46 +31,43 @@ class PlanRequest:
     profile: str
     profile_digest: str
     name: str
+    redirect: str | None
+    secret_name: str
+    consent_mode: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRequest(Requested):
+    """The request of a registration, before the tenant was read."""
+
     reason: str
     requester: str
     """For people who read the application in Entra, like “Ada Lovelace (U123 in T123)”."""
     roles: tuple[str, ...]
     scopes: tuple[str, ...]
-    redirect: str | None
-    secret_name: str
     secret_days: int
     """As requested; a policy may shorten it."""
     profile_days: int
     """The most that the profile allows."""
     warnings: tuple[str, ...] = ()
-    consent_mode: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Requested):
     """The exact changes to be made for one registration."""
 
-    registration: str
-    key: str
-    installation: str
-    profile: str
-    profile_digest: str
     tenant_id: str
     tenant_name: str
     domain: str
     """The tenant's primary domain."""
     resource_id: str
     """The object id of Microsoft Graph's service principal in this tenant."""
-    name: str
     notes: str
     tags: tuple[str, ...]
-    redirect: str | None
     roles: tuple[Permission, ...]
     scopes: tuple[Permission, ...]
-    secret_name: str
     secret_days: int
     secret_limited_by: LimitedBy
-    consent_mode: str
     warnings: tuple[str, ...]
 
     @property

@@ -6,14 +6,14 @@ adopted: an application of the same name is only a warning.
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from graph.app_policy import MEND, PERHAPS_EXEMPT, Restrictions, judge
 from graph.calls import Json
 from graph.client import Client
 from graph.clock import Clock
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
-from graph.plan import Plan, PlanRequest
+from graph.plan import Plan, PlanRequest, Requested
 from graph.redirects import redirect_problem
 from graph.rights import ConsentMode, excess, missing
 from graph.secret_life import SecretPolicy, limit, read_policy
@@ -111,25 +111,17 @@ async def _namesakes(request: PlanRequest, graph: Client) -> list[Json]:
 def _plan(request: PlanRequest, seen: _Seen, *, warnings: tuple[str, ...]) -> Plan:
     days, limited_by = limit(request, seen.policy)
     return Plan(
-        registration=request.registration,
-        key=request.key,
-        installation=request.installation,
-        profile=request.profile,
-        profile_digest=request.profile_digest,
+        **{each.name: getattr(request, each.name) for each in fields(Requested)},
         tenant_id=seen.organization.id,
         tenant_name=seen.organization.name,
         domain=seen.organization.domain,
         resource_id=seen.resource.id,
-        name=request.name,
         notes=_notes(request),
         tags=tags(request.installation, request.registration),
-        redirect=request.redirect,
         roles=tuple(lookup(name, Kind.ROLE) for name in _unique(request.roles)),
         scopes=tuple(lookup(name, Kind.SCOPE) for name in _unique(request.scopes)),
-        secret_name=request.secret_name,
         secret_days=days,
         secret_limited_by=limited_by,
-        consent_mode=request.consent_mode,
         warnings=warnings,
     )
 
@@ -146,7 +138,7 @@ def _lacking(request: PlanRequest, rights: frozenset[str]) -> str | None:
     if not lacking:
         return None
     return (
-        f"The bot's own application lacks rights in this tenant: {_list(lacking)}. "
+        f"The bot's own application lacks rights in this tenant: {', '.join(sorted(lacking))}. "
         "An administrator must grant them with admin consent."
     )
 
@@ -222,7 +214,3 @@ def _some(names: list[str]) -> str:
     """Return the first names and how many more there are: a card holds only so much."""
     shown, more = names[:MOST_SHOWN], len(names) - MOST_SHOWN
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-
-
-def _list(names: frozenset[str]) -> str:
-    return ", ".join(sorted(names))

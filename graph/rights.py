@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from graph.permissions import covered_by
-
 
 class ConsentMode(StrEnum):
     """Who grants the permissions of a new application."""
@@ -68,9 +66,7 @@ def missing(mode: ConsentMode, held: frozenset[str], *, scopes: tuple[str, ...])
     """Return the rights without which a registration with these scopes cannot succeed."""
     unneeded = HELPFUL if scopes else HELPFUL | ONLY_FOR_SCOPES
     return frozenset(
-        right
-        for right in rights(mode) - unneeded
-        if not covered_by(held, _STRONGER.get(right, frozenset()) | {right})
+        right for right in rights(mode) - unneeded if not held & {right, *_STRONGER.get(right, ())}
     )
 
 

@@ -82,17 +82,19 @@ async def remove_secret(
     A young application that Entra does not know is waited for. So is a secret that was made lately
     and that Entra has never shown to know, but only briefly: NotFound leaves it to a sweep.
     """
+    object_id = context.fact("application", "object_id")
     created_at = context.created_at("application")
 
     async def once() -> None:
         try:
-            await _remove(context, key_id)
+            path = f"{_application(context)}/removePassword"
+            await context.graph.send("POST", path, body={"keyId": key_id})
         except NoSuchSecret as error:
             # The answer to an earlier try of this call, which removed it, may have been lost.
             if is_young(context, unproven_since) and error.tries == 1:
                 raise
         except NotFound:
-            if not await is_gone(context, _object_id(context), created_at=created_at):
+            if not await is_gone(context, object_id, created_at=created_at):
                 raise
 
     if unproven_since is None:
@@ -125,14 +127,9 @@ async def undo(context: StepContext) -> None:
     await remove_strays(context, frozenset())
 
 
-async def _remove(context: StepContext, key_id: str) -> None:
-    await context.graph.send(
-        "POST", f"{_application(context)}/removePassword", body={"keyId": key_id}
-    )
-
-
 async def _secrets(context: StepContext) -> list[Json]:
     """Return the secrets that the application has; none if it is gone."""
+    object_id = context.fact("application", "object_id")
     created_at = context.created_at("application")
     query = {"$select": "passwordCredentials"}
 
@@ -140,7 +137,7 @@ async def _secrets(context: StepContext) -> list[Json]:
         try:
             answer = await context.graph.send("GET", _application(context), query=query)
         except NotFound:
-            if not await is_gone(context, _object_id(context), created_at=created_at):
+            if not await is_gone(context, object_id, created_at=created_at):
                 raise
             return []
         held = answer.read({"passwordCredentials": [{"keyId": identifier, "displayName?": str}]})
@@ -160,12 +157,7 @@ def _mark(context: StepContext) -> str:
 
 
 def _application(context: StepContext) -> str:
-    return f"/applications/{_object_id(context)}"
-
-
-def _object_id(context: StepContext) -> str:
-    id: str = context.fact("application", "object_id")
-    return id
+    return f"/applications/{context.fact('application', 'object_id')}"
 
 
 SECRET = Step(

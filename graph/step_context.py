@@ -87,8 +87,9 @@ class StepContext:
     def now(self) -> str:
         return self.clock.now().isoformat()
 
-    def fact(self, step: str, name: str) -> Any:
-        return self.facts[step][name]
+    def fact(self, step: str, name: str) -> str:
+        """Return an id that a step has stored."""
+        return str(self.facts[step][name])
 
     def written(self) -> datetime:
         """When this registration last wrote to the tenant: replication counts from then."""

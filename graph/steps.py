@@ -7,16 +7,14 @@ is announced before the new credential has been tested.
 from graph.application import APPLICATION, SERVICE_PRINCIPAL, check_is_ours
 from graph.deleted_items import purge
 from graph.grants import grants
-from graph.plan import FactsByStep, Plan
+from graph.plan import Plan
 from graph.secret import SECRET, remove_secret, remove_strays
-from graph.step_context import SECRET_ATTEMPTS, Facts, Journal, Sealed, Step, StepContext
+from graph.step_context import SECRET_ATTEMPTS, Facts, Sealed, Step, StepContext
 from graph.verification import DIRECTORY, SIGN_IN
 
 __all__ = [
     "SECRET_ATTEMPTS",
     "Facts",
-    "FactsByStep",
-    "Journal",
     "Sealed",
     "Step",
     "StepContext",

@@ -4,7 +4,7 @@ First it signs in, and its token must carry exactly the plan's permissions. Then
 the connector, and must be refused one read that no plan allows. Both wait while grants replicate.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from graph.calls import Call, Json
 from graph.client import Answer
@@ -21,7 +21,6 @@ from graph.permissions import (
     GROUP_READERS,
     ORGANIZATION_READERS,
     USER_READERS,
-    covered_by,
 )
 from graph.plan import Plan
 from graph.signin_errors import SETTLING
@@ -40,9 +39,8 @@ async def sign_in(context: StepContext) -> Facts:
     token = await context.retry_until_replicated(
         lambda: _signed_in(context), settling=(*SETTLING, RolesMissing)
     )
-    context.sign_in.hold(
-        _app_id(context), token
-    )  # the next step reads with it, if it is not killed
+    # The next step reads with it, if it is not killed.
+    context.sign_in.hold(context.fact("application", "app_id"), token)
     return {"roles": sorted(token.roles), "signed_in_at": context.now()}
 
 
@@ -60,19 +58,18 @@ async def read_directory(context: StepContext) -> Facts:
 
 async def _signed_in(context: StepContext) -> Token:
     secret = await context.journal.unseal(context.fact("secret", "sealed_id"))
-    token = await context.retry_through_outage(
-        lambda: context.sign_in.token(_app_id(context), secret)
-    )
+    app_id = context.fact("application", "app_id")
+    token = await context.retry_through_outage(lambda: context.sign_in.token(app_id, secret))
     wanted = {permission.name for permission in context.plan.roles}
-    if extra := token.roles - wanted:
-        raise RolesDiffer(sentence=f"{RolesDiffer.WHAT} Not in the plan: {_list(extra)}.")
-    if lacking := wanted - token.roles:
-        raise RolesMissing(sentence=f"{RolesMissing.WHAT} Missing: {_list(lacking)}.")
+    if extra := sorted(token.roles - wanted):
+        raise RolesDiffer(sentence=f"{RolesDiffer.WHAT} Not in the plan: {', '.join(extra)}.")
+    if lacking := sorted(wanted - token.roles):
+        raise RolesMissing(sentence=f"{RolesMissing.WHAT} Missing: {', '.join(lacking)}.")
     return token
 
 
 async def _read(context: StepContext) -> Facts:
-    token = context.sign_in.take(_app_id(context)) or await _signed_in(context)
+    token = context.sign_in.take(context.fact("application", "app_id")) or await _signed_in(context)
     try:
         answers = await context.graph.with_token(token).batch(reads(context.plan))
     except TokenExpired:  # it may have lived its hour while the bot was made to wait
@@ -85,32 +82,27 @@ async def _read(context: StepContext) -> Facts:
 def reads(plan: Plan) -> dict[str, Call]:
     """Return the reads that the plan allows, and one that it must not: the tenant's policy."""
     roles = frozenset(permission.name for permission in plan.roles)
-    calls = {"policy": Call(method="GET", path="/policies/defaultAppManagementPolicy")}
-    if covered_by(roles, BASIC_USER_READERS):
-        fields = "id,accountEnabled,userType,mail" if covered_by(roles, USER_READERS) else "id,mail"
+    calls = {"policy": Call("GET", "/policies/defaultAppManagementPolicy")}
+    if roles & BASIC_USER_READERS:
+        fields = "id,accountEnabled,userType,mail" if roles & USER_READERS else "id,mail"
         calls["users"] = _collection("/users", fields)
-    if covered_by(roles, GROUP_READERS):
+    if roles & GROUP_READERS:
         calls["groups"] = _collection("/groups", "id")
-    if covered_by(roles, ORGANIZATION_READERS):
-        calls["organization"] = Call(
-            method="GET", path="/organization", query={"$select": "id,verifiedDomains"}
-        )
+    if roles & ORGANIZATION_READERS:
+        calls["organization"] = Call("GET", "/organization", {"$select": "id,verifiedDomains"})
     return calls
 
 
 def _collection(path: str, fields: str) -> Call:
     query = {"$select": fields, "$top": "999", "$count": "true"}
-    return Call(method="GET", path=path, query=query, headers=_COUNTED)
+    return Call("GET", path, query, headers=_COUNTED)
 
 
 def _must_be_refused(answer: Answer | GraphError) -> None:
-    match answer:
-        case Forbidden():
-            return
-        case Answer():
-            raise TooMuchAllowed(request_id=answer.request_id)
-        case _:
-            raise answer
+    if isinstance(answer, Answer):
+        raise TooMuchAllowed(request_id=answer.request_id)
+    if not isinstance(answer, Forbidden):
+        raise answer
 
 
 _USER = {"accountEnabled?": bool, "userType?": str, "mail?": str}
@@ -147,15 +139,6 @@ def _count(page: Json) -> int:
     """How many there are in all; a page without a count is a whole one."""
     count = page.get("@odata.count")
     return len(page["value"]) if count is None else int(count)
-
-
-def _app_id(context: StepContext) -> str:
-    id: str = context.fact("application", "app_id")
-    return id
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
 
 
 SIGN_IN = Step("sign_in", "Sign in with the new secret", sign_in, None, creates="", lasting=False)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from graph.calls import Json
 from graph.drift import snapshot as parts
 from graph.drift.expected import Expected, Loss
-from graph.drift.snapshot import Json, Snapshot
+from graph.drift.snapshot import Snapshot
 
 
 def secrets(expected: Expected, application: Json) -> Iterator[str]:

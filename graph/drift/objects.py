@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from graph.application import LONGEST_NOTES
+from graph.calls import Json
 from graph.drift import snapshot as parts
 from graph.drift.credentials import day, named
 from graph.drift.expected import Loss
-from graph.drift.snapshot import Json, Snapshot
+from graph.drift.snapshot import Snapshot
 from graph.plan import Plan
 
 _PLATFORMS = ("web", "spa", "publicClient")

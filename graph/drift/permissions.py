@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from graph.calls import Json
 from graph.drift import snapshot as parts
 from graph.drift.expected import KNOWN_IDS, Expected, Loss
-from graph.drift.snapshot import Json, Snapshot
+from graph.drift.snapshot import Snapshot
 from graph.permissions import MICROSOFT_GRAPH, Kind
 from graph.plan import Plan
 from graph.tenant_cache import TenantCache

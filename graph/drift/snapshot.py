@@ -10,15 +10,12 @@ of their own in the same batch: …/graph/api/application-list-federatedidentity
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from graph.calls import Call
+from graph.calls import Call, Json
 from graph.client import Answer, Client
 from graph.errors import Forbidden, GraphError, NotFound
 from graph.shapes import Shape, filled, identifier, moment
 from graph.step_context import StepContext
-
-Json = dict[str, Any]
 
 APPLICATION, PRINCIPAL = "application", "service principal"
 OWNERS, PRINCIPAL_OWNERS = "owners", "service principal's owners"

@@ -3,7 +3,8 @@
 import pytest
 
 from graph.azure_ad_graph import _ROWS, NotRetiredPermission, explain_retired, retired_permission
-from graph.permissions import AZURE_AD_GRAPH, CATALOGUE, Kind, NotAllowed, lookup
+from graph.permission_kinds import AZURE_AD_GRAPH
+from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
 
 DIRECTORY_READ_ALL = "5778995a-e1bf-45b8-affa-663a9f3f4d04"
 USER_READ_ALL = "c582532d-9d9e-43bd-a97c-2667a28ce295"
