@@ -7,8 +7,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,34 +22,21 @@ from graph.tenant_cache import TenantCache
 CONNECT_SECONDS = 5.0
 
 
-class Access(Protocol):
-    """Where a tenant answers, and which application signs in there."""
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Where a tenant answers, which application signs in there, and who gives consent."""
 
-    @property
-    def authority(self) -> str:
-        """The tenant's own authority: a URL that ends with its id."""
-        ...
-
-    @property
-    def graph_url(self) -> str:
-        """Microsoft Graph's address, without a version."""
-        ...
-
-    @property
-    def ca_bundle(self) -> str | None:
-        """The file of certificates to trust instead of the system's."""
-        ...
-
-    @property
-    def proxies(self) -> Proxies:
-        """The proxies that calls go through."""
-        ...
-
-    @property
-    def client_id(self) -> str: ...
-
-    @property
-    def client_secret(self) -> str: ...
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    authority: str
+    """The tenant's own authority: a URL that ends with its id."""
+    graph_url: str
+    """Microsoft Graph's address, without a version."""
+    ca_bundle: str | None
+    """The file of certificates to trust instead of the system's."""
+    proxies: Proxies
+    consent_mode: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from bot.cli.process import FAILED, REFUSED, environment, refuse
 from bot.domain.catalogue import CatalogueError, read_catalogue
 from bot.planning.cli_arguments import Unusable, form_of
 from bot.planning.preview import preview
-from bot.settings.settings import EntraSettings, SettingsError
+from bot.settings.settings import SettingsError, read_access
 from graph.clock import SystemClock
 from graph.errors import GraphError
 
@@ -27,7 +27,7 @@ def plan(*, as_json: bool, **arguments: Any) -> None:
     except CatalogueError as error:
         problems += str(error).splitlines()
     try:
-        settings = EntraSettings.read(environment())
+        settings = read_access(environment())
     except SettingsError as error:
         problems += error.problems
     if problems:

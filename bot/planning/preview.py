@@ -14,10 +14,9 @@ from bot.domain.form_validation import check_form
 from bot.domain.registration import Form
 from bot.planning.plan_request import plan_request_of
 from bot.planning.plan_text import plan_paragraphs, received
-from bot.settings.settings import EntraSettings
 from graph.client import Client
 from graph.clock import Clock
-from graph.connection import connected, why_cut_off
+from graph.connection import Access, connected, why_cut_off
 from graph.errors import Unreachable
 from graph.plan import Plan, PlanRequest
 from graph.preflight import Refused, preflight
@@ -94,9 +93,7 @@ class Preview:
         yield from (f"• {pen.text(reason)}" for reason in self.reasons)
 
 
-async def preview(
-    form: Form, profile: Profile, *, settings: EntraSettings, clock: Clock
-) -> Preview:
+async def preview(form: Form, profile: Profile, *, settings: Access, clock: Clock) -> Preview:
     """Read the tenant and return the preview of a plan. Raises GraphError."""
     try:
         async with connected(settings, clock) as connection:

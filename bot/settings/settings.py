@@ -4,18 +4,28 @@ An empty setting allows no one. Addresses are allow-listed: a token is sent only
 to Slack's and Microsoft's own hosts, or to this machine.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import ipaddress
+import re
+import ssl
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.domain.lifetimes import APPROVAL_TTL, RETENTION, SHORTEST_RETENTION
+from bot.domain.lifetimes import (
+    APPROVAL_TTL,
+    LONGEST_APPROVAL_TTL,
+    LONGEST_RETENTION,
+    RETENTION,
+    SHORTEST_RETENTION,
+)
 from bot.domain.people import CONTACT
 from bot.logs import FORMATS
-from bot.settings.allowed_hosts import is_one_of
-from bot.settings.env_reader import Reader
-from graph.proxies import Proxies
+from bot.settings.allowed_hosts import is_one_of, is_slack
+from bot.settings.env_reader import Reader, readable_by
+from graph.connection import Access
 from graph.signin import CLOUDS
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a platform's router and its probes come from outside
@@ -30,31 +40,7 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EntraSettings:
-    """How to reach the tenant, and who gives consent there. This is all that reading it takes."""
-
-    tenant_id: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    authority: str
-    graph_url: str
-    ca_bundle: str | None
-    proxies: Proxies
-    consent_mode: str
-
-    @classmethod
-    def read(cls, environ: Mapping[str, str]) -> "EntraSettings":
-        """Return the settings for Entra alone. Raises SettingsError with every problem."""
-        reader = Reader(environ)
-        settings = EntraSettings(**_entra(reader))
-        problems = [*reader.problems, *_not_yet(reader, "ENTRA_"), *reader.misspelt()]
-        if problems:
-            raise SettingsError(problems)
-        return settings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings(EntraSettings):
+class Settings(Access):
     """Everything the bot is told from outside."""
 
     slack_bot_token: str = field(repr=False)
@@ -86,37 +72,67 @@ class Settings(EntraSettings):
     def read(cls, environ: Mapping[str, str]) -> "Settings":
         """Return the settings that `environ` holds. Raises SettingsError with every problem."""
         reader = Reader(environ)
-        approvers, groups = reader.people("APPROVERS"), reader.groups("APPROVER_GROUPS")
+        approvers = reader.ids("APPROVERS", "UW", A_USER)
+        groups = reader.ids("APPROVER_GROUPS", "S", A_GROUP)
         settings = cls(
             slack_bot_token=reader.token("SLACK_BOT_TOKEN", "xoxb-"),
             **_transport(reader),
-            slack_api_url=reader.slack_url("SLACK_API_URL", "https://slack.com/api/"),
-            approval_channel=reader.matching(
-                "APPROVAL_CHANNEL", r"[CG][A-Z0-9]{2,}", "a channel id such as C0123456789"
+            slack_api_url=_slack_url(reader),
+            approval_channel=reader.required(
+                "APPROVAL_CHANNEL", "a channel id such as C0123456789", r"[CG][A-Z0-9]{2,}"
             ),
             approvers=approvers,
             approver_groups=groups,
             mentioned=_mentioned(reader, approvers, groups),
             approvals_needed=reader.number("APPROVALS_NEEDED", 1, least=1, most=10),
-            approval_ttl=reader.duration("APPROVAL_TTL", APPROVAL_TTL),
-            requesters=reader.people("REQUESTERS", everybody=True),
-            requester_groups=reader.groups("REQUESTER_GROUPS"),
+            approval_ttl=reader.duration(
+                "APPROVAL_TTL", APPROVAL_TTL, (MINUTE, LONGEST_APPROVAL_TTL), "30m, 24h or 7d, 30d"
+            ),
+            requesters=reader.ids("REQUESTERS", "UW", A_USER, everybody=True),
+            requester_groups=reader.ids("REQUESTER_GROUPS", "S", A_GROUP),
             **_limits(reader),
             **_entra(reader),
-            vault_keys=reader.fernet_keys("VAULT_KEYS"),
+            vault_keys=reader.vault_keys("VAULT_KEYS"),
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
-            retention=reader.days("RETENTION", RETENTION, least=SHORTEST_RETENTION),
+            retention=reader.duration(
+                "RETENTION",
+                RETENTION,
+                (SHORTEST_RETENTION, LONGEST_RETENTION),
+                "365d, 90d at least and 3650d",
+            ),
             log_level=reader.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             log_format=reader.one_of("LOG_FORMAT", FORMATS, FORMATS[0]),
             plain_cards=reader.one_of("PLAIN_CARDS", ("true", "false"), "false") == "true",
-            contact=reader.words("CONTACT", CONTACT),
+            contact=reader.value("CONTACT", WORDS.fullmatch, IN_SENTENCES, default=CONTACT),
         )
-        problems = [*reader.problems, *_nobody(settings), *_not_yet(reader), *reader.misspelt()]
-        if problems:
-            raise SettingsError(problems)
+        _refuse_problems(reader, _nobody(settings))
         return settings
 
 
+def read_access(environ: Mapping[str, str]) -> Access:
+    """Return the settings for Entra alone. Raises SettingsError with every problem."""
+    reader = Reader(environ)
+    access = Access(**_entra(reader))
+    _refuse_problems(reader, prefix="ENTRA_")
+    return access
+
+
+def _refuse_problems(reader: Reader, more: Iterable[str] = (), *, prefix: str = "") -> None:
+    problems = [*reader.problems, *more, *_not_yet(reader, prefix), *reader.misspelt()]
+    if problems:
+        raise SettingsError(problems)
+
+
+MINUTE = timedelta(minutes=1)
+A_USER, A_GROUP = "a Slack user id such as U0123456789", "a user group's id such as S0123456789"
+WORDS = re.compile(r"[\w '#.,()/+@-]{1,80}")
+"""Words that stand in sentences as they are hold nothing that Slack would obey."""
+IN_SENTENCES = (
+    "must be a name, a channel or an address, of at most 80 letters, digits and # @ . , ( ) / + - '"
+)
+GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+GUID_EXAMPLE = "such as 01234567-89ab-cdef-0123-456789abcdef"
+MICROSOFTS = "must be an https address of one of Microsoft's clouds"
 AUTONOMOUS = (
     "Set CONSENT_MODE=autonomous: the bot itself then grants the catalogue's permissions, which"
     " makes it nearly a Global Administrator. Read SETUP.md, Rights, first."
@@ -157,13 +173,22 @@ def _limits(reader: Reader) -> dict[str, Any]:
 
 
 def _entra(reader: Reader) -> dict[str, Any]:
-    """Return the fields of EntraSettings."""
+    """Return the fields of Access."""
+    tenant, application = "a directory (tenant) id", "an application (client) id"
     return {
-        "tenant_id": reader.guid("ENTRA_TENANT_ID", "a directory (tenant) id"),
-        "client_id": reader.guid("ENTRA_CLIENT_ID", "an application (client) id"),
+        # In the lower case in which Entra writes them.
+        "tenant_id": reader.required("ENTRA_TENANT_ID", f"{tenant}, {GUID_EXAMPLE}", GUID).lower(),
+        "client_id": reader.required(
+            "ENTRA_CLIENT_ID", f"{application}, {GUID_EXAMPLE}", GUID
+        ).lower(),
         "client_secret": reader.required("ENTRA_CLIENT_SECRET", "the bot's own client secret"),
         **_cloud(reader),
-        "ca_bundle": reader.file("CA_BUNDLE"),
+        "ca_bundle": reader.value(
+            "CA_BUNDLE",
+            readable_by(lambda file: ssl.create_default_context(cafile=file)),
+            "must name a PEM file with certificates",
+        )
+        or None,
         "proxies": reader.proxies(),
         "consent_mode": _consent_mode(reader),
     }
@@ -175,7 +200,7 @@ def _cloud(reader: Reader) -> dict[str, str]:
     logins = {urlsplit(each.login).hostname for each in CLOUDS.values()}
     graphs = {urlsplit(each.graph).hostname for each in CLOUDS.values()}
     tenant = reader.text("ENTRA_TENANT_ID").lower()
-    authority = reader.https("ENTRA_AUTHORITY", f"{cloud.login}/{tenant}", logins).lower()
+    authority = _https(reader, "ENTRA_AUTHORITY", f"{cloud.login}/{tenant}", logins).lower()
     if is_one_of(authority, logins) and urlsplit(authority).path.strip("/") != tenant:
         reader.problem(
             "ENTRA_AUTHORITY does not end with the id in ENTRA_TENANT_ID: it would sign in to"
@@ -183,8 +208,13 @@ def _cloud(reader: Reader) -> dict[str, str]:
         )
     return {
         "authority": authority,
-        "graph_url": reader.https("GRAPH_URL", cloud.graph, graphs),
+        "graph_url": _https(reader, "GRAPH_URL", cloud.graph, graphs),
     }
+
+
+def _https(reader: Reader, name: str, default: str, hosts: Collection[str | None]) -> str:
+    fits = partial(is_one_of, hosts=hosts)
+    return reader.value(name, fits, MICROSOFTS, default=default).rstrip("/")
 
 
 def _consent_mode(reader: Reader) -> str:
@@ -216,11 +246,28 @@ def _transport(reader: Reader) -> dict[str, Any]:
     elif http and not reader.text("PORT"):
         reader.problem("PORT is missing: with SLACK_SIGNING_SECRET the bot listens there.")
     return {
-        "slack_app_token": reader.app_token("SLACK_APP_TOKEN"),
-        "slack_signing_secret": reader.signing_secret("SLACK_SIGNING_SECRET"),
-        "port": reader.port("PORT"),
-        "bind_address": reader.ip_address("BIND_ADDRESS", EVERY_ADDRESS),
+        "slack_app_token": reader.token("SLACK_APP_TOKEN", "xapp-", is_required=False) or None,
+        # A token of the same app, which is the likely slip, has hyphens.
+        "slack_signing_secret": reader.value(
+            "SLACK_SIGNING_SECRET",
+            re.compile("[0-9A-Za-z]{16,}").fullmatch,
+            "must be the signing secret of the app's Basic Information page",
+        )
+        or None,
+        "port": reader.number("PORT", 1, least=1, most=65535) if reader.text("PORT") else None,
+        "bind_address": reader.value(
+            "BIND_ADDRESS",
+            readable_by(ipaddress.ip_address),
+            "must be an IP address of this machine, such as 127.0.0.1",
+            default=EVERY_ADDRESS,
+        ),
     }
+
+
+def _slack_url(reader: Reader) -> str:
+    sentence = "must be an address of slack.com or slack-gov.com over https"
+    value = reader.value("SLACK_API_URL", is_slack, sentence, default="https://slack.com/api/")
+    return value.removesuffix("/") + "/"
 
 
 def _nobody(settings: Settings) -> Iterator[str]:

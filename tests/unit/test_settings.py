@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from bot.settings.settings import NOT_YET, EntraSettings, Settings, SettingsError
+from bot.settings.settings import NOT_YET, Settings, SettingsError, read_access
 from tests.support.settings_env import GOOD, KEY, TENANT
 
 HEX = "abcdef01-2222-3333-4444-555555abcdef"
@@ -303,11 +303,11 @@ def test_an_empty_environment_hears_of_everything_that_is_missing_at_once() -> N
 
 def test_entra_alone_is_read_without_a_word_about_slack() -> None:
     about_entra = {name: GOOD[name] for name in GOOD if name.startswith(("ENTRA", "CONSENT"))}
-    assert EntraSettings.read(about_entra).tenant_id == TENANT
-    assert EntraSettings.read(about_entra | {"PORT": "80"}).graph_url == read().graph_url
-    assert "s3cret-of-the-bot" not in repr(EntraSettings.read(about_entra))
+    assert read_access(about_entra).tenant_id == TENANT
+    assert read_access(about_entra | {"PORT": "80"}).graph_url == read().graph_url
+    assert "s3cret-of-the-bot" not in repr(read_access(about_entra))
     with pytest.raises(SettingsError) as caught:
-        EntraSettings.read({"ENTRA_CERTIFICATE": "bot.pfx"})
+        read_access({"ENTRA_CERTIFICATE": "bot.pfx"})
     assert [sentence.split()[0] for sentence in caught.value.problems] == [
         "ENTRA_TENANT_ID",
         "ENTRA_CLIENT_ID",

@@ -11,7 +11,7 @@ from bot.domain.catalogue import read_catalogue
 from bot.planning.preview import preview
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.settings.settings import EntraSettings, Settings, SettingsError
+from bot.settings.settings import Settings, SettingsError, read_access
 from bot.startup_checks import CannotStart, check_sign_in, check_slack, slack_client, slack_session
 from bot.worker.outages import Outage
 from graph.connection import connected, why_unreachable
@@ -119,7 +119,7 @@ async def test_a_plan_in_a_terminal_names_the_proxy_that_is_away(
     stage: Stage, proxy: Proxy, clock: MovableClock
 ) -> None:
     gone = proxy.url.replace(str(proxy.port), "1")
-    settings = EntraSettings.read(stage.environ(HTTPS_PROXY=gone))
+    settings = read_access(stage.environ(HTTPS_PROXY=gone))
     with pytest.raises(Unreachable) as caught:
         await preview(form(), read_catalogue()["mimecast"], settings=settings, clock=clock)
     assert "the proxy http://127.0.0.1:1" in caught.value.advice
