@@ -88,18 +88,19 @@ def tenant(
 ) -> None:
     """Run the simulated Entra tenant alone, for other programs to talk to, until it is stopped."""
     from bot.cli import simulators
+    from bot.playground import alone
 
-    simulators.tenant(
-        port=port, ca_file=ca_file, users=users, groups=groups, seed=seed, as_json=as_json
-    )
+    it = alone.tenant(port=port, ca_file=ca_file, users=users, groups=groups, seed=seed)
+    simulators.run(it, as_json=as_json)
 
 
 @main.command()
 def workspace(port: Port = 9080, as_json: AsLine = False) -> None:
     """Run the simulated Slack workspace alone, for other programs to talk to, until stopped."""
     from bot.cli import simulators
+    from bot.playground import alone
 
-    simulators.workspace(port=port, as_json=as_json)
+    simulators.run(alone.workspace(port=port), as_json=as_json)
 
 
 @main.command()
@@ -193,15 +194,13 @@ def manifest(
 
     It is for Socket Mode; with --http for HTTP mode.
     """
-    from bot.cli.process import refuse
-    from bot.manifest import NoAddress, request_url
+    from bot.cli.process import in_sentences
     from bot.manifest import manifest as slack_manifest
+    from bot.manifest import request_url
 
-    try:
+    with in_sentences():
         url = request_url(http) if http else None
-    except NoAddress as error:
-        refuse([str(error)])
-    typer.echo(json.dumps(slack_manifest(url), indent=2))
+        typer.echo(json.dumps(slack_manifest(url), indent=2))
 
 
 @keys.command("new")

@@ -6,6 +6,7 @@ Schema: github.com/slackapi/manifest-schema; limits: docs.slack.dev/reference/ap
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.problems import Unusable
 from handlers.transport.http import PATH
 from handlers.views.ids import COMMAND
 
@@ -25,19 +26,15 @@ SCOPES = {
 EVENTS = ("app_home_opened", "app_mention", "message.im")
 
 
-class NoAddress(Exception):
-    """Slack cannot post there; the sentence says why."""
-
-
 def request_url(address: str) -> str:
-    """Return where Slack has to post, for a bot at this public address. Raises NoAddress."""
+    """Return where Slack has to post, for a bot at this public address. Raises Unusable."""
     try:
         parts = urlsplit(address.strip())
         usable = parts.scheme == "https" and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
     if not usable or "@" in parts.netloc or parts.query or parts.fragment:
-        raise NoAddress("--http must be the bot's public address, such as https://bot.example.com.")
+        raise Unusable("--http must be the bot's public address, such as https://bot.example.com.")
     path = parts.path.rstrip("/").removesuffix(PATH)
     return f"https://{parts.netloc}{path}{PATH}"
 

@@ -1,6 +1,6 @@
 """Startup checks of Slack and Entra, before the bot runs."""
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import aiohttp
@@ -13,6 +13,7 @@ from bot.approval import Policy
 from bot.domain.catalogue import Catalogue
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
+from bot.problems import Unusable
 from bot.settings.settings import Settings
 from bot.worker.outages import Outage
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
@@ -51,12 +52,8 @@ CONSENT = "Grant it in the Entra admin centre under API permissions, with admin 
 UPDATE = "Update the app from `aad-setup manifest` and install it again."
 
 
-class CannotStart(Exception):
-    """Something is not as the bot needs it. `problems` are sentences, all of them."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(" ".join(self.problems))
+class CannotStart(Unusable):
+    """Something is not as the bot needs it."""
 
 
 def slack_session() -> aiohttp.ClientSession:
@@ -92,14 +89,14 @@ async def check_tokens(client: AsyncWebClient, app_token: str | None) -> Install
         problem = _scope_problem(auth.headers)
     problems = [problem, await app_problem(client, app_token) if app_token else None]
     if auth is None or any(problems):
-        raise CannotStart(filter(None, problems))
+        raise CannotStart(*filter(None, problems))
     if auth.get("is_enterprise_install"):
-        raise CannotStart([ORG_WIDE])
+        raise CannotStart(ORG_WIDE)
     # auth.test does not say which app the token is of: docs.slack.dev/reference/methods/bots.info
     asking = client.bots_info(bot=auth["bot_id"])
     bot, problem = await tried("SLACK_BOT_TOKEN", asking, proxy=client.proxy)
     if bot is None:
-        raise CannotStart(filter(None, [problem]))
+        raise CannotStart(*filter(None, [problem]))
     return Installed(
         team_id=auth["team_id"],
         enterprise_id=auth.get("enterprise_id"),
@@ -145,7 +142,7 @@ async def check_channel(client: AsyncWebClient, channel: str) -> None:
         problem = _channel_problem(answer["channel"])
         warn_if_public(answer["channel"])
     if problem:
-        raise CannotStart([problem])
+        raise CannotStart(problem)
 
 
 def check_quorums(policy: Policy, catalogue: Catalogue) -> None:
@@ -157,7 +154,7 @@ def check_quorums(policy: Policy, catalogue: Catalogue) -> None:
         if why := policy.unreachable(quorum):
             problems.append(f"The profile {profile.id} could never be approved: it needs {why}.")
     if problems:
-        raise CannotStart(problems)
+        raise CannotStart(*problems)
 
 
 def _channel_problem(channel: dict[str, Any]) -> str | None:
@@ -202,10 +199,10 @@ async def check_sign_in(tokens: TokenSource, settings: Settings, catalogue: Cata
         advice = _on_the_way(proxy, "ENTRA_AUTHORITY") if is_network else ""
         raise Outage(error.code, advice=advice, retry_after=error.retry_after) from None
     except GraphError as error:
-        raise CannotStart([f"Entra: {error.sentence} {error.advice}"]) from None
+        raise CannotStart(f"Entra: {error.sentence} {error.advice}") from None
     mode = ConsentMode(settings.consent_mode)
     scopes = tuple(scope for profile in catalogue.values() for scope in profile.scopes)
     if lacking := sorted(missing(mode, token.roles, scopes=scopes)):
         raise CannotStart(
-            f"Entra: {right} is missing for CONSENT_MODE={mode}. {CONSENT}" for right in lacking
+            *(f"Entra: {right} is missing for CONSENT_MODE={mode}. {CONSENT}" for right in lacking)
         )

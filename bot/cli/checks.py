@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 import typer
 
 from bot import logs
-from bot.cli.process import FAILED, environment
-from bot.cli.refusals import in_sentences
+from bot.cli.process import FAILED, environment, in_sentences
 from bot.doctor import examine
 from bot.doctor.audit import verify
 from bot.doctor.findings import Finding, Mark

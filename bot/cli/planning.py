@@ -9,10 +9,11 @@ import typer
 
 from bot import logs
 from bot.cli.process import FAILED, REFUSED, environment, refuse
-from bot.domain.catalogue import CatalogueError, read_catalogue
-from bot.planning.cli_arguments import Unusable, form_of
+from bot.domain.catalogue import read_catalogue
+from bot.planning.cli_arguments import form_of
 from bot.planning.preview import preview
-from bot.settings.settings import SettingsError, read_access
+from bot.problems import Unusable
+from bot.settings.settings import read_access
 from graph.clock import SystemClock
 from graph.errors import GraphError
 
@@ -24,11 +25,9 @@ def plan(*, as_json: bool, **arguments: Any) -> None:
         form, chosen = form_of(read_catalogue(), **arguments)
     except Unusable as error:
         problems += error.problems
-    except CatalogueError as error:
-        problems += str(error).splitlines()
     try:
         settings = read_access(environment())
-    except SettingsError as error:
+    except Unusable as error:
         problems += error.problems
     if problems:
         refuse(problems)

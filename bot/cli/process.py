@@ -7,12 +7,15 @@ import asyncio
 import os
 import resource
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 from dotenv import dotenv_values
+
+from bot.problems import Unusable
 
 FAILED, UNUSABLE, REFUSED = 1, 2, 3
 """Exit statuses."""
@@ -31,6 +34,15 @@ def refuse(problems: Iterable[str], *, status: int = UNUSABLE) -> NoReturn:
     for problem in problems:
         typer.echo(problem, err=True)
     raise typer.Exit(status)
+
+
+@contextmanager
+def in_sentences() -> Iterator[None]:
+    """Print the problems of the operator, and end."""
+    try:
+        yield
+    except Unusable as error:
+        refuse(error.problems)
 
 
 def keep_private() -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import typer
 
 from bot import logs
-from bot.cli.process import environment, keep_private, refuse
-from bot.cli.refusals import in_sentences
+from bot.cli.process import environment, in_sentences, keep_private, refuse
 from bot.restore import database_copy as copies
 from bot.settings.settings import Settings
 from bot.storage.vault import Vault
@@ -21,10 +20,7 @@ def restore(file: Path | None, *, done: bool) -> None:
         settings = Settings.read(environment())
         logs.set_up(settings.log_level)
         keep_private()
-        try:
-            typer.echo(asyncio.run(_restored(settings, file)))
-        except copies.CannotRestore as error:
-            refuse([str(error)])
+        typer.echo(asyncio.run(_restored(settings, file)))
 
 
 async def _restored(settings: Settings, file: Path | None) -> str:

@@ -17,8 +17,7 @@ from typing import NoReturn
 import structlog
 
 from bot import app, logs
-from bot.cli.process import STOPS, environment, keep_private
-from bot.cli.refusals import in_sentences
+from bot.cli.process import STOPS, environment, in_sentences, keep_private
 from bot.exposure_checks import exposures
 from bot.settings.settings import Settings
 from graph.clock import SystemClock

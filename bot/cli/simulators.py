@@ -3,16 +3,14 @@
 import asyncio
 import json
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from bot import logs
-from bot.cli.process import stop_requested
-from bot.cli.refusals import in_sentences
-from bot.playground import alone
+from bot.cli.process import in_sentences, stop_requested
 from bot.playground import demo as story
+from bot.playground.alone import Alone
 
 INTERRUPTED = 130
 """A shell's exit code for a program that Ctrl-C has ended."""
@@ -29,27 +27,14 @@ def demo(*, plain: bool) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def tenant(
-    *, port: int, ca_file: Path | None, users: int, groups: int, seed: int, as_json: bool
-) -> None:
-    _run(
-        alone.tenant(port=port, ca_file=ca_file, users=users, groups=groups, seed=seed),
-        as_json=as_json,
-    )
-
-
-def workspace(*, port: int, as_json: bool) -> None:
-    _run(alone.workspace(port=port), as_json=as_json)
-
-
 async def _play(console: Console) -> bool:
     return await story.play(console, stop=stop_requested())
 
 
-def _run(simulator: AbstractAsyncContextManager[alone.Alone], *, as_json: bool) -> None:
+def run(simulator: AbstractAsyncContextManager[Alone], *, as_json: bool) -> None:
     """Run a simulator until it is stopped; say that it is there once it answers."""
 
-    async def run() -> None:
+    async def until_stopped() -> None:
         stop = stop_requested()
         async with simulator as it:
             typer.echo(json.dumps(it.to_json()) if as_json else it.to_text())
@@ -57,4 +42,4 @@ def _run(simulator: AbstractAsyncContextManager[alone.Alone], *, as_json: bool) 
 
     logs.set_up("WARNING")
     with in_sentences():
-        asyncio.run(run())
+        asyncio.run(until_stopped())

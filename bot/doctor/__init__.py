@@ -23,7 +23,7 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Fin
     try:
         catalogue = read_catalogue()
     except CatalogueError as error:
-        for problem in str(error).splitlines():
+        for problem in error.problems:
             yield wrong(f"Catalogue: {problem}", "The bot does not start before that.")
     try:
         settings = Settings.read(environ)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from bot.doctor.database import closed, look_inside
 from bot.doctor.findings import Finding, Unknown, well, wrong
-from bot.planning.cli_arguments import Unusable
+from bot.problems import Unusable
 from bot.settings.settings import Settings
 from bot.storage import audit
 from bot.storage.database import Database, beside
@@ -42,7 +42,7 @@ async def verify(settings: Settings, id: str) -> AsyncIterator[Finding]:
 async def _verify(database: Database, wanted: str) -> AsyncIterator[Finding]:
     found = [each for each in await _ids(database) if not wanted or _same(each, wanted)]
     if wanted and not found:
-        raise Unusable([f"There is no registration {wanted}."])
+        raise Unusable(f"There is no registration {wanted}.")
     broken = 0
     for id in found:
         differences = ["it cannot be read."]

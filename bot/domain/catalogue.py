@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from bot.domain import profile_schema
 from bot.domain.people import CONTACT
+from bot.problems import Unusable
 from graph.azure_ad_graph import NotRetiredPermission, RetiredPermission, retired_permission
 from graph.permissions import Kind, NotAllowed, lookup
 from graph.secret_life import NEVER
@@ -37,8 +38,8 @@ COMMAND_WORDS = frozenset(
 """Reserved names: behind the command these words mean something else."""
 
 
-class CatalogueError(Exception):
-    """Profile files are wrong. Its text is sentences for their author."""
+class CatalogueError(Unusable):
+    """Profile files are wrong. The problems are sentences for their author."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +125,7 @@ def read_catalogue(folder: Traversable | None = None) -> Catalogue:
         except (OSError, UnicodeDecodeError):
             problems.append(f"profile {id}: the file cannot be read as UTF-8 text.")
     if problems:
-        raise CatalogueError("\n".join(problems))
+        raise CatalogueError(*problems)
     return {each.id: each for each in sorted(profiles, key=lambda it: (it.order, it.id))}
 
 

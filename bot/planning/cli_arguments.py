@@ -9,20 +9,13 @@ from typing import Any
 from bot.domain.catalogue import Catalogue, Option, Profile
 from bot.domain.form_validation import split_domains
 from bot.domain.registration import Form
+from bot.problems import Unusable
 
 NEVER = ("never", "none")
 """The vendors' guides' words for a secret's lifetime."""
 
 NO_REASON = "(to be given in Slack)"
 SWITCH = {"yes": True, "no": False}
-
-
-class Unusable(Exception):
-    """The arguments make no form. `problems` are sentences, all of them."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(" ".join(self.problems))
 
 
 def form_of(
@@ -47,7 +40,7 @@ def form_of(
         problems.append("--secret-days must be a whole number of days.")
     chosen = {} if found is None else _options(options, found, problems)
     if problems or found is None:
-        raise Unusable(problems)
+        raise Unusable(*problems)
     form = Form(
         profile=profile,
         name=name,

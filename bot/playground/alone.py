@@ -15,11 +15,11 @@ import trustme
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from bot.planning.cli_arguments import Unusable
 from bot.playground import tenant as tenants
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import entra_environ, install, slack_environ
+from bot.problems import Unusable
 
 HIGHEST_PORT = 65_535
 MOST_OBJECTS = 100_000
@@ -78,7 +78,7 @@ async def tenant(
     problems = [*_port_problems(port), *_count_problems("--users", users)]
     problems += [*_count_problems("--groups", groups), *_ca_file_problems(ca_file)]
     if problems:
-        raise Unusable(problems)
+        raise Unusable(*problems)
     async with AsyncExitStack() as stack:
         running = tenants.running(
             clock=MovableClock(),
@@ -100,7 +100,7 @@ async def workspace(*, port: int) -> AsyncIterator[Alone]:
     Port 0 takes any that is free. Raises Unusable.
     """
     if problems := [*_port_problems(port)]:
-        raise Unusable(problems)
+        raise Unusable(*problems)
     async with AsyncExitStack() as stack:
         with _told_if_taken(port):
             it = await stack.enter_async_context(
@@ -165,7 +165,7 @@ def _kept(certificate: Path, ca_file: Path | None) -> Path:
     try:
         ca_file.write_bytes(certificate.read_bytes())
     except OSError as error:
-        raise Unusable([f"--ca-file: {ca_file} cannot be written: {error.strerror}."]) from error
+        raise Unusable(f"--ca-file: {ca_file} cannot be written: {error.strerror}.") from error
     return ca_file.absolute()
 
 
@@ -180,7 +180,7 @@ def _told_if_taken(port: int) -> Iterator[None]:
             sentence = f"Port {port} is not for everybody: take one above 1023, or --port 0."
         else:
             raise
-        raise Unusable([sentence]) from error
+        raise Unusable(sentence) from error
 
 
 def _port_problems(port: int) -> Iterator[str]:

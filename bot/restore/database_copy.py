@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from bot.problems import Unusable
 from bot.storage import installation
 from bot.storage.database import (
     PARTS,
@@ -29,8 +30,8 @@ from bot.storage.vault import Vault
 from bot.worker import replicas
 
 
-class CannotRestore(Exception):
-    """The copy cannot be put in place. Its text is a sentence, and nothing was changed."""
+class CannotRestore(Unusable):
+    """The copy cannot be put in place, and nothing was changed."""
 
 
 async def put_in_place(url: str, copy: Path, *, vault: Vault, now: datetime) -> Path | None:

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from bot.server.health import Health
+from bot.startup_checks import CannotStart
 from bot.worker.loops import report_bug
 
 log = structlog.get_logger()
@@ -33,10 +34,6 @@ CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 Routes = dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 
 
-class CannotOpen(Exception):
-    """The port cannot be listened on; the sentence says why."""
-
-
 @asynccontextmanager
 async def opened(
     address: str,
@@ -48,7 +45,7 @@ async def opened(
 ) -> AsyncIterator[None]:
     """Serve these paths, `/healthz` and `/readyz`, while inside; nothing if there is no port.
 
-    Raises CannotOpen.
+    Raises CannotStart.
     """
     if port is None:
         yield
@@ -101,7 +98,7 @@ def _bound(address: str, port: int) -> socket.socket:
         bound = socket.create_server((address, port), family=family)
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
-        raise CannotOpen(
+        raise CannotStart(
             f"PORT {port} on {address} cannot be listened on: {why}. Choose another, or stop"
             " what uses it."
         ) from None

@@ -15,9 +15,8 @@ from bot.server import http_server
 from bot.server.health import Health
 from bot.services import Services
 from bot.settings.settings import Settings
-from bot.startup_checks import CannotStart
 from handlers.slack.users import Installed
-from handlers.transport import CannotListen, Transport, http
+from handlers.transport import Transport, http
 from handlers.transport.http import Http
 from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures
@@ -90,21 +89,15 @@ class SlackRoutes:
         paths: http_server.Routes = (
             {http.PATH: self._handle} if self._settings.slack_signing_secret else {}
         )
-        try:
-            async with http_server.opened(at, port, health=health, routes=paths):
-                yield health
-        except http_server.CannotOpen as error:
-            raise CannotStart([str(error)]) from None
+        async with http_server.opened(at, port, health=health, routes=paths):
+            yield health
 
     @asynccontextmanager
     async def listening(
         self, transport: Transport, routes: http_server.Routes
     ) -> AsyncIterator[None]:
-        """Accept deliveries of Slack while inside. Raises CannotStart."""
-        try:
-            await transport.start()
-        except CannotListen as error:
-            raise CannotStart([str(error)]) from None
+        """Accept deliveries of Slack while inside. Raises CannotListen."""
+        await transport.start()
         self._routes = routes
         log.info("serving Slack")
         try:

@@ -23,6 +23,7 @@ from bot.domain.lifetimes import (
 )
 from bot.domain.people import CONTACT
 from bot.logs import FORMATS
+from bot.problems import Unusable
 from bot.settings.allowed_hosts import is_one_of, is_slack
 from bot.settings.env_reader import Reader, readable_by
 from graph.connection import Access
@@ -31,12 +32,8 @@ from graph.signin import CLOUDS
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a platform's router and its probes come from outside
 
 
-class SettingsError(Exception):
-    """The settings cannot be used. `problems` are sentences, all of them."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+class SettingsError(Unusable):
+    """The settings cannot be used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +117,7 @@ def read_access(environ: Mapping[str, str]) -> Access:
 def _refuse_problems(reader: Reader, more: Iterable[str] = (), *, prefix: str = "") -> None:
     problems = [*reader.problems, *more, *_not_yet(reader, prefix), *reader.misspelt()]
     if problems:
-        raise SettingsError(problems)
+        raise SettingsError(*problems)
 
 
 MINUTE = timedelta(minutes=1)

@@ -24,6 +24,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bot.problems import Unusable
 from bot.storage import change_log, history, migrating, wal_cleanup
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
@@ -47,12 +48,12 @@ NO_TABLES = (
 )
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunning(Unusable):
     """Another process holds this SQLite database."""
 
 
-class UnusableDatabase(Exception):
-    """The database cannot be opened or migrated. Its text is a sentence."""
+class UnusableDatabase(Unusable):
+    """The database cannot be opened or migrated."""
 
 
 class Database:

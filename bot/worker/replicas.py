@@ -14,6 +14,7 @@ import psycopg
 import sqlalchemy as sa
 import structlog
 
+from bot.problems import Unusable
 from bot.storage.database import is_locked, sqlite_path
 
 log = structlog.get_logger()
@@ -28,7 +29,7 @@ LOST = 75
 """Exit status of a replica that has lost its slot: whoever supervises it starts it again."""
 
 
-class NoSlot(Exception):
+class NoSlot(Unusable):
     """As many replicas run as there are slots."""
 
 

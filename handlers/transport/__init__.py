@@ -2,12 +2,14 @@
 
 from typing import Protocol
 
+from bot.problems import Unusable
+
 REST_SECONDS = 5.0
 """How long a stop waits for running listeners. `serve` ends the process before that."""
 
 
-class CannotListen(Exception):
-    """The intake cannot start; the sentence says why."""
+class CannotListen(Unusable):
+    """The transport cannot start."""
 
 
 class Transport(Protocol):

@@ -19,9 +19,9 @@ from cryptography import x509
 from cryptography.fernet import Fernet
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.planning.cli_arguments import Unusable
 from bot.playground import alone
 from bot.playground.alone import Alone
+from bot.problems import Unusable
 from tests.support.simulator_process import (
     Ended,
     SimulatorProcess,

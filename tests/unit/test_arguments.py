@@ -6,7 +6,8 @@ import pytest
 
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.registration import Form
-from bot.planning.cli_arguments import Unusable, form_of
+from bot.planning.cli_arguments import form_of
+from bot.problems import Unusable
 
 CATALOGUE = read_catalogue()
 

@@ -84,7 +84,7 @@ LAYERS = (
         "bot.settings.allowed_hosts",
         "bot.worker.outages",
     ),
-    ("graph",),
+    ("bot.problems", "graph"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TOOLS = {
