@@ -4,6 +4,7 @@ Nothing here stops or delays the bot.
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -26,38 +27,29 @@ DAILY = timedelta(days=1)
 NEW_SECRET = "Make another one in Entra, set ENTRA_CLIENT_SECRET and start again."
 
 
+@dataclass(kw_only=True)
 class PeriodicChecks:
-    """Looks once at who can approve, and each day at the bot's own secret."""
+    """Check once who can approve, and each day when the bot's own secret ends."""
 
-    def __init__(
-        self,
-        *,
-        client: AsyncWebClient,
-        settings: Settings,
-        team_id: str,
-        graph: Client,
-        entra: AwaitedService,
-        clock: Clock,
-    ) -> None:
-        self._client = client
-        self._settings = settings
-        self._team_id = team_id
-        self._graph = graph
-        self._entra = entra
-        self._clock = clock
-        self._looked_at: datetime | None = None
-        self._told: tuple[datetime, timedelta] | None = None
+    client: AsyncWebClient
+    settings: Settings
+    team_id: str
+    graph: Client
+    entra: AwaitedService
+    clock: Clock
+    _looked_at: datetime | None = None
+    _told: tuple[datetime, timedelta] | None = None
 
     async def run(self) -> None:
         """Look until cancelled."""
         await run_guarded("look at approvers", self.look_at_approvers)
-        await self._entra.answered()
+        await self.entra.answered()
         while True:
             await run_guarded("look at the bot's own secret", self.look_at_secret)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look_at_approvers(self) -> None:
-        accounts = await check_approver_accounts(self._client, self._settings, self._team_id)
+        accounts = await check_approver_accounts(self.client, self.settings, self.team_id)
         if accounts.problems or accounts.is_short:
             log.warning(
                 "approvers or groups are not as the settings say",
@@ -68,15 +60,12 @@ class PeriodicChecks:
 
     async def look_at_secret(self) -> None:
         """Warn once at each stage; at the start, too, if one has come."""
-        now = self._clock.now()
+        now = self.clock.now()
         if self._looked_at is not None and now < self._looked_at + DAILY:
             return
         self._looked_at = now
-        own = self._settings
         try:
-            end = await own_secret_ends(
-                self._graph, client_id=own.client_id, secret=own.client_secret
-            )
+            end = await own_secret_ends(self.graph, self.settings)
         except GraphError as error:
             log.warning("the bot's own secret is looked at tomorrow", code=error.code)
             return

@@ -61,10 +61,8 @@ class TaggedApplication(TaggedObject):
     """The client id of its creator, if Entra knows it."""
     is_complete: bool
     """Whether it carries every tag that this installation gives to that registration."""
-    secrets: tuple[str, ...]
-    """The key ids of its secrets whose names carry the registration's id."""
-    held: tuple[HeldSecret, ...] = ()
-    """These secrets."""
+    held: tuple[HeldSecret, ...]
+    """Its secrets whose names carry the registration's id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,14 +183,12 @@ def _read(application: Json, installation: str) -> Iterator[TaggedApplication]:
 
 
 def _marked(application: Json, registration: str, *, is_complete: bool) -> TaggedApplication:
-    held = tuple(_carrying(application, mark(registration)))
     return TaggedApplication(
         **_carrier(application, registration),
         key=application.get("uniqueName"),
         created_by=application.get("createdByAppId"),
         is_complete=is_complete,
-        secrets=tuple(each.key_id for each in held),
-        held=held,
+        held=tuple(_carrying(application, mark(registration))),
     )
 
 

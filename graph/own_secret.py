@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from graph.client import Client
+from graph.connection import Access
 from graph.errors import Forbidden, NotFound
 from graph.shapes import moment
 
@@ -12,24 +13,21 @@ WARN_AT = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
 _KEYS = {"passwordCredentials": [{"endDateTime": moment, "hint?": str}]}
 
 
-async def own_secret_ends(graph: Client, *, client_id: str, secret: str) -> datetime | None:
+async def own_secret_ends(graph: Client, access: Access) -> datetime | None:
     """Return when the bot's own secret ends, or None if Entra does not tell.
 
     Graph shows only the first three characters of a secret, so of several that begin alike the one
     that ends last is taken.
     """
     try:
-        answer = await graph.send(
-            "GET",
-            f"/applications(appId='{client_id}')",
-            query={"$select": "passwordCredentials"},
-        )
+        path = f"/applications(appId='{access.client_id}')"
+        answer = await graph.send("GET", path, query={"$select": "passwordCredentials"})
     except (Forbidden, NotFound):
         return None
     ends = [
         datetime.fromisoformat(each["endDateTime"])
         for each in answer.read(_KEYS)["passwordCredentials"]
-        if each.get("hint") == secret[:3]
+        if each.get("hint") == access.client_secret[:3]
     ]
     return max(ends, default=None)
 

@@ -79,9 +79,7 @@ async def _organization(tenant: Connection) -> Finding:
 
 async def _own_secret(settings: Settings, tenant: Connection, clock: Clock) -> list[Finding]:
     """Say when the bot's own secret ends, where Entra tells."""
-    end = await own_secret_ends(
-        tenant.graph, client_id=settings.client_id, secret=settings.client_secret
-    )
+    end = await own_secret_ends(tenant.graph, settings)
     if end is None:
         return []
     said = f"Entra: the bot's own secret ends on {end.date()}."

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 
 class Mark(StrEnum):
@@ -12,7 +13,7 @@ class Mark(StrEnum):
     WRONG = "✖"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Finding:
     """One finding."""
 
@@ -26,16 +27,9 @@ class Finding:
         return "".join(each if each.isprintable() else " " for each in said)
 
 
-def well(sentence: str) -> Finding:
-    return Finding(mark=Mark.WELL, sentence=sentence)
-
-
-def doubt(sentence: str, advice: str = "") -> Finding:
-    return Finding(mark=Mark.DOUBT, sentence=sentence, advice=advice)
-
-
-def wrong(sentence: str, advice: str = "") -> Finding:
-    return Finding(mark=Mark.WRONG, sentence=sentence, advice=advice)
+well = partial(Finding, Mark.WELL)
+doubt = partial(Finding, Mark.DOUBT)
+wrong = partial(Finding, Mark.WRONG)
 
 
 class Unknown(Exception):

@@ -26,6 +26,7 @@ from graph.orphans import (
     LonePrincipal,
     TaggedApplication,
     TaggedApplications,
+    TaggedObject,
     find_deleted,
     find_lone_principals,
     find_tagged,
@@ -51,23 +52,13 @@ async def find_orphans(environ: Mapping[str, str], clock: Clock) -> AsyncIterato
     except Unknown as error:
         yield error.finding
         return
-    for app_id in found.broken:
-        yield doubt(f"Application {app_id} could not be compared: a bug was logged with its id.")
-    for orphan in found.orphans:
-        yield wrong(_of(orphan), BY_ITSELF if orphan.removed_by else LOOK)
-    for principal in found.alone:
-        yield wrong(
-            f"Service principal “{principal.name}” ({principal.app_id}) of"
-            f" {principal.registration}: its application is gone.",
-            LOOK,
-        )
-    if not found.orphans and not found.alone:
+    for finding in (*found.broken, *found.orphans):
+        yield finding
+    if not found.orphans:
         looked_at = len(found.marks.ours)
         yield well(f"No orphans: applications of this installation looked at: {looked_at}.")
-    for each in found.missed:
-        yield wrong(_until_purged(each, clock.now()), RESTORE)
-    for each in found.buried:
-        yield well(_until_purged(each, clock.now()))
+    for finding in (*found.missed, *found.buried):
+        yield finding
     if found.marks.elsewhere:
         left_out = found.marks.elsewhere
         yield doubt(f"Left out, because other installations of this program made them: {left_out}.")
@@ -75,17 +66,15 @@ async def find_orphans(environ: Mapping[str, str], clock: Clock) -> AsyncIterato
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """The result of a search."""
+    """The findings of a search, by kind."""
 
     marks: TaggedApplications
-    orphans: list[Orphan] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-    """The client ids of applications that could not be compared."""
-    alone: list[LonePrincipal] = field(default_factory=list)
-    """Service principals whose application is gone."""
-    missed: list[DeletedApplication] = field(default_factory=list)
+    broken: list[Finding] = field(default_factory=list)
+    """Applications that could not be compared."""
+    orphans: list[Finding] = field(default_factory=list)
+    missed: list[Finding] = field(default_factory=list)
     """Deleted applications that a registration counts on."""
-    buried: list[DeletedApplication] = field(default_factory=list)
+    buried: list[Finding] = field(default_factory=list)
     """The other deleted applications."""
 
 
@@ -113,51 +102,48 @@ async def _search(settings: Settings, clock: Clock) -> _Found:
         beside(settings.database_url, Vault(settings.vault_keys)) as database,
         database.reading() as tx,
     ):
-        carriers: list[TaggedApplication | LonePrincipal | DeletedApplication] = [
-            *marks.ours,
-            *alone,
-            *deleted,
-        ]
-        for each in carriers:
-            compare = partial(_compare, tx, each, found, settings.client_id, clock.now())
+        tagged: tuple[TaggedObject, ...] = (*marks.ours, *alone, *deleted)
+        for it in tagged:
+            compare = partial(_compare, tx, it, found, settings.client_id, clock.now())
             # Registrations may be damaged: one that cannot be compared hides no other.
-            if await run_guarded(f"orphan {each.app_id}", compare):
-                found.broken.append(each.app_id)
+            if await run_guarded(f"orphan {it.app_id}", compare):
+                sentence = "could not be compared: a bug was logged with its id."
+                found.broken.append(doubt(f"Application {it.app_id} {sentence}"))
     return found
 
 
 async def _compare(
-    tx: AsyncConnection,
-    it: TaggedApplication | LonePrincipal | DeletedApplication,
-    found: _Found,
-    client_id: str,
-    now: datetime,
+    tx: AsyncConnection, it: TaggedObject, found: _Found, client_id: str, now: datetime
 ) -> None:
-    """Note how one marked object is handled."""
+    """Note the findings on one marked object."""
     match it:
         case TaggedApplication():
-            found.orphans.extend(await orphans.find(tx, it, client_id=client_id, now=now))
-        case LonePrincipal():
-            if await orphans.is_alone(tx, it, now=now):
-                found.alone.append(it)
+            for orphan in await orphans.find(tx, it, client_id=client_id, now=now):
+                advice = BY_ITSELF if orphan.removed_by else LOOK
+                found.orphans.append(wrong(_of(orphan), advice))
+        case LonePrincipal() if await orphans.is_alone(tx, it, now=now):
+            sentence = f"Service principal {_named(it)}: its application is gone."
+            found.orphans.append(wrong(sentence, LOOK))
         case DeletedApplication():
-            missed = await orphans.is_missed(tx, it.registration)
-            (found.missed if missed else found.buried).append(it)
+            if await orphans.is_missed(tx, it.registration):
+                found.missed.append(wrong(_until_purged(it, now), RESTORE))
+            else:
+                found.buried.append(well(_until_purged(it, now)))
+
+
+def _named(it: TaggedObject) -> str:
+    return f"“{it.name}” ({it.app_id}) of {it.registration}"
 
 
 def _until_purged(it: DeletedApplication, now: datetime) -> str:
     left = (it.purged_at - now) / timedelta(days=1)
     days = round(left)
     when = "within a day" if left < 1 else f"in {days} day{'' if days == 1 else 's'}"
-    return (
-        f"Deleted application “{it.name}” ({it.app_id}) of {it.registration}: Entra purges it"
-        f" {when}, on {it.purged_at.date()}."
-    )
+    return f"Deleted application {_named(it)}: Entra purges it {when}, on {it.purged_at.date()}."
 
 
 def _of(orphan: Orphan) -> str:
-    it = orphan.application
-    what = f"Application “{it.name}” ({it.app_id}) of {it.registration}"
+    named = _named(orphan.application)
     if orphan.key_id is None:
-        return f"{what}: {orphan.why}."
-    return f"Secret {orphan.key_id} of {what[0].lower()}{what[1:]}: {orphan.why}."
+        return f"Application {named}: {orphan.why}."
+    return f"Secret {orphan.key_id} of application {named}: {orphan.why}."

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -29,32 +30,24 @@ class Missing(Protocol):
         ...
 
 
+@dataclass(kw_only=True)
 class Health:
-    """Report problems in a few public words."""
+    """Report problems in a few public words.
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        awaited: Iterable[Missing] = (),
-        transport: Transport | None = None,
-        loops: Iterable[Loop] = (),
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`now` tells real seconds: a hang is not measured by the bot's clock.
+    Transport, loops and awaited services may come later than the first request.
+    """
 
-        Transport, loops and awaited services may come later than the first request.
-        """
-        self.transport = transport
-        self.loops = tuple(loops)
-        self.awaited = tuple(awaited)
-        self._database = database
-        self._now = now
-        self._question: asyncio.Task[bool] | None = None
+    database: Database
+    awaited: Iterable[Missing] = ()
+    transport: Transport | None = None
+    loops: Iterable[Loop] = ()
+    now: Callable[[], float] = time.monotonic
+    """Real seconds: a hang is not measured by the bot's clock."""
+    _question: asyncio.Task[bool] | None = None
 
     def liveness_problems(self) -> list[str]:
         """Return why this process should be restarted; nothing if it lives."""
-        late = self._now() - STUCK_SECONDS
+        late = self.now() - STUCK_SECONDS
         return [f"{loop.name} hangs" for loop in self.loops if loop.looked_at < late]
 
     async def readiness_problems(self) -> list[str]:
@@ -81,7 +74,7 @@ class Health:
 
     async def _ask_database(self) -> bool:
         try:
-            async with self._database.reading() as tx:
+            async with self.database.reading() as tx:
                 await tx.execute(sa.text("SELECT 1"))
         except (sa.exc.SQLAlchemyError, OSError) as error:
             log.warning("database does not answer", type=type(error).__name__)

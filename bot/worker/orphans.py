@@ -113,11 +113,11 @@ def _strays(
     application: TaggedApplication, registration: Registration, kept: frozenset[str], client_id: str
 ) -> Iterator[Orphan]:
     is_sweepable = is_ours(application, client_id) and made_by(registration) == application.id
-    for key_id in application.secrets:
-        if key_id not in kept:
+    for each in application.held:
+        if each.key_id not in kept:
             yield Orphan(
                 application=application,
-                key_id=key_id,
+                key_id=each.key_id,
                 why="it carries the registration's id, but is none that the bot keeps",
                 removed_by=RunKind.REMOVE_STRAY if is_sweepable else None,
             )

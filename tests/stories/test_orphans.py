@@ -22,7 +22,7 @@ from bot.domain.runs import RunKind
 from bot.playground.stage import Stage
 from bot.storage import history
 from bot.worker.orphans import judged
-from graph.orphans import TaggedApplication
+from graph.orphans import HeldSecret, TaggedApplication
 from tests.support.doctor_cli import call
 from tests.support.factories import NOON, registration
 from tests.support.failure_story import failed
@@ -345,7 +345,7 @@ def test_a_registration_at_work_answers_for_all_it_has_made(status: Status) -> N
 def test_a_failure_keeps_its_application_until_the_time_for_a_retry_is_over() -> None:
     late = replace(registration(Status.FAILED), key=KEY, deadline=NOON)
     early = replace(late, deadline=NOON + timedelta(minutes=1))
-    bare = replace(MARKED, secrets=())
+    bare = replace(MARKED, held=())
     assert not list(
         judged(bare, early, kept=frozenset(), was_made=False, client_id="bot", now=NOON)
     )
@@ -413,7 +413,10 @@ MARKED = TaggedApplication(
     created_by="bot",
     registration="AAD-7K3F",
     is_complete=True,
-    secrets=("kept", "stray"),
+    held=tuple(
+        HeldSecret(key_id=key_id, hint="", made_at=None, expires_at=None)
+        for key_id in ("kept", "stray")
+    ),
 )
 
 

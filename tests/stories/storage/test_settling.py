@@ -38,7 +38,6 @@ def there(*held: HeldSecret) -> TenantState:
             created_by="bot",
             registration="",
             is_complete=True,
-            secrets=tuple(each.key_id for each in held),
             held=held,
         ),
         principal_id="p1",
