@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 from graph.drift import credentials, objects, permissions
 from graph.drift import snapshot as parts
@@ -63,32 +62,27 @@ async def look(
 
 def compare(expected: Expected, seen: Snapshot) -> Drift:
     """Tell every difference. Pure."""
+    plan = expected.plan
     application = seen.parts.get(parts.APPLICATION)
     principal = seen.parts.get(parts.PRINCIPAL)
+    differences = [*objects.gone(seen), *objects.remade(seen)]
+    if application:
+        differences += objects.settings(plan, application)
+        differences += objects.openings(application)
+        differences += permissions.required(expected, application)
+        differences += objects.marks(plan, application)
+        differences += credentials.secrets(expected, application)
+    differences += credentials.federated(seen)
+    if principal:
+        differences += objects.sign_in(principal)
+    differences += permissions.roles(expected, seen)
+    differences += permissions.scopes(expected, seen)
+    differences += objects.owners(seen, parts.OWNERS, "the application")
+    differences += objects.owners(seen, parts.PRINCIPAL_OWNERS, "the service principal")
+    waiting = credentials.waiting(expected, application)
     return Drift(
-        differences=tuple(
-            chain(
-                objects.gone(seen),
-                objects.remade(seen),
-                objects.settings(expected.plan, application) if application else (),
-                objects.openings(application) if application else (),
-                permissions.required(expected, application) if application else (),
-                objects.marks(expected.plan, application) if application else (),
-                credentials.secrets(expected, application) if application else (),
-                credentials.federated(seen),
-                objects.sign_in(principal) if principal else (),
-                permissions.roles(expected, seen),
-                permissions.scopes(expected, seen),
-                objects.owners(seen, parts.OWNERS, "the application"),
-                objects.owners(seen, parts.PRINCIPAL_OWNERS, "the service principal"),
-            )
-        ),
-        tolerated=tuple(
-            chain(
-                permissions.tolerated(expected.plan, seen),
-                credentials.waiting(expected, application),
-            )
-        ),
+        differences=tuple(differences),
+        tolerated=(*permissions.tolerated(plan, seen), *waiting),
         unseen=tuple(_unseen(seen)),
     )
 

@@ -7,6 +7,7 @@ from graph.calls import Json
 from graph.drift import snapshot as parts
 from graph.drift.expected import Expected, Loss
 from graph.drift.snapshot import Snapshot
+from graph.secret import mark
 
 
 def secrets(expected: Expected, application: Json) -> Iterator[str]:
@@ -26,7 +27,7 @@ def secrets(expected: Expected, application: Json) -> Iterator[str]:
 
 def _foreign_secret(expected: Expected, secret: Json) -> str:
     details = f"{named(secret)}, key id {secret['keyId']}{_ending(secret, expected.now)}"
-    if expected.mark in (secret.get("displayName") or ""):
+    if mark(expected.plan.registration) in (secret.get("displayName") or ""):
         return f"A secret carries this registration's id and is not known: a leftover{details}."
     return f"A secret was added by hand{details}."
 

@@ -30,11 +30,6 @@ class Expected:
     names: Mapping[str, str] = field(default_factory=dict)
     """Microsoft Graph's permissions in this tenant: names by id."""
 
-    @property
-    def mark(self) -> str:
-        """The mark in the name of each secret that the bot has made for this registration."""
-        return f" · {self.plan.registration} · "
-
     def name(self, id: str) -> str:
         """Return a permission's name, or its id if the name is unknown."""
         return KNOWN_IDS.get(id) or self.names.get(id) or id

@@ -133,11 +133,11 @@ def reads(context: StepContext) -> dict[str, Call]:
     application = f"/applications/{context.fact('application', 'object_id')}"
     by_client_id = f"/servicePrincipals(appId='{context.fact('application', 'app_id')}')"
     return {
-        APPLICATION: _get(application, {"$select": _APPLICATION}),
-        OWNERS: _get(f"{application}/owners", {}),
-        FEDERATED: _get(f"{application}/federatedIdentityCredentials", {}),
-        STANDING: _get(by_client_id, {"$select": "id"}),
-        BOT: _get(f"/servicePrincipals(appId='{context.bot_client_id}')", {"$select": "id"}),
+        APPLICATION: Call("GET", application, {"$select": _APPLICATION}),
+        OWNERS: Call("GET", f"{application}/owners"),
+        FEDERATED: Call("GET", f"{application}/federatedIdentityCredentials"),
+        STANDING: Call("GET", by_client_id, {"$select": "id"}),
+        BOT: Call("GET", f"/servicePrincipals(appId='{context.bot_client_id}')", {"$select": "id"}),
         **_of_principal(context.fact("service_principal", "object_id")),
     }
 
@@ -145,10 +145,10 @@ def reads(context: StepContext) -> dict[str, Call]:
 def _of_principal(id: str) -> dict[str, Call]:
     principal = f"/servicePrincipals/{id}"
     return {
-        PRINCIPAL: _get(principal, {"$select": _PRINCIPAL}),
-        PRINCIPAL_OWNERS: _get(f"{principal}/owners", {}),
-        ROLES: _get(f"{principal}/appRoleAssignments", {}),
-        SCOPES: _get("/oauth2PermissionGrants", {"$filter": f"clientId eq '{id}'"}),
+        PRINCIPAL: Call("GET", principal, {"$select": _PRINCIPAL}),
+        PRINCIPAL_OWNERS: Call("GET", f"{principal}/owners"),
+        ROLES: Call("GET", f"{principal}/appRoleAssignments"),
+        SCOPES: Call("GET", "/oauth2PermissionGrants", {"$filter": f"clientId eq '{id}'"}),
     }
 
 
@@ -214,10 +214,8 @@ async def _may_by_now(graph: Client, call: Call) -> bool:
     """Ask for one part alone: that gets a new token, because the old one may lack a new right."""
     try:
         await graph.send(call.method, call.path, query=call.query)
-    except Forbidden:
-        return False
-    except NotFound:
-        return True
+    except (Forbidden, NotFound) as error:
+        return isinstance(error, NotFound)
     return True
 
 
@@ -238,14 +236,10 @@ async def _deleted_at(context: StepContext, gone: set[str]) -> dict[str, str]:
         APPLICATION: context.fact("application", "object_id"),
         PRINCIPAL: context.fact("service_principal", "object_id"),
     }
-    bin = {name: _get(f"/directory/deletedItems/{ids[name]}", {}) for name in gone}
+    bin = {name: Call("GET", f"/directory/deletedItems/{ids[name]}") for name in gone}
     found = await context.graph.batch(bin)
     return {
         name: str(answer.read({"deletedDateTime": moment})["deletedDateTime"])
         for name, answer in found.items()
         if isinstance(answer, Answer)
     }
-
-
-def _get(path: str, query: dict[str, str]) -> Call:
-    return Call(method="GET", path=path, query=query)
