@@ -80,14 +80,15 @@ def judge(policy: Json | None, *, redirect: str | None, now: datetime) -> Restri
             " URLs: Entra may refuse this one."
         )
     elif redirect is not None:
-        for name, sentence in _redirect_problems(_told(found["redirectUris"]), redirect, now):
-            if may_exempt(_told(found["redirectUris"])[name]):
+        restrictions = _told(found["redirectUris"])
+        for name, sentence in _redirect_problems(restrictions, redirect, now):
+            if may_exempt(restrictions[name]):
                 doubts.append(f"{sentence} {PERHAPS_EXEMPT}")
             else:
                 refusals.append(f"{sentence} Choose another URL, or {MEND}.")
         doubts += [
             _unknown(f"redirectUris.{name}")
-            for name, entry in sorted(_told(found["redirectUris"]).items())
+            for name, entry in sorted(restrictions.items())
             if name not in _REDIRECTS and _is_active(entry, now)
         ]
     return Restrictions(refusals=tuple(refusals), doubts=tuple(doubts))
@@ -113,50 +114,38 @@ def _redirect_problems(
     restrictions: Json, redirect: str, now: datetime
 ) -> Iterator[tuple[str, str]]:
     """Yield each documented restriction that the URL breaks, by its name."""
-    for name, broken in _REDIRECTS.items():
+    for name in _REDIRECTS:
         entry = restrictions.get(name)
-        if isinstance(entry, dict) and applies(entry, now=now) and (why := broken(entry, redirect)):
-            yield name, f"The tenant's policy on applications {why} ({name})."
+        if not isinstance(entry, dict) or not applies(entry, now=now):
+            continue
+        if why := _broken(name, entry, redirect):
+            yield name, f"The tenant's policy on applications does not allow {why} ({name})."
 
 
-def _outside_domains(entry: Json, redirect: str) -> str | None:
-    allowed, host = _lists(entry, "allowedDomains"), _host(redirect)
-    if host in allowed:
+def _broken(name: str, entry: Json, redirect: str) -> str | None:
+    list_name, preposition = _REDIRECTS[name]
+    if not list_name:
+        return "wildcards in redirect URLs" if "*" in redirect else None
+    listed = _lists(entry, list_name)
+    found = _host(redirect) if list_name.endswith("Domains") else urlsplit(redirect).scheme
+    forbidden = f"redirect URLs {preposition} {found}"
+    if list_name.startswith("blocked"):
+        return forbidden if found in listed else None
+    if found in listed or (list_name == "allowedSchemes" and "*" in listed):
         return None
-    return f"does not allow redirect URLs on {host}, only on {_some(allowed)}"
-
-
-def _in_blocked_domain(entry: Json, redirect: str) -> str | None:
-    host = _host(redirect)
-    blocked = host in _lists(entry, "blockedDomains")
-    return f"does not allow redirect URLs on {host}" if blocked else None
-
-
-def _outside_schemes(entry: Json, redirect: str) -> str | None:
-    allowed, scheme = _lists(entry, "allowedSchemes"), urlsplit(redirect).scheme
-    if scheme in allowed or "*" in allowed:
-        return None
-    return f"does not allow redirect URLs with {scheme}, only with {_some(allowed)}"
-
-
-def _in_blocked_scheme(entry: Json, redirect: str) -> str | None:
-    scheme = urlsplit(redirect).scheme
-    blocked = scheme in _lists(entry, "blockedSchemes")
-    return f"does not allow redirect URLs with {scheme}" if blocked else None
-
-
-def _with_wildcard(entry: Json, redirect: str) -> str | None:
-    return "does not allow wildcards in redirect URLs" if "*" in redirect else None
+    return f"{forbidden}, only {preposition} {_some(listed)}"
 
 
 _REDIRECTS = {
-    "uriWithoutAllowedDomain": _outside_domains,
-    "uriWithBlockedDomain": _in_blocked_domain,
-    "uriWithoutAllowedScheme": _outside_schemes,
-    "uriWithBlockedScheme": _in_blocked_scheme,
-    "uriWithWildcard": _with_wildcard,
+    "uriWithoutAllowedDomain": ("allowedDomains", "on"),
+    "uriWithBlockedDomain": ("blockedDomains", "on"),
+    "uriWithoutAllowedScheme": ("allowedSchemes", "with"),
+    "uriWithBlockedScheme": ("blockedSchemes", "with"),
+    "uriWithWildcard": ("", ""),
 }
-"""learn.microsoft.com/graph/api/resources/redirecturiconfiguration (beta). Domains match whole and
+"""Each restriction with its list, and the word before an entry of it.
+
+learn.microsoft.com/graph/api/resources/redirecturiconfiguration (beta). Domains match whole and
 whatever their case; the list for a platform is combined with the one for all."""
 
 

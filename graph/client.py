@@ -91,11 +91,11 @@ class Client:
 
     async def roles(self) -> frozenset[str]:
         """Return the application permissions that the token in use carries."""
-        return (await self._retry_through_outage(self.tokens.token)).roles
+        return (await self.retry_through_outage(self.tokens.token)).roles
 
     async def tenant_id(self) -> str:
         """Return the tenant that the token in use is for, or nothing if it does not say so."""
-        return (await self._retry_through_outage(self.tokens.token)).tenant_id
+        return (await self.retry_through_outage(self.tokens.token)).tenant_id
 
     async def send(
         self,
@@ -120,7 +120,7 @@ class Client:
             return await self._authorized(call)
 
         try:
-            answer = await self._retry_through_outage(once)
+            answer = await self.retry_through_outage(once)
         except GraphError as error:
             error.tries = tries
             raise
@@ -179,9 +179,10 @@ class Client:
                     raise error
             return read
 
-        return await self._retry_through_outage(once)
+        return await self.retry_through_outage(once)
 
-    async def _retry_through_outage(self, act: Callable[[], Awaitable[T]]) -> T:
+    async def retry_through_outage(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do `act`, again and again while Microsoft's service is down."""
         return await retry(act, clock=self.clock, wait=through_outage(self.jitter))
 
     async def _authorized(self, call: Call) -> Answer:

@@ -14,7 +14,7 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.errors import GraphError
 from graph.plan import FactsByStep, Plan
-from graph.retry import REPLICATION_TIME, retry, through_outage, until_replicated
+from graph.retry import REPLICATION_TIME, retry, until_replicated
 from graph.signin import SignIn
 
 T = TypeVar("T")
@@ -112,10 +112,8 @@ class StepContext:
 
         `written` is given where that write is younger than the facts know.
         """
-        wait = until_replicated(
-            self.clock, self.graph.jitter, written=written or self.written(), settling=settling
-        )
-        return await retry(act, clock=self.clock, wait=wait)
+        young_since = written or self.written()
+        return await self.retry_while_young(act, created_at=young_since, settling=settling)
 
     def created_at(self, step: str) -> datetime | None:
         """When the object of that step was created, if that is known."""
@@ -127,6 +125,7 @@ class StepContext:
         act: Callable[[], Awaitable[T]],
         *,
         created_at: datetime | None,
+        settling: tuple[type[GraphError], ...] = (),
         within: timedelta = REPLICATION_TIME,
     ) -> T:
         """Repeat `act` while Entra may not know yet an object of that age.
@@ -134,13 +133,8 @@ class StepContext:
         An older object (None) is not waited for; only colliding writes are.
         """
         wait = until_replicated(
-            self.clock, self.graph.jitter, written=created_at, settling=(), within=within
+            self.clock, self.graph.jitter, written=created_at, settling=settling, within=within
         )
-        return await retry(act, clock=self.clock, wait=wait)
-
-    async def retry_through_outage(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Do `act`, again and again while Microsoft's service is down; clients do so themselves."""
-        wait = through_outage(self.graph.jitter)
         return await retry(act, clock=self.clock, wait=wait)
 
 

@@ -5,6 +5,7 @@ the connector, and must be refused one read that no plan allows. Both wait while
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from graph.calls import Call, Json
 from graph.client import Answer
@@ -59,7 +60,8 @@ async def read_directory(context: StepContext) -> Facts:
 async def _signed_in(context: StepContext) -> Token:
     secret = await context.journal.unseal(context.fact("secret", "sealed_id"))
     app_id = context.fact("application", "app_id")
-    token = await context.retry_through_outage(lambda: context.sign_in.token(app_id, secret))
+    ask = partial(context.sign_in.token, app_id, secret)
+    token = await context.graph.retry_through_outage(ask)
     wanted = {permission.name for permission in context.plan.roles}
     if extra := sorted(token.roles - wanted):
         raise RolesDiffer(sentence=f"{RolesDiffer.WHAT} Not in the plan: {', '.join(extra)}.")
