@@ -118,9 +118,9 @@ def doctor(
 
     Ends with 0 if nothing has to be mended, with 1 if something has.
     """
-    from bot.cli import checks
+    from bot.cli import maintenance
 
-    checks.doctor(orphans=orphans)
+    maintenance.doctor(orphans=orphans)
 
 
 @main.command()
@@ -179,9 +179,9 @@ def restore(
     The next start compares it with the tenant before anything acts on it. The database that the
     copy replaces is kept beside it.
     """
-    from bot.cli import restoring
+    from bot.cli import maintenance
 
-    restoring.restore(file, done=done)
+    maintenance.restore(file, done=done)
 
 
 @main.command()
@@ -219,9 +219,9 @@ def verify_history(
 
     It may run beside the bot. Ends with 0 if all is as it was signed, with 1 if something is not.
     """
-    from bot.cli import checks
+    from bot.cli import maintenance
 
-    checks.verify_history(id)
+    maintenance.verify_history(id)
 
 
 @contextmanager
