@@ -30,7 +30,7 @@ main = typer.Typer(
 )
 keys = typer.Typer(help="Keys that seal the vault.")
 main.add_typer(keys, name="keys")
-audit = typer.Typer(help="What the history proves.")
+audit = typer.Typer(help="Check the signed history.")
 main.add_typer(audit, name="audit")
 
 
@@ -114,7 +114,7 @@ def doctor(
         ),
     ] = False,
 ) -> None:
-    """Look at everything the bot needs, and say what to do. It changes nothing.
+    """Check everything that the bot needs, and advise. It changes nothing.
 
     Ends with 0 if nothing has to be mended, with 1 if something has.
     """

@@ -135,7 +135,7 @@ def scopes(headers: Mapping[str, str]) -> set[str] | None:
 
 
 async def check_channel(client: AsyncWebClient, channel: str) -> None:
-    """See that cards can be posted where the settings say, and that only colleagues see them."""
+    """Check that cards can be posted to the channel and that only colleagues see them."""
     asking = client.conversations_info(channel=channel)
     answer, problem = await tried("APPROVAL_CHANNEL", asking, proxy=client.proxy)
     if answer is not None:
@@ -146,7 +146,7 @@ async def check_channel(client: AsyncWebClient, channel: str) -> None:
 
 
 def check_quorums(policy: Policy, catalogue: Catalogue) -> None:
-    """See that every profile can be approved by those whom the settings name."""
+    """Check that the approvers in the settings suffice for every profile."""
     problems = []
     for profile in catalogue.values():
         asked = profile.approval

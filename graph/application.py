@@ -1,7 +1,7 @@
 """The first two steps: the application and its service principal.
 
-Both are upserts by a key that was stored before the call, so a second attempt finds what the first
-has made. An upsert must never take over a foreign application: 204 means “it was there”, and
+Both are upserts by a key that was stored before the call, so a second attempt finds the object of
+the first. An upsert must never take over a foreign application: 204 means “it was there”, and
 only our own earlier attempt may have put it there.
 learn.microsoft.com/graph/api/application-upsert, …/serviceprincipal-upsert
 """
@@ -243,7 +243,7 @@ def _notes(context: StepContext) -> str:
 
 
 def _access(permissions: list[Permission]) -> list[Json]:
-    """Exactly what is granted: the portal's consent page revokes what is not declared."""
+    """Declare exactly the granted permissions: the portal's consent page revokes all others."""
     wanted = [{"id": each.id, "type": each.kind.value} for each in permissions]
     return [{"resourceAppId": MICROSOFT_GRAPH, "resourceAccess": wanted}] if wanted else []
 

@@ -1,7 +1,7 @@
 """Azure AD Graph, which was switched off in August 2025: recognised and explained, never asked for.
 
-Vendors' guides still name its permissions. Each is mapped to what Microsoft Graph offers instead,
-or to the reason why nothing takes its place.
+Vendors' guides still name its permissions. Each is mapped to the permission of Microsoft
+Graph that replaces it, or to the reason why none does.
 learn.microsoft.com/graph/api/resources/authenticationbehaviors (the end of the API)
 """
 

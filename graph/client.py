@@ -70,7 +70,7 @@ class Answer:
             status=self.status,
             request_id=self.request_id,
             call=self.call,
-            sentence=f"{UnexpectedAnswer.WHAT} In the answer to {self.call or 'a call'}, {what}.",
+            sentence=f"{UnexpectedAnswer.TEXT} In the answer to {self.call or 'a call'}, {what}.",
         )
 
 

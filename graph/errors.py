@@ -12,7 +12,7 @@
     │   ├── NoAnswer           the connection broke off, or nothing came in time
     │   └── LostAnswer         the call may have taken effect, and must not simply be repeated
     ├── SecretsLost            the answer was lost each time that a secret was asked for
-    ├── UnexpectedAnswer       the answer lacks what it should hold, or never ends
+    ├── UnexpectedAnswer       the answer lacks a documented part, or never ends
     ├── TokenExpired           401: the token is no longer accepted
     ├── Forbidden              403: a right is missing
     ├── PolicyForbids          the tenant's policy says no
@@ -35,7 +35,7 @@ from typing import ClassVar
 class GraphError(Exception):
     """A failure, with a sentence for people and advice for an administrator."""
 
-    WHAT: ClassVar[str] = "Microsoft Graph gave an answer that this bot does not understand."
+    TEXT: ClassVar[str] = "Microsoft Graph gave an answer that this bot does not understand."
     ADVICE: ClassVar[str] = "Try again. If it happens again, report the request id to Microsoft."
 
     def __init__(
@@ -53,7 +53,7 @@ class GraphError(Exception):
         self.status = status
         self.request_id = request_id
         self.call = call
-        self.sentence = sentence or self.WHAT
+        self.sentence = sentence or self.TEXT
         self.advice = advice or self.ADVICE
         self.retry_after = retry_after
         """Seconds that Graph asked to wait, if it did."""
@@ -63,7 +63,7 @@ class GraphError(Exception):
 
 
 class NotThereYet(GraphError):
-    WHAT = (
+    TEXT = (
         "Entra does not know an object that the bot has just written: it has not replicated, "
         "or it was removed."
     )
@@ -74,50 +74,50 @@ class NotThereYet(GraphError):
 
 
 class NotFound(NotThereYet):
-    WHAT = "Entra does not find the object: it has not replicated, or it has been removed."
+    TEXT = "Entra does not find the object: it has not replicated, or it has been removed."
 
 
 class NoSuchSecret(NotFound):
-    WHAT = "Entra does not find the secret: it has not replicated, or it has been removed."
+    TEXT = "Entra does not find the secret: it has not replicated, or it has been removed."
 
 
 class AlreadyThere(GraphError):
-    WHAT = "Entra already has an object with this key."
+    TEXT = "Entra already has an object with this key."
     ADVICE = "Retry. If it happens again, look for a second installation of this bot."
 
 
 class Conflict(GraphError):
-    WHAT = "Entra refused because something else is changing the same object."
+    TEXT = "Entra refused because something else is changing the same object."
     ADVICE = "Retry in some minutes."
 
 
 class Throttled(GraphError):
-    WHAT = "Microsoft limits how often this tenant may be called, and asked the bot to wait longer."
+    TEXT = "Microsoft limits how often this tenant may be called, and asked the bot to wait longer."
     ADVICE = "Retry in some minutes. Look for other tools that poll this tenant."
 
 
 class Unavailable(GraphError):
-    WHAT = "Microsoft's service had an outage and did not recover in time."
+    TEXT = "Microsoft's service had an outage and did not recover in time."
     ADVICE = "Look at Microsoft's service health, then retry."
 
 
 class Unreachable(Unavailable):
-    WHAT = "The bot could not reach the tenant: no connection to Microsoft's service."
+    TEXT = "The bot could not reach the tenant: no connection to Microsoft's service."
     ADVICE = "Check the bot's network, proxy and certificate settings, then retry."
 
 
 class NoAnswer(Unavailable):
-    WHAT = "Microsoft's service did not answer: the connection broke off, or nothing came in time."
+    TEXT = "Microsoft's service did not answer: the connection broke off, or nothing came in time."
     ADVICE = "Check the bot's network and Microsoft's service health, then retry."
 
 
 class LostAnswer(Unavailable):
-    WHAT = "The answer of Entra was lost on the way, so it is unknown whether the change was made."
+    TEXT = "The answer of Entra was lost on the way, so it is unknown whether the change was made."
     ADVICE = "Retry: the bot replaces what may have been left over."
 
 
 class SecretsLost(GraphError):
-    WHAT = (
+    TEXT = (
         "Entra's answer was lost each time the bot asked for the client secret, so it stopped"
         " asking: each time may have made a secret whose value is lost."
     )
@@ -127,17 +127,17 @@ class SecretsLost(GraphError):
 
 
 class UnexpectedAnswer(GraphError):
-    WHAT = "Microsoft's service answered in another form than it documents."
+    TEXT = "Microsoft's service answered in another form than it documents."
     ADVICE = "Nothing was done with that answer. Retry; if it happens again, report the request id."
 
 
 class TokenExpired(GraphError):
-    WHAT = "Entra no longer accepts the token, and a new one did not help."
+    TEXT = "Entra no longer accepts the token, and a new one did not help."
     ADVICE = "Check whether the application that signs in was disabled or its access revoked."
 
 
 class Forbidden(GraphError):
-    WHAT = "Entra refused: a right is missing (insufficient privileges)."
+    TEXT = "Entra refused: a right is missing (insufficient privileges)."
     ADVICE = (
         "Ask this bot's administrators to check its rights in Entra: aad-setup doctor lists what"
         " is missing. A few minutes after that, retry."
@@ -145,39 +145,39 @@ class Forbidden(GraphError):
 
 
 class PolicyForbids(GraphError):
-    WHAT = "A policy of the tenant forbids this."
+    TEXT = "A policy of the tenant forbids this."
     ADVICE = "Look at “Application policies” in the Entra admin centre, or ask for an exemption."
 
 
 class QuotaExceeded(GraphError):
-    WHAT = "The bot's quota of directory objects is used up; deleted ones count for 30 days."
+    TEXT = "The bot's quota of directory objects is used up; deleted ones count for 30 days."
     ADVICE = "Purge deleted applications in the Entra admin centre or raise the quota, then retry."
 
 
 class BadRequest(GraphError):
-    WHAT = "Microsoft Graph rejected what the bot sent."
+    TEXT = "Microsoft Graph rejected what the bot sent."
     ADVICE = "This is a fault of the bot. Report it with the request id."
 
 
 class NotOurs(GraphError):
-    WHAT = "The key of this registration belongs to an application that this bot did not make."
+    TEXT = "The key of this registration belongs to an application that this bot did not make."
     ADVICE = (
         "Nothing of it was adopted. Look for a second installation that uses a copied database."
     )
 
 
 class Restored(GraphError):
-    WHAT = "The application was restored in Entra, so it was not deleted permanently."
+    TEXT = "The application was restored in Entra, so it was not deleted permanently."
     ADVICE = "If it is no longer needed, delete it in the Entra admin centre, then repeat this."
 
 
 class RolesDiffer(GraphError):
-    WHAT = "The new application holds other permissions than were approved."
+    TEXT = "The new application holds other permissions than were approved."
     ADVICE = "Remove the grants that the plan does not name, then retry."
 
 
 class RolesMissing(RolesDiffer):
-    WHAT = (
+    TEXT = (
         "The new application's token lacks permissions that were granted: "
         "the grants have not reached Entra's sign-in service, or they were removed."
     )
@@ -185,10 +185,10 @@ class RolesMissing(RolesDiffer):
 
 
 class TooMuchAllowed(GraphError):
-    WHAT = "The new application could read a tenant policy, which no plan allows."
+    TEXT = "The new application could read a tenant policy, which no plan allows."
     ADVICE = "Look for further grants to this application in the Entra admin centre."
 
 
 class SignInFailed(GraphError):
-    WHAT = "Entra refused the sign-in."
+    TEXT = "Entra refused the sign-in."
     ADVICE = "Look at the sign-in logs of the application in the Entra admin centre."

@@ -1,6 +1,6 @@
 """The permissions this bot may ever grant, and the rights it needs itself.
 
-The catalogue is a hard allow-list: a name that is not in it is refused, no matter who approves.
+The catalogue is a hard allow-list: a name that is not in it is refused, even if approvers agree.
 Its ids only cross-check what the tenant says; the tenant's own list of permissions decides.
 Names and ids: learn.microsoft.com/graph/permissions-reference
 """

@@ -14,7 +14,7 @@ from graph.calls import Json
 from graph.permissions import Kind, Permission
 
 FactsByStep = Mapping[str, Mapping[str, Any]]
-"""What each step learnt, by the step's name: JSON, and never a secret."""
+"""The facts of each step, by its name: JSON, and never a secret."""
 
 LimitedBy = Literal["requester", "profile", "tenant"]
 """Whose word decided how long the secret lives."""

@@ -2,8 +2,8 @@
 
 A 404 has two meanings: the object is gone, or it is so young that the replica that answered does
 not know it yet. Entra keeps deleted applications and service principals for 30 days, so one that
-is found there is gone, no matter who deleted it. Only a young object that is found nowhere is
-asked for again, until replication is no excuse.
+is found there is gone. Only a young object that is found nowhere is asked for again, until
+replication no longer explains it.
 learn.microsoft.com/graph/api/directory-deleteditems-get
 """
 

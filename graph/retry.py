@@ -1,4 +1,4 @@
-"""How long this bot waits for Entra, and how it spaces its tries.
+"""Waits for Entra: how long in all, and how far apart the tries are.
 
 Waiting is done by the Clock, never by real time alone, so that tests let hours pass. The longest
 wait is for replication: Microsoft promises no time for it, and minutes are common. Each rule has a

@@ -1,6 +1,6 @@
 """Check that a JSON answer has the parts that are read.
 
-A shape is written as the JSON looks: `{"id": identifier, "tags": [str], "hint?": str}`. What fits:
+A shape is written as the JSON looks: `{"id": identifier, "tags": [str], "hint?": str}`. These fit:
 
 - a type, or a union of types: a value of that type (a boolean is no number)
 - a function: a value for which it returns True

@@ -82,14 +82,14 @@ Credential = str | Certificate | FederatedToken
 
 
 def trust(ca_bundle: str | Path | None) -> ssl.SSLContext:
-    """Return whom to trust: those in this file, or Mozilla's list."""
+    """Return the authorities to trust: those in this file, or Mozilla's list."""
     if ca_bundle:
         return ssl.create_default_context(cafile=ca_bundle)
     return httpx.create_ssl_context()
 
 
 class SignIn:
-    """Signs applications in at one tenant. Nothing is remembered but the discovery document."""
+    """Sign applications in at one tenant. Only the discovery document is remembered."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class SignIn:
         return await asyncio.to_thread(self._sign_in, client_id, credential)
 
     def hold(self, client_id: str, token: Token) -> None:
-        """Keep a token, in memory only, for the next one who asks for it."""
+        """Keep a token, in memory only, for the next step."""
         self._held[client_id] = token
 
     def take(self, client_id: str) -> Token | None:

@@ -31,24 +31,24 @@ PAUSE_SECONDS = 60.0
 
 
 class SignInThrottled(Throttled):
-    WHAT = (
+    TEXT = (
         "Entra was asked for too many sign-ins in a short time, and did not let the bot in again."
     )
     ADVICE = "Retry in some minutes. Look for other programs that sign in with this application."
 
 
 class SecretNotThereYet(SignInFailed):
-    WHAT = "Entra does not accept the client secret: it is wrong, or it has not replicated yet."
+    TEXT = "Entra does not accept the client secret: it is wrong, or it has not replicated yet."
     ADVICE = "Check that the secret's value was given, not its id, and that it was not removed."
 
 
 class AssertionNotThereYet(SignInFailed):
-    WHAT = "Entra does not accept the certificate's signature: wrong key, or not replicated yet."
+    TEXT = "Entra does not accept the certificate's signature: wrong key, or not replicated yet."
     ADVICE = "Check that the certificate of the application is the one the bot signs in with."
 
 
 class ApplicationNotThereYet(SignInFailed):
-    WHAT = (
+    TEXT = (
         "Entra's sign-in service does not know the application in this tenant: "
         "it has not replicated, or the tenant is the wrong one, or it was removed."
     )
@@ -56,17 +56,17 @@ class ApplicationNotThereYet(SignInFailed):
 
 
 class ConsentNotThereYet(SignInFailed):
-    WHAT = "The application has no consent, or it has not replicated yet."
+    TEXT = "The application has no consent, or it has not replicated yet."
     ADVICE = "Grant admin consent on the application's permissions page, then retry."
 
 
 class SecretExpired(SignInFailed):
-    WHAT = "The client secret has expired."
+    TEXT = "The client secret has expired."
     ADVICE = "Make a new secret."
 
 
 class AssertionRefused(SignInFailed):
-    WHAT = "Entra does not accept the certificate or the federated token of the application."
+    TEXT = "Entra does not accept the certificate or the federated token of the application."
     ADVICE = (
         "Check the clock of the machine, that the certificate is valid, and that the federated"
         " credential names the issuer, subject and audience of the token."
@@ -74,42 +74,42 @@ class AssertionRefused(SignInFailed):
 
 
 class CredentialMissing(SignInFailed):
-    WHAT = "The sign-in carried no secret and no certificate."
+    TEXT = "The sign-in carried no secret and no certificate."
     ADVICE = "Check that ENTRA_CLIENT_SECRET holds the secret's value."
 
 
 class PublicClient(SignInFailed):
-    WHAT = "The application is registered as a public client, which signs in without a secret."
+    TEXT = "The application is registered as a public client, which signs in without a secret."
     ADVICE = "Switch off “Allow public client flows” under its authentication settings."
 
 
 class ApplicationDisabled(SignInFailed):
-    WHAT = "The application has been disabled."
+    TEXT = "The application has been disabled."
     ADVICE = "Enable it in the Entra admin centre under “Enterprise applications”."
 
 
 class TenantUnknown(SignInFailed):
-    WHAT = "Entra knows no tenant with this id."
+    TEXT = "Entra knows no tenant with this id."
     ADVICE = "Check ENTRA_TENANT_ID and ENTRA_CLOUD."
 
 
 class WrongCloud(TenantUnknown):
-    WHAT = "The tenant belongs to another national cloud."
+    TEXT = "The tenant belongs to another national cloud."
     ADVICE = "Check ENTRA_CLOUD, ENTRA_AUTHORITY and GRAPH_URL."
 
 
 class TenantRestricted(SignInFailed):
-    WHAT = "A proxy or a cross-tenant policy does not allow sign-ins to this tenant from here."
+    TEXT = "A proxy or a cross-tenant policy does not allow sign-ins to this tenant from here."
     ADVICE = "Check the tenant restrictions of the network that the bot runs in."
 
 
 class ResourceUnknown(SignInFailed):
-    WHAT = "The tenant does not know the API that the sign-in is for, or the application lacks it."
+    TEXT = "The tenant does not know the API that the sign-in is for, or the application lacks it."
     ADVICE = "Check ENTRA_CLOUD and GRAPH_URL, and that the application lists Microsoft Graph."
 
 
 class ResourceDisabled(SignInFailed):
-    WHAT = "The API that the sign-in is for is disabled in this tenant."
+    TEXT = "The API that the sign-in is for is disabled in this tenant."
     ADVICE = (
         "Look at its service principal under “Enterprise applications” in the Entra admin centre,"
         " and at the tenant's subscriptions."
@@ -117,17 +117,17 @@ class ResourceDisabled(SignInFailed):
 
 
 class SignInBlocked(SignInFailed):
-    WHAT = "Conditional Access or the security defaults of the tenant block this sign-in."
+    TEXT = "Conditional Access or the security defaults of the tenant block this sign-in."
     ADVICE = "Look at the application's sign-in logs and exempt it from that policy."
 
 
 class PersonNeeded(SignInFailed):
-    WHAT = "Entra wants a person to sign in again."
+    TEXT = "Entra wants a person to sign in again."
     ADVICE = "Sign in again."
 
 
 class SignInMalformed(SignInFailed):
-    WHAT = "Entra did not understand the sign-in."
+    TEXT = "Entra did not understand the sign-in."
     ADVICE = "This is a fault of the bot. Report it with the request id."
 
 

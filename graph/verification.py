@@ -64,9 +64,9 @@ async def _signed_in(context: StepContext) -> Token:
     token = await context.graph.retry_through_outage(ask)
     wanted = {permission.name for permission in context.plan.roles}
     if extra := sorted(token.roles - wanted):
-        raise RolesDiffer(sentence=f"{RolesDiffer.WHAT} Not in the plan: {', '.join(extra)}.")
+        raise RolesDiffer(sentence=f"{RolesDiffer.TEXT} Not in the plan: {', '.join(extra)}.")
     if lacking := sorted(wanted - token.roles):
-        raise RolesMissing(sentence=f"{RolesMissing.WHAT} Missing: {', '.join(lacking)}.")
+        raise RolesMissing(sentence=f"{RolesMissing.TEXT} Missing: {', '.join(lacking)}.")
     return token
 
 

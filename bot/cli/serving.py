@@ -61,7 +61,7 @@ async def _serve_until_stopped(settings: Settings) -> None:
         with suppress(asyncio.CancelledError):
             await serving
     else:
-        log.info("left for the next start: what is still under way")
+        log.info("unfinished work is left for the next start")
     log.info("stopped")
     _leave()
 

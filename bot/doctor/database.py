@@ -89,7 +89,7 @@ async def look_inside(settings: Settings) -> Inside | None:
 
 
 async def _missing_rights(url: str) -> Sequence[str]:
-    """Return what prevents the bot and its engine from creating tables, as far as is known."""
+    """Return the known reasons why the bot or its engine cannot create tables."""
     address = engine.url_of(url)
     path = sqlite_path(address)
     if path is not None:

@@ -143,7 +143,7 @@ NOT_YET = {
 
 
 def _mentioned(reader: Reader, people: frozenset[str], groups: frozenset[str]) -> frozenset[str]:
-    """Return whom a request for approvers mentions: their groups if there are any, else them."""
+    """Return the mentions in a request for approvers: their groups if there are any, else users."""
     default = "groups" if groups else "people"
     mention = reader.one_of("MENTION", ("groups", "people", "none"), default)
     wanted = {"groups": groups, "people": people}.get(mention, frozenset())

@@ -42,7 +42,7 @@ def federated(seen: Snapshot) -> Iterator[str]:
 
 
 def _subject(credential: Json) -> str:
-    """Return whom it lets in; a flexible one has an expression in place of a subject (beta)."""
+    """Return the subject that it lets in; a flexible one has an expression instead (beta)."""
     expression = (credential.get("claimsMatchingExpression") or {}).get("value")
     return str(credential.get("subject") or expression or "anybody")
 

@@ -82,7 +82,7 @@ async def test_settings_that_this_user_may_not_read(tmp_path: Path) -> None:
     lock(tmp_path / ".env")
     code = """if True:
         import contextlib, os
-        import bot.cli.checks
+        import bot.cli.maintenance
         from bot.__main__ import main
         with contextlib.redirect_stdout(open(os.devnull, "w")):
             main(["doctor", "--help"], standalone_mode=False)  # imports what it needs late
