@@ -143,7 +143,7 @@ WRITTEN = ("created_at", "granted_at", "made_at")
 
 Act = Callable[[StepContext], Awaitable[Facts]]
 Undo = Callable[[StepContext], Awaitable[Facts | None]]
-"""Removes the step's object. Returns the facts on the object in Entra's bin, if it is kept there."""
+"""Removes the step's object. Returns the facts on an object that Entra keeps in its bin."""
 
 
 class Step(NamedTuple):
