@@ -76,14 +76,11 @@ def slack_client(
 
 
 async def check_slack(client: AsyncWebClient, settings: Settings) -> Installed:
-    """Try the tokens, the scopes and the channel. Raises CannotStart or Outage."""
-    installed = await check_tokens(client, settings.slack_app_token)
-    await check_channel(client, settings.approval_channel)
-    return installed
+    """Try the tokens, the scopes and the channel. Raises CannotStart or Outage.
 
-
-async def check_tokens(client: AsyncWebClient, app_token: str | None) -> Installed:
-    """Try each token there is, because the Socket Mode client retries a wrong one for ever."""
+    Each token is tried, because the Socket Mode client retries a wrong one for ever.
+    """
+    app_token = settings.slack_app_token
     auth, problem = await tried("SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy)
     if auth is not None:
         problem = _scope_problem(auth.headers)
@@ -97,6 +94,7 @@ async def check_tokens(client: AsyncWebClient, app_token: str | None) -> Install
     bot, problem = await tried("SLACK_BOT_TOKEN", asking, proxy=client.proxy)
     if bot is None:
         raise CannotStart(*filter(None, [problem]))
+    await check_channel(client, settings.approval_channel)
     return Installed(
         team_id=auth["team_id"],
         enterprise_id=auth.get("enterprise_id"),

@@ -40,8 +40,8 @@ class _Row(NamedTuple):
     code: str = ""
     code_ends: str = ""
     text: str = ""
-    sentence: str | None = None
-    advice: str | None = None
+    sentence: str = ""
+    advice: str = ""
 
 
 # Replication lag shares codes with real faults, so Graph's text must be matched here,

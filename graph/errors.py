@@ -29,37 +29,33 @@ Each error has a sentence for people and advice for an administrator. None carri
 answers: graph/error_mapping.py tells which answer means which error, and drops the rest.
 """
 
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class GraphError(Exception):
     """A failure, with a sentence for people and advice for an administrator."""
 
     TEXT: ClassVar[str] = "Microsoft Graph gave an answer that this bot does not understand."
     ADVICE: ClassVar[str] = "Try again. If it happens again, report the request id to Microsoft."
 
-    def __init__(
-        self,
-        *,
-        code: str = "",
-        status: int | None = None,
-        request_id: str | None = None,
-        call: str = "",
-        sentence: str | None = None,
-        advice: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        self.code = code or type(self).__name__
-        self.status = status
-        self.request_id = request_id
-        self.call = call
-        self.sentence = sentence or self.TEXT
-        self.advice = advice or self.ADVICE
-        self.retry_after = retry_after
-        """Seconds that Graph asked to wait, if it did."""
-        self.tries = 1
-        """How often the call was sent before it was given up."""
-        super().__init__(" ".join(part for part in (call, str(status or ""), self.code) if part))
+    code: str = ""
+    status: int | None = None
+    request_id: str | None = None
+    call: str = ""
+    sentence: str = ""
+    advice: str = ""
+    retry_after: float | None = None
+    """Seconds that Graph asked to wait, if it did."""
+    tries: int = field(default=1, init=False)
+    """How often the call was sent before it was given up."""
+
+    def __post_init__(self) -> None:
+        self.code = self.code or type(self).__name__
+        self.sentence = self.sentence or self.TEXT
+        self.advice = self.advice or self.ADVICE
+        super().__init__(" ".join(filter(None, (self.call, str(self.status or ""), self.code))))
 
 
 class NotThereYet(GraphError):

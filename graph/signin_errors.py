@@ -144,8 +144,8 @@ class _Row(NamedTuple):
     """One meaning of a number, with words of its own where the class's do not fit."""
 
     error: type[GraphError]
-    sentence: str | None = None
-    advice: str | None = None
+    sentence: str = ""
+    advice: str = ""
 
 
 def _rows(error: type[GraphError], *numbers: int) -> dict[int, _Row]:
