@@ -27,13 +27,12 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
     try:
         async with asyncio.timeout(TENANT_SECONDS), connected(settings, clock) as tenant:
             held = await tenant.graph.roles()
-            found += [
-                well("Entra: the bot's own application signs in."),
-                *_rights(settings, held, catalogue),
-            ]
-            found.append(await _organization(tenant))
+            found.append(well("Entra: the bot's own application signs in."))
+            found += _rights(settings, held, catalogue)
+            organization = await tenant.tenant_cache.organization()
+            found.append(well(f"Tenant: {organization.name} ({organization.domain}) answers."))
             found += await _own_secret(settings, tenant, clock)
-            found += _quota(await tenant.tenant_cache.organization())
+            found += _quota(organization)
             policy, now = await tenant.tenant_cache.policy(), clock.now()
             found += _policy(policy, read_policy(policy.told, now=now), catalogue)
             unknown = judge(policy.told, redirect=None, now=now).doubts
@@ -70,11 +69,6 @@ def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> I
         )
     if not lacking and not unused:
         yield well(f"Rights: enough for CONSENT_MODE={mode}, and none too many.")
-
-
-async def _organization(tenant: Connection) -> Finding:
-    found = await tenant.tenant_cache.organization()
-    return well(f"Tenant: {found.name} ({found.domain}) answers.")
 
 
 async def _own_secret(settings: Settings, tenant: Connection, clock: Clock) -> list[Finding]:
