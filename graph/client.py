@@ -150,8 +150,17 @@ class Client:
     async def batch(self, reads: Mapping[str, Call]) -> dict[str, Answer | GraphError]:
         """Send up to 20 reads in one call; each has its own answer or error.
 
-        learn.microsoft.com/graph/json-batching
+        If one of them is refused, all are sent once more with a new token: the old one may lack a
+        right that was granted since. learn.microsoft.com/graph/json-batching
         """
+        token = await self.retry_through_outage(self.tokens.token)
+        read = await self._batch(reads)
+        is_refused = any(isinstance(each, Forbidden) for each in read.values())
+        if is_refused and await self.tokens.fresh(token) is not token:
+            return await self._batch(reads)
+        return read
+
+    async def _batch(self, reads: Mapping[str, Call]) -> dict[str, Answer | GraphError]:
         requests = [
             {"id": id, "method": read.method, "url": read.url, "headers": dict(read.headers)}
             for id, read in reads.items()

@@ -4,8 +4,7 @@ A check costs one call: a `$batch` of nine reads. More only where there is somet
 the application or its service principal is gone, one if another service principal stands in its
 place, one for Microsoft Graph's own list of permissions (remembered for five minutes) if one was
 granted that this bot never grants, one for each page of more than a hundred grants. If the bot was
-refused a part, it asks for that part alone, the second time with a new token (two), and for
-everything again if that has helped (one).
+refused a part, it asks for everything again with a new token (one).
 """
 
 from collections.abc import Iterator, Mapping

@@ -155,7 +155,8 @@ def _of_principal(id: str) -> dict[str, Call]:
 async def read(context: StepContext) -> Snapshot:
     """Look at everything. Raises GraphError, Forbidden if the bot may see nothing at all."""
     calls = reads(context)
-    answers = await _answers(context.graph, calls)
+    answers = await context.graph.batch(calls)
+    _believe(answers)
     remade = _remade(context, answers)
     if remade is not None:
         calls |= _of_principal(remade)
@@ -179,15 +180,6 @@ async def read(context: StepContext) -> Snapshot:
     )
 
 
-async def _answers(graph: Client, calls: Mapping[str, Call]) -> dict[str, Answer | GraphError]:
-    answers = await graph.batch(calls)
-    refused = [name for name, it in answers.items() if isinstance(it, Forbidden)]
-    if refused and await _may_by_now(graph, calls[min(refused)]):
-        answers = await graph.batch(calls)
-    _believe(answers)
-    return answers
-
-
 def _believe(answers: Mapping[str, Answer | GraphError]) -> None:
     """Raise errors that are no findings: another failure, or a replica that lags."""
     for answer in answers.values():
@@ -208,15 +200,6 @@ def _remade(context: StepContext, answers: Mapping[str, Answer | GraphError]) ->
     if id == context.fact("service_principal", "object_id"):
         raise ours  # a replica lags: the same answer both shows and lacks it
     return id
-
-
-async def _may_by_now(graph: Client, call: Call) -> bool:
-    """Ask for one part alone: that gets a new token, because the old one may lack a new right."""
-    try:
-        await graph.send(call.method, call.path, query=call.query)
-    except (Forbidden, NotFound) as error:
-        return isinstance(error, NotFound)
-    return True
 
 
 async def whole(graph: Client, call: Call, answer: Answer, shape: Shape = None) -> Json:
