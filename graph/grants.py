@@ -7,6 +7,7 @@ has collided is tried again under a lock. A grant that is there already is a suc
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from graph.calls import Json
@@ -28,62 +29,44 @@ def grants(plan: Plan) -> list[Step]:
 
 
 def _role(permission: Permission) -> Step:
-    async def do(context: StepContext) -> Facts:
-        return await _grant_role(context, permission)
-
-    async def undo(context: StepContext) -> None:
-        await _revoke(context, lambda: _revoke_role(context, permission))
-
-    title, creates = f"Grant {permission.name}", f"the grant of {permission.name}"
-    return Step(f"role:{permission.name}", title, do, undo, creates=creates, lasting=True)
+    name = permission.name
+    do, undo = partial(_grant_role, permission), partial(_revoke, partial(_revoke_role, permission))
+    title, creates = f"Grant {name}", f"the grant of {name}"
+    return Step(f"role:{name}", title, do, undo, creates=creates, lasting=True)
 
 
 def _scopes(plan: Plan) -> Step:
-    async def undo(context: StepContext) -> None:
-        await _revoke(context, lambda: _revoke_scopes(context))
-
     names = ", ".join(permission.name for permission in plan.scopes)
+    undo = partial(_revoke, _revoke_scopes)
     title, creates = f"Grant {names} (delegated)", f"the delegated grant of {names}"
     return Step("scopes", title, _grant_scopes, undo, creates=creates, lasting=True)
 
 
-async def _grant_role(context: StepContext, permission: Permission) -> Facts:
+async def _grant_role(permission: Permission, context: StepContext) -> Facts:
     """learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto"""
-
-    async def grant() -> None:
-        await context.graph.send(
-            "POST",
-            f"/servicePrincipals/{context.plan.resource_id}/appRoleAssignedTo",
-            body={
-                "principalId": _principal_id(context),
-                "resourceId": context.plan.resource_id,
-                "appRoleId": permission.id,
-            },
-        )
-
+    path = f"/servicePrincipals/{context.plan.resource_id}/appRoleAssignedTo"
+    grant = {
+        "principalId": _principal_id(context),
+        "resourceId": context.plan.resource_id,
+        "appRoleId": permission.id,
+    }
     with suppress(AlreadyThere):
-        await _in_turn(context, grant)
+        await _in_turn(context, lambda: context.graph.send("POST", path, body=grant))
     return {"granted_at": context.now()}
 
 
 async def _grant_scopes(context: StepContext) -> Facts:
     """learn.microsoft.com/graph/api/oauth2permissiongrant-post"""
     names = [permission.name for permission in context.plan.scopes]
-
-    async def grant() -> None:
-        await context.graph.send(
-            "POST",
-            "/oauth2PermissionGrants",
-            body={
-                "clientId": _principal_id(context),
-                "consentType": "AllPrincipals",
-                "resourceId": context.plan.resource_id,
-                "scope": " ".join(names),
-            },
-        )
-
+    path = "/oauth2PermissionGrants"
+    grant = {
+        "clientId": _principal_id(context),
+        "consentType": "AllPrincipals",
+        "resourceId": context.plan.resource_id,
+        "scope": " ".join(names),
+    }
     try:
-        await _in_turn(context, grant)
+        await _in_turn(context, lambda: context.graph.send("POST", path, body=grant))
     except AlreadyThere:  # by an attempt whose answer was lost, perhaps a moment ago
         await _in_turn(context, lambda: _widen(context, names), written=context.clock.now())
     return {"granted_at": context.now()}
@@ -112,7 +95,7 @@ async def _scope_grant(context: StepContext) -> Json | None:
     return next(iter(answer.read({"value": [_GRANT]})["value"]), None)
 
 
-async def _revoke_role(context: StepContext, permission: Permission) -> None:
+async def _revoke_role(permission: Permission, context: StepContext) -> None:
     held = f"/servicePrincipals/{_principal_id(context)}/appRoleAssignments"
     async for grant in context.graph.pages(held, of={"id": identifier, "appRoleId": str}):
         if grant["appRoleId"] == permission.id:
@@ -128,13 +111,13 @@ async def _revoke_scopes(context: StepContext) -> None:
         await context.graph.send("DELETE", f"/oauth2PermissionGrants/{found['id']}")
 
 
-async def _revoke(context: StepContext, act: Callable[[], Awaitable[None]]) -> None:
+async def _revoke(act: Callable[[StepContext], Awaitable[None]], context: StepContext) -> None:
     """Remove a grant. One that the bot may not remove goes with the service principal, and so does
     one that Entra does not know yet.
     """
     if "service_principal" in context.facts:
         with suppress(NotThereYet, Forbidden):
-            await context.retry_while_young(act, created_at=None)
+            await context.retry_while_young(partial(act, context), created_at=None)
 
 
 async def _in_turn(

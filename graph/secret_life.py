@@ -99,10 +99,5 @@ def parse_duration(text: str) -> timedelta:
     if match is None:
         raise ValueError(f"not an ISO 8601 duration: {text!r}")
     part = {name: int(value or 0) for name, value in match.groupdict().items()}
-    return timedelta(
-        days=part["years"] * 365 + part["months"] * 30 + part["days"],
-        weeks=part["weeks"],
-        hours=part["hours"],
-        minutes=part["minutes"],
-        seconds=part["seconds"],
-    )
+    days = part.pop("years") * 365 + part.pop("months") * 30 + part.pop("days")
+    return timedelta(days=days, **part)
