@@ -88,19 +88,18 @@ def tenant(
 ) -> None:
     """Run the simulated Entra tenant alone, for other programs to talk to, until it is stopped."""
     from bot.cli import simulators
-    from bot.playground import alone
 
-    it = alone.tenant(port=port, ca_file=ca_file, users=users, groups=groups, seed=seed)
-    simulators.run(it, as_json=as_json)
+    simulators.tenant(
+        as_json=as_json, port=port, ca_file=ca_file, users=users, groups=groups, seed=seed
+    )
 
 
 @main.command()
 def workspace(port: Port = 9080, as_json: AsLine = False) -> None:
     """Run the simulated Slack workspace alone, for other programs to talk to, until stopped."""
     from bot.cli import simulators
-    from bot.playground import alone
 
-    simulators.run(alone.workspace(port=port), as_json=as_json)
+    simulators.workspace(as_json=as_json, port=port)
 
 
 @main.command()

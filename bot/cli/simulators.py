@@ -3,14 +3,15 @@
 import asyncio
 import json
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import typer
 from rich.console import Console
 
 from bot import logs
 from bot.cli.process import in_sentences, stop_requested
+from bot.playground import alone
 from bot.playground import demo as story
-from bot.playground.alone import Alone
 
 INTERRUPTED = 130
 """A shell's exit code for a program that Ctrl-C has ended."""
@@ -27,11 +28,19 @@ def demo(*, plain: bool) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
+def tenant(*, as_json: bool, **options: Any) -> None:
+    _run(alone.tenant(**options), as_json=as_json)
+
+
+def workspace(*, as_json: bool, **options: Any) -> None:
+    _run(alone.workspace(**options), as_json=as_json)
+
+
 async def _play(console: Console) -> bool:
     return await story.play(console, stop=stop_requested())
 
 
-def run(simulator: AbstractAsyncContextManager[Alone], *, as_json: bool) -> None:
+def _run(simulator: AbstractAsyncContextManager[alone.Alone], *, as_json: bool) -> None:
     """Run a simulator until it is stopped; say that it is there once it answers."""
 
     async def until_stopped() -> None:

@@ -308,7 +308,9 @@ async def test_a_batch_gives_each_read_its_own_answer(clock: MovableClock) -> No
     ]
     graph = Script([answer(200, {"responses": responses})])
     async with client(graph, clock=clock) as caller:
-        found = await caller.batch({id: Call(method="GET", path=f"/{id}") for id in "abc"})
+        found = await caller.with_token(token()).batch(
+            {id: Call(method="GET", path=f"/{id}") for id in "abc"}
+        )
     assert isinstance(found["a"], Answer)
     assert isinstance(found["b"], Forbidden)
     assert isinstance(found["c"], NotFound)
