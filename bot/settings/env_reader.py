@@ -128,19 +128,6 @@ class Reader:
                 self.problem(f"{name}: entry {place} is not {what}.")
         return frozenset(ids)
 
-    def vault_keys(self, name: str) -> tuple[str, ...]:
-        keys = tuple(self.text(name).replace(",", " ").split())
-        problem = ""
-        if not keys:
-            problem = "is missing"
-        elif not all(map(readable_by(Fernet), keys)):
-            problem = "holds something that is not a key"
-        elif any(len(set(base64.urlsafe_b64decode(key))) == 1 for key in keys):
-            problem = "holds a key that anybody guesses"
-        if problem:
-            self.problem(f"{name} {problem}: `aad-setup keys new` prints one.")
-        return keys
-
     def database_url(self, name: str, default: str) -> str:
         value = self.text(name) or default
         value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
@@ -167,6 +154,20 @@ def readable_by(read: Callable[[str], object]) -> Callable[[str], bool]:
         return True
 
     return fits
+
+
+def vault_keys(reader: Reader, name: str) -> tuple[str, ...]:
+    keys = tuple(reader.text(name).replace(",", " ").split())
+    problem = ""
+    if not keys:
+        problem = "is missing"
+    elif not all(map(readable_by(Fernet), keys)):
+        problem = "holds something that is not a key"
+    elif any(len(set(base64.urlsafe_b64decode(key))) == 1 for key in keys):
+        problem = "holds a key that anybody guesses"
+    if problem:
+        reader.problem(f"{name} {problem}: `aad-setup keys new` prints one.")
+    return keys
 
 
 def _as_utf8(url: str) -> str:

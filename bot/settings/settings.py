@@ -25,7 +25,7 @@ from bot.domain.people import CONTACT
 from bot.logs import FORMATS
 from bot.problems import Unusable
 from bot.settings.allowed_hosts import is_one_of, is_slack
-from bot.settings.env_reader import Reader, readable_by
+from bot.settings.env_reader import Reader, readable_by, vault_keys
 from graph.connection import Access
 from graph.signin import CLOUDS
 
@@ -89,7 +89,7 @@ class Settings(Access):
             requester_groups=reader.ids("REQUESTER_GROUPS", "S", A_GROUP),
             **_limits(reader),
             **_entra(reader),
-            vault_keys=reader.vault_keys("VAULT_KEYS"),
+            vault_keys=vault_keys(reader, "VAULT_KEYS"),
             database_url=reader.database_url("DATABASE_URL", "sqlite+aiosqlite:///aad-setup.db"),
             retention=reader.duration(
                 "RETENTION",
