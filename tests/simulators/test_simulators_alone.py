@@ -22,13 +22,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground import alone
 from bot.playground.alone import Alone
 from bot.problems import Unusable
-from tests.support.simulator_process import (
-    Ended,
-    SimulatorProcess,
-    command,
-    ended,
-    simulator_process,
-)
+from tests.support.cli import Ended, ended
+from tests.support.simulator_process import SimulatorProcess, command, simulator_process
 
 Simulator = AbstractAsyncContextManager[Alone]
 UNUSABLE = 2

@@ -11,12 +11,13 @@ from typing import Any
 import httpx
 
 from bot.playground.clock import MovableClock
-from graph.client import Client
+from graph.client import Answer, Client
 from graph.errors import SecretsLost
 from graph.permissions import Kind, lookup
 from graph.plan import Plan, PlanRequest
 from graph.step_context import SECRET_ATTEMPTS, Sealed
 from graph.tokens import Token
+from tests.support.still_clock import StillClock
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 GRAPH_URL = "https://graph.test"
@@ -74,8 +75,9 @@ class Script:
 
 @asynccontextmanager
 async def client(
-    handler: Handler, *, tokens: Tokens | None = None, clock: MovableClock
+    handler: Handler, *, tokens: Tokens | None = None, clock: MovableClock | None = None
 ) -> AsyncIterator[Client]:
+    clock = clock or StillClock(eager=True)
     async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as http:
         yield Client(
             http=http,
@@ -84,6 +86,20 @@ async def client(
             clock=clock,
             jitter=lambda: 1.0,
         )
+
+
+async def send(
+    handler: Handler,
+    method: str = "GET",
+    path: str = "/me",
+    *,
+    tokens: Tokens | None = None,
+    clock: MovableClock | None = None,
+    **call: Any,
+) -> Answer:
+    """Send one call with a client of its own."""
+    async with client(handler, tokens=tokens, clock=clock) as caller:
+        return await caller.send(method, path, **call)
 
 
 def answer(status: int, body: Any = None, **headers: str) -> httpx.Response:

@@ -205,10 +205,7 @@ def requests() -> SearchStrategy[Nonsense]:
     )
     raw = st.builds(
         lambda call, type, body, coding: Nonsense(
-            method=call[0],
-            address=call[1],
-            headers={"Content-Type": type, **coding},
-            body=body,
+            method=call[0], address=call[1], headers={"Content-Type": type, **coding}, body=body
         ),
         CALLS,
         st.sampled_from(_TYPES),
@@ -255,10 +252,7 @@ def token_requests(tenant: str) -> SearchStrategy[Nonsense]:
     paths = ("oauth2/v2.0/token", "discovery/v2.0/keys", "v2.0/.well-known/openid-configuration")
     return st.builds(
         lambda method, tenant, path, type, body: Nonsense(
-            method=method,
-            address=f"/{tenant}/{path}",
-            headers={"Content-Type": type},
-            body=body,
+            method=method, address=f"/{tenant}/{path}", headers={"Content-Type": type}, body=body
         ),
         st.sampled_from(["POST", "POST", "POST", *METHODS]),
         tenants,

@@ -144,15 +144,13 @@ async def test_an_identifier_uri_is_one_application_s(tenant: Tenant, graph: Ask
     assert (await graph.patch(f"/applications/{second['id']}", uri)).status_code == 409
 
 
-async def test_a_deleted_application_takes_its_service_principal_along(
-    tenant: Tenant, graph: Asking
-) -> None:
+async def test_a_deleted_application_takes_its_service_principal_along(graph: Asking) -> None:
     application = await graph.application()
     principal = await graph.principal(application["appId"])
     await graph.grant(principal, "User.Read.All")
     assert (await graph.delete(f"/applications/{application['id']}")).status_code == 204
-    assert (tenant.applications, tenant.service_principals) == ([], [])
-    assert tenant.roles_of(application["appId"]) == set()
+    assert (graph.tenant.applications, graph.tenant.service_principals) == ([], [])
+    assert graph.tenant.roles_of(application["appId"]) == set()
     again = await graph.delete(f"/applications/{application['id']}")
     assert again.status_code == 404
 
@@ -201,25 +199,21 @@ async def test_what_was_deleted_goes_for_good_after_30_days(
     assert tenant.deleted == []
 
 
-async def test_only_its_owner_deletes_for_good_with_the_lesser_right(
-    tenant: Tenant, graph: Asking
-) -> None:
+async def test_only_its_owner_deletes_for_good_with_the_lesser_right(graph: Asking) -> None:
     application = await graph.application()
     await graph.delete(f"/applications/{application['id']}")
     path = f"/directory/deletedItems/{application['id']}"
-    async with connector(tenant, "Application.ReadWrite.OwnedBy") as other:
+    async with connector(graph.tenant, "Application.ReadWrite.OwnedBy") as other:
         assert (await other.delete(path)).status_code == 403
-    async with connector(tenant, "Application.Read.All") as other:
+    async with connector(graph.tenant, "Application.Read.All") as other:
         assert (await other.delete(path)).status_code == 403
     assert (await graph.delete(path)).status_code == 204
     assert (await graph.delete(path)).status_code == 404
 
 
-async def test_owned_by_opens_what_the_caller_made_and_nothing_else(
-    tenant: Tenant, graph: Asking
-) -> None:
+async def test_owned_by_opens_what_the_caller_made_and_nothing_else(graph: Asking) -> None:
     theirs = await graph.application()
-    async with connector(tenant, "Application.ReadWrite.OwnedBy") as other:
+    async with connector(graph.tenant, "Application.ReadWrite.OwnedBy") as other:
         mine = await other.application("key-2")
         listed = (await other.get("/applications")).json()["value"]
         read = await other.get(f"/applications/{theirs['id']}")

@@ -126,17 +126,15 @@ async def test_entries_come_in_pages_and_one_by_one(wide: Asking) -> None:
     assert (await wide.get(f"{AUDITS}/nonsense")).status_code == 404
 
 
-async def test_entries_come_late_and_are_forgotten(
-    tenant: Tenant, clock: MovableClock, wide: Asking
-) -> None:
-    tenant.faults.audit_lag = 300
+async def test_entries_come_late_and_are_forgotten(clock: MovableClock, wide: Asking) -> None:
+    wide.tenant.faults.audit_lag = 300
     await wide.application()
     assert await told(wide) == []
     clock.move(timedelta(minutes=6))
     assert names(await told(wide))[0] == "Add application"
-    assert len(tenant.audits) == 2
+    assert len(wide.tenant.audits) == 2
     clock.move(timedelta(days=31))
-    assert tenant.audits == []
+    assert wide.tenant.audits == []
 
 
 @pytest.mark.parametrize(

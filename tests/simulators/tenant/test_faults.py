@@ -33,14 +33,12 @@ async def test_a_page_can_come_instead_of_json(tenant: Tenant, graph: Asking) ->
 
 
 @pytest.mark.parametrize(("when", "made"), [("before_effect", 0), ("after_effect", 1)])
-async def test_a_connection_can_be_cut(
-    tenant: Tenant, graph: Asking, when: When, made: int
-) -> None:
-    tenant.faults.reset("PATCH", "/applications", when=when)
+async def test_a_connection_can_be_cut(graph: Asking, when: When, made: int) -> None:
+    graph.tenant.faults.reset("PATCH", "/applications", when=when)
     with pytest.raises(httpx.TransportError):
         await graph.upsert("key-1")
-    assert len(tenant.applications) == made
-    assert tenant.calls("PATCH")[0].status == 0
+    assert len(graph.tenant.applications) == made
+    assert graph.tenant.calls("PATCH")[0].status == 0
 
 
 async def test_an_unreachable_tenant_answers_nobody(tenant: Tenant, graph: Asking) -> None:
@@ -51,14 +49,12 @@ async def test_an_unreachable_tenant_answers_nobody(tenant: Tenant, graph: Askin
     assert (await graph.get("/organization")).status_code == 200
 
 
-async def test_a_held_answer_comes_late_and_the_effect_does_not(
-    tenant: Tenant, graph: Asking
-) -> None:
+async def test_a_held_answer_comes_late_and_the_effect_does_not(graph: Asking) -> None:
     application = await graph.application()
-    hold = tenant.faults.hold("POST", "/addPassword$")
+    hold = graph.tenant.faults.hold("POST", "/addPassword$")
     call = asyncio.create_task(graph.add_password(application))
     await hold.reached.wait()
-    assert len(tenant.live_secrets(application["appId"])) == 1
+    assert len(graph.tenant.live_secrets(application["appId"])) == 1
     assert not call.done()
     hold.release()
     assert (await call).status_code == 200
@@ -85,24 +81,20 @@ async def test_a_request_can_be_held_before_its_effect(tenant: Tenant, graph: As
     assert (await call).status_code == 201
 
 
-async def test_a_caller_who_hangs_up_does_not_undo_the_effect(
-    tenant: Tenant, graph: Asking
-) -> None:
-    hold = tenant.faults.hold("PATCH", "/applications")
+async def test_a_caller_who_hangs_up_does_not_undo_the_effect(graph: Asking) -> None:
+    hold = graph.tenant.faults.hold("PATCH", "/applications")
     call = asyncio.create_task(graph.upsert("key-1"))
     await hold.reached.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
     hold.release()
-    assert len(tenant.applications) == 1
+    assert len(graph.tenant.applications) == 1
     assert (await graph.get("/organization")).status_code == 200
 
 
-async def test_throttling_ends_when_the_caller_waits(
-    tenant: Tenant, clock: MovableClock, graph: Asking
-) -> None:
-    tenant.faults.throttle("GET", "/organization", retry_after=30)
+async def test_throttling_ends_when_the_caller_waits(clock: MovableClock, graph: Asking) -> None:
+    graph.tenant.faults.throttle("GET", "/organization", retry_after=30)
     first = await graph.get("/organization")
     too_early = await graph.get("/organization")
     clock.move(timedelta(seconds=30))

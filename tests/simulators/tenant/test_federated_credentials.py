@@ -1,9 +1,15 @@
 """Federated identity credentials: rules of name, issuer and subject; found or made by name."""
 
-from datetime import timedelta
+import base64
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
@@ -79,10 +85,8 @@ async def test_twenty_and_no_more(graph: Asking, path: str) -> None:
     assert statuses == [201] * 20 + [400]
 
 
-async def test_they_lag_like_everything(
-    tenant: Tenant, clock: MovableClock, graph: Asking, path: str
-) -> None:
-    tenant.faults.lag = 60
+async def test_they_lag_like_everything(clock: MovableClock, graph: Asking, path: str) -> None:
+    graph.tenant.faults.lag = 60
     await graph.post(path, RUNNER)
     assert (await graph.get(path)).json()["value"] == []
     assert (await graph.post(path, RUNNER)).status_code == 409
@@ -93,8 +97,111 @@ async def test_they_lag_like_everything(
 async def test_those_of_others_are_not_ours(tenant: Tenant, graph: Asking, path: str) -> None:
     await graph.post(path, RUNNER)
     async with connector(tenant, "Application.ReadWrite.OwnedBy") as other:
-        answers = [
-            await other.get(path),
-            await other.post(path, {**RUNNER, "name": "theirs"}),
-        ]
+        answers = [await other.get(path), await other.post(path, {**RUNNER, "name": "theirs"})]
     assert [answer.status_code for answer in answers] == [403, 403]
+
+
+DAY = timedelta(days=1)
+
+
+def der(start: datetime, end: datetime) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail gateway")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(start)
+        .not_valid_after(end)
+        .sign(key, hashes.SHA256())
+    )
+    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+
+
+def entry(clock: MovableClock, days: int = 90, **more: Any) -> dict[str, Any]:
+    key = der(clock.now() - DAY, clock.now() + days * DAY)
+    return {"type": "AsymmetricX509Cert", "usage": "Verify", "key": key, **more}
+
+
+async def put(graph: Asking, application: dict[str, Any], *keys: dict[str, Any]) -> int:
+    path = f"/applications/{application['id']}"
+    return (await graph.patch(path, {"keyCredentials": list(keys)})).status_code
+
+
+async def held(graph: Asking, application: dict[str, Any]) -> list[dict[str, Any]]:
+    found = await graph.get(f"/applications/{application['id']}?$select=keyCredentials")
+    return list(found.json()["keyCredentials"])
+
+
+async def test_a_list_replaces_the_list(tenant: Tenant, clock: MovableClock, graph: Asking) -> None:
+    application = await graph.application()
+    assert await put(graph, application, entry(clock, displayName="first")) == 204
+    [first] = await held(graph, application)
+    assert (first["displayName"], first["key"]) == ("first", None)
+    assert len(first["customKeyIdentifier"]) == 40
+    kept = {"keyId": first["keyId"], "type": first["type"], "usage": first["usage"]}
+    assert await put(graph, application, kept, entry(clock, displayName="second")) == 204
+    assert [key["displayName"] for key in await held(graph, application)] == ["first", "second"]
+    assert await put(graph, application, entry(clock, displayName="third")) == 204
+    assert [key["displayName"] for key in await held(graph, application)] == ["third"]
+    assert "Certificates and secrets" in tenant.audits[0]["activityDisplayName"]
+
+
+async def test_an_expired_entry_refuses_the_whole_list(clock: MovableClock, graph: Asking) -> None:
+    application = await graph.application()
+    key = der(clock.now() - DAY, clock.now() + timedelta(minutes=5))
+    await put(graph, application, {**entry(clock), "key": key})
+    [old] = await held(graph, application)
+    clock.move(timedelta(minutes=6))
+    answer = await graph.patch(
+        f"/applications/{application['id']}",
+        {"keyCredentials": [{"keyId": old["keyId"]}, entry(clock)]},
+    )
+    assert (answer.status_code, code_of(answer)) == (400, "KeyCredentialsInvalidEndDate")
+    assert len(await held(graph, application)) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": None},
+        {"key": "AAAA"},
+        {"key": "é"},
+        {"type": None},
+        {"usage": "Sign"},
+        {"endDateTime": "2999-01-01T00:00:00Z"},
+        {"endDateTime": "2001-01-01T00:00:00Z"},
+        {"startDateTime": "2001-01-01T00:00:00Z"},
+        {"keyId": "nonsense"},
+    ],
+)
+async def test_a_wrong_entry_is_refused(
+    clock: MovableClock, graph: Asking, change: dict[str, Any]
+) -> None:
+    application = await graph.application()
+    assert await put(graph, application, {**entry(clock), **change}) == 400
+    assert await held(graph, application) == []
+
+
+async def test_a_known_entry_keeps_what_it_is(clock: MovableClock, graph: Asking) -> None:
+    application = await graph.application()
+    await put(graph, application, entry(clock))
+    [key] = await held(graph, application)
+    assert await put(graph, application, {**key, "displayName": "renamed"}) == 204
+    assert await put(graph, application, {**key, "endDateTime": "2027-01-01T00:00:00Z"}) == 400
+    assert await put(graph, application, key, {**key, "displayName": "twice"}) == 400
+
+
+async def test_a_policy_limits_the_life_of_certificates(clock: MovableClock, wide: Asking) -> None:
+    application = await wide.application()
+    limit = {"restrictionType": "asymmetricKeyLifetime", "maxLifetime": "P30D"}
+    words = {"displayName": "x", "description": "x", "isEnabled": True}
+    body = {**words, "restrictions": {"keyCredentials": [limit]}}
+    made = (await wide.post("/policies/appManagementPolicies", body)).json()
+    reference = f"https://graph.microsoft.com/v1.0/policies/appManagementPolicies/{made['id']}"
+    path = f"/applications/{application['id']}/appManagementPolicies/$ref"
+    assert (await wide.post(path, {"@odata.id": reference})).status_code == 204
+    assert await put(wide, application, entry(clock, days=90)) == 400
+    assert await put(wide, application, entry(clock, days=20)) == 204

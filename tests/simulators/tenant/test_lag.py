@@ -52,11 +52,9 @@ async def test_a_service_principal_waits_for_its_application(
     await graph.principal(application["appId"])
 
 
-async def test_a_grant_waits_for_its_principal(
-    tenant: Tenant, clock: MovableClock, graph: Asking
-) -> None:
+async def test_a_grant_waits_for_its_principal(clock: MovableClock, graph: Asking) -> None:
     application = await graph.application()
-    tenant.faults.lag = {"service_principal": LAG}
+    graph.tenant.faults.lag = {"service_principal": LAG}
     principal = await graph.principal(application["appId"])
     answers = [await graph.grant(principal, "User.Read.All") for _ in range(20)]
     assert {answer.status_code for answer in answers} == {400, 404}
@@ -77,11 +75,9 @@ async def test_between_two_replicas_an_object_comes_and_goes(
     assert {(await graph.get(path)).status_code for _ in range(10)} == {200}
 
 
-async def test_a_change_is_seen_late_too(
-    tenant: Tenant, clock: MovableClock, graph: Asking
-) -> None:
+async def test_a_change_is_seen_late_too(clock: MovableClock, graph: Asking) -> None:
     application = await graph.application()
-    tenant.faults.lag = LAG
+    graph.tenant.faults.lag = LAG
     path = f"/applications/{application['id']}"
     await graph.patch(path, {"notes": "Asked for by Ada"})
     await graph.secret(application)
@@ -90,7 +86,11 @@ async def test_a_change_is_seen_late_too(
     clock.move(timedelta(seconds=LAG))
     late = (await graph.get(path)).json()
     assert late["notes"] == "Asked for by Ada"
-    assert len(late["passwordCredentials"]) == len(tenant.live_secrets(application["appId"])) == 1
+    assert (
+        len(late["passwordCredentials"])
+        == len(graph.tenant.live_secrets(application["appId"]))
+        == 1
+    )
 
 
 async def test_a_deleted_application_is_seen_for_a_while(tenant: Tenant, graph: Asking) -> None:
@@ -115,14 +115,12 @@ async def test_a_secret_reaches_the_token_endpoint_later(
     assert (early.json()["error_codes"], late.status_code) == ([7000215], 200)
 
 
-async def test_an_application_is_unknown_to_the_token_endpoint_at_first(
-    tenant: Tenant, graph: Asking
-) -> None:
+async def test_an_application_is_unknown_to_the_token_endpoint_at_first(graph: Asking) -> None:
     application = await graph.application()
     secret = await graph.secret(application)
-    tenant.faults.lag = LAG
+    graph.tenant.faults.lag = LAG
     await graph.principal(application["appId"])
-    answer = await sign_in(graph.http, tenant, application["appId"], secret["secretText"])
+    answer = await sign_in(graph.http, graph.tenant, application["appId"], secret["secretText"])
     assert answer.json()["error_codes"] == [700016]
 
 

@@ -30,8 +30,8 @@ QUICK = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-LONG = settings(QUICK, max_examples=2000)
-LONG_BATCHES = settings(QUICK, max_examples=300)  # each holds up to twenty requests
+LONG = settings(QUICK, max_examples=800)
+LONG_BATCHES = settings(QUICK, max_examples=150)  # each holds up to twenty requests
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
-from tests.support.graph_caller import Asking, code_of
+from tests.support.graph_caller import Asking, code_of, connector
 
 REDIRECT: dict[str, Any] = {"web": {"redirectUris": ["https://Vendor.example/back"]}}
 
@@ -90,10 +90,8 @@ async def test_an_identifier_uri_must_be_the_tenants_own(tenant: Tenant, graph: 
         assert done.status_code == 204
 
 
-async def test_a_service_management_reference_may_be_demanded(
-    tenant: Tenant, graph: Asking
-) -> None:
-    tenant.set_policy(reference_required=True)
+async def test_a_service_management_reference_may_be_demanded(graph: Asking) -> None:
+    graph.tenant.set_policy(reference_required=True)
     assert code_of(await made(graph)) == "ServiceTreeValueMissing"
     assert (await made(graph, serviceManagementReference="AAD-7K3F")).status_code == 201
 
@@ -150,3 +148,150 @@ async def organization(graph: Asking) -> dict[str, Any]:
     answer = await graph.get("/organization")
     found: dict[str, Any] = answer.json()["value"][0]
     return found
+
+
+POLICIES = "/policies/appManagementPolicies"
+WORDS = {"displayName": "Short secrets", "description": "For the mail gateway"}
+MISSING = "0f0f0f0f-0000-4000-8000-000000000000"
+
+
+def lifetime(longest: str = "P30D", **more: Any) -> dict[str, Any]:
+    return {"restrictionType": "passwordLifetime", "maxLifetime": longest, **more}
+
+
+def addition(**more: Any) -> dict[str, Any]:
+    return {"restrictionType": "passwordAddition", "maxLifetime": None, **more}
+
+
+async def policy(graph: Asking, *restrictions: dict[str, Any], **more: Any) -> dict[str, Any]:
+    limits = {"passwordCredentials": list(restrictions)}
+    body = {**WORDS, "isEnabled": True, "restrictions": limits, **more}
+    answer = await graph.post(POLICIES, body)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+async def assign(graph: Asking, application: dict[str, Any], id: str) -> int:
+    reference = f"https://graph.microsoft.com/v1.0/policies/appManagementPolicies/{id}"
+    path = f"/applications/{application['id']}/appManagementPolicies/$ref"
+    return (await graph.post(path, {"@odata.id": reference})).status_code
+
+
+async def test_a_policy_is_made_read_changed_and_deleted(wide: Asking) -> None:
+    made = await policy(wide, lifetime())
+    path = f"{POLICIES}/{made['id']}"
+    assert (await wide.get(path)).json()["restrictions"] == made["restrictions"]
+    assert (await wide.patch(path, {"displayName": "Renamed"})).status_code == 204
+    assert [row["displayName"] for row in (await wide.get(POLICIES)).json()["value"]] == ["Renamed"]
+    assert (await wide.delete(path)).status_code == 204
+    assert (await wide.get(path)).status_code == 404
+
+
+async def test_an_assigned_policy_takes_the_defaults_place(tenant: Tenant, wide: Asking) -> None:
+    tenant.set_policy(secrets_banned=True)
+    free, bound = await wide.application("key-1"), await wide.application("key-2")
+    made = await policy(wide, lifetime("P30D"))
+    assert await assign(wide, bound, made["id"]) == 204
+    assert code_of(await wide.add_password(free)) == "CredentialTypeNotAllowedAsPerAppPolicy"
+    too_long = await wide.add_password(bound)
+    assert (too_long.status_code, code_of(too_long)) == (
+        400,
+        "CredentialInvalidLifetimeAsPerAppPolicy",
+    )
+    assert made["id"] in too_long.text
+    end = (wide.tenant.log[-1].at + timedelta(days=29)).isoformat()
+    assert (await wide.add_password(bound, endDateTime=end)).status_code == 200
+
+
+async def test_a_policy_can_forbid_secrets_to_one(wide: Asking) -> None:
+    application = await wide.application()
+    await assign(wide, application, (await policy(wide, addition()))["id"])
+    refused = await wide.add_password(application)
+    assert code_of(refused) == "CredentialTypeNotAllowedAsPerAppPolicy"
+
+
+@pytest.mark.parametrize(
+    ("restriction", "more"),
+    [
+        (addition(state="disabled"), {}),
+        (addition(restrictForAppsCreatedAfterDateTime="2099-01-01T00:00:00Z"), {}),
+        (addition(), {"isEnabled": False}),
+    ],
+)
+async def test_what_is_not_in_force_restricts_nobody(
+    wide: Asking, restriction: dict[str, Any], more: dict[str, Any]
+) -> None:
+    application = await wide.application()
+    await assign(wide, application, (await policy(wide, restriction, **more))["id"])
+    assert (await wide.add_password(application)).status_code == 200
+
+
+async def test_a_policy_that_is_off_leaves_the_default_in_force(wide: Asking) -> None:
+    wide.tenant.set_policy(secrets_banned=True)
+    application = await wide.application()
+    await assign(wide, application, (await policy(wide, isEnabled=False))["id"])
+    assert (await wide.add_password(application)).status_code == 400
+
+
+async def test_one_policy_to_an_application(wide: Asking) -> None:
+    application = await wide.application()
+    first, second = await policy(wide), await policy(wide)
+    path = f"/applications/{application['id']}/appManagementPolicies"
+    assert await assign(wide, application, first["id"]) == 204
+    assert await assign(wide, application, second["id"]) == 400
+    assert [row["id"] for row in (await wide.get(path)).json()["value"]] == [first["id"]]
+    [bound] = (await wide.get(f"{POLICIES}/{first['id']}/appliesTo")).json()["value"]
+    assert bound["appId"] == application["appId"]
+    assert (await wide.delete(f"{POLICIES}/{first['id']}")).status_code == 400
+    assert (await wide.delete(f"{path}/{second['id']}/$ref")).status_code == 404
+    assert (await wide.delete(f"{path}/{first['id']}/$ref")).status_code == 204
+    assert (await wide.delete(f"{POLICIES}/{first['id']}")).status_code == 204
+    assert await assign(wide, application, MISSING) == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"displayName": "no description"},
+        {"description": "no name"},
+        {**WORDS, "colour": "red"},
+        {**WORDS, "id": MISSING},
+        {**WORDS, "isEnabled": "yes"},
+        {**WORDS, "restrictions": {"passwordCredentials": [{"restrictionType": "colour"}]}},
+        {**WORDS, "restrictions": {"passwordCredentials": [{"state": "enabled"}]}},
+        {**WORDS, "restrictions": {"passwordCredentials": [lifetime("90 days")]}},
+        {**WORDS, "restrictions": {"passwordCredentials": [lifetime("P1M")]}},
+        {**WORDS, "restrictions": {"passwordCredentials": [lifetime("P")]}},
+        {
+            **WORDS,
+            "restrictions": {"passwordCredentials": [addition(), addition(state="disabled")]},
+        },
+        {**WORDS, "restrictions": {"passwordCredentials": [{**addition(), "maxLifetime": "P9D"}]}},
+        {**WORDS, "restrictions": {"passwordCredentials": [{**lifetime(), "maxLifetime": None}]}},
+        {**WORDS, "restrictions": {"keyCredentials": [lifetime()]}},
+        {**WORDS, "restrictions": {"applicationRestrictions": {"identifierUris": {}}}},
+    ],
+)
+async def test_a_wrong_policy_is_refused(wide: Asking, body: dict[str, Any]) -> None:
+    assert (await wide.post(POLICIES, body)).status_code == 400
+    assert (await wide.get(POLICIES)).json()["value"] == []
+
+
+async def test_reading_does_not_allow_changing(tenant: Tenant, graph: Asking) -> None:
+    assert (await graph.get(POLICIES)).status_code == 200
+    assert (await graph.post(POLICIES, WORDS)).status_code == 403
+    application = await graph.application()
+    async with connector(tenant, "Policy.ReadWrite.ApplicationConfiguration") as other:
+        made = await policy(other)
+        assert await assign(other, application, made["id"]) == 403
+
+
+async def test_policies_are_told_in_the_audit_log(clock: MovableClock, wide: Asking) -> None:
+    application = await wide.application()
+    made = await policy(wide)
+    await assign(wide, application, made["id"])
+    assert [entry["activityDisplayName"] for entry in wide.tenant.audits[:2]] == [
+        "Add policy to application",
+        "Add policy",
+    ]
+    assert wide.tenant.audits[0]["targetResources"][1]["id"] == made["id"]

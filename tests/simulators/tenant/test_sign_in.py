@@ -88,14 +88,12 @@ async def test_an_unknown_tenant_is_told_from_a_malformed_one(
     assert (answer.status_code, answer.json()["error_codes"]) == (400, [number])
 
 
-async def test_an_expired_secret_is_not_a_wrong_one(
-    tenant: Tenant, clock: MovableClock, graph: Asking
-) -> None:
+async def test_an_expired_secret_is_not_a_wrong_one(clock: MovableClock, graph: Asking) -> None:
     application = await graph.application()
     await graph.principal(application["appId"])
     secret = await graph.secret(application)
     clock.move(timedelta(days=731))
-    answer = await sign_in(graph.http, tenant, application["appId"], secret["secretText"])
+    answer = await sign_in(graph.http, graph.tenant, application["appId"], secret["secretText"])
     assert answer.json()["error_codes"] == [7000222]
 
 
@@ -108,13 +106,11 @@ async def test_a_disabled_application_gets_no_token(tenant: Tenant, graph: Askin
     assert answer.json()["error_codes"] == [7000112]
 
 
-async def test_an_application_without_grants_gets_a_token_without_roles(
-    tenant: Tenant, graph: Asking
-) -> None:
+async def test_an_application_without_grants_gets_a_token_without_roles(graph: Asking) -> None:
     application = await graph.application()
     await graph.principal(application["appId"])
     secret = await graph.secret(application)
-    answer = await sign_in(graph.http, tenant, application["appId"], secret["secretText"])
+    answer = await sign_in(graph.http, graph.tenant, application["appId"], secret["secretText"])
     claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
     assert "roles" not in claims
 

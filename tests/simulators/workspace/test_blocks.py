@@ -50,11 +50,7 @@ WRONG: list[tuple[str, Surface, Json]] = [
         {"type": "actions", "elements": [button("x", style="loud")]},
     ),
     ("1 to 100 items, has 0", Surface.MESSAGE, menu([])),
-    (
-        "must be among the options",
-        Surface.MESSAGE,
-        menu([option("a")], initial_option=option("b")),
-    ),
+    ("must be among the options", Surface.MESSAGE, menu([option("a")], initial_option=option("b"))),
     ("unsupported type: input", Surface.MESSAGE, text_input("Name")),
     ("unsupported type: task_card", Surface.MESSAGE, TASK),
     ("unsupported type: plan", Surface.MODAL, {"type": "plan", "title": "Plan"}),

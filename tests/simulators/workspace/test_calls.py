@@ -4,14 +4,16 @@ from typing import Any
 
 import aiohttp
 import pytest
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.workspace import Workspace
+from bot.playground.workspace.methods import METHODS
+from bot.playground.workspace.methods.method import Token
 from tests.support.blocks import error_of
 from tests.support.small_bot import client_of
 
 
-async def test_the_app_learns_who_it_is(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_the_app_learns_who_it_is(workspace: Workspace, client: Client) -> None:
     who = await client.auth_test()
     assert (who["team_id"], who["user_id"]) == (workspace.team_id, workspace.bot_user_id)
 
@@ -21,16 +23,14 @@ async def test_a_wrong_token_is_refused(workspace: Workspace) -> None:
         assert await error_of(client.auth_test()) == "invalid_auth"
 
 
-async def test_each_kind_of_token_has_its_methods(
-    workspace: Workspace, client: AsyncWebClient
-) -> None:
+async def test_each_kind_of_token_has_its_methods(workspace: Workspace, client: Client) -> None:
     swapped = client.apps_connections_open(app_token=workspace.bot_token)
     assert await error_of(swapped) == "not_allowed_token_type"
     async with client_of(workspace, workspace.app_token) as app_level:
         assert await error_of(app_level.auth_test()) == "not_allowed_token_type"
 
 
-async def test_a_missing_scope_is_named(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_a_missing_scope_is_named(workspace: Workspace, client: Client) -> None:
     workspace.installation.scopes.discard("users:read")
     assert await error_of(client.users_info(user=workspace.people["ada"].id)) == "missing_scope"
     general = workspace.channels["general"].id
@@ -40,7 +40,7 @@ async def test_a_missing_scope_is_named(workspace: Workspace, client: AsyncWebCl
 
 
 async def test_unknown_methods_and_arguments_are_refused(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     assert await error_of(client.api_call("chat.shout")) == "unknown_method"
     slip = client.api_call("chat.postMessage", json={"chanel": "C1", "text": "x"})
@@ -92,22 +92,20 @@ async def test_forms_carry_structures_as_json(workspace: Workspace) -> None:
     ],
 )
 async def test_slack_says_what_somebody_is(
-    workspace: Workspace, client: AsyncWebClient, name: str, flags: dict[str, bool]
+    workspace: Workspace, client: Client, name: str, flags: dict[str, bool]
 ) -> None:
     user = (await client.users_info(user=workspace.people[name].id))["user"]
     assert {key: user[key] for key in flags} == flags
     assert (user["team_id"] == workspace.team_id) is (name != "stan")
 
 
-async def test_groups_know_their_members(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_groups_know_their_members(workspace: Workspace, client: Client) -> None:
     group = workspace.groups["directory-admins"]
     members = (await client.usergroups_users_list(usergroup=group.id))["users"]
     assert members == [workspace.people["ada"].id, workspace.people["grace"].id]
 
 
-async def test_nobody_is_a_user_that_is_not_found(
-    workspace: Workspace, client: AsyncWebClient
-) -> None:
+async def test_nobody_is_a_user_that_is_not_found(workspace: Workspace, client: Client) -> None:
     assert await error_of(client.users_info(user="U0")) == "user_not_found"
     assert await error_of(client.api_call("conversations.open")) == "users_list_not_supplied"
     several = client.conversations_open(users="U1,U2")
@@ -115,7 +113,7 @@ async def test_nobody_is_a_user_that_is_not_found(
 
 
 async def test_a_private_channel_is_hidden_from_those_outside(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     workspace.installation.scopes |= {"groups:read", "im:read"}
     approvals = workspace.channels["approvals"]
@@ -128,7 +126,7 @@ async def test_a_private_channel_is_hidden_from_those_outside(
 
 
 async def test_the_history_of_direct_messages_is_read_with_its_scope_newest_first(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     rosa = workspace.people["rosa"].id
     metadata = {"event_type": "a_kind", "event_payload": {"message": "1"}}
@@ -147,3 +145,60 @@ async def test_the_history_of_direct_messages_is_read_with_its_scope_newest_firs
     assert (len(one["messages"]), one["has_more"]) == (1, True)
     general = workspace.channels["general"].id
     assert await error_of(client.conversations_history(channel=general)) == "missing_scope"
+
+
+FREE = {"auth.test", "views.open", "views.publish", "views.push", "views.update"}
+BY_ARGUMENTS = {"conversations.history", "conversations.info", "conversations.open"}
+
+
+@pytest.mark.parametrize("error", ["token_revoked", "account_inactive"])
+async def test_a_token_ends(workspace: Workspace, client: Client, error: str) -> None:
+    await client.auth_test()
+    workspace.revoke_token(error)
+    assert await error_of(client.auth_test()) == error
+    answer = await client.apps_connections_open(app_token=workspace.app_token)
+    assert answer["ok"]
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - FREE - BY_ARGUMENTS))
+async def test_every_method_wants_its_scope(workspace: Workspace, name: str) -> None:
+    method = METHODS[name]
+    app = workspace.installation
+    bot = method.token is Token.BOT
+    granted = app.scopes if bot else app.app_scopes
+    assert method.scope
+    granted.discard(method.scope)
+    token = app.bot_token if bot else app.app_token
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(workspace.api_url + name) as answer,
+    ):
+        body = await answer.json()
+    assert body["error"] == "missing_scope"
+    assert body["needed"] == method.scope
+    assert body["provided"] == ",".join(sorted(granted))
+
+
+async def test_scopes_can_depend_on_what_is_asked(workspace: Workspace, client: Client) -> None:
+    rosa, ada = workspace.people["rosa"].id, workspace.people["ada"].id
+    assert await error_of(client.conversations_open(users=[rosa, ada])) == "missing_scope"
+    im = (await client.conversations_open(users=rosa))["channel"]["id"]
+    workspace.installation.scopes -= {"im:write", "im:read"}
+    assert await error_of(client.conversations_open(users=rosa)) == "missing_scope"
+    assert await error_of(client.conversations_info(channel=im)) == "missing_scope"
+
+
+async def test_an_answer_names_the_scopes(workspace: Workspace, client: Client) -> None:
+    group = workspace.groups["directory-admins"].id
+    answer = await client.usergroups_users_list(usergroup=group)
+    assert set(answer.headers["X-OAuth-Scopes"].split(",")) == workspace.installation.scopes
+    assert answer.headers["X-Accepted-OAuth-Scopes"] == "usergroups:read"
+
+
+async def test_a_blank_token_is_none(workspace: Workspace) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(workspace.api_url + "auth.test", data={"token": ""}) as answer,
+    ):
+        assert (await answer.json())["error"] == "not_authed"

@@ -1,8 +1,10 @@
 """Direct messages with the app, and commands where it is not."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.manifest import manifest
 from bot.playground.workspace import CannotAct, Workspace
@@ -15,6 +17,7 @@ class Bot:
     """Hears messages and mentions, and answers commands twice."""
 
     def __init__(self, app: AsyncApp, workspace: Workspace) -> None:
+        self.client = app.client
         self._changed = workspace.changed
         self.heard: list[Json] = []
         self.commands: list[Json] = []
@@ -33,8 +36,9 @@ class Bot:
 
 
 @pytest.fixture
-def bot(app: AsyncApp, workspace: Workspace) -> Bot:
-    return Bot(app, workspace)
+async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Bot]:
+    async with connected(app, workspace):
+        yield Bot(app, workspace)
 
 
 def subscribe(workspace: Workspace, kind: str) -> None:
@@ -43,18 +47,17 @@ def subscribe(workspace: Workspace, kind: str) -> None:
 
 
 async def test_the_app_is_told_of_its_own_messages_too(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+    workspace: Workspace, client: Client, app: AsyncApp, bot: Bot
 ) -> None:
     subscribe(workspace, "im")
-    async with connected(app, workspace):
-        await workspace.message_im("rosa", "hello")
-        im = told(workspace)[0]["channel"]
-        posted = await client.chat_postMessage(channel=im, text="hi")
-        await workspace.until(lambda: len(told(workspace)) == 2)
-        await client.chat_update(channel=im, ts=posted["ts"], text="hi there")
-        await workspace.until(lambda: len(told(workspace)) == 3)
-        await client.chat_delete(channel=im, ts=posted["ts"])
-        await workspace.until(lambda: len(told(workspace)) == 4)
+    await workspace.message_im("rosa", "hello")
+    im = told(workspace)[0]["channel"]
+    posted = await client.chat_postMessage(channel=im, text="hi")
+    await workspace.until(lambda: len(told(workspace)) == 2)
+    await client.chat_update(channel=im, ts=posted["ts"], text="hi there")
+    await workspace.until(lambda: len(told(workspace)) == 3)
+    await client.chat_delete(channel=im, ts=posted["ts"])
+    await workspace.until(lambda: len(told(workspace)) == 4)
     theirs, mine, changed, deleted = told(workspace)
     assert "bot_id" not in theirs
     assert (mine["bot_id"], mine["channel_type"]) == (workspace.installation.bot_id, "im")
@@ -72,20 +75,19 @@ def told(workspace: Workspace) -> list[Json]:
 
 @pytest.mark.parametrize("lacking", ["scope", "event"])
 async def test_the_app_hears_what_it_may_and_wants_to(
-    workspace: Workspace, app: AsyncApp, bot: Bot, lacking: str
+    workspace: Workspace, bot: Bot, lacking: str
 ) -> None:
     subscribe(workspace, "im")
     if lacking == "scope":
         workspace.installation.scopes.discard("im:history")
     else:
         workspace.installation.events.discard("message.im")
-    async with connected(app, workspace):
-        await workspace.message_im("rosa", "hello")
+    await workspace.message_im("rosa", "hello")
     assert bot.heard == []
 
 
 async def test_nobody_writes_to_an_app_that_only_tells(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     workspace.installation.messages_tab_read_only = True
     with pytest.raises(CannotAct, match="turned off"):
@@ -108,16 +110,13 @@ async def test_the_manifest_decides_what_an_app_is(workspace: Workspace) -> None
     assert workspace.installation.scopes == set(wanted["oauth_config"]["scopes"]["bot"])
 
 
-async def test_a_command_works_where_the_app_is_not(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
+async def test_a_command_works_where_the_app_is_not(workspace: Workspace, bot: Bot) -> None:
     channel = workspace.channel("random")
-    async with connected(app, workspace):
-        await workspace.command("rosa", channel=channel)
+    await workspace.command("rosa", channel=channel)
     assert {it["text"] for it in workspace.ephemerals("rosa", channel)} == {"one", "two"}
-    post = client.chat_postMessage(channel=bot.commands[0]["channel_id"], text="x")
+    post = bot.client.chat_postMessage(channel=bot.commands[0]["channel_id"], text="x")
     assert await error_of(post) == "not_in_channel"
-    whisper = client.chat_postEphemeral(
+    whisper = bot.client.chat_postEphemeral(
         channel=channel.id, user=workspace.people["rosa"].id, text="x"
     )
     assert await error_of(whisper) == "not_in_channel"
@@ -125,7 +124,7 @@ async def test_a_command_works_where_the_app_is_not(
 
 
 async def test_the_app_opens_direct_messages_with_one_person(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     rosa, ada = (workspace.people[name].id for name in ("rosa", "ada"))
     first = await client.conversations_open(users=rosa)
@@ -137,19 +136,18 @@ async def test_the_app_opens_direct_messages_with_one_person(
 
 
 async def test_messages_in_channels_are_heard_by_those_who_subscribe(
-    workspace: Workspace, app: AsyncApp, bot: Bot
+    workspace: Workspace, bot: Bot
 ) -> None:
     subscribe(workspace, "channels")
-    async with connected(app, workspace):
-        await workspace.say("ada", "not for you", channel="approvals")
-        await workspace.say("ada", "not here", channel="random")
-        await workspace.say("ada", "but here", channel="general")
+    await workspace.say("ada", "not for you", channel="approvals")
+    await workspace.say("ada", "not here", channel="random")
+    await workspace.say("ada", "but here", channel="general")
     [event] = bot.heard
     assert (event["text"], event["channel_type"]) == ("but here", "channel")
 
 
 async def test_a_scope_lets_the_app_post_where_it_is_not(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     random = workspace.channels["random"].id
     assert await error_of(client.chat_postMessage(channel=random, text="x")) == "not_in_channel"

@@ -1,8 +1,10 @@
 """App Home: one person's own, told of when it is opened, redrawn by hash."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.workspace import CannotAct, Workspace
 from bot.playground.workspace.wire import Json
@@ -18,6 +20,7 @@ class Bot:
     """Notes who opens it and what is clicked there, and opens a modal from there."""
 
     def __init__(self, app: AsyncApp) -> None:
+        self.client = app.client
         self.opened: list[Json] = []
         self.clicked: list[Json] = []
         app.event("app_home_opened")(self.open)
@@ -26,27 +29,25 @@ class Bot:
     async def open(self, event: Json) -> None:
         self.opened.append(event)
 
-    async def go(self, ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+    async def go(self, ack: AsyncAck, body: Json, client: Client) -> None:
         self.clicked.append(body)
         await client.views_open(trigger_id=body["trigger_id"], view=modal(section("Sure?")))
         await ack()
 
 
 @pytest.fixture
-def bot(app: AsyncApp) -> Bot:
-    return Bot(app)
-
-
-async def test_opening_tells_which_tab_and_what_is_shown(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
+async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Bot]:
     async with connected(app, workspace):
-        await workspace.open_home("rosa")
-        await client.views_publish(user_id=workspace.people["rosa"].id, view=home("mine"))
-        await workspace.open_home("rosa")
-        await workspace.open_messages("rosa")
-        with pytest.raises(CannotAct, match="rosa sees no 'Go'"):
-            await workspace.click("rosa", "Go")
+        yield Bot(app)
+
+
+async def test_opening_tells_which_tab_and_what_is_shown(workspace: Workspace, bot: Bot) -> None:
+    await workspace.open_home("rosa")
+    await bot.client.views_publish(user_id=workspace.people["rosa"].id, view=home("mine"))
+    await workspace.open_home("rosa")
+    await workspace.open_messages("rosa")
+    with pytest.raises(CannotAct, match="rosa sees no 'Go'"):
+        await workspace.click("rosa", "Go")
     first, second, third = bot.opened
     assert [event["tab"] for event in bot.opened] == ["home", "home", "messages"]
     assert "view" not in first
@@ -54,33 +55,27 @@ async def test_opening_tells_which_tab_and_what_is_shown(
     assert "view" not in third
 
 
-async def test_a_home_is_its_owners_alone(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
-    await client.views_publish(user_id=workspace.people["rosa"].id, view=home("mine"))
-    async with connected(app, workspace):
-        assert await workspace.open_home("ada") is None
-        shown = await workspace.open_home("rosa")
-        assert shown
-        assert workspace.text_of(shown) == "mine\n[Go]"
-        with pytest.raises(CannotAct, match="ada sees no 'Go'"):
-            await workspace.click("ada", "Go", on=shown)
+async def test_a_home_is_its_owners_alone(workspace: Workspace, bot: Bot) -> None:
+    await bot.client.views_publish(user_id=workspace.people["rosa"].id, view=home("mine"))
+    assert await workspace.open_home("ada") is None
+    shown = await workspace.open_home("rosa")
+    assert shown
+    assert workspace.text_of(shown) == "mine\n[Go]"
+    with pytest.raises(CannotAct, match="ada sees no 'Go'"):
+        await workspace.click("ada", "Go", on=shown)
 
 
-async def test_only_an_open_home_can_be_clicked_in(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
-    await client.views_publish(user_id=workspace.people["rosa"].id, view=home("mine"))
-    async with connected(app, workspace):
-        with pytest.raises(CannotAct, match="rosa sees no 'Go'"):
-            await workspace.click("rosa", "Go")
-        await workspace.open_home("rosa")
+async def test_only_an_open_home_can_be_clicked_in(workspace: Workspace, bot: Bot) -> None:
+    await bot.client.views_publish(user_id=workspace.people["rosa"].id, view=home("mine"))
+    with pytest.raises(CannotAct, match="rosa sees no 'Go'"):
         await workspace.click("rosa", "Go")
-        view = workspace.view_of("rosa")
-        workspace.close_home("rosa")
-        await workspace.close_view("rosa")
-        with pytest.raises(CannotAct, match="rosa sees no 'Go'"):
-            await workspace.click("rosa", "Go")
+    await workspace.open_home("rosa")
+    await workspace.click("rosa", "Go")
+    view = workspace.view_of("rosa")
+    workspace.close_home("rosa")
+    await workspace.close_view("rosa")
+    with pytest.raises(CannotAct, match="rosa sees no 'Go'"):
+        await workspace.click("rosa", "Go")
     [click] = bot.clicked
     assert click["container"]["type"] == click["view"]["type"].replace("home", "view")
     assert not {"channel", "message", "response_url"} & set(click)
@@ -88,7 +83,7 @@ async def test_only_an_open_home_can_be_clicked_in(
     assert workspace.text_of(view).startswith("Form")
 
 
-async def test_a_hash_guards_a_home(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_a_hash_guards_a_home(workspace: Workspace, client: Client) -> None:
     rosa = workspace.people["rosa"].id
     early = client.views_publish(user_id=rosa, view=home("x"), hash="made up")
     assert await error_of(early) == "hash_conflict"
@@ -104,9 +99,7 @@ async def test_a_hash_guards_a_home(workspace: Workspace, client: AsyncWebClient
     assert "two" in workspace.text_of(shown)
 
 
-async def test_a_home_is_published_and_not_updated(
-    workspace: Workspace, client: AsyncWebClient
-) -> None:
+async def test_a_home_is_published_and_not_updated(workspace: Workspace, client: Client) -> None:
     rosa = workspace.people["rosa"].id
     view = (await client.views_publish(user_id=rosa, view=home("one")))["view"]
     assert await error_of(client.views_update(view_id=view["id"], view=home("x"))) == "not_found"

@@ -1,8 +1,9 @@
-"""What stays, what does not, and who gets to see it."""
+"""What stays, what does not, who gets to see it, and what pops up on somebody's phone."""
 
 import pytest
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.workspace import Workspace
 from bot.playground.workspace.wire import Json
@@ -10,7 +11,7 @@ from tests.support.blocks import actions, error_of, section
 
 
 async def test_a_message_is_posted_changed_and_deleted(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     channel = workspace.channels["approvals"].id
     posted = await client.chat_postMessage(channel=channel, text="one", blocks=[section("*one*")])
@@ -22,9 +23,7 @@ async def test_a_message_is_posted_changed_and_deleted(
     assert workspace.messages("approvals") == []
 
 
-async def test_blocks_left_out_of_an_update_are_kept(
-    workspace: Workspace, client: AsyncWebClient
-) -> None:
+async def test_blocks_left_out_of_an_update_are_kept(workspace: Workspace, client: Client) -> None:
     channel = workspace.channels["approvals"].id
     posted = await client.chat_postMessage(channel=channel, text="a", blocks=[section("shown")])
     await client.chat_update(channel=channel, ts=posted["ts"], text="b")
@@ -33,9 +32,7 @@ async def test_blocks_left_out_of_an_update_are_kept(
     assert workspace.text_of(workspace.messages("approvals")[0]) == "c"
 
 
-async def test_no_method_finds_an_ephemeral_message(
-    workspace: Workspace, client: AsyncWebClient
-) -> None:
+async def test_no_method_finds_an_ephemeral_message(workspace: Workspace, client: Client) -> None:
     channel, rosa = workspace.channels["general"].id, workspace.people["rosa"].id
     whisper = await client.chat_postEphemeral(channel=channel, user=rosa, text="psst")
     ts = whisper["message_ts"]
@@ -48,7 +45,7 @@ async def test_no_method_finds_an_ephemeral_message(
 
 
 async def test_an_ephemeral_message_is_gone_after_a_reload(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     channel, rosa = workspace.channels["general"].id, workspace.people["rosa"].id
     await client.chat_postEphemeral(channel=channel, user=rosa, text="psst")
@@ -57,7 +54,7 @@ async def test_an_ephemeral_message_is_gone_after_a_reload(
 
 
 async def test_an_ephemeral_message_does_not_reach_somebody_who_is_away(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     channel, rosa = workspace.channels["general"].id, workspace.people["rosa"]
     rosa.active = False
@@ -67,7 +64,7 @@ async def test_an_ephemeral_message_does_not_reach_somebody_who_is_away(
 
 
 async def test_ephemeral_messages_need_both_to_be_there(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     rosa, approvals = workspace.people["rosa"].id, workspace.channels["approvals"].id
     outside = client.chat_postEphemeral(channel=approvals, user=rosa, text="psst")
@@ -81,7 +78,7 @@ async def test_ephemeral_messages_need_both_to_be_there(
     assert await error_of(to_a_person) == "channel_not_found"
 
 
-async def test_posting_needs_membership(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_posting_needs_membership(workspace: Workspace, client: Client) -> None:
     unjoined = workspace.channels["random"].id
     assert await error_of(client.chat_postMessage(channel=unjoined, text="x")) == "not_in_channel"
     assert await error_of(client.chat_postMessage(channel="C0", text="x")) == "channel_not_found"
@@ -90,7 +87,7 @@ async def test_posting_needs_membership(workspace: Workspace, client: AsyncWebCl
     assert await error_of(client.chat_postMessage(channel=hidden, text="x")) == "channel_not_found"
 
 
-async def test_nothing_to_say_is_refused(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_nothing_to_say_is_refused(workspace: Workspace, client: Client) -> None:
     channel = workspace.channels["general"].id
     with pytest.warns(UserWarning, match="text"):
         assert await error_of(client.chat_postMessage(channel=channel)) == "no_text"
@@ -100,7 +97,7 @@ async def test_nothing_to_say_is_refused(workspace: Workspace, client: AsyncWebC
 
 
 async def test_a_person_is_written_to_in_direct_messages(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     rosa = workspace.people["rosa"].id
     opened = await client.conversations_open(users=[rosa])
@@ -118,21 +115,19 @@ async def test_a_person_is_written_to_in_direct_messages(
     [("dora", "user_disabled"), ("stan", "user_not_visible"), ("builder", "user_not_found")],
 )
 async def test_some_people_cannot_be_written_to(
-    workspace: Workspace, client: AsyncWebClient, name: str, error: str
+    workspace: Workspace, client: Client, name: str, error: str
 ) -> None:
     assert await error_of(client.conversations_open(users=workspace.people[name].id)) == error
 
 
-async def test_what_others_wrote_is_theirs(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_what_others_wrote_is_theirs(workspace: Workspace, client: Client) -> None:
     theirs = await workspace.mention("ada", "hello")
     where = {"channel": theirs["channel"], "ts": theirs["ts"]}
     assert await error_of(client.chat_update(**where, text="x")) == "cant_update_message"
     assert await error_of(client.chat_delete(**where)) == "cant_delete_message"
 
 
-async def test_threads_hang_on_messages_that_exist(
-    workspace: Workspace, client: AsyncWebClient
-) -> None:
+async def test_threads_hang_on_messages_that_exist(workspace: Workspace, client: Client) -> None:
     channel = workspace.channels["general"].id
     asked = await workspace.mention("ada", "status")
     await client.chat_postMessage(channel=channel, text="fine", thread_ts=asked["ts"])
@@ -141,7 +136,7 @@ async def test_threads_hang_on_messages_that_exist(
     assert await error_of(nowhere) == "cannot_reply_to_message"
 
 
-async def test_a_long_update_is_refused(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_a_long_update_is_refused(workspace: Workspace, client: Client) -> None:
     channel = workspace.channels["general"].id
     posted = await client.chat_postMessage(channel=channel, text="x", blocks=[actions("Go")])
     update = client.chat_update(channel=channel, ts=posted["ts"], text="x" * 4001)
@@ -161,13 +156,13 @@ async def test_a_long_update_is_refused(workspace: Workspace, client: AsyncWebCl
     ],
 )
 async def test_what_a_message_carries_is_checked(
-    workspace: Workspace, client: AsyncWebClient, said: Json, error: str
+    workspace: Workspace, client: Client, said: Json, error: str
 ) -> None:
     arguments = {"channel": workspace.channels["general"].id, **said}
     assert await error_of(client.api_call("chat.postMessage", json=arguments)) == error
 
 
-async def test_metadata_survives_an_update(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_metadata_survives_an_update(workspace: Workspace, client: Client) -> None:
     channel = workspace.channels["general"].id
     metadata = {"event_type": "made", "event_payload": {"id": "1"}}
     posted = await client.chat_postMessage(channel=channel, text="x", metadata=metadata)
@@ -176,16 +171,60 @@ async def test_metadata_survives_an_update(workspace: Workspace, client: AsyncWe
     assert message["metadata"] == metadata
 
 
-async def test_long_text_is_cut(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_long_text_is_cut(workspace: Workspace, client: Client) -> None:
     await client.chat_postMessage(channel=workspace.channels["general"].id, text="x" * 40_001)
     assert len(workspace.messages("general")[0]["text"]) == 40_000
 
 
-async def test_an_archived_channel_takes_nothing(
-    workspace: Workspace, client: AsyncWebClient
-) -> None:
+async def test_an_archived_channel_takes_nothing(workspace: Workspace, client: Client) -> None:
     workspace.channels["general"].archived = True
     post = client.chat_postMessage(channel="#general", text="x")
     assert await error_of(post) == "is_archived"
     gone = client.chat_postMessage(channel=workspace.people["dora"].id, text="x")
     assert await error_of(gone) == "channel_not_found"
+
+
+def texts(workspace: Workspace, person: str) -> list[str]:
+    return [it.text for it in workspace.notifications(person)]
+
+
+async def test_direct_messages_notify_by_their_text(workspace: Workspace, client: Client) -> None:
+    rosa = workspace.people["rosa"].id
+    posted = await client.chat_postMessage(channel=rosa, text="*ready*", blocks=[section("more")])
+    await client.chat_update(channel=posted["channel"], ts=posted["ts"], text="changed", blocks=[])
+    mute = {"channel": rosa, "blocks": [section("only blocks")]}
+    await client.api_call("chat.postMessage", json=mute)  # the SDK's own method would warn
+    assert texts(workspace, "rosa") == ["ready", "This content can't be displayed."]
+    assert texts(workspace, "ada") == []
+
+
+async def test_channels_notify_those_who_are_named(workspace: Workspace, client: Client) -> None:
+    channel = workspace.channels["approvals"].id
+    group = workspace.groups["directory-admins"].id
+    ada = workspace.people["ada"].id
+    await client.chat_postMessage(channel=channel, text="nobody")
+    await client.chat_postMessage(channel=channel, text="one", blocks=[section(f"<@{ada}>")])
+    await client.chat_postMessage(channel=channel, text=f"for <!subteam^{group}>")
+    await client.chat_postMessage(channel=channel, text="<!here> all")
+    assert texts(workspace, "ada") == ["one", "for @directory-admins", "@here all"]
+    assert texts(workspace, "grace") == ["for @directory-admins", "@here all"]
+    assert texts(workspace, "ben") == ["@here all"]
+    assert texts(workspace, "rosa") == []
+
+
+async def test_ephemeral_messages_may_show_on_a_phone(workspace: Workspace, client: Client) -> None:
+    channel, rosa = workspace.channels["general"].id, workspace.people["rosa"].id
+    await client.chat_postEphemeral(channel=channel, user=rosa, text="psst")
+    [notice] = workspace.notifications("rosa")
+    assert (notice.text, notice.is_ephemeral, notice.channel) == ("psst", True, channel)
+
+
+async def test_answers_notify_those_in_the_thread(
+    workspace: Workspace, client: Client, app: AsyncApp
+) -> None:
+    asked = await workspace.mention("ben", "status")
+    await client.chat_postMessage(
+        channel=asked["channel"], text="it stands well", thread_ts=asked["ts"]
+    )
+    assert texts(workspace, "ben") == ["it stands well"]
+    assert texts(workspace, "rosa") == []

@@ -1,8 +1,10 @@
 """What people can do in Slack, and what the app hears of it."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.workspace import CannotAct, Workspace
 from bot.playground.workspace.wire import Json
@@ -14,6 +16,7 @@ class Bot:
     """Hears everything, and shows a home."""
 
     def __init__(self, app: AsyncApp) -> None:
+        self.client = app.client
         self.heard: list[Json] = []
         app.command("/aad-setup")(self.command)
         app.event("app_mention")(self.event)
@@ -33,34 +36,29 @@ class Bot:
         self.heard.append(body)
         await ack()
 
-    async def home(self, event: Json, client: AsyncWebClient) -> None:
+    async def home(self, event: Json, client: Client) -> None:
         view = {"type": "home", "blocks": [section("Welcome"), actions("Go")]}
         await client.views_publish(user_id=event["user"], view=view)
 
 
 @pytest.fixture
-def bot(app: AsyncApp) -> Bot:
-    return Bot(app)
-
-
-async def test_names_in_a_command_arrive_as_ids(
-    workspace: Workspace, app: AsyncApp, bot: Bot
-) -> None:
-    ada, general = workspace.people["ada"].id, workspace.channels["general"].id
+async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Bot]:
     async with connected(app, workspace):
-        reply = await workspace.command("rosa", "for @ada in #general & @nobody")
+        yield Bot(app)
+
+
+async def test_names_in_a_command_arrive_as_ids(workspace: Workspace, bot: Bot) -> None:
+    ada, general = workspace.people["ada"].id, workspace.channels["general"].id
+    reply = await workspace.command("rosa", "for @ada in #general & @nobody")
     assert bot.heard[0]["text"] == f"for <@{ada}|ada> in <#{general}|general> &amp; @nobody"
     assert bot.heard[0]["channel_name"] == "general"
     assert reply.text == "hello"
     assert [it["text"] for it in workspace.messages("general")] == ["hello"]
 
 
-async def test_a_command_in_direct_messages_says_so(
-    workspace: Workspace, app: AsyncApp, bot: Bot
-) -> None:
-    async with connected(app, workspace):
-        await workspace.command("rosa", channel="rosa")
-        await workspace.command("ada", channel="approvals")
+async def test_a_command_in_direct_messages_says_so(workspace: Workspace, bot: Bot) -> None:
+    await workspace.command("rosa", channel="rosa")
+    await workspace.command("ada", channel="approvals")
     assert [it["channel_name"] for it in bot.heard] == ["directmessage", "privategroup"]
 
 
@@ -80,14 +78,11 @@ async def test_one_must_be_in_a_channel_to_speak_there(workspace: Workspace) -> 
     assert (await workspace.mention("zoe", "hello"))["user"] == workspace.people["zoe"].id
 
 
-async def test_mentions_reach_the_app_where_it_is(
-    workspace: Workspace, app: AsyncApp, bot: Bot
-) -> None:
-    async with connected(app, workspace):
-        await workspace.mention("ada", "status", channel="random")
-        asked = await workspace.mention("ada", "status", channel="general")
-        await workspace.mention("rosa", "me too", thread=asked)
-        await workspace.mention("ext", "hello", channel="partners")
+async def test_mentions_reach_the_app_where_it_is(workspace: Workspace, bot: Bot) -> None:
+    await workspace.mention("ada", "status", channel="random")
+    asked = await workspace.mention("ada", "status", channel="general")
+    await workspace.mention("rosa", "me too", thread=asked)
+    await workspace.mention("ext", "hello", channel="partners")
     events = [it["event"] for it in bot.heard]
     assert [event["text"].partition(" ")[2] for event in events] == ["status", "me too", "hello"]
     assert events[1]["thread_ts"] == asked["ts"]
@@ -96,74 +91,64 @@ async def test_mentions_reach_the_app_where_it_is(
 
 
 async def test_direct_messages_are_heard_with_the_right_scope(
-    workspace: Workspace, app: AsyncApp, bot: Bot
+    workspace: Workspace, bot: Bot
 ) -> None:
-    async with connected(app, workspace):
-        await workspace.message_im("rosa", "unheard")
-        workspace.installation.scopes.add("im:history")
-        workspace.installation.events.add("message.im")
-        await workspace.message_im("rosa", "heard")
+    await workspace.message_im("rosa", "unheard")
+    workspace.installation.scopes.add("im:history")
+    workspace.installation.events.add("message.im")
+    await workspace.message_im("rosa", "heard")
     assert [it["event"]["text"] for it in bot.heard] == ["heard"]
     assert bot.heard[0]["event"]["channel_type"] == "im"
 
 
-async def test_the_home_is_published_when_it_is_opened(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
-    async with connected(app, workspace):
-        home = await workspace.open_home("rosa")
-        assert home
-        assert workspace.text_of(home) == "Welcome\n[Go]"
-        await workspace.click("rosa", "Go")
+async def test_the_home_is_published_when_it_is_opened(workspace: Workspace, bot: Bot) -> None:
+    home = await workspace.open_home("rosa")
+    assert home
+    assert workspace.text_of(home) == "Welcome\n[Go]"
+    await workspace.click("rosa", "Go")
     assert bot.heard[0]["view"]["type"] == "home"
     assert "response_url" not in bot.heard[0]
     assert workspace.home_of("ada") is None
     workspace.installation.home_enabled = False
-    off = client.views_publish(
+    off = bot.client.views_publish(
         user_id=workspace.people["ada"].id, view={"type": "home", "blocks": []}
     )
     assert await error_of(off) == "not_enabled"
 
 
-async def test_one_clicks_only_what_one_sees(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
+async def test_one_clicks_only_what_one_sees(workspace: Workspace, bot: Bot) -> None:
     channel = workspace.channels["approvals"].id
-    await client.chat_postMessage(channel=channel, text="x", blocks=[actions("Go")])
+    await bot.client.chat_postMessage(channel=channel, text="x", blocks=[actions("Go")])
     [card] = workspace.messages("approvals")
     with pytest.raises(CannotAct, match="rosa sees no 'Go'"):
         await workspace.click("rosa", "Go", on=card)
     with pytest.raises(CannotAct, match="ada sees no 'Stop' to click; there is \\['Go'\\]"):
         await workspace.click("ada", "Stop", on=card)
-    await client.chat_update(channel=channel, ts=card["ts"], text="x", blocks=[])
+    await bot.client.chat_update(channel=channel, ts=card["ts"], text="x", blocks=[])
     with pytest.raises(CannotAct):
         await workspace.click("ada", "Go", on=card)
     assert bot.heard == []
 
 
 async def test_the_newest_button_is_meant_unless_another_is_named(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+    workspace: Workspace, client: Client, bot: Bot
 ) -> None:
     channel = workspace.channels["approvals"].id
     for text in ("older", "newer"):
         await client.chat_postMessage(channel=channel, text=text, blocks=[actions("Go")])
-    async with connected(app, workspace):
-        await workspace.click("ada", "Go")
-        await workspace.click("ada", "go", on=workspace.messages("approvals")[0])
+    await workspace.click("ada", "Go")
+    await workspace.click("ada", "go", on=workspace.messages("approvals")[0])
     assert [it["message"]["text"] for it in bot.heard] == ["newer", "older"]
 
 
-async def test_an_overflow_menu_is_clicked_by_its_choices(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
+async def test_an_overflow_menu_is_clicked_by_its_choices(workspace: Workspace, bot: Bot) -> None:
     options = [{"text": {"type": "plain_text", "text": it}, "value": it} for it in ("One", "Two")]
     menu = {"type": "overflow", "action_id": "more", "options": options}
     block = {**section("x"), "accessory": menu}
-    await client.chat_postMessage(
+    await bot.client.chat_postMessage(
         channel=workspace.channels["general"].id, text="x", blocks=[block]
     )
-    async with connected(app, workspace):
-        await workspace.click("rosa", "Two")
+    await workspace.click("rosa", "Two")
     assert bot.heard[0]["actions"][0]["selected_option"]["value"] == "Two"
 
 

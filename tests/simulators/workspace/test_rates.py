@@ -1,14 +1,18 @@
-"""Rate limits: enforced by the clock when asked for, and counted always."""
+"""Rate limits, enforced by the clock when asked for and always counted, and faults on demand."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from aiohttp import ServerDisconnectedError
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
+from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryIntervalCalculator
+from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.clock import MovableClock
-from bot.playground.workspace import Workspace, running
+from bot.playground.workspace import NeverHappened, Workspace, running
 from bot.playground.workspace.methods import METHODS
 from bot.playground.workspace.rates import CONNECT, CONNECT_BURST, POST, POST_BURST, TIERS, Rates
 from tests.support.blocks import error_of
@@ -24,7 +28,7 @@ async def strict(clock: MovableClock) -> AsyncIterator[Workspace]:
 
 
 @pytest.fixture
-async def caller(strict: Workspace) -> AsyncIterator[AsyncWebClient]:
+async def caller(strict: Workspace) -> AsyncIterator[Client]:
     async with client_of(strict) as client:
         yield client
 
@@ -34,7 +38,7 @@ def test_every_method_has_its_rate() -> None:
 
 
 async def test_updates_have_fifty_a_minute(
-    strict: Workspace, caller: AsyncWebClient, clock: MovableClock
+    strict: Workspace, caller: Client, clock: MovableClock
 ) -> None:
     began = clock.now()
     channel = strict.channels["general"].id
@@ -57,7 +61,7 @@ async def test_updates_have_fifty_a_minute(
     assert share == pytest.approx(51 / 50, abs=0.03)
 
 
-async def test_methods_do_not_share_a_limit(strict: Workspace, caller: AsyncWebClient) -> None:
+async def test_methods_do_not_share_a_limit(strict: Workspace, caller: Client) -> None:
     group = strict.groups["directory-admins"].id
     for _ in range(20):
         await caller.usergroups_users_list(usergroup=group)
@@ -68,7 +72,7 @@ async def test_methods_do_not_share_a_limit(strict: Workspace, caller: AsyncWebC
 
 
 async def test_each_channel_takes_a_message_a_second(
-    strict: Workspace, caller: AsyncWebClient, clock: MovableClock
+    strict: Workspace, caller: Client, clock: MovableClock
 ) -> None:
     general, rosa = strict.channels["general"].id, strict.people["rosa"].id
     for _ in range(POST_BURST):
@@ -84,7 +88,7 @@ async def test_each_channel_takes_a_message_a_second(
 
 
 async def test_one_conversation_has_one_limit_under_all_its_names(
-    strict: Workspace, caller: AsyncWebClient
+    strict: Workspace, caller: Client
 ) -> None:
     rosa = strict.people["rosa"].id
     im = (await caller.conversations_open(users=rosa))["channel"]["id"]
@@ -100,7 +104,7 @@ async def test_a_workspace_takes_only_so_many_messages(clock: MovableClock) -> N
     assert refused[300]
 
 
-async def test_connections_are_opened_slowly(strict: Workspace, caller: AsyncWebClient) -> None:
+async def test_connections_are_opened_slowly(strict: Workspace, caller: Client) -> None:
     for _ in range(CONNECT_BURST):
         await caller.apps_connections_open(app_token=strict.app_token)
     again = caller.apps_connections_open(app_token=strict.app_token)
@@ -108,7 +112,7 @@ async def test_connections_are_opened_slowly(strict: Workspace, caller: AsyncWeb
 
 
 async def test_calls_that_nobody_is_held_to_are_not_counted(
-    strict: Workspace, caller: AsyncWebClient
+    strict: Workspace, caller: Client
 ) -> None:
     async with client_of(strict, "xoxb-wrong") as stranger:
         assert await error_of(stranger.auth_test()) == "invalid_auth"
@@ -116,7 +120,7 @@ async def test_calls_that_nobody_is_held_to_are_not_counted(
 
 
 async def test_without_limits_calls_are_counted_all_the_same(
-    workspace: Workspace, client: AsyncWebClient
+    workspace: Workspace, client: Client
 ) -> None:
     group = workspace.groups["directory-admins"].id
     for _ in range(21):
@@ -128,3 +132,74 @@ async def test_without_limits_calls_are_counted_all_the_same(
     assert await error_of(client.usergroups_users_list(usergroup=group)) == "ratelimited"
     workspace.rates.clear()
     await client.usergroups_users_list(usergroup=group)
+
+
+@pytest.fixture
+def general(workspace: Workspace) -> str:
+    return workspace.channels["general"].id
+
+
+async def test_a_method_fails_as_often_as_it_is_told(
+    workspace: Workspace, client: Client, general: str
+) -> None:
+    workspace.faults.fail("chat.postMessage", "is_archived", times=2)
+    for _ in range(2):
+        post = client.chat_postMessage(channel=general, text="x")
+        assert await error_of(post) == "is_archived"
+    assert (await client.chat_postMessage(channel=general, text="x"))["ok"]
+    assert len(workspace.messages("general")) == 1
+
+
+async def test_a_throttle_says_how_long(workspace: Workspace, client: Client, general: str) -> None:
+    workspace.faults.throttle("chat.postMessage", retry_after=30)
+    with pytest.raises(SlackApiError) as caught:
+        await client.chat_postMessage(channel=general, text="x")
+    assert caught.value.response.status_code == 429
+    assert caught.value.response.headers["Retry-After"] == "30"
+
+
+async def test_slack_breaks(workspace: Workspace, client: Client) -> None:
+    workspace.faults.breaks("auth.test", status=503)
+    with pytest.raises(SlackApiError) as caught:
+        await client.auth_test()
+    assert caught.value.response.status_code == 503
+
+
+async def test_a_lost_answer_has_taken_effect(
+    workspace: Workspace, client: Client, general: str
+) -> None:
+    client.retry_handlers.clear()
+    workspace.faults.lose("chat.postMessage")
+    with pytest.raises(ServerDisconnectedError):
+        await client.chat_postMessage(channel=general, text="x")
+    assert len(workspace.messages("general")) == 1
+
+
+async def test_the_sdk_posts_twice_after_a_lost_answer(
+    workspace: Workspace, client: Client, general: str
+) -> None:
+    at_once = FixedValueRetryIntervalCalculator(0)
+    client.retry_handlers = [AsyncConnectionErrorRetryHandler(interval_calculator=at_once)]
+    workspace.faults.lose("chat.postMessage")
+    await client.chat_postMessage(channel=general, text="x")
+    assert len(workspace.messages("general")) == 2
+
+
+async def test_a_held_answer_waits_to_be_released(
+    workspace: Workspace, client: Client, general: str
+) -> None:
+    held = workspace.faults.hold("chat.postMessage")
+    post = asyncio.create_task(client.chat_postMessage(channel=general, text="x"))
+    await held.reached.wait()
+    assert len(workspace.messages("general")) == 1
+    assert not post.done()
+    held.release()
+    assert (await post)["ok"]
+
+
+async def test_what_never_happens_shows_what_there_was(
+    workspace: Workspace, client: Client, general: str
+) -> None:
+    await client.chat_postMessage(channel=general, text="*hello*")
+    with pytest.raises(NeverHappened, match=r"#general, aad-setup:\n  \| hello"):
+        await workspace.until(lambda: False, timeout=0.01)

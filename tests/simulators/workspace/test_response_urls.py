@@ -1,11 +1,12 @@
 """response_urls: the only way to change an ephemeral message, five times in half an hour."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import aiohttp
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import Workspace
@@ -33,84 +34,71 @@ async def post(url: str, body: Json) -> tuple[int, str]:
 
 
 @pytest.fixture
-def bot(app: AsyncApp) -> Bot:
-    return Bot(app)
+async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Bot]:
+    async with connected(app, workspace):
+        yield Bot(app)
 
 
-async def click_in_whisper(workspace: Workspace, client: AsyncWebClient, bot: Bot) -> Json:
+@pytest.fixture
+async def url(workspace: Workspace, client: Client, bot: Bot) -> str:
+    """Where a click in an ephemeral message is answered."""
     channel, rosa = workspace.channels["general"].id, workspace.people["rosa"].id
     await client.chat_postEphemeral(channel=channel, user=rosa, text="x", blocks=[actions("Go")])
     await workspace.click("rosa", "Go")
-    return bot.clicks[-1]
+    return str(bot.clicks[-1]["response_url"])
 
 
 async def test_a_click_in_an_ephemeral_message_comes_without_it(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+    workspace: Workspace, client: Client, bot: Bot, url: str
 ) -> None:
-    async with connected(app, workspace):
-        payload = await click_in_whisper(workspace, client, bot)
-        assert "message" not in payload
-        assert payload["container"]["is_ephemeral"] is True
-        await client.chat_postMessage(
-            channel=workspace.channels["approvals"].id, text="x", blocks=[actions("Go")]
-        )
-        await workspace.click("ada", "Go")
+    payload = bot.clicks[-1]
+    assert payload["response_url"] == url
+    assert "message" not in payload
+    assert payload["container"]["is_ephemeral"] is True
+    await client.chat_postMessage(
+        channel=workspace.channels["approvals"].id, text="x", blocks=[actions("Go")]
+    )
+    await workspace.click("ada", "Go")
     assert bot.clicks[-1]["message"]["text"] == "x"
     assert bot.clicks[-1]["container"]["is_ephemeral"] is False
 
 
 async def test_only_the_click_can_change_the_ephemeral_message(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+    workspace: Workspace, url: str
 ) -> None:
-    async with connected(app, workspace):
-        url = (await click_in_whisper(workspace, client, bot))["response_url"]
-        await post(url, {"text": "shown", "replace_original": True})
-        await post(url, {"text": "masked", "replace_original": True, "response_type": "in_channel"})
-        assert [it["text"] for it in workspace.ephemerals("rosa")] == ["masked"]
-        assert workspace.messages("general") == []
-        await post(url, {"delete_original": True})
-        assert workspace.ephemerals("rosa") == []
+    await post(url, {"text": "shown", "replace_original": True})
+    await post(url, {"text": "masked", "replace_original": True, "response_type": "in_channel"})
+    assert [it["text"] for it in workspace.ephemerals("rosa")] == ["masked"]
+    assert workspace.messages("general") == []
+    await post(url, {"delete_original": True})
+    assert workspace.ephemerals("rosa") == []
 
 
-async def test_without_replacing_it_adds(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
-    async with connected(app, workspace):
-        url = (await click_in_whisper(workspace, client, bot))["response_url"]
-        await post(url, {"text": "more"})
-        await post(url, {"text": "for all", "response_type": "in_channel"})
+async def test_without_replacing_it_adds(workspace: Workspace, url: str) -> None:
+    await post(url, {"text": "more"})
+    await post(url, {"text": "for all", "response_type": "in_channel"})
     assert [it["text"] for it in workspace.ephemerals("rosa")] == ["x", "more"]
     assert [it["text"] for it in workspace.messages("general")] == ["for all"]
 
 
-async def test_it_works_five_times(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
-    async with connected(app, workspace):
-        url = (await click_in_whisper(workspace, client, bot))["response_url"]
-        answers = [await post(url, {"text": str(n), "replace_original": True}) for n in range(6)]
+async def test_it_works_five_times(workspace: Workspace, url: str) -> None:
+    answers = [await post(url, {"text": str(n), "replace_original": True}) for n in range(6)]
     assert answers == [(200, "ok")] * 5 + [(404, "used_url")]
     assert [it["text"] for it in workspace.ephemerals("rosa")] == ["4"]
 
 
-async def test_it_works_for_half_an_hour(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot, clock: MovableClock
-) -> None:
-    async with connected(app, workspace):
-        url = (await click_in_whisper(workspace, client, bot))["response_url"]
-        clock.move(timedelta(minutes=29))
-        assert await post(url, {"text": "x", "replace_original": True}) == (200, "ok")
-        clock.move(timedelta(minutes=2))
-        assert await post(url, {"text": "y", "replace_original": True}) == (404, "expired_url")
+async def test_it_works_for_half_an_hour(clock: MovableClock, url: str) -> None:
+    clock.move(timedelta(minutes=29))
+    assert await post(url, {"text": "x", "replace_original": True}) == (200, "ok")
+    clock.move(timedelta(minutes=2))
+    assert await post(url, {"text": "y", "replace_original": True}) == (404, "expired_url")
 
 
 async def test_a_replacement_after_a_reload_is_seen_by_nobody(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
+    workspace: Workspace, url: str
 ) -> None:
-    async with connected(app, workspace):
-        url = (await click_in_whisper(workspace, client, bot))["response_url"]
-        workspace.reload("rosa")
-        assert await post(url, {"text": "late", "replace_original": True}) == (200, "ok")
+    workspace.reload("rosa")
+    assert await post(url, {"text": "late", "replace_original": True}) == (200, "ok")
     assert workspace.ephemerals("rosa") == []
     assert [it.what for it in workspace.complaints] == ["a replacement of a message that is gone"]
 
@@ -130,11 +118,7 @@ async def test_a_command_cannot_replace_its_earlier_answer(
     assert len(workspace.ephemerals("rosa")) == 3
 
 
-async def test_what_cannot_be_shown_is_refused(
-    workspace: Workspace, client: AsyncWebClient, app: AsyncApp, bot: Bot
-) -> None:
-    async with connected(app, workspace):
-        url = (await click_in_whisper(workspace, client, bot))["response_url"]
+async def test_what_cannot_be_shown_is_refused(workspace: Workspace, url: str) -> None:
     assert await post(url, {"blocks": [{"type": "plan"}]}) == (400, "invalid_blocks")
     assert await post(url, {"text": "x", "replace": True}) == (400, "invalid_arguments")
     assert await post(workspace.url + "/actions/guess", {"text": "x"}) == (404, "expired_url")

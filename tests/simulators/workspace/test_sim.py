@@ -1,4 +1,4 @@
-"""The same over HTTP, and delivery over signed HTTP."""
+"""The same over HTTP, delivery over signed HTTP, and one wish from command to approval."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -6,8 +6,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import Workspace
@@ -43,12 +43,12 @@ async def sim(workspace: Workspace) -> AsyncIterator[Sim]:
 
 def teach(app: AsyncApp) -> None:
     @app.command("/aad-setup")
-    async def ask(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+    async def ask(ack: AsyncAck, body: Json, client: Client) -> None:
         await client.views_open(trigger_id=body["trigger_id"], view=modal(text_input("Name")))
         await ack("opened")
 
     @app.view("form")
-    async def sent(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+    async def sent(ack: AsyncAck, body: Json, client: Client) -> None:
         await client.chat_postMessage(
             channel=body["user"]["id"], text="got it", blocks=[actions("Go")]
         )
@@ -119,7 +119,7 @@ async def test_a_page_in_a_browser_can_neither_act_nor_look(
 
 
 async def test_faults_and_time_are_in_reach(
-    workspace: Workspace, client: AsyncWebClient, clock: MovableClock, sim: Sim
+    workspace: Workspace, client: Client, clock: MovableClock, sim: Sim
 ) -> None:
     await sim.act("faults", fault="fail", method="auth.test", error="fatal_error")
     assert await error_of(client.auth_test()) == "fatal_error"
@@ -129,7 +129,7 @@ async def test_faults_and_time_are_in_reach(
 
 
 async def test_people_can_be_added_and_changed(
-    workspace: Workspace, client: AsyncWebClient, sim: Sim
+    workspace: Workspace, client: Client, sim: Sim
 ) -> None:
     await sim.act("add_person", name="zoe", real_name="Zoe New", is_restricted=True)
     await sim.act("add_external", name="pat", real_name="Pat Far")
@@ -180,3 +180,91 @@ async def test_a_wrong_signature_is_refused_by_the_app(workspace: Workspace, app
         await workspace.mention("ada", "status")
     tries = [entry for entry in workspace.log if entry.what == "events_api"]
     assert len(tries) == 2
+
+
+FORM: Json = {
+    "type": "modal",
+    "callback_id": "wish",
+    "title": {"type": "plain_text", "text": "Request"},
+    "submit": {"type": "plain_text", "text": "Send"},
+    "close": {"type": "plain_text", "text": "Cancel"},
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "name",
+            "label": {"type": "plain_text", "text": "Name"},
+            "element": {"type": "plain_text_input", "action_id": "name", "max_length": 20},
+        },
+        {
+            "type": "input",
+            "block_id": "kind",
+            "label": {"type": "plain_text", "text": "Kind"},
+            "element": {
+                "type": "static_select",
+                "action_id": "kind",
+                "options": [
+                    {"text": {"type": "plain_text", "text": "Mimecast"}, "value": "mimecast"}
+                ],
+            },
+        },
+    ],
+}
+
+
+def card(person: str, name: str) -> list[Json]:
+    return [
+        {"type": "header", "text": {"type": "plain_text", "text": name}},
+        {"type": "section", "fields": [{"type": "mrkdwn", "text": f"*Asked by*\n<@{person}>"}]},
+        {
+            "type": "actions",
+            "elements": [
+                {
+                    "type": "button",
+                    "action_id": "approve",
+                    "text": {"type": "plain_text", "text": "Approve"},
+                    "value": name,
+                }
+            ],
+        },
+    ]
+
+
+def teach_wishes(app: AsyncApp, channel: str) -> None:
+    @app.command("/aad-setup")
+    async def ask(ack: AsyncAck, body: Json, client: Client) -> None:
+        await client.views_open(trigger_id=body["trigger_id"], view=FORM)
+        await ack()
+
+    @app.view("wish")
+    async def sent(ack: AsyncAck, body: Json, client: Client) -> None:
+        name = body["view"]["state"]["values"]["name"]["name"]["value"]
+        if name == "taken":
+            await ack(response_action="errors", errors={"name": "This name is taken."})
+            return
+        await ack()
+        await client.chat_postMessage(
+            channel=channel, text=name, blocks=card(body["user"]["id"], name)
+        )
+
+    @app.action("approve")
+    async def approve(ack: AsyncAck, body: Json, respond: AsyncRespond) -> None:
+        await ack()
+        await respond(f"Approved by <@{body['user']['id']}>", replace_original=True, blocks=[])
+
+
+async def test_a_wish_goes_from_command_to_approval(workspace: Workspace, app: AsyncApp) -> None:
+    channel = workspace.channels["approvals"].id
+    teach_wishes(app, channel)
+    async with connected(app, workspace):
+        reply = await workspace.command("rosa")
+        assert reply.acked
+        refused = await workspace.submit("rosa", {"Name": "taken", "Kind": "Mimecast"})
+        assert refused.errors == {"Name": "This name is taken."}
+        sent = await workspace.submit("rosa", {"Name": "payroll"})
+        assert sent.view is None
+        [posted] = await workspace.until(lambda: workspace.messages("approvals"))
+        assert workspace.text_of(posted) == "payroll\nAsked by: @rosa\n[Approve]"
+        assert (await workspace.click("ada", "Approve")).acked
+        [approved] = workspace.messages("approvals")
+        assert workspace.text_of(approved) == "Approved by @ada"
+    assert workspace.complaints == []

@@ -6,13 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.playground.tenant import Credential
-from graph.errors import (
-    NotOurs,
-    PolicyForbids,
-    QuotaExceeded,
-    RolesDiffer,
-    TooMuchAllowed,
-)
+from graph.errors import NotOurs, PolicyForbids, QuotaExceeded, RolesDiffer, TooMuchAllowed
 from graph.preflight import Refused
 from tests.support.graph_bot import Bot, assert_complete, bot_of
 from tests.support.graph_fakes import MemoryLedger, wish

@@ -29,10 +29,7 @@ ROLE = lookup("User.Read.All", Kind.ROLE)
 SCOPE = lookup("User.Read", Kind.SCOPE)
 PLAN = plan(roles=(ROLE,), scopes=(SCOPE,), redirect="https://vendor.example/cb")
 EXPECTED = Expected(
-    plan=PLAN,
-    secrets={"key-1": NOW + timedelta(days=90)},
-    now=NOW,
-    names={"mail": "Mail.Read"},
+    plan=PLAN, secrets={"key-1": NOW + timedelta(days=90)}, now=NOW, names={"mail": "Mail.Read"}
 )
 
 Parts = dict[str, dict[str, Any]]
@@ -505,11 +502,7 @@ async def test_a_permission_that_the_bot_never_grants_costs_one_call_for_its_nam
     plan = await made(bot)
     [principal] = bot.tenant.service_principals
     sensitive = "9492366f-7969-46a4-8d15-ed1a20078fff"  # Sites.ReadWrite.All
-    body = {
-        "principalId": principal["id"],
-        "resourceId": plan.resource_id,
-        "appRoleId": sensitive,
-    }
+    body = {"principalId": principal["id"], "resourceId": plan.resource_id, "appRoleId": sensitive}
     path = f"/servicePrincipals/{plan.resource_id}/appRoleAssignedTo"
     await bot.graph.send("POST", path, body=body)
     told = await looked(bot, plan)

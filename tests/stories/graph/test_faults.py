@@ -8,15 +8,11 @@ import pytest
 
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
-from graph.errors import (
-    Forbidden,
-    GraphError,
-    SecretsLost,
-    Unreachable,
-)
+from graph.errors import Forbidden, GraphError, SecretsLost, Unreachable
 from graph.signin import SignIn
 from graph.steps import SECRET_ATTEMPTS, remove_strays
 from tests.support.graph_bot import Bot, assert_complete
+from tests.support.marks import slow
 
 WRITES = [
     ("PATCH", "/applications"),
@@ -39,7 +35,7 @@ async def test_a_lost_answer_makes_nothing_twice(bot: Bot, method: str, path: st
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-@pytest.mark.parametrize("lag", [0.0, pytest.param(60.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("lag", [0.0, slow(60.0)])
 async def test_a_run_killed_while_its_answer_is_held_goes_on_where_it_was(
     bot: Bot, method: str, path: str, lag: float
 ) -> None:
@@ -62,11 +58,11 @@ async def test_a_run_killed_while_its_answer_is_held_goes_on_where_it_was(
     "fault",
     [
         {"status": 429, "code": "TooManyRequests", "headers": {"Retry-After": "20"}},
-        pytest.param({"status": 429, "code": "TooManyRequests"}, marks=pytest.mark.slow),
-        pytest.param({"status": 503, "headers": {"Retry-After": "20"}}, marks=pytest.mark.slow),
+        slow({"status": 429, "code": "TooManyRequests"}),
+        slow({"status": 503, "headers": {"Retry-After": "20"}}),
         {"status": 503},
         {"status": 504, "when": "after_effect"},
-        pytest.param({"status": 500, "when": "after_effect"}, marks=pytest.mark.slow),
+        slow({"status": 500, "when": "after_effect"}),
     ],
     ids=lambda fault: "-".join(str(each) for each in fault.values()),
 )

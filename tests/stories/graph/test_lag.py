@@ -5,23 +5,13 @@ from random import Random
 
 import pytest
 
-from graph.errors import (
-    GraphError,
-    RolesMissing,
-)
+from graph.errors import GraphError, RolesMissing
 from graph.signin_errors import SecretNotThereYet
 from tests.support.graph_bot import Bot, assert_complete
+from tests.support.marks import slow
 
 
-@pytest.mark.parametrize(
-    "lag",
-    [
-        5.0,
-        60.0,
-        pytest.param(600.0, marks=pytest.mark.slow),
-        pytest.param((0.0, 300.0), marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("lag", [5.0, 60.0, slow(600.0), slow((0.0, 300.0))])
 async def test_replication_lag_only_takes_time(bot: Bot, lag: float | tuple[float, float]) -> None:
     plan = await bot.plan()
     bot.tenant.faults.lag = lag
@@ -29,9 +19,7 @@ async def test_replication_lag_only_takes_time(bot: Bot, lag: float | tuple[floa
     assert_complete(bot, plan)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
-)
+@pytest.mark.parametrize("seed", [0, *(slow(seed) for seed in range(1, 5))])
 async def test_each_kind_of_object_may_lag_by_its_own(bot: Bot, seed: int) -> None:
     plan = await bot.plan()
     random = Random(seed)

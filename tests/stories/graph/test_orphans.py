@@ -96,10 +96,5 @@ async def test_looking_changes_nothing(bot: Bot) -> None:
 
 
 async def planted(bot: Bot, marks: tuple[str, ...], **more: Any) -> dict[str, Any]:
-    body = {
-        "displayName": "planted",
-        "signInAudience": "AzureADMyOrg",
-        "tags": list(marks),
-        **more,
-    }
+    body = {"displayName": "planted", "signInAudience": "AzureADMyOrg", "tags": list(marks), **more}
     return (await bot.graph.send("POST", "/applications", body=body)).body

@@ -15,17 +15,18 @@ from graph.errors import NotFound, NotOurs
 from graph.plan import Plan
 from graph.steps import purge, remove_secret, remove_strays, stages
 from tests.support.graph_bot import Bot
+from tests.support.marks import slow
 
 Removal = Callable[[Bot, Plan], Awaitable[None]]
 LAGS: tuple[Span, ...] = (0.0, 5.0, (0.0, 5.0))
 MOMENTS = [
     # Of the lag, and how long after the last write the removal begins.
-    pytest.param(0.0, 0.0, marks=pytest.mark.slow),
-    pytest.param(2.0, 2.0, marks=pytest.mark.slow),
-    pytest.param(5.0, 0.0, marks=pytest.mark.slow),
+    slow(0.0, 0.0),
+    slow(2.0, 2.0),
+    slow(5.0, 0.0),
     pytest.param(5.0, 5.0),
-    pytest.param((0.0, 5.0), 0.0, marks=pytest.mark.slow),
-    pytest.param((0.0, 5.0), 2.0, marks=pytest.mark.slow),
+    slow((0.0, 5.0), 0.0),
+    slow((0.0, 5.0), 2.0),
 ]
 LOST, KILLED, HEALTHY = "503 that took effect", "killed after the effect", "no fault"
 SETTLED = timedelta(minutes=16)

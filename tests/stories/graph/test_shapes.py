@@ -17,7 +17,6 @@ import httpx
 import pytest
 
 import graph
-from bot.playground.clock import MovableClock
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
 from graph.deleted_items import purge
@@ -38,6 +37,8 @@ from graph.tokens import Token, read_token
 from graph.verification import DIRECTORY
 from tests.support.graph_bot import Bot
 from tests.support.graph_fakes import MemoryLedger, Tokens, client, jwt, plan, wish
+from tests.support.marks import slow
+from tests.support.still_clock import StillClock
 
 NOW = "2026-01-01T00:00:00Z"
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -224,7 +225,7 @@ class NoSignIn(SignIn):
 
 @asynccontextmanager
 async def site_of(handler: Odd) -> AsyncIterator[StepContext]:
-    clock = MovableClock(eager=True)
+    clock = StillClock(eager=True)
     tokens = Tokens(*rights(ConsentMode.AUTONOMOUS), tenant_id=TENANT)
     async with client(handler, tokens=tokens, clock=clock) as caller:
         sign_in = NoSignIn()
@@ -297,8 +298,8 @@ WAYS = (
     revoke,
     read_directory,
     purge_it,
-    pytest.param(check, marks=pytest.mark.slow),
-    pytest.param(find_orphans, marks=pytest.mark.slow),
+    slow(check),
+    slow(find_orphans),
 )
 
 
@@ -373,8 +374,7 @@ async def test_an_answer_of_any_shape_is_survived_or_told_as_a_graph_error(
 
 
 @pytest.mark.parametrize(
-    "organizations",
-    [[], [{**ORGANIZATION, "id": "another"}], [{"id": "another"}, {"id": TENANT}]],
+    "organizations", [[], [{**ORGANIZATION, "id": "another"}], [{"id": "another"}, {"id": TENANT}]]
 )
 async def test_without_the_organization_of_the_token_s_tenant_there_is_no_plan(
     organizations: list[dict[str, Any]],

@@ -13,9 +13,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from cryptography.x509.oid import NameOID
 
 from bot.playground.tenant import Credential
-from graph.errors import (
-    SignInFailed,
-)
+from graph.errors import SignInFailed
 from graph.signin import Certificate, FederatedToken, SignIn
 from graph.signin_errors import SecretNotThereYet, TenantUnknown
 from tests.support.graph_bot import Bot, bot_of

@@ -5,10 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.errors import (
-    GraphError,
-    NotOurs,
-)
+from graph.errors import GraphError, NotOurs
 from graph.plan import Plan
 from graph.steps import purge, remove_secret, remove_strays, stages
 from tests.support.graph_bot import Bot

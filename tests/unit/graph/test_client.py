@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
-from bot.playground.clock import MovableClock
 from graph.bodies import MOST_BYTES
 from graph.calls import Call
 from graph.client import MOST_PAGES, Answer
@@ -25,17 +24,27 @@ from graph.errors import (
     Unreachable,
 )
 from graph.retry import ATTEMPTS
-from tests.support.graph_fakes import GRAPH_URL, Script, Tokens, answer, client, refusal, token
+from tests.support.graph_fakes import (
+    GRAPH_URL,
+    Script,
+    Tokens,
+    answer,
+    client,
+    refusal,
+    send,
+    token,
+)
+from tests.support.still_clock import StillClock
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock(eager=True)
+def clock() -> StillClock:
+    return StillClock(eager=True)
 
 
-async def test_a_call_carries_the_token_and_an_id_of_its_own(clock: MovableClock) -> None:
+async def test_a_call_carries_the_token_and_an_id_of_its_own() -> None:
     graph = Script([answer(200, {"a": 1}), answer(200, {})])
-    async with client(graph, clock=clock) as caller:
+    async with client(graph) as caller:
         found = await caller.send("GET", "/me", query={"$filter": "name eq 'O''Hara & Co'"})
         await caller.send("GET", "/me")
     first, second = graph.requests
@@ -48,7 +57,7 @@ async def test_a_call_carries_the_token_and_an_id_of_its_own(clock: MovableClock
 
 
 @pytest.mark.parametrize("status", [429, 503, 504])
-async def test_retry_after_is_honoured_to_the_second(clock: MovableClock, status: int) -> None:
+async def test_retry_after_is_honoured_to_the_second(clock: StillClock, status: int) -> None:
     times: list[datetime] = []
     script = Script([answer(status, retry_after="40"), answer(200, {})])
 
@@ -56,40 +65,35 @@ async def test_retry_after_is_honoured_to_the_second(clock: MovableClock, status
         times.append(clock.now())
         return script(request)
 
-    async with client(graph, clock=clock) as caller:
-        found = await caller.send("GET", "/me")
+    found = await send(graph, clock=clock)
     assert times[1] - times[0] >= timedelta(seconds=40)
     assert found.tries == 2
 
 
-async def test_without_retry_after_the_waits_double(clock: MovableClock) -> None:
+async def test_without_retry_after_the_waits_double(clock: StillClock) -> None:
     start = clock.now()
-    async with client(Script([answer(429)] * 4 + [answer(200, {})]), clock=clock) as caller:
-        await caller.send("GET", "/me")
+    await send(Script([answer(429)] * 4 + [answer(200, {})]), clock=clock)
     waited = clock.now() - start
     assert timedelta(seconds=15) <= waited < timedelta(seconds=20)
 
 
 @pytest.mark.parametrize(
-    "headers",
-    [{}, {"retry_after": "0"}, {"retry_after": "0.001"}, {"retry_after": "-3"}],
-    ids=str,
+    "headers", [{}, {"retry_after": "0"}, {"retry_after": "0.001"}, {"retry_after": "-3"}], ids=str
 )
 @pytest.mark.parametrize("status", [429, 503])
 async def test_no_retry_after_makes_the_client_repeat_a_call_without_end(
-    clock: MovableClock, status: int, headers: dict[str, str]
+    clock: StillClock, status: int, headers: dict[str, str]
 ) -> None:
     graph = Script([answer(status, **headers)] * 200)
     start = clock.now()
-    async with client(graph, clock=clock) as caller:
-        with pytest.raises((Throttled, Unavailable)):
-            await caller.send("GET", "/me")
+    with pytest.raises((Throttled, Unavailable)):
+        await send(graph, clock=clock)
     assert len(graph.requests) <= ATTEMPTS
     assert clock.now() - start >= timedelta(seconds=60)
 
 
 async def test_without_any_time_passing_the_attempts_are_limited_all_the_same() -> None:
-    graph, clock = Script([answer(429, retry_after="0")] * 200), MovableClock(eager=True)
+    graph, clock = Script([answer(429, retry_after="0")] * 200), StillClock(eager=True)
     async with client(graph, clock=clock) as caller:
         caller.jitter = lambda: 0.0
         with pytest.raises(Throttled):
@@ -97,24 +101,21 @@ async def test_without_any_time_passing_the_attempts_are_limited_all_the_same() 
     assert len(graph.requests) == ATTEMPTS
 
 
-async def test_a_wait_that_is_too_long_to_grant_is_told(clock: MovableClock) -> None:
-    async with client(Script([answer(429, retry_after="3600")]), clock=clock) as caller:
-        with pytest.raises(Throttled) as caught:
-            await caller.send("GET", "/me")
+async def test_a_wait_that_is_too_long_to_grant_is_told() -> None:
+    with pytest.raises(Throttled) as caught:
+        await send(Script([answer(429, retry_after="3600")]))
     assert caught.value.retry_after == 3600
 
 
 @pytest.mark.parametrize(
-    ("breakage", "expected"),
-    [(httpx.ConnectError, Unreachable), (httpx.ReadTimeout, Unavailable)],
+    ("breakage", "expected"), [(httpx.ConnectError, Unreachable), (httpx.ReadTimeout, Unavailable)]
 )
 async def test_an_outage_ends_in_a_sentence_within_minutes(
-    clock: MovableClock, breakage: type[Exception], expected: type[GraphError]
+    clock: StillClock, breakage: type[Exception], expected: type[GraphError]
 ) -> None:
     start = clock.now()
-    async with client(Script([breakage] * 20), clock=clock) as caller:
-        with pytest.raises(expected):
-            await caller.send("GET", "/me")
+    with pytest.raises(expected):
+        await send(Script([breakage] * 20), clock=clock)
     assert clock.now() - start < timedelta(minutes=3)
 
 
@@ -130,69 +131,60 @@ async def test_an_outage_ends_in_a_sentence_within_minutes(
     ],
 )
 async def test_a_call_that_must_not_be_repeated_tells_that_its_answer_was_lost(
-    clock: MovableClock, breakage: httpx.Response | type[Exception]
+    breakage: httpx.Response | type[Exception],
 ) -> None:
     graph = Script([breakage])
-    async with client(graph, clock=clock) as caller:
-        with pytest.raises(LostAnswer):
-            await caller.send("POST", "/x/addPassword", body={}, repeatable=False)
+    with pytest.raises(LostAnswer):
+        await send(graph, "POST", "/x/addPassword", body={}, repeatable=False)
     assert len(graph.requests) == 1
 
 
-async def test_a_call_that_was_never_sent_is_repeated_in_any_case(clock: MovableClock) -> None:
+async def test_a_call_that_was_never_sent_is_repeated_in_any_case() -> None:
     graph = Script([httpx.ConnectError, refusal(429, "TooManyRequests"), answer(200, {})])
-    async with client(graph, clock=clock) as caller:
-        await caller.send("POST", "/x/addPassword", body={}, repeatable=False)
+    await send(graph, "POST", "/x/addPassword", body={}, repeatable=False)
     assert len(graph.requests) == 3
 
 
-async def test_a_page_where_json_should_be_is_an_outage(clock: MovableClock) -> None:
+async def test_a_page_where_json_should_be_is_an_outage() -> None:
     graph = Script([httpx.Response(200, text="<html>"), answer(502), answer(200, {"a": 1})])
-    async with client(graph, clock=clock) as caller:
-        assert (await caller.send("GET", "/me")).body == {"a": 1}
+    assert (await send(graph)).body == {"a": 1}
 
 
-async def test_a_redirect_is_not_followed(clock: MovableClock) -> None:
+async def test_a_redirect_is_not_followed() -> None:
     graph = Script([answer(302, location="https://elsewhere.test/")])
-    async with client(graph, clock=clock) as caller:
-        with pytest.raises(GraphError):
-            await caller.send("GET", "/me")
+    with pytest.raises(GraphError):
+        await send(graph)
     assert len(graph.requests) == 1
 
 
 @pytest.mark.parametrize(
-    ("status", "code"),
-    [(401, "InvalidAuthenticationToken"), (403, "Authorization_RequestDenied")],
+    ("status", "code"), [(401, "InvalidAuthenticationToken"), (403, "Authorization_RequestDenied")]
 )
-async def test_a_token_that_is_refused_is_replaced_once(
-    clock: MovableClock, status: int, code: str
-) -> None:
+async def test_a_token_that_is_refused_is_replaced_once(status: int, code: str) -> None:
     graph, tokens = Script([refusal(status, code), answer(200, {})]), Tokens()
-    async with client(graph, tokens=tokens, clock=clock) as caller:
-        await caller.send("GET", "/me")
+    await send(graph, tokens=tokens)
     assert [each.headers["authorization"] for each in graph.requests] == [
         "Bearer token-1",
         "Bearer token-2",
     ]
 
 
-async def test_a_right_that_is_missing_stops_at_once(clock: MovableClock) -> None:
+async def test_a_right_that_is_missing_stops_at_once() -> None:
     graph, tokens = Script([refusal(403, "Authorization_RequestDenied")] * 2), Tokens()
-    async with client(graph, tokens=tokens, clock=clock) as caller:
-        with pytest.raises(Forbidden):
-            await caller.send("GET", "/me")
+    with pytest.raises(Forbidden):
+        await send(graph, tokens=tokens)
     assert tokens.made == 2
 
 
-async def test_a_given_token_is_never_replaced(clock: MovableClock) -> None:
+async def test_a_given_token_is_never_replaced() -> None:
     graph = Script([refusal(401, "InvalidAuthenticationToken")])
-    async with client(graph, clock=clock) as caller:
+    async with client(graph) as caller:
         with pytest.raises(TokenExpired):
             await caller.with_token(token(access="mine")).send("GET", "/me")
     assert [each.headers["authorization"] for each in graph.requests] == ["Bearer mine"]
 
 
-async def test_pages_are_followed_to_the_end(clock: MovableClock) -> None:
+async def test_pages_are_followed_to_the_end() -> None:
     link = f"{GRAPH_URL}/v1.0/users?$skiptoken=2"
     graph = Script(
         [
@@ -201,30 +193,23 @@ async def test_pages_are_followed_to_the_end(clock: MovableClock) -> None:
             answer(200, {"value": [{"id": 3}]}),
         ]
     )
-    async with client(graph, clock=clock) as caller:
+    async with client(graph) as caller:
         assert [item["id"] async for item in caller.pages("/users")] == [1, 2, 3]
 
 
-async def test_pages_that_lead_to_each_other_end(clock: MovableClock) -> None:
+@pytest.mark.parametrize(
+    ("different", "asked"), [pytest.param(3, 4, id="a circle"), (2000, MOST_PAGES + 1)]
+)
+async def test_pages_that_lead_to_each_other_end_and_so_do_too_many(
+    different: int, asked: int
+) -> None:
     link = f"{GRAPH_URL}/v1.0/users?$skiptoken="
-    graph = Script(
-        [answer(200, {"value": [], "@odata.nextLink": f"{link}{n % 3}"}) for n in range(100)]
-    )
-    async with client(graph, clock=clock) as caller:
+    pages = ({"value": [], "@odata.nextLink": f"{link}{n % different}"} for n in range(2000))
+    graph = Script([answer(200, page) for page in pages])
+    async with client(graph) as caller:
         with pytest.raises(UnexpectedAnswer):
             [item async for item in caller.pages("/users")]
-    assert len(graph.requests) == 4
-
-
-async def test_a_collection_of_too_many_pages_ends(clock: MovableClock) -> None:
-    link = f"{GRAPH_URL}/v1.0/users?$skiptoken="
-    graph = Script(
-        [answer(200, {"value": [], "@odata.nextLink": f"{link}{n}"}) for n in range(2000)]
-    )
-    async with client(graph, clock=clock) as caller:
-        with pytest.raises(UnexpectedAnswer):
-            [item async for item in caller.pages("/users")]
-    assert len(graph.requests) == MOST_PAGES + 1
+    assert len(graph.requests) == asked
 
 
 async def drip(parts: list[int]) -> AsyncIterator[bytes]:
@@ -234,22 +219,19 @@ async def drip(parts: list[int]) -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("repeatable", [True, False])
-async def test_of_an_answer_without_an_end_no_more_is_read_than_the_limit(
-    clock: MovableClock, repeatable: bool
-) -> None:
+async def test_of_an_answer_without_an_end_no_more_is_read_than_the_limit(repeatable: bool) -> None:
     parts: list[int] = []
 
     def graph(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=drip(parts), headers={"request-id": "r1"})
 
-    async with client(graph, clock=clock) as caller:
-        with pytest.raises(UnexpectedAnswer if repeatable else LostAnswer) as caught:
-            await caller.send("POST", "/x", body={}, repeatable=repeatable)
+    with pytest.raises(UnexpectedAnswer if repeatable else LostAnswer) as caught:
+        await send(graph, "POST", "/x", body={}, repeatable=repeatable)
     assert caught.value.request_id == "r1"
     assert sum(parts) <= MOST_BYTES + 2**16
 
 
-async def test_a_compressed_answer_is_not_asked_for_and_not_unpacked(clock: MovableClock) -> None:
+async def test_a_compressed_answer_is_not_asked_for_and_not_unpacked() -> None:
     asked: list[str] = []
 
     def graph(request: httpx.Request) -> httpx.Response:
@@ -259,47 +241,44 @@ async def test_a_compressed_answer_is_not_asked_for_and_not_unpacked(clock: Mova
             200, stream=httpx.ByteStream(bomb), headers={"content-encoding": "gzip"}
         )
 
-    async with client(graph, clock=clock) as caller:
-        with pytest.raises(UnexpectedAnswer) as raised:
-            await caller.send("GET", "/me")
+    with pytest.raises(UnexpectedAnswer) as raised:
+        await send(graph)
     assert "was compressed" in raised.value.sentence  # before 16 MB of it were unpacked
     assert asked == ["identity"]
 
 
 @pytest.mark.parametrize("body", [[], "text", 7, True])
-async def test_json_that_is_no_object_is_told_at_once(clock: MovableClock, body: object) -> None:
+async def test_json_that_is_no_object_is_told_at_once(body: object) -> None:
     graph = Script([answer(200, body, request_id="r1")])
-    async with client(graph, clock=clock) as caller:
-        with pytest.raises(UnexpectedAnswer) as caught:
-            await caller.send("GET", "/me")
+    with pytest.raises(UnexpectedAnswer) as caught:
+        await send(graph)
     assert (caught.value.request_id, caught.value.call) == ("r1", "GET /me")
 
 
-async def test_json_that_is_nested_without_measure_is_no_json(clock: MovableClock) -> None:
+async def test_json_that_is_nested_without_measure_is_no_json() -> None:
     deep = httpx.Response(200, text="[" * 200_000)
-    async with client(Script([deep, answer(200, {})]), clock=clock) as caller:
-        assert (await caller.send("GET", "/me")).tries == 2
+    assert (await send(Script([deep, answer(200, {})]))).tries == 2
 
 
-async def test_a_part_that_a_batch_lacks_is_an_error_of_its_own(clock: MovableClock) -> None:
+async def test_a_part_that_a_batch_lacks_is_an_error_of_its_own() -> None:
     there = {"id": "a", "status": 200, "body": {"value": []}}
     graph = Script([answer(200, {"responses": [there]}, request_id="r1")])
-    async with client(graph, clock=clock) as caller:
+    async with client(graph) as caller:
         found = await caller.batch({id: Call(method="GET", path=f"/{id}") for id in "ab"})
     assert isinstance(found["a"], Answer)
     assert isinstance(found["b"], UnexpectedAnswer)
     assert found["b"].request_id == "r1"
 
 
-async def test_a_token_never_follows_a_link_to_another_host(clock: MovableClock) -> None:
+async def test_a_token_never_follows_a_link_to_another_host() -> None:
     graph = Script([answer(200, {"value": [], "@odata.nextLink": "https://graph.test.evil/v1.0/"})])
-    async with client(graph, clock=clock) as caller:
+    async with client(graph) as caller:
         with pytest.raises(BadRequest):
             [item async for item in caller.pages("/users")]
     assert len(graph.requests) == 1
 
 
-async def test_a_batch_gives_each_read_its_own_answer(clock: MovableClock) -> None:
+async def test_a_batch_gives_each_read_its_own_answer() -> None:
     denied = {"error": {"code": "Authorization_RequestDenied", "message": ""}}
     responses = [
         {"id": "b", "status": 403, "body": denied},
@@ -307,16 +286,15 @@ async def test_a_batch_gives_each_read_its_own_answer(clock: MovableClock) -> No
         {"id": "c", "status": 404, "body": None},
     ]
     graph = Script([answer(200, {"responses": responses})])
-    async with client(graph, clock=clock) as caller:
-        found = await caller.with_token(token()).batch(
-            {id: Call(method="GET", path=f"/{id}") for id in "abc"}
-        )
+    async with client(graph) as caller:
+        calls = {id: Call(method="GET", path=f"/{id}") for id in "abc"}
+        found = await caller.with_token(token()).batch(calls)
     assert isinstance(found["a"], Answer)
     assert isinstance(found["b"], Forbidden)
     assert isinstance(found["c"], NotFound)
 
 
-async def test_a_batch_is_repeated_when_one_of_it_is_throttled(clock: MovableClock) -> None:
+async def test_a_batch_is_repeated_when_one_of_it_is_throttled(clock: StillClock) -> None:
     busy = {"id": "a", "status": 429, "headers": {"Retry-After": "30"}, "body": {}}
     fine = {"id": "a", "status": 200, "body": {"value": []}}
     graph = Script([answer(200, {"responses": [busy]}), answer(200, {"responses": [fine]})])
@@ -328,12 +306,12 @@ async def test_a_batch_is_repeated_when_one_of_it_is_throttled(clock: MovableClo
 
 
 async def test_logs_hold_neither_bodies_nor_tokens_nor_ids(
-    clock: MovableClock, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = "/applications/01234567-89ab-cdef-0123-456789abcdef/addPassword"
     body = {"secretText": "hunter2"}
     with caplog.at_level(logging.DEBUG):
-        async with client(Script([answer(200, body, request_id="r1")]), clock=clock) as caller:
+        async with client(Script([answer(200, body, request_id="r1")])) as caller:
             found = await caller.send("POST", path, body={"a": "hunter3"}, repeatable=False)
     ours = [record.getMessage() for record in caplog.records if record.name == "graph.client"]
     assert "POST /applications/…/addPassword: 200 (request r1" in ours[0]

@@ -1,18 +1,20 @@
 """The preflight reads the tenant, and makes a plan or gives every reason against it at once."""
 
+import json
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from bot.playground.clock import MovableClock
 from graph.errors import Unavailable
-from graph.permissions import CATALOGUE, Kind
+from graph.permissions import CATALOGUE, Kind, lookup
 from graph.plan import Plan, PlanRequest
 from graph.preflight import Refused, TenantCache, preflight
 from graph.rights import ConsentMode, rights
-from tests.support.graph_fakes import Tokens, answer, client, refusal, wish
+from tests.support.graph_fakes import Tokens, answer, client, plan, refusal, wish
+from tests.support.still_clock import StillClock
 
 AUTONOMOUS = tuple(sorted(rights(ConsentMode.AUTONOMOUS)))
 
@@ -83,7 +85,7 @@ async def test_a_name_wished_twice_is_granted_once(tenant: Tenant) -> None:
 
 
 async def test_with_fresh_knowledge_one_call_is_enough(tenant: Tenant) -> None:
-    clock = MovableClock()
+    clock = StillClock()
     async with client(tenant, tokens=Tokens(*AUTONOMOUS), clock=clock) as graph:
         knowledge = TenantCache(graph=graph, clock=clock)
         await preflight(wish(), graph=graph, tenant_cache=knowledge, clock=clock)
@@ -261,7 +263,7 @@ async def test_an_outage_is_a_failure_and_not_a_refusal(tenant: Tenant) -> None:
 async def make(
     tenant: Tenant, wanted: PlanRequest | None = None, held: tuple[str, ...] = AUTONOMOUS
 ) -> Plan:
-    clock = MovableClock(eager=True)
+    clock = StillClock(eager=True)
     async with client(tenant, tokens=Tokens(*held), clock=clock) as graph:
         knowledge = TenantCache(graph=graph, clock=clock)
         return await preflight(wanted or wish(), graph=graph, tenant_cache=knowledge, clock=clock)
@@ -277,7 +279,39 @@ async def reasons(
 
 def secret_policy(kind: str, **changes: Any) -> dict[str, Any]:
     restriction = {"restrictionType": kind, "state": "enabled", **changes}
-    return {
-        "isEnabled": True,
-        "applicationRestrictions": {"passwordCredentials": [restriction]},
-    }
+    return {"isEnabled": True, "applicationRestrictions": {"passwordCredentials": [restriction]}}
+
+
+FULL = plan(
+    redirect="https://example.com/callback",
+    scopes=(lookup("User.Read", Kind.SCOPE),),
+    warnings=("Mind “this”.",),
+)
+
+
+def test_a_plan_survives_being_stored() -> None:
+    stored = json.dumps(FULL.to_json())
+    assert Plan.from_json(json.loads(stored)) == FULL
+    assert Plan.from_json(json.loads(stored)).digest == FULL.digest
+
+
+def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
+    turned = dict(reversed(FULL.to_json().items()))
+    assert Plan.from_json(turned).digest == FULL.digest
+
+
+def test_the_digest_is_the_same_tomorrow() -> None:
+    assert plan().digest == "fd5ced45da6885462a496868b782f9517c80b5e1537b9e3ebdea2d51c54ef0e5"
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Plan)])
+def test_the_digest_changes_with_every_field(name: str) -> None:
+    other: Any = {
+        "roles": (),
+        "scopes": (),
+        "tags": (),
+        "warnings": (),
+        "secret_days": 1,
+        "secret_limited_by": "tenant",
+    }.get(name, "other")
+    assert replace(FULL, **{name: other}).digest != FULL.digest

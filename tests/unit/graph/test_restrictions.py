@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from graph.app_policy import MEND, PERHAPS_EXEMPT, Restrictions, judge
+from graph.redirects import redirect_problem
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 REDIRECT = "https://Login.Vendor.example/back"
@@ -73,10 +74,7 @@ def test_an_allowed_redirect_url_is_allowed(name: str, entry: dict[str, Any]) ->
 
 @pytest.mark.parametrize(
     "entry",
-    [
-        {"state": "disabled"},
-        {"restrictForAppsCreatedAfterDateTime": "2026-12-01T00:00:00Z"},
-    ],
+    [{"state": "disabled"}, {"restrictForAppsCreatedAfterDateTime": "2026-12-01T00:00:00Z"}],
 )
 def test_what_is_off_or_still_to_come_forbids_nothing(entry: dict[str, Any]) -> None:
     name = "uriWithoutAllowedDomain"
@@ -147,3 +145,43 @@ def test_a_restriction_that_nobody_knows_is_a_doubt(
 )
 def test_what_cannot_concern_this_bot_is_not_said(restrictions: dict[str, Any]) -> None:
     assert judged(policy(**{"redirectUris": {}, **restrictions})) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://central.sophos.com", "https://example.com/callback?tenant=1"),
+        *("https://example.com:8443/a/b", "http://localhost", "http://localhost:3000/callback"),
+        "http://127.0.0.1:9000/",
+    ],
+)
+def test_what_entra_accepts_is_accepted(url: str) -> None:
+    assert redirect_problem(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("http://example.com", "https://"),
+        ("http://localhost.example.com", "https://"),
+        ("ftp://example.com", "not with ftp://"),
+        ("example.com", "absolute"),
+        ("/callback", "absolute"),
+        ("https://", "absolute"),
+        ("", "absolute"),
+        ("https://[::1", "not a URL"),
+        ("https://example.com:port/", "not a URL"),
+        ("https://example.com/a b", "spaces"),
+        ("https://example.com/a\n", "spaces"),
+        ("https://example.com/#top", "fragment"),
+        ("https://me@example.com/", "user name"),
+        ("https://*.example.com/", "wildcard"),
+        ("https://example.com/(a)", "does not accept"),
+        ("https://example.com/" + "a" * 240, "longer than 256"),
+    ],
+)
+def test_what_entra_refuses_is_refused_with_the_reason(url: str, word: str) -> None:
+    problem = redirect_problem(url)
+    assert problem is not None
+    assert word in problem
+    assert problem.endswith(".")

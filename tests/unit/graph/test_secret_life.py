@@ -62,10 +62,7 @@ def test_a_ban_of_chosen_secrets_does_not_concern_us() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [
-        {"state": "disabled"},
-        {"restrictForAppsCreatedAfterDateTime": "2026-07-01T00:00:00Z"},
-    ],
+    [{"state": "disabled"}, {"restrictForAppsCreatedAfterDateTime": "2026-07-01T00:00:00Z"}],
 )
 def test_a_restriction_that_does_not_apply_is_left_out(changes: dict[str, Any]) -> None:
     assert not read_policy(policy(restriction("passwordAddition", **changes)), now=NOW).banned

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.playground.clock import MovableClock
 from graph.errors import GraphError, SignInFailed, Throttled, Unavailable
 from graph.retry import REPLICATION_TIME as SETTLING_TIME
 from graph.retry import through_outage, until_replicated
@@ -30,6 +29,7 @@ from graph.signin_errors import (
     WrongCloud,
     from_token_answer,
 )
+from tests.support.still_clock import StillClock
 
 DOCUMENTED = [
     (400, "unauthorized_client", 700016, ApplicationNotThereYet),
@@ -115,7 +115,7 @@ def test_a_sentence_says_no_more_than_the_number_does(
 
 @pytest.mark.parametrize("random", [0.0, 0.5, 1.0])
 def test_a_waiting_sign_in_is_tried_rarely(random: float) -> None:
-    clock, tries = MovableClock(), 0
+    clock, tries = StillClock(), 0
     start, times = clock.now(), []
     wait = until_replicated(clock, lambda: random, written=start, settling=SETTLING)
     while (seconds := wait(SecretNotThereYet(), tries := tries + 1)) is not None:

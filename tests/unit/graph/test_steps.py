@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.playground.clock import MovableClock
 from graph.errors import Forbidden, GraphError, NotFound, NotOurs
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
@@ -17,14 +16,10 @@ from graph.step_context import Step, StepContext
 from graph.steps import stages
 from graph.verification import reads
 from tests.support.graph_fakes import MemoryLedger, Script, answer, client, plan, refusal, token
+from tests.support.still_clock import StillClock
 
 BOT = "b0b0b0b0-0000-4000-8000-000000000000"
-OURS = {
-    "id": "o1",
-    "appId": "a1",
-    "tags": list(plan().tags),
-    "createdByAppId": BOT,
-}
+OURS = {"id": "o1", "appId": "a1", "tags": list(plan().tags), "createdByAppId": BOT}
 FACTS: dict[str, dict[str, Any]] = {
     "application": {"object_id": "o1", "app_id": "a1", "created_at": "2026-01-01T00:00:00+00:00"},
     "service_principal": {"object_id": "sp1", "created_at": "2026-01-01T00:00:00+00:00"},
@@ -219,7 +214,7 @@ async def test_a_read_that_is_refused_long_after_the_grant_fails() -> None:
 async def site(
     graph: Script, *, facts: dict[str, dict[str, Any]] = FACTS, approved_by: str = ""
 ) -> AsyncIterator[StepContext]:
-    clock = MovableClock(eager=True)
+    clock = StillClock(eager=True)
     sign_in = SignIn(authority="https://login.test/t1", graph_host="https://graph.test")
     async with client(graph, clock=clock) as caller:
         yield StepContext(

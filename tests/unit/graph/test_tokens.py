@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.playground.clock import MovableClock
+from graph.clock import SystemClock
 from graph.signin import EARLY, BotTokens, Credential, SignIn
 from graph.tokens import Token, read_token
 from tests.support.graph_fakes import jwt
+from tests.support.still_clock import StillClock
 
 
 def test_roles_and_end_are_read() -> None:
@@ -36,7 +37,7 @@ def test_a_token_never_shows_itself() -> None:
 class CountingSignIn(SignIn):
     """Signs in without a tenant, for an hour each time."""
 
-    def __init__(self, clock: MovableClock) -> None:
+    def __init__(self, clock: StillClock) -> None:
         self.clock = clock
         self.count = 0
         self.ahead = timedelta()
@@ -49,7 +50,7 @@ class CountingSignIn(SignIn):
 
 
 async def test_a_token_is_kept_until_shortly_before_its_end() -> None:
-    clock = MovableClock()
+    clock = StillClock()
     sign_in = CountingSignIn(clock)
     tokens = BotTokens(sign_in=sign_in, client_id="b", credential="s", clock=clock)
     await tokens.token()
@@ -62,7 +63,7 @@ async def test_a_token_is_kept_until_shortly_before_its_end() -> None:
 
 
 async def test_many_who_saw_the_same_token_refused_cause_one_sign_in() -> None:
-    clock = MovableClock()
+    clock = StillClock()
     sign_in = CountingSignIn(clock)
     tokens = BotTokens(sign_in=sign_in, client_id="b", credential="s", clock=clock)
     stale = await tokens.token()
@@ -72,7 +73,7 @@ async def test_many_who_saw_the_same_token_refused_cause_one_sign_in() -> None:
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=3), -timedelta(hours=3)])
 async def test_with_a_clock_that_differs_a_token_is_kept_for_its_lifetime(ahead: timedelta) -> None:
-    clock = MovableClock()
+    clock = StillClock()
     sign_in = CountingSignIn(clock)
     tokens = BotTokens(sign_in=sign_in, client_id="b", credential="s", clock=clock)
     sign_in.ahead = ahead
@@ -84,3 +85,12 @@ async def test_with_a_clock_that_differs_a_token_is_kept_for_its_lifetime(ahead:
     clock.move(timedelta(minutes=1))
     await tokens.token()
     assert sign_in.count == 2
+
+
+async def test_it_tells_the_time_in_utc_and_sleeps() -> None:
+    clock = SystemClock()
+    before = clock.now()
+    await clock.sleep(0.001)
+    assert before < clock.now()
+    assert before.utcoffset() == timedelta(0)
+    assert abs(before - datetime.now(UTC)) < timedelta(minutes=1)
