@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import trustme
+from hypothesis.internal.conjecture import providers
 
 from bot import app
 from bot.app import App
@@ -22,7 +23,13 @@ from bot.worker import engine
 from tests.support.concurrency import careful, registrar_envs
 from tests.support.graph_requests import story_fits
 from tests.support.graph_schema import CUT, Schema, read_schema
-from tests.support.postgres import database_url, postgres_database, postgres_server, postgres_url
+from tests.support.postgres import (
+    database_url,
+    postgres_database,
+    postgres_server,
+    postgres_template,
+    postgres_url,
+)
 from tests.support.registrar_env import opened
 from tests.support.running_bot import LOOK_EVERY, Bot
 from tests.support.story import Story
@@ -33,11 +40,16 @@ __all__ = [
     "database_url",
     "postgres_database",
     "postgres_server",
+    "postgres_template",
     "postgres_url",
     "registrar_envs",
 ]
 
 MOST_WORKERS = 8
+LONGEST = (
+    *("test_load.py", "test_many_clicks.py", "test_memory.py", "test_never_broken.py"),
+    *("test_sigterm.py", "test_state_machine.py", "test_stops.py"),
+)
 IN_MEMORY = Path("/dev/shm")
 ROOM = 2**30
 GARBAGE = 50_000
@@ -55,6 +67,9 @@ def pytest_configure() -> None:
     # No test fails by time: how long an example takes says how busy the machine is.
     hypothesis.settings.register_profile("any machine", deadline=None)
     hypothesis.settings.load_profile("any machine")
+    # Hypothesis tries constants of the modules that are imported, which depend on what has run
+    # before in this worker, and reads all their sources for that. It has no option against it.
+    vars(providers)["_get_local_constants"] = lambda: providers._local_constants
 
 
 def pytest_collection_finish() -> None:
@@ -67,9 +82,18 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(GARBAGE, 10, 10)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Take one for each core. One more was measured: no faster, and stories time out sooner."""
-    return min(MOST_WORKERS, os.cpu_count() or 1)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Take one for each core, and two where only slow tests run, which mostly wait.
+
+    One more was measured without them: no faster, and stories time out sooner.
+    """
+    cores = min(MOST_WORKERS, os.cpu_count() or 1)
+    return 2 * cores if config.option.markexpr == "slow" else cores
 
 
 @pytest.fixture(scope="session")

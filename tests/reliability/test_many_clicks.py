@@ -26,6 +26,7 @@ from tests.support.concurrent_clicks import (
     two_elsewhere,
 )
 from tests.support.history_checks import is_whole, winners
+from tests.support.marks import slow
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 ROUNDS = 2
@@ -84,9 +85,7 @@ def crowd(database_url: str, clock: MovableClock) -> Gather:
     return gather
 
 
-@pytest.mark.parametrize(
-    "rounds", [ROUNDS, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"]
-)
+@pytest.mark.parametrize("rounds", [ROUNDS, slow(MANY)], ids=["few", "many"])
 async def test_of_50_who_approve_or_deny_one_decides_and_the_others_hear_who(
     crowd: Gather, rounds: int
 ) -> None:
@@ -113,9 +112,7 @@ async def test_of_50_who_approve_or_deny_one_decides_and_the_others_hear_who(
             assert len(told) == len(CROWD)
 
 
-@pytest.mark.parametrize(
-    "rounds", [ROUNDS, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"]
-)
+@pytest.mark.parametrize("rounds", [ROUNDS, slow(MANY)], ids=["few", "many"])
 async def test_withdrawn_beside_the_last_approval_counts_or_comes_too_late(
     crowd: Gather, rounds: int
 ) -> None:
@@ -130,7 +127,7 @@ async def test_withdrawn_beside_the_last_approval_counts_or_comes_too_late(
             await people.click(id, before)
             clicks: list[Click] = [(first, "withdraw"), (second, "withdraw")]
             # Few more than are needed, or many of whom each may think again at once.
-            some = others[:2] if number % 2 else others[:24]
+            some = others[:2] if number % 2 else others[:12]
             clicks += [(other, "approve") for other in some]
             clicks += [(other, "withdraw") for other in some[2:]]
             order.shuffle(clicks)

@@ -91,17 +91,15 @@ async def test_the_other_replica_takes_over_from_one_that_is_killed(pair: Pair) 
         id = await story.ask()
         held = story.tenant.faults.hold("PATCH", r"/applications\(")
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await held.reached.wait()
         dying, other = await pair.at_work()
         await dying.kill()
         held.drop()
-        await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"), 30)
+        await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
         assert len(story.tenant.applications_named("billing")) == 1
         # The dead one may have claimed the card, and a claim lapses after 15 seconds.
-        await story.until(
-            lambda: f"{id} is ready" in story.workspace.text_of(story.card_of(id)), 30
-        )
+        await story.until(lambda: f"{id} is ready" in story.workspace.text_of(story.card_of(id)))
         assert _cards(story, id) == 1
         assert await other.stop() == 0
 
@@ -123,12 +121,12 @@ async def test_a_replica_may_die_in_any_step(pair: Pair, method: str, path: str)
         id = await story.ask()
         held = story.tenant.faults.hold(method, path)
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await held.reached.wait()
         dying, _ = await pair.at_work()
         await dying.kill()
         held.drop()
-        await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"), 30)
+        await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
         [application] = story.tenant.applications_named("billing")
         roles = story.tenant.roles_of(application["appId"])
         assert roles == {"Directory.Read.All", "User.Read.All"}
@@ -142,7 +140,7 @@ async def test_a_replica_that_loses_its_slot_leaves_and_is_replaced(pair: Pair) 
         id = await story.ask()
         held = story.tenant.faults.hold("PATCH", r"/servicePrincipals\(")
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await held.reached.wait()
         losing, _ = await pair.at_work()
         number = int(losing.slot.removeprefix("slot-"))
@@ -150,7 +148,7 @@ async def test_a_replica_that_loses_its_slot_leaves_and_is_replaced(pair: Pair) 
         await pair.ask_database("SELECT pg_terminate_backend(%s)", int(pid))
         assert await losing.ended() == replicas.LOST
         held.drop()
-        await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"), 30)
+        await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
         assert len(story.tenant.applications_named("billing")) == 1
 
 
@@ -163,7 +161,7 @@ async def test_many_registrations_go_to_either_replica_and_each_is_made_once(pai
             *(story.workspace.click("ada", "Approve", on=story.card_of(id)) for id in ids)
         )
         await story.until(
-            lambda: all(f"{id}: your connector values" in story.direct("rosa") for id in ids), 60
+            lambda: all(f"{id}: your connector values" in story.direct("rosa") for id in ids)
         )
         for name in names:
             assert len(story.tenant.applications_named(name)) == 1
@@ -225,7 +223,7 @@ async def test_of_50_people_in_two_processes_one_decides_and_the_others_hear_who
         too_late = {f"{name} already {verb} {id}." for name in names}
         assert not set(told.values()) - {"", *too_late}
         if verb == "approved":
-            await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"), 30)
+            await story.until(lambda: f"{id}: your connector values" in story.direct("rosa"))
         else:
             await story.until(lambda: f"{id} was denied" in story.direct("rosa"))
             assert not story.tenant.applications
@@ -245,7 +243,7 @@ async def test_two_last_approvers_in_two_processes_reach_the_quorum(pair: Pair) 
             )
         )
         await story.until(
-            lambda: all(f"{id}: your connector values" in story.direct("rosa") for id in ids), 60
+            lambda: all(f"{id}: your connector values" in story.direct("rosa") for id in ids)
         )
 
 
@@ -280,7 +278,7 @@ async def test_a_second_process_on_one_sqlite_file_says_so_and_ends(stage: Stage
             stdout=PIPE,
             stderr=PIPE,
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             said, complained = await process.communicate()
     assert process.returncode == 2
     sentence = f"Another process is using {stage.folder / 'aad-setup.db'}. Stop it first."

@@ -1,7 +1,9 @@
 """Rotations and several people, or several processes, at the same moment. Each has one outcome."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -107,35 +109,26 @@ async def test_two_last_approvers_at_once_reach_the_quorum(careful: RegistrarEnv
 
 
 @pytest.mark.slow
-async def test_of_confirming_and_denying_one_wins(registrar_envs: RegistrarEnvs) -> None:
+@pytest.mark.parametrize("otherwise", [RequestState.DENIED, RequestState.CANCELLED])
+async def test_of_confirming_and_ending_it_otherwise_one_wins(
+    registrar_envs: RegistrarEnvs, otherwise: RequestState
+) -> None:
     one, other = registrar_envs
+    ends: dict[RequestState, Callable[[str, str], Awaitable[None]]] = {
+        RequestState.DENIED: partial(other.registrar.approval.deny, by=GRACE, reason="Not now"),
+        RequestState.CANCELLED: partial(other.registrar.approval.cancel, by=ROSA),
+    }
     for _ in range(ROUNDS):
         id = await _in_use(one)
         rotation = await _asked(one, id)
-        confirmed, denied = await all_at_once(
-            one.registrar.approval.approve(id, rotation, by=ADA),
-            other.registrar.approval.deny(id, rotation, by=GRACE, reason="Not now"),
+        confirmed, ended = await all_at_once(
+            one.registrar.approval.approve(id, rotation, by=ADA), ends[otherwise](id, rotation)
         )
-        assert (confirmed is None) != (denied is None)
-        won = RequestState.APPROVED if confirmed is None else RequestState.DENIED
+        assert (confirmed is None) != (ended is None)
+        won = RequestState.APPROVED if confirmed is None else otherwise
         assert (await _rotation(one, id)).state is won
         async with one.database.reading() as tx:
             assert await runs.is_busy(tx, id) is (confirmed is None)
-
-
-@pytest.mark.slow
-async def test_of_confirming_and_cancelling_one_wins(registrar_envs: RegistrarEnvs) -> None:
-    one, other = registrar_envs
-    for _ in range(ROUNDS):
-        id = await _in_use(one)
-        rotation = await _asked(one, id)
-        confirmed, cancelled = await all_at_once(
-            one.registrar.approval.approve(id, rotation, by=ADA),
-            other.registrar.approval.cancel(id, rotation, by=ROSA),
-        )
-        assert (confirmed is None) != (cancelled is None)
-        won = RequestState.APPROVED if confirmed is None else RequestState.CANCELLED
-        assert (await _rotation(one, id)).state is won
 
 
 @pytest.mark.slow

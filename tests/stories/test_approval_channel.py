@@ -15,9 +15,7 @@ from tests.support.waiting import eventually
 ADVICE = "It is shared with another organization: end that, or set APPROVAL_CHANNEL"
 
 
-async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(
-    story: Story,
-) -> None:
+async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(story: Story) -> None:
     channel = story.workspace.channels["approvals"]
     await story.ask("first")
     channel.is_ext_shared = True
@@ -32,9 +30,7 @@ async def test_no_plan_is_posted_to_a_channel_that_was_shared_after_the_start(
     )
     channel.is_ext_shared = False
     await eventually(
-        story,
-        lambda: len(story.workspace.messages("approvals")) == 2,
-        step=timedelta(seconds=31),
+        story, lambda: len(story.workspace.messages("approvals")) == 2, step=timedelta(seconds=31)
     )
 
 

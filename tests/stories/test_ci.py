@@ -63,13 +63,7 @@ def test_the_oldest_and_the_newest_python_are_tried(
     script = SCRIPT.read_text()
     pythons = script[script.index("pythons() {") :].split("\n}\n")[0] + "\n}"
     told = subprocess.run(
-        [
-            "/bin/bash",
-            "-euo",
-            "pipefail",
-            "-c",
-            f"{pythons}\npythons",
-        ],
+        ["/bin/bash", "-euo", "pipefail", "-c", f"{pythons}\npythons"],
         env={"HOME": str(tmp_path), "PATH": str(tmp_path)},
         capture_output=True,
         text=True,

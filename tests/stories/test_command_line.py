@@ -13,11 +13,7 @@ HEAVY = {
     *("slack_bolt", "slack_sdk", "sqlalchemy", "structlog", "trustme"),
 }
 NOT_FOR_SERVING = {
-    "alembic",
-    "bot.doctor",
-    "bot.playground",
-    "bot.restore.database_copy",
-    "trustme",
+    *("alembic", "bot.doctor", "bot.playground", "bot.restore.database_copy", "trustme")
 }
 
 

@@ -29,17 +29,9 @@ LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 PRIVATE = (
-    ".env",
-    ".env.production",
-    ".git/config",
-    "aad-setup.db",
-    "aad-setup.db-wal",
-    "aad-setup-watermark.json",
-    "bot/.env",
-    "bot/aad-setup.db",
-    "bot/aad-setup.db.replaced-1",
-    "ca.pem",
-    "tests/stories/test_container.py",
+    *(".env", ".env.production", ".git/config", "aad-setup.db", "aad-setup.db-wal"),
+    *("aad-setup-watermark.json", "bot/.env", "bot/aad-setup.db", "bot/aad-setup.db.replaced-1"),
+    *("ca.pem", "tests/stories/test_container.py"),
 )
 """Files that may lie in a checkout and must not enter the image."""
 

@@ -76,9 +76,7 @@ async def test_the_requester_is_told_three_times_before_and_once_when_it_has_exp
 
 
 @pytest.mark.slow
-async def test_a_secret_in_use_that_has_expired_is_said_to_have_in_every_view(
-    story: Story,
-) -> None:
+async def test_a_secret_in_use_that_has_expired_is_said_to_have_in_every_view(story: Story) -> None:
     id = await in_use(story)
     workspace = story.workspace
     story.clock.move(timedelta(days=366))
@@ -106,9 +104,7 @@ def home(story: Story, name: str) -> str:
 
 
 @pytest.mark.slow
-async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(
-    story: Story,
-) -> None:
+async def test_the_reminder_rotates_and_then_there_are_none_of_the_old_secret(story: Story) -> None:
     id = await in_use(story)
     story.clock.move(timedelta(days=336))
     await eventually(story, lambda: told(story, "rosa"))
@@ -368,12 +364,7 @@ def _living(**life: float) -> Secret:
 
 @pytest.mark.parametrize(
     ("days", "left"),
-    [
-        (365, [30, 7, 1, 0]),
-        (60, [30, 7, 1, 0]),
-        (40, [20, 5, 1, 0]),
-        (8, [4, 1, 0.2, 0]),
-    ],
+    [(365, [30, 7, 1, 0]), (60, [30, 7, 1, 0]), (40, [20, 5, 1, 0]), (8, [4, 1, 0.2, 0])],
 )
 def test_short_secrets_are_told_of_by_parts_of_their_life(days: int, left: list[float]) -> None:
     short = _living(days=days)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,54 +142,46 @@ async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(sto
     assert datetime.fromisoformat(second["endDateTime"]) <= until
 
 
-async def test_a_rotation_that_nobody_confirmed_makes_no_secret(story: Story) -> None:
-    id = await story.ready()
-    await _execute(
-        story.stage,
+RUN = (
+    "INSERT INTO runs (id, registration, kind, subject, attempts, created_at)"
+    " SELECT 'forged', id, '{}', {}, 0, :now FROM registrations"
+)
+FORGED_RUNS = {
+    "a rotation that nobody confirmed": (
         "INSERT INTO approval_requests"
         " (id, registration, kind, asked_by, asked_at, digest, state, payload)"
         " SELECT 'forged', registration, 'rotation', asked_by, :now, digest, 'approved', '{}'"
         " FROM approval_requests",
         "INSERT INTO votes (request, team_id, user_id, name, verdict, digest, groups, at)"
         " SELECT 'forged', team_id, user_id, name, verdict, digest, groups, at FROM votes",
-        "INSERT INTO runs (id, registration, kind, subject, attempts, created_at)"
-        " SELECT 'forged', id, 'rotate', 'forged', 0, :now FROM registrations",
-    )
-    await story.until(lambda: f"aad-setup audit verify {id}" in story.workspace.picture())
-    (application,) = story.tenant.applications
-    assert len(story.tenant.live_secrets(application["appId"])) == 1
-
-
-@pytest.mark.parametrize("kind", ["plan", "rotation"])
-async def test_the_plans_approval_is_none_of_a_new_secret(story: Story, kind: str) -> None:
-    """Not if a run names the plan as its subject, nor if the plan's row is called a rotation."""
-    id = await story.ready()
-    await _execute(
-        story.stage,
-        f"UPDATE approval_requests SET kind = '{kind}'",
-        "INSERT INTO runs (id, registration, kind, subject, attempts, created_at)"
-        " SELECT 'forged', id, 'rotate', id, 0, :now FROM registrations",
-    )
-    await story.until(
-        lambda: (
-            "This was not approved" in story.workspace.picture()
-            or f"aad-setup audit verify {id}" in story.workspace.picture()
-        )
-    )
-    (application,) = story.tenant.applications
-    assert len(story.tenant.live_secrets(application["appId"])) == 1
-
-
-async def test_an_approval_carries_one_registration_out_once(story: Story) -> None:
-    id = await story.ready()
-    await _execute(
-        story.stage,
+        RUN.format("rotate", "'forged'"),
+    ),
+    "the plan is the subject": (RUN.format("rotate", "id"),),
+    "the plan is called a rotation": (
+        "UPDATE approval_requests SET kind = 'rotation'",
+        RUN.format("rotate", "id"),
+    ),
+    "an approval is carried out twice": (
         "UPDATE steps SET facts = NULL",
         "UPDATE registrations SET status = 'approved', key = 'another'",
-        "INSERT INTO runs (id, registration, kind, attempts, created_at)"
-        " SELECT 'forged', id, 'register', 0, :now FROM registrations",
-    )
-    await story.until(lambda: "has failed" in story.card() or f"{id} failed" in story.card())
+        RUN.format("register", "NULL"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FORGED_RUNS)
+async def test_a_forged_run_makes_no_secret(story: Story, what: str) -> None:
+    id = await story.ready()
+    await _execute(story.stage, *FORGED_RUNS[what])
+    tampered, refused = f"aad-setup audit verify {id}", "This was not approved"
+    said: dict[str, Callable[[], bool]] = {
+        "a rotation that nobody confirmed": lambda: tampered in story.workspace.picture(),
+        "an approval is carried out twice": lambda: (
+            "has failed" in story.card() or f"{id} failed" in story.card()
+        ),
+    }
+    picture = story.workspace.picture
+    await story.until(said.get(what, lambda: refused in picture() or tampered in picture()))
     (application,) = story.tenant.applications
     assert len(story.tenant.live_secrets(application["appId"])) == 1
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.playground.stage import Stage
 from tests.support.handover_story import ask_handover, confirm_handover
+from tests.support.marks import slow
 from tests.support.rotation_story import in_use
 from tests.support.running_bot import Bot
 from tests.support.secret_story import live
@@ -26,9 +27,7 @@ async def open_house(bot: Bot, stage: Stage) -> Any:
 CONFIRM = "[Confirm the handover]"
 
 
-async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(
-    open_house: Story,
-) -> None:
+async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(open_house: Story) -> None:
     story = open_house
     id = await story.ready()
     assert "An approver has to confirm this" in await ask_handover(story, id, "ben")
@@ -253,7 +252,7 @@ async def test_whoever_has_voted_cannot_become_the_requester(bot: Bot, stage: St
         assert f"has voted on {id}, so cannot take it over." in said
 
 
-@pytest.mark.parametrize("how", ["deactivated", pytest.param("hidden", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("how", ["deactivated", slow("hidden")])
 async def test_values_are_sent_to_nobody_whose_account_is_deactivated_or_gone(
     open_house: Story, how: str
 ) -> None:

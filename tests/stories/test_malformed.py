@@ -30,11 +30,7 @@ PAGES = ("mine:0", "mine:99999", "nobody:1", ":", "mine:", "mine:²")
 NO_TEXTS: tuple[Any, ...] = (None, 0, -1, 1.5, True, [], {}, ["AAD-0000"], {"value": "AAD-0000"})
 JUNK: tuple[Any, ...] = (*TEXTS, *PAGES, *NO_TEXTS)
 URLS = (
-    None,
-    "",
-    "https://evil.example/",
-    "http://slack.com@evil.example/",
-    "file:///etc/passwd",
+    *(None, "", "https://evil.example/", "http://slack.com@evil.example/", "file:///etc/passwd"),
     7,
 )
 ACTIONS = tuple(
@@ -207,15 +203,8 @@ def empty_states(rng: Random, view: Json) -> None:
 
 
 DEFECTS = (
-    bad_name,
-    bad_reason,
-    bad_days,
-    bad_address,
-    bad_domains,
-    bad_profile,
-    lost_fields,
-    lost_state,
-    empty_states,
+    *(bad_name, bad_reason, bad_days, bad_address, bad_domains, bad_profile, lost_fields),
+    *(lost_state, empty_states),
 )
 
 

@@ -57,11 +57,7 @@ async def undone(story: Story) -> str:
 
 def refuses(story: Story, method: str = "DELETE") -> Fault:
     return story.tenant.faults.fail(
-        method,
-        "deletedItems",
-        status=403,
-        code="Authorization_RequestDenied",
-        times=FOR_EVER,
+        method, "deletedItems", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
 
 

@@ -202,9 +202,7 @@ async def test_why_it_was_denied_is_not_for_bystanders(story: Story) -> None:
     assert "The requester and the approvers can read why." in story.whispers("ben")
 
 
-async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(
-    story: Story,
-) -> None:
+async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(story: Story) -> None:
     id = await story.ask("billing", **{"Email domains filter": "example.com"})
     await story.deny(id, reason="Say which domains, please")
     await story.until(lambda: "Say which domains, please" in story.direct("rosa"))
@@ -219,6 +217,22 @@ async def test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form(
     await story.approve(story.card().split()[0])
 
 
+def reminders(story: Story, words: str) -> list[str]:
+    texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
+    return [text for text in texts if words in text]
+
+
+async def first_of_four(story: Story, words: str) -> str:
+    """Let the growing intervals pass, and return the first of four reminders."""
+    assert reminders(story, words) == []
+    for count in range(1, 5):
+        story.clock.move(FIRST_REMINDER * 2 ** (count - 1) - timedelta(minutes=1))
+        assert len(reminders(story, words)) == count - 1
+        story.clock.move(timedelta(minutes=2))
+        await story.until(lambda count=count: len(reminders(story, words)) == count)
+    return reminders(story, words)[0]
+
+
 async def test_approvers_are_reminded_four_times_at_growing_intervals(
     bot: Bot, stage: Stage
 ) -> None:
@@ -227,23 +241,14 @@ async def test_approvers_are_reminded_four_times_at_growing_intervals(
         id = await story.ask("billing")
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
         await story.until(lambda: "1 of 2 approvals given" in story.card())
-
-        def reminders() -> list[str]:
-            texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
-            return [text for text in texts if f"{id} still waits for approval" in text]
-
-        assert reminders() == []
-        for count in range(1, 5):
-            story.clock.move(FIRST_REMINDER * 2 ** (count - 1) - timedelta(minutes=1))
-            assert len(reminders()) == count - 1
-            story.clock.move(timedelta(minutes=2))
-            await story.until(lambda count=count: len(reminders()) == count)
-        assert "@grace" in reminders()[0]
-        assert "@ada" not in reminders()[0]  # has approved already
-        assert "@rosa asked" in reminders()[0]
+        words = f"{id} still waits for approval"
+        first = await first_of_four(story, words)
+        assert "@grace" in first
+        assert "@ada" not in first  # has approved already
+        assert "@rosa asked" in first
         story.clock.move(timedelta(days=2))
         await story.approve(id, by="grace")
-        assert len(reminders()) == 4
+        assert len(reminders(story, words)) == 4
 
 
 @pytest.mark.slow
@@ -257,24 +262,16 @@ async def test_of_a_rotation_approvers_are_reminded_likewise(bot: Bot, stage: St
         story.clock.move(timedelta(days=1))
         await asked(story, id, by="ada")
         await decide(story, "Confirm", by="grace")
-
-        def reminders() -> list[str]:
-            texts = map(story.workspace.text_of, story.workspace.messages("approvals"))
-            return [text for text in texts if f"A rotation of {id} still waits" in text]
-
-        for count in range(1, 5):
-            story.clock.move(FIRST_REMINDER * 2 ** (count - 1) - timedelta(minutes=1))
-            assert len(reminders()) == count - 1
-            story.clock.move(timedelta(minutes=2))
-            await story.until(lambda count=count: len(reminders()) == count)
-        assert "@ben: the request above has Confirm the rotation" in reminders()[0]
-        assert "@grace" not in reminders()[0]  # has confirmed it
-        assert "@ada asked" in reminders()[0]
-        assert "1 of 2 approvals given" in reminders()[0]
+        words = f"A rotation of {id} still waits"
+        first = await first_of_four(story, words)
+        assert "@ben: the request above has Confirm the rotation" in first
+        assert "@grace" not in first  # has confirmed it
+        assert "@ada asked" in first
+        assert "1 of 2 approvals given" in first
         story.clock.move(timedelta(days=2))
         await decide(story, "Deny", by="ben")
         await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
-        assert len(reminders()) == 4
+        assert len(reminders(story, words)) == 4
 
 
 @pytest.mark.slow

@@ -55,10 +55,7 @@ UNDO = {
     ("DELETE", "/serviceprincipals/{id}"),
     ("DELETE", "/applications/{id}"),
 }
-PURGE = {
-    ("GET", "/directory/deleteditems/{id}"),
-    ("DELETE", "/directory/deleteditems/{id}"),
-}
+PURGE = {("GET", "/directory/deleteditems/{id}"), ("DELETE", "/directory/deleteditems/{id}")}
 LOOKS = {
     ("GET", "/applications/{id}/owners"),
     ("GET", "/serviceprincipals/{id}/owners"),

@@ -373,11 +373,7 @@ async def test_the_command_says_what_it_did_and_what_comes_next(stage: Stage, bo
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [
-        (None, "is not there"),
-        (b"no database at all" * 100, "cannot be read"),
-        (b"", "is no copy"),
-    ],
+    [(None, "is not there"), (b"no database at all" * 100, "cannot be read"), (b"", "is no copy")],
 )
 async def test_what_is_no_copy_changes_nothing(
     stage: Stage, bot: Bot, url: str, content: bytes | None, why: str

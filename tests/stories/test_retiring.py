@@ -67,7 +67,7 @@ async def test_the_old_secret_that_somebody_had_removed_goes_though_a_newer_one_
     await seen(story, id)
     held = story.tenant.faults.hold("POST", "/addPassword")
     await make_a_new_one(story, id)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await held.reached.wait()
     story.workspace.reload("ada")
     await story.workspace.command("ada", f"retire {id}")

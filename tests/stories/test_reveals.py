@@ -11,6 +11,7 @@ from bot.storage import messages
 from bot.storage.messages import MessageKind
 from handlers.views import ids
 from tests.support.forged_clicks import forged_button, forged_whisper
+from tests.support.marks import slow
 from tests.support.running_bot import Bot
 from tests.support.secret_story import MARK, live
 from tests.support.story import Story
@@ -61,14 +62,7 @@ async def test_a_second_reveal_is_refused(story: Story) -> None:
     assert f"The secret of {id} has already been shown" in said
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        "answer lost",
-        pytest.param("address expired", marks=pytest.mark.slow),
-        pytest.param("server error", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("trouble", ["answer lost", slow("address expired"), slow("server error")])
 async def test_a_reveal_that_may_not_have_arrived_is_replaced(story: Story, trouble: str) -> None:
     id = await story.ready()
     await story.values(id)

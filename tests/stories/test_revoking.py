@@ -27,11 +27,7 @@ NOT_YET = "is not revoked yet"
 
 def refuses_to_let_go(story: Story) -> Fault:
     return story.tenant.faults.fail(
-        "DELETE",
-        "/applications/",
-        status=403,
-        code="Authorization_RequestDenied",
-        times=FOR_EVER,
+        "DELETE", "/applications/", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
 
 
@@ -190,14 +186,7 @@ async def test_what_entra_does_not_let_go_is_said_and_comes_again_by_itself(stor
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        "503",
-        "429",
-        "unreachable",
-    ],
-)
+@pytest.mark.parametrize("trouble", ["503", "429", "unreachable"])
 async def test_trouble_that_outlasts_the_patience_is_over_at_the_next_try(
     story: Story, trouble: str
 ) -> None:

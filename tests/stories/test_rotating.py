@@ -178,9 +178,7 @@ async def test_a_denied_rotation_changes_nothing_and_can_be_asked_again(story: S
 
 
 @pytest.mark.slow
-async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(
-    story: Story,
-) -> None:
+async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(story: Story) -> None:
     id = await in_use(story)
     before = live(story)
     await asked(story, id)

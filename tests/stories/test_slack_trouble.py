@@ -10,6 +10,7 @@ import structlog.testing
 from bot.domain.lifetimes import CHECK_PAUSE
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
+from tests.support.marks import slow
 from tests.support.rotation_story import asked, decide, request, seen
 from tests.support.running_bot import Bot
 from tests.support.story import Story, _updates, updates
@@ -30,7 +31,7 @@ def trouble(story: Story, kind: str, method: str, *, times: int) -> None:
             faults.lose(method, times=times)
 
 
-@pytest.mark.parametrize("kind", ["429", pytest.param("500", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["429", slow("500")])
 async def test_a_post_that_slack_refuses_is_made_later_and_once(story: Story, kind: str) -> None:
     trouble(story, kind, "chat.postMessage", times=4)
     await story.open_form()
@@ -65,14 +66,7 @@ async def test_a_post_whose_answer_was_lost_is_found_again_where_the_bot_may_rea
     assert len(story.tenant.applications) == 1
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param("429", marks=pytest.mark.slow),
-        pytest.param("500", marks=pytest.mark.slow),
-        "lost",
-    ],
-)
+@pytest.mark.parametrize("kind", [slow("429"), slow("500"), "lost"])
 async def test_the_last_state_arrives_whatever_happens_to_updates(story: Story, kind: str) -> None:
     id = await story.ask("billing")
     trouble(story, kind, "chat.update", times=6)
@@ -236,13 +230,13 @@ async def test_where_slack_takes_no_messages_stands_in_the_homes_of_approvers(
             view = await story.until(lambda: story.workspace.home_of(person))
             return story.workspace.text_of(view)
 
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while said not in await home("ada"):
                 pass
         assert "Slack takes no messages" not in await home("rosa")
         stage.workspace.faults.clear()
         await eventually(story, lambda: story.workspace.messages("approvals"))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while "Slack takes no messages for #approvals" in await home("ada"):
                 pass
 

@@ -91,9 +91,7 @@ async def test_the_reminder_leads_to_the_secret_and_nothing_follows_it(story: St
 
 
 @pytest.mark.slow
-async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(
-    story: Story,
-) -> None:
+async def test_nobody_is_told_of_a_removal_before_entra_has_let_the_secret_go(story: Story) -> None:
     id = await story.ready()
     outage = story.tenant.faults.fail("POST", "/removePassword", times=10_000)
     story.clock.move(timedelta(days=7))

@@ -6,7 +6,6 @@ import shutil
 import signal
 import sqlite3
 import sys
-from asyncio.subprocess import PIPE, create_subprocess_exec
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,27 +15,19 @@ import pytest
 import sqlalchemy as sa
 
 from bot.playground.stage import Stage
-from tests.support.cli import Ended, typed
+from tests.support.cli import PROGRAM, SECONDS, Ended, begun, ended, typed
 from tests.support.doctor_cli import call
+from tests.support.marks import slow
 from tests.support.postgres import plain
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60.0
 
 
 async def python(code: str, *arguments: str, folder: Path, path: Path = ROOT) -> Ended:
     """Run code in a new interpreter, in a folder."""
-    process = await create_subprocess_exec(
-        *(sys.executable, "-c", code, *arguments),
-        stdout=PIPE,
-        stderr=PIPE,
-        cwd=folder,
-        env={"PYTHONPATH": str(path), "PYTHONUTF8": "1", "HOME": str(folder)},
-    )
-    async with asyncio.timeout(SECONDS):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ended(status=process.returncode, out=out.decode(), err=err.decode())
+    environ = {"PYTHONPATH": str(path), "PYTHONUTF8": "1", "HOME": str(folder)}
+    program = (sys.executable, "-c", code, *arguments)
+    return await ended(await begun(*program, environ=environ, folder=folder))
 
 
 def says(ended: Ended, *words: str) -> bool:
@@ -190,15 +181,15 @@ async def test_profiles_that_are_wrong_are_named(copy: Path, command: str, statu
     assert "profile odd: `order` is missing." in said
 
 
+def plain_environ(folder: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+
+
 @pytest.fixture
 async def demo(tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """The demo, a moment after its first line."""
-    process = await create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "demo", "--plain"),
-        stdout=PIPE,
-        stderr=PIPE,
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+    process = await begun(
+        *PROGRAM, "demo", "--plain", environ=plain_environ(tmp_path), folder=tmp_path
     )
     assert process.stdout is not None
     async with asyncio.timeout(SECONDS):
@@ -210,31 +201,21 @@ async def demo(tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
         await process.wait()
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, slow(signal.SIGTERM)])
 async def test_a_demo_that_is_stopped_leaves_nothing_behind(
     demo: asyncio.subprocess.Process, tmp_path: Path, number: signal.Signals
 ) -> None:
     demo.send_signal(number)
-    async with asyncio.timeout(SECONDS):
-        _, err = await demo.communicate()
-    assert (demo.returncode, err) == (130, b"")
+    stopped = await ended(demo)
+    assert (stopped.status, stopped.err) == (130, "")
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.slow
 async def test_a_demo_whose_reader_goes_away_leaves_nothing_behind(tmp_path: Path) -> None:
-    process = await create_subprocess_exec(
-        *("sh", "-c", '"$0" -m bot demo --plain | head -n 2', sys.executable),
-        stdout=PIPE,
-        stderr=PIPE,
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
-    )
-    async with asyncio.timeout(SECONDS):
-        _, err = await process.communicate()
-    assert err == b""
+    program = ("sh", "-c", '"$0" -m bot demo --plain | head -n 2', sys.executable)
+    demo = await begun(*program, environ=plain_environ(tmp_path), folder=tmp_path)
+    assert (await ended(demo)).err == ""
     assert os.listdir(tmp_path) == []
 
 

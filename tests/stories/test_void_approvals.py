@@ -21,6 +21,7 @@ from bot.playground.stage import Stage
 from handlers.slack.ttl_cache import REMEMBERED
 from tests.support import rotation_story
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
+from tests.support.marks import slow
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 from tests.support.running_bot import Bot
 from tests.support.secret_story import live
@@ -109,12 +110,7 @@ def _vanished(story: Story, name: str, *, is_hidden: bool) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "code",
-    [
-        "account_inactive",
-        pytest.param("fatal_error", marks=pytest.mark.slow),
-        pytest.param("user_not_found_yet", marks=pytest.mark.slow),
-    ],
+    "code", ["account_inactive", slow("fatal_error"), slow("user_not_found_yet")]
 )
 async def test_a_failed_look_up_is_no_clear_no(three: Story, code: str) -> None:
     """`account_inactive` is about the bot's own token."""
@@ -288,9 +284,7 @@ async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
 
 
 @pytest.mark.slow
-async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(
-    three: Story,
-) -> None:
+async def test_a_confirmation_of_somebody_who_has_left_since_no_longer_counts(three: Story) -> None:
     story = three
     id = await story.ask()
     await _approve(story, id, "ada")
@@ -342,10 +336,7 @@ async def test_whoever_is_an_approver_again_can_confirm_again(
     clock.move(LATER)
     await env.registrar.approval.approve(id, rotation, by=ADA, seen=[GRACE])
     found = await env.found(id)
-    assert {vote.person.key for vote in found.counting(await env.asked(id))} == {
-        ADA.key,
-        GRACE.key,
-    }
+    assert {vote.person.key for vote in found.counting(await env.asked(id))} == {ADA.key, GRACE.key}
     assert {vote.person.key for vote in found.approvals()} == {ADA.key, GRACE.key}  # of the plan
     assert (await env.run_of(id)).subject == rotation
 

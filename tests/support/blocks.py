@@ -27,12 +27,7 @@ def actions(*labels: str) -> Json:
 
 def text_input(label: str, **more: object) -> Json:
     element = {"type": "plain_text_input", "action_id": "typed", **more}
-    return {
-        "type": "input",
-        "block_id": label.lower(),
-        "label": plain(label),
-        "element": element,
-    }
+    return {"type": "input", "block_id": label.lower(), "label": plain(label), "element": element}
 
 
 def modal(*blocks: Json, **more: object) -> Json:

@@ -1,28 +1,22 @@
 """Many people who click at the same moment, in this process or in one of their own.
 
-`python -m tests.support.concurrent_clicks URL APPROVALS` opens the database, says so, and does
-whatever each line of
-its standard input asks for at once; for each line it answers with one of who was refused with what.
+That opens the database, says so, does at once whatever each message asks for, and answers it with
+who was refused with what.
 """
 
 import asyncio
-import json
-import os
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 from bot import logs
 from bot.approval import Policy
 from bot.domain.people import Person, Refusal
 from bot.playground.clock import MovableClock
 from tests.support.factories import ROSA, TEAM
-from tests.support.registrar_env import KEY, RegistrarEnv, opened, registrar_env
+from tests.support.fork_server import child, told
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
-SECONDS = 60.0
-ROOT = Path(__file__).parents[2]
 CROWD = tuple(Person(team_id=TEAM, user_id=f"U0NO{n:02}", name=f"No. {n}") for n in range(50))
 
 Click = tuple[str, str]
@@ -62,64 +56,39 @@ async def click_all(registrar_env: RegistrarEnv, id: str, clicks: Sequence[Click
             return str(refusal)
         return None
 
-    told = await asyncio.gather(*(click(*each) for each in clicks))
-    return {" ".join(each): said for each, said in zip(clicks, told, strict=True)}
+    said = await asyncio.gather(*(click(*each) for each in clicks))
+    return {" ".join(each): refused for each, refused in zip(clicks, said, strict=True)}
 
 
 class Elsewhere:
     """A process that clicks."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    async def line(self) -> str:
-        assert self._process.stdout is not None
-        async with asyncio.timeout(SECONDS):
-            return (await self._process.stdout.readline()).decode()
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     async def click_all(self, id: str, clicks: Sequence[Click]) -> Told:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([id, clicks]).encode() + b"\n")
-        return dict(json.loads(await self.line()))
+        self._connection.send((id, clicks))
+        return dict(await told(by=self._connection))
 
 
 @asynccontextmanager
 async def two_elsewhere(url: str, needed: int) -> AsyncIterator[Sequence[Elsewhere]]:
     """Two processes on one database, both connected; they end when this does."""
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(_elsewhere(url, needed)) for _ in range(2)]
+        children = [await stack.enter_async_context(child(_live, url, needed)) for _ in range(2)]
+        for _, connection in children:
+            assert await told(by=connection) == "ready"
+        yield [Elsewhere(connection) for _, connection in children]
 
 
-@asynccontextmanager
-async def _elsewhere(url: str, needed: int) -> AsyncIterator[Elsewhere]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.concurrent_clicks", url, str(needed)),
-        stdin=PIPE,
-        stdout=PIPE,
-        cwd=ROOT,
-        env={**os.environ, "REGISTRAR_ENV_KEY": KEY},
-    )
-    found = Elsewhere(process)
-    try:
-        assert await found.line() == "ready\n"
-        yield found
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        async with asyncio.timeout(SECONDS):
-            await process.wait()
+def _live(url: str, needed: int, asked: Connection) -> None:
+    logs.set_up("ERROR")
+    asyncio.run(_serve(url, needed, asked))
 
 
-async def _serve(url: str, needed: int) -> None:
+async def _serve(url: str, needed: int, asked: Connection) -> None:
     async with opened(url) as database:
         here = registrar_env(database, MovableClock(), policy=decides(needed))
-        print("ready", flush=True)  # noqa: T201 - it is how the test hears of it
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            id, clicks = json.loads(line)
-            told: Mapping[str, str | None] = await click_all(here, id, clicks)
-            print(json.dumps(told), flush=True)  # noqa: T201 - likewise
-
-
-if __name__ == "__main__":
-    logs.set_up("ERROR")  # standard output is for the answers
-    asyncio.run(_serve(sys.argv[1], int(sys.argv[2])))
+        asked.send("ready")
+        while True:
+            asked.send(await click_all(here, *await asyncio.to_thread(asked.recv)))

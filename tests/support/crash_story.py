@@ -45,7 +45,7 @@ class CrashStory(Story):
         self.secret = ""
         self.is_sent = False
 
-    async def until(self, predicate: Any, timeout: float = 15.0) -> Any:  # noqa: ASYNC109 - as the workspace's own
+    async def until(self, predicate: Any, timeout: float = SECONDS) -> Any:  # noqa: ASYNC109 - as the workspace's own
         return await self.lives.until(predicate, timeout=timeout)
 
     async def walk(self) -> None:
@@ -92,7 +92,7 @@ class CrashStory(Story):
         coming = asyncio.create_task(held.reached.wait())
         coming.add_done_callback(lambda _: self.workspace.changed())
         try:
-            await self.until(coming.done, timeout=SECONDS)
+            await self.until(coming.done)
         finally:
             coming.cancel()
 
@@ -208,6 +208,12 @@ class CrashStory(Story):
         with closing(sqlite3.connect(address, uri=True)) as database:
             return database.execute(question, values).fetchone()[0]
 
+    async def until_written(self, seen: Callable[[], object]) -> None:
+        """Wait for what the bot writes into its database, of which nothing tells."""
+        async with asyncio.timeout(SECONDS):
+            while not seen():  # noqa: ASYNC110 - another process writes this
+                await asyncio.sleep(0.05)
+
     async def sign_in(self, secret: str) -> int:
         """Return the status with which the tenant's token endpoint answers this secret."""
         form = {
@@ -232,9 +238,9 @@ def key_of(message: Json) -> str | None:
     return None
 
 
-async def in_use(crash_story: CrashStory) -> str:
+async def in_use(story: CrashStory) -> str:
     """Walk the whole road, and return the secret; the bot is stopped then."""
-    await crash_story.lives.begin()
-    await crash_story.walk()
-    assert await crash_story.lives.stop() == 0
-    return crash_story.secret
+    await story.lives.begin()
+    await story.walk()
+    assert await story.lives.stop() == 0
+    return story.secret

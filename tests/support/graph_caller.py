@@ -63,11 +63,7 @@ class Asking:
         ids = {offer["value"]: offer["id"] for offer in resource["appRoles"]}
         return await self.post(
             f"/servicePrincipals/{resource['id']}/appRoleAssignedTo",
-            {
-                "principalId": principal["id"],
-                "resourceId": resource["id"],
-                "appRoleId": ids[role],
-            },
+            {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": ids[role]},
         )
 
     async def secret(self, application: dict[str, Any], **wanted: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
 MUST_BE_REFUSED: Mapping[tuple[str, str], str] = {
     ("GET", "/policies/defaultappmanagementpolicy"): (
         "the connection test proves by it that the new application can do no more than planned"
-    ),
+    )
 }
 """Calls of a new application that no profile allows, and why they are made all the same."""
 

@@ -35,17 +35,9 @@ READ_ONLY: Mapping[str, frozenset[str]] = {
     ),
     "servicePrincipal": frozenset(
         {
-            "appDescription",
-            "appDisplayName",
-            "appId",
-            "appOwnerOrganizationId",
-            "appRoles",
-            "applicationTemplateId",
-            "createdByAppId",
-            "oauth2PermissionScopes",
-            "passwordCredentials",
-            "resourceSpecificApplicationPermissions",
-            "signInAudience",
+            *("appDescription", "appDisplayName", "appId", "appOwnerOrganizationId", "appRoles"),
+            *("applicationTemplateId", "createdByAppId", "oauth2PermissionScopes"),
+            *("passwordCredentials", "resourceSpecificApplicationPermissions", "signInAudience"),
             "verifiedPublisher",
         }
     ),

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import aiohttp
 
 from bot.playground.stage import Stage
+from tests.support.fork_server import Forked
 
-SECONDS = 15.0
-BEGIN_SECONDS = 60.0
+SECONDS = 60.0
 
 
 class Told(NamedTuple):
@@ -66,9 +66,9 @@ class HttpEndpoint:
                 pass
         return told
 
-    async def until_ready(self, process: Process) -> None:
+    async def until_ready(self, process: Process | Forked) -> None:
         """Ask until somebody answers that all is well, or the process that should has ended."""
-        async with asyncio.timeout(BEGIN_SECONDS):
+        async with asyncio.timeout(SECONDS):
             while process.returncode is None:
                 try:
                     if (await self.ask("/readyz")).status == HTTPStatus.OK:

@@ -4,6 +4,7 @@ The throw-away server listens on a Unix socket in a folder of its own. The shell
 waits for its own standard input to end, so the server goes when the tests do, however they do.
 """
 
+import asyncio
 import os
 import shlex
 import shutil
@@ -18,6 +19,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 import sqlalchemy as sa
+
+from tests.support.marks import slow
+from tests.support.registrar_env import opened
 
 SETTINGS = "-c fsync=off -c full_page_writes=off -c listen_addresses='' -c max_connections=200"
 ALONE = """
@@ -46,12 +50,21 @@ def postgres_server() -> Iterator[sa.URL]:
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server: sa.URL) -> Iterator[sa.URL]:
     """The address of this worker's database: a new one costs more than most tests do."""
-    name = f"test_{uuid4().hex}"
-    with _administrating(postgres_server) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    yield postgres_server.set(database=name)
-    with _administrating(postgres_server) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with _created(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: sa.URL) -> Iterator[sa.URL]:
+    """The address of a database with the bot's tables, in which nothing is, to be copied."""
+
+    async def make(url: str) -> None:
+        async with opened(url):
+            pass
+
+    with _created(postgres_server) as url:
+        asyncio.run(make(url.render_as_string(hide_password=False)))
+        yield url
 
 
 @pytest.fixture
@@ -65,14 +78,17 @@ def postgres_url(postgres_database: sa.URL) -> str:
     return postgres_database.render_as_string(hide_password=False)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database of each kind without any rows; SQLite's has its tables."""
+@pytest.fixture(params=["sqlite", slow("postgresql")])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database of each kind with the bot's tables and without any rows."""
     if request.param == "sqlite":
         file = tmp_path / "aad-setup.db"
         shutil.copy(request.getfixturevalue("empty_databases") / file.name, file)
-        return f"sqlite+aiosqlite:///{file}"
-    return str(request.getfixturevalue("postgres_url"))
+        yield f"sqlite+aiosqlite:///{file}"
+        return
+    server, template = map(request.getfixturevalue, ("postgres_server", "postgres_template"))
+    with _created(server, like=template) as url:
+        yield url.render_as_string(hide_password=False)
 
 
 postgres_is_quick = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
@@ -100,6 +116,18 @@ def _administrating(server: sa.URL) -> Iterator[psycopg.Connection[tuple[object,
     # Whatever database the address names is where one may stand to make others.
     with psycopg.connect(plain(server), autocommit=True) as connection:
         yield connection
+
+
+@contextmanager
+def _created(server: sa.URL, *, like: sa.URL | None = None) -> Iterator[sa.URL]:
+    """A new database, a copy of another one or empty; it goes at the end."""
+    name = f"test_{uuid4().hex}"
+    template = "" if like is None else f' TEMPLATE "{like.database}"'
+    with _administrating(server) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"{template}'.encode())
+    yield server.set(database=name)
+    with _administrating(server) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 @contextmanager

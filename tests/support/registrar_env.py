@@ -3,7 +3,7 @@
 It brings registrations to where a test begins by the same storage functions that runs use.
 """
 
-import os
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,8 +12,6 @@ from functools import partial
 from itertools import count
 from typing import Any
 from uuid import uuid4
-
-from cryptography.fernet import Fernet
 
 from bot.approval import Policy
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, Vote
@@ -43,7 +41,7 @@ from tests.support.settings_env import GOOD
 
 DIGEST = "d" * 64
 SECRET = "the-one-time-secret"
-KEY = os.environ.get("REGISTRAR_ENV_KEY") or Fernet.generate_key().decode()
+KEY = urlsafe_b64encode(bytes(32)).decode()
 """Of the vault; processes on one database share it."""
 VAULT = Vault([KEY])
 ENTRA = AwaitedService("Entra", SystemClock())

@@ -4,23 +4,14 @@ import asyncio
 import json
 import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SECONDS = 30.0
-"""How long a process may take to begin or to end."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    status: int
-    out: str
-    err: str
+from tests.support.cli import PROGRAM, SECONDS, Ended, begun, ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +42,8 @@ async def command(
     *arguments: str, folder: Path, environ: Mapping[str, str] | None = None
 ) -> Process:
     """Start `aad-setup` in a folder, with an environment that knows nothing of ours."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", *arguments),
-        stdout=PIPE,
-        stderr=PIPE,
-        env={"PATH": os.environ["PATH"], "TMPDIR": str(folder), **(environ or {})},
-        cwd=folder,
-    )
-
-
-async def ended(process: Process) -> Ended:
-    async with asyncio.timeout(SECONDS):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ended(status=process.returncode, out=out.decode(), err=err.decode())
+    environ = {"PATH": os.environ["PATH"], "TMPDIR": str(folder), **(environ or {})}
+    return await begun(*PROGRAM, *arguments, environ=environ, folder=folder)
 
 
 @asynccontextmanager

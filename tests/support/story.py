@@ -10,6 +10,8 @@ from bot.playground.workspace.results import Clicked, Reply
 Json = dict[str, Any]
 Opening = TypeVar("Opening", Reply, Clicked)
 
+PATIENCE = 60.0
+"""Real seconds after which what does not happen never will, on a machine that stalls."""
 TRIES = 3
 TOO_LATE = "expired_trigger_id"
 TRY_AGAIN = "Slack did not say who you are"
@@ -108,7 +110,7 @@ class Story:
         text = f"{id}: your connector values"
         return any(message["text"].startswith(text) for message in self.workspace.messages("rosa"))
 
-    async def until(self, predicate: Any, timeout: float = 15.0) -> Any:  # noqa: ASYNC109 - as the workspace's own
+    async def until(self, predicate: Any, timeout: float = PATIENCE) -> Any:  # noqa: ASYNC109 - as the workspace's own
         return await self.workspace.until(predicate, timeout=timeout)
 
     def card(self, index: int = -1) -> str:

@@ -278,11 +278,7 @@ def test_every_state_can_be_reached_and_every_end_is_one() -> None:
     assert reached == set(Status)
     ends = {status for status in Status if status.is_end}
     assert ends == {
-        Status.REFUSED,
-        Status.DENIED,
-        Status.CANCELLED,
-        Status.EXPIRED,
-        Status.UNDONE,
+        *(Status.REFUSED, Status.DENIED, Status.CANCELLED, Status.EXPIRED, Status.UNDONE),
         Status.REVOKED,
     }
 

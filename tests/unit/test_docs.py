@@ -282,14 +282,9 @@ def test_the_path_is_added_to_the_address_unless_it_is_there(address: str, url: 
 @pytest.mark.parametrize(
     "address",
     [
-        "http://bot.example.com",
-        "bot.example.com",
-        "https://",
-        "https://me:pw@bot.example.com",
-        "https://bot.example.com/?a=b",
-        "https://bot.example.com/#a",
-        "https://bot.example.com:port",
-        "https://[broken",
+        *("http://bot.example.com", "bot.example.com", "https://"),
+        *("https://me:pw@bot.example.com", "https://bot.example.com/?a=b"),
+        *("https://bot.example.com/#a", "https://bot.example.com:port", "https://[broken"),
     ],
 )
 def test_an_address_that_slack_cannot_post_to_is_refused(address: str) -> None:

@@ -84,15 +84,7 @@ def test_one_page_has_no_number() -> None:
 def test_a_button_stands_for_a_page_that_there_may_be() -> None:
     assert read_page("mine:1234") == (Part.MINE, 1234)
     for value in (
-        "mine:12345",
-        "mine:²",
-        "mine:١",
-        "mine:",
-        "mine",
-        "yours:1",
-        "",
-        None,
-        "mine:-1",
+        *("mine:12345", "mine:²", "mine:١", "mine:", "mine", "yours:1", "", None, "mine:-1"),
     ):
         with pytest.raises(Refusal, match="no such page"):
             read_page(value)

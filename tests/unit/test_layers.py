@@ -28,11 +28,7 @@ LAYERS = (
         "bot.server.slack_transport",
         "bot.periodic_checks",
     ),
-    (
-        "bot.manifest",
-        "bot.server.health",
-        "bot.exposure_checks",
-    ),
+    ("bot.manifest", "bot.server.health", "bot.exposure_checks"),
     ("handlers",),
     (
         "bot.registrar",
@@ -42,11 +38,7 @@ LAYERS = (
     ),
     ("bot.restore.registration_reconciler",),
     ("bot.worker.orphans",),
-    (
-        "bot.runs",
-        "bot.worker.replicas",
-        "bot.worker.attempts",
-    ),
+    ("bot.runs", "bot.worker.replicas", "bot.worker.attempts"),
     ("bot.services",),
     ("bot.planning.preview",),
     (
@@ -57,17 +49,10 @@ LAYERS = (
         "bot.planning.plan_request",
         "bot.planning.plan_text",
     ),
-    (
-        "bot.storage",
-        "bot.domain.catalogue",
-    ),
+    ("bot.storage", "bot.domain.catalogue"),
     ("bot.domain.profile_schema",),
     ("bot.approval",),
-    (
-        "bot.approval.quorum",
-        "bot.domain.events",
-        "bot.domain.expiry_stages",
-    ),
+    ("bot.approval.quorum", "bot.domain.events", "bot.domain.expiry_stages"),
     (
         "bot.domain.registration",
         "bot.domain.secrets",

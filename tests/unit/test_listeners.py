@@ -87,14 +87,8 @@ def test_every_listener_has_a_story() -> None:
     parts: Any = {
         name: None
         for name in (
-            "client",
-            "registrar",
-            "users",
-            "response_urls",
-            "home_publisher",
-            "preview_maker",
-            "contact",
-            "plain",
+            *("client", "registrar", "users", "response_urls", "home_publisher", "preview_maker"),
+            *("contact", "plain"),
         )
     }
     no_services: Any = SimpleNamespace(catalogue=None, policy=None)

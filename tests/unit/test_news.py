@@ -12,9 +12,7 @@ from handlers.views import ids, news
 from tests.support.factories import GRACE, NOON, registration
 
 FAILURE = Failure(
-    step="Make the client secret",
-    sentence="A right is missing.",
-    advice="Ask, then retry.",
+    step="Make the client secret", sentence="A right is missing.", advice="Ask, then retry."
 )
 STEP = "at “Make the client secret”: A right is missing. Ask, then retry."
 DENIED = Vote(person=GRACE, verdict="deny", at=NOON, digest="d")

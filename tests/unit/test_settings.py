@@ -287,15 +287,8 @@ def test_an_empty_environment_hears_of_everything_that_is_missing_at_once() -> N
         Settings.read({})
     named = [sentence.split()[0].split("=")[0] for sentence in caught.value.problems]
     assert named == [
-        "SLACK_BOT_TOKEN",
-        "SLACK_APP_TOKEN",
-        "APPROVAL_CHANNEL",
-        "ENTRA_TENANT_ID",
-        "ENTRA_CLIENT_ID",
-        "ENTRA_CLIENT_SECRET",
-        "CONSENT_MODE",
-        "VAULT_KEYS",
-        "REQUESTERS",
+        *("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "APPROVAL_CHANNEL", "ENTRA_TENANT_ID"),
+        *("ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET", "CONSENT_MODE", "VAULT_KEYS", "REQUESTERS"),
         "APPROVERS",
     ]
     assert str(caught.value) == "\n".join(caught.value.problems)
@@ -309,10 +302,7 @@ def test_entra_alone_is_read_without_a_word_about_slack() -> None:
     with pytest.raises(SettingsError) as caught:
         read_access({"ENTRA_CERTIFICATE": "bot.pfx"})
     assert [sentence.split()[0] for sentence in caught.value.problems] == [
-        "ENTRA_TENANT_ID",
-        "ENTRA_CLIENT_ID",
-        "ENTRA_CLIENT_SECRET",
-        "CONSENT_MODE",
+        *("ENTRA_TENANT_ID", "ENTRA_CLIENT_ID", "ENTRA_CLIENT_SECRET", "CONSENT_MODE"),
         "ENTRA_CERTIFICATE",
     ]
 

@@ -90,7 +90,7 @@ class Looking(Place):
         )
         return deepcopy(found.versions) if found else []
 
-    async def until(self, predicate: Callable[[], T], timeout: float = 10.0) -> T:  # noqa: ASYNC109 - it tells more
+    async def until(self, predicate: Callable[[], T], timeout: float = 30.0) -> T:  # noqa: ASYNC109 - it tells more
         """Wait for a predicate and return its value; it is asked again at every change here.
 
         What changes elsewhere (a clock, the app's database) is not noticed: call `changed()` then.

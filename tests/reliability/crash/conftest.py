@@ -1,6 +1,8 @@
 """A stage without a bot, and a road on which one may die."""
 
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from tests.support.crash_story import CrashStory
 
 
 @pytest.fixture
-async def crash_story(stage: Stage) -> AsyncIterator[CrashStory]:
+async def story(stage: Stage, empty_databases: Path) -> AsyncIterator[CrashStory]:
+    shutil.copytree(empty_databases, stage.folder, dirs_exist_ok=True)
     async with living(stage) as lives:
         yield CrashStory(stage, lives)

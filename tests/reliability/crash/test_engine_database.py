@@ -48,60 +48,56 @@ async def test_no_pickle_is_opened_whatever_a_row_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_hostile_rows_are_not_opened_and_the_run_survives_them(
-    crash_story: CrashStory,
-) -> None:
+async def test_hostile_rows_are_not_opened_and_the_run_survives_them(story: CrashStory) -> None:
     """Whoever can write to this database gets no code carried out."""
-    proof = crash_story.stage.folder / "proof"
-    held = await _at_the_application(crash_story)
-    await crash_story.kill_at(held)
-    with closing(sqlite3.connect(engine_file(crash_story))) as database, database:
+    proof = story.stage.folder / "proof"
+    held = await _at_the_application(story)
+    await story.kill_at(held)
+    with closing(sqlite3.connect(engine_file(story))) as database, database:
         poison = (pickled(proof), "py_pickle")
         question = (
             "UPDATE workflow_status SET inputs = ?, serialization = ? WHERE status = 'PENDING'"
         )
         assert database.execute(question, poison).rowcount
-    await crash_story.walk_on()
-    await holds(crash_story)
+    await story.walk_on()
+    await holds(story)
     assert not proof.exists()
 
 
 @pytest.mark.slow
 async def test_the_engine_s_database_can_be_thrown_away_in_the_middle_of_a_run(
-    crash_story: CrashStory,
+    story: CrashStory,
 ) -> None:
-    held = await _at_the_application(crash_story)
-    await crash_story.kill_at(held)
-    for file in engine_file(crash_story).parent.glob("*-engine.db*"):
+    held = await _at_the_application(story)
+    await story.kill_at(held)
+    for file in engine_file(story).parent.glob("*-engine.db*"):
         file.unlink()
-    await crash_story.walk_on()
-    await holds(crash_story)
+    await story.walk_on()
+    await holds(story)
 
 
 @pytest.mark.slow
-async def test_a_polite_stop_in_the_middle_of_a_run_is_gone_on_from(
-    crash_story: CrashStory,
-) -> None:
+async def test_a_polite_stop_in_the_middle_of_a_run_is_gone_on_from(story: CrashStory) -> None:
     """What is in flight is finished; what was not begun is done by the next life."""
-    held = await _at_the_application(crash_story)
-    stopping = asyncio.create_task(crash_story.lives.stop())
-    await crash_story.until(lambda: not crash_story.workspace.connections)
+    held = await _at_the_application(story)
+    stopping = asyncio.create_task(story.lives.stop())
+    await story.until(lambda: not story.workspace.connections)
     held.release()
     assert await stopping == 0
-    assert len(crash_story.tenant.applications) == 1
-    await crash_story.walk_on()
-    await holds(crash_story)
+    assert len(story.tenant.applications) == 1
+    await story.walk_on()
+    await holds(story)
 
 
 @pytest.mark.slow
-async def test_a_polite_stop_does_not_wait_for_ever(crash_story: CrashStory) -> None:
-    held = await _at_the_application(crash_story)
-    assert await crash_story.lives.stop() == 0
+async def test_a_polite_stop_does_not_wait_for_ever(story: CrashStory) -> None:
+    held = await _at_the_application(story)
+    assert await story.lives.stop() == 0
     held.drop()
     # It is not the run's fault that it was begun in vain, however often the bot is stopped.
-    assert crash_story.stored("SELECT attempts FROM runs WHERE ended_at IS NULL") == 0
-    await crash_story.walk_on()
-    await holds(crash_story)
+    assert story.stored("SELECT attempts FROM runs WHERE ended_at IS NULL") == 0
+    await story.walk_on()
+    await holds(story)
 
 
 async def test_a_run_that_was_left_begins_when_it_is_started_again(tmp_path: Path) -> None:
@@ -135,17 +131,17 @@ def pickled(proof: Path) -> str:
     return base64.b64encode(pickle.dumps(Hostile(proof))).decode()
 
 
-def engine_file(crash_story: CrashStory) -> Path:
-    return crash_story.stage.folder / "aad-setup-engine.db"
+def engine_file(story: CrashStory) -> Path:
+    return story.stage.folder / "aad-setup-engine.db"
 
 
-async def _at_the_application(crash_story: CrashStory) -> Hold:
+async def _at_the_application(story: CrashStory) -> Hold:
     """Walk until the application is made and its answer is held."""
-    await crash_story.lives.begin()
-    await crash_story.ask_for_it()
-    held = crash_story.tenant.faults.hold("PATCH", r"/applications\(uniqueName")
-    await crash_story.click_approve()
-    await crash_story.reach(held)
+    await story.lives.begin()
+    await story.ask_for_it()
+    held = story.tenant.faults.hold("PATCH", r"/applications\(uniqueName")
+    await story.click_approve()
+    await story.reach(held)
     return held
 
 

@@ -11,30 +11,18 @@ from tests.support.crash_process import NONCE, SEALED, Commit, Death, learnt, to
 from tests.support.crash_story import CrashStory
 
 STEPS = (
-    "application",
-    "service_principal",
-    "role:Directory.Read.All",
-    "role:User.Read.All",
-    "scopes",
-    "secret",
-    "sign_in",
-    "directory",
+    *("application", "service_principal", "role:Directory.Read.All", "role:User.Read.All"),
+    *("scopes", "secret", "sign_in", "directory"),
 )
 TOLD = (
-    "submitted",
-    "planned",
-    "approved",
-    "ready",
-    "secret claimed",
-    "secret shown",
+    *("submitted", "planned", "approved", "ready", "secret claimed", "secret shown"),
     "secret masked",
 )
 
 
 TAKEN = Commit("the engine's record of the run", r"INSERT INTO main\.workflow_status")
 ENDED = Commit(
-    "the engine's record of its end",
-    r"UPDATE main\.workflow_status SET status=[^\n]*\('SUCCESS'",
+    "the engine's record of its end", r"UPDATE main\.workflow_status SET status=[^\n]*\('SUCCESS'"
 )
 POSTED = Commit("where a message is", r"UPDATE messages SET shown=")
 ANY = Commit(
@@ -61,24 +49,20 @@ NAMED = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("death", NAMED, ids=str)
-async def test_a_kill_at_any_named_commit_loses_nothing(
-    crash_story: CrashStory, death: Death
-) -> None:
-    await crash_story.lives.begin(death)
-    await crash_story.walk()
-    await crash_story.until(lambda: crash_story.lives.deaths == 1)
+async def test_a_kill_at_any_named_commit_loses_nothing(story: CrashStory, death: Death) -> None:
+    await story.lives.begin(death)
+    await story.walk()
+    await story.until(lambda: story.lives.deaths == 1)
     # A post that Slack has taken and that was not written down is made again.
-    await holds(crash_story, cards=2)
+    await holds(story, cards=2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("nth", range(1, COMMITS + 1))
-async def test_a_kill_before_the_nth_commit_loses_nothing(
-    crash_story: CrashStory, nth: int
-) -> None:
+async def test_a_kill_before_the_nth_commit_loses_nothing(story: CrashStory, nth: int) -> None:
     """Whatever was done outside since the commit before is done, and not written down."""
-    await crash_story.lives.begin(Death(when="before", at=ANY, nth=nth))
-    await crash_story.walk()
-    if not crash_story.lives.deaths:
-        await crash_story.lives.kill()
-    await holds(crash_story, cards=2)
+    await story.lives.begin(Death(when="before", at=ANY, nth=nth))
+    await story.walk()
+    if not story.lives.deaths:
+        await story.lives.kill()
+    await holds(story, cards=2)

@@ -11,155 +11,149 @@ from tests.support.crash_story import LATER, CrashStory
 
 @pytest.mark.slow
 async def test_the_requester_s_first_message_is_found_again_and_stays_one(
-    crash_story: CrashStory,
+    story: CrashStory,
 ) -> None:
-    await crash_story.lives.begin()
-    held = crash_story.workspace.faults.hold("chat.postMessage")
-    await crash_story.send_form()
-    await crash_story.kill_at(held)
-    await crash_story.walk()
-    assert len(crash_story.progress_messages()) == 1
-    await holds(crash_story)
+    await story.lives.begin()
+    held = story.workspace.faults.hold("chat.postMessage")
+    await story.send_form()
+    await story.kill_at(held)
+    await story.walk()
+    assert len(story.progress_messages()) == 1
+    await holds(story)
 
 
 @pytest.mark.slow
-async def test_the_card_is_posted_twice_at_most_and_one_of_them_lives(
-    crash_story: CrashStory,
-) -> None:
-    await crash_story.lives.begin()
-    preflight = crash_story.tenant.faults.hold("GET", "/v1.0/applications$")
-    await crash_story.send_form()
-    await crash_story.until(crash_story.progress_messages)
-    held = crash_story.workspace.faults.hold("chat.postMessage")
+async def test_the_card_is_posted_twice_at_most_and_one_of_them_lives(story: CrashStory) -> None:
+    await story.lives.begin()
+    preflight = story.tenant.faults.hold("GET", "/v1.0/applications$")
+    await story.send_form()
+    await story.until(story.progress_messages)
+    held = story.workspace.faults.hold("chat.postMessage")
     preflight.release()
-    await crash_story.kill_at(held)
-    await crash_story.revive()
-    await crash_story.until(lambda: len(crash_story.cards("waits for approval")) == 2)
-    await crash_story.walk()
-    assert len(crash_story.cards("[Approve]")) == 1, "nobody edits the one whose place nobody knows"
-    await holds(crash_story, cards=2)
+    await story.kill_at(held)
+    await story.revive()
+    await story.until(lambda: len(story.cards("waits for approval")) == 2)
+    await story.walk()
+    assert len(story.cards("[Approve]")) == 1, "nobody edits the one whose place nobody knows"
+    await holds(story, cards=2)
 
 
 @pytest.mark.slow
-async def test_a_click_on_the_card_that_was_posted_twice_decides_once(
-    crash_story: CrashStory,
-) -> None:
-    await crash_story.lives.begin()
-    preflight = crash_story.tenant.faults.hold("GET", "/v1.0/applications$")
-    await crash_story.send_form()
-    await crash_story.until(crash_story.progress_messages)
-    held = crash_story.workspace.faults.hold("chat.postMessage")
+async def test_a_click_on_the_card_that_was_posted_twice_decides_once(story: CrashStory) -> None:
+    await story.lives.begin()
+    preflight = story.tenant.faults.hold("GET", "/v1.0/applications$")
+    await story.send_form()
+    await story.until(story.progress_messages)
+    held = story.workspace.faults.hold("chat.postMessage")
     preflight.release()
-    await crash_story.kill_at(held)
-    await crash_story.revive()
-    await crash_story.until(lambda: len(crash_story.cards("waits for approval")) == 2)
-    orphan, card = crash_story.workspace.messages("approvals")
-    await crash_story.workspace.click("ada", "Approve", on=orphan)
-    assert crash_story.cards("this copy does not count")
-    assert crash_story.cards("waits for approval"), "nothing was decided by it"
-    await crash_story.workspace.click("ada", "Approve", on=card)
-    await crash_story.walk()
-    await holds(crash_story, cards=2)
+    await story.kill_at(held)
+    await story.revive()
+    await story.until(lambda: len(story.cards("waits for approval")) == 2)
+    orphan, card = story.workspace.messages("approvals")
+    await story.workspace.click("ada", "Approve", on=orphan)
+    assert story.cards("this copy does not count")
+    assert story.cards("waits for approval"), "nothing was decided by it"
+    await story.workspace.click("ada", "Approve", on=card)
+    await story.walk()
+    await holds(story, cards=2)
 
 
 @pytest.mark.slow
-async def test_the_values_are_announced_once(crash_story: CrashStory) -> None:
-    await crash_story.lives.begin()
-    await crash_story.ask_for_it()
-    held = crash_story.workspace.faults.hold("chat.postMessage")
-    await crash_story.click_approve()
-    await crash_story.kill_at(held)
-    await crash_story.revive()
-    await crash_story.walk_on()
-    assert len(crash_story.notices()) == 1
-    await holds(crash_story)
+async def test_the_values_are_announced_once(story: CrashStory) -> None:
+    await story.lives.begin()
+    await story.ask_for_it()
+    held = story.workspace.faults.hold("chat.postMessage")
+    await story.click_approve()
+    await story.kill_at(held)
+    await story.revive()
+    await story.walk_on()
+    assert len(story.notices()) == 1
+    await holds(story)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("nth", [1, 2, 3])  # more are not certain: changes are drawn together
 async def test_cards_that_were_being_redrawn_are_drawn_to_the_end(
-    crash_story: CrashStory, nth: int
+    story: CrashStory, nth: int
 ) -> None:
     """One card may show the new state and the other one the old."""
-    await crash_story.lives.begin()
-    await crash_story.ask_for_it()
-    await crash_story.click_approve()
+    await story.lives.begin()
+    await story.ask_for_it()
+    await story.click_approve()
     for _ in range(nth):
-        held = crash_story.workspace.faults.hold("chat.update")
-        await crash_story.reach(held)
+        held = story.workspace.faults.hold("chat.update")
+        await story.reach(held)
         if nth > 1:
             held.release()
-    await crash_story.lives.kill()
+    await story.lives.kill()
     held.drop()
-    await crash_story.walk_on()
-    await holds(crash_story)
+    await story.walk_on()
+    await holds(story)
 
 
-async def test_a_secret_that_may_have_been_seen_is_masked_and_replaced(
-    crash_story: CrashStory,
-) -> None:
+async def test_a_secret_that_may_have_been_seen_is_masked_and_replaced(story: CrashStory) -> None:
     """Slack has shown it, and nobody was left to hear so."""
-    await crash_story.lives.begin()
-    await crash_story.ask_for_it()
-    await crash_story.approve_it()
-    await crash_story.values(crash_story.id)
-    held = crash_story.workspace.faults.hold("response_url")
-    click = asyncio.create_task(crash_story.reveal())
-    await crash_story.reach(held)
-    doubtful = crash_story.in_the_clear() or ""
-    assert await crash_story.sign_in(doubtful) == 200
-    await crash_story.lives.kill()
+    await story.lives.begin()
+    await story.ask_for_it()
+    await story.approve_it()
+    await story.values(story.id)
+    held = story.workspace.faults.hold("response_url")
+    click = asyncio.create_task(story.reveal())
+    await story.reach(held)
+    doubtful = story.in_the_clear() or ""
+    assert await story.sign_in(doubtful) == 200
+    await story.lives.kill()
     held.drop()
     await click
 
-    await crash_story.revive()
-    await crash_story.until(lambda: doubtful not in crash_story.whispers("rosa"))
-    await crash_story.until(crash_story.is_doubtful)
-    await crash_story.take_it()
-    assert crash_story.secret != doubtful
-    assert await crash_story.sign_in(doubtful) == 401
-    await holds(crash_story)
+    await story.revive()
+    await story.until(lambda: doubtful not in story.whispers("rosa"))
+    await story.until(story.is_doubtful)
+    await story.take_it()
+    assert story.secret != doubtful
+    assert await story.sign_in(doubtful) == 401
+    await holds(story)
 
 
 @pytest.mark.slow
-async def test_a_secret_on_the_screen_is_masked_by_the_next_life(crash_story: CrashStory) -> None:
-    await _shown(crash_story)
-    await crash_story.lives.kill()
-    await crash_story.lives.begin(later=LATER)
-    await crash_story.until(lambda: crash_story.secret not in crash_story.whispers("rosa"))
-    await crash_story.until(crash_story.is_over)
-    await holds(crash_story)
+async def test_a_secret_on_the_screen_is_masked_by_the_next_life(story: CrashStory) -> None:
+    await _shown(story)
+    await story.lives.kill()
+    await story.lives.begin(later=LATER)
+    await story.until(lambda: story.secret not in story.whispers("rosa"))
+    await story.until(story.is_over)
+    await holds(story)
 
 
 @pytest.mark.slow
-async def test_a_mask_whose_answer_is_lost_is_laid_again(crash_story: CrashStory) -> None:
-    await _shown(crash_story)
-    assert await crash_story.lives.stop() == 0
-    held = crash_story.workspace.faults.hold("response_url")
-    await crash_story.lives.begin(later=timedelta(seconds=61))
-    await crash_story.reach(held)
-    assert crash_story.secret not in crash_story.whispers("rosa")
-    await crash_story.lives.kill()
+async def test_a_mask_whose_answer_is_lost_is_laid_again(story: CrashStory) -> None:
+    await _shown(story)
+    assert await story.lives.stop() == 0
+    held = story.workspace.faults.hold("response_url")
+    await story.lives.begin(later=timedelta(seconds=61))
+    await story.reach(held)
+    assert story.secret not in story.whispers("rosa")
+    await story.lives.kill()
     held.drop()
-    await crash_story.lives.begin(later=LATER)
-    await crash_story.until(crash_story.is_over)
-    await holds(crash_story)
+    await story.lives.begin(later=LATER)
+    await story.until(story.is_over)
+    await holds(story)
 
 
 @pytest.mark.slow
-async def test_a_hide_that_is_killed_is_finished_by_the_mask(crash_story: CrashStory) -> None:
-    await _shown(crash_story)
-    held = crash_story.workspace.faults.hold("response_url")
-    click = asyncio.create_task(crash_story.hide())
-    await crash_story.kill_at(held)
+async def test_a_hide_that_is_killed_is_finished_by_the_mask(story: CrashStory) -> None:
+    await _shown(story)
+    held = story.workspace.faults.hold("response_url")
+    click = asyncio.create_task(story.hide())
+    await story.kill_at(held)
     await click
-    await crash_story.lives.begin(later=LATER)
-    await crash_story.until(crash_story.is_over)
-    await holds(crash_story)
+    await story.lives.begin(later=LATER)
+    await story.until(story.is_over)
+    await holds(story)
 
 
-async def _shown(crash_story: CrashStory) -> None:
-    await crash_story.lives.begin()
-    await crash_story.ask_for_it()
-    await crash_story.approve_it()
-    await crash_story.reveal_it()
+async def _shown(story: CrashStory) -> None:
+    await story.lives.begin()
+    await story.ask_for_it()
+    await story.approve_it()
+    await story.reveal_it()

@@ -10,7 +10,7 @@ from tests.reliability.matrix.record import is_swept, registration
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
-SECONDS = 30.0
+SECONDS = 60.0
 EARLY, LATE = timedelta(minutes=16), timedelta(hours=25)
 
 
@@ -19,11 +19,11 @@ async def play(story: Story, case: Case) -> Status:
     case.slow(story.tenant.faults)
     meddling = _strike(story, case, Part.PREFLIGHT)
     await send_form(story)
-    await story.until(lambda: "[Approve]" in cards(story) or has_ended(story), timeout=SECONDS)
+    await story.until(lambda: "[Approve]" in cards(story) or has_ended(story))
     if not has_ended(story):
         meddling += _strike(story, case, Part.ROAD)
         await story.workspace.click("ada", "Approve", on=story.workspace.messages("approvals")[-1])
-        await story.until(lambda: has_ended(story), timeout=SECONDS)
+        await story.until(lambda: has_ended(story))
     async with asyncio.timeout(SECONDS):
         await asyncio.gather(*meddling)
     return Status(registration(story.stage)["status"])
@@ -31,12 +31,12 @@ async def play(story: Story, case: Case) -> Status:
 
 async def retry(story: Story) -> None:
     """Press *Retry*, and *Approve* where nobody has, now that nothing goes wrong any more."""
-    await story.until(lambda: "[Retry]" in story.direct("rosa"), timeout=SECONDS)
+    await story.until(lambda: "[Retry]" in story.direct("rosa"))
     await story.workspace.click("rosa", "Retry")
-    await story.until(lambda: "[Approve]" in cards(story) or is_told_ready(story), timeout=SECONDS)
+    await story.until(lambda: "[Approve]" in cards(story) or is_told_ready(story))
     if not is_told_ready(story):
         await story.workspace.click("ada", "Approve", on=story.workspace.messages("approvals")[-1])
-        await story.until(lambda: is_told_ready(story), timeout=SECONDS)
+        await story.until(lambda: is_told_ready(story))
 
 
 async def sweeps(story: Story) -> None:

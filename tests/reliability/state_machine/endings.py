@@ -13,11 +13,7 @@ from tests.support.scripted_runs import Ending
 def end(play: Play, it: Expected, ending: Ending) -> None:
     run = play.run_of(it)
     assert run.kind is it.run
-    is_old_live = it.secret in (
-        SecretState.MASKED,
-        SecretState.UNMASKED,
-        SecretState.UNKNOWN,
-    )
+    is_old_live = it.secret in (SecretState.MASKED, SecretState.UNMASKED, SecretState.UNKNOWN)
     play.do(play.world.runs.play(run, ending))
     it.run = None
     match run.kind:

@@ -18,23 +18,15 @@ OPEN = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED}
 TAKEN = OPEN | {Status.READY, Status.REVOKING}
 
 AT_REST = {
-    SecretState.MASKED,
-    SecretState.UNMASKED,
-    SecretState.UNKNOWN,
-    SecretState.REMOVED,
+    *(SecretState.MASKED, SecretState.UNMASKED, SecretState.UNKNOWN, SecretState.REMOVED),
     SecretState.REPLACED,
 }
 
 ON_SCREEN = {SecretState.CLAIMED, SecretState.SHOWN}
 
 IN_ENTRA = {
-    SecretState.SEALED,
-    SecretState.CLAIMED,
-    SecretState.SHOWN,
-    SecretState.MASKED,
-    SecretState.UNMASKED,
-    SecretState.UNKNOWN,
-    SecretState.CLOSED,
+    *(SecretState.SEALED, SecretState.CLAIMED, SecretState.SHOWN, SecretState.MASKED),
+    *(SecretState.UNMASKED, SecretState.UNKNOWN, SecretState.CLOSED),
 }
 
 CAN_BE_RENEWED = AT_REST | {SecretState.CLOSED}

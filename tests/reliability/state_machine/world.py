@@ -13,12 +13,7 @@ from bot.storage import installation
 from bot.worker.engine import Outcome
 from tests.reliability.state_machine.policy import POLICY, STRICT
 from tests.support.factories import NOON
-from tests.support.registrar_env import (
-    IdleEngine,
-    RegistrarEnv,
-    opened,
-    registrar_env,
-)
+from tests.support.registrar_env import IdleEngine, RegistrarEnv, opened, registrar_env
 from tests.support.scripted_runs import PlayedRuns
 from tests.support.still_clock import StillClock
 

@@ -32,7 +32,7 @@ async def test_a_transaction_that_was_begun_is_waited_for(database_url: str) -> 
         await asyncio.sleep(0)
         going_on.set()
         await asyncio.gather(inside, in_line, closing)
-    gc.collect()  # a connection that nobody has closed warns now, and warnings are errors
+    gc.collect(1)  # a connection that nobody has closed warns now, and warnings are errors
     assert sorted(await _written(database_url)) == ["in line", "inside"]
 
 
@@ -51,7 +51,7 @@ async def test_a_stuck_transaction_does_not_keep_it_open(database_url: str) -> N
         await asyncio.sleep(0)
         await database.close(seconds=0.5)
         assert stuck.cancelled()
-    gc.collect()
+    gc.collect(1)
     assert await _written(database_url) == []
 
 
@@ -71,4 +71,4 @@ async def test_nor_does_the_log_that_is_to_be_emptied_after_it(database_url: str
         async with asyncio.timeout(5):
             await database.close(seconds=0.2)
         assert stuck.cancelled()
-    gc.collect()
+    gc.collect(1)

@@ -81,11 +81,7 @@ async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(env: Registr
     now, unreadable = env.clock.now(), list[str]()
     async with env.database.reading() as tx:
         stale = await messages.stale(
-            tx,
-            now,
-            drawn_before=now,
-            limit=99,
-            unreadable=lambda id, _: unreadable.append(id),
+            tx, now, drawn_before=now, limit=99, unreadable=lambda id, _: unreadable.append(id)
         )
     assert fine in {each.message.registration for each in stale}
     assert broken not in {each.message.registration for each in stale}

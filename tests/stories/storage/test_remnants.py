@@ -1,10 +1,11 @@
 """What was sealed and is gone stands in no file of the database."""
 
 import asyncio
-import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
+import pytest
 import sqlalchemy as sa
 
 from bot.playground.clock import MovableClock
@@ -23,83 +24,70 @@ def _files(folder: Path) -> bytes:
     return b"".join(each.read_bytes() for each in folder.glob("aad-setup.db*"))
 
 
-async def _sealed(env: RegistrarEnv, id: str) -> bytes:
-    secret = (await env.found(id)).secret
-    assert secret is not None
-    async with env.database.reading() as tx:
-        data = (await secrets.sealed(tx, secret.id, Purpose.SECRET)).data
-    assert data is not None
-    return data
+class Kept(NamedTuple):
+    """A registration that is ready, and its secret as it is sealed."""
+
+    env: RegistrarEnv
+    id: str
+    sealed: bytes
+
+
+@pytest.fixture
+async def kept(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Kept]:
+    async with opened(_url(tmp_path)) as database:
+        env = registrar_env(database, clock)
+        id = await env.ready()
+        secret = (await env.found(id)).secret
+        assert secret is not None
+        async with database.reading() as tx:
+            sealed = (await secrets.sealed(tx, secret.id, Purpose.SECRET)).data
+        assert sealed is not None
+        assert sealed in _files(tmp_path)
+        yield Kept(env, id, sealed)
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < until
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not is_so():  # noqa: ASYNC110 - a file wakes nobody
+            await asyncio.sleep(0.01)
 
 
 def _url(folder: Path) -> str:
     return f"sqlite+aiosqlite:///{folder / 'aad-setup.db'}"
 
 
-async def test_after_a_reveal_the_sealed_secret_is_in_no_file(
-    tmp_path: Path, clock: MovableClock
-) -> None:
-    async with opened(_url(tmp_path)) as database:
-        env = registrar_env(database, clock)
-        id = await env.ready()
-        sealed = await _sealed(env, id)
-        assert sealed in _files(tmp_path)
-        await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-        await _until(lambda: sealed not in _files(tmp_path))
+async def test_after_a_reveal_the_sealed_secret_is_in_no_file(tmp_path: Path, kept: Kept) -> None:
+    await kept.env.registrar.secrets.reveal(kept.id, by=ROSA, answer_to=URL)
+    await _until(lambda: kept.sealed not in _files(tmp_path))
 
 
-async def test_a_reader_puts_it_off_and_keeps_nobody_waiting(
-    tmp_path: Path, clock: MovableClock
-) -> None:
-    async with opened(_url(tmp_path)) as database:
-        env = registrar_env(database, clock)
-        id = await env.ready()
-        sealed = await _sealed(env, id)
-        async with database.reading() as tx:
-            await tx.execute(sa.select(seen_events))
-            await env.registrar.secrets.reveal(
-                id, by=ROSA, answer_to=URL
-            )  # does not wait for the reader
-            await _write(database)
-            assert sealed in _files(tmp_path)
-        await _until(lambda: sealed not in _files(tmp_path))
+async def test_a_reader_puts_it_off_and_keeps_nobody_waiting(tmp_path: Path, kept: Kept) -> None:
+    async with kept.env.database.reading() as tx:
+        await tx.execute(sa.select(seen_events))
+        await kept.env.registrar.secrets.reveal(kept.id, by=ROSA, answer_to=URL)  # it does not wait
+        await _write(kept.env.database)
+        assert kept.sealed in _files(tmp_path)
+    await _until(lambda: kept.sealed not in _files(tmp_path))
 
 
 async def test_what_a_killed_process_left_goes_at_the_next_start(
-    tmp_path: Path, clock: MovableClock
+    tmp_path: Path, kept: Kept
 ) -> None:
     crashed = tmp_path / "crashed"
     crashed.mkdir()
-    async with opened(_url(tmp_path)) as database:
-        env = registrar_env(database, clock)
-        id = await env.ready()
-        sealed = await _sealed(env, id)
-        async with database.reading() as tx:
-            await tx.execute(sa.select(seen_events))
-            await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-            for name in ("aad-setup.db", "aad-setup.db-wal"):
-                (crashed / name).write_bytes((tmp_path / name).read_bytes())
-    assert sealed in _files(crashed)
+    async with kept.env.database.reading() as tx:
+        await tx.execute(sa.select(seen_events))
+        await kept.env.registrar.secrets.reveal(kept.id, by=ROSA, answer_to=URL)
+        for name in ("aad-setup.db", "aad-setup.db-wal"):
+            (crashed / name).write_bytes((tmp_path / name).read_bytes())
+    assert kept.sealed in _files(crashed)
     async with opened(_url(crashed)):
-        await _until(lambda: sealed not in _files(crashed))
+        await _until(lambda: kept.sealed not in _files(crashed))
 
 
-async def test_a_secret_that_is_revoked_or_handed_over_unseen_leaves_nothing(
-    tmp_path: Path, clock: MovableClock
-) -> None:
-    async with opened(_url(tmp_path)) as database:
-        env = registrar_env(database, clock)
-        id = await env.ready()
-        sealed = await _sealed(env, id)
-        await env.registrar.revocation.revoke(id, by=ROSA)
-        await _until(lambda: sealed not in _files(tmp_path))
+async def test_a_secret_that_is_revoked_unseen_leaves_nothing(tmp_path: Path, kept: Kept) -> None:
+    await kept.env.registrar.revocation.revoke(kept.id, by=ROSA)
+    await _until(lambda: kept.sealed not in _files(tmp_path))
 
 
 async def _write(database: Database) -> None:

@@ -56,7 +56,7 @@ class Caller:
 
     async def status(self) -> int:
         """Return the status of the next answer, which is read to its end."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
             length = next(
                 line for line in head.splitlines() if line.lower().startswith("content-length")
@@ -67,7 +67,7 @@ class Caller:
     async def is_hung_up(self) -> bool:
         """Wait until the other side has hung up; whatever it says before does not count."""
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await self._reader.read()
         except ConnectionResetError:
             pass

@@ -13,14 +13,12 @@ from bot.playground.stage import Stage
 from bot.playground.workspace.results import Submitted
 from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.http_modes import MODES, environ
-from tests.support.serve_process import served
+from tests.support.marks import slow
+from tests.support.serve_process import STOP_SECONDS, served
 from tests.support.story import Story
 
 EACH = 6
 """So many commands, submissions and clicks are under way: look-ups of people have their limits."""
-
-STOP_SECONDS = 2.0
-"""From when nothing is held back any more."""
 
 
 @pytest.mark.slow
@@ -45,7 +43,7 @@ async def test_a_stop_under_load_loses_nothing(stage: Stage, door: HttpEndpoint,
         bot.terminate()
         await door.until("/readyz", 503)
         held.release()
-        async with asyncio.timeout(STOP_SECONDS):
+        async with asyncio.timeout(STOP_SECONDS):  # nothing is held back any more
             assert await bot.ended() == 0
         replies, sent, clicked = await load
     # All were being listened to when the signal came, so all were answered.
@@ -62,10 +60,9 @@ async def test_a_stop_under_load_loses_nothing(stage: Stage, door: HttpEndpoint,
             lambda: (
                 sum(f"{id} is ready" in workspace.text_of(story.card_of(id)) for id in ids)
                 == EACH - refused
-            ),
-            90,
+            )
         )
-        await story.until(lambda: len(workspace.messages("approvals")) == len(found), 30)
+        await story.until(lambda: len(workspace.messages("approvals")) == len(found))
         bot.terminate()
         assert await bot.ended() == 0
     made = Counter(it["displayName"] for it in stage.tenant.applications)
@@ -99,7 +96,7 @@ async def test_what_comes_while_it_stops_is_there_once_or_not_at_all(
         most_likely = 1 if it.acked and not it.errors else 0
         assert most_likely <= found[f"of {name}"] <= 1, name
     async with served(stage.environ(**settings), door, folder=stage.folder) as bot:
-        await story.until(lambda: len(workspace.messages("approvals")) == sum(found.values()), 60)
+        await story.until(lambda: len(workspace.messages("approvals")) == sum(found.values()))
         bot.terminate()
         assert await bot.ended() == 0
     assert names(stage.folder / "aad-setup.db") == found
@@ -128,7 +125,7 @@ async def test_slack_s_own_oauth_settings_in_the_environment_change_nothing(
     assert not [it for it in stage.folder.iterdir() if "install" in it.name or it.is_dir()]
 
 
-@pytest.mark.parametrize("mode", [pytest.param("socket mode", marks=pytest.mark.slow), "http mode"])
+@pytest.mark.parametrize("mode", [slow("socket mode"), "http mode"])
 async def test_no_line_of_the_log_quotes_slack(stage: Stage, door: HttpEndpoint, mode: str) -> None:
     environment = stage.environ(**environ(mode, door, stage), LOG_LEVEL="DEBUG")
     async with served(environment, door, folder=stage.folder) as bot:

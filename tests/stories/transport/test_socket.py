@@ -50,7 +50,7 @@ async def listening(
 
 async def answered(workspace: Workspace) -> None:
     """Type a command until the bot is back: Slack refuses those that come before."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await workspace.until(lambda: workspace.connections)
         while (await workspace.command("rosa", "help")).text != "here":
             await workspace.until(lambda: workspace.connections)

@@ -16,7 +16,8 @@ from bot.restore import database_copy
 from bot.storage.vault import Vault
 from tests.support.http_endpoint import HttpEndpoint
 from tests.support.http_modes import MODES, environ
-from tests.support.starting_bot import SECONDS, STOP_SECONDS, listens, starting
+from tests.support.marks import slow
+from tests.support.serve_process import COLD, SECONDS, STOP_SECONDS, starting
 from tests.support.story import Story
 
 UNUSABLE = 2
@@ -81,13 +82,13 @@ def behind(link: Link, stage: Stage) -> dict[str, str]:
     return {"ENTRA_AUTHORITY": link.through(stage.tenant.authority)}
 
 
-@pytest.mark.parametrize("mode", [MODES[0], pytest.param(MODES[1], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mode", [MODES[0], slow(MODES[1])])
 async def test_slack_is_served_while_entra_is_away_and_what_was_asked_goes_on_by_itself(
     stage: Stage, door: HttpEndpoint, mode: str
 ) -> None:
     workspace, story, faults = stage.workspace, Story(stage), stage.tenant.faults
     faults.unreachable = True
-    async with starting(stage, stage.environ(**environ(mode, door, stage))) as bot:
+    async with starting(stage.environ(**environ(mode, door, stage)), stage.folder) as bot:
         await bot.says("serving Slack")
         assert (await door.ask("/healthz")).body == {"alive": True}
         await bot.says("outage at the start")
@@ -114,8 +115,8 @@ async def ask(story: Story) -> Submitted:
     )
 
 
-@pytest.mark.parametrize("hangs", [pytest.param(False, marks=pytest.mark.slow), True])
-@pytest.mark.parametrize("service", ["slack", pytest.param("entra", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("hangs", [slow(False), True])
+@pytest.mark.parametrize("service", ["slack", slow("entra")])
 async def test_a_stop_is_obeyed_at_once_while_a_service_is_away(
     stage: Stage, door: HttpEndpoint, service: str, hangs: bool
 ) -> None:
@@ -126,8 +127,8 @@ async def test_a_stop_is_obeyed_at_once_while_a_service_is_away(
         changes = (
             {"SLACK_API_URL": link.through(away)} if service == "slack" else behind(link, stage)
         )
-        async with starting(stage, stage.environ(**door.watched(), **changes)) as bot:
-            await listens(door, bot)
+        async with starting(stage.environ(**door.watched(), **changes), stage.folder) as bot:
+            await bot.listens(door)
             if service == "entra":
                 await bot.says("serving Slack")
                 await stage.workspace.until(lambda: stage.workspace.connections)
@@ -142,7 +143,7 @@ async def test_a_stop_is_obeyed_at_once_while_a_service_is_away(
 async def test_slack_is_waited_for_too(stage: Stage, door: HttpEndpoint) -> None:
     async with linked(stage.workspace.api_url) as link:
         changes = {"SLACK_API_URL": link.through(stage.workspace.api_url)}
-        async with starting(stage, stage.environ(**door.watched(), **changes)) as bot:
+        async with starting(stage.environ(**door.watched(), **changes), stage.folder) as bot:
             await bot.says("outage at the start")
             assert "service=Slack" in bot.log
             await link.open()
@@ -155,7 +156,7 @@ async def test_an_outage_that_ends_in_a_refusal_ends_the_start(
 ) -> None:
     stage.tenant.faults.fail("POST", "/token", status=503, times=2)
     wrong = stage.environ(**door.watched(), ENTRA_CLIENT_SECRET="wrong")
-    async with starting(stage, wrong) as bot:
+    async with starting(wrong, stage.folder) as bot:
         assert await bot.ended() == UNUSABLE
         assert "outage at the start" in bot.log
         assert "Entra: The bot itself could not sign in." in bot.log
@@ -165,7 +166,7 @@ async def test_an_outage_that_ends_in_a_refusal_ends_the_start(
 async def test_a_right_that_is_missing_ends_the_start(stage: Stage) -> None:
     right = "AppRoleAssignment.ReadWrite.All"
     stage.tenant.deny(stage.tenant.administrator, right)
-    async with starting(stage, stage.environ()) as bot:
+    async with starting(stage.environ(), stage.folder) as bot:
         assert await bot.ended() == UNUSABLE
         assert f"Entra: {right} is missing for CONSENT_MODE=autonomous." in bot.log
 
@@ -175,7 +176,7 @@ async def test_a_right_that_is_missing_ends_the_start(stage: Stage) -> None:
 async def test_a_stop_at_any_moment_of_the_start_is_obeyed(
     stage: Stage, door: HttpEndpoint, after: float
 ) -> None:
-    async with starting(stage, stage.environ(**door.watched())) as bot:
+    async with starting(stage.environ(**door.watched()), stage.folder, COLD) as bot:
         await asyncio.sleep(after)  # a moment of the start, whichever it is
         began = time.monotonic()
         bot.process.send_signal(signal.SIGTERM)
@@ -190,7 +191,7 @@ async def test_a_restored_copy_is_compared_with_entra_before_slack_is_served(
     stage: Stage, door: HttpEndpoint
 ) -> None:
     settings = stage.environ(**door.watched())
-    async with starting(stage, settings) as bot:
+    async with starting(settings, stage.folder) as bot:
         await bot.says("event=running")
         await bot.stop()
     vault, url = Vault([stage.vault_key]), settings["DATABASE_URL"]
@@ -198,16 +199,16 @@ async def test_a_restored_copy_is_compared_with_entra_before_slack_is_served(
     listing = stage.tenant.faults.fail(
         "GET", "/applications", status=403, code="Authorization_RequestDenied", times=10_000
     )
-    async with starting(stage, settings) as bot:
+    async with starting(settings, stage.folder) as bot:
         await bot.says("compared later")
         told = await door.until("/readyz", 503)
         assert "a restored copy of the database is compared with Entra first" in str(told.body)
         assert stage.workspace.connections == 0
         assert await bot.stop() < STOP_SECONDS
     wrong = settings | {"ENTRA_CLIENT_SECRET": "wrong"}
-    async with starting(stage, wrong) as bot:
+    async with starting(wrong, stage.folder) as bot:
         assert await bot.ended() == UNUSABLE
     listing.times = 0
-    async with starting(stage, settings) as bot:
-        await listens(door, bot)
+    async with starting(settings, stage.folder) as bot:
+        await bot.listens(door)
         assert (await door.until("/readyz", 200)).body == {"ready": True}

@@ -17,8 +17,7 @@ from bot.playground.stage import Stage
 from bot.playground.tenant.faults import Hold, When
 from tests.support.crash_runner import living
 from tests.support.http_endpoint import HttpEndpoint
-from tests.support.serve_process import served
-from tests.support.starting_bot import STOP_SECONDS, listens, starting
+from tests.support.serve_process import STOP_SECONDS, served, starting
 from tests.support.story import Story
 
 RUNS = 10
@@ -197,8 +196,8 @@ async def test_a_stop_is_obeyed_at_once_while_the_loop_is_blocked(
     file = stage.folder / "aad-setup-engine.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as locked:
         locked.execute("BEGIN EXCLUSIVE")
-        async with starting(stage, stage.environ(**door.watched())) as bot:
-            await listens(door, bot)
+        async with starting(stage.environ(**door.watched()), stage.folder) as bot:
+            await bot.listens(door)
             await _is_blocked(door)
             assert await bot.stop() < STOP_SECONDS
 
