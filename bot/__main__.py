@@ -8,18 +8,20 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bot.domain.catalogue import profile_ids
 
-SWITCH = ""  # the metavar of an option that takes no value: typer shows <bool> otherwise
+
+def switch(name: str, help: str) -> Any:
+    """Return an option that takes no value; typer would show <bool> as its metavar."""
+    return typer.Option(name, metavar="", help=help)
+
 
 Port = Annotated[int, typer.Option(metavar="N", help="Where it listens; 0 takes a free port.")]
-AsLine = Annotated[
-    bool, typer.Option("--json", metavar=SWITCH, help="Print one line of JSON when it is there.")
-]
+AsLine = Annotated[bool, switch("--json", "Print one line of JSON when it is there.")]
 
 main = typer.Typer(
     add_completion=False,
@@ -37,9 +39,7 @@ main.add_typer(audit, name="audit")
 @main.callback(invoke_without_command=True)
 def default(
     context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", metavar=SWITCH, help="Print the version.")
-    ] = False,
+    version: Annotated[bool, switch("--version", "Print the version.")] = False,
 ) -> None:
     """Serve, unless another command is named."""
     if version:
@@ -62,9 +62,7 @@ def serve() -> None:
 
 @main.command()
 def demo(
-    plain: Annotated[
-        bool, typer.Option("--plain", metavar=SWITCH, help="No colours, 100 columns.")
-    ] = False,
+    plain: Annotated[bool, switch("--plain", "No colours, 100 columns.")] = False,
 ) -> None:
     """Play the whole story between simulators: no account, no network, a few seconds."""
     from bot.cli import simulators
@@ -106,10 +104,9 @@ def workspace(port: Port = 9080, as_json: AsLine = False) -> None:
 def doctor(
     orphans: Annotated[
         bool,
-        typer.Option(
+        switch(
             "--orphans",
-            metavar=SWITCH,
-            help="List what carries the bot's mark in the tenant and belongs to no registration.",
+            "List what carries the bot's mark in the tenant and belongs to no registration.",
         ),
     ] = False,
 ) -> None:
@@ -139,7 +136,7 @@ def plan(
         list[str] | None,
         typer.Option(metavar="ID=VALUE", help="An option of the profile; may be repeated."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", metavar=SWITCH, help="Print JSON.")] = False,
+    as_json: Annotated[bool, switch("--json", "Print JSON.")] = False,
 ) -> None:
     """Print the plan that an approver would see. Reads the tenant, changes and stores nothing.
 
@@ -166,11 +163,7 @@ def restore(
     ] = None,
     done: Annotated[
         bool,
-        typer.Option(
-            "--done",
-            metavar=SWITCH,
-            help="A copy was restored by other means, such as pg_restore: announce it.",
-        ),
+        switch("--done", "A copy was restored by other means, such as pg_restore: announce it."),
     ] = False,
 ) -> None:
     """Put an older copy of the database in place while the bot is stopped.

@@ -114,7 +114,10 @@ def _printable(_: Any, __: str, event: Event) -> Event:
 def _escaped(value: Any) -> Any:
     match value:
         case str():
-            return "".join(each if each.isprintable() else _escape(each) for each in value)
+            return "".join(
+                each if each.isprintable() else each.encode("unicode_escape").decode()
+                for each in value
+            )
         case Mapping():
             return {_escaped(name): _escaped(each) for name, each in value.items()}
         case Sequence() | set() | frozenset():
@@ -123,10 +126,6 @@ def _escaped(value: Any) -> Any:
             return value
         case _:
             return _escaped(str(value))
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode()
 
 
 def _without_traceback(_: Any, __: str, event: Event) -> Event:

@@ -74,7 +74,7 @@ class Answer:
         )
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Client:
     """Call Graph as one application."""
 

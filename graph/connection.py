@@ -39,7 +39,7 @@ class Access:
     consent_mode: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Connection:
     """Everything needed to read or change a tenant."""
 
@@ -55,37 +55,23 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
 
     Raises OSError if the file of certificates cannot be read.
     """
-    ca_bundle = access.ca_bundle
+    ca_bundle, proxies = access.ca_bundle, access.proxies
     sign_in = SignIn(
         authority=access.authority,
         graph_host=access.graph_url,
         ca_bundle=ca_bundle,
-        proxy=access.proxies.of(access.authority),
+        proxy=proxies.of(access.authority),
     )
     tokens = BotTokens(
-        sign_in=sign_in,
-        client_id=access.client_id,
-        credential=access.client_secret,
-        clock=clock,
+        sign_in=sign_in, client_id=access.client_id, credential=access.client_secret, clock=clock
     )
-    proxy = access.proxies.of(access.graph_url)
+    proxy = proxies.of(access.graph_url)
     async with httpx.AsyncClient(
         verify=trust(ca_bundle), http2=False, trust_env=False, proxy=proxy
     ) as http:
-        graph = Client(
-            http=http,
-            graph_url=access.graph_url,
-            tokens=tokens,
-            clock=clock,
-            jitter=secrets.SystemRandom().random,
-        )
+        graph = Client(http, access.graph_url, tokens, clock, secrets.SystemRandom().random)
         try:
-            yield Connection(
-                graph=graph,
-                tenant_cache=TenantCache(graph=graph, clock=clock),
-                sign_in=sign_in,
-                tokens=tokens,
-            )
+            yield Connection(graph, TenantCache(graph=graph, clock=clock), sign_in, tokens)
         finally:
             sign_in.close()
 

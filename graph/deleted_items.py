@@ -67,18 +67,11 @@ def _check_is_ours(context: StepContext, found: Json, *, step: str, app_id: str)
     if step == "application":
         wanted |= {"uniqueName": context.plan.key, "createdByAppId": context.bot_client_id}
     is_marked = set(context.plan.tags) <= set(found.get("tags") or ())
-    if not is_marked or any(_differs(found.get(name), value) for name, value in wanted.items()):
-        raise _not_ours()
-
-
-def _differs(shown: str | None, wanted: str) -> bool:
-    return shown is not None and shown.casefold() != wanted.casefold()
-
-
-def _not_ours() -> NotOurs:
-    return NotOurs(
-        call="GET /directory/deletedItems/…",
-        sentence="What Entra keeps under this id does not carry the registration's marks.",
-        advice="Nothing was deleted for good. Look at it in the Entra admin centre, under"
-        " Deleted applications.",
-    )
+    shown = {name: found[name] for name in wanted if found.get(name) is not None}
+    if not is_marked or any(shown[name].casefold() != wanted[name].casefold() for name in shown):
+        raise NotOurs(
+            call="GET /directory/deletedItems/…",
+            sentence="What Entra keeps under this id does not carry the registration's marks.",
+            advice="Nothing was deleted for good. Look at it in the Entra admin centre, under"
+            " Deleted applications.",
+        )

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from graph.errors import (
@@ -37,6 +36,8 @@ class _Row(NamedTuple):
 
     error: type[GraphError]
     status: int | None = None
+    least: int = 0
+    """The lowest status that fits."""
     code: str = ""
     code_ends: str = ""
     text: str = ""
@@ -145,6 +146,9 @@ _MEANINGS = (
     _Row(Throttled, status=429),
     _Row(Unavailable, status=408),
     _Row(Unavailable, status=424),
+    _Row(Unavailable, least=500),
+    _Row(BadRequest, least=400),
+    _Row(GraphError),
 )
 
 
@@ -161,7 +165,7 @@ def from_response(
     lowered = {name.lower(): value for name, value in headers.items()}
     if "insufficient_claims" in lowered.get("www-authenticate", ""):
         said = said._replace(codes=("insufficient_claims",))
-    row = next((row for row in _MEANINGS if _fits(row, status, said)), _Row(_other(status)))
+    row = next(row for row in _MEANINGS if _fits(row, status, said))
     return row.error(
         code=said.codes[0],
         status=status,
@@ -203,16 +207,11 @@ class _Said(NamedTuple):
 def _fits(row: _Row, status: int, said: _Said) -> bool:
     return (
         row.status in (None, status)
+        and row.least <= status
         and (not row.code or row.code in said.codes)
         and (not row.code_ends or any(code.endswith(row.code_ends) for code in said.codes))
         and row.text in said.text
     )
-
-
-def _other(status: int) -> type[GraphError]:
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unavailable
-    return BadRequest if status >= HTTPStatus.BAD_REQUEST else GraphError
 
 
 def _read(body: object) -> _Said:

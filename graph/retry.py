@@ -105,7 +105,8 @@ def through_outage(jitter: Jitter) -> Wait:
             return None
         seconds = max(backoff(tries, jitter), error.retry_after or 0.0)
         waited += seconds
-        return seconds if tries < ATTEMPTS and waited <= _budget(error) else None
+        most = ASKED_SECONDS if error.retry_after else OUTAGE_SECONDS
+        return seconds if tries < ATTEMPTS and waited <= most else None
 
     return wait
 
@@ -142,7 +143,3 @@ def until_replicated(
         return seconds if collisions < ATTEMPTS and waited <= OUTAGE_SECONDS else None
 
     return wait
-
-
-def _budget(error: GraphError) -> float:
-    return ASKED_SECONDS if error.retry_after else OUTAGE_SECONDS

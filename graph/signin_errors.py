@@ -257,8 +257,10 @@ def from_token_answer(status: int, answer: Mapping[str, Any], wait: float | None
 
 
 def _row(status: int, answer: Mapping[str, Any], numbers: list[int]) -> _Row:
-    if error := _by_status(status):
-        return _Row(error)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _Row(Throttled)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _Row(Unavailable)
     if known := next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None):
         return known
     error = _WORDS.get(str(answer.get("error")), SignInFailed)
@@ -268,12 +270,6 @@ def _row(status: int, answer: Mapping[str, Any], numbers: list[int]) -> _Row:
     return _Row(
         error, sentence, f"Look it up at https://login.microsoftonline.com/error?code={numbers[0]}."
     )
-
-
-def _by_status(status: int) -> type[GraphError] | None:
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled
-    return Unavailable if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
 
 
 def _numbers(codes: object) -> list[int]:

@@ -110,15 +110,13 @@ def _must_be_refused(answer: Answer | GraphError) -> None:
 _USER = {"accountEnabled?": bool, "userType?": str, "mail?": str}
 
 
-def _answered(answer: Answer | GraphError) -> Answer:
-    if isinstance(answer, GraphError):
-        raise answer
-    return answer
-
-
 def _summary(answers: Mapping[str, Answer | GraphError], plan: Plan) -> Facts:
     """Count the results; names of people are not kept."""
-    read = {name: _answered(answer) for name, answer in answers.items()}
+    read: dict[str, Answer] = {}
+    for name, answer in answers.items():
+        if isinstance(answer, GraphError):
+            raise answer
+        read[name] = answer
     summary: Facts = {}
     if "users" in read:
         users = read["users"].read({"value": [_USER], "@odata.count?": int})

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import typer
@@ -35,14 +34,8 @@ def plan(*, as_json: bool, **arguments: Any) -> None:
     try:
         seen = asyncio.run(preview(form, chosen, settings=settings, clock=SystemClock()))
     except GraphError as error:
-        refuse(_told(error), status=FAILED)
+        request = [f"Request id {error.request_id}"] if error.request_id else []
+        refuse([error.sentence, error.advice, *request], status=FAILED)
     typer.echo(json.dumps(seen.to_json(), indent=2) if as_json else seen.to_text())
     if seen.plan is None:
         raise typer.Exit(REFUSED)
-
-
-def _told(error: GraphError) -> Iterable[str]:
-    yield error.sentence
-    yield error.advice
-    if error.request_id:
-        yield f"Request id {error.request_id}"
