@@ -107,8 +107,8 @@ async def find_lone_principals(
 ) -> tuple[LonePrincipal, ...]:
     """Return the installation's service principals without an application. Raises GraphError.
 
-    `existing_ids` are the client ids of applications that are there: the others are asked for one
-    by one."""
+    `known` are the client ids of applications that are there: the others are asked for one by one.
+    """
     query = {
         "$filter": f"tags/any(t:t eq '{MARK}')",
         "$select": "id,appId,displayName,tags",
