@@ -18,7 +18,6 @@ from bot.periodic_checks import PeriodicChecks
 from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.runs import Runs
-from bot.server.http_server import Routes
 from bot.server.slack_transport import bolt_app, transport_of
 from bot.services import Services
 from bot.settings.settings import Settings
@@ -110,7 +109,7 @@ async def running(
         services, slack, slot = outside.services, outside.slack, outside.slot
         registrar, runs, in_flight = Registrar(services), Runs(services), InFlight()
         front = _front(services, slack, registrar, every=intervals.storage)
-        transport, routes = _transport(outside, registrar, front, in_flight, intervals)
+        transport = _transport(outside, registrar, front, in_flight, intervals)
         async with engines.running(
             engines.url_of(settings.database_url),
             executor=slot.executor,
@@ -130,7 +129,7 @@ async def running(
             outside.health.transport, outside.health.loops = transport, loops
             async with (
                 _at_work(loops, front, runs),
-                outside.routes.listening(transport, routes),
+                outside.routes.listening(transport),
                 _signing_in(services, outside.tokens) as signed_in,
             ):
                 app = App(
@@ -182,7 +181,7 @@ def _transport(
     front: Front,
     in_flight: InFlight,
     intervals: Intervals,
-) -> tuple[Transport, Routes]:
+) -> Transport:
     """Return the transport of Slack, with every listener connected."""
     services, slack = outside.services, outside.slack
     client = slack_client(services.settings, outside.session, token=None)

@@ -3,7 +3,7 @@
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -31,7 +31,7 @@ REST_SECONDS = 5.0
 CLIENT_ERRORS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 """Errors of malformed requests and of clients that disconnect."""
 
-Routes = dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
+Routes = Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 
 
 @asynccontextmanager

@@ -59,46 +59,38 @@ def transport_of(
     in_flight: InFlight,
     *,
     watch_every: float,
-) -> tuple[Transport, http_server.Routes]:
-    """Return the configured transport, and its handler for PORT.
-
-    A socket is checked every `watch_every` seconds.
-    """
+) -> Transport:
+    """Return the configured transport. A socket is checked every `watch_every` seconds."""
     settings = services.settings
     if settings.slack_signing_secret is None:
         token, proxies = settings.slack_app_token or "", settings.proxies
         app = SocketApp(id=installed.app_id, token=token, proxies=proxies)
-        return SocketMode(bolt, app, in_flight=in_flight, watch_every=watch_every), {}
+        return SocketMode(bolt, app, in_flight=in_flight, watch_every=watch_every)
     # Slack stamps its requests with real time, so the bot's own clock stays out.
     signatures = Signatures(settings.slack_signing_secret, Clock())
-    taking = Http(bolt, signatures=signatures, database=services.database, in_flight=in_flight)
-    return taking, {http.PATH: taking.handle}
+    return Http(bolt, signatures=signatures, database=services.database, in_flight=in_flight)
 
 
 class SlackRoutes:
-    """Serves the paths of the intake at PORT: 503 until there is one."""
+    """Serve the path of the HTTP transport at PORT: 503 until there is one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._routes: http_server.Routes = {}
+        self._http: Http | None = None
 
     @asynccontextmanager
     async def opened(self, health: Health) -> AsyncIterator[Health]:
         """Answer at PORT while inside. Raises CannotStart."""
         at, port = self._settings.bind_address, self._settings.port
-        paths: http_server.Routes = (
-            {http.PATH: self._handle} if self._settings.slack_signing_secret else {}
-        )
-        async with http_server.opened(at, port, health=health, routes=paths):
+        routes = {http.PATH: self._handle} if self._settings.slack_signing_secret else {}
+        async with http_server.opened(at, port, health=health, routes=routes):
             yield health
 
     @asynccontextmanager
-    async def listening(
-        self, transport: Transport, routes: http_server.Routes
-    ) -> AsyncIterator[None]:
+    async def listening(self, transport: Transport) -> AsyncIterator[None]:
         """Accept deliveries of Slack while inside. Raises CannotListen."""
         await transport.start()
-        self._routes = routes
+        self._http = transport if isinstance(transport, Http) else None
         log.info("serving Slack")
         try:
             yield
@@ -106,7 +98,6 @@ class SlackRoutes:
             await transport.stop()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        handle = self._routes.get(http.PATH)
-        if handle is None:
+        if self._http is None:
             return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-        return await handle(request)
+        return await self._http.handle(request)
