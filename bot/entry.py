@@ -1,4 +1,4 @@
-"""Where the command `aad-setup` begins: imports take a second, in which Ctrl-C may come."""
+"""Start the command `aad-setup`: imports take a second, in which Ctrl-C may come."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Logs: one line an event, on standard error, with ids and never with bodies.
+"""Logs: one line per event, on standard error, with ids and never with bodies.
 
 Our own events and the lines of libraries have one form: logfmt for people, JSON for programs.
 """
@@ -96,7 +96,7 @@ def _adopt_engine(handler: logging.StreamHandler[Any], level: str) -> None:
 
 
 def _is_no_stop(record: logging.LogRecord) -> bool:
-    """Whether this is not about a run that our own stop has cancelled, for the next start."""
+    """Whether a record is about anything but a run that our own stop has cancelled."""
     return not str(record.msg).startswith("Asyncio task cancelled for workflow")
 
 

@@ -53,7 +53,7 @@ UPDATE = "Update the app from `aad-setup manifest` and install it again."
 
 
 class CannotStart(Unusable):
-    """Something is not as the bot needs it."""
+    """A precondition of the start is not met."""
 
 
 def slack_session() -> aiohttp.ClientSession:

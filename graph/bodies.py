@@ -1,4 +1,4 @@
-"""Reading the body of an answer: no more than a limit, for no longer than a limit.
+"""Read the body of an answer, within limits of size and time.
 
 Answers are asked for uncompressed, and a compressed one is refused: a few kilobytes of a compressed
 body can become gigabytes of memory before they are counted.

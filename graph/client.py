@@ -261,7 +261,7 @@ class Client:
 
 
 def _lost(call: Call, error: GraphError) -> GraphError:
-    """Whether a call took effect does not matter if it may be repeated."""
+    """Return LostAnswer for a call that must not be repeated, because its effect is unknown."""
     if call.repeatable:
         return error
     return LostAnswer(

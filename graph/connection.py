@@ -24,7 +24,7 @@ CONNECT_SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Where a tenant answers, which application signs in there, and who gives consent."""
+    """The addresses of a tenant, the application that signs in there, and the consent mode."""
 
     tenant_id: str
     client_id: str
@@ -112,7 +112,7 @@ async def why_cut_off(access: Access) -> Unreachable | None:
 
 
 def _is_distrust(error: BaseException | None) -> bool:
-    """Whether a certificate that was not believed is behind this error."""
+    """Whether an untrusted certificate caused this error."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return True

@@ -60,8 +60,9 @@ async def _is_in_use(context: StepContext, step: str, object_id: str) -> bool:
 
 
 def _check_is_ours(context: StepContext, found: Json, *, step: str, app_id: str) -> None:
-    """The bin does not promise to show every property: the tags must be there, and each property
-    that it shows must fit. A service principal has the tags of its application.
+    """Raise NotOurs unless the tags are there, and each other property fits that the bin shows.
+
+    It does not promise to show every one. A service principal has the tags of its application.
     """
     wanted: Json = {"appId": app_id}
     if step == "application":

@@ -1,4 +1,4 @@
-"""Which answer of Microsoft Graph means which error.
+"""Map the answers of Microsoft Graph to errors.
 
 Graph's own words are matched and then dropped: they may quote the request. Codes and texts:
 learn.microsoft.com/graph/errors, and the trackers of tools that met them.
@@ -160,7 +160,7 @@ def from_response(
     call: str,
     now: datetime | None = None,
 ) -> GraphError:
-    """Tell which error an answer of Graph means. Pure; `body` is the JSON read, or None."""
+    """Return the error that an answer of Graph means. Pure; `body` is its JSON, or None."""
     said = _read(body)
     lowered = {name.lower(): value for name, value in headers.items()}
     if "insufficient_claims" in lowered.get("www-authenticate", ""):

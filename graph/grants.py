@@ -43,7 +43,7 @@ def _scopes(plan: Plan) -> Step:
 
 
 async def _grant_role(permission: Permission, context: StepContext) -> Facts:
-    """learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto"""
+    """Grant a role: learn.microsoft.com/graph/api/serviceprincipal-post-approleassignedto"""
     path = f"/servicePrincipals/{context.plan.resource_id}/appRoleAssignedTo"
     grant = {
         "principalId": _principal_id(context),
@@ -56,7 +56,7 @@ async def _grant_role(permission: Permission, context: StepContext) -> Facts:
 
 
 async def _grant_scopes(context: StepContext) -> Facts:
-    """learn.microsoft.com/graph/api/oauth2permissiongrant-post"""
+    """Grant all scopes: learn.microsoft.com/graph/api/oauth2permissiongrant-post"""
     names = [permission.name for permission in context.plan.scopes]
     path = "/oauth2PermissionGrants"
     grant = {

@@ -38,7 +38,7 @@ class HeldSecret:
 
 @dataclass(frozen=True, kw_only=True)
 class TaggedObject:
-    """The marked objects of one registration of an installation."""
+    """A marked object of one registration of an installation."""
 
     id: str
     app_id: str

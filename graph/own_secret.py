@@ -1,4 +1,4 @@
-"""The bot's own client secret: when Entra will stop taking it."""
+"""The end of the bot's own client secret in Entra."""
 
 from datetime import datetime, timedelta
 

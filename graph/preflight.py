@@ -1,4 +1,4 @@
-"""The read-only checks that turn a wish into a plan, or refuse it with every reason at once.
+"""The read-only checks that turn a request into a plan, or refuse it with every reason at once.
 
 Nothing is asked of an approver that could have been known to fail. Nothing that is found here is
 adopted: an application of the same name is only a warning.
@@ -30,7 +30,7 @@ MOST_SHOWN = 10
 
 
 class Refused(Exception):
-    """The wish cannot be planned. Each reason is a sentence for people."""
+    """The request cannot be planned. Each reason is a sentence for people."""
 
     def __init__(self, reasons: tuple[str, ...]) -> None:
         self.reasons = reasons
@@ -53,7 +53,7 @@ class _Seen:
 async def preflight(
     request: PlanRequest, *, graph: Client, tenant_cache: TenantCache, clock: Clock
 ) -> Plan:
-    """Return the plan for a wish, or raise Refused or a GraphError.
+    """Return the plan for a request, or raise Refused or a GraphError.
 
     With fresh knowledge this makes one call of Graph.
     """
@@ -144,7 +144,7 @@ def _lacking(request: PlanRequest, rights: frozenset[str]) -> str | None:
 
 
 def _problems(request: PlanRequest) -> Iterator[str]:
-    """Problems of the request itself."""
+    """Yield problems of the request itself."""
     if not request.name.strip() or len(request.name) > LONGEST_NAME:
         yield f"The application's name must have 1 to {LONGEST_NAME} characters."
     if request.redirect is not None and (problem := redirect_problem(request.redirect)):
@@ -161,7 +161,7 @@ def _problems(request: PlanRequest) -> Iterator[str]:
 
 
 def _obstacles(request: PlanRequest, seen: _Seen) -> Iterator[str]:
-    """Obstacles in the tenant."""
+    """Yield obstacles in the tenant."""
     if seen.policy.banned:
         yield (
             "The tenant's policy does not allow client secrets for new applications."

@@ -1,4 +1,4 @@
-"""Proxies: which one a call goes through. One rule for all calls, to Slack and to Microsoft.
+"""Choose the proxy of a call, by one rule for all calls to Slack and to Microsoft.
 
 Each library reads HTTPS_PROXY, ALL_PROXY and NO_PROXY in its own way, and one of them not at all.
 """

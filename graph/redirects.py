@@ -1,4 +1,4 @@
-"""Which redirect URLs Entra accepts: learn.microsoft.com/entra/identity-platform/reply-url."""
+"""Check redirect URLs as Entra does: learn.microsoft.com/entra/identity-platform/reply-url."""
 
 from urllib.parse import urlsplit
 

@@ -1,4 +1,4 @@
-"""How the bot, and each new application, signs in to Entra.
+"""Sign the bot and each new application in to Entra.
 
 msal speaks the protocol; everything that it remembers is thrown away. Each sign-in makes a new
 msal object, because one that has seen a refusal repeats it from memory for a minute, and one that
@@ -41,7 +41,7 @@ MOST_SECONDS = 8 * 24 * 3600
 
 
 class Cloud(NamedTuple):
-    """Where a national cloud signs in and where its Graph is."""
+    """The addresses of sign-in and Graph in a national cloud."""
 
     login: str
     graph: str
@@ -237,7 +237,7 @@ def _for_msal(credential: Credential) -> str | dict[str, Any]:
 
 @dataclass(kw_only=True)
 class BotTokens:
-    """The bot's own token, renewed five minutes before its end; one sign-in however many ask."""
+    """The bot's own token, renewed five minutes before its end. Callers share one sign-in."""
 
     sign_in: SignIn
     client_id: str

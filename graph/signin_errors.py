@@ -236,7 +236,7 @@ _WORDS: Mapping[str, type[GraphError]] = {
 
 
 def from_token_answer(status: int, answer: Mapping[str, Any], wait: float | None) -> GraphError:
-    """Tell which error an answer of the token endpoint means. Pure.
+    """Return the error that an answer of the token endpoint means. Pure.
 
     `answer` is its JSON; of that only numbers and ids are kept. `wait` is its Retry-After, if any.
     """

@@ -68,7 +68,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class StepContext:
-    """All that a step may touch. The steps of one stage share one site."""
+    """All that a step may touch. The steps of one stage share one context."""
 
     graph: Client
     plan: Plan

@@ -117,7 +117,7 @@ class _Cached(Generic[T]):
 
 
 class TenantCache:
-    """Reads the tenant through `graph`, at most once in five minutes for each thing."""
+    """Read the tenant through `graph`, each part at most once in five minutes."""
 
     def __init__(self, *, graph: Client, clock: Clock) -> None:
         self._graph = graph

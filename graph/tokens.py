@@ -1,4 +1,4 @@
-"""Access tokens and where a client gets them."""
+"""Access tokens and their sources."""
 
 import base64
 import binascii
@@ -27,7 +27,7 @@ class Token:
 
 
 class TokenSource(Protocol):
-    """Where a client gets its token."""
+    """The source of a client's tokens."""
 
     async def token(self) -> Token:
         """Return a token that should be accepted."""

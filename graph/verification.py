@@ -136,7 +136,7 @@ def _summary(answers: Mapping[str, Answer | GraphError], plan: Plan) -> Facts:
 
 
 def _count(page: Json) -> int:
-    """How many there are in all; a page without a count is a whole one."""
+    """Return the number of all items; a page without a count holds all."""
     count = page.get("@odata.count")
     return len(page["value"]) if count is None else int(count)
 

@@ -46,7 +46,7 @@ def in_sentences() -> Iterator[None]:
 
 
 def keep_private() -> None:
-    """Files that others cannot read, and no memory on disk if the process dies."""
+    """Create files that others cannot read, and write no memory to disk if the process dies."""
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -1,4 +1,4 @@
-"""The bot itself, until it is asked to stop."""
+"""Run the bot until it is asked to stop."""
 
 import asyncio
 import os

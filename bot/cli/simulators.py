@@ -41,7 +41,7 @@ async def _play(console: Console) -> bool:
 
 
 def _run(simulator: AbstractAsyncContextManager[alone.Alone], *, as_json: bool) -> None:
-    """Run a simulator until it is stopped; say that it is there once it answers."""
+    """Run a simulator until it is stopped; print its addresses once it answers."""
 
     async def until_stopped() -> None:
         stop = stop_requested()

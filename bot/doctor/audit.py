@@ -69,5 +69,5 @@ async def _ids(database: Database) -> list[str]:
 
 
 def _same(id: str, typed: str) -> bool:
-    """Whether an id was typed, in capitals or not, with its dash or without."""
+    """Whether the typed text means this id, in any case, with its dash or without."""
     return re.sub(r"\W", "", typed).upper() in (id.replace("-", ""), id.removeprefix("AAD-"))

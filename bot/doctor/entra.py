@@ -72,7 +72,7 @@ def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> I
 
 
 async def _own_secret(settings: Settings, tenant: Connection, clock: Clock) -> list[Finding]:
-    """Say when the bot's own secret ends, where Entra tells."""
+    """Report when the bot's own secret ends, if Entra shows it."""
     end = await own_secret_ends(tenant.graph, settings)
     if end is None:
         return []
@@ -81,7 +81,7 @@ async def _own_secret(settings: Settings, tenant: Connection, clock: Clock) -> l
 
 
 def _quota(organization: Organization) -> Iterator[Finding]:
-    """Say nothing where Graph does not tell it."""
+    """Report the quota, if Graph shows it."""
     quota = organization.quota
     if quota is None:
         return

@@ -33,7 +33,7 @@ wrong = partial(Finding, Mark.WRONG)
 
 
 class Unknown(Exception):
-    """It cannot be found out; the finding says why."""
+    """A check is not possible; the finding says why."""
 
     def __init__(self, finding: Finding) -> None:
         self.finding = finding

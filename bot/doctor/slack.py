@@ -51,7 +51,7 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _approvers(accounts: ApproverAccounts) -> Iterator[Finding]:
-    """Say who cannot approve, and whether enough are left."""
+    """Report users who cannot approve, and whether enough approvers are left."""
     for problem in accounts.problems:
         yield doubt(f"Slack: {problem}")
     if accounts.is_short:

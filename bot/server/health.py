@@ -60,7 +60,7 @@ class Health:
         return hindrances
 
     async def settle(self) -> None:
-        """Let the last question to the database end, so that it can be closed; not for ever."""
+        """Wait a limited time for the last query to end, so that the database can be closed."""
         if self._question is not None:
             await asyncio.wait({self._question}, timeout=DATABASE_SECONDS)
             self._question.cancel()

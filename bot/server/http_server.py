@@ -124,7 +124,7 @@ def _app(health: Health, routes: Routes) -> web.Application:
 
 
 def _told(word: str, against: list[str]) -> web.Response:
-    """Answer 200 if nothing speaks against it, 503 otherwise."""
+    """Answer 200 if there are no problems, 503 otherwise."""
     status = HTTPStatus.SERVICE_UNAVAILABLE if against else HTTPStatus.OK
     body = {word: not against, **({"because": against} if against else {})}
     return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""Listening: the transport that the settings choose, Socket Mode or HTTP, and the door at PORT."""
+"""The transport that the settings choose, Socket Mode or HTTP, and its route at PORT."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

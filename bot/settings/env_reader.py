@@ -23,7 +23,7 @@ LEAST_SIMILARITY = 0.85
 
 
 class Reader:
-    """Reads values and collects problems, so that an operator can fix all of them at once.
+    """Read values and collect problems, so that an operator can fix all of them at once.
 
     For an unreadable value a default is returned; the caller checks `problems` last.
     """

@@ -38,7 +38,7 @@ class SettingsError(Unusable):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Access):
-    """Everything the bot is told from outside."""
+    """All settings of the bot."""
 
     slack_bot_token: str = field(repr=False)
     slack_app_token: str | None = field(repr=False)  # Socket Mode

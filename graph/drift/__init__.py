@@ -60,7 +60,7 @@ async def look(
 
 
 def compare(expected: Expected, seen: Snapshot) -> Drift:
-    """Tell every difference. Pure."""
+    """Return every difference. Pure."""
     plan = expected.plan
     application = seen.parts.get(parts.APPLICATION)
     principal = seen.parts.get(parts.PRINCIPAL)

@@ -33,7 +33,7 @@ def _foreign_secret(expected: Expected, secret: Json) -> str:
 
 
 def federated(seen: Snapshot) -> Iterator[str]:
-    """This bot makes none, so each lets others sign in without a secret."""
+    """Yield every one: the bot makes none, and each lets others sign in without a secret."""
     for each in seen.items(parts.FEDERATED) or ():
         yield (
             f"A federated credential was added by hand (“{each['name']}”): {each['issuer']} lets"

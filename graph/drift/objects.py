@@ -1,4 +1,4 @@
-"""Whether the application and its service principal are there, whose they are, how they are set."""
+"""The application and its service principal: existence, owners, settings."""
 
 from collections.abc import Iterator
 
@@ -58,7 +58,7 @@ def settings(plan: Plan, application: Json) -> Iterator[str]:
 
 
 def openings(application: Json) -> Iterator[str]:
-    """Settings that let others sign in through it or use it as an API. The bot sets none."""
+    """Yield settings that let others sign in through it or use it as an API. The bot sets none."""
     if application.get("isFallbackPublicClient"):
         yield (
             "Public client flows were allowed: anybody can sign in through the application without"
@@ -85,7 +85,7 @@ def openings(application: Json) -> Iterator[str]:
 
 
 def marks(plan: Plan, application: Json) -> Iterator[str]:
-    """Properties that tell people whose application it is, and this bot that it is its own."""
+    """Yield changes of the properties by which people and the bot know the application."""
     wanted, found = set(plan.tags), set(application["tags"])
     yield from (f"A tag was added: {tag}" for tag in sorted(found - wanted))
     for tag in sorted(wanted - found):

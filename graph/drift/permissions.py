@@ -20,7 +20,7 @@ _EXTRA_IDS = {id: name for name, id in PORTAL_EXTRAS.items()}
 
 
 def required(expected: Expected, application: Json) -> Iterator[str]:
-    """The declared permissions. They grant nothing, but the next consent would."""
+    """Yield changes of the declared permissions: the next admin consent would grant them."""
     plan = expected.plan
     wanted = {(MICROSOFT_GRAPH, each.id, each.kind.value) for each in (*plan.roles, *plan.scopes)}
     found = {each for each in _asked_for(application) if each[1] not in _EXTRA_IDS}
