@@ -1,10 +1,11 @@
 """Read everything that a user's App Home shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +27,8 @@ class Part(StrEnum):
     EXPIRING = "expiring"
     HISTORY = "history"
 
+
+Found = TypeVar("Found", ListPage, HistoryPage)
 
 PAGE: Mapping[Part, int] = {Part.MINE: 4, Part.WAITING: 3, Part.EXPIRING: 5, Part.HISTORY: 8}
 """How many entries a page has: all parts together must fit into the hundred blocks of a Home."""
@@ -61,63 +64,38 @@ class HomeQueries:
             return await queries.mark(tx)
 
     async def read(self, pages: Mapping[Part, int], *, by: Person) -> Home:
-        """Return what this user's App Home shows, from one transaction. Raises Refusal.
-
-        A page beyond the end of a list is its last page.
-        """
-        services = self.access.services
-        policy, now = services.policy, self.access.now()
+        """Return what this user's App Home shows, from one transaction. Raises Refusal."""
+        policy, now = self.access.services.policy, self.access.now()
         policy.check_account(by)
         decides = policy.is_approver(by)
         only_of = None if decides else by
-        async with services.database.reading() as tx:
+        async with self.access.services.database.reading() as tx:
             mark = await queries.mark(tx)
-            totals = await self._totals(tx, by, now)
-            at = {part: _page(part, pages.get(part, 1), totals[part]) for part in Part}
-            offset = _offset(Part.HISTORY, at)
-            told = await history.recent(
-                tx, limit=PAGE[Part.HISTORY], offset=offset, only_of=only_of
-            )
+            find = partial(queries.find, tx, reader=by, now=now)
+            mine = await _page(Part.MINE, pages, partial(find, ListKind.MINE))
+            waiting = ListPage(lines=(), total=0)
+            if decides:
+                undecided = partial(find, ListKind.WAITING, undecided_by=by)
+                waiting = await _page(Part.WAITING, pages, undecided)
+            expire = partial(find, ListKind.EXPIRING, only_of=only_of)
+            expiring = await _page(Part.EXPIRING, pages, expire)
+            told = await _page(Part.HISTORY, pages, partial(history.recent, tx, only_of=only_of))
+            shown: Sequence[ListPage | HistoryPage] = (mine, waiting, expiring, told)
+            found = dict(zip(Part, shown, strict=True))
             return Home(
                 may_ask=policy.may_ask(by),
                 contact=policy.contact,
                 is_approver=decides,
-                pages=at,
-                mine=await self._all(tx, await self._find(tx, Part.MINE, by, now, at)),
-                waiting=await self._all(tx, await self._find(tx, Part.WAITING, by, now, at)),
-                expiring=await self._find(tx, Part.EXPIRING, by, now, at),
+                pages={part: it.offset // PAGE[part] + 1 for part, it in found.items()},
+                mine=await self._all(tx, mine),
+                waiting=await self._all(tx, waiting),
+                expiring=expiring,
                 history=told,
-                totals=totals,
+                totals={part: it.total for part, it in found.items()},
                 health=await health.read(tx) if decides else None,
                 mark=mark,
                 at=now,
             )
-
-    async def _totals(self, tx: AsyncConnection, by: Person, now: datetime) -> Mapping[Part, int]:
-        first = dict.fromkeys(Part, 1)
-        lists = (Part.MINE, Part.WAITING, Part.EXPIRING)
-        totals = {part: (await self._find(tx, part, by, now, first)).total for part in lists}
-        only_of = None if self.access.services.policy.is_approver(by) else by
-        told = await history.recent(tx, limit=0, only_of=only_of)
-        return {**totals, Part.HISTORY: told.total}
-
-    async def _find(
-        self, tx: AsyncConnection, part: Part, by: Person, now: datetime, at: Mapping[Part, int]
-    ) -> ListPage:
-        """Return a page of registrations. Nothing waits for a user who is not an approver."""
-        decides = self.access.services.policy.is_approver(by)
-        if part is Part.WAITING and not decides:
-            return ListPage(lines=(), total=0)
-        return await queries.find(
-            tx,
-            ListKind(part),
-            reader=by,
-            now=now,
-            limit=PAGE[part],
-            offset=_offset(part, at),
-            only_of=by if part is Part.EXPIRING and not decides else None,
-            undecided_by=by if part is Part.WAITING else None,
-        )
 
     async def _all(self, tx: AsyncConnection, page: ListPage) -> Sequence[Registration]:
         """Return the registrations of a page, without any that cannot be read."""
@@ -131,14 +109,17 @@ class HomeQueries:
         return found
 
 
-def _page(part: Part, wanted: int, total: int) -> int:
-    return max(1, min(wanted, last_page(part, total)))
+async def _page(
+    part: Part, pages: Mapping[Part, int], find: Callable[..., Awaitable[Found]]
+) -> Found:
+    """Return the wanted page of a part: the last one there is if its list has become shorter."""
+    size = PAGE[part]
+    found = await find(limit=size, offset=(max(pages.get(part, 1), 1) - 1) * size)
+    if found.offset and found.offset >= found.total:
+        return await find(limit=size, offset=(last_page(part, found.total) - 1) * size)
+    return found
 
 
 def last_page(part: Part, total: int) -> int:
     """Return the number of the last page of a list of that many."""
     return max(1, -(-total // PAGE[part]))
-
-
-def _offset(part: Part, at: Mapping[Part, int]) -> int:
-    return (at[part] - 1) * PAGE[part]
