@@ -29,7 +29,6 @@ from bot.worker.loops import Loop, Wakeup, run_guarded
 from bot.worker.orphan_scan import OrphanScan
 from bot.worker.scheduler import Scheduler
 from graph.clock import Clock
-from graph.tokens import TokenSource
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.dispatcher import Dispatcher
 from handlers.outbox.home_publisher import HomePublisher
@@ -130,7 +129,7 @@ async def running(
             async with (
                 _at_work(loops, front, runs),
                 outside.routes.listening(transport),
-                _signing_in(services, outside.tokens) as signed_in,
+                _signing_in(services) as signed_in,
             ):
                 app = App(
                     services=services,
@@ -166,7 +165,7 @@ def _front(services: Services, slack: Slack, registrar: Registrar, *, every: flo
                 look,
                 graph=tenant.graph,
                 tenant_cache=tenant.tenant_cache,
-                consent_mode=tenant.consent_mode,
+                consent_mode=services.settings.consent_mode,
                 clock=clock,
             ),
             clock=clock,
@@ -234,12 +233,12 @@ async def _take_over(services: Services, engine: engines.Engine, executor: str) 
 
 
 @asynccontextmanager
-async def _signing_in(services: Services, tokens: TokenSource) -> AsyncIterator[asyncio.Task[None]]:
+async def _signing_in(services: Services) -> AsyncIterator[asyncio.Task[None]]:
     """Sign in to Entra, however long an outage takes. Enter once the first try has ended.
 
     Raises CannotStart if that was refused.
     """
-    task = asyncio.create_task(_sign_in(services, tokens), name="first sign-in")
+    task = asyncio.create_task(_sign_in(services), name="first sign-in")
     tried = asyncio.create_task(services.entra.tried())
     try:
         await asyncio.wait((task, tried), return_when=asyncio.FIRST_COMPLETED)
@@ -253,8 +252,8 @@ async def _signing_in(services: Services, tokens: TokenSource) -> AsyncIterator[
         await asyncio.gather(task, tried, return_exceptions=True)
 
 
-async def _sign_in(services: Services, tokens: TokenSource) -> None:
-    await first_sign_in(services, tokens)
+async def _sign_in(services: Services) -> None:
+    await first_sign_in(services)
     async with services.writing() as tx:
         await registrations.set_outage(tx, None)
     log.info("running")

@@ -13,7 +13,7 @@ from bot.domain.catalogue import Catalogue
 from bot.restore.reconciliation import Reconciliation
 from bot.server.health import Health
 from bot.server.slack_transport import SlackRoutes
-from bot.services import Services, Tenant
+from bot.services import Services
 from bot.settings.settings import Settings
 from bot.startup_checks import (
     check_quorums,
@@ -23,7 +23,7 @@ from bot.startup_checks import (
     slack_session,
 )
 from bot.storage import installation
-from bot.storage.database import Database, opened
+from bot.storage.database import opened
 from bot.storage.vault import Vault
 from bot.storage.watermark import watched
 from bot.worker import replicas
@@ -31,7 +31,6 @@ from bot.worker.loops import Loop
 from bot.worker.outages import AwaitedService
 from graph.clock import Clock
 from graph.connection import connected as connected_to_entra
-from graph.tokens import TokenSource
 from handlers.outbox.restore_report import tell
 from handlers.slack.services import Slack
 
@@ -43,7 +42,6 @@ class Connected:
     services: Services
     slack: Slack
     session: aiohttp.ClientSession
-    tokens: TokenSource
     slot: replicas.Slot
     health: Health
     routes: SlackRoutes
@@ -63,60 +61,44 @@ async def connected(
         replicas.taken(url) as slot,
         slack_session() as session,
         routes.opened(Health(database=database, awaited=(slack_first, entra_first))) as health,
-        _tenant(settings, clock, database) as (tenant, tokens),
-        watched(database, url, now=clock.now(), every=every) as watermark,
+        connected_to_entra(settings, clock) as tenant,
     ):
-        client = slack_client(settings, session, token=settings.slack_bot_token)
-        installed = await slack_first.ask(partial(check_slack, client, settings))
-        policy = policy_of(settings, installed.team_id)
-        check_quorums(policy, catalogue)
-        services = Services(
-            settings=settings,
-            clock=clock,
-            catalogue=catalogue,
-            policy=policy,
-            vault=vault,
-            database=database,
-            tenant=tenant,
-            entra=entra_first,
-            executor=slot.executor,
-        )
-        slack = Slack.of(services, installed, client, session)
-        reconciliation = Reconciliation(services, tell=partial(tell, client, slack.channel))
-        health.awaited = (slack_first, entra_first, reconciliation)
-        first = partial(first_sign_in, services, tokens)
-        await reconciliation.done(signed_in=first, leads=slot.is_first)
-        yield Connected(
-            services=services,
-            slack=slack,
-            session=session,
-            tokens=tokens,
-            slot=slot,
-            health=health,
-            routes=routes,
-            watermark=watermark,
-        )
-
-
-async def first_sign_in(services: Services, tokens: TokenSource) -> None:
-    """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
-    await services.entra.ask(partial(check_sign_in, tokens, services.settings, services.catalogue))
-
-
-@asynccontextmanager
-async def _tenant(
-    settings: Settings, clock: Clock, database: Database
-) -> AsyncIterator[tuple[Tenant, TokenSource]]:
-    """Connect to the tenant while inside. Nothing is sent before the first call."""
-    async with connected_to_entra(settings, clock) as connection:
         async with database.transaction() as tx:
             id = await installation.ensure_id(tx, new=uuid4().hex[:12], now=clock.now())
-        tenant = Tenant(
-            graph=connection.graph,
-            tenant_cache=connection.tenant_cache,
-            sign_in=connection.sign_in,
-            client_id=settings.client_id,
-            consent_mode=settings.consent_mode,
-            installation=id,
-        )
-        yield tenant, connection.tokens
+        async with watched(database, url, now=clock.now(), every=every) as watermark:
+            client = slack_client(settings, session, token=settings.slack_bot_token)
+            installed = await slack_first.ask(partial(check_slack, client, settings))
+            policy = policy_of(settings, installed.team_id)
+            check_quorums(policy, catalogue)
+            services = Services(
+                settings=settings,
+                clock=clock,
+                catalogue=catalogue,
+                policy=policy,
+                vault=vault,
+                database=database,
+                tenant=tenant,
+                installation=id,
+                entra=entra_first,
+                executor=slot.executor,
+            )
+            slack = Slack.of(services, installed, client, session)
+            reconciliation = Reconciliation(services, tell=partial(tell, client, slack.channel))
+            health.awaited = (slack_first, entra_first, reconciliation)
+            first = partial(first_sign_in, services)
+            await reconciliation.done(signed_in=first, leads=slot.is_first)
+            yield Connected(
+                services=services,
+                slack=slack,
+                session=session,
+                slot=slot,
+                health=health,
+                routes=routes,
+                watermark=watermark,
+            )
+
+
+async def first_sign_in(services: Services) -> None:
+    """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
+    tokens = services.tenant.tokens
+    await services.entra.ask(partial(check_sign_in, tokens, services.settings, services.catalogue))

@@ -14,10 +14,8 @@ from bot.storage.database import Database
 from bot.storage.vault import Vault
 from bot.worker.loops import Wakeups
 from bot.worker.outages import AwaitedService
-from graph.client import Client
 from graph.clock import Clock
-from graph.signin import SignIn
-from graph.tenant_cache import TenantCache
+from graph.connection import Connection
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Characters of ids, without those that look like another."""
@@ -26,18 +24,6 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 def new_id() -> str:
     """Return an id such as AAD-7K3F, short enough to say aloud. Storage checks that it is free."""
     return "AAD-" + "".join(secrets.choice(ALPHABET) for _ in range(4))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tenant:
-    """The tenant of Entra: how to reach it, and what every plan for it says."""
-
-    graph: Client
-    tenant_cache: TenantCache
-    sign_in: SignIn
-    client_id: str
-    consent_mode: str
-    installation: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +36,9 @@ class Services:
     policy: Policy
     vault: Vault
     database: Database
-    tenant: Tenant
+    tenant: Connection
+    installation: str
+    """The id that marks the objects of this bot in the tenant."""
     entra: AwaitedService
     executor: str
     """The name of this process among the replicas."""

@@ -133,7 +133,7 @@ class Submission:
             form=form,
             profile_digest=profile.digest,
             # 128 random bits: no other installation's key can be the same by accident.
-            key=f"aad-setup-{self.access.services.tenant.installation}-{uuid4().hex}",
+            key=f"aad-setup-{self.access.services.installation}-{uuid4().hex}",
             created_at=self.access.now(),
         )
 

@@ -53,7 +53,8 @@ class Reconciliation:
     def __init__(self, services: Services, *, tell: Callable[[Report], Awaitable[bool]]) -> None:
         """`tell` returns whether there is no need to tell it again."""
         self._database = services.database
-        self._tenant = services.tenant
+        self._services = services
+        self._graph = services.tenant.graph
         self._clock = services.clock
         self._tell = tell
         self.missing: str | None = None
@@ -100,8 +101,9 @@ class Reconciliation:
         return True
 
     async def _compare(self, since: datetime) -> Report:
-        ours = (await find_tagged(self._tenant.graph, installation=self._tenant.installation)).ours
-        bin = await find_deleted(self._tenant.graph, installation=self._tenant.installation)
+        marked = self._services.installation
+        ours = (await find_tagged(self._graph, installation=marked)).ours
+        bin = await find_deleted(self._graph, installation=marked)
         deleted = {each.registration: each for each in bin}
         async with self._database.reading() as tx:
             done = {id for id, _ in await _changed(tx, since)}
@@ -147,11 +149,12 @@ class Reconciliation:
         made, id = made_by(registration), registration.id
         if made is not None:
             listed = next((it for it in found if it.id == made), None)
-            there = listed or await find_by_id(self._tenant.graph, made, registration=id)
+            there = listed or await find_by_id(self._graph, made, registration=id)
             return TenantState(application=there, deleted=deleted)
+        client_id = self._services.settings.client_id
         for each in found:
-            if is_ours(each, self._tenant.client_id) and each.key == registration.key:
-                principal = await principal_of(self._tenant.graph, each.app_id)
+            if is_ours(each, client_id) and each.key == registration.key:
+                principal = await principal_of(self._graph, each.app_id)
                 return TenantState(application=each, principal_id=principal, deleted=deleted)
         return TenantState(deleted=deleted)
 

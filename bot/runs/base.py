@@ -216,7 +216,7 @@ class RunBase:
                 announced=announced or {},
             ),
             sign_in=self._tenant.sign_in,
-            bot_client_id=self._tenant.client_id,
+            bot_client_id=self._services.settings.client_id,
         )
 
 

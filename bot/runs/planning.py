@@ -51,9 +51,9 @@ class Planning(RunBase):
             profile,
             registration=registration.id,
             key=registration.key,
-            installation=self._tenant.installation,
+            installation=self._services.installation,
             requester=str(registration.requester),
-            consent_mode=self._tenant.consent_mode,
+            consent_mode=self._services.settings.consent_mode,
         )
 
     async def _refuse(self, run: Run, reasons: tuple[str, ...]) -> None:

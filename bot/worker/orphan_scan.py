@@ -34,9 +34,8 @@ class OrphanScan:
     def __init__(self, services: Services, *, every: float) -> None:
         self._services = services
         self._database = services.database
-        self._tenant = services.tenant
         self._clock = services.clock
-        self.loop = Loop("patrol", self.look, wakeup=Wakeup(), every=every)
+        self.loop = Loop("orphans", self.look, wakeup=Wakeup(), every=every)
 
     async def look(self) -> None:
         """Search the tenant if no replica has for a day."""
@@ -64,9 +63,8 @@ class OrphanScan:
         """Return the marked objects, or None if the tenant does not answer."""
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                return (
-                    await find_tagged(self._tenant.graph, installation=self._tenant.installation)
-                ).ours
+                graph, marked = self._services.tenant.graph, self._services.installation
+                return (await find_tagged(graph, installation=marked)).ours
         except GraphError as error:
             log.warning("orphans are looked for later", code=error.code, request=error.request_id)
         except TimeoutError:
@@ -79,7 +77,7 @@ class OrphanScan:
             owing = [orphan for orphan in found if await self._needs_action(tx, orphan)]
         for orphan in found:
             if orphan.removed_by is None:
-                _report(orphan)
+                log.warning("orphan found", registration=orphan.registration, **_told(orphan))
         if not owing:
             return
         async with self._services.writing() as tx:
@@ -90,9 +88,8 @@ class OrphanScan:
                     await self._settle(tx, orphan)
 
     async def _find(self, tx: AsyncConnection, application: TaggedApplication) -> list[Orphan]:
-        return await orphans.find(
-            tx, application, client_id=self._tenant.client_id, now=self._clock.now()
-        )
+        client_id = self._services.settings.client_id
+        return await orphans.find(tx, application, client_id=client_id, now=self._clock.now())
 
     async def _needs_action(self, tx: AsyncConnection, orphan: Orphan) -> bool:
         """Whether it is still to be removed, or to be told to a registration that is there."""
@@ -111,10 +108,6 @@ class OrphanScan:
             return
         await runs.add(tx, registration=orphan.registration, kind=orphan.removed_by, now=now)
         log.info("removal of an orphan begins", registration=orphan.registration, **_ids(orphan))
-
-
-def _report(orphan: Orphan) -> None:
-    log.warning("orphan found", registration=orphan.registration, **_told(orphan))
 
 
 def _told(orphan: Orphan) -> dict[str, Any]:

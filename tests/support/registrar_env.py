@@ -24,7 +24,7 @@ from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.runs import Runs
-from bot.services import Services, Tenant, new_id
+from bot.services import Services, new_id
 from bot.settings.settings import Settings
 from bot.storage import approval_requests, history, installation, registrations, runs, secrets
 from bot.storage import database as databases
@@ -278,14 +278,8 @@ def registrar_env(
         ),
         vault=VAULT,
         database=database,
-        tenant=Tenant(
-            graph=nothing,
-            tenant_cache=nothing,
-            sign_in=nothing,
-            client_id=CLIENT_ID,
-            consent_mode=settings.consent_mode,
-            installation="aaaabbbbcccc",
-        ),
+        tenant=nothing,
+        installation="aaaabbbbcccc",
         entra=ENTRA,
         executor="slot-0",
         new_id=next_id,
