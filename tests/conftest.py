@@ -47,7 +47,7 @@ __all__ = [
 
 MOST_WORKERS = 8
 LONGEST = (
-    *("test_load.py", "test_many_clicks.py", "test_memory.py", "test_never_broken.py"),
+    *("test_load.py", "test_many_clicks.py", "test_never_broken.py"),
     *("test_sigterm.py", "test_state_machine.py", "test_stops.py"),
 )
 IN_MEMORY = Path("/dev/shm")

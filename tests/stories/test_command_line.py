@@ -1,6 +1,7 @@
-"""A command imports only what it needs: help is there at once, and a bot loads no simulator."""
+"""A command imports only what it needs, and prints what the documents show."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,42 @@ def test_modules_that_serving_imports_are_never_searched_for_garbage() -> None:
             assert gc.isenabled() and gc.get_freeze_count() > 10_000
     """
     assert "bot.cli.serving" in imported_by(code)
+
+
+def shown(document: str, what: str) -> str:
+    """Return what stands in a document between two comments of this name."""
+    text = (ROOT / document).read_text("utf-8")
+    found = re.search(rf"<!-- {what} -->\n```text\n(.*?)```\n<!-- /{what} -->", text, re.S)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.slow
+def test_the_transcript_is_what_the_demo_prints() -> None:
+    asked = [sys.executable, "-m", "bot", "demo", "--plain"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True, env=plain()).stdout
+    assert same(shown("SIMULATORS.md", "transcript")) == same(told)
+
+
+def test_readme_shows_parts_of_the_transcript() -> None:
+    """In order, with … for what is left out."""
+    rest = shown("SIMULATORS.md", "transcript")
+    for part in shown("README.md", "excerpt").split("…\n"):
+        _, found, rest = rest.partition(part)
+        assert found, part
+
+
+def same(transcript: str) -> list[str]:
+    """Return the lines without what differs between two runs: ids, digests, times, progress."""
+    text = re.sub(r"AAD-\w{4}", "AAD-7K3F", transcript)
+    text = re.sub(r"plan [0-9a-f]{16}", "plan …", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?", "DATE", text)
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "GUID", text)
+    text = re.sub(r"^( +)\w{3}8Q~\S+$", r"\1SECRET", text, flags=re.M)
+    text = re.sub(r"steps done (in|after) \d+ (s|min|h)$", "steps done", text, flags=re.M)
+    before, _, after = text.partition("the card keeps up")
+    return (before + after.partition("▶ What the finished card")[2]).split()
+
+
+def plain() -> dict[str, str]:
+    return {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "100"}

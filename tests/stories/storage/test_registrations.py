@@ -1,7 +1,8 @@
-"""Registrations in storage: moves, votes, origins, the installation."""
+"""Registrations in storage: moves, votes, the installation, runs, health, what is deleted."""
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -12,9 +13,11 @@ from bot.domain.form_validation import FormProblems
 from bot.domain.people import Refusal
 from bot.domain.registration import MOVES, Deleted, RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.storage import approval_requests, installation, registrations, runs
+from bot.storage import approval_requests, health, installation, registrations, retention, runs
 from bot.storage.database import Database
+from bot.storage.tables import history as entries
 from bot.storage.tables import registrations as table
+from bot.storage.tables import runs as all_runs
 from tests.support.factories import ADA, BEN, GRACE, NOON, ROSA, form
 from tests.support.registrar_env import DIGEST, RegistrarEnv
 
@@ -155,3 +158,52 @@ async def test_while_it_is_revoked_the_same_is_not_asked_for_and_room_is_left(
         assert await registrations.count_open(tx, ROSA) == 0
         await registrations.move(tx, id, Status.REVOKED)
     assert await env.registrar.submission.submit(form(name=name), by=ROSA, origin="V-again")
+
+
+async def test_only_runs_that_made_an_application_say_how_long_that_takes(
+    env: RegistrarEnv,
+) -> None:
+    id = await env.ready()
+    await env.failed()
+    await env.owe(id, RunKind.REPLACE_SECRET)
+    await env.end_run(id, RunOutcome.HANDED_OVER)
+    async with env.database.reading() as tx:
+        assert len(await runs.durations(tx)) == 1
+
+
+YEAR = timedelta(days=365)
+
+
+async def test_what_is_deleted_goes_in_small_transactions(env: RegistrarEnv) -> None:
+    ids = [await env.failed() for _ in range(5)]
+    async with env.database.transaction() as tx:
+        for id in ids:
+            await registrations.move(tx, id, Status.UNDONE)
+    env.clock.move(YEAR)
+    await retention.delete_old(env.database, before=env.clock.now(), batch=2)
+    async with env.database.reading() as tx:
+        assert not (await tx.scalars(sa.select(all_runs.c.id))).all()
+        assert len((await tx.scalars(sa.select(entries.c.registration))).all()) > len(ids)
+    await env.registrar.submission.form_of(ids[0], by=ROSA)
+
+
+async def test_health_counts_what_is_owed(env: RegistrarEnv) -> None:
+    async with env.database.reading() as tx:
+        fresh = await health.read(tx)
+    assert (fresh.open_runs, fresh.owed_messages, fresh.last_run_at) == (0, 0, None)
+    await env.ready()
+    await env.submitted()
+    async with env.database.reading() as tx:
+        found = await health.read(tx)
+    assert (found.open_runs, found.sealed_secrets) == (1, 1)
+    assert found.owed_messages > 0
+    assert found.last_run_failed is None
+    failed = await env.failed()
+    async with env.database.transaction() as tx:
+        await tx.execute(
+            sa.update(all_runs)
+            .where(all_runs.c.registration == failed)
+            .values(outcome="AADSTS7000215")
+        )
+    async with env.database.reading() as tx:
+        assert (await health.read(tx)).last_run_failed == "AADSTS7000215"

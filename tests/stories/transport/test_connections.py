@@ -1,18 +1,24 @@
-"""The port: idle connections, and what the logs say of bytes that are not HTTP. Real sockets."""
+"""The port: idle connections, bytes that are not HTTP, bodies nobody has vouched for."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.test_utils import make_mocked_request
 
+from bot.playground.stage import Stage
 from bot.server import http_server as doors
 from bot.server.health import Health
+from handlers.transport.bodies import LARGEST_BODY, Bodies, TooLarge
 from tests.support.health_checks import Answering, Up, health
-from tests.support.http_endpoint import HttpEndpoint
+from tests.support.http_endpoint import HttpEndpoint, stamped
+from tests.support.serve_process import COLD, served
 
 WHOLE = b"GET /said HTTP/1.1\r\nHost: a\r\n\r\n"
 HALF = b"GET /said HTTP/1.1\r\nHost: a\r\nX-Half: "
@@ -171,3 +177,133 @@ async def test_a_bug_behind_the_door_is_told_with_an_id_and_without_its_text(
     assert "hush" not in told
     assert "ValueError" in told
     assert "a request at the port" in told
+
+
+LONG = 60.0
+"""Seconds that no test waits for."""
+
+
+class Sender:
+    """A request whose body is sent in pieces."""
+
+    def __init__(self, **headers: str) -> None:
+        loop = asyncio.get_running_loop()
+        protocol = BaseProtocol(loop)
+        protocol.connection_made(asyncio.Transport())
+        self.body = StreamReader(protocol, 2**20, loop=loop)
+        self.request: web.Request = make_mocked_request(
+            "POST", "/", headers=headers, payload=self.body
+        )
+
+    def send(self, count: int, *, last: bool = False) -> None:
+        self.body.feed_data(b"x" * count)
+        if last:
+            self.body.feed_eof()
+
+
+async def test_a_body_is_read_whole() -> None:
+    sender = Sender()
+    sender.send(3)
+    reading = asyncio.create_task(Bodies(largest=6).read(sender.request))
+    await asyncio.sleep(0)
+    sender.send(3, last=True)
+    assert await reading == b"x" * 6
+
+
+async def test_one_that_turns_out_too_large_is_refused() -> None:
+    sender = Sender()
+    sender.send(7)
+    with pytest.raises(TooLarge):
+        await Bodies(largest=6).read(sender.request)
+
+
+async def test_one_that_says_so_is_refused_before_it_is_read() -> None:
+    bodies = Bodies(largest=6)
+    bodies.check_length(Sender(**{"Content-Length": "6"}).request)
+    with pytest.raises(TooLarge):
+        bodies.check_length(Sender(**{"Content-Length": "7"}).request)
+
+
+async def test_one_that_is_too_slow_is_given_up() -> None:
+    with pytest.raises(TimeoutError):
+        await Bodies(seconds=0.01).read(Sender().request)
+
+
+async def test_over_the_budget_the_largest_makes_room() -> None:
+    bodies = Bodies(largest=100, budget=100, seconds=LONG)
+    large, other, small = Sender(), Sender(), Sender()
+    readings = [asyncio.create_task(bodies.read(it.request)) for it in (large, other, small)]
+    large.send(60)
+    other.send(35)
+    await asyncio.sleep(0)
+    small.send(10, last=True)
+    assert await readings[2] == b"x" * 10
+    with pytest.raises(TimeoutError):
+        await readings[0]
+    other.send(5, last=True)
+    assert await readings[1] == b"x" * 40
+    assert not bodies._held
+
+
+async def test_all_bodies_together_have_four_mebibytes() -> None:
+    """As OPERATIONS.md says. A sixth is one too many, and the largest makes room for the others."""
+    bodies, senders = Bodies(seconds=LONG), [Sender() for _ in range(6)]
+    readings = [asyncio.create_task(bodies.read(it.request)) for it in senders]
+    for sender in senders[:5]:
+        sender.send(699_000)
+    await asyncio.sleep(0)
+    assert sum(map(len, bodies._held.values())) == 5 * 699_000
+    senders[5].send(700_000)
+    with pytest.raises(TimeoutError):
+        await readings[5]
+    for sender in senders[:5]:
+        sender.send(1, last=True)
+    assert [len(it) for it in await asyncio.gather(*readings[:5])] == [699_001] * 5
+
+
+ROUNDS = 12
+AT_ONCE = 250
+MIB = 1024 * 1024
+MOST_MB = 220
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measured in Linux's /proc")
+@pytest.mark.parametrize("kind", ["unsigned", "forged"])
+async def test_unsigned_bodies_do_not_grow_the_process(
+    stage: Stage, door: HttpEndpoint, tmp_path: Path, kind: str
+) -> None:
+    """Forged ones have headers in order, so that their bodies are read before they are refused."""
+    size = MIB if kind == "unsigned" else LARGEST_BODY
+    headers = stamped("of-somebody-else", b"") if kind == "forged" else {}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = f"POST /slack/events HTTP/1.1\r\nHost: a\r\n{head}Content-Length: {size}\r\n\r\n"
+    environ = stage.environ(**door.signed(stage))
+    async with served(environ, door, folder=tmp_path, program=COLD) as bot:
+        before = bot.memory("VmRSS")
+        for _ in range(ROUNDS):
+            senders = (_send(door.port, request.encode(), size) for _ in range(AT_ONCE))
+            refused = await asyncio.gather(*senders)
+            assert set(refused) <= {401, 408, 413, None}
+            assert (await door.ask("/healthz")).status == 200
+        resident = bot.memory("VmRSS")
+        print(kind, before, resident, bot.memory("VmHWM"))  # noqa: T201 - MB, for `pytest -rP`
+        assert resident < MOST_MB
+
+
+async def _send(port: int, head: bytes, size: int) -> int | None:
+    """Return the status of the answer, or None if the bot hung up before all was sent."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionError:
+        return None
+    try:
+        writer.write(head)
+        writer.write(bytes(size))
+        async with asyncio.timeout(60):
+            line = await reader.readline()
+        return int(line.split()[1]) if line else None
+    except ConnectionError:
+        return None
+    finally:
+        writer.transport.abort()

@@ -172,7 +172,7 @@ async def test_a_right_that_is_missing_ends_the_start(stage: Stage) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [0.2 * step for step in range(2, 14)])
+@pytest.mark.parametrize("after", [0.4 * step for step in range(1, 7)])
 async def test_a_stop_at_any_moment_of_the_start_is_obeyed(
     stage: Stage, door: HttpEndpoint, after: float
 ) -> None:
