@@ -52,7 +52,10 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     elif inside.age is Age.OLDER:
         yield doubt("Database: it is older than this program.", "The next start migrates it.")
     elif inside.age is Age.UNKNOWN:
-        yield wrong("Database: a newer version of this program made it.", "Install that version.")
+        yield wrong(
+            "Database: a newer version of this program made it, or one from before 0.2.0.",
+            "Install that version.",
+        )
     else:
         yield well("Database: it opens and is up to date.")
         yield _vault(settings, inside.waiting)

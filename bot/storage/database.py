@@ -151,19 +151,18 @@ async def opened(url: str, vault: Vault) -> AsyncIterator[Database]:
         writer, reader = _engines(url, vault)
         database = Database(writer, reader, path=path)
         try:
-            await _prepare(writer, vault, path)
+            await _prepare(writer)
             database.committed(leaves=True)  # the last process may have been killed before
             yield database
         finally:
             await database.close()
 
 
-async def _prepare(writer: AsyncEngine, vault: Vault, path: Path | None) -> None:
-    has_watermark = path is not None and watermark_of(path).exists()
+async def _prepare(writer: AsyncEngine) -> None:
     try:
         async with writer.begin() as tx:
             await tx.run_sync(_check_encoding)
-            await tx.run_sync(migrating.migrate, vault, has_watermark=has_watermark)
+            await tx.run_sync(migrating.migrate)
             await history.sign_heads_anew(tx)
     except DBAPIError as error:
         if type(error.orig).__name__ == "InsufficientPrivilege":

@@ -1,4 +1,4 @@
-"""The tables, once for both databases. `migrations/` makes them; a test compares the two."""
+"""The tables, once for both databases. `migrations/` upgrades older ones; a test compares."""
 
 from datetime import UTC, datetime
 from typing import Any

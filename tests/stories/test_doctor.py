@@ -191,7 +191,10 @@ WRONG: dict[str, tuple[Spoil, str]] = {
         lambda stage: {"DATABASE_URL": "postgresql://aad@127.0.0.1:9/aad"},
         "Database: it does not open (OperationalError).",
     ),
-    "a newer database": (newer_database, "Database: a newer version of this program made it."),
+    "a newer database": (
+        newer_database,
+        "Database: a newer version of this program made it, or one from before 0.2.0.",
+    ),
     "no folder": (
         lambda stage: {"DATABASE_URL": f"sqlite:///{stage.folder}/none/here.db"},
         "Database: its folder is not there or cannot be written.",
