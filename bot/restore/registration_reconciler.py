@@ -12,7 +12,7 @@ from bot.domain.lifetimes import UNDO_FAILED
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import LIVE, Secret, SecretState
-from bot.runs.base import CLEANUP_TIMERS
+from bot.runs.base import CLEANUP_TIMERS, REQUESTED
 from bot.storage import (
     decisions,
     expiry_notices,
@@ -136,6 +136,9 @@ class RegistrationReconciler:
             return
         run = await runs.find_open(tx, id)
         await runs.abort_open(tx, id, now=self._now)
+        if kind in REQUESTED:  # else a forged run could use the approvals of this one
+            code = RunOutcome.OVERRULED
+            await history.write(tx, id, Event.FAILED, now=self._now, run=kind, code=code)
         if run is not None and kind in LATER and self._copy.status is Status.READY:
             subject = run.subject if kind is RunKind.REMOVE_PREVIOUS else None
             await timers.add(tx, id, LATER[kind], self._now, subject=subject)
@@ -266,9 +269,9 @@ def _may_be_in_use(secret: Secret) -> bool:
 
 
 def _waits(copy: Registration) -> bool:
-    """Whether approvers or a new secret are waited for, which a restore ends."""
-    is_making = copy.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET)
-    return is_making or bool(copy.waiting_requests)
+    """Whether approvers, a new secret or a purge are waited for, which a restore ends."""
+    is_at_work = copy.run in (RunKind.REPLACE_SECRET, *REQUESTED)
+    return is_at_work or bool(copy.waiting_requests)
 
 
 def _facts(

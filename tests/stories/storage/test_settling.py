@@ -5,14 +5,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, Vote
 from bot.domain.events import Event
+from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.restore.registration_reconciler import RegistrationReconciler, TenantState
-from bot.storage import approval_requests, history, registrations, runs, secrets
+from bot.storage import approval_requests, audit, history, registrations, runs, secrets
 from bot.storage.history import Entry
 from graph.orphans import DeletedApplication, HeldSecret, TaggedApplication
 from tests.support.factories import ADA, BEN, CLIENT_ID, NOON, ROSA
@@ -182,6 +184,34 @@ async def test_approvals_of_a_purge_that_waits_are_void(env: RegistrarEnv) -> No
     assert waiting is not None
     assert [each.void is None for each in waiting.votes] == [False]
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("request_id", ["purge-1", None], ids=["approved", "from before requests"])
+async def test_a_purge_that_was_at_work_has_to_be_asked_for_again(
+    env: RegistrarEnv, request_id: str | None
+) -> None:
+    """Else a row of a run that someone adds later would delete for good what nobody asks for."""
+    id, now = await env.ready(), env.clock.now()
+    of = {} if request_id is None else {"request": request_id}
+    async with env.database.transaction() as tx:
+        await registrations.bump_version(tx, id)
+        for status in (Status.REVOKING, Status.REVOKED):
+            await registrations.move(tx, id, status)
+        await history.write(tx, id, Event.PURGE_REQUESTED, by=ADA, now=now, **of)
+        await runs.add(tx, registration=id, kind=RunKind.PURGE, now=now, subject=request_id)
+        await audit.check_purge(tx, await _found(tx, id), DIGEST, request_id)
+    found, told = await settled(env, id, DELETED, made=True)
+    assert (found.run, len(told)) == (None, 1)
+    async with env.database.transaction() as tx:
+        await runs.add(tx, registration=id, kind=RunKind.PURGE, now=now, subject=request_id)
+        with pytest.raises(Refusal):
+            await audit.check_purge(tx, await _found(tx, id), DIGEST, request_id)
+
+
+async def _found(tx: AsyncConnection, id: str) -> Registration:
+    found = await registrations.get(tx, id)
+    assert found is not None
+    return found
 
 
 async def test_the_comparison_makes_no_move_that_it_may_not(env: RegistrarEnv) -> None:
