@@ -9,7 +9,8 @@ from bot.domain.people import Person, Refusal
 from bot.registrar.access import Access
 from bot.registrar.kinds import KINDS
 from bot.registrar.limits import check_limit, requests
-from bot.storage import approval_requests, decisions, history, registrations
+from bot.storage import decisions, history, registrations
+from bot.storage.rows import plain
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Requests:
                 asked_at=now,
                 expires_at=now + services.settings.approval_ttl,
                 digest=registration.digest or "",
-                payload={"to": approval_requests.plain(to)} if to else {},
+                payload={"to": plain(to)} if to else {},
             )
             case = self.access.case(registration, asked, by, [to] if to else [])
             waiting = registration.waiting(kind)

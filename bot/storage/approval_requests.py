@@ -1,17 +1,16 @@
 """Approval requests and their votes: rows that are read, added and changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
+from bot.domain.approval_requests import ApprovalRequest, RequestState, Vote
 from bot.domain.people import Person
 from bot.domain.registration import WAITS_IN, Status
-from bot.storage import timers
-from bot.storage.rows import from_row
+from bot.storage import rows, timers
+from bot.storage.rows import Row, from_row, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests
 from bot.storage.tables import timers as dues_table
 from bot.storage.tables import votes
@@ -20,27 +19,23 @@ from bot.storage.timers import TimerKind
 IS_WAITING = requests.c.state == sa.literal_column(f"'{RequestState.WAITING}'")
 """Spelled out: a partial index is not used for a parameter."""
 
-COLUMNS = tuple(column.name for column in votes.c)
-
 
 async def of(tx: AsyncConnection, registration: str) -> tuple[ApprovalRequest, ...]:
     """Return all that was ever asked of approvers, the latest last, with every vote."""
     query = (
-        sa.select(requests, *(votes.c[name].label(f"vote_{name}") for name in COLUMNS))
+        sa.select(requests, votes)
         .outerjoin(votes, votes.c.request == requests.c.id)
         .where(requests.c.registration == registration)
         .order_by(requests.c.asked_at, requests.c.id, votes.c.at)
     )
-    rows = (await tx.execute(query)).mappings()
-    return tuple(_request(list(group)) for _, group in groupby(rows, lambda row: row["id"]))
+    found = (await tx.execute(query)).mappings()
+    return tuple(_request(list(group)) for _, group in groupby(found, lambda row: row["id"]))
 
 
 async def given(tx: AsyncConnection, id: str) -> int:
     """Count the approvals of a request that still count."""
-    query = sa.select(sa.func.count()).where(
-        votes.c.request == id, votes.c.verdict == "approve", votes.c.void.is_(None)
-    )
-    return int(await tx.scalar(query) or 0)
+    is_valid = sa.and_(votes.c.verdict == "approve", votes.c.void.is_(None))
+    return await rows.count(tx, votes, votes.c.request == id, is_valid)
 
 
 async def add(tx: AsyncConnection, registration: str, request: ApprovalRequest) -> None:
@@ -71,7 +66,7 @@ async def _plan_timers(tx: AsyncConnection, registration: str, request: Approval
 
 
 async def update(tx: AsyncConnection, id: str, **columns: Any) -> None:
-    await tx.execute(sa.update(requests).where(requests.c.id == id).values(**columns))
+    await rows.update(tx, requests, requests.c.id == id, **columns)
 
 
 async def drop_timers(tx: AsyncConnection, registration: str) -> None:
@@ -89,12 +84,9 @@ async def drop_timers(tx: AsyncConnection, registration: str) -> None:
 async def supersede(tx: AsyncConnection, registration: str, status: Status) -> None:
     """Supersede what cannot wait in a state that the registration has moved to."""
     stay = [kind for kind, states in WAITS_IN.items() if status in states]
-    done = await tx.execute(
-        sa.update(requests)
-        .where(requests.c.registration == registration, IS_WAITING, requests.c.kind.not_in(stay))
-        .values(state=RequestState.SUPERSEDED)
-    )
-    if done.rowcount:
+    is_out_of_place = sa.and_(IS_WAITING, requests.c.kind.not_in(stay))
+    of = requests.c.registration == registration
+    if await rows.update(tx, requests, of, is_out_of_place, state=RequestState.SUPERSEDED):
         await drop_timers(tx, registration)
 
 
@@ -104,10 +96,9 @@ async def cast(tx: AsyncConnection, request: ApprovalRequest, vote: Vote) -> Non
     """
     if any(it.person.key == vote.person.key and it.void for it in request.votes):
         await withdraw(tx, request.id, vote.person)
-    values = {k: v for k, v in vars(vote).items() if k != "person"}
-    who = plain(vote.person)
+    values = {k: v for k, v in vars(vote).items() if k != "person"} | plain(vote.person)
     await tx.execute(
-        sa.insert(votes).values(values | who | {"request": request.id, "groups": list(vote.groups)})
+        sa.insert(votes).values(values | {"request": request.id, "groups": list(vote.groups)})
     )
 
 
@@ -117,14 +108,8 @@ async def withdraw(tx: AsyncConnection, id: str, person: Person) -> None:
 
 
 async def judge(tx: AsyncConnection, id: str, vote: Vote) -> None:
-    """Note whom a vote speaks for now, and why it no longer counts, if so."""
-    query = sa.update(votes).where(_by(id, vote.person))
-    await tx.execute(query.values(groups=list(vote.groups), void=vote.void))
-
-
-def plain(person: Person) -> dict[str, str]:
-    """Return what is stored of a person."""
-    return {"team_id": person.team_id, "user_id": person.user_id, "name": person.name}
+    """Note which groups a vote speaks for now, and why it no longer counts, if so."""
+    await rows.update(tx, votes, _by(id, vote.person), groups=list(vote.groups), void=vote.void)
 
 
 def _by(id: str, person: Person) -> sa.ColumnElement[bool]:
@@ -135,22 +120,13 @@ def _by(id: str, person: Person) -> sa.ColumnElement[bool]:
     )
 
 
-def _request(rows: Sequence[Mapping[Any, Any]]) -> ApprovalRequest:
+def _request(found: list[Row]) -> ApprovalRequest:
+    """Return a request of which each row holds another vote, if there is any."""
+    asked = part_of(found[0], requests)
+    given = [part_of(row, votes) for row in found if row[votes.c.request] is not None]
     return from_row(
         ApprovalRequest,
-        rows[0],
-        kind=RequestKind(rows[0]["kind"]),
-        state=RequestState(rows[0]["state"]),
-        asked_by=Person(**rows[0]["asked_by"]),
-        votes=tuple(_votes(rows)),
+        asked,
+        asked_by=Person(**asked["asked_by"]),
+        votes=tuple(from_row(Vote, each, person=person_of(each)) for each in given),
     )
-
-
-def _votes(rows: Sequence[Mapping[Any, Any]]) -> Iterator[Vote]:
-    for row in rows:
-        if row["vote_request"] is None:
-            continue
-        told = {name: row[f"vote_{name}"] for name in COLUMNS}
-        who = {name: told[name] for name in ("team_id", "user_id", "name")}
-        groups = tuple(told["groups"])
-        yield from_row(Vote, told, person=Person(**who), groups=groups)

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.insert_or_ignore import insert_or_ignore
+from bot.storage.rows import insert_or_ignore
 from bot.storage.tables import installation
 
 

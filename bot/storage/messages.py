@@ -15,8 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
-from bot.storage.insert_or_ignore import insert_and_expire
-from bot.storage.rows import Unreadable, from_row, read_each
+from bot.storage.rows import Unreadable, from_row, insert_and_expire, read_each
 from bot.storage.tables import messages, registrations, seen_events
 
 CLAIM = timedelta(seconds=15)

@@ -22,9 +22,9 @@ from bot.domain.registration import (
     origins,
 )
 from bot.domain.runs import Failure
-from bot.storage import approval_requests, runs, secrets
-from bot.storage.insert_or_ignore import insert_or_ignore
+from bot.storage import approval_requests, rows, runs, secrets
 from bot.storage.messages import ENDED, SAID_ONCE
+from bot.storage.rows import Row, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests_table
 from bot.storage.tables import messages, previous_requesters, registrations
 from bot.storage.tables import runs as runs_table
@@ -51,58 +51,42 @@ async def add(
     tx: AsyncConnection, registration: Registration, *, origin: str, wish_digest: str
 ) -> bool:
     """Add it; False if its id is taken, or if its form has become a registration already."""
-    return await insert_or_ignore(
+    stored = ("id", "version", "status", "profile_digest", "key", "deadline", "created_at")
+    return await rows.insert_or_ignore(
         tx,
         registrations,
-        id=registration.id,
-        version=registration.version,
+        **{name: getattr(registration, name) for name in stored},
+        **_requester(registration.requester),
         changed=_next_change(),
-        status=registration.status,
-        team_id=registration.requester.team_id,
-        user_id=registration.requester.user_id,
-        requester_name=registration.requester.name,
         form=dataclasses.asdict(registration.form),
-        profile_digest=registration.profile_digest,
-        key=registration.key,
         origin=origin,
         wish_digest=wish_digest,
         reasons=[],
         deleted=[],
-        deadline=registration.deadline,
-        created_at=registration.created_at,
     )
 
 
 async def get(tx: AsyncConnection, id: str) -> Registration | None:
     """Return the registration with its requests, steps, facts, open run and secrets."""
     query = (
-        sa.select(
-            registrations,
-            previous_requesters.c.team_id.label("former_team_id"),
-            previous_requesters.c.user_id.label("former_user_id"),
-            previous_requesters.c.name.label("former_name"),
-        )
+        sa.select(registrations, previous_requesters)
         .outerjoin(previous_requesters, previous_requesters.c.registration == registrations.c.id)
         .where(registrations.c.id == id)
         .order_by(previous_requesters.c.position)
     )
-    rows = (await tx.execute(query)).mappings().all()
-    if not rows:
+    found = (await tx.execute(query)).mappings().all()
+    if not found:
         return None
     progress = await runs.progress(tx, id)
     newest, others = await secrets.announced(tx, id)
+    former = [part_of(row, previous_requesters) for row in found]
     return dataclasses.replace(
-        _registration(rows[0]),
-        previous_requesters=tuple(
-            _former(row) for row in rows if row["former_user_id"] is not None
-        ),
+        _registration(part_of(found[0], registrations)),
+        previous_requesters=tuple(person_of(row) for row in former if row["position"] is not None),
         requests=await approval_requests.of(tx, id),
-        facts=progress.facts,
-        steps=progress.steps,
-        began_at=progress.began_at,
-        run=progress.open_kind,
         secret=newest,
         other_secrets=others,
+        **progress._asdict(),
     )
 
 
@@ -117,22 +101,13 @@ async def bump_version(tx: AsyncConnection, id: str, *, redraw_now: bool = True)
 
     Without `redraw_now` cards may wait, because more changes follow at once.
     """
-    done = await tx.execute(
-        sa.update(registrations)
-        .where(registrations.c.id == id)
-        .values(version=registrations.c.version + 1, changed=_next_change())
-    )
-    redrawn = {"shown_at": None} if redraw_now else {}
-    await tx.execute(
-        sa.update(messages)
-        .where(
-            messages.c.registration == id,
-            messages.c.kind.not_in(SAID_ONCE),
-            messages.c.gone.is_(False),
-        )
-        .values(wanted=messages.c.wanted + 1, tries=_tries(), **redrawn)
-    )
-    return done.rowcount == 1
+    raised = {"version": registrations.c.version + 1, "changed": _next_change()}
+    is_there = await rows.update(tx, registrations, registrations.c.id == id, **raised)
+    is_redrawn = sa.and_(messages.c.kind.not_in(SAID_ONCE), messages.c.gone.is_(False))
+    stale = {"wanted": messages.c.wanted + 1, "tries": _tries()}
+    stale |= {"shown_at": sa.null()} if redraw_now else {}
+    await rows.update(tx, messages, messages.c.registration == id, is_redrawn, **stale)
+    return is_there == 1
 
 
 def _tries() -> sa.ColumnElement[int]:
@@ -169,8 +144,8 @@ async def _move(
 ) -> bool:
     """Move, and supersede what approvers were asked for if it cannot wait there."""
     since = registrations.c.status.in_(sorted(origins(target, moves)))
-    query = sa.update(registrations).where(registrations.c.id == id, since)
-    if (await tx.execute(query.values(status=target, **columns))).rowcount != 1:
+    values = {"status": target, **columns}
+    if not await rows.update(tx, registrations, registrations.c.id == id, since, **values):
         return False
     await approval_requests.supersede(tx, id, target)
     return True
@@ -199,7 +174,7 @@ async def existing_ids(tx: AsyncConnection, ids: Collection[str]) -> frozenset[s
 
 async def update(tx: AsyncConnection, id: str, **columns: Any) -> None:
     """Set columns that are no move."""
-    await tx.execute(sa.update(registrations).where(registrations.c.id == id).values(**columns))
+    await rows.update(tx, registrations, registrations.c.id == id, **columns)
 
 
 async def set_outage(tx: AsyncConnection, outage: Failure | None) -> None:
@@ -209,11 +184,8 @@ async def set_outage(tx: AsyncConnection, outage: Failure | None) -> None:
     is_news = failure.is_(None) if outage else failure.is_not(None)
     for id in (await tx.scalars(sa.select(registrations.c.id).where(goes_on, is_news))).all():
         await bump_version(tx, id)  # locks it: it may just have failed
-        await tx.execute(
-            sa.update(registrations)
-            .where(registrations.c.id == id, goes_on)
-            .values(failure=dataclasses.asdict(outage) if outage else None)
-        )
+        stored = dataclasses.asdict(outage) if outage else None
+        await rows.update(tx, registrations, registrations.c.id == id, goes_on, failure=stored)
 
 
 async def set_check(tx: AsyncConnection, id: str, check: Check) -> None:
@@ -225,22 +197,19 @@ async def set_check(tx: AsyncConnection, id: str, check: Check) -> None:
 async def change_requester(
     tx: AsyncConnection, registration: Registration, new_requester: Person
 ) -> None:
-    """Let the heir be the requester, and remember who was."""
-    was = approval_requests.plain(registration.requester)
+    """Let another person be the requester, and remember the one before."""
     place = {"registration": registration.id, "position": len(registration.previous_requesters)}
-    await tx.execute(sa.insert(previous_requesters).values(place | was))
-    await update(
-        tx,
-        registration.id,
-        team_id=new_requester.team_id,
-        user_id=new_requester.user_id,
-        requester_name=new_requester.name,
-    )
+    await tx.execute(sa.insert(previous_requesters).values(place | plain(registration.requester)))
+    await update(tx, registration.id, **_requester(new_requester))
+
+
+def _requester(person: Person) -> dict[str, str]:
+    return {"team_id": person.team_id, "user_id": person.user_id, "requester_name": person.name}
 
 
 async def set_revocation(tx: AsyncConnection, id: str, *, by: Person, now: datetime) -> None:
-    """Note who has it taken back."""
-    await update(tx, id, revocation={**approval_requests.plain(by), "at": now.isoformat()})
+    """Note who revokes it."""
+    await update(tx, id, revocation=plain(by) | {"at": now.isoformat()})
 
 
 async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
@@ -253,12 +222,10 @@ async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
 
 async def count_open(tx: AsyncConnection, person: Person) -> int:
     """Count what the person has asked for and what is not done."""
-    query = sa.select(sa.func.count()).where(
-        registrations.c.team_id == person.team_id,
-        registrations.c.user_id == person.user_id,
-        registrations.c.status.in_(OPEN),
+    is_theirs = sa.and_(
+        registrations.c.team_id == person.team_id, registrations.c.user_id == person.user_id
     )
-    return int(await tx.scalar(query) or 0)
+    return await rows.count(tx, registrations, is_theirs, registrations.c.status.in_(OPEN))
 
 
 async def find_duplicate(tx: AsyncConnection, wish_digest: str) -> str | None:
@@ -267,34 +234,26 @@ async def find_duplicate(tx: AsyncConnection, wish_digest: str) -> str | None:
         registrations.c.wish_digest == wish_digest,
         registrations.c.status.in_([*OPEN, Status.READY, Status.REVOKING]),
     )
-    found: str | None = (await tx.scalars(query.limit(1))).first()
+    found: str | None = await tx.scalar(query.limit(1))
     return found
 
 
-def _registration(row: Mapping[Any, Any]) -> Registration:
+def _registration(row: Row) -> Registration:
+    revoked = row["revocation"]
     return Registration(
         **{name: row[name] for name in PLAIN},
         status=Status(row["status"]),
-        requester=Person(
-            team_id=row["team_id"], user_id=row["user_id"], name=row["requester_name"]
-        ),
+        requester=person_of({**row, "name": row["requester_name"]}),
         form=Form(**row["form"]),
         **(row["quorum"] or {}),
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_stored(Check, row["last_check"]) if row["last_check"] else None,
-        revocation=_revocation(row["revocation"]) if row["revocation"] else None,
+        revocation=_stored(Revocation, {"by": person_of(revoked), "at": revoked["at"]})
+        if revoked
+        else None,
         deleted=tuple(_stored(Deleted, each) for each in row["deleted"] or ()),
     )
-
-
-def _former(row: Mapping[Any, Any]) -> Person:
-    return Person(**{name: row[f"former_{name}"] for name in ("team_id", "user_id", "name")})
-
-
-def _revocation(stored: Mapping[str, Any]) -> Revocation:
-    by = Person(**{name: stored[name] for name in ("team_id", "user_id", "name")})
-    return Revocation(by=by, at=datetime.fromisoformat(stored["at"]))
 
 
 def _stored(of: type[T], stored: Mapping[str, Any]) -> T:

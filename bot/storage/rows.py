@@ -1,38 +1,76 @@
-"""Rows read one by one where a single damaged one would otherwise hide all others."""
+"""Rows: read as dataclasses, counted, updated, inserted unless they are there.
+
+To look first and then insert is two steps, and on PostgreSQL others act between them.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar, cast
+from datetime import datetime
+from enum import EnumType
+from typing import Any, TypeVar, cast, get_origin
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.people import Person
+
 T = TypeVar("T")
-Read = Callable[[Mapping[Any, Any]], T]
+Row = Mapping[Any, Any]
 Unreadable = Callable[[str, Exception], object]
 """Told the id of a row that cannot be read, and why."""
 
 DAMAGE = (ValueError, TypeError, LookupError, AssertionError)
 """Errors of reading a row with a malformed value. An outage is none of these."""
+INSERTS: Mapping[str, Callable[[sa.Table], postgresql.Insert | sqlite.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
 
 
-def from_row(of: type[T], row: Mapping[Any, Any], **others: Any) -> T:
+def from_row(of: type[T], row: Row, **others: Any) -> T:
     """Return a dataclass whose fields are the row's columns of the same names, but for `others`."""
-    names = {each.name for each in fields(cast(Any, of))} - others.keys()
-    return of(**{name: row[name] for name in names}, **others)
+    found = {
+        each.name: _as(each.type, row[each.name])
+        for each in fields(cast(Any, of))
+        if each.name not in others
+    }
+    return of(**found, **others)
+
+
+def _as(kind: Any, value: Any) -> Any:
+    """Return an enum's member or a tuple where the field is one: the database holds neither."""
+    if isinstance(kind, EnumType):
+        return kind(value)
+    return tuple(value) if get_origin(kind) is tuple else value
+
+
+def part_of(row: Row, table: sa.Table) -> dict[str, Any]:
+    """Return a table's columns of a row that joins several, where names occur twice."""
+    return {column.name: row[column] for column in table.c}
+
+
+def person_of(row: Row) -> Person:
+    return Person(team_id=row["team_id"], user_id=row["user_id"], name=row["name"])
+
+
+def plain(person: Person) -> dict[str, str]:
+    """Return what is stored of a person."""
+    return {"team_id": person.team_id, "user_id": person.user_id, "name": person.name}
 
 
 async def read_each(
     tx: AsyncConnection,
     query: sa.Select[Any],
-    read: Read[T],
+    read: Callable[[Row], T],
     *,
     id: sa.ColumnElement[str],
     unreadable: Unreadable | None,
 ) -> Sequence[T]:
     """Return the rows of the query without unreadable ones, which are passed to `unreadable`.
 
-    Without `unreadable` the first such row raises. Rows are read one by one only if one is damaged.
+    Without `unreadable` the first such row raises. Rows are read one by one only if one is damaged:
+    it would hide all others.
     """
     try:
         return await _read(tx, query, read)
@@ -48,5 +86,45 @@ async def read_each(
     return found
 
 
-async def _read(tx: AsyncConnection, query: sa.Select[Any], read: Read[T]) -> Sequence[T]:
+async def _read(tx: AsyncConnection, query: sa.Select[Any], read: Callable[[Row], T]) -> list[T]:
     return [read(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def count(tx: AsyncConnection, source: sa.FromClause, *where: sa.ColumnElement[bool]) -> int:
+    query = sa.select(sa.func.count()).select_from(source).where(*where)
+    return int((await tx.execute(query)).scalar_one())
+
+
+async def update(
+    tx: AsyncConnection, table: sa.Table, *where: sa.ColumnElement[bool], **values: Any
+) -> int:
+    """Update the rows that meet every condition. Return how many these are."""
+    return (await tx.execute(sa.update(table).where(*where).values(values))).rowcount
+
+
+async def insert_or_ignore(tx: AsyncConnection, table: sa.Table, **values: Any) -> bool:
+    """Insert the row; False if a unique column says that it, or one like it, is there.
+
+    A second transaction waits for the commit of the first, and sees its row from then on.
+    """
+    insert = INSERTS[tx.dialect.name](table).values(**values).on_conflict_do_nothing()
+    # Drivers do not agree on how many rows an INSERT has touched; its returned rows are clear.
+    return (await tx.execute(insert.returning(sa.literal(True)))).first() is not None
+
+
+async def insert_and_expire(
+    tx: AsyncConnection, table: sa.Table, key: str, *, at: datetime, oldest: datetime
+) -> bool:
+    """Insert a key with its time, False if it is there; delete keys whose time is before `oldest`.
+
+    The table has these two columns.
+    """
+    name, time = table.columns
+    await tx.execute(sa.delete(table).where(time < oldest))
+    return await insert_or_ignore(tx, table, **{name.name: key, time.name: at})
+
+
+async def insert_missing(tx: AsyncConnection, table: sa.Table, rows: Sequence[Row]) -> None:
+    """Insert those rows that are not there."""
+    if rows:
+        await tx.execute(INSERTS[tx.dialect.name](table).on_conflict_do_nothing(), list(rows))

@@ -16,10 +16,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.registration import RunOutcome
 from bot.domain.runs import RunKind, StepState
 from bot.storage import change_log as told
-from bot.storage.insert_or_ignore import insert_missing
-from bot.storage.rows import Unreadable, from_row, read_each
+from bot.storage.rows import (
+    Row,
+    Unreadable,
+    count,
+    from_row,
+    insert_missing,
+    part_of,
+    read_each,
+    update,
+)
 from bot.storage.tables import runs, steps
 
+IS_OPEN = runs.c.ended_at.is_(None)
 SAMPLE = 20
 """How many runs say how long the next one takes."""
 
@@ -67,7 +76,7 @@ async def get(tx: AsyncConnection, id: str) -> Run | None:
 
 async def pending(tx: AsyncConnection, *, unreadable: Unreadable | None = None) -> Sequence[Run]:
     """Return every run that has not ended, oldest first."""
-    query = sa.select(runs).where(runs.c.ended_at.is_(None)).order_by(runs.c.created_at)
+    query = sa.select(runs).where(IS_OPEN).order_by(runs.c.created_at)
     return await read_each(tx, query, _run, id=runs.c.id, unreadable=unreadable)
 
 
@@ -86,28 +95,19 @@ async def last_write(tx: AsyncConnection, registration: str) -> datetime | None:
 
     A sweep hardly ever has to, and what it removes is no part of what was made.
     """
-    query = (
-        sa.select(runs.c.ended_at)
-        .where(
+    found: datetime | None = await tx.scalar(
+        sa.select(sa.func.max(runs.c.ended_at)).where(
             runs.c.registration == registration,
-            runs.c.ended_at.is_not(None),
             runs.c.kind.not_in([RunKind.PLAN, RunKind.CHECK, RunKind.REMOVE_STRAY]),
         )
-        .order_by(runs.c.ended_at.desc())
-        .limit(1)
     )
-    found: datetime | None = await tx.scalar(query)
     return found
 
 
 async def end(tx: AsyncConnection, id: str, *, outcome: RunOutcome | str, now: datetime) -> bool:
     """End the run; a failed one with its code. False if it had ended before."""
-    done = await tx.execute(
-        sa.update(runs)
-        .where(runs.c.id == id, runs.c.ended_at.is_(None))
-        .values(ended_at=now, outcome=outcome[:120])
-    )
-    return done.rowcount == 1
+    values = {"ended_at": now, "outcome": outcome[:120]}
+    return await update(tx, runs, runs.c.id == id, IS_OPEN, **values) == 1
 
 
 async def set_carrier(
@@ -117,41 +117,31 @@ async def set_carrier(
 
     The log names a run that starts; one that goes on after a wait is no news.
     """
-    query = (
-        sa.update(runs)
-        .where(
-            runs.c.id == id,
-            runs.c.ended_at.is_(None),
-            runs.c.carried_by.is_distinct_from(executor),  # several of its calls may wait
-        )
-        .values(carried_by=executor)
-        .returning(runs.c.attempts, runs.c.registration, runs.c.kind)
-    )
-    found = (await tx.execute(query)).one_or_none()
-    if found is None:
-        return await get(tx, id) is not None
-    if starts:
-        ids = {"run": id, "kind": found.kind, "failed_attempts": found.attempts}
-        told.record(tx, "started", found.registration, **ids)
+    is_other = runs.c.carried_by.is_distinct_from(executor)  # several of its calls may wait
+    is_news = await update(tx, runs, runs.c.id == id, IS_OPEN, is_other, carried_by=executor) == 1
+    run = await get(tx, id)
+    if run is None:
+        return False
+    if is_news and starts:
+        ids = {"run": id, "kind": run.kind, "failed_attempts": run.attempts}
+        told.record(tx, "started", run.registration, **ids)
     return True
 
 
 async def release(tx: AsyncConnection, executor: str) -> None:
     """Note that this executor carries nothing any more, by no fault of the runs."""
-    query = sa.update(runs).where(runs.c.carried_by == executor, runs.c.ended_at.is_(None))
-    await tx.execute(query.values(carried_by=None))
+    await update(tx, runs, runs.c.carried_by == executor, IS_OPEN, carried_by=None)
 
 
 async def fail_attempts(tx: AsyncConnection, executor: str) -> None:
-    """Count an attempt that failed for whatever this executor carried when it died."""
-    query = sa.update(runs).where(runs.c.carried_by == executor, runs.c.ended_at.is_(None))
-    await tx.execute(query.values(attempts=runs.c.attempts + 1, carried_by=None))
+    """Count a failed attempt of each run that this executor carried when it died."""
+    failed = {"attempts": runs.c.attempts + 1, "carried_by": None}
+    await update(tx, runs, runs.c.carried_by == executor, IS_OPEN, **failed)
 
 
 async def reset_attempts(tx: AsyncConnection, ids: Collection[str]) -> None:
     """Forget the attempts of these that failed."""
-    query = sa.update(runs).where(runs.c.id.in_(ids), runs.c.attempts > 0)
-    await tx.execute(query.values(attempts=0))
+    await update(tx, runs, runs.c.id.in_(ids), runs.c.attempts > 0, attempts=0)
 
 
 async def abort_open(tx: AsyncConnection, registration: str, *, now: datetime) -> None:
@@ -159,34 +149,21 @@ async def abort_open(tx: AsyncConnection, registration: str, *, now: datetime) -
 
     The registration's row must be locked by this transaction, as by whoever ends a run.
     """
-    await tx.execute(
-        sa.update(runs)
-        .where(runs.c.registration == registration, runs.c.ended_at.is_(None))
-        .values(ended_at=now, outcome=RunOutcome.OVERRULED)
-    )
+    values = {"ended_at": now, "outcome": RunOutcome.OVERRULED}
+    await update(tx, runs, runs.c.registration == registration, IS_OPEN, **values)
 
 
 async def list_steps(tx: AsyncConnection, run: Run, planned: Sequence[PlannedStep]) -> None:
     """Write down the run's steps before the first is taken, so that a card can show them."""
-    rows = [
-        {
-            "run": run.id,
-            "registration": run.registration,
-            "position": position,
-            "failed": False,
-            **each._asdict(),
-        }
-        for position, each in enumerate(planned)
-    ]
+    of = {"run": run.id, "registration": run.registration, "failed": False}
+    rows = [of | each._asdict() | {"position": place} for place, each in enumerate(planned)]
     await insert_missing(tx, steps, rows)
 
 
 async def record_intent(tx: AsyncConnection, run: Run, step: str, now: datetime) -> bool:
     """Note that the step is about to write. True if an earlier attempt may have written."""
     before = await intended_at(tx, run.registration, step) is not None
-    await tx.execute(
-        sa.update(steps).where(steps.c.run == run.id, steps.c.name == step).values(intended_at=now)
-    )
+    await update(tx, steps, *_step_of(run, step), intended_at=now)
     return before
 
 
@@ -197,11 +174,7 @@ async def intended_at(tx: AsyncConnection, registration: str, step: str) -> date
     """
     query = (
         sa.select(steps.c.intended_at, steps.c.ended_at)
-        .where(
-            steps.c.registration == registration,
-            steps.c.name == step,
-            steps.c.intended_at.is_not(None),
-        )
+        .where(*_steps_of(registration, step), steps.c.intended_at.is_not(None))
         .order_by(steps.c.intended_at.desc())
     )
     found = (await tx.execute(query.limit(1))).first()
@@ -211,49 +184,30 @@ async def intended_at(tx: AsyncConnection, registration: str, step: str) -> date
 async def adopt(
     tx: AsyncConnection, registration: str, step: str, facts: Mapping[str, Any]
 ) -> None:
-    """Keep what an attempt at this step has made, which was found later."""
-    await tx.execute(
-        sa.update(steps)
-        .where(
-            steps.c.registration == registration,
-            steps.c.name == step,
-            steps.c.intended_at.is_not(None),
-        )
-        .values(facts=dict(facts))
-    )
+    """Keep the object of an attempt at this step that was found later."""
+    was_tried = steps.c.intended_at.is_not(None)
+    await update(tx, steps, *_steps_of(registration, step), was_tried, facts=dict(facts))
 
 
 async def was_done(tx: AsyncConnection, registration: str, step: str) -> bool:
     """Whether any run of the registration has taken this step, be it undone since or not."""
-    query = sa.select(steps.c.name).where(
-        steps.c.registration == registration,
-        steps.c.name == step,
-        steps.c.ended_at.is_not(None),
-        steps.c.failed.is_(False),
-    )
-    return (await tx.scalars(query.limit(1))).first() is not None
+    is_done = sa.and_(steps.c.ended_at.is_not(None), steps.c.failed.is_(False))
+    return await count(tx, steps, *_steps_of(registration, step), is_done) > 0
 
 
 async def clear_intent(tx: AsyncConnection, registration: str, step: str) -> None:
     """Note that no attempt of the registration at this step has written."""
-    await tx.execute(
-        sa.update(steps)
-        .where(steps.c.registration == registration, steps.c.name == step)
-        .values(intended_at=None)
-    )
+    await update(tx, steps, *_steps_of(registration, step), intended_at=None)
 
 
 async def record(
     tx: AsyncConnection, run: Run, step: str, facts: Mapping[str, Any], now: datetime
 ) -> bool:
     """Keep what the step learnt. False if the run knew it before, or has ended in the meantime."""
-    is_open = sa.exists().where(runs.c.id == steps.c.run, runs.c.ended_at.is_(None))
-    done = await tx.execute(
-        sa.update(steps)
-        .where(steps.c.run == run.id, steps.c.name == step, steps.c.facts.is_(None), is_open)
-        .values(facts=dict(facts), ended_at=now, failed=False)
-    )
-    return done.rowcount == 1
+    is_open = sa.exists().where(runs.c.id == steps.c.run, IS_OPEN)
+    where = (*_step_of(run, step), steps.c.facts.is_(None), is_open)
+    values = {"facts": dict(facts), "ended_at": now, "failed": False}
+    return await update(tx, steps, *where, **values) == 1
 
 
 async def carry_facts(
@@ -265,23 +219,17 @@ async def carry_facts(
 
 
 async def fail_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> None:
-    await tx.execute(
-        sa.update(steps)
-        .where(steps.c.run == run.id, steps.c.name == step)
-        .values(ended_at=now, failed=True)
-    )
+    await update(tx, steps, *_step_of(run, step), ended_at=now, failed=True)
 
 
 async def delete_facts(tx: AsyncConnection, registration: str, step: str) -> None:
     """Drop what this step has learnt, in all of the registration's runs: it is undone."""
-    query = sa.update(steps).where(steps.c.registration == registration, steps.c.name == step)
-    await tx.execute(query.values(facts=None))
+    await update(tx, steps, *_steps_of(registration, step), facts=None)
 
 
 async def delete_secret_facts(tx: AsyncConnection, run: str) -> None:
     """Drop what this run has learnt that serves no other: its secret, and the proofs of it."""
-    query = sa.update(steps).where(steps.c.run == run, steps.c.lasting.is_(False))
-    await tx.execute(query.values(facts=None))
+    await update(tx, steps, steps.c.run == run, steps.c.lasting.is_(False), facts=None)
 
 
 async def known_facts(tx: AsyncConnection, run: Run) -> dict[str, dict[str, Any]]:
@@ -311,46 +259,52 @@ async def durations(tx: AsyncConnection) -> Sequence[timedelta]:
 
 
 class Progress(NamedTuple):
-    """What all runs of a registration have come to."""
+    """The progress of all runs of a registration, as it shows them."""
 
     steps: tuple[StepState, ...]  # of the latest run that lists any
     began_at: datetime | None  # when that run was owed
-    open_kind: RunKind | None
+    run: RunKind | None  # the kind of the open one
     facts: dict[str, dict[str, Any]]  # the newest of each step
 
 
 async def progress(tx: AsyncConnection, registration: str) -> Progress:
     """Return how far the registration's runs are, in one look."""
     query = (
-        sa.select(
-            runs.c.id,
-            runs.c.kind,
-            runs.c.created_at.label("run_began_at"),
-            runs.c.ended_at.label("run_ended_at"),
-            steps,
-        )
+        sa.select(runs, steps)
         .outerjoin(steps, steps.c.run == runs.c.id)
         .where(runs.c.registration == registration)
         .order_by(runs.c.created_at, steps.c.position)
     )
     rows = (await tx.execute(query)).mappings().all()
-    taken = [row for row in rows if row["name"] is not None]
+    taken = [row for row in rows if row[steps.c.name] is not None]
+    latest = taken[-1] if taken else None
     return Progress(
-        steps=tuple(_step(row) for row in taken if row["run"] == taken[-1]["run"]),
-        began_at=taken[-1]["run_began_at"] if taken else None,
-        open_kind=next((RunKind(row["kind"]) for row in rows if not row["run_ended_at"]), None),
-        facts={row["name"]: row["facts"] for row in taken if row["facts"] is not None},
+        steps=tuple(
+            from_row(StepState, part_of(row, steps))
+            for row in taken
+            if latest and row[steps.c.run] == latest[steps.c.run]
+        ),
+        began_at=latest[runs.c.created_at] if latest else None,
+        run=next((RunKind(row[runs.c.kind]) for row in rows if not row[runs.c.ended_at]), None),
+        facts={
+            row[steps.c.name]: row[steps.c.facts] for row in taken if row[steps.c.facts] is not None
+        },
     )
 
 
 async def _open(tx: AsyncConnection, which: sa.ColumnElement[bool]) -> Run | None:
-    row = (await tx.execute(sa.select(runs).where(which, runs.c.ended_at.is_(None)))).mappings()
-    return next(map(_run, row), None)
+    rows = (await tx.execute(sa.select(runs).where(which, IS_OPEN))).mappings()
+    return next(map(_run, rows), None)
 
 
-def _step(row: Mapping[Any, Any]) -> StepState:
-    return from_row(StepState, row)
+def _step_of(run: Run, step: str) -> Sequence[sa.ColumnElement[bool]]:
+    return steps.c.run == run.id, steps.c.name == step
 
 
-def _run(row: Mapping[Any, Any]) -> Run:
-    return from_row(Run, row, kind=RunKind(row["kind"]))
+def _steps_of(registration: str, step: str) -> Sequence[sa.ColumnElement[bool]]:
+    """Return what selects this step in every run of the registration."""
+    return steps.c.registration == registration, steps.c.name == step
+
+
+def _run(row: Row) -> Run:
+    return from_row(Run, row)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.insert_or_ignore import insert_and_expire
+from bot.storage.rows import insert_and_expire
 from bot.storage.tables import accepted_signatures
 
 SKEW = timedelta(hours=1)
