@@ -10,7 +10,7 @@ from bot.domain.approval_requests import ApprovalRequest, RequestState, Vote
 from bot.domain.people import Person
 from bot.domain.registration import WAITS_IN, Status
 from bot.storage import rows, timers
-from bot.storage.rows import Row, from_row, part_of, person_of, plain
+from bot.storage.rows import Row, from_row, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests
 from bot.storage.tables import timers as dues_table
 from bot.storage.tables import votes
@@ -113,11 +113,7 @@ async def judge(tx: AsyncConnection, id: str, vote: Vote) -> None:
 
 
 def _by(id: str, person: Person) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        votes.c.request == id,
-        votes.c.team_id == person.team_id,
-        votes.c.user_id == person.user_id,
-    )
+    return sa.and_(votes.c.request == id, is_person(votes, person))
 
 
 def _request(found: list[Row]) -> ApprovalRequest:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import RunOutcome
+from bot.storage.rows import count
 from bot.storage.tables import messages, runs, secrets
 
 MOST_UNSHOWN = 5
@@ -36,18 +37,12 @@ class Health:
 
 async def read(tx: AsyncConnection) -> Health:
     """Return the health of the bot from storage alone."""
-    last = (
-        await tx.execute(
-            sa.select(runs.c.ended_at, runs.c.outcome)
-            .where(runs.c.ended_at.is_not(None))
-            .order_by(runs.c.ended_at.desc())
-            .limit(1)
-        )
-    ).first()
+    ended = sa.select(runs.c.ended_at, runs.c.outcome).where(runs.c.ended_at.is_not(None))
+    last = (await tx.execute(ended.order_by(runs.c.ended_at.desc()).limit(1))).first()
     return Health(
-        open_runs=await _count(tx, runs, runs.c.ended_at.is_(None)),
-        owed_messages=await _count(tx, messages, messages.c.shown < messages.c.wanted),
-        sealed_secrets=await _count(tx, secrets, secrets.c.sealed.is_not(None)),
+        open_runs=await count(tx, runs, runs.c.ended_at.is_(None)),
+        owed_messages=await count(tx, messages, messages.c.shown < messages.c.wanted),
+        sealed_secrets=await count(tx, secrets, secrets.c.sealed.is_not(None)),
         last_run_at=last.ended_at if last else None,
         last_run_failed=last.outcome if last and last.outcome not in set(RunOutcome) else None,
         unshown=await unshown(tx),
@@ -65,7 +60,3 @@ async def unshown(tx: AsyncConnection) -> tuple[Unshown, ...]:
     )
     rows = await tx.execute(query)
     return tuple(Unshown(audience=row.audience, code=row.trouble) for row in rows)
-
-
-async def _count(tx: AsyncConnection, table: sa.Table, those: sa.ColumnElement[bool]) -> int:
-    return int(await tx.scalar(sa.select(sa.func.count()).select_from(table).where(those)) or 0)

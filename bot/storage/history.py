@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import Event
 from bot.domain.people import Person
-from bot.storage import change_log
-from bot.storage.rows import from_row
+from bot.storage import change_log, rows
+from bot.storage.rows import from_row, is_person, update
 from bot.storage.tables import history, registrations
 from bot.storage.vault import Vault
 
@@ -135,7 +135,7 @@ async def write(
         sa.insert(history).values(**entry, hash=hash, mac=vault.sign(entry_text(hash)))
     )
     new = Head.signed(vault, registration, seq, hash)
-    await _put_head(tx, registration, str(new))
+    await update(tx, registrations, registrations.c.id == registration, head=str(new))
     if event not in LOGGED_ELSEWHERE:
         who = {} if by is BOT else {"by": by.user_id}
         ids = {name: details[name] for name in IDS if name in details}
@@ -148,11 +148,6 @@ async def _end(tx: AsyncConnection, registration: str) -> tuple[str | None, int]
     query = sa.select(registrations.c.head, last.scalar_subquery().label("last"))
     row = (await tx.execute(query.where(registrations.c.id == registration))).one()
     return row.head, row.last or 0
-
-
-async def _put_head(tx: AsyncConnection, registration: str, head: str) -> None:
-    query = sa.update(registrations).where(registrations.c.id == registration)
-    await tx.execute(query.values(head=head))
 
 
 async def sign_heads_anew(tx: AsyncConnection) -> None:
@@ -170,13 +165,12 @@ async def sign_heads_anew(tx: AsyncConnection) -> None:
             new = Head.signed(vault, id, head.seq, head.hash)
             # Another replica may have written meanwhile.
             where = (registrations.c.id == id, registrations.c.head == stored)
-            await tx.execute(sa.update(registrations).where(*where).values(head=str(new)))
+            await update(tx, registrations, *where, head=str(new))
 
 
 async def read(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
     """Return the registration's entries, oldest first."""
-    rows = (await tx.execute(_of(registration).order_by(history.c.seq))).mappings()
-    return [entry_of(row) for row in rows]
+    return await _entries(tx, _of(registration).order_by(history.c.seq))
 
 
 async def count(
@@ -190,18 +184,17 @@ async def count(
     """Count these entries since then: of all users or one, of all registrations or one."""
     wanted = [history.c.what == event, history.c.at > since]
     if by is not None:
-        wanted += [history.c.team_id == by.team_id, history.c.user_id == by.user_id]
+        wanted.append(is_person(history, by))
     if registration is not None:
         wanted.append(history.c.registration == registration)
-    query = sa.select(sa.func.count()).select_from(history).where(*wanted)
-    return int(await tx.scalar(query) or 0)
+    return await rows.count(tx, history, *wanted)
 
 
 async def since(tx: AsyncConnection, event: Event, moment: datetime) -> Sequence[tuple[str, Entry]]:
     """Return the entries that say this since then, each with its registration's id."""
     query = sa.select(history).where(history.c.at >= moment, history.c.what == event)
-    rows = (await tx.execute(query.order_by(history.c.at))).mappings()
-    return [(row["registration"], entry_of(row)) for row in rows]
+    found = (await tx.execute(query.order_by(history.c.at))).mappings()
+    return [(row["registration"], entry_of(row)) for row in found]
 
 
 async def recent(
@@ -216,32 +209,31 @@ async def recent(
     wanted = sa.select(history)
     reach: int | None = REACH
     if only_of is not None:
-        theirs = sa.select(registrations.c.id).where(
-            registrations.c.team_id == only_of.team_id, registrations.c.user_id == only_of.user_id
-        )
+        theirs = sa.select(registrations.c.id).where(is_person(registrations, only_of))
         wanted = wanted.where(history.c.registration.in_(theirs))
     if registration is not None:
         wanted, reach = wanted.where(history.c.registration == registration), None
     order = (history.c.at.desc(), history.c.registration, history.c.seq.desc())
-    newest = wanted.order_by(*order).limit(reach).subquery()
-    total = await tx.scalar(sa.select(sa.func.count()).select_from(newest))
-    rows = await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))
-    entries = [(row["registration"], entry_of(row)) for row in rows.mappings()]
-    return HistoryPage(entries=entries, total=int(total or 0), offset=offset)
+    total = await rows.count(tx, wanted.order_by(*order).limit(reach).subquery())
+    found = await tx.execute(wanted.order_by(*order).limit(limit).offset(offset))
+    entries = [(row["registration"], entry_of(row)) for row in found.mappings()]
+    return HistoryPage(entries=entries, total=total, offset=offset)
 
 
 async def latest(tx: AsyncConnection, registration: str) -> Entry | None:
     """Return the newest entry of a registration."""
     query = _of(registration).order_by(history.c.seq.desc()).limit(1)
-    row = (await tx.execute(query)).mappings().first()
-    return entry_of(row) if row else None
+    return next(iter(await _entries(tx, query)), None)
 
 
 async def decisive(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
     """Return who asked for a registration and who decided on it, oldest first."""
     query = _of(registration).where(history.c.what.in_(DECISIVE)).order_by(history.c.seq)
-    rows = (await tx.execute(query.limit(MOST_DECISIVE))).mappings()
-    return [entry_of(row) for row in rows]
+    return await _entries(tx, query.limit(MOST_DECISIVE))
+
+
+async def _entries(tx: AsyncConnection, query: sa.Select[Any]) -> Sequence[Entry]:
+    return [entry_of(row) for row in (await tx.execute(query)).mappings()]
 
 
 def digest(entry: Mapping[str, Any]) -> str:

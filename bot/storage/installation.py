@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.rows import insert_or_ignore
+from bot.storage.rows import insert_or_ignore, update
 from bot.storage.tables import installation
 
 
@@ -25,7 +25,7 @@ async def id_of(tx: AsyncConnection) -> str | None:
 
 async def lock_submissions(tx: AsyncConnection) -> None:
     """Let no other registration begin before this transaction ends: counts stay valid."""
-    await tx.execute(sa.update(installation).values(only=True))
+    await update(tx, installation, only=True)
 
 
 async def is_orphan_scan_due(tx: AsyncConnection, *, since: datetime) -> bool:
@@ -38,13 +38,13 @@ async def claim_orphan_scan(tx: AsyncConnection, *, since: datetime, until: date
     """Claim the search due after `since`, as if the last had been at `until`: the searching replica
     may be stopped. False if another replica was faster.
     """
-    query = sa.update(installation).where(installation.c.patrolled_at <= since)
-    return (await tx.execute(query.values(patrolled_at=until))).rowcount == 1
+    is_due = installation.c.patrolled_at <= since
+    return await update(tx, installation, is_due, patrolled_at=until) == 1
 
 
 async def set_last_orphan_scan(tx: AsyncConnection, at: datetime) -> None:
     """Note when the tenant was last searched."""
-    await tx.execute(sa.update(installation).values(patrolled_at=at))
+    await update(tx, installation, patrolled_at=at)
 
 
 async def place(tx: AsyncConnection) -> str | None:
@@ -54,7 +54,7 @@ async def place(tx: AsyncConnection) -> str | None:
 
 
 async def put_place(tx: AsyncConnection, place: str) -> None:
-    await tx.execute(sa.update(installation).values(place=place))
+    await update(tx, installation, place=place)
 
 
 async def announce_restore(tx: AsyncConnection, now: datetime) -> bool:
@@ -63,7 +63,7 @@ async def announce_restore(tx: AsyncConnection, now: datetime) -> bool:
     The moment of an earlier restore that was not dealt with stays: the comparison goes on.
     """
     at = sa.func.coalesce(installation.c.restored_at, now)
-    return (await tx.execute(sa.update(installation).values(restored_at=at))).rowcount == 1
+    return await update(tx, installation, restored_at=at) == 1
 
 
 async def restored_at(tx: AsyncConnection) -> datetime | None:
@@ -74,4 +74,4 @@ async def restored_at(tx: AsyncConnection) -> datetime | None:
 
 async def end_restore(tx: AsyncConnection) -> None:
     """Note that the restored copy was compared with the tenant."""
-    await tx.execute(sa.update(installation).values(restored_at=None))
+    await update(tx, installation, restored_at=None)

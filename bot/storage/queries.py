@@ -18,7 +18,7 @@ from bot.domain.secrets import LIVE
 from bot.storage.approval_requests import IS_WAITING
 from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
-from bot.storage.rows import read_each
+from bot.storage.rows import count, from_row, is_person, person_of, read_each
 from bot.storage.tables import (
     approval_requests,
     previous_requesters,
@@ -113,11 +113,11 @@ async def find(
     """
     found = sa.select(registrations.c.id).where(_is(which, reader, now, undecided_by))
     if only_of is not None:
-        found = found.where(_asked_by(only_of))
+        found = found.where(is_person(registrations, only_of))
     if undecided_by is not None:
-        is_theirs = sa.or_(_asked_by(undecided_by), _once_asked_by(undecided_by))
+        is_theirs = sa.or_(is_person(registrations, undecided_by), _once_asked_by(undecided_by))
         found = found.where(sa.not_(is_theirs))
-    total = await tx.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
+    total = await count(tx, found.subquery())
     order = {
         ListKind.WAITING: registrations.c.created_at.asc(),
         ListKind.EXPIRING: _expires_at().asc(),
@@ -139,7 +139,7 @@ async def find(
     )
     listed = partial(_listed, now=now)
     lines = await read_each(tx, query, listed, id=registrations.c.id, unreadable=report_bug)
-    return ListPage(lines=lines, total=int(total or 0), offset=offset)
+    return ListPage(lines=lines, total=total, offset=offset)
 
 
 async def mark(tx: AsyncConnection) -> Mark:
@@ -164,7 +164,7 @@ def _is(
         case ListKind.OPEN:
             return registrations.c.status.in_(ON_THEIR_WAY)
         case ListKind.MINE:
-            return _asked_by(reader)
+            return is_person(registrations, reader)
         case ListKind.WAITING:
             return registrations.c.id.in_(_waiting(undecided_by))
         case ListKind.FAILED:
@@ -183,19 +183,9 @@ def _newest(status: Status | None = None) -> sa.Select[Any]:
     return newest if status is None else newest.where(each.c.status == status)
 
 
-def _asked_by(person: Person) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        registrations.c.team_id == person.team_id, registrations.c.user_id == person.user_id
-    )
-
-
 def _once_asked_by(person: Person) -> sa.ColumnElement[bool]:
     each = previous_requesters
-    return registrations.c.id.in_(
-        sa.select(each.c.registration).where(
-            each.c.team_id == person.team_id, each.c.user_id == person.user_id
-        )
-    )
+    return registrations.c.id.in_(sa.select(each.c.registration).where(is_person(each, person)))
 
 
 def _waiting(undecided_by: Person | None) -> sa.Select[Any]:
@@ -204,12 +194,8 @@ def _waiting(undecided_by: Person | None) -> sa.Select[Any]:
     query = sa.select(each.c.registration).where(IS_WAITING)
     if undecided_by is None:
         return query
-    voted = sa.exists().where(
-        votes.c.request == each.c.id,
-        votes.c.team_id == undecided_by.team_id,
-        votes.c.user_id == undecided_by.user_id,
-        votes.c.void.is_(None),
-    )
+    is_theirs = is_person(votes, undecided_by)
+    voted = sa.exists().where(votes.c.request == each.c.id, is_theirs, votes.c.void.is_(None))
     asked_by = each.c.asked_by["user_id"].as_string()
     return query.where(asked_by != undecided_by.user_id, sa.not_(voted))
 
@@ -252,16 +238,12 @@ def _with_a_secret_that_ends(after: datetime, until: datetime) -> sa.Select[Any]
 
 def _listed(row: Mapping[Any, Any], *, now: datetime) -> ListLine:
     is_ready, expires_at = row["status"] == Status.READY, row["expires_at"]
-    return ListLine(
-        id=row["id"],
-        status=Status(row["status"]),
+    return from_row(
+        ListLine,
+        row,
         run=RunKind(row["run"]) if row["run"] else None,
-        requester=Person(
-            team_id=row["team_id"], user_id=row["user_id"], name=row["requester_name"]
-        ),
+        requester=person_of({**row, "name": row["requester_name"]}),
         name=row["form"]["name"],
-        created_at=row["created_at"],
-        expires_at=expires_at,
         waits=RequestKind(row["waits"]) if row["waits"] else None,
         has_expired=is_ready and expires_at is not None and expires_at <= now,
     )

@@ -24,7 +24,7 @@ from bot.domain.registration import (
 from bot.domain.runs import Failure
 from bot.storage import approval_requests, rows, runs, secrets
 from bot.storage.messages import ENDED, SAID_ONCE
-from bot.storage.rows import Row, part_of, person_of, plain
+from bot.storage.rows import Row, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests_table
 from bot.storage.tables import messages, previous_requesters, registrations
 from bot.storage.tables import runs as runs_table
@@ -222,10 +222,8 @@ async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
 
 async def count_open(tx: AsyncConnection, person: Person) -> int:
     """Count what the person has asked for and what is not done."""
-    is_theirs = sa.and_(
-        registrations.c.team_id == person.team_id, registrations.c.user_id == person.user_id
-    )
-    return await rows.count(tx, registrations, is_theirs, registrations.c.status.in_(OPEN))
+    is_open = registrations.c.status.in_(OPEN)
+    return await rows.count(tx, registrations, is_person(registrations, person), is_open)
 
 
 async def find_duplicate(tx: AsyncConnection, wish_digest: str) -> str | None:

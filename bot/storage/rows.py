@@ -59,6 +59,11 @@ def plain(person: Person) -> dict[str, str]:
     return {"team_id": person.team_id, "user_id": person.user_id, "name": person.name}
 
 
+def is_person(table: sa.Table, person: Person) -> sa.ColumnElement[bool]:
+    """Return the condition that a row names this person."""
+    return sa.and_(table.c.team_id == person.team_id, table.c.user_id == person.user_id)
+
+
 async def read_each(
     tx: AsyncConnection,
     query: sa.Select[Any],
