@@ -76,27 +76,27 @@ class Approval:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """The needs of one kind of connector."""
+    """The needs of one kind of connector. The defaults are for a stand-in: see `drawable`."""
 
     id: str
-    order: int
+    order: int = 0
     title: str
-    summary: str
-    roles: tuple[str, ...]
-    scopes: tuple[str, ...]
-    legacy: tuple[RetiredPermission, ...]
+    summary: str = ""
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    legacy: tuple[RetiredPermission, ...] = ()
     """Permissions of Azure AD Graph in the vendor's guide: explained, never requested."""
-    approval: Approval
-    warnings: tuple[str, ...]
+    approval: Approval = Approval()
+    warnings: tuple[str, ...] = ()
     next_steps: str
-    redirect_rule: Literal["none", "optional"]
-    redirect_caution: str
-    secret_name: str
-    secret_days: int
-    secret_choices: tuple[int, ...]
-    options: tuple[Option, ...]
-    values: tuple[Value, ...]
-    digest: str
+    redirect_rule: Literal["none", "optional"] = "none"
+    redirect_caution: str = ""
+    secret_name: str = ""
+    secret_days: int = 0
+    secret_choices: tuple[int, ...] = ()
+    options: tuple[Option, ...] = ()
+    values: tuple[Value, ...] = ()
+    digest: str = ""
 
     @property
     def longest_secret_days(self) -> int:
@@ -141,23 +141,8 @@ def drawable(catalogue: Catalogue, id: str) -> Profile:
     """
     return catalogue.get(id) or Profile(
         id=id,
-        order=0,
         title=f"{id} (no longer in the catalogue)",
-        summary="",
-        roles=(),
-        scopes=(),
-        legacy=(),
-        approval=Approval(),
-        warnings=(),
         next_steps=f"Ask {CONTACT} to put the profile back into the catalogue.",
-        redirect_rule="none",
-        redirect_caution="",
-        secret_name="",
-        secret_days=0,
-        secret_choices=(),
-        options=(),
-        values=(),
-        digest="",
     )
 
 
@@ -192,10 +177,10 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
         summary=raw["summary"],
         roles=tuple(raw["roles"]),
         scopes=tuple(raw["scopes"]),
-        legacy=tuple(retired_permission(text) for text in raw.get("legacy", ())),
-        approval=Approval(**raw.get("approval", {})),
         warnings=tuple(raw["warnings"]),
         next_steps=raw["next_steps"],
+        legacy=tuple(retired_permission(text) for text in raw.get("legacy", ())),
+        approval=Approval(**raw.get("approval", {})),
         redirect_rule=redirect["rule"],
         redirect_caution=redirect.get("caution", ""),
         secret_name=secret["name"],
@@ -217,7 +202,8 @@ def _wrong_name(id: str) -> Iterable[str]:
 def _problems(profile: Profile) -> Iterable[str]:
     yield from _refused(profile.roles, Kind.ROLE)
     yield from _refused(profile.scopes, Kind.SCOPE)
-    yield from _wrong_approval(profile.approval)
+    if not 1 <= profile.approval.needed <= MOST_APPROVALS:
+        yield f"1 to {MOST_APPROVALS} approvals can be needed."
     if profile.redirect_rule not in ("none", "optional"):
         yield f"Unknown redirect rule {profile.redirect_rule!r}."
     if profile.secret_days not in profile.secret_choices:
@@ -226,13 +212,6 @@ def _problems(profile: Profile) -> Iterable[str]:
         yield f"A secret may live 1 to {LONGEST_SECRET_DAYS} days. {NEVER}"
     yield from _wrong_options(profile)
     yield from _wrong_values(profile)
-
-
-def _wrong_approval(approval: Approval) -> Iterable[str]:
-    if type(approval.needed) is not int or not 1 <= approval.needed <= MOST_APPROVALS:
-        yield f"1 to {MOST_APPROVALS} approvals can be needed."
-    if type(approval.distinct_groups) is not bool:
-        yield "distinct_groups is true or false."
 
 
 def _is_a_life(days: object) -> bool:
@@ -252,18 +231,16 @@ def _wrong_options(profile: Profile) -> Iterable[str]:
 
 def _wrong_values(profile: Profile) -> Iterable[str]:
     try:
-        yield from _wrong_fields(profile)
+        fields = [(value, _fields(value.value)) for value in profile.values]
     except ValueError as error:  # the formatter's own word for it
         yield f"The braces of a value are not right: {error}."
-
-
-def _wrong_fields(profile: Profile) -> Iterable[str]:
-    holders = [value for value in profile.values if "secret" in _fields(value.value)]
+        return
+    holders = [value for value, used in fields if "secret" in used]
     if len(holders) != 1 or not holders[0].is_secret:
         yield "Exactly one value must be the secret, alone in its line."
     known = KNOWN_FIELDS | {option.id for option in profile.options}
-    for value in profile.values:
-        for field in sorted(_fields(value.value) - known):
+    for value, used in fields:
+        for field in sorted(used - known):
             yield f"Unknown field {field!r} in value {value.label!r}."
 
 
