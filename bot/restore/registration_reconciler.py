@@ -1,7 +1,7 @@
 """Settling: bring a registration of a restored copy to where it stands in the tenant."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -68,38 +68,30 @@ class TenantState:
         return self.application.held if self.application else ()
 
 
+@dataclass(frozen=True)
 class RegistrationReconciler:
     """Brings one registration to where it stands in the tenant, within one transaction."""
 
-    def __init__(
-        self,
-        tx: AsyncConnection,
-        copy: Registration,
-        shown: TenantState,
-        *,
-        since: datetime,
-        now: datetime,
-    ) -> None:
-        self._since = since
-        self._tx = tx
-        self._copy = copy
-        self._id = copy.id
-        self._shown = shown
-        self._now = now
+    tx: AsyncConnection
+    copy: Registration
+    shown: TenantState
+    _: KW_ONLY
+    since: datetime
+    now: datetime
 
     async def reconcile(self) -> None:
         """Change what has to be changed, and tell the requester if that was anything."""
-        tx, id, copy = self._tx, self._id, self._copy
+        tx, id, copy = self.tx, self.copy.id, self.copy
         known = await secrets.of(tx, id)
-        unknown = self._shown.unknown(known)
-        doubtful = [it for it in known if _may_be_in_use(it) and self._shown.holds(it)]
-        lost = [it for it in known if it.is_live and not self._shown.holds(it)]
+        unknown = self.shown.unknown(known)
+        doubtful = [it for it in known if _may_be_in_use(it) and self.shown.holds(it)]
+        lost = [it for it in known if it.is_live and not self.shown.holds(it)]
         target = self._target(in_use=bool(unknown or doubtful))
         is_move = target is not copy.status
         # The secret of a run that was at work was announced by nobody, whatever its state.
         is_announced = copy.status is Status.READY
         unsure = [it for it in doubtful if it.state in UNCONFIRMED or not is_announced]
-        is_new = self._shown.application is not None and made_by(copy) is None
+        is_new = self.shown.application is not None and made_by(copy) is None
         is_changed = any((is_move, unknown, unsure, lost, is_new, _waits(copy)))
         if not is_changed and copy.run is None:
             return
@@ -120,29 +112,29 @@ class RegistrationReconciler:
         """Return where the registration stands now: whatever was made and is gone was revoked,
         whatever may be in use is ready.
         """
-        status, is_there = self._copy.status, self._shown.application is not None
+        status, is_there = self.copy.status, self.shown.application is not None
         if status is Status.PLANNING or status.is_end:
             return status
-        if not is_there and (made_by(self._copy) or self._shown.deleted):
+        if not is_there and (made_by(self.copy) or self.shown.deleted):
             return Status.REVOKED
         if status in (Status.PENDING, Status.APPROVED, Status.FAILED) and in_use:
-            return Status.READY if self._copy.plan else status
+            return Status.READY if self.copy.plan else status
         return Status.FAILED if status is Status.APPROVED else status
 
     async def _stop_run(self, *, unknown: bool) -> None:
         """End what was at work when the copy was made; the engine knows nothing of it any more."""
-        tx, id, kind = self._tx, self._id, self._copy.run
+        tx, id, kind = self.tx, self.copy.id, self.copy.run
         if kind is None:
             return
         run = await runs.find_open(tx, id)
-        await runs.abort_open(tx, id, now=self._now)
+        await runs.abort_open(tx, id, now=self.now)
         if kind in REQUESTED:  # else a forged run could use the approvals of this one
             code = RunOutcome.OVERRULED
-            await history.write(tx, id, Event.FAILED, now=self._now, run=kind, code=code)
-        if run is not None and kind in LATER and self._copy.status is Status.READY:
+            await history.write(tx, id, Event.FAILED, now=self.now, run=kind, code=code)
+        if run is not None and kind in LATER and self.copy.status is Status.READY:
             subject = run.subject if kind is RunKind.REMOVE_PREVIOUS else None
-            await timers.add(tx, id, LATER[kind], self._now, subject=subject)
-        for request in self._copy.requests:
+            await timers.add(tx, id, LATER[kind], self.now, subject=subject)
+        for request in self.copy.requests:
             if request.kind is not RequestKind.PLAN and request.state is RequestState.APPROVED:
                 is_done = unknown and request.kind is RequestKind.ROTATION
                 state = RequestState.DONE if is_done else RequestState.FAILED
@@ -152,52 +144,44 @@ class RegistrationReconciler:
         """Keep what was made after the copy, as a run that is over: it was announced, or may
         have been.
         """
-        application = self._shown.application
-        if application is None or not (unknown or unsure or made_by(self._copy) is None):
+        application = self.shown.application
+        if application is None or not (unknown or unsure or made_by(self.copy) is None):
             return
-        tx, kind = self._tx, RunKind.ADD_SECRET
-        run = await runs.add(tx, registration=self._id, kind=kind, now=self._now)
-        if made_by(self._copy) is None:
-            await runs.list_steps(tx, run, _steps(self._shown))
-            for step, facts in _facts(application, self._shown, self._now).items():
-                await runs.record(tx, run, step, facts, self._now)
+        tx, kind = self.tx, RunKind.ADD_SECRET
+        run = await runs.add(tx, registration=self.copy.id, kind=kind, now=self.now)
+        if made_by(self.copy) is None:
+            await runs.list_steps(tx, run, _steps(self.shown))
+            for step, facts in _facts(application, self.shown, self.now).items():
+                await runs.record(tx, run, step, facts, self.now)
+        of = {"registration": self.copy.id, "run": run.id}
         for each in unknown:
-            await secrets.add_unknown(
-                tx,
-                registration=self._id,
-                run=run.id,
-                key_id=each.key_id,
-                hint=each.hint,
-                made_at=each.made_at or self._now,
-                expires_at=each.expires_at,
-            )
+            columns = asdict(each) | {"made_at": each.made_at or self.now}
+            await secrets.add_unknown(tx, **of, **columns)
         for secret in unsure:
-            await secrets.add_unknown(
-                tx, registration=self._id, run=run.id, key_id=secret.key_id or ""
-            )
+            await secrets.add_unknown(tx, **of, key_id=secret.key_id or "")
         if unknown:  # which of them is in use is not known, so none ends by itself
-            await secrets.cancel_removals(tx, self._id, self._now)
-            await timers.cancel(tx, self._id, TimerKind.REMOVE_PREVIOUS)
-        await runs.end(tx, run.id, outcome=RunOutcome.HANDED_OVER, now=self._now)
+            await secrets.cancel_removals(tx, self.copy.id, self.now)
+            await timers.cancel(tx, self.copy.id, TimerKind.REMOVE_PREVIOUS)
+        await runs.end(tx, run.id, outcome=RunOutcome.HANDED_OVER, now=self.now)
 
     async def _lose(self, secret: Secret, state: SecretState) -> None:
-        await secrets.change(self._tx, secret.id, state, since=LIVE, sealed=None)
+        await secrets.change(self.tx, secret.id, state, since=LIVE, sealed=None)
 
     async def _void(self) -> int:
         """Have open approvals given again: they may have been withdrawn since. Return how many."""
         voided = 0
-        for request in self._copy.waiting_requests:
+        for request in self.copy.waiting_requests:
             if request.kind is RequestKind.HANDOVER:
-                await decisions.close(self._tx, self._id, request, RequestState.SUPERSEDED)
+                await decisions.close(self.tx, self.copy.id, request, RequestState.SUPERSEDED)
             for vote in request.approvals():
                 void = replace(vote, void=VOID)
-                await decisions.judge(self._tx, self._id, request, void, now=self._now)
+                await decisions.judge(self.tx, self.copy.id, request, void, now=self.now)
                 voided += 1
         return voided
 
     async def _move(self, target: Status) -> None:
-        tx, id, now = self._tx, self._id, self._now
-        is_move = target is not self._copy.status
+        tx, id, now = self.tx, self.copy.id, self.now
+        is_move = target is not self.copy.status
         if is_move:
             await registrations.move_restored(tx, id, target, failure=None, deadline=None)
         for kind in (TimerKind.REMOVE_UNREAD, TimerKind.REMIND_UNREAD, TimerKind.UNKNOWN):
@@ -214,19 +198,19 @@ class RegistrationReconciler:
                 until = now + UNDO_FAILED
                 await registrations.update(tx, id, deadline=until, failure=asdict(STOPPED))
                 await timers.add(tx, id, TimerKind.UNDO, until)
-        if self._copy.run in RESUMED and not is_move:
-            await runs.add(tx, registration=id, kind=self._copy.run, now=now)
+        if self.copy.run in RESUMED and not is_move:
+            await runs.add(tx, registration=id, kind=self.copy.run, now=now)
 
     async def _record_deletion(self) -> None:
         """Note what is gone, as a revocation would have done."""
-        tx, id, deleted = self._tx, self._id, self._shown.deleted
+        tx, id, deleted = self.tx, self.copy.id, self.shown.deleted
         await timers.cancel_all(tx, id, but=TimerKind.MASK)
         for secret in await secrets.live(tx, id):
             await self._lose(secret, SecretState.REMOVED)
         await secrets.confirm_removed(tx, id)
         made = {
             step: facts["object_id"]
-            for step, facts in self._copy.facts.items()
+            for step, facts in self.copy.facts.items()
             if step in (APPLICATION.name, SERVICE_PRINCIPAL.name) and "object_id" in facts
         }
         # Only what the copy knows to be ours: tags can be copied, and what is noted can be purged.
@@ -234,34 +218,34 @@ class RegistrationReconciler:
             gone = Deleted(
                 step=step,
                 object_id=object_id,
-                app_id=self._copy.app_id,
-                at=self._now,
-                was_there=deleted is not None and deleted.app_id == self._copy.app_id,
+                app_id=self.copy.app_id,
+                at=self.now,
+                was_there=deleted is not None and deleted.app_id == self.copy.app_id,
             )
             await registrations.add_deleted(tx, id, gone)
-        for step in self._copy.facts:
+        for step in self.copy.facts:
             await runs.delete_facts(tx, id, step)
 
     async def _tell(self, target: Status, *, secrets: int, votes: int) -> None:
         """Write to history what was changed, and owe the requester a message."""
-        copy = self._copy
+        copy = self.copy
         why = f"{copy.status} in the copy"
         if target is not copy.status:
             why += f", {target} in Entra"
         await history.write(
-            self._tx,
-            self._id,
+            self.tx,
+            self.copy.id,
             Event.RESTORED,
-            now=self._now,
+            now=self.now,
             why=why,
             was=copy.status,
             became=target,
             secrets=secrets,
             votes=votes,
-            restore=self._since.isoformat(),
+            restore=self.since.isoformat(),
         )
         requester = copy.requester.user_id
-        await messages.add(self._tx, self._id, MessageKind.RESTORED, requester)
+        await messages.add(self.tx, self.copy.id, MessageKind.RESTORED, requester)
 
 
 def _may_be_in_use(secret: Secret) -> bool:
