@@ -11,7 +11,6 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage import change_log, registrations, runs
 from bot.storage.database import Database
@@ -81,21 +80,15 @@ class BatchWriter:
                 await runs.record(tx, each.run, each.step, each.facts, now)
                 for each in batch.entries
             ]
-            for each, is_first in zip(batch.entries, taken, strict=True):
-                if is_first:
-                    _note(tx, each)
+            pairs = zip(batch.entries, taken, strict=True)
+            first = [each for each, is_first in pairs if is_first]
+            for each in first:
+                of, took = each.run.registration, each.requests
+                change_log.record(
+                    tx, "step done", of, run=each.run.id, step=each.step, requests=took
+                )
             for registration in sorted({each.run.registration for each in batch.entries}):
                 await registrations.bump_version(tx, registration, redraw_now=False)
-            pairs = zip(batch.entries, taken, strict=True)
-            if got_on := {each.run.id for each, is_first in pairs if is_first and each.lasting}:
-                await runs.reset_attempts(
-                    tx, got_on
-                )  # after the registrations, in the order of ending a run
+            # After the registrations, in the order of ending a run.
+            await runs.reset_attempts(tx, {each.run.id for each in first if each.lasting})
         batch.taken = taken
-
-
-def _note(tx: AsyncConnection, entry: Entry) -> None:
-    run = entry.run
-    change_log.record(
-        tx, "step done", run.registration, run=run.id, step=entry.step, requests=entry.requests
-    )

@@ -141,7 +141,8 @@ async def fail_attempts(tx: AsyncConnection, executor: str) -> None:
 
 async def reset_attempts(tx: AsyncConnection, ids: Collection[str]) -> None:
     """Forget the attempts of these that failed."""
-    await update(tx, runs, runs.c.id.in_(ids), runs.c.attempts > 0, attempts=0)
+    if ids:
+        await update(tx, runs, runs.c.id.in_(ids), runs.c.attempts > 0, attempts=0)
 
 
 async def abort_open(tx: AsyncConnection, registration: str, *, now: datetime) -> None:
