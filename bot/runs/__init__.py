@@ -4,7 +4,7 @@ engine carries across crashes."""
 from collections.abc import Mapping
 
 from bot.domain.people import CONTACT
-from bot.domain.runs import RunKind
+from bot.domain.runs import Failure, RunKind
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck
@@ -52,11 +52,12 @@ class Runs:
         """End a run that broke, or that the engine gave up, and say so with the bug's id."""
         if await self._drift_check.give_up(id, bug):
             return
-        words = {
-            "step": "Run",
-            "sentence": "Something went wrong on our side.",
-            "advice": f"Retry. If it happens again, give {CONTACT} this error ID: {bug}.",
-        }
+        failure = Failure(
+            step="Run",
+            sentence="Something went wrong on our side.",
+            advice=f"Retry. If it happens again, give {CONTACT} this error ID: {bug}.",
+            bug=bug,
+        )
         # The scans do the rest: the scheduler must not wait for Entra.
         await self._provisioning.close(id)
-        await self._provisioning.fail(id, StepFailed("bug", words), bug=bug)
+        await self._provisioning.fail(id, StepFailed("bug", failure))

@@ -41,12 +41,12 @@ such as the plan, is none of this.
 
 
 class StepFailed(Exception):
-    """What stops a run: a code, and words that a person may read, never a response's body."""
+    """Stops a run: a code, and a failure that a person may read, never a response's body."""
 
-    def __init__(self, code: str, words: Mapping[str, str | None]) -> None:
+    def __init__(self, code: str, failure: Failure) -> None:
         super().__init__(code)
         self.code = code
-        self.words = dict(words)
+        self.failure = failure
 
 
 class RunBase:
@@ -76,14 +76,8 @@ class RunBase:
         await registrations.bump_version(tx, run.registration)
         return await runs.end(tx, run.id, outcome=outcome, now=self._clock.now())
 
-    async def fail(self, id: str, failed: StepFailed, bug: str | None = None) -> None:
-        failure = Failure(
-            step=failed.words.get("step") or "Run",
-            sentence=failed.words.get("sentence") or "Something went wrong on our side.",
-            advice=failed.words.get("advice") or "Retry.",
-            request_id=failed.words.get("request_id"),
-            bug=bug or failed.words.get("bug"),
-        )
+    async def fail(self, id: str, failed: StepFailed) -> None:
+        failure = failed.failure
         async with self._services.writing() as tx:
             run = await runs.get(tx, id)
             if run is None or not await self._end(tx, run, failed.code):
@@ -148,7 +142,7 @@ class RunBase:
         request = _request_of(run, registration)
         votes = registration.counting(request) if request else ()
         if request is None or not votes:
-            raise StepFailed("changed", changed("This was not approved for the present plan."))
+            raise changed("This was not approved for the present plan.")
         try:
             await audit.check_approved(tx, registration, request, votes)
         except Refusal as refusal:
@@ -228,33 +222,35 @@ def _request_of(run: Run, registration: Registration) -> ApprovalRequest | None:
 
 def gone(profile: str) -> StepFailed:
     """Say that a registration's profile was removed from the catalogue."""
-    words = {
-        "step": "Read the catalogue",
-        "sentence": f"The connector {profile} is no longer in this bot's catalogue.",
-        "advice": f"Ask {CONTACT} to put it back, and retry.",
-    }
-    return StepFailed("profile_gone", words)
+    sentence = f"The connector {profile} is no longer in this bot's catalogue."
+    advice = f"Ask {CONTACT} to put it back, and retry."
+    failure = Failure(step="Read the catalogue", sentence=sentence, advice=advice)
+    return StepFailed("profile_gone", failure)
 
 
-def changed(sentence: str) -> dict[str, str | None]:
-    """Say that something else was approved than what would run."""
+def changed(sentence: str) -> StepFailed:
+    """Say that something else was approved than would run."""
     advice = "Ask again with a new registration: what runs must be what was approved."
-    return {"step": "Compare the plan", "sentence": sentence, "advice": advice}
+    failure = Failure(step="Compare the plan", sentence=sentence, advice=advice)
+    return StepFailed("changed", failure)
 
 
-def tampered(refusal: Refusal) -> StepFailed:
-    """Say that the approvals are not those that history knows."""
-    words = {"step": "Compare the approvals with history", "sentence": str(refusal)}
-    advice = "Ask again with a new registration once it is known who did it."
-    return StepFailed("history", words | {"advice": advice})
+def tampered(
+    refusal: Refusal,
+    *,
+    step: str = "Compare the approvals with history",
+    advice: str = "Ask again with a new registration once it is known who did it.",
+) -> StepFailed:
+    """Say that the database is not as history says."""
+    return StepFailed("history", Failure(step=step, sentence=str(refusal), advice=advice))
 
 
 def failed(title: str, error: GraphError) -> StepFailed:
     """Keep of an error what people may read."""
-    words = {
-        "step": title,
-        "sentence": error.sentence,
-        "advice": error.advice,
-        "request_id": error.request_id,
-    }
-    return StepFailed(error.code, words)
+    failure = Failure(
+        step=title,
+        sentence=error.sentence,
+        advice=error.advice,
+        request_id=error.request_id,
+    )
+    return StepFailed(error.code, failure)

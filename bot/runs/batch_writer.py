@@ -58,18 +58,16 @@ class BatchWriter:
         batch.entries.append(entry)
         async with self._turn:
             if batch.taken is None:
-                await self._commit(batch)
+                try:
+                    await self._write(batch)
+                except (sa.exc.SQLAlchemyError, TypeError) as error:
+                    kind = type(error).__name__
+                    log.warning("facts not kept together", of=len(batch.entries), type=kind)
         if batch.taken is None:  # something on the page cannot be kept: each for itself
             batch, line = Batch(entries=[entry]), 0
             await self._write(batch)
         assert batch.taken is not None
         return batch.taken[line]
-
-    async def _commit(self, batch: Batch) -> None:
-        try:
-            await self._write(batch)
-        except (sa.exc.SQLAlchemyError, TypeError) as error:
-            log.warning("facts not kept together", of=len(batch.entries), type=type(error).__name__)
 
     async def _write(self, batch: Batch) -> None:
         async with self._database.transaction() as tx:

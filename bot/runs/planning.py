@@ -8,7 +8,7 @@ from bot.runs.base import RunBase, StepFailed, failed, gone
 from bot.storage import decisions, history, registrations
 from bot.storage.runs import Run
 from graph.errors import GraphError
-from graph.plan import Plan, PlanRequest
+from graph.plan import Plan
 from graph.preflight import Refused, preflight
 
 
@@ -17,36 +17,26 @@ class Planning(RunBase):
 
     async def make_plan(self, id: str) -> None:
         """Read the tenant and make the plan, or collect every reason against it."""
-        try:
-            await self._plan(id)
-        except StepFailed as failure:
-            await self.fail(id, failure)
-
-    async def _plan(self, id: str) -> None:
         found = await self._open(id)
         if found is None:
             return
         run, registration = found
         try:
-            plan = await preflight(
-                self._plan_request(registration),
-                graph=self._tenant.graph,
-                tenant_cache=self._tenant.tenant_cache,
-                clock=self._clock,
-            )
+            plan = await self._read_tenant(registration)
         except Refused as refused:
             await self._refuse(run, refused.reasons)
-        except GraphError as error:
-            raise failed("Check the tenant", error) from None
+        except StepFailed as failure:
+            await self.fail(id, failure)
         else:
             await self._propose(run, plan)
 
-    def _plan_request(self, registration: Registration) -> PlanRequest:
+    async def _read_tenant(self, registration: Registration) -> Plan:
+        """Return the plan. Raises Refused or StepFailed."""
         form = registration.form
         profile = self._services.catalogue.get(form.profile)
         if profile is None:
             raise gone(form.profile)
-        return plan_request_of(
+        request = plan_request_of(
             form,
             profile,
             registration=registration.id,
@@ -55,16 +45,22 @@ class Planning(RunBase):
             requester=str(registration.requester),
             consent_mode=self._services.settings.consent_mode,
         )
+        cache = self._tenant.tenant_cache
+        try:
+            return await preflight(
+                request, graph=self._tenant.graph, tenant_cache=cache, clock=self._clock
+            )
+        except GraphError as error:
+            raise failed("Check the tenant", error) from None
 
     async def _refuse(self, run: Run, reasons: tuple[str, ...]) -> None:
         async with self._services.writing() as tx:
             if not await self._end(tx, run, RunOutcome.REFUSED):
                 return
             now = self._clock.now()
-            await registrations.move(
-                tx, run.registration, Status.REFUSED, reasons=list(reasons), failure=None
-            )
-            await history.write(tx, run.registration, Event.REFUSED, now=now, reasons=list(reasons))
+            id, told = run.registration, list(reasons)
+            await registrations.move(tx, id, Status.REFUSED, reasons=told, failure=None)
+            await history.write(tx, id, Event.REFUSED, now=now, reasons=told)
             await self.tell(tx, run)
 
     async def _propose(self, run: Run, plan: Plan) -> None:

@@ -130,13 +130,13 @@ class Provisioning(RunBase):
             raise gone(registration.form.profile)
         plan = Plan.from_json(dict(registration.plan or {}))
         if plan.digest != registration.digest:
-            raise StepFailed("changed", changed("The stored plan is not the one approved."))
+            raise changed("The stored plan is not the one approved.")
         if not self._is_approved(run, registration, plan):
-            raise StepFailed("changed", changed("Another plan was approved than the stored one."))
+            raise changed("Another plan was approved than the stored one.")
         if not all(is_allowed(each) for each in (*plan.roles, *plan.scopes)):
-            raise StepFailed("changed", changed("The plan holds a permission not allowed."))
+            raise changed("The plan holds a permission not allowed.")
         if run.kind is RunKind.REGISTER and profile.digest != plan.profile_digest:
-            raise StepFailed("changed", changed("The profile has changed since the approval."))
+            raise changed("The profile has changed since the approval.")
         return plan
 
     async def _check_history(

@@ -4,7 +4,7 @@ from bot.domain.approval_requests import RequestState
 from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.domain.registration import Deleted, Registration, RunOutcome
-from bot.runs.base import RunBase, StepFailed, failed
+from bot.runs.base import RunBase, StepFailed, failed, tampered
 from bot.storage import audit, history, registrations, runs
 from bot.storage.runs import Run
 from graph.errors import GraphError
@@ -17,17 +17,19 @@ class Purging(RunBase):
 
     async def purge(self, id: str) -> None:
         """Delete it for good; what Entra no longer has is done."""
+        found = await self._open(id)
+        if found is None:
+            return
+        run, registration = found
         try:
-            found = await self._open(id)
-            if found is None:
-                return
-            run, registration = found
             plan = await self._asked_for(run, registration)
             # The application first: if somebody has restored it, nothing of it is touched.
             for each in sorted(registration.deleted, key=lambda it: it.step != "application"):
                 await self._purge(run, plan, each)
         except StepFailed as failure:
             await self.fail(id, failure)
+        except GraphError as error:
+            await self.fail(id, failed("Delete for good", error))
         else:
             await self._finish(id)
 
@@ -40,22 +42,18 @@ class Purging(RunBase):
                 if run.subject is not None:  # else one approver has had it started, before 0007
                     await self._check_request(tx, run, registration)
         except Refusal as refusal:
-            words = {"step": "Compare the request with history", "sentence": str(refusal)}
-            advice = "Nothing was deleted for good."
-            raise StepFailed("history", words | {"advice": advice}) from None
+            step, advice = "Compare the request with history", "Nothing was deleted for good."
+            raise tampered(refusal, step=step, advice=advice) from None
         return plan
 
     async def _purge(self, run: Run, plan: Plan, each: Deleted) -> None:
-        try:
-            await purge(
-                self._step_context(run, plan, {}),
-                step=each.step,
-                object_id=each.object_id,
-                app_id=each.app_id,
-                deleted_at=each.at,
-            )
-        except GraphError as error:
-            raise failed("Delete for good", error) from None
+        await purge(
+            self._step_context(run, plan, {}),
+            step=each.step,
+            object_id=each.object_id,
+            app_id=each.app_id,
+            deleted_at=each.at,
+        )
 
     async def _finish(self, id: str) -> None:
         async with self._services.writing() as tx:

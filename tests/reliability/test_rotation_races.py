@@ -12,7 +12,7 @@ from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestSt
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import RunOutcome
-from bot.domain.runs import RunKind
+from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
@@ -276,7 +276,8 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     await one.keeper().look()
     failed = await one.run_of(id)
     assert failed.kind is RunKind.REMOVE_PREVIOUS
-    unreachable = StepFailed("unreachable", {"sentence": "Entra does not answer."})
+    outage = Failure(step="Run", sentence="Entra does not answer.", advice="Retry.")
+    unreachable = StepFailed("unreachable", outage)
     await Cleanup(one.services).fail(failed.id, unreachable)
     await _renewed(one, id)
     previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)

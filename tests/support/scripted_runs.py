@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from bot.domain.registration import Deleted, Registration
-from bot.domain.runs import RunKind
+from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import Secret
 from bot.runs import Runs
 from bot.runs.base import RunBase, StepFailed
@@ -29,6 +29,7 @@ from graph.drift import Drift
 from graph.errors import GraphError
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
+from graph.preflight import Refused
 from graph.steps import Facts as Learnt
 from graph.steps import Step
 from tests.support.factories import CLIENT_ID
@@ -90,7 +91,7 @@ class Played(RunBase):
         if self._said.ending is Ending.BREAKS and Ending.FAILS_LATE in endings:
             raise Broken
         if self._said.ending in endings:
-            raise StepFailed("outage", {"step": "Run", "sentence": "No.", "advice": "Retry."})
+            raise StepFailed("outage", Failure(step="Run", sentence="No.", advice="Retry."))
 
     async def _check_made(self, run: Run, plan: Plan, facts: Any) -> None:
         """Nothing was made, so nothing can be somebody else's."""
@@ -105,16 +106,11 @@ class Played(RunBase):
 
 
 class PlayedPlanning(Played, Planning):
-    async def _plan(self, id: str) -> None:
-        found = await self._open(id)
-        if found is None:
-            return
-        run, registration = found
+    async def _read_tenant(self, registration: Registration) -> Plan:
         self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
         if self._said.ending is Ending.REFUSED:
-            await self._refuse(run, ("There is no such tenant.",))
-        else:
-            await self._propose(run, self._made(registration))
+            raise Refused(("There is no such tenant.",))
+        return self._made(registration)
 
     def _made(self, registration: Registration) -> Plan:
         form = registration.form
