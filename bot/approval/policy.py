@@ -91,11 +91,8 @@ class Policy:
     def check_may_ask(self, person: Person) -> None:
         """Raise Refusal unless this person may ask for applications."""
         self.check_account(person)
-        is_requester = (
-            EVERYBODY in self.requesters
-            or person.user_id in self.requesters
-            or bool(person.groups & self.requester_groups)
-        )
+        is_named = bool({EVERYBODY, person.user_id} & self.requesters)
+        is_requester = is_named or bool(person.groups & self.requester_groups)
         if not is_requester and person.unread & self.requester_groups:
             raise Refusal(UNSAID.format("the groups of requesters"))
         if not is_requester:

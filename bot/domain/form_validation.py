@@ -73,26 +73,29 @@ def as_read(name: str) -> str:
 def _name(name: str) -> str:
     if not as_read(name):
         return "Give the application a name."
-    if len(name) > LONGEST_NAME:
-        return f"The name has {len(name)} characters; {LONGEST_NAME} is the most."
-    if _unseen(name):
-        return "The name holds a line break or an invisible character: type it again, as one line."
-    if _is_piled_up(name):
-        return "The name piles up marks upon a letter: they would cover the line above."
-    return ""
+    unseen = "a line break or an invisible character: type it again, as one line"
+    return _text("name", name, LONGEST_NAME, unseen if _unseen(name) else "")
 
 
 def _reason(reason: str) -> str:
     if not reason.strip():
         return "Say what this is for: the approver decides by it."
-    if len(reason) > LONGEST_REASON:
-        return f"The reason has {len(reason)} characters; {LONGEST_REASON} is the most."
-    if _unseen(reason.replace("\n", "").replace("\t", "")):
-        return "The reason holds invisible or control characters: type it again."
-    if _is_piled_up(reason):
-        return "The reason piles up marks upon a letter: they would cover the line above."
+    unseen = "invisible or control characters: type it again"
+    is_unseen = _unseen(reason.replace("\n", "").replace("\t", ""))
+    if problem := _text("reason", reason, LONGEST_REASON, unseen if is_unseen else ""):
+        return problem
     if reason.count("\n") >= MOST_LINES:
         return f"The reason has too many lines; {MOST_LINES} is the most."
+    return ""
+
+
+def _text(field: str, text: str, longest: int, unseen: str) -> str:
+    if len(text) > longest:
+        return f"The {field} has {len(text)} characters; {longest} is the most."
+    if unseen:
+        return f"The {field} holds {unseen}."
+    if _is_piled_up(text):
+        return f"The {field} piles up marks upon a letter: they would cover the line above."
     return ""
 
 

@@ -215,11 +215,6 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
-def watermark_of(path: Path) -> Path:
-    """Return the file beside a SQLite database that a copy does not bring along: `watermark`."""
-    return path.with_name(f"{path.stem}-watermark.json")
-
-
 def make_private(path: Path) -> None:
     """Make an empty file that only its owner can read, unless there is one.
 

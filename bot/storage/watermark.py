@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage import installation
-from bot.storage.database import Database, keep_private, sqlite_path, watermark_of
+from bot.storage.database import Database, keep_private, sqlite_path
 from bot.storage.tables import history
 from bot.worker.loops import Loop, Wakeup
 
@@ -48,7 +48,7 @@ class Mark:
 def watermark_path(url: str) -> Path | None:
     """Return where the file is. PostgreSQL has none."""
     path = sqlite_path(url)
-    return None if path is None else watermark_of(path)
+    return None if path is None else path.with_name(f"{path.stem}-watermark.json")
 
 
 @asynccontextmanager
@@ -89,7 +89,8 @@ class Watermark:
                 await installation.announce_restore(tx, now)
                 log.warning("the database is an older copy", entries=inside.entries)
                 # Else the database that this one replaces would pass for it when it is put back.
-                inside = Mark(place=self._new_place(inside), entries=inside.entries)
+                if self._path is not None:
+                    inside = replace(inside, place=uuid4().hex)
             elif is_first:  # a commit without its file would look like a restore
                 self._write(Mark(place=inside.place))
             await installation.put_place(tx, inside.place)
@@ -104,7 +105,7 @@ class Watermark:
         async with self._database.reading() as tx:
             entries = await _entries(tx)
         if entries > self._mark.entries:
-            mark = Mark(place=self._mark.place, entries=entries)
+            mark = replace(self._mark, entries=entries)
             await asyncio.to_thread(self._write, mark)  # it waits for the disk
 
     async def _marks(self, tx: AsyncConnection, stored: str | None) -> tuple[Mark, Mark]:
@@ -115,9 +116,6 @@ class Watermark:
         outside = _read(self._path)
         place = outside.place or stored or uuid4().hex
         return outside, Mark(place=place, entries=await _entries(tx))
-
-    def _new_place(self, inside: Mark) -> str:
-        return inside.place if self._path is None else uuid4().hex
 
     def _write(self, mark: Mark) -> None:
         self._mark = mark
