@@ -54,7 +54,7 @@ class PeriodicChecks:
             log.warning(
                 "approvers or groups are not as the settings say",
                 problems=" ".join(accounts.problems),
-                can_approve=accounts.valid,
+                can_approve=len(accounts.valid),
                 needed=accounts.needed,
             )
 

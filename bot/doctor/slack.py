@@ -56,7 +56,7 @@ def _approvers(accounts: ApproverAccounts) -> Iterator[Finding]:
         yield doubt(f"Slack: {problem}")
     if accounts.is_short:
         yield wrong(
-            f"Slack: {accounts.valid} can approve, and APPROVALS_NEEDED is {accounts.needed}.",
+            f"Slack: {len(accounts.valid)} can approve, and APPROVALS_NEEDED is {accounts.needed}.",
             "Name others in APPROVERS, or add them to a group.",
         )
     elif not accounts.problems:

@@ -11,7 +11,7 @@ from graph.error_mapping import retry_after as seconds_asked
 
 
 class ErrorScope(Enum):
-    """How far it reaches."""
+    """Scope of a Slack API error."""
 
     TOO_OFTEN = "too often"  # the method waits
     GONE = "gone"  # nothing can be drawn there any more
@@ -77,7 +77,7 @@ ADVICE = {
 }
 LOOK_AT_LOG = "The bot's log says more; look for this code there."
 INSTALL_AGAIN = "Install the app again, set SLACK_BOT_TOKEN, and start again."
-LOOK_AT_SLACK = "See what the channel's settings in Slack allow."
+LOOK_AT_SLACK = "Check the posting permissions of the channel in Slack."
 
 
 def code_of(error: SlackApiError) -> str:

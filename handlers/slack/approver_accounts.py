@@ -1,14 +1,15 @@
-"""Who can approve, as Slack says: the accounts and user groups that the settings name.
+"""The accounts and user groups that the settings name: how many of them can approve.
 
-For operators only: who may approve is judged at each click.
+For operators only: the right to approve is checked at each click.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.settings.settings import Settings
 from handlers.slack.api_errors import code_of, is_outage
@@ -25,86 +26,65 @@ ADVICE = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ApproverAccounts:
     """The result of checking them."""
 
     needed: int
-    valid: int = 0
-    """How many can approve; not all are counted once there are enough."""
-    problems: tuple[str, ...] = ()
+    valid: set[str] = field(default_factory=set)
+    """Who can approve; not all are looked up once there are enough."""
+    problems: list[str] = field(default_factory=list)
     is_whole: bool = True
-    """Whether Slack has told of all that was asked."""
+    """Whether Slack has answered every question."""
 
     @property
     def is_short(self) -> bool:
         """Whether nothing can ever be approved."""
-        return self.is_whole and self.valid < self.needed
+        return self.is_whole and len(self.valid) < self.needed
 
 
 async def check_approver_accounts(
     client: AsyncWebClient, settings: Settings, team_id: str
 ) -> ApproverAccounts:
     """Look up approvers, and every group that is named."""
-    roll = _Check(client, team_id)
-    members: list[str] = []
-    for name, groups in (
-        ("APPROVER_GROUPS", settings.approver_groups),
-        ("REQUESTER_GROUPS", settings.requester_groups),
-    ):
-        for group in sorted(groups):
-            found = await roll.members(name, group)
-            members += found if name == "APPROVER_GROUPS" else ()
-    for person in sorted(settings.approvers):
-        await roll.look_up(person, f"APPROVERS: {person}")
-    others = sorted(set(members) - settings.approvers)
-    for person in others[:MOST_MEMBERS]:
-        if len(roll.valid) >= settings.approvals_needed:
-            break
-        await roll.look_up(person, f"APPROVER_GROUPS: the member {person}")
-    return ApproverAccounts(
-        needed=settings.approvals_needed,
-        valid=len(roll.valid),
-        problems=tuple(roll.problems),
-        is_whole=roll.is_whole and len(others) <= MOST_MEMBERS,
-    )
+    found = ApproverAccounts(needed=settings.approvals_needed)
 
-
-class _Check:
-    """Asks Slack, and collects the answers."""
-
-    def __init__(self, client: AsyncWebClient, team_id: str) -> None:
-        self._client = client
-        self._team_id = team_id
-        self.valid: set[str] = set()
-        self.problems: list[str] = []
-        self.is_whole = True
-
-    async def members(self, name: str, group: str) -> Iterable[str]:
+    async def ask(who: str, call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse | None:
         try:
-            answer = await self._client.usergroups_users_list(usergroup=group)
+            return await call
         except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
-            self._refused(f"{name}: {group}", error)
-            return ()
-        if not answer["users"]:
-            self.problems.append(f"{name}: {group} has no members.")
-        return [str(user) for user in answer["users"]]
+            code = code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
+            if not isinstance(error, SlackApiError) or is_outage(error):
+                found.is_whole = False
+            advice = f" {ADVICE[code]}" if code in ADVICE else ""
+            found.problems.append(f"{who} was not found by Slack ({code}).{advice}")
+            return None
 
-    async def look_up(self, person: str, who: str) -> None:
-        try:
-            answer = await self._client.users_info(user=person)
-        except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
-            self._refused(who, error)
+    async def members(setting: str, group: str) -> list[str]:
+        answer = await ask(f"{setting}: {group}", client.usergroups_users_list(usergroup=group))
+        if answer is not None and not answer["users"]:
+            found.problems.append(f"{setting}: {group} has no members.")
+        return [str(user) for user in answer["users"]] if answer is not None else []
+
+    async def look_up(user_id: str, who: str) -> None:
+        if (answer := await ask(who, client.users_info(user=user_id))) is None:
             return
-        doubts = doubts_of(person, answer["user"], team_id=self._team_id)
-        if doubts:
-            self.problems.append(f"{who} cannot approve: the account {', '.join(doubts)}.")
+        if doubts := doubts_of(user_id, answer["user"], team_id=team_id):
+            found.problems.append(f"{who} cannot approve: the account {', '.join(doubts)}.")
         else:
-            self.valid.add(person)
+            found.valid.add(user_id)
 
-    def _refused(self, who: str, error: Exception) -> None:
-        code = code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
-        if not isinstance(error, SlackApiError) or is_outage(error):
-            self.is_whole = False
-        advice = f" {ADVICE[code]}" if code in ADVICE else ""
-        self.problems.append(f"{who} was not found by Slack ({code}).{advice}")
+    others: set[str] = set()
+    for group in sorted(settings.approver_groups):
+        others.update(await members("APPROVER_GROUPS", group))
+    for group in sorted(settings.requester_groups):
+        await members("REQUESTER_GROUPS", group)
+    for user_id in sorted(settings.approvers):
+        await look_up(user_id, f"APPROVERS: {user_id}")
+    others -= settings.approvers
+    for user_id in sorted(others)[:MOST_MEMBERS]:
+        if len(found.valid) >= found.needed:
+            break
+        await look_up(user_id, f"APPROVER_GROUPS: the member {user_id}")
+    found.is_whole = found.is_whole and len(others) <= MOST_MEMBERS
+    return found

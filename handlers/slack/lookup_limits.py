@@ -1,6 +1,6 @@
 """Limits on look-ups: how often users can make the bot ask Slack who they are.
 
-Slack allows 100 `users.info` a minute for everybody together, of which messages may use 40
+Slack allows 100 `users.info` a minute in total, of which messages may use 40
 (`handlers.slack.rate_limits`). The rest is shared, so that no user can use it up and keep
 approvers from deciding."""
 
@@ -38,7 +38,7 @@ class LookupLimits:
         now = self._clock.now()
         each = self._each.get(user_id) or TokenBucket(every=EACH_EVERY, burst=self._burst)
         keep = 0 if is_approver else KEPT_FOR_APPROVERS
-        if each.free_at() > now or self._all.free_at(now, keep=keep) > now:
+        if each.free_at(now) > now or self._all.free_at(now, keep=keep) > now:
             return False
         each.take(now)
         self._each[user_id] = each

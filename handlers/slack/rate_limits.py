@@ -2,8 +2,8 @@
 
 Slack limits each method for the whole workspace and app, and posts for each channel, too:
 docs.slack.dev/apis/web-api/rate-limits. Its promise is "50+ per minute" and the like. Here the
-stricter reading counts: never more than 50 in any minute. A 429 stops what it was said of, and
-nothing else, until its Retry-After is over.
+stricter reading counts: never more than 50 in any minute. A 429 stops only its own
+method, or channel, until its Retry-After is over.
 
 Each process paces itself alone. Replicas share one limit at Slack and do not count each other's
 calls: a call above the limit is answered with 429 and sent later by any replica, so that the limit
@@ -24,8 +24,8 @@ MINUTE = timedelta(seconds=61)
 UPDATES_A_MINUTE = 50
 """chat.update is of tier 3: docs.slack.dev/reference/methods/chat.update"""
 KEPT_FOR_FINAL = 3
-"""Of these so many are only for what cannot wait: a final state finds the way free. Half as many
-again are kept as final states were shown in the last minute: progress gets what they leave over.
+"""Of these, the number kept for final states, which must not wait. For every two final states of
+the last minute one more is kept; progress gets the rest.
 """
 UPDATES_BURST = 4
 """How many others go at once after a pause, before they are spread over the minute."""
@@ -81,19 +81,11 @@ class RateLimits:
 
     def free_at(self, call: Call) -> datetime:
         """Return the earliest moment for this call; if that is past, it may be made now."""
-        now = self._clock.now()
+        now, keep = self._clock.now(), 0
+        if call.method == UPDATE and not call.is_urgent:
+            keep = KEPT_FOR_FINAL + self._urgent.count(now) // 2
         free = [self._stopped.get(key, LONG_AGO) for key in call.stoppers()]
-        match call.method:
-            case "chat.update" if call.is_urgent:
-                free.append(self._updates.free_at(now))
-            case "chat.update":
-                keep = KEPT_FOR_FINAL + self._urgent.count(now) // 2
-                free += [self._updates.free_at(now, keep=keep), self._spread.free_at()]
-            case "chat.postMessage":
-                free += [self._posts.free_at(now), self._posts_in[call.place].free_at()]
-            case "users.info":
-                free.append(self._look_ups.free_at(now))
-        return max(free)
+        return max(*free, *(limit.free_at(now, keep=keep) for limit in self._limits(call)))
 
     def take(self, call: Call) -> None:
         """Count a call that is about to be made."""
@@ -132,15 +124,11 @@ class RateLimits:
             self._closed.pop(key, None)
 
     def _limits(self, call: Call) -> "tuple[SlidingWindow | TokenBucket, ...]":
-        match call.method:
-            case "chat.update" if call.is_urgent:
-                return self._updates, self._urgent
-            case "chat.update":
-                return self._updates, self._spread
-            case "chat.postMessage":
-                return self._posts, self._posts_in[call.place]
-            case _:
-                return (self._look_ups,)
+        if call.method == UPDATE:
+            return self._updates, self._urgent if call.is_urgent else self._spread
+        if call.method == POST:
+            return self._posts, self._posts_in[call.place]
+        return (self._look_ups,)
 
     def _stop(self, key: str, until: datetime) -> None:
         self._stopped[key] = max(until, self._stopped.get(key, until))
@@ -188,7 +176,8 @@ class TokenBucket:
     burst: int
     _full_at: datetime = LONG_AGO + timedelta(days=1)
 
-    def free_at(self) -> datetime:
+    def free_at(self, now: datetime, *, keep: int = 0) -> datetime:
+        """Return since or from when there is room for one more."""
         return self._full_at - self.every * (self.burst - 1)
 
     def is_full(self, now: datetime) -> bool:

@@ -6,6 +6,7 @@ Five uses within 30 minutes: docs.slack.dev/interactivity/handling-user-interact
 import asyncio
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import KW_ONLY, dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -44,24 +45,16 @@ def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
         )
 
 
+@dataclass(eq=False)
 class ResponseUrls:
     """Posts to response_urls, which work without a token and so count as secrets."""
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        *,
-        api_url: str,
-        ids: Collection[str],
-        proxies: Proxies,
-    ) -> None:
-        """Take where Slack's methods are, and the ids of the workspace and its organization: only
-        interactions of these are answered.
-        """
-        self._session = session
-        self._api_url = api_url
-        self._ids = frozenset(ids)
-        self._proxies = proxies
+    session: aiohttp.ClientSession
+    _: KW_ONLY
+    api_url: str
+    ids: Collection[str]
+    """Of the workspace and its organization: only interactions of these are answered."""
+    proxies: Proxies
 
     def url_of(self, body: Mapping[str, Any]) -> str:
         """Return where a click is answered. Raises Refusal for one outside a message of ours."""
@@ -82,7 +75,7 @@ class ResponseUrls:
         return await self._post(url, {**body, "blocks": blocks or said(text)})
 
     def _is_ours(self, url: str) -> bool:
-        return takes_answers(url, api_url=self._api_url, ids=self._ids)
+        return takes_answers(url, api_url=self.api_url, ids=self.ids)
 
     async def _post(self, url: str, body: dict[str, object]) -> bool:
         """Return whether it was shown. Without a clear yes it is unknown, so that is not a yes."""
@@ -92,8 +85,8 @@ class ResponseUrls:
         try:
             async with (
                 asyncio.timeout(ANSWER_SECONDS),
-                self._session.post(
-                    url, json=body, allow_redirects=False, proxy=self._proxies.of(url)
+                self.session.post(
+                    url, json=body, allow_redirects=False, proxy=self.proxies.of(url)
                 ) as answer,
             ):
                 said = await _beginning(answer.content)

@@ -4,6 +4,7 @@ Any client that reaches the port can send a body, and all of it is needed to che
 """
 
 import asyncio
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -22,27 +23,20 @@ class TooLarge(Exception):
     """The body is larger than any payload of Slack's."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Bodies:
-    """Reads bodies. If they exceed the budget together, the largest one has to go: requests of
+    """Reads bodies. If they exceed the budget together, the largest one is dropped: requests of
     Slack's are small, and come at once.
     """
 
-    def __init__(
-        self,
-        *,
-        largest: int = LARGEST_BODY,
-        budget: int = UNVERIFIED_BYTES,
-        seconds: float = READ_SECONDS,
-    ) -> None:
-        """Take bytes, and real seconds."""
-        self._largest = largest
-        self._budget = budget
-        self._seconds = seconds
-        self._held: dict[asyncio.Timeout, bytearray] = {}
+    largest: int = LARGEST_BODY
+    budget: int = UNVERIFIED_BYTES
+    seconds: float = READ_SECONDS
+    _held: dict[asyncio.Timeout, bytearray] = field(init=False, default_factory=dict)
 
     def check_length(self, request: web.Request) -> None:
         """Check the length in the headers. Raises TooLarge."""
-        if (request.content_length or 0) > self._largest:
+        if (request.content_length or 0) > self.largest:
             raise TooLarge
 
     async def read(self, request: web.Request) -> bytearray:
@@ -50,12 +44,12 @@ class Bodies:
         make room.
         """
         body = bytearray()
-        async with asyncio.timeout(self._seconds) as patience:
+        async with asyncio.timeout(self.seconds) as patience:
             self._held[patience] = body
             try:
                 while piece := await request.content.readany():
                     body += piece
-                    if len(body) > self._largest:
+                    if len(body) > self.largest:
                         raise TooLarge
                     self._make_room()
             finally:
@@ -64,7 +58,7 @@ class Bodies:
 
     def _make_room(self) -> None:
         held = {it: len(body) for it, body in self._held.items()}
-        over = sum(held.values()) - self._budget
+        over = sum(held.values()) - self.budget
         while over > 0:
             largest = max(held, key=held.__getitem__)
             over -= held.pop(largest)

@@ -5,6 +5,7 @@ was refused.
 """
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -32,27 +33,26 @@ LARGEST_CHECK = 2048
 """Bytes of a look at the certificate: whatever is longer is not parsed before it is believed."""
 
 
+@dataclass(eq=False)
 class Http:
     """Accepts requests while it is open. The HTTP server calls `handle`."""
 
-    def __init__(
-        self, bolt: AsyncApp, *, signatures: Signatures, database: Database, in_flight: InFlight
-    ) -> None:
-        self._bolt = bolt
-        self._signatures = signatures
-        self._database = database
-        self._bodies = Bodies()
-        self._in_flight = in_flight
+    bolt: AsyncApp
+    _: KW_ONLY
+    signatures: Signatures
+    database: Database
+    in_flight: InFlight
+    bodies: Bodies = field(default_factory=Bodies)
 
     async def start(self) -> None:
-        self._in_flight.is_open = True
+        self.in_flight.is_open = True
 
     async def is_up(self) -> bool:
-        return self._in_flight.is_open
+        return self.in_flight.is_open
 
     async def stop(self) -> None:
-        self._in_flight.is_open = False
-        if left := await self._in_flight.drained(REST_SECONDS):
+        self.in_flight.is_open = False
+        if left := await self.in_flight.drained(REST_SECONDS):
             log.warning("stopped before these requests were answered", requests=left)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -62,14 +62,14 @@ class Http:
         if request.method != "POST":
             return web.Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
         try:
-            self._bodies.check_length(request)
-            if _may_be_ssl_check(request) and _is_ssl_check(await self._bodies.read(request)):
+            self.bodies.check_length(request)
+            if _may_be_ssl_check(request) and _is_ssl_check(await self.bodies.read(request)):
                 return _nothing(HTTPStatus.OK)
-            claimed = self._signatures.read(
+            claimed = self.signatures.read(
                 timestamp=request.headers.get("X-Slack-Request-Timestamp", ""),
                 signature=request.headers.get("X-Slack-Signature", ""),
             )
-            body = self._signatures.verify(await self._bodies.read(request), claimed)
+            body = self.signatures.verify(await self.bodies.read(request), claimed)
         except TooLarge:
             return _nothing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except TimeoutError:
@@ -81,7 +81,7 @@ class Http:
     async def _taken(
         self, signed: Signed, headers: Mapping[str, str], query: str, body: str
     ) -> web.Response:
-        if not self._in_flight.is_open:
+        if not self.in_flight.is_open:
             return _nothing(HTTPStatus.SERVICE_UNAVAILABLE)
         request = _read(headers, query, body)
         if request is None:
@@ -92,7 +92,7 @@ class Http:
             nonlocal answer
             answer = await self._once(signed, request)
 
-        with self._in_flight.count():
+        with self.in_flight.count():
             await run_guarded("a request of Slack", take)
         return answer
 
@@ -101,13 +101,13 @@ class Http:
 
         Also after an error, which may follow an effect. Slack signs a repeated request again.
         """
-        async with self._database.transaction() as tx:
+        async with self.database.transaction() as tx:
             is_new = await storage.accept(
-                tx, signed.signature, expires_at=signed.expires_at, now=self._signatures.now
+                tx, signed.signature, expires_at=signed.expires_at, now=self.signatures.now
             )
         if not is_new:
             return _refused(Unsigned("a signature that was used before"))
-        return await to_aiohttp_response(await self._bolt.async_dispatch(request))
+        return await to_aiohttp_response(await self.bolt.async_dispatch(request))
 
 
 def _nothing(status: HTTPStatus) -> web.Response:

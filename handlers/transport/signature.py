@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from slack_sdk.signature import Clock, SignatureVerifier
 
 OLDEST_SECONDS = 300
-"""How far a timestamp may be from now, either way: Slack's own advice."""
+"""Maximum distance of a timestamp from now, either way: Slack's own advice."""
 
 TIMESTAMP = re.compile(r"[0-9]{1,10}", re.ASCII)
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)

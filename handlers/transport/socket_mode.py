@@ -31,7 +31,7 @@ CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 ANOTHER_APP = "another app"
 LONGEST_WAIT_SECONDS = 60.0
-"""How far apart the watchdog's attempts get when Slack goes on refusing."""
+"""Longest pause between the watchdog's attempts while Slack refuses."""
 
 
 @dataclass(frozen=True, kw_only=True)
