@@ -17,6 +17,7 @@ def plan_request_of(
     consent_mode: str,
 ) -> PlanRequest:
     """Return the request, with the profile's warnings."""
+    retired = explain_retired(profile.legacy, roles=profile.roles, scopes=profile.scopes)
     return PlanRequest(
         registration=registration,
         key=key,
@@ -32,11 +33,6 @@ def plan_request_of(
         secret_name=profile.secret_name,
         secret_days=form.secret_days,
         profile_days=profile.longest_secret_days,
-        warnings=_warnings(profile),
+        warnings=(*profile.warnings, *([retired] if retired else ())),
         consent_mode=consent_mode,
     )
-
-
-def _warnings(profile: Profile) -> tuple[str, ...]:
-    retired = explain_retired(profile.legacy, roles=profile.roles, scopes=profile.scopes)
-    return (*profile.warnings, retired) if retired else profile.warnings

@@ -3,9 +3,9 @@
 A pen decides on escaping and on emphasis.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from bot.domain.catalogue import Profile
 from bot.domain.connector_values import option_text
@@ -19,22 +19,19 @@ LIMITED_BY = {
     "tenant": "the tenant's policy allows no longer",
 }
 MOST_DOMAINS = 3
-"""How many domains of a filter are shown; the requester gets all of them."""
+"""Number of domains of a filter that are shown; the requester gets all of them."""
 
 
-class Pen(Protocol):
-    """How words are written in one place."""
+@dataclass(frozen=True, kw_only=True)
+class Pen:
+    """The markup of one place."""
 
-    def text(self, text: str) -> str:
-        """Return foreign text so that it is shown and not interpreted."""
-
-    def strong(self, text: str) -> str: ...
-
-    def code(self, text: str) -> str: ...
-
-    def warning(self, text: str) -> str: ...
-
-    def day(self, moment: datetime) -> str: ...
+    text: Callable[[str], str]
+    """Writes foreign text so that it is shown and not interpreted."""
+    strong: Callable[[str], str] = str
+    code: Callable[[str], str] = str
+    warning: Callable[[str], str]
+    day: Callable[[datetime], str]
 
 
 def plan_paragraphs(
@@ -50,7 +47,8 @@ def plan_paragraphs(
     """Yield the plan for an approver: objects, permissions, consent, values, and until the decision
     also warnings.
     """
-    yield "\n".join([f"{pen.strong(title)} in {_where(plan, pen)}", *_created(plan, pen, asked_at)])
+    where = f"{pen.text(plan.tenant_name)} ({pen.text(plan.domain)})"
+    yield "\n".join([f"{pen.strong(title)} in {where}", *_created(plan, pen, asked_at)])
     yield "\n".join([pen.strong("What it could do"), *_reach(plan, pen)])
     yield f"{_consent(plan, pen, is_decided=is_decided)}\n{_received(profile, form, pen)}"
     if plan.warnings and not is_decided:
@@ -88,10 +86,6 @@ def _created(plan: Plan, pen: Pen, asked_at: datetime) -> Iterator[str]:
     )
 
 
-def _where(plan: Plan, pen: Pen) -> str:
-    return f"{pen.text(plan.tenant_name)} ({pen.text(plan.domain)})"
-
-
 def _reach(plan: Plan, pen: Pen) -> Iterator[str]:
     for role in plan.roles:
         yield f"• {pen.code(role.name)} (application): {role.meaning}"
@@ -101,25 +95,13 @@ def _reach(plan: Plan, pen: Pen) -> Iterator[str]:
 
 def _consent(plan: Plan, pen: Pen, *, is_decided: bool) -> str:
     by = _consenters(delegated_only=not plan.roles)
-    consent = pen.strong("Consent")
-    match plan.consent_mode:
-        case ConsentMode.AUTONOMOUS if is_decided:
-            return f"{consent} is given by this bot, for the whole tenant."
-        case ConsentMode.AUTONOMOUS:
-            return (
-                f"{consent} is given by this bot, for the whole tenant, once the plan is approved."
-                f" By hand, only {by} could give it."
-            )
-        case ConsentMode.SIGNED_IN:
-            return (
-                f"{consent} is given by the sign-in of {by}, for the whole tenant, once the plan is"
-                " approved."
-            )
-        case _:
-            return (
-                f"{consent} is given by {by} in the Entra admin centre, for the whole tenant, once"
-                " the plan is approved and the application is made."
-            )
+    given, after = f"by {by} in the Entra admin centre", " and the application is made."
+    if plan.consent_mode == ConsentMode.AUTONOMOUS:
+        given, after = "by this bot", f". By hand, only {by} could give it."
+    elif plan.consent_mode == ConsentMode.SIGNED_IN:
+        given, after = f"by the sign-in of {by}", "."
+    said = f"{pen.strong('Consent')} is given {given}, for the whole tenant"
+    return f"{said}." if is_decided else f"{said}, once the plan is approved{after}"
 
 
 def _consenters(*, delegated_only: bool) -> str:
@@ -127,19 +109,14 @@ def _consenters(*, delegated_only: bool) -> str:
 
     learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
     """
-    roles = ["a Privileged Role Administrator", "a Global Administrator"]
+    roles = "a Privileged Role Administrator or a Global Administrator"
     if delegated_only:
-        roles = ["an Application Administrator", "a Cloud Application Administrator", *roles]
-    return _either(roles)
+        return f"an Application Administrator, a Cloud Application Administrator, {roles}"
+    return roles
 
 
 def _received(profile: Profile, form: Form, pen: Pen) -> str:
     labels = ", ".join(received(profile, form, pen))
     if not labels:  # the profile is a stand-in
-        return "What the requester receives stood in the connector."
+        return "The profile of this registration is gone, so its values are not listed."
     return f"{pen.strong('The requester receives')} {labels}."
-
-
-def _either(words: Iterable[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} or {last}"

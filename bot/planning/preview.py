@@ -4,7 +4,7 @@ It reads the tenant as the bot does and stores nothing. Properties of one regist
 id, its key, its digest) are not known yet and left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,12 +13,12 @@ from bot.domain.catalogue import Profile
 from bot.domain.form_validation import check_form
 from bot.domain.registration import Form
 from bot.planning.plan_request import plan_request_of
-from bot.planning.plan_text import plan_paragraphs, received
+from bot.planning.plan_text import Pen, plan_paragraphs, received
 from graph.client import Client
 from graph.clock import Clock
 from graph.connection import Access, connected, why_cut_off
 from graph.errors import Unreachable
-from graph.plan import Plan, PlanRequest
+from graph.plan import Plan
 from graph.preflight import Refused, preflight
 from graph.tenant_cache import TenantCache
 
@@ -33,23 +33,12 @@ CLOSING = (
 )
 
 
-class PlainPen:
-    """Writes a plan's words for a terminal, where no text may give orders either."""
-
-    def text(self, text: str) -> str:
-        return "".join(each if each.isprintable() else " " for each in text)
-
-    def strong(self, text: str) -> str:
-        return text
-
-    def code(self, text: str) -> str:
-        return text
-
-    def warning(self, text: str) -> str:
-        return f"! {text}"
-
-    def day(self, moment: datetime) -> str:
-        return moment.date().isoformat()
+PLAIN_PEN = Pen(
+    text=lambda text: "".join(each if each.isprintable() else " " for each in text),
+    warning="! {}".format,
+    day=lambda moment: moment.date().isoformat(),
+)
+"""Writes a plan for a terminal, where no text may give orders either."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +52,13 @@ class Preview:
     reasons: tuple[str, ...] = ()
 
     def to_text(self) -> str:
-        pen = PlainPen()
-        title = f"“{pen.text(self.form.name)}” · {self.profile.title}"
-        title += f"\nReason: {pen.text(self.form.reason)}"
+        pen, form = PLAIN_PEN, self.form
+        title = f"“{pen.text(form.name)}” · {self.profile.title}\nReason: {pen.text(form.reason)}"
         if self.plan is None:
-            return "\n".join([f"No plan can be made for {title}", *self._reasons(pen)])
-        return "\n\n".join(
-            [f"Plan for the application {title}", *self._paragraphs(self.plan, pen), CLOSING]
-        )
+            reasons = (f"• {pen.text(reason)}" for reason in self.reasons)
+            return "\n".join([f"No plan can be made for {title}", *reasons])
+        paragraphs = plan_paragraphs(self.plan, self.profile, form, pen, asked_at=self.made_at)
+        return "\n\n".join([f"Plan for the application {title}", *paragraphs, CLOSING])
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan, or the reasons against it."""
@@ -83,14 +71,8 @@ class Preview:
         return {
             **about,
             "plan": {**plan, "secret_until": until.date().isoformat()},
-            "receives": list(received(self.profile, self.form, PlainPen())),
+            "receives": list(received(self.profile, self.form, PLAIN_PEN)),
         }
-
-    def _paragraphs(self, plan: Plan, pen: PlainPen) -> Iterator[str]:
-        yield from plan_paragraphs(plan, self.profile, self.form, pen, asked_at=self.made_at)
-
-    def _reasons(self, pen: PlainPen) -> Iterator[str]:
-        yield from (f"• {pen.text(reason)}" for reason in self.reasons)
 
 
 async def preview(form: Form, profile: Profile, *, settings: Access, clock: Clock) -> Preview:
@@ -123,9 +105,20 @@ async def look(
 ) -> Preview:
     """Do the same with a tenant that is connected already. Raises GraphError."""
     problems = check_form(form, profile)
-    request = _wish(_mended(form, profile, problems), profile, consent_mode)
-    plan, obstacles = await _look(request, graph, tenant_cache, clock)
-    reasons = (*problems.values(), *obstacles)
+    request = plan_request_of(
+        _mended(form, profile, problems),
+        profile,
+        registration=NOT_YET_KNOWN,
+        key=NOT_YET_KNOWN,
+        installation=NOT_YET_KNOWN,
+        requester="a user in Slack",
+        consent_mode=consent_mode,
+    )
+    reasons, plan = tuple(problems.values()), None
+    try:
+        plan = await preflight(request, graph=graph, tenant_cache=tenant_cache, clock=clock)
+    except Refused as refused:
+        reasons += refused.reasons
     return Preview(
         form=form,
         profile=profile,
@@ -135,33 +128,11 @@ async def look(
     )
 
 
-async def _look(
-    request: PlanRequest, graph: Client, tenant_cache: TenantCache, clock: Clock
-) -> tuple[Plan | None, tuple[str, ...]]:
-    try:
-        plan = await preflight(request, graph=graph, tenant_cache=tenant_cache, clock=clock)
-    except Refused as refused:
-        return None, refused.reasons
-    return plan, ()
-
-
 def _mended(form: Form, profile: Profile, problems: Mapping[str, str]) -> Form:
-    """Return a form that the preflight has nothing against, so that no reason is said twice."""
+    """Return a form that the preflight does not refuse, so that no reason is given twice."""
     right: dict[str, Any] = {
         "name": profile.title,
         "redirect": None,
         "secret_days": profile.secret_days,
     }
     return replace(form, **{field: right[field] for field in right.keys() & problems.keys()})
-
-
-def _wish(form: Form, profile: Profile, consent_mode: str) -> PlanRequest:
-    return plan_request_of(
-        form,
-        profile,
-        registration=NOT_YET_KNOWN,
-        key=NOT_YET_KNOWN,
-        installation=NOT_YET_KNOWN,
-        requester="somebody in Slack",
-        consent_mode=consent_mode,
-    )

@@ -119,9 +119,9 @@ class Demo:
         self._show(self._whisper(), where="ephemeral")
 
     async def _mask(self) -> None:
-        self._scene("A minute later it is hidden for good")
+        self._scene("A minute later it is masked for good")
         self._stage.clock.move(timedelta(seconds=61))
-        await self._workspace.until(lambda: "hidden for good" in self._whisper())
+        await self._workspace.until(lambda: "masked for good" in self._whisper())
         self._show(self._whisper(), where="ephemeral")
 
     async def _wonder(self) -> None:

@@ -12,7 +12,7 @@ from handlers.listeners.command_replies import reply, retried
 from handlers.slack.response_url import ResponseUrls, check_is_for_one, trigger_of
 from handlers.slack.users import Users
 from handlers.views import denial, form, ids
-from handlers.views.values import masked_sheet, sheet, sheet_text
+from handlers.views.values import MAKING, masked_sheet, sheet
 
 Ack = Callable[..., Awaitable[Any]]
 Json = dict[str, Any]
@@ -124,8 +124,7 @@ async def renew(
 ) -> None:
     url = response_urls.url_of(body)
     await registrar.secrets.replace(action["value"], by=person)
-    text = "A new secret is being made. You get a message when it works."
-    await response_urls.add(url, text=text)
+    await response_urls.add(url, text=MAKING)
     await ack()
 
 
@@ -139,7 +138,8 @@ async def values(
 ) -> None:
     """Show the values without the secret. The click proves that the person is there to see them."""
     found = await registrar.secrets.values(action["value"], by=person)
-    await response_urls.add(response_urls.url_of(body), text=sheet_text(found), blocks=sheet(found))
+    text, blocks = sheet(found)
+    await response_urls.add(response_urls.url_of(body), text=text, blocks=blocks)
     await ack()
 
 
@@ -156,8 +156,8 @@ async def reveal(
     await registrar.secrets.check_may_reveal(id, by=person)
     check_is_for_one(body, id)
     look = await registrar.secrets.reveal(id, by=person, answer_to=url)
-    text = sheet_text(look.values)
-    if await response_urls.replace(url, text=text, blocks=sheet(look.values)):
+    text, blocks = sheet(look.values)
+    if await response_urls.replace(url, text=text, blocks=blocks):
         await registrar.secrets.shown(id, look.secret, by=person)
     else:
         await registrar.secrets.lost(id, look.secret, by=person)
@@ -175,8 +175,7 @@ async def hide(
     """Mask what was clicked at once, and have whatever else is open masked now."""
     found = await registrar.secrets.values(action["value"], by=person)
     check_is_for_one(body, found.registration.id)
-    await response_urls.replace(
-        response_urls.url_of(body), text=sheet_text(found), blocks=masked_sheet(found)
-    )
+    text, blocks = masked_sheet(found)
+    await response_urls.replace(response_urls.url_of(body), text=text, blocks=blocks)
     await registrar.secrets.hide(found.registration.id, by=person)
     await ack()

@@ -14,10 +14,11 @@ from bot.registrar.queries import ENTRIES, LISTED
 from bot.storage.queries import ListKind
 from handlers.listeners.command_parser import Command
 from handlers.slack.users import Users
-from handlers.views import card, drift, help, history, ids, listing, requests, revocation, rotation
-from handlers.views.blocks import Blocks
-from handlers.views.steps import Drawing
-from handlers.views.values import sheet, sheet_text
+from handlers.views import card, drift, help, history, ids, listing, requests
+from handlers.views.blocks import Blocks, question
+from handlers.views.buttons import RETIRE, REVOKE, UNDO
+from handlers.views.card import Drawing
+from handlers.views.values import sheet
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ async def reply(
             return await _status(id, registrar, person, plain=plain)
         case "values":
             found = await registrar.secrets.values(id, by=person)
-            return Reply(text=sheet_text(found), blocks=sheet(found), is_fleeting=True)
+            return Reply(*sheet(found), is_fleeting=True)
         case "history":
             told = await registrar.queries.history(id, by=person, page=command.page)
             return Reply(text=history.history(id, told, size=ENTRIES))
@@ -70,19 +71,24 @@ async def reply(
             )
         case "undo":
             await registrar.recovery.check_may_undo(id, by=person)
-            return Reply(*revocation.ask_whether_to_undo(id))
+            return _question(f"Undo {id}?", "Undo", ids.UNDO_ASKED, id, UNDO)
         case "retire":
             await registrar.rotation.check_may_remove_previous(id, by=person)
-            return Reply(*rotation.ask_whether_to_retire(id))
+            asks, label = f"Remove the previous secret of {id} now?", "Remove the previous secret"
+            return _question(asks, label, ids.RETIRE_ASKED, id, RETIRE)
         case "revoke":
             await registrar.revocation.check_may_revoke(id, by=person)
-            return Reply(*revocation.ask_whether_to_revoke(id))
+            return _question(f"Revoke {id}?", "Revoke", ids.REVOKE_ASKED, id, REVOKE)
         case "greeting":
             registrar.policy.check_account(person)
             return Reply(*help.greeting(may_ask=registrar.policy.may_ask(person)))
         case _:
             registrar.policy.check_account(person)
             return Reply(text=help.IN_THREAD if command.is_public else help.HELP)
+
+
+def _question(asks: str, label: str, action: str, id: str, confirm: str) -> Reply:
+    return Reply(*question(f"{asks} {confirm}", label, action, id, confirm))
 
 
 async def retried(id: str, registrar: Registrar, person: Person, users: Users) -> Status:
@@ -126,13 +132,12 @@ async def _list(command: Command, registrar: Registrar, person: Person) -> Reply
 
 async def _status(id: str, registrar: Registrar, person: Person, *, plain: bool) -> Reply:
     found = await registrar.queries.status(id, by=person)
-    profile = drawable(registrar.catalogue, found.form.profile)
     drawing = Drawing(expected=await registrar.queries.expected(), plain=plain)
-    blocks = card.status(
+    text, blocks = card.status(
         found,
-        profile,
+        drawable(registrar.catalogue, found.form.profile),
         quorum=registrar.quorum(found),
         in_full=registrar.queries.is_concerned(found, person),
         drawing=drawing,
     )
-    return Reply(text=card.spoken(found, profile), blocks=blocks)
+    return Reply(text=text, blocks=blocks)

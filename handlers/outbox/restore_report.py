@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.restore.reconciliation import Report
 from handlers.slack.api_errors import ADVICE, SHARED, ErrorScope, code_of, meaning_of
 from handlers.slack.approval_channel import ApprovalChannel, ChannelShared
-from handlers.views.restore import HEADLINE, summary
+from handlers.views.notices import HEADLINE, restore_summary
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ async def tell(client: AsyncWebClient, channel: ApprovalChannel, report: Report)
         await client.chat_postMessage(
             channel=channel.id,
             text=f"{HEADLINE}.",
-            blocks=summary(report),
+            blocks=restore_summary(report),
             unfurl_links=False,
             unfurl_media=False,
         )

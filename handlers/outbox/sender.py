@@ -42,7 +42,7 @@ from handlers.slack.approval_channel import RECENTLY, ChannelShared
 from handlers.slack.rate_limits import Call
 from handlers.slack.services import Slack
 from handlers.views.blocks import Blocks
-from handlers.views.values import masked_sheet, sheet_text
+from handlers.views.values import masked_sheet
 
 log = structlog.get_logger()
 
@@ -188,7 +188,7 @@ class Sender:
         secret = message.subject or ""
         async with self._database.reading() as tx:
             owner, sealed = await secrets.sealed(tx, secret, Purpose.ANSWER)
-        if sealed is None:  # hidden by hand in the meantime
+        if sealed is None:  # masked by hand in the meantime
             await self._give_up(message)
             return
         try:
@@ -196,12 +196,9 @@ class Sender:
         except SealBroken:  # the operator may still put the key back
             await self._retries.later(message, why="seal_broken", most=OUR_TRIES)
             return
-        found = values_of(
-            registration, drawable(self._registrar.catalogue, registration.form.profile)
-        )
-        if not await self._slack.response_urls.replace(
-            address, text=sheet_text(found), blocks=masked_sheet(found)
-        ):
+        profile = drawable(self._registrar.catalogue, registration.form.profile)
+        text, blocks = masked_sheet(values_of(registration, profile))
+        if not await self._slack.response_urls.replace(address, text=text, blocks=blocks):
             await self._retries.later(message, why="mask_not_taken", most=OUR_TRIES)
             return
         await self._registrar.secrets.masked(registration.id, secret)

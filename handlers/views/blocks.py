@@ -20,6 +20,7 @@ from slack_sdk.models.blocks import (
 
 from bot.domain.form_validation import JOINERS
 from bot.domain.people import Person
+from bot.planning.plan_text import Pen
 
 LONGEST_TEXT = 3000
 """docs.slack.dev/reference/block-kit/blocks/section-block"""
@@ -38,6 +39,8 @@ UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 
 Json = dict[str, Any]
 Blocks = list[Json]
+Notice = tuple[str, Blocks]
+"""A message: its text for notifications and screen readers, and its blocks."""
 
 
 def escaped(text: str) -> str:
@@ -49,25 +52,6 @@ def escaped(text: str) -> str:
     plain = EMOJI.sub("∶", UNDERSCORE.sub("ˍ", _safe(seen)))
     # Emphasis marks would run on into our own words.
     return plain.replace("*", "∗").replace("`", "'").replace("~", "∼")
-
-
-class SlackPen:
-    """Writes a plan's words in Slack's markup."""
-
-    def text(self, text: str) -> str:
-        return escaped(text)
-
-    def strong(self, text: str) -> str:
-        return f"*{text}*"
-
-    def code(self, text: str) -> str:
-        return f"`{text}`"
-
-    def warning(self, text: str) -> str:
-        return f":warning: {text}"
-
-    def day(self, moment: datetime) -> str:
-        return day(moment)
 
 
 def _safe(text: str) -> str:
@@ -87,6 +71,16 @@ def when(moment: datetime) -> str:
 def day(moment: datetime) -> str:
     """Return a day, as it is where the reader is."""
     return f"<!date^{int(moment.timestamp())}^{{date_short}}|{moment.date().isoformat()}>"
+
+
+SLACK_PEN = Pen(
+    text=escaped,
+    strong="*{}*".format,
+    code="`{}`".format,
+    warning=":warning: {}".format,
+    day=day,
+)
+"""Writes a plan in Slack's markup."""
 
 
 def lasting(time: timedelta) -> str:
@@ -171,12 +165,34 @@ def actions(buttons: Sequence[ButtonElement]) -> list[Block]:
     return [ActionsBlock(elements=list(buttons))] if buttons else []
 
 
-def question(text: str, label: str, action: str, id: str, confirm: str) -> tuple[str, Blocks]:
-    """Return a question that confirms a typed command, and the button that answers it: a command is
-    typed quickly.
+def notice(
+    text: str, *below: Block, spoken: str | None = None, buttons: Sequence[ButtonElement] = ()
+) -> Notice:
+    """Return a message of a few sentences, with blocks and buttons below. It is spoken as it is
+    written, unless other words are given for that.
     """
-    yes = button(label, action, id, style="danger", confirm=confirm)
-    return text, drawn([section(text), *actions([yes])])
+    return spoken or aloud(text), drawn([section(text), *below, *actions(buttons)])
+
+
+def question(text: str, label: str, action: str, id: str, confirm: str) -> Notice:
+    """Return a question with the button that answers it: typed commands are confirmed, because they
+    are typed quickly.
+    """
+    return notice(text, buttons=[button(label, action, id, style="danger", confirm=confirm)])
+
+
+def aloud(text: str, *people: Person) -> str:
+    """Return text as notifications and screen readers say it: names of these people are written
+    out, because a mention would call them.
+    """
+    for each in people:
+        text = text.replace(person(each), escaped(each.name))
+    return text.replace("*", "")
+
+
+def quoted(text: str) -> str:
+    """Return foreign text as a quotation, line by line."""
+    return "\n".join(f">{escaped(line)}" for line in text.splitlines() or [""])
 
 
 def said(text: str) -> Blocks:

@@ -4,36 +4,38 @@ A card is a drawing of the database, never its source. It is redrawn whole at ea
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import timedelta
 
-from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks import Block, PlanBlock, TaskCardBlock
 
 from bot.approval.quorum import Quorum
 from bot.domain.approval_requests import RequestKind
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Registration, Status
-from bot.domain.runs import RunKind
+from bot.domain.runs import RunKind, StepState
 from bot.planning.plan_text import plan_paragraphs
+from bot.storage.queries import ListLine
 from graph.plan import Plan
-from handlers.views import drift, revocation
+from handlers.views import drift
 from handlers.views.blocks import (
-    Blocks,
-    SlackPen,
+    SLACK_PEN,
+    Notice,
     actions,
     clipped,
     context,
     drawn,
     escaped,
     header,
+    lasting,
+    notice,
     person,
+    quoted,
     section,
     when,
 )
-from handlers.views.card_buttons import STUCK, approver_buttons, requester_buttons
-from handlers.views.card_outcome import (
-    outcome_blocks,
-)
-from handlers.views.steps import Drawing, steps
+from handlers.views.buttons import approver_buttons, requester_buttons
+from handlers.views.outcome import outcome_blocks
 
 HEADLINES: Mapping[Status, str] = {
     Status.PLANNING: "is being checked against the tenant",
@@ -53,55 +55,50 @@ HEADLINES: Mapping[Status, str] = {
 
 UNDECIDED = (Status.PLANNING, Status.PENDING)
 NEVER_APPROVED = (Status.DENIED, Status.CANCELLED, Status.EXPIRED)
+STUCK = (Status.PLANNING, Status.APPROVED, Status.FAILED, Status.REVOKING)
+"""States in which it matters first of all why it does not go on."""
+
+IN_WORDS: Mapping[str, str] = {
+    "complete": "done",
+    "in_progress": "at work",
+    "pending": "to do",
+    "error": "failed",
+}
+"""The words for the states of a step in Slack's plan block."""
+REMOVED = (Status.UNDONE, Status.REVOKING, Status.REVOKED)
+"""States in which the steps are no longer shown, because their objects are deleted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """How steps are drawn: how long they usually take, if that is known, and with which blocks."""
+
+    expected: timedelta | None = None
+    plain: bool = False  # sections only, for clients and readers that plan blocks say nothing to
 
 
 DEFAULT = Drawing()
 
 
-class HasStatus(Protocol):
-    """What a headline is about: a registration, or its line in a list."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def status(self) -> Status: ...
-
-    @property
-    def run(self) -> RunKind | None: ...
-
-    @property
-    def has_expired(self) -> bool: ...
-
-
-def headline(registration: HasStatus) -> str:
-    """Return one sentence on where it stands."""
-    status, run = registration.status, registration.run
-    other = revocation.headline(status, run)
-    if registration.has_expired and other is None:
-        return f"{registration.id}: secret expired"
-    return f"{registration.id} {other or HEADLINES[status]}"
-
-
-def spoken(registration: Registration, profile: Profile) -> str:
-    """Return the card in a breath, as notifications and screen readers say it: how it stands,
-    whose it is, what for. Names are written out, because to mention somebody would call them.
-    """
-    who, name = escaped(registration.requester.name), escaped(registration.form.name)
-    asks = _asks(registration)
-    words = f"{headline(registration)}. {who} {asks} for the application {name}, {profile.title}."
-    if registration.failure is not None and registration.status in STUCK:
-        words += f" {escaped(registration.failure.sentence)}"
-    return clipped(words)
+def headline(registration: Registration | ListLine) -> str:
+    """Return one sentence on where a registration, or its line in a list, stands."""
+    id, status, run = registration.id, registration.status, registration.run
+    if run is RunKind.UNDO:
+        return f"{id} is being undone"
+    if run is RunKind.PURGE:
+        return f"{id} is being deleted for good"
+    if status is Status.REVOKING and run is None:
+        return f"{id} is not revoked yet"
+    return f"{id}: secret expired" if registration.has_expired else f"{id} {HEADLINES[status]}"
 
 
 def card(
     registration: Registration, profile: Profile, *, quorum: Quorum, drawing: Drawing = DEFAULT
-) -> Blocks:
+) -> Notice:
     """Return the card for the approval channel, with Approve and Deny while it waits.
 
-    The plan is read before the buttons that decide on it. From then on what came of it matters
-    more, and the plan stands below as what was decided on.
+    The plan is read before the buttons that decide on it. After the decision the outcome matters
+    more, and the approved plan stands below it.
     """
     top = [header(headline(registration)), *_wish(registration, profile)]
     plan = list(_plan(registration, profile))
@@ -110,17 +107,18 @@ def card(
         *drift.details(registration),
         *steps(registration, drawing),
     ]
-    context, buttons = list(_context(registration)), approver_buttons(registration)
+    context, buttons = _context(registration), approver_buttons(registration)
+    blocks = [*top, *outcome, *buttons, *plan, context]
     if registration.status in UNDECIDED:
-        return drawn([*top, *plan, *outcome, *context, *buttons])
-    return drawn([*top, *outcome, *buttons, *plan, *context])
+        blocks = [*top, *plan, *outcome, context, *buttons]
+    return _spoken(registration, profile), drawn(blocks)
 
 
 def progress(
     registration: Registration, profile: Profile, *, quorum: Quorum, drawing: Drawing = DEFAULT
-) -> Blocks:
-    """Return the requester's own card, shorter, with what the requester can do."""
-    return drawn(
+) -> Notice:
+    """Return the requester's own card, shorter, with their actions."""
+    return _spoken(registration, profile), drawn(
         [
             header(headline(registration)),
             *_taken_over(registration),
@@ -128,23 +126,10 @@ def progress(
             *outcome_blocks(registration, quorum, is_theirs=True),
             *drift.details(registration),
             *steps(registration, drawing),
-            *_context(registration),
+            _context(registration),
             *actions(requester_buttons(registration)),
         ]
     )
-
-
-def _taken_over(registration: Registration) -> Iterator[Block]:
-    """Tell the requester that the registration is theirs since a handover, and whose it was."""
-    if registration.previous_requesters:
-        before = person(registration.previous_requesters[-1])
-        named = f"*{registration.id}* ({escaped(registration.form.name)})"
-        yield section(f"You now own {named}, handed over from {before}.")
-
-
-def waiting(registration: Registration, profile: Profile, *, quorum: Quorum) -> Blocks:
-    """Return the card for an approver's App Home, where Slack draws no plan block."""
-    return card(registration, profile, quorum=quorum, drawing=Drawing(plain=True))
 
 
 def status(
@@ -154,9 +139,9 @@ def status(
     quorum: Quorum,
     in_full: bool,
     drawing: Drawing = DEFAULT,
-) -> Blocks:
-    """Return what anybody may know, without buttons; why it ended only for whom that concerns."""
-    return drawn(
+) -> Notice:
+    """Return the public view, without buttons; why it ended only for people whom it concerns."""
+    return _spoken(registration, profile), drawn(
         [
             section(f"*{headline(registration)}*"),
             *_wish(registration, profile),
@@ -167,18 +152,38 @@ def status(
     )
 
 
-def passed_on(registration: Registration) -> Blocks:
-    """Return the card of somebody who was the requester once."""
+def passed_on(registration: Registration, profile: Profile) -> Notice:
+    """Return the card of a former requester."""
     now = f"{person(registration.requester)} is the requester of *{registration.id}* now."
-    return drawn([section(now)])
+    return notice(now, spoken=_spoken(registration, profile))
 
 
 def least(registration: Registration) -> str:
     """Return the least view, for a thread that a whole channel reads."""
-    # By name: a mention would notify the requester each time that somebody asks.
-    name = escaped(registration.requester.name) or "somebody"
+    # By name: a mention would notify the requester each time that a user asks.
+    name = escaped(registration.requester.name) or "an unknown user"
     asked = f"asked for by {name} {when(registration.created_at)}"
     return f"*{headline(registration)}* · {asked}"
+
+
+def _spoken(registration: Registration, profile: Profile) -> str:
+    """Return the card as notifications and screen readers say it: status, requester, application.
+    Names are written out, because a mention would call the person.
+    """
+    who, name = escaped(registration.requester.name), escaped(registration.form.name)
+    asks = _asks(registration)
+    words = f"{headline(registration)}. {who} {asks} for the application {name}, {profile.title}."
+    if registration.failure is not None and registration.status in STUCK:
+        words += f" {escaped(registration.failure.sentence)}"
+    return clipped(words)
+
+
+def _taken_over(registration: Registration) -> Iterator[Block]:
+    """Tell the requester that the registration is theirs since a handover, and whose it was."""
+    if registration.previous_requesters:
+        before = person(registration.previous_requesters[-1])
+        named = f"*{registration.id}* ({escaped(registration.form.name)})"
+        yield section(f"You now own {named}, handed over from {before}.")
 
 
 def _wish(registration: Registration, profile: Profile) -> Iterator[Block]:
@@ -188,7 +193,7 @@ def _wish(registration: Registration, profile: Profile) -> Iterator[Block]:
         f" *{escaped(form.name)}* · {profile.title}"
     )
     # In a section of its own: escapes may make it five times as long.
-    yield section("\n".join(f">{escaped(line)}" for line in form.reason.splitlines()))
+    yield section(quoted(form.reason))
 
 
 def _asks(registration: Registration) -> str:
@@ -198,31 +203,27 @@ def _asks(registration: Registration) -> str:
 def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
     if registration.plan is None:
         return
-    plan = Plan.from_json(dict(registration.plan))
+    title = "What was approved"
+    if registration.status in UNDECIDED:
+        title = "What would be created"
+    elif registration.status in NEVER_APPROVED:
+        title = "What would have been created"
     words = plan_paragraphs(
-        plan,
+        Plan.from_json(dict(registration.plan)),
         profile,
         registration.form,
-        SlackPen(),
+        SLACK_PEN,
         asked_at=registration.created_at,
-        title=_plan_title(registration.status),
+        title=title,
         is_decided=registration.status not in UNDECIDED,
     )
     yield from (section(paragraph) for paragraph in words)
 
 
-def _plan_title(status: Status) -> str:
-    if status in UNDECIDED:
-        return "What would be created"
-    if status in NEVER_APPROVED:
-        return "What would have been created"
-    return "What was approved"
-
-
-def _context(registration: Registration) -> Iterator[Block]:
+def _context(registration: Registration) -> Block:
     asked, *expires = _times(registration)
     plan = [f"plan `{registration.digest[:16]}`"] if registration.digest is not None else []
-    yield context(" · ".join([f"`{registration.id}`", asked, *plan, *expires]))
+    return context(" · ".join([f"`{registration.id}`", asked, *plan, *expires]))
 
 
 def _times(registration: Registration) -> Iterator[str]:
@@ -231,3 +232,42 @@ def _times(registration: Registration) -> Iterator[str]:
     plan = registration.waiting(RequestKind.PLAN)
     if plan is not None and plan.expires_at is not None:
         yield f"expires {when(plan.expires_at)}"
+
+
+def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
+    """Yield the progress of the latest run: with Slack's plan block, or with plain sections."""
+    if not registration.steps or registration.status in REMOVED:
+        return
+    # The stage at work is the first with a step that has not ended.
+    open_stages = (step.stage for step in registration.steps if step.ended_at is None)
+    stage = min(open_stages, default=None) if registration.run is not None else None
+    states = [(step, _state(step, stage)) for step in registration.steps]
+    title = _progress(registration, drawing.expected)
+    if drawing.plain:
+        lines = [f"• {step.title}: {IN_WORDS[state]}" for step, state in states]
+        yield section("\n".join([f"*{title}*", *lines]))
+        return
+    tasks = [
+        TaskCardBlock(task_id=step.name, title=step.title, status=state) for step, state in states
+    ]
+    yield PlanBlock(title=title, tasks=tasks)
+
+
+def _progress(registration: Registration, expected: timedelta | None) -> str:
+    """Say how many are done and how long that took: true whenever it is read."""
+    done = [step.ended_at for step in registration.steps if step.ended_at and not step.failed]
+    words = f"{len(done)} of {len(registration.steps)} steps done"
+    if done and registration.began_at is not None:
+        word = "in" if len(done) == len(registration.steps) else "after"
+        words += f" {word} {lasting(max(done) - registration.began_at)}"
+    if expected is not None and registration.run is RunKind.REGISTER:
+        words += f" · usually {lasting(expected)} in all"
+    return words
+
+
+def _state(step: StepState, stage_at_work: int | None) -> str:
+    if step.failed:
+        return "error"
+    if step.ended_at is not None:
+        return "complete"
+    return "in_progress" if step.stage == stage_at_work else "pending"

@@ -1,22 +1,23 @@
-"""Drift: how the tenant differs from the plan, as a message and as a few words on a card."""
+"""Drift: the tenant's differences from the plan, as a message and as a few words on a card."""
 
 from collections.abc import Iterator, Sequence
 
 from slack_sdk.models.blocks import Block
 
 from bot.domain.registration import Check, Registration, Status
-from handlers.views import revocation
 from handlers.views.blocks import (
-    Blocks,
+    Notice,
     actions,
     context,
     drawn,
     escaped,
     header,
+    notice,
     person,
     section,
     when,
 )
+from handlers.views.buttons import revoke_button
 from handlers.views.ids import COMMAND
 
 AUDIT_LOG = (
@@ -28,47 +29,38 @@ LONGEST = 240
 """More than that would push the other differences off the message."""
 
 
-def report_text(registration: Registration) -> str:
-    """Return the result of the check in one sentence."""
-    return f"{registration.id} {_outcome(registration.check)}"
-
-
-def report(registration: Registration) -> Blocks:
+def report(registration: Registration) -> Notice:
     """Return the message with the findings of a check."""
     check = registration.check
     assert check is not None
-    return drawn(
-        [header(report_text(registration)), *_findings(registration, check), _foot(registration)]
-    )
+    said = f"{registration.id} {_outcome(check)}"
+    return said, drawn([header(said), *_findings(registration, check), _foot(registration, check)])
 
 
-def alarm_text(registration: Registration) -> str:
-    return f"{registration.id} was changed in Entra, and not by this bot"
-
-
-def alarm(registration: Registration) -> Blocks:
+def alarm(registration: Registration) -> Notice:
     """Tell the approvers of differences that may be an attack, and how to react."""
-    check = registration.check
+    id, check = registration.id, registration.check
+    said = f"{id} was changed in Entra, and not by this bot"
     assert check is not None
-    if not check.alarming:  # it was found in order since
-        return drawn([context(f"*{registration.id}* {_outcome(check)}")])
+    if not check.alarming:  # a later check found no difference
+        return said, drawn([context(f"*{id}* {_outcome(check)}")])
     name, owner = escaped(registration.form.name), person(registration.requester)
-    return drawn(
+    return said, drawn(
         [
-            header(alarm_text(registration)),
+            header(said),
             section(f"*{name}*, requested by {owner}:\n{_lines(check.alarming)}"),
             section(f"{AUDIT_LOG} *Revoke* removes the application from Entra."),
-            *actions([revocation.revoke_button(registration.id)]),
-            _foot(registration),
+            *actions([revoke_button(id)]),
+            _foot(registration, check),
         ]
     )
 
 
-def kept_back(registration: Registration) -> str:
+def kept_back(registration: Registration) -> Notice:
     """Return the message for a person who is no longer requester or approver."""
-    return (
+    return notice(
         f"{registration.id} was compared with the tenant as you asked. It is no longer yours, so"
-        " what was found is for its requester and the approvers."
+        " only its requester and the approvers can read the findings."
     )
 
 
@@ -81,10 +73,9 @@ def line(registration: Registration) -> Iterator[Block]:
 
 def details(registration: Registration) -> Iterator[Block]:
     """Yield every difference, for the requester and the approvers."""
-    if registration.status is not Status.READY:
-        return
-    if registration.check is not None and registration.check.differences:
-        lines = _lines(registration.check.differences)
+    check = registration.check
+    if registration.status is Status.READY and check is not None and check.differences:
+        lines = _lines(check.differences)
         yield section(f":warning: *In Entra it no longer matches what was approved*\n{lines}")
 
 
@@ -96,9 +87,7 @@ def asked(id: str) -> str:
     )
 
 
-def _outcome(check: Check | None) -> str:
-    if check is None:
-        return "has not been compared with the tenant yet"
+def _outcome(check: Check) -> str:
     if check.failure is not None:
         return "could not be compared with the tenant"
     match len(check.differences):
@@ -126,9 +115,8 @@ def _findings(registration: Registration, check: Check) -> Iterator[Block]:
         yield context(_lines(check.tolerated))
 
 
-def _foot(registration: Registration) -> Block:
-    assert registration.check is not None
-    name, at = escaped(registration.form.name), when(registration.check.at)
+def _foot(registration: Registration, check: Check) -> Block:
+    name, at = escaped(registration.form.name), when(check.at)
     return context(f"*{name}* · {at} · `{COMMAND} check {registration.id}` looks again")
 
 

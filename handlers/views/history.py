@@ -1,4 +1,4 @@
-"""History as people read it: when, what, who."""
+"""History as people read it: time, event, person."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,59 +8,36 @@ from bot.storage.history import BOT, Entry, HistoryPage
 from handlers.views.blocks import LONGEST_TEXT, escaped, short, when
 from handlers.views.ids import COMMAND
 
+KINDS = ("rotation", "handover", "purge")
+"""The kinds of approval requests, as their events begin."""
+
 WORDS: Mapping[str, str] = {
+    **{each: str(each) for each in Event},
+    **{f"{kind} expired": f"{kind} expired, because no approver decided in time" for kind in KINDS},
+    **{f"{kind} vote withdrawn": f"approval of the {kind} withdrawn" for kind in KINDS},
     Event.SUBMITTED: "asked for",
     Event.PLANNED: "plan made",
-    Event.REFUSED: "refused",
     Event.REMINDED: "approvers reminded",
-    Event.APPROVED: "approved",
     Event.WITHDRAWN: "approval withdrawn",
     Event.APPROVAL_VOID: "an approval no longer counts",
-    Event.DENIED: "denied",
-    Event.CANCELLED: "cancelled",
-    Event.EXPIRED: "expired",
-    Event.READY: "ready",
-    Event.FAILED: "failed",
     Event.RETRIED: "retry asked for",
     Event.UNDO_REQUESTED: "undo asked for",
-    Event.UNDONE: "undone",
     Event.REVOKE_REQUESTED: "revocation asked for",
-    Event.REVOKED: "revoked",
     Event.PURGE_REQUESTED: "deletion for good asked for",
     Event.PURGED: "deleted for good",
     Event.HANDOVER_REQUESTED: "asked to hand it over",
-    Event.HANDED_OVER: "handed over",
     Event.REQUESTER_LEFT: "the requester's account is deactivated or gone",
     Event.SECRET_CLAIMED: "asked to see the secret",
-    Event.SECRET_SHOWN: "secret shown",
-    Event.SECRET_UNKNOWN: "nobody can tell whether the secret was seen",
-    Event.SECRET_MASKED: "secret masked",
-    Event.SECRET_NOT_MASKED: "secret not masked",
+    Event.SECRET_UNKNOWN: "it is unknown whether the secret was seen",
     Event.MASK_REQUESTED: "masked by hand",
-    Event.SECRET_UNREAD: "nobody came for the secret in time",
+    Event.SECRET_UNREAD: "the secret wasn't picked up in time",
     Event.UNREAD_REMOVED: "that secret was removed from Entra",
     Event.SECRET_EXPIRES: "told that the secret is about to expire",
     Event.SECRET_EXPIRED: "told that the secret has expired",
     Event.REPLACEMENT_REQUESTED: "new secret asked for",
     Event.ROTATION_REQUESTED: "new secret beside the one in use asked for",
-    Event.ROTATION_CONFIRMED: "rotation confirmed",
-    Event.ROTATION_DENIED: "rotation denied",
-    Event.ROTATION_CANCELLED: "rotation cancelled",
-    Event.ROTATION_EXPIRED: "rotation expired, because nobody decided in time",
-    Event.ROTATION_VOTE_WITHDRAWN: "approval of the rotation withdrawn",
-    Event.HANDOVER_CONFIRMED: "handover confirmed",
-    Event.HANDOVER_VOTE_WITHDRAWN: "approval of the handover withdrawn",
-    Event.HANDOVER_DENIED: "handover denied",
-    Event.HANDOVER_CANCELLED: "handover cancelled",
-    Event.HANDOVER_EXPIRED: "handover expired, because nobody decided in time",
     Event.HANDOVER_WITHDRAWN: "handover withdrawn, because another was asked for",
-    Event.PURGE_CONFIRMED: "purge confirmed",
-    Event.PURGE_VOTE_WITHDRAWN: "approval of the purge withdrawn",
-    Event.PURGE_DENIED: "purge denied",
-    Event.PURGE_CANCELLED: "purge cancelled",
-    Event.PURGE_EXPIRED: "purge expired, because nobody decided in time",
-    Event.PURGE_WITHDRAWN: "purge withdrawn",
-    Event.ROTATION_WITHDRAWN: "rotation withdrawn, because somebody else is the requester",
+    Event.ROTATION_WITHDRAWN: "rotation withdrawn, because the requester has changed",
     Event.ROTATED: "new secret made beside the one in use",
     Event.PREVIOUS_REMOVAL_REQUESTED: "removal of the previous secret asked for",
     Event.PREVIOUS_REMOVED: "previous secret removed from Entra",
@@ -71,17 +48,17 @@ WORDS: Mapping[str, str] = {
     Event.RESTORED: "an older copy of the database was restored",
     Event.ORPHAN: "something in the tenant fits no registration",
 }
-"""The words for people, of every event."""
+"""The words of every event: its own value unless people need others."""
 
 LONGEST = 200
 """More of a detail would push the other lines away."""
 
 
 def history(id: str, told: HistoryPage, *, size: int) -> str:
-    """Return a page of a registration's history, oldest line first; who asked and who decided
-    stands on each.
+    """Return a page of a registration's history, oldest line first; each begins with the request
+    and the decisions.
 
-    `size` is how many entries a page has. Only details give way to what has to be read whole.
+    `size` is the number of entries on a page. Only details are cut where a page is full.
     """
     pages = _pages(id, told, size)
     shown = {each.seq for _, each in told.entries}
@@ -100,7 +77,7 @@ def history(id: str, told: HistoryPage, *, size: int) -> str:
 
 
 def _pages(id: str, told: HistoryPage, size: int) -> list[str]:
-    """Say which part this is, and how to read what happened before."""
+    """Say how to read the earlier entries, or the newest ones if there is no such page."""
     following = told.offset // size + 2
     if not told.entries:
         return [f"There is no such page: `{COMMAND} history {id}` shows the newest one."]
@@ -110,8 +87,8 @@ def _pages(id: str, told: HistoryPage, size: int) -> list[str]:
 
 def entry(told: Entry, longest: int = LONGEST) -> str:
     """Return one entry as a line, its details no longer than that."""
-    what = WORDS.get(told.what, told.what)  # the value itself if this version does not know it
-    words = [when(told.at), f"{escaped(what)}{_to(told.details)}{_details(told.details, longest)}"]
+    event = WORDS.get(told.what, told.what)  # the value itself if this version does not know it
+    words = [when(told.at), f"{escaped(event)}{_to(told.details)}{_details(told.details, longest)}"]
     if told.user_id != BOT.user_id:
         words.append(f"<@{told.user_id}>")
     return " · ".join(words)
@@ -130,7 +107,7 @@ def _details(details: Mapping[str, Any], longest: int) -> str:
 
 
 def _said(details: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what people want to know; digests and key ids are for whoever reads the database."""
+    """Yield the details for people; digests and key ids are only in the database."""
     for name in ("run", "code", "reason", "why"):
         if details.get(name):
             yield str(details[name])

@@ -1,11 +1,10 @@
-"""The App Home: mine, waiting for me, about to expire, what happened, and how the bot stands.
+"""The App Home: requests to decide on, own registrations, expiring secrets, history, bot status.
 
 At most a hundred blocks (docs.slack.dev/reference/views/home-tab-views), so every part has pages.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import TypeVar
 
 from slack_sdk.models.blocks import Block, DividerBlock
 
@@ -19,7 +18,7 @@ from bot.registrar.home import Home, Part, last_page
 from bot.storage.health import Health, Unshown
 from bot.storage.queries import ListLine
 from handlers.slack.api_errors import MEANING, ErrorScope, advice_on
-from handlers.views import card, card_buttons, card_outcome, ids, rotation
+from handlers.views import card, ids, outcome
 from handlers.views.blocks import (
     Blocks,
     Json,
@@ -34,23 +33,22 @@ from handlers.views.blocks import (
     short,
     when,
 )
+from handlers.views.buttons import requester_buttons, rotate_button
 from handlers.views.history import entry
-
-T = TypeVar("T")
 
 MOST_BLOCKS = 100
 DETAILS = 120
-"""How much of an entry's details is shown: all entries of a page fit into one block."""
+"""Maximum length of an entry's details, so that all entries of a page fit into one block."""
 GREETING = (
     "Welcome: here you ask for Entra applications and see how yours stand."
-    " Approvers also decide here on what others ask for."
+    " Approvers also decide here on requests of others."
 )
 
 ASK = "Press *New application*."
 MAY_NOT_ASK = "You can't request applications yet. Ask {contact} to add you to `REQUESTERS`."
 
 QuorumOf = Callable[[Registration], Quorum]
-"""What it takes to approve a registration."""
+"""Return the quorum of a registration."""
 
 
 def home(found: Home, catalogue: Catalogue, *, quorum_of: QuorumOf, said: str = "") -> Json:
@@ -64,7 +62,7 @@ def home(found: Home, catalogue: Catalogue, *, quorum_of: QuorumOf, said: str = 
 
 
 def read_page(value: object) -> tuple[Part, int]:
-    """Return which page of which part a button stands for. Raises Refusal if it is none of ours."""
+    """Return the part and page that a button stands for. Raises Refusal for any other value."""
     part, _, page = str(value).partition(":")
     if part not in set(Part) or not (page.isascii() and page.isdigit() and len(page) < 5):
         raise Refusal("There is no such page. Open this tab again.")
@@ -87,9 +85,11 @@ def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> Blocks:
     top = drawn(list(_title(found, Part.WAITING, "Waiting for you", "Nothing waits for you.")))
     cards: Blocks = []
     for each in found.waiting:
-        cards += drawn([DividerBlock()])
-        profile = drawable(catalogue, each.form.profile)
-        cards += card.waiting(each, profile, quorum=quorum_of(each))
+        profile, quorum = drawable(catalogue, each.form.profile), quorum_of(each)
+        # Slack draws no plan block in App Home.
+        drawing = card.Drawing(plain=True)
+        _, blocks = card.card(each, profile, quorum=quorum, drawing=drawing)
+        cards += [*drawn([DividerBlock()]), *blocks]
     return [*top, *cards, *drawn(list(_turning(found, Part.WAITING)))]
 
 
@@ -99,7 +99,7 @@ def _mine(found: Home) -> Iterator[Block]:
     yield from _title(found, Part.MINE, "Your registrations", nothing)
     for each in found.mine:
         yield section("\n".join(_lines(each)))
-        yield from actions(card_buttons.requester_buttons(each))
+        yield from actions(requester_buttons(each))
     yield from _turning(found, Part.MINE)
 
 
@@ -107,16 +107,16 @@ def _lines(registration: Registration) -> Iterator[str]:
     yield f"*{card.headline(registration)}* · {escaped(registration.form.name)}"
     yield f"Asked {when(registration.created_at)}"
     secret = registration.secret
-    if registration.failure is not None and registration.status in card_buttons.STUCK:
+    if registration.failure is not None and registration.status in card.STUCK:
         yield short(registration.failure.sentence, 500)
     if secret is not None and secret.state is SecretState.SEALED:
         yield f"Its values wait for you: `{ids.COMMAND} values {registration.id}`"
     if registration.status is not Status.READY:
         return
-    if lost := card_outcome.why_lost(registration, is_theirs=True):
+    if lost := outcome.why_lost(registration, is_theirs=True):
         yield f"{lost} `{ids.COMMAND} values {registration.id}` has the button."
     elif registration.has_expired:
-        yield card_outcome.expired(registration)
+        yield outcome.expired(registration)
     elif secret is not None and secret.expires_at is not None:
         yield f"The secret expires {when(secret.expires_at)}"
 
@@ -127,7 +127,7 @@ def _expiring(found: Home) -> Iterator[Block]:
     yield from _title(found, Part.EXPIRING, title, nothing)
     for each in found.expiring.lines:
         may_ask = each.waits is not RequestKind.ROTATION and each.run is None
-        accessory = rotation.rotate_button(each.id) if may_ask else None
+        accessory = rotate_button(each.id) if may_ask else None
         yield section(_expires(each), accessory=accessory)
     yield from _turning(found, Part.EXPIRING)
 
@@ -144,7 +144,9 @@ def _expires(listed: ListLine) -> str:
 def _history(found: Home) -> Iterator[Block]:
     title = "What happened lately" if found.is_approver else "What happened to your registrations"
     yield from _title(found, Part.HISTORY, title, "Nothing yet.")
-    yield from _listed(found.history.entries, lambda it: f"• *{it[0]}* · {entry(it[1], DETAILS)}")
+    if found.history.entries:
+        lines = (f"• *{id}* · {entry(told, DETAILS)}" for id, told in found.history.entries)
+        yield section("\n".join(lines))
     yield from _turning(found, Part.HISTORY)
 
 
@@ -167,7 +169,7 @@ def _health(health: Health | None) -> Iterator[Block]:
 
 
 def _not_shown(unshown: Unshown) -> str:
-    """Say which messages Slack does not take, and what to do."""
+    """Name a place that Slack takes no messages for, and give advice."""
     id, code = unshown.audience, unshown.code
     where = f"<@{id}>" if id[:1] in ("U", "W") else f"<#{id}>"
     advice = advice_on(code, MEANING.get(code, ErrorScope.PASSING))
@@ -201,8 +203,3 @@ def _turning(found: Home, part: Part) -> Iterator[Block]:
     if page < last:
         buttons.append(button("Next", ids.HOME_ON, f"{part}:{page + 1}"))
     yield from actions(buttons)
-
-
-def _listed(lines: Sequence[T], words: Callable[[T], str]) -> Iterator[Block]:
-    if lines:
-        yield section("\n".join(words(each) for each in lines))

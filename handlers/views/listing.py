@@ -5,40 +5,38 @@ from handlers.views.blocks import LONGEST_TEXT, person, short, when
 from handlers.views.card import headline
 from handlers.views.ids import COMMAND
 
-TITLES = {
-    ListKind.ALL: "All registrations",
-    ListKind.OPEN: "Registrations in progress",
-    ListKind.MINE: "Your latest registrations",
-    ListKind.WAITING: "Registrations that wait for approval",
-    ListKind.READY: "Registrations that are ready",
-    ListKind.FAILED: "Registrations that failed",
-    ListKind.EXPIRING: "Secrets that have expired or expire within 30 days",
+WORDS = {
+    ListKind.ALL: ("All registrations", "There are no registrations yet."),
+    ListKind.OPEN: ("Registrations in progress", "Nothing is in progress."),
+    ListKind.MINE: ("Your latest registrations", "You have no registrations yet."),
+    ListKind.WAITING: (
+        "Registrations that wait for approval",
+        "No registration waits for approval.",
+    ),
+    ListKind.READY: ("Registrations that are ready", "No registration is ready."),
+    ListKind.FAILED: ("Registrations that failed", "No registration has failed."),
+    ListKind.EXPIRING: (
+        "Secrets that have expired or expire within 30 days",
+        "No secret has expired or expires within 30 days.",
+    ),
 }
-NONE = {
-    ListKind.ALL: "There are no registrations yet.",
-    ListKind.OPEN: "Nothing is in progress.",
-    ListKind.MINE: "You have no registrations yet.",
-    ListKind.WAITING: "No registration waits for approval.",
-    ListKind.READY: "No registration is ready.",
-    ListKind.FAILED: "No registration has failed.",
-    ListKind.EXPIRING: "No secret has expired or expires within 30 days.",
-}
+"""The title of each list, and the words for an empty one."""
 SHORTEST_NAME = 24
-"""What is left of a name at least where lines are full: the rest of a line is never cut."""
+"""Minimum length of a name where lines are full: the rest of a line is never cut."""
 
 
 def listing(
     which: ListKind, page: ListPage, *, size: int, decides: bool = False, may_ask: bool = True
 ) -> str:
     """Return a list for one person: an approver reads which requests wait for their own decision,
-    and who `may_ask` reads how to begin.
+    and a person who `may_ask` reads how to begin.
 
-    `size` is how many lines a page has.
+    `size` is the number of lines on a page.
     """
     for_them = decides and which is ListKind.WAITING
     if not page.total:
         opens = f" `{COMMAND}` opens the form." if may_ask and which is ListKind.MINE else ""
-        return "No registration waits for your decision." if for_them else NONE[which] + opens
+        return "No registration waits for your decision." if for_them else WORDS[which][1] + opens
     title = "Registrations that wait for your decision" if for_them else _title(which, page)
     after = _after(which, page, size)
     if which is ListKind.EXPIRING:
@@ -53,7 +51,7 @@ def listing(
 def least(which: ListKind, page: ListPage, *, size: int) -> str:
     """Return a list for a whole channel: ids, how they stand, since when."""
     if not page.total:
-        return "There are none." if which is ListKind.MINE else NONE[which]
+        return "There are none." if which is ListKind.MINE else WORDS[which][1]
     title = "Latest registrations" if which is ListKind.MINE else _title(which, page)
     lines = [f"• {headline(each)} · asked {when(each.created_at)}" for each in page.lines]
     return "\n".join([f"*{title}*", *lines, *_after(which, page, size)])
@@ -64,11 +62,11 @@ def _title(which: ListKind, page: ListPage) -> str:
         return f"The newest {REACH} registrations"
     if which is ListKind.READY and page.total >= REACH:
         return f"The newest {REACH} registrations that are ready"
-    return TITLES[which]
+    return WORDS[which][0]
 
 
 def _line(which: ListKind, listed: ListLine, longest: int) -> str:
-    """Return a line in which the name alone gives way to what has to be read whole."""
+    """Return a line in which only the name is cut."""
     words = [f"• *{headline(listed)}*", short(listed.name, longest) if longest else ""]
     if which is not ListKind.MINE:
         words.append(person(listed.requester))

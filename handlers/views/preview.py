@@ -10,9 +10,9 @@ from bot.domain.registration import Form
 from bot.planning.plan_text import plan_paragraphs
 from bot.planning.preview import Preview
 from handlers.views.blocks import (
+    SLACK_PEN,
     Blocks,
     Json,
-    SlackPen,
     actions,
     button,
     context,
@@ -109,7 +109,7 @@ def broken(bug: str, *, contact: str) -> Seen:
 def _plan(found: Preview) -> Iterator[Block]:
     assert found.plan is not None
     words = plan_paragraphs(
-        found.plan, found.profile, found.form, SlackPen(), asked_at=found.made_at
+        found.plan, found.profile, found.form, SLACK_PEN, asked_at=found.made_at
     )
     yield from (section(paragraph) for paragraph in words)
 

@@ -1,4 +1,4 @@
-"""What people read of each kind of approval request: one entry for each."""
+"""The words of approval requests: one entry for each kind."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,91 +7,56 @@ from slack_sdk.models.blocks import Block
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind
 from bot.domain.registration import Registration
-from bot.domain.secrets import Secret, SecretState
+from bot.domain.secrets import SEEN, Secret, SecretState
 from handlers.views import ids
 from handlers.views.blocks import context, escaped, person, when
 
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """What people read of one kind of request."""
+    """The words of one kind of request. `filled` fills in those that have braces."""
 
     thing: str
-    """What is asked for: begins a sentence, and continues one."""
-    asks: Callable[[Registration, ApprovalRequest], str]
-    """What the approvers are asked."""
-    approve: Callable[[Registration, ApprovalRequest], str]
-    """What an approval brings about."""
+    """The subject of the request: begins a sentence, and continues one."""
+    asks: str
+    """The question to the approvers."""
+    approve: str
+    """The consequence of an approval, in plain text."""
     labels: tuple[str, str, str]
     """On the buttons that approve, deny and cancel."""
     rest: str
-    """How it stays while this is not approved."""
+    """The state that stays while this is not approved."""
     doing: str = ""
     done: str = ""
     failed: str = ""
     again: str = ""
     """The command that asks again."""
     more: Callable[[Registration], Iterator[Block]] = lambda registration: iter(())
-    """What approvers have to know beside that."""
+    """Further facts for the decision."""
 
 
-def _asks_rotation(registration: Registration, request: ApprovalRequest) -> str:
-    name, days = escaped(registration.form.name), (registration.plan or {}).get("secret_days")
-    return (
-        f"{person(request.asked_by)} asks for a new secret of *{registration.id}* ({name}), for"
-        f" {days} days. {person(registration.requester)} gets it. The one in use works until the"
-        " new one was seen, and for 7 days after that."
+def filled(words: str, registration: Registration, request: ApprovalRequest) -> str:
+    """Return words about a request with the facts of this one."""
+    return words.format(
+        id=registration.id,
+        name=escaped(registration.form.name),
+        days=(registration.plan or {}).get("secret_days"),
+        digest=(registration.digest or "")[:16],
+        requester=person(registration.requester),
+        by=person(request.asked_by),
+        to=person(request.to) if request.to else "a new requester",
+        to_name=request.to.name if request.to else "The new requester",
     )
 
 
-def _asks_handover(registration: Registration, request: ApprovalRequest) -> str:
-    heir = person(request.to) if request.to else "Somebody"
-    return (
-        f"{heir} is to take *{registration.id}* ({escaped(registration.form.name)}) over from"
-        f" {person(registration.requester)}: its values and its secret go to whoever is the"
-        f" requester. {person(request.asked_by)} asked for this; an approver has to confirm it."
-    )
-
-
-def _asks_purge(registration: Registration, request: ApprovalRequest) -> str:
-    return (
-        f"{person(request.asked_by)} asks to delete the application of *{registration.id}*"
-        f" ({escaped(registration.form.name)}) for good. Nobody can restore it after this: it is"
-        " removed from Deleted applications in Entra, too."
-    )
-
-
-def _approve_plan(registration: Registration, request: ApprovalRequest) -> str:
-    return (
-        "The bot creates this application in Entra and gives it the permissions listed, for the"
-        f" whole tenant. Plan {(registration.digest or '')[:16]}."
-    )
-
-
-def _approve_handover(registration: Registration, request: ApprovalRequest) -> str:
-    name = request.to.name if request.to else ""
-    return (
-        f"{name or 'The new requester'} gets whatever {registration.id} has, and the present"
-        " requester loses it."
-    )
-
-
-KNOWN = frozenset(
-    {
-        SecretState.CLAIMED,
-        SecretState.SHOWN,
-        SecretState.MASKED,
-        SecretState.UNMASKED,
-        SecretState.UNKNOWN,
-    }
-)
-"""States of a secret that works and that somebody may have kept."""
-DOUBTFUL = frozenset({SecretState.CLAIMED, SecretState.UNKNOWN})
-"""Those in which nobody can tell whether it was seen."""
+DOUBTFUL = (SecretState.CLAIMED, SecretState.UNKNOWN)
+"""States of a secret that may have been seen, or not."""
+KNOWN = (*SEEN, *DOUBTFUL)
+"""States of a secret that works and that a requester may have saved."""
 
 
 def _known(registration: Registration) -> Iterator[Block]:
-    """Yield what a handover does not take away from whoever has seen a secret."""
+    """Yield a warning for each secret that an earlier requester may still know."""
     newest = registration.secret
     if newest is not None and newest.state in KNOWN:
         yield context(
@@ -122,15 +87,21 @@ def _ends(registration: Registration, previous: Secret) -> str:
 WORDS: Mapping[RequestKind, Words] = {
     RequestKind.PLAN: Words(
         thing="an application",
-        asks=lambda registration, request: "",  # the card says it
-        approve=_approve_plan,
+        asks="",  # the card says it
+        approve=(
+            "The bot creates this application in Entra and gives it the permissions listed, for the"
+            " whole tenant. Plan {digest}."
+        ),
         labels=("Approve", "Deny", "Cancel"),
         rest="This takes your registration back.",
     ),
     RequestKind.ROTATION: Words(
         thing="a new secret",
-        asks=_asks_rotation,
-        approve=lambda *_: "The bot makes a new secret in Entra, beside the one in use.",
+        asks=(
+            "{by} asks for a new secret of *{id}* ({name}), for {days} days. {requester} gets it."
+            " The one in use works until the new one was seen, and for 7 days after that."
+        ),
+        approve="The bot makes a new secret in Entra, beside the one in use.",
         labels=("Confirm the rotation", "Deny the rotation", "Cancel the rotation"),
         rest="The current secret keeps working.",
         doing="a new secret is being made",
@@ -140,8 +111,11 @@ WORDS: Mapping[RequestKind, Words] = {
     ),
     RequestKind.HANDOVER: Words(
         thing="another requester",
-        asks=_asks_handover,
-        approve=_approve_handover,
+        asks=(
+            "{by} wants to hand *{id}* ({name}) over from {requester} to {to}, who would then get"
+            " its values and its secret. An approver has to confirm it."
+        ),
+        approve="{to_name} gets all that {id} has, and the present requester loses it.",
         labels=("Confirm the handover", "Deny the handover", "Cancel the handover"),
         rest="Its requester stays the same.",
         done="now belongs to {requester}",
@@ -150,8 +124,11 @@ WORDS: Mapping[RequestKind, Words] = {
     ),
     RequestKind.PURGE: Words(
         thing="deletion for good",
-        asks=_asks_purge,
-        approve=lambda *_: "Nobody can restore the application after this.",
+        asks=(
+            "{by} asks to delete the application of *{id}* ({name}) for good. It cannot be restored"
+            " after this: it is removed from Deleted applications in Entra, too."
+        ),
+        approve="The application cannot be restored after this.",
         labels=("Confirm the purge", "Deny the purge", "Cancel the purge"),
         rest="An administrator can still restore the application in Entra.",
         doing="it is being deleted for good",

@@ -71,7 +71,7 @@ async def finished(story: Story) -> None:
     id = await story.ready("template")
     await story.values(id)
     await story.reveal()
-    await story.workspace.click("rosa", "Hide", on=story.workspace.ephemerals("rosa")[-1])
+    await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
 
 
 async def measured(story: Story, bot: app.App, rounds: int, name: str) -> Times:

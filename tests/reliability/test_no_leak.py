@@ -75,7 +75,7 @@ async def the_whole_story(story: Story) -> None:
     await story.values(id)
     await story.reveal()
     story.clock.move(timedelta(seconds=61))
-    await eventually(story, lambda: "hidden for good" in story.whispers("rosa"))
+    await eventually(story, lambda: "masked for good" in story.whispers("rosa"))
 
     unread = await story.ready("unread")
     broken = refuses_the_test(story)

@@ -77,7 +77,7 @@ async def test_the_main_road_on_postgresql(stage: Stage, bot: Bot, postgres_url:
         assert "••••••••" in await story.values(id)
         assert "••••••••" not in await story.reveal()
         stage.clock.move(timedelta(seconds=61))
-        await story.until(lambda: "hidden for good" in story.whispers("rosa"))
+        await story.until(lambda: "masked for good" in story.whispers("rosa"))
     async with bot(DATABASE_URL=postgres_url):  # and the day after
         reply = await stage.workspace.command("rosa", f"status {id}")
         assert f"{id} is ready" in str(reply)

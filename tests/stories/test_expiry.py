@@ -17,8 +17,8 @@ from bot.runs.provisioning import Provisioning
 from bot.storage import history, secrets, timers
 from bot.storage.messages import MessageKind, stale
 from bot.storage.timers import TimerKind
-from handlers.views import expiry as views
 from handlers.views import ids
+from handlers.views.notices import expiry
 from tests.support.factories import ADA, NOON, ROSA, registration, secret
 from tests.support.registrar_env import RegistrarEnv, two_registrar_envs
 from tests.support.rotation_story import (
@@ -141,7 +141,7 @@ async def test_nobody_is_reminded_while_a_rotation_waits_but_when_it_was_in_vain
     assert told(story, "rosa") == []
     story.clock.move(timedelta(hours=22))
     await eventually(
-        story, lambda: "nobody decided on the rotation in time" in story.direct("rosa")
+        story, lambda: "no approver decided on the rotation in time" in story.direct("rosa")
     )
     await eventually(story, lambda: told(story, "rosa"), step=timedelta(hours=1))
     assert len(told(story, "rosa")) == 1
@@ -384,13 +384,13 @@ def test_a_reminder_that_comes_late_says_that_it_was_seen_to() -> None:
     shown = secret(SecretState.MASKED)
     in_use = registration(secret=shown)
     subject = str(Expiry(secret="s1", stage=Stage.WEEK))
-    assert ids.ROTATE in str(views.news(in_use, subject))
+    assert ids.ROTATE in str(expiry(in_use, subject))
     followed = replace(in_use, secret=replace(secret(), id="s2"), other_secrets=(shown,))
     for other in (replace(in_use, status=Status.REVOKED), followed):
-        drawn = str(views.news(other, subject))
-        assert drawn == str(views.for_approvers(other, subject, has_left=False))
+        drawn = str(expiry(other, subject))
+        assert drawn == str(expiry(other, subject, also=""))
         assert "its secret was replaced or removed" in drawn
-        assert "its secret was replaced or removed" in views.text(other, subject)
+        assert "its secret was replaced or removed" in expiry(other, subject)[0]
         assert ids.ROTATE not in drawn
 
 
@@ -401,8 +401,8 @@ def test_if_what_was_to_follow_is_lost_a_new_one_takes_no_rotation(state: Secret
     both = replace(registration(secret=newer), other_secrets=(in_use,))
     subject = str(Expiry(secret="s1", stage=Stage.WEEK))
     theirs, others = (
-        str(views.news(both, subject)),
-        str(views.for_approvers(both, subject, has_left=False)),
+        str(expiry(both, subject)),
+        str(expiry(both, subject, also="")),
     )
     assert "you press *Make a new one*, which takes no approval" in theirs
     assert f"`/aad-setup values {both.id}` has the button" in theirs

@@ -118,7 +118,7 @@ async def test_undo_removes_what_was_made(story: Story) -> None:
     assert story.whispers("ben") == "Only the requester or an approver can undo this."
     await story.workspace.click("grace", "Undo", on=story.card_of(id))
     await story.until(lambda: f"{id} was undone" in story.card())
-    assert "Everything this registration had made in Entra is removed." in story.card()
+    assert "Everything that this registration had created in Entra is removed." in story.card()
     assert "[Retry]" not in story.card()
     assert not story.tenant.applications
     assert not story.tenant.service_principals

@@ -194,7 +194,7 @@ async def test_a_confirmation_is_for_the_heir_that_was_read(open_house: Story) -
     assert "was asked for already" in await ask_handover(story, id, "grace", by="rosa")
 
     def asked() -> list[Any]:
-        return [m for m in story.workspace.messages("approvals") if "is to take" in str(m)]
+        return [m for m in story.workspace.messages("approvals") if "wants to hand" in str(m)]
 
     await story.until(lambda: len(asked()) == 1)  # however often somebody asks
 

@@ -63,7 +63,10 @@ async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
         await story.deny(id)
         await story.until(lambda: f"{id} was denied" in story.card())
         assert NAMED in story.card()
-        assert "What the requester receives stood in the connector." in story.card()
+        assert (
+            "The profile of this registration is gone, so its values are not listed."
+            in story.card()
+        )
         await story.until(lambda: f"{id} was denied" in story.direct("rosa"))
         story.workspace.reload("rosa")
         await story.workspace.click("rosa", "Ask again")
@@ -103,7 +106,7 @@ async def test_a_secret_on_a_screen_is_masked_without_the_profile(
         assert "8Q~" in await story.reveal()
     async with installation(False):
         story.clock.move(timedelta(minutes=2))
-        await story.until(lambda: "hidden for good" in story.whispers("rosa"))
+        await story.until(lambda: "masked for good" in story.whispers("rosa"))
         assert "8Q~" not in story.whispers("rosa")
 
 

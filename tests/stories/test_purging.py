@@ -295,7 +295,9 @@ async def test_a_purge_that_is_not_approved_deletes_nothing(story: Story, end: s
         assert await decide(story, "Cancel", by="ada") == ""
     else:
         story.clock.move(timedelta(hours=25))
-    told = "nobody decided on the purge in time" if end == "expired" else f"the purge was {end}"
+    told = (
+        "no approver decided on the purge in time" if end == "expired" else f"the purge was {end}"
+    )
     await eventually(story, lambda: told in story.direct("rosa"))
     await story.until(lambda: f"the purge {'' if end == 'expired' else 'was '}{end}" in last(story))
     assert len(story.tenant.deleted) == 2

@@ -23,7 +23,7 @@ async def test_from_the_form_to_the_masked_secret(story: Story) -> None:
 
     story.clock.move(timedelta(seconds=61))
     await story.until(lambda: "••••••••" in story.whispers("rosa"))
-    assert "hidden for good" in story.whispers("rosa")
+    assert "masked for good" in story.whispers("rosa")
     assert not story.workspace.complaints
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.secrets import SecretState
-from handlers.views import rotation as views
+from handlers.views.buttons import retire_buttons
+from handlers.views.outcome import previous
 from tests.support.factories import NOON, registration, secret
 from tests.support.rotation_story import asked, card, history, in_use, rotated, seen
 from tests.support.secret_story import live
@@ -135,5 +136,5 @@ def test_a_previous_secret_is_said_to_go_as_of_its_date_be_it_past_or_not() -> N
         (replace(older, retires_at=NOON, removal_began=True), "is being removed from Entra", False),
     ):
         both = replace(ready, other_secrets=(its,))
-        assert words in views.previous(both)
-        assert bool(views.retire_buttons(both)) is has_button
+        assert words in previous(both)
+        assert bool(retire_buttons(both)) is has_button

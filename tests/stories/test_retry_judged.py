@@ -71,7 +71,7 @@ async def test_what_was_made_goes_if_it_is_not_approved_again(
     assert story.tenant.applications
     await end(story, id)
     await eventually(story, lambda: not story.tenant.applications)
-    await story.until(lambda: "removes what it had made in Entra" in _card(story, id))
+    await story.until(lambda: "removes everything that it had created in Entra" in _card(story, id))
     await story.until(lambda: "[Ask again]" in story.direct("rosa"))
 
 

@@ -25,9 +25,9 @@ async def test_hide_masks_the_secret_at_once_and_for_good(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
     assert MARK in await story.reveal()
-    await story.workspace.click("rosa", "Hide", on=story.workspace.ephemerals("rosa")[-1])
+    await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
     assert MARK not in story.whispers("rosa")
-    assert "hidden for good" in story.whispers("rosa")
+    assert "masked for good" in story.whispers("rosa")
     story.clock.move(timedelta(minutes=2))
     again = await story.values(id)
     assert "Show the secret" not in again.splitlines()[-1]
@@ -189,7 +189,7 @@ async def test_a_secret_that_was_read_outlives_the_week(story: Story) -> None:
     await story.values(id)
     await story.reveal()
     story.clock.move(timedelta(seconds=61))
-    await eventually(story, lambda: "hidden for good" in story.workspace.text_of(story.notice(id)))
+    await eventually(story, lambda: "masked for good" in story.workspace.text_of(story.notice(id)))
     story.clock.move(timedelta(days=8))
     assert len(live(story)) == 1
 
@@ -203,7 +203,7 @@ async def test_a_mask_that_slack_does_not_take_at_once_is_tried_again(story: Sto
     story.clock.move(timedelta(seconds=61))
     await eventually(story, lambda: MARK not in story.whispers("rosa"))
     assert MASK in story.whispers("rosa")
-    await eventually(story, lambda: "hidden for good" in story.workspace.text_of(story.notice(id)))
+    await eventually(story, lambda: "masked for good" in story.workspace.text_of(story.notice(id)))
 
 
 async def test_somebody_who_left_is_shown_nothing(story: Story) -> None:
@@ -241,7 +241,7 @@ async def test_a_secret_whose_mask_lost_its_key_ends_as_not_masked(stage: Stage,
         assert MARK in await story.reveal()
     with structlog.testing.capture_logs() as logged:
         async with bot(VAULT_KEYS=Fernet.generate_key().decode()) as app:
-            ended = "The secret could not be hidden."
+            ended = "The secret could not be masked."
             await eventually(
                 story,
                 lambda: ended in story.workspace.text_of(story.notice(id)),

@@ -223,7 +223,7 @@ async def test_a_rotation_that_nobody_decides_on_is_withdrawn(story: Story) -> N
     read = copy.deepcopy(request(story))
     story.clock.move(timedelta(hours=25))
     await eventually(
-        story, lambda: "nobody decided on the rotation in time" in story.direct("rosa")
+        story, lambda: "no approver decided on the rotation in time" in story.direct("rosa")
     )
     await story.until(lambda: "the rotation expired" in story.workspace.text_of(request(story)))
     assert "was expired already" in await confirm_late(story, read, by="ada")

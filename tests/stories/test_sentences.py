@@ -43,7 +43,7 @@ def test_a_secret_that_was_shown_is_not_said_to_be_on_the_screen() -> None:
     """It is shown for a moment longer in storage than it is on the screen."""
     shown = registration(secret=replace(secret(), state=SecretState.SHOWN))
     drawn = str(sheet(values_of(shown, read_catalogue()["mimecast"])))
-    assert "It is hidden after one minute" in drawn
+    assert "It is masked after one minute" in drawn
     assert "on your screen" not in drawn
 
 

@@ -15,7 +15,7 @@ from bot.runs.provisioning import Provisioning
 from bot.storage import timers, unread_notices
 from bot.storage.messages import MessageKind, stale
 from bot.storage.timers import TimerKind
-from handlers.views import unread_secret as views
+from handlers.views.notices import unread, unread_removed
 from tests.support.factories import ADA, ROSA, registration, secret
 from tests.support.registrar_env import RegistrarEnv, two_registrar_envs
 from tests.support.rotation_story import history, in_use, rotated
@@ -221,10 +221,10 @@ def _lost(status: Status = Status.READY, run: RunKind | None = None) -> Registra
 
 
 def test_whoever_reads_late_is_offered_nothing_that_is_over() -> None:
-    assert "Make a new one" in str(views.removed(_lost(), "s1"))
-    assert "Make a new one" in str(views.removed(_lost(run=RunKind.REMOVE_UNREAD), "s1"))
+    assert "Make a new one" in str(unread_removed(_lost(), "s1"))
+    assert "Make a new one" in str(unread_removed(_lost(run=RunKind.REMOVE_UNREAD), "s1"))
     for it, about in ((_lost(), "older"), (_lost(run=RunKind.REPLACE_SECRET), "s1")):
-        assert "Make a new one" not in str(views.removed(it, about))
-    assert "Make a new one" not in str(views.removed(_lost(Status.REVOKED), "s1"))
-    assert "Revoke" not in str(views.for_approvers(_lost(Status.REVOKED), "s1", has_left=False))
-    assert "Get the values" not in str(views.reminder(_lost(), "s1"))
+        assert "Make a new one" not in str(unread_removed(it, about))
+    assert "Make a new one" not in str(unread_removed(_lost(Status.REVOKED), "s1"))
+    assert "Revoke" not in str(unread_removed(_lost(Status.REVOKED), "s1", also=""))
+    assert "Get the values" not in str(unread(_lost(), "s1"))

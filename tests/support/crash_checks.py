@@ -51,7 +51,7 @@ def _screens_are_right(story: CrashStory, *, cards: int) -> None:
     assert "[Approve]" not in final
     assert len(story.cards("")) <= cards
     assert f"{story.id} is ready" in story.direct("rosa")
-    assert "shown once and is now hidden for good" in story.newest_notice()
+    assert "shown once and is now masked for good" in story.newest_notice()
     assert story.secret not in story.workspace.picture()
 
 

@@ -146,8 +146,8 @@ class CrashStory(Story):
 
     async def hide(self) -> None:
         for whisper in self.workspace.ephemerals("rosa"):
-            if "[Hide]" in self.workspace.text_of(whisper):
-                await self.workspace.click("rosa", "Hide", on=whisper)
+            if "[Mask now]" in self.workspace.text_of(whisper):
+                await self.workspace.click("rosa", "Mask now", on=whisper)
 
     async def _wait(self) -> None:
         pass
@@ -156,7 +156,7 @@ class CrashStory(Story):
         return "It is unknown whether" in self.newest_notice()
 
     def is_over(self) -> bool:
-        return "shown once and is now hidden for good" in self.newest_notice()
+        return "shown once and is now masked for good" in self.newest_notice()
 
     def in_the_clear(self) -> str | None:
         """Return the secret that stands on Rosa's screen now and that works."""

@@ -25,8 +25,8 @@ async def seen(story: Story, id: str) -> None:
     story.workspace.reload("rosa")
     await story.values(id)
     assert MARK in await story.reveal()
-    await story.workspace.click("rosa", "Hide", on=story.workspace.ephemerals("rosa")[-1])
-    await eventually(story, lambda: "hidden for good" in story.workspace.text_of(story.notice(id)))
+    await story.workspace.click("rosa", "Mask now", on=story.workspace.ephemerals("rosa")[-1])
+    await eventually(story, lambda: "masked for good" in story.workspace.text_of(story.notice(id)))
 
 
 async def rotate(story: Story, id: str, *, by: str = "rosa") -> str:

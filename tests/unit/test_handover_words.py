@@ -33,7 +33,7 @@ def previous(state: SecretState, *, retires: bool) -> Secret:
 
 
 def warnings(waiting: Registration) -> list[str]:
-    blocks = requests.request(waiting, Quorum(needed=1), id="r1")
+    _, blocks = requests.request(waiting, Quorum(needed=1), id="r1")
     texts = [it["elements"][0]["text"] for it in blocks if it["type"] == "context"]
     return [text for text in texts if "secret" in text]
 

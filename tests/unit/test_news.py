@@ -8,7 +8,7 @@ from bot.approval.quorum import Quorum
 from bot.domain.approval_requests import Vote
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import Failure
-from handlers.views import ids, news
+from handlers.views import ids, notices
 from tests.support.factories import GRACE, NOON, registration
 
 FAILURE = Failure(
@@ -19,14 +19,14 @@ DENIED = Vote(person=GRACE, verdict="deny", at=NOON, digest="d")
 
 
 def told(found: Registration) -> str:
-    return str(news.news(found, None, Quorum(needed=1)))
+    return str(notices.news(found, None, Quorum(needed=1)))
 
 
 def test_a_denial_names_the_approver_and_the_reason_and_can_be_answered() -> None:
     denied = replace(registration(Status.DENIED, votes=(DENIED,)), reasons=("Not *now*",))
     assert f"<@{GRACE.user_id}> denied *AAD-7K3F* (billing): “Not ∗now∗”." in told(denied)
     assert ids.AGAIN in told(denied)
-    spoken = news.news_text(denied, None, Quorum(needed=1))
+    spoken, _ = notices.news(denied, None, Quorum(needed=1))
     assert spoken.startswith(f"{GRACE.name} denied AAD-7K3F")
 
 

@@ -8,14 +8,14 @@ import pytest
 from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import Form
 from bot.planning.plan_text import Pen, plan_paragraphs
-from bot.planning.preview import PlainPen
+from bot.planning.preview import PLAIN_PEN
 from graph.permissions import Kind, lookup
 from graph.plan import LimitedBy, Plan
 from graph.rights import ConsentMode
-from handlers.views.blocks import SlackPen
+from handlers.views.blocks import SLACK_PEN
 from tests.support.graph_fakes import plan
 
-PENS = (PlainPen(), SlackPen())
+PENS = (PLAIN_PEN, SLACK_PEN)
 MIMECAST = read_catalogue()["mimecast"]
 ROLE, SCOPE = lookup("User.Read.All", Kind.ROLE), lookup("User.Read.All", Kind.SCOPE)
 FORM = Form(profile="mimecast", name="billing", reason="To sync", secret_days=90)
@@ -26,7 +26,7 @@ def words(plan: Plan, pen: Pen) -> str:
     return "\n\n".join(plan_paragraphs(plan, MIMECAST, FORM, pen, asked_at=asked_at))
 
 
-@pytest.mark.parametrize("pen", PENS, ids=lambda pen: type(pen).__name__)
+@pytest.mark.parametrize("pen", PENS, ids=["plain", "slack"])
 def test_an_approver_reads_reach_consent_values_secret_and_warnings(pen: Pen) -> None:
     wanted = plan(roles=(ROLE,), scopes=(SCOPE,), warnings=("It is Monday.", "It rains."))
     told = words(wanted, pen)
@@ -50,7 +50,7 @@ def test_an_approver_reads_reach_consent_values_secret_and_warnings(pen: Pen) ->
     ],
 )
 def test_whose_word_the_secrets_end_is_stands_beside_it(by: LimitedBy, said: str) -> None:
-    assert f"until about 2027-02-21 {said}" in words(plan(secret_limited_by=by), PlainPen())
+    assert f"until about 2027-02-21 {said}" in words(plan(secret_limited_by=by), PLAIN_PEN)
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ def test_whose_word_the_secrets_end_is_stands_beside_it(by: LimitedBy, said: str
 def test_how_consent_is_given_and_by_whom_it_can_be_is_said_in_each_mode(
     mode: ConsentMode, how: str
 ) -> None:
-    graph_roles = words(plan(consent_mode=str(mode), roles=(ROLE,)), PlainPen())
+    graph_roles = words(plan(consent_mode=str(mode), roles=(ROLE,)), PLAIN_PEN)
     assert how in graph_roles
     assert "a Privileged Role Administrator or a Global Administrator" in graph_roles
     assert "Application Administrator" not in graph_roles
-    scopes_only = words(plan(consent_mode=str(mode), roles=(), scopes=(SCOPE,)), PlainPen())
+    scopes_only = words(plan(consent_mode=str(mode), roles=(), scopes=(SCOPE,)), PLAIN_PEN)
     assert "an Application Administrator, a Cloud Application Administrator" in scopes_only
 
 

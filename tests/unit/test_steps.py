@@ -8,7 +8,7 @@ import pytest
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind, StepState
 from handlers.views.blocks import drawn, lasting
-from handlers.views.steps import Drawing, steps
+from handlers.views.card import Drawing, steps
 from tests.support.factories import NOON, registration
 
 USUALLY = timedelta(seconds=40)

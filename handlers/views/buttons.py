@@ -1,0 +1,113 @@
+"""The buttons of a registration."""
+
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks.block_elements import ButtonElement
+
+from bot.approval import ASKABLE_AGAIN, REPLACEABLE, ROTATABLE
+from bot.domain.approval_requests import RequestKind
+from bot.domain.registration import Registration, Status
+from handlers.views import ids, requests
+from handlers.views.blocks import actions, button
+
+REVOKE = (
+    "The connector can no longer sign in: the bot deletes the secret, the grants and the"
+    " application from Entra. An administrator can restore the application from Deleted"
+    " applications in the Entra admin centre for 30 days."
+)
+UNDO = "The bot removes everything from Entra that this registration has created."
+RETIRE = (
+    "The bot removes it from Entra. A connector that still uses it can no longer sign in; the new"
+    " one works as before."
+)
+
+
+def approver_buttons(registration: Registration) -> list[Block]:
+    others = [*retire_buttons(registration), *_repair_buttons(registration)]
+    return [*requests.decide(registration), *actions(others)]
+
+
+def requester_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return the requester's actions in this state."""
+    cancel = requests.cancel_buttons(registration)
+    if registration.status is Status.PENDING:
+        return cancel
+    if registration.status in ASKABLE_AGAIN:
+        return [button("Ask again", ids.AGAIN, registration.id, style="primary"), *cancel]
+    return [
+        *cancel,
+        *idle_rotate_buttons(registration),
+        *retire_buttons(registration),
+        *_repair_buttons(registration),
+    ]
+
+
+def idle_rotate_buttons(registration: Registration) -> list[ButtonElement]:
+    return rotate_buttons(registration) if registration.run is None else []
+
+
+def rotate_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return *Rotate* where a rotation can be asked for, perhaps after a run that soon ends."""
+    secret = registration.secret
+    if registration.status is not Status.READY or secret is None or secret.state not in ROTATABLE:
+        return []
+    is_asked = registration.waiting(RequestKind.ROTATION) is not None
+    if is_asked or registration.previous_secret is not None:
+        return []
+    return [rotate_button(registration.id)]
+
+
+def rotate_button(id: str) -> ButtonElement:
+    confirm = (
+        "Approvers are asked for a new secret beside the one in use, which goes on working until"
+        " you have changed over."
+    )
+    return button("Rotate", ids.ROTATE, id, confirm=confirm)
+
+
+def retire_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return the button that removes the previous secret before its time, where that can be."""
+    found = registration.previous_secret
+    if registration.status is not Status.READY or found is None or found.retires_at is None:
+        return []
+    if found.removal_began:
+        return []
+    label = "Remove the previous secret"
+    return [button(label, ids.RETIRE, registration.id, confirm=RETIRE)]
+
+
+def renew_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return *Make a new one* where the newest secret may be replaced."""
+    secret = registration.secret
+    if secret is None or secret.state not in REPLACEABLE or registration.run is not None:
+        return []
+    return [renew_button(registration)] if registration.status is Status.READY else []
+
+
+def renew_button(registration: Registration) -> ButtonElement:
+    confirm = "The bot makes a new secret; the old one stops working."
+    if registration.previous_secret is not None:
+        confirm = "The bot makes another new secret; the previous one keeps working."
+    return button("Make a new one", ids.RENEW, registration.id, confirm=confirm)
+
+
+def values_button(id: str) -> ButtonElement:
+    return button("Get the values", ids.VALUES, id, style="primary")
+
+
+def revoke_button(id: str) -> ButtonElement:
+    return button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)
+
+
+def _repair_buttons(registration: Registration) -> list[ButtonElement]:
+    """Return the actions that remove a registration, or continue a run that stopped."""
+    id, is_idle = registration.id, registration.run is None
+    match registration.status:
+        case Status.READY:
+            return [revoke_button(id)]
+        case Status.REVOKING if is_idle:
+            return [button("Try again", ids.REVOKE, id, style="primary")]
+        case Status.FAILED if is_idle:
+            retry = button("Retry", ids.RETRY, id, style="primary")
+            return [retry, button("Undo", ids.UNDO, id, style="danger", confirm=UNDO)]
+        case _:
+            return []

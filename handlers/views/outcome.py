@@ -1,0 +1,192 @@
+"""The outcome on a card: decisions on a registration, its result, and how to continue."""
+
+from collections.abc import Iterator
+
+from slack_sdk.models.blocks import Block
+
+from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import RequestKind
+from bot.domain.registration import Registration, Status
+from bot.domain.runs import RunKind
+from bot.domain.secrets import SecretState
+from graph.orphans import KEPT
+from handlers.views import drift, ids, requests
+from handlers.views.blocks import context, escaped, person, quoted, section, when
+
+CAN_ASK_AGAIN = "The requester can ask again"
+UNREAD = "The secret wasn't picked up within 7 days, so it was deleted from Entra"
+
+
+def outcome_blocks(
+    registration: Registration, quorum: Quorum, *, in_full: bool = True, is_theirs: bool = False
+) -> Iterator[Block]:
+    """Yield the votes and what followed; `is_theirs` on the requester's own card."""
+    for vote in registration.votes:
+        if vote.void is not None:
+            yield requests.void(vote)
+            continue
+        done = "Approved" if vote.verdict == "approve" else "Denied"
+        yield context(f"{done} by {person(vote.person)} {when(vote.at)}")
+    match registration.status:
+        case Status.PENDING if quorum.needed > 1 or registration.was_begun:
+            yield context(requests.given(registration.approvals(), quorum))
+        case Status.REFUSED | Status.DENIED if not in_full:
+            yield context("The requester and the approvers can read why.")
+        case Status.REFUSED:
+            yield section("\n".join(f"• {escaped(reason)}" for reason in registration.reasons))
+            again = "Press *Ask again*" if is_theirs else CAN_ASK_AGAIN
+            yield context(f"{again} when this is corrected.")
+        case Status.DENIED:
+            yield section(quoted("\n".join(registration.reasons)))
+            yield _nothing_changed(registration, is_theirs)
+        case Status.CANCELLED | Status.EXPIRED:
+            yield _nothing_changed(registration, is_theirs)
+        case Status.UNDONE | Status.REVOKING | Status.REVOKED:
+            yield from _removed(registration)
+        case Status.READY:
+            yield from _ready(registration, is_theirs=is_theirs)
+    yield from requests.lines(registration, quorum)
+    if registration.failure is not None:
+        yield from _failure(registration)
+
+
+def _nothing_changed(registration: Registration, is_theirs: bool) -> Block:
+    """Say that nothing was made, or that it is removed, and how to try again."""
+    opens = "*Ask again* opens the form as you filled it in"
+    left = "Nothing was changed in Entra."
+    if registration.was_begun:
+        left = "The bot removes everything that it had created in Entra before it failed."
+    return context(f"{left} {opens if is_theirs else CAN_ASK_AGAIN}.")
+
+
+def _removed(registration: Registration) -> Iterator[Block]:
+    """Yield who revoked it, the objects that are left, and for how long they can be restored."""
+    revocation = registration.revocation
+    if revocation is not None:
+        yield context(f"Revocation asked for by {person(revocation.by)} {when(revocation.at)}")
+    if registration.status is Status.REVOKING:
+        left = "The bot is removing everything that this registration has created in Entra."
+        if registration.run is None:
+            left = (
+                "The connector may still be able to sign in: not everything is removed from Entra"
+                " yet."
+            )
+        yield section(left)
+        return
+    if registration.deadline is None:
+        yield context("Everything that this registration had created in Entra is removed.")
+    if registration.status is Status.REVOKED:
+        yield context("The connector can no longer sign in.")
+    deleted = next((it for it in reversed(registration.deleted) if it.step == "application"), None)
+    if registration.purged_at is not None:
+        at = when(registration.purged_at)
+        yield context(f"Deleted for good, as of {at}: it cannot be restored.")
+    elif deleted is not None:
+        until = "for 30 days after it was deleted there"
+        if deleted.was_there:
+            until = f"until {when(deleted.at + KEPT)}"
+        yield context(
+            f"Application (client) ID `{deleted.app_id}`. An administrator can restore it"
+            f" from *Deleted applications* in the Entra admin centre {until}."
+            f" Approvers can delete it for good: `{ids.COMMAND} purge {registration.id}`"
+        )
+
+
+def _ready(registration: Registration, *, is_theirs: bool) -> Iterator[Block]:
+    lost = why_lost(registration, is_theirs=is_theirs)
+    is_expired = registration.has_expired and not lost
+    state = expired(registration) if is_expired else lost or _tested(registration)
+    yield section(f"Application (client) ID `{registration.app_id}`. {state}".rstrip())
+    secret = registration.secret_in_use if lost else registration.secret
+    if secret is not None and secret.expires_at is not None and not is_expired:
+        ends = "expired" if registration.has_expired else "expires"
+        yield context(f"The secret {ends} {when(secret.expires_at)}")
+    yield from drift.line(registration)
+    if registration.run is RunKind.ADD_SECRET:
+        yield context("A new secret is being made. The one in use works as before.")
+        yield from requests.under_way(registration, RequestKind.ROTATION)
+    if words := previous(registration):
+        yield context(words)
+
+
+def _tested(registration: Registration) -> str:
+    """Return the results of the tests. A secret found in the tenant after a restore has none."""
+    if is_doubtful(registration) and "sign_in" not in registration.facts:
+        return ""
+    seen = registration.facts.get("directory", {})
+    counts = [f"{seen[each]:,} {each}" for each in ("users", "groups") if each in seen]
+    reads = f" The app can read {' and '.join(counts)}." if counts else ""
+    return f"Sign-in tested.{reads}"
+
+
+def is_doubtful(registration: Registration) -> bool:
+    """Whether it is unknown if the newest secret was seen."""
+    secret = registration.secret
+    return secret is not None and secret.state is SecretState.UNKNOWN
+
+
+def previous(registration: Registration) -> str:
+    """Say how long the secret before the newest one stays, if there is one.
+
+    The words are true before its date and after that: they may stand there for longer.
+    """
+    found = registration.previous_secret
+    if found is None:
+        return ""
+    if found.retires_at is None:
+        return "The previous secret works until the new one was seen, and for 7 days after that."
+    if found.removal_began:
+        return "The previous secret is being removed from Entra."
+    return f"The previous secret is removed as of {when(found.retires_at)}"
+
+
+def expired(registration: Registration) -> str:
+    """Say since when its connector cannot sign in, and how to get a new secret."""
+    secret = registration.secret_in_use or registration.secret
+    assert secret is not None
+    assert secret.expires_at is not None
+    follows = f"`{ids.COMMAND} rotate {registration.id}` asks for a new one."
+    if registration.awaits_secret:
+        follows = "A new one is being made."
+    since = when(secret.expires_at)
+    return f"The secret expired {since}: the connector can no longer sign in. {follows}"
+
+
+def why_lost(registration: Registration, *, is_theirs: bool) -> str:
+    """Return why the newest secret does not work, if that is so, and whether an older one does.
+
+    The button is on the notice.
+    """
+    presses = "you press" if is_theirs else "the requester presses"
+    until = f"the connector cannot sign in until {presses} *Make a new one*."
+    older = registration.previous_secret
+    stays = older is not None and older.retires_at is None
+    match registration.secret.state if registration.secret else None:
+        case SecretState.CLOSED | SecretState.REMOVED if stays:
+            still = "the previous one is still in use"
+            return f"{UNREAD}, and {still}: {presses} *Make a new one* for another."
+        case SecretState.CLOSED | SecretState.REMOVED:
+            return f"{UNREAD}: {until}"
+        case SecretState.REPLACED:
+            return f"The secret was replaced by one that failed: {until}"
+        case _:
+            return ""
+
+
+def _failure(registration: Registration) -> Iterator[Block]:
+    failure = registration.failure
+    assert failure is not None
+    # A run that has not ended waits for an outage to pass.
+    waits = registration.status in (Status.PLANNING, Status.APPROVED)
+    mark = ":hourglass_flowing_sand:" if waits else ":x:"
+    lines = [
+        f"{mark} *{escaped(failure.step)}*: {escaped(failure.sentence)}",
+        escaped(failure.advice),
+    ]
+    if failure.request_id:
+        lines.append(f"Request id `{escaped(failure.request_id)}`")
+    yield section("\n".join(lines))
+    if registration.status is Status.FAILED and registration.deadline is not None:
+        yield context(f"Retry by {when(registration.deadline)}, or it will be undone automatically")
+    if registration.status is Status.REVOKING and registration.deadline is not None:
+        yield context(f"The bot retries automatically {when(registration.deadline)}")
