@@ -4,7 +4,6 @@ At most a hundred blocks (docs.slack.dev/reference/views/home-tab-views), so eve
 """
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 
 from slack_sdk.models.blocks import Block, DividerBlock
 
@@ -53,11 +52,13 @@ QuorumOf = Callable[[Registration], Quorum]
 
 def home(found: Home, catalogue: Catalogue, *, quorum_of: QuorumOf, said: str = "") -> Json:
     """Return the view. `said` stands above all else: a greeting, or why a click did nothing."""
-    blocks = [
-        *drawn(list(_top(found, said))),
-        *_waiting(found, catalogue, quorum_of),
-        *drawn(list(chain(_mine(found), _expiring(found), _history(found), _health(found.health)))),
+    parts = [
+        *(_waiting(found, catalogue, quorum_of) if found.is_approver else ()),
+        *_mine(found),
+        *_expiring(found),
+        *_history(found),
     ]
+    blocks = [*drawn(list(_top(found, said))), *parts, *drawn(list(_health(found.health)))]
     return {"type": "home", "blocks": blocks[:MOST_BLOCKS]}
 
 
@@ -80,9 +81,6 @@ def _top(found: Home, said: str) -> Iterator[Block]:
 
 
 def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> Blocks:
-    if not found.is_approver:
-        return []
-    top = drawn(list(_title(found, Part.WAITING, "Waiting for you", "Nothing waits for you.")))
     cards: Blocks = []
     for each in found.waiting:
         profile, quorum = drawable(catalogue, each.form.profile), quorum_of(each)
@@ -90,17 +88,16 @@ def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> Blocks:
         drawing = card.Drawing(plain=True)
         _, blocks = card.card(each, profile, quorum=quorum, drawing=drawing)
         cards += [*drawn([DividerBlock()]), *blocks]
-    return [*top, *cards, *drawn(list(_turning(found, Part.WAITING)))]
+    return _part(found, Part.WAITING, "Waiting for you", "Nothing waits for you.", cards)
 
 
-def _mine(found: Home) -> Iterator[Block]:
+def _mine(found: Home) -> Blocks:
     how = ASK if found.may_ask else MAY_NOT_ASK.format(contact=found.contact)
     nothing = f"You have no registrations yet. {how}"
-    yield from _title(found, Part.MINE, "Your registrations", nothing)
+    blocks: list[Block] = []
     for each in found.mine:
-        yield section("\n".join(_lines(each)))
-        yield from actions(requester_buttons(each))
-    yield from _turning(found, Part.MINE)
+        blocks += [section("\n".join(_lines(each))), *actions(requester_buttons(each))]
+    return _part(found, Part.MINE, "Your registrations", nothing, drawn(blocks))
 
 
 def _lines(registration: Registration) -> Iterator[str]:
@@ -121,15 +118,15 @@ def _lines(registration: Registration) -> Iterator[str]:
         yield f"The secret expires {when(secret.expires_at)}"
 
 
-def _expiring(found: Home) -> Iterator[Block]:
+def _expiring(found: Home) -> Blocks:
     nothing = "No secret has expired or expires within 30 days."
-    title = "Secrets about to expire, or expired"
-    yield from _title(found, Part.EXPIRING, title, nothing)
+    blocks = []
     for each in found.expiring.lines:
         may_ask = each.waits is not RequestKind.ROTATION and each.run is None
         accessory = rotate_button(each.id) if may_ask else None
-        yield section(_expires(each), accessory=accessory)
-    yield from _turning(found, Part.EXPIRING)
+        blocks.append(section(_expires(each), accessory=accessory))
+    title = "Secrets about to expire, or expired"
+    return _part(found, Part.EXPIRING, title, nothing, drawn(blocks))
 
 
 def _expires(listed: ListLine) -> str:
@@ -141,13 +138,11 @@ def _expires(listed: ListLine) -> str:
     )
 
 
-def _history(found: Home) -> Iterator[Block]:
+def _history(found: Home) -> Blocks:
     title = "What happened lately" if found.is_approver else "What happened to your registrations"
-    yield from _title(found, Part.HISTORY, title, "Nothing yet.")
-    if found.history.entries:
-        lines = (f"• *{id}* · {entry(told, DETAILS)}" for id, told in found.history.entries)
-        yield section("\n".join(lines))
-    yield from _turning(found, Part.HISTORY)
+    lines = [f"• *{id}* · {entry(told, DETAILS)}" for id, told in found.history.entries]
+    blocks = drawn([section("\n".join(lines))]) if lines else []
+    return _part(found, Part.HISTORY, title, "Nothing yet.", blocks)
 
 
 def _health(health: Health | None) -> Iterator[Block]:
@@ -185,21 +180,17 @@ def _entra(health: Health) -> str:
     return f"the latest run ended well {at}"
 
 
-def _title(found: Home, part: Part, title: str, nothing: str) -> Iterator[Block]:
-    total = found.totals[part]
-    yield header(f"{title} ({total})" if total else title)
-    if not total:
-        yield context(nothing)
-
-
-def _turning(found: Home, part: Part) -> Iterator[Block]:
-    page, last = found.pages[part], last_page(part, found.totals[part])
+def _part(found: Home, part: Part, title: str, nothing: str, blocks: Blocks) -> Blocks:
+    """Return a part of the view with its headline, and buttons for its other pages."""
+    total, page = found.totals[part], found.pages[part]
+    last = last_page(part, total)
+    top = [header(f"{title} ({total})" if total else title), *([] if total else [context(nothing)])]
     if last == 1:
-        return
-    yield context(f"Page {page} of {last}")
+        return [*drawn(top), *blocks]
     buttons = []
     if page > 1:
         buttons.append(button("Previous", ids.HOME_BACK, f"{part}:{page - 1}"))
     if page < last:
         buttons.append(button("Next", ids.HOME_ON, f"{part}:{page + 1}"))
-    yield from actions(buttons)
+    turning = drawn([context(f"Page {page} of {last}"), *actions(buttons)])
+    return [*drawn(top), *blocks, *turning]
