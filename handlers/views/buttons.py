@@ -71,8 +71,8 @@ def retire_buttons(registration: Registration) -> list[ButtonElement]:
         return []
     if found.removal_began:
         return []
-    label = "Remove the previous secret"
-    return [button(label, ids.RETIRE, registration.id, confirm=RETIRE)]
+    id = registration.id
+    return [button("Remove the previous secret", ids.RETIRE, id, confirm=RETIRE)]
 
 
 def renew_buttons(registration: Registration) -> list[ButtonElement]:
