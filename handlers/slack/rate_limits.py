@@ -14,6 +14,8 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from cachetools import TTLCache
+
 from graph.clock import Clock
 
 POST, UPDATE, LOOK_UP = "chat.postMessage", "chat.update", "users.info"
@@ -38,7 +40,16 @@ POSTS_A_MINUTE = 240
 """In the whole workspace Slack allows "several hundred" a minute."""
 
 LOOK_UPS_A_MINUTE = 40
-"""users.info is of tier 4, 100 a minute; the rest is for people who click and type now."""
+"""Look-ups for messages: users.info is of tier 4, 100 a minute."""
+
+PEOPLE_A_MINUTE = 60
+"""Look-ups for people who click and type now. They are shared, so that no user can use them up and
+keep approvers from deciding."""
+KEPT_FOR_APPROVERS = 20
+"""Of these so many are only for approvers."""
+EACH_EVERY = timedelta(seconds=3)
+EACH_BURST = 20
+"""So many at once for one person, approvers, too, and then one every three seconds."""
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=5)
@@ -140,6 +151,33 @@ class RateLimits:
         for place in [it for it, bucket in self._posts_in.items() if bucket.is_full(now)]:
             del self._posts_in[place]
         self._stopped = {key: until for key, until in self._stopped.items() if until > now}
+
+
+class LookupLimits:
+    """Limits how often users can make the bot ask Slack who they are."""
+
+    def __init__(
+        self, clock: Clock, *, a_minute: int = PEOPLE_A_MINUTE, burst: int = EACH_BURST
+    ) -> None:
+        self._clock = clock
+        self._burst = burst
+        self._all = SlidingWindow(calls=a_minute)
+        # A bucket that nothing was taken from for so long is full again, like a new one.
+        self._each: TTLCache[str, TokenBucket, datetime] = TTLCache(
+            a_minute, EACH_EVERY * burst, timer=clock.now
+        )
+
+    def take(self, user_id: str, *, is_approver: bool = False) -> bool:
+        """Count a look-up for this person; False if there is no room for it."""
+        now = self._clock.now()
+        each = self._each.get(user_id) or TokenBucket(every=EACH_EVERY, burst=self._burst)
+        keep = 0 if is_approver else KEPT_FOR_APPROVERS
+        if each.free_at(now) > now or self._all.free_at(now, keep=keep) > now:
+            return False
+        each.take(now)
+        self._each[user_id] = each
+        self._all.take(now)
+        return True
 
 
 @dataclass(kw_only=True)

@@ -1,6 +1,7 @@
 """Users of Slack: the claims of a payload, checked with Slack now, fail-closed.
 
-Team id and user id identify a user; names never do. Doubt means no.
+Team id and user id identify a user; names never do. Doubt means no. A group that cannot be read
+counts as empty, and a user who might be in it is told to try again.
 """
 
 import asyncio
@@ -8,50 +9,43 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 import structlog
+from cachetools import TLRUCache
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.approval import Policy
-from bot.domain.form_validation import JOINERS
-from bot.domain.people import GUEST, Person, Refusal
+from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
 from graph.clock import Clock
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.duplicates import check_counts
 from handlers.outbox.home_publisher import HomePublisher, is_home
+from handlers.slack.accounts import DOUBTS, KEPT, doubts_of, home_of, name_of, teams_of
 from handlers.slack.api_errors import ErrorScope, code_of, meaning_of
-from handlers.slack.lookup_limits import LookupLimits
+from handlers.slack.rate_limits import LookupLimits
 from handlers.slack.response_url import ResponseUrls
-from handlers.slack.ttl_cache import TtlCache, recent
-from handlers.slack.user_groups import LOOK_UP_SECONDS, UserGroups
 from handlers.views import help
 
 log = structlog.get_logger()
 
-DOUBTS = {
-    "deleted": "is deactivated",
-    "is_bot": "is a bot",
-    "is_restricted": GUEST,
-    "is_ultra_restricted": GUEST,
-    "is_stranger": "is from outside",
-    "is_invited_user": "is only invited",
-}
-"""docs.slack.dev/reference/objects/user-object"""
+LOOK_UP_SECONDS = 1.0
+"""Slack waits three seconds for a listener; a look-up may use one of them."""
+REMEMBERED = timedelta(minutes=5)
+"""Accounts and groups can change at any time: no answer is used after that, counted from the
+question."""
+MOST = 2000
+"""Number of answers that are kept; the least recently used ones make room."""
 
-KEPT = (*DOUBTS, "team_id", "enterprise_user", "name", "real_name")
-"""The cached fields of an account: no address, no picture."""
-
-SLACKBOT = "USLACKBOT"  # says is_bot: false of itself
-
-NOBODY = frozenset({"user_not_found", "user_not_visible"})
-"""Slack's words for an account that is not there, for this app: a clear no, which no later try
-changes. docs.slack.dev/reference/methods/users.info"""
+NOT_FOUND = ("user_not_found", "user_not_visible")
+"""Slack's errors for an account that this app cannot see: a later try does not change them.
+docs.slack.dev/reference/methods/users.info"""
 
 
 class UserNotFound(Refusal):
@@ -82,14 +76,16 @@ class Users:
         lookup_limits: LookupLimits | None = None,
     ) -> None:
         """Some look-ups are reserved for approvers."""
-        self._client = client
         self._team_id = installed.team_id
         self._app_id = installed.app_id
         self._policy = policy
-        self._groups = UserGroups(client, clock, policy.groups)
         self._lookup_limits = lookup_limits or LookupLimits(clock)
+        self._client = client
         self._clock = clock
-        self._seen: TtlCache[Mapping[str, Any]] = recent(clock)
+        self._answers: TLRUCache[str, tuple[datetime, Any], datetime] = TLRUCache(
+            MOST, lambda _, answer, __: answer[0] + REMEMBERED, timer=clock.now
+        )
+        """The time of the question and the answer, by the id of an account or group."""
 
     async def person(self, body: Mapping[str, Any]) -> Person:
         """Return who sent this payload. Raises Refusal if that cannot be told."""
@@ -97,12 +93,12 @@ class Users:
         user_id, team_id = _sender(body)
         if await self._may_look_up(user_id):
             return await self._known(user_id, claimed_team=team_id)
-        seen = self._seen.get(user_id)
-        log.warning("person not looked up: too often", user=user_id, remembered=seen is not None)
-        if seen is None:
+        user = self._remembered(user_id)
+        log.warning("person not looked up: too often", user=user_id, remembered=user is not None)
+        if user is None:
             raise Refusal("Slack is asked too often who people are. Try again in a minute.")
-        known = await self._groups.of(user_id)
-        return self._described(user_id, seen[1], known, claimed_team=team_id)
+        groups = await self._groups_of(user_id)
+        return self._described(user_id, user, groups, claimed_team=team_id)
 
     def check_is_ours(self, body: Mapping[str, Any]) -> None:
         """Raise Refusal for a payload of another workspace or app. This needs no look-up."""
@@ -114,16 +110,20 @@ class Users:
     async def _may_look_up(self, user_id: str) -> bool:
         if self._lookup_limits.take(user_id):
             return True
-        is_approver = user_id in self._policy.approvers or await self._is_in_approvers_group(
-            user_id
-        )
+        is_approver = user_id in self._policy.approvers
+        if not is_approver and self._policy.approver_groups:
+            groups, _ = await self._groups_of(user_id)
+            is_approver = bool(groups & self._policy.approver_groups)
         return is_approver and self._lookup_limits.take(user_id, is_approver=True)
 
-    async def _is_in_approvers_group(self, user_id: str) -> bool:
-        if not self._policy.approver_groups:
-            return False
-        groups, _ = await self._groups.of(user_id)
-        return bool(groups & self._policy.approver_groups)
+    async def _groups_of(self, user_id: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the groups that this person belongs to, and those that could not be read."""
+        ids = sorted(self._policy.groups)
+        found = await asyncio.gather(*(self._members(id) for id in ids))
+        members = dict(zip(ids, found, strict=True))
+        inside = (id for id, people in members.items() if people is not None and user_id in people)
+        unread = (id for id, people in members.items() if people is None)
+        return frozenset(inside), frozenset(unread)
 
     async def mentioned(self, text: str) -> Person:
         """Return the user that was named as `@person`. Raises Refusal."""
@@ -172,7 +172,7 @@ class Users:
             return False
 
     async def _known(self, user_id: str, *, claimed_team: str) -> Person:
-        user, known = await asyncio.gather(self._look_up(user_id), self._groups.of(user_id))
+        user, known = await asyncio.gather(self._look_up(user_id), self._groups_of(user_id))
         return self._described(user_id, user, known, claimed_team=claimed_team)
 
     def _described(
@@ -186,9 +186,9 @@ class Users:
         groups, unread = known
         return Person(
             # Slack's record counts; a payload that says otherwise is a reason for doubt.
-            team_id=self._team_id if self._team_id in _teams(user) else _home(user),
+            team_id=self._team_id if self._team_id in teams_of(user) else home_of(user),
             user_id=user_id,
-            name=_name(user) or user_id,
+            name=name_of(user) or user_id,
             doubts=doubts_of(user_id, user, team_id=claimed_team),
             groups=groups,
             unread=unread,
@@ -198,12 +198,14 @@ class Users:
         """Return Slack's record of this account; while Slack is asked too often, the cached one.
         Any other error may be about the account itself, so it is a no.
         """
-        now = self._clock.now()
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
+                asked_at = self._clock.now()
                 answer = await self._client.users_info(user=user_id)
         except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
-            seen = self._seen.get(user_id) if _is_too_often(error) else None
+            said = error if isinstance(error, SlackApiError) else None
+            is_too_often = said is not None and meaning_of(said) is ErrorScope.TOO_OFTEN
+            seen: Mapping[str, Any] | None = self._remembered(user_id) if is_too_often else None
             log.warning(
                 "person not looked up",
                 user=user_id,
@@ -211,14 +213,35 @@ class Users:
                 remembered=seen is not None,
             )
             if seen is not None:
-                return seen[1]
-            refusal = UserNotFound if _is_nobody(error) else Refusal
+                return seen
+            refusal = UserNotFound if said is not None and code_of(said) in NOT_FOUND else Refusal
             raise refusal(
                 "Slack did not say who you are, so nothing was done. Try again in a moment."
             ) from None
-        user: Mapping[str, Any] = answer["user"]
-        self._seen[user_id] = now, {name: user.get(name) for name in KEPT}
+        user = {name: answer["user"].get(name) for name in KEPT}
+        self._answers[user_id] = asked_at, user
         return user
+
+    async def _members(self, group: str) -> frozenset[str] | None:
+        """Return the members of a group, or None if Slack does not say."""
+        known: frozenset[str] | None = self._remembered(group)
+        if known is not None:
+            return known
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                asked_at = self._clock.now()
+                answer = await self._client.usergroups_users_list(usergroup=group)
+        except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
+            log.warning("user group not read", group=group, type=type(error).__name__)
+            return None
+        members = frozenset(map(str, answer["users"]))
+        self._answers[group] = asked_at, members
+        return members
+
+    def _remembered(self, id: str) -> Any:
+        """Return Slack's latest answer on an account or group, or None."""
+        _, answer = self._answers.get(id, (None, None))
+        return answer
 
 
 def middleware(
@@ -272,14 +295,6 @@ def _said(text: str) -> BoltResponse:
     return BoltResponse(status=200, body=said, headers={"content-type": "application/json"})
 
 
-def _is_nobody(error: Exception) -> bool:
-    return isinstance(error, SlackApiError) and code_of(error) in NOBODY
-
-
-def _is_too_often(error: Exception) -> bool:
-    return isinstance(error, SlackApiError) and meaning_of(error) is ErrorScope.TOO_OFTEN
-
-
 def _is_said_anew(event: Mapping[str, Any]) -> bool:
     """Whether an event is a new message of a user. An edited message is no second command, and bots
     are not answered, or two would never stop.
@@ -309,40 +324,3 @@ def _sender(body: Mapping[str, Any]) -> tuple[str, str]:
 def _team(body: Mapping[str, Any]) -> str:
     """Return the team that a payload was sent for."""
     return str(body.get("team_id") or (body.get("team") or {}).get("id") or "")
-
-
-def _home(user: Mapping[str, Any]) -> str:
-    """Return the team of Slack's record, which on Enterprise Grid may be another or missing."""
-    return str(user.get("team_id") or "")
-
-
-def _teams(user: Mapping[str, Any]) -> frozenset[str]:
-    """Return the teams that Slack says this account is a member of: on Enterprise Grid several."""
-    listed = _grid(user).get("teams")
-    more = listed if isinstance(listed, list) else ()
-    return frozenset(str(team) for team in (_home(user), *more) if team)
-
-
-def _grid(user: Mapping[str, Any]) -> Mapping[str, Any]:
-    """docs.slack.dev/reference/objects/user-object"""
-    found = user.get("enterprise_user")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _name(user: Mapping[str, Any]) -> str:
-    """Return how people call this account, as one line without anything that reorders it."""
-    said = str(user.get("real_name") or user.get("name") or "")
-    seen = "".join(each if each.isprintable() or each in JOINERS else " " for each in said)
-    return " ".join(seen.split())[:120]
-
-
-def doubts_of(user_id: str, user: Mapping[str, Any], *, team_id: str) -> tuple[str, ...]:
-    """Return the doubts about an account, by Slack's record of it, where it claims to be of this
-    team.
-    """
-    doubts = [word for flag, word in DOUBTS.items() if user.get(flag)]
-    if user_id == SLACKBOT:
-        doubts.append("is a bot")
-    if team_id not in {*_teams(user), _grid(user).get("enterprise_id")}:
-        doubts.append("is from outside")
-    return tuple(dict.fromkeys(doubts))

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.playground.clock import MovableClock
-from handlers.slack.lookup_limits import (
+from handlers.slack.rate_limits import (
     EACH_BURST,
     KEPT_FOR_APPROVERS,
     PEOPLE_A_MINUTE,

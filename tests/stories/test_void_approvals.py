@@ -18,7 +18,7 @@ from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from handlers.slack.ttl_cache import REMEMBERED
+from handlers.slack.users import REMEMBERED
 from tests.support import rotation_story
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
 from tests.support.marks import slow

@@ -35,7 +35,7 @@ from bot.worker.loops import Wakeup
 from graph.proxies import DIRECT
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher
-from handlers.slack.lookup_limits import LookupLimits
+from handlers.slack.rate_limits import LookupLimits
 from handlers.slack.response_url import ResponseUrls
 from handlers.slack.users import Installed, Users
 from handlers.views import form, ids
