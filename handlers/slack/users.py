@@ -91,14 +91,15 @@ class Users:
         """Return who sent this payload. Raises Refusal if that cannot be told."""
         self.check_is_ours(body)
         user_id, team_id = _sender(body)
-        if await self._may_look_up(user_id):
-            return await self._known(user_id, claimed_team=team_id)
-        user = self._remembered(user_id)
-        log.warning("person not looked up: too often", user=user_id, remembered=user is not None)
-        if user is None:
-            raise Refusal("Slack is asked too often who people are. Try again in a minute.")
-        groups = await self._groups_of(user_id)
-        return self._described(user_id, user, groups, claimed_team=team_id)
+        seen: Mapping[str, Any] | None = None
+        if not await self._may_look_up(user_id):
+            seen = self._remembered(user_id)
+            log.warning(
+                "person not looked up: too often", user=user_id, remembered=seen is not None
+            )
+            if seen is None:
+                raise Refusal("Slack is asked too often who people are. Try again in a minute.")
+        return await self._known(user_id, claimed_team=team_id, seen=seen)
 
     def check_is_ours(self, body: Mapping[str, Any]) -> None:
         """Raise Refusal for a payload of another workspace or app. This needs no look-up."""
@@ -171,19 +172,13 @@ class Users:
         except Refusal:
             return False
 
-    async def _known(self, user_id: str, *, claimed_team: str) -> Person:
-        user, known = await asyncio.gather(self._look_up(user_id), self._groups_of(user_id))
-        return self._described(user_id, user, known, claimed_team=claimed_team)
-
-    def _described(
-        self,
-        user_id: str,
-        user: Mapping[str, Any],
-        known: tuple[frozenset[str], frozenset[str]],
-        *,
-        claimed_team: str,
+    async def _known(
+        self, user_id: str, *, claimed_team: str, seen: Mapping[str, Any] | None = None
     ) -> Person:
-        groups, unread = known
+        async def record() -> Mapping[str, Any]:
+            return seen or await self._look_up(user_id)
+
+        user, (groups, unread) = await asyncio.gather(record(), self._groups_of(user_id))
         return Person(
             # Slack's record counts; a payload that says otherwise is a reason for doubt.
             team_id=self._team_id if self._team_id in teams_of(user) else home_of(user),
