@@ -15,10 +15,11 @@ from bot.domain.registration import Registration, Status
 from bot.domain.secrets import SecretState
 from bot.registrar.home import Home, Part, last_page
 from bot.storage.health import Health, Unshown
-from bot.storage.queries import ListLine
+from bot.storage.queries import ListKind
 from handlers.slack.api_errors import MEANING, ErrorScope, advice_on
 from handlers.views import card, ids, outcome
 from handlers.views.blocks import (
+    LONGEST_TEXT,
     Blocks,
     Json,
     actions,
@@ -27,13 +28,13 @@ from handlers.views.blocks import (
     drawn,
     escaped,
     header,
-    person,
     section,
     short,
     when,
 )
 from handlers.views.buttons import requester_buttons, rotate_button
 from handlers.views.history import entry
+from handlers.views.listing import line
 
 MOST_BLOCKS = 100
 DETAILS = 120
@@ -124,18 +125,11 @@ def _expiring(found: Home) -> Blocks:
     for each in found.expiring.lines:
         may_ask = each.waits is not RequestKind.ROTATION and each.run is None
         accessory = rotate_button(each.id) if may_ask else None
-        blocks.append(section(_expires(each), accessory=accessory))
+        blocks.append(
+            section(line(ListKind.EXPIRING, each, LONGEST_TEXT // 2), accessory=accessory)
+        )
     title = "Secrets about to expire, or expired"
     return _part(found, Part.EXPIRING, title, nothing, drawn(blocks))
-
-
-def _expires(listed: ListLine) -> str:
-    assert listed.expires_at is not None
-    asked = f" · a {listed.waits} waits for approval" if listed.waits else ""
-    return (
-        f"• *{listed.id}* · {escaped(listed.name)} · {person(listed.requester)}"
-        f" · {'expired' if listed.has_expired else 'expires'} {when(listed.expires_at)}{asked}"
-    )
 
 
 def _history(found: Home) -> Blocks:

@@ -41,10 +41,10 @@ def listing(
     after = _after(which, page, size)
     if which is ListKind.EXPIRING:
         after.append(f"`{COMMAND} rotate AAD-…` asks for a new one beside the one in use.")
-    others = [*(_line(which, each, 0) for each in page.lines), title, *after]
+    others = [*(line(which, each, 0) for each in page.lines), title, *after]
     room = LONGEST_TEXT - len("\n".join(others)) - len("**")
     longest = max(SHORTEST_NAME, room // max(1, len(page.lines)))
-    lines = [_line(which, each, longest) for each in page.lines]
+    lines = [line(which, each, longest) for each in page.lines]
     return "\n".join([f"*{title}*", *lines, *after])
 
 
@@ -65,7 +65,7 @@ def _title(which: ListKind, page: ListPage) -> str:
     return WORDS[which][0]
 
 
-def _line(which: ListKind, listed: ListLine, longest: int) -> str:
+def line(which: ListKind, listed: ListLine, longest: int) -> str:
     """Return a line in which only the name is cut."""
     words = [f"• *{headline(listed)}*", short(listed.name, longest) if longest else ""]
     if which is not ListKind.MINE:

@@ -99,7 +99,7 @@ async def test_secrets_about_to_expire_are_shown_to_their_people(story: Story) -
     story.clock.move(timedelta(days=340))
     for person in ("rosa", "ada"):
         expiring = part(await opened(story, person), "Secrets about to expire, or expired (1)")
-        assert f"{id} · billing · @rosa · expires" in expiring
+        assert f"{id} is ready · billing · @rosa · secret expires" in expiring
     assert "No secret has expired or expires within 30 days." in await opened(story, "ben")
 
 
