@@ -1,4 +1,4 @@
-"""Slack API errors: their scope, that is, for which messages each of them counts."""
+"""Slack API errors: their scope, that is, the messages that each of them stops."""
 
 import re
 from datetime import timedelta
@@ -25,44 +25,27 @@ TOO_LATE = "expired_trigger_id"
 """The interaction is more than three seconds ago: docs.slack.dev/surfaces/modals."""
 
 WORD = re.compile(r"[a-z_]{1,60}")
-"""How Slack's words for errors look. Whatever else stands there is quoted nowhere."""
+"""The form of Slack's error codes. Any other text is not quoted."""
 
 SHARED = "channel_is_shared"
 """Our own word: Slack would take the message, but people of another organization would read it."""
 
-MEANING = {
-    "ratelimited": ErrorScope.TOO_OFTEN,
-    "rate_limited": ErrorScope.TOO_OFTEN,
-    DELETED: ErrorScope.GONE,
-    "cant_update_message": ErrorScope.GONE,
-    "edit_window_closed": ErrorScope.GONE,
-    "channel_not_found": ErrorScope.CLOSED,
-    "not_in_channel": ErrorScope.CLOSED,
-    "is_archived": ErrorScope.CLOSED,
-    SHARED: ErrorScope.CLOSED,
-    "is_inactive": ErrorScope.CLOSED,
-    "restricted_action": ErrorScope.CLOSED,
-    "restricted_action_read_only_channel": ErrorScope.CLOSED,
-    "messages_tab_disabled": ErrorScope.CLOSED,
-    "cannot_dm_bot": ErrorScope.CLOSED,
-    "user_not_found": ErrorScope.CLOSED,
-    "token_revoked": ErrorScope.SHUT_OUT,
-    "token_expired": ErrorScope.SHUT_OUT,
-    "account_inactive": ErrorScope.SHUT_OUT,
-    "invalid_auth": ErrorScope.SHUT_OUT,
-    "not_authed": ErrorScope.SHUT_OUT,
-    "no_permission": ErrorScope.SHUT_OUT,
-    "missing_scope": ErrorScope.SHUT_OUT,
-    "org_login_required": ErrorScope.SHUT_OUT,
-    "access_denied": ErrorScope.SHUT_OUT,
+CODES = {
+    ErrorScope.TOO_OFTEN: "ratelimited rate_limited",
+    ErrorScope.GONE: f"{DELETED} cant_update_message edit_window_closed",
+    ErrorScope.CLOSED: (
+        f"channel_not_found not_in_channel is_archived is_inactive {SHARED} restricted_action"
+        " restricted_action_read_only_channel messages_tab_disabled cannot_dm_bot user_not_found"
+    ),
+    ErrorScope.SHUT_OUT: (
+        "token_revoked token_expired account_inactive invalid_auth not_authed no_permission"
+        " missing_scope org_login_required access_denied"
+    ),
 }
+MEANING = {code: scope for scope, codes in CODES.items() for code in codes.split()}
 """docs.slack.dev/reference/methods: chat.postMessage, chat.update."""
-
-DOWN = frozenset(
-    {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-    | {"ratelimited", "rate_limited"}
-)
-"""Slack's words for being down or busy: the same call may succeed later."""
+DOWN = ("internal_error", "fatal_error", "service_unavailable", "request_timeout")
+"""Slack's errors for being down: the same call may succeed later."""
 
 ADVICE = {
     "not_in_channel": "Type /invite @aad-setup there.",
@@ -107,9 +90,8 @@ def meaning_of(error: SlackApiError) -> ErrorScope:
 
 def is_outage(error: SlackApiError) -> bool:
     """Whether Slack is down or busy, which says nothing about the request."""
-    status = status_of(error)
-    is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
-    return is_down or word_of(error) in DOWN
+    is_down = status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR or word_of(error) in DOWN
+    return is_down or meaning_of(error) is ErrorScope.TOO_OFTEN
 
 
 def retry_after(error: SlackApiError) -> timedelta:
