@@ -88,7 +88,7 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
         id = await story.ready()
         copy = copied(stage)
         await story.values(id)
-        assert "hidden after one minute" in await story.reveal()
+        assert "masked after one minute" in await story.reveal()
     await put_back(stage, copy, url)
     async with bot() as app:
         registration = await found(app, id)

@@ -62,7 +62,7 @@ async def test_retry_and_undo_by_command_and_undo_is_confirmed(story: Story) -> 
     refused = await said(story, "ben", f"undo {id}")
     assert refused == "Only the requester or an approver can undo this."
     asked = await said(story, "rosa", f"undo {id}", channel="random")
-    assert asked.startswith(f"Undo {id}? The bot removes from Entra")
+    assert asked.startswith(f"Undo {id}? The bot removes everything from Entra")
     assert "[Undo]" in asked
     assert f"{id} failed" in story.card()
 
