@@ -30,6 +30,7 @@ class Reply:
     is_fleeting: bool = False
 
 
+REMOVE = "Remove the previous secret"
 ASKED = "An approver has to confirm this: the approval channel was asked."
 
 
@@ -74,8 +75,7 @@ async def reply(
             return _question(f"Undo {id}?", "Undo", ids.UNDO_ASKED, id, UNDO)
         case "retire":
             await registrar.rotation.check_may_remove_previous(id, by=person)
-            asks, label = f"Remove the previous secret of {id} now?", "Remove the previous secret"
-            return _question(asks, label, ids.RETIRE_ASKED, id, RETIRE)
+            return _question(f"{REMOVE} of {id} now?", REMOVE, ids.RETIRE_ASKED, id, RETIRE)
         case "revoke":
             await registrar.revocation.check_may_revoke(id, by=person)
             return _question(f"Revoke {id}?", "Revoke", ids.REVOKE_ASKED, id, REVOKE)
