@@ -139,7 +139,7 @@ async def running(
                     orphan_scan=orphan_scan,
                     dispatcher=front.dispatcher,
                     signed_in=signed_in,
-                    periodic_checks=_periodic_checks(services, slack),
+                    periodic_checks=PeriodicChecks(services=services, slack=slack),
                 )
                 try:
                     yield app
@@ -152,12 +152,7 @@ def _front(services: Services, slack: Slack, registrar: Registrar, *, every: flo
     return Front(
         dispatcher=Dispatcher(services, slack, registrar, every=every),
         home_publisher=HomePublisher(
-            registrar=registrar,
-            client=slack.client,
-            look_up=slack.users.person,
-            clock=clock,
-            wakeup=services.wakeups.home_publisher,
-            every=every,
+            services, registrar, client=slack.client, look_up=slack.users.person, every=every
         ),
         preview_maker=PreviewMaker(
             client=slack.client,
@@ -197,17 +192,6 @@ def _transport(
         plain=services.settings.plain_cards,
     )
     return transport_of(bolt, services, slack.installed, in_flight, watch_every=intervals.socket)
-
-
-def _periodic_checks(services: Services, slack: Slack) -> PeriodicChecks:
-    return PeriodicChecks(
-        client=slack.client,
-        settings=services.settings,
-        team_id=slack.installed.team_id,
-        graph=services.tenant.graph,
-        entra=services.entra,
-        clock=services.clock,
-    )
 
 
 @asynccontextmanager

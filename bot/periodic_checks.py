@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.settings.settings import Settings
+from bot.services import Services
 from bot.worker.loops import run_guarded
-from bot.worker.outages import AwaitedService
-from graph.client import Client
-from graph.clock import Clock
 from graph.errors import GraphError
 from graph.own_secret import own_secret_ends, stage_of
 from handlers.slack.approver_accounts import check_approver_accounts
+from handlers.slack.services import Slack
 
 log = structlog.get_logger()
 
@@ -31,25 +28,22 @@ NEW_SECRET = "Make another one in Entra, set ENTRA_CLIENT_SECRET and start again
 class PeriodicChecks:
     """Check once who can approve, and each day when the bot's own secret ends."""
 
-    client: AsyncWebClient
-    settings: Settings
-    team_id: str
-    graph: Client
-    entra: AwaitedService
-    clock: Clock
+    services: Services
+    slack: Slack
     _looked_at: datetime | None = None
     _told: tuple[datetime, timedelta] | None = None
 
     async def run(self) -> None:
         """Look until cancelled."""
         await run_guarded("look at approvers", self.look_at_approvers)
-        await self.entra.answered()
+        await self.services.entra.answered()
         while True:
             await run_guarded("look at the bot's own secret", self.look_at_secret)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def look_at_approvers(self) -> None:
-        accounts = await check_approver_accounts(self.client, self.settings, self.team_id)
+        settings, team_id = self.services.settings, self.slack.installed.team_id
+        accounts = await check_approver_accounts(self.slack.client, settings, team_id)
         if accounts.problems or accounts.is_short:
             log.warning(
                 "approvers or groups are not as the settings say",
@@ -60,12 +54,12 @@ class PeriodicChecks:
 
     async def look_at_secret(self) -> None:
         """Warn once at each stage; at the start, too, if one has come."""
-        now = self.clock.now()
+        now = self.services.clock.now()
         if self._looked_at is not None and now < self._looked_at + DAILY:
             return
         self._looked_at = now
         try:
-            end = await own_secret_ends(self.graph, self.settings)
+            end = await own_secret_ends(self.services.tenant.graph, self.services.settings)
         except GraphError as error:
             log.warning("the bot's own secret is looked at tomorrow", code=error.code)
             return

@@ -21,9 +21,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
 from bot.registrar.home import Part
+from bot.services import Services
 from bot.storage.queries import Mark
-from bot.worker.loops import Loop, Wakeup, run_guarded
-from graph.clock import Clock
+from bot.worker.loops import Loop, run_guarded
 from handlers.slack.api_errors import retry_after
 from handlers.views import home as views
 from handlers.views import sentence
@@ -61,20 +61,19 @@ class HomePublisher:
 
     def __init__(
         self,
-        *,
+        services: Services,
         registrar: Registrar,
+        *,
         client: AsyncWebClient,
         look_up: Look,
-        clock: Clock,
-        wakeup: Wakeup,
         every: float,
     ) -> None:
         self._registrar = registrar
         self._client = client
         self._look_up = look_up
-        self._clock = clock
+        self._clock = services.clock
         self._visits: dict[str, Visit] = {}
-        self.loop = Loop("homes", self.look, wakeup=wakeup, every=every)
+        self.loop = Loop("homes", self.look, wakeup=services.wakeups.home_publisher, every=every)
 
     @property
     def watched(self) -> frozenset[str]:

@@ -2,13 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.worker.loops import Wakeup
+from bot.worker.loops import Wakeups
 from handlers.outbox.home_publisher import MOST_OPEN, HomePublisher
 from tests.support.command_story import deliver
 from tests.support.failure_story import failed
@@ -218,14 +219,8 @@ async def test_the_messages_tab_is_no_home(story: Story) -> None:
 
 def test_only_so_many_homes_are_kept_up_to_date() -> None:
     nobody: Any = None
-    homes = HomePublisher(
-        registrar=nobody,
-        client=nobody,
-        look_up=nobody,
-        clock=MovableClock(),
-        wakeup=Wakeup(),
-        every=3600,
-    )
+    services: Any = SimpleNamespace(clock=MovableClock(), wakeups=Wakeups())
+    homes = HomePublisher(services, nobody, client=nobody, look_up=nobody, every=3600)
     for number in range(MOST_OPEN + 20):
         homes.clicked({"team_id": "T0HOME"}, f"U{number}")
         homes.clicked({"team_id": "T0HOME"}, "U0ADA")

@@ -18,7 +18,6 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.registrar.home import PAGE, Part
-from bot.worker.loops import Wakeup
 from handlers.outbox.home_publisher import IN_DOUBT, OPEN_FOR, SPACING, HomePublisher
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
@@ -89,11 +88,10 @@ async def front(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Front]:
         )
         env = registrar_env(database, clock, policy=policy)
         homes = HomePublisher(
-            registrar=env.registrar,
+            env.services,
+            env.registrar,
             client=client,
             look_up=lambda claim: found.look_up(claim),
-            clock=clock,
-            wakeup=Wakeup(),
             every=3600,
         )
         found = Front(homes=homes, workspace=workspace, env=env, clock=clock)

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import structlog.testing
 
-from bot import startup_checks
 from bot.doctor import examine
 from bot.doctor.findings import Mark
 from bot.exposure_checks import exposures
 from bot.periodic_checks import DAILY, PeriodicChecks
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
-from bot.worker.outages import AwaitedService
 from graph.connection import connected
 from tests.support.http_endpoint import HttpEndpoint
 from tests.support.http_modes import environ
@@ -118,15 +118,10 @@ async def test_the_start_warns_in_one_line_and_goes_on(stage: Stage) -> None:
 
 async def test_the_end_of_the_bot_s_own_secret_is_warned_about_three_times(stage: Stage) -> None:
     settings, clock = Settings.read(stage.environ()), stage.clock
-    async with startup_checks.slack_session() as session, connected(settings, clock) as tenant:
-        warning = PeriodicChecks(
-            client=startup_checks.slack_client(settings, session, token=settings.slack_bot_token),
-            settings=settings,
-            team_id="T0",
-            graph=tenant.graph,
-            entra=AwaitedService("Entra", clock),
-            clock=clock,
-        )
+    async with connected(settings, clock) as tenant:
+        services: Any = SimpleNamespace(settings=settings, clock=clock, tenant=tenant)
+        nothing: Any = None
+        warning = PeriodicChecks(services=services, slack=nothing)
         [held] = stage.tenant.live_secrets(settings.client_id)
         secret = datetime.fromisoformat(held["endDateTime"])
         told = {}

@@ -31,7 +31,6 @@ from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.storage.database import Database
 from bot.storage.tables import metadata
-from bot.worker.loops import Wakeup
 from graph.proxies import DIRECT
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher
@@ -115,12 +114,7 @@ async def connected(
                 session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
             ),
             home_publisher=HomePublisher(
-                registrar=env.registrar,
-                client=client,
-                look_up=people.person,
-                clock=clock,
-                wakeup=Wakeup(),
-                every=3600,
+                env.services, env.registrar, client=client, look_up=people.person, every=3600
             ),
             preview_maker=previews,
             plain=False,

@@ -78,10 +78,7 @@ TOOLS = {
     "msal": ("graph.signin",),
     "httpx": ("graph",),
     # The start tries the tokens before there is anybody who could listen.
-    "slack_sdk": (
-        *("handlers", "bot.startup_checks", "bot.server.slack_transport"),
-        "bot.periodic_checks",
-    ),
+    "slack_sdk": ("handlers", "bot.startup_checks", "bot.server.slack_transport"),
     "slack_bolt": ("handlers", "bot.server.slack_transport"),
     "trustme": ("bot.playground",),
     "typer": ("bot.__main__", "bot.cli"),
