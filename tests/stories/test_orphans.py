@@ -17,11 +17,11 @@ import structlog
 from bot.app import App
 from bot.doctor.findings import Finding, Mark
 from bot.doctor.orphans import LOOK, RESTORE, find_orphans
-from bot.domain.registration import Status
+from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.playground.stage import Stage
 from bot.storage import history
-from bot.worker.orphans import judged
+from bot.worker.orphans import Orphan, judged
 from graph.orphans import HeldSecret, TaggedApplication
 from tests.support.doctor_cli import call
 from tests.support.factories import NOON, registration
@@ -323,33 +323,22 @@ def test_only_key_tags_and_creator_together_prove_that_it_is_ours(
     changes: dict[str, Any], removed_by: RunKind | None
 ) -> None:
     undone = replace(registration(Status.UNDONE), key=KEY)
-    (orphan,) = judged(
-        replace(MARKED, **changes),
-        undone,
-        kept=frozenset(),
-        was_made=False,
-        client_id="bot",
-        now=NOON,
-    )
+    (orphan,) = _judged(undone, replace(MARKED, **changes))
     assert orphan.removed_by == removed_by
 
 
 @pytest.mark.parametrize("status", Status)
 def test_a_registration_at_work_answers_for_all_it_has_made(status: Status) -> None:
     busy = replace(registration(status), key=KEY, run=RunKind.REGISTER)
-    assert not list(
-        judged(MARKED, busy, kept=frozenset(), was_made=False, client_id="bot", now=NOON)
-    )
+    assert not _judged(busy)
 
 
 def test_a_failure_keeps_its_application_until_the_time_for_a_retry_is_over() -> None:
     late = replace(registration(Status.FAILED), key=KEY, deadline=NOON)
     early = replace(late, deadline=NOON + timedelta(minutes=1))
     bare = replace(MARKED, held=())
-    assert not list(
-        judged(bare, early, kept=frozenset(), was_made=False, client_id="bot", now=NOON)
-    )
-    (orphan,) = judged(bare, late, kept=frozenset(), was_made=False, client_id="bot", now=NOON)
+    assert not _judged(early, bare)
+    (orphan,) = _judged(late, bare)
     assert (orphan.removed_by, orphan.why) == (RunKind.UNDO, "its registration is failed")
 
 
@@ -358,7 +347,7 @@ def test_a_failure_keeps_its_application_until_the_time_for_a_retry_is_over() ->
 )
 def test_an_application_that_was_never_approved_is_reported_only(status: Status) -> None:
     never = replace(registration(status), key=KEY)
-    (orphan,) = judged(MARKED, never, kept=frozenset(), was_made=False, client_id="bot", now=NOON)
+    (orphan,) = _judged(never)
     assert orphan.removed_by is None
 
 
@@ -385,23 +374,21 @@ def test_what_was_taken_back_and_is_there_is_left_to_whoever_has_restored_it(
     status: Status,
 ) -> None:
     over = replace(registration(status), key=KEY)
-    (orphan,) = judged(MARKED, over, kept=frozenset(), was_made=True, client_id="bot", now=NOON)
+    (orphan,) = _judged(over, was_made=True)
     assert (orphan.key_id, orphan.removed_by) == (None, None)
     assert orphan.why == "it was removed, and somebody has restored it"
 
 
 def test_what_is_being_revoked_answers_for_all_that_is_left_of_it() -> None:
     late = replace(registration(Status.REVOKING), key=KEY, deadline=NOON)
-    assert not list(
-        judged(MARKED, late, kept=frozenset(), was_made=True, client_id="bot", now=NOON)
-    )
+    assert not _judged(late, was_made=True)
 
 
 def test_a_secret_of_an_application_that_its_registration_did_not_make_is_reported_only() -> None:
     for made, removed_by in (("object", RunKind.REMOVE_STRAY), ("another object", None)):
         ready = replace(registration(), key=KEY, facts={"application": {"object_id": made}})
         kept = frozenset({"kept"})
-        (orphan,) = judged(MARKED, ready, kept=kept, was_made=False, client_id="bot", now=NOON)
+        (orphan,) = _judged(ready, kept=kept)
         assert (orphan.key_id, orphan.removed_by) == ("stray", removed_by)
 
 
@@ -418,6 +405,13 @@ MARKED = TaggedApplication(
         for key_id in ("kept", "stray")
     ),
 )
+
+
+def _judged(
+    registration: Registration, found: TaggedApplication = MARKED, **more: Any
+) -> list[Orphan]:
+    usual: dict[str, Any] = {"kept": frozenset(), "was_made": False, "client_id": "bot"}
+    return list(judged(found, registration, **{**usual, **more}, now=NOON))
 
 
 async def _said(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
