@@ -1,19 +1,17 @@
 """Lives: starts the victim on a stage, kills it, starts it again on the same databases."""
 
 import asyncio
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import TypeVar
 
 from bot.playground.stage import Stage
 from tests.support import crash_process
 from tests.support.crash_process import Death
-from tests.support.fork_server import births
+from tests.support.fork_server import Forked
 
 SECONDS = 60.0
 """How long a life may take to begin or to end, on a machine that stalls."""
@@ -34,9 +32,7 @@ class CrashRunner:
         self.deaths = 0
         self._stage = stage
         self._changes = changes
-        self._process: ForkServerProcess | None = None
-        self._ended = asyncio.Event()
-        self._ended.set()
+        self._process: Forked | None = None
         self._is_doomed = False
         self._lost: Lost | None = None
         self._born_at = 0
@@ -47,7 +43,7 @@ class CrashRunner:
 
     @property
     def dead(self) -> bool:
-        return self._ended.is_set()
+        return self._process is None or self._process.returncode is not None
 
     async def begin(self, death: Death | None = None, *, later: timedelta = timedelta(0)) -> None:
         """Start the bot, so much later, and return when Slack is connected or it has died."""
@@ -55,14 +51,12 @@ class CrashRunner:
         self._stage.clock.move(later)
         environ = self._stage.environ(**self._changes)
         offset = self._stage.clock.now() - datetime.now(UTC)
-        process = births.Process(target=crash_process.live, args=(environ, offset, death, self.log))
         greeted = self._hellos()
         self._is_doomed = death is not None
         self._born_at = self.log.stat().st_size if self.log.exists() else 0
-        process.start()
-        self._ended.clear()
-        self._process = process
-        asyncio.get_running_loop().add_reader(process.sentinel, self._buried)
+        self._process = Forked(
+            crash_process.live, environ, offset, death, self.log, ended=self._buried
+        )
         await self.until(lambda: self.dead or self._hellos() > greeted)
 
     async def kill(self) -> None:
@@ -74,8 +68,9 @@ class CrashRunner:
         return await self._end(signal.SIGTERM)
 
     async def until_dead(self) -> None:
+        assert self._process is not None
         async with asyncio.timeout(SECONDS):
-            await self._ended.wait()
+            await self._process.wait()
 
     async def until(self, predicate: Callable[[], T], timeout: float = SECONDS) -> T:  # noqa: ASYNC109 - as the workspace's own
         """Wait for a predicate. Raises Lost as soon as the victim has ended unexpectedly."""
@@ -95,11 +90,9 @@ class CrashRunner:
         process = self._process
         assert process is not None
         self._is_doomed = True
-        if not self.dead and process.pid is not None:
-            with suppress(ProcessLookupError):  # it has just died by itself
-                os.kill(process.pid, number)
+        process.send_signal(number)
         await self.until_dead()
-        return process.exitcode
+        return process.returncode
 
     def _hellos(self) -> int:
         return sum(entry.what == "hello" for entry in self._stage.workspace.log)
@@ -107,12 +100,9 @@ class CrashRunner:
     def _buried(self) -> None:
         process = self._process
         assert process is not None
-        asyncio.get_running_loop().remove_reader(process.sentinel)
-        process.join()
-        self.deaths += process.exitcode == -signal.SIGKILL
-        if not self._is_doomed or process.exitcode not in (0, -signal.SIGKILL):
-            self._lost = Lost(f"The victim ended with {process.exitcode}.\n{self._last_words()}")
-        self._ended.set()
+        self.deaths += process.returncode == -signal.SIGKILL
+        if not self._is_doomed or process.returncode not in (0, -signal.SIGKILL):
+            self._lost = Lost(f"The victim ended with {process.returncode}.\n{self._last_words()}")
         self._stage.workspace.changed()
 
     def _last_words(self) -> str:

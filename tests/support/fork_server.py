@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,15 @@ births.set_forkserver_preload(["bot.__main__", *COMMANDS, *LATER])
 class Forked:
     """A child that is waited for as a process of asyncio's is."""
 
-    def __init__(self, target: Callable[..., None], *arguments: object) -> None:
+    def __init__(
+        self,
+        target: Callable[..., None],
+        *arguments: object,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
         self._process = births.Process(target=target, args=arguments)
         self._process.start()
+        self._tell = ended
         self._ended = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._process.sentinel, self._bury)
 
@@ -53,8 +59,9 @@ class Forked:
         return self._process.exitcode
 
     def send_signal(self, number: signal.Signals) -> None:
-        if not self._ended.is_set():
-            os.kill(self.pid, number)
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            if not self._ended.is_set():
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -63,6 +70,7 @@ class Forked:
         asyncio.get_running_loop().remove_reader(self._process.sentinel)
         self._process.join()
         self._ended.set()
+        self._tell()
 
 
 @asynccontextmanager
