@@ -136,7 +136,7 @@ class Loop:
         every: float,
         calm: float = 0.0,
     ) -> None:
-        """Take real seconds: look `every` so many at least, and `calm` after the bell at most."""
+        """Both are real seconds: at most `every` between two looks, `calm` before each."""
         self.wakeup = wakeup
         self.name = name
         self.looked_at = time.monotonic()
@@ -144,6 +144,7 @@ class Loop:
         self._look = look
         self._every = every
         self._calm = calm
+        self._at_once = False
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -157,10 +158,16 @@ class Loop:
         if self._task is not None:
             await self._task
 
+    def look_now(self) -> None:
+        """Wake the loop, and let it look without a pause."""
+        self._at_once = True
+        self.wakeup.wake()
+
     async def _repeat(self) -> None:
         while not self._stopping:
             await run_guarded(self.name, self._look)
             self.looked_at = time.monotonic()
             if not self._stopping:
                 await self.wakeup.wait(self._every)
-                await asyncio.sleep(self._calm)
+                await asyncio.sleep(0 if self._at_once else self._calm)
+                self._at_once = False

@@ -133,7 +133,7 @@ class Scheduler:
         if {run.id for run in owed} - self._seen:
             await self._quiet()  # of many clicks at once, all are answered before the work begins
         self._seen = {run.id for run in owed}
-        for run in self._may_start(owed):
+        for run in await self._may_start(owed):
             if not self._may_try(run.id):
                 continue
             if await run_guarded(f"run {run.id}", partial(self._start_or_fail, run)):
@@ -154,17 +154,22 @@ class Scheduler:
                 case Outcome.ENDED:
                     await self._fail_abandoned(run)
 
-    def _may_start(self, owed: Sequence[Run]) -> Sequence[Run]:
-        """Leave out suspects but one: who is carried already, else the oldest."""
+    async def _may_start(self, owed: Sequence[Run]) -> Sequence[Run]:
+        """Leave out suspects but one: one that is at work already, else the oldest."""
         suspects = [run for run in owed if SUSPECT <= run.attempts < MOST]
         if not suspects:
             return owed
-        first = min(suspects, key=lambda run: run.carried_by is None)
+        at_work = [run for run in suspects if await self._is_begun(run)]
+        first = next(iter(at_work or suspects))
         if self._turn is None or self._turn[0] != first.id:
             self._turn = first.id, self._clock.now()
         if self._clock.now() >= self._turn[1] + TURN:
             return owed
         return [run for run in owed if run is first or run not in suspects]
+
+    async def _is_begun(self, run: Run) -> bool:
+        """Whether a replica is at work on the run. While a call waits, it has no carrier."""
+        return run.carried_by is not None or await self._engine.outcome(run.id) is Outcome.OPEN
 
     async def _report_outage(self, owed: Sequence[Run]) -> None:
         if owed and self._services.entra.is_out:

@@ -128,8 +128,7 @@ class Waiting(Life):
         self.time = asyncio.Event()
         self.waits = asyncio.Event()
 
-    async def begin(self) -> None:
-        await self.take_over("slot-0")
+    async def look(self) -> None:
         await self._keeper.look()
         await self.waits.wait()
 
@@ -273,6 +272,33 @@ async def test_a_suspect_at_work_keeps_its_turn_when_an_older_one_comes(
     assert older not in first.at_work
     await first.end(younger)
     assert older in first.at_work
+    await first.die()
+
+
+async def test_a_suspect_that_waits_for_entra_keeps_its_turn(
+    env: RegistrarEnv, record: Record
+) -> None:
+    """Nobody is named as its carrier then, and it would go on beside the other one."""
+    older, younger = await _run(env), await _suspect(env)
+    first, second = Waiting(env, record), Life(env, record, "slot-1")
+    await second.start(older, "register")
+    await second.works(older)
+    await first.begin()
+    assert first.at_work == {younger}
+    assert (await _found(env, younger)).carried_by is None
+    async with env.database.transaction() as tx:
+        await tx.execute(sa.update(table).where(table.c.id == older).values(attempts=1))
+    await second.die()
+    await first.take_over("slot-1")
+    assert await _failed(env, older) == [SUSPECT]
+    third = Life(env, record, "slot-1")
+    await first.look()
+    await third.look()
+    assert (first.at_work, third.at_work) == ({younger}, set())
+    first.time.set()
+    await first.end(younger)
+    await third.look()
+    assert older in first.at_work | third.at_work
     await first.die()
 
 
