@@ -1,13 +1,13 @@
-"""Messages: what the bot owes somebody in Slack.
+"""Messages that the bot must show in Slack, and the order in which they are shown.
 
-A message is stale while `shown < wanted`. Whoever draws it claims it first, so that two processes
-do not post it twice; a claim lapses, so that a crash does not silence it.
+A message is stale while `shown < wanted`. A process claims it before it draws it, so that two
+processes do not post it twice; a claim lapses, so that a crash does not silence it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import uuid4
 
@@ -21,15 +21,18 @@ from bot.storage.tables import messages, registrations, seen_events
 CLAIM = timedelta(seconds=15)
 """Longer than Slack may take to answer, and as short as a crash should silence a message."""
 
+PATIENCE = timedelta(minutes=5)
+"""A message that has waited so long waits behind none that came later, whatever it is."""
+
 ENDED = 1000
-"""As many tries as nobody makes: this message is tried no more until its registration changes."""
+"""More tries than are ever made: not tried again until its registration changes."""
 
 ON_THE_WAY = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.REVOKING)
 """All other states are final: people wait for them, and nothing follows at once."""
 
 
 class MessageKind(StrEnum):
-    """What is owed."""
+    """What a message shows."""
 
     CARD = "card"  # in the approval channel
     PROGRESS = "progress"  # in the requester's direct messages
@@ -72,9 +75,18 @@ SAID_ONCE = (
 """These tell of one moment: no later version of their registration redraws them."""
 
 
+class Urgency(IntEnum):
+    """The smaller number comes first."""
+
+    MASK = 0  # a secret stands on a screen
+    FINAL = 1  # how it ended, or a message that somebody waits for
+    TOUCHED = 2  # somebody has just done something
+    PROGRESS = 3  # one step more
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One of them."""
+    """A message, as its row says."""
 
     id: str
     registration: str
@@ -87,15 +99,23 @@ class Message:
     ts: str | None
     shown_at: datetime | None
     tries: int
+    waiting_since: datetime | None = None
+    """When a look first found it stale. None if that was not noted yet."""
+    shows: Status | None = None
+    """The state of its registration when it was last drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stale:
-    """A message to be shown, the state it will show, and whether that is a final one."""
+    """A message to be shown, and the state that it will show."""
 
     message: Message
     status: Status
-    is_final: bool
+    urgency: Urgency
+
+    @property
+    def is_final(self) -> bool:
+        return self.status not in ON_THE_WAY
 
 
 async def add(
@@ -170,69 +190,111 @@ async def stale(
     limit: int,
     unreadable: Unreadable | None = None,
 ) -> Sequence[Stale]:
-    """Return stale messages that nobody has claimed and that were not drawn a moment ago.
+    """Return stale messages in the order in which they are to be shown, most urgent first, without
+    those that are claimed or were drawn a moment ago.
 
-    Whatever cannot wait has reset the moment at which its messages were drawn. If there are more
-    than the limit, masks, posts, final states and what was drawn longest ago are among those found.
+    Of equal urgency, the one that has waited longest comes first. A change that cannot wait has
+    reset `shown_at` of its messages.
     """
-    is_final = registrations.c.status.not_in(ON_THE_WAY)
-    order = sa.case(
-        (messages.c.kind == MessageKind.MASK, 0),
-        (messages.c.ts.is_(None), 1),
-        (is_final, 2),
-        else_=3,
-    )
+    urgency = _urgency(now)
+    # Of final states, cards come first: requesters get a message of their own, too.
+    is_second = (messages.c.kind == MessageKind.PROGRESS) & messages.c.ts.is_not(None)
     query = (
-        sa.select(messages, registrations.c.status, is_final.label("is_final"))
+        sa.select(messages, registrations.c.status, urgency.label("urgency"))
         .join(registrations, registrations.c.id == messages.c.registration)
-        .where(
-            messages.c.shown < messages.c.wanted,
-            messages.c.tries < ENDED,
-            sa.or_(messages.c.shown_at.is_(None), messages.c.shown_at <= drawn_before),
-            sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
+        .where(_may_be_shown(now, drawn_before))
+        .order_by(
+            urgency,
+            sa.case((_is_out_of_patience(now), 0), (is_second, 1), else_=0),
+            messages.c.waiting_since.nulls_last(),
+            messages.c.shown_at.nulls_first(),
         )
-        .order_by(order, messages.c.shown_at.nulls_first())
         .limit(limit)
     )
     return await read_each(tx, query, _stale, id=messages.c.id, unreadable=unreadable)
 
 
+def _may_be_shown(now: datetime, drawn_before: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        messages.c.shown < messages.c.wanted,
+        messages.c.tries < ENDED,
+        sa.or_(messages.c.shown_at.is_(None), messages.c.shown_at <= drawn_before),
+        _is_free(now),
+    )
+
+
+def _is_free(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now)
+
+
+def _urgency(now: datetime) -> sa.Case[int]:
+    shows = messages.c.shows.is_distinct_from(registrations.c.status)
+    is_news = registrations.c.status.not_in(ON_THE_WAY) & shows
+    is_awaited = messages.c.ts.is_(None) & (messages.c.kind != MessageKind.PROGRESS)
+    return sa.case(
+        (messages.c.kind == MessageKind.MASK, Urgency.MASK),
+        (sa.or_(is_news, is_awaited, _is_out_of_patience(now)), Urgency.FINAL),
+        (messages.c.shown_at.is_(None), Urgency.TOUCHED),
+        else_=Urgency.PROGRESS,
+    )
+
+
+def _is_out_of_patience(now: datetime) -> sa.ColumnElement[bool]:
+    return messages.c.waiting_since <= now - PATIENCE
+
+
 async def postpone(tx: AsyncConnection, ids: Collection[str], until: datetime) -> None:
-    """Let nobody claim these until then."""
+    """Do not let these be claimed until then."""
     query = sa.update(messages).where(messages.c.id.in_(ids))
     await tx.execute(query.values(claimed_until=until))
 
 
+async def note_waiting(tx: AsyncConnection, now: datetime, *, drawn_before: datetime) -> None:
+    """Note since when stale messages have waited, where that is not known yet."""
+    new = messages.c.waiting_since.is_(None) & _may_be_shown(now, drawn_before)
+    await tx.execute(
+        sa.update(messages).where(messages.c.id.in_(_unlocked(new))).values(waiting_since=now)
+    )
+
+
 async def claim(tx: AsyncConnection, found: Sequence[Message], now: datetime) -> Sequence[Message]:
     """Claim messages for a while. Return them as they are now, without those claimed by others."""
-    free = (
-        sa.select(messages.c.id)
-        .where(
-            messages.c.id.in_([message.id for message in found]),
-            sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
-        )
-        .with_for_update(skip_locked=True)  # nobody waits here, so nobody can wait in a circle
-    )
+    free = messages.c.id.in_([message.id for message in found]) & _is_free(now)
     query = (
         sa.update(messages)
-        .where(messages.c.id.in_(free.scalar_subquery()))
-        # Drawn from now on: whatever cannot wait and comes while it is drawn resets this again.
+        .where(messages.c.id.in_(_unlocked(free)))
+        # Drawn from now on: a change that cannot wait and comes meanwhile resets this again.
         .values(claimed_until=now + CLAIM, shown_at=now, tries=messages.c.tries + 1)
         .returning(messages)
     )
     return [_message(row) for row in (await tx.execute(query)).mappings()]
 
 
-async def posted(tx: AsyncConnection, message: Message, *, channel: str, ts: str) -> bool:
-    """Note where the message is, and that it shows what was wanted when it was claimed.
+def _unlocked(condition: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:
+    """Return ids of messages that no other transaction is changing: without a wait, no deadlock."""
+    query = sa.select(messages.c.id).where(condition)
+    return query.with_for_update(skip_locked=True).scalar_subquery()
 
-    Return whether more is wanted by now.
+
+async def posted(
+    tx: AsyncConnection, message: Message, *, channel: str, ts: str, shows: Status
+) -> bool:
+    """Note where the message is, the state that it shows, and that this is the version wanted when
+    it was claimed.
+
+    Return whether a later version is wanted by now.
     """
     query = (
-        sa.update(messages)
-        .where(messages.c.id == message.id)
+        _update(message)
         .values(
-            shown=message.wanted, channel=channel, ts=ts, claimed_until=None, tries=0, trouble=None
+            shown=message.wanted,
+            shows=shows,
+            channel=channel,
+            ts=ts,
+            claimed_until=None,
+            waiting_since=None,
+            tries=0,
+            trouble=None,
         )
         .returning(messages.c.wanted)
     )
@@ -263,43 +325,35 @@ async def release(
     tx: AsyncConnection, message: Message, *, until: datetime, trouble: str | None = None
 ) -> None:
     """Leave the message alone until then. `trouble` is why it could not be shown."""
-    await tx.execute(
-        sa.update(messages)
-        .where(messages.c.id == message.id)
-        .values(claimed_until=until, shown_at=None, trouble=trouble)
-    )
+    again = {"claimed_until": until, "shown_at": None, "waiting_since": None}
+    await tx.execute(_update(message).values(**again, trouble=trouble))
 
 
 async def end(tx: AsyncConnection, message: Message, *, trouble: str) -> None:
-    """Try the message no more until its registration changes. It stays owed, for App Homes to show
-    why.
+    """Do not try the message again until its registration changes. It stays stale, for App Homes to
+    show why.
     """
-    await tx.execute(
-        sa.update(messages)
-        .where(messages.c.id == message.id)
-        .values(claimed_until=None, tries=ENDED, trouble=trouble)
-    )
+    ended = {"claimed_until": None, "waiting_since": None, "tries": ENDED}
+    await tx.execute(_update(message).values(**ended, trouble=trouble))
 
 
 async def unclaim(tx: AsyncConnection, message: Message, *, trouble: str | None = None) -> None:
-    """Let anybody claim the message again, as if it had not been tried: it was not its fault.
+    """Let the message be claimed again in its old place, as if it had not been tried.
 
     `trouble` is Slack's word for why nothing can be shown there until somebody changes it.
     """
-    await tx.execute(
-        sa.update(messages)
-        .where(messages.c.id == message.id)
-        .values(claimed_until=None, shown_at=None, tries=messages.c.tries - 1, trouble=trouble)
-    )
+    before = {"claimed_until": None, "shown_at": None, "tries": messages.c.tries - 1}
+    await tx.execute(_update(message).values(**before, trouble=trouble))
 
 
 async def give_up(tx: AsyncConnection, message: Message, *, gone: bool = False) -> None:
-    """Owe the message no longer: it cannot be shown any more, and if it is gone, never again."""
-    await tx.execute(
-        sa.update(messages)
-        .where(messages.c.id == message.id)
-        .values(shown=messages.c.wanted, claimed_until=None, gone=gone)
-    )
+    """Do not show the message: it cannot be shown any more, and if it is gone, never again."""
+    done = {"shown": messages.c.wanted, "claimed_until": None, "waiting_since": None}
+    await tx.execute(_update(message).values(**done, gone=gone))
+
+
+def _update(message: Message) -> sa.Update:
+    return sa.update(messages).where(messages.c.id == message.id)
 
 
 async def is_first_delivery(tx: AsyncConnection, event_id: str, now: datetime) -> bool:
@@ -310,10 +364,10 @@ async def is_first_delivery(tx: AsyncConnection, event_id: str, now: datetime) -
 
 
 def _stale(row: Mapping[Any, Any]) -> Stale:
-    return Stale(
-        message=_message(row), status=Status(row["status"]), is_final=bool(row["is_final"])
-    )
+    urgency = Urgency(row["urgency"])
+    return Stale(message=_message(row), status=Status(row["status"]), urgency=urgency)
 
 
 def _message(row: Mapping[Any, Any]) -> Message:
-    return from_row(Message, row, kind=MessageKind(row["kind"]))
+    shows = Status(row["shows"]) if row["shows"] else None
+    return from_row(Message, row, kind=MessageKind(row["kind"]), shows=shows)

@@ -205,6 +205,8 @@ messages = sa.Table(
     sa.Column("ts", sa.String(32)),
     sa.Column("claimed_until", Moment),
     sa.Column("shown_at", Moment),
+    sa.Column("waiting_since", Moment),  # since when it is stale, once a look has seen that
+    sa.Column("shows", sa.String(24)),  # the status of its registration when it was last drawn
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("gone", sa.Boolean, nullable=False),  # somebody has deleted it: it is owed no more
     sa.Column("trouble", sa.String(60)),  # Slack's word for why it cannot be shown there

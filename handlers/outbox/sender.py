@@ -18,7 +18,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.domain.catalogue import drawable
 from bot.domain.connector_values import values_of
 from bot.domain.people import Refusal
-from bot.domain.registration import Registration, Status
+from bot.domain.registration import Registration
 from bot.registrar import Registrar
 from bot.services import Services
 from bot.storage import messages, registrations, secrets
@@ -71,19 +71,15 @@ class Sender:
         self._drawn: dict[str, tuple[int, str]] = {}
         """By message: the version that was drawn last, and a digest of what that showed."""
 
-    async def show(self, message: Message, calls: Sequence[Call]) -> Status | None:
-        """Show a message that was claimed, by calls that were counted as made.
-
-        Return the status that it shows now, or None if Slack did not take it.
-        """
+    async def show(self, message: Message, calls: Sequence[Call]) -> None:
+        """Show a message that was claimed, by calls that were counted as made."""
         # Read after the claim: what is drawn is never older than the version claimed.
         async with self._database.reading() as tx:
             registration = await registrations.get(tx, message.registration)
         assert registration is not None
         registration = replace(registration, looked_at=self._clock.now())
         try:
-            if await self._deliver(message, registration, calls):
-                return registration.status
+            await self._deliver(message, registration, calls)
         except ChannelShared:
             self._log_refusal(
                 "messages cannot be shown", SHARED, ErrorScope.CLOSED, calls[-1].place
@@ -95,7 +91,6 @@ class Sender:
             await self._lost(message, error)
         except Refusal:  # Slack does not say who would read it
             await self._retries.later(message, why="reader_unknown")
-        return None
 
     async def failed(self, message: Message, bug: str) -> None:
         """Put off a message that could not be shown because of a bug of this id."""
@@ -103,28 +98,35 @@ class Sender:
 
     async def _deliver(
         self, message: Message, registration: Registration, calls: Sequence[Call]
-    ) -> bool:
-        """Return whether the message shows what was wanted."""
+    ) -> None:
         if message.kind is MessageKind.MASK:
             await self._mask(message, registration)
-            return False
+            return
         if await self._has_no_recipient(message):
             await self._say_so(message)
             await self._give_up(message)
-            return False
+            return
         is_plain = message.id in self._plain
         text, blocks = await self._renderer.draw(message, registration, is_plain=is_plain)
         blocks, drawing = named(blocks, message), _digest(text, blocks)
         if self._is_there(message, drawing):
             for call in calls:
                 self._slack.rate_limits.give_back(call)
-            await self._posted(message, str(message.channel), str(message.ts), drawing)
-            return True
-        answer = await self._send(message, text, blocks)
-        for call in calls:
-            self._slack.rate_limits.went_through(call)
-        await self._posted(message, answer["channel"], answer["ts"], drawing)
-        return True
+            channel, ts = str(message.channel), str(message.ts)
+        else:
+            answer = await self._send(message, text, blocks)
+            for call in calls:
+                self._slack.rate_limits.went_through(call)
+            channel, ts = answer["channel"], answer["ts"]
+        async with self._database.transaction() as tx:
+            more = await messages.posted(
+                tx, message, channel=channel, ts=ts, shows=registration.status
+            )
+        if len(self._drawn) >= REMEMBERED:
+            self._drawn.clear()
+        self._drawn[message.id] = message.wanted, drawing
+        if more:
+            self._services.wakeups.dispatcher.wake()
 
     async def _send(self, message: Message, text: str, blocks: Blocks) -> AsyncSlackResponse:
         """Post it, or change the post, which may be one whose answer was lost.
@@ -152,15 +154,6 @@ class Sender:
             unfurl_links=False,
             unfurl_media=False,
         )
-
-    async def _posted(self, message: Message, channel: str, ts: str, drawing: str) -> None:
-        async with self._database.transaction() as tx:
-            more = await messages.posted(tx, message, channel=channel, ts=ts)
-        if len(self._drawn) >= REMEMBERED:
-            self._drawn.clear()
-        self._drawn[message.id] = message.wanted, drawing
-        if more:
-            self._services.wakeups.dispatcher.wake()
 
     def _is_there(self, message: Message, drawing: str) -> bool:
         """Whether Slack shows exactly this already: a version may have changed nothing on it.

@@ -8,6 +8,7 @@ from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestSt
 from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.secrets import Secret, SecretState
+from bot.storage.messages import Message, MessageKind
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEAM = "T0HOME"
@@ -91,4 +92,21 @@ def secret(state: SecretState = SecretState.SEALED) -> Secret:
         hint="abc",
         expires_at=datetime(2027, 3, 1, tzinfo=UTC),
         made_at=NOON,
+    )
+
+
+def values_message(id: str) -> Message:
+    """Return a message that is not posted yet."""
+    return Message(
+        id=id,
+        registration="AAD-7K3F",
+        kind=MessageKind.VALUES,
+        audience=ROSA.user_id,
+        subject=None,
+        wanted=1,
+        shown=0,
+        channel=None,
+        ts=None,
+        shown_at=None,
+        tries=0,
     )

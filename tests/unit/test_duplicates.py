@@ -5,14 +5,15 @@ from typing import Any
 import pytest
 
 from handlers.outbox.duplicates import is_copy, metadata_of
-from tests.support.message_rows import VALUES, stale
+from tests.support.factories import values_message
 
 BOT = "B0AADSETUP"
-OURS = {"bot_id": BOT, "metadata": metadata_of(VALUES.message)}
+VALUES = values_message("values")
+OURS = {"bot_id": BOT, "metadata": metadata_of(VALUES)}
 
 
 def test_the_bot_s_own_post_is_found_again() -> None:
-    assert is_copy(OURS, VALUES.message, bot_id=BOT)
+    assert is_copy(OURS, VALUES, bot_id=BOT)
 
 
 @pytest.mark.parametrize(
@@ -21,9 +22,9 @@ def test_the_bot_s_own_post_is_found_again() -> None:
         {"bot_id": "B0OTHER"},
         {"bot_id": None, "user": "U0ROSA"},
         {"metadata": None},
-        {"metadata": metadata_of(stale("another").message)},
-        {"metadata": {**metadata_of(VALUES.message), "event_type": "other"}},
+        {"metadata": metadata_of(values_message("another"))},
+        {"metadata": {**metadata_of(VALUES), "event_type": "other"}},
     ],
 )
 def test_what_another_has_posted_is_no_copy(change: dict[str, Any]) -> None:
-    assert not is_copy({**OURS, **change}, VALUES.message, bot_id=BOT)
+    assert not is_copy({**OURS, **change}, VALUES, bot_id=BOT)

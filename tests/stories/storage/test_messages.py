@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.registration import Status
 from bot.startup_checks import SLACK_SECONDS
 from bot.storage import messages, registrations
 from bot.storage.database import Database
@@ -76,7 +77,7 @@ async def test_a_posted_message_is_not_stale_until_its_registration_changes(
     claimed = await _claim(env.database)
     assert claimed is not None
     async with env.database.transaction() as tx:
-        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
+        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1", shows=Status.PENDING)
         assert await _stale(tx) == []
         await registrations.bump_version(tx, id)
         [message] = await _stale(tx)
@@ -90,7 +91,7 @@ async def test_what_changes_while_it_is_drawn_is_drawn_again(env: RegistrarEnv) 
     async with env.database.transaction() as tx:
         await registrations.bump_version(tx, id)
     async with env.database.transaction() as tx:
-        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1")
+        await messages.posted(tx, claimed, channel="C0APPROVE", ts="1.1", shows=Status.PENDING)
         [message] = await _stale(tx)
     assert message.shown < message.wanted
 
