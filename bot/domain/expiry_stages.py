@@ -4,7 +4,6 @@ A month, a week and a day before, and when it has. Of a secret that lives less t
 told when a half, an eighth and a fortieth of its life are left.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
@@ -26,22 +25,6 @@ SHARE_LEFT = dict(zip(Stage, SHORT_SECRET_NOTICES, strict=True))
 
 FOR_APPROVERS = frozenset({Stage.WEEK, Stage.OVER})
 """When the approval channel is told, too."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expiry:
-    """That a secret is so near its end: what a due and a message are about."""
-
-    secret: str
-    stage: Stage
-
-    def __str__(self) -> str:
-        return f"{self.secret}:{self.stage:d}"
-
-    @classmethod
-    def read(cls, subject: str | None) -> "Expiry":
-        secret, _, stage = (subject or "").partition(":")
-        return cls(secret=secret, stage=Stage(int(stage)))
 
 
 def told_at(secret: Secret, stage: Stage) -> datetime | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bot.domain.events import Event
+from bot.domain.subjects import Subject
 from bot.services import Services
 from bot.storage import history, messages, registrations
 from bot.storage.messages import MessageKind
@@ -20,16 +21,16 @@ class Handover:
 
         Do nothing if `who`, a user id, has handed it over since.
         """
-        await self._tell_approvers(id, MessageKind.LEFT, message, who=who)
+        await self._tell_approvers(id, MessageKind.LEFT, Subject(message=message), who=who)
 
-    async def requester_unreachable(self, id: str, expiry: str | None, *, who: str) -> None:
+    async def requester_unreachable(self, id: str, expiry: Subject, *, who: str) -> None:
         """Tell the approvers that a secret expires whose requester's account is deactivated or
         gone, unless they are told anyway. Do nothing if `who`, a user id, has handed it over since.
         """
         await self._tell_approvers(id, MessageKind.EXPIRY, expiry, who=who)
 
     async def _tell_approvers(
-        self, id: str, kind: MessageKind, subject: str | None, *, who: str
+        self, id: str, kind: MessageKind, subject: Subject, *, who: str
     ) -> None:
         """After a crash before the message is given up, the caller comes here again."""
         async with self.services.writing() as tx:

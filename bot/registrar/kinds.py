@@ -15,6 +15,7 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
+from bot.domain.subjects import Subject
 from bot.storage import decisions, history, messages, registrations, secrets
 from bot.storage.history import vault_of
 from bot.storage.messages import MessageKind
@@ -185,7 +186,7 @@ async def _hand_over(tx: AsyncConnection, case: Case) -> None:
     )
     await messages.add(tx, id, MessageKind.PROGRESS, new_requester.user_id)
     if registration.status is Status.READY and registration.secret is not None:
-        subject = registration.secret.id
+        subject = Subject(secret=registration.secret.id)
         await messages.add(tx, id, MessageKind.VALUES, new_requester.user_id, subject=subject)
 
 

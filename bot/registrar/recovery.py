@@ -12,6 +12,7 @@ from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
+from bot.domain.subjects import Subject
 from bot.registrar.access import Access
 from bot.registrar.kinds import check_idle
 from bot.registrar.limits import CHECKS, check_limit
@@ -96,8 +97,8 @@ class Recovery:
         await registrations.move(tx, id, Status.PENDING, failure=None, deadline=None)
         again = replace(plan, asked_at=now, expires_at=now + settings.approval_ttl)
         await approval_requests.reopen(tx, id, again)
-        channel = settings.approval_channel
-        await messages.add(tx, id, MessageKind.REMINDER, channel, subject=plan.id)
+        channel, subject = settings.approval_channel, Subject(request=plan.id)
+        await messages.add(tx, id, MessageKind.REMINDER, channel, subject=subject)
         await decisions.tell(tx, registration, plan)
         return Status.PENDING
 

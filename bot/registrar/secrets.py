@@ -12,6 +12,7 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
+from bot.domain.subjects import Subject
 from bot.registrar.access import Access
 from bot.registrar.kinds import check_idle
 from bot.storage import audit, expiry_notices, history, registrations, runs, secrets, timers
@@ -75,8 +76,9 @@ class Secrets:
             await registrations.update(tx, id, deadline=None)
             for kind in (TimerKind.REMOVE_UNREAD, TimerKind.REMIND_UNREAD):
                 await timers.cancel(tx, id, kind)
-            await timers.add(tx, id, TimerKind.UNKNOWN, now + REVEAL_CONFIRMED, subject=secret.id)
-            await timers.add(tx, id, TimerKind.MASK, now + SECRET_VISIBLE, subject=secret.id)
+            subject = Subject(secret=secret.id)
+            await timers.add(tx, id, TimerKind.UNKNOWN, now + REVEAL_CONFIRMED, subject)
+            await timers.add(tx, id, TimerKind.MASK, now + SECRET_VISIBLE, subject)
             await history.write(tx, id, Event.SECRET_CLAIMED, by=by, now=now, secret=secret.id)
         return Reveal(secret=secret.id, values=values_of(registration, profile, secret=clear))
 
@@ -117,7 +119,7 @@ class Secrets:
         """Say what came of a claim, unless that was decided in the meantime."""
         async with self.access.services.writing() as tx:
             await registrations.bump_version(tx, id)
-            await timers.cancel(tx, id, TimerKind.UNKNOWN, secret)
+            await timers.cancel(tx, id, TimerKind.UNKNOWN, Subject(secret=secret))
             if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
                 await history.write(tx, id, event, by=by, now=self.access.now(), secret=secret)
                 if state is SecretState.SHOWN:
@@ -149,7 +151,7 @@ class Secrets:
             # The requester may hide it before the reveal has come to note that it is shown.
             since = [SecretState.CLAIMED, SecretState.SHOWN]
             if await secrets.change(tx, secret, state, since=since):
-                await timers.cancel(tx, id, TimerKind.UNKNOWN, secret)
+                await timers.cancel(tx, id, TimerKind.UNKNOWN, Subject(secret=secret))
                 await history.write(tx, id, event, now=self.access.now(), secret=secret)
                 await self._schedule_removal_of_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
@@ -162,7 +164,7 @@ class Secrets:
             if old.made_at < new.made_at and old.retires_at is None:
                 at = min(now + PREVIOUS_SECRET, old.expires_at or now)
                 await secrets.schedule_removal(tx, old.id, at)
-                await timers.add(tx, id, TimerKind.REMOVE_PREVIOUS, at, subject=old.id)
+                await timers.add(tx, id, TimerKind.REMOVE_PREVIOUS, at, Subject(secret=old.id))
 
     async def replace(self, id: str, *, by: Person) -> None:
         """Make a new secret in place of a lost one, which then stops working. Raises Refusal."""

@@ -12,6 +12,7 @@ from bot.domain.lifetimes import UNDO_FAILED
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import LIVE, Secret, SecretState
+from bot.domain.subjects import Subject
 from bot.runs.base import CLEANUP_TIMERS, REQUESTED
 from bot.storage import (
     decisions,
@@ -132,8 +133,8 @@ class RegistrationReconciler:
             code = RunOutcome.OVERRULED
             await history.write(tx, id, Event.FAILED, now=self.now, run=kind, code=code)
         if run is not None and kind in LATER and self.copy.status is Status.READY:
-            subject = run.subject if kind is RunKind.REMOVE_PREVIOUS else None
-            await timers.add(tx, id, LATER[kind], self.now, subject=subject)
+            secret = run.subject if kind is RunKind.REMOVE_PREVIOUS else None
+            await timers.add(tx, id, LATER[kind], self.now, Subject(secret=secret or ""))
         for request in self.copy.requests:
             if request.kind is not RequestKind.PLAN and request.state is RequestState.APPROVED:
                 is_done = unknown and request.kind is RequestKind.ROTATION

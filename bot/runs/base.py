@@ -13,6 +13,7 @@ from bot.domain.people import CONTACT, Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import Secret, SecretState
+from bot.domain.subjects import Subject
 from bot.runs.journal import RunJournal
 from bot.services import Services
 from bot.storage import audit, decisions, history, messages, registrations, runs, secrets, timers
@@ -120,8 +121,9 @@ class RunBase:
     async def _schedule_again(self, tx: AsyncConnection, run: Run) -> None:
         """Let what could not be cleared up be tried again."""
         later = self._clock.now() + CLEANUP_RETRY
-        subject = run.subject if run.kind is RunKind.REMOVE_PREVIOUS else None
-        await timers.add(tx, run.registration, CLEANUP_TIMERS[run.kind], later, subject=subject)
+        kind = CLEANUP_TIMERS[run.kind]
+        subject = Subject.read(kind.topic, run.subject)
+        await timers.add(tx, run.registration, kind, later, subject)
 
     async def _close_request(self, tx: AsyncConnection, run: Run, state: RequestState) -> None:
         """Note what became of the request that the run was for, if it was for one; tell the

@@ -9,6 +9,7 @@ from bot.domain.events import Event
 from bot.domain.lifetimes import CHECK_EVERY, CHECK_RETRY
 from bot.domain.registration import Check, Registration, RunOutcome
 from bot.domain.runs import RunKind
+from bot.domain.subjects import Subject
 from bot.runs.base import RunBase
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
@@ -98,7 +99,7 @@ class DriftCheck(RunBase):
             await self._keep(tx, run, check, audience)
             if self._is_to_alarm(run, registration, drift):
                 channel = self._services.settings.approval_channel
-                await messages.add(tx, id, MessageKind.ALARM, channel, subject=run.id)
+                await messages.add(tx, id, MessageKind.ALARM, channel, subject=Subject(run=run.id))
             await history.write(tx, id, Event.CHECKED, now=now, differences=list(drift.differences))
         if drift.alarming:
             log.warning(
@@ -131,7 +132,8 @@ class DriftCheck(RunBase):
     ) -> None:
         await registrations.set_check(tx, run.registration, check)
         if audience is not None:
-            await messages.add(tx, run.registration, MessageKind.DRIFT, audience, subject=run.id)
+            subject = Subject(run=run.id)
+            await messages.add(tx, run.registration, MessageKind.DRIFT, audience, subject=subject)
 
     async def _end_check(
         self,
@@ -146,5 +148,5 @@ class DriftCheck(RunBase):
         if not await self._end(tx, run, outcome):
             return False
         await timers.cancel(tx, run.registration, TimerKind.CHECK)
-        await timers.add(tx, run.registration, TimerKind.CHECK, again, subject=told)
+        await timers.add(tx, run.registration, TimerKind.CHECK, again, Subject(user=told or ""))
         return True

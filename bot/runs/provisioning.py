@@ -21,6 +21,7 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret, SecretState
+from bot.domain.subjects import Subject
 from bot.runs.base import RunBase, StepFailed, changed, failed, gone, tampered
 from bot.runs.batch_writer import BatchWriter, Entry
 from bot.runs.journal import Superseded
@@ -247,13 +248,15 @@ class Provisioning(RunBase):
             until = now + UNREAD_SECRET
             await registrations.update(tx, registration, failure=None, deadline=until)
             requester = await registrations.requester_of(tx, registration)
-            await messages.add(tx, registration, MessageKind.VALUES, requester, subject=sealed.id)
-            await timers.add(tx, registration, TimerKind.REMOVE_UNREAD, until, subject=sealed.id)
+            subject = Subject(secret=sealed.id)
+            await messages.add(tx, registration, MessageKind.VALUES, requester, subject=subject)
+            await timers.add(tx, registration, TimerKind.REMOVE_UNREAD, until, subject)
             await unread_notices.plan(tx, registration, sealed.id, until=until, now=now)
             for old in await secrets.cancel_removals(
                 tx, registration, now
             ):  # until the new one was seen
-                await timers.cancel(tx, registration, TimerKind.REMOVE_PREVIOUS, old)
+                subject = Subject(secret=old)
+                await timers.cancel(tx, registration, TimerKind.REMOVE_PREVIOUS, subject)
             await self._schedule_stray_removal(tx, run)
             await timers.cancel(tx, registration, TimerKind.CHECK)
             await timers.add(tx, registration, TimerKind.CHECK, now + FIRST_CHECK)

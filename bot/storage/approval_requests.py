@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.approval_requests import ApprovalRequest, RequestState, Vote
 from bot.domain.people import Person
 from bot.domain.registration import WAITS_IN, Status
+from bot.domain.subjects import Subject
 from bot.storage import rows, timers
 from bot.storage.rows import Row, from_row, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests
@@ -61,7 +62,7 @@ async def reopen(tx: AsyncConnection, registration: str, request: ApprovalReques
 async def _plan_timers(tx: AsyncConnection, registration: str, request: ApprovalRequest) -> None:
     if request.expires_at is not None:
         at = request.expires_at
-        await timers.add(tx, registration, TimerKind.EXPIRE, at, subject=request.id)
+        await timers.add(tx, registration, TimerKind.EXPIRE, at, Subject(request=request.id))
         await timers.remind_of(tx, registration, request.id, request.asked_at, request.asked_at)
 
 

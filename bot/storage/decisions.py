@@ -9,6 +9,7 @@ from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestSt
 from bot.domain.events import Event, event
 from bot.domain.people import Person
 from bot.domain.registration import Registration, Status
+from bot.domain.subjects import Subject
 from bot.storage import approval_requests, history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
@@ -29,7 +30,8 @@ async def ask(
     if request.kind is RequestKind.PLAN:
         await messages.add(tx, id, MessageKind.CARD, approval_channel)
     else:
-        await messages.add(tx, id, MessageKind.REQUEST, approval_channel, subject=request.id)
+        subject = Subject(request=request.id)
+        await messages.add(tx, id, MessageKind.REQUEST, approval_channel, subject=subject)
 
 
 async def end(
@@ -86,4 +88,5 @@ async def tell(tx: AsyncConnection, registration: Registration, request: Approva
     if request.kind is RequestKind.PLAN:
         await messages.owe_news(tx, of, requester)
     else:
-        await messages.owe_news(tx, of, requester, MessageKind.REQUEST_NEWS, request.id)
+        subject = Subject(request=request.id)
+        await messages.owe_news(tx, of, requester, MessageKind.REQUEST_NEWS, subject)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
+from bot.domain.subjects import NO_SUBJECT, Subject, Topic
 from bot.storage.rows import Unreadable, from_row, insert_and_expire, read_each
 from bot.storage.tables import messages, registrations, seen_events
 
@@ -54,25 +55,33 @@ class MessageKind(StrEnum):
     UNREAD_NEWS = "unread news"  # in the requester's direct messages: the same
     RESTORED = "restored"  # in the requester's direct messages: the database is an older copy
 
+    @property
+    def topic(self) -> Topic:
+        """What kind of subject it has."""
+        match self:
+            case (
+                MessageKind.VALUES
+                | MessageKind.MASK
+                | MessageKind.UNSEEN
+                | MessageKind.UNREAD
+                | MessageKind.UNREAD_NEWS
+            ):
+                return Topic.SECRET
+            case MessageKind.EXPIRY | MessageKind.EXPIRY_NEWS:
+                return Topic.EXPIRY
+            case MessageKind.REQUEST | MessageKind.REQUEST_NEWS | MessageKind.REMINDER:
+                return Topic.REQUEST
+            case MessageKind.ALARM | MessageKind.DRIFT:
+                return Topic.RUN
+            case MessageKind.LEFT:
+                return Topic.MESSAGE  # of the one that was not sent
+            case _:
+                return Topic.NONE
 
-SAID_ONCE = (
-    MessageKind.MASK,
-    MessageKind.NEWS,
-    MessageKind.ALARM,
-    MessageKind.DRIFT,
-    MessageKind.REMINDER,
-    MessageKind.LEFT,
-    MessageKind.REQUEST_NEWS,
-    MessageKind.RETIRED,
-    MessageKind.EXPIRY,
-    MessageKind.REVOCATION,
-    MessageKind.EXPIRY_NEWS,
-    MessageKind.UNSEEN,
-    MessageKind.UNREAD,
-    MessageKind.UNREAD_NEWS,
-    MessageKind.RESTORED,
-)
-"""These tell of one moment: no later version of their registration redraws them."""
+
+REDRAWN = (MessageKind.CARD, MessageKind.PROGRESS, MessageKind.VALUES, MessageKind.REQUEST)
+SAID_ONCE = tuple(kind for kind in MessageKind if kind not in REDRAWN)
+"""They tell of one moment: no later version of their registration redraws them."""
 
 
 class Urgency(IntEnum):
@@ -92,7 +101,7 @@ class Message:
     registration: str
     kind: MessageKind
     audience: str
-    subject: str | None
+    subject: Subject
     wanted: int
     shown: int
     channel: str | None
@@ -124,16 +133,16 @@ async def add(
     kind: MessageKind,
     audience: str,
     *,
-    subject: str | None = None,
+    subject: Subject = NO_SUBJECT,
 ) -> None:
-    """Add a message to `audience`, a channel's or a person's id; `subject` is what it is about."""
+    """Add a message to `audience`, a channel's or a person's id."""
     await tx.execute(
         sa.insert(messages).values(
             id=uuid4().hex,
             registration=registration,
             kind=kind,
             audience=audience,
-            subject=subject,
+            subject=subject.checked(kind.topic).text,
             wanted=1,
             shown=0,
             tries=0,
@@ -147,7 +156,7 @@ async def owe_news(
     registration: str,
     audience: str,
     kind: MessageKind = MessageKind.NEWS,
-    subject: str | None = None,
+    subject: Subject = NO_SUBJECT,
 ) -> None:
     """Tell somebody how the registration, or a request, stands now: Slack notifies nobody of a card
     redrawn. News that is not posted yet will say it.
@@ -158,7 +167,7 @@ async def owe_news(
             messages.c.registration == registration,
             messages.c.kind == kind,
             messages.c.audience == audience,
-            messages.c.subject.is_not_distinct_from(subject),
+            messages.c.subject.is_not_distinct_from(subject.text),
             messages.c.ts.is_(None),
             messages.c.shown < messages.c.wanted,
             messages.c.tries < ENDED,
@@ -171,13 +180,13 @@ async def owe_news(
 
 
 async def exists(
-    tx: AsyncConnection, registration: str, kind: MessageKind, subject: str | None
+    tx: AsyncConnection, registration: str, kind: MessageKind, subject: Subject
 ) -> bool:
     """Whether there has ever been such a message."""
     query = sa.select(messages.c.id).where(
         messages.c.registration == registration,
         messages.c.kind == kind,
-        messages.c.subject == subject,
+        messages.c.subject == subject.text,
     )
     return (await tx.scalars(query.limit(1))).first() is not None
 
@@ -370,4 +379,6 @@ def _stale(row: Mapping[Any, Any]) -> Stale:
 
 def _message(row: Mapping[Any, Any]) -> Message:
     shows = Status(row["shows"]) if row["shows"] else None
-    return from_row(Message, row, kind=MessageKind(row["kind"]), shows=shows)
+    kind = MessageKind(row["kind"])
+    subject = Subject.read(kind.topic, row["subject"])
+    return from_row(Message, row, kind=kind, subject=subject, shows=shows)

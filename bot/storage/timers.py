@@ -1,4 +1,4 @@
-"""Dues: what must happen at a time. Rows, compared with our clock by the keeper."""
+"""Timers: what must happen at a time. Rows that the scheduler compares with the clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.lifetimes import FIRST_REMINDER, REMINDERS
+from bot.domain.subjects import NO_SUBJECT, Subject, Topic
 from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.tables import timers
 
@@ -31,15 +32,30 @@ class TimerKind(StrEnum):
     REMOVE_PREVIOUS = "retire"  # the secret before the newest one has worked long enough
     TELL_EXPIRY = "expiring"  # tell that the secret in use is about to expire, or has
 
+    @property
+    def topic(self) -> Topic:
+        """What kind of subject it has."""
+        match self:
+            case TimerKind.EXPIRE | TimerKind.REMIND:
+                return Topic.REQUEST
+            case TimerKind.TELL_EXPIRY:
+                return Topic.EXPIRY
+            case TimerKind.CHECK:
+                return Topic.USER  # who is told, whatever it finds
+            case TimerKind.REMOVE_STRAY | TimerKind.UNDO | TimerKind.REVOKE:
+                return Topic.NONE
+            case _:
+                return Topic.SECRET
+
 
 @dataclass(frozen=True, kw_only=True)
 class Timer:
-    """One of them."""
+    """A timer, as its row says."""
 
     id: str
     registration: str
     kind: TimerKind
-    subject: str | None
+    subject: Subject
     at: datetime
 
 
@@ -48,11 +64,15 @@ async def add(
     registration: str,
     kind: TimerKind,
     at: datetime,
-    subject: str | None = None,
+    subject: Subject = NO_SUBJECT,
 ) -> None:
     await tx.execute(
         sa.insert(timers).values(
-            id=uuid4().hex, registration=registration, kind=kind, subject=subject, at=at
+            id=uuid4().hex,
+            registration=registration,
+            kind=kind,
+            subject=subject.checked(kind.topic).text,
+            at=at,
         )
     )
 
@@ -60,43 +80,43 @@ async def add(
 async def remind_of(
     tx: AsyncConnection, registration: str, request: str, asked_at: datetime, now: datetime
 ) -> None:
-    """Let the approvers be reminded next of a request that waits, if that is still to be."""
+    """Add the next reminder of a request that waits, unless there have been all of them."""
     waits = (FIRST_REMINDER * (2**count - 1) for count in range(1, REMINDERS + 1))
     at = next((asked_at + each for each in waits if asked_at + each > now), None)
     if at is not None:
-        await add(tx, registration, TimerKind.REMIND, at, subject=request)
+        await add(tx, registration, TimerKind.REMIND, at, Subject(request=request))
 
 
 async def find_due(
     tx: AsyncConnection, now: datetime, *, limit: int, unreadable: Unreadable | None = None
 ) -> Sequence[Timer]:
-    """Return what is due by now, oldest first."""
+    """Return the timers that are due, oldest first."""
     query = sa.select(timers).where(timers.c.at <= now).order_by(timers.c.at).limit(limit)
     return await read_each(tx, query, _timer, id=timers.c.id, unreadable=unreadable)
 
 
 async def postpone(tx: AsyncConnection, id: str, until: datetime) -> None:
-    """Let it be due later: what cannot be done now must not stand before what can."""
+    """Make it due later, so that it does not stand before what can be done now."""
     await tx.execute(sa.update(timers).where(timers.c.id == id).values(at=until))
 
 
 async def delete(tx: AsyncConnection, id: str) -> bool:
-    """Strike it off. False if another process was faster."""
+    """Delete the timer. False if another process has."""
     return (await tx.execute(sa.delete(timers).where(timers.c.id == id))).rowcount == 1
 
 
-async def subjects(tx: AsyncConnection, registration: str, kind: TimerKind) -> Sequence[str | None]:
-    """Return what is still to happen of this kind is about."""
+async def subjects(tx: AsyncConnection, registration: str, kind: TimerKind) -> Sequence[Subject]:
+    """Return the subjects of the registration's timers of this kind."""
     query = sa.select(timers.c.subject).where(
         timers.c.registration == registration, timers.c.kind == kind
     )
-    return (await tx.scalars(query)).all()
+    return [Subject.read(kind.topic, text) for text in await tx.scalars(query)]
 
 
 async def bring_forward(
     tx: AsyncConnection, registration: str, kind: TimerKind, at: datetime
 ) -> bool:
-    """Let what is due later happen then. False if there is no such thing."""
+    """Make timers that are due later due then. False if there are none."""
     done = await tx.execute(
         sa.update(timers)
         .where(timers.c.registration == registration, timers.c.kind == kind, timers.c.at > at)
@@ -106,20 +126,21 @@ async def bring_forward(
 
 
 async def cancel_all(tx: AsyncConnection, registration: str, *, but: TimerKind) -> None:
-    """Strike off everything that no longer has to happen, whatever it is."""
+    """Delete the registration's timers of all other kinds."""
     query = sa.delete(timers).where(timers.c.registration == registration, timers.c.kind != but)
     await tx.execute(query)
 
 
 async def cancel(
-    tx: AsyncConnection, registration: str, kind: TimerKind, subject: str | None = None
+    tx: AsyncConnection, registration: str, kind: TimerKind, subject: Subject = NO_SUBJECT
 ) -> None:
-    """Strike off what no longer has to happen."""
+    """Delete the registration's timers of this kind: all of them, or those of one subject."""
     query = sa.delete(timers).where(timers.c.registration == registration, timers.c.kind == kind)
-    if subject is not None:
-        query = query.where(timers.c.subject == subject)
+    if subject.text is not None:
+        query = query.where(timers.c.subject == subject.text)
     await tx.execute(query)
 
 
 def _timer(row: Mapping[Any, Any]) -> Timer:
-    return from_row(Timer, row, kind=TimerKind(row["kind"]))
+    kind = TimerKind(row["kind"])
+    return from_row(Timer, row, kind=kind, subject=Subject.read(kind.topic, row["subject"]))

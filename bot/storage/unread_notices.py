@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.events import Event
 from bot.domain.lifetimes import UNREAD_REMINDERS, UNREAD_SECRET
 from bot.domain.registration import Status
+from bot.domain.subjects import Subject
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
@@ -16,14 +17,14 @@ from bot.storage.timers import TimerKind
 async def plan(
     tx: AsyncConnection, id: str, secret: str, *, until: datetime, now: datetime
 ) -> None:
-    """Let the requester be reminded next of this secret, which is removed at `until`.
+    """Add the next reminder of this secret, which is removed at `until`.
 
-    Reminders that were due while the bot was down are not made up for.
+    Reminders that were due while the bot was down are left out.
     """
     announced_at = until - UNREAD_SECRET
     at = next((it for it in (announced_at + each for each in UNREAD_REMINDERS) if it > now), None)
     if at is not None:
-        await timers.add(tx, id, TimerKind.REMIND_UNREAD, at, subject=secret)
+        await timers.add(tx, id, TimerKind.REMIND_UNREAD, at, Subject(secret=secret))
 
 
 async def remind(tx: AsyncConnection, id: str, secret: str, now: datetime) -> None:
@@ -33,7 +34,8 @@ async def remind(tx: AsyncConnection, id: str, secret: str, now: datetime) -> No
         return
     if found.secret.id == secret and found.is_unseen:
         requester = found.requester.user_id
-        await messages.add(tx, id, MessageKind.UNSEEN, requester, subject=secret)
+        subject = Subject(secret=secret)
+        await messages.add(tx, id, MessageKind.UNSEEN, requester, subject=subject)
         await plan(tx, id, secret, until=found.deadline, now=now)
 
 
@@ -55,7 +57,7 @@ async def tell_removed(
     for secret in (found.secret, *found.other_secrets):
         if secret is None or secret.id not in removed:
             continue
-        requester = found.requester.user_id
-        await messages.add(tx, id, MessageKind.UNREAD_NEWS, requester, subject=secret.id)
-        await messages.add(tx, id, MessageKind.UNREAD, approval_channel, subject=secret.id)
+        requester, subject = found.requester.user_id, Subject(secret=secret.id)
+        await messages.add(tx, id, MessageKind.UNREAD_NEWS, requester, subject=subject)
+        await messages.add(tx, id, MessageKind.UNREAD, approval_channel, subject=subject)
         await history.write(tx, id, Event.UNREAD_REMOVED, now=now, secret=secret.id)

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import ApprovalRequest, RequestState
 from bot.domain.events import Event
-from bot.domain.expiry_stages import Expiry
 from bot.domain.lifetimes import DAY, ENGINE_RETENTION
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import Failure, RunKind
@@ -224,7 +223,7 @@ class Scheduler:
                 await self._remove_unread(tx, timer)
             case TimerKind.REMIND_UNREAD:
                 await unread_notices.remind(
-                    tx, timer.registration, timer.subject or "", self._clock.now()
+                    tx, timer.registration, timer.subject.secret, self._clock.now()
                 )
             case TimerKind.TELL_EXPIRY:
                 await self._tell_expiry(tx, timer)
@@ -248,7 +247,7 @@ class Scheduler:
         if found := await self._waiting(tx, timer):
             (registration, request), now = found, self._clock.now()
             id, channel = registration.id, self._services.settings.approval_channel
-            await messages.add(tx, id, MessageKind.REMINDER, channel, subject=request.id)
+            await messages.add(tx, id, MessageKind.REMINDER, channel, subject=timer.subject)
             await history.write(tx, id, Event.REMINDED, now=now)
             await timers.remind_of(tx, id, request.id, request.asked_at, now)
 
@@ -257,7 +256,7 @@ class Scheduler:
     ) -> tuple[Registration, ApprovalRequest] | None:
         """Return the request that the timer is about, if it still waits."""
         found = await registrations.get(tx, timer.registration)
-        request = found.request(timer.subject or "") if found else None
+        request = found.request(timer.subject.request) if found else None
         return (found, request) if found and request in found.waiting_requests else None
 
     async def _mask(self, tx: AsyncConnection, timer: Timer) -> None:
@@ -271,7 +270,7 @@ class Scheduler:
 
     async def _mark_unknown(self, tx: AsyncConnection, timer: Timer) -> None:
         if await secrets.change(
-            tx, timer.subject or "", SecretState.UNKNOWN, since=[SecretState.CLAIMED]
+            tx, timer.subject.secret, SecretState.UNKNOWN, since=[SecretState.CLAIMED]
         ):
             now = self._clock.now()
             await history.write(tx, timer.registration, Event.SECRET_UNKNOWN, now=now)
@@ -282,7 +281,7 @@ class Scheduler:
         if await self._is_busy(tx, timer):
             return
         if await secrets.change(
-            tx, timer.subject or "", SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
+            tx, timer.subject.secret, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
         ):
             await self._add_run(tx, timer, RunKind.REMOVE_UNREAD)
             now = self._clock.now()
@@ -294,12 +293,12 @@ class Scheduler:
         found = await registrations.get(tx, timer.registration)
         if found is None or found.status is not Status.READY:
             return
-        now, told = self._clock.now(), Expiry.read(timer.subject)
+        now, told = self._clock.now(), timer.subject
         if found.awaits_secret:
             await timers.add(tx, found.id, timer.kind, now + DAY, subject=timer.subject)
             return
         secret = found.secret_in_use
-        if secret is not None and secret.id == told.secret:
+        if secret is not None and secret.id == told.secret and told.stage is not None:
             channel = self._services.settings.approval_channel
             await expiry_notices.tell(
                 tx, found, secret, now, since=told.stage, approval_channel=channel
@@ -316,7 +315,7 @@ class Scheduler:
             tx,
             registration=timer.registration,
             kind=kind,
-            subject=timer.subject,
+            subject=timer.subject.text,
             now=self._clock.now(),
         )
 

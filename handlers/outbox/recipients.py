@@ -25,5 +25,5 @@ def is_waited_for(message: Message, registration: Registration) -> bool:
     """Whether approvers decide by this message on what waits."""
     if message.kind is MessageKind.CARD:
         return registration.waiting(RequestKind.PLAN) is not None
-    is_waiting = any(each.id == message.subject for each in registration.waiting_requests)
+    is_waiting = any(each.id == message.subject.request for each in registration.waiting_requests)
     return message.kind is MessageKind.REQUEST and is_waiting

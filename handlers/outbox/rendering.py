@@ -80,23 +80,25 @@ class Renderer:
                 return notices.expiry(registration, about, also=also)
             case MessageKind.UNREAD:
                 also = await self._also_told(registration)
-                return notices.unread_removed(registration, about, also=also)
+                return notices.unread_removed(registration, about.secret, also=also)
             case MessageKind.UNSEEN:
-                return notices.unread(registration, about)
+                return notices.unread(registration, about.secret)
             case MessageKind.UNREAD_NEWS:
-                return notices.unread_removed(registration, about)
+                return notices.unread_removed(registration, about.secret)
             case MessageKind.EXPIRY_NEWS:
                 return notices.expiry(registration, about)
             case MessageKind.REMINDER:
-                return requests.reminder(registration, self._registrar.policy, quorum, about)
+                return requests.reminder(
+                    registration, self._registrar.policy, quorum, about.request
+                )
             case MessageKind.REQUEST:
-                return requests.request(registration, quorum, id=about)
+                return requests.request(registration, quorum, id=about.request)
             case MessageKind.REQUEST_NEWS:
-                return requests.news(registration, about)
+                return requests.news(registration, about.request)
             case MessageKind.DRIFT if not await self._may_read(message, registration):
                 return drift.kept_back(registration)
             case MessageKind.VALUES:
-                return values_notice(registration, secret=about)
+                return values_notice(registration, secret=about.secret)
             case kind:
                 return NOTICES[kind](registration)
 

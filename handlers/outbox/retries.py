@@ -66,7 +66,7 @@ class Retries:
             advice=advice_on(why, ErrorScope.PASSING),
         )
         if message.kind is MessageKind.MASK:
-            await self._registrar.secrets.unmasked(message.registration, message.subject or "")
+            await self._registrar.secrets.unmasked(message.registration, message.subject.secret)
             async with self._database.transaction() as tx:
                 await messages.give_up(tx, message)
             return

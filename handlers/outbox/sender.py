@@ -178,7 +178,7 @@ class Sender:
 
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""
-        secret = message.subject or ""
+        secret = message.subject.secret
         async with self._database.reading() as tx:
             owner, sealed = await secrets.sealed(tx, secret, Purpose.ANSWER)
         if sealed is None:  # masked by hand in the meantime

@@ -7,9 +7,10 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.approval.quorum import Quorum
 from bot.domain.events import Event
-from bot.domain.expiry_stages import Expiry, Stage
+from bot.domain.expiry_stages import Stage
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
+from bot.domain.subjects import Subject
 from bot.restore.reconciliation import Report
 from bot.storage.history import Entry
 from handlers.views import buttons, ids, requests
@@ -86,12 +87,12 @@ def _news(registration: Registration, latest: Entry | None, quorum: Quorum) -> s
             return f"*{headline(registration)}*"
 
 
-def expiry(registration: Registration, subject: str | None, *, also: str | None = None) -> Notice:
+def expiry(registration: Registration, about: Subject, *, also: str | None = None) -> Notice:
     """Tell that the secret in use is about to expire, or has expired, and the next step.
 
     Approvers read `also` about the requester: they can act if the requester does not.
     """
-    id, secret, about = registration.id, registration.secret_in_use, Expiry.read(subject)
+    id, secret = registration.id, registration.secret_in_use
     is_followed = registration.status is not Status.READY or registration.awaits_secret
     if secret is None or secret.id != about.secret or is_followed:
         return f"{id}: {SEEN_TO}", drawn([context(f"*{id}*: {SEEN_TO}.")])

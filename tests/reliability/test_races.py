@@ -10,6 +10,7 @@ from bot.domain.approval_requests import Vote
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
+from bot.domain.subjects import Subject
 from bot.playground.clock import MovableClock
 from bot.storage import history, runs, timers
 from bot.storage.timers import TimerKind
@@ -227,7 +228,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         assert secret is not None
         now = one.clock.now()
         async with one.database.transaction() as tx:
-            await timers.add(tx, id, TimerKind.REMOVE_UNREAD, now, subject=secret.id)
+            await timers.add(tx, id, TimerKind.REMOVE_UNREAD, now, Subject(secret=secret.id))
         [refused, _] = await all_at_once(
             one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL), other.keeper().look()
         )

@@ -14,6 +14,7 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import RunOutcome
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
+from bot.domain.subjects import Subject
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.provisioning import Provisioning
@@ -286,7 +287,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     with pytest.raises(Refusal, match="is being removed"):
         await one.registrar.rotation.remove_previous(id, by=ADA)
     async with one.database.reading() as tx:
-        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [old.id]
+        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [Subject(secret=old.id)]
 
 
 async def test_a_newer_secret_puts_off_only_what_has_not_come(

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from bot.domain.expiry_stages import Expiry, Stage, reached, told_at
+from bot.domain.expiry_stages import Stage, reached, told_at
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.secrets import Secret, SecretState
+from bot.domain.subjects import Subject
 from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import history, secrets, timers
@@ -208,7 +209,7 @@ async def _ten_days_pass(registrar_env: RegistrarEnv, id: str) -> None:
 
 async def _planned(registrar_env: RegistrarEnv, id: str) -> list[str | None]:
     async with registrar_env.database.reading() as tx:
-        return list(await timers.subjects(tx, id, TimerKind.TELL_EXPIRY))
+        return [each.text for each in await timers.subjects(tx, id, TimerKind.TELL_EXPIRY)]
 
 
 async def _owed(registrar_env: RegistrarEnv) -> list[tuple[str, str | None]]:
@@ -218,7 +219,7 @@ async def _owed(registrar_env: RegistrarEnv) -> list[tuple[str, str | None]]:
         found = await stale(tx, now, drawn_before=now, limit=9999)
     kinds = (MessageKind.EXPIRY, MessageKind.EXPIRY_NEWS)
     return sorted(
-        (each.message.audience, each.message.subject)
+        (each.message.audience, each.message.subject.text)
         for each in found
         if each.message.kind in kinds
     )
@@ -314,7 +315,8 @@ async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
     one.clock.move(timedelta(days=360))
     async with one.database.transaction() as tx:
         await timers.cancel(tx, id, TimerKind.TELL_EXPIRY)
-        await timers.add(tx, id, TimerKind.TELL_EXPIRY, one.clock.now(), subject="-:0")
+        subject = Subject(secret="-", stage=Stage.MONTH)
+        await timers.add(tx, id, TimerKind.TELL_EXPIRY, one.clock.now(), subject)
     for _ in range(3):
         await one.keeper().look()
     week = f"{used.id}:{Stage.WEEK:d}"
@@ -383,7 +385,7 @@ def test_what_was_missed_has_been_reached() -> None:
 def test_a_reminder_that_comes_late_says_that_it_was_seen_to() -> None:
     shown = secret(SecretState.MASKED)
     in_use = registration(secret=shown)
-    subject = str(Expiry(secret="s1", stage=Stage.WEEK))
+    subject = Subject(secret="s1", stage=Stage.WEEK)
     assert ids.ROTATE in str(expiry(in_use, subject))
     followed = replace(in_use, secret=replace(secret(), id="s2"), other_secrets=(shown,))
     for other in (replace(in_use, status=Status.REVOKED), followed):
@@ -399,7 +401,7 @@ def test_if_what_was_to_follow_is_lost_a_new_one_takes_no_rotation(state: Secret
     in_use = secret(SecretState.MASKED)
     newer = replace(secret(state), id="s3", made_at=NOON + DAY)
     both = replace(registration(secret=newer), other_secrets=(in_use,))
-    subject = str(Expiry(secret="s1", stage=Stage.WEEK))
+    subject = Subject(secret="s1", stage=Stage.WEEK)
     theirs, others = (
         str(expiry(both, subject)),
         str(expiry(both, subject, also="")),

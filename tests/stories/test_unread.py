@@ -169,7 +169,7 @@ async def _owed(registrar_env: RegistrarEnv, *kinds: MessageKind) -> list[str]:
 
 async def _planned(registrar_env: RegistrarEnv, id: str) -> list[str | None]:
     async with registrar_env.database.reading() as tx:
-        return list(await timers.subjects(tx, id, TimerKind.REMIND_UNREAD))
+        return [each.text for each in await timers.subjects(tx, id, TimerKind.REMIND_UNREAD)]
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ up what nobody can be told.
 
 import pytest
 
-from bot.domain.expiry_stages import Expiry, Stage
+from bot.domain.expiry_stages import Stage
+from bot.domain.subjects import Subject
 from bot.storage import history
 from bot.storage.messages import MessageKind, stale
 from tests.support.factories import ROSA
@@ -42,7 +43,7 @@ async def test_that_nobody_heard_of_an_expiry_is_told_once(
 ) -> None:
     one, other = registrar_envs
     id = await one.ready()
-    expiry = str(Expiry(secret="s1", stage=stage))
+    expiry = Subject(secret="s1", stage=stage)
     for each in (one, other):
         await each.registrar.handover.requester_unreachable(id, expiry, who=ROSA.user_id)
     assert await _told(one, id) == ([MessageKind.EXPIRY], 1)
@@ -54,5 +55,6 @@ async def test_nothing_is_told_of_somebody_who_is_not_the_requester(
     one, _ = registrar_envs
     id = await one.ready()
     await one.registrar.handover.requester_left(id, who="U0BEFORE", message="m1")
-    await one.registrar.handover.requester_unreachable(id, "s1:2", who="U0BEFORE")
+    expiry = Subject(secret="s1", stage=Stage.DAY)
+    await one.registrar.handover.requester_unreachable(id, expiry, who="U0BEFORE")
     assert await _told(one, id) == ([], 0)

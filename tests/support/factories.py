@@ -8,6 +8,7 @@ from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestSt
 from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.secrets import Secret, SecretState
+from bot.domain.subjects import Subject
 from bot.storage.messages import Message, MessageKind
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -102,7 +103,7 @@ def values_message(id: str) -> Message:
         registration="AAD-7K3F",
         kind=MessageKind.VALUES,
         audience=ROSA.user_id,
-        subject=None,
+        subject=Subject(secret="s1"),
         wanted=1,
         shown=0,
         channel=None,

@@ -128,7 +128,7 @@ async def _owed_masks(play: Play, tx: Any) -> set[str]:
     now = play.clock.at
     stale = await messages.stale(tx, now, drawn_before=now, limit=9999)
     owed = [each.message for each in stale]
-    return {each.subject or "" for each in owed if each.kind is MessageKind.MASK}
+    return {each.subject.secret for each in owed if each.kind is MessageKind.MASK}
 
 
 def _end(found: Registration, due: set[TimerKind]) -> None:

@@ -53,9 +53,9 @@ def lay_masks(play: Play, *, takes: bool) -> None:
         noted = (
             play.world.registrar.secrets.masked if takes else play.world.registrar.secrets.unmasked
         )
-        play.do(noted(it.id, message.subject or ""))
+        play.do(noted(it.id, message.subject.secret))
         for each in it.held:
-            if each.id == message.subject and each.state in ON_SCREEN:
+            if each.id == message.subject.secret and each.state in ON_SCREEN:
                 each.state = SecretState.MASKED if takes else SecretState.UNMASKED
                 was_seen(play, it, each.id)
 

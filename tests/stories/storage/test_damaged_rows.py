@@ -18,7 +18,7 @@ from bot.storage.messages import MessageKind
 from bot.storage.queries import ListKind
 from bot.storage.tables import messages as owed
 from bot.storage.tables import registrations, runs, timers
-from bot.storage.timers import TimerKind, add
+from bot.storage.timers import TimerKind
 from bot.worker.scheduler import AT_ONCE
 from tests.support.factories import ROSA
 from tests.support.postgres import plain
@@ -63,11 +63,13 @@ async def test_timers_that_cannot_be_read_keep_no_other_waiting(env: RegistrarEn
 async def test_a_timer_that_breaks_is_put_off(env: RegistrarEnv) -> None:
     id = await env.pending()
     async with env.database.transaction() as tx:
-        await add(tx, id, TimerKind.REMIND, env.clock.now(), subject="not a number")
+        row = {"id": "d1", "registration": id, "subject": "s1:not a number"}
+        broken = sa.insert(timers).values(**row, kind=TimerKind.TELL_EXPIRY, at=env.clock.now())
+        await tx.execute(broken)
     await env.keeper().look()
     async with env.database.reading() as tx:
         due = sa.select(timers.c.at).where(
-            timers.c.kind == TimerKind.REMIND, timers.c.registration == id
+            timers.c.kind == TimerKind.TELL_EXPIRY, timers.c.registration == id
         )
         assert (await tx.scalars(due)).one() > env.clock.now()
 

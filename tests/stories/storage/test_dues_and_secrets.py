@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from bot.domain.secrets import SecretState
+from bot.domain.subjects import Subject
 from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import Timer, TimerKind
@@ -47,11 +48,11 @@ async def test_a_due_is_taken_by_one(env: RegistrarEnv) -> None:
 async def test_dropping_leaves_other_subjects_and_kinds_alone(env: RegistrarEnv) -> None:
     id = await env.submitted()
     async with env.database.transaction() as tx:
-        await timers.add(tx, id, TimerKind.MASK, NOON, subject="s1")
-        await timers.add(tx, id, TimerKind.MASK, NOON, subject="s2")
-        await timers.add(tx, id, TimerKind.REMOVE_UNREAD, NOON, subject="s1")
-        await timers.cancel(tx, id, TimerKind.MASK, "s1")
-    left = {(due.kind, due.subject) for due in await _come(env)}
+        await timers.add(tx, id, TimerKind.MASK, NOON, Subject(secret="s1"))
+        await timers.add(tx, id, TimerKind.MASK, NOON, Subject(secret="s2"))
+        await timers.add(tx, id, TimerKind.REMOVE_UNREAD, NOON, Subject(secret="s1"))
+        await timers.cancel(tx, id, TimerKind.MASK, Subject(secret="s1"))
+    left = {(due.kind, due.subject.text) for due in await _come(env)}
     assert left == {(TimerKind.MASK, "s2"), (TimerKind.REMOVE_UNREAD, "s1")}
 
 

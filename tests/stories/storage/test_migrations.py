@@ -19,6 +19,7 @@ from bot.approval import Policy
 from bot.domain.approval_requests import RequestKind, RequestState
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
+from bot.domain.subjects import Subject
 from bot.playground.clock import MovableClock
 from bot.storage import audit, timers
 from bot.storage import database as databases
@@ -248,7 +249,7 @@ async def test_what_waits_before_an_upgrade_is_decided_after_it(upgraded: Regist
             assert not await audit.findings(tx, id)
         for id, kind in ASKED.items():
             expires = await timers.subjects(tx, id, TimerKind.EXPIRE)
-            assert (await env.asked(id, kind)).id in expires
+            assert Subject(request=(await env.asked(id, kind)).id) in expires
     await env.registrar.approval.approve("AAD-PLAN", by=GRACE)
     assert (await env.found("AAD-PLAN")).status is Status.APPROVED
     await env.registrar.approval.approve("AAD-RTTN", (await env.asked("AAD-RTTN")).id, by=GRACE)
