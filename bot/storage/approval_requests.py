@@ -10,7 +10,7 @@ from bot.domain.approval_requests import ApprovalRequest, RequestState, Vote
 from bot.domain.people import Person
 from bot.domain.registration import WAITS_IN, Status
 from bot.domain.subjects import Subject
-from bot.storage import rows, timers
+from bot.storage import messages, rows, timers
 from bot.storage.rows import Row, from_row, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests
 from bot.storage.tables import timers as dues_table
@@ -71,7 +71,7 @@ async def update(tx: AsyncConnection, id: str, **columns: Any) -> None:
 
 
 async def drop_timers(tx: AsyncConnection, registration: str) -> None:
-    """Delete the timers of requests that no longer wait."""
+    """Delete the timers of requests that no longer wait, and let their reminders say so."""
     waiting = sa.select(requests.c.id).where(requests.c.registration == registration, IS_WAITING)
     await tx.execute(
         sa.delete(dues_table).where(
@@ -80,6 +80,7 @@ async def drop_timers(tx: AsyncConnection, registration: str) -> None:
             dues_table.c.subject.not_in(waiting),
         )
     )
+    await messages.end_reminders(tx, registration, waiting)
 
 
 async def supersede(tx: AsyncConnection, registration: str, status: Status) -> None:

@@ -179,6 +179,23 @@ async def owe_news(
         await add(tx, registration, kind, audience, subject=subject)
 
 
+async def end_reminders(
+    tx: AsyncConnection, registration: str, waiting: sa.Select[tuple[str]]
+) -> None:
+    """Let the reminders of requests that no longer wait be drawn once more."""
+    await tx.execute(
+        sa.update(messages)
+        .where(
+            messages.c.registration == registration,
+            messages.c.kind == MessageKind.REMINDER,
+            messages.c.subject.not_in(waiting),
+            messages.c.wanted == 1,
+            messages.c.gone.is_(False),
+        )
+        .values(wanted=2, shown_at=None)
+    )
+
+
 async def exists(
     tx: AsyncConnection, registration: str, kind: MessageKind, subject: Subject
 ) -> bool:

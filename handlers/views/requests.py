@@ -240,8 +240,11 @@ def reminder(registration: Registration, policy: Policy, quorum: Quorum, id: str
     """Call the approvers who can still decide. Without a request that waits, call no one."""
     request = registration.request(id or "")
     if request is None or request not in registration.waiting_requests:
-        said = f"{registration.id} no longer waits for approval"
-        return said, drawn([context(f"{said}.")])
+        how = _outcome(registration, request)
+        if request is not None and request.state is RequestState.APPROVED:
+            how = f": the {request.kind} was approved"
+        said = f"{registration.id}{how}"
+        return aloud(said, registration.requester), drawn([context(f"{said}.")])
     is_plan, votes = request.kind is RequestKind.PLAN, registration.counting(request)
     what = registration.id if is_plan else f"A {request.kind} of {registration.id}"
     asked = f"{person(request.asked_by)} asked {when(request.asked_at)}"
