@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import Event
 from bot.domain.lifetimes import UNREAD_REMINDERS, UNREAD_SECRET
-from bot.domain.registration import Status
+from bot.domain.registration import Registration, Status
 from bot.domain.subjects import Subject
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
@@ -27,16 +27,17 @@ async def plan(
         await timers.add(tx, id, TimerKind.REMIND_UNREAD, at, Subject(secret=secret))
 
 
-async def remind(tx: AsyncConnection, id: str, secret: str, now: datetime) -> None:
+async def remind(
+    tx: AsyncConnection, registration: Registration, secret: str, now: datetime
+) -> None:
     """Add a reminder for the requester if this secret still waits, and plan the next one."""
-    found = await registrations.get(tx, id)
-    if found is None or found.secret is None or found.deadline is None or found.deadline <= now:
+    current, until = registration.secret, registration.deadline
+    if current is None or until is None or until <= now:
         return
-    if found.secret.id == secret and found.is_unseen:
-        requester = found.requester.user_id
-        subject = Subject(secret=secret)
-        await messages.add(tx, id, MessageKind.UNSEEN, requester, subject=subject)
-        await plan(tx, id, secret, until=found.deadline, now=now)
+    if current.id == secret and registration.is_unseen:
+        id, requester = registration.id, registration.requester.user_id
+        await messages.add(tx, id, MessageKind.UNSEEN, requester, subject=Subject(secret=secret))
+        await plan(tx, id, secret, until=until, now=now)
 
 
 async def tell_removed(
