@@ -1,9 +1,8 @@
 """The engine: durable execution by DBOS Transact, behind this one module; it knows no registration.
 
-It sees to it that every run is carried by one replica at a time. What was begun and not ended when
-its process died is started again by the scheduler, as if it had never been. What the body has done
-by then stands in storage, in one place and not in two, so a body asks there before it does
-anything. This database holds no more than ids; it can be thrown away.
+Every run is carried by one replica at a time. The scheduler starts a run again if its process died
+before the run ended. Only storage says what the body has done by then, so a body asks there before
+it does anything. The engine's database holds only ids and can be deleted.
 """
 
 import asyncio
@@ -29,27 +28,26 @@ from bot.worker.loops import run_guarded
 
 Body = Callable[[str], Awaitable[None]]
 Died = Callable[[str, str], Coroutine[Any, Any, None]]
-"""What to do with a run that broke: its id, and the id under which the bug was logged."""
+"""Called for a run that failed by a bug, with its id and the bug's."""
 
 REST_SECONDS = 5.0
-"""How long a stop waits for bodies: most end in less. `serve` ends the process before that, so that
-nothing is closed while a body uses it."""
+"""How long a stop waits for bodies. `serve` ends the process before that, so that nothing is closed
+while a body uses it."""
 
 SCHEMA = "dbos"
 """Where the engine keeps its tables on PostgreSQL."""
 
 VERSION = "1"
-"""Constant: DBOS would make it from the source, and nothing here depends on it."""
-
+"""Constant: DBOS would derive it from the source, and nothing here depends on that."""
 
 ENDS = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 FORGOTTEN_AT_ONCE = 1000
 
 
 class Outcome(StrEnum):
-    """What the engine knows of a run."""
+    """The engine's record of a run."""
 
-    UNKNOWN = "unknown"  # never heard of it
+    UNKNOWN = "unknown"  # no record
     OPEN = "open"
     ENDED = "ended"
 
@@ -77,7 +75,7 @@ class Engine:
         return Outcome.ENDED if status.status in ENDS else Outcome.OPEN
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the bodies at work; whatever takes longer is begun again at the next start."""
+        """Wait for the bodies at work; those that take longer are begun again at the next start."""
         if self._at_work:
             await asyncio.wait(self._at_work.values(), timeout=seconds)
 
@@ -99,10 +97,10 @@ class Engine:
         return job
 
     async def forget_left(self, executor: str) -> bool:
-        """Forget what an executor has left behind, which can then be started again. False if that
-        is nothing.
+        """Delete the record of an executor's open runs, which can then be started again. Return
+        whether there were any.
 
-        The caller must hold its slot, and carry nothing under that name yet.
+        The caller must hold the executor's slot, and carry nothing under that name yet.
         """
         pending = await DBOS.list_workflows_async(status="PENDING", load_input=False)
         left = [
@@ -113,7 +111,7 @@ class Engine:
         return bool(left)
 
     async def forget(self, *, before: datetime) -> None:
-        """Delete the record of runs that ended before then: the engine itself keeps everything."""
+        """Delete the record of runs that ended before then: DBOS keeps all of them."""
         ended = await DBOS.list_workflows_async(
             status=ENDS,
             completed_before=before.isoformat(),
@@ -147,7 +145,7 @@ async def running(
     with _usable(url):
         _use_wal(url)
     dbos._serialization.DBOSDefaultSerializer = _NoPickle()
-    # What an executor of the same name has left, DBOS would begin at once and all together.
+    # DBOS would begin all runs at once that an executor of the same name has left.
     DBOS(config=_config(url, f"{executor}/{uuid4().hex}"))
     try:
         engine = Engine(jobs, died)
@@ -165,7 +163,7 @@ async def running(
 
 @contextmanager
 def _usable(url: str) -> Iterator[None]:
-    """Say in a sentence why the engine's database cannot be used. Raises UnusableDatabase."""
+    """Raise UnusableDatabase, with a sentence, if the engine's database cannot be used."""
     log = logging.getLogger("dbos")
     log.disabled = True  # it would print the whole traceback of what is raised here
     try:
@@ -182,7 +180,7 @@ def _usable(url: str) -> Iterator[None]:
 
 
 def unusable(url: str) -> str:
-    """Return what to do about a database that the engine cannot use."""
+    """Say what to do about a database that the engine cannot use."""
     path = sa.make_url(url).database
     if url.startswith("sqlite"):
         return (
@@ -203,7 +201,7 @@ def _unixepoch(modifier: str) -> float:
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that does not wait for the disk: this database can be thrown away."""
+    """A connection that does not wait for the disk: this database can be deleted."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -238,7 +236,7 @@ def _config(url: str, executor: str) -> DBOSConfig:
 
 
 def _use_wal(url: str) -> None:
-    """WAL stays set in the file; DBOS keeps it, but never sets it."""
+    """Set WAL, which stays set in the file; DBOS never sets it."""
     path = sa.make_url(url).database
     if url.startswith("sqlite") and path:
         make_private(Path(path))
@@ -264,7 +262,7 @@ class PlainJson(Serializer):
 
 
 class _NoPickle(Serializer):
-    """Stands where DBOS unpickles rows marked so, whatever serializer is set: write access to the
+    """Replaces the serializer by which DBOS unpickles rows that are marked so: write access to the
     database would be code execution. A test fails if DBOS renames what this replaces."""
 
     def name(self) -> str:

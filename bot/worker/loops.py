@@ -1,4 +1,4 @@
-"""Bells and guards: how background work is woken, and how it survives its own bugs."""
+"""Loops: repeat background work when it is woken, and log its bugs."""
 
 import asyncio
 import errno
@@ -19,7 +19,7 @@ POSTGRESQL_FULL = "53100"
 
 
 class Wakeup:
-    """Wakes a loop. Ringing is a hint only: whoever listens looks at storage anyway."""
+    """Wakes a loop. This is only a hint: a loop looks at storage anyway."""
 
     def __init__(self) -> None:
         self._woken = asyncio.Event()
@@ -28,7 +28,7 @@ class Wakeup:
         self._woken.set()
 
     async def wait(self, seconds: float) -> None:
-        """Return when rung, or when that much real time has passed."""
+        """Return when woken, or when that much real time has passed."""
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
@@ -39,7 +39,7 @@ class Wakeup:
 
 
 class Wakeups:
-    """The bells of those who work in the background."""
+    """The wake-ups of the background loops."""
 
     def __init__(self) -> None:
         self.scheduler = Wakeup()
@@ -47,14 +47,14 @@ class Wakeups:
         self.home_publisher = Wakeup()
 
     def wake_all(self) -> None:
-        """Wake everybody: something was committed that owes something."""
+        """Wake all loops after a commit that gives them work."""
         self.scheduler.wake()
         self.dispatcher.wake()
         self.home_publisher.wake()
 
 
 async def run_guarded(what: str, work: Callable[[], Awaitable[object]]) -> str | None:
-    """Do the work. A bug is logged with an id, which is returned, and goes no further.
+    """Do the work. Log a bug with an id, and return the id.
 
     One of the two places that catch everything; the other is `handlers.listeners.errors`.
     """
@@ -68,8 +68,7 @@ async def run_guarded(what: str, work: Callable[[], Awaitable[object]]) -> str |
 def report_bug(what: str, error: BaseException, *, code: str | None = None) -> str:
     """Log a bug without the exception's text, which may quote a response. Return its id.
 
-    `code` is a service's own word for it, for whoever could make sure that it is one. A database
-    that is restarted or unreachable is no bug.
+    `code` is a service's own error code. A database that is restarted or unreachable is no bug.
     """
     bug = uuid4().hex[:8]
     if is_outage(error):
@@ -122,7 +121,7 @@ def _where(error: BaseException) -> list[str]:
 
 
 class Loop:
-    """A task that repeats `look` when rung or every few seconds, until it is asked to stop.
+    """A task that repeats `look` when woken or every few seconds, until it is asked to stop.
 
     It is never cancelled: a task cancelled inside a database call leaks its connection.
     """
@@ -136,11 +135,11 @@ class Loop:
         every: float,
         calm: float = 0.0,
     ) -> None:
-        """Both are real seconds: at most `every` between two looks, `calm` before each."""
+        """Wait at most `every` real seconds between two looks, and `calm` before each."""
         self.wakeup = wakeup
         self.name = name
         self.looked_at = time.monotonic()
-        """When a look last ended, or the loop was made: real seconds."""
+        """When the last look ended, or the loop was made: real seconds."""
         self._look = look
         self._every = every
         self._calm = calm
@@ -152,7 +151,7 @@ class Loop:
         self._task = asyncio.create_task(self._repeat(), name=self.name)
 
     async def stop(self) -> None:
-        """Let the present look end, then return."""
+        """Return when the present look has ended."""
         self._stopping = True
         self.wakeup.wake()
         if self._task is not None:

@@ -1,4 +1,4 @@
-"""Outages: wait for a service at the start, and say meanwhile what is missing."""
+"""Outages: wait for a service at the start, and report it meanwhile."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 class Outage(Exception):
-    """The service cannot be reached, or says that it is down or busy: it may pass.
+    """The service cannot be reached, or says that it is down or busy, for now.
 
     `why` holds codes only, because anybody may read it at `/readyz`; `advice` is for the log.
     """
@@ -61,7 +61,7 @@ class AwaitedService:
         return self._tried.is_set() and self.missing is not None
 
     async def tried(self) -> None:
-        """Return once the first try has ended, whatever came of it but an error."""
+        """Return once the first try has ended, by an answer or an outage."""
         await self._tried.wait()
 
     async def answered(self) -> None:

@@ -1,8 +1,8 @@
-"""Slots: which replica is which, and which one is dead. PostgreSQL's advisory locks say so.
+"""Replicas: each holds a slot, a PostgreSQL advisory lock, as long as it lives.
 
-A lock goes with its connection, so death needs no clock and no lease; and a replica whose
-connection goes has to go with it, because others believe it dead. On SQLite there is one process,
-one slot, and no lock beyond the file's.
+A lock ends with its connection, so a dead replica is noticed without a clock or a lease. A replica
+that loses the connection has to end, because others take it for dead. On SQLite there is one
+process, one slot, and no lock but that of the file.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ HELD = b"""SELECT count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 LOST = 75
-"""Exit status of a replica that has lost its slot: whoever supervises it starts it again."""
+"""Exit status of a replica that has lost its slot: its supervisor starts it again."""
 
 
 class NoSlot(Unusable):
-    """As many replicas run as there are slots."""
+    """All slots are taken."""
 
 
 class Slot:
-    """One replica's place, held as long as its connection lives."""
+    """A replica's slot, held as long as its connection lives."""
 
     def __init__(self, number: int, address: str | None) -> None:
         self._number = number
@@ -47,11 +47,11 @@ class Slot:
 
     @property
     def is_first(self) -> bool:
-        """Whether this replica does what only one may do at the start."""
+        """Whether this is the replica that does at the start what only one may do."""
         return self._number == 0
 
     async def take_over_dead(self, take_over: Callable[[str], Awaitable[None]]) -> None:
-        """Take over from the executors of replicas that are gone, while holding their slots."""
+        """Take over from the executors of dead replicas, while holding their slots."""
         if self._address is None:
             return
         async with await _connect(self._address) as connection:
@@ -86,7 +86,7 @@ async def taken(url: str, *, lost: Callable[[], None] = leave) -> AsyncIterator[
 
 
 async def held(url: str) -> int:
-    """Count the replicas that run on this database, from outside."""
+    """Count the replicas that run on this database."""
     path = sqlite_path(url)
     if path is not None:
         return int(is_locked(path))
@@ -101,7 +101,7 @@ def _address(url: str) -> str:
 
 
 async def _connect(address: str) -> Connection:
-    """Connect so that each side soon notices when the other is gone without a word."""
+    """Connect so that each side soon notices that the other is gone."""
     connection = await psycopg.AsyncConnection.connect(
         address, autocommit=True, keepalives_idle=10, keepalives_interval=5, keepalives_count=3
     )
@@ -111,7 +111,7 @@ async def _connect(address: str) -> Connection:
 
 
 async def _watch(connection: Connection, lost: Callable[[], None]) -> None:
-    """Wait for what never comes: nobody notifies, so this ends only with the connection."""
+    """Block until the connection drops: there are no notifications."""
     try:
         async for _ in connection.notifies():
             pass

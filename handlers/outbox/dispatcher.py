@@ -17,7 +17,6 @@ from bot.services import Services
 from bot.storage import messages
 from bot.storage.messages import Message, MessageKind, Stale, Urgency
 from bot.worker.loops import Loop, report_bug, run_guarded
-from handlers.outbox.recipients import LOOKED_UP
 from handlers.outbox.sender import Sender
 from handlers.slack.rate_limits import LOOK_UP, POST, UPDATE, Call
 from handlers.slack.services import Slack
@@ -33,6 +32,14 @@ SPACING = timedelta(seconds=3)
 UNREADABLE = timedelta(hours=1)
 """How long a row that cannot be read is left alone: only a person can mend it."""
 
+LOOKED_UP = (
+    MessageKind.VALUES,
+    MessageKind.DRIFT,
+    MessageKind.EXPIRY,
+    MessageKind.EXPIRY_NEWS,
+    MessageKind.UNREAD,
+)
+"""Messages for which their reader, or the requester, is looked up first."""
 CARDS = (MessageKind.CARD, MessageKind.PROGRESS)
 Place = tuple[str, str]
 """A registration, and the channel or person that its card is for."""

@@ -1,7 +1,7 @@
-"""Delivery: shows one message, and does what Slack's answer means for it and for the others.
+"""Show one message, and do what Slack's answer means for it and for the others.
 
-It draws what storage says when it begins, and posts it or draws the post anew; a mask it lays over
-the secret. Whatever Slack answers ends as a row: shown, to be tried later, or owed no longer.
+A message is drawn as storage is when that begins, and posted, or its post is redrawn; a mask is
+laid over the secret.
 """
 
 import hashlib
@@ -21,14 +21,13 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Registration
 from bot.registrar import Registrar
 from bot.services import Services
-from bot.storage import messages, registrations, secrets
+from bot.storage import registrations, secrets
 from bot.storage.messages import CLAIM, Message, MessageKind
 from bot.storage.secrets import Purpose
 from bot.storage.vault import SealBroken
 from handlers.outbox.duplicates import metadata_of, named, posted_before
-from handlers.outbox.recipients import is_waited_for, needs_its_reader
+from handlers.outbox.outcomes import OUR_TRIES, Outcomes
 from handlers.outbox.rendering import Renderer
-from handlers.outbox.retries import OUR_TRIES, Retries
 from handlers.slack.api_errors import (
     DELETED,
     SHARED,
@@ -47,13 +46,15 @@ from handlers.views.values import masked_sheet
 log = structlog.get_logger()
 
 REMEMBERED = 5000
-"""Of how many messages it is remembered what they show."""
+"""How many messages are remembered."""
+NEED_THEIR_READER = (MessageKind.VALUES, MessageKind.EXPIRY_NEWS)
+"""Messages that the requester has to act on. If the account is gone, the approvers are told."""
 REFUSED_BLOCKS = ("invalid_blocks", "invalid_blocks_format")
-"""Said of blocks that a workspace does not know: docs.slack.dev/reference/methods/chat.update"""
+"""Blocks that a workspace does not know: docs.slack.dev/reference/methods/chat.update"""
 
 
 class Sender:
-    """Brings one message to Slack at a time; many may be under way."""
+    """Shows messages; many may be under way."""
 
     def __init__(self, services: Services, slack: Slack, registrar: Registrar) -> None:
         self._services = services
@@ -62,9 +63,7 @@ class Sender:
         self._database = services.database
         self._clock = services.clock
         plain = services.settings.plain_cards
-        self._retries = Retries(
-            database=services.database, registrar=registrar, clock=services.clock
-        )
+        self._outcomes = Outcomes(services, registrar)
         self._renderer = Renderer(registrar=registrar, users=slack.users, plain=plain)
         self._plain: set[str] = set()
         """Messages whose plan blocks Slack has refused."""
@@ -84,17 +83,17 @@ class Sender:
             self._log_refusal(
                 "messages cannot be shown", SHARED, ErrorScope.CLOSED, calls[-1].place
             )
-            await self._unclaim(message, SHARED)
+            await self._outcomes.unclaim(message, SHARED)
         except SlackApiError as error:
             await self._refused(message, calls, error)
         except (TimeoutError, aiohttp.ClientError) as error:
             await self._lost(message, error)
         except Refusal:  # Slack does not say who would read it
-            await self._retries.later(message, why="reader_unknown")
+            await self._outcomes.later(message, why="reader_unknown")
 
     async def failed(self, message: Message, bug: str) -> None:
         """Put off a message that could not be shown because of a bug of this id."""
-        await self._retries.later(message, why=f"bug_{bug}", most=OUR_TRIES)
+        await self._outcomes.later(message, why=f"bug_{bug}", most=OUR_TRIES)
 
     async def _deliver(
         self, message: Message, registration: Registration, calls: Sequence[Call]
@@ -102,9 +101,8 @@ class Sender:
         if message.kind is MessageKind.MASK:
             await self._mask(message, registration)
             return
-        if await self._has_no_recipient(message):
-            await self._say_so(message)
-            await self._give_up(message)
+        if _needs_its_reader(message) and await self._slack.users.has_left(message.audience):
+            await self._tell_approvers(message)
             return
         is_plain = message.id in self._plain
         text, blocks = await self._renderer.draw(message, registration, is_plain=is_plain)
@@ -118,15 +116,10 @@ class Sender:
             for call in calls:
                 self._slack.rate_limits.went_through(call)
             channel, ts = answer["channel"], answer["ts"]
-        async with self._database.transaction() as tx:
-            more = await messages.posted(
-                tx, message, channel=channel, ts=ts, shows=registration.status
-            )
+        await self._outcomes.shown(message, channel, ts, registration.status)
         if len(self._drawn) >= REMEMBERED:
             self._drawn.clear()
         self._drawn[message.id] = message.wanted, drawing
-        if more:
-            self._services.wakeups.dispatcher.wake()
 
     async def _send(self, message: Message, text: str, blocks: Blocks) -> AsyncSlackResponse:
         """Post it, or change the post, which may be one whose answer was lost.
@@ -164,17 +157,15 @@ class Sender:
         is_first_try = message.ts is not None and message.tries == 1
         return is_first_try and self._drawn.get(message.id) == (message.shown, drawing)
 
-    async def _has_no_recipient(self, message: Message) -> bool:
-        """Whether it is for the requester, whose account is deactivated or gone."""
-        return needs_its_reader(message) and await self._slack.users.has_left(message.audience)
-
-    async def _say_so(self, message: Message) -> None:
-        """Tell the approvers what the requester cannot be told."""
+    async def _tell_approvers(self, message: Message) -> None:
+        """Tell the approvers instead of a requester whose account is deactivated or gone."""
         id, who = message.registration, message.audience
+        handover = self._registrar.handover
         if message.kind is MessageKind.EXPIRY_NEWS:
-            await self._registrar.handover.requester_unreachable(id, message.subject, who=who)
-        else:
-            await self._registrar.handover.requester_left(id, who=who, message=message.id)
+            await handover.requester_unreachable(id, message.subject, who=who)
+        elif _needs_its_reader(message):
+            await handover.requester_left(id, who=who, message=message.id)
+        await self._outcomes.give_up(message)
 
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""
@@ -182,24 +173,20 @@ class Sender:
         async with self._database.reading() as tx:
             owner, sealed = await secrets.sealed(tx, secret, Purpose.ANSWER)
         if sealed is None:  # masked by hand in the meantime
-            await self._give_up(message)
+            await self._outcomes.give_up(message)
             return
         try:
             address = self._services.vault.open(owner, sealed)
         except SealBroken:  # the operator may still put the key back
-            await self._retries.later(message, why="seal_broken", most=OUR_TRIES)
+            await self._outcomes.later(message, why="seal_broken", most=OUR_TRIES)
             return
         profile = drawable(self._registrar.catalogue, registration.form.profile)
         text, blocks = masked_sheet(values_of(registration, profile))
         if not await self._slack.response_urls.replace(address, text=text, blocks=blocks):
-            await self._retries.later(message, why="mask_not_taken", most=OUR_TRIES)
+            await self._outcomes.later(message, why="mask_not_taken", most=OUR_TRIES)
             return
         await self._registrar.secrets.masked(registration.id, secret)
-        await self._give_up(message)
-
-    async def _give_up(self, message: Message) -> None:
-        async with self._database.transaction() as tx:
-            await messages.give_up(tx, message)
+        await self._outcomes.give_up(message)
 
     async def _refused(self, message: Message, calls: Sequence[Call], error: SlackApiError) -> None:
         """Do what the error means for this message, and for the others."""
@@ -211,22 +198,20 @@ class Sender:
                     "Slack is called too often", method=calls[-1].method, again_in=wait.seconds
                 )
                 self._slack.rate_limits.throttled(calls[-1], wait)
-                await self._unclaim(message)
+                await self._outcomes.unclaim(message)
             case ErrorScope.GONE:
                 log.warning("message gone", message=message.id, code=code)
-                await self._forget(message, is_deleted=code == DELETED)
+                await self._outcomes.gone(message, is_deleted=code == DELETED)
             case ErrorScope.CLOSED if await self._is_for_one_who_left(message):
                 log.warning("message without recipient", message=message.id, code=code)
-                if needs_its_reader(message):
-                    await self._say_so(message)
-                await self._give_up(message)
+                await self._tell_approvers(message)
             case ErrorScope.CLOSED:
                 place = calls[-1].place
                 self._log_refusal("messages cannot be shown", code, scope, place)
-                await self._unclaim(message, code)
+                await self._outcomes.unclaim(message, code)
             case ErrorScope.SHUT_OUT:
                 self._log_refusal("Slack does not take the bot's token", code, scope)
-                await self._unclaim(message)
+                await self._outcomes.unclaim(message)
             case _ if code in REFUSED_BLOCKS and message.id not in self._plain:
                 log.error(
                     "blocks refused, drawn plainly from now on",
@@ -237,13 +222,13 @@ class Sender:
                 if len(self._plain) >= REMEMBERED:
                     self._plain.clear()
                 self._plain.add(message.id)
-                await self._unclaim(message)
+                await self._outcomes.unclaim(message)
             case _:
                 log.warning("message refused", message=message.id, code=code)
-                await self._retries.later(message, why=code, trouble=code)
+                await self._outcomes.later(message, why=code, trouble=code)
 
     def _log_refusal(self, what: str, code: str, scope: ErrorScope, place: str = "") -> None:
-        """Tell whoever runs the bot, once each time that it is tried."""
+        """Tell the operator, once for each pause."""
         wait = self._slack.rate_limits.closed(place)
         if wait is not None:
             log.error(
@@ -255,40 +240,20 @@ class Sender:
             )
 
     async def _is_for_one_who_left(self, message: Message) -> bool:
-        """Whether it is for the direct messages of somebody who is deactivated or gone."""
-        return message.audience[:1] in ("U", "W") and await self._slack.users.has_left(
-            message.audience
-        )
+        """Whether it is for the direct messages of an account that is deactivated or gone."""
+        who = message.audience
+        return who[:1] in ("U", "W") and await self._slack.users.has_left(who)
 
     async def _lost(self, message: Message, error: Exception) -> None:
-        """Come back later. A post whose answer was lost may then be made twice.
-
-        It is not tried again at once, nor often: each try may add one.
-        """
+        """Try again later, not at once and not often: each try may post it once more."""
         log.warning("message lost", message=message.id, type=type(error).__name__)
         at_least = CLAIM if message.ts is None else timedelta(0)
-        await self._retries.later(message, why="no_answer", at_least=at_least)
+        await self._outcomes.later(message, why="no_answer", at_least=at_least)
 
-    async def _forget(self, message: Message, *, is_deleted: bool) -> None:
-        """Owe it never again. What approvers need is posted anew, if somebody deleted it."""
-        async with self._database.transaction() as tx:
-            await messages.give_up(tx, message, gone=True)
-            found = await registrations.get(tx, message.registration)
-            if is_deleted and found is not None and is_waited_for(message, found):
-                await messages.add(
-                    tx,
-                    message.registration,
-                    message.kind,
-                    message.audience,
-                    subject=message.subject,
-                )
-        self._services.wakeups.dispatcher.wake()
 
-    async def _unclaim(self, message: Message, trouble: str | None = None) -> None:
-        """Let it go first again as soon as it can go at all. App Homes tell of the trouble."""
-        async with self._database.transaction() as tx:
-            await messages.unclaim(tx, message, trouble=trouble)
-        self._services.wakeups.dispatcher.wake()
+def _needs_its_reader(message: Message) -> bool:
+    """Whether it is about to be posted to a requester who has to act on it."""
+    return message.kind in NEED_THEIR_READER and message.ts is None
 
 
 def _digest(text: str, blocks: Blocks) -> str:

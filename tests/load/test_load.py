@@ -14,7 +14,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.storage import messages
 from handlers.outbox.dispatcher import AT_ONCE
-from handlers.outbox.retries import LONGEST_WAIT
+from handlers.outbox.outcomes import LONGEST_WAIT
 from tests.load import report
 from tests.load.crowd import Crowd
 from tests.load.report import UPDATE

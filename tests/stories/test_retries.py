@@ -10,7 +10,7 @@ import structlog.testing
 from bot.playground.clock import MovableClock
 from bot.storage import health, messages, registrations
 from bot.storage.messages import Message, MessageKind
-from handlers.outbox.retries import LONGEST_WAIT, OUR_TRIES, SLACK_TRIES, Retries
+from handlers.outbox.outcomes import LONGEST_WAIT, OUR_TRIES, SLACK_TRIES, Outcomes
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
 
@@ -38,13 +38,13 @@ async def claimed(env: RegistrarEnv) -> Message | None:
 
 async def fail_until_it_ends(env: RegistrarEnv, *, most: int) -> list[datetime]:
     """Fail at each try; return when they were made."""
-    retries = Retries(database=env.database, registrar=env.registrar, clock=env.clock)
+    outcomes = Outcomes(env.services, env.registrar)
     tries = []
     for _ in range(most + 5):
         message = await claimed(env)
         if message is not None:
             tries.append(env.clock.now())
-            await retries.later(message, why="bug_1a2b3c4d", most=most)
+            await outcomes.later(message, why="bug_1a2b3c4d", most=most)
         env.clock.move(LONGEST_WAIT)
     return tries
 
