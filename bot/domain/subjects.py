@@ -19,6 +19,17 @@ class Topic(StrEnum):
     MESSAGE = "message"
 
 
+class Kind(StrEnum):
+    """A kind of message or timer: what is stored for it, and its topic unless that is NONE."""
+
+    topic: Topic
+
+    def __new__(cls, value: str, topic: Topic = Topic.NONE) -> Self:
+        kind = str.__new__(cls, value)
+        kind._value_, kind.topic = value, topic
+        return kind
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """An id, of an expiry also the stage. Nothing is set if there is no subject."""

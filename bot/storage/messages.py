@@ -7,7 +7,7 @@ processes do not post it twice; a claim lapses, so that a crash does not silence
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
-from bot.domain.subjects import NO_SUBJECT, Subject, Topic
+from bot.domain.subjects import NO_SUBJECT, Kind, Subject, Topic
 from bot.storage.rows import Unreadable, from_row, insert_and_expire, read_each
 from bot.storage.tables import messages, registrations, seen_events
 
@@ -32,51 +32,28 @@ ON_THE_WAY = (Status.PLANNING, Status.PENDING, Status.APPROVED, Status.REVOKING)
 """All other states are final: people wait for them, and nothing follows at once."""
 
 
-class MessageKind(StrEnum):
-    """What a message shows."""
+class MessageKind(Kind):
+    """What a message shows. Where nothing else is said, in the requester's direct messages."""
 
     CARD = "card"  # in the approval channel
-    PROGRESS = "progress"  # in the requester's direct messages
-    VALUES = "values"  # in the requester's direct messages, when they are ready
-    MASK = "mask"  # over the secret, by the reveal's own response_url
-    NEWS = "news"  # in the requester's direct messages: a change nobody is told of by a redrawing
-    REMINDER = "reminder"  # in the approval channel: it still waits
-    LEFT = "left"  # in the approval channel: the requester's account is deactivated or gone
-    ALARM = "alarm"  # in the approval channel: a check has found what may be an attack
-    DRIFT = "drift"  # in the direct messages of whoever is to know what a check has found
-    REQUEST = "request"  # in the approval channel: anything but a plan is asked for
-    REQUEST_NEWS = "request news"  # in the requester's direct messages: what became of that
-    RETIRED = "retired"  # in the requester's direct messages: the previous secret is removed
-    EXPIRY = "expiry"  # in the approval channel: the secret in use is about to expire, or has
+    PROGRESS = "progress"  # the requester's card
+    VALUES = "values", Topic.SECRET
+    MASK = "mask", Topic.SECRET  # over the secret, by the reveal's own response_url
+    NEWS = "news"  # a change of which redrawing the card notifies nobody
+    REMINDER = "reminder", Topic.REQUEST  # in the approval channel: it still waits
+    LEFT = "left", Topic.MESSAGE  # in the approval channel: the requester's account is gone
+    ALARM = "alarm", Topic.RUN  # in the approval channel: a check found what may be an attack
+    DRIFT = "drift", Topic.RUN  # to each person who is to know what a check has found
+    REQUEST = "request", Topic.REQUEST  # in the approval channel: all requests but plans
+    REQUEST_NEWS = "request news", Topic.REQUEST  # how that was decided
+    RETIRED = "retired"  # the previous secret is removed
+    EXPIRY = "expiry", Topic.EXPIRY  # in the approval channel: the secret in use expires
     REVOCATION = "revocation"  # in the approval channel: somebody has revoked it
-    EXPIRY_NEWS = "expiry news"  # in the requester's direct messages: the same
-    UNSEEN = "unseen"  # in the requester's direct messages: a secret waits to be picked up
-    UNREAD = "unread"  # in the approval channel: nobody picked it up, so it was deleted
-    UNREAD_NEWS = "unread news"  # in the requester's direct messages: the same
-    RESTORED = "restored"  # in the requester's direct messages: the database is an older copy
-
-    @property
-    def topic(self) -> Topic:
-        """What kind of subject it has."""
-        match self:
-            case (
-                MessageKind.VALUES
-                | MessageKind.MASK
-                | MessageKind.UNSEEN
-                | MessageKind.UNREAD
-                | MessageKind.UNREAD_NEWS
-            ):
-                return Topic.SECRET
-            case MessageKind.EXPIRY | MessageKind.EXPIRY_NEWS:
-                return Topic.EXPIRY
-            case MessageKind.REQUEST | MessageKind.REQUEST_NEWS | MessageKind.REMINDER:
-                return Topic.REQUEST
-            case MessageKind.ALARM | MessageKind.DRIFT:
-                return Topic.RUN
-            case MessageKind.LEFT:
-                return Topic.MESSAGE  # of the one that was not sent
-            case _:
-                return Topic.NONE
+    EXPIRY_NEWS = "expiry news", Topic.EXPIRY
+    UNSEEN = "unseen", Topic.SECRET  # a secret waits to be picked up
+    UNREAD = "unread", Topic.SECRET  # in the approval channel: it was deleted, unread
+    UNREAD_NEWS = "unread news", Topic.SECRET
+    RESTORED = "restored"  # the database is an older copy
 
 
 REDRAWN = (MessageKind.CARD, MessageKind.PROGRESS, MessageKind.VALUES, MessageKind.REQUEST)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
@@ -11,41 +10,26 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.lifetimes import FIRST_REMINDER, REMINDERS
-from bot.domain.subjects import NO_SUBJECT, Subject, Topic
+from bot.domain.subjects import NO_SUBJECT, Kind, Subject, Topic
 from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.tables import timers
 
 
-class TimerKind(StrEnum):
+class TimerKind(Kind):
     """What must happen."""
 
-    EXPIRE = "expire"  # nobody decided in time
-    REMIND = "remind"  # approvers have let it lie
-    MASK = "mask"  # the secret has been on the screen long enough
-    UNKNOWN = "unknown"  # a claimed secret was never confirmed as shown
-    REMOVE_UNREAD = "unread"  # nobody came for the secret
-    REMIND_UNREAD = "unseen"  # remind the requester of a secret that waits to be picked up
+    EXPIRE = "expire", Topic.REQUEST  # nobody decided in time
+    REMIND = "remind", Topic.REQUEST  # approvers have not decided yet
+    MASK = "mask", Topic.SECRET  # the secret has been on the screen long enough
+    UNKNOWN = "unknown", Topic.SECRET  # a claimed secret was never confirmed as shown
+    REMOVE_UNREAD = "unread", Topic.SECRET  # nobody picked the secret up
+    REMIND_UNREAD = "unseen", Topic.SECRET  # remind the requester to pick it up
     REMOVE_STRAY = "sweep"  # look for secrets that lost answers left behind
     UNDO = "undo"  # a failed registration that nobody retried
     REVOKE = "revoke"  # one that is being revoked, and that Entra has not let go
-    CHECK = "check"  # compare the tenant with the plan
-    REMOVE_PREVIOUS = "retire"  # the secret before the newest one has worked long enough
-    TELL_EXPIRY = "expiring"  # tell that the secret in use is about to expire, or has
-
-    @property
-    def topic(self) -> Topic:
-        """What kind of subject it has."""
-        match self:
-            case TimerKind.EXPIRE | TimerKind.REMIND:
-                return Topic.REQUEST
-            case TimerKind.TELL_EXPIRY:
-                return Topic.EXPIRY
-            case TimerKind.CHECK:
-                return Topic.USER  # who is told, whatever it finds
-            case TimerKind.REMOVE_STRAY | TimerKind.UNDO | TimerKind.REVOKE:
-                return Topic.NONE
-            case _:
-                return Topic.SECRET
+    CHECK = "check", Topic.USER  # compare the tenant with the plan, and tell this user
+    REMOVE_PREVIOUS = "retire", Topic.SECRET  # the newer one has worked long enough
+    TELL_EXPIRY = "expiring", Topic.EXPIRY  # the secret in use is about to expire, or has
 
 
 @dataclass(frozen=True, kw_only=True)
