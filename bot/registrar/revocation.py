@@ -57,7 +57,7 @@ class Revocation:
         channel = self.access.services.settings.approval_channel
         await messages.add(tx, id, MessageKind.REVOCATION, channel)
         if by.key != requester.key:
-            await messages.owe_news(tx, id, requester.user_id)
+            await messages.add_news(tx, id, requester.user_id)
 
 
 def _check_not_revoking(registration: Registration) -> None:

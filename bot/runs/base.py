@@ -153,7 +153,7 @@ class RunBase:
     async def tell(self, tx: AsyncConnection, run: Run) -> None:
         """Owe the requester a message of its own: Slack notifies nobody of a card redrawn."""
         requester = await registrations.requester_of(tx, run.registration)
-        await messages.owe_news(tx, run.registration, requester)
+        await messages.add_news(tx, run.registration, requester)
 
     async def _schedule_stray_removal(self, tx: AsyncConnection, run: Run) -> None:
         if run.kind not in (RunKind.REGISTER, RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):

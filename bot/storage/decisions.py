@@ -86,7 +86,7 @@ async def tell(tx: AsyncConnection, registration: Registration, request: Approva
     """Tell the requester how a request stands now."""
     requester, of = registration.requester.user_id, registration.id
     if request.kind is RequestKind.PLAN:
-        await messages.owe_news(tx, of, requester)
+        await messages.add_news(tx, of, requester)
     else:
         subject = Subject(request=request.id)
-        await messages.owe_news(tx, of, requester, MessageKind.REQUEST_NEWS, subject)
+        await messages.add_news(tx, of, requester, MessageKind.REQUEST_NEWS, subject)

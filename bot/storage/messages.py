@@ -128,15 +128,15 @@ async def add(
     )
 
 
-async def owe_news(
+async def add_news(
     tx: AsyncConnection,
     registration: str,
     audience: str,
     kind: MessageKind = MessageKind.NEWS,
     subject: Subject = NO_SUBJECT,
 ) -> None:
-    """Tell somebody how the registration, or a request, stands now: Slack notifies nobody of a card
-    redrawn. News that is not posted yet will say it.
+    """Tell a user how the registration, or a request, stands now: Slack notifies nobody of a card
+    that is redrawn. News that is not posted yet is drawn with it.
     """
     waiting = (
         sa.update(messages)
@@ -149,7 +149,7 @@ async def owe_news(
             messages.c.shown < messages.c.wanted,
             messages.c.tries < ENDED,
         )
-        # Under way, it may say what was so a moment ago: then it is redrawn.
+        # One that is under way may show an older state: then it is redrawn.
         .values(wanted=messages.c.wanted + 1)
     )
     if (await tx.execute(waiting)).rowcount == 0:

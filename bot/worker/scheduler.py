@@ -105,7 +105,7 @@ class Scheduler:
         self._again_at: dict[str, datetime] = {}
         """When to retry a run that could not be started."""
         self._forgot_at: datetime | None = None
-        self.loop = Loop("keeper", self.look, wakeup=services.wakeups.scheduler, every=every)
+        self.loop = Loop("scheduler", self.look, wakeup=services.wakeups.scheduler, every=every)
 
     async def look(self) -> None:
         """Fire all timers, start all runs. What fails is put off, and delays nothing else."""

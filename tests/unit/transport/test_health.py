@@ -45,7 +45,7 @@ async def test_a_loop_that_hangs_is_an_ailment_and_one_that_waits_is_not() -> No
     async def look() -> None:
         pass
 
-    stuck = Loop("keeper", hang, wakeup=Wakeup(), every=0.01)
+    stuck = Loop("scheduler", hang, wakeup=Wakeup(), every=0.01)
     well = Loop("messages", look, wakeup=Wakeup(), every=60)
     later = [0.0]
     found = health(Answering(), loops=(stuck, well), now=lambda: time.monotonic() + later[0])
@@ -54,6 +54,6 @@ async def test_a_loop_that_hangs_is_an_ailment_and_one_that_waits_is_not() -> No
     assert found.liveness_problems() == []
     later[0] = STUCK_SECONDS + 1
     well.looked_at = time.monotonic() + later[0]
-    assert found.liveness_problems() == ["keeper hangs"]
+    assert found.liveness_problems() == ["scheduler hangs"]
     hanging.set()
     await stuck.stop()
