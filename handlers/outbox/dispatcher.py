@@ -14,8 +14,9 @@ from functools import partial
 from bot.domain.registration import Status
 from bot.registrar import Registrar
 from bot.services import Services
-from bot.storage import messages
-from bot.storage.messages import Message, MessageKind, Stale, Urgency
+from bot.storage import message_queue
+from bot.storage.message_queue import Stale, Urgency
+from bot.storage.messages import Message, MessageKind
 from bot.worker.loops import Loop, report_bug, run_guarded
 from handlers.outbox.sender import Sender
 from handlers.slack.rate_limits import LOOK_UP, POST, UPDATE, Call
@@ -67,7 +68,7 @@ class Dispatcher:
         unreadable: dict[str, Exception] = {}
         async with self._database.reading() as tx:
             now = self._clock.now()
-            stale = await messages.stale(
+            stale = await message_queue.stale(
                 tx,
                 now,
                 drawn_before=now - SPACING,
@@ -80,9 +81,9 @@ class Dispatcher:
         if not chosen and all(it.message.waiting_since for it in stale):
             return
         async with self._database.transaction() as tx:
-            await messages.note_waiting(tx, now, drawn_before=now - SPACING)
+            await message_queue.note_waiting(tx, now, drawn_before=now - SPACING)
             wanted = [it.message for it, _ in chosen]
-            claimed = {it.id: it for it in await messages.claim(tx, wanted, self._clock.now())}
+            claimed = {it.id: it for it in await message_queue.claim(tx, wanted, self._clock.now())}
         for it, calls in chosen:
             if message := claimed.get(it.message.id):
                 task = asyncio.create_task(self._shown(message, calls))
@@ -104,7 +105,7 @@ class Dispatcher:
         for id, error in unreadable.items():
             report_bug(f"message {id}", error)
         async with self._database.transaction() as tx:
-            await messages.postpone(tx, unreadable.keys(), self._clock.now() + UNREADABLE)
+            await message_queue.postpone(tx, unreadable.keys(), self._clock.now() + UNREADABLE)
 
     def _chosen(
         self, stale: Sequence[Stale], now: datetime

@@ -22,7 +22,8 @@ from bot.domain.registration import Registration
 from bot.registrar import Registrar
 from bot.services import Services
 from bot.storage import registrations, secrets
-from bot.storage.messages import CLAIM, Message, MessageKind
+from bot.storage.message_queue import CLAIM
+from bot.storage.messages import Message, MessageKind
 from bot.storage.secrets import Purpose
 from bot.storage.vault import SealBroken
 from handlers.outbox.duplicates import metadata_of, named, posted_before

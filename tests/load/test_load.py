@@ -12,7 +12,7 @@ import pytest
 from bot.app import App
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.storage import messages
+from bot.storage import message_queue
 from handlers.outbox.dispatcher import AT_ONCE
 from handlers.outbox.outcomes import LONGEST_WAIT
 from tests.load import report
@@ -64,7 +64,7 @@ async def test_a_backlog_drains_as_fast_as_slack_allows_final_states_first(
         await while_time_passes(announced, app, clock)
         async with app.services.database.reading() as tx:
             later = clock.now() + LONGEST_WAIT
-            stale = await messages.stale(tx, later, drawn_before=later, limit=1000)
+            stale = await message_queue.stale(tx, later, drawn_before=later, limit=1000)
         owed = 2 * ANSWERED + sum(not it.is_final for it in stale)
         assert owed > 2 * ANSWERED
 

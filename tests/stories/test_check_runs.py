@@ -9,7 +9,7 @@ from bot.domain.lifetimes import CHECK_RETRY
 from bot.domain.registration import Check, Status
 from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
-from bot.storage import history, messages, registrations, timers
+from bot.storage import history, message_queue, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import Timer, TimerKind
 from tests.support.factories import ADA
@@ -38,7 +38,7 @@ async def told(env: RegistrarEnv) -> list[tuple[MessageKind, str]]:
     """Return which reports are owed, and to whom."""
     async with env.database.reading() as tx:
         now = env.clock.now()
-        stale = await messages.stale(tx, now, drawn_before=now, limit=100)
+        stale = await message_queue.stale(tx, now, drawn_before=now, limit=100)
     owed = [it.message for it in stale]
     return [(each.kind, each.audience) for each in owed if each.kind is MessageKind.DRIFT]
 

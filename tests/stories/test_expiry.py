@@ -16,7 +16,8 @@ from bot.domain.subjects import Subject
 from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import history, secrets, timers
-from bot.storage.messages import MessageKind, stale
+from bot.storage.message_queue import stale
+from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 from handlers.views import ids
 from handlers.views.notices import expiry

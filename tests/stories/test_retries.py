@@ -8,7 +8,7 @@ import pytest
 import structlog.testing
 
 from bot.playground.clock import MovableClock
-from bot.storage import health, messages, registrations
+from bot.storage import health, message_queue, messages, registrations
 from bot.storage.messages import Message, MessageKind
 from handlers.outbox.outcomes import LONGEST_WAIT, OUR_TRIES, SLACK_TRIES, Outcomes
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
@@ -31,9 +31,9 @@ async def claimed(env: RegistrarEnv) -> Message | None:
     """Claim the card if it may be tried now."""
     async with env.database.transaction() as tx:
         now = env.clock.now()
-        found = await messages.stale(tx, now, drawn_before=now, limit=20)
+        found = await message_queue.stale(tx, now, drawn_before=now, limit=20)
         cards = [it.message for it in found if it.message.kind is MessageKind.CARD]
-        return next(iter(await messages.claim(tx, cards, now)), None)
+        return next(iter(await message_queue.claim(tx, cards, now)), None)
 
 
 async def fail_until_it_ends(env: RegistrarEnv, *, most: int) -> list[datetime]:

@@ -7,7 +7,7 @@ import structlog.testing
 from cryptography.fernet import Fernet
 
 from bot.playground.stage import Stage
-from bot.storage import messages
+from bot.storage import message_queue
 from bot.storage.messages import MessageKind
 from handlers.views import ids
 from tests.support.forged_clicks import forged_button, forged_whisper
@@ -250,7 +250,7 @@ async def test_a_secret_whose_mask_lost_its_key_ends_as_not_masked(stage: Stage,
             await eventually(story, lambda: app.dispatcher.is_idle)
             async with app.services.database.reading() as tx:
                 later = story.clock.now() + timedelta(days=1)
-                stale = await messages.stale(tx, later, drawn_before=later, limit=10)
+                stale = await message_queue.stale(tx, later, drawn_before=later, limit=10)
             assert MessageKind.MASK not in [it.message.kind for it in stale]
     [said] = [it for it in logged if it["event"] == "message given up"]
     assert (said["why"], said["kind"], said["registration"]) == ("seal_broken", "mask", id)

@@ -13,7 +13,7 @@ import structlog.testing
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.playground.workspace import NeverHappened
-from bot.storage import messages, registrations
+from bot.storage import message_queue, registrations
 from tests.support.running_bot import Bot
 from tests.support.small_bot import client_of
 from tests.support.story import Story
@@ -196,5 +196,5 @@ async def test_nothing_is_sent_for_a_version_that_looks_the_same(stage: Stage, b
         await never(story, lambda: False)
         async with app.services.database.reading() as tx:
             now = story.clock.now()
-            assert await messages.stale(tx, now, drawn_before=now, limit=10) == []
+            assert await message_queue.stale(tx, now, drawn_before=now, limit=10) == []
     assert calls(story, "chat.update") == before

@@ -13,7 +13,8 @@ from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import timers, unread_notices
-from bot.storage.messages import MessageKind, stale
+from bot.storage.message_queue import stale
+from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 from handlers.views.notices import unread, unread_removed
 from tests.support.factories import ADA, ROSA, registration, secret

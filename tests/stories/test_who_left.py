@@ -7,7 +7,8 @@ import pytest
 from bot.domain.expiry_stages import Stage
 from bot.domain.subjects import Subject
 from bot.storage import history
-from bot.storage.messages import MessageKind, stale
+from bot.storage.message_queue import stale
+from bot.storage.messages import MessageKind
 from tests.support.factories import ROSA
 from tests.support.registrar_env import RegistrarEnv
 

@@ -8,7 +8,7 @@ from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import MOVES, Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.storage import history, messages, registrations, runs, timers
+from bot.storage import history, message_queue, registrations, runs, timers
 from bot.storage.history import BOT, Entry
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
@@ -126,7 +126,7 @@ def _secret(
 
 async def _owed_masks(play: Play, tx: Any) -> set[str]:
     now = play.clock.at
-    stale = await messages.stale(tx, now, drawn_before=now, limit=9999)
+    stale = await message_queue.stale(tx, now, drawn_before=now, limit=9999)
     owed = [each.message for each in stale]
     return {each.subject.secret for each in owed if each.kind is MessageKind.MASK}
 

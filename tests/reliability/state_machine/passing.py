@@ -6,7 +6,7 @@ from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.storage import messages, timers
+from bot.storage import message_queue, messages, timers
 from bot.storage.history import BOT
 from bot.storage.messages import MessageKind
 from tests.reliability.state_machine.audit import audit
@@ -129,7 +129,7 @@ async def _claimed_masks(play: Play) -> list[messages.Message]:
     """Take the masks that are owed, as whoever posts messages does."""
     async with play.world.database.transaction() as tx:
         now = play.clock.now()
-        stale = await messages.stale(tx, now, drawn_before=now, limit=9999)
+        stale = await message_queue.stale(tx, now, drawn_before=now, limit=9999)
         owed = [each.message for each in stale]
         masks = [each for each in owed if each.kind is MessageKind.MASK]
         for each in masks:

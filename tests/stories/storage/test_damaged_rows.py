@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bot.domain.registration import Status
 from bot.playground.clock import MovableClock
 from bot.settings.env_reader import Reader
-from bot.storage import messages
+from bot.storage import message_queue, messages
 from bot.storage.database import UnusableDatabase
 from bot.storage.messages import MessageKind
 from bot.storage.queries import ListKind
@@ -82,14 +82,14 @@ async def test_a_message_that_cannot_be_read_keeps_no_other_waiting(env: Registr
     await damage(env, owed, broken)
     now, unreadable = env.clock.now(), list[str]()
     async with env.database.reading() as tx:
-        stale = await messages.stale(
+        stale = await message_queue.stale(
             tx, now, drawn_before=now, limit=99, unreadable=lambda id, _: unreadable.append(id)
         )
     assert fine in {each.message.registration for each in stale}
     assert broken not in {each.message.registration for each in stale}
     async with env.database.transaction() as tx:
-        await messages.postpone(tx, unreadable, now + timedelta(hours=1))
-        assert await messages.stale(tx, now, drawn_before=now, limit=99) == stale
+        await message_queue.postpone(tx, unreadable, now + timedelta(hours=1))
+        assert await message_queue.stale(tx, now, drawn_before=now, limit=99) == stale
 
 
 async def test_a_registration_that_cannot_be_read_hides_no_other(env: RegistrarEnv) -> None:

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
 from bot.startup_checks import SLACK_SECONDS
-from bot.storage import messages, registrations
+from bot.storage import message_queue, messages, registrations
 from bot.storage.database import Database
-from bot.storage.messages import CLAIM, Message, MessageKind
+from bot.storage.message_queue import CLAIM
+from bot.storage.messages import Message, MessageKind
 from tests.support.factories import NOON
 from tests.support.registrar_env import RegistrarEnv
 
@@ -26,13 +27,13 @@ async def _card(env: RegistrarEnv) -> str:
 async def _stale(tx: AsyncConnection, now: datetime = NOON) -> list[Message]:
     """Return the stale cards."""
     drawn_before = now - timedelta(seconds=3)
-    found = await messages.stale(tx, now, drawn_before=drawn_before, limit=20)
+    found = await message_queue.stale(tx, now, drawn_before=drawn_before, limit=20)
     return [it.message for it in found if it.message.kind is MessageKind.CARD]
 
 
 async def _claim(database: Database, now: datetime = NOON) -> Message | None:
     async with database.transaction() as tx:
-        claimed = await messages.claim(tx, await _stale(tx, now), now)
+        claimed = await message_queue.claim(tx, await _stale(tx, now), now)
         return claimed[0] if claimed else None
 
 
@@ -43,7 +44,7 @@ async def test_a_stale_message_is_claimed_by_one(env: RegistrarEnv) -> None:
 
     async def claim() -> Sequence[Message]:
         async with env.database.transaction() as tx:
-            return await messages.claim(tx, [message], NOON)
+            return await message_queue.claim(tx, [message], NOON)
 
     claims = await asyncio.gather(*(claim() for _ in range(5)))
     assert sum(len(claim) for claim in claims) == 1
@@ -52,9 +53,9 @@ async def test_a_stale_message_is_claimed_by_one(env: RegistrarEnv) -> None:
 async def test_messages_are_claimed_together(env: RegistrarEnv) -> None:
     ids = {await _card(env), await _card(env)}
     async with env.database.transaction() as tx:
-        claimed = await messages.claim(tx, await _stale(tx), NOON)
+        claimed = await message_queue.claim(tx, await _stale(tx), NOON)
         assert {each.registration for each in claimed} == ids
-        assert await messages.claim(tx, claimed, NOON) == []
+        assert await message_queue.claim(tx, claimed, NOON) == []
 
 
 async def test_a_claim_lapses(env: RegistrarEnv) -> None:

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
-from bot.storage import messages, registrations, tables
+from bot.storage import message_queue, messages, registrations, tables
 from bot.storage.database import Database
-from bot.storage.messages import PATIENCE, Message, MessageKind, Stale
+from bot.storage.message_queue import PATIENCE, Stale
+from bot.storage.messages import Message, MessageKind
 from handlers.outbox.dispatcher import SPACING, calls_of
 from handlers.slack.rate_limits import RateLimits
 from tests.support.factories import NOON, ROSA
@@ -59,13 +60,13 @@ class Queue:
 
     async def look(self, *, drawn_before: datetime, limit: int = 99) -> Sequence[Stale]:
         """Look as the dispatcher does."""
-        await messages.note_waiting(self.tx, self.now, drawn_before=drawn_before)
-        return await messages.stale(self.tx, self.now, drawn_before=drawn_before, limit=limit)
+        await message_queue.note_waiting(self.tx, self.now, drawn_before=drawn_before)
+        return await message_queue.stale(self.tx, self.now, drawn_before=drawn_before, limit=limit)
 
     async def claim(self, id: str) -> Message:
-        found = await messages.stale(self.tx, self.now, drawn_before=self.now, limit=99)
+        found = await message_queue.stale(self.tx, self.now, drawn_before=self.now, limit=99)
         wanted = [it.message for it in found if it.message.id == id]
-        return (await messages.claim(self.tx, wanted, self.now))[0]
+        return (await message_queue.claim(self.tx, wanted, self.now))[0]
 
     async def show(self, id: str, status: Status) -> None:
         """Show it in this state, and let there be something new to show at once."""
@@ -190,7 +191,7 @@ class Crowd(Queue):
         return sorted(at - self.ended[id] for id, at in self.final.items() if id.startswith(kind))
 
     async def _draw(self, it: Stale) -> None:
-        [message] = await messages.claim(self.tx, [it.message], self.now)
+        [message] = await message_queue.claim(self.tx, [it.message], self.now)
         await self.post(message, it.status)
         if it.is_final:
             self.final[message.id] = self.now
