@@ -52,7 +52,12 @@ LAYERS = (
     ("bot.storage", "bot.domain.catalogue"),
     ("bot.domain.profile_schema",),
     ("bot.approval",),
-    ("bot.approval.quorum", "bot.domain.events", "bot.domain.expiry_stages"),
+    (
+        "bot.approval.quorum",
+        "bot.domain.events",
+        "bot.domain.expiry_stages",
+        "bot.domain.subjects",
+    ),
     (
         "bot.domain.registration",
         "bot.domain.secrets",
