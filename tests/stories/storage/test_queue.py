@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from bot.storage.messages import Message, MessageKind
 from handlers.outbox.dispatcher import SPACING, calls_of
 from handlers.slack.rate_limits import RateLimits
 from tests.support.factories import NOON, ROSA
+from tests.support.registrar_env import opened
 from tests.support.still_clock import StillClock
 
 SECOND = timedelta(seconds=1)
@@ -177,7 +179,8 @@ class Crowd(Queue):
         """Let so many minutes pass, and draw what the queue and the pace let through."""
         pace, table = RateLimits(self.clock), tables.registrations
         while self.now < NOON + timedelta(minutes=minutes):
-            ended = sa.update(table).where(table.c.created_at <= self.now)
+            is_news = (table.c.created_at <= self.now) & (table.c.status == Status.APPROVED)
+            ended = sa.update(table).where(is_news)
             await self.tx.execute(ended.values(status=Status.READY))
             drawn_before = self.now - SPACING
             for it in await self.look(drawn_before=drawn_before, limit=self.LOOKED_AT):
@@ -201,8 +204,12 @@ class Crowd(Queue):
 
 
 @pytest.fixture
-async def crowd(database: Database) -> AsyncIterator[Crowd]:
-    async with database.transaction() as tx:
+async def crowd(tmp_path: Path) -> AsyncIterator[Crowd]:
+    """On SQLite: in one transaction PostgreSQL keeps every row that was ever changed."""
+    async with (
+        opened(f"sqlite+aiosqlite:///{tmp_path / 'aad-setup.db'}") as database,
+        database.transaction() as tx,
+    ):
         yield Crowd(tx)
 
 
