@@ -42,6 +42,7 @@ CHANGED_MEANWHILE = (
     ":warning: The profile was changed while the form was being redrawn. These are its fields:"
     " look at them, then send the form again."
 )
+EMPTY = Form(profile="", name="", reason="", secret_days=0)
 
 
 def form(
@@ -52,6 +53,7 @@ def form(
     introduction: str = INTRODUCTION,
 ) -> Json:
     """Return the modal for a profile, empty or filled in as a form that was sent before."""
+    filled = filled or EMPTY
     view = View(
         type="modal",
         callback_id=ids.FORM,
@@ -66,40 +68,43 @@ def form(
             _text(
                 "Application name",
                 ids.NAME,
+                filled.name,
                 hint="Shown in Entra under App registrations.",
-                filled=filled.name if filled else "",
             ),
             _text(
                 "Reason",
                 ids.REASON,
+                filled.reason,
                 hint="What it is for. The approver reads this.",
                 lines=True,
-                filled=filled.reason if filled else "",
             ),
-            _secret_days(profile, filled),
-            *_redirect(profile, filled),
-            *(_option(option, filled) for option in profile.options),
+            _secret_days(profile, filled.secret_days),
+            *_redirect(profile, filled.redirect),
+            *(_option(option, filled.options.get(option.id)) for option in profile.options),
             *actions([button("Preview", ids.PREVIEW, profile.id)]),
         ],
     )
     return dict(view.to_dict())
 
 
+def redrawn(view: Mapping[str, Any], catalogue: Catalogue, profile: Profile) -> Json:
+    """Return the form for its profile, where it still shows the fields of another."""
+    typed = typed_so_far(view, catalogue)
+    return form(catalogue, profile, typed, introduction=CHANGED_MEANWHILE)
+
+
 def read_form(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
     """Return the form as it was filled in, unchecked."""
     values = _values(view)
-    profile = _selected(values.get(ids.PROFILE, {}))
-    known = catalogue[profile].options if profile in catalogue else ()
+    profile = _selected(values, ids.PROFILE)
+    options = catalogue[profile].options if profile in catalogue else ()
     return Form(
         profile=profile,
-        name=_typed(values.get(ids.NAME, {})),
-        reason=_typed(values.get(ids.REASON, {})),
-        secret_days=_number(_selected(values.get(f"{ids.SECRET_DAYS}:{profile}", {}))),
-        redirect=_typed(values.get(ids.REDIRECT, {})) or None,
-        options={
-            option.id: _read_option(option, values.get(ids.OPTION_PREFIX + option.id, {}))
-            for option in known
-        },
+        name=_typed(values, ids.NAME),
+        reason=_typed(values, ids.REASON),
+        secret_days=_chosen_days(values, profile),
+        redirect=_typed(values, ids.REDIRECT) or None,
+        options={option.id: _read_option(option, values) for option in options},
     )
 
 
@@ -108,28 +113,27 @@ def typed_so_far(view: Mapping[str, Any], catalogue: Catalogue) -> Form:
 
     `secret_days` is 0 unless it differs from the profile's default.
     """
-    values, before = _values(view), _read_kept(view)
-    options = {option.id: option for each in catalogue.values() for option in each.options}
+    values, sent = _values(view), read_form(view, catalogue)
+    kept = _read_json(view.get("private_metadata") or "", catalogue)
+    chosen = ((_chosen_days(values, it.id), it.secret_days) for it in catalogue.values())
     shown = {
-        id: _read_option(option, values[ids.OPTION_PREFIX + id])
-        for id, option in options.items()
+        id: _read_option(option, values)
+        for id, option in _options(catalogue).items()
         if ids.OPTION_PREFIX + id in values
     }
-    redirect = _typed(values[ids.REDIRECT]) if ids.REDIRECT in values else before.get("redirect")
-    kept = {id: it for id, it in before.get("options", {}).items() if _fits(options.get(id), it)}
-    return Form(
-        profile=_selected(values.get(ids.PROFILE, {})),
-        name=_typed(values.get(ids.NAME, {})),
-        reason=_typed(values.get(ids.REASON, {})),
-        secret_days=_days_chosen(values, catalogue) or before.get("secret_days", 0),
-        redirect=redirect or None,
-        options={**kept, **shown},
+    return dataclasses.replace(
+        sent,
+        secret_days=next(
+            (it for it, default in chosen if it not in (0, default)), kept.secret_days
+        ),
+        redirect=sent.redirect if ids.REDIRECT in values else kept.redirect,
+        options={**kept.options, **shown},
     )
 
 
 def is_drawn_for(view: Mapping[str, Any], profile: str) -> bool:
     """Whether the form shows the fields of this profile, or still those of another."""
-    return f"{ids.SECRET_DAYS}:{profile}" in _values(view)
+    return _days_block(profile) in _values(view)
 
 
 def block_of(field: str, view: Mapping[str, Any]) -> str:
@@ -154,28 +158,10 @@ def filled_value(filled: Form) -> str:
 
 
 def read_filled_value(value: str, catalogue: Catalogue) -> tuple[str | None, Form | None]:
-    """Return the profile of a button that opens the form, or any, and the input, if given.
-
-    None of it is trusted before the form is sent and checked.
-    """
+    """Return the profile of a button that opens the form, or any, and the input, if given."""
     if not value.startswith("{"):
         return None if value == ids.ANY_PROFILE else value, None
-    said = _read_json(value)
-    options = {option.id: option for each in catalogue.values() for option in each.options}
-    kept = said.get("options")
-    days = said.get("secret_days")
-    filled = Form(
-        profile=_text_of(said, "profile"),
-        name=_text_of(said, "name"),
-        reason=_text_of(said, "reason"),
-        secret_days=days if isinstance(days, int) else 0,
-        redirect=_text_of(said, "redirect") or None,
-        options={
-            id: it
-            for id, it in (kept.items() if isinstance(kept, dict) else ())
-            if _fits(options.get(id), it)
-        },
-    )
+    filled = _read_json(value, catalogue)
     return filled.profile, filled
 
 
@@ -197,11 +183,11 @@ def _profile(catalogue: Catalogue, chosen: Profile) -> Block:
 def _text(
     label: str,
     block: str,
+    filled: str,
     *,
     hint: str,
     lines: bool = False,
     optional: bool = False,
-    filled: str = "",
 ) -> Block:
     return InputBlock(
         block_id=block,
@@ -214,42 +200,37 @@ def _text(
     )
 
 
-def _secret_days(profile: Profile, filled: Form | None) -> Block:
-    options = [Option(text=days(each), value=str(each)) for each in profile.secret_choices]
-    wanted = profile.secret_days
-    if filled is not None and filled.secret_days in profile.secret_choices:
-        wanted = filled.secret_days
-    initial = next(each for each in options if each.value == str(wanted))
+def _days_block(profile: str) -> str:
+    """Return the block's id: Slack keeps a choice while the id stays, and profiles offer others."""
+    return f"{ids.SECRET_DAYS}:{profile}"
+
+
+def _secret_days(profile: Profile, wanted: int) -> Block:
+    options = {it: Option(text=days(it), value=str(it)) for it in profile.secret_choices}
     return InputBlock(
-        # A choice is kept while the block's id stays, and profiles offer other choices.
-        block_id=f"{ids.SECRET_DAYS}:{profile.id}",
+        block_id=_days_block(profile.id),
         label="Secret valid for",
         hint="The tenant's policy may shorten this; the plan will say so.",
-        element=StaticSelectElement(action_id=ids.CHOSEN, options=options, initial_option=initial),
+        element=StaticSelectElement(
+            action_id=ids.CHOSEN,
+            options=list(options.values()),
+            initial_option=options.get(wanted) or options[profile.secret_days],
+        ),
     )
 
 
-def _redirect(profile: Profile, filled: Form | None) -> list[Block]:
+def _redirect(profile: Profile, filled: str | None) -> list[Block]:
     if profile.redirect_rule == "none":
         return []
-    return [
-        _text(
-            "Redirect URL",
-            ids.REDIRECT,
-            hint="https://…",
-            optional=True,
-            filled=(filled.redirect if filled else None) or "",
-        ),
-        context(profile.redirect_caution),
-    ]
+    field = _text("Redirect URL", ids.REDIRECT, filled or "", hint="https://…", optional=True)
+    return [field, context(profile.redirect_caution)]
 
 
-def _option(option: ProfileOption, filled: Form | None) -> Block:
+def _option(option: ProfileOption, filled: Any) -> Block:
     block = ids.OPTION_PREFIX + option.id
-    value = filled.options.get(option.id) if filled else None
     if option.kind == "domains":
-        domains = ", ".join(value or ())
-        return _text(option.label, block, hint=option.hint, optional=True, filled=domains)
+        domains = ", ".join(filled or ())
+        return _text(option.label, block, domains, hint=option.hint, optional=True)
     yes = Option(text="Yes", value=FLAG_ON)
     return InputBlock(
         block_id=block,
@@ -257,7 +238,7 @@ def _option(option: ProfileOption, filled: Form | None) -> Block:
         hint=option.hint,
         optional=True,
         element=CheckboxesElement(
-            action_id=ids.CHOSEN, options=[yes], initial_options=[yes] if value else None
+            action_id=ids.CHOSEN, options=[yes], initial_options=[yes] if filled else None
         ),
     )
 
@@ -270,54 +251,50 @@ def _reach(profile: Profile) -> Iterator[str]:
         yield from (f"• {code(name)} ({word}): {lookup(name, kind).meaning}" for name in names)
 
 
-def _kept(filled: Form | None) -> str:
+def _kept(filled: Form) -> str:
     """Return the input of fields that come and go, as text for the view to restore."""
-    if filled is None:
-        return ""
-    kept = {
-        "redirect": filled.redirect,
-        "secret_days": filled.secret_days,
-        "options": dict(filled.options),
-    }
-    text = json.dumps(kept)
-    return text if len(text) <= LONGEST_METADATA else ""
+    fields = dataclasses.asdict(filled)
+    text = json.dumps({name: fields[name] for name in ("redirect", "secret_days", "options")})
+    return text if filled != EMPTY and len(text) <= LONGEST_METADATA else ""
 
 
-def _read_kept(view: Mapping[str, Any]) -> Json:
-    return _read_json(view.get("private_metadata") or "{}")
+def _read_json(text: str, catalogue: Catalogue) -> Form:
+    """Return the input that a button or view has held; nothing if it is not ours.
 
-
-def _read_json(text: str) -> Json:
-    """Return the fields of an object; none if it is no object."""
+    None of it is trusted before the form is sent and checked.
+    """
     try:
         found = json.loads(text)
     except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return EMPTY
+    fields = found if isinstance(found, dict) else {}
+    options, known = fields.get("options"), _options(catalogue)
+    days = fields.get("secret_days")
+
+    def text_of(name: str) -> str:
+        value = fields.get(name)
+        return value if isinstance(value, str) else ""
+
+    return Form(
+        profile=text_of("profile"),
+        name=text_of("name"),
+        reason=text_of("reason"),
+        secret_days=days if isinstance(days, int) else 0,
+        redirect=text_of("redirect") or None,
+        options={
+            id: value
+            for id, value in (options.items() if isinstance(options, dict) else ())
+            if id in known and isinstance(value, list if known[id].kind == "domains" else bool)
+        },
+    )
 
 
-def _text_of(fields: Json, name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _fits(option: ProfileOption | None, value: object) -> bool:
-    if option is None:
-        return False
-    return isinstance(value, list if option.kind == "domains" else bool)
-
-
-def _days_chosen(values: Mapping[str, Json], catalogue: Catalogue) -> int:
-    """Return the chosen lifetime of the secret, unless it is the form's default."""
-    for profile in catalogue.values():
-        chosen = _number(_selected(values.get(f"{ids.SECRET_DAYS}:{profile.id}", {})))
-        if chosen not in (0, profile.secret_days):
-            return chosen
-    return 0
+def _options(catalogue: Catalogue) -> dict[str, ProfileOption]:
+    return {option.id: option for each in catalogue.values() for option in each.options}
 
 
 def _values(view: Mapping[str, Any]) -> dict[str, Json]:
-    """Return the state of each block that has one."""
+    """Return the state of each block, without blocks that have none."""
     state = view.get("state") or {}
     return {
         block: next(iter(states.values()))
@@ -326,20 +303,22 @@ def _values(view: Mapping[str, Any]) -> dict[str, Json]:
     }
 
 
-def _number(text: str) -> int:
+def _chosen_days(values: Mapping[str, Json], profile: str) -> int:
+    text = _selected(values, _days_block(profile))
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
-def _typed(state: Mapping[str, Any]) -> str:
-    value = state.get("value")
+def _typed(values: Mapping[str, Json], block: str) -> str:
+    value = values.get(block, {}).get("value")
     return value.strip() if isinstance(value, str) else ""
 
 
-def _selected(state: Mapping[str, Any]) -> str:
-    return (state.get("selected_option") or {}).get("value") or ""
+def _selected(values: Mapping[str, Json], block: str) -> str:
+    return (values.get(block, {}).get("selected_option") or {}).get("value") or ""
 
 
-def _read_option(option: ProfileOption, state: Mapping[str, Any]) -> bool | list[str]:
+def _read_option(option: ProfileOption, values: Mapping[str, Json]) -> bool | list[str]:
+    block = ids.OPTION_PREFIX + option.id
     if option.kind == "domains":
-        return split_domains(_typed(state))
-    return bool(state.get("selected_options"))
+        return split_domains(_typed(values, block))
+    return bool(values.get(block, {}).get("selected_options"))
