@@ -1,19 +1,20 @@
-"""Previews: requesters see the plan for a form before it is sent for approval.
+"""Previews: requesters see the plan for a form before they send it for approval.
 
-A preview is no promise, so nothing of it is stored: a view over the form says that the tenant is
-being read, and shows the result as soon as it is known. If the bot dies in between, the view has
-said how to go on. Each process counts the previews of a user by itself.
+Nothing of a preview is stored: a view on top of the form says that the tenant is being read, and
+shows the plan as soon as it is known. If the bot stops in between, the view has said how to go on.
+Each process counts the previews of a user by itself.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from math import inf
+from uuid import uuid4
 
 import aiohttp
 import structlog
+from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -34,25 +35,14 @@ Look = Callable[[Form, Profile], Awaitable[Preview]]
 log = structlog.get_logger()
 
 MOST_AN_HOUR = 20
-"""How many previews one person may have in an hour; a new one only when the last is there."""
+"""Previews of a user in an hour; one at a time."""
 HOUR = timedelta(hours=1)
 AT_ONCE = 20
-"""Of how many people at a time; each takes one call of Graph or a few."""
+"""Users whose previews are made at the same time; each takes a few calls of Graph."""
 REST_SECONDS = 1.0
-"""How long a stop waits for those that are under way, in real seconds."""
+"""How long a stop waits for running previews, in real seconds."""
 CLOSED = "not_found"
 """Slack's errors for a view that its reader has closed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreviewRequest:
-    """One preview: its form, and the view that shows it."""
-
-    form: Form
-    profile: Profile
-    in_the_way: tuple[str, ...]
-    view_id: str
-    user_id: str
 
 
 class PreviewMaker:
@@ -61,9 +51,8 @@ class PreviewMaker:
     def __init__(self, *, client: AsyncWebClient, look: Look, clock: Clock, contact: str) -> None:
         self._client = client
         self._look = look
-        self._clock = clock
         self._contact = contact
-        self._begun: dict[str, deque[datetime]] = {}
+        self._begun: TTLCache[str, str, datetime] = TTLCache(inf, HOUR, timer=clock.now)
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -76,27 +65,22 @@ class PreviewMaker:
         trigger_id: str,
         in_the_way: tuple[str, ...] = (),
     ) -> None:
-        """Lay a view over the form now, and fill it when the tenant was read.
+        """Show a view on top of the form now, and fill it when the tenant was read.
 
-        `in_the_way` is said beside the plan. Raises Refusal if this person has had enough.
+        `in_the_way` is said beside the plan. Raises Refusal above the limits.
         """
-        self._take_turn(by.user_id)
-        task = None
+        user = by.user_id
+        self._count(user)
         try:
             answer = await self._client.views_push(trigger_id=trigger_id, view=views.waiting())
-            request = PreviewRequest(
-                form=form,
-                profile=profile,
-                in_the_way=in_the_way,
-                view_id=answer["view"]["id"],
-                user_id=by.user_id,
-            )
-            task = asyncio.create_task(self._make(request))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        finally:
-            if task is None:
-                self._busy.discard(by.user_id)
+        except BaseException:
+            self._busy.discard(user)
+            raise
+        look = partial(self._look, form, profile)
+        show = partial(self._show, answer["view"]["id"], user, form)
+        task = asyncio.create_task(self._make(user, look, show, in_the_way))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def settle(self) -> None:
         """Let running previews end; slow ones are given up, as the view has said."""
@@ -106,68 +90,54 @@ class PreviewMaker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _take_turn(self, user: str) -> None:
-        """Count one more. Raises Refusal if it is one too many."""
-        now = self._clock.now()
-        for each, begun in list(self._begun.items()):
-            while begun and begun[0] <= now - HOUR:
-                begun.popleft()
-            if not begun:
-                del self._begun[each]
-        begun = self._begun.setdefault(user, deque())
+    def _count(self, user: str) -> None:
+        """Count one more preview. Raises Refusal if that is too many."""
         if user in self._busy:
             raise Refusal("Your last preview is still being made. It will appear on its own.")
-        if len(begun) >= MOST_AN_HOUR:
+        if sum(user == each for each in self._begun.values()) >= MOST_AN_HOUR:
             raise Refusal(
                 f"You have had {MOST_AN_HOUR} previews within an hour, which is the most."
                 " Try again later, or ask for approval: the approver sees the same."
             )
         if len(self._busy) >= AT_ONCE:
             raise Refusal("Many people are looking at previews just now. Try again in a moment.")
-        begun.append(now)
+        self._begun[uuid4().hex] = user
         self._busy.add(user)
 
-    async def _make(self, request: PreviewRequest) -> None:
-        if bug := await run_guarded("preview", partial(self._answer, request)):
-            await run_guarded(
-                "preview", partial(self._show, request, views.broken(bug, contact=self._contact))
-            )
+    async def _make(
+        self,
+        user: str,
+        look: Callable[[], Awaitable[Preview]],
+        show: Callable[[Seen], Awaitable[None]],
+        in_the_way: tuple[str, ...],
+    ) -> None:
+        async def answer() -> None:
+            try:
+                seen = views.seen(await look(), in_the_way=in_the_way)
+            except GraphError as error:
+                log.warning("no preview", code=error.code, request=error.request_id)
+                seen = views.unread(f"{error.sentence} {error.advice}")
+            finally:
+                self._busy.discard(
+                    user
+                )  # before it is shown: the user may ask for the next at once
+            await show(seen)
 
-    async def _answer(self, request: PreviewRequest) -> None:
-        await self._show(request, await self._seen(request))
+        if bug := await run_guarded("preview", answer):
+            await run_guarded("preview", partial(show, views.broken(bug, contact=self._contact)))
 
-    async def _seen(self, request: PreviewRequest) -> Seen:
+    async def _show(self, view_id: str, user: str, form: Form, seen: Seen) -> None:
+        """Fill the view that waits for it, or send a direct message if that is closed."""
         try:
-            found = await self._look(request.form, request.profile)
-        except GraphError as error:
-            log.warning("no preview", code=error.code, request=error.request_id)
-            return views.unread(f"{error.sentence} {error.advice}")
-        finally:
-            # Before it is shown: its reader may ask for the next at once.
-            self._busy.discard(request.user_id)
-        return views.seen(found, in_the_way=request.in_the_way)
-
-    async def _show(self, request: PreviewRequest, seen: Seen) -> None:
-        """Fill the view that waits for it, or if that is closed, tell the person directly."""
-        try:
-            await self._client.views_update(view_id=request.view_id, view=views.modal(seen))
-        except SlackApiError as error:
-            if (code := code_of(error)) != CLOSED:
-                log.warning("preview not shown", code=code)
-                return
-            await self._tell(request, seen)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("preview not shown", type=type(error).__name__)
-
-    async def _tell(self, request: PreviewRequest, seen: Seen) -> None:
-        text, blocks = views.message(seen, request.form)
-        try:
-            await self._client.chat_postMessage(
-                channel=request.user_id,
-                text=text,
-                blocks=blocks,
-                unfurl_links=False,
-                unfurl_media=False,
-            )
+            try:
+                await self._client.views_update(view_id=view_id, view=views.modal(seen))
+            except SlackApiError as error:
+                if code_of(error) != CLOSED:
+                    raise
+                text, blocks = views.message(seen, form)
+                await self._client.chat_postMessage(
+                    channel=user, text=text, blocks=blocks, unfurl_links=False, unfurl_media=False
+                )
         except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-            log.warning("preview not shown", type=type(error).__name__)
+            code = code_of(error) if isinstance(error, SlackApiError) else None
+            log.warning("preview not shown", type=type(error).__name__, code=code)
