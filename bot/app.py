@@ -29,6 +29,7 @@ from bot.worker.loops import Loop, Wakeup, run_guarded
 from bot.worker.orphan_scan import OrphanScan
 from bot.worker.scheduler import Scheduler
 from graph.clock import Clock
+from handlers.listeners.interaction import ListenerServices
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.dispatcher import Dispatcher
 from handlers.outbox.home_publisher import HomePublisher
@@ -180,8 +181,7 @@ def _transport(
     services, slack = outside.services, outside.slack
     client = slack_client(services.settings, outside.session, token=None)
     bolt = bolt_app(client, services.settings, slack.installed)
-    handlers.register(
-        bolt,
+    listening = ListenerServices(
         client=slack.client,
         registrar=registrar,
         users=slack.users,
@@ -191,6 +191,7 @@ def _transport(
         contact=services.settings.contact,
         plain=services.settings.plain_cards,
     )
+    handlers.register(bolt, listening)
     return transport_of(bolt, services, slack.installed, in_flight, watch_every=intervals.socket)
 
 

@@ -7,19 +7,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.problems import Unusable
+from handlers.listeners.command import Mention
+from handlers.listeners.command_table import COMMANDS
 from handlers.transport.http import PATH
 from handlers.views.ids import COMMAND
 
 SCOPES = {
-    "app_mentions:read": "hears “@aad-setup status …” in channels",
-    "channels:read": "looks at start whether the approval channel will do, if it is public",
+    "app_mentions:read": "answers “@aad-setup status …” in channels",
+    "channels:read": "checks at start that the approval channel can be used, if it is public",
     "chat:write": "posts and updates cards, direct messages and answers",
     "commands": f"offers {COMMAND}",
     "groups:read": "the same, if it is private",
     "im:history": "reads what people write to the bot, and finds its own post again after a crash",
     "im:write": "opens the direct message with a requester",
     "usergroups:read": "reads who is in APPROVER_GROUPS and REQUESTER_GROUPS",
-    "users:read": "asks Slack who somebody is, and which app the bot is of",
+    "users:read": "looks up users, and the app that the bot belongs to",
 }
 """Each scope and its use."""
 
@@ -39,8 +41,15 @@ def request_url(address: str) -> str:
     return f"https://{parts.netloc}{path}{PATH}"
 
 
+def usage_hint() -> str:
+    """Return the hint that Slack shows behind the command: the words that change nothing."""
+    shown = (it for it in COMMANDS.values() if not it.is_hidden)
+    words = [it.usage(id="id") for it in shown if it.mention is not Mention.REFUSED]
+    return f"[{' | '.join(['profile', *words])}]"
+
+
 def manifest(url: str | None = None) -> dict[str, Any]:
-    """Return the manifest for HTTP mode at this request URL, or without one for Socket Mode."""
+    """Return the manifest: for HTTP mode with a request URL, for Socket Mode without."""
     posted_to = {} if url is None else {"request_url": url}
     return {
         "_metadata": {"major_version": 2, "minor_version": 1},
@@ -59,8 +68,8 @@ def manifest(url: str | None = None) -> dict[str, Any]:
             "slash_commands": [
                 {
                     "command": COMMAND,
-                    "description": "Ask for an Entra application, or see how one stands",
-                    "usage_hint": "[profile | status id | list | values id | history id | help]",
+                    "description": "Request an Entra application, or show its status",
+                    "usage_hint": usage_hint(),
                     "should_escape": True,
                     **({} if url is None else {"url": url}),
                 }

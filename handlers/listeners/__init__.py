@@ -1,1 +1,1 @@
-"""Listeners: each takes one payload from Slack, calls one action, answers."""
+"""Listeners: each handles one interaction, calls one action and answers."""

@@ -1,181 +1,182 @@
-"""Clicks. Each takes the registration's id from the button, calls one verb, answers."""
+"""Clicks, on cards, replies and forms and in the App Home.
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+Each takes ids from the button, calls one action and answers. A card shows the outcome by itself.
+"""
 
-from slack_sdk.web.async_client import AsyncWebClient
+from collections.abc import Mapping
 
-from bot.domain.people import Person
-from bot.registrar import Registrar
-from handlers.listeners.command_parser import Command
-from handlers.listeners.command_replies import reply, retried
-from handlers.slack.response_url import ResponseUrls, check_is_for_one, trigger_of
-from handlers.slack.users import Users
-from handlers.views import denial, form, ids
+from slack_sdk.errors import SlackApiError
+
+from handlers.listeners.command import Command, Parsed
+from handlers.listeners.command_parser import parse
+from handlers.listeners.command_table import COMMANDS, reply, retried
+from handlers.listeners.interaction import Interaction, Listener
+from handlers.slack.api_errors import code_of
+from handlers.slack.response_url import check_is_for_one
+from handlers.views import denial, form, home, ids
 from handlers.views.values import MAKING, masked_sheet, sheet
 
-Ack = Callable[..., Awaitable[Any]]
-Json = dict[str, Any]
-Verb = Callable[..., Awaitable[object]]
-Listener = Callable[..., Awaitable[None]]
+OVERTAKEN = frozenset({"hash_conflict", "not_found"})
+"""A later choice has redrawn the form already, or it is closed. If it is then sent with the fields
+of another profile, `submit_form` redraws it."""
 
 
-def click(verb: Verb) -> Listener:
-    """Return a listener that does what the button says; a card shows what came of it."""
-
-    async def clicked(ack: Ack, action: Json, person: Person) -> None:
-        await verb(action["value"], by=person)
-        await ack()
-
-    return clicked
-
-
-def decide(verb: Verb) -> Listener:
-    """Return a listener for a button that names a request, so that nothing later is meant."""
-
-    async def clicked(ack: Ack, action: Json, person: Person) -> None:
-        await verb(*ids.read_bound_value(action["value"]), by=person)
-        await ack()
-
-    return clicked
-
-
-def answer(command: Command) -> Listener:
-    """Return a listener that answers like the command, for the person alone."""
-
-    async def answered(
-        ack: Ack,
-        body: Json,
-        registrar: Registrar,
-        person: Person,
-        users: Users,
-        response_urls: ResponseUrls,
-        plain: bool,
-    ) -> None:
-        said = await reply(command, registrar, person, users, plain=plain)
-        await response_urls.add(response_urls.url_of(body), text=said.text, blocks=said.blocks)
-        await ack()
-
-    return answered
-
-
-async def approve(
-    ack: Ack, action: Json, registrar: Registrar, person: Person, users: Users
-) -> None:
-    """Approve the request that stands on the button. Before the last approval that is needed, those
-    who approved earlier are judged anew, too.
+async def approve(it: Interaction) -> None:
+    """Approve the request that the button names. Before the last approval that is needed, earlier
+    approvers are looked up again, too.
     """
-    about = ids.read_bound_value(action["value"])
-    people_concerned = await registrar.approval.to_look_up(*about, by=person)
-    seen = await users.look_up_all([each.user_id for each in people_concerned])
-    await registrar.approval.approve(*about, by=person, seen=seen)
-    await ack()
+    people = await it.registrar.approval.to_look_up(*it.request, by=it.person)
+    seen = await it.users.look_up_all([each.user_id for each in people])
+    await it.registrar.approval.approve(*it.request, by=it.person, seen=seen)
 
 
-async def replaced(ack: Ack, registrar: Registrar, person: Person) -> None:
-    """Answer a button of an older version."""
-    registrar.queries.refuse_old_button(person)
-    await ack()
+async def deny(it: Interaction) -> None:
+    """Ask for the reason first. Whether the user may deny is checked again when it is sent."""
+    await it.registrar.approval.check_may_deny(*it.request, by=it.person)
+    await it.open(denial.denial(*it.request))
 
 
-async def deny(
-    ack: Ack,
-    action: Json,
-    body: Json,
-    client: AsyncWebClient,
-    registrar: Registrar,
-    person: Person,
-) -> None:
-    """Ask why first; the answer is judged anew when it comes."""
-    about = ids.read_bound_value(action["value"])
-    await registrar.approval.check_may_deny(*about, by=person)
-    await client.views_open(trigger_id=trigger_of(body), view=denial.denial(*about))
-    await ack()
-
-
-async def again(
-    ack: Ack,
-    action: Json,
-    body: Json,
-    client: AsyncWebClient,
-    registrar: Registrar,
-    person: Person,
-) -> None:
+async def again(it: Interaction) -> None:
     """Open the form filled in as it was sent."""
-    filled = await registrar.submission.form_of(action["value"], by=person)
-    view = form.form(registrar.catalogue, registrar.submission.profile(filled.profile), filled)
-    await client.views_open(trigger_id=trigger_of(body), view=view)
-    await ack()
+    filled = await it.registrar.submission.form_of(it.id, by=it.person)
+    profile = it.registrar.submission.profile(filled.profile)
+    await it.open(form.form(it.registrar.catalogue, profile, filled))
 
 
-async def retry(ack: Ack, action: Json, registrar: Registrar, person: Person, users: Users) -> None:
-    """Retry. Those who approved are judged anew, as before the last approval."""
-    await retried(action["value"], registrar, person, users)
-    await ack()
+async def retry(it: Interaction) -> None:
+    await retried(it, it.id)
 
 
-async def renew(
-    ack: Ack,
-    action: Json,
-    body: Json,
-    registrar: Registrar,
-    person: Person,
-    response_urls: ResponseUrls,
-) -> None:
-    url = response_urls.url_of(body)
-    await registrar.secrets.replace(action["value"], by=person)
-    await response_urls.add(url, text=MAKING)
-    await ack()
+async def replaced(it: Interaction) -> None:
+    """Answer a button of an older version."""
+    it.registrar.queries.refuse_old_button(it.person)
 
 
-async def values(
-    ack: Ack,
-    action: Json,
-    body: Json,
-    registrar: Registrar,
-    person: Person,
-    response_urls: ResponseUrls,
-) -> None:
-    """Show the values without the secret. The click proves that the person is there to see them."""
-    found = await registrar.secrets.values(action["value"], by=person)
-    text, blocks = sheet(found)
-    await response_urls.add(response_urls.url_of(body), text=text, blocks=blocks)
-    await ack()
+async def renew(it: Interaction) -> None:
+    url = it.url
+    await it.registrar.secrets.replace(it.id, by=it.person)
+    await it.response_urls.add(url, text=MAKING)
 
 
-async def reveal(
-    ack: Ack,
-    action: Json,
-    body: Json,
-    registrar: Registrar,
-    person: Person,
-    response_urls: ResponseUrls,
-) -> None:
-    """Put the secret in the place of the ephemeral that was clicked, once."""
-    id, url = action["value"], response_urls.url_of(body)
-    await registrar.secrets.check_may_reveal(id, by=person)
-    check_is_for_one(body, id)
-    look = await registrar.secrets.reveal(id, by=person, answer_to=url)
+async def values(it: Interaction) -> None:
+    """Show the values without the secret. The click proves that the user can see them."""
+    await it.whisper(*sheet(await it.registrar.secrets.values(it.id, by=it.person)))
+
+
+async def reveal(it: Interaction) -> None:
+    """Replace the ephemeral message that was clicked with the secret, once."""
+    id, url = it.id, it.url
+    await it.registrar.secrets.check_may_reveal(id, by=it.person)
+    check_is_for_one(it.body, id)
+    look = await it.registrar.secrets.reveal(id, by=it.person, answer_to=url)
     text, blocks = sheet(look.values)
-    if await response_urls.replace(url, text=text, blocks=blocks):
-        await registrar.secrets.shown(id, look.secret, by=person)
+    if await it.response_urls.replace(url, text=text, blocks=blocks):
+        await it.registrar.secrets.shown(id, look.secret, by=it.person)
     else:
-        await registrar.secrets.lost(id, look.secret, by=person)
-    await ack()
+        await it.registrar.secrets.lost(id, look.secret, by=it.person)
 
 
-async def hide(
-    ack: Ack,
-    action: Json,
-    body: Json,
-    registrar: Registrar,
-    person: Person,
-    response_urls: ResponseUrls,
-) -> None:
-    """Mask what was clicked at once, and have whatever else is open masked now."""
-    found = await registrar.secrets.values(action["value"], by=person)
-    check_is_for_one(body, found.registration.id)
+async def hide(it: Interaction) -> None:
+    """Mask the secret in the message that was clicked, and have it masked everywhere else."""
+    found = await it.registrar.secrets.values(it.id, by=it.person)
+    check_is_for_one(it.body, found.registration.id)
     text, blocks = masked_sheet(found)
-    await response_urls.replace(response_urls.url_of(body), text=text, blocks=blocks)
-    await registrar.secrets.hide(found.registration.id, by=person)
-    await ack()
+    await it.response_urls.replace(it.url, text=text, blocks=blocks)
+    await it.registrar.secrets.hide(found.registration.id, by=it.person)
+
+
+async def open_form(it: Interaction) -> None:
+    """Open the form where no command was typed: in direct messages and in the App Home."""
+    it.registrar.policy.check_may_ask(it.person)
+    catalogue = it.registrar.catalogue
+    profile, filled = form.read_filled_value(str(it.action.get("value")), catalogue)
+    chosen = it.registrar.submission.profile(profile or next(iter(catalogue)))
+    await it.open(form.form(catalogue, chosen, filled))
+
+
+async def choose_profile(it: Interaction) -> None:
+    """Redraw the form for the profile chosen, with all input so far."""
+    it.registrar.policy.check_may_ask(it.person)
+    chosen = (it.action.get("selected_option") or {}).get("value") or ""
+    profile = it.registrar.submission.profile(chosen)
+    view, catalogue = it.body["view"], it.registrar.catalogue
+    redrawn = form.form(catalogue, profile, form.typed_so_far(view, catalogue))
+    try:
+        await it.client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
+    except SlackApiError as error:
+        if code_of(error) not in OVERTAKEN:
+            raise
+
+
+async def preview(it: Interaction) -> None:
+    """Show the preview on top of the form, as soon as the tenant was read."""
+    it.registrar.policy.check_may_ask(it.person)
+    view, catalogue = it.body["view"], it.registrar.catalogue
+    filled = form.read_form(view, catalogue)
+    profile = it.registrar.submission.profile(filled.profile)
+    if not form.is_drawn_for(view, profile.id):
+        redrawn = form.redrawn(view, catalogue, profile)
+        await it.client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
+        return
+    in_the_way = await it.registrar.submission.in_the_way(filled, by=it.person)
+    await it.preview_maker.begin(
+        filled, profile, by=it.person, trigger_id=it.trigger, in_the_way=in_the_way
+    )
+
+
+async def turn(it: Interaction) -> None:
+    """Show another page of a part of the App Home."""
+    part, page = home.read_page(it.action.get("value"))
+    await it.home_publisher.turn(it.body, it.person.user_id, part, page)
+
+
+def answered(text: str) -> Listener:
+    """Return a listener that answers like a command."""
+
+    async def answer(it: Interaction) -> None:
+        await it.whisper(*await reply(it, parse(text, ())))
+
+    return answer
+
+
+def confirmed(command: Command) -> Listener:
+    """Return a listener that carries out a confirmed command, and replaces the question."""
+
+    async def carry_out(it: Interaction) -> None:
+        url = it.url
+        text = await command.answer(it, Parsed(word=command.word, id=it.id))
+        await it.response_urls.replace(url, text=str(text), blocks=[])
+
+    return carry_out
+
+
+LISTENERS: Mapping[str, Listener] = {
+    ids.APPROVE: approve,
+    ids.DENY: deny,
+    ids.WITHDRAW: lambda it: it.registrar.approval.withdraw(*it.request, by=it.person),
+    ids.CANCEL: lambda it: it.registrar.approval.cancel(*it.request, by=it.person),
+    ids.AGAIN: again,
+    ids.RETRY: retry,
+    ids.UNDO: lambda it: it.registrar.recovery.undo(it.id, by=it.person),
+    ids.REVOKE: lambda it: it.registrar.revocation.revoke(it.id, by=it.person),
+    ids.VALUES: values,
+    ids.REVEAL: reveal,
+    ids.HIDE: hide,
+    ids.RENEW: renew,
+    ids.ROTATE: lambda it: it.registrar.requests.rotation(it.id, by=it.person),
+    ids.RETIRE: lambda it: it.registrar.rotation.remove_previous(it.id, by=it.person),
+    ids.MINE: answered("list mine"),
+    ids.HELP: answered("help"),
+    ids.OPEN_FORM: open_form,
+    ids.CHOOSE_PROFILE: choose_profile,
+    ids.PREVIEW: preview,
+    ids.HOME_BACK: turn,
+    ids.HOME_ON: turn,
+    **dict.fromkeys(ids.REPLACED, replaced),
+    **{
+        command.confirmation.button: confirmed(command)
+        for command in COMMANDS.values()
+        if command.confirmation is not None
+    },
+}
+"""By the id of the button or menu."""

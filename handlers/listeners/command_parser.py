@@ -4,12 +4,15 @@ import html
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 
 from bot.domain.people import Refusal
-from handlers.views import help
+from bot.storage.queries import ListKind
+from handlers.listeners.command import Command, Parsed, Takes
+from handlers.listeners.command_table import COMMANDS, FORM
 from handlers.views.blocks import escaped
+from handlers.views.help import joined
 from handlers.views.ids import COMMAND
 
 ENTITY = re.compile(r"<[^<>]*>")
@@ -19,132 +22,85 @@ AROUND = "\"'“”‘’`´.,:;!?()[]{}<>*_~#@/\\…-–—"
 ID = re.compile(r"AAD[-_ ]?([A-Z0-9]{4})")
 BARE_ID = re.compile(r"[2-9A-HJKMNP-TV-Z]{4}")
 """Four letters of those that ids are made of."""
-
-FORM = ""
-PREVIEW = "preview"
-HANDOVER = "handover"
-WITH_ID = (
-    "status",
-    "details",
-    "values",
-    "check",
-    "rotate",
-    "retire",
-    "cancel",
-    "retry",
-    "undo",
-    "revoke",
-    "purge",
-    "history",
-    HANDOVER,
-)
-LISTS = ("all", "mine", "waiting", "ready", "failed", "expiring")
-PAGED = ("list", "history")
-"""Words behind which a page may be named."""
-HELP = ("help", "h")
-"""The second remains of `-h`."""
 PLACEHOLDER = "@person"
 """Stands for a person, a channel or a link that was named."""
 DASHES = frozenset("\u2212\u02d7\u30fc")
 """Characters that look like a hyphen, beside the dashes of Unicode's own class."""
 UNSEEN = frozenset("\u034f\u115f\u1160\u3164\uffa0\u2800") | {*map(chr, range(0xFE00, 0xFE10))}
 """Invisible characters, beside Unicode's own class of format characters."""
-PUBLIC = "public"
-MAY_BE_PUBLIC = ("status", "list")
 LONGEST = 3000
 """Longer than any command; the rest is not read."""
 
-
-GREETINGS = ("hi", "hello", "hey", "hallo", "hola")
-GREETING = "greeting"
-
+PUBLIC = "public"
+LISTS = tuple(str(each) for each in ListKind if each is not ListKind.OPEN)
+WORDS = {word: each for each in COMMANDS.values() for word in (each.word, *each.aliases)}
+SYNONYMS = {other: each.word for each in COMMANDS.values() for other in each.synonyms}
+SHOWN = [each.word for each in COMMANDS.values() if each.word and not each.is_hidden]
+"""Suggested for a misspelt word."""
 BY_BUTTON = ("approve", "deny", "confirm", "withdraw")
 """Verbs that have no word: approvers must have read the request that they decide on."""
-ALSO_CALLED = {
-    "secret": "values",
-    "key": "values",
-    "reveal": "values",
-    "renew": "rotate",
-    "delete": "revoke",
-    "remove": "revoke",
-    "transfer": "handover",
-    "log": "history",
-}
-"""Synonyms of our words."""
 
 
 class NotUnderstood(Refusal):
-    """It is no word of ours. The text says which one is nearest, or which there are."""
+    """An unknown word. The text suggests the nearest known word, if there is any."""
 
     def __init__(self, word: str, near: str | None) -> None:
-        super().__init__(help.unknown(word, near))
+        meant = f" Did you mean `{COMMAND} {near}`?" if near else ""
+        super().__init__(
+            f"I don't know “{escaped(word[:60])}”.{meant} `{COMMAND} help` lists all commands."
+        )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """A parsed command. `word` is FORM for the form, with its profile if one was named."""
-
-    word: str
-    id: str | None = None
-    which: str | None = None  # which list
-    page: int = 1
-    profile: str | None = None
-    is_public: bool = False
-
-
-def parse(text: str, profiles: Collection[str]) -> Command:
+def parse(text: str, profiles: Collection[str]) -> Parsed:
     """Parse a text. Raises Refusal, with the nearest words that would do."""
     words = _words(text)
     is_public = len(words) > 1 and words[-1].lower() == PUBLIC
-    if is_public:
-        words.pop()
-    command = _command(words, profiles)
-    if is_public and command.word not in MAY_BE_PUBLIC:
+    parsed = _parsed(words[:-1] if is_public else words, profiles)
+    command = COMMANDS[parsed.word]
+    if is_public and not command.may_be_public:
+        public = joined(each.word for each in COMMANDS.values() if each.may_be_public)
         raise Refusal(
-            f"Only `status` and `list` can be public. Leave out `{PUBLIC}`,"
-            " and only you see the answer."
+            f"Only {public} can be public. Leave out `{PUBLIC}`, and only you see the answer."
         )
-    return replace(command, is_public=is_public)
+    named = ENTITY.search(text[:LONGEST]) if Takes.PERSON in command.takes else None
+    return replace(parsed, is_public=is_public, person=named[0] if named else "")
 
 
-def mentioned(text: str) -> str:
-    """Return the first person, channel or link that a text names, as Slack writes it."""
-    found = ENTITY.search(text[:LONGEST])
-    return found[0] if found else ""
-
-
-def _command(words: Sequence[str], profiles: Collection[str]) -> Command:
+def _parsed(words: Sequence[str], profiles: Collection[str]) -> Parsed:
     if not words:
-        return Command(word=FORM)
+        return Parsed(word=FORM)
     word, rest = words[0].lower(), words[1:]
     known = {each.lower(): each for each in profiles}
-    if word in WITH_ID:
-        return _with_id(word, rest)
-    if word == "list":
-        page, which = _page(rest)
-        return Command(word="list", which=_which(which), page=page)
-    if word in HELP:
-        return Command(word="help")
-    if word in GREETINGS:
-        return Command(word=GREETING)
-    if word == PREVIEW:
-        return _preview(rest, known)
+    if command := WORDS.get(word):
+        return _with_arguments(command, rest, known)
     if word in known:
-        return Command(word=FORM, profile=known[word])
+        return Parsed(word=FORM, profile=known[word])
     if found := _looks_like_an_id(words):
-        return Command(word="status", id=found)
+        return Parsed(word="status", id=found)
     if word in BY_BUTTON:
-        raise Refusal(help.BY_BUTTON)
-    near = ALSO_CALLED.get(word) or _nearest(word, [*help.SUBCOMMANDS, *profiles])
-    raise NotUnderstood(words[0], near)
+        raise Refusal(
+            "Use the *Approve* and *Deny* buttons on the card, in the approval channel or in my"
+            f" Home tab. `{COMMAND} list waiting` lists the requests that wait."
+        )
+    raise NotUnderstood(words[0], SYNONYMS.get(word) or _nearest(word, [*SHOWN, *profiles]))
 
 
-def _preview(rest: Sequence[str], known: Mapping[str, str]) -> Command:
-    """Return the form, which has the preview."""
-    if not rest or rest[0].lower() in known:
-        return Command(word=FORM, profile=known[rest[0].lower()] if rest else None)
-    near = _nearest(rest[0], list(known.values()))
-    meant = f" Did you mean `{COMMAND} {PREVIEW} {near}`?" if near else ""
+def _with_arguments(command: Command, rest: Sequence[str], profiles: Mapping[str, str]) -> Parsed:
+    page, others = _page(rest) if Takes.PAGE in command.takes else (1, rest)
+    if Takes.PROFILE in command.takes:
+        return _with_profile(command, rest, profiles)
+    if Takes.LIST in command.takes:
+        return Parsed(word=command.word, which=_which(others), page=page)
+    if Takes.ID in command.takes:
+        return _with_id(command, others, page)
+    return Parsed(word=command.word)
+
+
+def _with_profile(command: Command, rest: Sequence[str], profiles: Mapping[str, str]) -> Parsed:
+    if not rest or rest[0].lower() in profiles:
+        return Parsed(word=FORM, profile=profiles[rest[0].lower()] if rest else None)
+    near = _nearest(rest[0], list(profiles.values()))
+    meant = f" Did you mean `{COMMAND} {command.word} {near}`?" if near else ""
     raise Refusal(f"I don't know the profile “{escaped(rest[0][:60])}”.{meant}")
 
 
@@ -156,19 +112,18 @@ def _page(rest: Sequence[str]) -> tuple[int, Sequence[str]]:
     return max(1, int(rest[-1])), before
 
 
-def _with_id(word: str, rest: Sequence[str]) -> Command:
-    page, rest = _page(rest) if word in PAGED else (1, rest)
-    found = _ids(rest)
+def _with_id(command: Command, rest: Sequence[str], page: int) -> Parsed:
+    word, alone, found = command.word, command.alone, _ids(rest)
     if len(found) == 1:
-        return Command(word=word, id=found[0], page=page)
-    if not rest and word == "status":
-        return Command(word="list", which="mine")
-    if len(found) > 1 and word == "status":
+        return Parsed(word=word, id=found[0], page=page)
+    if alone and not rest:
+        return _parsed(alone.split(), ())
+    if alone and found:
         raise Refusal(
-            f"Which one? For example: `{COMMAND} status {found[0]}`."
-            f" `{COMMAND} status` alone lists yours."
+            f"Which one? For example: `{COMMAND} {word} {found[0]}`."
+            f" `{COMMAND} {word}` alone lists yours."
         )
-    if rest == [PLACEHOLDER] and word == "status":
+    if alone and rest == [PLACEHOLDER]:
         raise Refusal(
             f"I can't list another person's registrations. `{COMMAND} list all` lists all of them."
         )
@@ -180,19 +135,19 @@ def _with_id(word: str, rest: Sequence[str]) -> Command:
     raise Refusal(f"Which one? For example: `{COMMAND} {word} AAD-7K3F`.")
 
 
-def _which(rest: Sequence[str]) -> str | None:
+def _which(rest: Sequence[str]) -> ListKind:
     if not rest:
-        return None
+        return ListKind.OPEN
     word = rest[0].lower()
     if word in LISTS and len(rest) == 1:
-        return word
+        return ListKind(word)
     if word in LISTS:
         raise Refusal(
             f"I don't know what “{escaped(' '.join(rest[1:])[:60])}” means there."
             f" `{COMMAND} list {word}` shows one list, `{COMMAND} list {word} 2` its second page."
         )
-    near = get_close_matches(word, LISTS, n=1)
-    meant = f" Did you mean `{COMMAND} list {near[0]}`?" if near else ""
+    near = _nearest(word, LISTS)
+    meant = f" Did you mean `{COMMAND} list {near}`?" if near else ""
     lists = ", ".join(f"`{each}`" for each in LISTS)
     raise Refusal(f"I don't know the list “{escaped(rest[0][:60])}”.{meant} There are {lists}.")
 

@@ -7,21 +7,19 @@ person gets that id. A form keeps what was typed.
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
 import aiohttp
 import structlog
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.form_validation import FormProblems
 from bot.domain.people import Person, Refusal
 from bot.worker.loops import is_outage, report_bug
+from handlers.listeners.interaction import Json, ListenerServices
 from handlers.outbox.duplicates import Duplicate
-from handlers.outbox.home_publisher import HomePublisher, is_home
+from handlers.outbox.home_publisher import is_home
 from handlers.slack.api_errors import TOO_LATE, word_of
-from handlers.slack.response_url import ResponseUrls
 from handlers.views import ids
 from handlers.views import sentence as sentences
 from handlers.views.blocks import said
@@ -29,42 +27,37 @@ from handlers.views.form import block_of
 
 log = structlog.get_logger()
 
-Json = dict[str, Any]
 
-
-def handler(
-    client: AsyncWebClient,
-    response_urls: ResponseUrls,
-    home_publisher: HomePublisher,
-    contact: str,
-) -> Callable[..., Awaitable[BoltResponse]]:
+def handler(slack: ListenerServices) -> Callable[..., Awaitable[BoltResponse]]:
     """Return the function for `app.error`. It must answer 200, or Slack shows its own error."""
 
     async def handle(error: Exception, body: Json) -> BoltResponse:
         if isinstance(error, FormProblems):
             view = body["view"]
             return _errors({block_of(field, view): it for field, it in error.problems.items()})
-        sentence = _sentence(error, contact)
+        sentence = _sentence(error, slack.contact)
         if body.get("type") == "view_submission":
             people = error.people if isinstance(error, Refusal) else ()
             return _errors({_first_field(body["view"]): plain(sentence, people)})
         if "command" in body:
-            return _json({"response_type": "ephemeral", "text": sentence, "blocks": said(sentence)})
+            return json_response(
+                {"response_type": "ephemeral", "text": sentence, "blocks": said(sentence)}
+            )
         if isinstance(url := body.get("response_url"), str) and url:
             if isinstance(error, Duplicate):
-                await response_urls.replace(url, text=sentence, blocks=said(sentence))
+                await slack.response_urls.replace(url, text=sentence, blocks=said(sentence))
             else:
-                await response_urls.add(url, text=sentence)
+                await slack.response_urls.add(url, text=sentence)
         elif is_home(body):
             user = (body.get("user") or {}).get("id", "")
-            await _survived("home", home_publisher.say(body, user, sentence))
+            await _survived("home", slack.home_publisher.say(body, user, sentence))
         elif isinstance(view := body.get("view"), dict) and view.get("type") == "modal":
             # A payload without a trigger is none of Slack's: there is no modal to answer in.
             if trigger := body.get("trigger_id"):
-                over = client.views_push(trigger_id=trigger, view=sentences.modal(sentence))
+                over = slack.client.views_push(trigger_id=trigger, view=sentences.modal(sentence))
                 await _survived("modal", over)
         elif "event" in body:
-            await _survived("whisper", _tell(client, home_publisher, body, sentence))
+            await _survived("whisper", _tell(slack, body, sentence))
         return BoltResponse(status=200)
 
     return handle
@@ -110,36 +103,24 @@ def _first_field(view: Json) -> str:
 
 def _errors(problems: dict[str, str]) -> BoltResponse:
     """Show the sentences beside the fields, and keep the form open as it is."""
-    return _json({"response_action": "errors", "errors": problems})
+    return json_response({"response_action": "errors", "errors": problems})
 
 
-def _json(body: Json) -> BoltResponse:
+def json_response(body: Json) -> BoltResponse:
     return BoltResponse(
         status=200, body=json.dumps(body), headers={"content-type": "application/json"}
     )
 
 
-async def _tell(
-    client: AsyncWebClient, home_publisher: HomePublisher, body: Json, sentence: str
-) -> None:
-    """Tell the person alone, where they asked: in their own messages, in the channel, at home."""
+async def _tell(slack: ListenerServices, body: Json, sentence: str) -> None:
+    """Tell the user alone, where they asked: in direct messages, in the channel, at home."""
     event = body["event"]
-    user, channel = event.get("user", ""), event.get("channel", "")
     if event.get("type") == "app_home_opened":
-        await home_publisher.close(body, user, sentence)
+        await slack.home_publisher.close(body, event.get("user", ""), sentence)
     elif event.get("channel_type") == "im":
-        await client.chat_postMessage(
-            channel=channel,
-            text=sentence,
-            blocks=said(sentence),
-            unfurl_links=False,
-            unfurl_media=False,
-        )
+        await slack.post(event, sentence)
     else:
-        thread_ts = event.get("thread_ts")
-        await client.chat_postEphemeral(
-            channel=channel, user=user, text=sentence, blocks=said(sentence), thread_ts=thread_ts
-        )
+        await slack.post_ephemeral(event, sentence)
 
 
 async def _survived(what: str, telling: Awaitable[object]) -> None:

@@ -5,9 +5,8 @@ counts as empty, and a user who might be in it is told to try again.
 """
 
 import asyncio
-import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,23 +14,15 @@ from typing import Any
 import aiohttp
 import structlog
 from cachetools import TLRUCache
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.approval import Policy
 from bot.domain.people import Person, Refusal
-from bot.registrar import Registrar
 from graph.clock import Clock
-from handlers.listeners.preview import PreviewMaker
-from handlers.outbox.duplicates import check_counts
-from handlers.outbox.home_publisher import HomePublisher, is_home
-from handlers.slack.accounts import DOUBTS, KEPT, doubts_of, home_of, name_of, teams_of
+from handlers.slack.accounts import KEPT, doubts_of, home_of, name_of, teams_of
 from handlers.slack.api_errors import ErrorScope, code_of, meaning_of
 from handlers.slack.rate_limits import LookupLimits
-from handlers.slack.response_url import ResponseUrls
-from handlers.views import help
 
 log = structlog.get_logger()
 
@@ -237,72 +228,6 @@ class Users:
         """Return Slack's latest answer on an account or group, or None."""
         _, answer = self._answers.get(id, (None, None))
         return answer
-
-
-def middleware(
-    client: AsyncWebClient,
-    users: Users,
-    registrar: Registrar,
-    response_urls: ResponseUrls,
-    home_publisher: HomePublisher,
-    preview_maker: PreviewMaker,
-    *,
-    plain: bool,
-) -> Callable[..., Awaitable[BoltResponse | None]]:
-    """Return the one Bolt middleware: it fills the context that listeners read."""
-
-    async def introduce(
-        context: AsyncBoltContext, body: dict[str, Any], next: Callable[[], Awaitable[None]]
-    ) -> BoltResponse | None:
-        if "event" in body and not _is_said_anew(body["event"]):
-            return BoltResponse(status=200)
-        # Bolt makes one for each payload, with the environment's proxy in spite of NO_PROXY.
-        context["client"] = client
-        context["registrar"] = registrar
-        context["response_urls"] = response_urls
-        context["users"] = users
-        context["home_publisher"] = home_publisher
-        context["preview_maker"] = preview_maker
-        context["plain"] = plain
-        if _asks_for_help(body):
-            users.check_is_ours(body)
-            return _said(help.HELP)
-        context["person"] = await users.person(body)
-        if "event" in body and DOUBTS["is_bot"] in context["person"].doubts:
-            return BoltResponse(status=200)
-        _check_buttons(body)
-        await check_counts(body, registrar)
-        if is_home(body):
-            home_publisher.clicked(body, context["person"].user_id)
-        await next()
-        return None
-
-    return introduce
-
-
-def _asks_for_help(body: Mapping[str, Any]) -> bool:
-    """Whether a command only asks for help, which takes no look-up."""
-    return "command" in body and str(body.get("text") or "").strip().lower() == "help"
-
-
-def _said(text: str) -> BoltResponse:
-    said = json.dumps({"response_type": "ephemeral", "text": text})
-    return BoltResponse(status=200, body=said, headers={"content-type": "application/json"})
-
-
-def _is_said_anew(event: Mapping[str, Any]) -> bool:
-    """Whether an event is a new message of a user. An edited message is no second command, and bots
-    are not answered, or two would never stop.
-    """
-    return not (event.get("bot_id") or event.get("subtype") or event.get("edited"))
-
-
-def _check_buttons(body: Mapping[str, Any]) -> None:
-    """Raise Refusal for a button that cannot be one of ours: its value would reach the database."""
-    for action in body.get("actions") or ():
-        value = action.get("value") if action.get("type") == "button" else ""
-        if not isinstance(value, str) or not value.isprintable():
-            raise Refusal("This button isn't from this bot. `/aad-setup status` lists yours.")
 
 
 def _sender(body: Mapping[str, Any]) -> tuple[str, str]:

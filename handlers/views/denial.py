@@ -30,3 +30,9 @@ def denial(id: str, request: str | None) -> Json:
         ],
     )
     return dict(view.to_dict())
+
+
+def read_denial(view: Json) -> tuple[str, str | None, str]:
+    """Return the registration's id, the request's unless it is the plan's, and the reason."""
+    reason = view["state"]["values"][ids.REASON][ids.CHOSEN].get("value") or ""
+    return *ids.read_bound_value(view["private_metadata"]), reason

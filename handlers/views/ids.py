@@ -1,9 +1,11 @@
 """The ids of forms and buttons.
 
-A button's value is a registration's id and nothing else; but for those of the App Home, which hold
-a page, those that open the form or preview it, which hold a profile, or all that was filled in
-where a preview is told to whoever has closed the form, and those that decide on an approval
-request, which also hold its id unless it is the plan's: whoever decides means what they have read.
+A button's value is a registration's id. There are three exceptions:
+
+- A button that turns a page of the App Home holds the part and the page.
+- A button that opens or previews the form holds a profile, or the input of a form that was closed.
+- A button that decides on an approval request also holds the request's id, unless it is the plan's:
+  a vote counts for the request that the approver has read.
 """
 
 COMMAND = "/aad-setup"
@@ -15,7 +17,7 @@ REASON = "reason"
 SECRET_DAYS = "secret_days"
 REDIRECT = "redirect"
 OPTION_PREFIX = "option:"
-CHOSEN = "chosen"  # the one action inside each input block, but for the profile's
+CHOSEN = "chosen"  # the action inside each input block but the profile's
 CHOOSE_PROFILE = "choose_profile"  # redraws the form
 PREVIEW = "preview"  # shows what the form would come to
 
@@ -37,7 +39,7 @@ RETIRE = "retire"
 RETIRE_ASKED = "retire_asked"
 REVOKE = "revoke"
 REVOKE_ASKED = "revoke_asked"
-MINE = "mine"  # lists the registrations of whoever presses it
+MINE = "mine"  # lists the user's registrations
 HELP = "help"
 REPLACED = (
     *("confirm_handover", "confirm_rotation", "deny_rotation", "cancel_rotation"),

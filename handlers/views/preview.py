@@ -54,7 +54,7 @@ def waiting() -> Json:
 
 
 def modal(seen: Seen) -> Json:
-    """Return the view that takes the place of the one that waits."""
+    """Return the view that replaces `waiting`."""
     back = f"{NOTHING_DONE} *Back* leads to the form as you filled it in: {seen.next}"
     return _view([*seen.blocks, context(back)])
 

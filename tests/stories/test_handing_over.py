@@ -41,6 +41,15 @@ async def test_the_heir_gets_the_values_and_the_old_requester_no_longer(open_hou
     assert "Show the secret" in story.whispers("ben")
 
 
+async def test_a_direct_message_asks_for_a_handover_like_the_command(open_house: Story) -> None:
+    story = open_house
+    id = await story.ready()
+    await story.workspace.message_im("ada", f"handover {id} @ben")
+    await story.until(lambda: "An approver has to confirm this" in story.direct("ada"))
+    await confirm_handover(story, by="grace")
+    await story.until(lambda: f"@ben is the requester of {id} now." in story.direct("rosa"))
+
+
 @pytest.mark.slow
 async def test_a_secret_that_was_seen_is_said_to_be_known_to_who_has_seen_it(
     open_house: Story,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from handlers.listeners.command_parser import WITH_ID
 from handlers.views import ids
+from tests.support.command_story import WITH_ID
 from tests.support.forged_clicks import forged_button
 from tests.support.running_bot import Bot
 from tests.support.story import Story

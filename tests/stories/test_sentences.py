@@ -13,10 +13,9 @@ from bot.domain.connector_values import values_of
 from bot.domain.people import Refusal
 from bot.domain.secrets import SecretState
 from bot.playground.stage import Stage
-from handlers.listeners.command_parser import ALSO_CALLED, BY_BUTTON, parse
+from handlers.listeners.command_parser import BY_BUTTON, SHOWN, SYNONYMS, parse
 from handlers.listeners.errors import plain
 from handlers.views import card
-from handlers.views.help import SUBCOMMANDS
 from handlers.views.values import sheet
 from tests.support.command_story import MOMENT, in_thread, said
 from tests.support.drift_story import report, settled
@@ -126,8 +125,8 @@ def test_words_for_what_has_another_name_here_lead_to_it(text: str, answer: str)
 
 
 def test_every_other_name_stands_for_a_word_that_is_there() -> None:
-    assert set(ALSO_CALLED.values()) <= set(SUBCOMMANDS)
-    assert not {*ALSO_CALLED, *BY_BUTTON} & set(SUBCOMMANDS)
+    assert set(SYNONYMS.values()) <= set(SHOWN)
+    assert not {*SYNONYMS, *BY_BUTTON} & set(SHOWN)
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ from bot.playground.workspace import Workspace
 from bot.storage.database import Database
 from bot.storage.tables import metadata
 from graph.proxies import DIRECT
+from handlers.listeners.interaction import ListenerServices
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher
 from handlers.slack.rate_limits import LookupLimits
@@ -106,18 +107,20 @@ async def connected(
         previews = PreviewMaker(client=client, look=_nothing, clock=clock, contact="#it-help")
         handlers.register(
             bolt,
-            contact="#it-help",
-            client=client,
-            registrar=env.registrar,
-            users=people,
-            response_urls=ResponseUrls(
-                session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
+            ListenerServices(
+                client=client,
+                registrar=env.registrar,
+                users=people,
+                response_urls=ResponseUrls(
+                    session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
+                ),
+                home_publisher=HomePublisher(
+                    env.services, env.registrar, client=client, look_up=people.person, every=3600
+                ),
+                preview_maker=previews,
+                contact="#it-help",
+                plain=False,
             ),
-            home_publisher=HomePublisher(
-                env.services, env.registrar, client=client, look_up=people.person, every=3600
-            ),
-            preview_maker=previews,
-            plain=False,
         )
         yield BoltHarness(bolt=bolt, registrar_env=env, workspace=workspace)
         await previews.settle()

@@ -3,10 +3,13 @@
 import re
 from typing import Any
 
+from handlers.listeners.command import Takes
+from handlers.listeners.command_table import COMMANDS
 from tests.support.story import Story
 
 Json = dict[str, Any]
 
+WITH_ID = [word for word, command in COMMANDS.items() if Takes.ID in command.takes]
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d")
 

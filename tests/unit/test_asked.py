@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.people import Refusal
-from handlers.listeners import command_parser
-from handlers.listeners.command_parser import LISTS, WITH_ID, Command, parse
+from handlers.listeners.command import Parsed
+from handlers.listeners.command_parser import ID, LISTS, parse
+from handlers.listeners.command_table import FORM
+from tests.support.command_story import WITH_ID
 
 PROFILES = ("mimecast", "directory-read")
 
@@ -32,20 +34,20 @@ def refusal(text: str) -> str:
 )
 @pytest.mark.parametrize("word", ["status", "History", "UNDO:"])
 def test_an_id_may_be_written_as_people_write_it(word: str, typed: str) -> None:
-    expected = Command(word=word.lower().strip(":"), id="AAD-7K3F")
+    expected = Parsed(word=word.lower().strip(":"), id="AAD-7K3F")
     assert parse(f"{word} {typed}", PROFILES) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", {"word": command_parser.FORM}),
-        (" \t\n", {"word": command_parser.FORM}),
-        ("<@U0ROSA>", {"word": command_parser.FORM}),
-        ("mimecast", {"word": command_parser.FORM, "profile": "mimecast"}),
-        ("Directory-Read please", {"word": command_parser.FORM, "profile": "directory-read"}),
-        ("preview", {"word": command_parser.FORM}),
-        ("preview Mimecast", {"word": command_parser.FORM, "profile": "mimecast"}),
+        ("", {"word": FORM}),
+        (" \t\n", {"word": FORM}),
+        ("<@U0ROSA>", {"word": FORM}),
+        ("mimecast", {"word": FORM, "profile": "mimecast"}),
+        ("Directory-Read please", {"word": FORM, "profile": "directory-read"}),
+        ("preview", {"word": FORM}),
+        ("preview Mimecast", {"word": FORM, "profile": "mimecast"}),
         ("list", {"word": "list"}),
         ("list WAITING", {"word": "list", "which": "waiting"}),
         ("list public", {"word": "list", "is_public": True}),
@@ -72,7 +74,7 @@ def test_an_id_may_be_written_as_people_write_it(word: str, typed: str) -> None:
     ],
 )
 def test_what_is_understood(text: str, expected: dict[str, Any]) -> None:
-    assert parse(text, PROFILES) == Command(**expected)
+    assert parse(text, PROFILES) == Parsed(**expected)
 
 
 @pytest.mark.parametrize(
@@ -154,11 +156,11 @@ def test_every_text_is_understood_or_answered_with_a_sentence(text: str) -> None
     if found is None:
         assert sentence.strip()
     else:
-        assert found.id is None or command_parser.ID.fullmatch(found.id)
-        assert (found.id is not None) == (found.word in WITH_ID)
+        assert not found.id or ID.fullmatch(found.id)
+        assert bool(found.id) == (found.word in WITH_ID)
 
 
-def understood(text: str) -> tuple[Command | None, str]:
+def understood(text: str) -> tuple[Parsed | None, str]:
     try:
         return parse(text, PROFILES), ""
     except Refusal as refused:

@@ -25,10 +25,13 @@ from bot.manifest import EVENTS, SCOPES, manifest
 from bot.playground.workspace.methods import METHODS
 from bot.settings.settings import NOT_YET, Settings, SettingsError
 from graph.rights import ConsentMode, rights
-from handlers.views.help import SUBCOMMANDS
+from handlers.listeners.command_table import COMMANDS
+from handlers.views import help
 from handlers.views.request_words import WORDS
 
 ROOT = Path(__file__).parents[2]
+SHOWN = [each for each in COMMANDS.values() if not each.is_hidden]
+SUBCOMMANDS = {each.word for each in SHOWN if each.word}
 DOCUMENTS = {path.name: path.read_text("utf-8") for path in sorted(ROOT.glob("*.md"))}
 EVERYTHING = "\n".join(DOCUMENTS.values())
 SCHEMA = ROOT.parent / "shared" / "reference" / "data" / "slack_manifest_schema.json"
@@ -121,7 +124,7 @@ def test_what_is_said_to_do_a_verb_is_there() -> None:
     labels = set(re.findall(r'\bbutton\(\s*"([^"]+)"', "\n".join(texts)))
     labels |= {label for words in WORDS.values() for label in words.labels}
     how = " ".join(how for *_, how in policy_rows())
-    assert set(re.findall(r"`(\w+)`", how)) <= set(SUBCOMMANDS)
+    assert set(re.findall(r"`(\w+)`", how)) <= SUBCOMMANDS
     assert set(re.findall(r"\*([^*]+)\*", how)) <= labels
 
 
@@ -328,11 +331,19 @@ def test_the_manifest_asks_for_no_scope_that_is_not_explained() -> None:
     assert manifest()["oauth_config"]["scopes"]["bot"] == sorted(SCOPES)
 
 
-def test_every_word_of_the_slash_command_is_in_the_documents() -> None:
-    shown = set(re.findall(r"^\| `/aad-setup ?(\w*)", section("Commands"), re.M))
-    assert shown == {"", *SUBCOMMANDS}
+def test_the_table_of_commands_is_the_one_that_is_carried_out() -> None:
+    shown = re.findall(r"^\| (`/aad-setup[^|]*) \| (.+) \|$", section("Commands"), re.M)
+    assert shown == [help.row(each) for each in SHOWN]
     named = set(re.findall(r"`[/@]aad-setup ([\w-]+)", EVERYTHING))
     assert named <= {*SUBCOMMANDS, *read_catalogue()}
+
+
+def test_the_manifest_hints_at_commands_that_change_nothing() -> None:
+    [slash] = manifest()["features"]["slash_commands"]
+    words = re.findall(r"[\w-]+(?= id|[ \]])", slash["usage_hint"].replace(" id", ""))
+    assert words[0] == "profile"
+    assert set(words[1:]) == {"status", "details", "list", "values", "history", "help"}
+    assert {"list", "values id", "help"} <= set(slash["usage_hint"].strip("[]").split(" | "))
 
 
 def test_the_changelog_is_grouped_and_has_this_version() -> None:

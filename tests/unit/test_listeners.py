@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import handlers
-from bot.registrar import Registrar
 from handlers.views import ids
 
 ROOT = Path(__file__).parents[1] / "stories"
@@ -84,17 +82,9 @@ class Listening:
 
 def test_every_listener_has_a_story() -> None:
     app = Listening()
-    parts: Any = {
-        name: None
-        for name in (
-            *("client", "registrar", "users", "response_urls", "home_publisher", "preview_maker"),
-            *("contact", "plain"),
-        )
-    }
-    no_services: Any = SimpleNamespace(catalogue=None, policy=None)
-    parts["registrar"] = Registrar(no_services)
     as_bolt: Any = app
-    handlers.register(as_bolt, **parts)
+    no_services: Any = None
+    handlers.register(as_bolt, no_services)
     assert sorted(app.heard) == sorted(STORIES)
     assert app.middleware == app.on_error == 1
 

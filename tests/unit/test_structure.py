@@ -18,7 +18,7 @@ MOST_LINES = 50
 """Of a function, without its docstring."""
 MOST_FILE_LINES = 350
 
-TOO_LARGE_YET = {"register", "bot/storage/runs.py"}
+TOO_LARGE_YET = {"bot/storage/runs.py"}
 """Remove each as soon as it has been cut."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
