@@ -149,7 +149,7 @@ async def running(
 
 
 def _front(services: Services, slack: Slack, registrar: Registrar, *, every: float) -> Front:
-    tenant, clock = services.tenant, services.clock
+    mode, clock = services.settings.consent_mode, services.clock
     return Front(
         dispatcher=Dispatcher(services, slack, registrar, every=every),
         home_publisher=HomePublisher(
@@ -157,13 +157,7 @@ def _front(services: Services, slack: Slack, registrar: Registrar, *, every: flo
         ),
         preview_maker=PreviewMaker(
             client=slack.client,
-            look=partial(
-                look,
-                graph=tenant.graph,
-                tenant_cache=tenant.tenant_cache,
-                consent_mode=services.settings.consent_mode,
-                clock=clock,
-            ),
+            look=partial(look, tenant=services.tenant, consent_mode=mode, clock=clock),
             clock=clock,
             contact=services.settings.contact,
         ),

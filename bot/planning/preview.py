@@ -14,13 +14,11 @@ from bot.domain.form_validation import check_form
 from bot.domain.registration import Form
 from bot.planning.plan_request import plan_request_of
 from bot.planning.plan_text import Pen, plan_paragraphs, received
-from graph.client import Client
 from graph.clock import Clock
-from graph.connection import Access, connected, why_cut_off
+from graph.connection import Access, Connection, connected, why_cut_off
 from graph.errors import Unreachable
 from graph.plan import Plan
 from graph.preflight import Refused, preflight
-from graph.tenant_cache import TenantCache
 
 NOT_YET_KNOWN = "preview"
 """Stands where a registration's own id, key and installation will be."""
@@ -78,15 +76,9 @@ class Preview:
 async def preview(form: Form, profile: Profile, *, settings: Access, clock: Clock) -> Preview:
     """Read the tenant and return the preview of a plan. Raises GraphError."""
     try:
-        async with connected(settings, clock) as connection:
-            return await look(
-                form,
-                profile,
-                graph=connection.graph,
-                tenant_cache=connection.tenant_cache,
-                consent_mode=settings.consent_mode,
-                clock=clock,
-            )
+        async with connected(settings, clock) as tenant:
+            mode = settings.consent_mode
+            return await look(form, profile, tenant=tenant, consent_mode=mode, clock=clock)
     except Unreachable as error:
         # For a terminal: an operator may read which host or proxy that is.
         if found := await why_cut_off(settings):
@@ -95,13 +87,7 @@ async def preview(form: Form, profile: Profile, *, settings: Access, clock: Cloc
 
 
 async def look(
-    form: Form,
-    profile: Profile,
-    *,
-    graph: Client,
-    tenant_cache: TenantCache,
-    consent_mode: str,
-    clock: Clock,
+    form: Form, profile: Profile, *, tenant: Connection, consent_mode: str, clock: Clock
 ) -> Preview:
     """Do the same with a tenant that is connected already. Raises GraphError."""
     problems = check_form(form, profile)
@@ -116,7 +102,9 @@ async def look(
     )
     reasons, plan = tuple(problems.values()), None
     try:
-        plan = await preflight(request, graph=graph, tenant_cache=tenant_cache, clock=clock)
+        plan = await preflight(
+            request, graph=tenant.graph, tenant_cache=tenant.tenant_cache, clock=clock
+        )
     except Refused as refused:
         reasons += refused.reasons
     return Preview(
