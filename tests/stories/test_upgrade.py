@@ -3,6 +3,7 @@
 import asyncio
 import io
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,8 @@ async def test_work_in_flight_goes_on_after_a_kill_and_an_upgrade(stage: Stage, 
     story, tenant, workspace = Story(stage), stage.tenant, stage.workspace
     door = HttpEndpoint()
     environ = stage.environ(**door.watched())
-    async with served(environ, door, folder=stage.folder, PYTHONPATH=str(old)):
+    program = (sys.executable, "-m", "bot", "serve")
+    async with served(environ, door, folder=stage.folder, program=program, PYTHONPATH=str(old)):
         rotated = await story.ready("rotated")
         await story.values(rotated)
         await story.reveal()
