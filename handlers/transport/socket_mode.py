@@ -6,7 +6,7 @@ watchdog looks, and replaces the whole client if it stays down.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -43,36 +43,31 @@ class SocketApp:
     proxies: Proxies = DIRECT
 
 
+@dataclass(eq=False)
 class SocketMode:
-    """Keeps one connection."""
+    """Keeps one connection: a socket that is down at two looks is replaced."""
 
-    def __init__(
-        self,
-        bolt: AsyncApp,
-        app: SocketApp,
-        *,
-        in_flight: InFlight,
-        watch_every: float,
-        connect_seconds: float = CONNECT_SECONDS,
-    ) -> None:
-        """Take the real seconds between two looks; a socket down at both is replaced."""
-        self._bolt = bolt
-        self._app = app
-        self._in_flight = in_flight
+    bolt: AsyncApp
+    app: SocketApp
+    _: KW_ONLY
+    in_flight: InFlight
+    watch_every: float
+    """Real seconds between two looks."""
+    connect_seconds: float = CONNECT_SECONDS
+
+    def __post_init__(self) -> None:
         self._handler: _Handler | None = None
-        self._watch_every = watch_every
-        self._connect_seconds = connect_seconds
         self._proxy: str | None = None
         self._was_up = True
         self._failures = 0
         self._again_at = 0.0
-        self._watchdog = Loop("socket", self._look, wakeup=Wakeup(), every=watch_every)
+        self._watchdog = Loop("socket", self._look, wakeup=Wakeup(), every=self.watch_every)
 
     async def start(self) -> None:
-        self._in_flight.is_open = True
+        self.in_flight.is_open = True
         problem = await self._connect()
         if problem is not None and not problem.may_pass:
-            self._in_flight.is_open = False
+            self.in_flight.is_open = False
             raise CannotListen(_sentence(problem, self._proxy))
         if problem is not None:
             advice = _sentence(problem, self._proxy)
@@ -82,19 +77,19 @@ class SocketMode:
     async def is_up(self) -> bool:
         handler = self._handler
         return (
-            self._in_flight.is_open and handler is not None and await handler.client.is_connected()
+            self.in_flight.is_open and handler is not None and await handler.client.is_connected()
         )
 
     async def stop(self) -> None:
-        self._in_flight.is_open = False
-        left, _ = await asyncio.gather(self._in_flight.drained(REST_SECONDS), self._watchdog.stop())
+        self.in_flight.is_open = False
+        left, _ = await asyncio.gather(self.in_flight.drained(REST_SECONDS), self._watchdog.stop())
         if left:
             log.warning("stopped before these envelopes were answered", envelopes=left)
         await self._disconnect()
 
     async def _look(self) -> None:
         """Replace the connection if it was down at the last look, too."""
-        if not self._in_flight.is_open:
+        if not self.in_flight.is_open:
             return
         was_up, self._was_up = self._was_up, await self.is_up()
         now = asyncio.get_running_loop().time()
@@ -109,7 +104,7 @@ class SocketMode:
         await self._disconnect()
         if problem := await self._connect():
             self._failures += 1
-            wait = min(self._watch_every * 2.0 ** min(self._failures, 10), LONGEST_WAIT_SECONDS)
+            wait = min(self.watch_every * 2.0 ** min(self._failures, 10), LONGEST_WAIT_SECONDS)
             self._again_at = asyncio.get_running_loop().time() + wait
             log.warning("socket not opened", why=problem.code, again_in=round(wait, 1))
         else:
@@ -117,15 +112,15 @@ class SocketMode:
 
     async def _connect(self) -> "_Problem | None":
         """Open a new socket at a new address. Return the problem if it does not open."""
-        handler = _Handler(self._bolt, self._app.token, self._in_flight)
+        handler = _Handler(self.bolt, self.app.token, self.in_flight)
         self._handler = handler
         try:
-            async with asyncio.timeout(self._connect_seconds):
+            async with asyncio.timeout(self.connect_seconds):
                 # Asked for here, because the client does not say why Slack gives it none.
-                answer = await self._bolt.client.apps_connections_open(app_token=self._app.token)
+                answer = await self.bolt.client.apps_connections_open(app_token=self.app.token)
                 handler.client.wss_uri = answer["url"]
                 # Bolt's client would take the environment's proxy in spite of NO_PROXY.
-                handler.client.proxy = self._proxy = self._app.proxies.of(answer["url"])
+                handler.client.proxy = self._proxy = self.app.proxies.of(answer["url"])
                 await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
                 app_id = await handler.greeting
         except SlackApiError as error:
@@ -133,7 +128,7 @@ class SocketMode:
         except (aiohttp.ClientError, TimeoutError) as error:
             problem = _Problem(type(error).__name__, may_pass=True)
         else:
-            if app_id in (self._app.id, None):
+            if app_id in (self.app.id, None):
                 return None
             problem = _Problem(ANOTHER_APP, may_pass=False)
         await self._disconnect()

@@ -146,7 +146,7 @@ async def test_a_stop_waits_for_what_is_listened_to_and_takes_nothing_more(
         stopping = asyncio.create_task(intake.stop())
         await asyncio.sleep(0)
         second = asyncio.create_task(workspace.command("ben", "two"))
-        await workspace.until(lambda: not intake._in_flight.is_open)
+        await workspace.until(lambda: not intake.in_flight.is_open)
         may_end.set()
         assert (await first).text == "at last"
         await stopping
