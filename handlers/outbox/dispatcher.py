@@ -143,8 +143,9 @@ class Dispatcher:
             return True
         if it.message.ts is not None or it.message.kind in CARDS:
             return False
-        # What points to a card comes when the card shows the state that it points to.
-        return bool(cards.get(_place(it.message), set()) - {it.status})
+        # What points to a card comes after it; for the values it is enough that the card is ready.
+        shown = cards.get(_place(it.message), set())
+        return bool(shown - {it.status} if it.message.kind is MessageKind.VALUES else shown)
 
     def _wake_at(self, at: datetime | None) -> None:
         """Look again at that moment of the clock, and at no other that was set before."""
