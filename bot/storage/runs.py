@@ -63,7 +63,7 @@ async def add(
     now: datetime,
     subject: str | None = None,
 ) -> Run:
-    """Add a run; the keeper will start it. An index refuses a second open one."""
+    """Add a run; the scheduler will start it. An index refuses a second open one."""
     run = Run(id=uuid4().hex, registration=registration, kind=kind, subject=subject, created_at=now)
     await tx.execute(sa.insert(runs).values(**vars(run)))
     return run

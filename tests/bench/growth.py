@@ -96,7 +96,7 @@ async def measured(story: Story, bot: app.App, rounds: int, name: str) -> Times:
         "Home of an approver": await median(rounds, lambda: env.home.read({}, by=ada)),
         "Home of a requester": await median(rounds, lambda: env.home.read({}, by=rosa)),
         "mark of the Homes": await median(rounds, env.home.mark),
-        "look of the keeper": await median(rounds, bot.scheduler.look),
+        "look of the scheduler": await median(rounds, bot.scheduler.look),
         "look of the messages": await median(rounds, bot.dispatcher.look),
     }
     acknowledged, ready = [], []

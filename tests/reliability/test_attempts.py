@@ -51,7 +51,7 @@ class Life(IdleEngine):
         self._works: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._ends: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._tasks: dict[str, asyncio.Future[None]] = {}
-        self._keeper = env.keeper(self, died=env.runs().died)
+        self._scheduler = env.scheduler(self, died=env.runs().died)
         self.body = self._attempts.counted(self._work)
 
     @property
@@ -83,8 +83,8 @@ class Life(IdleEngine):
         await self.forget_left(executor)
 
     async def look(self) -> None:
-        """Return when all that the keeper has started works, or has ended."""
-        await self._keeper.look()
+        """Return when all that the scheduler has started works, or has ended."""
+        await self._scheduler.look()
         for run in self._tasks:
             await self.works(run)
 
@@ -129,7 +129,7 @@ class Waiting(Life):
         self.waits = asyncio.Event()
 
     async def look(self) -> None:
-        await self._keeper.look()
+        await self._scheduler.look()
         await self.waits.wait()
 
     def now(self) -> datetime:
@@ -428,8 +428,8 @@ async def test_nothing_is_started_before_entra_has_answered(
 ) -> None:
     id, answers, entra = await env.approved(), asyncio.Event(), AwaitedService("Entra", clock)
     engine = IdleEngine()
-    keeper = env.keeper(engine, entra=entra)
-    await keeper.look()
+    scheduler = env.scheduler(engine, entra=entra)
+    await scheduler.look()
     assert (await env.found(id)).failure is None  # nobody has asked Entra yet
 
     async def once() -> None:
@@ -439,7 +439,7 @@ async def test_nothing_is_started_before_entra_has_answered(
     asking = asyncio.create_task(entra.ask(once))
     await entra.tried()
     for _ in range(2):
-        await keeper.look()
+        await scheduler.look()
     failure = (await env.found(id)).failure
     assert failure is not None
     assert "Entra cannot be reached" in failure.sentence
@@ -447,5 +447,5 @@ async def test_nothing_is_started_before_entra_has_answered(
     answers.set()
     clock.move(TURN)
     await asking
-    await keeper.look()
+    await scheduler.look()
     assert engine.started == [(await env.run_of(id)).id]

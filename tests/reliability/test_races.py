@@ -230,7 +230,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
         async with one.database.transaction() as tx:
             await timers.add(tx, id, TimerKind.REMOVE_UNREAD, now, Subject(secret=secret.id))
         [refused, _] = await all_at_once(
-            one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL), other.keeper().look()
+            one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL), other.scheduler().look()
         )
         shown = refused is None
         assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
@@ -248,7 +248,7 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     id = await one.ready()
     look = await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
     await other.registrar.secrets.hide(id, by=ROSA)
-    await other.keeper().look()
+    await other.scheduler().look()
     await other.registrar.secrets.masked(id, look.secret)
     await one.registrar.secrets.shown(id, look.secret, by=ROSA)
     assert await one.secret_state(id) is SecretState.MASKED
@@ -256,14 +256,14 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
 
 
 @pytest.mark.slow
-async def test_the_keepers_of_two_replicas_fire_a_due_once(registrar_envs: RegistrarEnvs) -> None:
+async def test_schedulers_of_two_replicas_fire_a_timer_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
     id = await one.ready()
     await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
     for _ in range(ROUNDS):
         async with one.database.transaction() as tx:
             await timers.add(tx, id, TimerKind.REMOVE_STRAY, one.clock.now())
-        await asyncio.gather(*(registrar_env.keeper().look() for registrar_env in (one, other) * 2))
+        await asyncio.gather(*(each.scheduler().look() for each in (one, other) * 2))
         assert (await _owed(one))[id, RunKind.REMOVE_STRAY] == 1
         async with one.database.reading() as tx:
             assert not [
@@ -285,7 +285,7 @@ async def test_expiry_and_approval_at_the_same_moment_have_one_winner(
             await timers.cancel(tx, id, TimerKind.EXPIRE)
             await timers.add(tx, id, TimerKind.EXPIRE, one.clock.now())
         [refused, _] = await all_at_once(
-            one.registrar.approval.approve(id, by=ADA), other.keeper().look()
+            one.registrar.approval.approve(id, by=ADA), other.scheduler().look()
         )
         status = (await one.found(id)).status
         assert status is (Status.APPROVED if refused is None else Status.EXPIRED)
@@ -299,7 +299,7 @@ async def test_a_run_that_cannot_be_started_keeps_no_other_waiting(
     broken, fine = await one.approved(), await one.approved()
     engine = IdleEngine()
     engine.poison.add((await one.run_of(broken)).id)
-    await one.keeper(engine).look()
+    await one.scheduler(engine).look()
     assert engine.started == [(await one.run_of(fine)).id]
 
 

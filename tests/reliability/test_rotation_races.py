@@ -143,7 +143,7 @@ async def test_of_the_end_of_its_time_and_a_confirmation_one_wins(
         async with one.database.transaction() as tx:
             await timers.bring_forward(tx, id, TimerKind.EXPIRE, one.clock.now())
         [refused, _] = await all_at_once(
-            one.registrar.approval.approve(id, rotation, by=ADA), other.keeper().look()
+            one.registrar.approval.approve(id, rotation, by=ADA), other.scheduler().look()
         )
         won = RequestState.EXPIRED if refused else RequestState.APPROVED
         assert (await _rotation(one, id)).state is won
@@ -226,7 +226,7 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     assert previous is not None
     assert previous.retires_at is not None
     one.clock.move(previous.retires_at - one.clock.now() + timedelta(seconds=1))
-    await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
+    await asyncio.gather(*(each.scheduler().look() for each in (one, other) * 2))
     run = await one.run_of(id)
     assert (run.kind, run.subject) == (RunKind.REMOVE_PREVIOUS, old.id)
 
@@ -244,12 +244,12 @@ async def test_asked_at_once_the_old_secret_is_removed_once(registrar_envs: Regi
         )
     )
     assert refused.count(None) == 1
-    await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
+    await asyncio.gather(*(each.scheduler().look() for each in (one, other) * 2))
     assert (await one.run_of(id)).kind is RunKind.REMOVE_PREVIOUS
     assert await _removals(one, id) == 1
     await one.end_run(id)
     one.clock.move(PREVIOUS_SECRET)
-    await asyncio.gather(*(each.keeper().look() for each in (one, other) * 2))
+    await asyncio.gather(*(each.scheduler().look() for each in (one, other) * 2))
     assert await _removals(one, id) == 1
 
 
@@ -274,7 +274,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     await _rotated(one, id)
     await _seen(one, id)
     await one.registrar.rotation.remove_previous(id, by=ADA)
-    await one.keeper().look()
+    await one.scheduler().look()
     failed = await one.run_of(id)
     assert failed.kind is RunKind.REMOVE_PREVIOUS
     outage = Failure(step="Run", sentence="Entra does not answer.", advice="Retry.")

@@ -46,14 +46,14 @@ async def told(env: RegistrarEnv) -> list[tuple[MessageKind, str]]:
 async def test_a_due_check_of_what_is_ready_becomes_a_run(env: RegistrarEnv) -> None:
     id = await env.ready()
     await due_now(env, id)
-    await env.keeper().look()
+    await env.scheduler().look()
     assert (await env.run_of(id)).kind is RunKind.CHECK
 
 
 async def test_what_has_ended_or_failed_is_checked_no_more(env: RegistrarEnv) -> None:
     id = await env.failed()
     await due_now(env, id)
-    await env.keeper().look()
+    await env.scheduler().look()
     assert (await env.found(id)).run is None
     assert await owed(env, id) == []
 
@@ -62,7 +62,7 @@ async def test_a_due_check_waits_for_the_run_at_work(env: RegistrarEnv) -> None:
     id = await env.ready()
     await env.owe(id, RunKind.REMOVE_STRAY)
     await due_now(env, id)
-    await env.keeper().look()
+    await env.scheduler().look()
     assert (await env.run_of(id)).kind is RunKind.REMOVE_STRAY
     assert len(await owed(env, id)) == 1
 

@@ -200,10 +200,10 @@ async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
 
 
 async def _ten_days_pass(registrar_env: RegistrarEnv, id: str) -> None:
-    """Let the keeper look each day, and end what it begins."""
+    """Let the scheduler look each day, and end what it begins."""
     for _ in range(10):
         registrar_env.clock.move(DAY)
-        await registrar_env.keeper().look()
+        await registrar_env.scheduler().look()
         if (await registrar_env.found(id)).run is not None:
             await registrar_env.end_run(id)
 
@@ -235,13 +235,13 @@ async def test_a_bot_that_was_down_for_a_month_reminds_once(
     assert in_use is not None
     one.clock.move(timedelta(days=364, hours=12))
     for each in (one, other) * 2:
-        await each.keeper().look()
+        await each.scheduler().look()
     latest = f"{in_use.id}:{Stage.DAY:d}"
     assert await _owed(one) == [("C0APPROVE", latest), (ROSA.user_id, latest)]
     assert await _planned(one, id) == [f"{in_use.id}:{Stage.OVER:d}"]
     one.clock.move(timedelta(days=30))
     for each in (one, other) * 2:
-        await each.keeper().look()
+        await each.scheduler().look()
     assert len(await _owed(one)) == 4
     assert await _planned(one, id) == []
     async with one.database.reading() as tx:
@@ -259,7 +259,7 @@ async def test_a_new_secret_takes_the_reminders_over_when_it_was_seen(
     await _rotated(one, id)
     assert await _planned(one, id) == [before]
     one.clock.move(timedelta(days=6))  # past the day on which it would have been told
-    await one.keeper().look()
+    await one.scheduler().look()
     assert await _owed(one) == []  # the new one waits unseen
     await _seen(one, id)
     found = await one.found(id)
@@ -319,7 +319,7 @@ async def test_what_nobody_was_told_before_an_upgrade_is_told_at_once_and_once(
         subject = Subject(secret="-", stage=Stage.MONTH)
         await timers.add(tx, id, TimerKind.TELL_EXPIRY, one.clock.now(), subject)
     for _ in range(3):
-        await one.keeper().look()
+        await one.scheduler().look()
     week = f"{used.id}:{Stage.WEEK:d}"
     assert await _owed(one) == sorted([(ROSA.user_id, week), ("C0APPROVE", week)])
     assert await _planned(one, id) == [f"{used.id}:{Stage.DAY:d}"]

@@ -1,6 +1,6 @@
 """Orphans: what carries our mark in the tenant and belongs to no registration.
 
-`aad-setup doctor --orphans` names it. The patrol removes, once a day, what is proven ours, and
+`aad-setup doctor --orphans` names it. The scan removes, once a day, what is proven ours, and
 reports the rest.
 """
 

@@ -1,4 +1,4 @@
-"""Deadlines count when they are over, not when the keeper comes by to act on them."""
+"""Deadlines count when they are over, not when the scheduler comes by to act on them."""
 
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta

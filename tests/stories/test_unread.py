@@ -181,12 +181,12 @@ async def test_a_bot_that_was_down_for_days_reminds_once(
     id = await _announced(one)
     one.clock.move(timedelta(days=4))
     for each in (one, other) * 2:
-        await each.keeper().look()
+        await each.scheduler().look()
     assert await _owed(one, MessageKind.UNSEEN) == [ROSA.user_id]
     assert len(await _planned(one, id)) == 1
     one.clock.move(timedelta(days=4))  # past the removal, too
     for each in (one, other) * 2:
-        await each.keeper().look()
+        await each.scheduler().look()
     assert await _owed(one, MessageKind.UNSEEN) == [ROSA.user_id]
     assert await _planned(one, id) == []
 

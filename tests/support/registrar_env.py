@@ -78,7 +78,7 @@ class RegistrarEnv:
     def vault(self) -> Vault:
         return self.services.vault
 
-    def keeper(
+    def scheduler(
         self,
         engine: Engine | None = None,
         *,

@@ -17,7 +17,7 @@ from graph.clock import SystemClock
 from tests.support.fork_server import SECONDS, Forked, child, told
 
 LOOK_EVERY = 0.1
-VIGIL_EVERY = 0.5
+REPLICAS_EVERY = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,9 @@ async def _serve(settings: Settings, tell: Connection) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with app.running(
-        settings, SystemClock(), intervals=app.Intervals(storage=LOOK_EVERY, replicas=VIGIL_EVERY)
+        settings,
+        SystemClock(),
+        intervals=app.Intervals(storage=LOOK_EVERY, replicas=REPLICAS_EVERY),
     ) as running:
         tell.send(running.services.executor)
         await stop.wait()

@@ -83,7 +83,7 @@ class Bot(RuleBasedStateMachine):
         may_happen = {"does what fits": 12, "does anything": 3, "time passes": 2}
         may_happen["restarts"] = int(play.audited != play.reopened)
         may_happen["asks"] = int(len(play.known) < 3)
-        may_happen["the keeper looks"] = 1 + play.is_late
+        may_happen["the scheduler looks"] = 1 + play.is_late
         may_happen["slack answers"] = 3 * bool(play.unanswered)
         may_happen["a run ends"] = 6 * any(it.run for it in play.known)
         may_happen["a run is given up"] = int(any(it.run for it in play.known))
@@ -108,7 +108,7 @@ class Bot(RuleBasedStateMachine):
                 give_up(play, _any(data, [it for it in play.known if it.run]))
             case "time passes":
                 pass_time(play, data.draw(st.sampled_from(JUMPS)), looks=data.draw(st.booleans()))
-            case "the keeper looks":
+            case "the scheduler looks":
                 look(play)
             case "masks are laid":
                 lay_masks(play, takes=data.draw(st.booleans()))

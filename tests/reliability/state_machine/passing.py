@@ -1,4 +1,4 @@
-"""What happens by itself: time passes, the keeper looks, masks are laid, the bot restarts."""
+"""What happens by itself: time passes, the scheduler looks, masks are laid, the bot restarts."""
 
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from tests.support.scripted_runs import Ending
 
 
 def pass_time(play: Play, by: timedelta, *, looks: bool) -> None:
-    """The keeper notices at once, or people are faster."""
+    """The scheduler notices at once, or people are faster."""
     play.clock.move(by)
     play.is_late = True
     if looks:
@@ -76,9 +76,9 @@ def let_it_end(play: Play) -> None:
 
 
 def _look(play: Play, lost: Expected | None = None) -> None:
-    """Let the keeper look, and expect what it must have found and may have begun."""
+    """Let the scheduler look, and expect what it must have found and may have begun."""
     before = play.clock.at
-    play.do(play.world.keeper.look())
+    play.do(play.world.scheduler.look())
     play.do(_nothing_is_left_due(play, before))
     if lost is not None:
         given_up(play, lost)
@@ -122,7 +122,7 @@ def _expect_dues(play: Play, it: Expected, now: datetime) -> None:
         case RunKind.REMOVE_STRAY:
             assert it.status in (Status.READY, Status.FAILED)
         case _:
-            raise AssertionError(f"the keeper began {began}")
+            raise AssertionError(f"the scheduler began {began}")
 
 
 async def _claimed_masks(play: Play) -> list[messages.Message]:

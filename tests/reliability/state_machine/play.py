@@ -37,7 +37,7 @@ class Play:
         self.unanswered: list[tuple[Expected, str, Person]] = []  # reveals on their way to Slack
         self.forms = itertools.count(1)
         self.audited = self.reopened = -1  # the database as it was then
-        self.is_late = False  # time has passed since the keeper has looked
+        self.is_late = False  # time has passed since the scheduler has looked
 
     def begin(self, empty: Path, *, needed: int) -> None:
         """Open the world over a copy of an empty database, with so many approvals needed."""

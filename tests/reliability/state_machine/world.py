@@ -56,7 +56,7 @@ class World:
         self.registrar = self.registrar_env.registrar
         self.runs = PlayedRuns(self.registrar_env.services)
         self.engine = ScriptedEngine()
-        self.keeper = self.registrar_env.keeper(self.engine, died=self.runs.died)
+        self.scheduler = self.registrar_env.scheduler(self.engine, died=self.runs.died)
 
     async def close(self) -> None:
         await self._stack.aclose()

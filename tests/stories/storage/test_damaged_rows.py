@@ -39,7 +39,7 @@ async def test_a_run_that_cannot_be_read_keeps_no_other_waiting(env: RegistrarEn
     run = await env.run_of(fine)
     await damage(env, runs, broken)
     engine = IdleEngine()
-    await env.keeper(engine).look()
+    await env.scheduler(engine).look()
     assert engine.started == [run.id]
 
 
@@ -53,9 +53,9 @@ async def test_timers_that_cannot_be_read_keep_no_other_waiting(env: RegistrarEn
         ]
         await tx.execute(sa.insert(timers), rows)
     env.clock.move(timedelta(days=2))
-    keeper = env.keeper()
-    await keeper.look()  # which finds nothing but damage, and puts it off
-    await keeper.look()
+    scheduler = env.scheduler()
+    await scheduler.look()  # which finds nothing but damage, and puts it off
+    await scheduler.look()
     assert (await env.found(fine)).status is Status.EXPIRED
     assert (await env.found(broken)).status is Status.PENDING
 
@@ -66,7 +66,7 @@ async def test_a_timer_that_breaks_is_put_off(env: RegistrarEnv) -> None:
         row = {"id": "d1", "registration": id, "subject": "s1:not a number"}
         broken = sa.insert(timers).values(**row, kind=TimerKind.TELL_EXPIRY, at=env.clock.now())
         await tx.execute(broken)
-    await env.keeper().look()
+    await env.scheduler().look()
     async with env.database.reading() as tx:
         due = sa.select(timers.c.at).where(
             timers.c.kind == TimerKind.TELL_EXPIRY, timers.c.registration == id
