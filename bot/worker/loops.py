@@ -153,7 +153,7 @@ class Loop:
     async def stop(self) -> None:
         """Return when the present look has ended."""
         self._stopping = True
-        self.wakeup.wake()
+        self.look_now()
         if self._task is not None:
             await self._task
 

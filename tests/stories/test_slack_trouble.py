@@ -11,7 +11,7 @@ from bot.domain.lifetimes import CHECK_PAUSE
 from bot.playground.stage import Stage
 from bot.playground.workspace.record import Entry
 from tests.support.marks import slow
-from tests.support.rotation_story import asked, decide, request, seen
+from tests.support.rotation_story import announced, asked, decide, in_use, request, seen
 from tests.support.running_bot import Bot
 from tests.support.story import Story, _updates, updates
 from tests.support.waiting import eventually
@@ -85,6 +85,16 @@ async def test_the_run_does_not_wait_for_slack(story: Story) -> None:
     await eventually(story, lambda: story.tenant.calls("POST", "batch"), step=SOON)
     held.release()
     await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
+
+
+async def test_new_values_do_not_wait_for_a_card_that_shows_ready_already(story: Story) -> None:
+    id = await in_use(story)
+    await asked(story, id)
+    held = story.workspace.faults.hold("chat.update", times=20)
+    await decide(story, "Confirm", by="ada")
+    await held.reached.wait()
+    await announced(story, id)
+    held.release()
 
 
 @pytest.mark.slow

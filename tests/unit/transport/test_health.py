@@ -57,3 +57,17 @@ async def test_a_loop_that_hangs_is_an_ailment_and_one_that_waits_is_not() -> No
     assert found.liveness_problems() == ["scheduler hangs"]
     hanging.set()
     await stuck.stop()
+
+
+async def test_a_loop_makes_a_pause_before_a_look_unless_it_is_told_to_look_now() -> None:
+    looks: asyncio.Queue[None] = asyncio.Queue()
+
+    async def look() -> None:
+        looks.put_nowait(None)
+
+    loop = Loop("messages", look, wakeup=Wakeup(), every=60, calm=60)
+    loop.start()
+    await looks.get()
+    loop.look_now()
+    await looks.get()
+    await loop.stop()
