@@ -1,9 +1,8 @@
-"""Duplicates: a post whose answer was lost is found again, or gives way to the one that counts.
+"""Duplicates: find a post whose answer was lost, and refuse clicks in copies of a message.
 
-Slack has no idempotency keys: a crash or a lost answer between a post and its note leaves a message
-in an unknown place. In direct messages the bot may read what it has posted, and finds it by
-its metadata. In channels it may not: there buttons name the message that they belong to, and a
-click in a copy decides nothing.
+Slack has no idempotency keys: after a crash or a lost answer it is unknown whether a message was
+posted. In direct messages the bot may read its own posts, and finds one by its metadata. In
+channels it may not: there buttons name their message, and a click in a copy decides nothing.
 """
 
 import re
@@ -26,7 +25,7 @@ Json = dict[str, Any]
 
 EVENT_TYPE = "aad_setup_message"
 LOOKED_AT = 100
-"""How many of the latest direct messages are looked at: it was posted a few minutes ago at most."""
+"""How many of the latest direct messages are read: it was posted a few minutes ago at most."""
 ID = re.compile(r"([0-9a-f]{32}):[0-9]+")
 PLACE = re.compile(r"[A-Z0-9]{1,32}"), re.compile(r"[0-9.]{1,32}")
 

@@ -1,8 +1,8 @@
 """The App Home: published when a user opens it, and again after changes.
 
-Only open Homes are updated, as far as can be known: Slack says when one is opened and never when it
-is closed. A person's Home is drawn once in a few seconds at most, but at
-once after a click of their own. Who has it open is kept in memory only: the next opening heals it.
+Only Homes that count as open are updated: Slack says when one is opened, and never when it is
+closed. A user's Home is drawn once in a few seconds at most, but at once after their own click.
+Open Homes are kept in memory only; the next opening restores the entry.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ SPACING = timedelta(seconds=3)
 IN_DOUBT = timedelta(minutes=1)
 """Pause before the next look-up of a user whom Slack did not confirm, and after a bug."""
 OPEN_FOR = timedelta(minutes=30)
-"""How long after it was last looked at a Home counts as open."""
+"""How long a Home counts as open after its user was last seen there."""
 MOST_OPEN = 100
 AT_ONCE = 10
 
@@ -57,7 +57,7 @@ class Visit:
 
 
 class HomePublisher:
-    """Draws Homes."""
+    """Publishes Homes."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class HomePublisher:
         await self._publish(user, visit)
 
     async def close(self, body: Json, user: str, words: str) -> None:
-        """Publish nothing but a sentence, for now: who opened it is in doubt."""
+        """Publish only a sentence for now: the user is not confirmed."""
         visit = self._visit(body, user)
         async with visit.turn:
             visit.mark, visit.not_before = None, self._clock.now() + IN_DOUBT
@@ -111,7 +111,7 @@ class HomePublisher:
         visit.said, visit.not_before = "", self._clock.now()
 
     async def look(self) -> None:
-        """Draw every Home that shows less than storage says."""
+        """Publish every open Home that is older than storage."""
         now = self._clock.now()
         for user in [it for it, visit in self._visits.items() if visit.seen_at < now - OPEN_FOR]:
             del self._visits[user]
@@ -140,7 +140,7 @@ class HomePublisher:
             log.warning("home not drawn", type=type(error).__name__)
 
     async def _publish(self, user: str, visit: Visit) -> None:
-        # One after another, or the older of two drawings might be the one that stays.
+        # One after another, or the older of two drawings could be the last to arrive.
         async with visit.turn:
             visit.not_before = self._clock.now() + SPACING
             mark, view = await self._drawn(user, visit)

@@ -1,4 +1,4 @@
-"""Drawings: what each kind of message shows of its registration."""
+"""Render each kind of message from its registration."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""The one message that belongs to no registration: the result of a restore, for approvers."""
+"""Tell the approvers the result of a restore: the one message without a registration."""
 
 import aiohttp
 import structlog
