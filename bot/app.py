@@ -83,15 +83,6 @@ class App:
             await asyncio.gather(checks, return_exceptions=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Front:
-    """The components that show something in Slack."""
-
-    dispatcher: Dispatcher
-    home_publisher: HomePublisher
-    preview_maker: PreviewMaker
-
-
 @asynccontextmanager
 async def running(
     settings: Settings,
@@ -108,8 +99,9 @@ async def running(
     async with connected(settings, clock, catalogue, every=intervals.storage) as outside:
         services, slack, slot = outside.services, outside.slack, outside.slot
         registrar, runs, in_flight = Registrar(services), Runs(services), InFlight()
-        front = _front(services, slack, registrar, every=intervals.storage)
-        transport = _transport(outside, registrar, front, in_flight, intervals)
+        dispatcher = Dispatcher(services, slack, registrar, every=intervals.storage)
+        listening = _listener_services(services, slack, registrar, every=intervals.storage)
+        transport = _transport(outside, listening, in_flight, intervals.socket)
         async with engines.running(
             engines.url_of(settings.database_url),
             executor=slot.executor,
@@ -124,11 +116,11 @@ async def running(
             orphan_scan = OrphanScan(services, every=intervals.orphans)
             sweep = partial(slot.take_over_dead, partial(_take_over, services, engine))
             takeover = Loop("slots", sweep, wakeup=Wakeup(), every=intervals.replicas)
-            shown = (front.dispatcher.loop, front.home_publisher.loop, slack.channel.loop)
+            shown = (dispatcher.loop, listening.home_publisher.loop, slack.channel.loop)
             loops = (scheduler.loop, *shown, orphan_scan.loop, takeover, outside.watermark)
             outside.health.transport, outside.health.loops = transport, loops
             async with (
-                _at_work(loops, front, runs),
+                _at_work(loops, runs, dispatcher, listening.preview_maker),
                 outside.routes.listening(transport),
                 _signing_in(services) as signed_in,
             ):
@@ -138,7 +130,7 @@ async def running(
                     registrar=registrar,
                     scheduler=scheduler,
                     orphan_scan=orphan_scan,
-                    dispatcher=front.dispatcher,
+                    dispatcher=dispatcher,
                     signed_in=signed_in,
                     periodic_checks=PeriodicChecks(services=services, slack=slack),
                 )
@@ -148,49 +140,40 @@ async def running(
                     await run_guarded("releasing runs", runs.release)
 
 
-def _front(services: Services, slack: Slack, registrar: Registrar, *, every: float) -> Front:
-    mode, clock = services.settings.consent_mode, services.clock
-    return Front(
-        dispatcher=Dispatcher(services, slack, registrar, every=every),
+def _listener_services(
+    services: Services, slack: Slack, registrar: Registrar, *, every: float
+) -> ListenerServices:
+    client, settings, clock = slack.client, services.settings, services.clock
+    read = partial(look, tenant=services.tenant, consent_mode=settings.consent_mode, clock=clock)
+    return ListenerServices(
+        client=client,
+        registrar=registrar,
+        users=slack.users,
+        response_urls=slack.response_urls,
         home_publisher=HomePublisher(
-            services, registrar, client=slack.client, look_up=slack.users.person, every=every
+            services, registrar, client=client, look_up=slack.users.person, every=every
         ),
-        preview_maker=PreviewMaker(
-            client=slack.client,
-            look=partial(look, tenant=services.tenant, consent_mode=mode, clock=clock),
-            clock=clock,
-            contact=services.settings.contact,
-        ),
+        preview_maker=PreviewMaker(client=client, look=read, clock=clock, contact=settings.contact),
+        contact=settings.contact,
+        plain=settings.plain_cards,
     )
 
 
 def _transport(
-    outside: Connected,
-    registrar: Registrar,
-    front: Front,
-    in_flight: InFlight,
-    intervals: Intervals,
+    outside: Connected, listening: ListenerServices, in_flight: InFlight, watch_every: float
 ) -> Transport:
     """Return the transport of Slack, with every listener connected."""
-    services, slack = outside.services, outside.slack
+    services, installed = outside.services, outside.slack.installed
     client = slack_client(services.settings, outside.session, token=None)
-    bolt = bolt_app(client, services.settings, slack.installed)
-    listening = ListenerServices(
-        client=slack.client,
-        registrar=registrar,
-        users=slack.users,
-        response_urls=slack.response_urls,
-        home_publisher=front.home_publisher,
-        preview_maker=front.preview_maker,
-        contact=services.settings.contact,
-        plain=services.settings.plain_cards,
-    )
+    bolt = bolt_app(client, services.settings, installed)
     handlers.register(bolt, listening)
-    return transport_of(bolt, services, slack.installed, in_flight, watch_every=intervals.socket)
+    return transport_of(bolt, services, installed, in_flight, watch_every=watch_every)
 
 
 @asynccontextmanager
-async def _at_work(loops: Sequence[Loop], front: Front, runs: Runs) -> AsyncIterator[None]:
+async def _at_work(
+    loops: Sequence[Loop], runs: Runs, dispatcher: Dispatcher, preview_maker: PreviewMaker
+) -> AsyncIterator[None]:
     """Run the loops while inside; then let what is under way end."""
     for loop in loops:
         loop.start()
@@ -199,8 +182,8 @@ async def _at_work(loops: Sequence[Loop], front: Front, runs: Runs) -> AsyncIter
     finally:
         await asyncio.gather(*(loop.stop() for loop in loops))
         await run_guarded("releasing runs", runs.release)
-        await front.dispatcher.settle()
-        await front.preview_maker.settle()
+        await dispatcher.settle()
+        await preview_maker.settle()
 
 
 async def _take_over(services: Services, engine: engines.Engine, executor: str) -> None:

@@ -7,7 +7,6 @@ need Entra and Slack, are rows, and the loops that work on them are woken after 
 from bot.registrar.access import Access
 from bot.registrar.approval import Approval
 from bot.registrar.deliveries import Deliveries
-from bot.registrar.handover import Handover
 from bot.registrar.home import HomeQueries
 from bot.registrar.queries import Queries
 from bot.registrar.recovery import Recovery
@@ -33,7 +32,6 @@ class Registrar:
         self.requests = Requests(access)
         self.approval = Approval(access)
         self.recovery = Recovery(access)
-        self.handover = Handover(services)
         self.rotation = Rotation(access)
         self.revocation = Revocation(access)
         self.secrets = Secrets(access)

@@ -1,14 +1,17 @@
-"""Deliveries of Slack: whether an event is new, and whether a clicked message is a copy."""
+"""Deliveries from and to Slack: repeated events, copied messages, messages without a recipient."""
 
 from dataclasses import dataclass
 
+from bot.domain.events import Event
+from bot.domain.subjects import Subject
 from bot.services import Services
-from bot.storage import messages
+from bot.storage import history, messages, registrations
+from bot.storage.messages import MessageKind
 
 
 @dataclass(frozen=True)
 class Deliveries:
-    """Recognises repeated events and copied messages."""
+    """Compares what Slack delivers, or cannot deliver, with storage."""
 
     services: Services
 
@@ -33,3 +36,24 @@ class Deliveries:
             if await messages.locate(tx, message, channel=channel, ts=ts):
                 return True
             return await messages.place(tx, message) == (channel, ts)
+
+    async def requester_left(
+        self, id: str, *, who: str, message: str, expiry: Subject | None = None
+    ) -> None:
+        """Record that the requester's account is deactivated or gone, and tell the approvers: once
+        for each message that was not sent, and of an expiry unless they are told anyway.
+
+        Do nothing if `who`, a user id, has handed it over since. After a crash before the message
+        is given up, the caller comes here again.
+        """
+        kind, subject = MessageKind.LEFT, Subject(message=message)
+        if expiry is not None:
+            kind, subject = MessageKind.EXPIRY, expiry
+        async with self.services.writing() as tx:
+            await registrations.bump_version(tx, id)
+            if await registrations.requester_of(tx, id) != who:
+                return
+            if not await messages.exists(tx, id, kind, subject):
+                now, channel = self.services.clock.now(), self.services.settings.approval_channel
+                await history.write(tx, id, Event.REQUESTER_LEFT, now=now)
+                await messages.add(tx, id, kind, channel, subject=subject)

@@ -160,12 +160,11 @@ class Sender:
 
     async def _tell_approvers(self, message: Message) -> None:
         """Tell the approvers instead of a requester whose account is deactivated or gone."""
-        id, who = message.registration, message.audience
-        handover = self._registrar.handover
-        if message.kind is MessageKind.EXPIRY_NEWS:
-            await handover.requester_unreachable(id, message.subject, who=who)
-        elif _needs_its_reader(message):
-            await handover.requester_left(id, who=who, message=message.id)
+        expiry = message.subject if message.kind is MessageKind.EXPIRY_NEWS else None
+        if expiry is not None or _needs_its_reader(message):
+            id, who = message.registration, message.audience
+            deliveries = self._registrar.deliveries
+            await deliveries.requester_left(id, who=who, message=message.id, expiry=expiry)
         await self._outcomes.give_up(message)
 
     async def _mask(self, message: Message, registration: Registration) -> None:

@@ -30,9 +30,9 @@ async def test_that_values_were_sent_to_nobody_is_told_once_of_each_message(
     one, other = registrar_envs
     id = await one.ready()
     for each in (one, other):  # which carries on after a crash
-        await each.registrar.handover.requester_left(id, who=ROSA.user_id, message="m1")
+        await each.registrar.deliveries.requester_left(id, who=ROSA.user_id, message="m1")
     assert await _told(one, id) == ([MessageKind.LEFT], 1)
-    await one.registrar.handover.requester_left(
+    await one.registrar.deliveries.requester_left(
         id, who=ROSA.user_id, message="m2"
     )  # of another secret
     assert await _told(one, id) == ([MessageKind.LEFT, MessageKind.LEFT], 2)
@@ -46,7 +46,9 @@ async def test_that_nobody_heard_of_an_expiry_is_told_once(
     id = await one.ready()
     expiry = Subject(secret="s1", stage=stage)
     for each in (one, other):
-        await each.registrar.handover.requester_unreachable(id, expiry, who=ROSA.user_id)
+        await each.registrar.deliveries.requester_left(
+            id, who=ROSA.user_id, message="m1", expiry=expiry
+        )
     assert await _told(one, id) == ([MessageKind.EXPIRY], 1)
 
 
@@ -55,7 +57,7 @@ async def test_nothing_is_told_of_somebody_who_is_not_the_requester(
 ) -> None:
     one, _ = registrar_envs
     id = await one.ready()
-    await one.registrar.handover.requester_left(id, who="U0BEFORE", message="m1")
+    await one.registrar.deliveries.requester_left(id, who="U0BEFORE", message="m1")
     expiry = Subject(secret="s1", stage=Stage.DAY)
-    await one.registrar.handover.requester_unreachable(id, expiry, who="U0BEFORE")
+    await one.registrar.deliveries.requester_left(id, who="U0BEFORE", message="m1", expiry=expiry)
     assert await _told(one, id) == ([], 0)
