@@ -2,8 +2,7 @@
 
 from slack_bolt.async_app import AsyncApp
 
-from handlers.listeners import buttons, errors, events, modals
-from handlers.listeners.commands import command
+from handlers.listeners import buttons, commands, errors, modals
 from handlers.listeners.interaction import ListenerServices, acknowledged
 from handlers.listeners.middleware import middleware
 from handlers.views import ids
@@ -13,10 +12,10 @@ def register(app: AsyncApp, slack: ListenerServices) -> None:
     """Connect every command, form, click and event with its listener."""
     app.use(middleware(slack))
     app.error(errors.handler(slack))
-    app.command(ids.COMMAND)(acknowledged(command))
+    app.command(ids.COMMAND)(acknowledged(commands.command))
     for id, submitted in modals.LISTENERS.items():
         app.view(id)(acknowledged(submitted))
     for id, clicked in buttons.LISTENERS.items():
         app.action(id)(acknowledged(clicked))
-    for event, listener in events.LISTENERS.items():
+    for event, listener in commands.EVENTS.items():
         app.event(event)(acknowledged(listener))

@@ -267,20 +267,15 @@ def _read_json(text: str, catalogue: Catalogue) -> Form:
         found = json.loads(text)
     except ValueError:
         return EMPTY
-    fields = found if isinstance(found, dict) else {}
-    options, known = fields.get("options"), _options(catalogue)
-    days = fields.get("secret_days")
-
-    def text_of(name: str) -> str:
-        value = fields.get(name)
-        return value if isinstance(value, str) else ""
-
+    fields, known = found if isinstance(found, dict) else {}, _options(catalogue)
+    texts = {name: it for name, it in fields.items() if isinstance(it, str)}
+    days, options = fields.get("secret_days"), fields.get("options")
     return Form(
-        profile=text_of("profile"),
-        name=text_of("name"),
-        reason=text_of("reason"),
+        profile=texts.get("profile", ""),
+        name=texts.get("name", ""),
+        reason=texts.get("reason", ""),
         secret_days=days if isinstance(days, int) else 0,
-        redirect=text_of("redirect") or None,
+        redirect=texts.get("redirect") or None,
         options={
             id: value
             for id, value in (options.items() if isinstance(options, dict) else ())

@@ -27,6 +27,7 @@ from bot.settings.settings import NOT_YET, Settings, SettingsError
 from graph.rights import ConsentMode, rights
 from handlers.listeners.command_table import COMMANDS
 from handlers.views import help
+from handlers.views.blocks import LONGEST_TEXT
 from handlers.views.request_words import WORDS
 
 ROOT = Path(__file__).parents[2]
@@ -334,6 +335,7 @@ def test_the_manifest_asks_for_no_scope_that_is_not_explained() -> None:
 def test_the_table_of_commands_is_the_one_that_is_carried_out() -> None:
     shown = re.findall(r"^\| (`/aad-setup[^|]*) \| (.+) \|$", section("Commands"), re.M)
     assert shown == [help.row(each) for each in SHOWN]
+    assert len(help.text(SHOWN)) <= LONGEST_TEXT
     named = set(re.findall(r"`[/@]aad-setup ([\w-]+)", EVERYTHING))
     assert named <= {*SUBCOMMANDS, *read_catalogue()}
 
