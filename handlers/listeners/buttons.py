@@ -76,7 +76,7 @@ async def reveal(it: Interaction) -> None:
         await it.registrar.secrets.lost(id, look.secret, by=it.person)
 
 
-async def hide(it: Interaction) -> None:
+async def mask(it: Interaction) -> None:
     """Mask the secret in the message that was clicked, and have it masked everywhere else."""
     found = await it.registrar.secrets.values(it.id, by=it.person)
     check_is_for_one(it.body, found.registration.id)
@@ -161,7 +161,7 @@ LISTENERS: Mapping[str, Listener] = {
     ids.REVOKE: lambda it: it.registrar.revocation.revoke(it.id, by=it.person),
     ids.VALUES: values,
     ids.REVEAL: reveal,
-    ids.HIDE: hide,
+    ids.MASK: mask,
     ids.RENEW: renew,
     ids.ROTATE: lambda it: it.registrar.requests.rotation(it.id, by=it.person),
     ids.RETIRE: lambda it: it.registrar.rotation.remove_previous(it.id, by=it.person),

@@ -127,7 +127,7 @@ def sheet(found: Values) -> Notice:
     """Return the ephemeral sheet of values, with the secret masked or in the clear."""
     registration, secret = found.registration, found.registration.secret
     if found.is_open:
-        mask = button("Mask now", ids.HIDE, registration.id, style="primary")
+        mask = button("Mask now", ids.MASK, registration.id, style="primary")
         return _drawn(found, OPEN, [mask])
     offered = buttons.renew_buttons(registration)
     if secret is not None and secret.state is SecretState.SEALED:

@@ -22,7 +22,7 @@ SIX_WRONG_FIELDS = {
 
 ABOUT_ONE = (
     *(ids.APPROVE, ids.DENY, ids.WITHDRAW, ids.CANCEL, ids.AGAIN, ids.RETRY, ids.UNDO),
-    *(ids.UNDO_ASKED, ids.REVOKE, ids.REVOKE_ASKED, ids.VALUES, ids.REVEAL, ids.HIDE, ids.RENEW),
+    *(ids.UNDO_ASKED, ids.REVOKE, ids.REVOKE_ASKED, ids.VALUES, ids.REVEAL, ids.MASK, ids.RENEW),
     *(ids.ROTATE, ids.RETIRE, ids.RETIRE_ASKED),
 )
 """Buttons whose values begin with a registration's id."""

@@ -21,7 +21,7 @@ MASK = "••••••••"
 
 
 @pytest.mark.slow
-async def test_hide_masks_the_secret_at_once_and_for_good(story: Story) -> None:
+async def test_mask_now_masks_the_secret_at_once_and_for_good(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
     assert MARK in await story.reveal()
@@ -37,7 +37,7 @@ async def test_hide_masks_the_secret_at_once_and_for_good(story: Story) -> None:
 async def test_no_secret_takes_the_place_of_a_message_that_others_read(story: Story) -> None:
     """Whoever has stolen the bot's token can post its buttons anywhere, and lure people to them."""
     id = await story.ready()
-    for button in (ids.REVEAL, ids.HIDE):
+    for button in (ids.REVEAL, ids.MASK):
         lure = await forged_button(story.workspace, button, id)
         story.workspace.reload("rosa")
         await story.workspace.click("rosa", button, on=lure)

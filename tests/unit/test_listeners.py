@@ -29,7 +29,7 @@ STORIES: dict[tuple[str, str], str] = {
     ("action", ids.UNDO): "test_failures.test_undo_removes_what_was_made",
     ("action", ids.VALUES): "test_registration.test_from_the_form_to_the_masked_secret",
     ("action", ids.REVEAL): "test_reveals.test_a_second_reveal_is_refused",
-    ("action", ids.HIDE): "test_reveals.test_hide_masks_the_secret_at_once_and_for_good",
+    ("action", ids.MASK): "test_reveals.test_mask_now_masks_the_secret_at_once_and_for_good",
     ("action", ids.RENEW): "test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced",
     ("action", ids.ROTATE): "test_rotating.test_a_button_asks_on_the_requesters_card",
     ("action", ids.RETIRE): (
