@@ -257,12 +257,7 @@ def _principal(context: StepContext) -> str:
 
 
 APPLICATION = Step(
-    "application",
-    "Register the application",
-    register,
-    unregister,
-    creates="the application",
-    lasting=True,
+    "application", "Register the application", register, unregister, "the application", lasting=True
 )
 
 SERVICE_PRINCIPAL = Step(

@@ -160,6 +160,4 @@ def _application(context: StepContext) -> str:
     return f"/applications/{context.fact('application', 'object_id')}"
 
 
-SECRET = Step(
-    "secret", "Make the client secret", make, undo, creates="the client secret", lasting=False
-)
+SECRET = Step("secret", "Make the client secret", make, undo, "the client secret")

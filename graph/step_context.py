@@ -152,8 +152,8 @@ class Step(NamedTuple):
     name: str
     title: str
     do: Act
-    undo: Undo | None
-    creates: str
+    undo: Undo | None = None
+    creates: str = ""
     """The object that undoing it deletes, with its article."""
-    lasting: bool
+    lasting: bool = False
     """Whether its facts belong to the registration and serve later runs, or to one run only."""

@@ -141,13 +141,6 @@ def _count(page: Json) -> int:
     return len(page["value"]) if count is None else int(count)
 
 
-SIGN_IN = Step("sign_in", "Sign in with the new secret", sign_in, None, creates="", lasting=False)
+SIGN_IN = Step("sign_in", "Sign in with the new secret", sign_in)
 
-DIRECTORY = Step(
-    "directory",
-    "Read the directory as the connector will",
-    read_directory,
-    None,
-    creates="",
-    lasting=False,
-)
+DIRECTORY = Step("directory", "Read the directory as the connector will", read_directory)
