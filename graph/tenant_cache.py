@@ -61,7 +61,7 @@ class Quota:
         return f"{self.used} of {self.total} objects"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Organization:
     """The tenant itself."""
 
@@ -73,7 +73,7 @@ class Organization:
     """None where Graph does not tell it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Resource:
     """Microsoft Graph as this tenant sees it: object id, and permission ids by name and kind."""
 
@@ -132,26 +132,17 @@ class TenantCache:
         primary = [each["name"] for each in tenant["verifiedDomains"] if each["isDefault"]]
         if not primary:
             raise answer.unexpected("no domain is the primary one")
-        return Organization(
-            id=tenant["id"],
-            name=tenant["displayName"],
-            domain=primary[0],
-            quota=_quota(tenant.get("directorySizeQuota")),
-        )
+        quota = _quota(tenant.get("directorySizeQuota"))
+        return Organization(tenant["id"], tenant["displayName"], primary[0], quota)
 
     async def _read_resource(self) -> Resource:
-        answer = await self._graph.send(
-            "GET",
-            f"/servicePrincipals(appId='{MICROSOFT_GRAPH}')",
-            query={"$select": "id,appRoles,oauth2PermissionScopes"},
-        )
+        path = f"/servicePrincipals(appId='{MICROSOFT_GRAPH}')"
+        query = {"$select": "id,appRoles,oauth2PermissionScopes"}
+        answer = await self._graph.send("GET", path, query=query)
         resource = answer.read(_RESOURCE)
+        roles = _ids(resource["appRoles"], Kind.ROLE)
         return Resource(
-            id=resource["id"],
-            ids={
-                **_ids(resource["appRoles"], Kind.ROLE),
-                **_ids(resource["oauth2PermissionScopes"], Kind.SCOPE),
-            },
+            resource["id"], roles | _ids(resource["oauth2PermissionScopes"], Kind.SCOPE)
         )
 
     async def _read_policy(self) -> Policy:
