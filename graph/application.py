@@ -7,6 +7,7 @@ learn.microsoft.com/graph/api/application-upsert, …/serviceprincipal-upsert
 """
 
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 
 from graph.calls import Json
@@ -26,6 +27,7 @@ from graph.step_context import Facts, Step, StepContext
 
 CREATE = {"Prefer": "create-if-missing"}
 _MADE = {"id": identifier, "appId": identifier}
+_STORED = {"appId": identifier, "uniqueName?": str}
 
 
 CHANGED = "The bot's database names an object in Entra that this registration has not made."
@@ -46,9 +48,8 @@ async def register(context: StepContext) -> Facts:
         """Return the new application, or None if Entra knew the key."""
         nonlocal tried
         try:
-            answer = await context.graph.send(
-                "PATCH", _by_key(context), body=_application(context), headers=CREATE
-            )
+            path, body = _by_key(context), _application(context)
+            answer = await context.graph.send("PATCH", path, body=body, headers=CREATE)
         except AlreadyThere as error:
             # Entra knows the key although this replica does not.
             tried = tried or error.tries > 1
@@ -81,22 +82,15 @@ async def add_to_tenant(context: StepContext) -> Facts:
     async def upsert() -> Json | None:
         """Return the new service principal, or None if Entra has it."""
         try:
-            answer = await context.graph.send(
-                "PATCH",
-                _principal(context),
-                body={"displayName": context.plan.name},
-                headers=CREATE,
-            )
+            path, body = _principal(context), {"displayName": context.plan.name}
+            answer = await context.graph.send("PATCH", path, body=body, headers=CREATE)
         except AlreadyThere:
             return None
         return answer.read(_MADE) if answer.status == HTTPStatus.CREATED else None
 
-    async def find() -> Json:
-        answer = await context.graph.send("GET", _principal(context), query={"$select": "id"})
-        return answer.read({"id": identifier})
-
     made = await context.retry_until_replicated(upsert)
     if made is None:  # by an attempt whose answer was lost, perhaps a moment ago
+        find = partial(context.graph.get, _principal(context), {"id": identifier})
         made = await context.retry_until_replicated(find, written=context.clock.now())
     return {"object_id": made["id"], "created_at": context.now()}
 
@@ -175,10 +169,10 @@ async def check_is_ours(context: StepContext) -> None:
 async def _check_stored(context: StepContext, step: str, collection: str, wanted: Json) -> None:
     if step not in context.facts:
         return
-    path, query = f"{collection}/{context.fact(step, 'object_id')}", {"$select": ",".join(wanted)}
+    path = f"{collection}/{context.fact(step, 'object_id')}"
     with suppress(NotFound):
-        answer = await context.graph.send("GET", path, query=query)
-        found = answer.read({"appId": identifier, "uniqueName?": str})
+        shape = {name: of for name, of in _STORED.items() if name.removesuffix("?") in wanted}
+        found = await context.graph.get(path, shape)
         if {name: found.get(name) for name in wanted} != wanted:
             raise NotOurs(call=f"GET {collection}/…", sentence=CHANGED, advice=NOTHING_DONE)
 
@@ -207,10 +201,8 @@ def _known(context: StepContext, application: Json) -> Facts:
 
 
 async def _find(context: StepContext) -> Json:
-    answer = await context.graph.send(
-        "GET", _by_key(context), query={"$select": "id,appId,tags,createdByAppId"}
-    )
-    return answer.read({**_MADE, "tags": [str], "createdByAppId?": str})
+    shape = {**_MADE, "tags": [str], "createdByAppId?": str}
+    return await context.graph.get(_by_key(context), shape)
 
 
 def _is_ours(context: StepContext, found: Json) -> bool:

@@ -32,7 +32,7 @@ from graph.errors import (
     Unreachable,
 )
 from graph.retry import Jitter, retry, through_outage
-from graph.shapes import Shape, misfit
+from graph.shapes import Shape, misfit, selection
 from graph.tokens import OneToken, Token, TokenSource
 
 T = TypeVar("T")
@@ -125,6 +125,11 @@ class Client:
             error.tries = tries
             raise
         return replace(answer, tries=tries)
+
+    async def get(self, path: str, shape: dict[str, Shape]) -> Json:
+        """Return the properties of an object that the shape names. Raises GraphError."""
+        answer = await self.send("GET", path, query={"$select": selection(shape)})
+        return answer.read(shape)
 
     async def pages(
         self, path: str, *, of: Shape = dict, query: Mapping[str, str] | None = None

@@ -84,25 +84,19 @@ async def _widen(context: StepContext, names: list[str]) -> None:
 
 
 async def _scope_grant(context: StepContext) -> Json | None:
-    answer = await context.graph.send(
-        "GET",
-        "/oauth2PermissionGrants",
-        query={
-            "$filter": f"clientId eq '{_principal_id(context)}'"
-            f" and resourceId eq '{context.plan.resource_id}' and consentType eq 'AllPrincipals'"
-        },
-    )
+    principal, resource = _principal_id(context), context.plan.resource_id
+    ours = f"clientId eq '{principal}' and resourceId eq '{resource}'"
+    query = {"$filter": f"{ours} and consentType eq 'AllPrincipals'"}
+    answer = await context.graph.send("GET", "/oauth2PermissionGrants", query=query)
     return next(iter(answer.read({"value": [_GRANT]})["value"]), None)
 
 
 async def _revoke_role(permission: Permission, context: StepContext) -> None:
     held = f"/servicePrincipals/{_principal_id(context)}/appRoleAssignments"
+    granted = f"/servicePrincipals/{context.plan.resource_id}/appRoleAssignedTo"
     async for grant in context.graph.pages(held, of={"id": identifier, "appRoleId": str}):
         if grant["appRoleId"] == permission.id:
-            await context.graph.send(
-                "DELETE",
-                f"/servicePrincipals/{context.plan.resource_id}/appRoleAssignedTo/{grant['id']}",
-            )
+            await context.graph.send("DELETE", f"{granted}/{grant['id']}")
 
 
 async def _revoke_scopes(context: StepContext) -> None:

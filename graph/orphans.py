@@ -13,15 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from graph.calls import Json
-from graph.client import Answer, Client
+from graph.client import Client
 from graph.errors import NotFound
 from graph.preflight import tags
 from graph.secret import mark
-from graph.shapes import identifier, moment
+from graph.shapes import identifier, moment, selection
 
 MARK = "aad-setup"
 PAGE = 999
-FIELDS = "id,appId,displayName,uniqueName,tags,createdByAppId,passwordCredentials"
 KEPT = timedelta(days=30)
 """How long Entra keeps deleted objects before it purges them: …/graph/api/resources/directory."""
 
@@ -81,6 +80,7 @@ class DeletedApplication(TaggedObject):
     purged_at: datetime
 
 
+_ID = {"id": identifier}
 _CARRIER = {"id": identifier, "appId": identifier, "displayName?": str, "tags?": [str]}
 _APPLICATION = {
     **_CARRIER,
@@ -92,7 +92,7 @@ _APPLICATION = {
 
 async def find_tagged(graph: Client, *, installation: str, page: int = PAGE) -> TaggedApplications:
     """Return the marked objects. Raises GraphError."""
-    query = {"$filter": f"tags/any(t:t eq '{MARK}')", "$select": FIELDS, "$top": str(page)}
+    query = _marked_only(_APPLICATION, page)
     ours: list[TaggedApplication] = []
     elsewhere = 0
     async for application in graph.pages("/applications", of=_APPLICATION, query=query):
@@ -109,11 +109,7 @@ async def find_lone_principals(
 
     `known` are the client ids of applications that are there: the others are asked for one by one.
     """
-    query = {
-        "$filter": f"tags/any(t:t eq '{MARK}')",
-        "$select": "id,appId,displayName,tags",
-        "$top": str(page),
-    }
+    query = _marked_only(_CARRIER, page)
     found = [
         LonePrincipal(**_carrier(principal, registration))
         async for principal in graph.pages("/servicePrincipals", of=_CARRIER, query=query)
@@ -121,7 +117,7 @@ async def find_lone_principals(
         if principal["appId"] not in known
     ]
     return tuple(
-        [it for it in found if not await _found(graph, f"/applications(appId='{it.app_id}')")]
+        [it for it in found if not await _found(graph, f"/applications(appId='{it.app_id}')", _ID)]
     )
 
 
@@ -132,8 +128,8 @@ async def find_deleted(
 
     Raises GraphError.
     """
-    query = {"$select": "id,appId,displayName,tags,deletedDateTime", "$top": str(page)}
     of = {**_CARRIER, "deletedDateTime": moment}
+    query = {"$select": selection(of), "$top": str(page)}
     bin = graph.pages("/directory/deletedItems/microsoft.graph.application", of=of, query=query)
     found = [
         DeletedApplication(
@@ -153,10 +149,8 @@ async def find_by_id(
 
     None if it is not there. Raises GraphError.
     """
-    answer = await _found(graph, f"/applications/{object_id}", FIELDS)
-    if answer is None:
-        return None
-    return _marked(answer.read(_APPLICATION), registration, is_complete=False)
+    found = await _found(graph, f"/applications/{object_id}", _APPLICATION)
+    return _marked(found, registration, is_complete=False) if found else None
 
 
 async def principal_of(graph: Client, app_id: str) -> str | None:
@@ -164,13 +158,18 @@ async def principal_of(graph: Client, app_id: str) -> str | None:
 
     Raises GraphError.
     """
-    answer = await _found(graph, f"/servicePrincipals(appId='{app_id}')")
-    return str(answer.read({"id": identifier})["id"]) if answer else None
+    found = await _found(graph, f"/servicePrincipals(appId='{app_id}')", _ID)
+    return str(found["id"]) if found else None
 
 
-async def _found(graph: Client, path: str, select: str = "id") -> Answer | None:
+def _marked_only(shape: Json, page: int) -> dict[str, str]:
+    tagged = f"tags/any(t:t eq '{MARK}')"
+    return {"$filter": tagged, "$select": selection(shape), "$top": str(page)}
+
+
+async def _found(graph: Client, path: str, shape: Json) -> Json | None:
     try:
-        return await graph.send("GET", path, query={"$select": select})
+        return await graph.get(path, shape)
     except NotFound:
         return None
 

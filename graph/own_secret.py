@@ -20,13 +20,12 @@ async def own_secret_ends(graph: Client, access: Access) -> datetime | None:
     that ends last is taken.
     """
     try:
-        path = f"/applications(appId='{access.client_id}')"
-        answer = await graph.send("GET", path, query={"$select": "passwordCredentials"})
+        own = await graph.get(f"/applications(appId='{access.client_id}')", _KEYS)
     except (Forbidden, NotFound):
         return None
     ends = [
         datetime.fromisoformat(each["endDateTime"])
-        for each in answer.read(_KEYS)["passwordCredentials"]
+        for each in own["passwordCredentials"]
         if each.get("hint") == access.client_secret[:3]
     ]
     return max(ends, default=None)

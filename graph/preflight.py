@@ -17,7 +17,7 @@ from graph.plan import Plan, PlanRequest, Requested
 from graph.redirects import redirect_problem
 from graph.rights import ConsentMode, excess, missing
 from graph.secret_life import SecretPolicy, limit, read_policy
-from graph.shapes import identifier
+from graph.shapes import identifier, selection
 from graph.tenant_cache import Organization, Resource, TenantCache
 
 __all__ = ["Refused", "TenantCache", "preflight", "tags"]
@@ -96,15 +96,10 @@ async def _look(
 
 
 async def _namesakes(request: PlanRequest, graph: Client) -> list[Json]:
-    answer = await graph.send(
-        "GET",
-        "/applications",
-        query={
-            "$filter": "displayName eq '{}'".format(request.name.replace("'", "''")),
-            "$select": "appId,displayName,uniqueName",
-        },
-    )
-    found = answer.read({"value": [{"appId": identifier, "uniqueName?": str}]})["value"]
+    name, shape = request.name.replace("'", "''"), {"appId": identifier, "uniqueName?": str}
+    query = {"$filter": f"displayName eq '{name}'", "$select": selection(shape)}
+    answer = await graph.send("GET", "/applications", query=query)
+    found = answer.read({"value": [shape]})["value"]
     return [each for each in found if each.get("uniqueName") != request.key]
 
 

@@ -55,16 +55,13 @@ async def _mint(context: StepContext, attempt: Sealed | str) -> Sealed:
     expires_at = now + timedelta(days=context.plan.secret_days)
     if context.secret_until is not None:
         expires_at = min(expires_at, context.secret_until)
+    path = f"{_application(context)}/addPassword"
+    wanted = {
+        "displayName": f"{context.plan.secret_name}{_mark(context)}{attempt}",
+        "endDateTime": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
     answer = await context.graph.send(
-        "POST",
-        f"{_application(context)}/addPassword",
-        body={
-            "passwordCredential": {
-                "displayName": f"{context.plan.secret_name}{_mark(context)}{attempt}",
-                "endDateTime": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            }
-        },
-        repeatable=False,
+        "POST", path, body={"passwordCredential": wanted}, repeatable=False
     )
     made = answer.read({"keyId": identifier, "secretText": filled, "hint?": str})
     key_id, hint = made["keyId"], made.get("hint") or ""
@@ -131,16 +128,15 @@ async def _secrets(context: StepContext) -> list[Json]:
     """Return the secrets that the application has; none if it is gone."""
     object_id = context.fact("application", "object_id")
     created_at = context.created_at("application")
-    query = {"$select": "passwordCredentials"}
+    shape = {"passwordCredentials": [{"keyId": identifier, "displayName?": str}]}
 
     async def once() -> list[Json]:
         try:
-            answer = await context.graph.send("GET", _application(context), query=query)
+            held = await context.graph.get(_application(context), shape)
         except NotFound:
             if not await is_gone(context, object_id, created_at=created_at):
                 raise
             return []
-        held = answer.read({"passwordCredentials": [{"keyId": identifier, "displayName?": str}]})
         secrets: list[Json] = held["passwordCredentials"]
         return secrets
 

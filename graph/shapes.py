@@ -43,6 +43,11 @@ def moment(value: object) -> bool:
     return read.tzinfo is not None and 1 < read.year < 9999
 
 
+def selection(shape: dict[str, Shape]) -> str:
+    """Return the properties that the shape of an object names, for `$select`."""
+    return ",".join(name.removesuffix("?") for name in shape)
+
+
 def misfit(value: object, shape: Shape) -> str | None:
     """Return the name of the first part that does not fit, or None. Pure."""
     return next(_misfits(value, shape, ""), None)

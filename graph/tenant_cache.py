@@ -137,9 +137,7 @@ class TenantCache:
 
     async def _read_resource(self) -> Resource:
         path = f"/servicePrincipals(appId='{MICROSOFT_GRAPH}')"
-        query = {"$select": "id,appRoles,oauth2PermissionScopes"}
-        answer = await self._graph.send("GET", path, query=query)
-        resource = answer.read(_RESOURCE)
+        resource = await self._graph.get(path, _RESOURCE)
         roles = _ids(resource["appRoles"], Kind.ROLE)
         return Resource(
             resource["id"], roles | _ids(resource["oauth2PermissionScopes"], Kind.SCOPE)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from graph.calls import Call, Json
 from graph.client import Answer, Client
 from graph.errors import Forbidden, GraphError, NotFound
-from graph.shapes import Shape, filled, identifier, moment
+from graph.shapes import Shape, filled, identifier, moment, selection
 from graph.step_context import StepContext
 
 APPLICATION, PRINCIPAL = "application", "service principal"
@@ -35,16 +35,6 @@ _PARTS_OF = {
 
 OWNS_ALL = "Application.ReadWrite.All"
 """With this right the caller does not become the owner of the objects that it creates."""
-
-_APPLICATION = (
-    "id,appId,displayName,signInAudience,isDisabled,disabledByMicrosoftStatus,web,spa,publicClient,"
-    "isFallbackPublicClient,identifierUris,appRoles,api,requiredResourceAccess,"
-    "passwordCredentials,keyCredentials,tags,notes,serviceManagementReference"
-)
-_PRINCIPAL = (
-    "id,accountEnabled,isDisabled,disabledByMicrosoftStatus,passwordCredentials,keyCredentials"
-)
-
 
 _SECRET = {"keyId": identifier, "displayName?": str, "endDateTime?": moment}
 _KEY = {"displayName?": str, "endDateTime?": moment}
@@ -133,19 +123,23 @@ def reads(context: StepContext) -> dict[str, Call]:
     application = f"/applications/{context.fact('application', 'object_id')}"
     by_client_id = f"/servicePrincipals(appId='{context.fact('application', 'app_id')}')"
     return {
-        APPLICATION: Call("GET", application, {"$select": _APPLICATION}),
+        APPLICATION: _get(APPLICATION, application),
         OWNERS: Call("GET", f"{application}/owners"),
         FEDERATED: Call("GET", f"{application}/federatedIdentityCredentials"),
-        STANDING: Call("GET", by_client_id, {"$select": "id"}),
-        BOT: Call("GET", f"/servicePrincipals(appId='{context.bot_client_id}')", {"$select": "id"}),
+        STANDING: _get(STANDING, by_client_id),
+        BOT: _get(BOT, f"/servicePrincipals(appId='{context.bot_client_id}')"),
         **_of_principal(context.fact("service_principal", "object_id")),
     }
+
+
+def _get(part: str, path: str) -> Call:
+    return Call("GET", path, {"$select": selection(SHAPES[part])})
 
 
 def _of_principal(id: str) -> dict[str, Call]:
     principal = f"/servicePrincipals/{id}"
     return {
-        PRINCIPAL: Call("GET", principal, {"$select": _PRINCIPAL}),
+        PRINCIPAL: _get(PRINCIPAL, principal),
         PRINCIPAL_OWNERS: Call("GET", f"{principal}/owners"),
         ROLES: Call("GET", f"{principal}/appRoleAssignments"),
         SCOPES: Call("GET", "/oauth2PermissionGrants", {"$filter": f"clientId eq '{id}'"}),
