@@ -27,7 +27,7 @@ async def verify(settings: Settings, id: str) -> AsyncIterator[Finding]:
     """
     try:
         inside = await look_inside(settings)
-        if inside is None or inside.age is not Age.CURRENT:
+        if inside.age is not Age.CURRENT:
             yield wrong("Database: nothing of this version is there.", "Start the bot once.")
             return
         async with beside(settings.database_url, Vault(settings.vault_keys)) as database:

@@ -47,7 +47,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     except psycopg.Error as error:
         yield closed(error)
         return
-    if inside is None or inside.age is Age.EMPTY:
+    if inside.age is Age.EMPTY:
         yield well("Database: nothing there yet; the first start makes it.")
     elif inside.age is Age.OLDER:
         yield doubt("Database: it is older than this program.", "The next start migrates it.")
@@ -67,15 +67,15 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         yield doubt("Running: no bot is at work on this database.", "`aad-setup serve` starts it.")
 
 
-async def look_inside(settings: Settings) -> Inside | None:
-    """Return the values of the database, or None if its file does not exist yet. Raises Unknown."""
+async def look_inside(settings: Settings) -> Inside:
+    """Return the values of the database; a missing file is an empty one. Raises Unknown."""
     path = sqlite_path(settings.database_url)
     if path is not None and not path.exists():
         if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
             raise Unknown(
                 wrong("Database: its folder is not there or cannot be written.", "Mend the path.")
             )
-        return None
+        return Inside(Age.EMPTY)
     try:
         async with (
             beside(settings.database_url, Vault(settings.vault_keys)) as database,

@@ -81,7 +81,7 @@ class _Found:
 async def _search(settings: Settings, clock: Clock) -> _Found:
     """Read the tenant, then storage: so no object found is too young to be known."""
     inside = await look_inside(settings)
-    if inside is None or inside.age is not Age.CURRENT or inside.installation is None:
+    if inside.age is not Age.CURRENT or inside.installation is None:
         raise Unknown(
             wrong(
                 "Database: no registrations of this version are there to compare with.",
