@@ -19,9 +19,11 @@ from bot.services import Services
 from bot.storage import audit, decisions, history, messages, registrations, runs, secrets, timers
 from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
+from graph.application import check_is_ours
 from graph.errors import GraphError, NotOurs
 from graph.plan import FactsByStep, Plan
-from graph.steps import StepContext, check_is_ours, remove_secret
+from graph.secret import remove_secret
+from graph.step_context import StepContext
 
 log = structlog.get_logger()
 

@@ -16,7 +16,9 @@ from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
 from graph.errors import GraphError
 from graph.plan import FactsByStep, Plan
-from graph.steps import Facts, Step, remove_strays, stages
+from graph.secret import remove_strays
+from graph.step_context import Facts, Step
+from graph.steps import stages
 
 log = structlog.get_logger()
 

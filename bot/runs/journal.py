@@ -12,7 +12,7 @@ from bot.storage.secrets import Purpose
 from bot.storage.vault import Vault
 from graph.clock import Clock
 from graph.errors import SecretsLost
-from graph.steps import SECRET_ATTEMPTS, Facts, Sealed
+from graph.step_context import SECRET_ATTEMPTS, Facts, Sealed
 
 
 class Superseded(Exception):
@@ -21,7 +21,7 @@ class Superseded(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class RunJournal:
-    """`graph.steps.Ledger` over our storage and vault, for one run."""
+    """Keep the `Journal` of one run in storage and the vault."""
 
     run: Run
     database: Database

@@ -44,7 +44,8 @@ from graph.application import APPLICATION
 from graph.errors import GraphError
 from graph.permissions import is_allowed
 from graph.plan import Plan
-from graph.steps import Step, StepContext, stages
+from graph.step_context import Step, StepContext
+from graph.steps import stages
 
 log = structlog.get_logger()
 

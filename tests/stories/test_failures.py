@@ -8,7 +8,7 @@ import pytest
 from bot.playground.tenant import AUTONOMOUS
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
-from graph.steps import SECRET_ATTEMPTS
+from graph.step_context import SECRET_ATTEMPTS
 from tests.support.failure_story import FOR_EVER, failed
 from tests.support.story import Story
 from tests.support.waiting import eventually

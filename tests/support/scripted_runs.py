@@ -30,8 +30,8 @@ from graph.errors import GraphError
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
 from graph.preflight import Refused
-from graph.steps import Facts as Learnt
-from graph.steps import Step
+from graph.step_context import Facts as Learnt
+from graph.step_context import Step
 from tests.support.factories import CLIENT_ID
 
 SECRET = "the-one-time-secret"

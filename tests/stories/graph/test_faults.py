@@ -9,8 +9,9 @@ import pytest
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
 from graph.errors import Forbidden, GraphError, SecretsLost, Unreachable
+from graph.secret import remove_strays
 from graph.signin import SignIn
-from graph.steps import SECRET_ATTEMPTS, remove_strays
+from graph.step_context import SECRET_ATTEMPTS
 from tests.support.graph_bot import Bot, assert_complete
 from tests.support.marks import slow
 

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import pytest
 
 from bot.playground.tenant.faults import Span
+from graph.deleted_items import purge
 from graph.errors import NotFound, NotOurs
 from graph.plan import Plan
-from graph.steps import purge, remove_secret, remove_strays, stages
+from graph.secret import remove_secret, remove_strays
+from graph.steps import stages
 from tests.support.graph_bot import Bot
 from tests.support.marks import slow
 
