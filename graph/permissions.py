@@ -156,14 +156,3 @@ def lookup(name: str, kind: Kind) -> Permission:
         return CATALOGUE[name, kind]
     except KeyError:
         raise NotAllowed(name, kind) from None
-
-
-USER_READERS = frozenset({"User.Read.All", "Directory.Read.All"})
-"""Roles that read users with `accountEnabled` and `userType`."""
-
-BASIC_USER_READERS = USER_READERS | {"User.ReadBasic.All"}
-"""Roles that read users at all."""
-
-GROUP_READERS = frozenset({"Group.Read.All", "GroupMember.Read.All", "Directory.Read.All"})
-
-ORGANIZATION_READERS = frozenset({"Organization.Read.All", "Directory.Read.All"})

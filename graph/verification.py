@@ -17,12 +17,6 @@ from graph.errors import (
     TokenExpired,
     TooMuchAllowed,
 )
-from graph.permissions import (
-    BASIC_USER_READERS,
-    GROUP_READERS,
-    ORGANIZATION_READERS,
-    USER_READERS,
-)
 from graph.plan import Plan
 from graph.signin_errors import SETTLING
 from graph.step_context import Facts, Step, StepContext
@@ -30,6 +24,16 @@ from graph.tenant_cache import organization_of
 from graph.tokens import Token
 
 _COUNTED = {"ConsistencyLevel": "eventual"}
+
+USER_READERS = frozenset({"User.Read.All", "Directory.Read.All"})
+"""Roles that read users with `accountEnabled` and `userType`."""
+
+BASIC_USER_READERS = USER_READERS | {"User.ReadBasic.All"}
+"""Roles that read users at all."""
+
+GROUP_READERS = frozenset({"Group.Read.All", "GroupMember.Read.All", "Directory.Read.All"})
+
+ORGANIZATION_READERS = frozenset({"Organization.Read.All", "Directory.Read.All"})
 
 
 async def sign_in(context: StepContext) -> Facts:
