@@ -6,7 +6,8 @@ adopted: an application of the same name is only a warning.
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from typing import NamedTuple
 
 from graph.app_policy import MEND, PERHAPS_EXEMPT, Restrictions, judge
 from graph.calls import Json
@@ -37,8 +38,7 @@ class Refused(Exception):
         super().__init__(" ".join(reasons))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
+class _Seen(NamedTuple):
     """The parts of the tenant that a plan depends on."""
 
     organization: Organization
@@ -82,17 +82,11 @@ async def _look(
     )
     # All of them end: one that is cancelled while it connects leaves its socket open.
     await asyncio.wait(reads)
-    if failures := [error for read in reads if (error := read.exception())]:
-        raise failures[0]
-    organization, resource, policy, namesakes = reads
-    return _Seen(
-        organization=organization.result(),
-        resource=resource.result(),
-        policy=read_policy(policy.result().told, now=clock.now()),
-        why_unread=policy.result().why_unread,
-        restrictions=judge(policy.result().told, redirect=request.redirect, now=clock.now()),
-        namesakes=namesakes.result(),
-    )
+    organization, resource, policy, namesakes = await asyncio.gather(*reads)
+    told, now = policy.told, clock.now()
+    restrictions = judge(told, redirect=request.redirect, now=now)
+    secrets = read_policy(told, now=now)
+    return _Seen(organization, resource, secrets, policy.why_unread, restrictions, namesakes)
 
 
 async def _namesakes(request: PlanRequest, graph: Client) -> list[Json]:
