@@ -23,7 +23,7 @@ from bot.domain.subjects import Subject
 from bot.playground.clock import MovableClock
 from bot.storage import audit, timers
 from bot.storage import database as databases
-from bot.storage.database import AlreadyRunning, Database, UnusableDatabase, sqlite_path
+from bot.storage.database import AlreadyRunning, Database, UnusableDatabase
 from bot.storage.migrating import HEAD, MIGRATIONS, Age, age
 from bot.storage.tables import history, messages, metadata, registrations, seen_events
 from bot.storage.timers import TimerKind
@@ -170,8 +170,6 @@ async def test_a_second_process_on_one_sqlite_file_is_refused(tmp_path: Path) ->
 @pytest.fixture
 async def upgraded(database_url: str) -> AsyncIterator[RegistrarEnv]:
     """A registrar over a database that version 0.2.0 has written, and this one has upgraded."""
-    if (path := sqlite_path(database_url)) is not None:
-        path.unlink()
     engine = create_async_engine(database_url)
     async with engine.begin() as tx:
         await tx.run_sync(_write_rows_of_0_2_0)
@@ -187,7 +185,14 @@ async def upgraded(database_url: str) -> AsyncIterator[RegistrarEnv]:
         yield registrar_env(database, clock, policy=policy)
 
 
+def _drop_tables(connection: sa.Connection) -> None:
+    tables = sa.MetaData()
+    tables.reflect(connection)
+    tables.drop_all(connection)
+
+
 def _write_rows_of_0_2_0(connection: sa.Connection) -> None:
+    _drop_tables(connection)
     make = TABLES
     if connection.dialect.name == "sqlite":
         for there, here in IN_SQLITE.items():
