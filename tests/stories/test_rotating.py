@@ -48,7 +48,7 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     [old] = live(story)
     story.clock.move(timedelta(days=340))
     await asked(story, id)
-    assert "A new secret was asked for by @rosa" in card(story, id)
+    await story.until(lambda: "A new secret was asked for by @rosa" in card(story, id))
     assert live(story) == [old]
     assert await decide(story, "Confirm", by="ada") == ""
     await announced(story, id)
