@@ -172,6 +172,9 @@ async def upgraded(database_url: str) -> AsyncIterator[RegistrarEnv]:
     """A registrar over a database that version 0.2.0 has written, and this one has upgraded."""
     engine = create_async_engine(database_url)
     async with engine.begin() as tx:
+        if tx.dialect.name == "postgresql":
+            await tx.execute(sa.text("DROP SCHEMA public CASCADE"))
+            await tx.execute(sa.text("CREATE SCHEMA public"))
         await tx.run_sync(_write_rows_of_0_2_0)
     await engine.dispose()
     clock = MovableClock(offset=datetime.fromisoformat(ROWS["at"]) - datetime.now(UTC))
