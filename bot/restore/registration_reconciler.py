@@ -25,7 +25,7 @@ from bot.storage import (
     timers,
 )
 from bot.storage.messages import MessageKind
-from bot.storage.runs import PlannedStep
+from bot.storage.runs import PlannedStep, Run
 from bot.storage.timers import TimerKind
 from bot.worker.orphans import made_by
 from graph.application import APPLICATION, SERVICE_PRINCIPAL
@@ -151,9 +151,7 @@ class RegistrationReconciler:
         tx, kind = self.tx, RunKind.ADD_SECRET
         run = await runs.add(tx, registration=self.copy.id, kind=kind, now=self.now)
         if made_by(self.copy) is None:
-            await runs.list_steps(tx, run, _steps(self.shown))
-            for step, facts in _facts(application, self.shown, self.now).items():
-                await runs.record(tx, run, step, facts, self.now)
+            await self._record_steps(run, application)
         of = {"registration": self.copy.id, "run": run.id}
         for each in unknown:
             columns = asdict(each) | {"made_at": each.made_at or self.now}
@@ -164,6 +162,21 @@ class RegistrationReconciler:
             await secrets.cancel_removals(tx, self.copy.id, self.now)
             await timers.cancel(tx, self.copy.id, TimerKind.REMOVE_PREVIOUS)
         await runs.end(tx, run.id, outcome=RunOutcome.HANDED_OVER, now=self.now)
+
+    async def _record_steps(self, run: Run, application: TaggedApplication) -> None:
+        """Note the steps that made the application, and their facts."""
+        at = self.now.isoformat()
+        learnt = {"object_id": application.id, "app_id": application.app_id, "created_at": at}
+        made = [(APPLICATION, learnt)]
+        if (id := self.shown.principal_id) is not None:
+            made.append((SERVICE_PRINCIPAL, {"object_id": id, "created_at": at}))
+        planned = [
+            PlannedStep(stage=number, name=step.name, title=step.title, lasting=step.lasting)
+            for number, (step, _) in enumerate(made)
+        ]
+        await runs.list_steps(self.tx, run, planned)
+        for step, facts in made:
+            await runs.record(self.tx, run, step.name, facts, self.now)
 
     async def _lose(self, secret: Secret, state: SecretState) -> None:
         await secrets.change(self.tx, secret.id, state, since=LIVE, sealed=None)
@@ -245,8 +258,7 @@ class RegistrationReconciler:
             votes=votes,
             restore=self.since.isoformat(),
         )
-        requester = copy.requester.user_id
-        await messages.add(self.tx, self.copy.id, MessageKind.RESTORED, requester)
+        await messages.add(self.tx, copy.id, MessageKind.RESTORED, copy.requester.user_id)
 
 
 def _may_be_in_use(secret: Secret) -> bool:
@@ -257,28 +269,3 @@ def _waits(copy: Registration) -> bool:
     """Whether approvers, a new secret or a purge are waited for, which a restore ends."""
     is_at_work = copy.run in (RunKind.REPLACE_SECRET, *REQUESTED)
     return is_at_work or bool(copy.waiting_requests)
-
-
-def _facts(
-    application: TaggedApplication, shown: TenantState, now: datetime
-) -> dict[str, dict[str, str]]:
-    """Return what the steps would have learnt that made this."""
-    at = now.isoformat()
-    made = {
-        APPLICATION.name: {
-            "object_id": application.id,
-            "app_id": application.app_id,
-            "created_at": at,
-        }
-    }
-    if shown.principal_id is not None:
-        made[SERVICE_PRINCIPAL.name] = {"object_id": shown.principal_id, "created_at": at}
-    return made
-
-
-def _steps(shown: TenantState) -> Sequence[PlannedStep]:
-    there = [APPLICATION, *([SERVICE_PRINCIPAL] if shown.principal_id else [])]
-    return [
-        PlannedStep(stage=number, name=step.name, title=step.title, lasting=step.lasting)
-        for number, step in enumerate(there)
-    ]

@@ -80,45 +80,35 @@ class RunBase:
         return await runs.end(tx, run.id, outcome=outcome, now=self._clock.now())
 
     async def fail(self, id: str, failed: StepFailed) -> None:
-        failure = failed.failure
         async with self._services.writing() as tx:
             run = await runs.get(tx, id)
             if run is None or not await self._end(tx, run, failed.code):
                 return
-            now = self._clock.now()
-            if run.kind in CLEANUP_TIMERS:  # nobody is told
+            now, of, kind = self._clock.now(), run.registration, run.kind
+            if kind in CLEANUP_TIMERS:  # nobody is told
                 await self._schedule_again(tx, run)
                 return
-            columns = {"failure": dataclasses.asdict(failure)}
-            before = await registrations.get(tx, run.registration)
+            failure = dataclasses.asdict(failed.failure)
+            before = await registrations.get(tx, of)
             is_news = before is not None and before.failure is None
-            if await registrations.move(
-                tx, run.registration, Status.FAILED, deadline=now + UNDO_FAILED, **columns
-            ):
-                await timers.add(tx, run.registration, TimerKind.UNDO, now + UNDO_FAILED)
+            until = now + UNDO_FAILED
+            if await registrations.move(tx, of, Status.FAILED, deadline=until, failure=failure):
+                await timers.add(tx, of, TimerKind.UNDO, until)
                 await self.tell(tx, run)
             else:
-                await registrations.update(tx, run.registration, **columns)
+                await registrations.update(tx, of, failure=failure)
             await self._close_request(tx, run, RequestState.FAILED)
-            if run.kind in COMES_AGAIN:
+            if kind in COMES_AGAIN:
                 # What is not ours is removed by nobody but a person.
-                again = now + (UNDO_FAILED if failed.code == NotOurs.__name__ else CLEANUP_RETRY)
-                await registrations.update(tx, run.registration, deadline=again)
-                await timers.add(tx, run.registration, COMES_AGAIN[run.kind], again)
-            if run.kind is RunKind.REVOKE and is_news:  # the connector can still sign in
+                again = until if failed.code == NotOurs.__name__ else now + CLEANUP_RETRY
+                await registrations.update(tx, of, deadline=again)
+                await timers.add(tx, of, COMES_AGAIN[kind], again)
+            if kind is RunKind.REVOKE and is_news:  # the connector can still sign in
                 await self.tell(tx, run)
             await self._schedule_stray_removal(tx, run)
-            await history.write(
-                tx, run.registration, Event.FAILED, now=now, run=run.kind, code=failed.code
-            )
-        log.warning(
-            "run failed",
-            registration=run.registration,
-            run=run.kind,
-            step=failure.step,
-            code=failed.code,
-            request_id=failure.request_id,
-        )
+            await history.write(tx, of, Event.FAILED, now=now, run=kind, code=failed.code)
+        ids = {"registration": of, "run": kind, "request_id": failed.failure.request_id}
+        log.warning("run failed", step=failed.failure.step, code=failed.code, **ids)
 
     async def _schedule_again(self, tx: AsyncConnection, run: Run) -> None:
         """Let what could not be cleared up be tried again."""
@@ -131,13 +121,13 @@ class RunBase:
         """Note what became of the request that the run was for, if it was for one; tell the
         requester of a failure.
         """
-        found = await registrations.get(tx, run.registration) if run.kind in REQUESTED else None
-        request = _request_of(run, found) if found else None
-        if found is None or request is None:
+        if run.kind not in REQUESTED:
             return
-        await decisions.close(tx, found.id, request, state)
-        if state is RequestState.FAILED:
-            await decisions.tell(tx, found, request)
+        found = await registrations.get(tx, run.registration)
+        if found and (request := _request_of(run, found)):
+            await decisions.close(tx, found.id, request, state)
+            if state is RequestState.FAILED:
+                await decisions.tell(tx, found, request)
 
     async def _check_request(
         self, tx: AsyncConnection, run: Run, registration: Registration
@@ -158,12 +148,10 @@ class RunBase:
         await messages.add_news(tx, run.registration, requester)
 
     async def _schedule_stray_removal(self, tx: AsyncConnection, run: Run) -> None:
-        if run.kind not in (RunKind.REGISTER, RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
-            return
-        for after in SWEEPS:
-            await timers.add(
-                tx, run.registration, TimerKind.REMOVE_STRAY, self._clock.now() + after
-            )
+        if run.kind in (RunKind.REGISTER, RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
+            for after in SWEEPS:
+                at = self._clock.now() + after
+                await timers.add(tx, run.registration, TimerKind.REMOVE_STRAY, at)
 
     async def _remove_key(
         self,
@@ -251,10 +239,5 @@ def tampered(
 
 def failed(title: str, error: GraphError) -> StepFailed:
     """Keep of an error what people may read."""
-    failure = Failure(
-        step=title,
-        sentence=error.sentence,
-        advice=error.advice,
-        request_id=error.request_id,
-    )
-    return StepFailed(error.code, failure)
+    failure = Failure(step=title, sentence=error.sentence, advice=error.advice)
+    return StepFailed(error.code, dataclasses.replace(failure, request_id=error.request_id))

@@ -22,6 +22,9 @@ from graph.retry import REPLICATION_TIME
 
 log = structlog.get_logger()
 
+TOLD = ("differences", "alarming", "tolerated", "unseen")
+"""What a check keeps of the comparison."""
+
 
 class DriftCheck(RunBase):
     """Compare a plan that was carried out with the tenant."""
@@ -89,25 +92,15 @@ class DriftCheck(RunBase):
             audience = run.subject
             if audience is None and drift.differences:
                 audience = await registrations.requester_of(tx, id)
-            check = Check(
-                at=now,
-                differences=drift.differences,
-                alarming=drift.alarming,
-                tolerated=drift.tolerated,
-                unseen=drift.unseen,
-            )
-            await self._keep(tx, run, check, audience)
+            told = {name: getattr(drift, name) for name in TOLD}
+            await self._keep(tx, run, Check(at=now, **told), audience)
             if self._is_to_alarm(run, registration, drift):
                 channel = self._services.settings.approval_channel
                 await messages.add(tx, id, MessageKind.ALARM, channel, subject=Subject(run=run.id))
             await history.write(tx, id, Event.CHECKED, now=now, differences=list(drift.differences))
         if drift.alarming:
-            log.warning(
-                "changed in Entra, not by this bot",
-                registration=id,
-                run=run.id,
-                count=len(drift.alarming),
-            )
+            ids = {"registration": id, "run": run.id}
+            log.warning("changed in Entra, not by this bot", count=len(drift.alarming), **ids)
 
     def _is_to_alarm(self, run: Run, registration: Registration, drift: Drift) -> bool:
         """Whether the approvers are told: of anything new, and of the rest once a week.

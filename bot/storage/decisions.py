@@ -76,10 +76,8 @@ async def judge(
     """Note what a vote is worth now."""
     await approval_requests.judge(tx, request.id, vote)
     if vote.void is not None:
-        of, why = vote.person.user_id, vote.void
-        await history.write(
-            tx, id, Event.APPROVAL_VOID, now=now, of=of, why=why, request=request.id
-        )
+        what, of, why = Event.APPROVAL_VOID, vote.person.user_id, vote.void
+        await history.write(tx, id, what, now=now, of=of, why=why, request=request.id)
 
 
 async def tell(tx: AsyncConnection, registration: Registration, request: ApprovalRequest) -> None:

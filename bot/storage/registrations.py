@@ -189,9 +189,8 @@ async def set_outage(tx: AsyncConnection, outage: Failure | None) -> None:
 
 
 async def set_check(tx: AsyncConnection, id: str, check: Check) -> None:
-    """Keep what the latest comparison with the tenant has come to."""
-    stored = dataclasses.asdict(check) | {"at": check.at.isoformat()}
-    await update(tx, id, last_check=stored)
+    """Keep the result of the latest comparison with the tenant."""
+    await update(tx, id, last_check=_plain(check))
 
 
 async def change_requester(
@@ -216,8 +215,7 @@ async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
     """Remember what was deleted. The registration's row must be locked by this transaction."""
     query = sa.select(registrations.c.deleted).where(registrations.c.id == id)
     before = [it for it in await tx.scalar(query) or () if it["object_id"] != deleted.object_id]
-    stored = dataclasses.asdict(deleted) | {"at": deleted.at.isoformat()}
-    await update(tx, id, deleted=[*before, stored])
+    await update(tx, id, deleted=[*before, _plain(deleted)])
 
 
 async def count_open(tx: AsyncConnection, person: Person) -> int:
@@ -252,6 +250,10 @@ def _registration(row: Row) -> Registration:
         else None,
         deleted=tuple(_stored(Deleted, each) for each in row["deleted"] or ()),
     )
+
+
+def _plain(it: Check | Deleted) -> dict[str, Any]:
+    return dataclasses.asdict(it) | {"at": it.at.isoformat()}
 
 
 def _stored(of: type[T], stored: Mapping[str, Any]) -> T:
