@@ -3,8 +3,16 @@
 from dataclasses import dataclass
 
 from bot.approval.quorum import Quorum
-from bot.approval.rules import DECISIONS, NOT_FOR_OWN, PREVIOUS_REQUESTER, RULES, Role, Verb
-from bot.approval.wrong_state import decided, wrong_state
+from bot.approval.rules import (
+    DECISIONS,
+    NOT_FOR_OWN,
+    PREVIOUS_REQUESTER,
+    RULES,
+    Role,
+    Verb,
+    decided,
+    wrong_state,
+)
 from bot.domain.approval_requests import ApprovalRequest
 from bot.domain.people import CONTACT, GUEST, Person, Refusal
 from bot.domain.registration import Registration

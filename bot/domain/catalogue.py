@@ -9,13 +9,13 @@ import json
 import re
 import string
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
-from bot.domain import profile_schema
 from bot.domain.people import CONTACT
 from bot.problems import Unusable
 from graph.azure_ad_graph import NotRetiredPermission, RetiredPermission, retired_permission
@@ -36,6 +36,32 @@ COMMAND_WORDS = frozenset(
     | {"transfer", "log"}
 )
 """Reserved names: behind the command these words mean something else."""
+
+Shape = Mapping[str, Any]
+"""A kind for each key: a type, a list with the type of its items, or the shape of a table."""
+
+OPTION: Shape = {"id": str, "kind": str, "label": str, "hint": str}
+VALUE: Shape = {"label": str, "value": str}
+PROFILE: Shape = {
+    "order": int,
+    "title": str,
+    "summary": str,
+    "roles": [str],
+    "scopes": [str],
+    "legacy": [str],
+    "warnings": [str],
+    "next_steps": str,
+    "approval": {"needed": int, "distinct_groups": bool},
+    "redirect": {"rule": str, "caution": str},
+    "secret": {"name": str, "default_days": int, "choices": [object]},  # "never" is told of later
+    "options": [OPTION],
+    "values": [VALUE],
+}
+OPTIONAL = frozenset(
+    {"legacy", "approval", "options", "redirect.caution"}
+    | {"approval.needed", "approval.distinct_groups"}
+)
+WORDS = {str: "a text in quotes", int: "a whole number", bool: "true or false"}
 
 
 class CatalogueError(Unusable):
@@ -150,7 +176,7 @@ def parse_profile(id: str, text: str) -> Profile:
     """Turn a profile's TOML into a checked Profile. Raises CatalogueError."""
     try:
         raw = tomllib.loads(text)
-        problems = [*_wrong_name(id), *profile_schema.problems(raw)]
+        problems = [*_wrong_name(id), *_unshapely(raw)]
         if not problems:
             profile = _profile(id, raw)
             problems = list(_problems(profile))
@@ -197,6 +223,36 @@ def _wrong_name(id: str) -> Iterable[str]:
         yield "Name the file with small letters, digits and hyphens: people type its name."
     if id in COMMAND_WORDS:
         yield f"`{id}` is a word of the command: give the file another name."
+
+
+def _unshapely(raw: Mapping[str, Any], shape: Shape = PROFILE, within: str = "") -> Iterator[str]:
+    """Yield a sentence for each key that is missing, unknown, or of another kind."""
+    for key in shape:
+        if key not in raw and f"{within}{key}" not in OPTIONAL:
+            yield f"`{within}{key}` is missing."
+    for key, value in raw.items():
+        if key in shape:
+            yield from _unlike(value, shape[key], f"{within}{key}")
+        else:
+            near = get_close_matches(key, shape, n=1)
+            meant = f" Did you mean `{within}{near[0]}`?" if near else ""
+            yield f"`{within}{key}` is no key of a profile.{meant}"
+
+
+def _unlike(value: object, kind: Any, name: str) -> Iterator[str]:
+    if isinstance(kind, list):
+        if not isinstance(value, list):
+            yield f"`{name}` must be a list."
+            return
+        for place, item in enumerate(value, start=1):
+            yield from _unlike(item, kind[0], f"{name}, entry {place}")
+    elif isinstance(kind, Mapping):
+        if not isinstance(value, dict):
+            yield f"`{name}` must be a table."
+            return
+        yield from _unshapely(value, kind, f"{name}.")
+    elif kind is not object and type(value) is not kind:
+        yield f"`{name}` must be {WORDS[kind]}."
 
 
 def _problems(profile: Profile) -> Iterable[str]:

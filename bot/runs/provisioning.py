@@ -23,8 +23,7 @@ from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret, SecretState
 from bot.domain.subjects import Subject
 from bot.runs.base import RunBase, StepFailed, changed, failed, gone, tampered
-from bot.runs.batch_writer import BatchWriter, Entry
-from bot.runs.journal import Superseded
+from bot.runs.journal import BatchWriter, Entry, Superseded
 from bot.services import Services
 from bot.storage import (
     audit,

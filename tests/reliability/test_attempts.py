@@ -11,7 +11,7 @@ import structlog
 
 from bot.domain.registration import RunOutcome, Status
 from bot.playground.clock import MovableClock
-from bot.runs.batch_writer import BatchWriter, Entry
+from bot.runs.journal import BatchWriter, Entry
 from bot.storage import runs
 from bot.storage.runs import PlannedStep, Run
 from bot.storage.tables import runs as table

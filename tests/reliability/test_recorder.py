@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from bot.runs.batch_writer import BatchWriter, Entry
+from bot.runs.journal import BatchWriter, Entry
 from bot.runs.provisioning import Provisioning
 from bot.storage import runs
 from bot.storage.runs import PlannedStep, Run

@@ -14,10 +14,9 @@ from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import Secret
 from bot.runs import Runs
 from bot.runs.base import RunBase, StepFailed
-from bot.runs.batch_writer import Entry
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck
-from bot.runs.journal import RunJournal
+from bot.runs.journal import Entry, RunJournal
 from bot.runs.planning import Planning
 from bot.runs.provisioning import FactsByStep, Provisioning, RunContext
 from bot.runs.purging import Purging

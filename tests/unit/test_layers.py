@@ -50,7 +50,6 @@ LAYERS = (
         "bot.planning.plan_text",
     ),
     ("bot.storage", "bot.domain.catalogue"),
-    ("bot.domain.profile_schema",),
     ("bot.approval",),
     (
         "bot.approval.quorum",
