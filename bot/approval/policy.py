@@ -1,4 +1,4 @@
-"""The policy: who somebody is to a registration, by the settings, and whether a rule lets them."""
+"""The policy: a person's roles in a registration by the settings, and whether a rule lets them."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ class Policy:
         return self.requester_groups | self.approver_groups
 
     def quorum(self, *, approvals: int = 1, distinct_groups: bool = False) -> Quorum:
-        """Return what it takes to approve where a profile asks for this much."""
+        """Return the quorum where a profile asks for this much."""
         return Quorum(needed=max(self.approvals_needed, approvals), distinct_groups=distinct_groups)
 
     def unreachable(self, quorum: Quorum) -> str | None:
@@ -69,7 +69,7 @@ class Policy:
     def check_reachable(
         self, verb: Verb, quorum: Quorum, registration: Registration, asker: Person
     ) -> None:
-        """Raise Refusal if too few can confirm what this person asks for, who does not count."""
+        """Raise Refusal if too few can confirm this person's request, who does not count."""
         if why := self.unreachable(quorum):
             raise Refusal(f"This takes {why}. Ask {self.contact} to add approvers to `APPROVERS`.")
         concerned = {registration.requester, *registration.previous_requesters, asker}
@@ -153,7 +153,7 @@ class Policy:
     def roles(
         self, person: Person, registration: Registration, asked: ApprovalRequest | None = None
     ) -> frozenset[Role]:
-        """Return what the person is to this registration, and to a request about it."""
+        """Return the person's roles in this registration, and in a request about it."""
         found = set()
         if person.key == registration.requester.key:
             found.add(Role.REQUESTER)
@@ -165,7 +165,7 @@ class Policy:
         return frozenset(found) or frozenset({Role.BYSTANDER})
 
     def is_approver(self, person: Person) -> bool:
-        """Whether this person decides on what others ask for."""
+        """Whether this person decides on the requests of others."""
         named = person.user_id in self.approvers or bool(person.groups & self.approver_groups)
         return person.team_id == self.team_id and named
 
@@ -175,7 +175,7 @@ class Policy:
             raise Refusal(UNSAID.format("the groups of approvers"))
 
     def lost_vote(self, person: Person) -> str | None:
-        """Return why what this person has approved no longer counts, if that is so.
+        """Return why this person's approvals no longer count, if that is so.
 
         Raises Refusal where Slack did not say enough.
         """
@@ -189,7 +189,7 @@ class Policy:
     def parties(self, person: Person, quorum: Quorum) -> tuple[str, ...]:
         """Return the approver groups that this person speaks for, for a quorum of distinct ones.
 
-        Raises Refusal where a group that Slack did not say could make somebody count twice.
+        Raises Refusal where a group that Slack did not say could make a person count twice.
         """
         found = tuple(sorted(person.groups & self.approver_groups))
         if quorum.distinct_groups and not found:

@@ -1,6 +1,4 @@
-"""The rules: who may use a verb, in which states, and what the others are told: one table. What is
-said in any other state.
-"""
+"""The rules: one table of the roles and states of each verb, and the sentences for all others."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,7 +10,7 @@ from bot.domain.secrets import SecretState
 
 
 class Verb(StrEnum):
-    """What a person can do to a registration."""
+    """An action on a registration."""
 
     SEE = "see"
     HISTORY = "history"
@@ -35,7 +33,7 @@ class Verb(StrEnum):
 
 
 class Role(StrEnum):
-    """What a person is to a registration. Somebody can be several."""
+    """A person's role in a registration. A person can have several."""
 
     REQUESTER = "requester"
     ASKER = "person who asked for it"  # of approvers, and is no previous requester
@@ -44,7 +42,7 @@ class Role(StrEnum):
 
 
 class Rule(NamedTuple):
-    """Who may use a verb, in which states, and what the others are told."""
+    """The roles and states of a verb, and the sentence for people without such a role."""
 
     roles: frozenset[Role]
     states: frozenset[Status]
@@ -121,10 +119,10 @@ NOT_FOR_OWN: Mapping[Verb, str] = {
     Verb.DENY: "You cannot deny your own registration. Another approver has to decide.",
     Verb.WITHDRAW: "You cannot withdraw anything from your own registration.",
 }
-"""What requesters are told who use these on their own, whatever else they are."""
+"""The refusals for requesters who use these on their own, even if they are approvers."""
 
 PREVIOUS_REQUESTER = "You asked for this before it was handed over. Another approver has to decide."
-"""What whoever was the requester once is told: else a handover would be a way around that."""
+"""The refusal for previous requesters: else a handover would be a way around that."""
 
 REPLACEABLE = frozenset(
     {
@@ -138,17 +136,17 @@ REPLACEABLE = frozenset(
 )
 
 ROTATABLE = REPLACEABLE | {SecretState.SHOWN}
-"""States of a secret in which another may follow it: whatever it is, nobody is about to see it."""
+"""States of a secret in which another may follow it: no person is about to see it."""
 
 TO_BE_TAKEN_BACK = frozenset({Status.READY, Status.FAILED})
-"""States in which there is something in Entra still, which has to go before it can go for good."""
+"""States in which Entra still holds objects, which must be removed before a purge."""
 
 TAKEN_BACK_BY: Mapping[Status, str] = {
     Status.PENDING: "Its requester can cancel it, and an approver can deny it.",
     Status.FAILED: "`/aad-setup undo {id}` removes what it has made.",
     Status.READY: "`/aad-setup revoke {id}` deletes it from Entra, if it is no longer needed.",
 }
-"""By the state, how what is no longer wanted is taken back."""
+"""By the state, how to cancel, undo or revoke."""
 
 BY_STATE: Mapping[Status, str] = {
     Status.PLANNING: "{id} is still being checked. Its card will change by itself.",

@@ -1,4 +1,4 @@
-"""What approvers decide on: votes, and the request for a rotation."""
+"""Approval requests and their votes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from bot.domain.people import Person
 
 
 class RequestKind(StrEnum):
-    """What approvers are asked for."""
+    """The kinds of approval requests."""
 
     PLAN = "plan"
     ROTATION = "rotation"  # another secret beside the one in use
-    HANDOVER = "handover"  # somebody else is to be the requester
-    PURGE = "purge"  # delete for good what Entra keeps of what was removed
+    HANDOVER = "handover"  # another person is to be the requester
+    PURGE = "purge"  # delete the removed objects from Entra's bin
 
 
 class RequestState(StrEnum):
@@ -25,7 +25,7 @@ class RequestState(StrEnum):
     APPROVED = "approved"
     DENIED = "denied"
     CANCELLED = "cancelled"  # by the person who asked for it, or by the requester
-    EXPIRED = "expired"  # nobody decided in time
+    EXPIRED = "expired"  # without a decision in time
     SUPERSEDED = "superseded"  # it has lost its point, or another has taken its place
     DONE = "done"  # the run that it was approved for has ended well
     FAILED = "failed"  # that run has failed
@@ -67,7 +67,7 @@ class ApprovalRequest:
         return Person(**self.payload["to"]) if "to" in self.payload else None
 
     def vote_of(self, person: Person) -> Vote | None:
-        """Return what this person has decided, if anything that still counts."""
+        """Return this person's vote, if it still counts."""
         mine = (vote for vote in self.votes if vote.person.key == person.key)
         return next((vote for vote in mine if vote.void is None), None)
 

@@ -163,7 +163,7 @@ def _files(folder: Traversable | None = None) -> Mapping[str, Traversable]:
 def drawable(catalogue: Catalogue, id: str) -> Profile:
     """Return the profile, or a stand-in for one that was removed while registrations of it live.
 
-    The stand-in names itself and asks for nothing: the plan holds what was planned.
+    The stand-in names itself and asks for nothing: the plan holds all that was planned.
     """
     return catalogue.get(id) or Profile(
         id=id,

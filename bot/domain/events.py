@@ -6,7 +6,7 @@ from bot.domain.approval_requests import RequestKind
 
 
 class Event(StrEnum):
-    """What happened to a registration.
+    """An event of a registration.
 
     The values are stored and signed, so they stay as they are. `handlers.views.history` has the
     words that people read.
@@ -82,11 +82,11 @@ class Event(StrEnum):
 
 
 OF_PLAN = {"confirmed": Event.APPROVED, "vote withdrawn": Event.WITHDRAWN}
-"""How history names what happens to the request of a plan, where that is not as of others."""
+"""The events of a plan's request that are named otherwise than those of other requests."""
 
 
 def event(kind: RequestKind, what: str) -> Event:
-    """Return the event of something that happened to a request of this kind."""
+    """Return an event of a request of this kind."""
     if kind is RequestKind.PLAN:
         return OF_PLAN.get(what) or Event(what)
     return Event(f"{kind} {what}")

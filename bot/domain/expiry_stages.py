@@ -1,7 +1,7 @@
-"""When it is told that the secret in use expires: pure.
+"""The stages at which people are told that the secret in use expires: pure.
 
-A month, a week and a day before, and when it has. Of a secret that lives less than two months it is
-told when a half, an eighth and a fortieth of its life are left.
+A month, a week and a day before, and at its end. If a secret lives less than two months, when a
+half, an eighth and a fortieth of its life are left.
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ FOR_APPROVERS = frozenset({Stage.WEEK, Stage.OVER})
 
 
 def told_at(secret: Secret, stage: Stage) -> datetime | None:
-    """Return when it is told that this secret has come so far. None if it never expires."""
+    """Return when this secret reaches the stage. None if it never expires."""
     if secret.expires_at is None:
         return None
     life = secret.expires_at - secret.made_at
@@ -37,6 +37,6 @@ def told_at(secret: Secret, stage: Stage) -> datetime | None:
 
 
 def reached(secret: Secret, now: datetime, *, since: Stage) -> tuple[Stage, ...]:
-    """Return what is to be told by now, beginning with `since`: of several the last is true."""
+    """Return the stages reached by now, beginning with `since`: of several the last is true."""
     come = (it for it in Stage if it >= since)
     return tuple(it for it in come if (at := told_at(secret, it)) and at <= now)

@@ -14,9 +14,9 @@ FIRST_REMINDER = timedelta(minutes=15)
 REMINDERS = 4
 """15 minutes, 30 minutes, 1 hour, 2 hours: more would be noise."""
 APPROVAL_VALID = timedelta(days=7)
-"""How long an approval may be retried on: as long as a failure that nobody retries is kept."""
+"""How long an approval may be retried on: as long as a failure without a retry is kept."""
 UNDO_FAILED = timedelta(days=7)
-"""When a failed registration is undone that nobody has retried."""
+"""When a failed registration is undone without a retry."""
 
 SECRET_VISIBLE = timedelta(seconds=60)
 """How long a secret stays on the screen unless the requester hides it: enough to copy it."""

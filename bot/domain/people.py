@@ -12,8 +12,8 @@ CONTACT = "this bot's administrators"
 class Refusal(Exception):
     """An expected "no": its text is a sentence for the person who asked.
 
-    `people` are those whom it mentions: their names stand in their places where Slack shows plain
-    text.
+    `people` are the people that it mentions: their names replace the mentions where Slack shows
+    plain text.
     """
 
     def __init__(self, sentence: str, *, people: "Iterable[Person]" = ()) -> None:

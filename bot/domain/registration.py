@@ -24,14 +24,14 @@ class Status(StrEnum):
     REFUSED = "refused"  # the preflight found reasons against it
     PENDING = "pending"  # the plan waits for its approvers
     DENIED = "denied"
-    CANCELLED = "cancelled"  # taken back by the requester
-    EXPIRED = "expired"  # nobody decided in time
+    CANCELLED = "cancelled"  # by the requester
+    EXPIRED = "expired"  # without a decision in time
     APPROVED = "approved"  # the run is at it
     FAILED = "failed"  # a step gave up; it can be retried
     READY = "ready"  # made, proven, handed over or waiting to be
-    UNDONE = "undone"  # what a failed run had made is removed
-    REVOKING = "revoking"  # what was ready is being taken back
-    REVOKED = "revoked"  # what was ready is taken back
+    UNDONE = "undone"  # the objects of a failed run are removed
+    REVOKING = "revoking"  # its objects are being removed
+    REVOKED = "revoked"  # its objects are removed
 
     @property
     def is_end(self) -> bool:
@@ -65,8 +65,8 @@ RESTORED_MOVES: Moves = {
     Status.READY: frozenset({Status.REVOKED}),
     Status.REVOKING: frozenset({Status.REVOKED}),
 }
-"""Moves that only the comparison of a restored copy with the tenant makes: what has happened since
-the copy, in one step. Nothing else may take them.
+"""Moves that only the comparison of a restored copy with the tenant makes: all changes since the
+copy, in one step. Nothing else may take them.
 """
 
 
@@ -92,7 +92,7 @@ class RunOutcome(StrEnum):
     PLANNED = "planned"
     REFUSED = "refused"  # the preflight found reasons against it
     HANDED_OVER = "ready"  # it made a secret, proved it and announced it
-    DONE = "done"  # what was to be cleared up is
+    DONE = "done"  # the cleanup is complete
     UNDONE = "undone"
     REVOKED = "revoked"
     PURGED = "purged"
@@ -103,7 +103,7 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """What the requester filled in. `options` are the profile's own fields."""
+    """The requester's input. `options` are the profile's own fields."""
 
     profile: str
     name: str
@@ -115,7 +115,7 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What the latest comparison of the tenant with the plan has come to, as people read it."""
+    """The result of the latest comparison of the tenant with the plan, as people read it."""
 
     at: datetime
     differences: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Revocation:
-    """Who has a registration taken back, and when they said so."""
+    """Who revoked a registration, and when."""
 
     by: Person
     at: datetime
@@ -141,7 +141,7 @@ class Deleted:
     object_id: str
     app_id: str
     at: datetime
-    was_there: bool  # else it was gone when the bot came to delete it, nobody knows since when
+    was_there: bool  # else it was gone before the bot deleted it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,12 +166,12 @@ class Registration:
     requests: tuple[ApprovalRequest, ...] = ()  # all that were ever asked for, the latest last
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     steps: tuple[StepState, ...] = ()  # of the latest run that has any
-    began_at: datetime | None = None  # when that run was owed
+    began_at: datetime | None = None  # when that run was added
     run: RunKind | None = None  # the kind of the open run, if one is at work
     looked_at: datetime | None = field(default=None, compare=False)
     """When it was read to be shown: nothing in storage changes when a secret expires."""
     secret: Secret | None = None  # the newest one that was proven and announced
-    other_secrets: tuple[Secret, ...] = ()  # those announced before, and rotations that lapsed
+    other_secrets: tuple[Secret, ...] = ()  # those announced before, and unread ones of rotations
     check: Check | None = None  # the latest one
     previous_requesters: tuple[Person, ...] = ()  # who was the requester before it was handed over
     revocation: Revocation | None = None
@@ -180,7 +180,7 @@ class Registration:
 
     @property
     def app_id(self) -> str:
-        """The client id of what it has made, be it deleted since or not. Empty before that."""
+        """The client id of its application, be it deleted since or not. Empty before that."""
         made = self.facts.get("application", {}).get("app_id")
         return str(made or (self.deleted[-1].app_id if self.deleted else ""))
 
@@ -259,7 +259,7 @@ class Registration:
 
     @property
     def has_expired(self) -> bool:
-        """Whether the secret in use, or the one that is to be, worked no more when it was read."""
+        """Whether the secret in use, or the one to be, no longer worked when it was read."""
         secret = self.secret_in_use or self.secret
         if self.status is not Status.READY or secret is None or not secret.is_live:
             return False

@@ -1,8 +1,8 @@
 """After a restore: compare the copy with the tenant before anything acts on it.
 
-Whatever happened after the copy was made is not in it. So a secret that was unseen may have been
+The copy lacks every event since it was made. So a secret that was unseen may have been
 seen since, an open approval may have been withdrawn, and an application may have been made or
-removed. What can be read in the tenant is believed; what nobody can tell counts against acting:
+removed. The tenant is believed where it can be read; all doubt counts against acting:
 such a secret is neither shown nor removed, such an approval has to be given again.
 """
 
@@ -39,7 +39,7 @@ LONGEST_WAIT = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a comparison has come to, for the approvers."""
+    """The result of a comparison, for the approvers."""
 
     changes: Sequence[tuple[str, Mapping[str, Any]]]
     """By registration: the details of its entry in history."""
@@ -48,7 +48,7 @@ class Report:
 
 
 class Reconciliation:
-    """Compares a restored copy with the tenant, and tells the approvers what came of it."""
+    """Compares a restored copy with the tenant, and tells the approvers the result."""
 
     def __init__(self, services: Services, *, tell: Callable[[Report], Awaitable[bool]]) -> None:
         """`tell` returns whether there is no need to tell it again."""
@@ -69,7 +69,7 @@ class Reconciliation:
         while (since := await self._restored_at()) is not None:
             if self.missing is None:
                 self.missing = "a restored copy of the database is compared with Entra first"
-                await signed_in()  # what Entra refuses ends the start, and is not waited for
+                await signed_in()  # a refusal by Entra ends the start
             if leads and await self._tried(since):
                 break
             tries += 1
@@ -144,7 +144,7 @@ class Reconciliation:
         deleted: DeletedApplication | None,
     ) -> TenantState:
         """Find the registration's application. One that the copy knows and that is not listed is
-        asked for by its id: a listing may lag behind, and somebody may have changed its tags.
+        asked for by its id: a listing may lag behind, and its tags may have been changed.
         """
         made, id = made_by(registration), registration.id
         if made is not None:
@@ -160,7 +160,7 @@ class Reconciliation:
 
 
 async def _changed(tx: AsyncConnection, since: datetime) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """Return what this restore has changed: the details of its entries, by registration.
+    """Return the changes by this restore: the details of its entries, by registration.
 
     The clocks of two machines may differ, so the entries name the restore.
     """

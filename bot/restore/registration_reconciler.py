@@ -1,4 +1,4 @@
-"""Settling: bring a registration of a restored copy to where it stands in the tenant."""
+"""Bring a registration of a restored copy to its state in the tenant."""
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, replace
@@ -38,18 +38,18 @@ STOPPED = Failure(
     advice="Press Retry to go on, or Undo to remove what was made.",
 )
 RESUMED = (RunKind.PLAN, RunKind.UNDO, RunKind.REVOKE)
-"""Runs that begin anew: they read only, or they finish a removal that nothing has ended since."""
+"""Runs that start again: they read only, or they finish a removal."""
 LATER = {RunKind.CHECK: TimerKind.CHECK, **CLEANUP_TIMERS}
-"""Runs that come again by themselves, and what brings them back."""
+"""Runs that come again by themselves, and the timers that start them."""
 UNCONFIRMED = (SecretState.SEALED, SecretState.CLAIMED)
-"""What may have become something else since the copy."""
+"""States that may have changed since the copy."""
 OVER = (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
-"""What stays true of a secret whatever has happened since the copy: nothing follows these."""
+"""Final states of a secret: nothing since the copy can have changed them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TenantState:
-    """What the tenant shows of one registration."""
+    """The objects of one registration in the tenant."""
 
     application: TaggedApplication | None = None
     principal_id: str | None = None
@@ -71,7 +71,7 @@ class TenantState:
 
 @dataclass(frozen=True)
 class RegistrationReconciler:
-    """Brings one registration to where it stands in the tenant, within one transaction."""
+    """Brings one registration to its state in the tenant, within one transaction."""
 
     tx: AsyncConnection
     copy: Registration
@@ -81,7 +81,7 @@ class RegistrationReconciler:
     now: datetime
 
     async def reconcile(self) -> None:
-        """Change what has to be changed, and tell the requester if that was anything."""
+        """Make all changes that the tenant shows, and tell the requester of them."""
         tx, id, copy = self.tx, self.copy.id, self.copy
         known = await secrets.of(tx, id)
         unknown = self.shown.unknown(known)
@@ -89,7 +89,7 @@ class RegistrationReconciler:
         lost = [it for it in known if it.is_live and not self.shown.holds(it)]
         target = self._target(in_use=bool(unknown or doubtful))
         is_move = target is not copy.status
-        # The secret of a run that was at work was announced by nobody, whatever its state.
+        # No run has announced the secret of a run that was at work, in any state.
         is_announced = copy.status is Status.READY
         unsure = [it for it in doubtful if it.state in UNCONFIRMED or not is_announced]
         is_new = self.shown.application is not None and made_by(copy) is None
@@ -110,8 +110,8 @@ class RegistrationReconciler:
             await self._tell(target, secrets=len(unknown) + len(unsure), votes=voided)
 
     def _target(self, *, in_use: bool) -> Status:
-        """Return where the registration stands now: whatever was made and is gone was revoked,
-        whatever may be in use is ready.
+        """Return the registration's state now: revoked if its application is gone, ready if a
+        secret may be in use.
         """
         status, is_there = self.copy.status, self.shown.application is not None
         if status is Status.PLANNING or status.is_end:
@@ -123,7 +123,7 @@ class RegistrationReconciler:
         return Status.FAILED if status is Status.APPROVED else status
 
     async def _stop_run(self, *, unknown: bool) -> None:
-        """End what was at work when the copy was made; the engine knows nothing of it any more."""
+        """End the run of the copy, which the engine no longer knows."""
         tx, id, kind = self.tx, self.copy.id, self.copy.run
         if kind is None:
             return
@@ -142,8 +142,8 @@ class RegistrationReconciler:
                 await decisions.close(tx, id, request, state)
 
     async def _record(self, unknown: Sequence[HeldSecret], unsure: Sequence[Secret]) -> None:
-        """Keep what was made after the copy, as a run that is over: it was announced, or may
-        have been.
+        """Keep the objects made after the copy, as an ended run: they were announced, or may have
+        been.
         """
         application = self.shown.application
         if application is None or not (unknown or unsure or made_by(self.copy) is None):
@@ -216,7 +216,7 @@ class RegistrationReconciler:
             await runs.add(tx, registration=id, kind=self.copy.run, now=now)
 
     async def _record_deletion(self) -> None:
-        """Note what is gone, as a revocation would have done."""
+        """Note the deleted objects, as a revocation would have done."""
         tx, id, deleted = self.tx, self.copy.id, self.shown.deleted
         await timers.cancel_all(tx, id, but=TimerKind.MASK)
         for secret in await secrets.live(tx, id):
@@ -227,7 +227,7 @@ class RegistrationReconciler:
             for step, facts in self.copy.facts.items()
             if step in (APPLICATION.name, SERVICE_PRINCIPAL.name) and "object_id" in facts
         }
-        # Only what the copy knows to be ours: tags can be copied, and what is noted can be purged.
+        # Only objects that the copy knows: tags can be copied, and noted objects can be purged.
         for step, object_id in made.items():
             gone = Deleted(
                 step=step,
@@ -241,7 +241,7 @@ class RegistrationReconciler:
             await runs.delete_facts(tx, id, step)
 
     async def _tell(self, target: Status, *, secrets: int, votes: int) -> None:
-        """Write to history what was changed, and owe the requester a message."""
+        """Write the changes to history, and owe the requester a message."""
         copy = self.copy
         why = f"{copy.status} in the copy"
         if target is not copy.status:

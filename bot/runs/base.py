@@ -1,4 +1,4 @@
-"""What every kind of run needs: its parts, and how runs are opened, ended and failed."""
+"""The base of every kind of run: its services, and how runs are opened, ended and failed."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -32,9 +32,9 @@ CLEANUP_TIMERS = {
     RunKind.REMOVE_STRAY: TimerKind.REMOVE_STRAY,
     RunKind.REMOVE_PREVIOUS: TimerKind.REMOVE_PREVIOUS,
 }
-"""Runs that nobody asked for, and what comes later if one could not do its work."""
+"""Runs that the bot starts by itself, and the timer of the next try if one fails."""
 COMES_AGAIN = {RunKind.UNDO: TimerKind.UNDO, RunKind.REVOKE: TimerKind.REVOKE}
-"""Runs that are tried again by themselves until they succeed, and what brings them back."""
+"""Runs that are tried again by themselves until they succeed, and the timer of the next try."""
 
 
 REQUESTED = {RunKind.ADD_SECRET: RequestKind.ROTATION, RunKind.PURGE: RequestKind.PURGE}
@@ -85,7 +85,7 @@ class RunBase:
             if run is None or not await self._end(tx, run, failed.code):
                 return
             now, of, kind = self._clock.now(), run.registration, run.kind
-            if kind in CLEANUP_TIMERS:  # nobody is told
+            if kind in CLEANUP_TIMERS:  # no message
                 await self._schedule_again(tx, run)
                 return
             failure = dataclasses.asdict(failed.failure)
@@ -99,7 +99,7 @@ class RunBase:
                 await registrations.update(tx, of, failure=failure)
             await self._close_request(tx, run, RequestState.FAILED)
             if kind in COMES_AGAIN:
-                # What is not ours is removed by nobody but a person.
+                # Objects of another owner are left to a person.
                 again = until if failed.code == NotOurs.__name__ else now + CLEANUP_RETRY
                 await registrations.update(tx, of, deadline=again)
                 await timers.add(tx, of, COMES_AGAIN[kind], again)
@@ -111,15 +111,15 @@ class RunBase:
         log.warning("run failed", step=failed.failure.step, code=failed.code, **ids)
 
     async def _schedule_again(self, tx: AsyncConnection, run: Run) -> None:
-        """Let what could not be cleared up be tried again."""
+        """Try a cleanup again later."""
         later = self._clock.now() + CLEANUP_RETRY
         kind = CLEANUP_TIMERS[run.kind]
         subject = Subject.read(kind.topic, run.subject)
         await timers.add(tx, run.registration, kind, later, subject)
 
     async def _close_request(self, tx: AsyncConnection, run: Run, state: RequestState) -> None:
-        """Note what became of the request that the run was for, if it was for one; tell the
-        requester of a failure.
+        """Note the end of the request that the run was for, if any; tell the requester of a
+        failure.
         """
         if run.kind not in REQUESTED:
             return
@@ -132,7 +132,7 @@ class RunBase:
     async def _check_request(
         self, tx: AsyncConnection, run: Run, registration: Registration
     ) -> None:
-        """See that approvers have approved what the run is for. Raises StepFailed."""
+        """Check that approvers have approved the run's request. Raises StepFailed."""
         request = _request_of(run, registration)
         votes = registration.counting(request) if request else ()
         if request is None or not votes:
@@ -143,7 +143,7 @@ class RunBase:
             raise tampered(refusal) from None
 
     async def tell(self, tx: AsyncConnection, run: Run) -> None:
-        """Owe the requester a message of its own: Slack notifies nobody of a card redrawn."""
+        """Owe the requester a message of its own: Slack does not notify of a redrawn card."""
         requester = await registrations.requester_of(tx, run.registration)
         await messages.add_news(tx, run.registration, requester)
 
@@ -180,7 +180,7 @@ class RunBase:
             raise failed("Remove a secret", error) from None
 
     async def _check_made(self, run: Run, plan: Plan, facts: FactsByStep) -> None:
-        """See that what earlier runs have made is ours. Raises StepFailed."""
+        """Check that the objects of earlier runs are ours. Raises StepFailed."""
         try:
             await check_is_ours(self._step_context(run, plan, facts))
         except GraphError as error:
@@ -238,6 +238,6 @@ def tampered(
 
 
 def failed(title: str, error: GraphError) -> StepFailed:
-    """Keep of an error what people may read."""
+    """Return the failure of a Graph error, without its body."""
     failure = Failure(step=title, sentence=error.sentence, advice=error.advice)
     return StepFailed(error.code, dataclasses.replace(failure, request_id=error.request_id))

@@ -23,7 +23,7 @@ from graph.retry import REPLICATION_TIME
 log = structlog.get_logger()
 
 TOLD = ("differences", "alarming", "tolerated", "unseen")
-"""What a check keeps of the comparison."""
+"""The fields that a check keeps of the comparison."""
 
 
 class DriftCheck(RunBase):

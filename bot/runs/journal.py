@@ -1,4 +1,4 @@
-"""The journal: what the steps of runs store before and after they change the tenant.
+"""The journal: facts that the steps of runs store before and after they change the tenant.
 
 Steps that end together are committed together: a commit waits for the disk, and of many one after
 another each would wait for all before it.

@@ -1,4 +1,4 @@
-"""The run that empties Entra's bin of what a registration had made and has deleted."""
+"""The run that deletes a registration's objects from Entra's bin."""
 
 from bot.domain.approval_requests import RequestState
 from bot.domain.events import Event
@@ -13,17 +13,17 @@ from graph.plan import Plan
 
 
 class Purging(RunBase):
-    """From the bin to nothing: this cannot be taken back."""
+    """Purge deleted objects: this cannot be undone."""
 
     async def purge(self, id: str) -> None:
-        """Delete it for good; what Entra no longer has is done."""
+        """Purge every deleted object; those that Entra no longer has are done."""
         found = await self._open(id)
         if found is None:
             return
         run, registration = found
         try:
             plan = await self._asked_for(run, registration)
-            # The application first: if somebody has restored it, nothing of it is touched.
+            # The application first: if an administrator has restored it, nothing of it is touched.
             for each in sorted(registration.deleted, key=lambda it: it.step != "application"):
                 await self._purge(run, plan, each)
         except StepFailed as failure:

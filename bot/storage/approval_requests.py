@@ -22,7 +22,7 @@ IS_WAITING = requests.c.state == sa.literal_column(f"'{RequestState.WAITING}'")
 
 
 async def of(tx: AsyncConnection, registration: str) -> tuple[ApprovalRequest, ...]:
-    """Return all that was ever asked of approvers, the latest last, with every vote."""
+    """Return every request to approvers, the latest last, with every vote."""
     query = (
         sa.select(requests, votes)
         .outerjoin(votes, votes.c.request == requests.c.id)
@@ -40,7 +40,7 @@ async def given(tx: AsyncConnection, id: str) -> int:
 
 
 async def add(tx: AsyncConnection, registration: str, request: ApprovalRequest) -> None:
-    """Add one that waits. Raises IntegrityError if one of its kind waits already."""
+    """Add a waiting request. Raises IntegrityError if another of its kind waits already."""
     columns = {k: v for k, v in vars(request).items() if k not in ("votes", "asked_by")}
     values = columns | {"registration": registration, "asked_by": plain(request.asked_by)}
     await tx.execute(sa.insert(requests).values(values))
@@ -48,7 +48,7 @@ async def add(tx: AsyncConnection, registration: str, request: ApprovalRequest) 
 
 
 async def reopen(tx: AsyncConnection, registration: str, request: ApprovalRequest) -> None:
-    """Let one that was decided wait again, as it now is, with the votes that it has."""
+    """Let a decided request wait again, as it now is, with its votes."""
     await update(
         tx,
         request.id,
@@ -84,7 +84,7 @@ async def drop_timers(tx: AsyncConnection, registration: str) -> None:
 
 
 async def supersede(tx: AsyncConnection, registration: str, status: Status) -> None:
-    """Supersede what cannot wait in a state that the registration has moved to."""
+    """Supersede requests that cannot wait in a state that the registration has moved to."""
     stay = [kind for kind, states in WAITS_IN.items() if status in states]
     is_out_of_place = sa.and_(IS_WAITING, requests.c.kind.not_in(stay))
     of = requests.c.registration == registration
@@ -94,7 +94,7 @@ async def supersede(tx: AsyncConnection, registration: str, status: Status) -> N
 
 async def cast(tx: AsyncConnection, request: ApprovalRequest, vote: Vote) -> None:
     """Add a vote. Raises IntegrityError if this person has one on the same that still counts: the
-    primary key says no, whatever was read before.
+    primary key says no, even if an earlier read found none.
     """
     if any(it.person.key == vote.person.key and it.void for it in request.votes):
         await withdraw(tx, request.id, vote.person)

@@ -1,4 +1,4 @@
-"""The audit: whether history is as it was signed, and whether what the bot acts on agrees with it.
+"""The audit: compare history with its signatures, and rows that the bot acts on with history.
 
 A reveal and a run look at their own registration first; `aad-setup audit verify` looks at all. The
 whole database put back to an older copy agrees with itself: no signature shows that.
@@ -36,7 +36,7 @@ PURGE = frozenset({Event.PURGE_REQUESTED, Event.PURGED})
 
 
 class _Stored(NamedTuple):
-    """One registration's history and what stands beside it, as one statement has read them."""
+    """One registration's history, head and requester, as one statement has read them."""
 
     head: str | None
     requester: str
@@ -106,7 +106,7 @@ async def check_not_carried_out(tx: AsyncConnection, registration: Registration)
 async def check_purge(
     tx: AsyncConnection, registration: Registration, digest: str, request: str | None
 ) -> None:
-    """Raise Refusal unless this is the latest request to delete for good what this plan has made.
+    """Raise Refusal unless this is the latest request to purge the objects of this plan.
     Those of older versions have no id.
     """
     entries = await checked(tx, registration)
@@ -129,7 +129,7 @@ async def approved_until(
 
 
 async def findings(tx: AsyncConnection, id: str) -> Sequence[str]:
-    """Return what does not agree, as sentences that follow the registration's id."""
+    """Return the differences, as sentences that follow the registration's id."""
     registration, stored = await registrations.get(tx, id), await _read(tx, id)
     assert registration is not None
     found = [*_changes(vault_of(tx), id, stored), *_requester(stored)]
@@ -172,7 +172,7 @@ async def _read(tx: AsyncConnection, id: str) -> _Stored:
 
 
 def _changes(vault: Vault, id: str, stored: _Stored) -> Iterator[str]:
-    """Yield how the history differs from what was signed."""
+    """Yield the differences between the history and its signatures."""
     head, seq, hash = Head.read(stored.head), 0, ""
     for entry in stored.entries:
         if entry.seq != seq + 1:
@@ -196,7 +196,7 @@ def _changes(vault: Vault, id: str, stored: _Stored) -> Iterator[str]:
 
 
 def _signature(vault: Vault, entry: Entry) -> Iterator[str]:
-    """Yield what is wrong with it. One of a key that was removed is proven by the signed head."""
+    """Yield faults of an entry's signature. One of a removed key is proven by the signed head."""
     if entry.mac is None:
         yield f"history entry {entry.seq} is not signed."
         return
@@ -239,7 +239,7 @@ def _votes(
 
 
 def _offer(standing: Expected, request: ApprovalRequest | None) -> Iterator[str]:
-    """Yield whether the handover is another than history knows, or to somebody who has voted."""
+    """Yield whether the handover is another than history knows, or to a voter."""
     if request is None or request.kind is not RequestKind.HANDOVER:
         return
     ballot = standing.ballots.get(request.kind, Ballot())

@@ -1,4 +1,4 @@
-"""Ballots: what history says of requests and their approvals. Pure."""
+"""Ballots: requests and their approvals by history. Pure."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ PLAN = RequestKind.PLAN
 ENDS = frozenset({"refused", "denied", "cancelled", "expired", "undone", "revoke asked", "revoked"})
 """Entries after which no approval before them counts."""
 REQUEST_ENDS = frozenset({"denied", "expired", "withdrawn", "cancelled"})
-"""What ends any other request, in whose entries its kind stands before these."""
+"""Ends of any other request, in whose entries its kind stands before these."""
 CARRIED_OUT: Mapping[str, RequestKind] = {
     "rotated": RequestKind.ROTATION,
     "handed over": RequestKind.HANDOVER,
@@ -53,14 +53,14 @@ class Ballot:
 
 
 class Expected(NamedTuple):
-    """What history says of who asked, for which plan, and who approved."""
+    """The requester, the plan and the approvals by history."""
 
     requester: str
     planned: str | None
     """The digest of the newest plan."""
     ballots: Mapping[RequestKind, Ballot]
     owners: frozenset[str]
-    """Whoever asked for it or took it over, by user id."""
+    """The user ids of every requester, the previous ones, too."""
     made_at: datetime | None
     """When the newest secret was announced that approvers have asked for, not one in its place."""
 
@@ -106,7 +106,7 @@ def replay(entries: Sequence[Entry]) -> Expected:
 
 
 def _read_event(what: str) -> tuple[RequestKind, str]:
-    """Return what an entry is about, and what happened to it."""
+    """Return the kind of request that an entry is about, and the rest of its name."""
     kind, _, rest = what.partition(" ")
     return (RequestKind(kind), rest) if rest and kind in set(RequestKind) else (PLAN, what)
 
@@ -117,7 +117,7 @@ def _asked(entry: Entry) -> Ballot:
 
 
 def _void(ballots: Mapping[RequestKind, Ballot], latest: Ballot, entry: Entry) -> Ballot:
-    """Return what the approval was for that no longer counts. Old entries do not say that."""
+    """Return the ballot whose approval no longer counts. Old entries do not name it."""
     request = entry.details.get("request")
     if request is None:
         return latest

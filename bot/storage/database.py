@@ -163,7 +163,7 @@ async def _prepare(writer: AsyncEngine) -> None:
         async with writer.begin() as tx:
             await tx.run_sync(_check_encoding)
             await tx.run_sync(migrating.migrate)
-            await history.sign_heads_anew(tx)
+            await history.resign_heads(tx)
     except DBAPIError as error:
         if type(error.orig).__name__ == "InsufficientPrivilege":
             raise UnusableDatabase(NO_TABLES) from None
@@ -321,7 +321,7 @@ def _decoded(text: bytes) -> str:
 def _check_encoding(connection: sa.Connection) -> None:
     """Raise UnusableDatabase where some names cannot be stored, or come back as bytes.
 
-    SQLite converts whatever its file holds.
+    SQLite converts the text of its file.
     """
     if connection.dialect.name != "postgresql":
         return

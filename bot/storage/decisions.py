@@ -19,7 +19,7 @@ ENDS_AS: Mapping[RequestState, Status] = {
     RequestState.CANCELLED: Status.CANCELLED,
     RequestState.EXPIRED: Status.EXPIRED,
 }
-"""What a registration is whose plan is not approved."""
+"""The status of a registration whose plan is not approved."""
 
 
 async def ask(
@@ -45,7 +45,7 @@ async def end(
     **details: str,
 ) -> None:
     """Note that a request that waits was denied, cancelled or has expired, or was superseded, and
-    tell the requester of what somebody else has done.
+    tell the requester of a decision by another person.
     """
     id, is_plan = registration.id, request.kind is RequestKind.PLAN
     what = "withdrawn" if state is RequestState.SUPERSEDED else str(state)
@@ -73,7 +73,7 @@ async def close(
 async def judge(
     tx: AsyncConnection, id: str, request: ApprovalRequest, vote: Vote, *, now: datetime
 ) -> None:
-    """Note what a vote is worth now."""
+    """Note whether a vote still counts, and for which groups."""
     await approval_requests.judge(tx, request.id, vote)
     if vote.void is not None:
         what, of, why = Event.APPROVAL_VOID, vote.person.user_id, vote.void

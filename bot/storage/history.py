@@ -1,4 +1,4 @@
-"""History: who did what and when, each entry chained to the one before by its hash.
+"""History: events with their actor and time, each entry chained to the one before by its hash.
 
 Each entry is signed, and so is the head: the newest entry's number and hash, in the registration's
 row. Without VAULT_KEYS, access to the database is not enough to change, add or cut off an entry
@@ -150,7 +150,7 @@ async def _end(tx: AsyncConnection, registration: str) -> tuple[str | None, int]
     return row.head, row.last or 0
 
 
-async def sign_heads_anew(tx: AsyncConnection) -> None:
+async def resign_heads(tx: AsyncConnection) -> None:
     """Sign with the newest key the heads that an older one has signed: then VAULT_KEYS can drop it.
 
     A head that no key has signed stays as it is, for the audit to find.

@@ -1,4 +1,4 @@
-"""Lists of registrations, a page at a time, for whoever reads them."""
+"""Lists of registrations, a page at a time, as their reader may see them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ REACH = 1000
 """How many registrations a list of all, or of all that are ready, reaches: the newest. Without it
 each look would take longer than the one before."""
 LONG_AGO = timedelta(days=365)
-"""How long after its end a secret that nobody followed up is listed."""
+"""How long after its end a secret without a successor is listed."""
 SOON = timedelta(days=30)
 """How long before its end a secret counts as about to expire."""
 
@@ -65,7 +65,7 @@ class ListLine:
     created_at: datetime
     expires_at: datetime | None  # of its newest working secret
     waits: RequestKind | None = None  # for approvers, beside a plan; a rotation rather than others
-    has_expired: bool = False  # whether that secret works no more
+    has_expired: bool = False  # whether that secret no longer works
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ as fewer do, each change is among those that changed last."""
 
 
 class Mark(NamedTuple):
-    """How far storage is: what Homes show changes only with it."""
+    """The state of storage that App Homes show: they change only with it."""
 
     versions: tuple[tuple[str, int], ...]  # of the registrations that changed last
     unshown: tuple[Unshown, ...]
@@ -106,10 +106,11 @@ async def find(
     only_of: Person | None = None,
     undecided_by: Person | None = None,
 ) -> ListPage:
-    """Return a page of a list: what waits or ends first comes first, else the newest.
+    """Return a page of a list: the first to wait or end comes first, else the newest.
 
     `only_of` keeps to one requester. `undecided_by` leaves out what this person may not decide on
-    any more: what they are or were the requester of, and requests that they have made or voted on.
+    any more: their own registrations, present or previous, and requests that they have made or
+    voted on.
     """
     found = sa.select(registrations.c.id).where(_is(which, reader, now, undecided_by))
     if only_of is not None:
@@ -143,7 +144,7 @@ async def find(
 
 
 async def mark(tx: AsyncConnection) -> Mark:
-    """Return what is another at each change of any registration, or of where messages wait."""
+    """Return a value that changes with any registration, and with where messages wait."""
     query = (
         sa.select(registrations.c.id, registrations.c.version)
         .order_by(registrations.c.changed.desc())
@@ -201,7 +202,7 @@ def _waiting(undecided_by: Person | None) -> sa.Select[Any]:
 
 
 def _waits() -> sa.ColumnElement[str]:
-    """What waits for approvers beside a plan. By name a rotation is the last kind there is."""
+    """Return the kind of request that waits beside a plan. By name a rotation is the last kind."""
     each = approval_requests
     query = sa.select(sa.func.max(each.c.kind)).where(
         IS_WAITING, each.c.registration == registrations.c.id, each.c.kind != RequestKind.PLAN

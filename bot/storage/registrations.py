@@ -1,4 +1,4 @@
-"""Registrations: add, read, lock, move, and keep what is known of them."""
+"""Registrations: add, read, lock, move and update them."""
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
@@ -91,7 +91,7 @@ async def get(tx: AsyncConnection, id: str) -> Registration | None:
 
 
 async def requester_of(tx: AsyncConnection, id: str) -> str:
-    """Return the Slack user id of whoever asked."""
+    """Return the requester's Slack user id."""
     query = sa.select(registrations.c.user_id).where(registrations.c.id == id)
     return str((await tx.execute(query)).scalar_one())
 
@@ -111,7 +111,7 @@ async def bump_version(tx: AsyncConnection, id: str, *, redraw_now: bool = True)
 
 
 def _tries() -> sa.ColumnElement[int]:
-    """Return how often a message was tried: one that was given up begins anew."""
+    """Return how often a message was tried: one that was given up starts from zero."""
     return sa.case((messages.c.tries >= ENDED, 0), else_=messages.c.tries)
 
 
@@ -142,7 +142,7 @@ async def move_restored(tx: AsyncConnection, id: str, target: Status, **columns:
 async def _move(
     tx: AsyncConnection, id: str, target: Status, moves: Moves, columns: Mapping[str, Any]
 ) -> bool:
-    """Move, and supersede what approvers were asked for if it cannot wait there."""
+    """Move, and supersede requests that cannot wait there."""
     since = registrations.c.status.in_(sorted(origins(target, moves)))
     values = {"status": target, **columns}
     if not await rows.update(tx, registrations, registrations.c.id == id, since, **values):
@@ -152,8 +152,8 @@ async def _move(
 
 
 async def unsettled(tx: AsyncConnection) -> Sequence[str]:
-    """Return what may have changed since a copy was made: whatever is not at an end, has an open
-    run, or waits for approvers, as a deletion for good does.
+    """Return registrations that may have changed since a copy was made: all that have not ended,
+    have an open run, or wait for approvers, as a purge does.
     """
     is_busy = sa.exists().where(
         runs_table.c.registration == registrations.c.id, runs_table.c.ended_at.is_(None)
@@ -212,14 +212,14 @@ async def set_revocation(tx: AsyncConnection, id: str, *, by: Person, now: datet
 
 
 async def add_deleted(tx: AsyncConnection, id: str, deleted: Deleted) -> None:
-    """Remember what was deleted. The registration's row must be locked by this transaction."""
+    """Remember a deleted object. The registration's row must be locked by this transaction."""
     query = sa.select(registrations.c.deleted).where(registrations.c.id == id)
     before = [it for it in await tx.scalar(query) or () if it["object_id"] != deleted.object_id]
     await update(tx, id, deleted=[*before, _plain(deleted)])
 
 
 async def count_open(tx: AsyncConnection, person: Person) -> int:
-    """Count what the person has asked for and what is not done."""
+    """Count the person's open registrations."""
     is_open = registrations.c.status.in_(OPEN)
     return await rows.count(tx, registrations, is_person(registrations, person), is_open)
 
@@ -257,6 +257,6 @@ def _plain(it: Check | Deleted) -> dict[str, Any]:
 
 
 def _stored(of: type[T], stored: Mapping[str, Any]) -> T:
-    """Return what JSON has kept, with its tuples and its moment as they were."""
+    """Return a dataclass from its JSON, with its tuples and its time as they were."""
     found = {name: tuple(it) if isinstance(it, list) else it for name, it in stored.items()}
     return of(**found | {"at": datetime.fromisoformat(stored["at"])})

@@ -55,7 +55,7 @@ def person_of(row: Row) -> Person:
 
 
 def plain(person: Person) -> dict[str, str]:
-    """Return what is stored of a person."""
+    """Return the columns that are stored of a person."""
     return {"team_id": person.team_id, "user_id": person.user_id, "name": person.name}
 
 

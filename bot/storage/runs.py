@@ -1,7 +1,7 @@
-"""Runs and their steps: owed, carried, recorded, ended.
+"""Runs and their steps: added, carried, recorded, ended.
 
-A step's row is written before the run, and again when the step has learnt something. What a lasting
-step learnt serves every later run of the registration.
+A step's row is written before the run, and again with the step's facts. Facts of a lasting step
+serve every later run of the registration.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -63,7 +63,7 @@ async def add(
     now: datetime,
     subject: str | None = None,
 ) -> Run:
-    """Add a run; the scheduler will start it. An index refuses a second open one."""
+    """Add a run; the scheduler starts it. An index refuses a second open one."""
     run = Run(id=uuid4().hex, registration=registration, kind=kind, subject=subject, created_at=now)
     await tx.execute(sa.insert(runs).values(**vars(run)))
     return run
@@ -93,7 +93,7 @@ async def is_busy(tx: AsyncConnection, registration: str) -> bool:
 async def last_write(tx: AsyncConnection, registration: str) -> datetime | None:
     """Return when a run that has written to the tenant has last ended.
 
-    A sweep hardly ever has to, and what it removes is no part of what was made.
+    The removal of stray secrets hardly ever writes, and these are no part of the plan.
     """
     found: datetime | None = await tx.scalar(
         sa.select(sa.func.max(runs.c.ended_at)).where(
@@ -113,7 +113,7 @@ async def end(tx: AsyncConnection, id: str, *, outcome: RunOutcome | str, now: d
 async def set_carrier(
     tx: AsyncConnection, id: str, executor: str | None, *, starts: bool = False
 ) -> bool:
-    """Note who carries the run, or that nobody does while it waits. False if it has ended.
+    """Note which executor carries the run, none while it waits. False if it has ended.
 
     The log names a run that starts; one that goes on after a wait is no news.
     """
@@ -148,7 +148,7 @@ async def reset_attempts(tx: AsyncConnection, ids: Collection[str]) -> None:
 async def abort_open(tx: AsyncConnection, registration: str, *, now: datetime) -> None:
     """End the registration's open run, if it has one: something else is more urgent.
 
-    The registration's row must be locked by this transaction, as by whoever ends a run.
+    The registration's row must be locked by this transaction, as at every end of a run.
     """
     values = {"ended_at": now, "outcome": RunOutcome.OVERRULED}
     await update(tx, runs, runs.c.registration == registration, IS_OPEN, **values)
@@ -204,7 +204,7 @@ async def clear_intent(tx: AsyncConnection, registration: str, step: str) -> Non
 async def record(
     tx: AsyncConnection, run: Run, step: str, facts: Mapping[str, Any], now: datetime
 ) -> bool:
-    """Keep what the step learnt. False if the run knew it before, or has ended in the meantime."""
+    """Keep the step's facts. False if the run had them before, or has ended in the meantime."""
     is_open = sa.exists().where(runs.c.id == steps.c.run, IS_OPEN)
     where = (*_step_of(run, step), steps.c.facts.is_(None), is_open)
     values = {"facts": dict(facts), "ended_at": now, "failed": False}
@@ -224,17 +224,17 @@ async def fail_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> 
 
 
 async def delete_facts(tx: AsyncConnection, registration: str, step: str) -> None:
-    """Drop what this step has learnt, in all of the registration's runs: it is undone."""
+    """Drop this step's facts in all of the registration's runs: it is undone."""
     await update(tx, steps, *_steps_of(registration, step), facts=None)
 
 
 async def delete_secret_facts(tx: AsyncConnection, run: str) -> None:
-    """Drop what this run has learnt that serves no other: its secret, and the proofs of it."""
+    """Drop this run's facts that serve no other: its secret, and the proofs of it."""
     await update(tx, steps, steps.c.run == run, steps.c.lasting.is_(False), facts=None)
 
 
 async def known_facts(tx: AsyncConnection, run: Run) -> dict[str, dict[str, Any]]:
-    """Return what this run's steps need not do again, by step."""
+    """Return the facts of steps that this run need not take again, by step."""
     query = (
         sa.select(steps.c.name, steps.c.facts)
         .join(runs, steps.c.run == runs.c.id)
@@ -249,7 +249,7 @@ async def known_facts(tx: AsyncConnection, run: Run) -> dict[str, dict[str, Any]
 
 
 async def durations(tx: AsyncConnection) -> Sequence[timedelta]:
-    """Return how long the latest runs took that made what they were to make, newest first."""
+    """Return how long the latest successful registrations took, newest first."""
     latest = (
         sa.select(runs.c.created_at, runs.c.ended_at)
         .where(runs.c.kind == RunKind.REGISTER, runs.c.outcome == RunOutcome.HANDED_OVER)
@@ -263,7 +263,7 @@ class Progress(NamedTuple):
     """The progress of all runs of a registration, as it shows them."""
 
     steps: tuple[StepState, ...]  # of the latest run that lists any
-    began_at: datetime | None  # when that run was owed
+    began_at: datetime | None  # when that run was added
     run: RunKind | None  # the kind of the open one
     facts: dict[str, dict[str, Any]]  # the newest of each step
 
@@ -303,7 +303,7 @@ def _step_of(run: Run, step: str) -> Sequence[sa.ColumnElement[bool]]:
 
 
 def _steps_of(registration: str, step: str) -> Sequence[sa.ColumnElement[bool]]:
-    """Return what selects this step in every run of the registration."""
+    """Return the conditions that select this step in every run of the registration."""
     return steps.c.registration == registration, steps.c.name == step
 
 

@@ -59,12 +59,12 @@ registrations = sa.Table(
     sa.Column("wish_digest", sa.String(64), nullable=False, index=True),  # equal for equal wishes
     sa.Column("plan", Json),
     sa.Column("digest", sa.String(64)),
-    sa.Column("quorum", Json),  # what it took to approve the plan, once that is approved
+    sa.Column("quorum", Json),  # that approved the plan, once it is approved
     sa.Column("reasons", Json, nullable=False),
     sa.Column("failure", Json),
-    sa.Column("last_check", Json),  # what the latest comparison with the tenant has come to
-    sa.Column("revocation", Json),  # who has it taken back, and when they said so
-    sa.Column("deleted", Json),  # what it had made and has deleted, for as long as anybody asks
+    sa.Column("last_check", Json),  # result of the latest comparison with the tenant
+    sa.Column("revocation", Json),  # who revoked it, and when
+    sa.Column("deleted", Json),  # objects that it has made and deleted
     sa.Column("purged_at", Moment),  # when that was known to be gone for good
     sa.Column("deadline", Moment),
     sa.Column("head", sa.String(160)),  # the newest history entry's number and hash, signed
@@ -96,7 +96,7 @@ approval_requests = sa.Table(
     sa.Column("expires_at", Moment),
     sa.Column("digest", sa.String(64), nullable=False),  # of the plan that it is about
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("payload", Json, nullable=False),  # what only some kinds have, and the reason
+    sa.Column("payload", Json, nullable=False),  # fields of some kinds only, and the reason
     sa.Index("approval_requests_by_registration", "registration", "asked_at"),
     sa.Index(
         "approval_requests_one_waiting",
@@ -208,7 +208,7 @@ messages = sa.Table(
     sa.Column("waiting_since", Moment),  # since when it is stale, once a look has seen that
     sa.Column("shows", sa.String(24)),  # the status of its registration when it was last drawn
     sa.Column("tries", sa.Integer, nullable=False),
-    sa.Column("gone", sa.Boolean, nullable=False),  # somebody has deleted it: it is owed no more
+    sa.Column("gone", sa.Boolean, nullable=False),  # deleted in Slack: never shown again
     sa.Column("trouble", sa.String(60)),  # Slack's word for why it cannot be shown there
     sa.Index("messages_by_registration", "registration"),
     sa.Index("messages_by_kind", "kind", "shown_at"),
