@@ -46,9 +46,20 @@ class Rule(NamedTuple):
 
     roles: frozenset[Role]
     states: frozenset[Status]
-    otherwise: str
+    action: str
+    hint: str = ""
+
+    @property
+    def otherwise(self) -> str:
+        who = " or ".join(name for role, name in NAMES.items() if role in self.roles)
+        return f"Only {who} {self.action}. {self.hint}".rstrip()
 
 
+NAMES = {
+    Role.REQUESTER: "the requester",
+    Role.ASKER: "the person who asked for this",
+    Role.APPROVER: "an approver",
+}
 ANYBODY = frozenset(Role)
 REQUESTER = frozenset({Role.REQUESTER})
 APPROVER = frozenset({Role.APPROVER})
@@ -60,55 +71,32 @@ READY = WAITS_IN[RequestKind.ROTATION]
 LIVING = WAITS_IN[RequestKind.HANDOVER]
 TAKEN_BACK = WAITS_IN[RequestKind.PURGE]
 
-ASKABLE_AGAIN = frozenset(
-    {
-        Status.REFUSED,
-        Status.DENIED,
-        Status.CANCELLED,
-        Status.EXPIRED,
-        Status.UNDONE,
-        Status.REVOKED,
-    }
-)
+ASKABLE_AGAIN = frozenset(status for status in Status if status.is_end)
 """Ends after which the requester may ask for the same once more."""
 
 RULES: Mapping[Verb, Rule] = {
-    Verb.SEE: Rule(ANYBODY, ANY_STATE, ""),
-    Verb.HISTORY: Rule(
-        EITHER, ANY_STATE, "Only the requester or an approver can read the history of this."
-    ),
+    Verb.SEE: Rule(ANYBODY, ANY_STATE, "can see this"),
+    Verb.HISTORY: Rule(EITHER, ANY_STATE, "can read the history of this"),
     Verb.ASK_AGAIN: Rule(
-        REQUESTER,
-        ASKABLE_AGAIN,
-        "Only the requester can ask for this again. `/aad-setup` opens an empty form.",
+        REQUESTER, ASKABLE_AGAIN, "can ask for this again", "`/aad-setup` opens an empty form."
     ),
-    Verb.APPROVE: Rule(APPROVER, ANY_STATE, "Only an approver can approve this."),
+    Verb.APPROVE: Rule(APPROVER, ANY_STATE, "can approve this"),
     Verb.DENY: Rule(
-        APPROVER,
-        ANY_STATE,
-        "Only an approver can deny this. If you asked for it, you can cancel it.",
+        APPROVER, ANY_STATE, "can deny this", "If you asked for it, you can cancel it."
     ),
-    Verb.WITHDRAW: Rule(APPROVER, ANY_STATE, "Only an approver can withdraw an approval."),
-    Verb.CANCEL: Rule(
-        REQUESTER | {Role.ASKER},
-        ANY_STATE,
-        "Only the requester or the person who asked for this can cancel it.",
-    ),
-    Verb.RETRY: Rule(EITHER, FAILED, "Only the requester or an approver can retry this."),
-    Verb.UNDO: Rule(EITHER, FAILED, "Only the requester or an approver can undo this."),
-    Verb.REVOKE: Rule(
-        EITHER, READY | {Status.REVOKING}, "Only the requester or an approver can revoke this."
-    ),
-    Verb.PURGE: Rule(APPROVER, TAKEN_BACK, "Only an approver can ask to delete this for good."),
-    Verb.VALUES: Rule(REQUESTER, READY, "Only the requester gets the values."),
-    Verb.REVEAL: Rule(REQUESTER, READY, "Only the requester can see the secret."),
-    Verb.REPLACE_SECRET: Rule(REQUESTER, READY, "Only the requester can make a new secret."),
-    Verb.CHECK: Rule(EITHER, READY, "Only the requester or an approver can have this checked."),
-    Verb.HAND_OVER: Rule(EITHER, LIVING, "Only the requester or an approver can hand this over."),
-    Verb.ROTATE: Rule(EITHER, READY, "Only the requester or an approver can ask for a rotation."),
-    Verb.REMOVE_PREVIOUS: Rule(
-        EITHER, READY, "Only the requester or an approver can remove the previous secret."
-    ),
+    Verb.WITHDRAW: Rule(APPROVER, ANY_STATE, "can withdraw an approval"),
+    Verb.CANCEL: Rule(REQUESTER | {Role.ASKER}, ANY_STATE, "can cancel it"),
+    Verb.RETRY: Rule(EITHER, FAILED, "can retry this"),
+    Verb.UNDO: Rule(EITHER, FAILED, "can undo this"),
+    Verb.REVOKE: Rule(EITHER, READY | {Status.REVOKING}, "can revoke this"),
+    Verb.PURGE: Rule(APPROVER, TAKEN_BACK, "can ask to delete this for good"),
+    Verb.VALUES: Rule(REQUESTER, READY, "gets the values"),
+    Verb.REVEAL: Rule(REQUESTER, READY, "can see the secret"),
+    Verb.REPLACE_SECRET: Rule(REQUESTER, READY, "can make a new secret"),
+    Verb.CHECK: Rule(EITHER, READY, "can have this checked"),
+    Verb.HAND_OVER: Rule(EITHER, LIVING, "can hand this over"),
+    Verb.ROTATE: Rule(EITHER, READY, "can ask for a rotation"),
+    Verb.REMOVE_PREVIOUS: Rule(EITHER, READY, "can remove the previous secret"),
 }
 
 DECISIONS = frozenset({Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL})

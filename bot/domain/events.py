@@ -1,6 +1,7 @@
 """The events that history knows."""
 
 from enum import StrEnum
+from typing import NewType
 
 from bot.domain.approval_requests import RequestKind
 
@@ -50,28 +51,9 @@ class Event(StrEnum):
     REPLACEMENT_REQUESTED = "new secret asked"
 
     ROTATION_REQUESTED = "rotation asked"
-    ROTATION_CONFIRMED = "rotation confirmed"
-    ROTATION_DENIED = "rotation denied"
-    ROTATION_CANCELLED = "rotation cancelled"
-    ROTATION_EXPIRED = "rotation expired"
-    ROTATION_WITHDRAWN = "rotation withdrawn"
     ROTATED = "rotated"
     PREVIOUS_REMOVAL_REQUESTED = "previous secret over"
     PREVIOUS_REMOVED = "previous secret removed"
-
-    ROTATION_VOTE_WITHDRAWN = "rotation vote withdrawn"
-    HANDOVER_CONFIRMED = "handover confirmed"
-    HANDOVER_VOTE_WITHDRAWN = "handover vote withdrawn"
-    HANDOVER_DENIED = "handover denied"
-    HANDOVER_CANCELLED = "handover cancelled"
-    HANDOVER_EXPIRED = "handover expired"
-    HANDOVER_WITHDRAWN = "handover withdrawn"
-    PURGE_CONFIRMED = "purge confirmed"
-    PURGE_VOTE_WITHDRAWN = "purge vote withdrawn"
-    PURGE_DENIED = "purge denied"
-    PURGE_CANCELLED = "purge cancelled"
-    PURGE_EXPIRED = "purge expired"
-    PURGE_WITHDRAWN = "purge withdrawn"
 
     CHECK_REQUESTED = "check asked"
     CHECKED = "checked"
@@ -81,12 +63,15 @@ class Event(StrEnum):
     ORPHAN = "orphan"
 
 
+RequestEvent = NewType("RequestEvent", str)
+"""An event of a request for anything but a plan: its kind, and one of REQUEST_EVENTS."""
+REQUEST_EVENTS = ("confirmed", "vote withdrawn", "denied", "cancelled", "expired", "withdrawn")
 OF_PLAN = {"confirmed": Event.APPROVED, "vote withdrawn": Event.WITHDRAWN}
 """The events of a plan's request that are named otherwise than those of other requests."""
 
 
-def event(kind: RequestKind, what: str) -> Event:
+def event(kind: RequestKind, what: str) -> Event | RequestEvent:
     """Return an event of a request of this kind."""
     if kind is RequestKind.PLAN:
         return OF_PLAN.get(what) or Event(what)
-    return Event(f"{kind} {what}")
+    return RequestEvent(f"{kind} {what}")

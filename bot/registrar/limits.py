@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import RequestKind
-from bot.domain.events import Event, event
+from bot.domain.events import Event, RequestEvent, event
 from bot.domain.lifetimes import CHECK_PAUSE, DAY
 from bot.domain.people import Person, Refusal
 from bot.storage import history
@@ -19,7 +19,7 @@ from bot.storage import history
 class Limit:
     """How often an event may happen within a time, and the refusal beyond that."""
 
-    event: Event
+    event: Event | RequestEvent
     most: int
     within: timedelta = DAY
     refusal: str
@@ -58,7 +58,7 @@ async def check_limit(
 ) -> None:
     """Raise Refusal if this happened too often: to one registration, by one user, or at all."""
 
-    async def count(event: Event) -> int:
+    async def count(event: Event | RequestEvent) -> int:
         since = now - limit.within
         return await history.count(tx, event, since=since, registration=registration, by=by)
 

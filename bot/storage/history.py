@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.events import Event
+from bot.domain.events import Event, RequestEvent
 from bot.domain.people import Person
 from bot.storage import change_log, rows
 from bot.storage.rows import from_row, is_person, update
@@ -39,7 +39,7 @@ BOT = Person(team_id="-", user_id="-", name="aad-setup")
 
 IDS = ("digest", "secret", "key_id", "run", "code", "to", "of", "application")
 """Details that are logged, too: none of them is text of a user."""
-LOGGED_AS = {Event.SUBMITTED: "requested", Event.SECRET_SHOWN: "revealed"}
+LOGGED_AS: Mapping[str, str] = {Event.SUBMITTED: "requested", Event.SECRET_SHOWN: "revealed"}
 LOGGED_ELSEWHERE = (Event.FAILED, Event.ORPHAN)
 """These have a warning of their own."""
 
@@ -105,7 +105,7 @@ class HistoryPage:
 async def write(
     tx: AsyncConnection,
     registration: str,
-    event: Event,
+    event: Event | RequestEvent,
     *,
     by: Person = BOT,
     now: datetime,
@@ -175,7 +175,7 @@ async def read(tx: AsyncConnection, registration: str) -> Sequence[Entry]:
 
 async def count(
     tx: AsyncConnection,
-    event: Event,
+    event: Event | RequestEvent,
     *,
     since: datetime,
     by: Person | None = None,

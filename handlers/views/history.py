@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.domain.events import Event
+from bot.domain.events import REQUEST_EVENTS, Event
 from bot.storage.history import BOT, Entry, HistoryPage
 from handlers.views.blocks import LONGEST_TEXT, escaped, short, when
 from handlers.views.ids import COMMAND
@@ -13,6 +13,7 @@ KINDS = ("rotation", "handover", "purge")
 
 WORDS: Mapping[str, str] = {
     **{each: str(each) for each in Event},
+    **{f"{kind} {what}": f"{kind} {what}" for kind in KINDS for what in REQUEST_EVENTS},
     **{f"{kind} expired": f"{kind} expired, because no approver decided in time" for kind in KINDS},
     **{f"{kind} vote withdrawn": f"approval of the {kind} withdrawn" for kind in KINDS},
     Event.SUBMITTED: "asked for",
@@ -36,8 +37,8 @@ WORDS: Mapping[str, str] = {
     Event.SECRET_EXPIRED: "told that the secret has expired",
     Event.REPLACEMENT_REQUESTED: "new secret asked for",
     Event.ROTATION_REQUESTED: "new secret beside the one in use asked for",
-    Event.HANDOVER_WITHDRAWN: "handover withdrawn, because another was asked for",
-    Event.ROTATION_WITHDRAWN: "rotation withdrawn, because the requester has changed",
+    "handover withdrawn": "handover withdrawn, because another was asked for",
+    "rotation withdrawn": "rotation withdrawn, because the requester has changed",
     Event.ROTATED: "new secret made beside the one in use",
     Event.PREVIOUS_REMOVAL_REQUESTED: "removal of the previous secret asked for",
     Event.PREVIOUS_REMOVED: "previous secret removed from Entra",
