@@ -105,7 +105,8 @@ class Provisioning(RunBase):
             await self._check_history(tx, run, registration)
             facts = await runs.known_facts(tx, run)
             await runs.list_steps(tx, run, _planned(run, plan, facts))
-            await runs.carry_facts(tx, run, facts, self._clock.now())
+            for name, known in facts.items():  # show steps of earlier runs as done
+                await runs.record(tx, run, name, known, self._clock.now())
             announced, first = {}, APPLICATION.name
             if first not in facts:
                 announced[first] = await runs.record_intent(tx, run, first, self._clock.now())

@@ -162,7 +162,8 @@ async def _prepare(writer: AsyncEngine) -> None:
     try:
         async with writer.begin() as tx:
             await tx.run_sync(_check_encoding)
-            await tx.run_sync(migrating.migrate)
+            if problem := await tx.run_sync(migrating.migrate):
+                raise UnusableDatabase(problem)
             await history.resign_heads(tx)
     except DBAPIError as error:
         if type(error.orig).__name__ == "InsufficientPrivilege":
@@ -173,8 +174,6 @@ async def _prepare(writer: AsyncEngine) -> None:
             f"DATABASE_URL: the database cannot be used ({type(error.orig).__name__})."
             " Check host, name, password and file."
         ) from None
-    except migrating.CannotMigrate as error:
-        raise UnusableDatabase(str(error)) from None
 
 
 @asynccontextmanager

@@ -18,10 +18,6 @@ HEAD = "0009"
 """The last revision of the chain."""
 
 
-class CannotMigrate(Exception):
-    """The tables are not for this program to change. Its text is a sentence."""
-
-
 class Age(Enum):
     """How a database's tables compare with those that this program knows."""
 
@@ -44,14 +40,14 @@ def age(connection: sa.Connection) -> Age:
     return Age.OLDER if found in known else Age.UNKNOWN
 
 
-def migrate(connection: sa.Connection) -> None:
-    """Make the tables, or upgrade them. Raises CannotMigrate."""
+def migrate(connection: sa.Connection) -> str | None:
+    """Make the tables, or upgrade them. Return why that cannot be, as a sentence."""
     if connection.dialect.name == "postgresql":
         # Replicas that start together migrate one after another; SQLite's BEGIN has seen to that.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATING)))
     found = age(connection)
     if found is Age.UNKNOWN:
-        raise CannotMigrate(
+        return (
             "DATABASE_URL: a newer version of this program made that database, or one from before"
             " 0.2.0: on such a database, start 0.2.0 once."
         )
@@ -61,6 +57,7 @@ def migrate(connection: sa.Connection) -> None:
         _alembic("stamp", connection)
     elif found is Age.OLDER:
         _alembic("upgrade", connection)
+    return None
 
 
 def _alembic(command: str, connection: sa.Connection) -> None:

@@ -211,14 +211,6 @@ async def record(
     return await update(tx, steps, *where, **values) == 1
 
 
-async def carry_facts(
-    tx: AsyncConnection, run: Run, facts: Mapping[str, Mapping[str, Any]], now: datetime
-) -> None:
-    """Show steps that earlier runs have done as done."""
-    for name, new_facts in facts.items():
-        await record(tx, run, name, new_facts, now)
-
-
 async def fail_step(tx: AsyncConnection, run: Run, step: str, now: datetime) -> None:
     await update(tx, steps, *_step_of(run, step), ended_at=now, failed=True)
 
