@@ -12,10 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.people import Person
 from bot.domain.registration import Registration
 from bot.registrar.access import Access
-from bot.storage import health, history, queries
-from bot.storage.health import Health
+from bot.storage import history, queries
 from bot.storage.history import HistoryPage
-from bot.storage.queries import ListKind, ListPage, Mark
+from bot.storage.queries import Health, ListKind, ListPage, Mark
 from bot.worker.loops import run_guarded
 
 
@@ -92,7 +91,7 @@ class HomeQueries:
                 expiring=expiring,
                 history=told,
                 totals={part: it.total for part, it in found.items()},
-                health=await health.read(tx) if decides else None,
+                health=await queries.health(tx) if decides else None,
                 mark=mark,
                 at=now,
             )

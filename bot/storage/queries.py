@@ -1,4 +1,4 @@
-"""Lists of registrations, a page at a time, as their reader may see them."""
+"""Lists of registrations, a page at a time, as their reader may see them; health of the bot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from bot.domain.registration import RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import LIVE
 from bot.storage.approval_requests import IS_WAITING
-from bot.storage.health import Unshown, unshown
 from bot.storage.registrations import OPEN
 from bot.storage.rows import count, from_row, is_person, person_of, read_each
 from bot.storage.tables import (
     approval_requests,
+    messages,
     previous_requesters,
     registrations,
     runs,
@@ -36,6 +36,10 @@ LONG_AGO = timedelta(days=365)
 """How long after its end a secret without a successor is listed."""
 SOON = timedelta(days=30)
 """How long before its end a secret counts as about to expire."""
+
+
+MOST_UNSHOWN = 5
+"""Of how many places it is told that Slack takes no messages there."""
 
 
 class ListKind(StrEnum):
@@ -86,6 +90,26 @@ class ListPage:
 MARKED = 50
 """How many registrations make a mark. Replicas that commit at once may do so out of order: as long
 as fewer do, each change is among those that changed last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unshown:
+    """Where messages wait that Slack does not take, and its word for why."""
+
+    audience: str  # a channel, or a person
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """How the bot stands, as far as storage knows."""
+
+    open_runs: int
+    owed_messages: int
+    sealed_secrets: int
+    last_run_at: datetime | None  # when a run last came back from the tenant
+    last_run_failed: str | None  # its code, if it failed
+    unshown: Sequence[Unshown] = ()
 
 
 class Mark(NamedTuple):
@@ -152,6 +176,33 @@ async def mark(tx: AsyncConnection) -> Mark:
     )
     versions = tuple((row.id, row.version) for row in await tx.execute(query))
     return Mark(versions=versions, unshown=await unshown(tx))
+
+
+async def health(tx: AsyncConnection) -> Health:
+    """Return the health of the bot from storage alone."""
+    ended = sa.select(runs.c.ended_at, runs.c.outcome).where(runs.c.ended_at.is_not(None))
+    last = (await tx.execute(ended.order_by(runs.c.ended_at.desc()).limit(1))).first()
+    return Health(
+        open_runs=await count(tx, runs, runs.c.ended_at.is_(None)),
+        owed_messages=await count(tx, messages, messages.c.shown < messages.c.wanted),
+        sealed_secrets=await count(tx, secrets, secrets.c.sealed.is_not(None)),
+        last_run_at=last.ended_at if last else None,
+        last_run_failed=last.outcome if last and last.outcome not in set(RunOutcome) else None,
+        unshown=await unshown(tx),
+    )
+
+
+async def unshown(tx: AsyncConnection) -> tuple[Unshown, ...]:
+    """Return where messages wait that Slack does not take, a few of them."""
+    query = (
+        sa.select(messages.c.audience, messages.c.trouble)
+        .where(messages.c.shown < messages.c.wanted, messages.c.trouble.is_not(None))
+        .distinct()
+        .order_by(messages.c.audience)
+        .limit(MOST_UNSHOWN)
+    )
+    rows = await tx.execute(query)
+    return tuple(Unshown(audience=row.audience, code=row.trouble) for row in rows)
 
 
 def _is(

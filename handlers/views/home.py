@@ -14,8 +14,7 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.secrets import SecretState
 from bot.registrar.home import Home, Part, last_page
-from bot.storage.health import Health, Unshown
-from bot.storage.queries import ListKind
+from bot.storage.queries import Health, ListKind, Unshown
 from handlers.slack.api_errors import MEANING, ErrorScope, advice_on
 from handlers.views import card, ids, outcome
 from handlers.views.blocks import (

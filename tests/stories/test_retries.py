@@ -8,7 +8,7 @@ import pytest
 import structlog.testing
 
 from bot.playground.clock import MovableClock
-from bot.storage import health, message_queue, messages, registrations
+from bot.storage import message_queue, messages, queries, registrations
 from bot.storage.messages import Message, MessageKind
 from handlers.outbox.outcomes import LONGEST_WAIT, OUR_TRIES, SLACK_TRIES, Outcomes
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
@@ -57,7 +57,7 @@ async def test_what_fails_for_ever_ends_after_so_many_tries_and_is_told(env: Reg
     assert said["event"] == "message given up"
     assert (said["registration"], said["why"]) == (id, "bug_1a2b3c4d")
     async with env.database.reading() as tx:
-        assert "bug_1a2b3c4d" in [it.code for it in await health.unshown(tx)]
+        assert "bug_1a2b3c4d" in [it.code for it in await queries.unshown(tx)]
 
 
 async def test_the_next_change_begins_anew(env: RegistrarEnv) -> None:

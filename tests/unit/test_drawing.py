@@ -14,9 +14,8 @@ from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import Failure
 from bot.registrar.home import Home, Part
-from bot.storage.health import Health
 from bot.storage.history import HistoryPage
-from bot.storage.queries import ListPage, Mark
+from bot.storage.queries import Health, ListPage, Mark
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
 from handlers.views.blocks import LONGEST_TEXT, clipped, escaped, short

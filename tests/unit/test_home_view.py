@@ -15,9 +15,8 @@ from bot.domain.registration import Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
 from bot.registrar.home import PAGE, Home, Part
-from bot.storage.health import Health, Unshown
 from bot.storage.history import HistoryPage
-from bot.storage.queries import ListLine, ListPage, Mark
+from bot.storage.queries import Health, ListLine, ListPage, Mark, Unshown
 from handlers.views import ids
 from handlers.views.home import home, read_page
 from tests.support.factories import NOON, ROSA, registration, secret

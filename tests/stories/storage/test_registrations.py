@@ -13,7 +13,7 @@ from bot.domain.form_validation import FormProblems
 from bot.domain.people import Refusal
 from bot.domain.registration import MOVES, Deleted, RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.storage import approval_requests, health, installation, registrations, retention, runs
+from bot.storage import approval_requests, installation, queries, registrations, retention, runs
 from bot.storage.database import Database
 from bot.storage.tables import history as entries
 from bot.storage.tables import registrations as table
@@ -189,12 +189,12 @@ async def test_what_is_deleted_goes_in_small_transactions(env: RegistrarEnv) -> 
 
 async def test_health_counts_what_is_owed(env: RegistrarEnv) -> None:
     async with env.database.reading() as tx:
-        fresh = await health.read(tx)
+        fresh = await queries.health(tx)
     assert (fresh.open_runs, fresh.owed_messages, fresh.last_run_at) == (0, 0, None)
     await env.ready()
     await env.submitted()
     async with env.database.reading() as tx:
-        found = await health.read(tx)
+        found = await queries.health(tx)
     assert (found.open_runs, found.sealed_secrets) == (1, 1)
     assert found.owed_messages > 0
     assert found.last_run_failed is None
@@ -206,4 +206,4 @@ async def test_health_counts_what_is_owed(env: RegistrarEnv) -> None:
             .values(outcome="AADSTS7000215")
         )
     async with env.database.reading() as tx:
-        assert (await health.read(tx)).last_run_failed == "AADSTS7000215"
+        assert (await queries.health(tx)).last_run_failed == "AADSTS7000215"
