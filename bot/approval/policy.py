@@ -42,7 +42,7 @@ class Policy:
     person_daily_limit: int = 10
     """How many of them one person may begin, so that there are some left for the others."""
     contact: str = CONTACT
-    """Who runs this bot: a person, team or channel that users are told to ask."""
+    """The person, team or channel that runs this bot, for users' questions."""
 
     @property
     def groups(self) -> frozenset[str]:

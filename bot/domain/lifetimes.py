@@ -35,7 +35,7 @@ SHORTEST_SECRET = DAY
 EXPIRY_NOTICES = (timedelta(days=30), timedelta(days=7), DAY, timedelta(0))
 """How long before the end of the secret in use people are told, and when it has ended."""
 SHORT_SECRET = timedelta(days=60)
-"""A secret that lives less would be told of too early, and too often at once."""
+"""For a shorter life these notices would be too early, and several at once."""
 SHORT_SECRET_NOTICES = (1 / 2, 1 / 8, 1 / 40, 0.0)
 """The part of a short secret's life that is left at each notice."""
 

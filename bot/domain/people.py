@@ -6,7 +6,7 @@ from dataclasses import dataclass
 GUEST = "is a guest's"
 """The doubt about an account that Slack limits to some channels."""
 CONTACT = "this bot's administrators"
-"""Whom users are told to ask, unless the settings name a person, team or channel."""
+"""The contact for users, unless the settings name a person, team or channel."""
 
 
 class Refusal(Exception):

@@ -67,7 +67,7 @@ async def check_votes(
     """
     standing = replay(await checked(tx, registration))
     if voter in standing.owners:
-        _refuse(registration.id, ["somebody approves what they had asked for."])
+        _refuse(registration.id, ["a person approves their own request."])
     found = [*_votes(standing, registration, request, votes), *_offer(standing, request)]
     if found:
         _refuse(registration.id, found)
@@ -115,7 +115,7 @@ async def check_purge(
     told = [it for it in entries if it.what in PURGE or it.details.get("run") == RunKind.PURGE]
     asked = [it.details.get("request") for it in told[-1:] if it.what == Event.PURGE_REQUESTED]
     if asked != [request]:
-        _refuse(registration.id, ["nobody has asked to delete it for good."])
+        _refuse(registration.id, ["history has no request to delete it for good."])
 
 
 async def approved_until(
@@ -233,7 +233,7 @@ def _votes(
     elif votes and ballot.digest != registration.digest:
         yield "history knows the approvals of another plan."
     elif {*standing.owners, ballot.asked_by} & ballot.groups.keys():
-        yield "somebody has approved what they had asked for."
+        yield "a person has approved their own request."
     elif request is not None and ballot.request not in (None, request.id):
         yield "history knows the approvals of another request."
 

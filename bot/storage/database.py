@@ -77,7 +77,7 @@ class Database:
         self._turn: AbstractAsyncContextManager[Any] = (
             asyncio.Lock() if is_sqlite else nullcontext()
         )
-        self._remnants = WalCleanup(path, self._turn)
+        self._wal_cleanup = WalCleanup(path, self._turn)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -93,7 +93,7 @@ class Database:
 
     def committed(self, *, leaves: bool) -> None:
         """Remove deleted sealed data from SQLite's log, too, in the background."""
-        self._remnants.committed(leaves=leaves)
+        self._wal_cleanup.committed(leaves=leaves)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -112,7 +112,7 @@ class Database:
             if task is not None:
                 task.cancel()
         await self._emptied(seconds)
-        await self._remnants.stop()  # which may wait behind a stuck one
+        await self._wal_cleanup.stop()  # which may wait behind a stuck one
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -290,7 +290,7 @@ def _teach_sqlite(engine: AsyncEngine, *, begin: str, query_only: str) -> None:
     """WAL, safe writes, foreign keys, overwriting of deleted data, and our own BEGIN."""
 
     def connected(connection: Any, _: Any) -> None:
-        # Without this the driver begins transactions behind our back, and late.
+        # Without this the driver begins transactions by itself, and late.
         connection.isolation_level = None
         # A damaged text is shown as such; an error would hide all other rows of its query.
         connection.driver_connection.text_factory = _decoded

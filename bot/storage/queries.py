@@ -39,7 +39,7 @@ SOON = timedelta(days=30)
 
 
 MOST_UNSHOWN = 5
-"""Of how many places it is told that Slack takes no messages there."""
+"""How many audiences without delivery are listed."""
 
 
 class ListKind(StrEnum):

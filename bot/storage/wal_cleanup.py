@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 log = structlog.get_logger()
 
-LEFT = "remnants"
+LEFT = "wal cleanup"
 """The mark on a connection whose transaction removes a sealed value."""
 PAUSES = (0.05, 0.1, 0.2, 0.5, *[1.0] * 10, *[5.0] * 10)
 """Real seconds between tries: readers take milliseconds. After a minute the next commit tries."""
@@ -50,7 +50,7 @@ class WalCleanup:
         self._is_owed |= leaves and self._path is not None
         is_at_work = self._task is not None and not self._task.done()
         if self._is_owed and not is_at_work and not self._stopping.is_set():
-            self._task = asyncio.create_task(self._empty(), name="remnants")
+            self._task = asyncio.create_task(self._empty(), name="wal cleanup")
 
     async def stop(self) -> None:
         """Let the present try end. The last connection that closes empties the log as well."""
