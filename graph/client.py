@@ -160,10 +160,10 @@ class Client:
         """
         token = await self.retry_through_outage(self.tokens.token)
         read = await self._batch(reads)
-        is_refused = any(isinstance(each, Forbidden) for each in read.values())
-        if is_refused and await self.tokens.fresh(token) is not token:
-            return await self._batch(reads)
-        return read
+        if not any(isinstance(each, Forbidden) for each in read.values()):
+            return read
+        fresh = await self.retry_through_outage(lambda: self.tokens.fresh(token))
+        return read if fresh is token else await self._batch(reads)
 
     async def _batch(self, reads: Mapping[str, Call]) -> dict[str, Answer | GraphError]:
         requests = [

@@ -54,7 +54,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     elif inside.age is Age.UNKNOWN:
         yield wrong(
             "Database: a newer version of this program made it, or one from before 0.2.0.",
-            "Install that version.",
+            "Install that version, or start 0.2.0 on it once.",
         )
     else:
         yield well("Database: it opens and is up to date.")

@@ -73,11 +73,12 @@ class PreviewMaker:
         self._count(user)
         try:
             answer = await self._client.views_push(trigger_id=trigger_id, view=views.waiting())
+            view_id = answer["view"]["id"]
         except BaseException:
             self._busy.discard(user)
             raise
         look = partial(self._look, form, profile)
-        show = partial(self._show, answer["view"]["id"], user, form)
+        show = partial(self._show, view_id, user, form)
         task = asyncio.create_task(self._make(user, look, show, in_the_way))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -32,7 +32,7 @@ class Bodies:
     largest: int = LARGEST_BODY
     budget: int = UNVERIFIED_BYTES
     seconds: float = READ_SECONDS
-    _held: dict[asyncio.Timeout, bytearray] = field(init=False, default_factory=dict)
+    _held: dict[asyncio.Timeout, bytearray] = field(init=False, default_factory=dict, repr=False)
 
     def check_length(self, request: web.Request) -> None:
         """Check the length in the headers. Raises TooLarge."""

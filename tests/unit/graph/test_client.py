@@ -24,6 +24,7 @@ from graph.errors import (
     Unreachable,
 )
 from graph.retry import ATTEMPTS
+from graph.tokens import Token
 from tests.support.graph_fakes import (
     GRAPH_URL,
     Script,
@@ -303,6 +304,30 @@ async def test_a_batch_is_repeated_when_one_of_it_is_throttled(clock: StillClock
         found = await caller.batch({"a": Call(method="GET", path="/users")})
     assert isinstance(found["a"], Answer)
     assert clock.now() - start >= timedelta(seconds=30)
+
+
+class Hesitant(Tokens):
+    """A source whose first fresh token is not there yet."""
+
+    async def fresh(self, stale: Token) -> Token:
+        fresh = await super().fresh(stale)
+        if self.made == 2:
+            raise Unavailable(retry_after=1)
+        return fresh
+
+
+async def test_a_refused_part_waits_out_an_outage_of_the_sign_in(clock: StillClock) -> None:
+    denied = {"error": {"code": "Authorization_RequestDenied", "message": ""}}
+    refused = {"id": "a", "status": 403, "body": denied}
+    fine = {"id": "a", "status": 200, "body": {"value": []}}
+    graph = Script([answer(200, {"responses": [refused]}), answer(200, {"responses": [fine]})])
+    async with client(graph, clock=clock, tokens=Hesitant()) as caller:
+        found = await caller.batch({"a": Call(method="GET", path="/users")})
+    assert isinstance(found["a"], Answer)
+    assert [it.headers["authorization"] for it in graph.requests] == [
+        "Bearer token-1",
+        "Bearer token-3",
+    ]
 
 
 async def test_logs_hold_neither_bodies_nor_tokens_nor_ids(
