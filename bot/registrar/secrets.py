@@ -7,7 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import REPLACEABLE, Verb
 from bot.domain.connector_values import Values, values_of
 from bot.domain.events import Event
-from bot.domain.lifetimes import PREVIOUS_SECRET, REVEAL_CONFIRMED, SECRET_VISIBLE, SHORTEST_SECRET
+from bot.domain.lifetimes import (
+    PREVIOUS_SECRET,
+    REVEAL_CONFIRMED,
+    SECRET_VISIBLE,
+    SHORTEST_SECRET,
+    UNREAD_SECRET,
+)
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
@@ -206,8 +212,8 @@ def _why_not(registration: Registration) -> str:
             return f"It is unknown whether the secret of {id} was seen. Press *Make a new one*."
         case SecretState.CLOSED | SecretState.REMOVED:
             return (
-                f"The secret of {id} wasn't picked up within 7 days, so it was deleted from Entra."
-                " Press *Make a new one*."
+                f"The secret of {id} wasn't picked up within {UNREAD_SECRET.days} days, so it was"
+                " deleted from Entra. Press *Make a new one*."
             )
         case SecretState.REPLACED:
             return f"The secret of {id} was replaced by one that failed. Press *Make a new one*."

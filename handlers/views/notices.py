@@ -8,6 +8,7 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 from bot.approval.quorum import Quorum
 from bot.domain.events import Event
 from bot.domain.expiry_stages import Stage
+from bot.domain.lifetimes import PREVIOUS_SECRET, UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.subjects import Subject
@@ -106,7 +107,9 @@ def expiry(registration: Registration, about: Subject, *, also: str | None = Non
     else:
         happens = "is about to expire"
         words = f"expires {at}. After that the connector can no longer sign in with it."
-        what.append("The one in use works until 7 days after the new one was seen.")
+        what.append(
+            f"The one in use works until {PREVIOUS_SECRET.days} days after the new one was seen."
+        )
     return notice(
         " ".join([f"*{id}*: the secret of *{name}* {words}", *([also] if also else [])]),
         section(" ".join([*what, REVOKE])),
@@ -168,8 +171,8 @@ def unread_removed(
     has_lapsed = any(it is not None and it.id == secret and it.has_lapsed for it in known)
     said = f"{id}: the secret of {name} wasn't picked up"
     words = [
-        f"*{id}*: the secret of *{name}* wasn't picked up within 7 days, so it was deleted from"
-        " Entra."
+        f"*{id}*: the secret of *{name}* wasn't picked up within {UNREAD_SECRET.days} days, so it"
+        " was deleted from Entra."
     ]
     offered: list[ButtonElement] = []
     if has_lapsed:

@@ -6,6 +6,7 @@ from slack_sdk.models.blocks import Block
 
 from bot.approval.quorum import Quorum
 from bot.domain.approval_requests import RequestKind
+from bot.domain.lifetimes import PREVIOUS_SECRET, UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
@@ -14,7 +15,9 @@ from handlers.views import drift, ids, requests
 from handlers.views.blocks import context, escaped, person, quoted, section, when
 
 CAN_ASK_AGAIN = "The requester can ask again"
-UNREAD = "The secret wasn't picked up within 7 days, so it was deleted from Entra"
+UNREAD = (
+    f"The secret wasn't picked up within {UNREAD_SECRET.days} days, so it was deleted from Entra"
+)
 
 
 def outcome_blocks(
@@ -134,7 +137,10 @@ def previous(registration: Registration) -> str:
     if found is None:
         return ""
     if found.retires_at is None:
-        return "The previous secret works until the new one was seen, and for 7 days after that."
+        days = PREVIOUS_SECRET.days
+        return (
+            f"The previous secret works until the new one was seen, and for {days} days after that."
+        )
     if found.removal_began:
         return "The previous secret is being removed from Entra."
     return f"The previous secret is removed as of {when(found.retires_at)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from slack_sdk.models.blocks import Block
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind
+from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.registration import Registration
 from bot.domain.secrets import SEEN, Secret, SecretState
 from handlers.views import ids
@@ -80,7 +81,8 @@ def _ends(registration: Registration, previous: Secret) -> str:
     """Say until when a secret works that another one follows, and how to end it."""
     retire = f"`{ids.COMMAND} retire {registration.id}` ends it at once."
     if previous.retires_at is None:
-        return f"the new one was seen, and for 7 days after that. Once it was seen, {retire}"
+        days = PREVIOUS_SECRET.days
+        return f"the new one was seen, and for {days} days after that. Once it was seen, {retire}"
     return f"{when(previous.retires_at)}, and longer if a new one is made before that. {retire}"
 
 
@@ -99,7 +101,8 @@ WORDS: Mapping[RequestKind, Words] = {
         thing="a new secret",
         asks=(
             "{by} asks for a new secret of *{id}* ({name}), for {days} days. {requester} gets it."
-            " The one in use works until the new one was seen, and for 7 days after that."
+            " The one in use works until the new one was seen,"
+            f" and for {PREVIOUS_SECRET.days} days after that."
         ),
         approve="The bot makes a new secret in Entra, beside the one in use.",
         labels=("Confirm the rotation", "Deny the rotation", "Cancel the rotation"),

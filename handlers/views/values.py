@@ -15,6 +15,7 @@ from slack_sdk.models.blocks.block_elements import (
 )
 
 from bot.domain.connector_values import Line, Values
+from bot.domain.lifetimes import UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
@@ -87,8 +88,8 @@ def _why_over(registration: Registration, secret: str | None) -> str | None:
         return f"A newer secret of {id} has a message of its own. {previous(registration)}"
     if found is not None and found.has_lapsed:
         return (
-            f"This new secret of {id} wasn't picked up within 7 days, so it was deleted. The"
-            f" previous one keeps working. `{ids.COMMAND} rotate {id}` asks again."
+            f"This new secret of {id} wasn't picked up within {UNREAD_SECRET.days} days, so it was"
+            f" deleted. The previous one keeps working. `{ids.COMMAND} rotate {id}` asks again."
         )
     return f"The secret of {id} was replaced by a newer one."
 
