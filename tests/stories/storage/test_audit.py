@@ -295,7 +295,7 @@ async def test_a_former_requester_who_was_forgotten_does_not_approve(
     await env.registrar.approval.approve(id, by=ROSA)
     with pytest.raises(Refusal, match="was changed by something else"):
         await env.registrar.approval.approve(id, by=ADA, seen=[ROSA])
-    assert "approved what they had asked for" in await _findings(database, id)
+    assert "approved their own request" in await _findings(database, id)
 
 
 async def test_nobody_confirms_a_rotation_that_history_says_they_asked_for(
