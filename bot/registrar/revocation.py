@@ -29,7 +29,7 @@ class Revocation:
     async def revoke(self, id: str, *, by: Person) -> None:
         """Delete everything that a ready registration has in Entra, or try that again now.
 
-        The secret is closed with the same commit: from then on nobody is shown it. A mask that is
+        The secret is closed with the same commit: from then on it cannot be shown. A mask that is
         due stays due, because it is unknown what stands on a screen. An open run has lost its point
         and ends here: its body finds that out at its next step, as after a takeover, and what it
         has created in the meantime is deleted with the application. Raises Refusal.

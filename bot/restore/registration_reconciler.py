@@ -166,8 +166,12 @@ class RegistrationReconciler:
     async def _record_steps(self, run: Run, application: TaggedApplication) -> None:
         """Note the steps that made the application, and their facts."""
         at = self.now.isoformat()
-        learnt = {"object_id": application.id, "app_id": application.app_id, "created_at": at}
-        made = [(APPLICATION, learnt)]
+        application_facts = {
+            "object_id": application.id,
+            "app_id": application.app_id,
+            "created_at": at,
+        }
+        made = [(APPLICATION, application_facts)]
         if (id := self.shown.principal_id) is not None:
             made.append((SERVICE_PRINCIPAL, {"object_id": id, "created_at": at}))
         planned = [

@@ -32,8 +32,8 @@ class Urgency(IntEnum):
     """The smaller number comes first."""
 
     MASK = 0  # a secret stands on a screen
-    FINAL = 1  # how it ended, or a message that somebody waits for
-    TOUCHED = 2  # somebody has just done something
+    FINAL = 1  # the final state, or a message that a user waits for
+    TOUCHED = 2  # a user has just acted
     PROGRESS = 3  # one step more
 
 

@@ -25,7 +25,7 @@ class MessageKind(Kind):
     PROGRESS = "progress"  # the requester's card
     VALUES = "values", Topic.SECRET
     MASK = "mask", Topic.SECRET  # over the secret, by the reveal's own response_url
-    NEWS = "news"  # a change of which redrawing the card notifies nobody
+    NEWS = "news"  # a change: a redrawn card sends no notification
     REMINDER = "reminder", Topic.REQUEST  # in the approval channel: it still waits
     LEFT = "left", Topic.MESSAGE  # in the approval channel: the requester's account is gone
     ALARM = "alarm", Topic.RUN  # in the approval channel: a check found what may be an attack
@@ -34,7 +34,7 @@ class MessageKind(Kind):
     REQUEST_NEWS = "request news", Topic.REQUEST  # how that was decided
     RETIRED = "retired"  # the previous secret is removed
     EXPIRY = "expiry", Topic.EXPIRY  # in the approval channel: the secret in use expires
-    REVOCATION = "revocation"  # in the approval channel: somebody has revoked it
+    REVOCATION = "revocation"  # in the approval channel: it was revoked
     EXPIRY_NEWS = "expiry news", Topic.EXPIRY
     UNSEEN = "unseen", Topic.SECRET  # a secret waits to be picked up
     UNREAD = "unread", Topic.SECRET  # in the approval channel: it was deleted, unread
@@ -99,8 +99,8 @@ async def add_news(
     kind: MessageKind = MessageKind.NEWS,
     subject: Subject = NO_SUBJECT,
 ) -> None:
-    """Tell a user how the registration, or a request, stands now: Slack notifies nobody of a card
-    that is redrawn. News that is not posted yet is drawn with it.
+    """Tell a user how the registration, or a request, stands now: Slack sends no notification
+    for a card that is redrawn. News that is not posted yet is drawn with it.
     """
     waiting = (
         sa.update(messages)
@@ -213,7 +213,7 @@ async def end(tx: AsyncConnection, message: Message, *, trouble: str) -> None:
 async def unclaim(tx: AsyncConnection, message: Message, *, trouble: str | None = None) -> None:
     """Let the message be claimed again in its old place, as if it had not been tried.
 
-    `trouble` is Slack's word for why nothing can be shown there until somebody changes it.
+    `trouble` is Slack's word for why nothing can be shown there until a person changes it.
     """
     before = {"claimed_until": None, "shown_at": None, "tries": messages.c.tries - 1}
     await tx.execute(_update(message).values(**before, trouble=trouble))

@@ -18,14 +18,14 @@ from bot.storage.tables import timers
 class TimerKind(Kind):
     """What must happen."""
 
-    EXPIRE = "expire", Topic.REQUEST  # nobody decided in time
+    EXPIRE = "expire", Topic.REQUEST  # no approver decided in time
     REMIND = "remind", Topic.REQUEST  # approvers have not decided yet
     MASK = "mask", Topic.SECRET  # the secret has been on the screen long enough
     UNKNOWN = "unknown", Topic.SECRET  # a claimed secret was never confirmed as shown
-    REMOVE_UNREAD = "unread", Topic.SECRET  # nobody picked the secret up
+    REMOVE_UNREAD = "unread", Topic.SECRET  # the requester did not pick the secret up
     REMIND_UNREAD = "unseen", Topic.SECRET  # remind the requester to pick it up
     REMOVE_STRAY = "sweep"  # look for secrets that lost answers left behind
-    UNDO = "undo"  # a failed registration that nobody retried
+    UNDO = "undo"  # a failed registration that was not retried
     REVOKE = "revoke"  # one that is being revoked, and that Entra has not let go
     CHECK = "check", Topic.USER  # compare the tenant with the plan, and tell this user
     REMOVE_PREVIOUS = "retire", Topic.SECRET  # the newer one has worked long enough

@@ -231,7 +231,7 @@ class Scheduler:
                     await history.write(tx, id, Event.SECRET_UNKNOWN, now=now)
                     await expiry_notices.plan(tx, id)
             case TimerKind.REMOVE_UNREAD:
-                # From here on nobody can be shown a secret that is going away.
+                # From here on a secret that is about to be removed cannot be shown.
                 if await secrets.change(
                     tx, subject.secret, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
                 ):
@@ -252,7 +252,7 @@ class Scheduler:
         registration: Registration,
         request: ApprovalRequest,
     ) -> None:
-        """End a request that nobody has decided on, or remind the approvers of it."""
+        """End an undecided request, or remind the approvers of it."""
         now, id, channel = (
             self._clock.now(),
             registration.id,

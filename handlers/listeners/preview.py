@@ -74,7 +74,7 @@ class PreviewMaker:
         try:
             answer = await self._client.views_push(trigger_id=trigger_id, view=views.waiting())
             view_id = answer["view"]["id"]
-        except BaseException:
+        except BaseException:  # a cancelled call, too, must not keep the user busy
             self._busy.discard(user)
             raise
         look = partial(self._look, form, profile)

@@ -74,7 +74,7 @@ class Outcomes:
             await messages.give_up(tx, message)
 
     async def gone(self, message: Message, *, is_deleted: bool) -> None:
-        """Never show it again. What approvers need is posted once more if somebody deleted it."""
+        """Never show it again. A message that approvers need is posted again if it was deleted."""
         async with self.services.database.transaction() as tx:
             await messages.give_up(tx, message, gone=True)
             found = await registrations.get(tx, message.registration)

@@ -152,8 +152,8 @@ class Sender:
     def _is_there(self, message: Message, drawing: str) -> bool:
         """Whether Slack shows exactly this already: a version may have changed nothing on it.
 
-        Only if this process drew it last, and nobody has tried since: what became of a call whose
-        answer was lost is not known.
+        Only if this process drew it last, and no other has tried since: the effect of a call whose
+        answer was lost is unknown.
         """
         is_first_try = message.ts is not None and message.tries == 1
         return is_first_try and self._drawn.get(message.id) == (message.shown, drawing)

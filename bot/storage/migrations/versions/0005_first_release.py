@@ -10,4 +10,5 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # Never called: an older database is refused before, and a new one is not migrated.
     raise NotImplementedError
