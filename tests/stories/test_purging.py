@@ -22,8 +22,12 @@ from tests.support.waiting import eventually
 async def asked(story: Story, id: str, *, by: str = "ada") -> None:
     """Ask for it by a word, and let another approver confirm it."""
     story.workspace.reload(by)
-    answer = await said(story, by, f"purge {id}")
-    assert answer.startswith("An approver has to confirm this"), answer
+
+    async def ask() -> None:
+        answer = await said(story, by, f"purge {id}")
+        assert answer.startswith("An approver has to confirm this"), answer
+
+    await story.new_request(ask(), "Confirm the purge")
     await decide(story, "Confirm", by="grace" if by == "ada" else "ada")
 
 

@@ -39,8 +39,10 @@ async def rotate(story: Story, id: str, *, by: str = "rosa") -> str:
 
 
 async def asked(story: Story, id: str, *, by: str = "rosa") -> None:
-    assert "An approver has to confirm this" in await rotate(story, id, by=by)
-    await story.until(lambda: "[Confirm the rotation]" in story.workspace.text_of(request(story)))
+    async def ask() -> None:
+        assert "An approver has to confirm this" in await rotate(story, id, by=by)
+
+    await story.new_request(ask(), "Confirm the rotation")
 
 
 def request(story: Story) -> Json:

@@ -113,6 +113,19 @@ class Story:
     async def until(self, predicate: Any, timeout: float = PATIENCE) -> Any:  # noqa: ASYNC109 - as the workspace's own
         return await self.workspace.until(predicate, timeout=timeout)
 
+    async def new_request(self, ask: Awaitable[Any], button: str) -> Json:
+        """Ask, and return the new message with this button: an older one may still show its own."""
+        before = {each["ts"] for each in self.workspace.messages("approvals")}
+        await ask
+
+        def found() -> list[Json]:
+            posted = self.workspace.messages("approvals")
+            fresh = [each for each in posted if each["ts"] not in before]
+            return [each for each in fresh if f"[{button}]" in self.workspace.text_of(each)]
+
+        await self.until(found)
+        return found()[-1]
+
     def card(self, index: int = -1) -> str:
         """Return a card in the approval channel as people read it, no notice of what happened."""
         texts = map(self.workspace.text_of, self.workspace.messages("approvals"))
