@@ -13,7 +13,6 @@ from bot.playground.workspace.people import Person
 from bot.playground.workspace.record import Entry, Kind
 from bot.playground.workspace.results import Clicked, Reply, Submitted
 from bot.playground.workspace.server import running
-from bot.playground.workspace.signing import Forgery
 from bot.playground.workspace.wire import CannotAct
 from bot.playground.workspace.workspace import Workspace
 
@@ -22,7 +21,6 @@ __all__ = [
     "Channel",
     "Clicked",
     "Entry",
-    "Forgery",
     "Group",
     "Held",
     "Kind",

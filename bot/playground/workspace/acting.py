@@ -53,10 +53,6 @@ class Acting(Place):
         """Open the app's Messages tab, which leaves its Home tab."""
         await self._talking.open_home(self.people.find(person), "messages")
 
-    def close_home(self, person: Who) -> None:
-        """Look at something else than the app. It is not told: Slack has no event for it."""
-        self._state.home_tabs.pop(self.people.find(person).id, None)
-
     async def click(self, person: Who, label: str, *, on: Json | None = None) -> Clicked:
         """Click a button by its label or action_id: in `on`, or wherever it is seen first.
 
@@ -81,9 +77,9 @@ class Acting(Place):
         """Fill in the view in front without submitting it."""
         return deepcopy(self._submitting.fill(self.people.find(person), values))
 
-    async def close_view(self, person: Who, *, whole: bool = False) -> None:
-        """Close the view in front, or with `whole` all of the stack."""
-        await self._submitting.close(self.people.find(person), whole=whole)
+    async def close_view(self, person: Who) -> None:
+        """Close the view in front; the one below, if any, shows again."""
+        self._submitting.close(self.people.find(person))
 
     def reload(self, person: Who) -> None:
         """Reload this person's Slack: ephemeral messages and open modals are gone."""

@@ -10,9 +10,6 @@ from bot.playground.workspace.people import Person
 from bot.playground.workspace.state import State
 from bot.playground.workspace.wire import Json
 
-HISTORY = {"im": "im", "channel": "channels", "group": "groups"}
-"""Names of subscriptions (message.im) and scopes (im:history), by a conversation's kind."""
-
 
 class Events:
     """Tells the app of events, at once or beside what goes on."""
@@ -38,7 +35,10 @@ class Events:
         await self.tell(payloads.app_home_opened(person, im, tab, home, self._state.stamp()), im)
 
     async def tell(self, inner: Json, channel: Channel) -> None:
-        """Deliver an event if the app has subscribed to it and holds its scope."""
+        """Deliver an event if the app has subscribed to it and holds its scope.
+
+        Of messages the app hears those in its own direct messages alone.
+        """
         app = self._state.installation
         kind = inner["type"]
         if kind != "message" and kind not in app.events:
@@ -56,8 +56,7 @@ class Events:
 
     def _hears(self, channel: Channel) -> bool:
         app = self._state.installation
-        name = HISTORY[channel.kind]
-        return f"message.{name}" in app.events and f"{name}:history" in app.scopes
+        return channel.im and "message.im" in app.events and "im:history" in app.scopes
 
     def _overheard(self, message: Message, what: str, before: Json | None) -> None:
         """Tell the app of its own messages, too: Slack does, and it is for apps to ignore them."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.playground.workspace import content
 from bot.playground.workspace.channels import Channel
-from bot.playground.workspace.messages import Content, Message, Messages
+from bot.playground.workspace.messages import Content, Message
 from bot.playground.workspace.methods.method import names
 from bot.playground.workspace.state import State
 from bot.playground.workspace.wire import ApiError, Json
@@ -17,8 +17,7 @@ from bot.playground.workspace.wire import ApiError, Json
 LIFE = timedelta(minutes=30)
 USES = 5
 KNOWN = names(
-    "text blocks response_type replace_original delete_original thread_ts "
-    "unfurl_links unfurl_media mrkdwn metadata"
+    "text blocks response_type replace_original thread_ts unfurl_links unfurl_media mrkdwn metadata"
 )
 
 
@@ -62,8 +61,6 @@ class Hooks:
         if unknown := set(body) - KNOWN:
             raise ApiError("invalid_arguments", f"unknown keys: {', '.join(sorted(unknown))}")
         match body:
-            case {"delete_original": True}:
-                self._delete(hook)
             case {"replace_original": True} if hook.source:
                 self._replace(hook.source, content.read(body, self._state.ids))
             case _:
@@ -94,18 +91,8 @@ class Hooks:
 
     def _replace(self, source: Message, said: Content) -> None:
         """Change what was clicked in. On a screen that was reloaded an ephemeral is no more."""
-        shelf = self._shelf(source)
+        shelf = self._state.ephemerals if source.only_for else self._state.messages
         if shelf.by_ts(source.ts):
             shelf.change(source, said, self._state.stamp())
         else:
             self._state.record.complain("a replacement of a message that is gone", ts=source.ts)
-
-    def _delete(self, hook: Hook) -> None:
-        if hook.source is None:
-            raise ApiError("invalid_arguments", "a command has no original message to delete")
-        shelf = self._shelf(hook.source)
-        if shelf.by_ts(hook.source.ts):
-            shelf.remove(hook.source)
-
-    def _shelf(self, source: Message) -> Messages:
-        return self._state.ephemerals if source.only_for else self._state.messages

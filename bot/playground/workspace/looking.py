@@ -4,7 +4,6 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import TypeVar
 
-from bot.playground.workspace.acks import Taken
 from bot.playground.workspace.notices import Notification
 from bot.playground.workspace.place import Place, Who
 from bot.playground.workspace.record import Entry, Kind
@@ -69,11 +68,6 @@ class Looking(Place):
     def unacked(self) -> list[Json]:
         """Envelopes that nobody acknowledged in time."""
         return self._state.sockets.unacked
-
-    @property
-    def acks(self) -> list[Taken]:
-        """How long each delivery took to be acknowledged, in real seconds."""
-        return self._state.acks.all
 
     @property
     def connections(self) -> int:

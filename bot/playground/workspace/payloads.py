@@ -104,12 +104,6 @@ def submission(app: Installation, person: Person, view: Json, *, trigger_id: str
     }
 
 
-def closed(app: Installation, person: Person, view: Json, *, cleared: bool) -> Json:
-    """A closed view comes without what was typed into it."""
-    emptied = {**view, "state": {"values": {}}}
-    return {**_interaction(app, person, "view_closed"), "view": emptied, "is_cleared": cleared}
-
-
 def event(app: Installation, inner: Json, *, event_id: str, event_time: int, shared: bool) -> Json:
     bot = {
         "enterprise_id": app.enterprise_id,

@@ -6,20 +6,19 @@ with x-slack-retry-num and -reason: docs.slack.dev/apis/events-api.
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlencode
 
 import aiohttp
+from slack_sdk.signature import SignatureVerifier
 
-from bot.playground.workspace.acks import Acks
 from bot.playground.workspace.record import Kind, Record
 from bot.playground.workspace.retries import EVENT, later
-from bot.playground.workspace.signing import Forgery, signed
 from bot.playground.workspace.sockets import ACK_SECONDS
 from bot.playground.workspace.tasks import Tasks
-from bot.playground.workspace.wire import Ack, CannotAct, Json
+from bot.playground.workspace.wire import Ack, Json
 from graph.clock import Clock
 
 FORM = "application/x-www-form-urlencoded"
@@ -33,16 +32,11 @@ class Response:
     status: int = 0
     content_type: str = ""
     body: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
     failure: str = ""
-
-    @property
-    def no_retry(self) -> bool:
-        return self.headers.get("x-slack-no-retry") == "1"
 
 
 class SignedHttp:
-    """Posts what happens to one URL. `forgery` sends what an attacker would instead."""
+    """Posts what happens to one URL."""
 
     def __init__(
         self,
@@ -52,45 +46,24 @@ class SignedHttp:
         record: Record,
         clock: Clock,
         tasks: Tasks,
-        acks: Acks,
         ack_seconds: float = ACK_SECONDS,
     ) -> None:
-        self.forgery: Forgery | None = None
         self._url = url
-        self._signing_secret = signing_secret
+        self._verifier = SignatureVerifier(signing_secret)
         self._record = record
         self._clock = clock
         self._tasks = tasks
-        self._acks = acks
         self._ack_seconds = ack_seconds
         self._latest: tuple[str, dict[str, str]] | None = None
 
     async def deliver(self, kind: str, payload: Json, *, answerable: bool = False) -> Ack:
         """Post a payload and return how the app took it; an event that failed comes again."""
         response = await self._try(kind, payload)
-        if kind == EVENT and _to_be_retried(response):
+        if kind == EVENT and response.failure:
             response = await self._try(kind, payload, attempt=1, after=response)
-            if _to_be_retried(response):
+            if response.failure:
                 self._tasks.start(self._later(payload, response, self._clock.now()))
         return _ack(kind, response)
-
-    async def verify(self, challenge: str = "a challenge") -> bool:
-        """Ask the app to prove that the URL is its own: …/reference/events/url_verification."""
-        body = json.dumps(
-            {"type": "url_verification", "token": "deprecated", "challenge": challenge}
-        )
-        response = await self.send(body, self._headers(JSON, body))
-        if response.status != HTTPStatus.OK:
-            return False
-        if response.content_type == JSON:
-            return bool(json.loads(response.body) == {"challenge": challenge})
-        return response.body == challenge
-
-    async def replay(self) -> int:
-        """Send the latest delivery again, byte for byte; return the app's status."""
-        if self._latest is None:
-            raise CannotAct("Nothing has been delivered yet.")
-        return (await self.send(*self._latest)).status
 
     async def send(self, body: str, headers: dict[str, str]) -> Response:
         """Post anything at all to the app's URL. Redirects are not followed."""
@@ -106,7 +79,6 @@ class SignedHttp:
                     status=response.status,
                     content_type=response.content_type,
                     body=await response.text(),
-                    headers={key.lower(): value for key, value in response.headers.items()},
                     failure="" if response.status < HTTPStatus.MULTIPLE_CHOICES else "http_error",
                 )
         except TimeoutError:
@@ -117,7 +89,7 @@ class SignedHttp:
     async def _later(self, payload: Json, response: Response, failed: datetime) -> None:
         async for attempt in later(self._clock, failed):
             response = await self._try(EVENT, payload, attempt=attempt, after=response)
-            if not _to_be_retried(response):
+            if not response.failure:
                 return
 
     async def _try(
@@ -131,18 +103,20 @@ class SignedHttp:
             else {}
         )
         self._latest = (body, headers | retry)
-        with self._acks.timed(kind):
-            response = await self.send(*self._latest)
+        response = await self.send(*self._latest)
         sent = {"type": kind, "payload": payload, **retry}
         self._record.add(Kind.DELIVERY, kind, sent, {"status": response.status})
         return response
 
     def _headers(self, content_type: str, body: str) -> dict[str, str]:
-        return {"Content-Type": content_type, **signed(self._signing_secret, body, self.forgery)}
-
-
-def _to_be_retried(response: Response) -> bool:
-    return bool(response.failure) and not response.no_retry
+        """Sign it: apps compare the time with their own real one, so no movable clock here."""
+        stamp = str(int(self._verifier.clock.now()))
+        signature = self._verifier.generate_signature(timestamp=stamp, body=body)
+        return {
+            "Content-Type": content_type,
+            "X-Slack-Request-Timestamp": stamp,
+            "X-Slack-Signature": signature or "",
+        }
 
 
 def _encoded(kind: str, payload: Json) -> tuple[str, str]:

@@ -47,7 +47,6 @@ class Sim:
             "choose": workspace.choose,
             "click": workspace.click,
             "clock": self._move,
-            "close_home": workspace.close_home,
             "close_view": workspace.close_view,
             "command": workspace.command,
             "deactivate": workspace.deactivate,

@@ -6,12 +6,11 @@ pattern; an envelope not acknowledged within three seconds counts as failed and 
 
 import asyncio
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from random import Random
 
 from aiohttp import WSMsgType, web
 
-from bot.playground.workspace.acks import Acks
 from bot.playground.workspace.connections import Connection, Connections
 from bot.playground.workspace.ids import Ids
 from bot.playground.workspace.installation import Installation
@@ -24,9 +23,7 @@ from graph.clock import Clock
 ACK_SECONDS = 3.0
 """Real seconds, whatever the clock says. Tests of what is late take less."""
 MOST_CONNECTIONS = 10
-WARNING = timedelta(seconds=10)
-"""From a warning until the connection is closed, by the workspace's clock."""
-REASONS = ("warning", "refresh_requested", "link_disabled", "too_many_websockets")
+REASONS = ("refresh_requested", "link_disabled")
 
 
 class Sockets:
@@ -41,7 +38,6 @@ class Sockets:
         record: Record,
         clock: Clock,
         tasks: Tasks,
-        acks: Acks,
     ) -> None:
         self.unacked: list[Json] = []
         self.ack_seconds = ACK_SECONDS
@@ -50,7 +46,6 @@ class Sockets:
         self._record = record
         self._clock = clock
         self._tasks = tasks
-        self._acks = acks
         self._tickets: set[str] = set()
         self._connections = Connections(rng)
         self._owed: list[Json] = []
@@ -103,7 +98,7 @@ class Sockets:
         return ack
 
     async def disconnect(self, reason: str) -> None:
-        """Ask every connection to go, and close it: after a warning ten seconds later."""
+        """Ask every connection to go, and close it."""
         if reason not in REASONS:
             raise CannotAct(f"Slack disconnects by {', '.join(REASONS)}.")
         if reason == "link_disabled":
@@ -111,10 +106,7 @@ class Sockets:
         asked = list(self._connections)
         for connection in asked:
             await connection.ask_to_go(reason)
-        if reason == "warning":
-            self._tasks.start(self._close_at(self._clock.now() + WARNING, asked))
-        else:
-            await self._close(asked)
+        await self._close(asked)
 
     async def drop(self, count: int | None = None) -> None:
         """Close every connection, or so many, without a word."""
@@ -172,9 +164,8 @@ class Sockets:
         """Return what came with the ack, or None if none came in time."""
         connection = self._connections.any()
         try:
-            with self._acks.timed(envelope["type"]):
-                async with asyncio.timeout(self.ack_seconds):
-                    return await connection.send(envelope)
+            async with asyncio.timeout(self.ack_seconds):
+                return await connection.send(envelope)
         except (TimeoutError, ConnectionError):
             return None
 
@@ -217,10 +208,6 @@ class Sockets:
     def _forget(self, connection: Connection) -> None:
         self._connections.remove(connection)
         self._record.add(Kind.DELIVERY, "goodbye", {"num_connections": self.connected})
-
-    async def _close_at(self, time: datetime, connections: list[Connection]) -> None:
-        await self._clock.sleep((time - self._clock.now()).total_seconds())
-        await self._close(connections)
 
     async def _close(self, connections: list[Connection]) -> None:
         await asyncio.gather(*(connection.close() for connection in connections))

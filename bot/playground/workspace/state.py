@@ -3,7 +3,6 @@
 from random import Random
 from typing import Protocol
 
-from bot.playground.workspace.acks import Acks
 from bot.playground.workspace.changes import Changes
 from bot.playground.workspace.channels import Channel, Channels
 from bot.playground.workspace.faults import Faults
@@ -42,7 +41,6 @@ class State:
         self.tasks = Tasks()
         self.faults = Faults()
         self.rates = Rates()
-        self.acks = Acks()
         self.installation = Installation.new(self.ids)
         self.people = People(self.ids, self.installation.team_id)
         self.groups = Groups(self.ids)
@@ -60,7 +58,6 @@ class State:
             record=self.record,
             clock=clock,
             tasks=self.tasks,
-            acks=self.acks,
         )
         self.delivery: Delivery = self.sockets
 

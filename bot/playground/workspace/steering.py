@@ -10,7 +10,7 @@ class Steering(Place):
     """Everything between Slack and the app that a test may want otherwise."""
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Ask every socket to go: warning, refresh_requested, link_disabled, too_many_websockets.
+        """Ask every socket to go: refresh_requested, link_disabled.
 
         After `link_disabled` no new one opens, until `installation.socket_mode_enabled` is True.
         """
@@ -32,17 +32,13 @@ class Steering(Place):
         await self._state.delivery.deliver(latest[-1]["type"], latest[-1]["payload"])
 
     def deliver_to(self, url: str) -> SignedHttp:
-        """Tell the app by signed requests to this URL instead of a socket, which is turned off.
-
-        What is returned verifies the URL, checks its certificate, forges and replays.
-        """
+        """Tell the app by signed requests to this URL instead of a socket, which is turned off."""
         http = SignedHttp(
             url=url,
             signing_secret=self.signing_secret,
             record=self._state.record,
             clock=self._state.clock,
             tasks=self._state.tasks,
-            acks=self._state.acks,
             ack_seconds=self._state.sockets.ack_seconds,
         )
         self._state.delivery = http

@@ -43,46 +43,25 @@ class Submitting:
             return self._submitted(person, error=ack.error)
         return self._followed(person, view, ack.payload)
 
-    async def close(self, person: Person, *, whole: bool = False) -> None:
-        """Close the view in front, or the whole stack by its cross; an app that asked is told.
-
-        docs.slack.dev/reference/interaction-payloads/view-interactions-payload: the cross tells
-        of the stack's first view.
-        """
-        front = self._in_front(person)
-        stack = self._state.views.stack(person.id)
-        view = stack[0] if whole else front
-        cleared = whole or bool(front["clear_on_close"])
-        if cleared:
-            self._state.views.clear(person.id)
-        else:
-            self._state.views.close(view)
-        if view["notify_on_close"]:
-            payload = payloads.closed(
-                self._state.installation, person, deepcopy(view), cleared=cleared
-            )
-            await self._state.delivery.deliver("interactive", payload)
+    def close(self, person: Person) -> None:
+        self._state.views.close(self._in_front(person))
 
     def _followed(self, person: Person, view: Json, answer: Json) -> Submitted:
         """Do what the ack says. What Slack would not take changes nothing."""
         try:
-            errors = self._follow(person, view, answer)
+            errors = self._follow(view, answer)
         except ApiError as wrong:
             details = [wrong.code, *wrong.messages]
             self._state.record.complain("an ack of a submission", answer=answer, errors=details)
             return self._submitted(person, error=wrong.code)
         return self._submitted(person, errors=errors)
 
-    def _follow(self, person: Person, view: Json, answer: Json) -> dict[str, str]:
+    def _follow(self, view: Json, answer: Json) -> dict[str, str]:
         match answer:
             case {"response_action": "errors", "errors": dict(errors)}:
                 return _by_label(view, errors)
             case {"response_action": "update", "view": definition}:
                 self._state.views.update(view, checked(definition, Surface.MODAL))
-            case {"response_action": "push", "view": definition}:
-                self._state.views.push(person.id, checked(definition, Surface.MODAL))
-            case {"response_action": "clear"}:
-                self._state.views.clear(person.id)
             case {} if not answer:
                 self._state.views.close(view)
             case _:

@@ -18,8 +18,6 @@ UNSET: Json = {
     "external_id": "",
     "submit": None,
     "close": None,
-    "clear_on_close": False,
-    "notify_on_close": False,
 }
 
 
@@ -84,10 +82,6 @@ class Views:
         """
         modals = (view for stack in self._stacks.values() for view in stack)
         return next((view for view in modals if view["id"] == view_id), None)
-
-    def stack(self, person: str) -> list[Json]:
-        """Return somebody's open modals, the first one first."""
-        return list(self._stacks.get(person, []))
 
     def _add(self, person: str, definition: Json) -> Json:
         stack = self._stacks.setdefault(person, [])

@@ -41,15 +41,15 @@ async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Bot]:
         yield Bot(app, workspace)
 
 
-def subscribe(workspace: Workspace, kind: str) -> None:
-    workspace.installation.scopes.add(f"{kind}:history")
-    workspace.installation.events.add(f"message.{kind}")
+def subscribe(workspace: Workspace) -> None:
+    workspace.installation.scopes.add("im:history")
+    workspace.installation.events.add("message.im")
 
 
 async def test_the_app_is_told_of_its_own_messages_too(
     workspace: Workspace, client: Client, app: AsyncApp, bot: Bot
 ) -> None:
-    subscribe(workspace, "im")
+    subscribe(workspace)
     await workspace.message_im("rosa", "hello")
     im = told(workspace)[0]["channel"]
     posted = await client.chat_postMessage(channel=im, text="hi")
@@ -77,7 +77,7 @@ def told(workspace: Workspace) -> list[Json]:
 async def test_the_app_hears_what_it_may_and_wants_to(
     workspace: Workspace, bot: Bot, lacking: str
 ) -> None:
-    subscribe(workspace, "im")
+    subscribe(workspace)
     if lacking == "scope":
         workspace.installation.scopes.discard("im:history")
     else:
@@ -133,23 +133,3 @@ async def test_the_app_opens_direct_messages_with_one_person(
     assert ("no_op" in first, again["no_op"]) == (False, True)
     workspace.installation.scopes.add("mpim:write")
     assert await error_of(client.conversations_open(users=[rosa, ada])) == "user_not_found"
-
-
-async def test_messages_in_channels_are_heard_by_those_who_subscribe(
-    workspace: Workspace, bot: Bot
-) -> None:
-    subscribe(workspace, "channels")
-    await workspace.say("ada", "not for you", channel="approvals")
-    await workspace.say("ada", "not here", channel="random")
-    await workspace.say("ada", "but here", channel="general")
-    [event] = bot.heard
-    assert (event["text"], event["channel_type"]) == ("but here", "channel")
-
-
-async def test_a_scope_lets_the_app_post_where_it_is_not(
-    workspace: Workspace, client: Client
-) -> None:
-    random = workspace.channels["random"].id
-    assert await error_of(client.chat_postMessage(channel=random, text="x")) == "not_in_channel"
-    workspace.installation.scopes.add("chat:write.public")
-    assert (await client.chat_postMessage(channel=random, text="x"))["ok"]

@@ -3,15 +3,12 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
-from http import HTTPStatus
 
 import pytest
 from aiohttp import web
-from slack_bolt.async_app import AsyncApp
 
 from bot.playground.clock import MovableClock
-from bot.playground.workspace import Forgery, Workspace, running
-from bot.playground.workspace.wire import Json
+from bot.playground.workspace import Workspace, running
 from tests.support.small_bot import served
 
 
@@ -76,15 +73,6 @@ async def test_a_retry_does_not_come_before_its_time(
     assert [number for number, _ in listener.heard] == ["", "1", "2", ""]
 
 
-async def test_an_app_can_ask_for_no_retries(
-    workspace: Workspace, listener: Listener, url: str
-) -> None:
-    workspace.deliver_to(url)
-    listener.status, listener.headers = 500, {"x-slack-no-retry": "1"}
-    await workspace.mention("ada", "status")
-    assert listener.heard == [("", "")]
-
-
 async def test_nobody_there_is_another_reason(workspace: Workspace) -> None:
     workspace.deliver_to("http://127.0.0.1:9/slack/events")
     await workspace.mention("ada", "status")
@@ -123,52 +111,3 @@ async def test_redirects_are_not_followed(
     listener.status, listener.headers = 302, {"Location": url}
     assert (await workspace.command("rosa")).error == "dispatch_failed"
     assert len(listener.heard) == 1
-
-
-async def test_bolt_proves_that_the_url_is_its_own(workspace: Workspace, app: AsyncApp) -> None:
-    async with served(app.web_app()) as url:
-        http = workspace.deliver_to(url)
-        assert await http.verify()
-        http.forgery = Forgery.SIGNATURE
-        assert not await http.verify()
-
-
-@pytest.mark.parametrize(
-    ("forgery", "status"),
-    [
-        (Forgery.SIGNATURE, 401),
-        (Forgery.AGE, 401),
-        (Forgery.FUTURE, 401),
-        (Forgery.UNSIGNED, 401),
-        (Forgery.TIMESTAMP, 500),  # Bolt's own: it wants a number and says so by a traceback
-    ],
-)
-async def test_a_forged_request_is_no_delivery(
-    workspace: Workspace, app: AsyncApp, forgery: Forgery, status: int
-) -> None:
-    heard: list[Json] = []
-
-    @app.event("app_mention")
-    async def mentioned(event: Json) -> None:
-        heard.append(event)
-
-    async with served(app.web_app()) as url:
-        http = workspace.deliver_to(url)
-        http.forgery = forgery
-        await workspace.mention("ada", "status")
-        answers = [entry.answer for entry in workspace.log if entry.what == "events_api"]
-        assert answers[0] == {"status": status}
-        assert heard == []
-        http.forgery = None
-        await workspace.mention("ada", "status")
-        assert await http.replay() == HTTPStatus.OK
-    assert len(heard) == 2
-
-
-async def test_a_url_that_does_not_answer_the_challenge_is_not_verified(
-    workspace: Workspace, listener: Listener, url: str
-) -> None:
-    http = workspace.deliver_to(url)
-    assert not await http.verify()
-    listener.status = 404
-    assert not await http.verify()

@@ -1,4 +1,4 @@
-"""Modals: opened by a trigger, filled in as a client allows, answered by an ack."""
+"""Modals: opened by a trigger, filled in as a client allows, answered by an ack, stacked."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -6,69 +6,78 @@ from typing import Any
 
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import CannotAct, Workspace
-from bot.playground.workspace.fields import filled
 from bot.playground.workspace.wire import Json
 from tests.support.blocks import actions, error_of, modal, plain, section, text_input
 from tests.support.small_bot import connected
 
 
 class Bot:
-    """Opens a view at the command and answers submissions with what it is told to."""
+    """Opens a form at the command, pushes another at a click, and answers as it is told to."""
 
-    def __init__(self, app: AsyncApp, view: Json | None = None) -> None:
+    def __init__(self, app: AsyncApp) -> None:
         self.client = app.client
-        self.view = view
+        self.first: Json | None = modal(text_input("Name", max_length=7), actions("Go"))
+        self.second: Json | None = None
         self.answer: dict[str, Any] = {}
         self.triggers: list[str] = []
-        self.values: Json = {}
-        self.closed: list[Json] = []
+        self.submitted: list[Json] = []
         app.command("/aad-setup")(self.command)
-        app.view("form")(self.submitted)
-        app.view_closed("form")(self.view_closed)
-        app.action("go")(self.clicked)
+        app.action("go")(self.click)
+        app.view("form")(self.submit)
+
+    @property
+    def values(self) -> Json:
+        """What was sent last."""
+        return dict(self.submitted[-1]["state"]["values"])
 
     async def command(self, ack: AsyncAck, body: Json, client: Client) -> None:
         self.triggers.append(body["trigger_id"])
-        if self.view:
-            await client.views_open(trigger_id=body["trigger_id"], view=self.view)
+        if self.first:
+            await client.views_open(trigger_id=body["trigger_id"], view=self.first)
         await ack()
 
-    async def clicked(self, ack: AsyncAck, body: Json) -> None:
+    async def click(self, ack: AsyncAck, body: Json, client: Client) -> None:
         self.triggers.append(body["trigger_id"])
+        if self.second:
+            await client.views_push(trigger_id=body["trigger_id"], view=self.second)
         await ack()
 
-    async def submitted(self, ack: AsyncAck, view: Json) -> None:
-        self.values = view["state"]["values"]
+    async def submit(self, ack: AsyncAck, view: Json) -> None:
+        self.submitted.append(view)
         await ack(**self.answer)
-
-    async def view_closed(self, ack: AsyncAck, body: Json) -> None:
-        self.closed.append(body)
-        await ack()
 
 
 @pytest.fixture
 async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Bot]:
     async with connected(app, workspace):
-        yield Bot(app, modal(text_input("Name", max_length=5), actions("Go")))
+        yield Bot(app)
+
+
+def front(workspace: Workspace) -> Json:
+    """Return the view before Rosa's eyes."""
+    view = workspace.view_of("rosa")
+    assert view
+    return view
 
 
 async def test_a_trigger_opens_one_view(workspace: Workspace, bot: Bot) -> None:
     await workspace.command("rosa")
-    assert bot.view
-    again = bot.client.views_open(trigger_id=bot.triggers[0], view=bot.view)
+    assert bot.first
+    again = bot.client.views_open(trigger_id=bot.triggers[0], view=bot.first)
     assert await error_of(again) == "exchanged_trigger_id"
-    guessed = bot.client.views_open(trigger_id="1.2.x", view=bot.view)
+    guessed = bot.client.views_open(trigger_id="1.2.x", view=bot.first)
     assert await error_of(guessed) == "invalid_trigger_id"
 
 
 async def test_a_trigger_lives_three_seconds(
     workspace: Workspace, client: Client, clock: MovableClock, bot: Bot
 ) -> None:
-    bot.view = None
+    bot.first = None
     await workspace.command("rosa")
     clock.move(timedelta(seconds=4))
     late = client.views_open(trigger_id=bot.triggers[0], view=modal(section("x")))
@@ -83,7 +92,7 @@ async def test_a_client_refuses_what_does_not_fit(workspace: Workspace, bot: Bot
         await workspace.submit("rosa", {"Name": "too long"})
     with pytest.raises(CannotAct, match="no field 'Nam'"):
         await workspace.submit("rosa", {"Nam": "x"})
-    assert bot.values == {}
+    assert bot.submitted == []
 
 
 async def test_errors_stand_at_their_fields_and_what_was_typed_stays(
@@ -99,71 +108,11 @@ async def test_errors_stand_at_their_fields_and_what_was_typed_stays(
     assert bot.values["name"]["typed"]["value"] == "one"
 
 
-async def test_an_answer_slack_would_not_take_is_the_apps_fault(
-    workspace: Workspace, bot: Bot
-) -> None:
-    bot.answer = {"response_action": "errors", "errors": {"nowhere": "No."}}
-    await workspace.command("rosa")
-    refused = await workspace.submit("rosa", {"Name": "one"})
-    assert refused.error == "invalid_error_blocks"
-    assert refused.view is not None
-    assert len(workspace.complaints) == 1
-
-
-async def test_answers_update_push_and_clear(workspace: Workspace, bot: Bot) -> None:
-    await workspace.command("rosa")
-    second = modal(text_input("Name"), title=plain("Second"))
-    bot.answer = {"response_action": "update", "view": second}
-    updated = await workspace.submit("rosa", {"Name": "one"})
-    assert updated.view
-    assert workspace.text_of(updated.view) == "Second\n──────\nName: one\n[Send]"
-    bot.answer = {"response_action": "push", "view": modal(section("Sure?"))}
-    assert (await workspace.submit("rosa")).view != updated.view
-    bot.answer = {"response_action": "clear"}
-    assert (await workspace.submit("rosa")).view is None
-
-
-async def test_an_empty_answer_uncovers_the_view_below(workspace: Workspace, bot: Bot) -> None:
-    await workspace.command("rosa")
-    for _ in range(2):
-        await workspace.click("rosa", "Go")
-        view = modal(section("x"), actions("Go"))
-        await bot.client.views_push(trigger_id=bot.triggers[-1], view=view)
-    await workspace.click("rosa", "Go")
-    fourth = bot.client.views_push(trigger_id=bot.triggers[-1], view=modal(section("x")))
-    assert await error_of(fourth) == "push_limit_reached"
-    left = (await workspace.submit("rosa")).view
-    assert left
-    assert left["previous_view_id"] == left["root_view_id"]
-
-
 async def test_only_a_click_inside_can_push(workspace: Workspace, bot: Bot) -> None:
-    bot.view = None
+    bot.first = None
     await workspace.command("rosa")
     pushed = bot.client.views_push(trigger_id=bot.triggers[0], view=modal(section("x")))
     assert await error_of(pushed) == "not_found"
-
-
-async def test_an_update_needs_an_open_view_and_its_hash(workspace: Workspace, bot: Bot) -> None:
-    await workspace.command("rosa")
-    view = workspace.view_of("rosa")
-    assert view
-    new = modal(section("new"))
-    await bot.client.views_update(view_id=view["id"], hash=view["hash"], view=new)
-    stale = bot.client.views_update(view_id=view["id"], hash=view["hash"], view=new)
-    assert await error_of(stale) == "hash_conflict"
-    await workspace.close_view("rosa")
-    closed = bot.client.views_update(view_id=view["id"], view=new)
-    assert await error_of(closed) == "not_found"
-
-
-async def test_closing_is_told_to_those_who_ask(workspace: Workspace, bot: Bot) -> None:
-    bot.view = modal(text_input("Name"), notify_on_close=True)
-    await workspace.command("rosa")
-    workspace.fill("rosa", {"Name": "x"})
-    await workspace.close_view("rosa")
-    assert bot.closed[0]["view"]["state"] == {"values": {}}
-    assert workspace.view_of("rosa") is None
 
 
 async def test_every_kind_of_field_can_be_filled_in(workspace: Workspace, bot: Bot) -> None:
@@ -184,7 +133,7 @@ async def test_every_kind_of_field_can_be_filled_in(workspace: Workspace, bot: B
         }
         for kind, element in zip(kinds, elements, strict=True)
     ]
-    bot.view = modal(*blocks)
+    bot.first = modal(*blocks)
     await workspace.command("rosa")
     view = workspace.fill("rosa", dict(zip(kinds, typed, strict=True)))
     shown = workspace.text_of(view)
@@ -201,7 +150,7 @@ async def test_a_menu_that_is_dispatched_tells_the_app(
     options = [{"text": plain(word), "value": word} for word in ("Mimecast", "Sophos")]
     menu = {"type": "static_select", "action_id": "pick", "options": options}
     field = {"type": "input", "label": plain("Kind"), "element": menu, "dispatch_action": True}
-    bot.view = modal(field)
+    bot.first = modal(field)
     seen: list[Json] = []
 
     @app.action("pick")
@@ -213,48 +162,180 @@ async def test_a_menu_that_is_dispatched_tells_the_app(
 
     await workspace.command("rosa")
     await workspace.choose("rosa", "Kind", "Sophos")
-    view = workspace.view_of("rosa")
-    assert view
     assert seen[0]["selected_option"]["value"] == "Sophos"
-    assert "for Sophos" in workspace.text_of(view)
+    assert "for Sophos" in workspace.text_of(front(workspace))
+
+
+async def test_an_answer_redraws_the_view_and_none_closes_it(
+    workspace: Workspace, bot: Bot
+) -> None:
+    await workspace.command("rosa")
+    second = modal(text_input("Name"), title=plain("Second"))
+    bot.answer = {"response_action": "update", "view": second}
+    updated = await workspace.submit("rosa", {"Name": "one"})
+    assert updated.view
+    assert workspace.text_of(updated.view) == "Second\n──────\nName: one\n[Send]"
+    bot.answer = {}
+    assert (await workspace.submit("rosa")).view is None
 
 
 @pytest.mark.parametrize(
-    ("element", "wanted", "refusal"),
+    ("answer", "error"),
     [
-        ({"type": "plain_text_input", "min_length": 3}, "ab", "too few"),
         (
-            {"type": "static_select", "options": [{"text": plain("Red"), "value": "r"}]},
-            "r",
-            "no choice 'r'; there are 'Red'",
+            {"response_action": "errors", "errors": {"nowhere": "No."}},
+            "invalid_error_blocks",
         ),
-        ({"type": "file_input"}, "x", "Nobody can fill in"),
+        ({"response_action": "update", "view": {"type": "modal"}}, "invalid_arguments"),
+        ({"response_action": "dance"}, "invalid_response_action"),
     ],
 )
-def test_a_field_takes_only_what_a_client_would_send(
-    element: Json, wanted: object, refusal: str
+async def test_an_answer_that_slack_would_not_take_is_the_app_s_fault_and_changes_nothing(
+    workspace: Workspace, bot: Bot, answer: dict[str, Any], error: str
 ) -> None:
-    with pytest.raises(CannotAct, match=refusal):
-        filled(element, wanted)
+    bot.answer = answer
+    await workspace.command("rosa")
+    before = front(workspace)
+    refused = await workspace.submit("rosa", {"Name": "one"})
+    assert refused.error == error
+    assert refused.view
+    assert refused.view["id"] == before["id"]
+    assert len(workspace.complaints) == 1
+
+
+async def test_an_update_needs_an_open_view_and_its_newest_hash(
+    workspace: Workspace, client: Client, bot: Bot
+) -> None:
+    await workspace.command("rosa")
+    view, new = front(workspace), modal(section("new"))
+    workspace.fill("rosa", {"Name": "typing"})  # changes no hash
+    first = await client.views_update(view_id=view["id"], hash=view["hash"], view=new)
+    stale = client.views_update(view_id=view["id"], hash=view["hash"], view=new)
+    assert await error_of(stale) == "hash_conflict"
+    newest = first["view"]["hash"]
+    again = await client.views_update(view_id=view["id"], hash=newest, view=new)
+    assert again["view"]["hash"] != newest
+    await workspace.close_view("rosa")
+    closed = client.views_update(view_id=view["id"], view=new)
+    assert await error_of(closed) == "not_found"
+
+
+async def test_views_are_stacked_three_high_and_closing_shows_the_one_below(
+    workspace: Workspace, bot: Bot
+) -> None:
+    bot.second = modal(section("Sure?"), actions("Go"))
+    await workspace.command("rosa")
+    first = workspace.fill("rosa", {"Name": "payroll"})
+    await workspace.click("rosa", "Go")
+    second = front(workspace)
+    assert second["root_view_id"] == second["previous_view_id"] == first["id"]
+    await workspace.click("rosa", "Go")
+    bot.second = None
+    await workspace.click("rosa", "Go")
+    fourth = bot.client.views_push(trigger_id=bot.triggers[-1], view=modal(section("x")))
+    assert await error_of(fourth) == "push_limit_reached"
+    left = (await workspace.submit("rosa")).view  # an empty answer uncovers the view below
+    assert left
+    assert left["previous_view_id"] == left["root_view_id"]
+    await workspace.close_view("rosa")
+    assert "Name: payroll" in workspace.text_of(front(workspace))
+    await workspace.close_view("rosa")
+    assert workspace.view_of("rosa") is None
+
+
+async def test_a_view_below_can_be_updated_too(workspace: Workspace, bot: Bot) -> None:
+    bot.second = modal(section("Sure?"))
+    await workspace.command("rosa")
+    below = workspace.fill("rosa", {"Name": "payroll"})
+    await workspace.click("rosa", "Go")
+    view = modal(text_input("Name"), text_input("Why"))
+    await bot.client.views_update(view_id=below["id"], view=view)
+    await workspace.close_view("rosa")
+    text = workspace.text_of(front(workspace))
+    assert "Name: payroll" in text
+    assert "Why: ____" in text
+
+
+async def test_a_field_that_is_another_forgets_what_was_typed(
+    workspace: Workspace, client: Client, bot: Bot
+) -> None:
+    await workspace.command("rosa")
+    view = workspace.fill("rosa", {"Name": "payroll"})
+    renamed = text_input("Name", initial_value="begin")
+    renamed["element"]["action_id"] = "other"
+    await client.views_update(view_id=view["id"], view=modal(renamed))
+    await workspace.submit("rosa")
+    assert bot.values == {"name": {"other": {"type": "plain_text_input", "value": "begin"}}}
+
+
+async def test_optional_fields_may_stay_empty(workspace: Workspace, bot: Bot) -> None:
+    option = {"text": plain("Red"), "value": "r"}
+    colours = {"type": "checkboxes", "action_id": "which", "options": [option]}
+    bot.first = modal(
+        {**text_input("Why"), "optional": True},
+        {
+            "type": "input",
+            "block_id": "colours",
+            "label": plain("Colours"),
+            "element": colours,
+            "optional": True,
+        },
+        text_input("Name"),
+    )
+    await workspace.command("rosa")
+    with pytest.raises(CannotAct, match="'Name' must be filled in"):
+        await workspace.submit("rosa")
+    await workspace.submit("rosa", {"Name": "payroll"})
+    assert bot.values["why"]["typed"]["value"] is None
+    assert bot.values["colours"]["which"]["selected_options"] == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"response_action": "update", "view": {"type": "modal"}}, {"response_action": "dance"}],
+)
+async def test_an_answer_that_slack_would_not_take_changes_nothing(
+    workspace: Workspace, bot: Bot, answer: dict[str, Any]
+) -> None:
+    bot.answer = answer
+    await workspace.command("rosa")
+    before = workspace.view_of("rosa")
+    refused = await workspace.submit("rosa", {"Name": "payroll"})
+    assert refused.error
+    assert before
+    assert refused.view
+    assert refused.view["id"] == before["id"]
+    assert len(workspace.complaints) == 1
+
+
+async def test_what_a_view_carries_has_its_limits(workspace: Workspace, bot: Bot) -> None:
+    bot.first = modal(section("x"), private_metadata="x" * 3000)
+    await workspace.command("rosa")
+    view = front(workspace)
+    too_much = modal(section("x"), private_metadata="x" * 3001)
+    with pytest.raises(SlackApiError, match="private_metadata"):
+        await bot.client.views_update(view_id=view["id"], view=too_much)
+    bare = {**modal(text_input("Name"))}
+    del bare["submit"]
+    with pytest.raises(SlackApiError, match="submit"):
+        await bot.client.views_update(view_id=view["id"], view=bare)
 
 
 async def test_a_view_without_a_submit_button_cannot_be_submitted(
     workspace: Workspace, bot: Bot
 ) -> None:
-    view = modal(section("read only"), clear_on_close=True, notify_on_close=True)
-    del view["submit"]
-    bot.view = view
+    bot.first = modal(section("read only"))
+    del bot.first["submit"]
     await workspace.command("rosa")
     with pytest.raises(CannotAct, match="nothing to submit"):
         await workspace.submit("rosa")
     await workspace.close_view("rosa")
     with pytest.raises(CannotAct, match="no view open"):
         await workspace.submit("rosa")
-    assert bot.closed[0]["is_cleared"] is True
 
 
 async def test_a_broken_app_leaves_the_form_open(workspace: Workspace, app: AsyncApp) -> None:
-    Bot(app, modal(text_input("Name")))
+    Bot(app)
     async with connected(app, workspace):
         await workspace.command("rosa")
     refused = await workspace.submit("rosa", {"Name": "x"})

@@ -123,45 +123,19 @@ AT = datetime(2026, 2, 3, 23, 5, 9, tzinfo=UTC)
 STAMP = int(AT.timestamp())
 
 
-def read(format: str, *, tz: str = "Europe/London", now: datetime = AT) -> str | None:
-    return reader(tz, now)(str(STAMP), format)
-
-
 @pytest.mark.parametrize(
-    ("format", "shown"),
+    ("format", "later", "shown"),
     [
-        ("{date_num}", "2026-02-03"),
-        ("{date_slash}", "03/02/2026"),
-        ("{date}", "February 3rd"),
-        ("{date_short}", "Feb 3"),
-        ("{date_long}", "Tuesday, February 3rd"),
-        ("{date_long_full}", "February 3, 2026"),
-        ("{date_pretty} at {time}", "today at 11:05 PM"),
-        ("{date_short_pretty}", "today"),
-        ("{date_long_pretty}", "today"),
-        ("{day_divider_pretty}", "today"),
-        ("by {time_secs}", "by 11:05:09 PM"),
-        ("{ago}", "0 seconds ago"),
+        ("{date_short}", 0, "Feb 3"),
+        ("{date_short_pretty} at {time}", 0, "today at 11:05 PM"),
+        ("{date_short}", 400, "Feb 3, 2026"),
+        ("{date_short_pretty}", 1, "yesterday"),
+        ("{date_short_pretty}", -1, "tomorrow"),
     ],
 )
-def test_every_token_is_known(format: str, shown: str) -> None:
-    assert read(format) == shown
-
-
-def test_far_dates_have_a_year_and_near_ones_a_word() -> None:
-    assert read("{date}", now=AT + timedelta(days=400)) == "February 3rd, 2026"
-    assert read("{date_pretty}", now=AT + timedelta(days=1)) == "yesterday"
-    assert read("{date_pretty}", now=AT - timedelta(days=1)) == "tomorrow"
-    assert read("{ago}", now=AT + timedelta(hours=3)) == "3 hours ago"
-    assert read("{ago}", now=AT - timedelta(days=1)) == "in 1 day"
-
-
-@pytest.mark.parametrize(
-    ("day", "ordinal"), [(1, "1st"), (2, "2nd"), (11, "11th"), (13, "13th"), (22, "22nd")]
-)
-def test_days_are_counted_in_english(day: int, ordinal: str) -> None:
-    at = datetime(2026, 3, day, 12, tzinfo=UTC)
-    assert reader("UTC", at)(str(int(at.timestamp())), "{date}") == f"March {ordinal}"
+def test_far_dates_have_a_year_and_near_ones_a_word(format: str, later: int, shown: str) -> None:
+    now = AT + timedelta(days=later)
+    assert reader("Europe/London", now)(str(STAMP), format) == shown
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,6 @@ async def test_only_the_click_can_change_the_ephemeral_message(
     await post(url, {"text": "masked", "replace_original": True, "response_type": "in_channel"})
     assert [it["text"] for it in workspace.ephemerals("rosa")] == ["masked"]
     assert workspace.messages("general") == []
-    await post(url, {"delete_original": True})
-    assert workspace.ephemerals("rosa") == []
 
 
 async def test_without_replacing_it_adds(workspace: Workspace, url: str) -> None:

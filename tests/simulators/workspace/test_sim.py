@@ -10,7 +10,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.clock import MovableClock
-from bot.playground.workspace import Workspace
+from bot.playground.workspace import Kind, Workspace
 from bot.playground.workspace.wire import Json
 from tests.support.blocks import actions, error_of, modal, text_input
 from tests.support.small_bot import connected, served
@@ -167,7 +167,7 @@ async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: 
     assert (await workspace.command("rosa")).error == "dispatch_failed"
     opened = app.client.apps_connections_open(app_token=workspace.app_token)
     assert await error_of(opened) == "forbidden_team"
-    kinds = [it.kind for it in workspace.acks]
+    kinds = [it.what for it in workspace.log if it.kind is Kind.DELIVERY]
     assert kinds == ["slash_commands", "interactive", "interactive", "events_api", "slash_commands"]
 
 

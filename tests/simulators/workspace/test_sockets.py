@@ -217,22 +217,6 @@ def delivered(workspace: Workspace) -> list[Json]:
     return [entry.sent for entry in workspace.log if entry.what == "events_api"]
 
 
-async def test_a_warning_comes_ten_seconds_before_the_end(
-    hasty: Workspace, line: Line, clock: MovableClock
-) -> None:
-    await hasty.disconnect("warning")
-    assert await line.next() == {
-        "type": "disconnect",
-        "reason": "warning",
-        "debug_info": {"host": "playground"},
-    }
-    typed = asyncio.create_task(hasty.command("rosa"))
-    await line.ack(await line.next())
-    assert (await typed).acked
-    clock.move(timedelta(seconds=11))
-    await hasty.until(lambda: hasty.connections == 0)
-
-
 async def test_a_link_that_is_off_stays_off(workspace: Workspace, client: Client) -> None:
     url = await link(client, workspace)
     async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
@@ -243,7 +227,7 @@ async def test_a_link_that_is_off_stays_off(workspace: Workspace, client: Client
         await link(client, workspace)
     workspace.installation.socket_mode_enabled = True
     assert await link(client, workspace)
-    with pytest.raises(CannotAct, match="Slack disconnects by warning"):
+    with pytest.raises(CannotAct, match="Slack disconnects by refresh"):
         await workspace.disconnect("boredom")
 
 

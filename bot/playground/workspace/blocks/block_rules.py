@@ -82,7 +82,5 @@ VIEW: dict[str, Check] = {
 MODAL = {
     "submit": plain(24),
     "close": plain(24),
-    "clear_on_close": flag,
-    "notify_on_close": flag,
     "submit_disabled": flag,
 }

@@ -70,19 +70,11 @@ def _open_for_messages(state: State, channel: Channel) -> Channel:
 def _channel_for_post(state: State, reference: str) -> Channel:
     person = state.people.by_id(reference)
     if person is None:
-        return _public_or_joined(state, reference)
+        return joined_channel(state, reference)
     if not _can_be_written_to(person):
         raise ApiError("channel_not_found")
     im = state.channels.im(person.id, state.installation.bot_user_id)
     return _open_for_messages(state, im)
-
-
-def _public_or_joined(state: State, reference: str) -> Channel:
-    """With chat:write.public an app may post where it is not: docs.slack.dev/reference/scopes."""
-    channel = state.channels.by_id(reference) or state.channels.named(reference)
-    if channel and not channel.private and "chat:write.public" in state.installation.scopes:
-        return _open_for_messages(state, channel)
-    return joined_channel(state, reference)
 
 
 def _can_be_written_to(person: Person) -> bool:
