@@ -181,36 +181,32 @@ def test_whoever_comes_too_late_learns_who_decided(
 
 
 @pytest.mark.parametrize(
-    ("verb", "person", "status", "sentence"),
+    ("verb", "status", "sentence"),
     [
-        (Verb.APPROVE, ADA, Status.PLANNING, "AAD-7K3F is still being checked."),
-        (
-            Verb.APPROVE,
-            ADA,
-            Status.CANCELLED,
-            "AAD-7K3F was cancelled, so there is nothing to approve.",
-        ),
-        (Verb.DENY, ADA, Status.EXPIRED, "AAD-7K3F has expired."),
-        (Verb.REVEAL, ROSA, Status.PENDING, "AAD-7K3F waits for approval. Its card will"),
-        (Verb.REVEAL, ROSA, Status.APPROVED, "AAD-7K3F is being set up."),
-        (Verb.RETRY, ROSA, Status.READY, "AAD-7K3F is already set up."),
-        (Verb.RETRY, ROSA, Status.UNDONE, "AAD-7K3F was undone, so there is nothing to"),
-        (Verb.REVEAL, ROSA, Status.FAILED, "AAD-7K3F has failed"),
-        (Verb.REVEAL, ROSA, Status.REVOKING, "AAD-7K3F is being revoked. Its card says when"),
-        (Verb.VALUES, ROSA, Status.REVOKED, "AAD-7K3F was revoked, so there is nothing to show."),
-        (Verb.UNDO, ROSA, Status.READY, "AAD-7K3F is already set up. `/aad-setup revoke"),
-        (Verb.UNDO, ROSA, Status.PENDING, "AAD-7K3F waits for approval."),
-        (Verb.REVOKE, ROSA, Status.FAILED, "AAD-7K3F has failed"),
-        (Verb.PURGE, ADA, Status.READY, "Revoke AAD-7K3F first"),
-        (Verb.PURGE, ADA, Status.FAILED, "Undo AAD-7K3F first"),
-        (Verb.PURGE, ADA, Status.REVOKING, "AAD-7K3F is being revoked."),
-        (Verb.PURGE, ADA, Status.DENIED, "AAD-7K3F was denied, so there is nothing to"),
-        (Verb.VALUES, ROSA, Status.REFUSED, "AAD-7K3F was refused"),
+        (Verb.APPROVE, Status.PLANNING, "AAD-7K3F is still being checked."),
+        (Verb.APPROVE, Status.CANCELLED, "AAD-7K3F was cancelled, so there is nothing to approve."),
+        (Verb.DENY, Status.EXPIRED, "AAD-7K3F has expired."),
+        (Verb.REVEAL, Status.PENDING, "AAD-7K3F waits for approval. Its card will"),
+        (Verb.REVEAL, Status.APPROVED, "AAD-7K3F is being set up."),
+        (Verb.RETRY, Status.READY, "AAD-7K3F is already set up."),
+        (Verb.RETRY, Status.UNDONE, "AAD-7K3F was undone, so there is nothing to"),
+        (Verb.REVEAL, Status.FAILED, "AAD-7K3F has failed"),
+        (Verb.REVEAL, Status.REVOKING, "AAD-7K3F is being revoked. Its card says when"),
+        (Verb.VALUES, Status.REVOKED, "AAD-7K3F was revoked, so there is nothing to show."),
+        (Verb.UNDO, Status.READY, "AAD-7K3F is already set up. `/aad-setup revoke"),
+        (Verb.UNDO, Status.PENDING, "AAD-7K3F waits for approval."),
+        (Verb.REVOKE, Status.FAILED, "AAD-7K3F has failed"),
+        (Verb.PURGE, Status.READY, "Revoke AAD-7K3F first"),
+        (Verb.PURGE, Status.FAILED, "Undo AAD-7K3F first"),
+        (Verb.PURGE, Status.REVOKING, "AAD-7K3F is being revoked."),
+        (Verb.PURGE, Status.DENIED, "AAD-7K3F was denied, so there is nothing to"),
+        (Verb.VALUES, Status.REFUSED, "AAD-7K3F was refused"),
     ],
 )
 def test_each_state_has_words_for_whoever_comes_at_the_wrong_time(
-    verb: Verb, person: Person, status: Status, sentence: str
+    verb: Verb, status: Status, sentence: str
 ) -> None:
+    person = ROSA if R in ALLOWED[verb][0] else ADA
     assert (refusal(verb, person, status) or "").startswith(sentence)
 
 
@@ -357,21 +353,6 @@ def test_distinct_groups_are_counted_as_helps_most(
 ) -> None:
     votes = [Vote(person=ADA, verdict="approve", at=NOON, groups=each) for each in groups]
     assert Quorum(needed=2, distinct_groups=True).missing(votes) == missing
-
-
-def test_a_member_of_an_unread_group_does_not_count_as_of_none() -> None:
-    ada = replace(ADA, unread=frozenset({"S0ADMINS"}))
-    with pytest.raises(Refusal, match="Slack did not say who belongs to the groups of approvers"):
-        POLICY.parties(ada, Quorum(needed=2, distinct_groups=True))
-    assert POLICY.parties(ada, Quorum(needed=2)) == ()
-
-
-@pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.DENY, Verb.WITHDRAW])
-def test_whose_it_was_does_not_decide_on_it(verb: Verb) -> None:
-    handed_over = replace(registration(Status.PENDING), previous_requesters=(ADA,))
-    with pytest.raises(Refusal, match="You asked for this before it was handed over"):
-        POLICY.check(verb, ADA, handed_over)
-    POLICY.check(verb, GRACE, handed_over)
 
 
 def test_an_approver_without_whom_there_are_too_few_cannot_ask() -> None:

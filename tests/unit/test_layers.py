@@ -1,6 +1,7 @@
 """Imports point down, and only one place knows each outside thing."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -8,74 +9,39 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for top in ("bot", "handlers", "graph") for path in (ROOT / top).rglob("*.py"))
 
-# From the top down. A module belongs to the longest name here that it begins with, and may import
-# its own layer and those below.
-LAYERS = (
-    ("bot.entry",),
-    ("bot.__main__",),
-    ("bot.cli",),
-    ("bot.playground",),
-    (
-        "bot.app",
-        "bot.connections",
-        "bot.doctor",
-        "bot.planning.cli_arguments",
-        "bot.restore.database_copy",
-    ),
-    (
-        "bot.startup_checks",
-        "bot.server.http_server",
-        "bot.server.slack_transport",
-        "bot.periodic_checks",
-    ),
-    ("bot.manifest", "bot.server.health", "bot.exposure_checks"),
-    ("handlers",),
-    (
-        "bot.registrar",
-        "bot.worker.scheduler",
-        "bot.worker.orphan_scan",
-        "bot.restore.reconciliation",
-    ),
-    ("bot.restore.registration_reconciler",),
-    ("bot.worker.orphans",),
-    ("bot.runs", "bot.worker.replicas", "bot.worker.attempts"),
-    ("bot.services",),
-    ("bot.planning.preview",),
-    (
-        "bot.worker.engine",
-        "bot.runs.journal",
-        "bot.domain.form_validation",
-        "bot.domain.connector_values",
-        "bot.planning.plan_request",
-        "bot.planning.plan_text",
-    ),
-    ("bot.storage", "bot.domain.catalogue"),
-    ("bot.approval",),
-    (
-        "bot.approval.quorum",
-        "bot.domain.events",
-        "bot.domain.expiry_stages",
-        "bot.domain.subjects",
-    ),
-    (
-        "bot.domain.registration",
-        "bot.domain.secrets",
-        "bot.domain.runs",
-        "bot.domain.people",
-        "bot.domain.approval_requests",
-        "bot.settings.settings",
-    ),
-    ("bot.settings.env_reader",),
-    (
-        "bot.domain.lifetimes",
-        "bot.worker.loops",
-        "bot.logs",
-        "bot.settings.allowed_hosts",
-        "bot.worker.outages",
-    ),
-    ("bot.problems", "graph"),
-)
-RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+# From the top down, a layer a line; an indented line goes on with the layer above it. A module
+# belongs to the longest name that it begins with, and may import its own layer and those below.
+LAYERS = """
+bot.entry
+bot.__main__
+bot.cli
+bot.playground
+bot.app bot.connections bot.doctor bot.planning.cli_arguments bot.restore.database_copy
+bot.startup_checks bot.server.http_server bot.server.slack_transport bot.periodic_checks
+bot.manifest bot.server.health bot.exposure_checks
+handlers
+bot.registrar bot.worker.scheduler bot.worker.orphan_scan bot.restore.reconciliation
+bot.restore.registration_reconciler
+bot.worker.orphans
+bot.runs bot.worker.replicas bot.worker.attempts
+bot.services
+bot.planning.preview
+bot.worker.engine bot.runs.journal bot.domain.form_validation bot.domain.connector_values
+  bot.planning.plan_request bot.planning.plan_text
+bot.storage bot.domain.catalogue
+bot.approval
+bot.approval.quorum bot.domain.events bot.domain.expiry_stages bot.domain.subjects
+bot.domain.registration bot.domain.secrets bot.domain.runs bot.domain.people
+  bot.domain.approval_requests bot.settings.settings
+bot.settings.env_reader
+bot.domain.lifetimes bot.worker.loops bot.logs bot.settings.allowed_hosts bot.worker.outages
+bot.problems graph
+"""
+RANKS = {
+    name: rank
+    for rank, layer in enumerate(re.split(r"\n(?! )", LAYERS.strip()))
+    for name in layer.split()
+}
 TOOLS = {
     "dbos": ("bot.worker.engine",),
     "alembic": ("bot.storage",),

@@ -8,53 +8,43 @@ import handlers
 from handlers.views import ids
 
 ROOT = Path(__file__).parents[1] / "stories"
-STORIES: dict[tuple[str, str], str] = {
+BUTTONS = {
+    ids.CHOOSE_PROFILE: "test_failures.test_another_profile_goes_the_same_road",
+    ids.PREVIEW: "test_previews.test_the_plan_is_seen_before_anybody_is_asked",
+    ids.APPROVE: "test_decisions.test_two_approvals_are_two_people",
+    ids.DENY: "test_decisions.test_denied_is_the_end_and_the_card_says_by_whom",
+    ids.WITHDRAW: "test_quorums.test_an_approval_can_be_withdrawn_until_the_quorum_is_reached",
+    ids.AGAIN: "test_quorums.test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form",
+    ids.CANCEL: "test_decisions.test_the_requester_takes_it_back_and_the_approver_comes_too_late",
+    ids.RETRY: "test_failures.test_retry_goes_on_where_it_stopped",
+    ids.UNDO: "test_failures.test_undo_removes_what_was_made",
+    ids.VALUES: "test_registration.test_from_the_form_to_the_masked_secret",
+    ids.REVEAL: "test_reveals.test_a_second_reveal_is_refused",
+    ids.MASK: "test_reveals.test_mask_now_masks_the_secret_at_once_and_for_good",
+    ids.RENEW: "test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced",
+    ids.ROTATE: "test_rotating.test_a_button_asks_on_the_requesters_card",
+    ids.RETIRE: "test_retiring.test_whoever_has_changed_over_removes_the_old_secret_at_once",
+    ids.RETIRE_ASKED: "test_retiring.test_the_word_removes_the_old_secret_once_it_is_confirmed",
+    ids.UNDO_ASKED: "test_talking.test_retry_and_undo_by_command_and_undo_is_confirmed",
+    ids.REVOKE: "test_revoking.test_an_approver_revokes_and_everybody_is_told",
+    ids.REVOKE_ASKED: "test_revoking.test_the_requester_revokes_by_word_once_it_is_confirmed",
+    ids.MINE: "test_talking.test_a_greeting_is_answered_with_the_first_steps",
+    ids.HELP: "test_talking.test_a_greeting_is_answered_with_the_first_steps",
+    ids.OPEN_FORM: "test_talking.test_a_direct_message_is_answered_like_the_command",
+    ids.HOME_BACK: "test_home.test_pages_are_turned_and_invented_ones_are_not",
+    ids.HOME_ON: "test_home.test_pages_are_turned_and_invented_ones_are_not",
+    **dict.fromkeys(
+        ids.REPLACED, "test_refusals.test_a_button_of_an_older_version_says_where_the_new_one_is"
+    ),
+}
+STORIES = {
     ("command", ids.COMMAND): "test_registration.test_from_the_form_to_the_masked_secret",
     ("view", ids.FORM): "test_refusals.test_a_form_that_arrives_twice_is_one_registration",
-    ("action", ids.CHOOSE_PROFILE): "test_failures.test_another_profile_goes_the_same_road",
-    ("action", ids.PREVIEW): "test_previews.test_the_plan_is_seen_before_anybody_is_asked",
-    ("action", ids.APPROVE): "test_decisions.test_two_approvals_are_two_people",
-    ("action", ids.DENY): "test_decisions.test_denied_is_the_end_and_the_card_says_by_whom",
     ("view", ids.DENIAL): "test_quorums.test_a_reason_that_is_missing_keeps_the_form_open",
-    ("action", ids.WITHDRAW): (
-        "test_quorums.test_an_approval_can_be_withdrawn_until_the_quorum_is_reached"
-    ),
-    ("action", ids.AGAIN): (
-        "test_quorums.test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form"
-    ),
-    ("action", ids.CANCEL): (
-        "test_decisions.test_the_requester_takes_it_back_and_the_approver_comes_too_late"
-    ),
-    ("action", ids.RETRY): "test_failures.test_retry_goes_on_where_it_stopped",
-    ("action", ids.UNDO): "test_failures.test_undo_removes_what_was_made",
-    ("action", ids.VALUES): "test_registration.test_from_the_form_to_the_masked_secret",
-    ("action", ids.REVEAL): "test_reveals.test_a_second_reveal_is_refused",
-    ("action", ids.MASK): "test_reveals.test_mask_now_masks_the_secret_at_once_and_for_good",
-    ("action", ids.RENEW): "test_reveals.test_a_reveal_that_may_not_have_arrived_is_replaced",
-    ("action", ids.ROTATE): "test_rotating.test_a_button_asks_on_the_requesters_card",
-    ("action", ids.RETIRE): (
-        "test_retiring.test_whoever_has_changed_over_removes_the_old_secret_at_once"
-    ),
-    ("action", ids.RETIRE_ASKED): (
-        "test_retiring.test_the_word_removes_the_old_secret_once_it_is_confirmed"
-    ),
-    ("action", ids.UNDO_ASKED): "test_talking.test_retry_and_undo_by_command_and_undo_is_confirmed",
-    ("action", ids.REVOKE): "test_revoking.test_an_approver_revokes_and_everybody_is_told",
-    ("action", ids.REVOKE_ASKED): (
-        "test_revoking.test_the_requester_revokes_by_word_once_it_is_confirmed"
-    ),
-    ("action", ids.MINE): "test_talking.test_a_greeting_is_answered_with_the_first_steps",
-    ("action", ids.HELP): "test_talking.test_a_greeting_is_answered_with_the_first_steps",
-    **{
-        ("action", id): "test_refusals.test_a_button_of_an_older_version_says_where_the_new_one_is"
-        for id in ids.REPLACED
-    },
-    ("action", ids.OPEN_FORM): "test_talking.test_a_direct_message_is_answered_like_the_command",
-    ("action", ids.HOME_BACK): "test_home.test_pages_are_turned_and_invented_ones_are_not",
-    ("action", ids.HOME_ON): "test_home.test_pages_are_turned_and_invented_ones_are_not",
     ("event", "message"): "test_talking.test_a_direct_message_is_answered_like_the_command",
     ("event", "app_home_opened"): "test_home.test_the_first_visit_is_greeted_and_the_next_is_not",
     ("event", "app_mention"): "test_registration.test_anybody_may_ask_in_a_channel_how_it_stands",
+    **{("action", id): story for id, story in BUTTONS.items()},
 }
 
 
