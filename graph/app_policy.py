@@ -1,12 +1,12 @@
-"""Restrictions of the tenant's app management policy on a new application, apart from secrets.
+"""The tenant's app management policy: its restrictions on a new application and on its secrets.
 
+The lifetime of a new secret is the shortest of request, profile and this policy.
 `defaultAppManagementPolicy.applicationRestrictions` as Microsoft documented it in June 2026,
 learn.microsoft.com/graph/api/resources/appmanagementapplicationconfiguration:
 
-- `passwordCredentials`: graph/secret_life.py. `keyCredentials` (`asymmetricKeyLifetime`, in beta
-  `trustedCertificateAuthority`) and `identifierUris` (`nonDefaultUriAddition`,
-  `uriAdditionWithoutUniqueTenantIdentifier`) concern certificates and identifier URIs, which this
-  bot never adds: they cannot stop a plan.
+- `keyCredentials` (`asymmetricKeyLifetime`, in beta `trustedCertificateAuthority`) and
+  `identifierUris` (`nonDefaultUriAddition`, `uriAdditionWithoutUniqueTenantIdentifier`) concern
+  certificates and identifier URIs, which this bot never adds: they cannot stop a plan.
 - `audiences` and `redirectUris`: documented for beta only. v1.0 enforces them and does not tell
   them; they are read here where they are told. `audiences` knows `azureAdMultipleOrgs` and
   `personalMicrosoftAccount`, and this bot only makes applications of one directory.
@@ -18,12 +18,15 @@ learn.microsoft.com/graph/api/resources/appmanagementapplicationconfiguration:
 - Policies for single applications (`appManagementPolicies`) cannot concern one that is not there.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from graph.calls import Json
+from graph.plan import LimitedBy, PlanRequest
 from graph.shapes import moment
 
 _SECRETS = frozenset(
@@ -32,8 +35,8 @@ _SECRETS = frozenset(
         *("customPasswordAddition", "symmetricKeyAddition", "symmetricKeyLifetime"),
     }
 )
-"""The first two are graph/secret_life.py's. The others are about values that a caller chooses and
-about symmetric keys: this bot sends neither."""
+"""`read_policy` reads the first two. The others are about values that a caller chooses and about
+symmetric keys: this bot sends neither."""
 _HARMLESS = frozenset({"keyCredentials", "identifierUris"})
 _AUDIENCES = frozenset({"azureAdMultipleOrgs", "personalMicrosoftAccount"})
 
@@ -211,3 +214,93 @@ def _unknown(name: str) -> str:
 def _some(names: set[str]) -> str:
     shown, more = sorted(names)[:LONGEST_LIST], len(names) - LONGEST_LIST
     return (", ".join(shown) or "none") + (f" and {more} more" if more > 0 else "")
+
+
+NEVER = "Entra no longer makes secrets that never expire."
+
+SLACK_DAYS = 1
+"""Left below the tenant's limit, because its clock and ours differ."""
+
+_NUMBER = "[0-9]{1,6}"  # more would be longer than a timedelta can be
+_DURATION = re.compile(
+    rf"P(?=[0-9T])(?:(?P<years>{_NUMBER})Y)?(?:(?P<months>{_NUMBER})M)?(?:(?P<weeks>{_NUMBER})W)?"
+    rf"(?:(?P<days>{_NUMBER})D)?(?:T(?=[0-9])(?:(?P<hours>{_NUMBER})H)?"
+    rf"(?:(?P<minutes>{_NUMBER})M)?(?:(?P<seconds>{_NUMBER})(?:\.[0-9]+)?S)?)?"
+)
+
+
+def duration(value: object) -> bool:
+    """Fit an ISO 8601 duration that can be reckoned with."""
+    return isinstance(value, str) and bool(_DURATION.fullmatch(value))
+
+
+POLICY = {
+    "isEnabled": bool,
+    "applicationRestrictions?": {
+        "passwordCredentials?": [
+            {
+                "restrictionType?": str,
+                "state?": str,
+                "restrictForAppsCreatedAfterDateTime?": moment,
+                "maxLifetime?": duration,
+            }
+        ],
+        "redirectUris?": {str: REDIRECT_RESTRICTION},
+    },
+}
+"""The parts of `defaultAppManagementPolicy` that must be understood to allow a plan."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretPolicy:
+    """The tenant's rules for secrets of new applications."""
+
+    banned: bool = False
+    perhaps_banned: bool = False
+    """Banned, but for callers that the policy exempts, and the bot may be one of them."""
+    longest: timedelta | None = None
+    readable: bool = True
+
+
+def read_policy(policy: dict[str, Any] | None, *, now: datetime) -> SecretPolicy:
+    """Read Graph's `defaultAppManagementPolicy` for an application that is created now."""
+    if policy is None:
+        return SecretPolicy(readable=False)
+    if not policy.get("isEnabled"):
+        return SecretPolicy()
+    restrictions = policy.get("applicationRestrictions") or {}
+    active = [
+        each for each in restrictions.get("passwordCredentials") or () if applies(each, now=now)
+    ]
+    longest = [
+        parse_duration(each["maxLifetime"])
+        for each in active
+        if each.get("restrictionType") == "passwordLifetime" and each.get("maxLifetime")
+    ]
+    bans = [each for each in active if each.get("restrictionType") == "passwordAddition"]
+    return SecretPolicy(
+        banned=any(not may_exempt(each) for each in bans),
+        perhaps_banned=any(may_exempt(each) for each in bans),
+        longest=min(longest, default=None),
+    )
+
+
+def limit(request: PlanRequest, policy: SecretPolicy) -> tuple[int, LimitedBy]:
+    """Return the days a secret may live and whose word that is; the earlier one wins a tie."""
+    said: list[tuple[int, LimitedBy]] = [
+        (request.secret_days, "requester"),
+        (request.profile_days, "profile"),
+    ]
+    if policy.longest is not None:
+        said.append((policy.longest.days - SLACK_DAYS, "tenant"))
+    return min(said, key=lambda each: each[0])
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read an ISO 8601 duration; a year counts 365 days and a month 30."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not an ISO 8601 duration: {text!r}")
+    part = {name: int(value or 0) for name, value in match.groupdict().items()}
+    days = part.pop("years") * 365 + part.pop("months") * 30 + part.pop("days")
+    return timedelta(days=days, **part)

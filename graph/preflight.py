@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import NamedTuple
 
-from graph.app_policy import MEND, PERHAPS_EXEMPT, Restrictions, judge
+from graph.app_policy import (
+    MEND,
+    PERHAPS_EXEMPT,
+    Restrictions,
+    SecretPolicy,
+    judge,
+    limit,
+    read_policy,
+)
 from graph.calls import Json
 from graph.client import Client
 from graph.clock import Clock
@@ -17,7 +25,6 @@ from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
 from graph.plan import Plan, PlanRequest, Requested
 from graph.redirects import redirect_problem
 from graph.rights import ConsentMode, excess, missing
-from graph.secret_life import SecretPolicy, limit, read_policy
 from graph.shapes import identifier, selection
 from graph.tenant_cache import Organization, Resource, TenantCache
 

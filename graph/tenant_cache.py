@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
+from graph.app_policy import POLICY
 from graph.calls import Json
 from graph.client import Answer, Client
 from graph.clock import Clock
 from graph.errors import Forbidden, NotFound, UnexpectedAnswer
 from graph.permissions import MICROSOFT_GRAPH, Kind
 from graph.rights import HELPFUL
-from graph.secret_life import POLICY
 from graph.shapes import filled, identifier
 
 T = TypeVar("T")

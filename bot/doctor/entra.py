@@ -8,13 +8,12 @@ from bot.domain.catalogue import Catalogue, Profile
 from bot.periodic_checks import NEW_SECRET
 from bot.settings.settings import Settings
 from bot.startup_checks import CONSENT
-from graph.app_policy import PERHAPS_EXEMPT, judge
+from graph.app_policy import PERHAPS_EXEMPT, SLACK_DAYS, SecretPolicy, judge, read_policy
 from graph.clock import Clock
 from graph.connection import Connection, connected, why_cut_off
 from graph.errors import GraphError
 from graph.own_secret import own_secret_ends, stage_of
 from graph.rights import HELPFUL, ConsentMode, excess, missing
-from graph.secret_life import SLACK_DAYS, SecretPolicy, read_policy
 from graph.tenant_cache import Organization, Policy
 
 TENANT_SECONDS = 60.0

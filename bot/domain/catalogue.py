@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 from bot.domain.people import CONTACT
 from bot.problems import Unusable
+from graph.app_policy import NEVER
 from graph.azure_ad_graph import NotRetiredPermission, RetiredPermission, retired_permission
 from graph.permissions import Kind, NotAllowed, lookup
-from graph.secret_life import NEVER
 
 SECRET = "{secret}"
 KNOWN_FIELDS = frozenset({"name", "client_id", "secret", "domain", "tenant_id", "expires"})

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from bot.domain.catalogue import Profile
 from bot.domain.people import Refusal
 from bot.domain.registration import Form
+from graph.app_policy import NEVER
 from graph.preflight import LONGEST_NAME
 from graph.redirects import redirect_problem
-from graph.secret_life import NEVER
 
 LONGEST_REASON = 500
 MOST_LINES = 15

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.secret_life import SecretPolicy, limit, parse_duration, read_policy
+from graph.app_policy import SecretPolicy, limit, parse_duration, read_policy
 from tests.support.graph_fakes import wish
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
