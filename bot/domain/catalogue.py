@@ -19,8 +19,14 @@ from typing import Any, Literal
 from bot.domain.people import CONTACT
 from bot.problems import Unusable
 from graph.app_policy import NEVER
-from graph.azure_ad_graph import NotRetiredPermission, RetiredPermission, retired_permission
-from graph.permissions import Kind, NotAllowed, lookup
+from graph.permissions import (
+    Kind,
+    NotAllowed,
+    NotRetiredPermission,
+    RetiredPermission,
+    lookup,
+    retired_permission,
+)
 
 SECRET = "{secret}"
 KNOWN_FIELDS = frozenset({"name", "client_id", "secret", "domain", "tenant_id", "expires"})

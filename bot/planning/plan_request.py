@@ -2,7 +2,7 @@
 
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Form
-from graph.azure_ad_graph import explain_retired
+from graph.permissions import explain_retired
 from graph.plan import PlanRequest
 
 

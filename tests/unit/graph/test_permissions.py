@@ -5,9 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from graph.azure_ad_graph import _ROWS, NotRetiredPermission, explain_retired, retired_permission
-from graph.permission_kinds import AZURE_AD_GRAPH
-from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
+from graph.permissions import (
+    _ROWS,
+    AZURE_AD_GRAPH,
+    CATALOGUE,
+    Kind,
+    NotAllowed,
+    NotRetiredPermission,
+    explain_retired,
+    lookup,
+    retired_permission,
+)
 from graph.rights import BOT_RIGHTS, ConsentMode, excess, missing, rights
 
 PUBLISHED = Path(__file__).parents[3] / "bot/playground/tenant/permissions.json"
