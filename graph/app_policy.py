@@ -25,9 +25,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from graph.calls import Json
+from graph.calls import Json, moment
 from graph.plan import LimitedBy, PlanRequest
-from graph.shapes import moment
 
 _SECRETS = frozenset(
     {

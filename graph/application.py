@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 
-from graph.calls import Json
+from graph.calls import Json, identifier
 from graph.errors import (
     AlreadyThere,
     Conflict,
@@ -22,7 +22,6 @@ from graph.errors import (
 )
 from graph.permissions import MICROSOFT_GRAPH, Permission
 from graph.removal import delete, is_gone
-from graph.shapes import identifier
 from graph.step_context import Facts, Step, StepContext
 
 CREATE = {"Prefer": "create-if-missing"}

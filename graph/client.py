@@ -9,14 +9,14 @@ import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import httpx
 
 from graph import tracing
 from graph.bodies import UNCOMPRESSED, read_body, request_id_of
-from graph.calls import Call, Json
+from graph.calls import Answer, Call, Json, Shape, selection
 from graph.clock import Clock
 from graph.error_mapping import from_response
 from graph.errors import (
@@ -32,7 +32,6 @@ from graph.errors import (
     Unreachable,
 )
 from graph.retry import Jitter, retry, through_outage
-from graph.shapes import Shape, misfit, selection
 from graph.tokens import OneToken, Token, TokenSource
 
 T = TypeVar("T")
@@ -43,35 +42,6 @@ MOST_PAGES = 1000
 """Of a collection: at 100 items a page, ten times what one tenant may hold for one object."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A success. `body` is empty where Graph sends none; `tries` is how often it was asked."""
-
-    status: int
-    body: Json = field(repr=False)
-    request_id: str | None
-    tries: int = 1
-    call: str = ""
-
-    def read(self, shape: Shape) -> Json:
-        """Return the body, which has the parts that `shape` names. Raises UnexpectedAnswer."""
-        self.check(self.body, shape)
-        return self.body
-
-    def check(self, part: object, shape: Shape) -> None:
-        """Raise UnexpectedAnswer unless this part of the body fits."""
-        if where := misfit(part, shape):
-            raise self.unexpected(f"“{where}” is missing or is not what it should be")
-
-    def unexpected(self, what: str) -> UnexpectedAnswer:
-        return UnexpectedAnswer(
-            status=self.status,
-            request_id=self.request_id,
-            call=self.call,
-            sentence=f"{UnexpectedAnswer.TEXT} In the answer to {self.call or 'a call'}, {what}.",
-        )
 
 
 @dataclass

@@ -10,11 +10,10 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from graph.calls import Json
+from graph.calls import Json, identifier
 from graph.errors import AlreadyThere, Conflict, Forbidden, NotThereYet
 from graph.permissions import Permission
 from graph.plan import Plan
-from graph.shapes import identifier
 from graph.step_context import Facts, Step, StepContext
 
 T = TypeVar("T")

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from graph.calls import Json
+from graph.calls import Json, identifier, moment, selection
 from graph.client import Client
 from graph.errors import NotFound
 from graph.preflight import tags
 from graph.secret import mark
-from graph.shapes import identifier, moment, selection
 
 MARK = "aad-setup"
 PAGE = 999

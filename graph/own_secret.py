@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from graph.calls import moment
 from graph.client import Client
 from graph.connection import Access
 from graph.errors import Forbidden, NotFound
-from graph.shapes import moment
 
 WARN_AT = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
 """How long before the end it is warned about."""

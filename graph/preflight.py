@@ -18,14 +18,13 @@ from graph.app_policy import (
     limit,
     read_policy,
 )
-from graph.calls import Json
+from graph.calls import Json, identifier, selection
 from graph.client import Client
 from graph.clock import Clock
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
 from graph.plan import Plan, PlanRequest, Requested
 from graph.redirects import redirect_problem
 from graph.rights import ConsentMode, excess, missing
-from graph.shapes import identifier, selection
 from graph.tenant_cache import Organization, Resource, TenantCache
 
 __all__ = ["Refused", "TenantCache", "preflight", "tags"]

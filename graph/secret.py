@@ -8,11 +8,10 @@ learn.microsoft.com/graph/api/application-addpassword
 
 from datetime import datetime, timedelta
 
-from graph.calls import Json
+from graph.calls import Json, filled, identifier
 from graph.errors import LostAnswer, NoSuchSecret, NotFound, SecretsLost
 from graph.removal import is_gone, is_young
 from graph.retry import BRIEFLY
-from graph.shapes import filled, identifier
 from graph.step_context import Facts, Sealed, Step, StepContext
 
 

@@ -23,11 +23,11 @@ import msal  # type: ignore[import-untyped]  # msal ships no types
 
 from graph import tracing
 from graph.bodies import UNCOMPRESSED, read_body_here, request_id_of
-from graph.client import Answer, read_json
+from graph.calls import Answer, filled
+from graph.client import read_json
 from graph.clock import Clock
 from graph.error_mapping import retry_after
 from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
-from graph.shapes import filled
 from graph.signin_errors import from_token_answer
 from graph.tokens import Token, read_token
 

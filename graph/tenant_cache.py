@@ -20,13 +20,12 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 from graph.app_policy import POLICY
-from graph.calls import Json
-from graph.client import Answer, Client
+from graph.calls import Answer, Json, filled, identifier
+from graph.client import Client
 from graph.clock import Clock
 from graph.errors import Forbidden, NotFound, UnexpectedAnswer
 from graph.permissions import MICROSOFT_GRAPH, Kind
 from graph.rights import HELPFUL
-from graph.shapes import filled, identifier
 
 T = TypeVar("T")
 

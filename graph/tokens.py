@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from graph.shapes import misfit
+from graph.calls import misfit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,7 @@ the connector, and must be refused one read that no plan allows. Both wait while
 
 from collections.abc import Mapping
 
-from graph.calls import Call, Json
-from graph.client import Answer
+from graph.calls import Answer, Call, Json
 from graph.errors import (
     Forbidden,
     GraphError,

@@ -11,10 +11,9 @@ of their own in the same batch: …/graph/api/application-list-federatedidentity
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from graph.calls import Call, Json
-from graph.client import Answer, Client
+from graph.calls import Answer, Call, Json, Shape, filled, identifier, moment, selection
+from graph.client import Client
 from graph.errors import Forbidden, GraphError, NotFound
-from graph.shapes import Shape, filled, identifier, moment, selection
 from graph.step_context import StepContext
 
 APPLICATION, PRINCIPAL = "application", "service principal"

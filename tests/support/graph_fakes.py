@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from bot.playground.clock import MovableClock
-from graph.client import Answer, Client
+from graph.calls import Answer
+from graph.client import Client
 from graph.errors import SecretsLost
 from graph.permissions import Kind, lookup
 from graph.plan import Plan, PlanRequest

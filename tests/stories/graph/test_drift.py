@@ -12,8 +12,7 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from graph.application import LONGEST_NOTES
-from graph.calls import Call
-from graph.client import Answer
+from graph.calls import Answer, Call
 from graph.drift import PORTAL_EXTRAS, Drift, Expected, compare, look
 from graph.drift import snapshot as parts
 from graph.drift.snapshot import Snapshot

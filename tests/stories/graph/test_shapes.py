@@ -19,6 +19,7 @@ import pytest
 import graph
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
+from graph.calls import filled, identifier, misfit, moment
 from graph.deleted_items import purge
 from graph.drift import look
 from graph.errors import GraphError, UnexpectedAnswer
@@ -28,7 +29,6 @@ from graph.permissions import CATALOGUE, MICROSOFT_GRAPH, Kind, lookup
 from graph.preflight import Refused, preflight
 from graph.rights import ConsentMode, rights
 from graph.secret import SECRET, remove_strays
-from graph.shapes import filled, identifier, misfit, moment
 from graph.signin import SignIn
 from graph.step_context import StepContext
 from graph.steps import stages

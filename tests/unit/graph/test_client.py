@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from graph.bodies import MOST_BYTES
-from graph.calls import Call
-from graph.client import MOST_PAGES, Answer
+from graph.calls import Answer, Call
+from graph.client import MOST_PAGES
 from graph.errors import (
     BadRequest,
     Forbidden,
