@@ -17,7 +17,7 @@ from bot.problems import Unusable
 from bot.settings.settings import Settings
 from bot.worker.outages import Outage
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
-from graph.proxies import shown
+from graph.http import shown
 from graph.rights import ConsentMode, missing
 from graph.tokens import TokenSource
 from handlers.slack.api_errors import code_of, is_outage, retry_after

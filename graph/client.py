@@ -5,7 +5,6 @@ repeats a call whose answer was lost only if the caller says that repeating is s
 else is raised. Nothing that was sent or answered is ever logged but method, path, status and ids.
 """
 
-import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -14,8 +13,6 @@ from typing import TypeVar
 
 import httpx
 
-from graph import tracing
-from graph.bodies import UNCOMPRESSED, read_body, request_id_of
 from graph.calls import Answer, Call, Json, Shape, selection
 from graph.clock import Clock
 from graph.error_mapping import from_response
@@ -31,6 +28,7 @@ from graph.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
+from graph.http import UNCOMPRESSED, read_body, read_json, request_id_of
 from graph.retry import Jitter, retry, through_outage
 from graph.tokens import OneToken, Token, TokenSource
 
@@ -204,7 +202,6 @@ class Client:
         except UnexpectedAnswer as error:
             raise _lost(call, error) from None
         request_id, status = request_id_of(response), response.status_code
-        tracing.note(request_id)
         _log.debug("%s: %s (request %s, ours %s)", call.label, status, request_id, id)
         body = read_json(content)
         if response.is_success and body is None:
@@ -246,16 +243,6 @@ def _lost(call: Call, error: GraphError) -> GraphError:
         call=error.call,
         retry_after=error.retry_after,
     )
-
-
-def read_json(content: bytes) -> object:
-    """Return the JSON of an answer, an empty object for no content, None if it is not JSON."""
-    if not content:
-        return {}
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
 
 
 _BATCH = {"responses": [{"id": str, "status": int, "headers?": {str: str | int}}]}

@@ -15,7 +15,7 @@ import httpx
 from graph.client import Client
 from graph.clock import Clock
 from graph.errors import Unreachable
-from graph.proxies import Proxies, shown
+from graph.http import Proxies, shown
 from graph.signin import BotTokens, SignIn, trust
 from graph.tenant_cache import TenantCache
 

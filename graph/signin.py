@@ -21,13 +21,11 @@ from urllib.parse import urlsplit
 import httpx
 import msal  # type: ignore[import-untyped]  # msal ships no types
 
-from graph import tracing
-from graph.bodies import UNCOMPRESSED, read_body_here, request_id_of
 from graph.calls import Answer, filled
-from graph.client import read_json
 from graph.clock import Clock
 from graph.error_mapping import retry_after
 from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
+from graph.http import UNCOMPRESSED, read_body_here, read_json, request_id_of
 from graph.signin_errors import from_token_answer
 from graph.tokens import Token, read_token
 
@@ -186,7 +184,6 @@ class _Channel:
             raise NoAnswer(call="sign-in") from error
         status, wait = response.status_code, retry_after(response.headers)
         body, id = read_json(content), request_id_of(response)
-        tracing.note(id)
         if body is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(status=status, request_id=id, call="sign-in", retry_after=wait)
         told = body if isinstance(body, dict) else {}

@@ -38,9 +38,9 @@ from bot.storage import (
 from bot.storage.messages import MessageKind
 from bot.storage.runs import PlannedStep, Run
 from bot.storage.timers import TimerKind
-from graph import tracing
 from graph.application import APPLICATION
 from graph.errors import GraphError
+from graph.http import collecting_requests
 from graph.permissions import is_allowed
 from graph.plan import Plan
 from graph.step_context import Step, StepContext
@@ -209,7 +209,7 @@ class Provisioning(RunBase):
     async def _take(self, run: Run, each: Step, context: StepContext) -> dict[str, Any]:
         """Do one step, and write to storage what it learnt. Cards follow at their own pace."""
         try:
-            with tracing.collecting() as requests:
+            with collecting_requests() as requests:
                 new_facts = await each.do(context)
         except GraphError as error:
             async with self._database.transaction() as tx:

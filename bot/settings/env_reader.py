@@ -12,7 +12,7 @@ from difflib import get_close_matches
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
-from graph.proxies import Proxies
+from graph.http import Proxies
 
 EVERYBODY = "*"
 QUOTES = "'\""

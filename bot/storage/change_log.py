@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from graph import tracing
+from graph.http import latest_request
 
 log = structlog.get_logger()
 
@@ -17,7 +17,7 @@ NOTED = "facts"
 
 def record(tx: AsyncConnection, what: str, registration: str, **ids: Any) -> None:
     """Have this logged if the transaction is committed. Take ids only, never text of users."""
-    if "requests" not in ids and (request := tracing.latest()) is not None:
+    if "requests" not in ids and (request := latest_request()) is not None:
         ids["requests"] = [request]
     tx.info.setdefault(NOTED, []).append((what, {"registration": registration, **ids}))
 

@@ -14,7 +14,7 @@ from bot.storage import runs
 from bot.storage.database import Database
 from bot.worker.engine import Body
 from bot.worker.loops import run_guarded
-from graph import tracing
+from graph.http import collecting_requests
 from graph.retry import while_waiting
 
 
@@ -32,7 +32,7 @@ class Attempts:
         async def attempt(id: str) -> None:
             if await self._set_carrier(id, self._executor, starts=True):
                 while_waiting.set(partial(self._released, id))
-                with tracing.collecting():
+                with collecting_requests():
                     await body(id)
 
         return attempt

@@ -15,7 +15,7 @@ import structlog
 
 from bot.domain.people import Refusal
 from bot.settings.allowed_hosts import takes_answers
-from graph.proxies import Proxies
+from graph.http import Proxies
 from handlers.views.blocks import Blocks, said
 
 log = structlog.get_logger()

@@ -20,7 +20,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.logs import socket_logger
 from bot.worker.loops import Loop, Wakeup
-from graph.proxies import DIRECT, Proxies, shown
+from graph.http import DIRECT, Proxies, shown
 from handlers.slack.api_errors import code_of, is_outage
 from handlers.transport import REST_SECONDS, CannotListen
 from handlers.transport.in_flight import InFlight

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from bot.domain.people import Refusal
 from bot.settings.allowed_hosts import takes_answers
-from graph.proxies import DIRECT
+from graph.http import DIRECT
 from handlers.slack.response_url import ResponseUrls
 
 SLACK = "https://slack.com/api/"

@@ -15,7 +15,7 @@ from bot.doctor.findings import Finding, Mark
 from bot.manifest import SCOPES
 from bot.playground.stage import Stage
 from graph.connection import why_unreachable
-from graph.proxies import DIRECT
+from graph.http import DIRECT
 from tests.support.cli import typed_cold
 from tests.support.doctor_cli import call
 from tests.support.registrar_env import opened

@@ -31,7 +31,7 @@ from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.storage.database import Database
 from bot.storage.tables import metadata
-from graph.proxies import DIRECT
+from graph.http import DIRECT
 from handlers.listeners.interaction import ListenerServices
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher

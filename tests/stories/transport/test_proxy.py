@@ -16,7 +16,7 @@ from bot.startup_checks import CannotStart, check_sign_in, check_slack, slack_cl
 from bot.worker.outages import Outage
 from graph.connection import connected, why_unreachable
 from graph.errors import Unreachable
-from graph.proxies import Proxies, shown
+from graph.http import Proxies, shown
 from tests.support import http_proxy as proxies
 from tests.support.factories import form
 from tests.support.http_modes import Serving

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
-from graph.bodies import MOST_BYTES
 from graph.calls import Answer, Call
 from graph.client import MOST_PAGES
 from graph.errors import (
@@ -23,6 +22,7 @@ from graph.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
+from graph.http import MOST_BYTES
 from graph.retry import ATTEMPTS
 from graph.tokens import Token
 from tests.support.graph_fakes import (
