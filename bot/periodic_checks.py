@@ -11,8 +11,8 @@ import structlog
 
 from bot.services import Services
 from bot.worker.loops import run_guarded
+from graph.connection import own_secret_ends, stage_of
 from graph.errors import GraphError
-from graph.own_secret import own_secret_ends, stage_of
 from handlers.slack.approver_accounts import check_approver_accounts
 from handlers.slack.services import Slack
 

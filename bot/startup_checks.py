@@ -16,10 +16,10 @@ from bot.manifest import SCOPES
 from bot.problems import Unusable
 from bot.settings.settings import Settings
 from bot.worker.outages import Outage
+from graph.client import TokenSource
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
 from graph.rights import ConsentMode, missing
-from graph.tokens import TokenSource
 from handlers.slack.api_errors import code_of, is_outage, retry_after
 from handlers.slack.approval_channel import is_shared, warn_if_public
 from handlers.slack.users import Installed

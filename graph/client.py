@@ -5,15 +5,19 @@ repeats a call whose answer was lost only if the caller says that repeating is s
 else is raised. Nothing that was sent or answered is ever logged but method, path, status and ids.
 """
 
+import base64
+import binascii
+import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
-from graph.calls import Answer, Call, Json, Shape, selection
+from graph.calls import Answer, Call, Json, Shape, misfit, selection
 from graph.clock import Clock
 from graph.error_mapping import from_response
 from graph.errors import (
@@ -30,7 +34,6 @@ from graph.errors import (
 )
 from graph.http import UNCOMPRESSED, read_body, read_json, request_id_of
 from graph.retry import Jitter, retry, through_outage
-from graph.tokens import OneToken, Token, TokenSource
 
 T = TypeVar("T")
 
@@ -40,6 +43,71 @@ MOST_PAGES = 1000
 """Of a collection: at 100 items a page, ten times what one tenant may hold for one object."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """An access token. `roles` and `expires_at` are read from it to diagnose, never to authorize.
+
+    Graph's tokens are officially opaque: learn.microsoft.com/entra/identity-platform/access-tokens
+    """
+
+    access: str = field(repr=False)
+    roles: frozenset[str]
+    expires_at: datetime
+    tenant_id: str = ""
+    """The tenant that it was issued by; empty if it does not say so."""
+    lifetime: timedelta = timedelta(hours=1)
+    """How long it is valid from when it was issued, as the token endpoint said."""
+
+
+class TokenSource(Protocol):
+    """The source of a client's tokens."""
+
+    async def token(self) -> Token:
+        """Return a token that should be accepted."""
+
+    async def fresh(self, stale: Token) -> Token:
+        """Return a newer token than the one that was not accepted, or that same one."""
+
+
+@dataclass(frozen=True)
+class OneToken:
+    """A token that is never replaced: its holder decides when to get another."""
+
+    held: Token
+
+    async def token(self) -> Token:
+        return self.held
+
+    async def fresh(self, stale: Token) -> Token:
+        return stale
+
+
+def read_token(access: str) -> Token | None:
+    """Return a token's claims without checking its signature, or None if they cannot be read."""
+    claims = _claims(access)
+    if misfit(claims, {"exp": int | float, "roles?": [str], "tid?": str}):
+        return None
+    try:
+        expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return Token(
+        access=access,
+        roles=frozenset(claims.get("roles") or ()),
+        expires_at=expires_at,
+        tenant_id=claims.get("tid") or "",
+    )
+
+
+def _claims(access: str) -> dict[str, Any]:
+    try:
+        payload = access.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, binascii.Error, ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 @dataclass

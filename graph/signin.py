@@ -22,12 +22,12 @@ import httpx
 import msal  # type: ignore[import-untyped]  # msal ships no types
 
 from graph.calls import Answer, filled
+from graph.client import Token, read_token
 from graph.clock import Clock
 from graph.error_mapping import retry_after
 from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
 from graph.http import UNCOMPRESSED, read_body_here, read_json, request_id_of
 from graph.signin_errors import from_token_answer
-from graph.tokens import Token, read_token
 
 TIMEOUT_SECONDS = 30.0
 

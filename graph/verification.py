@@ -7,6 +7,7 @@ the connector, and must be refused one read that no plan allows. Both wait while
 from collections.abc import Mapping
 
 from graph.calls import Answer, Call, Json
+from graph.client import Token
 from graph.errors import (
     Forbidden,
     GraphError,
@@ -19,7 +20,6 @@ from graph.plan import Plan
 from graph.signin_errors import SETTLING
 from graph.step_context import Facts, Step, StepContext
 from graph.tenant_cache import organization_of
-from graph.tokens import Token
 
 _COUNTED = {"ConsistencyLevel": "eventual"}
 

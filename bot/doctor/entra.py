@@ -10,9 +10,8 @@ from bot.settings.settings import Settings
 from bot.startup_checks import CONSENT
 from graph.app_policy import PERHAPS_EXEMPT, SLACK_DAYS, SecretPolicy, judge, read_policy
 from graph.clock import Clock
-from graph.connection import Connection, connected, why_cut_off
+from graph.connection import Connection, connected, own_secret_ends, stage_of, why_cut_off
 from graph.errors import GraphError
-from graph.own_secret import own_secret_ends, stage_of
 from graph.rights import HELPFUL, ConsentMode, excess, missing
 from graph.tenant_cache import Organization, Policy
 

@@ -7,9 +7,9 @@ from bot.domain.registration import Deleted, Registration, RunOutcome
 from bot.runs.base import RunBase, StepFailed, failed, tampered
 from bot.storage import audit, history, registrations, runs
 from bot.storage.runs import Run
-from graph.deleted_items import purge
 from graph.errors import GraphError
 from graph.plan import Plan
+from graph.removal import purge
 
 
 class Purging(RunBase):

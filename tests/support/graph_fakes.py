@@ -12,12 +12,11 @@ import httpx
 
 from bot.playground.clock import MovableClock
 from graph.calls import Answer
-from graph.client import Client
+from graph.client import Client, Token
 from graph.errors import SecretsLost
 from graph.permissions import Kind, lookup
 from graph.plan import Plan, PlanRequest
 from graph.step_context import SECRET_ATTEMPTS, Sealed
-from graph.tokens import Token
 from tests.support.still_clock import StillClock
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

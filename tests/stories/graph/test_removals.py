@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from bot.playground.tenant.faults import Span
-from graph.deleted_items import purge
 from graph.errors import NotFound, NotOurs
 from graph.plan import Plan
+from graph.removal import purge
 from graph.secret import remove_secret, remove_strays
 from graph.steps import stages
 from tests.support.graph_bot import Bot

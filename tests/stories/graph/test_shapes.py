@@ -20,20 +20,20 @@ import graph
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
 from graph.calls import filled, identifier, misfit, moment
-from graph.deleted_items import purge
+from graph.client import Token, read_token
 from graph.drift import look
 from graph.errors import GraphError, UnexpectedAnswer
 from graph.grants import grants
 from graph.orphans import find_by_id, find_deleted, find_lone_principals, find_tagged, principal_of
 from graph.permissions import CATALOGUE, MICROSOFT_GRAPH, Kind, lookup
 from graph.preflight import Refused, preflight
+from graph.removal import purge
 from graph.rights import ConsentMode, rights
 from graph.secret import SECRET, remove_strays
 from graph.signin import SignIn
 from graph.step_context import StepContext
 from graph.steps import stages
 from graph.tenant_cache import TenantCache
-from graph.tokens import Token, read_token
 from graph.verification import DIRECTORY
 from tests.support.graph_bot import Bot
 from tests.support.graph_fakes import MemoryLedger, Tokens, client, jwt, plan, wish

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from graph.application import CREATE
-from graph.deleted_items import purge
 from graph.errors import GraphError, NotOurs
 from graph.orphans import MARK, find_deleted, find_lone_principals, find_tagged
 from graph.plan import Plan
 from graph.preflight import tags
+from graph.removal import purge
 from graph.secret import remove_secret, remove_strays
 from graph.steps import stages
 from tests.support.graph_bot import Bot, secret

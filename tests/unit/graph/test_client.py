@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from graph.calls import Answer, Call
-from graph.client import MOST_PAGES
+from graph.client import MOST_PAGES, Token
 from graph.errors import (
     BadRequest,
     Forbidden,
@@ -24,7 +24,6 @@ from graph.errors import (
 )
 from graph.http import MOST_BYTES
 from graph.retry import ATTEMPTS
-from graph.tokens import Token
 from tests.support.graph_fakes import (
     GRAPH_URL,
     Script,

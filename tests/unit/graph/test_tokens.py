@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from graph.client import Token, read_token
 from graph.clock import SystemClock
 from graph.signin import EARLY, BotTokens, Credential, SignIn
-from graph.tokens import Token, read_token
 from tests.support.graph_fakes import jwt
 from tests.support.still_clock import StillClock
 
