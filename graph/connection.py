@@ -1,4 +1,4 @@
-"""A connection to a tenant: the client, the tenant's cache, and how to sign in.
+"""A connection to a tenant: the client, the tenant's cache, how to sign in, and until when.
 
 `serve` and the commands that only read connect in the same way.
 """

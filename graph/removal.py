@@ -6,10 +6,10 @@ is found there is gone. Only a young object that is found nowhere is asked for a
 replication no longer explains it.
 learn.microsoft.com/graph/api/directory-deleteditems-get
 
-A purge deletes an object permanently, which cannot be undone. So only the object is deleted whose id
-Entra itself gave when this program made it, and only if nothing that the bin shows of it says
-otherwise. learn.microsoft.com/graph/api/directory-deleteditems-delete names no right of its own for
-an application: the one that deletes it does, …/graph/permissions-reference.
+A purge deletes an object permanently, which cannot be undone. So only the object is deleted whose
+id Entra itself gave when this program made it, and only if nothing that the bin shows of it says
+otherwise. learn.microsoft.com/graph/api/directory-deleteditems-delete names no right of its own
+for an application: the one that deletes it does, …/graph/permissions-reference.
 """
 
 from contextlib import suppress

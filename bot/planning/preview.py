@@ -12,8 +12,7 @@ from typing import Any
 from bot.domain.catalogue import Profile
 from bot.domain.form_validation import check_form
 from bot.domain.registration import Form
-from bot.planning.plan_request import plan_request_of
-from bot.planning.plan_text import Pen, plan_paragraphs, received
+from bot.planning.plans import Pen, plan_paragraphs, plan_request_of, received
 from graph.clock import Clock
 from graph.connection import Access, Connection, connected, why_cut_off
 from graph.errors import Unreachable

@@ -3,7 +3,7 @@
 from bot.domain.approval_requests import ApprovalRequest, RequestKind
 from bot.domain.events import Event
 from bot.domain.registration import Registration, RunOutcome, Status
-from bot.planning.plan_request import plan_request_of
+from bot.planning.plans import plan_request_of
 from bot.runs.base import RunBase, StepFailed, failed, gone
 from bot.storage import decisions, history, registrations
 from bot.storage.runs import Run

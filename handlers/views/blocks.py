@@ -20,7 +20,7 @@ from slack_sdk.models.blocks import (
 
 from bot.domain.form_validation import JOINERS
 from bot.domain.people import Person
-from bot.planning.plan_text import Pen
+from bot.planning.plans import Pen
 
 LONGEST_TEXT = 3000
 """docs.slack.dev/reference/block-kit/blocks/section-block"""

@@ -14,7 +14,7 @@ from bot.domain.approval_requests import RequestKind
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind, StepState
-from bot.planning.plan_text import plan_paragraphs
+from bot.planning.plans import plan_paragraphs
 from bot.storage.queries import ListLine
 from graph.plan import Plan
 from handlers.views import drift

@@ -24,7 +24,7 @@ from bot.domain.catalogue import Catalogue, Profile
 from bot.domain.catalogue import Option as ProfileOption
 from bot.domain.form_validation import split_domains
 from bot.domain.registration import Form
-from bot.planning.plan_text import days
+from bot.planning.plans import days
 from graph.permissions import Kind, lookup
 from handlers.views import ids
 from handlers.views.blocks import Json, actions, button, code, context, section

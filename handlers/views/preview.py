@@ -7,7 +7,7 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.domain.registration import Form
-from bot.planning.plan_text import plan_paragraphs
+from bot.planning.plans import plan_paragraphs
 from bot.planning.preview import Preview
 from handlers.views.blocks import (
     SLACK_PEN,

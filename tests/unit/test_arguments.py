@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from bot.cli.planning import form_of
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.registration import Form
-from bot.planning.cli_arguments import form_of
 from bot.problems import Unusable
 
 CATALOGUE = read_catalogue()

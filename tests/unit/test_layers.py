@@ -16,7 +16,7 @@ bot.entry
 bot.__main__
 bot.cli
 bot.playground
-bot.app bot.connections bot.doctor bot.planning.cli_arguments bot.restore.database_copy
+bot.app bot.connections bot.doctor bot.restore.database_copy
 bot.startup_checks bot.server.http_server bot.server.slack_transport bot.periodic_checks
 bot.manifest bot.server.health bot.exposure_checks
 handlers
@@ -27,7 +27,7 @@ bot.runs bot.worker.replicas bot.worker.attempts
 bot.services
 bot.planning.preview
 bot.worker.engine bot.runs.journal bot.domain.form_validation bot.domain.connector_values
-  bot.planning.plan_request bot.planning.plan_text
+  bot.planning.plans
 bot.storage bot.domain.catalogue
 bot.approval
 bot.approval.quorum bot.domain.events bot.domain.expiry_stages bot.domain.subjects

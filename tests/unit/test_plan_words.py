@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import Form
-from bot.planning.plan_text import Pen, plan_paragraphs
+from bot.planning.plans import Pen, plan_paragraphs
 from bot.planning.preview import PLAIN_PEN
 from graph.permissions import Kind, lookup
 from graph.plan import LimitedBy, Plan

@@ -32,9 +32,8 @@ from graph.rights import ConsentMode, rights
 from graph.secret import SECRET, remove_strays
 from graph.signin import SignIn
 from graph.step_context import StepContext
-from graph.steps import stages
+from graph.steps import DIRECTORY, stages
 from graph.tenant_cache import TenantCache
-from graph.verification import DIRECTORY
 from tests.support.graph_bot import Bot
 from tests.support.graph_fakes import MemoryLedger, Tokens, client, jwt, plan, wish
 from tests.support.marks import slow

@@ -13,8 +13,7 @@ from graph.plan import Plan
 from graph.retry import REPLICATION_TIME
 from graph.signin import SignIn
 from graph.step_context import Step, StepContext
-from graph.steps import stages
-from graph.verification import reads
+from graph.steps import reads, stages
 from tests.support.graph_fakes import MemoryLedger, Script, answer, client, plan, refusal, token
 from tests.support.still_clock import StillClock
 

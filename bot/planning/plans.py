@@ -1,4 +1,4 @@
-"""A plan in words, the same for the approver's card and for a terminal.
+"""The request for a plan, and a plan in words, the same for the approver's card and for a terminal.
 
 A pen decides on escaping and on emphasis.
 """
@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from bot.domain.catalogue import Profile
 from bot.domain.connector_values import option_text
 from bot.domain.registration import Form
-from graph.plan import Plan
+from graph.permissions import explain_retired
+from graph.plan import Plan, PlanRequest
 from graph.rights import ConsentMode
 
 LIMITED_BY = {
@@ -32,6 +33,38 @@ class Pen:
     code: Callable[[str], str] = str
     warning: Callable[[str], str]
     day: Callable[[datetime], str]
+
+
+def plan_request_of(
+    form: Form,
+    profile: Profile,
+    *,
+    registration: str,
+    key: str,
+    installation: str,
+    requester: str,
+    consent_mode: str,
+) -> PlanRequest:
+    """Return the request, with the profile's warnings."""
+    retired = explain_retired(profile.legacy, roles=profile.roles, scopes=profile.scopes)
+    return PlanRequest(
+        registration=registration,
+        key=key,
+        installation=installation,
+        profile=profile.id,
+        profile_digest=profile.digest,
+        name=form.name,
+        reason=form.reason,
+        requester=requester,
+        roles=profile.roles,
+        scopes=profile.scopes,
+        redirect=form.redirect,
+        secret_name=profile.secret_name,
+        secret_days=form.secret_days,
+        profile_days=profile.longest_secret_days,
+        warnings=(*profile.warnings, *([retired] if retired else ())),
+        consent_mode=consent_mode,
+    )
 
 
 def plan_paragraphs(
