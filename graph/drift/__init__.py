@@ -7,15 +7,15 @@ granted that this bot never grants, one for each page of more than a hundred gra
 refused a part, it asks for everything again with a new token (one).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from graph.drift import credentials, objects, permissions
+from graph.calls import Json
+from graph.drift import objects, permissions
 from graph.drift import snapshot as parts
-from graph.drift.expected import Expected, Loss
-from graph.drift.permissions import PORTAL_EXTRAS
+from graph.drift.permissions import PORTAL_EXTRAS, Expected, Loss
 from graph.drift.snapshot import Snapshot
 from graph.step_context import StepContext
 from graph.tenant_cache import TenantCache
@@ -61,29 +61,36 @@ async def look(
 
 def compare(expected: Expected, seen: Snapshot) -> Drift:
     """Return every difference. Pure."""
-    plan = expected.plan
-    application = seen.parts.get(parts.APPLICATION)
-    principal = seen.parts.get(parts.PRINCIPAL)
     differences = [*objects.gone(seen), *objects.remade(seen)]
-    if application:
-        differences += objects.settings(plan, application)
-        differences += objects.openings(application)
-        differences += permissions.required(expected, application)
-        differences += objects.marks(plan, application)
-        differences += credentials.secrets(expected, application)
-    differences += credentials.federated(seen)
-    if principal:
-        differences += objects.sign_in(principal)
-    differences += permissions.roles(expected, seen)
-    differences += permissions.scopes(expected, seen)
-    differences += objects.owners(seen, parts.OWNERS, "the application")
-    differences += objects.owners(seen, parts.PRINCIPAL_OWNERS, "the service principal")
-    waiting = credentials.waiting(expected, application)
+    # With the service principal go its delegated grants, whose list is then empty.
+    read = seen.parts.keys() - ({parts.SCOPES} if parts.PRINCIPAL in seen.gone else set())
+    for part, check in _CHECKS:
+        if part in read:
+            differences += check(expected, seen.parts[part])
+    for part in (parts.OWNERS, parts.PRINCIPAL_OWNERS):
+        differences += objects.owners(seen, part)
+    waiting = objects.waiting(expected, seen.parts.get(parts.APPLICATION))
     return Drift(
         differences=tuple(differences),
-        tolerated=(*permissions.tolerated(plan, seen), *waiting),
+        tolerated=(*permissions.tolerated(expected.plan, seen), *waiting),
         unseen=tuple(_unseen(seen)),
     )
+
+
+_Check = Callable[[Expected, Json], Iterator[str]]
+_CHECKS: tuple[tuple[str, _Check], ...] = (
+    (parts.APPLICATION, objects.settings),
+    (parts.APPLICATION, objects.openings),
+    (parts.APPLICATION, permissions.required),
+    (parts.APPLICATION, objects.marks),
+    (parts.APPLICATION, objects.secrets),
+    (parts.FEDERATED, objects.federated),
+    (parts.PRINCIPAL, objects.sign_in),
+    (parts.ROLES, permissions.roles),
+    (parts.SCOPES, permissions.scopes),
+)
+"""The part that each check reads, in the order of the report. A part that was not read is passed
+over: it is gone, which is said once, or unseen."""
 
 
 def _unseen(seen: Snapshot) -> Iterator[str]:

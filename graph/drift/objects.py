@@ -1,14 +1,15 @@
-"""The application and its service principal: existence, owners, settings."""
+"""The application and its service principal: existence, owners, settings, credentials."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from graph.application import LONGEST_NOTES
 from graph.calls import Json
 from graph.drift import snapshot as parts
-from graph.drift.credentials import day, named
-from graph.drift.expected import Loss
+from graph.drift.permissions import Expected, Loss
 from graph.drift.snapshot import Snapshot
 from graph.plan import Plan
+from graph.secret import mark
 
 _PLATFORMS = ("web", "spa", "publicClient")
 _IMPLICIT = {"enableAccessTokenIssuance": "access", "enableIdTokenIssuance": "ID"}
@@ -19,15 +20,10 @@ def gone(seen: Snapshot) -> Iterator[str]:
     for name in (parts.APPLICATION, parts.PRINCIPAL):
         if name not in seen.gone:
             continue
-        if at := seen.deleted_at.get(name):
-            yield Loss(
-                f"The {name} was deleted on {day(at)}. Entra keeps it for 30 days: it can be"
-                " restored until then. The connector cannot sign in."
-            )
-        else:
-            yield Loss(
-                f"The {name} is gone from the tenant for good. The connector cannot sign in."
-            )
+        at = seen.deleted_at.get(name)
+        kept = "Entra keeps it for 30 days: it can be restored until then"
+        fate = f"was deleted on {_day(at)}. {kept}" if at else "is gone from the tenant for good"
+        yield Loss(f"The {name} {fate}. The connector cannot sign in.")
         if name == parts.APPLICATION:
             return
 
@@ -40,7 +36,8 @@ def remade(seen: Snapshot) -> Iterator[str]:
         )
 
 
-def settings(plan: Plan, application: Json) -> Iterator[str]:
+def settings(expected: Expected, application: Json) -> Iterator[str]:
+    plan = expected.plan
     if application.get("isDisabled") or _is_blocked(application):
         yield Loss("The application is disabled. The connector cannot sign in.")
     if application["displayName"] != plan.name:
@@ -57,7 +54,7 @@ def settings(plan: Plan, application: Json) -> Iterator[str]:
     yield from (Loss(f"The redirect URL was removed: {uri}") for uri in sorted(wanted - found))
 
 
-def openings(application: Json) -> Iterator[str]:
+def openings(_: Expected, application: Json) -> Iterator[str]:
     """Yield settings that let others sign in through it or use it as an API. The bot sets none."""
     if application.get("isFallbackPublicClient"):
         yield (
@@ -84,8 +81,9 @@ def openings(application: Json) -> Iterator[str]:
         )
 
 
-def marks(plan: Plan, application: Json) -> Iterator[str]:
+def marks(expected: Expected, application: Json) -> Iterator[str]:
     """Yield changes of the properties by which people and the bot know the application."""
+    plan = expected.plan
     wanted, found = set(plan.tags), set(application["tags"])
     yield from (f"A tag was added: {tag}" for tag in sorted(found - wanted))
     for tag in sorted(wanted - found):
@@ -106,17 +104,18 @@ def _holds_notes(plan: Plan, notes: str) -> bool:
     return rest == plan.notes or (len(notes) == LONGEST_NOTES and plan.notes.startswith(rest))
 
 
-def sign_in(principal: Json) -> Iterator[str]:
+def sign_in(_: Expected, principal: Json) -> Iterator[str]:
     if not principal["accountEnabled"] or principal.get("isDisabled") or _is_blocked(principal):
         yield Loss("Sign-in is disabled for the service principal. The connector cannot sign in.")
     for each in (*principal["passwordCredentials"], *principal["keyCredentials"]):
-        yield f"A credential was added to the service principal by hand{named(each)}."
+        yield f"A credential was added to the service principal by hand{_named(each)}."
 
 
-def owners(seen: Snapshot, part: str, owned: str) -> Iterator[str]:
+def owners(seen: Snapshot, part: str) -> Iterator[str]:
     held = seen.items(part)
     if held is None or parts.BOT not in seen.parts:
         return
+    owned = "the application" if part == parts.OWNERS else "the service principal"
     bot = seen.parts[parts.BOT]["id"]
     for each in sorted(held, key=lambda owner: str(owner["id"])):
         if each["id"] != bot:
@@ -128,3 +127,66 @@ def owners(seen: Snapshot, part: str, owned: str) -> Iterator[str]:
 def _is_blocked(thing: Json) -> bool:
     """learn.microsoft.com/graph/api/resources/application: null, NotDisabled, or a reason."""
     return thing.get("disabledByMicrosoftStatus") not in (None, "NotDisabled")
+
+
+def secrets(expected: Expected, application: Json) -> Iterator[str]:
+    held = {each["keyId"]: each for each in application["passwordCredentials"]}
+    for key_id in sorted(expected.secrets.keys() - held.keys()):
+        yield Loss(
+            f"The secret is gone (key id {key_id}). The connector can no longer sign in with it."
+        )
+    for key_id, end in sorted(expected.secrets.items()):
+        if key_id in held and end <= expected.now:
+            yield Loss(f"The secret expired on {end.date()} (key id {key_id}).")
+    for key_id in sorted(held.keys() - expected.secrets.keys() - expected.closing):
+        yield _foreign_secret(expected, held[key_id])
+    for each in application["keyCredentials"]:
+        yield f"A certificate was added by hand{_named(each)}{_ending(each, expected.now)}."
+
+
+def _foreign_secret(expected: Expected, secret: Json) -> str:
+    details = f"{_named(secret)}, key id {secret['keyId']}{_ending(secret, expected.now)}"
+    if mark(expected.plan.registration) in (secret.get("displayName") or ""):
+        return f"A secret carries this registration's id and is not known: a leftover{details}."
+    return f"A secret was added by hand{details}."
+
+
+def federated(_: Expected, credentials: Json) -> Iterator[str]:
+    """Yield every one: the bot makes none, and each lets others sign in without a secret."""
+    for each in credentials["value"]:
+        yield (
+            f"A federated credential was added by hand (“{each['name']}”): {each['issuer']} lets"
+            f" “{_subject(each)}” sign in as this application, without a secret."
+        )
+
+
+def _subject(credential: Json) -> str:
+    """Return the subject that it lets in; a flexible one has an expression instead (beta)."""
+    expression = (credential.get("claimsMatchingExpression") or {}).get("value")
+    return str(credential.get("subject") or expression or "anybody")
+
+
+def waiting(expected: Expected, application: Json | None) -> Iterator[str]:
+    held = application["passwordCredentials"] if application else ()
+    for each in held:
+        if each["keyId"] in expected.closing:
+            yield (
+                f"A secret of ours{_named(each)} is closed and waits for its removal"
+                f" (key id {each['keyId']})."
+            )
+
+
+def _named(credential: Json) -> str:
+    return f" “{credential['displayName']}”" if credential.get("displayName") else " without a name"
+
+
+def _ending(credential: Json, now: datetime) -> str:
+    end = credential.get("endDateTime")
+    if end is None:
+        return ""
+    verb = "expired on" if datetime.fromisoformat(end) <= now else "works until"
+    return f", {verb} {_day(end)}"
+
+
+def _day(moment: str) -> str:
+    return moment[:10]

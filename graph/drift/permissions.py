@@ -1,12 +1,14 @@
 """Permissions that the application declares, and permissions that it was granted."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from graph.calls import Json
 from graph.drift import snapshot as parts
-from graph.drift.expected import KNOWN_IDS, Expected, Loss
 from graph.drift.snapshot import Snapshot
-from graph.permissions import MICROSOFT_GRAPH, Kind
+from graph.permissions import CATALOGUE, MICROSOFT_GRAPH, Kind
 from graph.plan import Plan
 from graph.tenant_cache import TenantCache
 
@@ -17,6 +19,31 @@ PORTAL_EXTRAS = {
 }
 """Scopes that the Entra admin centre adds to a consent by itself. They read no directory."""
 _EXTRA_IDS = {id: name for name, id in PORTAL_EXTRAS.items()}
+KNOWN_IDS = {permission.id: permission.name for permission in CATALOGUE.values()}
+
+
+class Loss(str):
+    """A difference that leaves the application with less than was approved: no attack."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """The expected objects and grants, from everything that this bot knows."""
+
+    plan: Plan
+    secrets: Mapping[str, datetime]
+    """The end of each live secret of ours, by key id."""
+    now: datetime
+    closing: AbstractSet[str] = frozenset()
+    """Key ids of secrets of ours that are closed, and that Entra may still hold."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Microsoft Graph's permissions in this tenant: names by id."""
+
+    def name(self, id: str) -> str:
+        """Return a permission's name, or its id if the name is unknown."""
+        return KNOWN_IDS.get(id) or self.names.get(id) or id
 
 
 def required(expected: Expected, application: Json) -> Iterator[str]:
@@ -33,10 +60,8 @@ def required(expected: Expected, application: Json) -> Iterator[str]:
         yield Loss(f"The application no longer asks for {_what(expected, id, kind)}.")
 
 
-def roles(expected: Expected, seen: Snapshot) -> Iterator[str]:
-    assigned = seen.items(parts.ROLES)
-    if assigned is None:
-        return
+def roles(expected: Expected, grants: Json) -> Iterator[str]:
+    assigned = grants["value"]
     ours = {each["appRoleId"] for each in assigned if _is_graph(expected.plan, each)}
     wanted = {each.id for each in expected.plan.roles}
     for id in sorted(ours - wanted, key=expected.name):
@@ -49,15 +74,12 @@ def roles(expected: Expected, seen: Snapshot) -> Iterator[str]:
         yield Loss(f"No longer granted: {expected.name(id)} (application).")
 
 
-def scopes(expected: Expected, seen: Snapshot) -> Iterator[str]:
-    grants = seen.items(parts.SCOPES)
-    if grants is None or parts.PRINCIPAL in seen.gone:  # they have gone with it
-        return
-    held = _scopes_for_all(expected.plan, grants)
+def scopes(expected: Expected, grants: Json) -> Iterator[str]:
+    held = _scopes_for_all(expected.plan, grants["value"])
     wanted = {each.name for each in expected.plan.scopes}
     for name in sorted(held - wanted - PORTAL_EXTRAS.keys()):
         yield f"Granted and not in the plan: {name} (delegated)."
-    for each in grants:
+    for each in grants["value"]:
         scope = " ".join((each["scope"] or "").split())
         if not _is_graph(expected.plan, each):
             yield f"Granted and not in the plan: {scope} of another API (delegated)."
