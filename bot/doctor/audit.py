@@ -6,15 +6,13 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from bot.doctor.database import closed, look_inside
+from bot.doctor.database import current
 from bot.doctor.findings import Finding, Unknown, well, wrong
 from bot.problems import Unusable
 from bot.settings.settings import Settings
 from bot.storage import audit
-from bot.storage.database import Database, beside
-from bot.storage.migrating import Age
+from bot.storage.database import Database
 from bot.storage.tables import registrations
-from bot.storage.vault import Vault
 from bot.worker.loops import run_guarded
 
 ADVICE = "Compare with a backup and the audit log of Entra: who else can write to this database?"
@@ -26,17 +24,11 @@ async def verify(settings: Settings, id: str) -> AsyncIterator[Finding]:
     Raises Unusable for an unknown id.
     """
     try:
-        inside = await look_inside(settings)
-        if inside.age is not Age.CURRENT:
-            yield wrong("Database: nothing of this version is there.", "Start the bot once.")
-            return
-        async with beside(settings.database_url, Vault(settings.vault_keys)) as database:
+        async with current(settings) as (database, _):
             async for finding in _verify(database, id):
                 yield finding
     except Unknown as error:
         yield error.finding
-    except sa.exc.DBAPIError as error:
-        yield closed(error.orig or error)
 
 
 async def _verify(database: Database, wanted: str) -> AsyncIterator[Finding]:

@@ -3,9 +3,8 @@
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import NamedTuple
 
 import psycopg
 import sqlalchemy as sa
@@ -13,7 +12,15 @@ import sqlalchemy as sa
 from bot.doctor.findings import Finding, Unknown, doubt, well, wrong
 from bot.settings.settings import Settings
 from bot.storage import installation, secrets
-from bot.storage.database import NO_TABLES, UnusableDatabase, age, beside, sqlite_path, too_old
+from bot.storage.database import (
+    NO_TABLES,
+    Database,
+    UnusableDatabase,
+    age,
+    beside,
+    sqlite_path,
+    too_old,
+)
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
 from bot.worker import engine, replicas
@@ -25,12 +32,15 @@ OR EXISTS (SELECT FROM information_schema.schemata WHERE schema_name = %s)"""
 """Of schemas that are there, PostgreSQL names those that the role may use as its own."""
 
 
-class Inside(NamedTuple):
-    """Values from the database for other checks."""
-
-    age: Age
-    installation: str | None = None
-    waiting: tuple[tuple[str, bytes], ...] = ()
+AGES = {
+    Age.EMPTY: well("Database: nothing there yet; the first start makes it."),
+    Age.OLDER: doubt("Database: it is older than this program.", "The next start migrates it."),
+    Age.UNKNOWN: wrong(
+        "Database: a newer version of this program made it, or one from before 0.2.0.",
+        "Install that version, or start 0.2.0 on it once.",
+    ),
+    Age.CURRENT: well("Database: it opens and is up to date."),
+}
 
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
@@ -39,26 +49,19 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         yield wrong(f"Database: {problem}", "The bot does not start before that.")
         return
     try:
-        inside = await look_inside(settings)
+        async with _opened(settings) as (database, found):
+            findings = [AGES[found]]
+            if database is not None and found is Age.CURRENT:
+                findings.append(await _vault(settings, database))
         running = await replicas.held(settings.database_url)
     except Unknown as error:
         yield error.finding
         return
     except psycopg.Error as error:
-        yield closed(error)
+        yield _closed(error)
         return
-    if inside.age is Age.EMPTY:
-        yield well("Database: nothing there yet; the first start makes it.")
-    elif inside.age is Age.OLDER:
-        yield doubt("Database: it is older than this program.", "The next start migrates it.")
-    elif inside.age is Age.UNKNOWN:
-        yield wrong(
-            "Database: a newer version of this program made it, or one from before 0.2.0.",
-            "Install that version, or start 0.2.0 on it once.",
-        )
-    else:
-        yield well("Database: it opens and is up to date.")
-        yield _vault(settings, inside.waiting)
+    for finding in findings:
+        yield finding
     for problem in await _missing_rights(settings.database_url):
         yield wrong(f"Database: {problem}", "The bot does not start before that.")
     if running:
@@ -67,28 +70,47 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         yield doubt("Running: no bot is at work on this database.", "`aad-setup serve` starts it.")
 
 
-async def look_inside(settings: Settings) -> Inside:
-    """Return the values of the database; a missing file is an empty one. Raises Unknown."""
+@asynccontextmanager
+async def current(settings: Settings) -> AsyncIterator[tuple[Database, str]]:
+    """Open a database of this version beside a running bot; yield it with its installation's id.
+
+    Raises Unknown, also for its errors.
+    """
+    async with _opened(settings) as (database, found):
+        ours = None
+        if database is not None and found is Age.CURRENT:
+            async with database.reading() as tx:
+                ours = await installation.id_of(tx)
+        if database is None or ours is None:
+            raise Unknown(
+                wrong(
+                    "Database: no registrations of this version are there to compare with.",
+                    "Start the bot once, or check DATABASE_URL.",
+                )
+            )
+        yield database, ours
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Database | None, Age]]:
+    """Open the database; a missing file is an empty one. Raises Unknown, also for its errors."""
     path = sqlite_path(settings.database_url)
     if path is not None and not path.exists():
         if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
             raise Unknown(
                 wrong("Database: its folder is not there or cannot be written.", "Mend the path.")
             )
-        return Inside(Age.EMPTY)
+        yield None, Age.EMPTY
+        return
     try:
-        async with (
-            beside(settings.database_url, Vault(settings.vault_keys)) as database,
-            database.reading() as tx,
-        ):
-            found = await age(tx)
-            if found is not Age.CURRENT:
-                return Inside(found)
-            return Inside(found, await installation.id_of(tx), tuple(await secrets.unseen(tx)))
+        async with beside(settings.database_url, Vault(settings.vault_keys)) as database:
+            async with database.reading() as tx:
+                found = await age(tx)
+            yield database, found
     except UnusableDatabase as error:
         raise Unknown(wrong(f"Database: {error}", "The bot does not start before that.")) from None
     except sa.exc.DBAPIError as error:
-        raise Unknown(closed(error.orig or error)) from None
+        raise Unknown(_closed(error.orig or error)) from None
 
 
 async def _missing_rights(url: str) -> Sequence[str]:
@@ -112,13 +134,15 @@ def _is_whole(path: Path) -> bool:
     return bool(found and found[0] == "ok")
 
 
-def closed(error: BaseException) -> Finding:
+def _closed(error: BaseException) -> Finding:
     kind = type(error).__name__  # its text may hold the address
     return wrong(f"Database: it does not open ({kind}).", "Check DATABASE_URL.")
 
 
-def _vault(settings: Settings, waiting: tuple[tuple[str, bytes], ...]) -> Finding:
+async def _vault(settings: Settings, database: Database) -> Finding:
     vault = Vault(settings.vault_keys)
+    async with database.reading() as tx:
+        waiting = await secrets.unseen(tx)
     lost = sorted({registration for registration, it in waiting if not vault.holds_key_of(it)})
     if lost:
         return wrong(
