@@ -16,7 +16,7 @@ bot.entry
 bot.__main__
 bot.cli
 bot.playground
-bot.app bot.connections bot.doctor bot.restore.database_copy
+bot.app bot.doctor bot.restore.database_copy
 bot.startup_checks bot.server.http_server bot.server.slack_transport bot.periodic_checks
 bot.manifest bot.server.health bot.exposure_checks
 handlers
