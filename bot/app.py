@@ -21,7 +21,7 @@ from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
 from bot.runs import Runs
-from bot.server.health import Health
+from bot.server.http_server import Health
 from bot.server.slack_transport import SlackRoutes, bolt_app, transport_of
 from bot.services import Services
 from bot.settings.settings import Settings

@@ -12,7 +12,7 @@ from slack_sdk.signature import Clock
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.server import http_server
-from bot.server.health import Health
+from bot.server.http_server import Health
 from bot.services import Services
 from bot.settings.settings import Settings
 from handlers.slack.users import Installed

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from bot.server.health import Health
+from bot.server.http_server import Health
 from bot.storage.database import Database
 
 

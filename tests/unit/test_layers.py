@@ -18,7 +18,7 @@ bot.cli
 bot.playground
 bot.app bot.doctor bot.restore.database_copy
 bot.startup_checks bot.server.http_server bot.server.slack_transport bot.periodic_checks
-bot.manifest bot.server.health bot.exposure_checks
+bot.manifest bot.exposure_checks
 handlers
 bot.registrar bot.worker.scheduler bot.worker.orphan_scan bot.restore.reconciliation
 bot.restore.registration_reconciler

@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
 from bot.server import http_server as doors
-from bot.server.health import Health
+from bot.server.http_server import Health
 from bot.storage import signatures
 from bot.storage.database import Database
 from bot.storage.tables import accepted_signatures

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bot.server.health import STUCK_SECONDS
+from bot.server.http_server import STUCK_SECONDS
 from bot.worker.loops import Loop, Wakeup
 from tests.support.health_checks import Answering, Up, health
 
