@@ -1,16 +1,18 @@
 """A small bot on the real slack_bolt, for the workspace to talk to."""
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
+from bot.playground.workspace.wire import Json
 
 
 def quiet(name: str) -> logging.Logger:
@@ -40,6 +42,30 @@ def app_of(client: AsyncWebClient, workspace: Workspace) -> AsyncApp:
         process_before_response=True,
         logger=quiet("bolt"),
     )
+
+
+class Recorder:
+    """Notes the payloads that it is sent, and answers a command as it is told to."""
+
+    def __init__(self, app: AsyncApp, *, answer: str | Json = "") -> None:
+        self.client = app.client
+        self.answer = answer
+        self.heard: list[Json] = []
+        app.command("/aad-setup")(self.command)
+        app.event("app_mention")(self.event)
+        app.event("message")(self.event)
+        app.action(re.compile(".*"))(self.click)
+
+    async def command(self, ack: AsyncAck, body: Json) -> None:
+        self.heard.append(body)
+        await ack(self.answer)
+
+    async def event(self, body: Json) -> None:
+        self.heard.append(body)
+
+    async def click(self, ack: AsyncAck, body: Json) -> None:
+        self.heard.append(body)
+        await ack()
 
 
 @asynccontextmanager

@@ -78,23 +78,19 @@ async def test_tags_can_be_searched(graph: Asking) -> None:
     assert [row["id"] for row in answer.json()["value"]] == [application["id"]]
 
 
-async def test_a_change_keeps_what_it_does_not_name(graph: Asking) -> None:
+async def test_a_change_keeps_what_it_does_not_name_however_deep(graph: Asking) -> None:
     application = await graph.application(web={"redirectUris": ["https://vendor.example/back"]})
     path = f"/applications/{application['id']}"
-    answer = await graph.patch(path, {"web": {"logoutUrl": "https://vendor.example/out"}})
-    changed = (await graph.get(path)).json()
-    assert answer.status_code == 204
-    assert changed["web"]["redirectUris"] == ["https://vendor.example/back"]
-    assert changed["web"]["logoutUrl"] == "https://vendor.example/out"
-
-
-async def test_a_change_deep_inside_keeps_what_it_does_not_name(graph: Asking) -> None:
-    application = await graph.application()
-    path = f"/applications/{application['id']}"
-    for name in ("enableAccessTokenIssuance", "enableIdTokenIssuance"):
-        await graph.patch(path, {"web": {"implicitGrantSettings": {name: True}}})
-    settings = (await graph.get(path)).json()["web"]["implicitGrantSettings"]
-    assert settings == {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True}
+    settings = {"enableAccessTokenIssuance": True, "enableIdTokenIssuance": True}
+    for change in (
+        {"logoutUrl": "https://vendor.example/out"},
+        *({"implicitGrantSettings": {name: True}} for name in settings),
+    ):
+        assert (await graph.patch(path, {"web": change})).status_code == 204
+    web = (await graph.get(path)).json()["web"]
+    assert web["redirectUris"] == ["https://vendor.example/back"]
+    assert web["logoutUrl"] == "https://vendor.example/out"
+    assert web["implicitGrantSettings"] == settings
 
 
 async def test_what_an_application_offers_is_disabled_before_it_is_taken_back(
@@ -203,10 +199,9 @@ async def test_only_its_owner_deletes_for_good_with_the_lesser_right(graph: Aski
     application = await graph.application()
     await graph.delete(f"/applications/{application['id']}")
     path = f"/directory/deletedItems/{application['id']}"
-    async with connector(graph.tenant, "Application.ReadWrite.OwnedBy") as other:
-        assert (await other.delete(path)).status_code == 403
-    async with connector(graph.tenant, "Application.Read.All") as other:
-        assert (await other.delete(path)).status_code == 403
+    for right in ("Application.ReadWrite.OwnedBy", "Application.Read.All"):
+        async with connector(graph.tenant, right) as other:
+            assert (await other.delete(path)).status_code == 403
     assert (await graph.delete(path)).status_code == 204
     assert (await graph.delete(path)).status_code == 404
 

@@ -1,6 +1,7 @@
 """Faults: what the answer says and what has happened are two things."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 
 import httpx
@@ -8,8 +9,16 @@ import pytest
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant
-from bot.playground.tenant.faults import When
+from bot.playground.tenant.faults import Hold, When
 from tests.support.graph_caller import Asking, client, code_of, sign_in
+
+
+async def held(hold: Hold, call: Awaitable[httpx.Response]) -> asyncio.Task[httpx.Response]:
+    """Make the call, and return it once it has come to where it is held."""
+    task = asyncio.ensure_future(call)
+    await hold.reached.wait()
+    assert isinstance(task, asyncio.Task)
+    return task
 
 
 async def test_a_failure_before_the_effect_changes_nothing(tenant: Tenant, graph: Asking) -> None:
@@ -52,8 +61,7 @@ async def test_an_unreachable_tenant_answers_nobody(tenant: Tenant, graph: Askin
 async def test_a_held_answer_comes_late_and_the_effect_does_not(graph: Asking) -> None:
     application = await graph.application()
     hold = graph.tenant.faults.hold("POST", "/addPassword$")
-    call = asyncio.create_task(graph.add_password(application))
-    await hold.reached.wait()
+    call = await held(hold, graph.add_password(application))
     assert len(graph.tenant.live_secrets(application["appId"])) == 1
     assert not call.done()
     hold.release()
@@ -63,8 +71,7 @@ async def test_a_held_answer_comes_late_and_the_effect_does_not(graph: Asking) -
 async def test_a_held_answer_can_be_lost(tenant: Tenant, graph: Asking) -> None:
     application = await graph.application()
     hold = tenant.faults.hold("POST", "/addPassword$")
-    call = asyncio.create_task(graph.add_password(application))
-    await hold.reached.wait()
+    call = await held(hold, graph.add_password(application))
     hold.drop()
     with pytest.raises(httpx.TransportError):
         await call
@@ -74,8 +81,7 @@ async def test_a_held_answer_can_be_lost(tenant: Tenant, graph: Asking) -> None:
 
 async def test_a_request_can_be_held_before_its_effect(tenant: Tenant, graph: Asking) -> None:
     hold = tenant.faults.hold("PATCH", "/applications", when="before_effect")
-    call = asyncio.create_task(graph.upsert("key-1"))
-    await hold.reached.wait()
+    call = await held(hold, graph.upsert("key-1"))
     assert tenant.applications == []
     hold.release()
     assert (await call).status_code == 201
@@ -83,8 +89,7 @@ async def test_a_request_can_be_held_before_its_effect(tenant: Tenant, graph: As
 
 async def test_a_caller_who_hangs_up_does_not_undo_the_effect(graph: Asking) -> None:
     hold = graph.tenant.faults.hold("PATCH", "/applications")
-    call = asyncio.create_task(graph.upsert("key-1"))
-    await hold.reached.wait()
+    call = await held(hold, graph.upsert("key-1"))
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
@@ -139,18 +144,8 @@ async def test_cleared_faults_are_gone_and_held_calls_go_on(tenant: Tenant, grap
     hold = tenant.faults.hold("GET", "/organization")
     tenant.faults.fail("GET", "/organization", times=5)
     tenant.faults.lag = 60.0
-    call = asyncio.create_task(graph.get("/organization"))
-    await hold.reached.wait()
+    call = await held(hold, graph.get("/organization"))
     tenant.faults.clear()
     assert (await call).status_code == 503
     assert (await graph.get("/organization")).status_code == 200
     assert tenant.faults.lag == 0.0
-
-
-async def test_a_tenant_ends_while_an_answer_is_held(tenant: Tenant, graph: Asking) -> None:
-    hold = tenant.faults.hold("GET", "/organization")
-    call = asyncio.create_task(graph.get("/organization"))
-    await hold.reached.wait()
-    hold.drop()
-    with pytest.raises(httpx.TransportError):
-        await call

@@ -15,6 +15,15 @@ async def principal(graph: Asking) -> dict[str, Any]:
     return await graph.principal(application["appId"])
 
 
+async def assigned(
+    graph: Asking, principal: dict[str, Any], role: str = "Domain.Read.All"
+) -> dict[str, str]:
+    """Return the body that grants an application permission of Microsoft Graph."""
+    resource = await graph.resource()
+    id = next(each["id"] for each in resource["appRoles"] if each["value"] == role)
+    return {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": id}
+
+
 def delegated(principal: dict[str, Any], resource: dict[str, Any], scope: str) -> dict[str, Any]:
     return {
         "clientId": principal["id"],
@@ -47,12 +56,9 @@ async def test_a_role_is_granted_once(graph: Asking, principal: dict[str, Any]) 
 
 
 async def test_an_unknown_role_is_refused(graph: Asking, principal: dict[str, Any]) -> None:
-    resource = await graph.resource()
-    body = {"principalId": principal["id"], "resourceId": resource["id"]}
-    answer = await graph.post(
-        f"/servicePrincipals/{resource['id']}/appRoleAssignedTo",
-        {**body, "appRoleId": principal["id"]},
-    )
+    body = await assigned(graph, principal)
+    path = f"/servicePrincipals/{body['resourceId']}/appRoleAssignedTo"
+    answer = await graph.post(path, {**body, "appRoleId": principal["id"]})
     assert "was not found on application" in message_of(answer)
 
 
@@ -74,18 +80,13 @@ async def test_a_revoked_role_is_gone_from_both_sides(
     assert tenant.roles_of(principal["appId"]) == set()
 
 
-async def test_granting_needs_two_rights(tenant: Tenant, graph: Asking) -> None:
-    principal = await graph.principal((await graph.application())["appId"])
-    resource = await graph.resource()
-    body = {
-        "principalId": principal["id"],
-        "resourceId": resource["id"],
-        "appRoleId": resource["appRoles"][0]["id"],
-    }
-    path = f"/servicePrincipals/{resource['id']}/appRoleAssignedTo"
-    async with connector(tenant, "AppRoleAssignment.ReadWrite.All") as other:
-        assert (await other.post(path, body)).status_code == 403
-    async with connector(tenant, "Application.Read.All") as other:
+@pytest.mark.parametrize("right", ["AppRoleAssignment.ReadWrite.All", "Application.Read.All"])
+async def test_granting_needs_two_rights(
+    tenant: Tenant, graph: Asking, principal: dict[str, Any], right: str
+) -> None:
+    body = await assigned(graph, principal)
+    async with connector(tenant, right) as other:
+        path = f"/servicePrincipals/{body['resourceId']}/appRoleAssignedTo"
         assert (await other.post(path, body)).status_code == 403
 
 
@@ -131,12 +132,10 @@ async def test_a_wrong_grant_is_refused(
 async def test_the_clients_side_shows_and_makes_the_same_grants(
     tenant: Tenant, graph: Asking, principal: dict[str, Any]
 ) -> None:
-    resource = await graph.resource()
-    role = next(r["id"] for r in resource["appRoles"] if r["value"] == "Domain.Read.All")
-    ids = {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": role}
+    ids = await assigned(graph, principal)
     path = f"/servicePrincipals/{principal['id']}/appRoleAssignments"
     made = (await graph.post(path, ids)).json()
-    where = {"$filter": f"resourceId eq {resource['id']}"}
+    where = {"$filter": f"resourceId eq {ids['resourceId']}"}
     [shown] = (await graph.get(path, params=where)).json()["value"]
     assert (shown["id"], shown["principalDisplayName"]) == (made["id"], "Mimecast")
     assert (await graph.delete(f"{path}/{made['id']}")).status_code == 204
@@ -147,11 +146,9 @@ async def test_the_clients_side_shows_and_makes_the_same_grants(
 async def test_a_grant_names_all_three(
     graph: Asking, principal: dict[str, Any], missing: str
 ) -> None:
-    resource = await graph.resource()
-    role = resource["appRoles"][0]["id"]
-    ids = {"principalId": principal["id"], "resourceId": resource["id"], "appRoleId": role}
+    ids = await assigned(graph, principal)
+    path = f"/servicePrincipals/{ids['resourceId']}/appRoleAssignedTo"
     del ids[missing]
-    path = f"/servicePrincipals/{resource['id']}/appRoleAssignedTo"
     assert (await graph.post(path, ids)).status_code == 400
 
 

@@ -6,20 +6,23 @@ import json
 import ssl
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 import trustme
 from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import AUTONOMOUS, Credential, Tenant, running
 from tests.simulators.tenant.odd_requests import KNOWN, Nonsense, batches, requests, token_requests
 from tests.support.graph_caller import WIDE
+from tests.support.marks import slow
 
 TENANT = "northwind.example"
 RIGHTS = (*AUTONOMOUS, *WIDE, "Application.ReadWrite.All")
@@ -158,43 +161,33 @@ def check_error(body: Any, sent: object) -> None:
     assert set(error["innerError"]) == {"date", "request-id", "client-request-id"}, sent
 
 
-@QUICK
-@given(sent=requests())
-def test_graph_is_never_broken(sender: Sender, sent: Nonsense) -> None:
-    check_graph(sender.to_graph(sent), sent, method=sent.method)
+def tried(check: Callable[[Any], None], sent: SearchStrategy[Any], length: settings) -> None:
+    """Send that much of it, and check each answer."""
+
+    @length
+    @given(sent)
+    def each(one: Any) -> None:
+        check(one)
+
+    each()
 
 
-@pytest.mark.slow
-@LONG
-@given(sent=requests())
-def test_graph_is_never_broken_at_length(sender: Sender, sent: Nonsense) -> None:
-    check_graph(sender.to_graph(sent), sent, method=sent.method)
+@pytest.mark.parametrize("length", [QUICK, slow(LONG)], ids=["quick", "long"])
+def test_graph_is_never_broken(sender: Sender, length: settings) -> None:
+    def check(sent: Nonsense) -> None:
+        check_graph(sender.to_graph(sent), sent, method=sent.method)
+
+    tried(check, requests(), length)
 
 
-@QUICK
-@given(body=batches())
-def test_no_batch_breaks_it(sender: Sender, body: Any) -> None:
-    check_batch(sender, body)
+@pytest.mark.parametrize("length", [QUICK, slow(LONG_BATCHES)], ids=["quick", "long"])
+def test_no_batch_breaks_it(sender: Sender, length: settings) -> None:
+    tried(partial(check_batch, sender), batches(), length)
 
 
-@pytest.mark.slow
-@LONG_BATCHES
-@given(body=batches())
-def test_no_batch_breaks_it_at_length(sender: Sender, body: Any) -> None:
-    check_batch(sender, body)
-
-
-@QUICK
-@given(sent=token_requests(TENANT))
-def test_the_token_endpoint_is_never_broken(sender: Sender, sent: Nonsense) -> None:
-    check_token(sender, sent)
-
-
-@pytest.mark.slow
-@LONG
-@given(sent=token_requests(TENANT))
-def test_the_token_endpoint_is_never_broken_at_length(sender: Sender, sent: Nonsense) -> None:
-    check_token(sender, sent)
+@pytest.mark.parametrize("length", [QUICK, slow(LONG)], ids=["quick", "long"])
+def test_the_token_endpoint_is_never_broken(sender: Sender, length: settings) -> None:
+    tried(partial(check_token, sender), token_requests(TENANT), length)
 
 
 def check_batch(sender: Sender, body: Any) -> None:

@@ -126,10 +126,8 @@ async def test_a_directory_is_full_until_somebody_purges(
     assert (await organization(graph))["directorySizeQuota"] == {"used": 9, "total": 11}
     second = await graph.application("key-2")
     await graph.principal(second["appId"])
-    for full in (
-        await made(graph),
-        await graph.post("/servicePrincipals", {"appId": first["appId"]}),
-    ):
+    principal = {"appId": first["appId"]}
+    for full in (await made(graph), await graph.post("/servicePrincipals", principal)):
         assert (full.status_code, code_of(full)) == (403, "Directory_QuotaExceeded")
     await graph.delete(f"/applications/{first['id']}")
     assert (await made(graph)).status_code == 403
@@ -163,10 +161,14 @@ def addition(**more: Any) -> dict[str, Any]:
     return {"restrictionType": "passwordAddition", "maxLifetime": None, **more}
 
 
-async def policy(graph: Asking, *restrictions: dict[str, Any], **more: Any) -> dict[str, Any]:
+def limited(*restrictions: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a policy that restricts secrets like this."""
     limits = {"passwordCredentials": list(restrictions)}
-    body = {**WORDS, "isEnabled": True, "restrictions": limits, **more}
-    answer = await graph.post(POLICIES, body)
+    return {**WORDS, "isEnabled": True, "restrictions": limits, **more}
+
+
+async def policy(graph: Asking, *restrictions: dict[str, Any], **more: Any) -> dict[str, Any]:
+    answer = await graph.post(POLICIES, limited(*restrictions, **more))
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 
@@ -194,10 +196,8 @@ async def test_an_assigned_policy_takes_the_defaults_place(tenant: Tenant, wide:
     assert await assign(wide, bound, made["id"]) == 204
     assert code_of(await wide.add_password(free)) == "CredentialTypeNotAllowedAsPerAppPolicy"
     too_long = await wide.add_password(bound)
-    assert (too_long.status_code, code_of(too_long)) == (
-        400,
-        "CredentialInvalidLifetimeAsPerAppPolicy",
-    )
+    assert too_long.status_code == 400
+    assert code_of(too_long) == "CredentialInvalidLifetimeAsPerAppPolicy"
     assert made["id"] in too_long.text
     end = (wide.tenant.log[-1].at + timedelta(days=29)).isoformat()
     assert (await wide.add_password(bound, endDateTime=end)).status_code == 200
@@ -257,17 +257,14 @@ async def test_one_policy_to_an_application(wide: Asking) -> None:
         {**WORDS, "colour": "red"},
         {**WORDS, "id": MISSING},
         {**WORDS, "isEnabled": "yes"},
-        {**WORDS, "restrictions": {"passwordCredentials": [{"restrictionType": "colour"}]}},
-        {**WORDS, "restrictions": {"passwordCredentials": [{"state": "enabled"}]}},
-        {**WORDS, "restrictions": {"passwordCredentials": [lifetime("90 days")]}},
-        {**WORDS, "restrictions": {"passwordCredentials": [lifetime("P1M")]}},
-        {**WORDS, "restrictions": {"passwordCredentials": [lifetime("P")]}},
-        {
-            **WORDS,
-            "restrictions": {"passwordCredentials": [addition(), addition(state="disabled")]},
-        },
-        {**WORDS, "restrictions": {"passwordCredentials": [{**addition(), "maxLifetime": "P9D"}]}},
-        {**WORDS, "restrictions": {"passwordCredentials": [{**lifetime(), "maxLifetime": None}]}},
+        limited({"restrictionType": "colour"}),
+        limited({"state": "enabled"}),
+        limited(lifetime("90 days")),
+        limited(lifetime("P1M")),
+        limited(lifetime("P")),
+        limited(addition(), addition(state="disabled")),
+        limited(addition(maxLifetime="P9D")),
+        limited({**lifetime(), "maxLifetime": None}),
         {**WORDS, "restrictions": {"keyCredentials": [lifetime()]}},
         {**WORDS, "restrictions": {"applicationRestrictions": {"identifierUris": {}}}},
     ],

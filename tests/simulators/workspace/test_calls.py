@@ -13,6 +13,18 @@ from tests.support.blocks import error_of
 from tests.support.small_bot import client_of
 
 
+async def posted(
+    workspace: Workspace, method: str, *, token: str | None = None, **body: Any
+) -> dict[str, Any]:
+    """Call a method without a client's help; return what is answered."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(workspace.api_url + method, **body) as answer,
+    ):
+        return dict(await answer.json())
+
+
 async def test_the_app_learns_who_it_is(workspace: Workspace, client: Client) -> None:
     who = await client.auth_test()
     assert (who["team_id"], who["user_id"]) == (workspace.team_id, workspace.bot_user_id)
@@ -50,22 +62,13 @@ async def test_unknown_methods_and_arguments_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("sent", "error"),
-    [
-        ({"data": "{"}, "invalid_json"),
-        ({"data": "[]"}, "json_not_object"),
-        ({"data": "{}"}, "not_authed"),
-    ],
+    ("body", "error"),
+    [("{", "invalid_json"), ("[]", "json_not_object"), ("{}", "not_authed")],
 )
-async def test_bodies_are_looked_at_first(
-    workspace: Workspace, sent: dict[str, Any], error: str
-) -> None:
+async def test_bodies_are_looked_at_first(workspace: Workspace, body: str, error: str) -> None:
     headers = {"Content-Type": "application/json"}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{workspace.api_url}auth.test", headers=headers, **sent) as answer,
-    ):
-        assert (await answer.json())["error"] == error
+    told = await posted(workspace, "auth.test", data=body, headers=headers)
+    assert told["error"] == error
 
 
 async def test_forms_carry_structures_as_json(workspace: Workspace) -> None:
@@ -74,11 +77,7 @@ async def test_forms_carry_structures_as_json(workspace: Workspace) -> None:
         "channel": workspace.channels["general"].id,
         "blocks": '[{"type": "divider"}]',
     }
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{workspace.api_url}chat.postMessage", data=form) as answer,
-    ):
-        assert (await answer.json())["ok"]
+    assert (await posted(workspace, "chat.postMessage", data=form))["ok"]
 
 
 @pytest.mark.parametrize(
@@ -108,8 +107,6 @@ async def test_groups_know_their_members(workspace: Workspace, client: Client) -
 async def test_nobody_is_a_user_that_is_not_found(workspace: Workspace, client: Client) -> None:
     assert await error_of(client.users_info(user="U0")) == "user_not_found"
     assert await error_of(client.api_call("conversations.open")) == "users_list_not_supplied"
-    several = client.conversations_open(users="U1,U2")
-    assert await error_of(several) == "missing_scope"
 
 
 async def test_a_private_channel_is_hidden_from_those_outside(
@@ -169,12 +166,7 @@ async def test_every_method_wants_its_scope(workspace: Workspace, name: str) -> 
     assert method.scope
     granted.discard(method.scope)
     token = app.bot_token if bot else app.app_token
-    headers = {"Authorization": f"Bearer {token}"}
-    async with (
-        aiohttp.ClientSession(headers=headers) as session,
-        session.post(workspace.api_url + name) as answer,
-    ):
-        body = await answer.json()
+    body = await posted(workspace, name, token=token)
     assert body["error"] == "missing_scope"
     assert body["needed"] == method.scope
     assert body["provided"] == ",".join(sorted(granted))
@@ -197,8 +189,4 @@ async def test_an_answer_names_the_scopes(workspace: Workspace, client: Client) 
 
 
 async def test_a_blank_token_is_none(workspace: Workspace) -> None:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(workspace.api_url + "auth.test", data={"token": ""}) as answer,
-    ):
-        assert (await answer.json())["error"] == "not_authed"
+    assert (await posted(workspace, "auth.test", data={"token": ""}))["error"] == "not_authed"

@@ -3,42 +3,20 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.manifest import manifest
 from bot.playground.workspace import CannotAct, Workspace
 from bot.playground.workspace.wire import Json
 from tests.support.blocks import error_of
-from tests.support.small_bot import connected
-
-
-class Bot:
-    """Hears messages and mentions, and answers commands twice."""
-
-    def __init__(self, app: AsyncApp, workspace: Workspace) -> None:
-        self.client = app.client
-        self._changed = workspace.changed
-        self.heard: list[Json] = []
-        self.commands: list[Json] = []
-        app.event("message")(self.event)
-        app.event("app_mention")(self.event)
-        app.command("/aad-setup")(self.command)
-
-    async def event(self, event: Json) -> None:
-        self.heard.append(event)
-        self._changed()
-
-    async def command(self, ack: AsyncAck, body: Json, respond: AsyncRespond) -> None:
-        self.commands.append(body)
-        await ack("one")
-        await respond("two")
+from tests.support.small_bot import Recorder, connected
 
 
 @pytest.fixture
-async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Bot]:
+async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Recorder]:
     async with connected(app, workspace):
-        yield Bot(app, workspace)
+        yield Recorder(app, answer="one")
 
 
 def subscribe(workspace: Workspace) -> None:
@@ -47,7 +25,7 @@ def subscribe(workspace: Workspace) -> None:
 
 
 async def test_the_app_is_told_of_its_own_messages_too(
-    workspace: Workspace, client: Client, app: AsyncApp, bot: Bot
+    workspace: Workspace, client: Client, app: AsyncApp, bot: Recorder
 ) -> None:
     subscribe(workspace)
     await workspace.message_im("rosa", "hello")
@@ -64,7 +42,7 @@ async def test_the_app_is_told_of_its_own_messages_too(
     assert (changed["subtype"], deleted["subtype"]) == ("message_changed", "message_deleted")
     assert changed["message"]["text"] == "hi there"
     assert not {"user", "bot_id"} & set(changed)
-    assert bot.heard == [theirs]  # Bolt leaves out the app's own
+    assert [body["event"] for body in bot.heard] == [theirs]  # Bolt leaves out the app's own
     assert workspace.unacked == []
 
 
@@ -75,7 +53,7 @@ def told(workspace: Workspace) -> list[Json]:
 
 @pytest.mark.parametrize("lacking", ["scope", "event"])
 async def test_the_app_hears_what_it_may_and_wants_to(
-    workspace: Workspace, bot: Bot, lacking: str
+    workspace: Workspace, bot: Recorder, lacking: str
 ) -> None:
     subscribe(workspace)
     if lacking == "scope":
@@ -110,17 +88,19 @@ async def test_the_manifest_decides_what_an_app_is(workspace: Workspace) -> None
     assert workspace.installation.scopes == set(wanted["oauth_config"]["scopes"]["bot"])
 
 
-async def test_a_command_works_where_the_app_is_not(workspace: Workspace, bot: Bot) -> None:
+async def test_a_command_works_where_the_app_is_not(workspace: Workspace, bot: Recorder) -> None:
     channel = workspace.channel("random")
     await workspace.command("rosa", channel=channel)
+    [command] = bot.heard
+    await AsyncRespond(response_url=command["response_url"])("two")
     assert {it["text"] for it in workspace.ephemerals("rosa", channel)} == {"one", "two"}
-    post = bot.client.chat_postMessage(channel=bot.commands[0]["channel_id"], text="x")
+    post = bot.client.chat_postMessage(channel=command["channel_id"], text="x")
     assert await error_of(post) == "not_in_channel"
     whisper = bot.client.chat_postEphemeral(
         channel=channel.id, user=workspace.people["rosa"].id, text="x"
     )
     assert await error_of(whisper) == "not_in_channel"
-    assert bot.commands[0]["channel_name"] == "random"
+    assert command["channel_name"] == "random"
 
 
 async def test_the_app_opens_direct_messages_with_one_person(

@@ -65,6 +65,18 @@ async def test_a_home_is_its_owners_alone(workspace: Workspace, bot: Bot) -> Non
         await workspace.click("ada", "Go", on=shown)
 
 
+async def test_a_home_is_published_while_it_is_opened(workspace: Workspace, app: AsyncApp) -> None:
+    @app.event("app_home_opened")
+    async def opened(event: Json, client: Client) -> None:
+        await client.views_publish(user_id=event["user"], view=home("Welcome"))
+
+    async with connected(app, workspace):
+        shown = await workspace.open_home("rosa")
+    assert shown
+    assert workspace.text_of(shown) == "Welcome\n[Go]"
+    assert workspace.home_of("ada") is None
+
+
 async def test_only_an_open_home_can_be_clicked_in(workspace: Workspace, bot: Bot) -> None:
     await bot.client.views_publish(user_id=workspace.people["rosa"].id, view=home("mine"))
     with pytest.raises(CannotAct, match="rosa sees no 'Go'"):
@@ -103,10 +115,12 @@ async def test_a_home_is_published_and_not_updated(workspace: Workspace, client:
     assert await error_of(dora) == "invalid_arguments"
 
 
-async def test_a_tab_that_is_off_cannot_be_opened(workspace: Workspace) -> None:
+async def test_a_tab_that_is_off_cannot_be_opened(workspace: Workspace, client: Client) -> None:
     workspace.installation.home_enabled = False
     workspace.installation.messages_tab_enabled = False
     with pytest.raises(CannotAct, match="no home tab"):
         await workspace.open_home("rosa")
+    off = client.views_publish(user_id=workspace.people["ada"].id, view=home("x"))
+    assert await error_of(off) == "not_enabled"
     with pytest.raises(CannotAct, match="no messages tab"):
         await workspace.open_messages("rosa")

@@ -3,51 +3,21 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.workspace import CannotAct, Workspace
-from bot.playground.workspace.wire import Json
-from tests.support.blocks import actions, error_of, section
-from tests.support.small_bot import connected
-
-
-class Bot:
-    """Hears everything, and shows a home."""
-
-    def __init__(self, app: AsyncApp) -> None:
-        self.client = app.client
-        self.heard: list[Json] = []
-        app.command("/aad-setup")(self.command)
-        app.event("app_mention")(self.event)
-        app.event("message")(self.event)
-        app.event("app_home_opened")(self.home)
-        app.action("go")(self.clicked)
-        app.action("more")(self.clicked)
-
-    async def command(self, ack: AsyncAck, body: Json) -> None:
-        self.heard.append(body)
-        await ack({"text": "hello", "response_type": "in_channel"})
-
-    async def event(self, body: Json) -> None:
-        self.heard.append(body)
-
-    async def clicked(self, ack: AsyncAck, body: Json) -> None:
-        self.heard.append(body)
-        await ack()
-
-    async def home(self, event: Json, client: Client) -> None:
-        view = {"type": "home", "blocks": [section("Welcome"), actions("Go")]}
-        await client.views_publish(user_id=event["user"], view=view)
+from tests.support.blocks import actions, section
+from tests.support.small_bot import Recorder, connected
 
 
 @pytest.fixture
-async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Bot]:
+async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Recorder]:
     async with connected(app, workspace):
-        yield Bot(app)
+        yield Recorder(app, answer={"text": "hello", "response_type": "in_channel"})
 
 
-async def test_names_in_a_command_arrive_as_ids(workspace: Workspace, bot: Bot) -> None:
+async def test_names_in_a_command_arrive_as_ids(workspace: Workspace, bot: Recorder) -> None:
     ada, general = workspace.people["ada"].id, workspace.channels["general"].id
     reply = await workspace.command("rosa", "for @ada in #general & @nobody")
     assert bot.heard[0]["text"] == f"for <@{ada}|ada> in <#{general}|general> &amp; @nobody"
@@ -56,7 +26,7 @@ async def test_names_in_a_command_arrive_as_ids(workspace: Workspace, bot: Bot) 
     assert [it["text"] for it in workspace.messages("general")] == ["hello"]
 
 
-async def test_a_command_in_direct_messages_says_so(workspace: Workspace, bot: Bot) -> None:
+async def test_a_command_in_direct_messages_says_so(workspace: Workspace, bot: Recorder) -> None:
     await workspace.command("rosa", channel="rosa")
     await workspace.command("ada", channel="approvals")
     assert [it["channel_name"] for it in bot.heard] == ["directmessage", "privategroup"]
@@ -78,7 +48,7 @@ async def test_one_must_be_in_a_channel_to_speak_there(workspace: Workspace) -> 
     assert (await workspace.mention("zoe", "hello"))["user"] == workspace.people["zoe"].id
 
 
-async def test_mentions_reach_the_app_where_it_is(workspace: Workspace, bot: Bot) -> None:
+async def test_mentions_reach_the_app_where_it_is(workspace: Workspace, bot: Recorder) -> None:
     await workspace.mention("ada", "status", channel="random")
     asked = await workspace.mention("ada", "status", channel="general")
     await workspace.mention("rosa", "me too", thread=asked)
@@ -91,7 +61,7 @@ async def test_mentions_reach_the_app_where_it_is(workspace: Workspace, bot: Bot
 
 
 async def test_direct_messages_are_heard_with_the_right_scope(
-    workspace: Workspace, bot: Bot
+    workspace: Workspace, bot: Recorder
 ) -> None:
     await workspace.message_im("rosa", "unheard")
     workspace.installation.scopes.add("im:history")
@@ -101,22 +71,7 @@ async def test_direct_messages_are_heard_with_the_right_scope(
     assert bot.heard[0]["event"]["channel_type"] == "im"
 
 
-async def test_the_home_is_published_when_it_is_opened(workspace: Workspace, bot: Bot) -> None:
-    home = await workspace.open_home("rosa")
-    assert home
-    assert workspace.text_of(home) == "Welcome\n[Go]"
-    await workspace.click("rosa", "Go")
-    assert bot.heard[0]["view"]["type"] == "home"
-    assert "response_url" not in bot.heard[0]
-    assert workspace.home_of("ada") is None
-    workspace.installation.home_enabled = False
-    off = bot.client.views_publish(
-        user_id=workspace.people["ada"].id, view={"type": "home", "blocks": []}
-    )
-    assert await error_of(off) == "not_enabled"
-
-
-async def test_one_clicks_only_what_one_sees(workspace: Workspace, bot: Bot) -> None:
+async def test_one_clicks_only_what_one_sees(workspace: Workspace, bot: Recorder) -> None:
     channel = workspace.channels["approvals"].id
     await bot.client.chat_postMessage(channel=channel, text="x", blocks=[actions("Go")])
     [card] = workspace.messages("approvals")
@@ -131,7 +86,7 @@ async def test_one_clicks_only_what_one_sees(workspace: Workspace, bot: Bot) -> 
 
 
 async def test_the_newest_button_is_meant_unless_another_is_named(
-    workspace: Workspace, client: Client, bot: Bot
+    workspace: Workspace, client: Client, bot: Recorder
 ) -> None:
     channel = workspace.channels["approvals"].id
     for text in ("older", "newer"):
@@ -141,7 +96,9 @@ async def test_the_newest_button_is_meant_unless_another_is_named(
     assert [it["message"]["text"] for it in bot.heard] == ["newer", "older"]
 
 
-async def test_an_overflow_menu_is_clicked_by_its_choices(workspace: Workspace, bot: Bot) -> None:
+async def test_an_overflow_menu_is_clicked_by_its_choices(
+    workspace: Workspace, bot: Recorder
+) -> None:
     options = [{"text": {"type": "plain_text", "text": it}, "value": it} for it in ("One", "Two")]
     menu = {"type": "overflow", "action_id": "more", "options": options}
     block = {**section("x"), "accessory": menu}

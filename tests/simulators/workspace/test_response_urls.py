@@ -12,19 +12,7 @@ from bot.playground.clock import MovableClock
 from bot.playground.workspace import Workspace
 from bot.playground.workspace.wire import Json
 from tests.support.blocks import actions
-from tests.support.small_bot import connected
-
-
-class Bot:
-    """Remembers the payload of each click and answers nothing."""
-
-    def __init__(self, app: AsyncApp) -> None:
-        self.clicks: list[Json] = []
-        app.action("go")(self.go)
-
-    async def go(self, ack: AsyncAck, body: Json) -> None:
-        self.clicks.append(body)
-        await ack()
+from tests.support.small_bot import Recorder, connected
 
 
 async def post(url: str, body: Json) -> tuple[int, str]:
@@ -34,24 +22,24 @@ async def post(url: str, body: Json) -> tuple[int, str]:
 
 
 @pytest.fixture
-async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Bot]:
+async def bot(app: AsyncApp, workspace: Workspace) -> AsyncIterator[Recorder]:
     async with connected(app, workspace):
-        yield Bot(app)
+        yield Recorder(app)
 
 
 @pytest.fixture
-async def url(workspace: Workspace, client: Client, bot: Bot) -> str:
+async def url(workspace: Workspace, client: Client, bot: Recorder) -> str:
     """Where a click in an ephemeral message is answered."""
     channel, rosa = workspace.channels["general"].id, workspace.people["rosa"].id
     await client.chat_postEphemeral(channel=channel, user=rosa, text="x", blocks=[actions("Go")])
     await workspace.click("rosa", "Go")
-    return str(bot.clicks[-1]["response_url"])
+    return str(bot.heard[-1]["response_url"])
 
 
 async def test_a_click_in_an_ephemeral_message_comes_without_it(
-    workspace: Workspace, client: Client, bot: Bot, url: str
+    workspace: Workspace, client: Client, bot: Recorder, url: str
 ) -> None:
-    payload = bot.clicks[-1]
+    payload = bot.heard[-1]
     assert payload["response_url"] == url
     assert "message" not in payload
     assert payload["container"]["is_ephemeral"] is True
@@ -59,8 +47,8 @@ async def test_a_click_in_an_ephemeral_message_comes_without_it(
         channel=workspace.channels["approvals"].id, text="x", blocks=[actions("Go")]
     )
     await workspace.click("ada", "Go")
-    assert bot.clicks[-1]["message"]["text"] == "x"
-    assert bot.clicks[-1]["container"]["is_ephemeral"] is False
+    assert bot.heard[-1]["message"]["text"] == "x"
+    assert bot.heard[-1]["container"]["is_ephemeral"] is False
 
 
 async def test_only_the_click_can_change_the_ephemeral_message(

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient as Client
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import Kind, Workspace
 from bot.playground.workspace.wire import Json
-from tests.support.blocks import actions, error_of, modal, text_input
+from tests.support.blocks import actions, error_of, modal, plain, section, text_input
 from tests.support.small_bot import connected, served
 
 JSON = {"Content-Type": "application/json"}
@@ -182,69 +182,33 @@ async def test_a_wrong_signature_is_refused_by_the_app(workspace: Workspace, app
     assert len(tries) == 2
 
 
-FORM: Json = {
-    "type": "modal",
-    "callback_id": "wish",
-    "title": {"type": "plain_text", "text": "Request"},
-    "submit": {"type": "plain_text", "text": "Send"},
-    "close": {"type": "plain_text", "text": "Cancel"},
-    "blocks": [
-        {
-            "type": "input",
-            "block_id": "name",
-            "label": {"type": "plain_text", "text": "Name"},
-            "element": {"type": "plain_text_input", "action_id": "name", "max_length": 20},
-        },
-        {
-            "type": "input",
-            "block_id": "kind",
-            "label": {"type": "plain_text", "text": "Kind"},
-            "element": {
-                "type": "static_select",
-                "action_id": "kind",
-                "options": [
-                    {"text": {"type": "plain_text", "text": "Mimecast"}, "value": "mimecast"}
-                ],
-            },
-        },
-    ],
-}
-
-
-def card(person: str, name: str) -> list[Json]:
-    return [
-        {"type": "header", "text": {"type": "plain_text", "text": name}},
-        {"type": "section", "fields": [{"type": "mrkdwn", "text": f"*Asked by*\n<@{person}>"}]},
-        {
-            "type": "actions",
-            "elements": [
-                {
-                    "type": "button",
-                    "action_id": "approve",
-                    "text": {"type": "plain_text", "text": "Approve"},
-                    "value": name,
-                }
-            ],
-        },
-    ]
-
-
 def teach_wishes(app: AsyncApp, channel: str) -> None:
+    kinds = {
+        **text_input("Kind"),
+        "element": {
+            "type": "static_select",
+            "action_id": "kind",
+            "options": [{"text": plain("Mimecast"), "value": "mimecast"}],
+        },
+    }
+
     @app.command("/aad-setup")
     async def ask(ack: AsyncAck, body: Json, client: Client) -> None:
-        await client.views_open(trigger_id=body["trigger_id"], view=FORM)
+        await client.views_open(
+            trigger_id=body["trigger_id"], view=modal(text_input("Name"), kinds)
+        )
         await ack()
 
-    @app.view("wish")
+    @app.view("form")
     async def sent(ack: AsyncAck, body: Json, client: Client) -> None:
-        name = body["view"]["state"]["values"]["name"]["name"]["value"]
+        name = body["view"]["state"]["values"]["name"]["typed"]["value"]
         if name == "taken":
             await ack(response_action="errors", errors={"name": "This name is taken."})
             return
         await ack()
-        await client.chat_postMessage(
-            channel=channel, text=name, blocks=card(body["user"]["id"], name)
-        )
+        asked = section(f"*Asked by* <@{body['user']['id']}>")
+        card = [{"type": "header", "text": plain(name)}, asked, actions("Approve")]
+        await client.chat_postMessage(channel=channel, text=name, blocks=card)
 
     @app.action("approve")
     async def approve(ack: AsyncAck, body: Json, respond: AsyncRespond) -> None:
@@ -263,7 +227,7 @@ async def test_a_wish_goes_from_command_to_approval(workspace: Workspace, app: A
         sent = await workspace.submit("rosa", {"Name": "payroll"})
         assert sent.view is None
         [posted] = await workspace.until(lambda: workspace.messages("approvals"))
-        assert workspace.text_of(posted) == "payroll\nAsked by: @rosa\n[Approve]"
+        assert workspace.text_of(posted) == "payroll\nAsked by @rosa\n[Approve]"
         assert (await workspace.click("ada", "Approve")).acked
         [approved] = workspace.messages("approvals")
         assert workspace.text_of(approved) == "Approved by @ada"

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import aiohttp
@@ -22,6 +23,17 @@ async def hasty(clock: MovableClock) -> AsyncIterator[Workspace]:
     """A workspace that waits for acks only a moment."""
     async with running(clock=clock, ack_seconds=0.05) as workspace:
         yield workspace
+
+
+@asynccontextmanager
+async def dialled(
+    workspace: Workspace, client: Client
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """A connection of an app that says nothing by itself; it was greeted."""
+    url = await link(client, workspace)
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        assert (await socket.receive_json())["type"] == "hello"
+        yield socket
 
 
 async def test_connections_share_what_happens(workspace: Workspace, app: AsyncApp) -> None:
@@ -101,9 +113,7 @@ async def test_the_app_comes_back_after_a_refresh(workspace: Workspace, app: Asy
 async def test_a_connection_that_breaks_fails_its_envelopes_at_once(
     workspace: Workspace, client: Client
 ) -> None:
-    url = await link(client, workspace)
-    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
-        assert (await socket.receive_json())["type"] == "hello"
+    async with dialled(workspace, client) as socket:
         deliveries = len(workspace.unacked)
         typed = asyncio.create_task(workspace.command("rosa"))
         assert (await socket.receive_json())["type"] == "slash_commands"
@@ -131,8 +141,7 @@ async def test_an_app_has_ten_connections_at_most(workspace: Workspace, client: 
 
 
 async def test_nonsense_on_the_socket_is_a_complaint(workspace: Workspace, client: Client) -> None:
-    url = await link(client, workspace)
-    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+    async with dialled(workspace, client) as socket:
         await socket.send_str("hello?")
         await socket.send_json({"envelope_id": "unknown"})
         await workspace.until(lambda: len(workspace.complaints) == 2)
@@ -141,9 +150,7 @@ async def test_nonsense_on_the_socket_is_a_complaint(workspace: Workspace, clien
 async def test_an_answer_where_none_is_taken_is_a_complaint(
     workspace: Workspace, client: Client
 ) -> None:
-    url = await link(client, workspace)
-    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
-        await socket.receive_json()
+    async with dialled(workspace, client) as socket:
         said = asyncio.create_task(workspace.mention("ada", "status"))
         envelope = await socket.receive_json()
         answer = {"envelope_id": envelope["envelope_id"], "payload": {"text": "x"}}
@@ -169,14 +176,8 @@ class Line:
 
 @pytest.fixture
 async def line(hasty: Workspace) -> AsyncIterator[Line]:
-    async with (
-        client_of(hasty) as client,
-        aiohttp.ClientSession() as session,
-        session.ws_connect(await link(client, hasty)) as socket,
-    ):
-        line = Line(socket)
-        assert (await line.next())["type"] == "hello"
-        yield line
+    async with client_of(hasty) as client, dialled(hasty, client) as socket:
+        yield Line(socket)
         await hasty.drop_connections()
 
 
@@ -218,9 +219,7 @@ def delivered(workspace: Workspace) -> list[Json]:
 
 
 async def test_a_link_that_is_off_stays_off(workspace: Workspace, client: Client) -> None:
-    url = await link(client, workspace)
-    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
-        await socket.receive_json()
+    async with dialled(workspace, client) as socket:
         await workspace.disconnect("link_disabled")
         assert (await socket.receive_json())["reason"] == "link_disabled"
     with pytest.raises(SlackApiError, match="forbidden_team"):
@@ -256,11 +255,13 @@ async def test_an_eleventh_connection_is_shown_the_door(
 
 
 async def test_what_is_under_way_is_given_up_when_the_workspace_closes(clock: MovableClock) -> None:
-    async with running(clock=clock, ack_seconds=0.01) as workspace, client_of(workspace) as client:
-        url = await link(client, workspace)
-        async with aiohttp.ClientSession() as session, session.ws_connect(url):
-            await workspace.until(lambda: workspace.connections == 1)
-            await workspace.mention("ada", "status")
+    async with (
+        running(clock=clock, ack_seconds=0.01) as workspace,
+        client_of(workspace) as client,
+        dialled(workspace, client),
+    ):
+        await workspace.until(lambda: workspace.connections == 1)
+        await workspace.mention("ada", "status")
     clock.move(timedelta(hours=1))
     assert len(workspace.unacked) == 2
 
@@ -274,8 +275,7 @@ async def test_two_workspaces_of_one_seed_have_the_same_ids(clock: MovableClock)
 async def test_sockets_are_closed_with_the_workspace(clock: MovableClock) -> None:
     async with aiohttp.ClientSession() as session:
         async with running(clock=clock) as workspace, client_of(workspace) as client:
-            answer = await client.apps_connections_open(app_token=workspace.app_token)
-            socket = await session.ws_connect(answer["url"])
+            socket = await session.ws_connect(await link(client, workspace))
             assert (await socket.receive_json())["type"] == "hello"
             began = time.monotonic()
         assert time.monotonic() - began < 5  # aiohttp alone would wait a minute

@@ -5,14 +5,14 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import CannotAct, Workspace
 from bot.playground.workspace.wire import Json
 from tests.support.blocks import actions, error_of
-from tests.support.small_bot import connected
+from tests.support.small_bot import Recorder, connected
 
 
 async def asked(workspace: Workspace, client: Client, name: str) -> Json:
@@ -91,17 +91,11 @@ async def test_a_channel_with_an_external_in_it_is_shared(
     assert (await client.conversations_info(channel=approvals))["channel"]["is_ext_shared"] is True
     assert zed.is_stranger is False
     assert workspace.add_external("far", "Far Away", channels=["random"]).is_stranger is True
-    clicks: list[Json] = []
-
-    @app.action("go")
-    async def go(ack: AsyncAck, body: Json) -> None:
-        clicks.append(body)
-        await ack()
-
+    bot = Recorder(app)
     await client.chat_postMessage(channel=approvals, text="x", blocks=[actions("Go")])
     async with connected(app, workspace):
         await workspace.click("zed", "Go")
-    [click] = clicks
+    [click] = bot.heard
     assert click["user"]["team_id"] == zed.team_id
     assert click["team"]["id"] == workspace.team_id
     with pytest.raises(CannotAct, match="cannot use commands"):
@@ -148,17 +142,11 @@ async def test_some_groups_cannot_be_read(workspace: Workspace, client: Client) 
 
 
 async def test_a_group_is_mentioned_by_its_handle(workspace: Workspace, app: AsyncApp) -> None:
-    heard: list[str] = []
-
-    @app.command("/aad-setup")
-    async def command(ack: AsyncAck, command: dict[str, str]) -> None:
-        heard.append(command["text"])
-        await ack(f"asking <!subteam^{workspace.groups['directory-admins'].id}>")
-
+    group = workspace.groups["directory-admins"]
+    bot = Recorder(app, answer=f"asking <!subteam^{group.id}>")
     async with connected(app, workspace):
         reply = await workspace.command("rosa", "for @directory-admins")
-    group = workspace.groups["directory-admins"]
-    assert heard == [f"for <!subteam^{group.id}|@directory-admins>"]
+    assert bot.heard[0]["text"] == f"for <!subteam^{group.id}|@directory-admins>"
     assert reply.text == "asking @directory-admins"
     with pytest.raises(CannotAct, match="already a group"):
         workspace.add_group("directory-admins")
