@@ -1,7 +1,7 @@
 """Pieces that pure tests are made of: people, a form, a registration in any state."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
@@ -9,7 +9,10 @@ from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.secrets import Secret, SecretState
 from bot.domain.subjects import Subject
+from bot.registrar.home import Home, Part
+from bot.storage.history import HistoryPage
 from bot.storage.messages import Message, MessageKind
+from bot.storage.queries import ListLine, ListPage, Mark
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEAM = "T0HOME"
@@ -111,3 +114,36 @@ def values_message(id: str) -> Message:
         shown_at=None,
         tries=0,
     )
+
+
+def list_line(**changes: Any) -> ListLine:
+    """Return the row of a registration that is ready, as lists show it."""
+    row: dict[str, Any] = {
+        "id": "AAD-7K3F",
+        "status": Status.READY,
+        "run": None,
+        "requester": ROSA,
+        "name": "billing",
+        "created_at": NOON,
+        "expires_at": NOON + timedelta(days=9),
+    }
+    return ListLine(**(row | changes))
+
+
+def home_of(**found: Any) -> Home:
+    """Return the Home of somebody for whom nothing is there but this."""
+    nothing: dict[str, Any] = {
+        "contact": "#it-help",
+        "may_ask": False,
+        "is_approver": False,
+        "pages": dict.fromkeys(Part, 1),
+        "mine": (),
+        "waiting": (),
+        "expiring": ListPage(lines=(), total=0),
+        "history": HistoryPage(entries=(), total=0),
+        "totals": dict.fromkeys(Part, 0),
+        "health": None,
+        "mark": Mark(versions=(), unshown=()),
+        "at": NOON,
+    }
+    return Home(**(nothing | found))

@@ -166,48 +166,42 @@ class MemoryLedger:
         return self.secret
 
 
+COMMON: dict[str, Any] = {
+    "registration": "AAD-7K3F",
+    "key": "aad-setup-one-0123456789abcdef0123456789abcdef",
+    "installation": "one",
+    "profile": "mimecast",
+    "profile_digest": "d1",
+    "name": "Mimecast sync",
+    "redirect": None,
+    "scopes": (),
+    "secret_name": "Mimecast Key",
+    "secret_days": 90,
+    "consent_mode": "autonomous",
+}
+"""What a request for a plan and the plan have in common."""
+
+
 def wish(**changes: Any) -> PlanRequest:
     usual: dict[str, Any] = {
-        "registration": "AAD-7K3F",
-        "key": "aad-setup-one-0123456789abcdef0123456789abcdef",
-        "installation": "one",
-        "profile": "mimecast",
-        "profile_digest": "d1",
-        "name": "Mimecast sync",
         "reason": "the mail gateway must know our people",
         "requester": "Rosa Diaz (U1 in T1)",
         "roles": ("User.Read.All",),
-        "scopes": (),
-        "redirect": None,
-        "secret_name": "Mimecast Key",
-        "secret_days": 90,
         "profile_days": 180,
-        "consent_mode": "autonomous",
     }
-    return PlanRequest(**{**usual, **changes})
+    return PlanRequest(**{**COMMON, **usual, **changes})
 
 
 def plan(**changes: Any) -> Plan:
     usual: dict[str, Any] = {
-        "registration": "AAD-7K3F",
-        "key": "aad-setup-one-0123456789abcdef0123456789abcdef",
-        "installation": "one",
-        "profile": "mimecast",
-        "profile_digest": "d1",
         "tenant_id": "11111111-1111-1111-1111-111111111111",
         "tenant_name": "Contoso",
         "domain": "contoso.example",
         "resource_id": "22222222-2222-2222-2222-222222222222",
-        "name": "Mimecast sync",
         "notes": "Registered by aad-setup.",
         "tags": ("aad-setup", "aad-setup:AAD-7K3F", "aad-setup:one:AAD-7K3F"),
-        "redirect": None,
         "roles": (lookup("User.Read.All", Kind.ROLE),),
-        "scopes": (),
-        "secret_name": "Mimecast Key",
-        "secret_days": 90,
         "secret_limited_by": "requester",
-        "consent_mode": "autonomous",
         "warnings": (),
     }
-    return Plan(**{**usual, **changes})
+    return Plan(**{**COMMON, **usual, **changes})

@@ -26,12 +26,12 @@ from bot.storage.runs import Run
 from bot.worker.attempts import Attempts
 from graph.drift import Drift
 from graph.errors import GraphError
-from graph.permissions import Kind, lookup
 from graph.plan import Plan
 from graph.preflight import Refused
 from graph.step_context import Facts as Learnt
 from graph.step_context import Step
 from tests.support.factories import CLIENT_ID
+from tests.support.graph_fakes import plan
 
 SECRET = "the-one-time-secret"
 
@@ -114,27 +114,16 @@ class PlayedPlanning(Played, Planning):
     def _made(self, registration: Registration) -> Plan:
         form = registration.form
         profile = self._services.catalogue[form.profile]
-        return Plan(
+        return plan(
             registration=registration.id,
             key=registration.key,
-            installation="one",
             profile=profile.id,
             profile_digest=profile.digest,
-            tenant_id="11111111-1111-1111-1111-111111111111",
-            tenant_name="Contoso",
-            domain="contoso.example",
-            resource_id="22222222-2222-2222-2222-222222222222",
             name=form.name,
             notes=uuid4().hex,  # no two plans are the same
             tags=(),
-            redirect=None,
-            roles=(lookup("User.Read.All", Kind.ROLE),),
-            scopes=(),
             secret_name=profile.secret_name,
             secret_days=form.secret_days,
-            secret_limited_by="requester",
-            consent_mode="autonomous",
-            warnings=(),
         )
 
 

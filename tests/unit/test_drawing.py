@@ -1,7 +1,7 @@
 """Whatever a form may hold can be drawn: a card that cannot be posted is a silent registration."""
 
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,36 +10,31 @@ from hypothesis import strategies as st
 from bot.approval.quorum import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.form_validation import LONGEST_REASON, check_form
-from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import Failure
 from bot.registrar.home import Home, Part
-from bot.storage.history import HistoryPage
-from bot.storage.queries import Health, ListPage, Mark
+from bot.storage.queries import Health
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
 from handlers.views.blocks import LONGEST_TEXT, clipped, escaped, short
 from handlers.views.card import Drawing
+from tests.support.factories import NOON, home_of, registration
+from tests.support.graph_fakes import plan
 
 CATALOGUE = read_catalogue()
 ONE = Quorum(needed=1)
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def registration(form: Form, status: Status, warnings: list[str] | None = None) -> Registration:
-    profile = CATALOGUE[form.profile]
-    return Registration(
-        id="AAD-7K3F",
-        version=1,
-        status=status,
-        requester=Person(team_id="T1", user_id="U1", name="Rosa"),
+def drawable(form: Form, status: Status, warnings: tuple[str, ...] = ()) -> Registration:
+    """Return a registration with everything about it that may be long."""
+    planned = plan(name=form.name, tenant_name="&" * 200, roles=(), warnings=warnings)
+    return replace(
+        registration(status),
         form=form,
-        profile_digest=profile.digest,
-        key="aad-setup-1-2",
-        created_at=NOON,
         deadline=NOON,
-        plan=plan(form, warnings or []),
+        plan=planned.to_json(),
         digest="d" * 64,
+        requests=(),
         reasons=("&" * 500,),
         failure=Failure(
             step="&" * 200, sentence="<" * 2000, advice=">" * 2000, request_id="&" * 99
@@ -50,47 +45,17 @@ def registration(form: Form, status: Status, warnings: list[str] | None = None) 
 
 def seen(drawn: Registration) -> Home:
     """Return the Home of an approver to whom this is everything, several times over."""
-    return Home(
-        contact="#it-help",
+    return home_of(
         may_ask=True,
         is_approver=True,
         pages=dict.fromkeys(Part, 2),
         mine=[drawn] * 4,
         waiting=[drawn] * 3,
-        expiring=ListPage(lines=(), total=0),
-        history=HistoryPage(entries=(), total=0),
         totals=dict.fromkeys(Part, 1000),
         health=Health(
             open_runs=1, owed_messages=1, sealed_secrets=1, last_run_at=NOON, last_run_failed="&"
         ),
-        mark=Mark(versions=(), unshown=()),
-        at=NOON,
     )
-
-
-def plan(form: Form, warnings: list[str]) -> dict[str, object]:
-    return {
-        "registration": "AAD-7K3F",
-        "key": "k",
-        "installation": "i",
-        "profile": form.profile,
-        "profile_digest": "d",
-        "tenant_id": "t",
-        "tenant_name": "&" * 200,
-        "domain": "example.com",
-        "resource_id": "r",
-        "name": form.name,
-        "notes": "n",
-        "tags": [],
-        "redirect": form.redirect,
-        "roles": [],
-        "scopes": [],
-        "secret_name": "s",
-        "secret_days": 90,
-        "secret_limited_by": "tenant",
-        "consent_mode": "autonomous",
-        "warnings": warnings,
-    }
 
 
 TEXTS = st.text(alphabet=st.sampled_from("&<>*`_~ab \n@#é"), min_size=1)
@@ -108,7 +73,7 @@ def test_every_form_that_is_taken_can_be_drawn_in_every_state(
     profile = CATALOGUE["mimecast"]
     if check_form(form, profile):
         return
-    drawn = registration(form, status)
+    drawn = drawable(form, status)
     assert all(card.card(drawn, profile, quorum=ONE))
     assert all(card.progress(drawn, profile, quorum=ONE))
     assert all(card.status(drawn, profile, quorum=ONE, in_full=True, drawing=Drawing(plain=True)))
@@ -117,7 +82,7 @@ def test_every_form_that_is_taken_can_be_drawn_in_every_state(
 
 def test_the_fullest_home_fits_into_a_hundred_blocks() -> None:
     form = Form(profile="mimecast", name="&" * 120, reason="&" * 500, secret_days=90)
-    full = seen(registration(form, Status.PENDING, ["w"] * 20))
+    full = seen(drawable(form, Status.PENDING, ("w",) * 20))
     blocks = home.home(full, CATALOGUE, quorum_of=lambda _: ONE, said="said")["blocks"]
     assert len(blocks) < home.MOST_BLOCKS
     assert "How the bot stands" in str(blocks)
@@ -125,14 +90,14 @@ def test_the_fullest_home_fits_into_a_hundred_blocks() -> None:
 
 def test_a_hundred_warnings_of_any_length_can_be_drawn() -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
-    drawn = registration(form, Status.PENDING, ["&" * 4000] + ["w"] * 20)
+    drawn = drawable(form, Status.PENDING, ("&" * 4000, *("w",) * 20))
     assert all(card.card(drawn, CATALOGUE["mimecast"], quorum=Quorum(needed=1)))
 
 
 @pytest.mark.parametrize("status", Status)
 def test_words_for_the_decision_go_once_it_is_made(status: Status) -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
-    drawn = registration(form, status, ["Continue only if your console asks for a Key."])
+    drawn = drawable(form, status, ("Continue only if your console asks for a Key.",))
     shown = str(card.card(drawn, CATALOGUE["mimecast"], quorum=ONE))
     is_open = status in (Status.PLANNING, Status.PENDING)
     for words in ("Continue only if", "once the plan is approved"):
@@ -148,7 +113,7 @@ def test_nobody_s_text_turns_ours_around_or_hides_in_it() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_once_it_is_decided_what_came_of_it_stands_above_the_plan(status: Status) -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
-    shown = str(card.card(registration(form, status), CATALOGUE["mimecast"], quorum=ONE))
+    shown = str(card.card(drawable(form, status), CATALOGUE["mimecast"], quorum=ONE))
     plan = shown.index("What it could do")
     if status in (Status.PLANNING, Status.PENDING):
         assert "*What would be created* in" in shown

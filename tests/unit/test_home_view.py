@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,23 +13,13 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
-from bot.registrar.home import PAGE, Home, Part
-from bot.storage.history import HistoryPage
-from bot.storage.queries import Health, ListLine, ListPage, Mark, Unshown
+from bot.registrar.home import PAGE, Part
+from bot.storage.queries import Health, ListPage, Unshown
 from handlers.views import ids
 from handlers.views.home import home, read_page
-from tests.support.factories import NOON, ROSA, registration, secret
+from tests.support.factories import NOON, home_of, list_line, registration, secret
 
 CATALOGUE = read_catalogue()
-EXPIRING = ListLine(
-    id="AAD-7K3F",
-    status=Status.READY,
-    run=None,
-    requester=ROSA,
-    name="billing",
-    created_at=NOON,
-    expires_at=NOON + timedelta(days=9),
-)
 WELL = Health(
     open_runs=1, owed_messages=2, sealed_secrets=3, last_run_at=NOON, last_run_failed=None
 )
@@ -39,27 +28,12 @@ ROTATE = f'"{ids.ROTATE}"'
 
 def drawn(**found: Any) -> str:
     """Return the view as it goes to Slack."""
-    nothing: dict[str, Any] = {
-        "contact": "#it-help",
-        "may_ask": False,
-        "is_approver": False,
-        "pages": dict.fromkeys(Part, 1),
-        "mine": (),
-        "waiting": (),
-        "expiring": ListPage(lines=(), total=0),
-        "history": HistoryPage(entries=(), total=0),
-        "totals": dict.fromkeys(Part, 0),
-        "health": None,
-        "mark": Mark(versions=(), unshown=()),
-        "at": NOON,
-    }
-    view = home(Home(**(nothing | found)), CATALOGUE, quorum_of=lambda _: Quorum(needed=1))
+    view = home(home_of(**found), CATALOGUE, quorum_of=lambda _: Quorum(needed=1))
     return json.dumps(view, ensure_ascii=False)
 
 
 def expiring(**changes: Any) -> str:
-    line = replace(EXPIRING, **changes)
-    return drawn(expiring=ListPage(lines=[line], total=1))
+    return drawn(expiring=ListPage(lines=[list_line(**changes)], total=1))
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,16 @@
 """Lists and histories that are too long for a message: whole rows, whole times, what matters."""
 
 import re
-from datetime import timedelta
 
 import pytest
 
 from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person
-from bot.domain.registration import Status
 from bot.storage.history import Entry, HistoryPage
-from bot.storage.queries import ListKind, ListLine, ListPage
+from bot.storage.queries import ListKind, ListPage
 from handlers.views import history, listing
 from handlers.views.blocks import LONGEST_TEXT, clipped, escaped, when
-from tests.support.factories import ADA, NOON, ROSA
+from tests.support.factories import ADA, NOON, ROSA, list_line
 
 TIME = re.compile(r"<!date\^\d+\^[^|>]*\|[^|>]*>")
 
@@ -23,23 +21,11 @@ def are_whole(text: str) -> bool:
     return not re.search(r"[<>]|&(?!(amp|lt|gt);)", rest)
 
 
-def line(number: int, name: str) -> ListLine:
-    return ListLine(
-        id=f"AAD-22{number:02}",
-        status=Status.READY,
-        run=None,
-        requester=ROSA,
-        name=name,
-        created_at=NOON,
-        expires_at=NOON + timedelta(days=9),
-        waits=RequestKind.ROTATION,
-    )
-
-
 @pytest.mark.parametrize("which", ListKind)
 @pytest.mark.parametrize("name", ["&" * 120, "<&>" * 40, "name " * 24, "short"])
 def test_every_row_of_a_page_is_there_and_whole(which: ListKind, name: str) -> None:
-    lines = [line(number, name) for number in range(10)]
+    rotation = RequestKind.ROTATION
+    lines = [list_line(id=f"AAD-22{n:02}", name=name, waits=rotation) for n in range(10)]
     shown = listing.listing(which, ListPage(lines=lines, total=14), size=10)
     assert len(shown) <= LONGEST_TEXT
     for each in lines:
