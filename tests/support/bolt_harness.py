@@ -19,7 +19,6 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
-from bot.approval import Policy
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.people import Person
 from bot.domain.registration import Form
@@ -40,7 +39,7 @@ from handlers.slack.response_url import ResponseUrls
 from handlers.slack.users import Installed, Users
 from handlers.views import form, ids
 from tests.support.factories import NOON
-from tests.support.registrar_env import SETTINGS, RegistrarEnv, opened, registrar_env
+from tests.support.registrar_env import SETTINGS, RegistrarEnv, opened, registrar_env, team_policy
 
 Json = dict[str, Any]
 NOT_STATE = frozenset({"seen_events"})
@@ -136,14 +135,10 @@ def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Re
     env = registrar_env(
         database,
         clock,
-        policy=Policy(
+        policy=team_policy(
             team_id=workspace.team_id,
             requesters=frozenset({people["rosa"].id}),
             approvers=frozenset({people["ada"].id, people["grace"].id}),
-            approvals_needed=1,
-            open_limit=1000,
-            daily_limit=10_000,
-            person_daily_limit=10_000,
         ),
         settings=replace(SETTINGS, approval_channel=workspace.channels["approvals"].id),
     )

@@ -13,9 +13,9 @@ from bot import logs
 from bot.approval import Policy
 from bot.domain.people import Person, Refusal
 from bot.playground.clock import MovableClock
-from tests.support.factories import ROSA, TEAM
+from tests.support.factories import TEAM
 from tests.support.fork_server import child, told
-from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
+from tests.support.registrar_env import RegistrarEnv, opened, registrar_env, team_policy
 
 CROWD = tuple(Person(team_id=TEAM, user_id=f"U0NO{n:02}", name=f"No. {n}") for n in range(50))
 
@@ -27,15 +27,8 @@ Told = dict[str, str | None]
 
 def decides(needed: int) -> Policy:
     """Return the policy by which the whole crowd decides."""
-    return Policy(
-        team_id=TEAM,
-        requesters=frozenset({ROSA.user_id}),
-        approvers=frozenset(person.user_id for person in CROWD),
-        approvals_needed=needed,
-        open_limit=1000,
-        daily_limit=1000,
-        person_daily_limit=1000,
-    )
+    approvers = frozenset(person.user_id for person in CROWD)
+    return team_policy(approvers=approvers, approvals_needed=needed)
 
 
 async def click_all(registrar_env: RegistrarEnv, id: str, clicks: Sequence[Click]) -> Told:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -246,36 +245,38 @@ async def _nobody(run: str, bug: str) -> None:
     raise AssertionError(f"{run} died of {bug}")
 
 
+def team_policy(**changes: Any) -> Policy:
+    """Return the rules of a team in which Rosa asks, Ada and Grace decide, and nothing is too
+    often."""
+    usual: dict[str, Any] = {
+        "team_id": TEAM,
+        "requesters": frozenset({ROSA.user_id}),
+        "approvers": frozenset({ADA.user_id, GRACE.user_id}),
+        "approvals_needed": 1,
+        "open_limit": 1000,
+        "daily_limit": 10_000,
+        "person_daily_limit": 10_000,
+    }
+    return Policy(**(usual | changes))
+
+
 def registrar_env(
     database: Database,
     clock: MovableClock,
     *,
-    approvals_needed: int = 1,
     next_id: Callable[[], str] = new_id,
-    open_limit: int = 1000,
-    daily_limit: int = 10_000,
-    person_daily_limit: int = 10_000,
     policy: Policy | None = None,
     catalogue: Catalogue | None = None,
     settings: Settings = SETTINGS,
+    **changes: int,
 ) -> RegistrarEnv:
-    """Return a registrar, of Rosa who asks and Ada and Grace who decide unless `policy` says
-    more."""
+    """Return a registrar of a team with this policy, or with the usual one and changes to it."""
     nothing: Any = None  # code that asks it anyway breaks the test
     services = Services(
         settings=settings,
         clock=clock,
         catalogue=catalogue or read_catalogue(),
-        policy=policy
-        or Policy(
-            team_id=TEAM,
-            requesters=frozenset({ROSA.user_id}),
-            approvers=frozenset({ADA.user_id, GRACE.user_id}),
-            approvals_needed=approvals_needed,
-            open_limit=open_limit,
-            daily_limit=daily_limit,
-            person_daily_limit=person_daily_limit,
-        ),
+        policy=policy or team_policy(**changes),
         vault=VAULT,
         database=database,
         tenant=nothing,
@@ -292,25 +293,22 @@ async def two_registrar_envs(
     url: str,
     clock: MovableClock,
     *,
-    approvals_needed: int = 1,
-    open_limit: int = 1000,
-    daily_limit: int = 10_000,
-    person_daily_limit: int = 10_000,
     next_ids: tuple[Callable[[], str], Callable[[], str]] = (new_id, new_id),
+    **changes: int,
 ) -> AsyncIterator[tuple[RegistrarEnv, RegistrarEnv]]:
-    """Open the registrars of two replicas on PostgreSQL, or two over the one database of SQLite."""
+    """Open the registrars of two replicas on PostgreSQL, or two over the one database of SQLite.
+
+    `changes` are those of the team's policy.
+    """
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(opened(url))
         async with first.transaction() as tx:
             await installation.ensure_id(tx, new="aaaabbbbcccc", now=clock.now())
         is_sqlite = url.startswith("sqlite")
         second = first if is_sqlite else await stack.enter_async_context(opened(url))
-        made = partial(
-            registrar_env,
-            clock=clock,
-            approvals_needed=approvals_needed,
-            open_limit=open_limit,
-            daily_limit=daily_limit,
-            person_daily_limit=person_daily_limit,
+        policy = team_policy(**changes)
+        one, other = (
+            registrar_env(each, clock, policy=policy, next_id=next_id)
+            for each, next_id in zip((first, second), next_ids, strict=True)
         )
-        yield made(first, next_id=next_ids[0]), made(second, next_id=next_ids[1])
+        yield one, other
