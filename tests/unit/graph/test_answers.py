@@ -20,15 +20,23 @@ from graph.errors import (
 )
 from tests.support.graph_fakes import EPOCH
 
-DOCUMENTED = [
-    (404, "Request_ResourceNotFound", "Resource 'x' does not exist or one of its …", NotFound),
-    (404, "Directory_ObjectNotFound", "Unable to read the company information", NotThereYet),
+BAD_REQUESTS = [
     (
-        400,
-        "Request_BadRequest",
         "The appId 'x' of the service principal does not reference a valid application object.",
         NotThereYet,
     ),
+    ("Not a valid reference update.", NotThereYet),
+    ("Permission being assigned was not found on application 'x'", NotThereYet),
+    ("Permission being assigned already exists on the object", AlreadyThere),
+    ("Specified resourceId was not found", NotThereYet),
+    ("No password credential found with keyId 'x'.", NoSuchSecret),
+    ("Permission entry already exists.", AlreadyThere),
+    ("Invalid value specified for property 'tags'", BadRequest),
+]
+"""What 400 Request_BadRequest may say."""
+DOCUMENTED = [
+    (404, "Request_ResourceNotFound", "Resource 'x' does not exist or one of its …", NotFound),
+    (404, "Directory_ObjectNotFound", "Unable to read the company information", NotThereYet),
     (
         403,
         "Authorization_RequestDenied",
@@ -36,28 +44,12 @@ DOCUMENTED = [
         "created must in the local tenant",
         NotThereYet,
     ),
-    (400, "Request_BadRequest", "Not a valid reference update.", NotThereYet),
-    (
-        400,
-        "Request_BadRequest",
-        "Permission being assigned was not found on application 'x'",
-        NotThereYet,
-    ),
-    (
-        400,
-        "Request_BadRequest",
-        "Permission being assigned already exists on the object",
-        AlreadyThere,
-    ),
-    (400, "Request_BadRequest", "Specified resourceId was not found", NotThereYet),
-    (400, "Request_BadRequest", "No password credential found with keyId 'x'.", NoSuchSecret),
     (
         409,
         "Request_MultipleObjectsWithSameKeyValue",
         "Permission entry already exists.",
         AlreadyThere,
     ),
-    (400, "Request_BadRequest", "Permission entry already exists.", AlreadyThere),
     (409, "Request_MultipleObjectsWithSameKeyValue", "is already in use", AlreadyThere),
     (409, "Directory_ConcurrencyViolation", "Error due to concurrent requests", Conflict),
     (409, "ObjectConflict", "", Conflict),
@@ -76,13 +68,13 @@ DOCUMENTED = [
     (400, "RedirectUriNotAllowedAsPerAppPolicy", "", PolicyForbids),
     (400, "ServiceTreeValueMissing", "ServiceManagementReference field is", PolicyForbids),
     (400, "KeyCredentialsInvalidEndDate", "Key credential end date is invalid.", BadRequest),
-    (400, "Request_BadRequest", "Invalid value specified for property 'tags'", BadRequest),
     (424, "", "", Unavailable),
     (429, "TooManyRequests", "", Throttled),
     (500, "InternalServerError", "", Unavailable),
     (502, "", "", Unavailable),
     (503, "ServiceUnavailable", "", Unavailable),
     (504, "", "", Unavailable),
+    *((400, "Request_BadRequest", message, expected) for message, expected in BAD_REQUESTS),
 ]
 
 

@@ -4,6 +4,7 @@ import gzip
 import logging
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -35,6 +36,13 @@ from tests.support.graph_fakes import (
     token,
 )
 from tests.support.still_clock import StillClock
+
+FINE = {"id": "a", "status": 200, "body": {"value": []}}
+DENIED = {
+    "id": "a",
+    "status": 403,
+    "body": {"error": {"code": "Authorization_RequestDenied", "message": ""}},
+}
 
 
 @pytest.fixture
@@ -184,6 +192,21 @@ async def test_a_given_token_is_never_replaced() -> None:
     assert [each.headers["authorization"] for each in graph.requests] == ["Bearer mine"]
 
 
+async def paged(graph: Script) -> list[Any]:
+    async with client(graph) as caller:
+        return [item async for item in caller.pages("/users")]
+
+
+async def batched(graph: Script, ids: str = "a", **edges: Any) -> dict[str, Answer | GraphError]:
+    """Read so many in one `$batch`."""
+    async with client(graph, **edges) as caller:
+        return dict(await caller.batch({id: Call(method="GET", path=f"/{id}") for id in ids}))
+
+
+def batch(*responses: dict[str, Any]) -> httpx.Response:
+    return answer(200, {"responses": list(responses)}, request_id="r1")
+
+
 async def test_pages_are_followed_to_the_end() -> None:
     link = f"{GRAPH_URL}/v1.0/users?$skiptoken=2"
     graph = Script(
@@ -193,8 +216,7 @@ async def test_pages_are_followed_to_the_end() -> None:
             answer(200, {"value": [{"id": 3}]}),
         ]
     )
-    async with client(graph) as caller:
-        assert [item["id"] async for item in caller.pages("/users")] == [1, 2, 3]
+    assert [item["id"] for item in await paged(graph)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -206,9 +228,8 @@ async def test_pages_that_lead_to_each_other_end_and_so_do_too_many(
     link = f"{GRAPH_URL}/v1.0/users?$skiptoken="
     pages = ({"value": [], "@odata.nextLink": f"{link}{n % different}"} for n in range(2000))
     graph = Script([answer(200, page) for page in pages])
-    async with client(graph) as caller:
-        with pytest.raises(UnexpectedAnswer):
-            [item async for item in caller.pages("/users")]
+    with pytest.raises(UnexpectedAnswer):
+        await paged(graph)
     assert len(graph.requests) == asked
 
 
@@ -261,10 +282,7 @@ async def test_json_that_is_nested_without_measure_is_no_json() -> None:
 
 
 async def test_a_part_that_a_batch_lacks_is_an_error_of_its_own() -> None:
-    there = {"id": "a", "status": 200, "body": {"value": []}}
-    graph = Script([answer(200, {"responses": [there]}, request_id="r1")])
-    async with client(graph) as caller:
-        found = await caller.batch({id: Call(method="GET", path=f"/{id}") for id in "ab"})
+    found = await batched(Script([batch(FINE)]), "ab")
     assert isinstance(found["a"], Answer)
     assert isinstance(found["b"], UnexpectedAnswer)
     assert found["b"].request_id == "r1"
@@ -272,21 +290,14 @@ async def test_a_part_that_a_batch_lacks_is_an_error_of_its_own() -> None:
 
 async def test_a_token_never_follows_a_link_to_another_host() -> None:
     graph = Script([answer(200, {"value": [], "@odata.nextLink": "https://graph.test.evil/v1.0/"})])
-    async with client(graph) as caller:
-        with pytest.raises(BadRequest):
-            [item async for item in caller.pages("/users")]
+    with pytest.raises(BadRequest):
+        await paged(graph)
     assert len(graph.requests) == 1
 
 
 async def test_a_batch_gives_each_read_its_own_answer() -> None:
-    denied = {"error": {"code": "Authorization_RequestDenied", "message": ""}}
-    responses = [
-        {"id": "b", "status": 403, "body": denied},
-        {"id": "a", "status": 200, "body": {"value": []}},
-        {"id": "c", "status": 404, "body": None},
-    ]
-    graph = Script([answer(200, {"responses": responses})])
-    async with client(graph) as caller:
+    missing = {"id": "c", "status": 404, "body": None}
+    async with client(Script([batch({**DENIED, "id": "b"}, FINE, missing)])) as caller:
         calls = {id: Call(method="GET", path=f"/{id}") for id in "abc"}
         found = await caller.with_token(token()).batch(calls)
     assert isinstance(found["a"], Answer)
@@ -296,11 +307,8 @@ async def test_a_batch_gives_each_read_its_own_answer() -> None:
 
 async def test_a_batch_is_repeated_when_one_of_it_is_throttled(clock: StillClock) -> None:
     busy = {"id": "a", "status": 429, "headers": {"Retry-After": "30"}, "body": {}}
-    fine = {"id": "a", "status": 200, "body": {"value": []}}
-    graph = Script([answer(200, {"responses": [busy]}), answer(200, {"responses": [fine]})])
     start = clock.now()
-    async with client(graph, clock=clock) as caller:
-        found = await caller.batch({"a": Call(method="GET", path="/users")})
+    found = await batched(Script([batch(busy), batch(FINE)]), clock=clock)
     assert isinstance(found["a"], Answer)
     assert clock.now() - start >= timedelta(seconds=30)
 
@@ -316,12 +324,8 @@ class Hesitant(Tokens):
 
 
 async def test_a_refused_part_waits_out_an_outage_of_the_sign_in(clock: StillClock) -> None:
-    denied = {"error": {"code": "Authorization_RequestDenied", "message": ""}}
-    refused = {"id": "a", "status": 403, "body": denied}
-    fine = {"id": "a", "status": 200, "body": {"value": []}}
-    graph = Script([answer(200, {"responses": [refused]}), answer(200, {"responses": [fine]})])
-    async with client(graph, clock=clock, tokens=Hesitant()) as caller:
-        found = await caller.batch({"a": Call(method="GET", path="/users")})
+    graph = Script([batch(DENIED), batch(FINE)])
+    found = await batched(graph, clock=clock, tokens=Hesitant())
     assert isinstance(found["a"], Answer)
     assert [it.headers["authorization"] for it in graph.requests] == [
         "Bearer token-1",

@@ -19,6 +19,7 @@ from tests.support.still_clock import StillClock
 
 BOT = "b0b0b0b0-0000-4000-8000-000000000000"
 OURS = {"id": "o1", "appId": "a1", "tags": list(plan().tags), "createdByAppId": BOT}
+TAKEN, MISSING = "Request_MultipleObjectsWithSameKeyValue", "Request_ResourceNotFound"
 FACTS: dict[str, dict[str, Any]] = {
     "application": {"object_id": "o1", "app_id": "a1", "created_at": "2026-01-01T00:00:00+00:00"},
     "service_principal": {"object_id": "sp1", "created_at": "2026-01-01T00:00:00+00:00"},
@@ -70,31 +71,20 @@ async def test_the_notes_name_who_approved() -> None:
 
 
 async def test_a_key_that_is_taken_before_our_first_try_is_not_ours() -> None:
-    graph = Script([refusal(409, "Request_MultipleObjectsWithSameKeyValue")])
-    async with site(graph, facts={}) as here:
-        with pytest.raises(NotOurs):
-            await step("application").do(here)
+    with pytest.raises(NotOurs):
+        await done("application", refusal(409, TAKEN), facts={})
 
 
 async def test_a_key_that_our_lost_try_has_taken_is_ours() -> None:
-    graph = Script(
-        [
-            httpx.ReadError,
-            refusal(409, "Request_MultipleObjectsWithSameKeyValue"),
-            refusal(404, "Request_ResourceNotFound"),
-            answer(200, OURS),
-        ]
-    )
-    async with site(graph, facts={}) as here:
-        facts = await step("application").do(here)
+    answers = (httpx.ReadError, refusal(409, TAKEN), refusal(404, MISSING), answer(200, OURS))
+    facts = await done("application", *answers, facts={})
     assert (facts["object_id"], facts["app_id"]) == ("o1", "a1")
 
 
 async def test_a_collision_after_a_lost_try_does_not_forget_that_try() -> None:
     collision = refusal(409, "Directory_ConcurrencyViolation")
-    graph = Script([httpx.ReadError, collision, answer(204), answer(200, OURS)])
-    async with site(graph, facts={}) as here:
-        assert (await step("application").do(here))["object_id"] == "o1"
+    answers = (httpx.ReadError, collision, answer(204), answer(200, OURS))
+    assert (await done("application", *answers, facts={}))["object_id"] == "o1"
 
 
 @pytest.mark.parametrize("change", [{"tags": ["aad-setup"]}, {"createdByAppId": None}])
@@ -107,31 +97,24 @@ async def test_tags_and_creator_must_both_be_ours(change: dict[str, Any]) -> Non
 
 
 async def test_a_service_principal_that_is_there_is_found() -> None:
-    taken = refusal(409, "Request_MultipleObjectsWithSameKeyValue", "is already in use")
-    async with site(Script([taken, answer(200, {"id": "sp1"})])) as here:
-        assert (await step("service_principal").do(here))["object_id"] == "sp1"
+    taken = refusal(409, TAKEN, "is already in use")
+    found = await done("service_principal", taken, answer(200, {"id": "sp1"}))
+    assert found["object_id"] == "sp1"
 
 
 async def test_a_grant_that_is_there_is_a_success() -> None:
     there = "Permission being assigned already exists on the object"
-    async with site(Script([refusal(400, "Request_BadRequest", there)])) as here:
-        assert "granted_at" in await step("role:User.Read.All").do(here)
+    granted = await done("role:User.Read.All", refusal(400, "Request_BadRequest", there))
+    assert "granted_at" in granted
 
 
 async def test_a_delegated_grant_that_is_there_is_left_when_it_is_enough() -> None:
-    graph = Script(
-        [
-            refusal(409, "Request_MultipleObjectsWithSameKeyValue"),
-            answer(200, {"value": [{"id": "g1", "scope": "User.Read openid"}]}),
-        ]
-    )
-    async with site(graph) as here:
-        assert "granted_at" in await step("scopes").do(here)
+    there = answer(200, {"value": [{"id": "g1", "scope": "User.Read openid"}]})
+    assert "granted_at" in await done("scopes", refusal(409, TAKEN), there)
 
 
 async def test_a_delegated_grant_that_is_there_but_not_seen_is_looked_for_as_a_new_one() -> None:
-    refused = refusal(409, "Request_MultipleObjectsWithSameKeyValue")
-    graph = Script([refused, *(answer(200, {"value": []}) for _ in range(1_000))])
+    graph = Script([refusal(409, TAKEN), *(answer(200, {"value": []}) for _ in range(1_000))])
     async with site(graph) as here:
         since = here.clock.now()
         with pytest.raises(GraphError, match="oauth2PermissionGrants"):
@@ -165,7 +148,7 @@ async def test_undo_never_deletes_what_is_not_ours() -> None:
 
 
 async def test_undo_looks_once_where_nothing_was_ever_written() -> None:
-    graph = Script([refusal(404, "Request_ResourceNotFound")])
+    graph = Script([refusal(404, MISSING)])
     async with site(graph, facts={}) as here:
         await undo("application", here)
     assert [request.method for request in graph.requests] == ["GET"]
@@ -182,10 +165,8 @@ async def test_a_service_principal_whose_step_never_ended_is_removed_if_it_is_th
 
 
 async def test_a_write_of_long_ago_is_not_waited_for() -> None:
-    graph = Script([refusal(404, "Request_ResourceNotFound")])
-    async with site(graph) as here:
-        with pytest.raises(NotFound):
-            await step("secret").do(here)
+    with pytest.raises(NotFound):
+        await done("secret", refusal(404, MISSING))
 
 
 @pytest.mark.parametrize("broken", ["policy", "users"])
@@ -227,6 +208,14 @@ async def site(
             approved_by=approved_by,
         )
     sign_in.close()
+
+
+async def done(
+    name: str, *answers: httpx.Response | type[Exception], facts: dict[str, Any] = FACTS
+) -> dict[str, Any]:
+    """Carry out a step where Graph answers like this, and return what it has learnt."""
+    async with site(Script(answers), facts=facts) as here:
+        return await step(name).do(here)
 
 
 def step(name: str) -> Step:
