@@ -18,6 +18,7 @@ import httpx
 
 from bot.playground.stage import Stage
 from bot.playground.tenant.calls import Call
+from tests.support.graph_caller import sign_in
 
 Json = dict[str, Any]
 
@@ -86,16 +87,7 @@ class Floor:
         return found
 
     async def _token(self, client: httpx.AsyncClient, app_id: str, secret: str) -> str:
-        tenant = self._stage.tenant
-        answer = await client.post(
-            f"{tenant.authority}/oauth2/v2.0/token",
-            data={
-                "grant_type": "client_credentials",
-                "client_id": app_id,
-                "client_secret": secret,
-                "scope": f"{tenant.graph_url}/.default",
-            },
-        )
+        answer = await sign_in(client, self._stage.tenant, app_id, secret)
         assert answer.is_success, answer.text
         return str(answer.json()["access_token"])
 

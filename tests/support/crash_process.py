@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from bot import app, logs
 from bot.playground.clock import MovableClock
 from bot.settings.settings import Settings
+from tests.support.fork_server import until_sigterm, write_to
 
 LOOK_EVERY = 0.1
 STATEMENTS, DOOMED = "victim's statements", "victim is doomed"
@@ -83,38 +84,19 @@ class Fate:
         return self._left == 0
 
 
-def live(
-    environ: Mapping[str, str], offset: timedelta, death: Death | None, log: Path | None = None
-) -> None:
+def live(environ: Mapping[str, str], offset: timedelta, death: Death | None, log: Path) -> None:
     """Run the bot, on a clock that is ahead by `offset`, until SIGTERM or that death."""
-    if log is not None:
-        _write_to(log)
+    write_to(log, 1, 2)
     settings = Settings.read(environ)
     logs.set_up(settings.log_level)
     if death is not None:
         Fate(death).listen()
-    asyncio.run(_run(settings, MovableClock(offset=offset)))
-
-
-async def _run(settings: Settings, clock: MovableClock) -> None:
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with app.running(settings, clock, intervals=app.Intervals(storage=LOOK_EVERY)):
-        await stop.wait()
-
-
-def _write_to(log: Path) -> None:
-    with log.open("ab") as file:
-        for number in (1, 2):
-            os.dup2(file.fileno(), number)
+    clock, intervals = MovableClock(offset=offset), app.Intervals(storage=LOOK_EVERY)
+    asyncio.run(until_sigterm(app.running(settings, clock, intervals=intervals)))
 
 
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    live(os.environ, timedelta(seconds=float(os.environ.get("VICTIM_AHEAD", "0"))), None)
 
 
 def told(what: str) -> Commit:

@@ -6,16 +6,14 @@ Rosa and Ada insist. Whoever starts the bot does so two minutes after each death
 
 import asyncio
 import sqlite3
-import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import timedelta
 from typing import Any, Protocol
 
-import httpx
-
 from bot.playground.stage import Stage
 from tests.support.crash_runner import SECONDS, CrashRunner
+from tests.support.graph_caller import client, sign_in
 from tests.support.story import Story
 
 LATER = timedelta(minutes=2)
@@ -216,15 +214,8 @@ class CrashStory(Story):
 
     async def sign_in(self, secret: str) -> int:
         """Return the status with which the tenant's token endpoint answers this secret."""
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self.application["appId"],
-            "client_secret": secret,
-            "scope": f"{self.tenant.graph_url}/.default",
-        }
-        trusted = ssl.create_default_context(cafile=str(self.tenant.ca_file))
-        async with httpx.AsyncClient(verify=trusted) as http:
-            answer = await http.post(f"{self.tenant.authority}/oauth2/v2.0/token", data=form)
+        async with client(self.tenant) as http:
+            answer = await sign_in(http, self.tenant, self.application["appId"], secret)
         return answer.status_code
 
 

@@ -8,12 +8,13 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from bot.__main__ import main
+from bot.app import App
 
 SECONDS = 60.0
 COMMANDS = [f"bot.cli.{name}" for name in ("maintenance", "planning", "serving")]
@@ -99,10 +100,27 @@ def run(
     arguments: Sequence[str], environ: Mapping[str, str], folder: Path, out: Path, err: Path
 ) -> None:
     """Be `aad-setup …` in this child, with this environment, and write what it says to files."""
-    for number, name in ((1, out), (2, err)):
-        with name.open("ab") as file:
-            os.dup2(file.fileno(), number)
+    write_to(out, 1)
+    write_to(err, 2)
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
     main(list(arguments))
+
+
+def write_to(file: Path, *numbers: int) -> None:
+    """Write what this process says to a file: 1 is its output, 2 its errors."""
+    with file.open("ab") as opened:
+        for number in numbers:
+            os.dup2(opened.fileno(), number)
+
+
+async def until_sigterm(
+    app: AbstractAsyncContextManager[App], begun: Callable[[App], object] = lambda _: None
+) -> None:
+    """Run the bot in this child, tell that it has begun, and stop politely at SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with app as running:
+        begun(running)
+        await stop.wait()

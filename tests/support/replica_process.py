@@ -3,7 +3,6 @@ connected, and stops politely at SIGTERM.
 """
 
 import asyncio
-import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from bot import app, logs
 from bot.settings.settings import Settings
 from graph.clock import SystemClock
-from tests.support.fork_server import SECONDS, Forked, child, told
+from tests.support.fork_server import SECONDS, Forked, child, told, until_sigterm, write_to
 
 LOOK_EVERY = 0.1
 REPLICAS_EVERY = 0.5
@@ -50,20 +49,9 @@ async def living(environ: Mapping[str, str], log: Path) -> AsyncIterator[Replica
 
 
 def _live(environ: Mapping[str, str], log: Path, tell: Connection) -> None:
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 2)
+    write_to(log, 2)
     settings = Settings.read(environ)
     logs.set_up(settings.log_level)
-    asyncio.run(_serve(settings, tell))
-
-
-async def _serve(settings: Settings, tell: Connection) -> None:
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with app.running(
-        settings,
-        SystemClock(),
-        intervals=app.Intervals(storage=LOOK_EVERY, replicas=REPLICAS_EVERY),
-    ) as running:
-        tell.send(running.services.executor)
-        await stop.wait()
+    intervals = app.Intervals(storage=LOOK_EVERY, replicas=REPLICAS_EVERY)
+    replica = app.running(settings, SystemClock(), intervals=intervals)
+    asyncio.run(until_sigterm(replica, lambda bot: tell.send(bot.services.executor)))
