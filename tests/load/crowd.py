@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from bot.playground.stage import Stage
 from tests.load import report
@@ -34,7 +35,7 @@ class Crowd:
     async def ask(self, count: int) -> Sequence[str]:
         """Send so many forms; return the ids once every card waits for approval."""
         each = [self.names[number % len(self.names)] for number in range(count)]
-        await self._paced([self._asking(name, number) for number, name in enumerate(each)])
+        await self._paced([partial(self._ask, *of) for of in zip(each, range(count), strict=True)])
         await self.workspace.until(
             lambda: len(self.workspace.messages("approvals")) == count, timeout=self._patience
         )
@@ -43,7 +44,7 @@ class Crowd:
 
     async def approve(self, ids: Sequence[str]) -> None:
         cards = {id: self.story.card_of(id) for id in ids}
-        await self._paced([self._approving(cards[id]) for id in ids])
+        await self._paced([partial(self._approve, cards[id]) for id in ids])
 
     async def see_all_ready(self, ids: Sequence[str]) -> None:
         """Wait until every message of theirs shows it; look twice a second, not at every call."""
@@ -63,35 +64,24 @@ class Crowd:
             for message in self.workspace.messages(name)
         )
 
-    def _asking(self, name: str, number: int) -> Callable[[], Awaitable[None]]:
-        async def ask() -> None:
-            async with self._hands[name]:
-                await self._ask(name, {"Application name": f"load {number}", "Reason": "To sync"})
-
-        return ask
-
-    def _approving(self, card: dict[str, object]) -> Callable[[], Awaitable[None]]:
-        async def approve() -> None:
-            async with self._hands["ada"]:
-                await self._approve(card)
-
-        return approve
-
-    async def _ask(self, name: str, form: dict[str, str]) -> None:
-        while (await self._command(name)).startswith(REFUSED):
-            await self._again()
-        while errors := await self._submit(name, form):
-            assert all(REFUSED in each for each in errors.values()), errors
-            await self._again()
+    async def _ask(self, name: str, number: int) -> None:
+        form = {"Application name": f"load {number}", "Reason": "To sync"}
+        async with self._hands[name]:
+            while (await self._command(name)).startswith(REFUSED):
+                await self._again()
+            while errors := await self._submit(name, form):
+                assert all(REFUSED in each for each in errors.values()), errors
+                await self._again()
 
     async def _approve(self, card: dict[str, object]) -> None:
-        seen = len(self.workspace.ephemerals("ada"))
-        await self._click(card)
-        while len(whispers := self.workspace.ephemerals("ada")) > seen:
-            assert str(whispers[-1]["text"]).startswith(REFUSED), whispers[-1]
-            await self._again()
-            seen = len(whispers)
+        async with self._hands["ada"]:
+            seen = len(self.workspace.ephemerals("ada"))
             await self._click(card)
+            while len(whispers := self.workspace.ephemerals("ada")) > seen:
+                assert str(whispers[-1]["text"]).startswith(REFUSED), whispers[-1]
+                await self._again()
+                seen = len(whispers)
+                await self._click(card)
 
     async def _command(self, name: str) -> str:
         with self._timed("command"):

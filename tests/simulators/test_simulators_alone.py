@@ -6,9 +6,9 @@ import shutil
 import signal
 import socket
 import ssl
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from asyncio.subprocess import PIPE
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from bot.playground import alone
 from bot.playground.alone import Alone
 from bot.problems import Unusable
 from tests.support.cli import Ended, ended
+from tests.support.serve_process import COLD, starting
 from tests.support.simulator_process import SimulatorProcess, command, simulator_process
 
 Simulator = AbstractAsyncContextManager[Alone]
@@ -246,7 +247,7 @@ async def test_the_bot_runs_between_two_simulators_that_stand_alone(tmp_path: Pa
         ) as tenant,
         simulator_process("workspace", "--json", folder=tmp_path) as workspace,
         httpx.AsyncClient(base_url=workspace.facts["url"] + "/sim/", timeout=20) as people,
-        serving(tenant, workspace, folder=tmp_path) as bot,
+        starting(environ_of(tenant, workspace), tmp_path, COLD) as bot,
     ):
         await until(people, lambda seen: seen["connections"] == 1, "state")
         await act(people, "command", person="rosa")
@@ -258,23 +259,13 @@ async def test_the_bot_runs_between_two_simulators_that_stand_alone(tmp_path: Pa
         await act(people, "click", person="rosa", label="Get the values")
         await act(people, "click", person="rosa", label="Show the secret")
         assert "is ready" in (await looked(people, "messages", "approvals"))[-1]["shown"]
-        bot.send_signal(signal.SIGTERM)
-        assert (await ended(bot)).status == 0
+        await bot.stop()
 
 
-@asynccontextmanager
-async def serving(
-    tenant: SimulatorProcess, workspace: SimulatorProcess, *, folder: Path
-) -> AsyncIterator[Process]:
+def environ_of(tenant: SimulatorProcess, workspace: SimulatorProcess) -> dict[str, str]:
+    """Return the settings that both print, and a key."""
     key = Fernet.generate_key().decode()
-    environ = {**tenant.facts["environ"], **workspace.facts["environ"], "VAULT_KEYS": key}
-    bot = await command("serve", folder=folder, environ=environ)
-    try:
-        yield bot
-    finally:
-        if bot.returncode is None:
-            bot.kill()
-            await bot.communicate()
+    return {**tenant.facts["environ"], **workspace.facts["environ"], "VAULT_KEYS": key}
 
 
 async def act(people: httpx.AsyncClient, verb: str, **arguments: object) -> None:

@@ -38,6 +38,7 @@ async def test_the_app_is_told_of_its_own_messages_too(
     await workspace.until(lambda: len(told(workspace)) == 4)
     theirs, mine, changed, deleted = told(workspace)
     assert "bot_id" not in theirs
+    assert (theirs["text"], theirs["channel_type"]) == ("hello", "im")
     assert (mine["bot_id"], mine["channel_type"]) == (workspace.installation.bot_id, "im")
     assert (changed["subtype"], deleted["subtype"]) == ("message_changed", "message_deleted")
     assert changed["message"]["text"] == "hi there"

@@ -95,19 +95,11 @@ async def test_an_app_that_dawdles_is_told_so(clock: MovableClock, listener: Lis
     assert [reason for _, reason in listener.heard] == ["", "http_timeout", ""]
 
 
-async def test_people_are_not_asked_to_wait_for_a_retry(
-    workspace: Workspace, listener: Listener, url: str
+@pytest.mark.parametrize("status", [500, 302])
+async def test_people_wait_for_no_retry_and_redirects_are_not_followed(
+    workspace: Workspace, listener: Listener, url: str, status: int
 ) -> None:
     workspace.deliver_to(url)
-    listener.status = 500
+    listener.status, listener.headers = status, {"Location": url}
     assert (await workspace.command("rosa")).error == "dispatch_failed"
     assert listener.heard == [("", "")]
-
-
-async def test_redirects_are_not_followed(
-    workspace: Workspace, listener: Listener, url: str
-) -> None:
-    workspace.deliver_to(url)
-    listener.status, listener.headers = 302, {"Location": url}
-    assert (await workspace.command("rosa")).error == "dispatch_failed"
-    assert len(listener.heard) == 1

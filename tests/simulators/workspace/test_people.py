@@ -60,17 +60,6 @@ async def test_mentions_reach_the_app_where_it_is(workspace: Workspace, bot: Rec
     assert [it["is_ext_shared_channel"] for it in bot.heard] == [False, False, True]
 
 
-async def test_direct_messages_are_heard_with_the_right_scope(
-    workspace: Workspace, bot: Recorder
-) -> None:
-    await workspace.message_im("rosa", "unheard")
-    workspace.installation.scopes.add("im:history")
-    workspace.installation.events.add("message.im")
-    await workspace.message_im("rosa", "heard")
-    assert [it["event"]["text"] for it in bot.heard] == ["heard"]
-    assert bot.heard[0]["event"]["channel_type"] == "im"
-
-
 async def test_one_clicks_only_what_one_sees(workspace: Workspace, bot: Recorder) -> None:
     channel = workspace.channels["approvals"].id
     await bot.client.chat_postMessage(channel=channel, text="x", blocks=[actions("Go")])

@@ -8,14 +8,14 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient as Client
 
 from bot.playground.clock import MovableClock
 from bot.playground.workspace import CannotAct, Workspace, running
 from bot.playground.workspace.wire import Json
-from tests.support.small_bot import app_of, client_of, connected, link
+from tests.support.small_bot import Recorder, app_of, client_of, connected, link
 
 
 @pytest.fixture
@@ -37,10 +37,7 @@ async def dialled(
 
 
 async def test_connections_share_what_happens(workspace: Workspace, app: AsyncApp) -> None:
-    @app.command("/aad-setup")
-    async def answer(ack: AsyncAck) -> None:
-        await ack("hello")
-
+    Recorder(app, answer="hello")
     async with connected(app, workspace, times=3):
         replies = [await workspace.command("rosa") for _ in range(10)]
     assert {reply.text for reply in replies} == {"hello"}
@@ -73,37 +70,25 @@ async def test_what_is_not_acknowledged_is_sent_once_more(hasty: Workspace) -> N
 
 
 async def test_events_wait_for_the_app_to_come_back(workspace: Workspace, app: AsyncApp) -> None:
-    heard: list[str] = []
-
-    @app.event("app_mention")
-    async def mentioned(event: Json) -> None:
-        heard.append(event["text"])
-        workspace.changed()
-
+    bot = Recorder(app)
     await workspace.mention("ada", "are you there?")
     async with connected(app, workspace):
-        await workspace.until(lambda: heard)
-    assert heard == [f"<@{workspace.bot_user_id}> are you there?"]
+        await workspace.until(lambda: len(delivered(workspace)) == 2)  # once to nobody
+    texts = [body["event"]["text"] for body in bot.heard]
+    assert texts == [f"<@{workspace.bot_user_id}> are you there?"]
 
 
 async def test_an_event_can_come_twice(workspace: Workspace, app: AsyncApp) -> None:
-    ids: list[str] = []
-
-    @app.event("app_mention")
-    async def mentioned(body: Json) -> None:
-        ids.append(body["event_id"])
-
+    bot = Recorder(app)
     async with connected(app, workspace):
         await workspace.mention("ada", "status")
         await workspace.redeliver()
-    assert ids[0] == ids[1]
+    first, second = bot.heard
+    assert first["event_id"] == second["event_id"]
 
 
 async def test_the_app_comes_back_after_a_refresh(workspace: Workspace, app: AsyncApp) -> None:
-    @app.command("/aad-setup")
-    async def answer(ack: AsyncAck) -> None:
-        await ack("still here")
-
+    Recorder(app, answer="still here")
     async with connected(app, workspace):
         await workspace.disconnect()
         await workspace.until(lambda: workspace.connections == 1)
@@ -129,15 +114,6 @@ async def test_a_ticket_is_good_for_one_connection(workspace: Workspace, client:
             pass
         with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
             await session.ws_connect(url)
-
-
-async def test_an_app_has_ten_connections_at_most(workspace: Workspace, client: Client) -> None:
-    async with aiohttp.ClientSession() as session:
-        urls = [await link(client, workspace) for _ in range(10)]
-        sockets = [await session.ws_connect(url) for url in urls]
-        await workspace.until(lambda: workspace.connections == len(sockets))
-        with pytest.raises(SlackApiError, match="too_many_websockets"):
-            await link(client, workspace)
 
 
 async def test_nonsense_on_the_socket_is_a_complaint(workspace: Workspace, client: Client) -> None:
@@ -247,6 +223,8 @@ async def test_an_eleventh_connection_is_shown_the_door(
         urls = [await link(client, workspace) for _ in range(11)]
         sockets = [await session.ws_connect(url) for url in urls[:10]]
         await workspace.until(lambda: workspace.connections == len(sockets))
+        with pytest.raises(SlackApiError, match="too_many_websockets"):
+            await link(client, workspace)
         eleventh = await session.ws_connect(urls[10])
         assert (await eleventh.receive_json())["reason"] == "too_many_websockets"
         assert (await eleventh.receive()).type is aiohttp.WSMsgType.CLOSE
