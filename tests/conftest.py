@@ -32,6 +32,7 @@ from tests.support.postgres import (
 )
 from tests.support.registrar_env import opened
 from tests.support.running_bot import LOOK_EVERY, Bot
+from tests.support.statements import share_compiled_statements
 from tests.support.story import Story
 
 # Fixtures for every folder below.
@@ -70,6 +71,7 @@ def pytest_configure() -> None:
     # Hypothesis tries constants of the modules that are imported, which depend on what has run
     # before in this worker, and reads all their sources for that. It has no option against it.
     vars(providers)["_get_local_constants"] = lambda: providers._local_constants
+    share_compiled_statements()
 
 
 def pytest_collection_finish() -> None:
@@ -88,6 +90,7 @@ def pytest_runtest_logfinish() -> None:
     """
     if gc.get_count()[1] > 5:
         gc.collect()
+        gc.freeze()  # what is left is modules and caches, which stay for good
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

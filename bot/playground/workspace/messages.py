@@ -4,11 +4,10 @@ No Web API method finds an ephemeral message: docs.slack.dev/messaging/modifying
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 
 from bot.playground.workspace.record import Kind, Record
-from bot.playground.workspace.wire import Json
+from bot.playground.workspace.wire import Json, copied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +21,9 @@ class Content:
     def to_json(self) -> Json:
         body: Json = {"text": self.text}
         if self.blocks:
-            body["blocks"] = deepcopy(list(self.blocks))
+            body["blocks"] = copied(list(self.blocks))
         if self.metadata:
-            body["metadata"] = deepcopy(self.metadata)
+            body["metadata"] = copied(self.metadata)
         return body
 
 

@@ -4,7 +4,6 @@ Slack answers 200 with `{"ok": false}` to almost everything; JSON, form and quer
 """
 
 import json
-from copy import deepcopy
 
 from aiohttp import web
 
@@ -14,7 +13,7 @@ from bot.playground.workspace.methods.method import Method, Token, names
 from bot.playground.workspace.rates import POST
 from bot.playground.workspace.record import Kind
 from bot.playground.workspace.state import State
-from bot.playground.workspace.wire import ApiError, Json
+from bot.playground.workspace.wire import ApiError, Json, copied
 
 STRUCTURED = frozenset({"blocks", "view", "metadata"})
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -54,7 +53,7 @@ class WebApi:
             self._check_token(method, token)
             _check_arguments(method, arguments)
             # A copy: views go on changing after the log has noted what was answered.
-            return deepcopy({"ok": True, **method.do(self._state, arguments)})
+            return copied({"ok": True, **method.do(self._state, arguments)})
         except ApiError as error:
             return error.to_json()
 

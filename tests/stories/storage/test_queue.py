@@ -160,7 +160,7 @@ class Crowd(Queue):
     """
 
     RUNS = 12 * SECOND
-    LOOKED_AT = 100
+    LOOKED_AT = 60
     """More than Slack takes in a minute: behind so many urgent ones nothing can be drawn."""
 
     async def come(self, registrations: int, *, minutes: int) -> None:

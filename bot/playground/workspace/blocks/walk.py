@@ -1,15 +1,14 @@
 """Finding one's way in blocks: the interactive elements in them, and ids for those without."""
 
 from collections.abc import Iterable, Iterator
-from copy import deepcopy
 
 from bot.playground.workspace.ids import Ids
-from bot.playground.workspace.wire import Json
+from bot.playground.workspace.wire import Json, copied
 
 
 def named(blocks: Iterable[Json], ids: Ids) -> list[Json]:
     """Return a copy in which every block and element has an id, as Slack gives them."""
-    copies = deepcopy(list(blocks))
+    copies = copied(list(blocks))
     for block in copies:
         block.setdefault("block_id", ids.new("", 5).lower())
         for element in elements_of(block):
