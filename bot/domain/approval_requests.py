@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.domain.people import Person
+from bot.domain.runs import RunKind
 
 
 class RequestKind(StrEnum):
@@ -16,6 +17,14 @@ class RequestKind(StrEnum):
     ROTATION = "rotation"  # another secret beside the one in use
     HANDOVER = "handover"  # another person is to be the requester
     PURGE = "purge"  # delete the removed objects from Entra's bin
+
+
+CARRIED_OUT_BY: Mapping[str, RequestKind] = {
+    RunKind.ADD_SECRET: RequestKind.ROTATION,
+    RunKind.PURGE: RequestKind.PURGE,
+}
+"""Runs whose subject is the request that was approved, and its kind: an approval of something else,
+such as the plan, is none of this."""
 
 
 class RequestState(StrEnum):

@@ -11,7 +11,7 @@ from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.registrar.access import Access
-from bot.storage import history, messages, registrations, runs, secrets, timers
+from bot.storage import decisions, history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 
@@ -37,7 +37,7 @@ class Revocation:
         async with self.access.locked_for(Verb.REVOKE, id, by) as (tx, registration):
             _check_not_revoking(registration)
             now = self.access.now()
-            await runs.abort_open(tx, id, now=now)
+            await decisions.overrule(tx, registration, now=now)
             if await registrations.move(tx, id, Status.REVOKING):
                 await registrations.set_revocation(tx, id, by=by, now=now)
                 for secret in await secrets.live(tx, id):

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import RequestKind, RequestState
+from bot.domain.approval_requests import CARRIED_OUT_BY, RequestKind, RequestState
 from bot.domain.events import Event
 from bot.domain.lifetimes import UNDO_FAILED
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import LIVE, Secret, SecretState
 from bot.domain.subjects import Subject
-from bot.runs.base import CLEANUP_TIMERS, REQUESTED
+from bot.runs.base import CLEANUP_TIMERS
 from bot.storage import (
     decisions,
     expiry_notices,
@@ -124,17 +124,13 @@ class RegistrationReconciler:
 
     async def _stop_run(self, *, unknown: bool) -> None:
         """End the run of the copy, which the engine no longer knows."""
-        tx, id, kind = self.tx, self.copy.id, self.copy.run
-        if kind is None:
+        tx, id = self.tx, self.copy.id
+        run = await decisions.overrule(tx, self.copy, now=self.now)
+        if run is None:
             return
-        run = await runs.find_open(tx, id)
-        await runs.abort_open(tx, id, now=self.now)
-        if kind in REQUESTED:  # else a forged run could use the approvals of this one
-            code = RunOutcome.OVERRULED
-            await history.write(tx, id, Event.FAILED, now=self.now, run=kind, code=code)
-        if run is not None and kind in LATER and self.copy.status is Status.READY:
-            secret = run.subject if kind is RunKind.REMOVE_PREVIOUS else None
-            await timers.add(tx, id, LATER[kind], self.now, Subject(secret=secret or ""))
+        if run.kind in LATER and self.copy.status is Status.READY:
+            secret = run.subject if run.kind is RunKind.REMOVE_PREVIOUS else None
+            await timers.add(tx, id, LATER[run.kind], self.now, Subject(secret=secret or ""))
         for request in self.copy.requests:
             if request.kind is not RequestKind.PLAN and request.state is RequestState.APPROVED:
                 is_done = unknown and request.kind is RequestKind.ROTATION
@@ -271,5 +267,5 @@ def _may_be_in_use(secret: Secret) -> bool:
 
 def _waits(copy: Registration) -> bool:
     """Whether approvers, a new secret or a purge are waited for, which a restore ends."""
-    is_at_work = copy.run in (RunKind.REPLACE_SECRET, *REQUESTED)
+    is_at_work = copy.run in (RunKind.REPLACE_SECRET, *CARRIED_OUT_BY)
     return is_at_work or bool(copy.waiting_requests)

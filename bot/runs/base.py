@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
+from bot.domain.approval_requests import CARRIED_OUT_BY, ApprovalRequest, RequestState
 from bot.domain.events import Event
 from bot.domain.lifetimes import CLEANUP_RETRY, SWEEPS, UNDO_FAILED
 from bot.domain.people import CONTACT, Refusal
@@ -35,12 +35,6 @@ CLEANUP_TIMERS = {
 """Runs that the bot starts by itself, and the timer of the next try if one fails."""
 COMES_AGAIN = {RunKind.UNDO: TimerKind.UNDO, RunKind.REVOKE: TimerKind.REVOKE}
 """Runs that are tried again by themselves until they succeed, and the timer of the next try."""
-
-
-REQUESTED = {RunKind.ADD_SECRET: RequestKind.ROTATION, RunKind.PURGE: RequestKind.PURGE}
-"""Runs whose subject is the request that was approved, and its kind: an approval of something else,
-such as the plan, is none of this.
-"""
 
 
 class StepFailed(Exception):
@@ -121,7 +115,7 @@ class RunBase:
         """Note the end of the request that the run was for, if any; tell the requester of a
         failure.
         """
-        if run.kind not in REQUESTED:
+        if run.kind not in CARRIED_OUT_BY:
             return
         found = await registrations.get(tx, run.registration)
         if found and (request := _request_of(run, found)):
@@ -209,7 +203,7 @@ class RunBase:
 def _request_of(run: Run, registration: Registration) -> ApprovalRequest | None:
     """Return the request that the run is for, if it is of the kind that the run takes."""
     request = registration.request(run.subject or "")
-    return request if request and request.kind is REQUESTED.get(run.kind) else None
+    return request if request and request.kind is CARRIED_OUT_BY.get(run.kind) else None
 
 
 def gone(profile: str) -> StepFailed:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from bot.domain.approval_requests import RequestKind
-from bot.domain.runs import RunKind
+from bot.domain.approval_requests import CARRIED_OUT_BY, RequestKind
+from bot.domain.registration import Status
 from bot.storage.history import Entry
 
 PLAN = RequestKind.PLAN
@@ -19,10 +19,6 @@ CARRIED_OUT: Mapping[str, RequestKind] = {
     "rotated": RequestKind.ROTATION,
     "handed over": RequestKind.HANDOVER,
     "purged": RequestKind.PURGE,
-}
-CARRIED_OUT_BY: Mapping[str, RequestKind] = {
-    RunKind.ADD_SECRET: RequestKind.ROTATION,
-    RunKind.PURGE: RequestKind.PURGE,
 }
 
 
@@ -71,7 +67,7 @@ def replay(entries: Sequence[Entry]) -> Expected:
     ballots = defaultdict(Ballot, {PLAN: plan})
     latest, owners, made_at = plan, set(), None
     for entry in entries:
-        kind, what = _read_event(entry.what)
+        kind, what = _read_event(entry)
         match what:
             case "submitted":
                 requester = entry.user_id
@@ -105,8 +101,12 @@ def replay(entries: Sequence[Entry]) -> Expected:
     return Expected(requester, planned, dict(ballots), frozenset(owners), made_at)
 
 
-def _read_event(what: str) -> tuple[RequestKind, str]:
-    """Return the kind of request that an entry is about, and the rest of its name."""
+def _read_event(entry: Entry) -> tuple[RequestKind, str]:
+    """Return the kind of request that an entry is about, and the rest of its name. A restore that
+    has found the registration ready or revoked is read like the run that had made it so.
+    """
+    became = entry.details.get("became")
+    what = became if became in (Status.READY, Status.REVOKED) else entry.what
     kind, _, rest = what.partition(" ")
     return (RequestKind(kind), rest) if rest and kind in set(RequestKind) else (PLAN, what)
 

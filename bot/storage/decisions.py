@@ -5,13 +5,20 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
+from bot.domain.approval_requests import (
+    CARRIED_OUT_BY,
+    ApprovalRequest,
+    RequestKind,
+    RequestState,
+    Vote,
+)
 from bot.domain.events import Event, event
 from bot.domain.people import Person
-from bot.domain.registration import Registration, Status
+from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.subjects import Subject
-from bot.storage import approval_requests, history, messages, registrations, timers
+from bot.storage import approval_requests, history, messages, registrations, runs, timers
 from bot.storage.messages import MessageKind
+from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
 
 ENDS_AS: Mapping[RequestState, Status] = {
@@ -68,6 +75,24 @@ async def close(
     stored = {**request.payload, **payload}
     await approval_requests.update(tx, request.id, state=state, payload=stored)
     await approval_requests.drop_timers(tx, id)
+
+
+async def overrule(tx: AsyncConnection, registration: Registration, *, now: datetime) -> Run | None:
+    """End the registration's open run for something more urgent, and return it, if there is one.
+
+    With it ends the request that it carries out, in signed history, too: else a row of a run that
+    someone adds later could use its approvals. The registration must be locked by this transaction.
+    """
+    id, run = registration.id, await runs.find_open(tx, registration.id)
+    if run is None:
+        return None
+    code = RunOutcome.OVERRULED
+    await runs.end(tx, run.id, outcome=code, now=now)
+    if run.kind in CARRIED_OUT_BY:
+        await history.write(tx, id, Event.FAILED, now=now, run=run.kind, code=code)
+        if request := registration.request(run.subject or ""):
+            await close(tx, id, request, RequestState.SUPERSEDED)
+    return run
 
 
 async def judge(

@@ -145,15 +145,6 @@ async def reset_attempts(tx: AsyncConnection, ids: Collection[str]) -> None:
         await update(tx, runs, runs.c.id.in_(ids), runs.c.attempts > 0, attempts=0)
 
 
-async def abort_open(tx: AsyncConnection, registration: str, *, now: datetime) -> None:
-    """End the registration's open run, if it has one: something else is more urgent.
-
-    The registration's row must be locked by this transaction, as at every end of a run.
-    """
-    values = {"ended_at": now, "outcome": RunOutcome.OVERRULED}
-    await update(tx, runs, runs.c.registration == registration, IS_OPEN, **values)
-
-
 async def list_steps(tx: AsyncConnection, run: Run, planned: Sequence[PlannedStep]) -> None:
     """Write down the run's steps before the first is taken, so that a card can show them."""
     of = {"run": run.id, "registration": run.registration, "failed": False}

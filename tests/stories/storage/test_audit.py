@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from bot.approval import Policy
-from bot.domain.approval_requests import Vote
+from bot.domain.approval_requests import RequestState, Vote
 from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
+from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.storage import audit, history, registrations
@@ -233,6 +234,32 @@ async def test_approvals_from_before_an_end_do_not_count(env: RegistrarEnv, end:
         await history.write(tx, id, end, now=env.clock.now())
         with pytest.raises(Refusal):
             await audit.check_approved(tx, registration, None, approvals)
+
+
+async def test_the_approvals_of_a_rotation_that_a_revocation_overrules_end_with_it(
+    env: RegistrarEnv,
+) -> None:
+    """Else a row of a run that is added later would make a secret by them."""
+    id = await env.ready()
+    await _reveal(env, id)
+    secret = (await env.found(id)).secret
+    assert secret is not None
+    await env.registrar.secrets.masked(id, secret.id)
+    await env.registrar.requests.rotation(id, by=ROSA)
+    await env.registrar.approval.approve(id, (await env.asked(id)).id, by=ADA)
+    found, asked = await env.found(id), await env.asked(id)
+    assert found.run is RunKind.ADD_SECRET
+    async with env.database.reading() as tx:
+        await audit.check_approved(tx, found, asked, found.counting(asked))
+    await env.registrar.revocation.revoke(id, by=ADA)
+    async with env.database.reading() as tx:
+        with pytest.raises(Refusal):
+            await audit.check_approved(tx, found, asked, found.counting(asked))
+        assert await audit.findings(tx, id) == []
+        told = await history.read(tx, id)
+    assert [each.what for each in told[-2:]] == ["failed", "revoke asked"]
+    assert told[-2].details == {"run": "rotate", "code": "overruled"}
+    assert (await env.asked(id)).state is RequestState.SUPERSEDED
 
 
 async def test_a_quorum_that_was_made_less_is_not_one(

@@ -208,6 +208,31 @@ async def test_a_purge_that_was_at_work_has_to_be_asked_for_again(
             await audit.check_purge(tx, await _found(tx, id), DIGEST, request_id)
 
 
+@pytest.mark.parametrize(
+    ("shown", "status"), [(there(NEW), Status.READY), (ABSENT, Status.REVOKED)]
+)
+async def test_approvals_of_a_plan_that_was_carried_out_after_the_copy_are_used(
+    env: RegistrarEnv, shown: TenantState, status: Status
+) -> None:
+    """Else a row of a run that someone adds later would carry it out once more."""
+    id = await env.approved()
+    before = await env.found(id)
+    async with env.database.reading() as tx:
+        await _check_may_run(tx, before)
+    found, _ = await settled(env, id, shown, made=True)
+    assert (found.status, found.run) == (status, None)
+    async with env.database.reading() as tx:
+        assert await audit.findings(tx, id) == []
+        with pytest.raises(Refusal):
+            await _check_may_run(tx, found)
+
+
+async def _check_may_run(tx: AsyncConnection, registration: Registration) -> None:
+    """Check what a run that carries out a plan asks history for."""
+    await audit.check_not_carried_out(tx, registration)
+    await audit.check_approved(tx, registration, None, registration.approvals())
+
+
 async def _found(tx: AsyncConnection, id: str) -> Registration:
     found = await registrations.get(tx, id)
     assert found is not None
