@@ -2,17 +2,18 @@
 engine carries across crashes."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from bot.domain.people import CONTACT
 from bot.domain.runs import Failure, RunKind
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck
+from bot.runs.journal import Attempts, Walk
 from bot.runs.planning import Planning
 from bot.runs.provisioning import Provisioning
-from bot.runs.purging import Purging
 from bot.services import Services
-from bot.worker.attempts import Attempts
+from bot.storage import runs
 from bot.worker.engine import Body
 
 
@@ -20,16 +21,17 @@ class Runs:
     """What each kind of run does."""
 
     def __init__(self, services: Services) -> None:
-        self._attempts = Attempts(services.database, services.executor)
+        self._database = services.database
+        self._attempts = Attempts(services)
+        self.release = self._attempts.release
         self._planning = Planning(services)
         self._provisioning = Provisioning(services, go_on=self._attempts.go_on)
         self._cleanup = Cleanup(services)
         self._drift_check = DriftCheck(services)
-        self._purging = Purging(services)
 
     def jobs(self) -> Mapping[str, Body]:
         """Return the bodies by kind, as the engine wants them."""
-        bodies: Mapping[str, Body] = {
+        walks: Mapping[str, Walk] = {
             RunKind.PLAN: self._planning.make_plan,
             RunKind.REGISTER: self._provisioning.provision,
             RunKind.REPLACE_SECRET: self._provisioning.provision,
@@ -39,18 +41,20 @@ class Runs:
             RunKind.REMOVE_STRAY: self._cleanup.remove_stray,
             RunKind.UNDO: self._cleanup.undo,
             RunKind.REVOKE: self._cleanup.revoke,
-            RunKind.PURGE: self._purging.purge,
+            RunKind.PURGE: self._cleanup.purge,
             RunKind.CHECK: self._drift_check.check,
         }
-        return {kind: self._attempts.counted(body) for kind, body in bodies.items()}
-
-    async def release(self) -> None:
-        """Note before a stop that what is at work will be begun again by no fault of its own."""
-        await self._attempts.release()
+        carry = self._cleanup.carry
+        return {kind: self._attempts.counted(partial(carry, it)) for kind, it in walks.items()}
 
     async def died(self, id: str, bug: str) -> None:
         """End a run that broke, or that the engine gave up, and say so with the bug's id."""
-        if await self._drift_check.give_up(id, bug):
+        async with self._database.reading() as tx:
+            run = await runs.get(tx, id)
+        if run is None:
+            return
+        if run.kind is RunKind.CHECK:  # which is no failure of the registration
+            await self._drift_check.give_up(run, bug)
             return
         failure = Failure(
             step="Run",
@@ -59,5 +63,5 @@ class Runs:
             bug=bug,
         )
         # The scans do the rest: the scheduler must not wait for Entra.
-        await self._provisioning.close(id)
-        await self._provisioning.fail(id, StepFailed("bug", failure))
+        await self._cleanup.close(run)
+        await self._cleanup.fail(run, StepFailed("bug", failure))

@@ -14,7 +14,7 @@ from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import Secret, SecretState
 from bot.domain.subjects import Subject
-from bot.runs.journal import RunJournal
+from bot.runs.journal import RunJournal, Superseded, Walk
 from bot.services import Services
 from bot.storage import audit, decisions, history, messages, registrations, runs, secrets, timers
 from bot.storage.runs import Run
@@ -55,15 +55,21 @@ class RunBase:
         self._tenant = services.tenant
         self._clock = services.clock
 
-    async def _open(self, id: str) -> tuple[Run, Registration] | None:
-        """Return the run and its registration unless the run has ended."""
+    async def carry(self, walk: Walk, run: Run) -> None:
+        """Do a run's work, and end the run if a step fails."""
+        try:
+            await walk(run)
+        except Superseded:
+            log.warning("run overruled, or carried on by another process", run=run.id)
+        except StepFailed as failure:
+            await self.abandon(run)
+            await self.fail(run, failure)
+
+    async def _registration(self, run: Run) -> Registration:
         async with self._database.reading() as tx:
-            run = await runs.get(tx, id)
-            if run is None:
-                return None
             registration = await registrations.get(tx, run.registration)
-            assert registration is not None
-            return run, registration
+        assert registration is not None
+        return registration
 
     async def _end(self, tx: AsyncConnection, run: Run, outcome: RunOutcome | str) -> bool:
         """Lock the registration and end the run. False if another process has ended it before.
@@ -73,14 +79,45 @@ class RunBase:
         await registrations.bump_version(tx, run.registration)
         return await runs.end(tx, run.id, outcome=outcome, now=self._clock.now())
 
-    async def fail(self, id: str, failed: StepFailed) -> None:
+    async def abandon(self, run: Run) -> None:
+        """Close this run's unseen secret, and take it out of Entra if Entra answers.
+
+        What cannot be removed now is no longer known as live, so a sweep removes it.
+        """
+        secret = await self.close(run)
+        if secret is None:
+            return
+        registration = await self._registration(run)
+        try:
+            await self._remove_key(run, registration, secret, SecretState.REMOVED, proven=False)
+        except StepFailed as failure:
+            log.warning("secret left for the sweep", run=run.id, code=failure.code)
+
+    async def close(self, run: Run) -> Secret | None:
+        """Take this run's unseen secret out of the vault and return it, if it has come so far."""
+        async with self._database.transaction() as tx:
+            is_over = await runs.get(tx, run.id) is None
+            sealed = None if is_over else await secrets.sealed_of_run(tx, run.id)
+            if sealed is None:
+                return None
+            await secrets.change(
+                tx, sealed.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
+            )
+            # A walk that a crash begins anew must not take up what it can no longer open, nor
+            # believe of its next secret what was proved of this one.
+            await runs.delete_secret_facts(tx, run.id)
+            return sealed
+
+    async def fail(self, run: Run, failed: StepFailed) -> None:
         async with self._services.writing() as tx:
-            run = await runs.get(tx, id)
-            if run is None or not await self._end(tx, run, failed.code):
+            if not await self._end(tx, run, failed.code):
                 return
             now, of, kind = self._clock.now(), run.registration, run.kind
             if kind in CLEANUP_TIMERS:  # no message
-                await self._schedule_again(tx, run)
+                log.warning("clearing up comes later", run=run.id, code=failed.code)
+                timer = CLEANUP_TIMERS[kind]
+                subject = Subject.read(timer.topic, run.subject)
+                await timers.add(tx, of, timer, now + CLEANUP_RETRY, subject)
                 return
             failure = dataclasses.asdict(failed.failure)
             before = await registrations.get(tx, of)
@@ -103,13 +140,6 @@ class RunBase:
             await history.write(tx, of, Event.FAILED, now=now, run=kind, code=failed.code)
         ids = {"registration": of, "run": kind, "request_id": failed.failure.request_id}
         log.warning("run failed", step=failed.failure.step, code=failed.code, **ids)
-
-    async def _schedule_again(self, tx: AsyncConnection, run: Run) -> None:
-        """Try a cleanup again later."""
-        later = self._clock.now() + CLEANUP_RETRY
-        kind = CLEANUP_TIMERS[run.kind]
-        subject = Subject.read(kind.topic, run.subject)
-        await timers.add(tx, run.registration, kind, later, subject)
 
     async def _close_request(self, tx: AsyncConnection, run: Run, state: RequestState) -> None:
         """Note the end of the request that the run was for, if any; tell the requester of a
@@ -188,13 +218,7 @@ class RunBase:
             plan=plan,
             facts=facts,
             clock=self._clock,
-            journal=RunJournal(
-                run=run,
-                database=self._database,
-                vault=self._services.vault,
-                clock=self._clock,
-                announced=announced or {},
-            ),
+            journal=RunJournal(run=run, services=self._services, announced=announced or {}),
             sign_in=self._tenant.sign_in,
             bot_client_id=self._services.settings.client_id,
         )

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.events import Event
 from bot.domain.lifetimes import CHECK_EVERY, CHECK_RETRY
 from bot.domain.registration import Check, Registration, RunOutcome
-from bot.domain.runs import RunKind
 from bot.domain.subjects import Subject
 from bot.runs.base import RunBase
 from bot.storage import history, messages, registrations, runs, secrets, timers
@@ -29,17 +28,16 @@ TOLD = ("differences", "alarming", "tolerated", "unseen")
 class DriftCheck(RunBase):
     """Compare a plan that was carried out with the tenant."""
 
-    async def check(self, id: str) -> None:
+    async def check(self, run: Run) -> None:
         """Compare once, store the result, and tell the people concerned."""
-        found = await self._open(id)
-        if found is None:
-            return
-        run, registration = found
+        registration = await self._registration(run)
         settled_at = await self._settled_at(registration)
         try:
             drift = await self._look(run, registration)
         except GraphError as error:
-            log.warning("tenant not compared", run=id, code=error.code, request=error.request_id)
+            log.warning(
+                "tenant not compared", run=run.id, code=error.code, request=error.request_id
+            )
             if isinstance(error, NotThereYet) and self._clock.now() < settled_at:
                 await self._wait(run, settled_at)
             else:
@@ -50,14 +48,9 @@ class DriftCheck(RunBase):
         else:
             await self._tell(run, registration, drift)
 
-    async def give_up(self, id: str, bug: str) -> bool:
-        """End a check that broke, which is no failure of the registration. False for other runs."""
-        async with self._database.reading() as tx:
-            run = await runs.get(tx, id)
-        if run is None or run.kind is not RunKind.CHECK:
-            return False
+    async def give_up(self, run: Run, bug: str) -> None:
+        """End a check that broke."""
         await self._could_not(run, "bug", f"The bot itself broke down: bug {bug}.")
-        return True
 
     async def _look(self, run: Run, registration: Registration) -> Drift:
         async with self._database.reading() as tx:

@@ -1,29 +1,96 @@
-"""The journal: facts that the steps of runs store before and after they change the tenant.
+"""The journal: who carries a run, and the facts that its steps store before and after they change
+the tenant.
 
 Steps that end together are committed together: a commit waits for the disk, and of many one after
 another each would wait for all before it.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 import structlog
 
+from bot.services import Services
 from bot.storage import change_log, registrations, runs, secrets
-from bot.storage.database import Database
 from bot.storage.runs import Run
 from bot.storage.secrets import Purpose
-from bot.storage.vault import Vault
-from graph.clock import Clock
+from bot.worker.engine import Body
+from bot.worker.loops import run_guarded
 from graph.errors import SecretsLost
+from graph.http import collecting_requests
+from graph.retry import while_waiting
 from graph.step_context import SECRET_ATTEMPTS, Facts, Sealed
 
 log = structlog.get_logger()
+
+
+Walk = Callable[[Run], Awaitable[None]]
+"""The work of a run that has not ended."""
+
+
+class Attempts:
+    """Notes who carries a run, so that it is known which runs a dead process takes along.
+
+    Before its body does anything, a run's row names the process; whoever takes over from that
+    process when it is dead counts an attempt that failed. A stop takes the name back, and is no
+    attempt. Nor is waiting for Entra, which could not kill a process.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._database = services.database
+        self._executor = services.executor
+        self._is_stopping = False
+
+    def counted(self, walk: Walk) -> Body:
+        """Return a run's body, whose attempts count."""
+
+        async def attempt(id: str) -> None:
+            run = await self._set_carrier(id, self._executor, starts=True)
+            if run is not None:
+                while_waiting.set(partial(self._released, id))
+                with collecting_requests():
+                    await walk(run)
+
+        return attempt
+
+    async def release(self) -> None:
+        """Note before a stop that what is at work has done nothing wrong. Nothing else begins, and
+        what asks whether to go on ends here. Safe to repeat.
+        """
+        self._is_stopping = True
+        async with self._database.transaction() as tx:
+            await runs.release(tx, self._executor)
+
+    def go_on(self) -> None:
+        """Raise CancelledError if the process stops: ended in any other way, it would be over."""
+        if self._is_stopping:
+            raise asyncio.CancelledError
+
+    @asynccontextmanager
+    async def _released(self, id: str) -> AsyncIterator[None]:
+        """Name nobody while one of the run's calls waits.
+
+        A database that is restarted meanwhile ends no run: then only the count is not exact.
+        """
+        await run_guarded(f"run {id}", partial(self._set_carrier, id, None))
+        yield
+        await run_guarded(f"run {id}", partial(self._set_carrier, id, self._executor))
+
+    async def _set_carrier(
+        self, id: str, executor: str | None, *, starts: bool = False
+    ) -> Run | None:
+        """Note who carries the run, and return it unless it has ended."""
+        async with self._database.transaction() as tx:
+            if executor is not None:
+                self.go_on()
+            return await runs.set_carrier(tx, id, executor, starts=starts)
 
 
 class Superseded(Exception):
@@ -35,9 +102,7 @@ class RunJournal:
     """Keep the `Journal` of one run in storage and the vault."""
 
     run: Run
-    database: Database
-    vault: Vault
-    clock: Clock
+    services: Services
     announced: Mapping[str, bool] = field(default_factory=dict)
     """The intents in the first commit of the run, and whether each was stored before."""
 
@@ -45,22 +110,22 @@ class RunJournal:
         """Note that the step is about to write. True if an earlier attempt may have written."""
         if step in self.announced:
             return self.announced[step]
-        async with self.database.transaction() as tx:
-            return await runs.record_intent(tx, self.run, step, self.clock.now())
+        async with self.services.database.transaction() as tx:
+            return await runs.record_intent(tx, self.run, step, self.services.clock.now())
 
     async def last_intent(self, step: str) -> datetime | None:
         """Return when an attempt at this step may last have written, if one may have."""
-        async with self.database.reading() as tx:
+        async with self.services.database.reading() as tx:
             return await runs.intended_at(tx, self.run.registration, step)
 
     async def clear_intent(self, step: str) -> None:
         """Note that no attempt at this step has written."""
-        async with self.database.transaction() as tx:
+        async with self.services.database.transaction() as tx:
             await runs.clear_intent(tx, self.run.registration, step)
 
     async def adopt(self, step: str, new_facts: Facts) -> None:
         """Store the object of an attempt at this step whose answer was lost."""
-        async with self.database.transaction() as tx:
+        async with self.services.database.transaction() as tx:
             await runs.adopt(tx, self.run.registration, step, new_facts)
 
     async def attempt(self) -> Sealed | str:
@@ -69,7 +134,7 @@ class RunJournal:
         Raises SecretsLost if the run has used up its attempts.
         """
         nonce = uuid4().hex[:16]
-        async with self.database.transaction() as tx:
+        async with self.services.database.transaction() as tx:
             found = await secrets.sealed_of_run(tx, self.run.id)
             if found is not None and found.key_id is not None and found.expires_at is not None:
                 return Sealed(id=found.id, key_id=found.key_id, expires_at=found.expires_at)
@@ -81,7 +146,7 @@ class RunJournal:
                 registration=self.run.registration,
                 run=self.run.id,
                 nonce=nonce,
-                now=self.clock.now(),
+                now=self.services.clock.now(),
             )
         return nonce
 
@@ -89,12 +154,14 @@ class RunJournal:
         self, nonce: str, *, secret: str, key_id: str, hint: str, expires_at: datetime
     ) -> str:
         """Keep the secret of this attempt, sealed, and return its id."""
-        async with self.database.transaction() as tx:
+        async with self.services.database.transaction() as tx:
             id = await secrets.id_of(tx, nonce)
             await secrets.seal(
                 tx,
                 id,
-                sealed=self.vault.seal(await secrets.owner(tx, id, Purpose.SECRET), secret),
+                sealed=self.services.vault.seal(
+                    await secrets.owner(tx, id, Purpose.SECRET), secret
+                ),
                 key_id=key_id,
                 hint=hint,
                 expires_at=expires_at,
@@ -103,11 +170,11 @@ class RunJournal:
 
     async def unseal(self, id: str) -> str:
         """Return the clear secret, for a test of it. Raises Overtaken if it was closed since."""
-        async with self.database.reading() as tx:
+        async with self.services.database.reading() as tx:
             owner, sealed = await secrets.sealed(tx, id, Purpose.SECRET)
         if sealed is None:
             raise Superseded
-        return self.vault.open(owner, sealed)
+        return self.services.vault.open(owner, sealed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +203,9 @@ class Batch:
 class BatchWriter:
     """Commits entries, together with those that wait for the same turn."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+    def __init__(self, services: Services) -> None:
+        self._database = services.database
+        self._clock = services.clock
         self._turn = asyncio.Lock()
         self._batch = Batch()
 

@@ -4,7 +4,7 @@ from bot.domain.approval_requests import ApprovalRequest, RequestKind
 from bot.domain.events import Event
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.planning.plans import plan_request_of
-from bot.runs.base import RunBase, StepFailed, failed, gone
+from bot.runs.base import RunBase, failed, gone
 from bot.storage import decisions, history, registrations
 from bot.storage.runs import Run
 from graph.errors import GraphError
@@ -15,18 +15,12 @@ from graph.preflight import Refused, preflight
 class Planning(RunBase):
     """From the form to a plan that waits for approval, or to every reason against it."""
 
-    async def make_plan(self, id: str) -> None:
+    async def make_plan(self, run: Run) -> None:
         """Read the tenant and make the plan, or collect every reason against it."""
-        found = await self._open(id)
-        if found is None:
-            return
-        run, registration = found
         try:
-            plan = await self._read_tenant(registration)
+            plan = await self._read_tenant(await self._registration(run))
         except Refused as refused:
             await self._refuse(run, refused.reasons)
-        except StepFailed as failure:
-            await self.fail(id, failure)
         else:
             await self._propose(run, plan)
 

@@ -20,9 +20,9 @@ from bot.domain.lifetimes import FIRST_CHECK, UNREAD_SECRET
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import Secret, SecretState
+from bot.domain.secrets import SecretState
 from bot.domain.subjects import Subject
-from bot.runs.base import RunBase, StepFailed, changed, failed, gone, tampered
+from bot.runs.base import RunBase, changed, failed, gone, tampered
 from bot.runs.journal import BatchWriter, Entry, Superseded
 from bot.services import Services
 from bot.storage import (
@@ -70,35 +70,28 @@ class Provisioning(RunBase):
         """`go_on` raises CancelledError once the process stops: the run is begun again later."""
         super().__init__(services)
         self._go_on = go_on
-        self._writer = BatchWriter(services.database, services.clock)
+        self._writer = BatchWriter(services)
 
-    async def provision(self, id: str) -> None:
-        """Walk the stages of an approved plan: everything, or what a new secret needs."""
-        try:
-            run_context = await self._begin(id)
-            if run_context is None:
-                return
-            facts = run_context.facts
-            await self._check_made(run_context.run, run_context.plan, run_context.facts)
-            for stage in stages(run_context.plan):
-                self._go_on()
-                facts = facts | await self._stage(run_context, stage, facts)
-            if run_context.run.kind is RunKind.REPLACE_SECRET:
-                await self._remove_replaced(id)
-        except Superseded:
-            log.warning("run overruled, or carried on by another process", run=id)
-        except StepFailed as failure:
-            await self.abandon(id)
-            await self.fail(id, failure)
-        else:
-            await self._finish(id)
+    async def provision(self, run: Run) -> None:
+        """Walk the stages of an approved plan: everything, or what a new secret needs.
 
-    async def _begin(self, id: str) -> RunContext | None:
+        Raises StepFailed or Superseded.
+        """
+        run_context = await self._begin(run)
+        facts = run_context.facts
+        await self._check_made(run, run_context.plan, facts)
+        for stage in stages(run_context.plan):
+            self._go_on()
+            facts = facts | await self._stage(run_context, stage, facts)
+        if run.kind is RunKind.REPLACE_SECRET:
+            await self._remove_replaced(run)
+        await self._finish(run)
+
+    async def _begin(self, run: Run) -> RunContext:
         """Return what to walk, once it is sure that this is what was approved."""
         async with self._database.transaction() as tx:
-            run = await runs.get(tx, id)
-            if run is None:
-                return None
+            if await runs.get(tx, run.id) is None:
+                raise Superseded
             registration = await registrations.get(tx, run.registration)
             assert registration is not None
             plan = self._approved_plan(run, registration)
@@ -222,28 +215,25 @@ class Provisioning(RunBase):
             raise Superseded
         return new_facts
 
-    async def _remove_replaced(self, id: str) -> None:
+    async def _remove_replaced(self, run: Run) -> None:
         """Remove the secret that a new one replaces. One that is older is still in use."""
+        registration = await self._registration(run)
         async with self._database.reading() as tx:
-            run = await runs.get(tx, id)
-            if run is None:
+            if await runs.get(tx, run.id) is None:
                 raise Superseded
-            registration = await registrations.get(tx, run.registration)
-            assert registration is not None
             live = await secrets.live(tx, run.registration)
             lost = await secrets.get(tx, run.subject or "")
         for old in live:
-            if old.run != id and (lost is None or old.made_at >= lost.made_at):
+            if old.run != run.id and (lost is None or old.made_at >= lost.made_at):
                 await self._remove_key(run, registration, old, SecretState.REPLACED)
 
-    async def _finish(self, id: str) -> None:
+    async def _finish(self, run: Run) -> None:
         """Announce what has been made and proven: the values are owed from here on."""
         async with self._services.writing() as tx:
-            run = await runs.get(tx, id)
-            if run is None or not await self._end(tx, run, RunOutcome.HANDED_OVER):
+            if not await self._end(tx, run, RunOutcome.HANDED_OVER):
                 return
             now, registration = self._clock.now(), run.registration
-            sealed = await secrets.sealed_of_run(tx, id)
+            sealed = await secrets.sealed_of_run(tx, run.id)
             assert sealed is not None
             await registrations.move(tx, registration, Status.READY)
             until = now + UNREAD_SECRET
@@ -266,37 +256,6 @@ class Provisioning(RunBase):
             await history.write(
                 tx, registration, event, now=now, secret=sealed.id, key_id=sealed.key_id
             )
-
-    async def abandon(self, id: str) -> None:
-        """Close this run's unseen secret, and take it out of Entra if Entra answers.
-
-        What cannot be removed now is no longer known as live, so a sweep removes it.
-        """
-        closed = await self.close(id)
-        if closed is None:
-            return
-        run, registration, secret = closed
-        try:
-            await self._remove_key(run, registration, secret, SecretState.REMOVED, proven=False)
-        except StepFailed as failure:
-            log.warning("secret left for the sweep", run=id, code=failure.code)
-
-    async def close(self, id: str) -> tuple[Run, Registration, Secret] | None:
-        """Take this run's unseen secret out of the vault, if it has come so far."""
-        async with self._database.transaction() as tx:
-            run = await runs.get(tx, id)
-            sealed = None if run is None else await secrets.sealed_of_run(tx, id)
-            if run is None or sealed is None:
-                return None
-            await secrets.change(
-                tx, sealed.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
-            )
-            # A walk that a crash begins anew must not take up what it can no longer open, nor
-            # believe of its next secret what was proved of this one.
-            await runs.delete_secret_facts(tx, id)
-            registration = await registrations.get(tx, run.registration)
-            assert registration is not None
-            return run, registration, sealed
 
 
 def _planned(run: Run, plan: Plan, facts: FactsByStep) -> list[PlannedStep]:

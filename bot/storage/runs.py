@@ -112,20 +112,18 @@ async def end(tx: AsyncConnection, id: str, *, outcome: RunOutcome | str, now: d
 
 async def set_carrier(
     tx: AsyncConnection, id: str, executor: str | None, *, starts: bool = False
-) -> bool:
-    """Note which executor carries the run, none while it waits. False if it has ended.
+) -> Run | None:
+    """Note which executor carries the run, none while it waits. Return the run unless it has ended.
 
     The log names a run that starts; one that goes on after a wait is no news.
     """
     is_other = runs.c.carried_by.is_distinct_from(executor)  # several of its calls may wait
     is_news = await update(tx, runs, runs.c.id == id, IS_OPEN, is_other, carried_by=executor) == 1
     run = await get(tx, id)
-    if run is None:
-        return False
-    if is_news and starts:
+    if run is not None and is_news and starts:
         ids = {"run": id, "kind": run.kind, "failed_attempts": run.attempts}
         told.record(tx, "started", run.registration, **ids)
-    return True
+    return run
 
 
 async def release(tx: AsyncConnection, executor: str) -> None:

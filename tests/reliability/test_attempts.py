@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -11,11 +12,10 @@ import structlog
 
 from bot.domain.registration import RunOutcome, Status
 from bot.playground.clock import MovableClock
-from bot.runs.journal import BatchWriter, Entry
+from bot.runs.journal import Attempts, BatchWriter, Entry
 from bot.storage import runs
 from bot.storage.runs import PlannedStep, Run
 from bot.storage.tables import runs as table
-from bot.worker.attempts import Attempts
 from bot.worker.engine import Outcome
 from bot.worker.outages import AwaitedService, Outage
 from bot.worker.scheduler import MOST, SUSPECT, TURN
@@ -47,7 +47,7 @@ class Life(IdleEngine):
         self._env = env
         self._record = record
         self._executor = executor
-        self._attempts = Attempts(env.database, executor)
+        self._attempts = Attempts(replace(env.services, executor=executor))
         self._works: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._ends: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._tasks: dict[str, asyncio.Future[None]] = {}
@@ -112,12 +112,12 @@ class Life(IdleEngine):
         await self.body(run)
         self._record[run] = self._executor, Outcome.ENDED
 
-    async def _work(self, run: str) -> None:
-        self._works[run].set()
-        await self._ends[run].wait()
+    async def _work(self, run: Run) -> None:
+        self._works[run.id].set()
+        await self._ends[run.id].wait()
         async with self._env.database.transaction() as tx:
             now = self._env.clock.now()
-            assert await runs.end(tx, run, outcome=RunOutcome.DONE, now=now)
+            assert await runs.end(tx, run.id, outcome=RunOutcome.DONE, now=now)
 
 
 class Waiting(Life):
@@ -139,7 +139,7 @@ class Waiting(Life):
         self.waits.set()
         await self.time.wait()
 
-    async def _work(self, run: str) -> None:
+    async def _work(self, run: Run) -> None:
         await retry(self._answer, clock=self, wait=lambda *_: 60.0)
         await super()._work(run)
 
@@ -398,7 +398,7 @@ async def test_a_run_that_gets_on_is_no_suspect(
             tx, found, [PlannedStep(stage=0, name="step", title="Step", lasting=lasting)]
         )
     entry = Entry(run=found, step="step", facts={}, lasting=lasting)
-    writer = BatchWriter(env.database, env.clock)
+    writer = BatchWriter(env.services)
     assert await writer.record(entry)
     assert await _failed(env, run) == [failed]
 

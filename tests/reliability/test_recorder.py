@@ -52,7 +52,7 @@ async def test_steps_that_end_together_are_committed_together(
     registrar_envs: RegistrarEnvs,
 ) -> None:
     env, _ = registrar_envs
-    recorder = BatchWriter(env.database, env.clock)
+    recorder = BatchWriter(env.services)
     one, other = await _begun(env), await _begun(env)
     with _commits() as commits:
         kept = await asyncio.gather(
@@ -71,7 +71,7 @@ async def test_steps_that_end_together_are_committed_together(
 
 async def test_what_a_step_has_learnt_is_not_learnt_again(registrar_envs: RegistrarEnvs) -> None:
     """A process that was frozen and wakes up is told so, and changes nothing."""
-    one, other = (BatchWriter(env.database, env.clock) for env in registrar_envs)
+    one, other = (BatchWriter(env.services) for env in registrar_envs)
     run = await _begun(registrar_envs[0])
     assert await one.record(Entry(run=run, step="scopes", facts={"by": "one"}))
     assert not await other.record(Entry(run=run, step="scopes", facts={"by": "other"}))
@@ -84,7 +84,7 @@ async def test_nothing_is_learnt_for_a_run_that_has_ended(registrar_envs: Regist
     one, other = registrar_envs
     run = await _begun(one)
     await other.end_run(run.registration, "failed")
-    recorder = BatchWriter(one.database, one.clock)
+    recorder = BatchWriter(one.services)
     assert not await recorder.record(Entry(run=run, step="scopes", facts={"by": "one"}))
     async with one.database.reading() as tx:
         assert await runs.known_facts(tx, run) == {}
@@ -94,7 +94,7 @@ async def test_an_entry_that_cannot_be_kept_stops_nobody_else(
     registrar_envs: RegistrarEnvs,
 ) -> None:
     env, _ = registrar_envs
-    recorder, run = BatchWriter(env.database, env.clock), await _begun(env)
+    recorder, run = BatchWriter(env.services), await _begun(env)
     kept = await asyncio.gather(
         recorder.record(Entry(run=run, step="role:a", facts={"a": 1})),
         recorder.record(Entry(run=run, step="role:b", facts={"no JSON": object()})),
@@ -118,6 +118,6 @@ async def test_a_walk_begun_anew_does_not_take_up_a_secret_that_was_closed(
     async with env.database.transaction() as tx:
         for step in ("secret", "sign_in", "directory"):
             await runs.record(tx, run, step, {"sealed_id": "x"}, env.clock.now())
-    await Provisioning(env.services).close(run.id)
+    await Provisioning(env.services).close(run)
     async with env.database.reading() as tx:
         assert await runs.known_facts(tx, run) == {}

@@ -76,7 +76,7 @@ async def _renewed(registrar_env: RegistrarEnv, id: str) -> None:
     await registrar_env.seal(id, run)
     async with registrar_env.database.transaction() as tx:
         await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
-    await Provisioning(registrar_env.services)._finish(run.id)
+    await Provisioning(registrar_env.services)._finish(run)
 
 
 @pytest.mark.slow
@@ -279,7 +279,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     assert failed.kind is RunKind.REMOVE_PREVIOUS
     outage = Failure(step="Run", sentence="Entra does not answer.", advice="Retry.")
     unreachable = StepFailed("unreachable", outage)
-    await Cleanup(one.services).fail(failed.id, unreachable)
+    await Cleanup(one.services).fail(failed, unreachable)
     await _renewed(one, id)
     previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
     assert previous.retires_at is not None

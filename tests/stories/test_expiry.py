@@ -196,7 +196,7 @@ async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
     await registrar_env.registrar.approval.approve(id, rotation.id, by=ADA)
     run = await registrar_env.run_of(id)
     await registrar_env.seal(id, run)
-    await Provisioning(registrar_env.services)._finish(run.id)
+    await Provisioning(registrar_env.services)._finish(run)
 
 
 async def _ten_days_pass(registrar_env: RegistrarEnv, id: str) -> None:
@@ -299,7 +299,7 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     await one.seal(id, run)
     async with one.database.transaction() as tx:
         await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
-    await Provisioning(one.services)._finish(run.id)
+    await Provisioning(one.services)._finish(run)
     await _ten_days_pass(one, id)
     assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]
     with pytest.raises(Refusal, match="Nobody came for the new secret"):

@@ -128,7 +128,7 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
             run = await one.owe(id, RunKind.REPLACE_SECRET)
             made = await one.seal(id, run)
             await asyncio.gather(
-                Provisioning(one.services)._finish(run.id),
+                Provisioning(one.services)._finish(run),
                 other.registrar.revocation.revoke(id, by=ADA),
             )
             found = await one.found(id)

@@ -157,7 +157,7 @@ async def _announced(registrar_env: RegistrarEnv) -> str:
     id = await registrar_env.approved()
     run = await registrar_env.run_of(id)
     await registrar_env.seal(id, run)
-    await Provisioning(registrar_env.services)._finish(run.id)
+    await Provisioning(registrar_env.services)._finish(run)
     return id
 
 

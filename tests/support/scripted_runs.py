@@ -3,6 +3,7 @@
 Only what would call Graph is replaced: the preflight, the steps, the removals, the comparison.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -19,11 +20,8 @@ from bot.runs.drift_check import DriftCheck
 from bot.runs.journal import Entry, RunJournal
 from bot.runs.planning import Planning
 from bot.runs.provisioning import FactsByStep, Provisioning, RunContext
-from bot.runs.purging import Purging
 from bot.services import Services
-from bot.storage import secrets
 from bot.storage.runs import Run
-from bot.worker.attempts import Attempts
 from graph.drift import Drift
 from graph.errors import GraphError
 from graph.plan import Plan
@@ -62,13 +60,12 @@ class PlayedRuns(Runs):
     """Runs that end as they are told to."""
 
     def __init__(self, services: Services) -> None:
+        super().__init__(services)
         self.said = Said()
-        self._attempts = Attempts(services.database, services.executor)
         self._planning = PlayedPlanning(services, self.said)
         self._provisioning = PlayedCarrying(services, self.said)
         self._cleanup = PlayedClearing(services, self.said)
         self._drift_check = PlayedChecking(services, self.said)
-        self._purging = PlayedPurging(services, self.said)
 
     async def play(self, run: Run, ending: Ending) -> None:
         """Let the run end so, as the engine would."""
@@ -152,9 +149,7 @@ class PlayedCarrying(Played, Provisioning):
         return found
 
     async def _minted(self, road: RunContext) -> dict[str, Any]:
-        ledger = RunJournal(
-            run=road.run, database=self._database, vault=self._services.vault, clock=self._clock
-        )
+        ledger = RunJournal(run=road.run, services=self._services)
         nonce = await ledger.attempt()
         assert isinstance(nonce, str)
         expires_at = self._clock.now() + timedelta(days=road.plan.secret_days)
@@ -169,10 +164,9 @@ class PlayedCarrying(Played, Provisioning):
 
 
 class PlayedClearing(Played, Cleanup):
-    async def _remove_stray(self, run: Run, registration: Registration) -> None:
+    async def _remove_strays(self, run: Run, registration: Registration) -> Sequence[str]:
         self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
-        async with self._database.transaction() as tx:
-            await secrets.confirm_removed(tx, run.registration)
+        return []
 
     async def _undo_step(self, run: Run, each: Step, plan: Plan, facts: Any) -> None:
         await super()._undo_step(run, each, plan, facts)
@@ -186,8 +180,6 @@ class PlayedClearing(Played, Cleanup):
             return None
         return {"object_id": f"of {run.registration}", "app_id": CLIENT_ID, "was_there": True}
 
-
-class PlayedPurging(Played, Purging):
     async def _purge(self, run: Run, plan: Plan, each: Deleted) -> None:
         self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
 

@@ -23,10 +23,10 @@ handlers
 bot.registrar bot.worker.scheduler bot.worker.orphan_scan bot.restore.reconciliation
 bot.restore.registration_reconciler
 bot.worker.orphans
-bot.runs bot.worker.replicas bot.worker.attempts
+bot.runs bot.worker.replicas
 bot.services
 bot.planning.preview
-bot.worker.engine bot.runs.journal bot.domain.form_validation bot.domain.connector_values
+bot.worker.engine bot.domain.form_validation bot.domain.connector_values
   bot.planning.plans
 bot.storage bot.domain.catalogue
 bot.approval
