@@ -10,8 +10,7 @@ from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck
 from bot.runs.journal import Attempts, Walk
-from bot.runs.planning import Planning
-from bot.runs.provisioning import Provisioning
+from bot.runs.provisioning import Planning, Provisioning
 from bot.services import Services
 from bot.storage import runs
 from bot.worker.engine import Body

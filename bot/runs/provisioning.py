@@ -1,8 +1,8 @@
-"""The run that carries an approved plan out, or makes a new secret for one that is ready: in the
-place of a lost one, or beside the one in use.
+"""The run that makes a plan, and the one that carries an approved plan out, or makes a new secret
+for a registration that is ready: in the place of a lost one, or beside the one in use.
 
-After a crash it is walked again: what a step learnt is in storage before the next one begins, and a
-step whose facts are known is not taken again.
+After a crash a run is walked again: what a step learnt is in storage before the next one begins,
+and a step whose facts are known is not taken again.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import RequestState
+from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
 from bot.domain.events import Event
 from bot.domain.lifetimes import FIRST_CHECK, UNREAD_SECRET
 from bot.domain.people import Refusal
@@ -22,11 +22,13 @@ from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.domain.subjects import Subject
+from bot.planning.plans import plan_request_of
 from bot.runs.base import RunBase, changed, failed, gone, tampered
 from bot.runs.journal import BatchWriter, Entry, Superseded
 from bot.services import Services
 from bot.storage import (
     audit,
+    decisions,
     history,
     messages,
     registrations,
@@ -43,6 +45,7 @@ from graph.errors import GraphError
 from graph.http import collecting_requests
 from graph.permissions import is_allowed
 from graph.plan import Plan
+from graph.preflight import Refused, preflight
 from graph.step_context import Step, StepContext
 from graph.steps import stages
 
@@ -266,3 +269,72 @@ def _planned(run: Run, plan: Plan, facts: FactsByStep) -> list[PlannedStep]:
         for each in stage
         if run.kind is RunKind.REGISTER or each.name not in facts
     ]
+
+
+class Planning(RunBase):
+    """From the form to a plan that waits for approval, or to every reason against it."""
+
+    async def make_plan(self, run: Run) -> None:
+        """Read the tenant and make the plan, or collect every reason against it."""
+        try:
+            plan = await self._read_tenant(await self._registration(run))
+        except Refused as refused:
+            await self._refuse(run, refused.reasons)
+        else:
+            await self._propose(run, plan)
+
+    async def _read_tenant(self, registration: Registration) -> Plan:
+        """Return the plan. Raises Refused or StepFailed."""
+        form = registration.form
+        profile = self._services.catalogue.get(form.profile)
+        if profile is None:
+            raise gone(form.profile)
+        request = plan_request_of(
+            form,
+            profile,
+            registration=registration.id,
+            key=registration.key,
+            installation=self._services.installation,
+            requester=str(registration.requester),
+            consent_mode=self._services.settings.consent_mode,
+        )
+        cache = self._tenant.tenant_cache
+        try:
+            return await preflight(
+                request, graph=self._tenant.graph, tenant_cache=cache, clock=self._clock
+            )
+        except GraphError as error:
+            raise failed("Check the tenant", error) from None
+
+    async def _refuse(self, run: Run, reasons: tuple[str, ...]) -> None:
+        async with self._services.writing() as tx:
+            if not await self._end(tx, run, RunOutcome.REFUSED):
+                return
+            now = self._clock.now()
+            id, told = run.registration, list(reasons)
+            await registrations.move(tx, id, Status.REFUSED, reasons=told, failure=None)
+            await history.write(tx, id, Event.REFUSED, now=now, reasons=told)
+            await self.tell(tx, run)
+
+    async def _propose(self, run: Run, plan: Plan) -> None:
+        async with self._services.writing() as tx:
+            if not await self._end(tx, run, RunOutcome.PLANNED):
+                return
+            now, id = self._clock.now(), run.registration
+            found = await registrations.get(tx, id)
+            assert found is not None
+            await registrations.move(
+                tx, id, Status.PENDING, plan=plan.to_json(), digest=plan.digest, failure=None
+            )
+            request = ApprovalRequest(
+                id=id,
+                kind=RequestKind.PLAN,
+                asked_by=found.requester,
+                asked_at=now,
+                expires_at=now + self._services.settings.approval_ttl,
+                digest=plan.digest,
+            )
+            await decisions.ask(
+                tx, id, request, approval_channel=self._services.settings.approval_channel
+            )
+            await history.write(tx, id, Event.PLANNED, now=now, digest=plan.digest)

@@ -18,8 +18,7 @@ from bot.runs.base import RunBase, StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck
 from bot.runs.journal import Entry, RunJournal
-from bot.runs.planning import Planning
-from bot.runs.provisioning import FactsByStep, Provisioning, RunContext
+from bot.runs.provisioning import FactsByStep, Planning, Provisioning, RunContext
 from bot.services import Services
 from bot.storage.runs import Run
 from graph.drift import Drift
