@@ -5,14 +5,10 @@ need Entra and Slack, are rows, and the loops that work on them are woken after 
 """
 
 from bot.registrar.access import Access
-from bot.registrar.approval import Approval
+from bot.registrar.approval import Approval, Requests
 from bot.registrar.deliveries import Deliveries
-from bot.registrar.home import HomeQueries
-from bot.registrar.queries import Queries
-from bot.registrar.recovery import Recovery
-from bot.registrar.requests import Requests
-from bot.registrar.revocation import Revocation
-from bot.registrar.rotation import Rotation
+from bot.registrar.queries import HomeQueries, Queries
+from bot.registrar.recovery import Recovery, Revocation
 from bot.registrar.secrets import Reveal, Secrets
 from bot.registrar.submission import Submission
 from bot.services import Services
@@ -32,7 +28,6 @@ class Registrar:
         self.requests = Requests(access)
         self.approval = Approval(access)
         self.recovery = Recovery(access)
-        self.rotation = Rotation(access)
         self.revocation = Revocation(access)
         self.secrets = Secrets(access)
         self.queries = Queries(access)

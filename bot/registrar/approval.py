@@ -1,22 +1,27 @@
-"""Decide: approve, withdraw, deny, cancel. The same for every kind of request.
+"""Approval requests: ask, approve, withdraw, deny, cancel. The same for every kind of request.
 
 What differs is in `KINDS`. A request takes as many approvals as the plan did, or as a plan takes
 now if that is more. Each request has an id of its own, and a vote counts for that id and plan only.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
+from bot.approval.quorum import Quorum
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
 from bot.domain.events import event
 from bot.domain.form_validation import check_reason
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
-from bot.registrar.access import Access
+from bot.registrar.access import Access, check_limit, requests
 from bot.registrar.kinds import KINDS
-from bot.registrar.votes import Votes
-from bot.storage import approval_requests, decisions, history, runs
+from bot.storage import approval_requests, audit, decisions, history, registrations, runs
+from bot.storage.rows import plain
 
 
 @dataclass(frozen=True)
@@ -119,3 +124,141 @@ class Approval:
             what = id if asked.kind is RequestKind.PLAN else f"this {asked.kind} of {id}"
             raise Refusal(f"The deadline of {what} has passed, so this can't be done.")
         return asked
+
+
+JUST_NOW = timedelta(seconds=10)
+"""A voter was looked up when voting: for this long that need not be repeated."""
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Counts the votes for a request."""
+
+    access: Access
+
+    def new(self, registration: Registration, by: Person, quorum: Quorum) -> Vote:
+        """Return this user's approval."""
+        return Vote(
+            person=by,
+            verdict="approve",
+            at=self.access.now(),
+            digest=registration.digest or "",
+            groups=self.access.services.policy.parties(by, quorum),
+        )
+
+    async def count(
+        self,
+        tx: AsyncConnection,
+        registration: Registration,
+        asked: ApprovalRequest,
+        vote: Vote,
+        seen: Collection[Person],
+    ) -> bool:
+        """Write the vote to history, and return whether it was the last that is needed.
+
+        If it seems to be, earlier votes are judged again: by history, which knows whether they were
+        given, and by who their voters are now. Raises Refusal.
+        """
+        judged: Sequence[Vote] = ()
+        quorum, earlier = self.access.quorum(registration, asked.kind), registration.counting(asked)
+        if seems_last := not quorum.missing([*earlier, vote]):
+            voter = vote.person.user_id
+            await audit.check_votes(tx, registration, asked, earlier, voter=voter)
+            judged = await self.still_counting(tx, registration, asked, earlier, seen)
+        await history.write(
+            tx,
+            registration.id,
+            event(asked.kind, "confirmed"),
+            by=vote.person,
+            now=vote.at,
+            digest=vote.digest,
+            groups=list(vote.groups),
+            quorum=asdict(quorum),
+            judged={it.person.user_id: list(it.groups) for it in judged},
+        )
+        return seems_last and not quorum.missing([*judged, vote])
+
+    async def still_counting(
+        self,
+        tx: AsyncConnection,
+        registration: Registration,
+        asked: ApprovalRequest,
+        earlier: Sequence[Vote],
+        seen: Collection[Person],
+    ) -> Sequence[Vote]:
+        """Return the votes that still count, and void the others. Raises Refusal."""
+        known = {person.user_id: person for person in seen}
+        quorum = self.access.quorum(registration, asked.kind)
+        judged = [self._judged(vote, known.get(vote.person.user_id), quorum) for vote in earlier]
+        for vote in judged:
+            await decisions.judge(tx, registration.id, asked, vote, now=self.access.now())
+        return [vote for vote in judged if vote.void is None]
+
+    def _judged(self, vote: Vote, person: Person | None, quorum: Quorum) -> Vote:
+        """Return the vote as it counts now, by who its voter is now."""
+        if person is None:
+            if self.access.now() < vote.at + JUST_NOW:
+                return vote
+            raise Refusal(
+                f"Slack did not say whether <@{vote.person.user_id}>, who has approved before,"
+                " still may, so nothing was done. Try again in a moment."
+            )
+        policy = self.access.services.policy
+        if lost := policy.lost_vote(person):
+            return replace(vote, void=lost)
+        return replace(vote, groups=policy.parties(person, quorum))
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Rotations, handovers and purges, of a registration whose plan was decided on."""
+
+    access: Access
+
+    async def rotation(self, id: str, *, by: Person) -> None:
+        """Ask for a new secret beside the one in use. Raises Refusal."""
+        await self._ask(RequestKind.ROTATION, id, by)
+
+    async def handover(self, id: str, *, to: Person, by: Person) -> None:
+        """Ask that `to` becomes the requester. Raises Refusal."""
+        await self._ask(RequestKind.HANDOVER, id, by, to)
+
+    async def purge(self, id: str, *, by: Person) -> None:
+        """Ask to delete permanently what Entra keeps of a registration. Raises Refusal."""
+        await self._ask(RequestKind.PURGE, id, by)
+
+    async def _ask(self, kind: RequestKind, id: str, by: Person, to: Person | None = None) -> None:
+        """Ask the approvers. Nothing changes before they have approved it."""
+        rules, now, services = KINDS[kind], self.access.now(), self.access.services
+        async with self.access.locked_for(rules.verb, id, by) as (tx, registration):
+            asked = ApprovalRequest(
+                id=uuid4().hex,
+                kind=kind,
+                asked_by=by,
+                asked_at=now,
+                expires_at=now + services.settings.approval_ttl,
+                digest=registration.digest or "",
+                payload={"to": plain(to)} if to else {},
+            )
+            case = self.access.case(registration, asked, by, [to] if to else [])
+            waiting = registration.waiting(kind)
+            if waiting is not None and (to is None or waiting.to == asked.to):
+                raise Refusal(
+                    f"A {kind} of {id} was asked for already. An approver has to confirm it."
+                )
+            rules.check(case)
+            if rules.needed is None:
+                services.policy.check_reachable(rules.verb, case.quorum, registration, by)
+            await check_limit(tx, requests(kind), now=now, registration=id)
+            if waiting is not None:
+                state = RequestState.SUPERSEDED
+                await decisions.end(tx, registration, waiting, state, now=now)
+            channel = services.settings.approval_channel
+            await decisions.ask(tx, id, asked, approval_channel=channel)
+            if rules.run is not None:
+                await registrations.update(tx, id, failure=None)  # of an earlier try
+            details = {"to": to.user_id} if to else {}
+            what = event(kind, "asked")
+            await history.write(tx, id, what, by=by, now=now, request=asked.id, **details)
+            if rules.tells_requester and by.key != registration.requester.key:
+                await decisions.tell(tx, registration, asked)

@@ -1,4 +1,4 @@
-"""Showing the values, and the secret once: claimed, shown, masked, made anew."""
+"""Showing the values, and the secret once: claimed, shown, masked, made anew, removed."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ from bot.domain.lifetimes import (
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
+from bot.domain.secrets import Secret, SecretState
 from bot.domain.subjects import Subject
 from bot.registrar.access import Access
-from bot.registrar.kinds import check_idle
+from bot.registrar.kinds import check_idle, why_unseen
 from bot.storage import audit, expiry_notices, history, registrations, runs, secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
@@ -193,6 +193,32 @@ class Secrets:
             now, kind = self.access.now(), RunKind.REPLACE_SECRET
             await runs.add(tx, registration=id, kind=kind, subject=secret.id, now=now)
             await history.write(tx, id, Event.REPLACEMENT_REQUESTED, by=by, now=now)
+
+    async def check_may_remove_previous(self, id: str, *, by: Person) -> None:
+        """Raise Refusal unless this user can have the previous secret removed now."""
+        registration = await self.access.loaded_for(Verb.REMOVE_PREVIOUS, id, by)
+        self._removable(registration)
+
+    async def remove_previous(self, id: str, *, by: Person) -> None:
+        """Remove the secret before the newest one now: its timer fires at once. Raises Refusal."""
+        async with self.access.locked_for(Verb.REMOVE_PREVIOUS, id, by) as (tx, registration):
+            previous, now = self._removable(registration), self.access.now()
+            await secrets.schedule_removal(tx, previous.id, now)
+            await timers.bring_forward(tx, id, TimerKind.REMOVE_PREVIOUS, now)
+            await history.write(tx, id, Event.PREVIOUS_REMOVAL_REQUESTED, by=by, now=now)
+
+    def _removable(self, registration: Registration) -> Secret:
+        """Return the secret before the newest one. Raises Refusal unless it can be removed now."""
+        id, previous = registration.id, registration.previous_secret
+        if previous is None:
+            raise Refusal(
+                f"{id} has no previous secret. `/aad-setup revoke {id}` takes back all that it has."
+            )
+        if previous.retires_at is None:
+            raise Refusal(f"{why_unseen(registration)}, so the one before is still in use.")
+        if previous.retires_at <= self.access.now():
+            raise Refusal(f"The previous secret of {id} is being removed already.")
+        return previous
 
 
 def _why_not(registration: Registration) -> str:

@@ -14,8 +14,7 @@ from bot.domain.form_validation import FormProblems, as_read, check_form
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import RunKind
-from bot.registrar.access import Access
-from bot.registrar.limits import Limit, check_limit
+from bot.registrar.access import Access, Limit, check_limit
 from bot.storage import history, installation, messages, registrations, runs
 from bot.storage.messages import MessageKind
 

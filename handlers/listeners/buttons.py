@@ -164,7 +164,7 @@ LISTENERS: Mapping[str, Listener] = {
     ids.MASK: mask,
     ids.RENEW: renew,
     ids.ROTATE: lambda it: it.registrar.requests.rotation(it.id, by=it.person),
-    ids.RETIRE: lambda it: it.registrar.rotation.remove_previous(it.id, by=it.person),
+    ids.RETIRE: lambda it: it.registrar.secrets.remove_previous(it.id, by=it.person),
     ids.MINE: answered("list mine"),
     ids.HELP: answered("help"),
     ids.OPEN_FORM: open_form,

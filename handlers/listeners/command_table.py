@@ -107,7 +107,7 @@ async def _rotate(it: Interaction, parsed: Parsed) -> Answer:
 
 async def _retire(it: Interaction, parsed: Parsed) -> Answer:
     """Delete the previous secret now, not after 7 days, once you confirm it."""
-    await it.registrar.rotation.remove_previous(parsed.id, by=it.person)
+    await it.registrar.secrets.remove_previous(parsed.id, by=it.person)
     return f"The previous secret of {parsed.id} is being removed. {PROGRESS}"
 
 
@@ -179,7 +179,7 @@ CONFIRM_RETIRE = Confirmation(
     "Remove the previous secret",
     ids.RETIRE_ASKED,
     RETIRE,
-    lambda it, id: it.registrar.rotation.check_may_remove_previous(id, by=it.person),
+    lambda it, id: it.registrar.secrets.check_may_remove_previous(id, by=it.person),
 )
 CONFIRM_UNDO = Confirmation(
     "Undo {id}?",

@@ -20,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
-from bot.registrar.home import Part
+from bot.registrar.queries import Part
 from bot.services import Services
 from bot.storage.queries import Mark
 from bot.worker.loops import Loop, run_guarded

@@ -13,7 +13,7 @@ from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.secrets import SecretState
-from bot.registrar.home import Home, Part, last_page
+from bot.registrar.queries import Home, Part, last_page
 from bot.storage.queries import Health, ListKind, Unshown
 from handlers.slack.api_errors import MEANING, ErrorScope, advice_on
 from handlers.views import card, ids, outcome

@@ -239,7 +239,7 @@ async def test_asked_at_once_the_old_secret_is_removed_once(registrar_envs: Regi
     await _seen(one, id)
     refused = await all_at_once(
         *(
-            each.registrar.rotation.remove_previous(id, by=who)
+            each.registrar.secrets.remove_previous(id, by=who)
             for each, who in ((one, ROSA), (other, GRACE)) * 2
         )
     )
@@ -273,7 +273,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
     await _rotated(one, id)
     await _seen(one, id)
-    await one.registrar.rotation.remove_previous(id, by=ADA)
+    await one.registrar.secrets.remove_previous(id, by=ADA)
     await one.scheduler().look()
     failed = await one.run_of(id)
     assert failed.kind is RunKind.REMOVE_PREVIOUS
@@ -285,7 +285,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     assert previous.retires_at is not None
     assert previous.removal_began
     with pytest.raises(Refusal, match="is being removed"):
-        await one.registrar.rotation.remove_previous(id, by=ADA)
+        await one.registrar.secrets.remove_previous(id, by=ADA)
     async with one.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [Subject(secret=old.id)]
 

@@ -17,7 +17,7 @@ from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
-from bot.registrar.home import PAGE, Part
+from bot.registrar.queries import PAGE, Part
 from handlers.outbox.home_publisher import IN_DOUBT, OPEN_FOR, SPACING, HomePublisher
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 

@@ -9,7 +9,7 @@ from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.secrets import Secret, SecretState
 from bot.domain.subjects import Subject
-from bot.registrar.home import Home, Part
+from bot.registrar.queries import Home, Part
 from bot.storage.history import HistoryPage
 from bot.storage.messages import Message, MessageKind
 from bot.storage.queries import ListLine, ListPage, Mark

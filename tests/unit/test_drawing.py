@@ -12,7 +12,7 @@ from bot.domain.catalogue import read_catalogue
 from bot.domain.form_validation import LONGEST_REASON, check_form
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import Failure
-from bot.registrar.home import Home, Part
+from bot.registrar.queries import Home, Part
 from bot.storage.queries import Health
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home

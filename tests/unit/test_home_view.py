@@ -13,7 +13,7 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
-from bot.registrar.home import PAGE, Part
+from bot.registrar.queries import PAGE, Part
 from bot.storage.queries import Health, ListPage, Unshown
 from handlers.views import ids
 from handlers.views.home import home, read_page

@@ -13,7 +13,7 @@ def retire(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     works = [old for old in it.held[:-1] if old.state in WORKS]
     at = works[-1].retires_at if works else None
     allowed = it.may(Verb.REMOVE_PREVIOUS, who) and at is not None and at > play.clock.at
-    play.attempt(allowed, play.world.registrar.rotation.remove_previous(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.secrets.remove_previous(it.id, by=who.person))
     if allowed:
         works[-1].retires_at = _retires_now(play, it, works[-1].id)
         it.said.append(("previous secret over", who.key))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot.app import App
 from bot.domain.people import Person
 from bot.playground.stage import Stage
-from bot.registrar.home import Part
+from bot.registrar.queries import Part
 from bot.storage.queries import ListKind
 from bot.storage.tables import metadata
 from tests.support.removal_story import press
