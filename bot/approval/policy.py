@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from bot.approval.quorum import Quorum
 from bot.approval.rules import (
     DECISIONS,
     NOT_FOR_OWN,
@@ -13,7 +12,7 @@ from bot.approval.rules import (
     decided,
     wrong_state,
 )
-from bot.domain.approval_requests import ApprovalRequest
+from bot.domain.approval_requests import ApprovalRequest, Quorum
 from bot.domain.people import CONTACT, GUEST, Person, Refusal
 from bot.domain.registration import Registration
 from bot.settings.env_reader import EVERYBODY

@@ -14,7 +14,7 @@ import typer
 from bot import logs
 from bot.cli.process import FAILED, REFUSED, environment, refuse
 from bot.domain.catalogue import Catalogue, Option, Profile, read_catalogue
-from bot.domain.form_validation import split_domains
+from bot.domain.forms import split_domains
 from bot.domain.registration import Form
 from bot.planning.preview import preview
 from bot.problems import Unusable

@@ -1,6 +1,6 @@
-"""Approval requests and their votes."""
+"""Approval requests, their votes, and the quorum: how many approvals are needed, and of whom."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -83,3 +83,46 @@ class ApprovalRequest:
     def approvals(self) -> tuple[Vote, ...]:
         """Return the votes in favour that still count."""
         return tuple(vote for vote in self.votes if vote.verdict == "approve" and vote.void is None)
+
+
+NAMED = ("",)
+"""The single party of all approvers who are named and belong to no approver group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quorum:
+    """The approvals that are needed."""
+
+    needed: int
+    distinct_groups: bool = False
+    """Whether each approval has to speak for an approver group of its own."""
+
+    def at_least(self, other: "Quorum") -> "Quorum":
+        """Return the stricter of both."""
+        return Quorum(
+            needed=max(self.needed, other.needed),
+            distinct_groups=self.distinct_groups or other.distinct_groups,
+        )
+
+    def missing(self, approvals: Sequence[Vote]) -> int:
+        """Return how many are missing. A member of several groups counts where it helps most."""
+        if not self.distinct_groups:
+            return max(0, self.needed - len(approvals))
+        return max(0, self.needed - _most_parties([vote.groups or NAMED for vote in approvals]))
+
+
+def _most_parties(choices: Sequence[Sequence[str]]) -> int:
+    """Return how many of these can be given a party of their own: a bipartite matching."""
+    holder: dict[str, int] = {}
+
+    def place(chooser: int, seen: set[str]) -> bool:
+        for party in choices[chooser]:
+            if party in seen:
+                continue
+            seen.add(party)
+            if party not in holder or place(holder[party], seen):
+                holder[party] = chooser
+                return True
+        return False
+
+    return sum(place(chooser, set()) for chooser in range(len(choices)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.catalogue import Profile
-from bot.domain.connector_values import option_text
+from bot.domain.forms import option_text
 from bot.domain.registration import Form
 from graph.permissions import explain_retired
 from graph.plan import Plan, PlanRequest

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.catalogue import Profile
-from bot.domain.form_validation import check_form
+from bot.domain.forms import check_form
 from bot.domain.registration import Form
 from bot.planning.plans import Pen, plan_paragraphs, plan_request_of, received
 from graph.clock import Clock

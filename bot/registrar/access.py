@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import ApprovalRequest, RequestKind
+from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind
 from bot.domain.catalogue import Profile
 from bot.domain.events import Event, RequestEvent, event
 from bot.domain.lifetimes import CHECK_PAUSE, DAY

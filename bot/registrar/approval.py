@@ -12,10 +12,9 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
+from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, RequestState, Vote
 from bot.domain.events import event
-from bot.domain.form_validation import check_reason
+from bot.domain.forms import check_reason
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.registrar.access import Access, check_limit, requests

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.domain.events import Event
-from bot.domain.subjects import Subject
+from bot.domain.events import Event, Subject
 from bot.services import Services
 from bot.storage import history, messages, registrations
 from bot.storage.messages import MessageKind

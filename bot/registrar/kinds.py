@@ -7,15 +7,13 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import ROTATABLE, Policy, Verb
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
+from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, RequestState
 from bot.domain.catalogue import Profile
-from bot.domain.events import Event
+from bot.domain.events import Event, Subject
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.domain.subjects import Subject
 from bot.storage import decisions, history, messages, registrations, secrets
 from bot.storage.history import vault_of
 from bot.storage.messages import MessageKind

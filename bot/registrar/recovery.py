@@ -7,13 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
 from bot.domain.approval_requests import RequestKind
-from bot.domain.events import Event
+from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.domain.subjects import Subject
 from bot.registrar.access import CHECKS, Access, check_limit
 from bot.registrar.approval import Votes
 from bot.registrar.kinds import check_idle

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import REPLACEABLE, Verb
-from bot.domain.connector_values import Values, values_of
-from bot.domain.events import Event
+from bot.domain.events import Event, Subject
+from bot.domain.forms import Values, values_of
 from bot.domain.lifetimes import (
     PREVIOUS_SECRET,
     REVEAL_CONFIRMED,
@@ -18,7 +18,6 @@ from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration
 from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret, SecretState
-from bot.domain.subjects import Subject
 from bot.registrar.access import Access
 from bot.registrar.kinds import check_idle, why_unseen
 from bot.storage import audit, expiry_notices, history, registrations, runs, secrets, timers

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.approval import Verb
 from bot.domain.catalogue import Profile
 from bot.domain.events import Event
-from bot.domain.form_validation import FormProblems, as_read, check_form
+from bot.domain.forms import FormProblems, as_read, check_form
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import RunKind

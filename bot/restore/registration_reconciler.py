@@ -7,12 +7,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import CARRIED_OUT_BY, RequestKind, RequestState
-from bot.domain.events import Event
+from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import UNDO_FAILED
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import LIVE, Secret, SecretState
-from bot.domain.subjects import Subject
 from bot.runs.base import CLEANUP_TIMERS
 from bot.storage import (
     decisions,

@@ -7,13 +7,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import CARRIED_OUT_BY, ApprovalRequest, RequestState
-from bot.domain.events import Event
+from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import CLEANUP_RETRY, SWEEPS, UNDO_FAILED
 from bot.domain.people import CONTACT, Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import Secret, SecretState
-from bot.domain.subjects import Subject
 from bot.runs.journal import RunJournal, Superseded, Walk
 from bot.services import Services
 from bot.storage import audit, decisions, history, messages, registrations, runs, secrets, timers

@@ -5,10 +5,9 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.events import Event
+from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import CHECK_EVERY, CHECK_RETRY
 from bot.domain.registration import Check, Registration, RunOutcome
-from bot.domain.subjects import Subject
 from bot.runs.base import RunBase
 from bot.storage import history, messages, registrations, runs, secrets, timers
 from bot.storage.messages import MessageKind

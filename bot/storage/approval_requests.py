@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import ApprovalRequest, RequestState, Vote
+from bot.domain.events import Subject
 from bot.domain.people import Person
 from bot.domain.registration import WAITS_IN, Status
-from bot.domain.subjects import Subject
 from bot.storage import messages, rows, timers
 from bot.storage.rows import Row, from_row, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests

@@ -13,8 +13,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
+from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, RequestState, Vote
 from bot.domain.events import Event
 from bot.domain.people import CONTACT, Refusal
 from bot.domain.registration import Registration, Status

@@ -12,10 +12,9 @@ from bot.domain.approval_requests import (
     RequestState,
     Vote,
 )
-from bot.domain.events import Event, event
+from bot.domain.events import Event, Subject, event
 from bot.domain.people import Person
 from bot.domain.registration import Registration, RunOutcome, Status
-from bot.domain.subjects import Subject
 from bot.storage import approval_requests, history, messages, registrations, runs, timers
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run

@@ -4,11 +4,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.events import Event
-from bot.domain.expiry_stages import FOR_APPROVERS, Stage, reached, told_at
+from bot.domain.events import Event, Subject
 from bot.domain.registration import Registration, Status
-from bot.domain.secrets import Secret
-from bot.domain.subjects import Subject
+from bot.domain.secrets import FOR_APPROVERS, Secret, Stage, reached, told_at
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind

@@ -9,8 +9,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.registration import Status
-from bot.domain.subjects import NO_SUBJECT, Kind, Subject, Topic
 from bot.storage.rows import from_row, insert_and_expire
 from bot.storage.tables import messages, seen_events
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.lifetimes import FIRST_REMINDER, REMINDERS
-from bot.domain.subjects import NO_SUBJECT, Kind, Subject, Topic
 from bot.storage.rows import Unreadable, from_row, read_each
 from bot.storage.tables import timers
 

@@ -5,10 +5,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.events import Event
+from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import UNREAD_REMINDERS, UNREAD_SECRET
 from bot.domain.registration import Registration, Status
-from bot.domain.subjects import Subject
 from bot.storage import history, messages, registrations, timers
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind

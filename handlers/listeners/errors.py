@@ -13,7 +13,7 @@ import structlog
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
-from bot.domain.form_validation import FormProblems
+from bot.domain.forms import FormProblems
 from bot.domain.people import Person, Refusal
 from bot.worker.loops import is_outage, report_bug
 from handlers.listeners.interaction import Json, ListenerServices

@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.catalogue import drawable
-from bot.domain.connector_values import values_of
+from bot.domain.forms import values_of
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration
 from bot.registrar import Registrar

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.domain.form_validation import JOINERS
+from bot.domain.forms import JOINERS
 from bot.domain.people import GUEST
 
 DOUBTS = {

@@ -18,7 +18,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from bot.domain.form_validation import JOINERS
+from bot.domain.forms import JOINERS
 from bot.domain.people import Person
 from bot.planning.plans import Pen
 

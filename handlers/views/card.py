@@ -9,8 +9,7 @@ from datetime import timedelta
 
 from slack_sdk.models.blocks import Block, PlanBlock, TaskCardBlock
 
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import RequestKind
+from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import Profile
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind, StepState

@@ -3,7 +3,7 @@
 from slack_sdk.models.blocks import InputBlock, PlainTextInputElement
 from slack_sdk.models.views import View
 
-from bot.domain.form_validation import LONGEST_REASON
+from bot.domain.forms import LONGEST_REASON
 from handlers.views import ids
 from handlers.views.blocks import Json, section
 

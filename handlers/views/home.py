@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 
 from slack_sdk.models.blocks import Block, DividerBlock
 
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import RequestKind
+from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
-from bot.approval.quorum import Quorum
-from bot.domain.events import Event
-from bot.domain.expiry_stages import Stage
+from bot.domain.approval_requests import Quorum
+from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import PREVIOUS_SECRET, UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
-from bot.domain.subjects import Subject
+from bot.domain.secrets import Stage
 from bot.restore.reconciliation import Report
 from bot.storage.history import Entry
 from handlers.views import buttons, ids, requests

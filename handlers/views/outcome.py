@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from slack_sdk.models.blocks import Block
 
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import RequestKind
+from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.lifetimes import PREVIOUS_SECRET, UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind

@@ -6,8 +6,7 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
 from bot.approval import Policy
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
+from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, RequestState, Vote
 from bot.domain.registration import WAITS_IN, Registration
 from bot.registrar.kinds import KINDS
 from handlers.views import ids

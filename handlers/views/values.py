@@ -14,7 +14,7 @@ from slack_sdk.models.blocks.block_elements import (
     RichTextSectionElement,
 )
 
-from bot.domain.connector_values import Line, Values
+from bot.domain.forms import Line, Values
 from bot.domain.lifetimes import UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind

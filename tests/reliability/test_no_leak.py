@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from bot.domain.catalogue import read_catalogue
-from bot.domain.connector_values import values_of
+from bot.domain.forms import values_of
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.secrets import Secret
 from bot.logs import LOUD, set_up

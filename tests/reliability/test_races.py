@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.approval_requests import Vote
+from bot.domain.events import Subject
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from bot.domain.subjects import Subject
 from bot.playground.clock import MovableClock
 from bot.storage import history, runs, timers
 from bot.storage.timers import TimerKind

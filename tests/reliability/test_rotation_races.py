@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
+from bot.domain.events import Subject
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import RunOutcome
 from bot.domain.runs import Failure, RunKind
 from bot.domain.secrets import SecretState
-from bot.domain.subjects import Subject
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.provisioning import Provisioning

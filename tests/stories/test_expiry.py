@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from bot.domain.expiry_stages import Stage, reached, told_at
+from bot.domain.events import Subject
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
-from bot.domain.secrets import Secret, SecretState
-from bot.domain.subjects import Subject
+from bot.domain.secrets import Secret, SecretState, Stage, reached, told_at
 from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import history, secrets, timers

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import RequestKind
+from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.registration import Status
 from bot.playground.stage import Stage

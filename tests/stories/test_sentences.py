@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.__main__ import main
-from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import Quorum
 from bot.domain.catalogue import read_catalogue
-from bot.domain.connector_values import values_of
+from bot.domain.forms import values_of
 from bot.domain.people import Refusal
 from bot.domain.secrets import SecretState
 from bot.playground.stage import Stage

@@ -4,8 +4,8 @@ up what nobody can be told.
 
 import pytest
 
-from bot.domain.expiry_stages import Stage
-from bot.domain.subjects import Subject
+from bot.domain.events import Subject
+from bot.domain.secrets import Stage
 from bot.storage import history
 from bot.storage.message_queue import stale
 from bot.storage.messages import MessageKind

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState, Vote
+from bot.domain.events import Subject
 from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.secrets import Secret, SecretState
-from bot.domain.subjects import Subject
 from bot.registrar.queries import Home, Part
 from bot.storage.history import HistoryPage
 from bot.storage.messages import Message, MessageKind

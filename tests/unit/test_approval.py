@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bot.approval import RULES, Policy, Role, Verb
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import RequestKind, RequestState, Vote
+from bot.domain.approval_requests import Quorum, RequestKind, RequestState, Vote
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import MOVES, Status, origins
 from tests.support.approval_table import ALLOWED, NEVER_OWN, WAITS, A, N, R

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.approval.quorum import Quorum
+from bot.domain.approval_requests import Quorum
 from bot.domain.catalogue import read_catalogue
-from bot.domain.form_validation import LONGEST_REASON, check_form
+from bot.domain.forms import LONGEST_REASON, check_form
 from bot.domain.registration import Form, Registration, Status
 from bot.domain.runs import Failure
 from bot.registrar.queries import Home, Part

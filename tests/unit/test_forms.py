@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.domain.catalogue import read_catalogue
-from bot.domain.form_validation import FormProblems, as_read, check_form, split_domains
+from bot.domain.forms import FormProblems, as_read, check_form, split_domains
 from tests.support.factories import form
 
 CATALOGUE = read_catalogue()

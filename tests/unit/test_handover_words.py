@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import RequestKind
+from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.registration import Registration
 from bot.domain.secrets import Secret, SecretState
 from handlers.views import requests

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import RequestKind
+from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import read_catalogue
 from bot.domain.people import Refusal
 from bot.domain.registration import Status

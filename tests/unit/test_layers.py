@@ -26,13 +26,10 @@ bot.worker.orphans
 bot.runs bot.worker.replicas
 bot.services
 bot.planning.preview
-bot.worker.engine bot.domain.form_validation bot.domain.connector_values
-  bot.planning.plans
+bot.worker.engine bot.domain.forms bot.planning.plans
 bot.storage bot.domain.catalogue
 bot.approval
-bot.approval.quorum bot.domain.events bot.domain.expiry_stages bot.domain.subjects
-bot.domain.registration bot.domain.secrets bot.domain.runs bot.domain.people
-  bot.domain.approval_requests bot.settings.settings
+bot.domain bot.settings.settings
 bot.settings.env_reader
 bot.domain.lifetimes bot.worker.loops bot.logs bot.settings.allowed_hosts bot.worker.outages
 bot.problems graph

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.approval.quorum import Quorum
-from bot.domain.approval_requests import Vote
+from bot.domain.approval_requests import Quorum, Vote
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import Failure
 from handlers.views import ids, notices

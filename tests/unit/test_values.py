@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.domain.catalogue import read_catalogue
-from bot.domain.connector_values import MASK, Values, values_of
+from bot.domain.forms import MASK, Values, values_of
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from handlers.views.values import sheet

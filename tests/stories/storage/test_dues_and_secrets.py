@@ -3,8 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+from bot.domain.events import Subject
 from bot.domain.secrets import SecretState
-from bot.domain.subjects import Subject
 from bot.storage import secrets, timers
 from bot.storage.secrets import Purpose
 from bot.storage.timers import Timer, TimerKind

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.approval import Policy
 from bot.domain.approval_requests import RequestKind, RequestState
+from bot.domain.events import Subject
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.subjects import Subject
 from bot.playground.clock import MovableClock
 from bot.storage import audit, timers
 from bot.storage import database as databases

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.approval_requests import Vote
-from bot.domain.form_validation import FormProblems
+from bot.domain.forms import FormProblems
 from bot.domain.people import Refusal
 from bot.domain.registration import MOVES, Deleted, RunOutcome, Status
 from bot.domain.runs import RunKind
