@@ -1,7 +1,8 @@
 """The base of every kind of run: its services, and how runs are opened, ended and failed."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +21,7 @@ from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
 from graph.application import check_is_ours
 from graph.errors import GraphError, NotOurs
-from graph.plan import FactsByStep, Plan
+from graph.plan import Plan
 from graph.secret import remove_secret
 from graph.step_context import StepContext
 
@@ -193,29 +194,23 @@ class RunBase:
     async def _take_out(
         self, run: Run, registration: Registration, secret: Secret, *, proven: bool = True
     ) -> None:
-        plan = Plan.from_json(dict(registration.plan or {}))
-        context = self._step_context(run, plan, registration.facts)
-        try:
+        context, since = self._step_context(run, registration), None if proven else secret.made_at
+        with failing("Remove a secret"):
             await check_is_ours(context)
-            since = None if proven else secret.made_at
             await remove_secret(context, secret.key_id or "", unproven_since=since)
-        except GraphError as error:
-            raise failed("Remove a secret", error) from None
 
-    async def _check_made(self, run: Run, plan: Plan, facts: FactsByStep) -> None:
+    async def _check_made(self, context: StepContext) -> None:
         """Check that the objects of earlier runs are ours. Raises StepFailed."""
-        try:
-            await check_is_ours(self._step_context(run, plan, facts))
-        except GraphError as error:
-            raise failed("Look at what was made", error) from None
+        with failing("Look at what was made"):
+            await check_is_ours(context)
 
     def _step_context(
-        self, run: Run, plan: Plan, facts: FactsByStep, announced: Mapping[str, bool] | None = None
+        self, run: Run, registration: Registration, announced: Mapping[str, bool] | None = None
     ) -> StepContext:
         return StepContext(
             graph=self._tenant.graph,
-            plan=plan,
-            facts=facts,
+            plan=Plan.from_json(dict(registration.plan or {})),
+            facts=registration.facts,
             clock=self._clock,
             journal=RunJournal(run=run, services=self._services, announced=announced or {}),
             sign_in=self._tenant.sign_in,
@@ -258,3 +253,12 @@ def failed(title: str, error: GraphError) -> StepFailed:
     """Return the failure of a Graph error, without its body."""
     failure = Failure(step=title, sentence=error.sentence, advice=error.advice)
     return StepFailed(error.code, dataclasses.replace(failure, request_id=error.request_id))
+
+
+@contextmanager
+def failing(title: str) -> Iterator[None]:
+    """Turn a Graph error inside into the failure of a step of this title."""
+    try:
+        yield
+    except GraphError as error:
+        raise failed(title, error) from None

@@ -11,7 +11,7 @@ from bot.domain.people import Refusal
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret, SecretState
-from bot.runs.base import RunBase, failed, tampered
+from bot.runs.base import RunBase, failing, tampered
 from bot.storage import (
     audit,
     history,
@@ -25,11 +25,9 @@ from bot.storage import (
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
-from graph.errors import GraphError
-from graph.plan import FactsByStep, Plan
 from graph.removal import purge
 from graph.secret import remove_strays
-from graph.step_context import Facts, Step
+from graph.step_context import Facts, Step, StepContext
 from graph.steps import stages
 
 
@@ -88,14 +86,11 @@ class Cleanup(RunBase):
         """Return the key ids of the secrets that were removed. Raises StepFailed."""
         async with self._database.reading() as tx:
             live = await secrets.live(tx, run.registration)
-        plan = Plan.from_json(dict(registration.plan or {}))
-        await self._check_made(run, plan, registration.facts)
-        context = self._step_context(run, plan, registration.facts)
+        context = self._step_context(run, registration)
+        await self._check_made(context)
         known = frozenset(secret.key_id for secret in live if secret.key_id)
-        try:
+        with failing("Remove stray secrets"):
             return await remove_strays(context, known)
-        except GraphError as error:
-            raise failed("Remove stray secrets", error) from None
 
     async def _tell_removed(self, tx: AsyncConnection, run: Run, removed: Sequence[str]) -> None:
         channel = self._services.settings.approval_channel
@@ -115,26 +110,24 @@ class Cleanup(RunBase):
     async def _remove_everything(self, run: Run, target: Status) -> None:
         registration = await self._registration(run)
         if registration.plan:  # without one, nothing was ever made
-            plan = Plan.from_json(dict(registration.plan))
-            await self._undo_all(run, plan, registration)
+            await self._undo_all(run, registration)
         await self._finish(run, target)
 
-    async def _undo_all(self, run: Run, plan: Plan, registration: Registration) -> None:
-        await self._check_made(run, plan, registration.facts)
+    async def _undo_all(self, run: Run, registration: Registration) -> None:
+        context = self._step_context(run, registration)
+        await self._check_made(context)
         # Those whose objects this run has deleted, before it was begun again.
         done = {each.step for each in registration.deleted if each.at >= run.created_at}
-        for stage in reversed(stages(plan)):
+        for stage in reversed(stages(context.plan)):
             for each in stage:
                 if each.name not in done:
-                    await self._undo_step(run, each, plan, registration.facts)
+                    await self._undo_step(run, each, context)
 
-    async def _undo_step(self, run: Run, each: Step, plan: Plan, facts: FactsByStep) -> None:
+    async def _undo_step(self, run: Run, each: Step, context: StepContext) -> None:
         if each.undo is None or await self._is_over(run):
             return
-        try:
-            buried = await self._erase(run, each, plan, facts)
-        except GraphError as error:
-            raise failed(f"Delete {each.creates}", error) from None
+        with failing(f"Delete {each.creates}"):
+            buried = await self._erase(each, context)
         async with self._database.transaction() as tx:
             await registrations.bump_version(tx, run.registration, redraw_now=False)
             # Else a retry after half an undo would take for done what has been removed.
@@ -148,8 +141,8 @@ class Cleanup(RunBase):
         async with self._database.reading() as tx:
             return await runs.get(tx, run.id) is None
 
-    async def _erase(self, run: Run, each: Step, plan: Plan, facts: FactsByStep) -> Facts | None:
-        return await each.undo(self._step_context(run, plan, facts)) if each.undo else None
+    async def _erase(self, each: Step, context: StepContext) -> Facts | None:
+        return await each.undo(context) if each.undo else None
 
     async def _finish(self, run: Run, target: Status) -> None:
         async with self._services.writing() as tx:
@@ -179,13 +172,12 @@ class Cleanup(RunBase):
         done.
         """
         registration = await self._registration(run)
-        plan = await self._asked_for(run, registration)
-        # The application first: if an administrator has restored it, nothing of it is touched.
-        for each in sorted(registration.deleted, key=lambda it: it.step != "application"):
-            try:
-                await self._purge(run, plan, each)
-            except GraphError as error:
-                raise failed("Delete for good", error) from None
+        context = self._step_context(run, registration)
+        await self._check_asked_for(run, registration, context.plan.digest)
+        with failing("Delete for good"):
+            # The application first: if an administrator has restored it, nothing of it is touched.
+            for each in sorted(registration.deleted, key=lambda it: it.step != "application"):
+                await self._purge(context, each)
         async with self._services.writing() as tx:
             if await self._end(tx, run, RunOutcome.PURGED):
                 now = self._clock.now()
@@ -193,22 +185,20 @@ class Cleanup(RunBase):
                 await registrations.update(tx, run.registration, purged_at=now, failure=None)
                 await history.write(tx, run.registration, Event.PURGED, now=now)
 
-    async def _asked_for(self, run: Run, registration: Registration) -> Plan:
-        """Return the plan that made it, if approvers have approved to delete it for good."""
-        plan = Plan.from_json(dict(registration.plan or {}))
+    async def _check_asked_for(self, run: Run, registration: Registration, digest: str) -> None:
+        """Check that approvers have approved to delete for good what this plan has made."""
         try:
             async with self._database.reading() as tx:
-                await audit.check_purge(tx, registration, plan.digest, run.subject)
+                await audit.check_purge(tx, registration, digest, run.subject)
                 if run.subject is not None:  # else one approver has had it started, before 0007
                     await self._check_request(tx, run, registration)
         except Refusal as refusal:
             step, advice = "Compare the request with history", "Nothing was deleted for good."
             raise tampered(refusal, step=step, advice=advice) from None
-        return plan
 
-    async def _purge(self, run: Run, plan: Plan, each: Deleted) -> None:
+    async def _purge(self, context: StepContext, each: Deleted) -> None:
         await purge(
-            self._step_context(run, plan, {}),
+            context,
             step=each.step,
             object_id=each.object_id,
             app_id=each.app_id,

@@ -15,7 +15,6 @@ from bot.storage.runs import Run
 from bot.storage.timers import TimerKind
 from graph.drift import Drift, look
 from graph.errors import GraphError, NotThereYet
-from graph.plan import Plan
 from graph.retry import REPLICATION_TIME
 
 log = structlog.get_logger()
@@ -55,9 +54,8 @@ class DriftCheck(RunBase):
         async with self._database.reading() as tx:
             live = await secrets.live(tx, run.registration)
             closing = await secrets.closing(tx, run.registration)
-        plan = Plan.from_json(dict(registration.plan or {}))
         return await look(
-            self._step_context(run, plan, registration.facts),
+            self._step_context(run, registration),
             tenant_cache=self._tenant.tenant_cache,
             closing=closing,
             secrets={

@@ -7,7 +7,7 @@ and a step whose facts are known is not taken again.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.planning.plans import plan_request_of
-from bot.runs.base import RunBase, changed, failed, gone, tampered
+from bot.runs.base import RunBase, changed, failed, failing, gone, tampered
 from bot.runs.journal import BatchWriter, Entry, Superseded
 from bot.services import Services
 from bot.storage import (
@@ -43,26 +43,12 @@ from graph.application import APPLICATION
 from graph.errors import GraphError
 from graph.http import collecting_requests
 from graph.permissions import is_allowed
-from graph.plan import Plan
+from graph.plan import FactsByStep, Plan
 from graph.preflight import Refused, preflight
 from graph.step_context import Step, StepContext
 from graph.steps import stages
 
 log = structlog.get_logger()
-
-FactsByStep = dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunContext:
-    """What a run walks: itself, the plan, what is known already, and who approved it."""
-
-    run: Run
-    plan: Plan
-    facts: FactsByStep
-    announced: dict[str, bool]  # what the first commit says that the walk is about to write
-    approved_by: str
-    secret_until: datetime | None  # for a new secret in place of an old one
 
 
 class Provisioning(RunBase):
@@ -79,18 +65,21 @@ class Provisioning(RunBase):
 
         Raises StepFailed or Superseded.
         """
-        run_context = await self._begin(run)
-        facts = run_context.facts
-        await self._check_made(run, run_context.plan, facts)
-        for stage in stages(run_context.plan):
+        context = await self._begin(run)
+        await self._check_made(context)
+        for stage in stages(context.plan):
             self._go_on()
-            facts = facts | await self._stage(run_context, stage, facts)
+            found = await self._stage(run, stage, context)
+            context = replace(context, facts={**context.facts, **found})
         if run.kind is RunKind.REPLACE_SECRET:
             await self._remove_replaced(run)
         await self._finish(run)
 
-    async def _begin(self, run: Run) -> RunContext:
-        """Return what to walk, once it is sure that this is what was approved."""
+    async def _begin(self, run: Run) -> StepContext:
+        """Return the context of the first stage, once it is sure that this is what was approved.
+
+        This commit says, too, that the first step is about to write.
+        """
         async with self._database.transaction() as tx:
             if await runs.get(tx, run.id) is None:
                 raise Superseded
@@ -108,11 +97,9 @@ class Provisioning(RunBase):
             until = None
             if run.kind is RunKind.REPLACE_SECRET:
                 until = await self._approved_until(tx, registration, plan)
-        return RunContext(
-            run=run,
-            plan=plan,
+        return replace(
+            self._step_context(run, registration, announced),
             facts=facts,
-            announced=announced,
             approved_by=", ".join(vote.person.user_id for vote in registration.approvals()),
             secret_until=until,
         )
@@ -176,19 +163,11 @@ class Provisioning(RunBase):
         digests = {vote.digest for vote in registration.approvals()}
         return digests == {plan.digest} or (run.kind is RunKind.ADD_SECRET and not digests)
 
-    async def _stage(
-        self, run_context: RunContext, stage: list[Step], facts: FactsByStep
-    ) -> FactsByStep:
+    async def _stage(self, run: Run, stage: list[Step], context: StepContext) -> FactsByStep:
         """Take the stage's steps together; return what they learnt, or raise the first failure."""
-        todo = [each for each in stage if each.name not in facts]
-        # One site for the stage: its steps take turns where their writes collide.
-        context = replace(
-            self._step_context(run_context.run, run_context.plan, facts, run_context.announced),
-            approved_by=run_context.approved_by,
-            secret_until=run_context.secret_until,
-        )
+        todo = [each for each in stage if each.name not in context.facts]
         new_facts = await asyncio.gather(
-            *(self._take(run_context.run, each, context) for each in todo),
+            *(self._take(run, each, context) for each in todo),
             return_exceptions=True,  # a sibling is never cancelled in the middle of a call
         )
         found, failures = {}, []
@@ -298,12 +277,10 @@ class Planning(RunBase):
             consent_mode=self._services.settings.consent_mode,
         )
         cache = self._tenant.tenant_cache
-        try:
+        with failing("Check the tenant"):
             return await preflight(
                 request, graph=self._tenant.graph, tenant_cache=cache, clock=self._clock
             )
-        except GraphError as error:
-            raise failed("Check the tenant", error) from None
 
     async def _refuse(self, run: Run, reasons: tuple[str, ...]) -> None:
         async with self._services.writing() as tx:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -18,15 +19,15 @@ from bot.runs.base import RunBase, StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.drift_check import DriftCheck
 from bot.runs.journal import Entry, RunJournal
-from bot.runs.provisioning import FactsByStep, Planning, Provisioning, RunContext
+from bot.runs.provisioning import Planning, Provisioning
 from bot.services import Services
 from bot.storage.runs import Run
 from graph.drift import Drift
 from graph.errors import GraphError
-from graph.plan import Plan
+from graph.plan import FactsByStep, Plan
 from graph.preflight import Refused
 from graph.step_context import Facts as Learnt
-from graph.step_context import Step
+from graph.step_context import Step, StepContext
 from tests.support.factories import CLIENT_ID
 from tests.support.graph_fakes import plan
 
@@ -75,11 +76,16 @@ class PlayedRuns(Runs):
             await self.died(run.id, "b0b0b0b0")
 
 
+Absent: Any = SimpleNamespace(graph=None, sign_in=None)
+"""In the place of the tenant: code that asks it anyway breaks the test."""
+
+
 class Played(RunBase):
     """What all of them do where Graph would be called."""
 
     def __init__(self, services: Services, said: Said) -> None:
         super().__init__(services)
+        self._tenant = Absent
         self._said = said
 
     def _fail(self, *endings: Ending) -> None:
@@ -88,7 +94,7 @@ class Played(RunBase):
         if self._said.ending in endings:
             raise StepFailed("outage", Failure(step="Run", sentence="No.", advice="Retry."))
 
-    async def _check_made(self, run: Run, plan: Plan, facts: Any) -> None:
+    async def _check_made(self, context: StepContext) -> None:
         """Nothing was made, so nothing can be somebody else's."""
 
     async def _take_out(
@@ -126,13 +132,14 @@ class PlayedPlanning(Played, Planning):
 class PlayedCarrying(Played, Provisioning):
     def __init__(self, services: Services, said: Said) -> None:
         Provisioning.__init__(self, services)
+        self._tenant = Absent
         self._said = said
 
-    async def _stage(self, road: RunContext, stage: list[Step], facts: FactsByStep) -> FactsByStep:
+    async def _stage(self, run: Run, stage: list[Step], context: StepContext) -> FactsByStep:
         """Learn what the steps would have learnt."""
         found = {}
         for each in stage:
-            if each.name in facts:
+            if each.name in context.facts:
                 continue
             if each.name == "application":
                 self._fail(Ending.FAILS_EARLY)
@@ -141,23 +148,23 @@ class PlayedCarrying(Played, Provisioning):
             learnt: dict[str, Any] = {"app_id": CLIENT_ID}
             if each.name == "secret":
                 self._fail(Ending.FAILS_EARLY)  # of a run for which nothing else is to do
-                learnt = await self._minted(road)
-            entry = Entry(run=road.run, step=each.name, facts=learnt, lasting=each.lasting)
+                learnt = await self._minted(run, context)
+            entry = Entry(run=run, step=each.name, facts=learnt, lasting=each.lasting)
             assert await self._writer.record(entry)
             found[each.name] = learnt
         return found
 
-    async def _minted(self, road: RunContext) -> dict[str, Any]:
-        ledger = RunJournal(run=road.run, services=self._services)
+    async def _minted(self, run: Run, context: StepContext) -> dict[str, Any]:
+        ledger = RunJournal(run=run, services=self._services)
         nonce = await ledger.attempt()
         assert isinstance(nonce, str)
-        expires_at = self._clock.now() + timedelta(days=road.plan.secret_days)
+        expires_at = self._clock.now() + timedelta(days=context.plan.secret_days)
         id = await ledger.seal(
             nonce,
             secret=f"{SECRET} {nonce}",
             key_id=str(uuid4()),
             hint=SECRET[:3],
-            expires_at=min(expires_at, road.secret_until or expires_at),
+            expires_at=min(expires_at, context.secret_until or expires_at),
         )
         return {"sealed_id": id}
 
@@ -167,19 +174,23 @@ class PlayedClearing(Played, Cleanup):
         self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
         return []
 
-    async def _undo_step(self, run: Run, each: Step, plan: Plan, facts: Any) -> None:
-        await super()._undo_step(run, each, plan, facts)
+    async def _undo_step(self, run: Run, each: Step, context: StepContext) -> None:
+        await super()._undo_step(run, each, context)
         if each.name == "application":
             self._fail(Ending.FAILS_LAST)
 
-    async def _erase(self, run: Run, each: Step, plan: Plan, facts: Any) -> Learnt | None:
+    async def _erase(self, each: Step, context: StepContext) -> Learnt | None:
         if each.name == "secret":
             self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE)
-        if each.name != "application" or each.name not in facts:
+        if each.name != "application" or each.name not in context.facts:
             return None
-        return {"object_id": f"of {run.registration}", "app_id": CLIENT_ID, "was_there": True}
+        return {
+            "object_id": f"of {context.plan.registration}",
+            "app_id": CLIENT_ID,
+            "was_there": True,
+        }
 
-    async def _purge(self, run: Run, plan: Plan, each: Deleted) -> None:
+    async def _purge(self, context: StepContext, each: Deleted) -> None:
         self._fail(Ending.FAILS_EARLY, Ending.FAILS_LATE, Ending.FAILS_LAST)
 
 
