@@ -342,7 +342,7 @@ async def _signing_in(services: Services) -> AsyncIterator[asyncio.Task[None]]:
     Raises CannotStart if that was refused.
     """
     task = asyncio.create_task(_sign_in(services), name="first sign-in")
-    tried = asyncio.create_task(services.entra.tried())
+    tried = asyncio.create_task(services.entra.tried.wait())
     try:
         await asyncio.wait((task, tried), return_when=asyncio.FIRST_COMPLETED)
         if task.done():

@@ -36,7 +36,7 @@ class PeriodicChecks:
     async def run(self) -> None:
         """Look until cancelled."""
         await run_guarded("look at approvers", self.look_at_approvers)
-        await self.services.entra.answered()
+        await self.services.entra.answered.wait()
         while True:
             await run_guarded("look at the bot's own secret", self.look_at_secret)
             await asyncio.sleep(LOOK_EVERY_SECONDS)

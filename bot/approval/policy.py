@@ -1,6 +1,6 @@
 """The policy: a person's roles in a registration by the settings, and whether a rule lets them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from bot.approval.rules import (
     DECISIONS,
@@ -23,7 +23,7 @@ UNSAID = "Slack did not say who belongs to {}, so nothing was done. Try again in
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Who asks and who decides: ids in the installing team, from the settings."""
+    """Who asks and who decides: ids in the installing team, and the settings of the same names."""
 
     team_id: str
     requesters: frozenset[str]
@@ -198,16 +198,5 @@ class Policy:
 
 def policy_of(settings: Settings, team_id: str) -> Policy:
     """Return who may do what in a team, as the settings say."""
-    return Policy(
-        team_id=team_id,
-        requesters=settings.requesters,
-        approvers=settings.approvers,
-        approvals_needed=settings.approvals_needed,
-        requester_groups=settings.requester_groups,
-        approver_groups=settings.approver_groups,
-        mentioned=settings.mentioned,
-        open_limit=settings.open_limit,
-        daily_limit=settings.daily_limit,
-        person_daily_limit=settings.person_daily_limit,
-        contact=settings.contact,
-    )
+    said = {each.name: getattr(settings, each.name) for each in fields(Policy)[1:]}
+    return Policy(team_id=team_id, **said)

@@ -33,8 +33,9 @@ class AwaitedService:
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
         self._clock = clock
-        self._tried = asyncio.Event()
-        self._answered = asyncio.Event()
+        self.tried = asyncio.Event()
+        """Set once the first try has ended, by an answer or an outage."""
+        self.answered = asyncio.Event()
         self.missing: str | None = f"{name} has not answered yet"
         """Why the service cannot be used, as one phrase; None once it has answered."""
 
@@ -49,28 +50,15 @@ class AwaitedService:
                 await self._wait_out(outage, tries)
             else:
                 self.missing = None
-                self._answered.set()
-                self._tried.set()
+                self.answered.set()
+                self.tried.set()
                 if tries:
                     log.info("outage over", service=self._name, tries=tries)
                 return found
 
-    @property
-    def is_out(self) -> bool:
-        """Whether the first try has ended, and the service has not answered since."""
-        return self._tried.is_set() and self.missing is not None
-
-    async def tried(self) -> None:
-        """Return once the first try has ended, by an answer or an outage."""
-        await self._tried.wait()
-
-    async def answered(self) -> None:
-        """Return once the service has answered."""
-        await self._answered.wait()
-
     async def _wait_out(self, outage: Outage, tries: int) -> None:
         self.missing = f"{self._name} cannot be used: {outage.why}"
-        self._tried.set()
+        self.tried.set()
         # No jitter: one process asks one service, and a stop must not depend on luck.
         seconds = max(exponential(tries, LONGEST_WAIT_SECONDS), outage.retry_after or 0)
         said = {"advice": outage.advice} if outage.advice else {}

@@ -173,7 +173,7 @@ class Scheduler:
         return run.carried_by is not None or await self._engine.outcome(run.id) is Outcome.OPEN
 
     async def _report_outage(self, pending: Sequence[Run]) -> None:
-        if pending and self._services.entra.is_out:
+        if pending and self._services.entra.tried.is_set():
             async with self._database.transaction() as tx:
                 await registrations.set_outage(tx, OUTAGE)
 

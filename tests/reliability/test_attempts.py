@@ -437,7 +437,7 @@ async def test_nothing_is_started_before_entra_has_answered(
             raise Outage("down")
 
     asking = asyncio.create_task(entra.ask(once))
-    await entra.tried()
+    await entra.tried.wait()
     for _ in range(2):
         await scheduler.look()
     failure = (await env.found(id)).failure
