@@ -147,9 +147,7 @@ def check_quorums(policy: Policy, catalogue: Catalogue) -> None:
     """Check that the approvers in the settings suffice for every profile."""
     problems = []
     for profile in catalogue.values():
-        asked = profile.approval
-        quorum = policy.quorum(approvals=asked.needed, distinct_groups=asked.distinct_groups)
-        if why := policy.unreachable(quorum):
+        if why := policy.unreachable(policy.quorum(profile.approval)):
             problems.append(f"The profile {profile.id} could never be approved: it needs {why}.")
     if problems:
         raise CannotStart(*problems)

@@ -48,9 +48,9 @@ class Policy:
         """The user groups whose members have to be known."""
         return self.requester_groups | self.approver_groups
 
-    def quorum(self, *, approvals: int = 1, distinct_groups: bool = False) -> Quorum:
+    def quorum(self, asked: Quorum) -> Quorum:
         """Return the quorum where a profile asks for this much."""
-        return Quorum(needed=max(self.approvals_needed, approvals), distinct_groups=distinct_groups)
+        return asked.at_least(Quorum(needed=self.approvals_needed))
 
     def unreachable(self, quorum: Quorum) -> str | None:
         """Return why this quorum can never be reached, if that is known without Slack."""

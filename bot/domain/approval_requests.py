@@ -93,7 +93,7 @@ NAMED = ("",)
 class Quorum:
     """The approvals that are needed."""
 
-    needed: int
+    needed: int = 1
     distinct_groups: bool = False
     """Whether each approval has to speak for an approver group of its own."""
 
@@ -109,6 +109,9 @@ class Quorum:
         if not self.distinct_groups:
             return max(0, self.needed - len(approvals))
         return max(0, self.needed - _most_parties([vote.groups or NAMED for vote in approvals]))
+
+
+ONE_APPROVAL = Quorum()
 
 
 def _most_parties(choices: Sequence[Sequence[str]]) -> int:

@@ -16,6 +16,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
+from bot.domain.approval_requests import ONE_APPROVAL, Quorum
 from bot.domain.people import CONTACT
 from bot.problems import Unusable
 from graph.app_policy import NEVER
@@ -97,16 +98,6 @@ class Value:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Approval:
-    """A profile's requirements for approval beyond the settings."""
-
-    needed: int = 1
-    """How many approvals it takes at least."""
-    distinct_groups: bool = False
-    """Whether each approval has to come from an approver group of its own."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Profile:
     """The needs of one kind of connector. The defaults are for a stand-in: see `drawable`."""
 
@@ -118,7 +109,8 @@ class Profile:
     scopes: tuple[str, ...] = ()
     legacy: tuple[RetiredPermission, ...] = ()
     """Permissions of Azure AD Graph in the vendor's guide: explained, never requested."""
-    approval: Approval = Approval()
+    approval: Quorum = ONE_APPROVAL
+    """What it takes at least, whatever the settings say."""
     warnings: tuple[str, ...] = ()
     next_steps: str
     redirect_rule: Literal["none", "optional"] = "none"
@@ -212,7 +204,7 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
         warnings=tuple(raw["warnings"]),
         next_steps=raw["next_steps"],
         legacy=tuple(retired_permission(text) for text in raw.get("legacy", ())),
-        approval=Approval(**raw.get("approval", {})),
+        approval=Quorum(**raw.get("approval", {})),
         redirect_rule=redirect["rule"],
         redirect_caution=redirect.get("caution", ""),
         secret_name=secret["name"],

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bot.domain.approval_requests import ApprovalRequest, RequestKind, Vote
+from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, Vote
 from bot.domain.people import Person
 from bot.domain.runs import Failure, RunKind, StepState
 from bot.domain.secrets import SEEN, Secret, SecretState
@@ -159,8 +159,7 @@ class Registration:
     deadline: datetime | None = None  # when the present state ends by itself
     plan: Mapping[str, Any] | None = None
     digest: str | None = None
-    needed: int = 0  # how many approvals the plan took, once it is approved
-    distinct_groups: bool = False  # whether each had to speak for an approver group of its own
+    quorum: Quorum | None = None  # what the plan took, once it is approved
     reasons: tuple[str, ...] = ()  # of a refusal, or of a denial
     failure: Failure | None = None
     requests: tuple[ApprovalRequest, ...] = ()  # all that were ever asked for, the latest last

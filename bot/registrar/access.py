@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind
+from bot.domain.approval_requests import ONE_APPROVAL, ApprovalRequest, Quorum, RequestKind
 from bot.domain.catalogue import Profile
 from bot.domain.events import Event, RequestEvent, event
 from bot.domain.lifetimes import CHECK_PAUSE, DAY
@@ -83,14 +83,9 @@ class Access:
         """
         if (some := KINDS[kind].needed) is not None:
             return Quorum(needed=some)
-        policy = self.services.policy
-        taken = Quorum(needed=registration.needed, distinct_groups=registration.distinct_groups)
+        today = self.services.policy.quorum(registration.quorum or ONE_APPROVAL)
         profile = self.services.catalogue.get(registration.form.profile)
-        if profile is None:
-            return policy.quorum().at_least(taken)
-        asked = profile.approval
-        today = policy.quorum(approvals=asked.needed, distinct_groups=asked.distinct_groups)
-        return today.at_least(taken)
+        return today.at_least(profile.approval) if profile else today
 
     def case(
         self,

@@ -34,6 +34,11 @@ class Case:
     now: datetime
 
 
+def _check_others_decide(case: Case) -> None:
+    if case.request.asked_by.key == case.by.key:
+        raise Refusal("You asked for this yourself. Another approver has to confirm it.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """The rules of one kind of request. In which states it waits: `WAITS_IN`."""
@@ -42,7 +47,7 @@ class Kind:
     """Who may ask for it."""
     check: Callable[[Case], None]
     """Raises Refusal if it has no point: when it is asked for, and again at each vote."""
-    check_voter: Callable[[Case], None]
+    check_voter: Callable[[Case], None] = _check_others_decide
     """Raises Refusal for an approver who may not vote on it."""
     run: RunKind | None = None
     """The run that starts once it is approved."""
@@ -67,11 +72,6 @@ def needed(profile: Profile | None, registration: Registration, contact: str) ->
             f" bot's catalogue. Ask {contact} to put it back."
         )
     return profile
-
-
-def _check_others_decide(case: Case) -> None:
-    if case.request.asked_by.key == case.by.key:
-        raise Refusal("You asked for this yourself. Another approver has to confirm it.")
 
 
 def _check_plan(case: Case) -> None:
@@ -224,14 +224,12 @@ KINDS: Mapping[RequestKind, Kind] = {
     RequestKind.PLAN: Kind(
         verb=Verb.ASK_AGAIN,
         check=_check_plan,
-        check_voter=_check_others_decide,
         run=RunKind.REGISTER,
         approved=_approve_plan,
     ),
     RequestKind.ROTATION: Kind(
         verb=Verb.ROTATE,
         check=_check_rotation,
-        check_voter=_check_others_decide,
         run=RunKind.ADD_SECRET,
     ),
     RequestKind.HANDOVER: Kind(
@@ -245,7 +243,6 @@ KINDS: Mapping[RequestKind, Kind] = {
     RequestKind.PURGE: Kind(
         verb=Verb.PURGE,
         check=_check_purge,
-        check_voter=_check_others_decide,
         run=RunKind.PURGE,
     ),
 }

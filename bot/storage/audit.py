@@ -13,7 +13,14 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, RequestState, Vote
+from bot.domain.approval_requests import (
+    ONE_APPROVAL,
+    ApprovalRequest,
+    Quorum,
+    RequestKind,
+    RequestState,
+    Vote,
+)
 from bot.domain.events import Event
 from bot.domain.people import CONTACT, Refusal
 from bot.domain.registration import Registration, Status
@@ -81,12 +88,12 @@ async def check_approved(
 ) -> None:
     """Raise Refusal unless history knows the votes, and they make the quorum that was asked for."""
     ballot = await check_votes(tx, registration, request, votes)
-    asked = ballot.quorum or {  # entries from before they were signed do not say
-        "needed": registration.needed or 1,
-        "distinct_groups": registration.distinct_groups,
-    }
+    # Entries from before they were signed do not say it.
+    quorum = ONE_APPROVAL.at_least(registration.quorum or ONE_APPROVAL)
+    if ballot.quorum:
+        quorum = Quorum(**ballot.quorum)
     given = [replace(it, groups=tuple(_groups(ballot, it))) for it in votes]
-    if Quorum(**asked).missing(given):
+    if quorum.missing(given):
         _refuse(registration.id, ["it was carried out without the approvals that it takes."])
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.approval_requests import Quorum
 from bot.domain.people import Person
 from bot.domain.registration import (
     MOVES,
@@ -241,7 +242,7 @@ def _registration(row: Row) -> Registration:
         status=Status(row["status"]),
         requester=person_of({**row, "name": row["requester_name"]}),
         form=Form(**row["form"]),
-        **(row["quorum"] or {}),
+        quorum=Quorum(**row["quorum"]) if row["quorum"] else None,
         reasons=tuple(row["reasons"]),
         failure=Failure(**row["failure"]) if row["failure"] else None,
         check=_stored(Check, row["last_check"]) if row["last_check"] else None,

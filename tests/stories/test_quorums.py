@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.approval import Policy, Verb
-from bot.domain.approval_requests import RequestKind
-from bot.domain.catalogue import Approval, read_catalogue
+from bot.domain.approval_requests import Quorum, RequestKind
+from bot.domain.catalogue import read_catalogue
 from bot.domain.lifetimes import FIRST_REMINDER
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
@@ -78,7 +78,7 @@ async def test_a_profile_may_ask_for_approvers_of_distinct_groups(
     database_url: str, clock: MovableClock
 ) -> None:
     [mimecast] = [each for each in read_catalogue().values() if each.id == "mimecast"]
-    strict = replace(mimecast, approval=Approval(needed=2, distinct_groups=True))
+    strict = replace(mimecast, approval=Quorum(needed=2, distinct_groups=True))
     first, second = (replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE))
     third = replace(BEN, groups=frozenset({"S0SECURITY"}))
     async with opened(database_url) as database:
@@ -129,7 +129,7 @@ async def test_a_rotation_takes_distinct_groups_if_the_plan_did(
     database_url: str, clock: MovableClock
 ) -> None:
     plain = read_catalogue()["mimecast"]
-    strict = replace(plain, approval=Approval(needed=2, distinct_groups=True))
+    strict = replace(plain, approval=Quorum(needed=2, distinct_groups=True))
     first, second = (replace(it, groups=frozenset({"S0ADMINS"})) for it in (ADA, GRACE))
     third = replace(BEN, groups=frozenset({"S0SECURITY"}))
     policy = Policy(

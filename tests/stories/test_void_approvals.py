@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bot.approval import Policy
-from bot.domain.approval_requests import RequestKind
-from bot.domain.catalogue import Approval, read_catalogue
+from bot.domain.approval_requests import Quorum, RequestKind
+from bot.domain.catalogue import read_catalogue
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
@@ -255,9 +255,7 @@ async def test_whoever_is_an_approver_again_can_approve_again(
 async def test_whoever_changed_groups_since_speaks_for_the_group_of_now(
     database_url: str, clock: MovableClock
 ) -> None:
-    strict = replace(
-        read_catalogue()["mimecast"], approval=Approval(needed=2, distinct_groups=True)
-    )
+    strict = replace(read_catalogue()["mimecast"], approval=Quorum(needed=2, distinct_groups=True))
     policy = Policy(
         team_id=TEAM,
         requesters=frozenset({ROSA.user_id}),

@@ -329,8 +329,8 @@ def test_a_quorum_that_nobody_can_reach_is_known_before(
 
 def test_a_profile_can_ask_for_more_approvals_and_never_for_fewer() -> None:
     strict = replace(POLICY, approvals_needed=2)
-    assert strict.quorum(approvals=1).needed == 2
-    assert strict.quorum(approvals=3).needed == 3
+    assert strict.quorum(Quorum(needed=1)).needed == 2
+    assert strict.quorum(Quorum(needed=3)).needed == 3
 
 
 @pytest.mark.parametrize(

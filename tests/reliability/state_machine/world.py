@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.approval import Policy
-from bot.domain.catalogue import Approval, read_catalogue
+from bot.domain.approval_requests import Quorum
+from bot.domain.catalogue import read_catalogue
 from bot.storage import installation
 from bot.worker.engine import Outcome
 from tests.reliability.state_machine.policy import POLICY, STRICT
@@ -43,7 +44,7 @@ class World:
 
     async def open(self) -> None:
         catalogue = dict(read_catalogue())
-        strict = Approval(needed=2, distinct_groups=True)
+        strict = Quorum(needed=2, distinct_groups=True)
         catalogue[STRICT] = replace(catalogue[STRICT], approval=strict)
         self.registrar_env: RegistrarEnv = registrar_env(
             await self._stack.enter_async_context(opened(self._url)),
