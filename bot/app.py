@@ -15,8 +15,15 @@ import structlog
 
 import handlers
 from bot.approval import policy_of
+from bot.checks import (
+    PeriodicChecks,
+    check_quorums,
+    check_sign_in,
+    check_slack,
+    slack_client,
+    slack_session,
+)
 from bot.domain.catalogue import Catalogue, read_catalogue
-from bot.periodic_checks import PeriodicChecks
 from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
@@ -25,13 +32,6 @@ from bot.server.http_server import Health
 from bot.server.slack_transport import SlackRoutes, bolt_app, transport_of
 from bot.services import Services
 from bot.settings.settings import Settings
-from bot.startup_checks import (
-    check_quorums,
-    check_sign_in,
-    check_slack,
-    slack_client,
-    slack_session,
-)
 from bot.storage import installation, registrations
 from bot.storage import runs as stored_runs
 from bot.storage.database import opened
@@ -74,75 +74,6 @@ class Intervals:
 
 
 INTERVALS = Intervals()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Connected:
-    """Everything outside that is connected: database, Slack, the tenant, the HTTP server."""
-
-    services: Services
-    slack: Slack
-    session: aiohttp.ClientSession
-    slot: replicas.Slot
-    health: Health
-    routes: SlackRoutes
-    watermark: Loop
-
-
-@asynccontextmanager
-async def connected(
-    settings: Settings, clock: Clock, catalogue: Catalogue, *, every: float
-) -> AsyncIterator[Connected]:
-    """Connect and check everything outside, and compare a restored database with the tenant."""
-    vault = Vault(settings.vault_keys)
-    slack_first, entra_first = AwaitedService("Slack", clock), AwaitedService("Entra", clock)
-    routes, url = SlackRoutes(settings), settings.database_url
-    async with (
-        opened(url, vault) as database,
-        replicas.taken(url) as slot,
-        slack_session() as session,
-        routes.opened(Health(database=database, awaited=(slack_first, entra_first))) as health,
-        connected_to_entra(settings, clock) as tenant,
-    ):
-        async with database.transaction() as tx:
-            id = await installation.ensure_id(tx, new=uuid4().hex[:12], now=clock.now())
-        async with watched(database, url, now=clock.now(), every=every) as watermark:
-            client = slack_client(settings, session, token=settings.slack_bot_token)
-            installed = await slack_first.ask(partial(check_slack, client, settings))
-            policy = policy_of(settings, installed.team_id)
-            check_quorums(policy, catalogue)
-            services = Services(
-                settings=settings,
-                clock=clock,
-                catalogue=catalogue,
-                policy=policy,
-                vault=vault,
-                database=database,
-                tenant=tenant,
-                installation=id,
-                entra=entra_first,
-                executor=slot.executor,
-            )
-            slack = Slack.of(services, installed, client, session)
-            reconciliation = Reconciliation(services, tell=partial(tell, client, slack.channel))
-            health.awaited = (slack_first, entra_first, reconciliation)
-            first = partial(first_sign_in, services)
-            await reconciliation.done(signed_in=first, leads=slot.is_first)
-            yield Connected(
-                services=services,
-                slack=slack,
-                session=session,
-                slot=slot,
-                health=health,
-                routes=routes,
-                watermark=watermark,
-            )
-
-
-async def first_sign_in(services: Services) -> None:
-    """Wait for an outage of Entra to end. Raises CannotStart if it refuses the bot."""
-    tokens = services.tenant.tokens
-    await services.entra.ask(partial(check_sign_in, tokens, services.settings, services.catalogue))
 
 
 @dataclass(frozen=True, kw_only=True)

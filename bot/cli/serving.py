@@ -17,8 +17,8 @@ from typing import NoReturn
 import structlog
 
 from bot import app, logs
+from bot.checks import exposures
 from bot.cli.process import STOPS, environment, in_sentences, keep_private
-from bot.exposure_checks import exposures
 from bot.settings.settings import Settings
 from graph.clock import SystemClock
 

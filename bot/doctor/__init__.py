@@ -7,12 +7,12 @@ same tables of rights as the bot.
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+from bot.checks import exposures
 from bot.doctor.database import check_database
 from bot.doctor.entra import check_entra
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.doctor.slack import check_slack
 from bot.domain.catalogue import Catalogue, CatalogueError, read_catalogue
-from bot.exposure_checks import exposures
 from bot.settings.settings import Settings, SettingsError
 from graph.clock import Clock
 

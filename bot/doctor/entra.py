@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 
+from bot.checks import CONSENT, NEW_SECRET
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.domain.catalogue import Catalogue, Profile
-from bot.periodic_checks import NEW_SECRET
 from bot.settings.settings import Settings
-from bot.startup_checks import CONSENT
 from graph.app_policy import PERHAPS_EXEMPT, SLACK_DAYS, SecretPolicy, judge, read_policy
 from graph.clock import Clock
 from graph.connection import Connection, connected, own_secret_ends, stage_of, why_cut_off

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 
-from bot import startup_checks
+from bot import checks
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.manifest import SCOPES
 from bot.settings.settings import Settings
@@ -20,9 +20,9 @@ async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _check(settings: Settings) -> AsyncIterator[Finding]:
-    async with startup_checks.slack_session() as session:
-        client = startup_checks.slack_client(settings, session, token=settings.slack_bot_token)
-        auth, problem = await startup_checks.tried(
+    async with checks.slack_session() as session:
+        client = checks.slack_client(settings, session, token=settings.slack_bot_token)
+        auth, problem = await checks.tried(
             "SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy
         )
         if auth is None:
@@ -32,8 +32,8 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
             for finding in _scopes(auth.headers):
                 yield finding
             try:
-                await startup_checks.check_channel(client, settings.approval_channel)
-            except startup_checks.CannotStart as error:
+                await checks.check_channel(client, settings.approval_channel)
+            except checks.CannotStart as error:
                 yield wrong(f"Slack: {error}", "No card can be posted before that.")
             else:
                 yield well("Slack: the approval channel can be posted to.")
@@ -44,7 +44,7 @@ async def _check(settings: Settings) -> AsyncIterator[Finding]:
         if settings.slack_app_token is None:
             doing = f"Slack: HTTP mode, at port {settings.port}."
             yield well(f"{doing} Whether SLACK_SIGNING_SECRET is right, only a request shows.")
-        elif problem := await startup_checks.app_problem(client, settings.slack_app_token):
+        elif problem := await checks.app_problem(client, settings.slack_app_token):
             yield wrong(f"Slack: {problem}", "The bot does not start before that.")
         else:
             yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
@@ -65,12 +65,12 @@ def _approvers(accounts: ApproverAccounts) -> Iterator[Finding]:
 
 def _scopes(headers: Mapping[str, str]) -> Iterator[Finding]:
     """Compare the token's scopes with the manifest's, if Slack says them."""
-    held = startup_checks.scopes(headers)
+    held = checks.scopes(headers)
     if held is None:
         return
     lacking, unused = sorted(SCOPES.keys() - held), sorted(held - SCOPES.keys())
     if lacking:
-        yield wrong(f"Slack: scopes are missing: {', '.join(lacking)}.", startup_checks.UPDATE)
+        yield wrong(f"Slack: scopes are missing: {', '.join(lacking)}.", checks.UPDATE)
     if unused:
         advice = "Remove them on the app's page, OAuth & Permissions."
         yield doubt(f"Slack: scopes that the bot never uses: {', '.join(unused)}.", advice)

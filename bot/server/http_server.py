@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from bot.startup_checks import CannotStart
+from bot.checks import CannotStart
 from bot.storage.database import Database
 from bot.worker.loops import Loop, report_bug
 from handlers.transport import Transport

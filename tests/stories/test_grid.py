@@ -2,8 +2,8 @@
 
 import pytest
 
+from bot.checks import CannotStart
 from bot.playground.stage import Stage
-from bot.startup_checks import CannotStart
 from tests.support.running_bot import Bot
 from tests.support.story import Story
 

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 import structlog.testing
 
+from bot.checks import DAILY, PeriodicChecks, exposures
 from bot.doctor import examine
 from bot.doctor.findings import Mark
-from bot.exposure_checks import exposures
-from bot.periodic_checks import DAILY, PeriodicChecks
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings
 from graph.connection import connected

@@ -311,7 +311,7 @@ NOT_BY_METHOD = {
 
 def test_the_scopes_are_exactly_those_that_the_code_uses() -> None:
     """By what each method asks for, as the simulated workspace enforces it."""
-    files = [ROOT / "bot" / "startup_checks.py", *sorted((ROOT / "handlers").rglob("*.py"))]
+    files = [ROOT / "bot" / "checks.py", *sorted((ROOT / "handlers").rglob("*.py"))]
     called = {
         node.attr
         for path in files

@@ -17,8 +17,8 @@ bot.__main__
 bot.cli
 bot.playground
 bot.app bot.doctor bot.restore.database_copy
-bot.startup_checks bot.server.http_server bot.server.slack_transport bot.periodic_checks
-bot.manifest bot.exposure_checks
+bot.checks bot.server.http_server bot.server.slack_transport
+bot.manifest
 handlers
 bot.registrar bot.worker.scheduler bot.restore.reconciliation
 bot.restore.registration_reconciler
@@ -45,7 +45,7 @@ TOOLS = {
     "msal": ("graph.signin",),
     "httpx": ("graph",),
     # The start tries the tokens before there is anybody who could listen.
-    "slack_sdk": ("handlers", "bot.startup_checks", "bot.server.slack_transport"),
+    "slack_sdk": ("handlers", "bot.checks", "bot.server.slack_transport"),
     "slack_bolt": ("handlers", "bot.server.slack_transport"),
     "trustme": ("bot.playground",),
     "typer": ("bot.__main__", "bot.cli"),

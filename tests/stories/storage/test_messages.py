@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.checks import SLACK_SECONDS
 from bot.domain.registration import Status
-from bot.startup_checks import SLACK_SECONDS
 from bot.storage import message_queue, messages, registrations
 from bot.storage.database import Database
 from bot.storage.message_queue import CLAIM

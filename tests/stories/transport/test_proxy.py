@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bot.checks import CannotStart, check_sign_in, check_slack, slack_client, slack_session
 from bot.domain.catalogue import read_catalogue
 from bot.planning.preview import preview
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.settings.settings import Settings, SettingsError, read_access
-from bot.startup_checks import CannotStart, check_sign_in, check_slack, slack_client, slack_session
 from bot.worker.outages import Outage
 from graph.connection import connected, why_unreachable
 from graph.errors import Unreachable

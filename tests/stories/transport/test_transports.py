@@ -6,8 +6,8 @@ import socket
 import pytest
 import sqlalchemy as sa
 
+from bot.checks import CannotStart
 from bot.playground.stage import Stage
-from bot.startup_checks import CannotStart
 from bot.storage.tables import votes
 from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.http_modes import MODES, Serving, environ

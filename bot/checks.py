@@ -1,9 +1,19 @@
-"""Startup checks of Slack and Entra, before the bot runs."""
+"""Checks of Slack and Entra before the bot runs, of data open to others on this machine or on the
+way to the database, and, each day, of what will end.
 
-from collections.abc import Awaitable, Mapping
+Nothing that is checked while the bot runs stops or delays it: it warns in the log.
+"""
+
+import asyncio
+import stat
+from collections.abc import Awaitable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import sqlalchemy as sa
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,14 +24,20 @@ from bot.domain.catalogue import Catalogue
 from bot.logs import slack_logger
 from bot.manifest import SCOPES
 from bot.problems import Unusable
+from bot.services import Services
 from bot.settings.settings import Settings
+from bot.storage.database import sqlite_path
+from bot.worker.loops import run_guarded
 from bot.worker.outages import Outage
 from graph.client import TokenSource
+from graph.connection import own_secret_ends, stage_of
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
 from graph.rights import ConsentMode, missing
 from handlers.slack.api_errors import code_of, is_outage, retry_after
 from handlers.slack.approval_channel import is_shared, warn_if_public
+from handlers.slack.approver_accounts import check_approver_accounts
+from handlers.slack.services import Slack
 from handlers.slack.users import Installed
 
 log = structlog.get_logger()
@@ -202,3 +218,95 @@ async def check_sign_in(tokens: TokenSource, settings: Settings, catalogue: Cata
         raise CannotStart(
             *(f"Entra: {right} is missing for CONSENT_MODE={mode}. {CONSENT}" for right in lacking)
         )
+
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+ENCRYPTED = ("require", "verify-ca", "verify-full")
+"""Of libpq's modes; an attacker on the way can make all others use clear text."""
+LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+def exposures(settings: Settings, environ: Mapping[str, str], folder: Path) -> Iterator[str]:
+    """Yield a sentence with advice for each. `folder` is where `.env` is looked for."""
+    for path in (folder / ".env", *_database_files(settings.database_url)):
+        if _is_open(path):
+            yield f"{path.name} can be read by others on this machine: chmod 600 it."
+    if _may_be_clear_text(settings.database_url, environ):
+        yield (
+            "DATABASE_URL: the connection to PostgreSQL may be in clear text: add"
+            " ?sslmode=verify-full with sslrootcert, or at least ?sslmode=require."
+        )
+
+
+def _database_files(url: str) -> Iterator[Path]:
+    if (path := sqlite_path(url)) is not None:
+        yield from sorted(path.absolute().parent.glob(f"{path.stem}*{path.suffix}*"))
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & OTHERS) and not path.name.endswith(".lock")
+    except OSError:
+        return False
+
+
+def _may_be_clear_text(url: str, environ: Mapping[str, str]) -> bool:
+    address = sa.make_url(url)
+    if address.get_backend_name() != "postgresql":
+        return False
+    host = str(address.query.get("host") or address.host or environ.get("PGHOST") or "")
+    is_local = not host or host.startswith("/") or host in LOCAL  # a socket, or this machine
+    mode = address.query.get("sslmode") or environ.get("PGSSLMODE")
+    return not is_local and mode not in ENCRYPTED
+
+
+LOOK_EVERY_SECONDS = 60.0
+"""Real seconds: the bot's own clock may be moved."""
+DAILY = timedelta(days=1)
+NEW_SECRET = "Make another one in Entra, set ENTRA_CLIENT_SECRET and start again."
+
+
+@dataclass(kw_only=True)
+class PeriodicChecks:
+    """Check once who can approve, and each day when the bot's own secret ends."""
+
+    services: Services
+    slack: Slack
+    _looked_at: datetime | None = None
+    _told: tuple[datetime, timedelta] | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        await run_guarded("look at approvers", self.look_at_approvers)
+        await self.services.entra.answered.wait()
+        while True:
+            await run_guarded("look at the bot's own secret", self.look_at_secret)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def look_at_approvers(self) -> None:
+        settings, team_id = self.services.settings, self.slack.installed.team_id
+        accounts = await check_approver_accounts(self.slack.client, settings, team_id)
+        if accounts.problems or accounts.is_short:
+            log.warning(
+                "approvers or groups are not as the settings say",
+                problems=" ".join(accounts.problems),
+                can_approve=len(accounts.valid),
+                needed=accounts.needed,
+            )
+
+    async def look_at_secret(self) -> None:
+        """Warn once at each stage; at the start, too, if one has come."""
+        now = self.services.clock.now()
+        if self._looked_at is not None and now < self._looked_at + DAILY:
+            return
+        self._looked_at = now
+        try:
+            end = await own_secret_ends(self.services.tenant.graph, self.services.settings)
+        except GraphError as error:
+            log.warning("the bot's own secret is looked at tomorrow", code=error.code)
+            return
+        stage = stage_of(end, now) if end is not None else None
+        if end is not None and stage is not None and self._told != (end, stage):
+            self._told = (end, stage)
+            ends = end.date().isoformat()
+            log.warning("the bot's own secret is about to end", ends=ends, advice=NEW_SECRET)
