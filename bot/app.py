@@ -39,7 +39,7 @@ from bot.storage.vault import Vault
 from bot.storage.watermark import watched
 from bot.worker import engine as engines
 from bot.worker import replicas
-from bot.worker.loops import Loop, Wakeup, run_guarded
+from bot.worker.loops import Loop, run_guarded
 from bot.worker.orphans import OrphanScan
 from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
@@ -187,7 +187,7 @@ async def running(
             )
             orphan_scan = OrphanScan(services, every=intervals.orphans)
             sweep = partial(slot.take_over_dead, partial(_take_over, services, engine))
-            takeover = Loop("slots", sweep, wakeup=Wakeup(), every=intervals.replicas)
+            takeover = Loop("slots", sweep, every=intervals.replicas)
             shown = (dispatcher.loop, listening.home_publisher.loop, slack.channel.loop)
             loops = (scheduler.loop, *shown, orphan_scan.loop, takeover, outside.watermark)
             outside.health.transport, outside.health.loops = transport, loops
@@ -263,7 +263,7 @@ async def _take_over(services: Services, engine: engines.Engine, executor: str) 
     async with services.database.transaction() as tx:
         await stored_runs.fail_attempts(tx, executor)
     if await engine.forget_left(executor):
-        services.wakeups.scheduler.wake()
+        services.wakeups.scheduler.set()
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.storage import installation
 from bot.storage.database import Database, keep_private, sqlite_path
 from bot.storage.tables import history
-from bot.worker.loops import Loop, Wakeup
+from bot.worker.loops import Loop
 
 log = structlog.get_logger()
 
@@ -75,7 +75,7 @@ class Watermark:
         self._url = url
         self._path = watermark_path(url)
         self._mark = Mark()
-        self.loop = Loop("watermark", self.keep_up, wakeup=Wakeup(), every=every)
+        self.loop = Loop("watermark", self.keep_up, every=every)
 
     async def compare(self, now: datetime) -> None:
         """Note that the database is an older copy, if it is. The installation's row is there."""

@@ -5,6 +5,8 @@ import errno
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 import psycopg
@@ -18,39 +20,18 @@ POSTGRESQL_FULL = "53100"
 """postgresql.org/docs/current/errcodes-appendix.html"""
 
 
-class Wakeup:
-    """Wakes a loop. This is only a hint: a loop looks at storage anyway."""
-
-    def __init__(self) -> None:
-        self._woken = asyncio.Event()
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Return when woken, or when that much real time has passed."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._woken.clear()
-
-
+@dataclass(frozen=True)
 class Wakeups:
-    """The wake-ups of the background loops."""
+    """What wakes the background loops. These are only hints: a loop looks at storage anyway."""
 
-    def __init__(self) -> None:
-        self.scheduler = Wakeup()
-        self.dispatcher = Wakeup()
-        self.home_publisher = Wakeup()
+    scheduler: asyncio.Event = field(default_factory=asyncio.Event)
+    dispatcher: asyncio.Event = field(default_factory=asyncio.Event)
+    home_publisher: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake_all(self) -> None:
         """Wake all loops after a commit that gives them work."""
-        self.scheduler.wake()
-        self.dispatcher.wake()
-        self.home_publisher.wake()
+        for each in (self.scheduler, self.dispatcher, self.home_publisher):
+            each.set()
 
 
 async def run_guarded(what: str, work: Callable[[], Awaitable[object]]) -> str | None:
@@ -131,12 +112,12 @@ class Loop:
         name: str,
         look: Callable[[], Awaitable[None]],
         *,
-        wakeup: Wakeup,
         every: float,
+        wakeup: asyncio.Event | None = None,
         calm: float = 0.0,
     ) -> None:
         """Wait at most `every` real seconds between two looks, and `calm` before each."""
-        self.wakeup = wakeup
+        self.wakeup = wakeup or asyncio.Event()
         self.name = name
         self.looked_at = time.monotonic()
         """When the last look ended, or the loop was made: real seconds."""
@@ -160,13 +141,16 @@ class Loop:
     def look_now(self) -> None:
         """Wake the loop, and let it look without a pause."""
         self._at_once = True
-        self.wakeup.wake()
+        self.wakeup.set()
 
     async def _repeat(self) -> None:
         while not self._stopping:
             await run_guarded(self.name, self._look)
             self.looked_at = time.monotonic()
             if not self._stopping:
-                await self.wakeup.wait(self._every)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._every):
+                        await self.wakeup.wait()
+                self.wakeup.clear()
                 await asyncio.sleep(0 if self._at_once else self._calm)
                 self._at_once = False

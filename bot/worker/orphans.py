@@ -25,7 +25,7 @@ from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.services import Services
 from bot.storage import history, installation, registrations, runs, secrets
-from bot.worker.loops import Loop, Wakeup, run_guarded
+from bot.worker.loops import Loop, run_guarded
 from graph.errors import GraphError
 from graph.orphans import LonePrincipal, TaggedApplication, find_tagged
 from graph.retry import REPLICATION_TIME
@@ -167,7 +167,7 @@ class OrphanScan:
         self._services = services
         self._database = services.database
         self._clock = services.clock
-        self.loop = Loop("orphans", self.look, wakeup=Wakeup(), every=every)
+        self.loop = Loop("orphans", self.look, every=every)
 
     async def look(self) -> None:
         """Search the tenant if no replica has for a day."""

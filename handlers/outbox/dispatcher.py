@@ -158,7 +158,7 @@ class Dispatcher:
     async def _sleep_until(self, at: datetime) -> None:
         # By the clock of now: since the look began, a machine may have slept for days.
         await self._clock.sleep((at - self._clock.now()).total_seconds())
-        self.loop.wakeup.wake()
+        self.loop.wakeup.set()
 
     async def _shown(self, message: Message, calls: Sequence[Call]) -> None:
         # A bug in one is logged, and the others go on.

@@ -125,7 +125,7 @@ class HomePublisher:
         ]
         await asyncio.gather(*(self._redraw_or_rest(*each) for each in due[:AT_ONCE]))
         if len(due) > AT_ONCE:
-            self.loop.wakeup.wake()
+            self.loop.wakeup.set()
 
     async def _redraw_or_rest(self, user: str, visit: Visit) -> None:
         """Leave a Home alone for a while after a bug, which would come again at the next look."""

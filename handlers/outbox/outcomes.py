@@ -40,13 +40,13 @@ class Outcomes:
         async with self.services.database.transaction() as tx:
             is_stale = await messages.posted(tx, message, channel=channel, ts=ts, shows=status)
         if is_stale:
-            self.services.wakeups.dispatcher.wake()
+            self.services.wakeups.dispatcher.set()
 
     async def unclaim(self, message: Message, trouble: str | None = None) -> None:
         """Let it keep its place until it can be shown. App Homes show the trouble."""
         async with self.services.database.transaction() as tx:
             await messages.unclaim(tx, message, trouble=trouble)
-        self.services.wakeups.dispatcher.wake()
+        self.services.wakeups.dispatcher.set()
 
     async def later(
         self,
@@ -81,7 +81,7 @@ class Outcomes:
             if is_deleted and found is not None and _is_waited_for(message, found):
                 id, kind, subject = message.registration, message.kind, message.subject
                 await messages.add(tx, id, kind, message.audience, subject=subject)
-        self.services.wakeups.dispatcher.wake()
+        self.services.wakeups.dispatcher.set()
 
     async def _end(self, message: Message, why: str) -> None:
         log.error(

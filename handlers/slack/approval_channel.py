@@ -12,7 +12,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.worker.loops import Loop, Wakeup
+from bot.worker.loops import Loop
 from graph.clock import Clock
 from handlers.slack.api_errors import ADVICE, SHARED
 
@@ -54,7 +54,7 @@ class ApprovalChannel:
         self._look_at = clock.now() + DAILY  # the start has looked
         self._is_shared = False
         self._asked_at = clock.now() - DAILY
-        self.loop = Loop("channel", self.look, wakeup=Wakeup(), every=LOOK_EVERY_SECONDS)
+        self.loop = Loop("channel", self.look, every=LOOK_EVERY_SECONDS)
 
     async def check(self, *, within: timedelta = timedelta(0)) -> None:
         """Raise ChannelShared if others can read along, and whatever the call to Slack raises.

@@ -19,7 +19,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.logs import socket_logger
-from bot.worker.loops import Loop, Wakeup
+from bot.worker.loops import Loop
 from graph.http import DIRECT, Proxies, shown
 from handlers.slack.api_errors import code_of, is_outage
 from handlers.transport import REST_SECONDS, CannotListen
@@ -61,7 +61,7 @@ class SocketMode:
         self._was_up = True
         self._failures = 0
         self._again_at = 0.0
-        self._watchdog = Loop("socket", self._look, wakeup=Wakeup(), every=self.watch_every)
+        self._watchdog = Loop("socket", self._look, every=self.watch_every)
 
     async def start(self) -> None:
         self.in_flight.is_open = True

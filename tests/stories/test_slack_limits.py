@@ -194,7 +194,7 @@ async def test_nothing_is_sent_for_a_version_that_looks_the_same(stage: Stage, b
         before = calls(story, "chat.update")
         async with app.services.database.transaction() as tx:
             await registrations.bump_version(tx, id)
-        app.dispatcher.loop.wakeup.wake()
+        app.dispatcher.loop.wakeup.set()
         async with asyncio.timeout(15):
             while await _stale(app, story):
                 await never(story, lambda: False, seconds=0.1)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bot.server.http_server import STUCK_SECONDS
-from bot.worker.loops import Loop, Wakeup
+from bot.worker.loops import Loop
 from tests.support.health_checks import Answering, Up, health
 
 
@@ -45,8 +45,8 @@ async def test_a_loop_that_hangs_is_an_ailment_and_one_that_waits_is_not() -> No
     async def look() -> None:
         pass
 
-    stuck = Loop("scheduler", hang, wakeup=Wakeup(), every=0.01)
-    well = Loop("messages", look, wakeup=Wakeup(), every=60)
+    stuck = Loop("scheduler", hang, every=0.01)
+    well = Loop("messages", look, every=60)
     later = [0.0]
     found = health(Answering(), loops=(stuck, well), now=lambda: time.monotonic() + later[0])
     stuck.start()
@@ -65,7 +65,7 @@ async def test_a_loop_makes_a_pause_before_a_look_unless_it_is_told_to_look_now(
     async def look() -> None:
         looks.put_nowait(None)
 
-    loop = Loop("messages", look, wakeup=Wakeup(), every=60, calm=60)
+    loop = Loop("messages", look, every=60, calm=60)
     loop.start()
     await looks.get()
     loop.look_now()
