@@ -156,9 +156,9 @@ async def running(
         finally:  # a stop cancels the one who waits here, and no body
             await engine.drain(REST_SECONDS)
     finally:
-        DBOS.destroy(destroy_registry=True)
-        # DBOS made its own pool this loop's default, and has just shut it down.
+        # DBOS made its own pool this loop's default, and cancels what waits in it for a thread.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        DBOS.destroy(destroy_registry=True)
 
 
 @contextmanager
