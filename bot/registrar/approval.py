@@ -22,6 +22,9 @@ from bot.registrar.kinds import KINDS
 from bot.storage import approval_requests, audit, decisions, history, registrations, runs
 from bot.storage.rows import plain
 
+JUST_NOW = timedelta(seconds=10)
+"""A voter was looked up when voting: for this long that need not be repeated."""
+
 
 @dataclass(frozen=True)
 class Approval:
@@ -44,7 +47,7 @@ class Approval:
         registration = await self.access.loaded_for(Verb.APPROVE, id, by, request)
         asked = self._in_time(registration, request)
         quorum, earlier = self.access.quorum(registration, asked.kind), registration.counting(asked)
-        vote = Votes(self.access).new(registration, by, quorum)
+        vote = self._vote(registration, by, quorum)
         others = [] if quorum.missing([*earlier, vote]) else [each.person for each in earlier]
         return (*others, asked.to) if asked.to else tuple(others)
 
@@ -59,14 +62,14 @@ class Approval:
         async with self.access.locked_for(Verb.APPROVE, id, by, request) as (tx, registration):
             asked = self._in_time(registration, request)
             case = self.access.case(registration, asked, by, seen)
-            rules, votes = KINDS[asked.kind], Votes(self.access)
+            rules = KINDS[asked.kind]
             rules.check_voter(case)
             if asked.vote_of(by) is not None:
                 raise Refusal(f"You have approved {id} already. It needs another approver, too.")
             rules.check(case)
-            vote = votes.new(registration, by, self.access.quorum(registration, asked.kind))
+            vote = self._vote(registration, by, self.access.quorum(registration, asked.kind))
             await approval_requests.cast(tx, asked, vote)
-            if await votes.count(tx, registration, asked, vote, seen):
+            if await self._count(tx, registration, asked, vote, seen):
                 state = RequestState.APPROVED if rules.run else RequestState.DONE
                 await decisions.close(tx, id, asked, state)
                 if rules.approved is not None:
@@ -124,18 +127,7 @@ class Approval:
             raise Refusal(f"The deadline of {what} has passed, so this can't be done.")
         return asked
 
-
-JUST_NOW = timedelta(seconds=10)
-"""A voter was looked up when voting: for this long that need not be repeated."""
-
-
-@dataclass(frozen=True)
-class Votes:
-    """Counts the votes for a request."""
-
-    access: Access
-
-    def new(self, registration: Registration, by: Person, quorum: Quorum) -> Vote:
+    def _vote(self, registration: Registration, by: Person, quorum: Quorum) -> Vote:
         """Return this user's approval."""
         return Vote(
             person=by,
@@ -145,7 +137,7 @@ class Votes:
             groups=self.access.services.policy.parties(by, quorum),
         )
 
-    async def count(
+    async def _count(
         self,
         tx: AsyncConnection,
         registration: Registration,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.approval import Verb
-from bot.domain.approval_requests import RequestKind
+from bot.domain.approval_requests import ApprovalRequest, RequestKind
 from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.people import Person, Refusal
@@ -14,7 +14,7 @@ from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.registrar.access import CHECKS, Access, check_limit
-from bot.registrar.approval import Votes
+from bot.registrar.approval import Approval
 from bot.registrar.kinds import check_idle
 from bot.storage import (
     approval_requests,
@@ -57,11 +57,16 @@ class Recovery:
             await self._check_fresh(tx, registration)
             await timers.cancel(tx, id, TimerKind.UNDO)
             await history.write(tx, id, Event.RETRIED, by=by, now=self.access.now())
-            if registration.plan is None:
+            plan = registration.latest(RequestKind.PLAN)
+            if plan is None:
                 return await self._continue(tx, id, Status.PLANNING, RunKind.PLAN)
-            if await self._is_still_approved(tx, registration, seen):
+            # The votes are judged again, as at the last approval.
+            given = registration.approvals()
+            await audit.check_votes(tx, registration, plan, given)
+            still = await Approval(self.access).still_counting(tx, registration, plan, given, seen)
+            if not self.access.quorum(registration).missing(still):
                 return await self._continue(tx, id, Status.APPROVED, RunKind.REGISTER)
-            return await self._ask_approvers(tx, registration)
+            return await self._ask_approvers(tx, registration, plan)
 
     async def _check_fresh(self, tx: AsyncConnection, registration: Registration) -> None:
         """Raise Refusal if the plan was approved too long ago, by history: it is signed, and the
@@ -79,21 +84,11 @@ class Recovery:
         await runs.add(tx, registration=id, kind=run, now=self.access.now())
         return target
 
-    async def _is_still_approved(
-        self, tx: AsyncConnection, registration: Registration, seen: Collection[Person]
-    ) -> bool:
-        """Judge the votes again, as at the last approval, and return whether enough are left."""
-        plan, given = registration.latest(RequestKind.PLAN), registration.approvals()
-        await audit.check_votes(tx, registration, plan, given)
-        votes = Votes(self.access)
-        still = await votes.still_counting(tx, registration, plan, given, seen) if plan else ()
-        return not self.access.quorum(registration).missing(still)
-
-    async def _ask_approvers(self, tx: AsyncConnection, registration: Registration) -> Status:
+    async def _ask_approvers(
+        self, tx: AsyncConnection, registration: Registration, plan: ApprovalRequest
+    ) -> Status:
         """Let it wait for approvers like a new plan, and tell them and the requester."""
         id, now, settings = registration.id, self.access.now(), self.access.services.settings
-        plan = registration.latest(RequestKind.PLAN)
-        assert plan is not None
         await registrations.move(tx, id, Status.PENDING, failure=None, deadline=None)
         again = replace(plan, asked_at=now, expires_at=now + settings.approval_ttl)
         await approval_requests.reopen(tx, id, again)
