@@ -89,7 +89,7 @@ class RunBase:
             return
         registration = await self._registration(run)
         try:
-            await self._remove_key(run, registration, secret, SecretState.REMOVED, proven=False)
+            await self._remove_key(run, registration, secret, SecretState.REMOVED)
         except StepFailed as failure:
             log.warning("secret left for the sweep", run=run.id, code=failure.code)
 
@@ -178,23 +178,16 @@ class RunBase:
                 await timers.add(tx, run.registration, TimerKind.REMOVE_STRAY, at)
 
     async def _remove_key(
-        self,
-        run: Run,
-        registration: Registration,
-        secret: Secret,
-        target: SecretState,
-        *,
-        proven: bool = True,
+        self, run: Run, registration: Registration, secret: Secret, target: SecretState
     ) -> None:
-        """Remove a secret from Entra, and note it. `proven` is whether it has signed in."""
-        await self._take_out(run, registration, secret, proven=proven)
+        """Remove a secret from Entra, and note it."""
+        await self._take_out(run, registration, secret)
         async with self._database.transaction() as tx:
             await secrets.change(tx, secret.id, target, since=list(SecretState), sealed=None)
 
-    async def _take_out(
-        self, run: Run, registration: Registration, secret: Secret, *, proven: bool = True
-    ) -> None:
-        context, since = self._step_context(run, registration), None if proven else secret.made_at
+    async def _take_out(self, run: Run, registration: Registration, secret: Secret) -> None:
+        context = self._step_context(run, registration)
+        since = secret.made_at if secret.run == run.id else None  # it may not have signed in yet
         with failing("Remove a secret"):
             await check_is_ours(context)
             await remove_secret(context, secret.key_id or "", unproven_since=since)

@@ -156,13 +156,7 @@ class Cleanup(RunBase):
                     tx, secret.id, SecretState.CLOSED, since=[secret.state], sealed=None
                 )
             await secrets.confirm_removed(tx, registration)
-            for kind in (
-                TimerKind.REMOVE_STRAY,
-                TimerKind.UNDO,
-                TimerKind.REVOKE,
-                TimerKind.REMOVE_PREVIOUS,
-            ):
-                await timers.cancel(tx, registration, kind)
+            await timers.cancel_all(tx, registration, but=TimerKind.MASK)
             await history.write(tx, registration, Event(target), now=now)
             if target is Status.REVOKED:
                 await self.tell(tx, run)

@@ -97,9 +97,7 @@ class Played(RunBase):
     async def _check_made(self, context: StepContext) -> None:
         """Nothing was made, so nothing can be somebody else's."""
 
-    async def _take_out(
-        self, run: Run, registration: Registration, secret: Secret, *, proven: bool = True
-    ) -> None:
+    async def _take_out(self, run: Run, registration: Registration, secret: Secret) -> None:
         # A removal is all that its run does; else it is the last thing.
         self._fail(Ending.FAILS_LAST)
         if run.kind in (RunKind.REMOVE_UNREAD, RunKind.REMOVE_PREVIOUS):
