@@ -45,10 +45,6 @@ class Stale:
     status: Status
     urgency: Urgency
 
-    @property
-    def is_final(self) -> bool:
-        return self.status not in ON_THE_WAY
-
 
 async def stale(
     tx: AsyncConnection,

@@ -253,14 +253,11 @@ class Scheduler:
         request: ApprovalRequest,
     ) -> None:
         """End an undecided request, or remind the approvers of it."""
-        now, id, channel = (
-            self._clock.now(),
-            registration.id,
-            self._services.settings.approval_channel,
-        )
+        now, id = self._clock.now(), registration.id
         if timer.kind is TimerKind.EXPIRE:
             await decisions.end(tx, registration, request, RequestState.EXPIRED, now=now)
             return
+        channel = self._services.settings.approval_channel
         await messages.add(tx, id, MessageKind.REMINDER, channel, subject=timer.subject)
         await history.write(tx, id, Event.REMINDED, now=now)
         await timers.remind_of(tx, id, request.id, request.asked_at, now)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.registration import Status
 from bot.storage import message_queue, messages, registrations, tables
 from bot.storage.database import Database
-from bot.storage.message_queue import PATIENCE, Stale
+from bot.storage.message_queue import ON_THE_WAY, PATIENCE, Stale
 from bot.storage.messages import Message, MessageKind
 from handlers.outbox.dispatcher import SPACING, calls_of
 from handlers.slack.rate_limits import RateLimits
@@ -196,7 +196,7 @@ class Crowd(Queue):
     async def _draw(self, it: Stale) -> None:
         [message] = await message_queue.claim(self.tx, [it.message], self.now)
         await self.post(message, it.status)
-        if it.is_final:
+        if it.status not in ON_THE_WAY:
             self.final[message.id] = self.now
         else:
             self.progress.append(self.now)
