@@ -209,7 +209,7 @@ async def running(
                 try:
                     yield app
                 finally:  # before anything that takes longer than a stop may
-                    await run_guarded("releasing runs", runs.release)
+                    await run_guarded("releasing runs", runs.attempts.release)
 
 
 def _listener_services(
@@ -253,7 +253,7 @@ async def _at_work(
         yield
     finally:
         await asyncio.gather(*(loop.stop() for loop in loops))
-        await run_guarded("releasing runs", runs.release)
+        await run_guarded("releasing runs", runs.attempts.release)
         await dispatcher.settle()
         await preview_maker.settle()
 

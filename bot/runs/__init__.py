@@ -21,10 +21,9 @@ class Runs:
 
     def __init__(self, services: Services) -> None:
         self._database = services.database
-        self._attempts = Attempts(services)
-        self.release = self._attempts.release
+        self.attempts = Attempts(services)
         self._planning = Planning(services)
-        self._provisioning = Provisioning(services, go_on=self._attempts.go_on)
+        self._provisioning = Provisioning(services, go_on=self.attempts.go_on)
         self._cleanup = Cleanup(services)
         self._drift_check = DriftCheck(services)
 
@@ -44,7 +43,7 @@ class Runs:
             RunKind.CHECK: self._drift_check.check,
         }
         carry = self._cleanup.carry
-        return {kind: self._attempts.counted(partial(carry, it)) for kind, it in walks.items()}
+        return {kind: self.attempts.counted(partial(carry, it)) for kind, it in walks.items()}
 
     async def died(self, id: str, bug: str) -> None:
         """End a run that broke, or that the engine gave up, and say so with the bug's id."""
