@@ -41,26 +41,21 @@ class AppManagementPolicy:
     """`azureAdMultipleOrgs`, `personalMicrosoftAccount`."""
     redirect_domains: tuple[str, ...] | None = None
     """Only these, where given."""
-    redirect_domains_banned: tuple[str, ...] = ()
-    redirect_schemes_banned: tuple[str, ...] = ()
     identifier_uris_checked: bool = False
     """They must hold a verified domain, the tenant's id or the application's."""
     reference_required: bool = False
     """Applications must have a `serviceManagementReference`. Not told by any policy."""
     exempt: tuple[str, ...] = ()
     """Client ids of whom nothing is asked, by their custom security attributes."""
-    for_applications_since: datetime | None = None
     tells_beta: bool = False
 
     def __post_init__(self) -> None:
         if unknown := set(self.audiences_banned) - _AUDIENCES.keys():
             raise ValueError(f"the policy knows no audience {', '.join(sorted(unknown))}")
 
-    def check(
-        self, *, caller: str | None, created: datetime, start: datetime, end: datetime
-    ) -> None:
-        """Refuse a secret for an application created at that time."""
-        if not self._concerns(caller, created):
+    def check(self, *, caller: str | None, start: datetime, end: datetime) -> None:
+        """Refuse a secret that may not be, or not live so long."""
+        if caller in self.exempt:
             return
         if self.secrets_banned:
             raise _type_not_allowed()
@@ -76,7 +71,7 @@ class AppManagementPolicy:
         """
         if self.reference_required and not after["serviceManagementReference"]:
             raise _no_reference("Create" if before is None else "Update")
-        if not self._concerns(caller, datetime.fromisoformat(after["createdDateTime"])):
+        if caller in self.exempt:
             return
         old = before or {}
         if after["signInAudience"] != old.get("signInAudience"):
@@ -106,10 +101,6 @@ class AppManagementPolicy:
             "servicePrincipalRestrictions": {"passwordCredentials": [], "keyCredentials": []},
         }
 
-    def _concerns(self, caller: str | None, created: datetime) -> bool:
-        since = self.for_applications_since
-        return caller not in self.exempt and (since is None or created >= since)
-
     def _check_audience(self, audience: str) -> None:
         for name in self.audiences_banned:
             if audience in _AUDIENCES[name]:
@@ -118,14 +109,9 @@ class AppManagementPolicy:
                 raise bad_request(message, code="SignInAudienceNotAllowedAsPerAppPolicy")
 
     def _check_redirect(self, platform: str, uri: str) -> None:
-        parts = urlsplit(uri)
-        host = (parts.hostname or "").casefold()
+        host = (urlsplit(uri).hostname or "").casefold()
         allowed = self.redirect_domains
         if allowed is not None and host not in {each.casefold() for each in allowed}:
-            raise _redirect_not_allowed(platform)
-        if host in {each.casefold() for each in self.redirect_domains_banned}:
-            raise _redirect_not_allowed(platform)
-        if parts.scheme in self.redirect_schemes_banned:
             raise _redirect_not_allowed(platform)
 
     def _check_identifier(self, uri: str, names: set[str]) -> None:
@@ -164,24 +150,17 @@ class AppManagementPolicy:
                 more = {"excludeAppsReceivingV2Tokens": False, "excludeSaml": False}
                 entry = self._entry(isStateSetByMicrosoft=False, **more)
                 yield "uriAdditionWithoutUniqueTenantIdentifier", entry
-        else:
-            for restriction, member, listed in (
-                ("uriWithoutAllowedDomain", "allowedDomains", self.redirect_domains),
-                ("uriWithBlockedDomain", "blockedDomains", self.redirect_domains_banned or None),
-                ("uriWithBlockedScheme", "blockedSchemes", self.redirect_schemes_banned or None),
-            ):
-                if listed is not None:
-                    yield restriction, self._entry(**{member: list(listed)})
+        elif self.redirect_domains is not None:
+            yield "uriWithoutAllowedDomain", self._entry(allowedDomains=list(self.redirect_domains))
 
     def _lasting(self, kind: str, longest: timedelta | None) -> Json:
         lifetime = f"P{longest.days}D" if longest is not None else None
         return self._entry(restrictionType=kind, maxLifetime=lifetime)
 
     def _entry(self, **more: Any) -> Json:
-        since = self.for_applications_since
         return {
             "state": "enabled",
-            "restrictForAppsCreatedAfterDateTime": since.isoformat() if since else None,
+            "restrictForAppsCreatedAfterDateTime": None,
             "excludeActors": {"customSecurityAttributes": [_EXEMPTION]} if self.exempt else None,
             **more,
         }

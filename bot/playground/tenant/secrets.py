@@ -32,9 +32,8 @@ def make(
     end = _time(wanted.get("endDateTime")) or start + DEFAULT_LIFE
     if end <= start or end <= directory.now():
         raise invalid("endDateTime")
-    created = datetime.fromisoformat(application["createdDateTime"])
     default = default_policy_for(directory, application["id"])
-    default.check(caller=caller, created=created, start=start, end=end)
+    default.check(caller=caller, start=start, end=end)
     check_secret(directory, application, start=start, end=end)
     return new_secret(directory, name=wanted.get("displayName"), start=start, end=end)
 

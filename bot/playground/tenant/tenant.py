@@ -204,12 +204,9 @@ class Tenant:
         longest_certificate: timedelta | None = None,
         audiences_banned: Iterable[str] = (),
         redirect_domains: Iterable[str] | None = None,
-        redirect_domains_banned: Iterable[str] = (),
-        redirect_schemes_banned: Iterable[str] = (),
         identifier_uris_checked: bool = False,
         reference_required: bool = False,
         exempt: Iterable[str] = (),
-        for_applications_since: datetime | None = None,
         tells_beta: bool = False,
     ) -> None:
         """Set the tenant's default app management policy; what is not named is not restricted.
@@ -223,12 +220,9 @@ class Tenant:
             longest_certificate=longest_certificate,
             audiences_banned=tuple(audiences_banned),
             redirect_domains=None if redirect_domains is None else tuple(redirect_domains),
-            redirect_domains_banned=tuple(redirect_domains_banned),
-            redirect_schemes_banned=tuple(redirect_schemes_banned),
             identifier_uris_checked=identifier_uris_checked,
             reference_required=reference_required,
             exempt=tuple(exempt),
-            for_applications_since=for_applications_since,
             tells_beta=tells_beta,
         )
 

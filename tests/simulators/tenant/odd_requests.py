@@ -226,7 +226,6 @@ def batches() -> SearchStrategy[Any]:
         optional={
             "headers": st.just(_JSON) | VALUES,
             "body": BODIES,
-            "dependsOn": st.just(["1"]) | VALUES,
         },
     )
     right = st.builds(
