@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import aiohttp
-
 from bot.playground.workspace import Workspace
+from tests.support.blocks import button
+from tests.support.small_bot import client_of
 
 Json = dict[str, Any]
 
@@ -32,19 +32,8 @@ async def _forge(
     workspace: Workspace, method: str, action: str, value: str, *, channel: str, **more: str
 ) -> str:
     """Post it with the bot's token, and return the message's ts."""
-    button = {
-        "type": "button",
-        "action_id": action,
-        "text": {"type": "plain_text", "text": action},
-        "value": value,
-    }
-    blocks = [{"type": "actions", "elements": [button]}]
-    body = {"channel": workspace.channels[channel].id, "text": "forged", "blocks": blocks, **more}
-    headers = {"Authorization": f"Bearer {workspace.bot_token}"}
-    async with (
-        aiohttp.ClientSession(headers=headers) as session,
-        session.post(workspace.api_url + method, json=body) as answer,
-    ):
-        posted = await answer.json()
-    assert posted["ok"], posted
+    row = {"type": "actions", "elements": [button(action, action_id=action, value=value)]}
+    body = {"channel": workspace.channels[channel].id, "text": "forged", "blocks": [row], **more}
+    async with client_of(workspace) as client:
+        posted = await client.api_call(method, json=body)
     return str(posted.get("ts") or posted["message_ts"])

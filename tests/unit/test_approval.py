@@ -84,8 +84,9 @@ def test_whoever_has_another_role_is_told_so_before_the_state_is(verb: Verb) -> 
 @pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.DENY])
 def test_nobody_decides_on_their_own_registration(verb: Verb) -> None:
     own = registration(Status.PENDING, requester=ADA)
-    with pytest.raises(Refusal, match=f"You cannot {verb} your own registration"):
-        POLICY.check(verb, ADA, own)
+    for person in (ADA, replace(ADA, name="Somebody Else")):  # a new name changes nothing
+        with pytest.raises(Refusal, match=f"You cannot {verb} your own registration"):
+            POLICY.check(verb, person, own)
     POLICY.check(verb, GRACE, own)
     POLICY.check(Verb.CANCEL, ADA, own)
 
@@ -126,12 +127,6 @@ def test_a_request_is_decided_only_where_its_kind_can_wait(
                 POLICY.check(verb, person, found, "r1")
 
 
-def test_a_new_name_does_not_make_the_requester_somebody_else() -> None:
-    own = registration(Status.PENDING, requester=ADA)
-    with pytest.raises(Refusal, match="your own"):
-        POLICY.check(Verb.APPROVE, replace(ADA, name="Somebody Else"), own)
-
-
 @pytest.mark.parametrize("doubt", ["is deactivated", "is a bot", "is from outside"])
 @pytest.mark.parametrize("verb", Verb)
 def test_an_account_in_doubt_may_do_nothing(verb: Verb, doubt: str) -> None:
@@ -168,15 +163,19 @@ def test_a_star_does_not_make_approvers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "status", "words"),
-    [("approve", Status.APPROVED, "already approved"), ("deny", Status.DENIED, "already denied")],
+    ("verdict", "status", "sentence"),
+    [
+        ("approve", Status.APPROVED, "<@U0GRACE> already approved AAD-7K3F."),
+        ("deny", Status.DENIED, "<@U0GRACE> already denied AAD-7K3F."),
+        # Half a quorum does not pass for a decision.
+        ("approve", Status.EXPIRED, "AAD-7K3F has expired. Ask again with `/aad-setup`."),
+    ],
 )
 def test_whoever_comes_too_late_learns_who_decided(
-    verdict: str, status: Status, words: str
+    verdict: str, status: Status, sentence: str
 ) -> None:
     vote = Vote(person=GRACE, verdict=verdict, at=NOON)
-    sentence = refusal(Verb.APPROVE, ADA, status, vote)
-    assert sentence == f"<@U0GRACE> {words} AAD-7K3F."
+    assert refusal(Verb.APPROVE, ADA, status, vote) == sentence
 
 
 @pytest.mark.parametrize(
@@ -258,12 +257,6 @@ def test_a_group_that_cannot_be_read_makes_nobody_a_party_of_their_own() -> None
         POLICY.parties(unsaid, Quorum(needed=2, distinct_groups=True))
     both = replace(unsaid, groups=frozenset({"S0SECURITY"}))
     assert POLICY.parties(both, Quorum(needed=2, distinct_groups=True)) == ("S0SECURITY",)
-
-
-def test_half_a_quorum_does_not_pass_for_a_decision() -> None:
-    vote = Vote(person=GRACE, verdict="approve", at=NOON)
-    sentence = refusal(Verb.APPROVE, ADA, Status.EXPIRED, vote)
-    assert sentence == "AAD-7K3F has expired. Ask again with `/aad-setup`."
 
 
 def test_every_state_can_be_reached_and_every_end_is_one() -> None:

@@ -43,42 +43,6 @@ def test_a_duration_that_is_none_is_not_guessed() -> None:
         parse_duration("90 days")
 
 
-def test_a_policy_that_is_off_says_nothing() -> None:
-    off = {**policy(restriction("passwordAddition")), "isEnabled": False}
-    assert read_policy(off, now=NOW) == SecretPolicy()
-
-
-def test_a_policy_that_cannot_be_read_is_not_taken_for_none() -> None:
-    assert not read_policy(None, now=NOW).readable
-
-
-def test_a_ban_bans() -> None:
-    assert read_policy(policy(restriction("passwordAddition")), now=NOW).banned
-
-
-def test_a_ban_of_chosen_secrets_does_not_concern_us() -> None:
-    assert not read_policy(policy(restriction("customPasswordAddition")), now=NOW).banned
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"state": "disabled"}, {"restrictForAppsCreatedAfterDateTime": "2026-07-01T00:00:00Z"}],
-)
-def test_a_restriction_that_does_not_apply_is_left_out(changes: dict[str, Any]) -> None:
-    assert not read_policy(policy(restriction("passwordAddition", **changes)), now=NOW).banned
-
-
-def test_the_shorter_of_two_limits_counts() -> None:
-    read = read_policy(
-        policy(
-            restriction("passwordLifetime", maxLifetime="P180D"),
-            restriction("passwordLifetime", maxLifetime="P90D"),
-        ),
-        now=NOW,
-    )
-    assert read.longest == timedelta(days=90)
-
-
 def restriction(kind: str, **changes: Any) -> dict[str, Any]:
     usual = {
         "restrictionType": kind,
@@ -94,3 +58,30 @@ def policy(*restrictions: dict[str, Any]) -> dict[str, Any]:
         "isEnabled": True,
         "applicationRestrictions": {"passwordCredentials": list(restrictions)},
     }
+
+
+BAN = restriction("passwordAddition")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (policy(BAN), SecretPolicy(banned=True)),
+        ({**policy(BAN), "isEnabled": False}, SecretPolicy()),
+        (policy({**BAN, "state": "disabled"}), SecretPolicy()),
+        (
+            policy({**BAN, "restrictForAppsCreatedAfterDateTime": "2026-07-01T00:00:00Z"}),
+            SecretPolicy(),
+        ),
+        (policy(restriction("customPasswordAddition")), SecretPolicy()),  # of chosen secrets
+        (None, SecretPolicy(readable=False)),  # and is not taken for none
+        (
+            policy(*(restriction("passwordLifetime", maxLifetime=it) for it in ("P180D", "P90D"))),
+            SecretPolicy(longest=timedelta(days=90)),
+        ),
+    ],
+)
+def test_what_a_policy_says_of_our_secrets(
+    told: dict[str, Any] | None, expected: SecretPolicy
+) -> None:
+    assert read_policy(told, now=NOW) == expected
