@@ -13,29 +13,27 @@ from typing import Any
 import aiohttp
 import sqlalchemy as sa
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
-from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.people import Person
 from bot.domain.registration import Form
-from bot.logs import slack_logger
 from bot.planning.preview import Preview
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
+from bot.server.slack_transport import bolt_app
+from bot.startup_checks import slack_client
 from bot.storage.database import Database
 from bot.storage.tables import metadata
-from graph.http import DIRECT
 from handlers.listeners.interaction import ListenerServices
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher
 from handlers.slack.rate_limits import LookupLimits
-from handlers.slack.response_url import ResponseUrls
+from handlers.slack.services import Slack
 from handlers.slack.users import Installed, Users
 from handlers.views import form, ids
 from tests.support.factories import NOON
@@ -84,37 +82,23 @@ async def standing(folder: Path, clock: MovableClock) -> AsyncIterator[BoltHarne
 async def connected(
     workspace: Workspace, database: Database, clock: MovableClock
 ) -> AsyncIterator[BoltHarness]:
+    env, installed = _office(workspace, database, clock), _installed(workspace)
+    services, settings = env.services, env.services.settings
     async with aiohttp.ClientSession() as session:
-        client = AsyncWebClient(
-            token=workspace.bot_token,
-            base_url=workspace.api_url,
-            session=session,
-            logger=slack_logger(),
-        )
-        client.retry_handlers = []
-        env = _office(workspace, database, clock)
-        installed = Installed(
-            team_id=workspace.team_id,
-            enterprise_id=None,
-            app_id=workspace.api_app_id,
-            bot_id=workspace.installation.bot_id,
-            bot_user_id=workspace.bot_user_id,
-        )
+        client = slack_client(settings, session, token=workspace.bot_token)
         limits = LookupLimits(clock, a_minute=10**5, burst=10**4)
-        people = Users(client, installed, env.services.policy, clock, limits)
-        bolt = _bolt(client, workspace)
+        users = Users(client, installed, services.policy, clock, limits)
+        bolt = bolt_app(slack_client(settings, session, token=None), settings, installed)
         previews = PreviewMaker(client=client, look=_nothing, clock=clock, contact="#it-help")
         handlers.register(
             bolt,
             ListenerServices(
                 client=client,
                 registrar=env.registrar,
-                users=people,
-                response_urls=ResponseUrls(
-                    session, api_url=workspace.api_url, ids={workspace.team_id}, proxies=DIRECT
-                ),
+                users=users,
+                response_urls=Slack.of(services, installed, client, session).response_urls,
                 home_publisher=HomePublisher(
-                    env.services, env.registrar, client=client, look_up=people.person, every=3600
+                    services, env.registrar, client=client, look_up=users.person, every=3600
                 ),
                 preview_maker=previews,
                 contact="#it-help",
@@ -140,7 +124,12 @@ def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Re
             requesters=frozenset({people["rosa"].id}),
             approvers=frozenset({people["ada"].id, people["grace"].id}),
         ),
-        settings=replace(SETTINGS, approval_channel=workspace.channels["approvals"].id),
+        settings=replace(
+            SETTINGS,
+            slack_api_url=workspace.api_url,
+            slack_bot_token=workspace.bot_token,
+            approval_channel=workspace.channels["approvals"].id,
+        ),
     )
     return replace(env, requester=person(workspace, "rosa"), approver=person(workspace, "ada"))
 
@@ -150,20 +139,13 @@ def person(workspace: Workspace, name: str) -> Person:
     return Person(team_id=who.team_id, user_id=who.id, name=who.real_name)
 
 
-def _bolt(client: AsyncWebClient, workspace: Workspace) -> AsyncApp:
-    result = AuthorizeResult(
-        enterprise_id=None,
+def _installed(workspace: Workspace) -> Installed:
+    return Installed(
         team_id=workspace.team_id,
+        enterprise_id=None,
+        app_id=workspace.api_app_id,
         bot_id=workspace.installation.bot_id,
         bot_user_id=workspace.bot_user_id,
-        bot_token=workspace.bot_token,
-    )
-
-    async def authorize() -> AuthorizeResult:
-        return result
-
-    return AsyncApp(
-        client=client, authorize=authorize, process_before_response=True, logger=client.logger
     )
 
 

@@ -41,36 +41,54 @@ async def sim(workspace: Workspace) -> AsyncIterator[Sim]:
         yield Sim(session, workspace.url)
 
 
-def teach(app: AsyncApp) -> None:
+def teach(app: AsyncApp, workspace: Workspace) -> None:
+    """A wish is typed into a form, shown to approvers and approved."""
+    kinds = {
+        **text_input("Kind"),
+        "element": {
+            "type": "static_select",
+            "action_id": "kind",
+            "options": [{"text": plain("Mimecast"), "value": "mimecast"}],
+        },
+    }
+
     @app.command("/aad-setup")
     async def ask(ack: AsyncAck, body: Json, client: Client) -> None:
-        await client.views_open(trigger_id=body["trigger_id"], view=modal(text_input("Name")))
+        await client.views_open(
+            trigger_id=body["trigger_id"], view=modal(text_input("Name"), kinds)
+        )
         await ack("opened")
 
     @app.view("form")
     async def sent(ack: AsyncAck, body: Json, client: Client) -> None:
-        await client.chat_postMessage(
-            channel=body["user"]["id"], text="got it", blocks=[actions("Go")]
-        )
+        name = body["view"]["state"]["values"]["name"]["typed"]["value"]
+        if name == "taken":
+            await ack(response_action="errors", errors={"name": "This name is taken."})
+            return
         await ack()
+        asked = section(f"*Asked by* <@{body['user']['id']}>")
+        card = [{"type": "header", "text": plain(name)}, asked, actions("Approve")]
+        approvals = workspace.channels["approvals"].id
+        await client.chat_postMessage(channel=approvals, text=name, blocks=card)
 
-    @app.action("go")
-    async def go(ack: AsyncAck) -> None:
+    @app.action("approve")
+    async def approve(ack: AsyncAck, body: Json, respond: AsyncRespond) -> None:
         await ack()
+        await respond(f"Approved by <@{body['user']['id']}>", replace_original=True, blocks=[])
 
 
 async def test_a_program_can_do_what_people_do(
     workspace: Workspace, app: AsyncApp, sim: Sim
 ) -> None:
-    teach(app)
+    teach(app, workspace)
     async with connected(app, workspace):
         status, reply = await sim.act("command", person="rosa", text="")
         assert (status, reply["text"]) == (200, "opened")
         assert "[Send]" in (await sim.look("view", person="rosa"))["shown"]
-        await sim.act("submit", person="rosa", values={"Name": "payroll"})
-        [message] = await sim.look("messages", where="rosa")
-        assert message["shown"] == "[Go]"
-        assert (await sim.act("click", person="rosa", label="Go"))[0] == 200
+        await sim.act("submit", person="rosa", values={"Name": "payroll", "Kind": "Mimecast"})
+        [message] = await sim.look("messages", where="approvals")
+        assert message["shown"].endswith("[Approve]")
+        assert (await sim.act("click", person="ada", label="Approve"))[0] == 200
         assert [it["text"] for it in await sim.look("ephemerals", person="rosa")] == ["opened"]
         assert await sim.look("home", person="rosa") is None
     state = await sim.look("state")
@@ -150,7 +168,7 @@ async def test_people_can_be_added_and_changed(
 
 
 async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: AsyncApp) -> None:
-    teach(app)
+    teach(app, workspace)
     heard: list[str] = []
 
     @app.event("app_mention")
@@ -160,8 +178,9 @@ async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: 
     async with served(app.web_app()) as url:
         workspace.deliver_to(url)
         assert (await workspace.command("rosa")).text == "opened"
-        assert (await workspace.submit("rosa", {"Name": "payroll"})).acked
-        assert (await workspace.click("rosa", "Go")).acked
+        asked = {"Name": "payroll", "Kind": "Mimecast"}
+        assert (await workspace.submit("rosa", asked)).acked
+        assert (await workspace.click("ada", "Approve")).acked
         await workspace.mention("ada", "status")
     assert len(heard) == 1
     assert (await workspace.command("rosa")).error == "dispatch_failed"
@@ -172,7 +191,7 @@ async def test_an_app_can_be_told_by_signed_requests(workspace: Workspace, app: 
 
 
 async def test_a_wrong_signature_is_refused_by_the_app(workspace: Workspace, app: AsyncApp) -> None:
-    teach(app)
+    teach(app, workspace)
     workspace.installation.signing_secret = "changed"
     async with served(app.web_app()) as url:
         workspace.deliver_to(url)
@@ -182,43 +201,8 @@ async def test_a_wrong_signature_is_refused_by_the_app(workspace: Workspace, app
     assert len(tries) == 2
 
 
-def teach_wishes(app: AsyncApp, channel: str) -> None:
-    kinds = {
-        **text_input("Kind"),
-        "element": {
-            "type": "static_select",
-            "action_id": "kind",
-            "options": [{"text": plain("Mimecast"), "value": "mimecast"}],
-        },
-    }
-
-    @app.command("/aad-setup")
-    async def ask(ack: AsyncAck, body: Json, client: Client) -> None:
-        await client.views_open(
-            trigger_id=body["trigger_id"], view=modal(text_input("Name"), kinds)
-        )
-        await ack()
-
-    @app.view("form")
-    async def sent(ack: AsyncAck, body: Json, client: Client) -> None:
-        name = body["view"]["state"]["values"]["name"]["typed"]["value"]
-        if name == "taken":
-            await ack(response_action="errors", errors={"name": "This name is taken."})
-            return
-        await ack()
-        asked = section(f"*Asked by* <@{body['user']['id']}>")
-        card = [{"type": "header", "text": plain(name)}, asked, actions("Approve")]
-        await client.chat_postMessage(channel=channel, text=name, blocks=card)
-
-    @app.action("approve")
-    async def approve(ack: AsyncAck, body: Json, respond: AsyncRespond) -> None:
-        await ack()
-        await respond(f"Approved by <@{body['user']['id']}>", replace_original=True, blocks=[])
-
-
 async def test_a_wish_goes_from_command_to_approval(workspace: Workspace, app: AsyncApp) -> None:
-    channel = workspace.channels["approvals"].id
-    teach_wishes(app, channel)
+    teach(app, workspace)
     async with connected(app, workspace):
         reply = await workspace.command("rosa")
         assert reply.acked
