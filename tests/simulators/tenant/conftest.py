@@ -10,11 +10,6 @@ from bot.playground.tenant import Tenant, running
 from tests.support.graph_caller import WIDE, Asking, asking
 
 
-@pytest.fixture(scope="session")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
 @pytest.fixture
 def clock() -> MovableClock:
     return MovableClock()

@@ -12,7 +12,7 @@ import pytest
 
 from bot.playground.tenant.operations import OPERATIONS
 from bot.playground.tenant.rights import Rule
-from tests.support.graph_schema import Schema, read_schema
+from tests.support.graph_schema import Schema
 
 SAME_AS: Mapping[tuple[str, str], str] = {
     # Paths without a row, and the path whose row counts for them: a count reads what a list
@@ -49,11 +49,10 @@ DOCUMENTED: Mapping[tuple[str, str], set[str]] = {
 
 
 @pytest.fixture(scope="module")
-def schema() -> Schema:
-    found = read_schema()
-    if found is None:
+def schema(schema: Schema | None) -> Schema:
+    if schema is None:
         pytest.skip("Microsoft's schema is not beside this checkout: NO rule was checked")
-    return found
+    return schema
 
 
 def loose(schema: Schema, method: str, template: str, rule: Rule) -> list[tuple[str, ...]]:
