@@ -32,8 +32,17 @@ async def answered(story: Story, person: str, text: str) -> str:
     return story.workspace.text_of(story.workspace.messages(person)[-1])
 
 
-async def test_the_command_does_what_the_buttons_do(story: Story) -> None:
+async def test_the_command_does_what_the_buttons_do_and_tells_the_history(story: Story) -> None:
     id = await story.ready("billing")
+    told = await said(story, "rosa", f"history {id}")
+    lines = told.splitlines()
+    assert lines[0] == f"History of {id}"
+    assert lines[1].endswith("· asked for · @rosa")
+    assert any(line.endswith("· approved · @ada") for line in lines)
+    assert lines[-1].endswith("· ready")
+    assert await said(story, "ada", f"history {id}") == told
+    refused = await said(story, "ben", f"history {id}")
+    assert refused == "Only the requester or an approver can read the history of this."
     values = await said(story, "rosa", f"values {id.lower()}")
     assert "••••••••" in values
     assert "[Show the secret]" in values
@@ -42,18 +51,6 @@ async def test_the_command_does_what_the_buttons_do(story: Story) -> None:
     assert await said(story, "ben", f"values {id}") == "Only the requester gets the values."
     checked = await said(story, "rosa", f"check {id[4:]}")
     assert checked.startswith(f"{id} is being compared with the tenant.")
-
-
-async def test_cancel_says_what_it_did_and_the_card_agrees(story: Story) -> None:
-    id = await story.ask("billing")
-    assert await said(story, "ben", f"cancel {id}") == (
-        "Only the requester or the person who asked for this can cancel it."
-    )
-    done = await said(story, "rosa", f"cancel {id}")
-    assert done == f"{id} is cancelled. Nothing was changed in Entra."
-    await story.until(lambda: f"{id} was cancelled" in story.card())
-    again = await said(story, "rosa", f"cancel {id}")
-    assert again == f"{id} was cancelled, so there is nothing to cancel."
 
 
 @pytest.mark.slow
@@ -80,20 +77,6 @@ async def test_retry_and_undo_by_command_and_undo_is_confirmed(story: Story) -> 
     await story.workspace.click("rosa", "undo_asked")
     assert story.whispers("rosa") == f"{other} is being undone. Its card says when that is done."
     await story.until(lambda: f"{other} was undone" in story.card())
-
-
-@pytest.mark.slow
-async def test_history_is_told_to_the_requester_and_to_approvers(story: Story) -> None:
-    id = await story.ready("billing")
-    told = await said(story, "rosa", f"history {id}")
-    lines = told.splitlines()
-    assert lines[0] == f"History of {id}"
-    assert lines[1].endswith("· asked for · @rosa")
-    assert any(line.endswith("· approved · @ada") for line in lines)
-    assert lines[-1].endswith("· ready")
-    assert await said(story, "ada", f"history {id}") == told
-    refused = await said(story, "ben", f"history {id}")
-    assert refused == "Only the requester or an approver can read the history of this."
 
 
 async def test_lists_say_what_they_hold_and_how_many_more(story: Story) -> None:
@@ -138,8 +121,9 @@ async def test_a_long_list_is_cut_and_says_how_many_more(story: Story) -> None:
     assert "Only the requester" in await said(story, "ada", f"values {story.card().split()[0]}")
 
 
-async def test_what_is_public_is_the_least_and_says_no_name(story: Story) -> None:
+async def test_what_is_said_in_public_is_the_least_and_changes_nothing(story: Story) -> None:
     id = await story.ask("billing")
+    await _edited_messages_are_no_commands(story, id)
     for text in (f"status {id}", "list", "list mine", "list waiting"):
         shown = await story.workspace.command("rosa", f"{text} public", channel="random")
         assert shown.acked
@@ -148,6 +132,49 @@ async def test_what_is_public_is_the_least_and_says_no_name(story: Story) -> Non
         assert "billing" not in shown.text
     refused = await said(story, "rosa", f"history {id} public")
     assert refused.startswith("Only status and list can be public.")
+    answer = await in_thread(story, "rosa", f"cancel {id}")
+    assert answer == (
+        f"In channels I only show status. Type /aad-setup cancel {id} and I do that for you."
+    )
+    assert "I open the form" in await in_thread(story, "rosa", "")
+    assert "waits for approval" in story.card()
+    await _cancelled_by_word(story, id)
+
+
+async def _edited_messages_are_no_commands(story: Story, id: str) -> None:
+    edited = {
+        "type": "message",
+        "subtype": "message_changed",
+        "channel_type": "im",
+        "channel": story.workspace.channel("rosa").id,
+        "message": {"user": story.workspace.people["rosa"].id, "text": f"cancel {id}"},
+        "event_ts": "1.0",
+    }
+    mentioned = {
+        "type": "app_mention",
+        "user": story.workspace.people["rosa"].id,
+        "text": f"<@{story.workspace.bot_user_id}> status {id}",
+        "edited": {"user": story.workspace.people["rosa"].id, "ts": "2.0"},
+        "channel": story.workspace.channel("general").id,
+        "ts": "1.0",
+    }
+    for event in (edited, mentioned, {**mentioned, "edited": None, "bot_id": "B0OTHER"}):
+        assert await deliver(story, event)
+    assert "waits for approval" in story.card()
+    assert not story.workspace.messages("general")
+    assert not story.whispers("rosa")
+
+
+async def _cancelled_by_word(story: Story, id: str) -> None:
+    """What it says it did, the card says, too."""
+    assert await said(story, "ben", f"cancel {id}") == (
+        "Only the requester or the person who asked for this can cancel it."
+    )
+    done = await said(story, "rosa", f"cancel {id}")
+    assert done == f"{id} is cancelled. Nothing was changed in Entra."
+    await story.until(lambda: f"{id} was cancelled" in story.card())
+    again = await said(story, "rosa", f"cancel {id}")
+    assert again == f"{id} was cancelled, so there is nothing to cancel."
 
 
 @pytest.mark.slow
@@ -204,41 +231,20 @@ async def test_a_channel_reads_the_least_and_the_person_the_rest(story: Story) -
     assert not story.workspace.replies(asked)
     asked, told = await whispered(story, "ben", f"values {id}")
     assert told == "Only the requester gets the values."
+    await _guests_and_outsiders_learn_nothing(story, id)
 
 
-async def test_a_mention_changes_nothing(story: Story) -> None:
-    id = await story.ask("billing")
-    answer = await in_thread(story, "rosa", f"cancel {id}")
-    assert answer == (
-        f"In channels I only show status. Type /aad-setup cancel {id} and I do that for you."
-    )
-    assert "I open the form" in await in_thread(story, "rosa", "")
-    assert "waits for approval" in story.card()
-
-
-async def test_an_edited_message_is_no_second_command(story: Story) -> None:
-    id = await story.ask("billing")
-    edited = {
-        "type": "message",
-        "subtype": "message_changed",
-        "channel_type": "im",
-        "channel": story.workspace.channel("rosa").id,
-        "message": {"user": story.workspace.people["rosa"].id, "text": f"cancel {id}"},
-        "event_ts": "1.0",
-    }
-    mentioned = {
-        "type": "app_mention",
-        "user": story.workspace.people["rosa"].id,
-        "text": f"<@{story.workspace.bot_user_id}> status {id}",
-        "edited": {"user": story.workspace.people["rosa"].id, "ts": "2.0"},
-        "channel": story.workspace.channel("general").id,
-        "ts": "1.0",
-    }
-    for event in (edited, mentioned, {**mentioned, "edited": None, "bot_id": "B0OTHER"}):
-        assert await deliver(story, event)
-    assert "waits for approval" in story.card()
-    assert not story.workspace.messages("general")
-    assert not story.whispers("rosa")
+async def _guests_and_outsiders_learn_nothing(story: Story, id: str) -> None:
+    # `help` says the same to everybody, so nobody is looked up for it.
+    for text in (f"status {id}", "list", f"history {id}", "list public"):
+        refused = await story.workspace.command("gus", text)
+        assert "Guest accounts can't use this bot." in refused.text
+        _, told = await whispered(story, "ext", text.removesuffix(" public"), channel="partners")
+        assert "can't use this bot" in told
+    assert await answered(story, "gus", "help") == "Guest accounts can't use this bot."
+    for text in ("values", "nonsense"):  # a hint on usage would come first
+        refused = await story.workspace.command("gus", text)
+        assert refused.text == "Guest accounts can't use this bot."
 
 
 async def test_a_greeting_is_answered_with_the_first_steps(story: Story) -> None:
@@ -282,20 +288,6 @@ async def test_a_direct_message_is_answered_like_the_command(story: Story) -> No
     await story.until(lambda: "[Show the secret]" in story.whispers("rosa"))
     assert len(story.workspace.messages("rosa")) == before + 1  # her own words
     assert "••••••••" not in await story.reveal()
-
-
-async def test_guests_and_outsiders_learn_nothing_by_any_word(story: Story) -> None:
-    id = await story.ready("billing")
-    # `help` says the same to everybody, so nobody is looked up for it.
-    for text in (f"status {id}", "list", f"history {id}", "list public"):
-        refused = await story.workspace.command("gus", text)
-        assert "Guest accounts can't use this bot." in refused.text
-        _, told = await whispered(story, "ext", text.removesuffix(" public"), channel="partners")
-        assert "can't use this bot" in told
-    assert await answered(story, "gus", "help") == "Guest accounts can't use this bot."
-    for text in ("values", "nonsense"):  # a hint on usage would come first
-        refused = await story.workspace.command("gus", text)
-        assert refused.text == "Guest accounts can't use this bot."
 
 
 @pytest.mark.slow
