@@ -17,6 +17,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 import handlers
+from bot.checks import slack_client
 from bot.domain.catalogue import Profile, read_catalogue
 from bot.domain.people import Person
 from bot.domain.registration import Form
@@ -26,7 +27,6 @@ from bot.playground.clock import MovableClock
 from bot.playground.stage import install
 from bot.playground.workspace import Workspace
 from bot.server.slack_transport import bolt_app
-from bot.startup_checks import slack_client
 from bot.storage.database import Database
 from bot.storage.tables import metadata
 from handlers.listeners.interaction import ListenerServices
