@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.problems import Unusable
-from bot.storage import change_log, history, migrating, wal_cleanup
+from bot.storage import change_log, history, migrating, sqlite_connection, wal_cleanup
 from bot.storage.migrating import Age
 from bot.storage.vault import Vault
 from bot.storage.wal_cleanup import WalCleanup
@@ -276,6 +276,7 @@ def _engines(url: str, vault: Vault) -> tuple[AsyncEngine, AsyncEngine]:
         return engine, engine.execution_options(**looking)
     # Every transaction ends by itself; another rollback at each return only costs time.
     options["pool_reset_on_return"] = None
+    options["connect_args"] = {"async_creator_fn": sqlite_connection.connect}
     writer = create_async_engine(url, pool_size=1, max_overflow=0, **options)
     # Readers above that wait: a connection made for a moment costs more than many queries. No
     # transaction opens another, so the pool cannot be exhausted by those who wait for it.

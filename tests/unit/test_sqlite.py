@@ -1,10 +1,13 @@
-"""Python brings the SQLite that it was built with: an old one works, or is named."""
+"""SQLite: an old one that Python was built with works, or is named; statements take one trip."""
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from bot.storage.database import OLDEST_SQLITE, too_old
+from bot.storage.sqlite_connection import Connection, Cursor
 from bot.worker.engine import _config
 
 
@@ -32,3 +35,28 @@ def test_a_sqlite_that_is_too_old_is_named() -> None:
     assert too_old("postgresql+psycopg://db/aad", version=(3, 7, 17)) is None
     said = too_old(url, version=(3, 34, 1)) or ""
     assert "this Python has SQLite 3.34.1, and 3.35 or newer is needed" in said
+
+
+class Counted(Connection):
+    """Counts the trips to the thread."""
+
+    trips = 0
+
+    async def in_thread(self, act: Callable[[sqlite3.Connection], None]) -> None:
+        self.trips += 1
+        await super().in_thread(act)
+
+
+async def test_a_statement_and_its_rows_take_one_trip_to_the_thread(tmp_path: Path) -> None:
+    connection = Counted(lambda: sqlite3.connect(tmp_path / "trips.db"), 64)
+    async with connection:
+        cursor = Cursor(connection)
+        await cursor.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
+        assert not cursor.description
+        await cursor.executemany("INSERT INTO t (b) VALUES (?)", [("x",), ("y",)])
+        assert cursor.rowcount == 2
+        await cursor.execute("SELECT a, b FROM t WHERE b > ? ORDER BY a", ("w",))
+        assert await cursor.fetchall() == [(1, "x"), (2, "y")]
+        assert [each[0] for each in cursor.description] == ["a", "b"]
+        await cursor.close()
+        assert connection.trips == 3
