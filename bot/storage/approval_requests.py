@@ -11,7 +11,7 @@ from bot.domain.events import Subject
 from bot.domain.people import Person
 from bot.domain.registration import WAITS_IN, Status
 from bot.storage import messages, rows, timers
-from bot.storage.rows import Row, from_row, is_person, part_of, person_of, plain
+from bot.storage.rows import THIS, Row, from_row, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests
 from bot.storage.tables import timers as dues_table
 from bot.storage.tables import votes
@@ -21,15 +21,17 @@ IS_WAITING = requests.c.state == sa.literal_column(f"'{RequestState.WAITING}'")
 """Spelled out: a partial index is not used for a parameter."""
 
 
+_OF = (
+    sa.select(requests, votes)
+    .outerjoin(votes, votes.c.request == requests.c.id)
+    .where(requests.c.registration == THIS)
+    .order_by(requests.c.asked_at, requests.c.id, votes.c.at)
+)
+
+
 async def of(tx: AsyncConnection, registration: str) -> tuple[ApprovalRequest, ...]:
     """Return every request to approvers, the latest last, with every vote."""
-    query = (
-        sa.select(requests, votes)
-        .outerjoin(votes, votes.c.request == requests.c.id)
-        .where(requests.c.registration == registration)
-        .order_by(requests.c.asked_at, requests.c.id, votes.c.at)
-    )
-    found = (await tx.execute(query)).mappings()
+    found = (await tx.execute(_OF, {"this": registration})).mappings()
     return tuple(_request(list(group)) for _, group in groupby(found, lambda row: row["id"]))
 
 

@@ -28,6 +28,7 @@ from bot.domain.runs import RunKind
 from bot.storage import registrations, secrets
 from bot.storage.ballots import PLAN, Ballot, Expected, replay
 from bot.storage.history import UNVERIFIED, Entry, Head, digest, entry_of, entry_text, vault_of
+from bot.storage.rows import THIS
 from bot.storage.secrets import Purpose
 from bot.storage.tables import history
 from bot.storage.tables import registrations as table
@@ -165,14 +166,16 @@ def _refuse(id: str, found: Sequence[str]) -> None:
     raise Refusal(changed(id))
 
 
+_HISTORY = (
+    sa.select(table.c.head, table.c.user_id.label("requester"), history)
+    .outerjoin(history, history.c.registration == table.c.id)
+    .where(table.c.id == THIS)
+    .order_by(history.c.seq)
+)
+
+
 async def _read(tx: AsyncConnection, id: str) -> _Stored:
-    query = (
-        sa.select(table.c.head, table.c.user_id.label("requester"), history)
-        .outerjoin(history, history.c.registration == table.c.id)
-        .where(table.c.id == id)
-        .order_by(history.c.seq)
-    )
-    rows = (await tx.execute(query)).mappings().all()
+    rows = (await tx.execute(_HISTORY, {"this": id})).mappings().all()
     entries = [entry_of(row) for row in rows if row["seq"] is not None]
     return _Stored(rows[0]["head"], rows[0]["requester"], entries)
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.events import Event, RequestEvent
 from bot.domain.people import Person
 from bot.storage import change_log, rows
-from bot.storage.rows import from_row, is_person, update
+from bot.storage.rows import THIS, from_row, is_person, update
 from bot.storage.tables import history, registrations
 from bot.storage.vault import Vault
 
@@ -142,11 +142,15 @@ async def write(
         change_log.record(tx, LOGGED_AS.get(event, event), registration, **who, **ids)
 
 
+_LAST = sa.select(sa.func.max(history.c.seq)).where(history.c.registration == THIS)
+_END = sa.select(registrations.c.head, _LAST.scalar_subquery().label("last")).where(
+    registrations.c.id == THIS
+)
+
+
 async def _end(tx: AsyncConnection, registration: str) -> tuple[str | None, int]:
     """Return the head as it is stored, and the number of the newest entry."""
-    last = sa.select(sa.func.max(history.c.seq)).where(history.c.registration == registration)
-    query = sa.select(registrations.c.head, last.scalar_subquery().label("last"))
-    row = (await tx.execute(query.where(registrations.c.id == registration))).one()
+    row = (await tx.execute(_END, {"this": registration})).one()
     return row.head, row.last or 0
 
 

@@ -25,7 +25,7 @@ from bot.domain.registration import (
 from bot.domain.runs import Failure
 from bot.storage import approval_requests, rows, runs, secrets
 from bot.storage.messages import ENDED, SAID_ONCE
-from bot.storage.rows import Row, is_person, part_of, person_of, plain
+from bot.storage.rows import THIS, Row, is_person, part_of, person_of, plain
 from bot.storage.tables import approval_requests as requests_table
 from bot.storage.tables import messages, previous_requesters, registrations
 from bot.storage.tables import runs as runs_table
@@ -67,15 +67,17 @@ async def add(
     )
 
 
+_GET = (
+    sa.select(registrations, previous_requesters)
+    .outerjoin(previous_requesters, previous_requesters.c.registration == registrations.c.id)
+    .where(registrations.c.id == THIS)
+    .order_by(previous_requesters.c.position)
+)
+
+
 async def get(tx: AsyncConnection, id: str) -> Registration | None:
     """Return the registration with its requests, steps, facts, open run and secrets."""
-    query = (
-        sa.select(registrations, previous_requesters)
-        .outerjoin(previous_requesters, previous_requesters.c.registration == registrations.c.id)
-        .where(registrations.c.id == id)
-        .order_by(previous_requesters.c.position)
-    )
-    found = (await tx.execute(query)).mappings().all()
+    found = (await tx.execute(_GET, {"this": id})).mappings().all()
     if not found:
         return None
     progress = await runs.progress(tx, id)
@@ -97,18 +99,11 @@ async def requester_of(tx: AsyncConnection, id: str) -> str:
     return str((await tx.execute(query)).scalar_one())
 
 
-async def bump_version(tx: AsyncConnection, id: str, *, redraw_now: bool = True) -> bool:
-    """Raise the registration's version: locks its row and makes its cards stale.
-
-    Without `redraw_now` cards may wait, because more changes follow at once.
-    """
-    raised = {"version": registrations.c.version + 1, "changed": _next_change()}
-    is_there = await rows.update(tx, registrations, registrations.c.id == id, **raised)
-    is_redrawn = sa.and_(messages.c.kind.not_in(SAID_ONCE), messages.c.gone.is_(False))
-    stale = {"wanted": messages.c.wanted + 1, "tries": _tries()}
-    stale |= {"shown_at": sa.null()} if redraw_now else {}
-    await rows.update(tx, messages, messages.c.registration == id, is_redrawn, **stale)
-    return is_there == 1
+def _next_change() -> sa.ColumnElement[int]:
+    """Return a number above all others. Two at the same moment may get the same one."""
+    other = registrations.alias()
+    latest = sa.select(other.c.changed).order_by(other.c.changed.desc()).limit(1)
+    return sa.func.coalesce(latest.scalar_subquery(), 0) + 1
 
 
 def _tries() -> sa.ColumnElement[int]:
@@ -116,11 +111,28 @@ def _tries() -> sa.ColumnElement[int]:
     return sa.case((messages.c.tries >= ENDED, 0), else_=messages.c.tries)
 
 
-def _next_change() -> sa.ColumnElement[int]:
-    """Return a number above all others. Two at the same moment may get the same one."""
-    other = registrations.alias()
-    latest = sa.select(other.c.changed).order_by(other.c.changed.desc()).limit(1)
-    return sa.func.coalesce(latest.scalar_subquery(), 0) + 1
+_BUMP = (
+    sa.update(registrations)
+    .where(registrations.c.id == THIS)
+    .values(version=registrations.c.version + 1, changed=_next_change())
+)
+_REDRAW = (
+    sa.update(messages)
+    .where(messages.c.registration == THIS)
+    .where(messages.c.kind.not_in(SAID_ONCE), messages.c.gone.is_(False))
+    .values(wanted=messages.c.wanted + 1, tries=_tries())
+)
+_REDRAW_NOW = _REDRAW.values(shown_at=sa.null())
+
+
+async def bump_version(tx: AsyncConnection, id: str, *, redraw_now: bool = True) -> bool:
+    """Raise the registration's version: locks its row and makes its cards stale.
+
+    Without `redraw_now` cards may wait, because more changes follow at once.
+    """
+    is_there = (await tx.execute(_BUMP, {"this": id})).rowcount
+    await tx.execute(_REDRAW_NOW if redraw_now else _REDRAW, {"this": id})
+    return is_there == 1
 
 
 async def locked(tx: AsyncConnection, id: str) -> Registration | None:

@@ -20,6 +20,9 @@ Row = Mapping[Any, Any]
 Unreadable = Callable[[str, Exception], object]
 """Told the id of a row that cannot be read, and why."""
 
+THIS: sa.BindParameter[str] = sa.bindparam("this")
+"""The id in a statement that is built once, at the import. Only for the most frequent statements:
+building them took longer than the database did."""
 DAMAGE = (ValueError, TypeError, LookupError, AssertionError)
 """Errors of reading a row with a malformed value. An outage is none of these."""
 INSERTS: Mapping[str, Callable[[sa.Table], postgresql.Insert | sqlite.Insert]] = {

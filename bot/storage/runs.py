@@ -17,6 +17,7 @@ from bot.domain.registration import RunOutcome
 from bot.domain.runs import RunKind, StepState
 from bot.storage import change_log as told
 from bot.storage.rows import (
+    THIS,
     Row,
     Unreadable,
     count,
@@ -249,15 +250,17 @@ class Progress(NamedTuple):
     facts: dict[str, dict[str, Any]]  # the newest of each step
 
 
+_PROGRESS = (
+    sa.select(runs, steps)
+    .outerjoin(steps, steps.c.run == runs.c.id)
+    .where(runs.c.registration == THIS)
+    .order_by(runs.c.created_at, steps.c.position)
+)
+
+
 async def progress(tx: AsyncConnection, registration: str) -> Progress:
     """Return how far the registration's runs are, in one look."""
-    query = (
-        sa.select(runs, steps)
-        .outerjoin(steps, steps.c.run == runs.c.id)
-        .where(runs.c.registration == registration)
-        .order_by(runs.c.created_at, steps.c.position)
-    )
-    rows = (await tx.execute(query)).mappings().all()
+    rows = (await tx.execute(_PROGRESS, {"this": registration})).mappings().all()
     taken = [row for row in rows if row[steps.c.name] is not None]
     latest = taken[-1] if taken else None
     return Progress(

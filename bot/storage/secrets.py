@@ -14,7 +14,7 @@ from bot.domain.registration import RunOutcome
 from bot.domain.runs import RunKind
 from bot.domain.secrets import LIVE, Secret, SecretState
 from bot.storage import wal_cleanup
-from bot.storage.rows import from_row
+from bot.storage.rows import THIS, from_row
 from bot.storage.tables import installation, registrations, runs, secrets
 
 
@@ -93,8 +93,8 @@ async def announced(
     meant to replace another and was not picked up: the other one is still the newest, unless it was
     replaced.
     """
-    of, is_made = secrets.c.registration == registration, secrets.c.key_id.is_not(None)
-    found = await _found(tx, of, is_made, runs.c.outcome == RunOutcome.HANDED_OVER)
+    rows = (await tx.execute(_ANNOUNCED, {"this": registration})).mappings()
+    found = tuple(_secret(row) for row in rows)
     counts = (it for it in found if not it.has_lapsed and it.state is not SecretState.REPLACED)
     newest = next(counts, found[0] if found else None)
     return newest, tuple(each for each in found if each is not newest)
@@ -270,7 +270,12 @@ async def change(
 
 
 async def _found(tx: AsyncConnection, *which: sa.ColumnElement[bool]) -> tuple[Secret, ...]:
-    """Return these secrets, newest first, with the kind of the run that made each, and whether one
+    rows = (await tx.execute(_query(*which))).mappings()
+    return tuple(_secret(row) for row in rows)
+
+
+def _query(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Select these secrets, newest first, with the kind of the run that made each, and whether one
     was to remove it.
     """
     removals = runs.alias()
@@ -281,8 +286,14 @@ async def _found(tx: AsyncConnection, *which: sa.ColumnElement[bool]) -> tuple[S
     )
     columns = (secrets, runs.c.kind.label("made_by"), began.label("removal_began"))
     query = sa.select(*columns).join(runs, runs.c.id == secrets.c.run).where(*which)
-    rows = (await tx.execute(query.order_by(secrets.c.made_at.desc()))).mappings()
-    return tuple(_secret(row) for row in rows)
+    return query.order_by(secrets.c.made_at.desc())
+
+
+_ANNOUNCED = _query(
+    secrets.c.registration == THIS,
+    secrets.c.key_id.is_not(None),
+    runs.c.outcome == RunOutcome.HANDED_OVER,
+)
 
 
 def _secret(row: Mapping[Any, Any]) -> Secret:
