@@ -60,51 +60,55 @@ async def stale(
     Of equal urgency, the one that has waited longest comes first. A change that cannot wait has
     reset `shown_at` of its messages.
     """
-    urgency = _urgency(now)
-    # Of final states, cards come first: requesters get a message of their own, too.
-    is_second = (messages.c.kind == MessageKind.PROGRESS) & messages.c.ts.is_not(None)
-    query = (
-        sa.select(messages, registrations.c.status, urgency.label("urgency"))
-        .join(registrations, registrations.c.id == messages.c.registration)
-        .where(_may_be_shown(now, drawn_before))
-        .order_by(
-            urgency,
-            sa.case((_is_out_of_patience(now), 0), (is_second, 1), else_=0),
-            messages.c.waiting_since.nulls_last(),
-            messages.c.shown_at.nulls_first(),
-        )
-        .limit(limit)
-    )
-    return await read_each(tx, query, _stale, id=messages.c.id, unreadable=unreadable)
-
-
-def _may_be_shown(now: datetime, drawn_before: datetime) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        messages.c.shown < messages.c.wanted,
-        messages.c.tries < ENDED,
-        sa.or_(messages.c.shown_at.is_(None), messages.c.shown_at <= drawn_before),
-        _is_free(now),
+    return await read_each(
+        tx,
+        _STALE,
+        _stale,
+        id=messages.c.id,
+        unreadable=unreadable,
+        now=now,
+        drawn_before=drawn_before,
+        came_before=now - PATIENCE,
+        limit=limit,
     )
 
 
-def _is_free(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now)
+_IS_FREE = messages.c.claimed_until.is_(None) | (messages.c.claimed_until <= sa.bindparam("now"))
+_MAY_BE_SHOWN = sa.and_(
+    messages.c.shown < messages.c.wanted,
+    messages.c.tries < ENDED,
+    messages.c.shown_at.is_(None) | (messages.c.shown_at <= sa.bindparam("drawn_before")),
+    _IS_FREE,
+)
+_IS_OUT_OF_PATIENCE = messages.c.waiting_since <= sa.bindparam("came_before")
 
 
-def _urgency(now: datetime) -> sa.Case[int]:
-    shows = messages.c.shows.is_distinct_from(registrations.c.status)
-    is_news = registrations.c.status.not_in(ON_THE_WAY) & shows
-    is_awaited = messages.c.ts.is_(None) & (messages.c.kind != MessageKind.PROGRESS)
-    return sa.case(
-        (messages.c.kind == MessageKind.MASK, Urgency.MASK),
-        (sa.or_(is_news, is_awaited, _is_out_of_patience(now)), Urgency.FINAL),
-        (messages.c.shown_at.is_(None), Urgency.TOUCHED),
-        else_=Urgency.PROGRESS,
+_SHOWS_ANOTHER = messages.c.shows.is_distinct_from(registrations.c.status)
+_IS_NEWS = registrations.c.status.not_in(ON_THE_WAY) & _SHOWS_ANOTHER
+_IS_AWAITED = messages.c.ts.is_(None) & (messages.c.kind != MessageKind.PROGRESS)
+_URGENCY = sa.case(
+    (messages.c.kind == MessageKind.MASK, Urgency.MASK),
+    (sa.or_(_IS_NEWS, _IS_AWAITED, _IS_OUT_OF_PATIENCE), Urgency.FINAL),
+    (messages.c.shown_at.is_(None), Urgency.TOUCHED),
+    else_=Urgency.PROGRESS,
+)
+_STALE = (
+    sa.select(messages, registrations.c.status, _URGENCY.label("urgency"))
+    .join(registrations, registrations.c.id == messages.c.registration)
+    .where(_MAY_BE_SHOWN)
+    .order_by(
+        _URGENCY,
+        # Of final states, cards come first: requesters get a message of their own, too.
+        sa.case(
+            (_IS_OUT_OF_PATIENCE, 0),
+            ((messages.c.kind == MessageKind.PROGRESS) & messages.c.ts.is_not(None), 1),
+            else_=0,
+        ),
+        messages.c.waiting_since.nulls_last(),
+        messages.c.shown_at.nulls_first(),
     )
-
-
-def _is_out_of_patience(now: datetime) -> sa.ColumnElement[bool]:
-    return messages.c.waiting_since <= now - PATIENCE
+    .limit(sa.bindparam("limit"))
+)
 
 
 async def postpone(tx: AsyncConnection, ids: Collection[str], until: datetime) -> None:
@@ -115,15 +119,12 @@ async def postpone(tx: AsyncConnection, ids: Collection[str], until: datetime) -
 
 async def note_waiting(tx: AsyncConnection, now: datetime, *, drawn_before: datetime) -> None:
     """Note since when stale messages have waited, where that is not known yet."""
-    new = messages.c.waiting_since.is_(None) & _may_be_shown(now, drawn_before)
-    await tx.execute(
-        sa.update(messages).where(messages.c.id.in_(_unlocked(new))).values(waiting_since=now)
-    )
+    await tx.execute(_NOTE_WAITING, {"now": now, "drawn_before": drawn_before})
 
 
 async def claim(tx: AsyncConnection, found: Sequence[Message], now: datetime) -> Sequence[Message]:
     """Claim messages for a while. Return them as they are now, without those claimed by others."""
-    free = messages.c.id.in_([message.id for message in found]) & _is_free(now)
+    free = messages.c.id.in_([message.id for message in found]) & _IS_FREE
     query = (
         sa.update(messages)
         .where(messages.c.id.in_(_unlocked(free)))
@@ -131,13 +132,20 @@ async def claim(tx: AsyncConnection, found: Sequence[Message], now: datetime) ->
         .values(claimed_until=now + CLAIM, shown_at=now, tries=messages.c.tries + 1)
         .returning(messages)
     )
-    return [message_of(row) for row in (await tx.execute(query)).mappings()]
+    return [message_of(row) for row in (await tx.execute(query, {"now": now})).mappings()]
 
 
 def _unlocked(condition: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:
     """Return ids of messages that no other transaction is changing: without a wait, no deadlock."""
     query = sa.select(messages.c.id).where(condition)
     return query.with_for_update(skip_locked=True).scalar_subquery()
+
+
+_NOTE_WAITING = (
+    sa.update(messages)
+    .where(messages.c.id.in_(_unlocked(messages.c.waiting_since.is_(None) & _MAY_BE_SHOWN)))
+    .values(waiting_since=sa.bindparam("now"))
+)
 
 
 def _stale(row: Mapping[Any, Any]) -> Stale:

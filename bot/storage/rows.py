@@ -74,6 +74,7 @@ async def read_each(
     *,
     id: sa.ColumnElement[str],
     unreadable: Unreadable | None,
+    **parameters: Any,
 ) -> Sequence[T]:
     """Return the rows of the query without unreadable ones, which are passed to `unreadable`.
 
@@ -81,21 +82,23 @@ async def read_each(
     it would hide all others.
     """
     try:
-        return await _read(tx, query, read)
+        return await _read(tx, query, read, parameters)
     except DAMAGE:
         if unreadable is None:
             raise
     found: list[T] = []
-    for each in (await tx.scalars(query.with_only_columns(id))).all():
+    for each in (await tx.scalars(query.with_only_columns(id), parameters)).all():
         try:
-            found += await _read(tx, query.where(id == each), read)
+            found += await _read(tx, query.where(id == each), read, parameters)
         except DAMAGE as error:
             unreadable(each, error)
     return found
 
 
-async def _read(tx: AsyncConnection, query: sa.Select[Any], read: Callable[[Row], T]) -> list[T]:
-    return [read(row) for row in (await tx.execute(query)).mappings()]
+async def _read(
+    tx: AsyncConnection, query: sa.Select[Any], read: Callable[[Row], T], parameters: Row
+) -> list[T]:
+    return [read(row) for row in (await tx.execute(query, parameters)).mappings()]
 
 
 async def count(tx: AsyncConnection, source: sa.FromClause, *where: sa.ColumnElement[bool]) -> int:

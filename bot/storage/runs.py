@@ -75,10 +75,12 @@ async def get(tx: AsyncConnection, id: str) -> Run | None:
     return await _open(tx, runs.c.id == id)
 
 
+_PENDING = sa.select(runs).where(IS_OPEN).order_by(runs.c.created_at)
+
+
 async def pending(tx: AsyncConnection, *, unreadable: Unreadable | None = None) -> Sequence[Run]:
     """Return every run that has not ended, oldest first."""
-    query = sa.select(runs).where(IS_OPEN).order_by(runs.c.created_at)
-    return await read_each(tx, query, _run, id=runs.c.id, unreadable=unreadable)
+    return await read_each(tx, _PENDING, _run, id=runs.c.id, unreadable=unreadable)
 
 
 async def find_open(tx: AsyncConnection, registration: str) -> Run | None:

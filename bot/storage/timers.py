@@ -71,12 +71,21 @@ async def remind_of(
         await add(tx, registration, TimerKind.REMIND, at, Subject(request=request))
 
 
+_DUE = (
+    sa.select(timers)
+    .where(timers.c.at <= sa.bindparam("now"))
+    .order_by(timers.c.at)
+    .limit(sa.bindparam("limit"))
+)
+
+
 async def find_due(
     tx: AsyncConnection, now: datetime, *, limit: int, unreadable: Unreadable | None = None
 ) -> Sequence[Timer]:
     """Return the timers that are due, oldest first."""
-    query = sa.select(timers).where(timers.c.at <= now).order_by(timers.c.at).limit(limit)
-    return await read_each(tx, query, _timer, id=timers.c.id, unreadable=unreadable)
+    return await read_each(
+        tx, _DUE, _timer, id=timers.c.id, unreadable=unreadable, now=now, limit=limit
+    )
 
 
 async def postpone(tx: AsyncConnection, id: str, until: datetime) -> None:

@@ -137,8 +137,9 @@ def _read(path: Path) -> Mark:
     return Mark()
 
 
+_NEWEST = sa.select(sa.func.max(sa.literal_column("rowid", sa.Integer))).select_from(history)
+
+
 async def _entries(tx: AsyncConnection) -> int:
     """Return how many entries history has ever had: none is deleted, so the last one's number."""
-    newest = sa.func.max(sa.literal_column("rowid", sa.Integer))
-    query = sa.select(newest).select_from(history)
-    return int(await tx.scalar(query) or 0)
+    return int(await tx.scalar(_NEWEST) or 0)
