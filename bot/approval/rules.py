@@ -185,7 +185,7 @@ ENDED: Mapping[RequestState, str] = {
 
 def _reason(verb: Verb, registration: Registration) -> str:
     id, status = registration.id, registration.status
-    if verb in (Verb.APPROVE, Verb.DENY, Verb.WITHDRAW, Verb.CANCEL):
+    if verb in DECISIONS:
         # By its verdict, not by its time: the clocks of two replicas may differ.
         verdict, done = ("deny", "denied") if status is Status.DENIED else ("approve", "approved")
         decisive = [
