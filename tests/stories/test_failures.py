@@ -22,7 +22,7 @@ async def send_form(story: Story, name: str = "billing", **values: str) -> None:
     assert not sent.errors
 
 
-async def test_a_refusal_of_graph_is_told_with_advice_and_a_retry_goes_on_where_it_stopped(
+async def test_a_refusal_of_graph_is_told_and_a_retry_goes_on_where_it_stopped(
     story: Story,
 ) -> None:
     id, fault = await failed(story)
@@ -259,7 +259,7 @@ async def test_a_policy_that_came_after_the_approval_fails_with_its_reason(story
 
 
 @pytest.mark.slow
-async def test_another_profile_goes_the_same_road_beside_an_application_of_the_same_name(
+async def test_another_profile_goes_the_same_road_beside_the_same_name(
     story: Story,
 ) -> None:
     await story.ready("billing")

@@ -9,16 +9,15 @@ from handlers.views import ids
 
 ROOT = Path(__file__).parents[1] / "stories"
 BUTTONS = {
-    ids.CHOOSE_PROFILE: "test_failures"
-    ".test_another_profile_goes_the_same_road_beside_an_application_of_the_same_name",
+    ids.CHOOSE_PROFILE: "test_failures.test_another_profile_goes_the_same_road_beside_the_same_name",
     ids.PREVIEW: "test_previews.test_the_plan_is_seen_before_anybody_is_asked",
     ids.APPROVE: "test_decisions.test_two_approvals_are_two_people",
     ids.DENY: "test_decisions.test_denied_is_the_end_and_the_card_says_by_whom",
     ids.WITHDRAW: "test_quorums.test_an_approval_can_be_withdrawn_until_the_quorum_is_reached",
     ids.AGAIN: "test_quorums.test_whoever_is_denied_reads_why_and_asks_again_with_the_same_form",
     ids.CANCEL: "test_decisions.test_the_requester_takes_it_back_and_the_approver_comes_too_late",
-    ids.RETRY: "test_failures.test_retry_goes_on_where_it_stopped",
-    ids.UNDO: "test_failures.test_undo_removes_what_was_made",
+    ids.RETRY: "test_failures.test_a_refusal_of_graph_is_told_and_a_retry_goes_on_where_it_stopped",
+    ids.UNDO: "test_failures.test_an_undo_that_fails_says_so_and_comes_back",
     ids.VALUES: "test_registration.test_from_the_form_to_the_masked_secret",
     ids.REVEAL: "test_reveals.test_a_second_reveal_is_refused",
     ids.MASK: "test_reveals.test_mask_now_masks_the_secret_at_once_and_for_good",
