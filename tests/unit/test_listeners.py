@@ -9,7 +9,7 @@ from handlers.views import ids
 
 ROOT = Path(__file__).parents[1] / "stories"
 BUTTONS = {
-    ids.CHOOSE_PROFILE: "test_failures.test_another_profile_goes_the_same_road_beside_the_same_name",
+    ids.CHOOSE_PROFILE: "test_failures.test_another_profile_goes_the_same_road_beside_its_double",
     ids.PREVIEW: "test_previews.test_the_plan_is_seen_before_anybody_is_asked",
     ids.APPROVE: "test_decisions.test_two_approvals_are_two_people",
     ids.DENY: "test_decisions.test_denied_is_the_end_and_the_card_says_by_whom",
