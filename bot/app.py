@@ -51,8 +51,7 @@ from handlers.outbox.dispatcher import Dispatcher
 from handlers.outbox.home_publisher import HomePublisher
 from handlers.outbox.restore_report import tell
 from handlers.slack.services import Slack
-from handlers.transport import Transport
-from handlers.transport.in_flight import InFlight
+from handlers.transport import InFlight, Transport
 
 log = structlog.get_logger()
 

@@ -16,9 +16,8 @@ from bot.server.http_server import Health
 from bot.services import Services
 from bot.settings.settings import Settings
 from handlers.slack.users import Installed
-from handlers.transport import Transport, http
+from handlers.transport import InFlight, Transport, http
 from handlers.transport.http import Http
-from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures
 from handlers.transport.socket_mode import SocketApp, SocketMode
 

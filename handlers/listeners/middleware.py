@@ -12,7 +12,7 @@ from handlers.listeners.errors import json_response
 from handlers.listeners.interaction import Interaction, ListenerServices
 from handlers.outbox.duplicates import check_counts
 from handlers.outbox.home_publisher import is_home
-from handlers.slack.accounts import DOUBTS
+from handlers.slack.users import DOUBTS
 from handlers.views import help
 
 Json = dict[str, Any]

@@ -12,8 +12,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.settings.settings import Settings
-from handlers.slack.accounts import doubts_of
 from handlers.slack.api_errors import code_of, is_outage
+from handlers.slack.users import doubts_of
 
 MOST_MEMBERS = 50
 """How many members of groups are looked up at most: Slack limits how often it is asked."""

@@ -18,9 +18,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.approval import Policy
-from bot.domain.people import Person, Refusal
+from bot.domain.forms import JOINERS
+from bot.domain.people import GUEST, Person, Refusal
 from graph.clock import Clock
-from handlers.slack.accounts import KEPT, doubts_of, home_of, name_of, teams_of
 from handlers.slack.api_errors import ErrorScope, code_of, meaning_of
 from handlers.slack.rate_limits import LookupLimits
 
@@ -37,6 +37,19 @@ MOST = 2000
 NOT_FOUND = ("user_not_found", "user_not_visible")
 """Slack's errors for an account that this app cannot see: a later try does not change them.
 docs.slack.dev/reference/methods/users.info"""
+
+DOUBTS = {
+    "deleted": "is deactivated",
+    "is_bot": "is a bot",
+    "is_restricted": GUEST,
+    "is_ultra_restricted": GUEST,
+    "is_stranger": "is from outside",
+    "is_invited_user": "is only invited",
+}
+"""docs.slack.dev/reference/objects/user-object"""
+KEPT = (*DOUBTS, "team_id", "enterprise_user", "name", "real_name")
+"""The fields of an account that are used: no address, no picture."""
+SLACKBOT = "USLACKBOT"  # says is_bot: false of itself
 
 
 class UserNotFound(Refusal):
@@ -172,9 +185,9 @@ class Users:
         user, (groups, unread) = await asyncio.gather(record(), self._groups_of(user_id))
         return Person(
             # Slack's record counts; a payload that says otherwise is a reason for doubt.
-            team_id=self._team_id if self._team_id in teams_of(user) else home_of(user),
+            team_id=self._team_id if self._team_id in _teams_of(user) else _home_of(user),
             user_id=user_id,
-            name=name_of(user) or user_id,
+            name=_name_of(user) or user_id,
             doubts=doubts_of(user_id, user, team_id=claimed_team),
             groups=groups,
             unread=unread,
@@ -244,3 +257,40 @@ def _sender(body: Mapping[str, Any]) -> tuple[str, str]:
 def _team(body: Mapping[str, Any]) -> str:
     """Return the team that a payload was sent for."""
     return str(body.get("team_id") or (body.get("team") or {}).get("id") or "")
+
+
+def _home_of(user: Mapping[str, Any]) -> str:
+    """Return the team of Slack's record, which on Enterprise Grid may be another or missing."""
+    return str(user.get("team_id") or "")
+
+
+def _teams_of(user: Mapping[str, Any]) -> frozenset[str]:
+    """Return the teams that Slack says this account is a member of: on Enterprise Grid several."""
+    listed = _grid(user).get("teams")
+    more = listed if isinstance(listed, list) else ()
+    return frozenset(str(team) for team in (_home_of(user), *more) if team)
+
+
+def _grid(user: Mapping[str, Any]) -> Mapping[str, Any]:
+    """docs.slack.dev/reference/objects/user-object"""
+    found = user.get("enterprise_user")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _name_of(user: Mapping[str, Any]) -> str:
+    """Return how people call this account, as one line without anything that reorders it."""
+    said = str(user.get("real_name") or user.get("name") or "")
+    seen = "".join(each if each.isprintable() or each in JOINERS else " " for each in said)
+    return " ".join(seen.split())[:120]
+
+
+def doubts_of(user_id: str, user: Mapping[str, Any], *, team_id: str) -> tuple[str, ...]:
+    """Return the doubts about an account, by Slack's record of it, where it claims to be of this
+    team.
+    """
+    doubts = [word for flag, word in DOUBTS.items() if user.get(flag)]
+    if user_id == SLACKBOT:
+        doubts.append("is a bot")
+    if team_id not in {*_teams_of(user), _grid(user).get("enterprise_id")}:
+        doubts.append("is from outside")
+    return tuple(dict.fromkeys(doubts))

@@ -18,9 +18,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from bot.storage import signatures as storage
 from bot.storage.database import Database
 from bot.worker.loops import run_guarded
-from handlers.transport import REST_SECONDS
+from handlers.transport import REST_SECONDS, InFlight
 from handlers.transport.bodies import Bodies, TooLarge
-from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures, Signed, Unsigned
 
 log = structlog.get_logger()

@@ -22,8 +22,7 @@ from bot.logs import socket_logger
 from bot.worker.loops import Loop
 from graph.http import DIRECT, Proxies, shown
 from handlers.slack.api_errors import code_of, is_outage
-from handlers.transport import REST_SECONDS, CannotListen
-from handlers.transport.in_flight import InFlight
+from handlers.transport import REST_SECONDS, CannotListen, InFlight
 
 log = structlog.get_logger()
 

@@ -24,9 +24,9 @@ from bot.storage import signatures
 from bot.storage.database import Database
 from bot.storage.tables import accepted_signatures
 from bot.worker.loops import Loop
+from handlers.transport import InFlight
 from handlers.transport.bodies import LARGEST_BODY
 from handlers.transport.http import Http
-from handlers.transport.in_flight import InFlight
 from handlers.transport.signature import Signatures
 from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.registrar_env import opened

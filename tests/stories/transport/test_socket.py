@@ -11,8 +11,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
-from handlers.transport import CannotListen
-from handlers.transport.in_flight import InFlight
+from handlers.transport import CannotListen, InFlight
 from handlers.transport.socket_mode import CLOSE_SECONDS, SocketApp, SocketMode
 from tests.support.small_bot import app_of
 from tests.support.workspace_fixtures import app, client, clock, workspace
