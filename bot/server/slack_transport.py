@@ -17,8 +17,7 @@ from bot.services import Services
 from bot.settings.settings import Settings
 from handlers.slack.users import Installed
 from handlers.transport import InFlight, Transport, http
-from handlers.transport.http import Http
-from handlers.transport.signature import Signatures
+from handlers.transport.http import Http, Signatures
 from handlers.transport.socket_mode import SocketApp, SocketMode
 
 log = structlog.get_logger()

@@ -4,8 +4,11 @@ docs.slack.dev/apis/events-api/using-http-request-urls. Nothing of a request is 
 was refused.
 """
 
+import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -14,13 +17,12 @@ from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_sdk.signature import Clock, SignatureVerifier
 
 from bot.storage import signatures as storage
 from bot.storage.database import Database
 from bot.worker.loops import run_guarded
 from handlers.transport import REST_SECONDS, InFlight
-from handlers.transport.bodies import Bodies, TooLarge
-from handlers.transport.signature import Signatures, Signed, Unsigned
 
 log = structlog.get_logger()
 
@@ -30,6 +32,126 @@ OBJECTS = ("channel", "container", "enterprise", "event", "message", "team", "us
 
 LARGEST_CHECK = 2048
 """Bytes of a look at the certificate: whatever is longer is not parsed before it is believed."""
+
+LARGEST_BODY = 750_000
+"""Bytes. Slack's largest payload comes with a view of 250 kB, the most that Slack takes; as a form
+each byte of it takes three at most. docs.slack.dev/reference/views"""
+
+UNVERIFIED_BYTES = 4 * 1024 * 1024
+"""Of all bodies together: hundreds of clicks, which have about 20 kB each."""
+
+READ_SECONDS = 3.0
+"""How long a body may take to arrive: Slack waits no longer for its answer."""
+
+OLDEST_SECONDS = 300
+"""Maximum distance of a timestamp from now, either way: Slack's own advice."""
+
+TIMESTAMP = re.compile(r"[0-9]{1,10}", re.ASCII)
+SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
+
+
+class TooLarge(Exception):
+    """The body is larger than any payload of Slack's."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Bodies:
+    """Reads bodies of unverified requests: in time, and within one budget for all.
+
+    Any client that reaches the port can send a body, and all of it is needed to check the
+    signature. If bodies exceed the budget together, the largest one is dropped: requests of
+    Slack's are small, and come at once.
+    """
+
+    largest: int = LARGEST_BODY
+    budget: int = UNVERIFIED_BYTES
+    seconds: float = READ_SECONDS
+    _held: dict[asyncio.Timeout, bytearray] = field(init=False, default_factory=dict, repr=False)
+
+    def check_length(self, request: web.Request) -> None:
+        """Check the length in the headers. Raises TooLarge."""
+        if (request.content_length or 0) > self.largest:
+            raise TooLarge
+
+    async def read(self, request: web.Request) -> bytearray:
+        """Return the body. Raises TooLarge, and TimeoutError for one that is too slow or had to
+        make room.
+        """
+        body = bytearray()
+        async with asyncio.timeout(self.seconds) as patience:
+            self._held[patience] = body
+            try:
+                while piece := await request.content.readany():
+                    body += piece
+                    if len(body) > self.largest:
+                        raise TooLarge
+                    self._make_room()
+            finally:
+                self._held.pop(patience, None)
+        return body
+
+    def _make_room(self) -> None:
+        held = {it: len(body) for it, body in self._held.items()}
+        over = sum(held.values()) - self.budget
+        while over > 0:
+            largest = max(held, key=held.__getitem__)
+            over -= held.pop(largest)
+            del self._held[largest]
+            largest.reschedule(asyncio.get_running_loop().time())
+
+
+class Unsigned(Exception):
+    """The request is not to be believed; the text says why, and quotes nothing of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """The claims of a request's headers, well-formed and in time. Nothing is proven yet."""
+
+    timestamp: str
+    signature: str
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the signature stops being valid."""
+        return datetime.fromtimestamp(int(self.timestamp) + OLDEST_SECONDS, UTC)
+
+
+class Signatures:
+    """Checks signatures made with one secret: who sent a request, and how old it is.
+
+    docs.slack.dev/authentication/verifying-requests-from-slack. Bolt does the same, but answers 500
+    to a timestamp that is no number, accepts a replay, and prints bodies that are not signed.
+    """
+
+    def __init__(self, secret: str, clock: Clock) -> None:
+        """`clock` tells Unix seconds: real ones, because Slack stamps with real time."""
+        self._verifier = SignatureVerifier(secret, clock)
+        self._clock = clock
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now(), UTC)
+
+    def read(self, *, timestamp: str, signature: str) -> Signed:
+        """Judge the headers, before anything of the body is read. Raises Unsigned."""
+        if not TIMESTAMP.fullmatch(timestamp):
+            raise Unsigned("no timestamp")
+        if abs(self._clock.now() - int(timestamp)) > OLDEST_SECONDS:
+            raise Unsigned("a timestamp that is too old or in the future")
+        if not SIGNATURE.fullmatch(signature):
+            raise Unsigned("no signature")
+        return Signed(timestamp=timestamp, signature=signature)
+
+    def verify(self, body: bytes | bytearray, claimed: Signed) -> str:
+        """Return the body as text if the signature is of it. Raises Unsigned."""
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            raise Unsigned("a body that is not UTF-8") from None
+        if not self._verifier.is_valid(text, claimed.timestamp, claimed.signature):
+            raise Unsigned("a wrong signature")
+        return text
 
 
 @dataclass(eq=False)

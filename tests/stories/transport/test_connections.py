@@ -15,7 +15,7 @@ from aiohttp.test_utils import make_mocked_request
 from bot.playground.stage import Stage
 from bot.server import http_server as doors
 from bot.server.http_server import Health
-from handlers.transport.bodies import LARGEST_BODY, Bodies, TooLarge
+from handlers.transport.http import LARGEST_BODY, Bodies, TooLarge
 from tests.support.health_checks import Answering, Up, health
 from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.serve_process import COLD, served

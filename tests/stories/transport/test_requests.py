@@ -25,9 +25,7 @@ from bot.storage.database import Database
 from bot.storage.tables import accepted_signatures
 from bot.worker.loops import Loop
 from handlers.transport import InFlight
-from handlers.transport.bodies import LARGEST_BODY
-from handlers.transport.http import Http
-from handlers.transport.signature import Signatures
+from handlers.transport.http import LARGEST_BODY, Http, Signatures
 from tests.support.http_endpoint import HttpEndpoint, stamped
 from tests.support.registrar_env import opened
 from tests.support.workspace_fixtures import app, client, clock, workspace

@@ -3,7 +3,7 @@
 import pytest
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from handlers.transport.signature import Signatures, Unsigned
+from handlers.transport.http import Signatures, Unsigned
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 BODY = b"command=%2Faad-setup&text=help"
