@@ -2,7 +2,7 @@
 
 from slack_bolt.async_app import AsyncApp
 
-from handlers.listeners import buttons, commands, errors, modals
+from handlers.listeners import buttons, commands, errors
 from handlers.listeners.interaction import ListenerServices, acknowledged
 from handlers.listeners.middleware import middleware
 from handlers.views import ids
@@ -13,9 +13,9 @@ def register(app: AsyncApp, slack: ListenerServices) -> None:
     app.use(middleware(slack))
     app.error(errors.handler(slack))
     app.command(ids.COMMAND)(acknowledged(commands.command))
-    for id, submitted in modals.LISTENERS.items():
+    for id, submitted in buttons.SUBMISSIONS.items():
         app.view(id)(acknowledged(submitted))
-    for id, clicked in buttons.LISTENERS.items():
+    for id, clicked in buttons.ACTIONS.items():
         app.action(id)(acknowledged(clicked))
     for event, listener in commands.EVENTS.items():
         app.event(event)(acknowledged(listener))

@@ -1,4 +1,4 @@
-"""Clicks, on cards, replies and forms and in the App Home.
+"""Clicks, on cards, replies and forms and in the App Home, and forms that are sent.
 
 Each takes ids from the button, calls one action and answers. A card shows the outcome by itself.
 """
@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from handlers.listeners.command import Command, Parsed
 from handlers.listeners.command_parser import parse
 from handlers.listeners.command_table import COMMANDS, reply, retried
-from handlers.listeners.interaction import Interaction, Listener
+from handlers.listeners.interaction import Interaction, Json, Listener
 from handlers.slack.api_errors import code_of
 from handlers.slack.response_url import check_is_for_one
 from handlers.views import denial, form, home, ids
@@ -130,6 +130,24 @@ async def turn(it: Interaction) -> None:
     await it.home_publisher.turn(it.body, it.person.user_id, part, page)
 
 
+async def submit_form(it: Interaction) -> Json | None:
+    """Start a registration. The form's id makes a repeated submission start no second."""
+    view, catalogue = it.body["view"], it.registrar.catalogue
+    filled = form.read_form(view, catalogue)
+    if filled.profile in catalogue and not form.is_drawn_for(view, filled.profile):
+        it.registrar.policy.check_may_ask(it.person)
+        redrawn = form.redrawn(view, catalogue, catalogue[filled.profile])
+        return {"response_action": "update", "view": redrawn}
+    await it.registrar.submission.submit(filled, by=it.person, origin=view["id"])
+    return None
+
+
+async def submit_denial(it: Interaction) -> None:
+    """Deny for the reason given. Whether the user may is checked now, not when the form opened."""
+    id, request, reason = denial.read_denial(it.body["view"])
+    await it.registrar.approval.deny(id, request, by=it.person, reason=reason)
+
+
 def answered(text: str) -> Listener:
     """Return a listener that answers like a command."""
 
@@ -150,7 +168,7 @@ def confirmed(command: Command) -> Listener:
     return carry_out
 
 
-LISTENERS: Mapping[str, Listener] = {
+ACTIONS: Mapping[str, Listener] = {
     ids.APPROVE: approve,
     ids.DENY: deny,
     ids.WITHDRAW: lambda it: it.registrar.approval.withdraw(*it.request, by=it.person),
@@ -180,3 +198,6 @@ LISTENERS: Mapping[str, Listener] = {
     },
 }
 """By the id of the button or menu."""
+
+SUBMISSIONS = {ids.FORM: submit_form, ids.DENIAL: submit_denial}
+"""By the id of the form."""

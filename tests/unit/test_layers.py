@@ -102,7 +102,7 @@ def test_each_tool_has_its_place() -> None:
 
 
 def test_listeners_see_only_the_registrar() -> None:
-    for name in ("buttons", "commands", "modals"):
+    for name in ("buttons", "commands"):
         found = set(imports(ROOT / "handlers" / "listeners" / f"{name}.py"))
         reached = {module for module in found if within(module, "bot")}
         assert reached <= {"bot.registrar.Registrar", "bot.domain.people.Person"}, name
