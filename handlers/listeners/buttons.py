@@ -13,7 +13,7 @@ from handlers.listeners.command_table import COMMANDS, reply, retried
 from handlers.listeners.interaction import Interaction, Json, Listener
 from handlers.slack.api_errors import code_of
 from handlers.slack.response_url import check_is_for_one
-from handlers.views import denial, form, home, ids
+from handlers.views import form, home, ids, requests
 from handlers.views.values import MAKING, masked_sheet, sheet
 
 OVERTAKEN = frozenset({"hash_conflict", "not_found"})
@@ -33,7 +33,7 @@ async def approve(it: Interaction) -> None:
 async def deny(it: Interaction) -> None:
     """Ask for the reason first. Whether the user may deny is checked again when it is sent."""
     await it.registrar.approval.check_may_deny(*it.request, by=it.person)
-    await it.open(denial.denial(*it.request))
+    await it.open(requests.denial_form(*it.request))
 
 
 async def again(it: Interaction) -> None:
@@ -144,7 +144,7 @@ async def submit_form(it: Interaction) -> Json | None:
 
 async def submit_denial(it: Interaction) -> None:
     """Deny for the reason given. Whether the user may is checked now, not when the form opened."""
-    id, request, reason = denial.read_denial(it.body["view"])
+    id, request, reason = requests.read_denial(it.body["view"])
     await it.registrar.approval.deny(id, request, by=it.person, reason=reason)
 
 

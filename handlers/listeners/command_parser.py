@@ -9,10 +9,9 @@ from difflib import get_close_matches
 
 from bot.domain.people import Refusal
 from bot.storage.queries import ListKind
-from handlers.listeners.command import Command, Parsed, Takes
+from handlers.listeners.command import Command, Parsed, Takes, joined
 from handlers.listeners.command_table import COMMANDS, FORM
 from handlers.views.blocks import escaped
-from handlers.views.help import joined
 from handlers.views.ids import COMMAND
 
 ENTITY = re.compile(r"<[^<>]*>")

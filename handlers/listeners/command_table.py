@@ -7,9 +7,20 @@ the help and in USAGE.md.
 from bot.domain.catalogue import drawable
 from bot.domain.registration import Status
 from bot.registrar.queries import ENTRIES, LISTED
-from handlers.listeners.command import Answer, Command, Confirmation, Mention, Parsed, Takes
+from handlers.listeners.command import (
+    Answer,
+    Command,
+    Confirmation,
+    Mention,
+    Parsed,
+    Takes,
+    form_button,
+    greeting,
+    help_in_thread,
+    help_text,
+)
 from handlers.listeners.interaction import Interaction
-from handlers.views import card, drift, form, help, history, ids, listing, requests
+from handlers.views import card, drift, form, history, ids, listing, requests
 from handlers.views.blocks import Blocks, question, said
 from handlers.views.buttons import RETIRE, REVOKE, UNDO
 from handlers.views.card import Drawing
@@ -43,7 +54,7 @@ async def _form(it: Interaction, parsed: Parsed) -> Answer:
     """Open the form; `/aad-setup mimecast` opens the form for that profile."""
     it.registrar.policy.check_may_ask(it.person)
     if "command" not in it.body:  # only a command has the trigger that opens a form
-        return help.form_button(parsed.profile)
+        return form_button(parsed.profile)
     catalogue = it.registrar.catalogue
     profile = it.registrar.submission.profile(parsed.profile or next(iter(catalogue)))
     await it.open(form.form(catalogue, profile))
@@ -167,11 +178,11 @@ async def _help(it: Interaction, parsed: Parsed) -> Answer:
     """List the commands."""
     it.registrar.policy.check_account(it.person)
     commands = COMMANDS.values()
-    return help.in_thread(commands) if parsed.is_public else help.text(commands)
+    return help_in_thread(commands) if parsed.is_public else help_text(commands)
 
 
 async def _greet(it: Interaction, parsed: Parsed) -> Answer:
-    return help.greeting(may_ask=it.registrar.policy.may_ask(it.person))
+    return greeting(may_ask=it.registrar.policy.may_ask(it.person))
 
 
 CONFIRM_RETIRE = Confirmation(

@@ -21,8 +21,7 @@ from handlers.outbox.duplicates import Duplicate
 from handlers.outbox.home_publisher import is_home
 from handlers.slack.api_errors import TOO_LATE, word_of
 from handlers.views import ids
-from handlers.views import sentence as sentences
-from handlers.views.blocks import said
+from handlers.views.blocks import said, sentence_modal, went_wrong
 from handlers.views.form import block_of
 
 log = structlog.get_logger()
@@ -54,7 +53,7 @@ def handler(slack: ListenerServices) -> Callable[..., Awaitable[BoltResponse]]:
         elif isinstance(view := body.get("view"), dict) and view.get("type") == "modal":
             # A payload without a trigger is none of Slack's: there is no modal to answer in.
             if trigger := body.get("trigger_id"):
-                over = slack.client.views_push(trigger_id=trigger, view=sentences.modal(sentence))
+                over = slack.client.views_push(trigger_id=trigger, view=sentence_modal(sentence))
                 await _survived("modal", over)
         elif "event" in body:
             await _survived("whisper", _tell(slack, body, sentence))
@@ -76,7 +75,7 @@ def _sentence(error: Exception, contact: str) -> str:
         return "Slack did not answer. Try again in a moment."
     if is_outage(error):
         return "The bot cannot reach its database. Try again in a moment."
-    return sentences.went_wrong(bug, contact)
+    return went_wrong(bug, contact)
 
 
 def _logged(what: str, error: Exception) -> str:

@@ -7,13 +7,13 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 
 from bot.domain.people import Refusal
+from handlers.listeners.command import help_text
 from handlers.listeners.command_table import COMMANDS
 from handlers.listeners.errors import json_response
 from handlers.listeners.interaction import Interaction, ListenerServices
 from handlers.outbox.duplicates import check_counts
 from handlers.outbox.home_publisher import is_home
 from handlers.slack.users import DOUBTS
-from handlers.views import help
 
 Json = dict[str, Any]
 
@@ -28,7 +28,7 @@ def middleware(slack: ListenerServices) -> Callable[..., Awaitable[BoltResponse 
             return BoltResponse(status=200)
         if _asks_for_help(body):
             slack.users.check_is_ours(body)
-            said = help.text(COMMANDS.values())
+            said = help_text(COMMANDS.values())
             return json_response({"response_type": "ephemeral", "text": said})
         person = await slack.users.person(body)
         if "event" in body and DOUBTS["is_bot"] in person.doubts:

@@ -26,7 +26,7 @@ from bot.storage.queries import Mark
 from bot.worker.loops import Loop, run_guarded
 from handlers.slack.api_errors import retry_after
 from handlers.views import home as views
-from handlers.views import sentence
+from handlers.views.blocks import sentence_home
 
 Json = dict[str, Any]
 Look = Callable[[Mapping[str, Any]], Awaitable[Person]]
@@ -103,7 +103,7 @@ class HomePublisher:
         visit = self._visit(body, user)
         async with visit.turn:
             visit.mark, visit.not_before = None, self._clock.now() + IN_DOUBT
-            await self._client.views_publish(user_id=user, view=sentence.home(words))
+            await self._client.views_publish(user_id=user, view=sentence_home(words))
 
     def clicked(self, body: Json, user: str) -> None:
         """Let the Home be drawn as soon as the click has changed something."""
@@ -153,12 +153,12 @@ class HomePublisher:
             person = await self._look_up(visit.claim)
         except Refusal as refusal:  # Slack does not say who it is: it may in a while
             visit.not_before = self._clock.now() + IN_DOUBT
-            return None, sentence.home(str(refusal))
+            return None, sentence_home(str(refusal))
         try:
             found = await self._registrar.home.read(visit.pages, by=person)
         except Refusal as refusal:
             self._visits.pop(user, None)
-            return None, sentence.home(str(refusal))
+            return None, sentence_home(str(refusal))
         visit.pages = dict(found.pages)
         registrar = self._registrar
         view = views.home(found, registrar.catalogue, quorum_of=registrar.quorum, said=visit.said)

@@ -17,6 +17,7 @@ from slack_sdk.models.blocks import (
     PlainTextObject,
     SectionBlock,
 )
+from slack_sdk.models.views import View
 
 from bot.domain.forms import JOINERS
 from bot.domain.people import Person
@@ -203,3 +204,19 @@ def said(text: str) -> Blocks:
 def drawn(blocks: Sequence[Block]) -> Blocks:
     """Return blocks as Slack takes them; slack_sdk checks lengths and counts here."""
     return [dict(block.to_dict()) for block in blocks]
+
+
+def went_wrong(bug: str, contact: str) -> str:
+    """Return the sentence for a bug, which names its id."""
+    return f"Something went wrong on our side. Give {contact} this error ID: {bug}."
+
+
+def sentence_home(sentence: str) -> Json:
+    """Return the Home of a user who may not see anything."""
+    return {"type": "home", "blocks": said(sentence)}
+
+
+def sentence_modal(sentence: str) -> Json:
+    """Return a modal to lay over a form, which stays below as it is."""
+    view = View(type="modal", title="That did not work", close="Back", blocks=[section(sentence)])
+    return dict(view.to_dict())

@@ -20,10 +20,10 @@ from handlers.views.blocks import (
     escaped,
     header,
     section,
+    went_wrong,
 )
 from handlers.views.form import filled_value
 from handlers.views.ids import OPEN_FORM
-from handlers.views.sentence import went_wrong
 
 TITLE = "Preview"
 NOTHING_DONE = "Nothing was changed or saved, and no approver was asked."

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Sequence, Set
 
-from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks import Block, InputBlock, PlainTextInputElement
 from slack_sdk.models.blocks.block_elements import ButtonElement
+from slack_sdk.models.views import View
 
 from bot.approval import Policy
 from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, RequestState, Vote
+from bot.domain.forms import LONGEST_REASON
 from bot.domain.registration import WAITS_IN, Registration
 from bot.registrar.kinds import KINDS
 from handlers.views import ids
 from handlers.views.blocks import (
+    Json,
     Notice,
     actions,
     aloud,
@@ -260,3 +263,33 @@ def reminder(registration: Registration, policy: Policy, quorum: Quorum, id: str
     if request.expires_at is not None:
         below.append(context(f"It expires {when(request.expires_at)}"))
     return notice("\n".join(lines), *below, spoken=said)
+
+
+def denial_form(id: str, request: str | None) -> Json:
+    """Return the modal for a request; its id comes back with the submission."""
+    after = "The requester reads why, and can ask again."
+    view = View(
+        type="modal",
+        callback_id=ids.DENIAL,
+        private_metadata=ids.bound_value(id, request or id),
+        title=f"Deny {id}",
+        submit="Deny",
+        close="Not now",
+        blocks=[
+            section(after if request else f"This ends the registration. {after}"),
+            InputBlock(
+                block_id=ids.REASON,
+                label="Reason",
+                element=PlainTextInputElement(
+                    action_id=ids.CHOSEN, multiline=True, max_length=LONGEST_REASON
+                ),
+            ),
+        ],
+    )
+    return dict(view.to_dict())
+
+
+def read_denial(view: Json) -> tuple[str, str | None, str]:
+    """Return the registration's id, the request's unless it is the plan's, and the reason."""
+    reason = view["state"]["values"][ids.REASON][ids.CHOSEN].get("value") or ""
+    return *ids.read_bound_value(view["private_metadata"]), reason

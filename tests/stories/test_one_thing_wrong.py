@@ -13,7 +13,7 @@ import pytest
 
 from bot.domain.people import Refusal
 from bot.playground.clock import MovableClock
-from handlers.views import denial, ids
+from handlers.views import ids, requests
 from tests.support.bolt_harness import BoltHarness, filled, standing
 
 Json = dict[str, Any]
@@ -125,7 +125,7 @@ def wish(harness: BoltHarness) -> Json:
 def reason(harness: BoltHarness, value: str) -> Json:
     values = {ids.REASON: {ids.CHOSEN: {"value": "Not now"}}}
     about = ids.read_bound_value(value)
-    view = {**denial.denial(*about), "id": "V0DENIAL", "hash": "1", "state": {"values": values}}
+    view = {**requests.denial_form(*about), "id": "V0DENIAL", "hash": "1", "state": {"values": values}}
     return {**envelope(harness, "view_submission", by="ada"), "view": view}
 
 

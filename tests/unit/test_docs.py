@@ -25,8 +25,8 @@ from bot.manifest import EVENTS, SCOPES, manifest
 from bot.playground.workspace.methods import METHODS
 from bot.settings.settings import NOT_YET, Settings, SettingsError
 from graph.rights import ConsentMode, rights
+from handlers.listeners.command import help_row, help_text
 from handlers.listeners.command_table import COMMANDS
-from handlers.views import help
 from handlers.views.blocks import LONGEST_TEXT
 from handlers.views.request_words import WORDS
 
@@ -329,8 +329,8 @@ def test_the_scopes_are_exactly_those_that_the_code_uses() -> None:
 
 def test_the_table_of_commands_is_the_one_that_is_carried_out() -> None:
     shown = re.findall(r"^\| (`/aad-setup[^|]*) \| (.+) \|$", section("Commands"), re.M)
-    assert shown == [help.row(each) for each in SHOWN]
-    assert len(help.text(SHOWN)) <= LONGEST_TEXT
+    assert shown == [help_row(each) for each in SHOWN]
+    assert len(help_text(SHOWN)) <= LONGEST_TEXT
     named = set(re.findall(r"`[/@]aad-setup ([\w-]+)", EVERYTHING))
     assert named <= {*SUBCOMMANDS, *read_catalogue()}
 
