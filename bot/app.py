@@ -217,16 +217,13 @@ def _listener_services(
     client, settings, clock = slack.client, services.settings, services.clock
     read = partial(look, tenant=services.tenant, consent_mode=settings.consent_mode, clock=clock)
     return ListenerServices(
-        client=client,
+        services=services,
+        slack=slack,
         registrar=registrar,
-        users=slack.users,
-        response_urls=slack.response_urls,
         home_publisher=HomePublisher(
             services, registrar, client=client, look_up=slack.users.person, every=every
         ),
         preview_maker=PreviewMaker(client=client, look=read, clock=clock, contact=settings.contact),
-        contact=settings.contact,
-        plain=settings.plain_cards,
     )
 
 

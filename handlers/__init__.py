@@ -3,15 +3,16 @@
 from slack_bolt.async_app import AsyncApp
 
 from handlers.listeners import buttons, commands, errors
-from handlers.listeners.interaction import ListenerServices, acknowledged
-from handlers.listeners.middleware import middleware
+from handlers.listeners.command import help_text
+from handlers.listeners.command_table import COMMANDS
+from handlers.listeners.interaction import ListenerServices, acknowledged, middleware
 from handlers.views import ids
 
 
-def register(app: AsyncApp, slack: ListenerServices) -> None:
+def register(app: AsyncApp, listening: ListenerServices) -> None:
     """Connect every command, form, click and event with its listener."""
-    app.use(middleware(slack))
-    app.error(errors.handler(slack))
+    app.use(middleware(listening, help=help_text(COMMANDS.values())))
+    app.error(errors.handler(listening))
     app.command(ids.COMMAND)(acknowledged(commands.command))
     for id, submitted in buttons.SUBMISSIONS.items():
         app.view(id)(acknowledged(submitted))

@@ -26,7 +26,7 @@ async def approve(it: Interaction) -> None:
     approvers are looked up again, too.
     """
     people = await it.registrar.approval.to_look_up(*it.request, by=it.person)
-    seen = await it.users.look_up_all([each.user_id for each in people])
+    seen = await it.slack.users.look_up_all([each.user_id for each in people])
     await it.registrar.approval.approve(*it.request, by=it.person, seen=seen)
 
 
@@ -55,7 +55,7 @@ async def replaced(it: Interaction) -> None:
 async def renew(it: Interaction) -> None:
     url = it.url
     await it.registrar.secrets.replace(it.id, by=it.person)
-    await it.response_urls.add(url, text=MAKING)
+    await it.slack.response_urls.add(url, text=MAKING)
 
 
 async def values(it: Interaction) -> None:
@@ -70,7 +70,7 @@ async def reveal(it: Interaction) -> None:
     check_is_for_one(it.body, id)
     look = await it.registrar.secrets.reveal(id, by=it.person, answer_to=url)
     text, blocks = sheet(look.values)
-    if await it.response_urls.replace(url, text=text, blocks=blocks):
+    if await it.slack.response_urls.replace(url, text=text, blocks=blocks):
         await it.registrar.secrets.shown(id, look.secret, by=it.person)
     else:
         await it.registrar.secrets.lost(id, look.secret, by=it.person)
@@ -81,7 +81,7 @@ async def mask(it: Interaction) -> None:
     found = await it.registrar.secrets.values(it.id, by=it.person)
     check_is_for_one(it.body, found.registration.id)
     text, blocks = masked_sheet(found)
-    await it.response_urls.replace(it.url, text=text, blocks=blocks)
+    await it.slack.response_urls.replace(it.url, text=text, blocks=blocks)
     await it.registrar.secrets.hide(found.registration.id, by=it.person)
 
 
@@ -102,7 +102,7 @@ async def choose_profile(it: Interaction) -> None:
     view, catalogue = it.body["view"], it.registrar.catalogue
     redrawn = form.form(catalogue, profile, form.typed_so_far(view, catalogue))
     try:
-        await it.client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
+        await it.slack.client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
     except SlackApiError as error:
         if code_of(error) not in OVERTAKEN:
             raise
@@ -116,7 +116,7 @@ async def preview(it: Interaction) -> None:
     profile = it.registrar.submission.profile(filled.profile)
     if not form.is_drawn_for(view, profile.id):
         redrawn = form.redrawn(view, catalogue, profile)
-        await it.client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
+        await it.slack.client.views_update(view_id=view["id"], hash=view["hash"], view=redrawn)
         return
     in_the_way = await it.registrar.submission.in_the_way(filled, by=it.person)
     await it.preview_maker.begin(
@@ -163,7 +163,7 @@ def confirmed(command: Command) -> Listener:
     async def carry_out(it: Interaction) -> None:
         url = it.url
         text = await command.answer(it, Parsed(word=command.word, id=it.id))
-        await it.response_urls.replace(url, text=str(text), blocks=[])
+        await it.slack.response_urls.replace(url, text=str(text), blocks=[])
 
     return carry_out
 

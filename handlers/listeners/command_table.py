@@ -46,7 +46,7 @@ async def reply(it: Interaction, parsed: Parsed) -> tuple[str, Blocks]:
 async def retried(it: Interaction, id: str) -> Status:
     """Retry. Users who approved are looked up again, as before the last approval."""
     approvers = await it.registrar.recovery.approvers(id, by=it.person)
-    seen = await it.users.look_up_all([each.user_id for each in approvers])
+    seen = await it.slack.users.look_up_all([each.user_id for each in approvers])
     return await it.registrar.recovery.retry(id, by=it.person, seen=seen)
 
 
@@ -76,7 +76,9 @@ async def _status(it: Interaction, parsed: Parsed) -> Answer:
         drawable(it.registrar.catalogue, found.form.profile),
         quorum=it.registrar.quorum(found),
         in_full=it.registrar.queries.is_concerned(found, it.person),
-        drawing=Drawing(expected=await it.registrar.queries.expected(), plain=it.plain),
+        drawing=Drawing(
+            expected=await it.registrar.queries.expected(), plain=it.services.settings.plain_cards
+        ),
     )
 
 
@@ -169,7 +171,7 @@ async def _history(it: Interaction, parsed: Parsed) -> Answer:
 
 async def _hand_over(it: Interaction, parsed: Parsed) -> Answer:
     """Ask that this user becomes the requester; an approver confirms it."""
-    to = await it.users.mentioned(parsed.person)
+    to = await it.slack.users.mentioned(parsed.person)
     await it.registrar.requests.handover(parsed.id, to=to, by=it.person)
     return ASKED
 

@@ -4,7 +4,6 @@ A refusal is a sentence for the person. Anything else is a bug: it is logged wit
 person gets that id. A form keeps what was typed.
 """
 
-import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -16,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 from bot.domain.forms import FormProblems
 from bot.domain.people import Person, Refusal
 from bot.worker.loops import is_outage, report_bug
-from handlers.listeners.interaction import Json, ListenerServices
+from handlers.listeners.interaction import Json, ListenerServices, json_response
 from handlers.outbox.duplicates import Duplicate
 from handlers.outbox.home_publisher import is_home
 from handlers.slack.api_errors import TOO_LATE, word_of
@@ -27,14 +26,14 @@ from handlers.views.form import block_of
 log = structlog.get_logger()
 
 
-def handler(slack: ListenerServices) -> Callable[..., Awaitable[BoltResponse]]:
+def handler(listening: ListenerServices) -> Callable[..., Awaitable[BoltResponse]]:
     """Return the function for `app.error`. It must answer 200, or Slack shows its own error."""
 
     async def handle(error: Exception, body: Json) -> BoltResponse:
         if isinstance(error, FormProblems):
             view = body["view"]
             return _errors({block_of(field, view): it for field, it in error.problems.items()})
-        sentence = _sentence(error, slack.contact)
+        slack, sentence = listening.slack, _sentence(error, listening.services.settings.contact)
         if body.get("type") == "view_submission":
             people = error.people if isinstance(error, Refusal) else ()
             return _errors({_first_field(body["view"]): plain(sentence, people)})
@@ -49,14 +48,14 @@ def handler(slack: ListenerServices) -> Callable[..., Awaitable[BoltResponse]]:
                 await slack.response_urls.add(url, text=sentence)
         elif is_home(body):
             user = (body.get("user") or {}).get("id", "")
-            await _survived("home", slack.home_publisher.say(body, user, sentence))
+            await _survived("home", listening.home_publisher.say(body, user, sentence))
         elif isinstance(view := body.get("view"), dict) and view.get("type") == "modal":
             # A payload without a trigger is none of Slack's: there is no modal to answer in.
             if trigger := body.get("trigger_id"):
                 over = slack.client.views_push(trigger_id=trigger, view=sentence_modal(sentence))
                 await _survived("modal", over)
         elif "event" in body:
-            await _survived("whisper", _tell(slack, body, sentence))
+            await _survived("whisper", _tell(listening, body, sentence))
         return BoltResponse(status=200)
 
     return handle
@@ -105,21 +104,15 @@ def _errors(problems: dict[str, str]) -> BoltResponse:
     return json_response({"response_action": "errors", "errors": problems})
 
 
-def json_response(body: Json) -> BoltResponse:
-    return BoltResponse(
-        status=200, body=json.dumps(body), headers={"content-type": "application/json"}
-    )
-
-
-async def _tell(slack: ListenerServices, body: Json, sentence: str) -> None:
+async def _tell(listening: ListenerServices, body: Json, sentence: str) -> None:
     """Tell the user alone, where they asked: in direct messages, in the channel, at home."""
     event = body["event"]
     if event.get("type") == "app_home_opened":
-        await slack.home_publisher.close(body, event.get("user", ""), sentence)
+        await listening.home_publisher.close(body, event.get("user", ""), sentence)
     elif event.get("channel_type") == "im":
-        await slack.post(event, sentence)
+        await listening.post(event, sentence)
     else:
-        await slack.post_ephemeral(event, sentence)
+        await listening.post_ephemeral(event, sentence)
 
 
 async def _survived(what: str, telling: Awaitable[object]) -> None:

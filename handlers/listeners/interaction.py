@@ -1,18 +1,25 @@
-"""The argument of every listener: the bot's services, the payload and the person who sent it."""
+"""The argument of every listener, made by the Bolt middleware: the bot's services, the payload and
+its sender.
+"""
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.response import BoltResponse
 
-from bot.domain.people import Person
+from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
+from bot.services import Services
 from handlers.listeners.preview import PreviewMaker
-from handlers.outbox.home_publisher import HomePublisher
-from handlers.slack.response_url import ResponseUrls, trigger_of
-from handlers.slack.users import Users
+from handlers.outbox.duplicates import check_counts
+from handlers.outbox.home_publisher import HomePublisher, is_home
+from handlers.slack.response_url import trigger_of
+from handlers.slack.services import Slack
+from handlers.slack.users import DOUBTS
 from handlers.views import ids
 from handlers.views.blocks import Blocks, said
 
@@ -23,20 +30,17 @@ Json = dict[str, Any]
 class ListenerServices:
     """What listeners work with."""
 
-    client: AsyncWebClient
+    services: Services
+    slack: Slack
     registrar: Registrar
-    users: Users
-    response_urls: ResponseUrls
     home_publisher: HomePublisher
     preview_maker: PreviewMaker
-    contact: str
-    plain: bool
 
     async def post(
         self, event: Json, text: str, blocks: Blocks | None = None, *, thread: str | None = None
     ) -> None:
         """Answer an event in its thread, or begin the thread that is given."""
-        await self.client.chat_postMessage(
+        await self.slack.client.chat_postMessage(
             channel=event.get("channel", ""),
             thread_ts=event.get("thread_ts") or thread,
             text=text,
@@ -47,7 +51,7 @@ class ListenerServices:
 
     async def post_ephemeral(self, event: Json, text: str, blocks: Blocks | None = None) -> None:
         """Answer an event to its user only."""
-        await self.client.chat_postEphemeral(
+        await self.slack.client.chat_postEphemeral(
             channel=event.get("channel", ""),
             user=event.get("user", ""),
             # In a thread that is not there yet, an ephemeral message would not be seen.
@@ -84,7 +88,7 @@ class Interaction(ListenerServices):
     @property
     def url(self) -> str:
         """The URL that answers a click in a message. Raises Refusal for any other click."""
-        return self.response_urls.url_of(self.body)
+        return self.slack.response_urls.url_of(self.body)
 
     @property
     def trigger(self) -> str:
@@ -92,11 +96,11 @@ class Interaction(ListenerServices):
         return trigger_of(self.body)
 
     async def open(self, view: Json) -> None:
-        await self.client.views_open(trigger_id=self.trigger, view=view)
+        await self.slack.client.views_open(trigger_id=self.trigger, view=view)
 
     async def whisper(self, text: str, blocks: Blocks | None = None) -> None:
         """Answer a click with an ephemeral message."""
-        await self.response_urls.add(self.url, text=text, blocks=blocks)
+        await self.slack.response_urls.add(self.url, text=text, blocks=blocks)
 
 
 Listener = Callable[[Interaction], Awaitable[Json | None]]
@@ -110,3 +114,58 @@ def acknowledged(listener: Listener) -> Callable[..., Awaitable[None]]:
         await ack(**(await listener(interaction) or {}))
 
     return listen
+
+
+def middleware(
+    listening: ListenerServices, *, help: str
+) -> Callable[..., Awaitable[BoltResponse | None]]:
+    """Return the middleware. It checks a payload, looks up its sender and puts the interaction into
+    the context for the listener; `help` needs no look-up.
+    """
+
+    async def introduce(
+        context: AsyncBoltContext, body: Json, next: Callable[[], Awaitable[None]]
+    ) -> BoltResponse | None:
+        if "event" in body and not _is_new_message(body["event"]):
+            return BoltResponse(status=200)
+        if _asks_for_help(body):
+            listening.slack.users.check_is_ours(body)
+            return json_response({"response_type": "ephemeral", "text": help})
+        person = await listening.slack.users.person(body)
+        if "event" in body and DOUBTS["is_bot"] in person.doubts:
+            return BoltResponse(status=200)
+        _check_buttons(body)
+        await check_counts(body, listening.registrar)
+        if is_home(body):
+            listening.home_publisher.clicked(body, person.user_id)
+        context["interaction"] = Interaction(**vars(listening), body=body, person=person)
+        await next()
+        return None
+
+    return introduce
+
+
+def json_response(body: Json) -> BoltResponse:
+    return BoltResponse(
+        status=200, body=json.dumps(body), headers={"content-type": "application/json"}
+    )
+
+
+def _asks_for_help(body: Mapping[str, Any]) -> bool:
+    """Whether a command only asks for help, which takes no look-up."""
+    return "command" in body and str(body.get("text") or "").strip().lower() == "help"
+
+
+def _is_new_message(event: Mapping[str, Any]) -> bool:
+    """Whether an event is a new message of a user. An edited message is no second command, and bots
+    are not answered, or two would never stop.
+    """
+    return not (event.get("bot_id") or event.get("subtype") or event.get("edited"))
+
+
+def _check_buttons(body: Mapping[str, Any]) -> None:
+    """Raise Refusal for a button that the bot has not drawn: its value would reach the database."""
+    for action in body.get("actions") or ():
+        value = action.get("value") if action.get("type") == "button" else ""
+        if not isinstance(value, str) or not value.isprintable():
+            raise Refusal("This button isn't from this bot. `/aad-setup status` lists yours.")

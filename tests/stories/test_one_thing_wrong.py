@@ -125,7 +125,12 @@ def wish(harness: BoltHarness) -> Json:
 def reason(harness: BoltHarness, value: str) -> Json:
     values = {ids.REASON: {ids.CHOSEN: {"value": "Not now"}}}
     about = ids.read_bound_value(value)
-    view = {**requests.denial_form(*about), "id": "V0DENIAL", "hash": "1", "state": {"values": values}}
+    view = {
+        **requests.denial_form(*about),
+        "id": "V0DENIAL",
+        "hash": "1",
+        "state": {"values": values},
+    }
     return {**envelope(harness, "view_submission", by="ada"), "view": view}
 
 

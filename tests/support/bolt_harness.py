@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import sqlalchemy as sa
+from bot.startup_checks import slack_client
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
@@ -88,21 +89,19 @@ async def connected(
         client = slack_client(settings, session, token=workspace.bot_token)
         limits = LookupLimits(clock, a_minute=10**5, burst=10**4)
         users = Users(client, installed, services.policy, clock, limits)
+        slack = replace(Slack.of(services, installed, client, session), users=users)
         bolt = bolt_app(slack_client(settings, session, token=None), settings, installed)
         previews = PreviewMaker(client=client, look=_nothing, clock=clock, contact="#it-help")
         handlers.register(
             bolt,
             ListenerServices(
-                client=client,
+                services=services,
+                slack=slack,
                 registrar=env.registrar,
-                users=users,
-                response_urls=Slack.of(services, installed, client, session).response_urls,
                 home_publisher=HomePublisher(
                     services, env.registrar, client=client, look_up=users.person, every=3600
                 ),
                 preview_maker=previews,
-                contact="#it-help",
-                plain=False,
             ),
         )
         yield BoltHarness(bolt=bolt, registrar_env=env, workspace=workspace)
@@ -129,6 +128,7 @@ def _office(workspace: Workspace, database: Database, clock: MovableClock) -> Re
             slack_api_url=workspace.api_url,
             slack_bot_token=workspace.bot_token,
             approval_channel=workspace.channels["approvals"].id,
+            contact="#it-help",
         ),
     )
     return replace(env, requester=person(workspace, "rosa"), approver=person(workspace, "ada"))
