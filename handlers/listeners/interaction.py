@@ -20,8 +20,8 @@ from handlers.outbox.home_publisher import HomePublisher, is_home
 from handlers.slack.response_url import trigger_of
 from handlers.slack.services import Slack
 from handlers.slack.users import DOUBTS
-from handlers.views import ids
 from handlers.views.blocks import Blocks, said
+from handlers.views.requests import read_bound_value
 
 Json = dict[str, Any]
 
@@ -83,7 +83,7 @@ class Interaction(ListenerServices):
     @property
     def request(self) -> tuple[str, str | None]:
         """The registration's id and the request's, on a button that decides on a request."""
-        return ids.read_bound_value(self.id)
+        return read_bound_value(self.id)
 
     @property
     def url(self) -> str:

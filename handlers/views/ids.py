@@ -50,14 +50,3 @@ OPEN_FORM = "open_form"
 ANY_PROFILE = "any"  # the value of a button that opens the form for the first profile
 HOME_BACK = "home_back"
 HOME_ON = "home_on"
-
-
-def bound_value(id: str, request: str) -> str:
-    """Return the value of a button that decides on this request only."""
-    return id if request == id else f"{id}:{request}"
-
-
-def read_bound_value(value: str) -> tuple[str, str | None]:
-    """Return the registration's id, and the request's unless it is the plan's."""
-    id, _, request = value.partition(":")
-    return id, request or None

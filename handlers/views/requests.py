@@ -153,12 +153,12 @@ def cancelled_text(registration: Registration, request: ApprovalRequest) -> str:
 
 
 def _cancel_button(registration: Registration, request: ApprovalRequest) -> ButtonElement:
-    words, value = WORDS[request.kind], ids.bound_value(registration.id, request.id)
+    words, value = WORDS[request.kind], bound_value(registration.id, request.id)
     return button(words.labels[2], ids.CANCEL, value, confirm=words.rest)
 
 
 def _buttons(registration: Registration, request: ApprovalRequest) -> list[ButtonElement]:
-    words, value = WORDS[request.kind], ids.bound_value(registration.id, request.id)
+    words, value = WORDS[request.kind], bound_value(registration.id, request.id)
     approve, deny, _ = words.labels
     confirm = filled(words.approve, registration, request)
     found = [
@@ -271,7 +271,7 @@ def denial_form(id: str, request: str | None) -> Json:
     view = View(
         type="modal",
         callback_id=ids.DENIAL,
-        private_metadata=ids.bound_value(id, request or id),
+        private_metadata=bound_value(id, request or id),
         title=f"Deny {id}",
         submit="Deny",
         close="Not now",
@@ -292,4 +292,15 @@ def denial_form(id: str, request: str | None) -> Json:
 def read_denial(view: Json) -> tuple[str, str | None, str]:
     """Return the registration's id, the request's unless it is the plan's, and the reason."""
     reason = view["state"]["values"][ids.REASON][ids.CHOSEN].get("value") or ""
-    return *ids.read_bound_value(view["private_metadata"]), reason
+    return *read_bound_value(view["private_metadata"]), reason
+
+
+def bound_value(id: str, request: str) -> str:
+    """Return the value of a button that decides on this request only."""
+    return id if request == id else f"{id}:{request}"
+
+
+def read_bound_value(value: str) -> tuple[str, str | None]:
+    """Return the registration's id, and the request's unless it is the plan's."""
+    id, _, request = value.partition(":")
+    return id, request or None

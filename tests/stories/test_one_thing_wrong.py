@@ -124,7 +124,7 @@ def wish(harness: BoltHarness) -> Json:
 
 def reason(harness: BoltHarness, value: str) -> Json:
     values = {ids.REASON: {ids.CHOSEN: {"value": "Not now"}}}
-    about = ids.read_bound_value(value)
+    about = requests.read_bound_value(value)
     view = {
         **requests.denial_form(*about),
         "id": "V0DENIAL",
@@ -221,7 +221,7 @@ async def asked_to_rotate(harness: BoltHarness) -> str:
     id = await in_use(harness)
     await harness.registrar_env.registrar.requests.rotation(id, by=harness.registrar_env.requester)
     asked = await harness.registrar_env.asked(id)
-    return ids.bound_value(id, asked.id)
+    return requests.bound_value(id, asked.id)
 
 
 def at(harness: BoltHarness) -> Json:
