@@ -7,7 +7,6 @@ person gets that id. A form keeps what was typed.
 import re
 from collections.abc import Awaitable, Callable, Iterable
 
-import aiohttp
 import structlog
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
@@ -18,7 +17,7 @@ from bot.worker.loops import is_outage, report_bug
 from handlers.listeners.interaction import Json, ListenerServices, json_response
 from handlers.outbox.duplicates import Duplicate
 from handlers.outbox.home_publisher import is_home
-from handlers.slack.api_errors import TOO_LATE, word_of
+from handlers.slack.api_errors import FAILED, NO_ANSWER, TOO_LATE, word_of
 from handlers.views import ids
 from handlers.views.blocks import said, sentence_modal, went_wrong
 from handlers.views.form import block_of
@@ -70,7 +69,7 @@ def _sentence(error: Exception, contact: str) -> str:
             return "That took too long, so Slack opened nothing. Do it again."
         said = f" ({word})" if word else ""
         return f"Slack did not take the answer{said}. Try again in a moment."
-    if isinstance(error, (aiohttp.ClientError, TimeoutError)):
+    if isinstance(error, NO_ANSWER):
         return "Slack did not answer. Try again in a moment."
     if is_outage(error):
         return "The bot cannot reach its database. Try again in a moment."
@@ -79,8 +78,7 @@ def _sentence(error: Exception, contact: str) -> str:
 
 def _logged(what: str, error: Exception) -> str:
     """Log a bug and return its id; an expired trigger is only a warning."""
-    word = word_of(error) if isinstance(error, SlackApiError) else None
-    if word == TOO_LATE:
+    if (word := word_of(error)) == TOO_LATE:
         log.warning("too late to open a form", what=what, code=word)
         return ""
     return report_bug(what, error, code=word)
@@ -119,5 +117,5 @@ async def _survived(what: str, telling: Awaitable[object]) -> None:
     """Send it if Slack accepts it; otherwise only log."""
     try:
         await telling
-    except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+    except FAILED as error:
         _logged(what, error)

@@ -12,7 +12,6 @@ from functools import partial
 from math import inf
 from uuid import uuid4
 
-import aiohttp
 import structlog
 from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
@@ -25,7 +24,7 @@ from bot.planning.preview import Preview
 from bot.worker.loops import run_guarded
 from graph.clock import Clock
 from graph.errors import GraphError
-from handlers.slack.api_errors import code_of
+from handlers.slack.api_errors import FAILED, code_of
 from handlers.views import preview as views
 from handlers.views.preview import Seen
 
@@ -139,6 +138,5 @@ class PreviewMaker:
                 await self._client.chat_postMessage(
                     channel=user, text=text, blocks=blocks, unfurl_links=False, unfurl_media=False
                 )
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-            code = code_of(error) if isinstance(error, SlackApiError) else None
-            log.warning("preview not shown", type=type(error).__name__, code=code)
+        except FAILED as error:
+            log.warning("preview not shown", code=code_of(error))

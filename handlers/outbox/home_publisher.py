@@ -10,12 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.people import Person, Refusal
@@ -24,7 +21,7 @@ from bot.registrar.queries import Part
 from bot.services import Services
 from bot.storage.queries import Mark
 from bot.worker.loops import Loop, run_guarded
-from handlers.slack.api_errors import retry_after
+from handlers.slack.api_errors import FAILED, retry_after
 from handlers.views import home as views
 from handlers.views.blocks import sentence_home
 
@@ -135,8 +132,8 @@ class HomePublisher:
     async def _redraw(self, user: str, visit: Visit) -> None:
         try:
             await self._publish(user, visit)
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-            visit.not_before = self._clock.now() + _retry_after(error)
+        except FAILED as error:
+            visit.not_before = self._clock.now() + max(SPACING, retry_after(error))
             log.warning("home not drawn", type=type(error).__name__)
 
     async def _publish(self, user: str, visit: Visit) -> None:
@@ -187,11 +184,3 @@ def _claim(body: Mapping[str, Any], user: str) -> Mapping[str, Any]:
     """Return only the fields of a payload that identify the sender."""
     team = body.get("team_id") or (body.get("team") or {}).get("id")
     return {"user_id": user, "team_id": team, "api_app_id": body.get("api_app_id")}
-
-
-def _retry_after(error: Exception) -> timedelta:
-    if not isinstance(error, SlackApiError):
-        return SPACING
-    if error.response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
-        return SPACING
-    return max(SPACING, retry_after(error))

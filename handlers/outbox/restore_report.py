@@ -1,12 +1,11 @@
 """Tell the approvers the result of a restore: the one message without a registration."""
 
-import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.restore.reconciliation import Report
-from handlers.slack.api_errors import ADVICE, SHARED, ErrorScope, code_of, meaning_of
+from handlers.slack.api_errors import ADVICE, NO_ANSWER, SHARED, ErrorScope, code_of, meaning_of
 from handlers.slack.approval_channel import ApprovalChannel, ChannelShared
 from handlers.views.notices import HEADLINE, restore_summary
 
@@ -26,7 +25,7 @@ async def tell(client: AsyncWebClient, channel: ApprovalChannel, report: Report)
         )
     except ChannelShared:
         log.error("approvers could not be told of the restore", code=SHARED, advice=ADVICE[SHARED])
-    except (TimeoutError, aiohttp.ClientError) as error:
+    except NO_ANSWER as error:
         log.warning("approvers are told later", type=type(error).__name__)
         return False
     except SlackApiError as error:

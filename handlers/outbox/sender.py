@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -31,6 +30,7 @@ from handlers.outbox.outcomes import OUR_TRIES, Outcomes
 from handlers.outbox.rendering import Renderer
 from handlers.slack.api_errors import (
     DELETED,
+    NO_ANSWER,
     SHARED,
     ErrorScope,
     advice_on,
@@ -87,7 +87,7 @@ class Sender:
             await self._outcomes.unclaim(message, SHARED)
         except SlackApiError as error:
             await self._refused(message, calls, error)
-        except (TimeoutError, aiohttp.ClientError) as error:
+        except NO_ANSWER as error:
             await self._lost(message, error)
         except Refusal:  # Slack does not say who would read it
             await self._outcomes.later(message, why="reader_unknown")

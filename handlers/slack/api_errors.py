@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import Enum
 from http import HTTPStatus
 
+import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from graph.error_mapping import retry_after as seconds_asked
@@ -19,6 +20,11 @@ class ErrorScope(Enum):
     SHUT_OUT = "shut out"  # nothing can be done at all until the app is changed
     PASSING = "passing"  # this message waits a while
 
+
+NO_ANSWER = (aiohttp.ClientError, TimeoutError)
+"""Errors of a call that Slack has not answered: its effect is unknown."""
+FAILED = (SlackApiError, *NO_ANSWER)
+"""Errors of a call of Slack's API."""
 
 DELETED = "message_not_found"
 TOO_LATE = "expired_trigger_id"
@@ -63,14 +69,18 @@ INSTALL_AGAIN = "Install the app again, set SLACK_BOT_TOKEN, and start again."
 LOOK_AT_SLACK = "Check the posting permissions of the channel in Slack."
 
 
-def code_of(error: SlackApiError) -> str:
-    """Return Slack's word for it, or the HTTP status: a proxy's page has no word."""
+def code_of(error: Exception) -> str:
+    """Return Slack's word for it, or the HTTP status: a proxy's page has no word. Without an answer
+    of Slack's, return the error's type.
+    """
+    if not isinstance(error, SlackApiError):
+        return type(error).__name__
     return word_of(error) or str(status_of(error))
 
 
-def word_of(error: SlackApiError) -> str | None:
+def word_of(error: Exception) -> str | None:
     """Return Slack's word for it, if it said one."""
-    data = getattr(error.response, "data", None)
+    data = getattr(getattr(error, "response", None), "data", None)
     said = data.get("error") if isinstance(data, dict) else None
     return said if isinstance(said, str) and WORD.fullmatch(said) else None
 
@@ -82,21 +92,24 @@ def status_of(error: SlackApiError) -> int:
     return int(getattr(answer, name))
 
 
-def meaning_of(error: SlackApiError) -> ErrorScope:
-    if status_of(error) == HTTPStatus.TOO_MANY_REQUESTS:
+def meaning_of(error: Exception) -> ErrorScope:
+    if isinstance(error, SlackApiError) and status_of(error) == HTTPStatus.TOO_MANY_REQUESTS:
         return ErrorScope.TOO_OFTEN
     return MEANING.get(code_of(error), ErrorScope.PASSING)
 
 
-def is_outage(error: SlackApiError) -> bool:
-    """Whether Slack is down or busy, which says nothing about the request."""
+def is_outage(error: Exception) -> bool:
+    """Whether Slack is away, down or busy, which says nothing about the request."""
+    if not isinstance(error, SlackApiError):
+        return True
     is_down = status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR or word_of(error) in DOWN
     return is_down or meaning_of(error) is ErrorScope.TOO_OFTEN
 
 
-def retry_after(error: SlackApiError) -> timedelta:
+def retry_after(error: Exception) -> timedelta:
     """Return how long Slack asks to be left alone; a second at least, whatever it says."""
-    headers = {str(name).lower(): str(value) for name, value in error.response.headers.items()}
+    said = error.response.headers if isinstance(error, SlackApiError) else {}
+    headers = {str(name).lower(): str(value) for name, value in said.items()}
     return timedelta(seconds=max(1.0, seconds_asked(headers) or 0.0))
 
 

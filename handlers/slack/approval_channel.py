@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.worker.loops import Loop
 from graph.clock import Clock
-from handlers.slack.api_errors import ADVICE, SHARED
+from handlers.slack.api_errors import ADVICE, FAILED, SHARED
 
 log = structlog.get_logger()
 
@@ -73,7 +71,7 @@ class ApprovalChannel:
         self._look_at = self._clock.now() + DAILY
         try:
             channel = await self._read()
-        except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
+        except FAILED as error:
             log.warning("approval channel not looked at", type=type(error).__name__)
             return
         warn_if_public(channel)

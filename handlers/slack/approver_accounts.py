@@ -6,13 +6,11 @@ For operators only: the right to approve is checked at each click.
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
-import aiohttp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.settings.settings import Settings
-from handlers.slack.api_errors import code_of, is_outage
+from handlers.slack.api_errors import FAILED, code_of, is_outage
 from handlers.slack.users import doubts_of
 
 MOST_MEMBERS = 50
@@ -52,9 +50,9 @@ async def check_approver_accounts(
     async def ask(who: str, call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse | None:
         try:
             return await call
-        except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
-            code = code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
-            if not isinstance(error, SlackApiError) or is_outage(error):
+        except FAILED as error:
+            code = code_of(error)
+            if is_outage(error):
                 found.is_whole = False
             advice = f" {ADVICE[code]}" if code in ADVICE else ""
             found.problems.append(f"{who} was not found by Slack ({code}).{advice}")

@@ -16,6 +16,7 @@ import structlog
 from bot.domain.people import Refusal
 from bot.settings.allowed_hosts import takes_answers
 from graph.http import Proxies
+from handlers.slack.api_errors import NO_ANSWER
 from handlers.views.blocks import Blocks, said
 
 log = structlog.get_logger()
@@ -90,7 +91,7 @@ class ResponseUrls:
                 ) as answer,
             ):
                 said = await _beginning(answer.content)
-        except (TimeoutError, aiohttp.ClientError) as error:
+        except NO_ANSWER as error:
             log.warning("answer to a click was lost", type=type(error).__name__)
             return False
         taken = answer.status == HTTPStatus.OK and _is_yes(said)

@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import aiohttp
 import structlog
 from cachetools import TLRUCache
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.approval import Policy
 from bot.domain.forms import JOINERS
 from bot.domain.people import GUEST, Person, Refusal
 from graph.clock import Clock
-from handlers.slack.api_errors import ErrorScope, code_of, meaning_of
+from handlers.slack.api_errors import FAILED, ErrorScope, code_of, meaning_of
 from handlers.slack.rate_limits import LookupLimits
 
 log = structlog.get_logger()
@@ -201,9 +199,8 @@ class Users:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 asked_at = self._clock.now()
                 answer = await self._client.users_info(user=user_id)
-        except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
-            said = error if isinstance(error, SlackApiError) else None
-            is_too_often = said is not None and meaning_of(said) is ErrorScope.TOO_OFTEN
+        except FAILED as error:
+            is_too_often = meaning_of(error) is ErrorScope.TOO_OFTEN
             seen: Mapping[str, Any] | None = self._remembered(user_id) if is_too_often else None
             log.warning(
                 "person not looked up",
@@ -213,7 +210,7 @@ class Users:
             )
             if seen is not None:
                 return seen
-            refusal = UserNotFound if said is not None and code_of(said) in NOT_FOUND else Refusal
+            refusal = UserNotFound if code_of(error) in NOT_FOUND else Refusal
             raise refusal(
                 "Slack did not say who you are, so nothing was done. Try again in a moment."
             ) from None
@@ -230,7 +227,7 @@ class Users:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 asked_at = self._clock.now()
                 answer = await self._client.usergroups_users_list(usergroup=group)
-        except (SlackApiError, TimeoutError, aiohttp.ClientError) as error:
+        except FAILED as error:
             log.warning("user group not read", group=group, type=type(error).__name__)
             return None
         members = frozenset(map(str, answer["users"]))

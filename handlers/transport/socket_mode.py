@@ -9,11 +9,9 @@ import asyncio
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple
 
-import aiohttp
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
@@ -21,7 +19,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from bot.logs import socket_logger
 from bot.worker.loops import Loop
 from graph.http import DIRECT, Proxies, shown
-from handlers.slack.api_errors import code_of, is_outage
+from handlers.slack.api_errors import FAILED, NO_ANSWER, code_of, is_outage
 from handlers.transport import REST_SECONDS, CannotListen, InFlight
 
 log = structlog.get_logger()
@@ -122,10 +120,8 @@ class SocketMode:
                 handler.client.proxy = self._proxy = self.app.proxies.of(answer["url"])
                 await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
                 app_id = await handler.greeting
-        except SlackApiError as error:
+        except FAILED as error:
             problem = _Problem(code_of(error), may_pass=is_outage(error))
-        except (aiohttp.ClientError, TimeoutError) as error:
-            problem = _Problem(type(error).__name__, may_pass=True)
         else:
             if app_id in (self.app.id, None):
                 return None
@@ -140,7 +136,7 @@ class SocketMode:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await handler.close_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
-        except (aiohttp.ClientError, TimeoutError, ConnectionError):
+        except (*NO_ANSWER, ConnectionError):
             await _abandon(handler.client)
 
 
