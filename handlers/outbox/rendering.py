@@ -1,6 +1,7 @@
 """Render each kind of message from its registration."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from bot.domain.catalogue import drawable
 from bot.domain.registration import Registration
@@ -14,7 +15,7 @@ from handlers.views.card import Drawing
 from handlers.views.values import values_notice
 
 CALLING = (MessageKind.CARD, MessageKind.REQUEST, MessageKind.ALARM)
-"""What approvers have to see soon: they are mentioned when it is posted."""
+"""Messages that approvers have to see soon: they are mentioned when these are posted."""
 
 THEIRS = (
     MessageKind.PROGRESS,
@@ -23,7 +24,7 @@ THEIRS = (
     MessageKind.UNSEEN,
     MessageKind.UNREAD_NEWS,
 )
-"""What is only for whoever is the requester now."""
+"""Messages that are only for the present requester."""
 
 
 NOTICES: Mapping[MessageKind, Callable[[Registration], Notice]] = {
@@ -37,13 +38,14 @@ NOTICES: Mapping[MessageKind, Callable[[Registration], Notice]] = {
 """Messages that depend on the registration only."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Renderer:
     """Draws a message as the registration stands now."""
 
-    def __init__(self, *, registrar: Registrar, users: Users, plain: bool) -> None:
-        self._registrar = registrar
-        self._users = users
-        self._plain = plain
+    registrar: Registrar
+    users: Users
+    plain: bool
+    """Whether no card is drawn with Slack's plan block."""
 
     async def draw(
         self, message: Message, registration: Registration, *, is_plain: bool = False
@@ -55,42 +57,34 @@ class Renderer:
         """
         text, blocks = await self._draw(message, registration, is_plain=is_plain)
         if message.ts is None and message.kind in CALLING:
-            blocks += drawn(list(requests.calling(registration, self._registrar.policy)))
+            blocks += drawn(list(requests.calling(registration, self.registrar.policy)))
         return text, blocks
 
     async def _draw(
         self, message: Message, registration: Registration, *, is_plain: bool
     ) -> Notice:
-        profile = drawable(self._registrar.catalogue, registration.form.profile)
-        quorum, about = self._registrar.quorum(registration), message.subject
+        profile = drawable(self.registrar.catalogue, registration.form.profile)
+        quorum, about = self.registrar.quorum(registration), message.subject
         match message.kind:
             case kind if kind in THEIRS and message.audience != registration.requester.user_id:
                 return card.passed_on(registration, profile)
-            case MessageKind.CARD:
+            case MessageKind.CARD | MessageKind.PROGRESS:
+                draw = card.card if message.kind is MessageKind.CARD else card.progress
                 drawing = await self._drawing(registration, is_plain=is_plain)
-                return card.card(registration, profile, quorum=quorum, drawing=drawing)
-            case MessageKind.PROGRESS:
-                drawing = await self._drawing(registration, is_plain=is_plain)
-                return card.progress(registration, profile, quorum=quorum, drawing=drawing)
+                return draw(registration, profile, quorum=quorum, drawing=drawing)
             case MessageKind.NEWS:
-                latest = await self._registrar.queries.latest_entry(registration.id)
+                latest = await self.registrar.queries.latest_entry(registration.id)
                 return notices.news(registration, latest, quorum)
-            case MessageKind.EXPIRY:
-                also = await self._also_told(registration)
+            case MessageKind.EXPIRY | MessageKind.EXPIRY_NEWS:
+                also = await self._also_told(registration, message)
                 return notices.expiry(registration, about, also=also)
-            case MessageKind.UNREAD:
-                also = await self._also_told(registration)
+            case MessageKind.UNREAD | MessageKind.UNREAD_NEWS:
+                also = await self._also_told(registration, message)
                 return notices.unread_removed(registration, about.secret, also=also)
             case MessageKind.UNSEEN:
                 return notices.unread(registration, about.secret)
-            case MessageKind.UNREAD_NEWS:
-                return notices.unread_removed(registration, about.secret)
-            case MessageKind.EXPIRY_NEWS:
-                return notices.expiry(registration, about)
             case MessageKind.REMINDER:
-                return requests.reminder(
-                    registration, self._registrar.policy, quorum, about.request
-                )
+                return requests.reminder(registration, self.registrar.policy, quorum, about.request)
             case MessageKind.REQUEST:
                 return requests.request(registration, quorum, id=about.request)
             case MessageKind.REQUEST_NEWS:
@@ -102,8 +96,11 @@ class Renderer:
             case kind:
                 return NOTICES[kind](registration)
 
-    async def _also_told(self, registration: Registration) -> str:
-        has_left = await self._users.has_left(registration.requester.user_id)
+    async def _also_told(self, registration: Registration, message: Message) -> str | None:
+        """Return what approvers read about the requester; the requester does not read it."""
+        if message.kind in THEIRS:
+            return None
+        has_left = await self.users.has_left(registration.requester.user_id)
         return notices.also_told(registration, has_left=has_left)
 
     async def _may_read(self, message: Message, registration: Registration) -> bool:
@@ -111,12 +108,12 @@ class Renderer:
         the reader may have left.
         """
         try:
-            reader = await self._users.look_up(message.audience)
+            reader = await self.users.look_up(message.audience)
         except UserNotFound:
             return False
-        return self._registrar.queries.may_read_check(registration, reader)
+        return self.registrar.queries.may_read_check(registration, reader)
 
     async def _drawing(self, registration: Registration, *, is_plain: bool) -> Drawing:
         at_work = registration.run is RunKind.REGISTER
-        expected = await self._registrar.queries.expected() if at_work else None
-        return Drawing(expected=expected, plain=self._plain or is_plain)
+        expected = await self.registrar.queries.expected() if at_work else None
+        return Drawing(expected=expected, plain=self.plain or is_plain)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import structlog
+from cachetools import LRUCache
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
@@ -47,7 +48,7 @@ from handlers.views.values import masked_sheet
 log = structlog.get_logger()
 
 REMEMBERED = 5000
-"""How many messages are remembered."""
+"""How many messages are remembered; the least recently used ones make room."""
 NEED_THEIR_READER = (MessageKind.VALUES, MessageKind.EXPIRY_NEWS)
 """Messages that the requester has to act on. If the account is gone, the approvers are told."""
 REFUSED_BLOCKS = ("invalid_blocks", "invalid_blocks_format")
@@ -66,9 +67,9 @@ class Sender:
         plain = services.settings.plain_cards
         self._outcomes = Outcomes(services, registrar)
         self._renderer = Renderer(registrar=registrar, users=slack.users, plain=plain)
-        self._plain: set[str] = set()
+        self._plain: LRUCache[str, None] = LRUCache(REMEMBERED)
         """Messages whose plan blocks Slack has refused."""
-        self._drawn: dict[str, tuple[int, str]] = {}
+        self._drawn: LRUCache[str, tuple[int, str]] = LRUCache(REMEMBERED)
         """By message: the version that was drawn last, and a digest of what that showed."""
 
     async def show(self, message: Message, calls: Sequence[Call]) -> None:
@@ -118,8 +119,6 @@ class Sender:
                 self._slack.rate_limits.went_through(call)
             channel, ts = answer["channel"], answer["ts"]
         await self._outcomes.shown(message, channel, ts, registration.status)
-        if len(self._drawn) >= REMEMBERED:
-            self._drawn.clear()
         self._drawn[message.id] = message.wanted, drawing
 
     async def _send(self, message: Message, text: str, blocks: Blocks) -> AsyncSlackResponse:
@@ -219,9 +218,7 @@ class Sender:
                     code=code,
                     advice=advice_on(code, scope),
                 )
-                if len(self._plain) >= REMEMBERED:
-                    self._plain.clear()
-                self._plain.add(message.id)
+                self._plain[message.id] = None
                 await self._outcomes.unclaim(message)
             case _:
                 log.warning("message refused", message=message.id, code=code)
