@@ -62,8 +62,6 @@ class Sender:
         self._services = services
         self._slack = slack
         self._registrar = registrar
-        self._database = services.database
-        self._clock = services.clock
         plain = services.settings.plain_cards
         self._outcomes = Outcomes(services, registrar)
         self._renderer = Renderer(registrar=registrar, users=slack.users, plain=plain)
@@ -75,10 +73,10 @@ class Sender:
     async def show(self, message: Message, calls: Sequence[Call]) -> None:
         """Show a message that was claimed, by calls that were counted as made."""
         # Read after the claim: what is drawn is never older than the version claimed.
-        async with self._database.reading() as tx:
+        async with self._services.database.reading() as tx:
             registration = await registrations.get(tx, message.registration)
         assert registration is not None
-        registration = replace(registration, looked_at=self._clock.now())
+        registration = replace(registration, looked_at=self._services.clock.now())
         try:
             await self._deliver(message, registration, calls)
         except ChannelShared:
@@ -169,7 +167,7 @@ class Sender:
     async def _mask(self, message: Message, registration: Registration) -> None:
         """Lay the mask over the secret, by the address that the reveal was answered at."""
         secret = message.subject.secret
-        async with self._database.reading() as tx:
+        async with self._services.database.reading() as tx:
             owner, sealed = await secrets.sealed(tx, secret, Purpose.ANSWER)
         if sealed is None:  # masked by hand in the meantime
             await self._outcomes.give_up(message)

@@ -22,6 +22,7 @@ from slack_sdk.models.views import View
 from bot.domain.forms import JOINERS
 from bot.domain.people import Person
 from bot.planning.plans import Pen
+from bot.domain.registration import Registration
 
 LONGEST_TEXT = 3000
 """docs.slack.dev/reference/block-kit/blocks/section-block"""
@@ -61,6 +62,10 @@ def _safe(text: str) -> str:
 
 def person(who: Person) -> str:
     return f"<@{who.user_id}>"
+
+
+def named(registration: Registration) -> str:
+    return f"*{registration.id}* ({escaped(registration.form.name)})"
 
 
 def when(moment: datetime) -> str:

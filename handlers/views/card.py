@@ -27,6 +27,7 @@ from handlers.views.blocks import (
     escaped,
     header,
     lasting,
+    named,
     notice,
     person,
     quoted,
@@ -181,8 +182,7 @@ def _taken_over(registration: Registration) -> Iterator[Block]:
     """Tell the requester that the registration is theirs since a handover, and whose it was."""
     if registration.previous_requesters:
         before = person(registration.previous_requesters[-1])
-        named = f"*{registration.id}* ({escaped(registration.form.name)})"
-        yield section(f"You now own {named}, handed over from {before}.")
+        yield section(f"You now own {named(registration)}, handed over from {before}.")
 
 
 def _wish(registration: Registration, profile: Profile) -> Iterator[Block]:

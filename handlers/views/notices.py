@@ -22,6 +22,7 @@ from handlers.views.blocks import (
     context,
     drawn,
     escaped,
+    named,
     notice,
     person,
     section,
@@ -45,10 +46,6 @@ MOST_NAMED = 20
 """Maximum number of names in a line: a message in Slack takes a few thousand characters."""
 
 
-def _named(registration: Registration) -> str:
-    return f"*{registration.id}* ({escaped(registration.form.name)})"
-
-
 def news(registration: Registration, latest: Entry | None, quorum: Quorum) -> Notice:
     """Notify the requester: who did it, why, and the next buttons. `latest` is the newest history
     entry.
@@ -64,23 +61,23 @@ def news(registration: Registration, latest: Entry | None, quorum: Quorum) -> No
 
 
 def _news(registration: Registration, latest: Entry | None, quorum: Quorum) -> str:
-    named, failure, status = _named(registration), registration.failure, registration.status
+    name, failure, status = named(registration), registration.failure, registration.status
     reason = "\n".join(map(escaped, registration.reasons))
     if failure is not None and status in STOPPED:
         why = f"{STOPPED[status]} at “{failure.step}”: {failure.sentence} {failure.advice}"
-        return f"{named} {escaped(why)}"
+        return f"{name} {escaped(why)}"
     match status:
         case Status.PENDING:
             count = requests.given(registration.approvals(), quorum)
             if latest is not None and latest.what in DECISIONS:
-                return f"<@{latest.user_id}> {DECISIONS[latest.what]} {named}: {count}."
+                return f"<@{latest.user_id}> {DECISIONS[latest.what]} {name}: {count}."
             return f"*{headline(registration)}*: {count}."
         case Status.DENIED:
-            return f"{person(registration.votes[-1].person)} denied {named}: “{reason}”."
+            return f"{person(registration.votes[-1].person)} denied {name}: “{reason}”."
         case Status.REFUSED:
-            return f"{named} can't be created:\n{reason}"
+            return f"{name} can't be created:\n{reason}"
         case Status.EXPIRED:
-            return f"{named} expired: no approver decided in time."
+            return f"{name} expired: no approver decided in time."
         case Status.REVOKING | Status.REVOKED if registration.revocation is not None:
             return f"*{headline(registration)}* by {person(registration.revocation.by)}"
         case _:
@@ -204,7 +201,7 @@ def revoked(registration: Registration) -> Notice:
     """Tell the approvers who has revoked a registration that was ready."""
     people = [registration.revocation.by] if registration.revocation else []
     who = "".join(map(person, people)) or "A user"
-    said = f"{who} has revoked {_named(registration)}"
+    said = f"{who} has revoked {named(registration)}"
     after = "The connector can no longer sign in once its card says that this is done."
     return notice(f"{said}.", context(after), spoken=aloud(said, *people))
 
@@ -221,7 +218,7 @@ def left(registration: Registration) -> Notice:
 
 def restored(registration: Registration) -> Notice:
     """Tell the requester the consequences of a restore for a registration."""
-    said = f"{_named(registration)}: the bot's database was restored from an older copy"
+    said = f"{named(registration)}: the bot's database was restored from an older copy"
     below = section(_restored(registration))
     offered = _restored_buttons(registration)
     return notice(f"{said}.", below, spoken=aloud(said), buttons=offered)

@@ -1,6 +1,6 @@
 """Approval requests: as approvers decide on them, on cards, and as the requester is told."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from slack_sdk.models.blocks import Block, InputBlock, PlainTextInputElement
 from slack_sdk.models.blocks.block_elements import ButtonElement
@@ -21,6 +21,7 @@ from handlers.views.blocks import (
     context,
     drawn,
     escaped,
+    named,
     notice,
     person,
     quoted,
@@ -28,6 +29,16 @@ from handlers.views.blocks import (
     when,
 )
 from handlers.views.request_words import WORDS, filled
+
+OUTCOMES: Mapping[RequestState, str] = {
+    RequestState.WAITING: "{words.thing} is asked for",
+    RequestState.APPROVED: "{words.doing}",
+    RequestState.DONE: "{words.done}",
+    RequestState.FAILED: "{words.failed}",
+    RequestState.EXPIRED: "the {kind} expired, because no approver decided in time",
+    RequestState.SUPERSEDED: "this request for {words.thing} is over",
+}
+"""How a request stands or has ended, by its state; `Words` has the words of its kind."""
 
 
 def given(votes: Sequence[Vote], quorum: Quorum) -> str:
@@ -82,32 +93,18 @@ def _outcome(registration: Registration, request: ApprovalRequest | None) -> str
     under_way = (RequestState.WAITING, RequestState.APPROVED)
     if state in under_way and registration.status not in WAITS_IN[kind]:
         state = RequestState.SUPERSEDED
-    match state:
-        case RequestState.DONE if kind is RequestKind.HANDOVER:
-            return f" {filled(words.done, registration, request)}"
-        case RequestState.WAITING:
-            return f": {words.thing} is asked for"
-        case RequestState.APPROVED:
-            return f": {words.doing}"
-        case RequestState.DONE:
-            return f": {words.done}"
-        case RequestState.FAILED:
-            return f": {words.failed}"
-        case RequestState.EXPIRED:
-            return f": the {kind} expired, because no approver decided in time"
-        case RequestState.SUPERSEDED:
-            return f": this request for {words.thing} is over"
-        case _:
-            return f": the {kind} was {state}"
+    outcome = OUTCOMES.get(state, "the {kind} was {state}")
+    said = outcome.format(words=words, kind=kind, state=state)
+    is_handed_over = state is RequestState.DONE and kind is RequestKind.HANDOVER
+    return f"{'' if is_handed_over else ':'} {filled(said, registration, request)}"
 
 
 def _handed_over(registration: Registration, request: ApprovalRequest) -> str:
     """Say who confirmed a handover, who owns the registration now, and who asked for that."""
-    named = f"*{registration.id}* ({escaped(registration.form.name)})"
     by = ", ".join(person(vote.person) for vote in request.approvals())
-    confirmed = f"{by} confirmed: {named} now belongs" if by else f"{named} belongs"
-    asked = f" (requested by {person(request.asked_by)})"
-    return f"{confirmed} to {person(registration.requester)}{asked}."
+    to, asked_by = person(registration.requester), person(request.asked_by)
+    confirmed, now = (f"{by} confirmed: ", " now") if by else ("", "")
+    return f"{confirmed}{named(registration)}{now} belongs to {to} (requested by {asked_by})."
 
 
 def lines(registration: Registration, quorum: Quorum) -> Iterator[Block]:
