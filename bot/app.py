@@ -45,6 +45,7 @@ from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
 from graph.clock import Clock
 from graph.connection import connected as connected_to_entra
+from handlers.listeners.command_parser import RESERVED
 from handlers.listeners.interaction import ListenerServices
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.dispatcher import Dispatcher
@@ -166,7 +167,7 @@ async def running(
 
     Raises CannotStart, AlreadyRunning, UnusableDatabase or NoSlot.
     """
-    catalogue = catalogue or read_catalogue()
+    catalogue = catalogue or read_catalogue(reserved=RESERVED)
     async with connected(settings, clock, catalogue, every=intervals.storage) as outside:
         services, slack, slot = outside.services, outside.slack, outside.slot
         registrar, runs, in_flight = Registrar(services), Runs(services), InFlight()

@@ -21,13 +21,14 @@ from bot.problems import Unusable
 from bot.settings.settings import read_access
 from graph.clock import SystemClock
 from graph.errors import GraphError
+from handlers.listeners.command_parser import RESERVED
 
 
 def plan(*, as_json: bool, **arguments: Any) -> None:
     """Print the plan for these arguments of `form_of`."""
     problems: list[str] = []
     try:
-        form, chosen = form_of(read_catalogue(), **arguments)
+        form, chosen = form_of(read_catalogue(reserved=RESERVED), **arguments)
     except Unusable as error:
         problems += error.problems
     try:

@@ -15,13 +15,14 @@ from bot.doctor.slack import check_slack
 from bot.domain.catalogue import Catalogue, CatalogueError, read_catalogue
 from bot.settings.settings import Settings, SettingsError
 from graph.clock import Clock
+from handlers.listeners.command_parser import RESERVED
 
 
 async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
     """Yield the findings of every check, as they come."""
     catalogue: Catalogue = {}
     try:
-        catalogue = read_catalogue()
+        catalogue = read_catalogue(reserved=RESERVED)
     except CatalogueError as error:
         for problem in error.problems:
             yield wrong(f"Catalogue: {problem}", "The bot does not start before that.")

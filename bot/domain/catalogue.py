@@ -9,7 +9,7 @@ import json
 import re
 import string
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import resources
@@ -36,13 +36,6 @@ LONGEST_SECRET_DAYS = 730  # the Entra portal's own maximum, 24 months
 
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-COMMAND_WORDS = frozenset(
-    {"preview", "status", "details", "list", "values", "check", "rotate", "retire", "cancel"}
-    | {"retry", "undo", "revoke", "purge", "history", "handover", "help", "public", "approve"}
-    | {"deny", "confirm", "withdraw", "secret", "key", "reveal", "renew", "delete", "remove"}
-    | {"transfer", "log"}
-)
-"""Reserved names: behind the command these words mean something else."""
 
 Shape = Mapping[str, Any]
 """A kind for each key: a type, a list with the type of its items, or the shape of a table."""
@@ -135,15 +128,18 @@ def profile_ids() -> Sequence[str]:
     return sorted(_files())
 
 
-def read_catalogue(folder: Traversable | None = None) -> Catalogue:
+def read_catalogue(
+    folder: Traversable | None = None, *, reserved: Collection[str] = ()
+) -> Catalogue:
     """Read the shipped profiles by id, in their own order, or those of another folder.
 
-    Raises CatalogueError with all their problems.
+    None may have a `reserved` name: behind the command that means something else. Raises
+    CatalogueError with all their problems.
     """
     profiles, problems = [], []
     for id, file in _files(folder).items():
         try:
-            profiles.append(parse_profile(id, file.read_text("utf-8")))
+            profiles.append(parse_profile(id, file.read_text("utf-8"), reserved))
         except CatalogueError as error:
             problems.append(str(error))
         except (OSError, UnicodeDecodeError):
@@ -170,11 +166,11 @@ def drawable(catalogue: Catalogue, id: str) -> Profile:
     )
 
 
-def parse_profile(id: str, text: str) -> Profile:
+def parse_profile(id: str, text: str, reserved: Collection[str] = ()) -> Profile:
     """Turn a profile's TOML into a checked Profile. Raises CatalogueError."""
     try:
         raw = tomllib.loads(text)
-        problems = [*_wrong_name(id), *_unshapely(raw)]
+        problems = [*_wrong_name(id, reserved), *_unshapely(raw)]
         if not problems:
             profile = _profile(id, raw)
             problems = list(_problems(profile))
@@ -216,10 +212,10 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
     )
 
 
-def _wrong_name(id: str) -> Iterable[str]:
+def _wrong_name(id: str, reserved: Collection[str]) -> Iterable[str]:
     if not ID.fullmatch(id):
         yield "Name the file with small letters, digits and hyphens: people type its name."
-    if id in COMMAND_WORDS:
+    if id in reserved:
         yield f"`{id}` is a word of the command: give the file another name."
 
 

@@ -38,6 +38,8 @@ SHOWN = [each.word for each in COMMANDS.values() if each.word and not each.is_hi
 """Suggested for a misspelt word."""
 BY_BUTTON = ("approve", "deny", "confirm", "withdraw")
 """Verbs that have no word: approvers must have read the request that they decide on."""
+RESERVED = frozenset({*WORDS, *SYNONYMS, *BY_BUTTON, PUBLIC})
+"""No profile may have such a name."""
 
 
 class NotUnderstood(Refusal):

@@ -87,7 +87,7 @@ def _logged(what: str, error: Exception) -> str:
 def plain(sentence: str, people: Iterable[Person]) -> str:
     """Return a sentence without markup: beside a field Slack shows it letter by letter."""
     names = {person.user_id: person.name for person in people}
-    named = re.sub(r"<@([^>|]+)[^>]*>", lambda it: names.get(it[1]) or "somebody", sentence)
+    named = re.sub(r"<@([^>|]+)[^>]*>", lambda it: names.get(it[1]) or "another user", sentence)
     return re.sub(r"[*`]", "", named)
 
 

@@ -21,8 +21,8 @@ from slack_sdk.models.views import View
 
 from bot.domain.forms import JOINERS
 from bot.domain.people import Person
-from bot.planning.plans import Pen
 from bot.domain.registration import Registration
+from bot.planning.plans import Pen
 
 LONGEST_TEXT = 3000
 """docs.slack.dev/reference/block-kit/blocks/section-block"""

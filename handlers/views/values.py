@@ -5,6 +5,7 @@ ephemeral message, in its blocks only, until it is masked.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from slack_sdk.models.blocks import Block, RichTextBlock
 from slack_sdk.models.blocks.block_elements import (
@@ -15,7 +16,7 @@ from slack_sdk.models.blocks.block_elements import (
 )
 
 from bot.domain.forms import Line, Values
-from bot.domain.lifetimes import UNREAD_SECRET
+from bot.domain.lifetimes import SECRET_VISIBLE, UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
@@ -29,13 +30,15 @@ from handlers.views.blocks import (
     drawn,
     escaped,
     header,
+    lasting,
     notice,
     section,
     when,
 )
 from handlers.views.outcome import UNREAD, expired, is_doubtful, previous
 
-OPEN = "Copy the secret now. It is masked after one minute and can't be shown again."
+VISIBLE = "one minute" if timedelta(minutes=1) == SECRET_VISIBLE else lasting(SECRET_VISIBLE)
+OPEN = f"Copy the secret now. It is masked after {VISIBLE} and can't be shown again."
 ONCE = "Only you can see the secret, and only once."
 SHOWN = "The secret was shown once and is now masked for good."
 MAKE = "Press *Make a new one*."
@@ -45,7 +48,7 @@ STATES: Mapping[SecretState | None, str] = {
     SecretState.SEALED: ONCE,
     SecretState.CLAIMED: "The secret is being shown.",
     SecretState.SHOWN: (
-        "The secret was shown to you. It is masked after one minute, or when you press *Mask now*."
+        f"The secret was shown to you. It is masked after {VISIBLE}, or when you press *Mask now*."
     ),
     SecretState.MASKED: f"{SHOWN} If you didn't save it, press *Make a new one*.",
     SecretState.UNMASKED: (

@@ -85,7 +85,7 @@ async def test_a_form_names_people_where_slack_shows_no_mentions(story: Story) -
     ("sentence", "shown"),
     [
         ("<@U0ADA> and <@U0BEN|ben> did it", "Ada Lovelace and Ben Okafor did it"),
-        ("<@U0STRANGE> did it", "somebody did it"),
+        ("<@U0STRANGE> did it", "another user did it"),
         ("*Retry* it with `/aad-setup`", "Retry it with /aad-setup"),
     ],
 )
