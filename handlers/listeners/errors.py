@@ -15,8 +15,8 @@ from bot.domain.forms import FormProblems
 from bot.domain.people import Person, Refusal
 from bot.worker.loops import is_outage, report_bug
 from handlers.listeners.interaction import Json, ListenerServices, json_response
-from handlers.outbox.duplicates import Duplicate
 from handlers.outbox.home_publisher import is_home
+from handlers.outbox.outcomes import Duplicate
 from handlers.slack.api_errors import FAILED, NO_ANSWER, TOO_LATE, word_of
 from handlers.views import ids
 from handlers.views.blocks import said, sentence_modal, went_wrong

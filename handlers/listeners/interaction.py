@@ -15,8 +15,8 @@ from bot.domain.people import Person, Refusal
 from bot.registrar import Registrar
 from bot.services import Services
 from handlers.listeners.preview import PreviewMaker
-from handlers.outbox.duplicates import check_counts
 from handlers.outbox.home_publisher import HomePublisher, is_home
+from handlers.outbox.outcomes import check_counts
 from handlers.slack.response_url import trigger_of
 from handlers.slack.services import Slack
 from handlers.slack.users import DOUBTS

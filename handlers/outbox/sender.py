@@ -26,8 +26,7 @@ from bot.storage.message_queue import CLAIM
 from bot.storage.messages import Message, MessageKind
 from bot.storage.secrets import Purpose
 from bot.storage.vault import SealBroken
-from handlers.outbox.duplicates import metadata_of, named, posted_before
-from handlers.outbox.outcomes import OUR_TRIES, Outcomes
+from handlers.outbox.outcomes import OUR_TRIES, Outcomes, metadata_of, named, posted_before
 from handlers.outbox.rendering import Renderer
 from handlers.slack.api_errors import (
     DELETED,

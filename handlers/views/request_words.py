@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 from slack_sdk.models.blocks import Block
 
-from bot.domain.approval_requests import ApprovalRequest, RequestKind
+from bot.domain.approval_requests import RequestKind
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.registration import Registration
 from bot.domain.secrets import SEEN, Secret, SecretState
 from handlers.views import ids
-from handlers.views.blocks import context, escaped, person, when
+from handlers.views.blocks import context, person, when
 
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """The words of one kind of request. `filled` fills in those that have braces."""
+    """The words of one kind of request. `requests` fills in those that have braces."""
 
     thing: str
     """The subject of the request: begins a sentence, and continues one."""
@@ -34,20 +34,6 @@ class Words:
     """The command that asks again."""
     more: Callable[[Registration], Iterator[Block]] = lambda registration: iter(())
     """Further facts for the decision."""
-
-
-def filled(words: str, registration: Registration, request: ApprovalRequest) -> str:
-    """Return words about a request with the facts of this one."""
-    return words.format(
-        id=registration.id,
-        name=escaped(registration.form.name),
-        days=(registration.plan or {}).get("secret_days"),
-        digest=(registration.digest or "")[:16],
-        requester=person(registration.requester),
-        by=person(request.asked_by),
-        to=person(request.to) if request.to else "a new requester",
-        to_name=request.to.name if request.to else "The new requester",
-    )
 
 
 DOUBTFUL = (SecretState.CLAIMED, SecretState.UNKNOWN)

@@ -28,7 +28,7 @@ from handlers.views.blocks import (
     section,
     when,
 )
-from handlers.views.request_words import WORDS, filled
+from handlers.views.request_words import WORDS
 
 OUTCOMES: Mapping[RequestState, str] = {
     RequestState.WAITING: "{words.thing} is asked for",
@@ -74,7 +74,7 @@ def request(registration: Registration, quorum: Quorum, *, id: str | None) -> No
         is_theirs = found.asked_by.key == registration.requester.key
         cancel = [] if is_theirs else [_cancel_button(registration, found)]
         return notice(
-            filled(words.asks, registration, found),
+            _filled(words.asks, registration, found),
             *words.more(registration),
             *_waits(registration, found, quorum),
             spoken=spoken,
@@ -96,7 +96,21 @@ def _outcome(registration: Registration, request: ApprovalRequest | None) -> str
     outcome = OUTCOMES.get(state, "the {kind} was {state}")
     said = outcome.format(words=words, kind=kind, state=state)
     is_handed_over = state is RequestState.DONE and kind is RequestKind.HANDOVER
-    return f"{'' if is_handed_over else ':'} {filled(said, registration, request)}"
+    return f"{'' if is_handed_over else ':'} {_filled(said, registration, request)}"
+
+
+def _filled(words: str, registration: Registration, request: ApprovalRequest) -> str:
+    """Return words about a request with the facts of this one."""
+    return words.format(
+        id=registration.id,
+        name=escaped(registration.form.name),
+        days=(registration.plan or {}).get("secret_days"),
+        digest=(registration.digest or "")[:16],
+        requester=person(registration.requester),
+        by=person(request.asked_by),
+        to=person(request.to) if request.to else "a new requester",
+        to_name=request.to.name if request.to else "The new requester",
+    )
 
 
 def _handed_over(registration: Registration, request: ApprovalRequest) -> str:
@@ -157,7 +171,7 @@ def _cancel_button(registration: Registration, request: ApprovalRequest) -> Butt
 def _buttons(registration: Registration, request: ApprovalRequest) -> list[ButtonElement]:
     words, value = WORDS[request.kind], bound_value(registration.id, request.id)
     approve, deny, _ = words.labels
-    confirm = filled(words.approve, registration, request)
+    confirm = _filled(words.approve, registration, request)
     found = [
         button(approve, ids.APPROVE, value, style="primary", confirm=confirm),
         button(deny, ids.DENY, value),
@@ -211,7 +225,7 @@ def news(registration: Registration, id: str | None) -> Notice:
         said = f"*{registration.id}*{_outcome(registration, None)}"
         return notice(f"{said}.", spoken=aloud(said))
     words, outcome = WORDS[found.kind], _outcome(registration, found)
-    again = f"`{ids.COMMAND} {filled(words.again, registration, found)}` asks again."
+    again = f"`{ids.COMMAND} {_filled(words.again, registration, found)}` asks again."
     more, below = [], []
     match found.state:
         case RequestState.WAITING:

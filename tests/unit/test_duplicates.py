@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.outbox.duplicates import is_copy, metadata_of
+from handlers.outbox.outcomes import is_copy, metadata_of
 from tests.support.factories import values_message
 
 BOT = "B0AADSETUP"
