@@ -71,15 +71,14 @@ async def _status(it: Interaction, parsed: Parsed) -> Answer:
     found = await it.registrar.queries.status(parsed.id, by=it.person)
     if parsed.is_public:
         return card.least(found)
-    return card.status(
-        found,
-        drawable(it.registrar.catalogue, found.form.profile),
+    drawing = Drawing(
+        profile=drawable(it.registrar.catalogue, found.form.profile),
         quorum=it.registrar.quorum(found),
-        in_full=it.registrar.queries.is_concerned(found, it.person),
-        drawing=Drawing(
-            expected=await it.registrar.queries.expected(), plain=it.services.settings.plain_cards
-        ),
+        expected=await it.registrar.queries.expected(),
+        plain=it.services.settings.plain_cards,
     )
+    in_full = it.registrar.queries.is_concerned(found, it.person)
+    return card.status(found, drawing, in_full=in_full)
 
 
 async def _details(it: Interaction, parsed: Parsed) -> Answer:

@@ -63,15 +63,14 @@ class Renderer:
     async def _draw(
         self, message: Message, registration: Registration, *, is_plain: bool
     ) -> Notice:
-        profile = drawable(self.registrar.catalogue, registration.form.profile)
-        quorum, about = self.registrar.quorum(registration), message.subject
+        about, drawing = message.subject, await self._drawing(registration, is_plain=is_plain)
+        quorum = drawing.quorum
         match message.kind:
             case kind if kind in THEIRS and message.audience != registration.requester.user_id:
-                return card.passed_on(registration, profile)
+                return card.passed_on(registration, drawing.profile)
             case MessageKind.CARD | MessageKind.PROGRESS:
                 draw = card.card if message.kind is MessageKind.CARD else card.progress
-                drawing = await self._drawing(registration, is_plain=is_plain)
-                return draw(registration, profile, quorum=quorum, drawing=drawing)
+                return draw(registration, drawing)
             case MessageKind.NEWS:
                 latest = await self.registrar.queries.latest_entry(registration.id)
                 return notices.news(registration, latest, quorum)
@@ -116,4 +115,9 @@ class Renderer:
     async def _drawing(self, registration: Registration, *, is_plain: bool) -> Drawing:
         at_work = registration.run is RunKind.REGISTER
         expected = await self.registrar.queries.expected() if at_work else None
-        return Drawing(expected=expected, plain=self.plain or is_plain)
+        return Drawing(
+            profile=drawable(self.registrar.catalogue, registration.form.profile),
+            quorum=self.registrar.quorum(registration),
+            expected=expected,
+            plain=self.plain or is_plain,
+        )

@@ -71,13 +71,12 @@ REMOVED = (Status.UNDONE, Status.REVOKING, Status.REVOKED)
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """How steps are drawn: how long they usually take, if that is known, and with which blocks."""
+    """What a card shows beside its registration, and with which blocks."""
 
-    expected: timedelta | None = None
+    profile: Profile
+    quorum: Quorum
+    expected: timedelta | None = None  # how long all steps usually take, if that is known
     plain: bool = False  # sections only, for clients and readers that plan blocks say nothing to
-
-
-DEFAULT = Drawing()
 
 
 def headline(registration: Registration | ListLine) -> str:
@@ -92,18 +91,16 @@ def headline(registration: Registration | ListLine) -> str:
     return f"{id}: secret expired" if registration.has_expired else f"{id} {HEADLINES[status]}"
 
 
-def card(
-    registration: Registration, profile: Profile, *, quorum: Quorum, drawing: Drawing = DEFAULT
-) -> Notice:
+def card(registration: Registration, drawing: Drawing) -> Notice:
     """Return the card for the approval channel, with Approve and Deny while it waits.
 
     The plan is read before the buttons that decide on it. After the decision the outcome matters
     more, and the approved plan stands below it.
     """
-    top = [header(headline(registration)), *_wish(registration, profile)]
-    plan = list(_plan(registration, profile))
+    top = [header(headline(registration)), *_wish(registration, drawing.profile)]
+    plan = list(_plan(registration, drawing.profile))
     outcome = [
-        *outcome_blocks(registration, quorum),
+        *outcome_blocks(registration, drawing.quorum),
         *drift.details(registration),
         *steps(registration, drawing),
     ]
@@ -111,19 +108,17 @@ def card(
     blocks = [*top, *outcome, *buttons, *plan, context]
     if registration.status in UNDECIDED:
         blocks = [*top, *plan, *outcome, context, *buttons]
-    return _spoken(registration, profile), drawn(blocks)
+    return _spoken(registration, drawing.profile), drawn(blocks)
 
 
-def progress(
-    registration: Registration, profile: Profile, *, quorum: Quorum, drawing: Drawing = DEFAULT
-) -> Notice:
+def progress(registration: Registration, drawing: Drawing) -> Notice:
     """Return the requester's own card, shorter, with their actions."""
-    return _spoken(registration, profile), drawn(
+    return _spoken(registration, drawing.profile), drawn(
         [
             header(headline(registration)),
             *_taken_over(registration),
-            *_wish(registration, profile),
-            *outcome_blocks(registration, quorum, is_theirs=True),
+            *_wish(registration, drawing.profile),
+            *outcome_blocks(registration, drawing.quorum, is_theirs=True),
             *drift.details(registration),
             *steps(registration, drawing),
             _context(registration),
@@ -132,20 +127,13 @@ def progress(
     )
 
 
-def status(
-    registration: Registration,
-    profile: Profile,
-    *,
-    quorum: Quorum,
-    in_full: bool,
-    drawing: Drawing = DEFAULT,
-) -> Notice:
+def status(registration: Registration, drawing: Drawing, *, in_full: bool) -> Notice:
     """Return the public view, without buttons; why it ended only for people whom it concerns."""
-    return _spoken(registration, profile), drawn(
+    return _spoken(registration, drawing.profile), drawn(
         [
             section(f"*{headline(registration)}*"),
-            *_wish(registration, profile),
-            *outcome_blocks(registration, quorum, in_full=in_full),
+            *_wish(registration, drawing.profile),
+            *outcome_blocks(registration, drawing.quorum, in_full=in_full),
             *steps(registration, drawing),
             context(" · ".join(_times(registration))),
         ]

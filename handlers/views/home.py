@@ -84,8 +84,7 @@ def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> Blocks:
     for each in found.waiting:
         profile, quorum = drawable(catalogue, each.form.profile), quorum_of(each)
         # Slack draws no plan block in App Home.
-        drawing = card.Drawing(plain=True)
-        _, blocks = card.card(each, profile, quorum=quorum, drawing=drawing)
+        _, blocks = card.card(each, card.Drawing(profile=profile, quorum=quorum, plain=True))
         cards += [*drawn([DividerBlock()]), *blocks]
     return _part(found, Part.WAITING, "Waiting for you", "Nothing waits for you.", cards)
 

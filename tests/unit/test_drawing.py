@@ -23,6 +23,7 @@ from tests.support.graph_fakes import plan
 
 CATALOGUE = read_catalogue()
 ONE = Quorum(needed=1)
+MIMECAST = Drawing(profile=CATALOGUE["mimecast"], quorum=ONE)
 
 
 def drawable(form: Form, status: Status, warnings: tuple[str, ...] = ()) -> Registration:
@@ -70,13 +71,12 @@ def test_every_form_that_is_taken_can_be_drawn_in_every_state(
     name: str, reason: str, status: Status
 ) -> None:
     form = Form(profile="mimecast", name=name, reason=reason, secret_days=90)
-    profile = CATALOGUE["mimecast"]
-    if check_form(form, profile):
+    if check_form(form, MIMECAST.profile):
         return
     drawn = drawable(form, status)
-    assert all(card.card(drawn, profile, quorum=ONE))
-    assert all(card.progress(drawn, profile, quorum=ONE))
-    assert all(card.status(drawn, profile, quorum=ONE, in_full=True, drawing=Drawing(plain=True)))
+    assert all(card.card(drawn, MIMECAST))
+    assert all(card.progress(drawn, MIMECAST))
+    assert all(card.status(drawn, replace(MIMECAST, plain=True), in_full=True))
     assert home.home(seen(drawn), CATALOGUE, quorum_of=lambda _: ONE)
 
 
@@ -91,14 +91,14 @@ def test_the_fullest_home_fits_into_a_hundred_blocks() -> None:
 def test_a_hundred_warnings_of_any_length_can_be_drawn() -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
     drawn = drawable(form, Status.PENDING, ("&" * 4000, *("w",) * 20))
-    assert all(card.card(drawn, CATALOGUE["mimecast"], quorum=Quorum(needed=1)))
+    assert all(card.card(drawn, MIMECAST))
 
 
 @pytest.mark.parametrize("status", Status)
 def test_words_for_the_decision_go_once_it_is_made(status: Status) -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
     drawn = drawable(form, status, ("Continue only if your console asks for a Key.",))
-    shown = str(card.card(drawn, CATALOGUE["mimecast"], quorum=ONE))
+    shown = str(card.card(drawn, MIMECAST))
     is_open = status in (Status.PLANNING, Status.PENDING)
     for words in ("Continue only if", "once the plan is approved"):
         assert (words in shown) is is_open
@@ -113,7 +113,7 @@ def test_nobody_s_text_turns_ours_around_or_hides_in_it() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_once_it_is_decided_what_came_of_it_stands_above_the_plan(status: Status) -> None:
     form = Form(profile="mimecast", name="a", reason="b", secret_days=90)
-    shown = str(card.card(drawable(form, status), CATALOGUE["mimecast"], quorum=ONE))
+    shown = str(card.card(drawable(form, status), MIMECAST))
     plan = shown.index("What it could do")
     if status in (Status.PLANNING, Status.PENDING):
         assert "*What would be created* in" in shown

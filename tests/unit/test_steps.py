@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.approval_requests import Quorum
+from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind, StepState
 from handlers.views.blocks import drawn, lasting
@@ -29,8 +31,10 @@ def at_work(*ended: float | None) -> Registration:
     return replace(registration(Status.APPROVED), steps=states, began_at=NOON, run=run)
 
 
-def title(found: Registration, **drawing: object) -> str:
-    [block] = drawn(list(steps(found, Drawing(**drawing))))  # type: ignore[arg-type] # as given
+def title(found: Registration, *, expected: timedelta | None = None, plain: bool = False) -> str:
+    profile, quorum = read_catalogue()["mimecast"], Quorum(needed=1)
+    drawing = Drawing(profile=profile, quorum=quorum, expected=expected, plain=plain)
+    [block] = drawn(list(steps(found, drawing)))
     return str(block["title"] if block["type"] == "plan" else block["text"]["text"])
 
 
