@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.services import Services
 from handlers.slack.approval_channel import ApprovalChannel
-from handlers.slack.rate_limits import RateLimits
+from handlers.slack.rate_limits import LookupLimits, RateLimits
 from handlers.slack.response_url import ResponseUrls
 from handlers.slack.users import Installed, Users
 
@@ -36,7 +36,7 @@ class Slack:
         return cls(
             client=client,
             installed=installed,
-            users=Users(client, installed, services.policy, clock),
+            users=Users(client, installed, services.policy, clock, LookupLimits(clock)),
             channel=ApprovalChannel(client=client, channel=settings.approval_channel, clock=clock),
             response_urls=ResponseUrls(
                 session,

@@ -66,26 +66,20 @@ class Installed:
     bot_user_id: str
 
 
+@dataclass(eq=False, repr=False)
 class Users:
     """Looks people up in the team the bot is installed in."""
 
-    def __init__(
-        self,
-        client: AsyncWebClient,
-        installed: Installed,
-        policy: Policy,
-        clock: Clock,
-        lookup_limits: LookupLimits | None = None,
-    ) -> None:
-        """Some look-ups are reserved for approvers."""
-        self._team_id = installed.team_id
-        self._app_id = installed.app_id
-        self._policy = policy
-        self._lookup_limits = lookup_limits or LookupLimits(clock)
-        self._client = client
-        self._clock = clock
+    client: AsyncWebClient
+    installed: Installed
+    policy: Policy
+    clock: Clock
+    lookup_limits: LookupLimits
+    """Some look-ups are reserved for approvers."""
+
+    def __post_init__(self) -> None:
         self._answers: TLRUCache[str, tuple[datetime, Any], datetime] = TLRUCache(
-            MOST, lambda _, answer, __: answer[0] + REMEMBERED, timer=clock.now
+            MOST, lambda _, answer, __: answer[0] + REMEMBERED, timer=self.clock.now
         )
         """The time of the question and the answer, by the id of an account or group."""
 
@@ -105,23 +99,23 @@ class Users:
 
     def check_is_ours(self, body: Mapping[str, Any]) -> None:
         """Raise Refusal for a payload of another workspace or app. This needs no look-up."""
-        if _team(body) != self._team_id:
+        if _team(body) != self.installed.team_id:
             raise Refusal("This came from another Slack team, so it was ignored.")
-        if body.get("api_app_id") != self._app_id:
+        if body.get("api_app_id") != self.installed.app_id:
             raise Refusal("This was sent to another Slack app, so it was ignored.")
 
     async def _may_look_up(self, user_id: str) -> bool:
-        if self._lookup_limits.take(user_id):
+        if self.lookup_limits.take(user_id):
             return True
-        is_approver = user_id in self._policy.approvers
-        if not is_approver and self._policy.approver_groups:
+        is_approver = user_id in self.policy.approvers
+        if not is_approver and self.policy.approver_groups:
             groups, _ = await self._groups_of(user_id)
-            is_approver = bool(groups & self._policy.approver_groups)
-        return is_approver and self._lookup_limits.take(user_id, is_approver=True)
+            is_approver = bool(groups & self.policy.approver_groups)
+        return is_approver and self.lookup_limits.take(user_id, is_approver=True)
 
     async def _groups_of(self, user_id: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the groups that this person belongs to, and those that could not be read."""
-        ids = sorted(self._policy.groups)
+        ids = sorted(self.policy.groups)
         found = await asyncio.gather(*(self._members(id) for id in ids))
         members = dict(zip(ids, found, strict=True))
         inside = (id for id, people in members.items() if people is not None and user_id in people)
@@ -146,7 +140,7 @@ class Users:
 
     async def look_up(self, user_id: str) -> Person:
         """Return who this is now. Raises Refusal if Slack does not say."""
-        return await self._known(user_id, claimed_team=self._team_id)
+        return await self._known(user_id, claimed_team=self.installed.team_id)
 
     async def look_up_all(self, user_ids: Iterable[str]) -> tuple[Person, ...]:
         """Return who these are now, all looked up at once, without those of whom Slack says
@@ -157,9 +151,11 @@ class Users:
 
     async def _if_known(self, user_id: str) -> Person | None:
         try:
-            return await self._known(user_id, claimed_team=self._team_id)
+            return await self.look_up(user_id)
         except UserNotFound:
-            return Person(team_id=self._team_id, user_id=user_id, doubts=("is not there any more",))
+            return Person(
+                team_id=self.installed.team_id, user_id=user_id, doubts=("is not there any more",)
+            )
         except Refusal:
             return None
 
@@ -181,9 +177,10 @@ class Users:
             return seen or await self._look_up(user_id)
 
         user, (groups, unread) = await asyncio.gather(record(), self._groups_of(user_id))
+        ours = self.installed.team_id
         return Person(
             # Slack's record counts; a payload that says otherwise is a reason for doubt.
-            team_id=self._team_id if self._team_id in _teams_of(user) else _home_of(user),
+            team_id=ours if ours in _teams_of(user) else _home_of(user),
             user_id=user_id,
             name=_name_of(user) or user_id,
             doubts=doubts_of(user_id, user, team_id=claimed_team),
@@ -197,8 +194,8 @@ class Users:
         """
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
-                asked_at = self._clock.now()
-                answer = await self._client.users_info(user=user_id)
+                asked_at = self.clock.now()
+                answer = await self.client.users_info(user=user_id)
         except FAILED as error:
             is_too_often = meaning_of(error) is ErrorScope.TOO_OFTEN
             seen: Mapping[str, Any] | None = self._remembered(user_id) if is_too_often else None
@@ -225,8 +222,8 @@ class Users:
             return known
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
-                asked_at = self._clock.now()
-                answer = await self._client.usergroups_users_list(usergroup=group)
+                asked_at = self.clock.now()
+                answer = await self.client.usergroups_users_list(usergroup=group)
         except FAILED as error:
             log.warning("user group not read", group=group, type=type(error).__name__)
             return None
