@@ -76,9 +76,24 @@ class PreviewMaker:
         except BaseException:  # a cancelled call, too, must not keep the user busy
             self._busy.discard(user)
             raise
-        look = partial(self._look, form, profile)
         show = partial(self._show, view_id, user, form)
-        task = asyncio.create_task(self._make(user, look, show, in_the_way))
+
+        async def make() -> None:
+            try:
+                seen = views.seen(await self._look(form, profile), in_the_way=in_the_way)
+            except GraphError as error:
+                log.warning("no preview", code=error.code, request=error.request_id)
+                seen = views.unread(f"{error.sentence} {error.advice}")
+            finally:  # before it is shown: the user may ask for the next at once
+                self._busy.discard(user)
+            await show(seen)
+
+        async def make_or_report() -> None:
+            if bug := await run_guarded("preview", make):
+                broken = views.broken(bug, contact=self._contact)
+                await run_guarded("preview", partial(show, broken))
+
+        task = asyncio.create_task(make_or_report())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -103,28 +118,6 @@ class PreviewMaker:
             raise Refusal("Many people are looking at previews just now. Try again in a moment.")
         self._begun[uuid4().hex] = user
         self._busy.add(user)
-
-    async def _make(
-        self,
-        user: str,
-        look: Callable[[], Awaitable[Preview]],
-        show: Callable[[Seen], Awaitable[None]],
-        in_the_way: tuple[str, ...],
-    ) -> None:
-        async def answer() -> None:
-            try:
-                seen = views.seen(await look(), in_the_way=in_the_way)
-            except GraphError as error:
-                log.warning("no preview", code=error.code, request=error.request_id)
-                seen = views.unread(f"{error.sentence} {error.advice}")
-            finally:
-                self._busy.discard(
-                    user
-                )  # before it is shown: the user may ask for the next at once
-            await show(seen)
-
-        if bug := await run_guarded("preview", answer):
-            await run_guarded("preview", partial(show, views.broken(bug, contact=self._contact)))
 
     async def _show(self, view_id: str, user: str, form: Form, seen: Seen) -> None:
         """Fill the view that waits for it, or send a direct message if that is closed."""
