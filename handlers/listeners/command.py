@@ -6,7 +6,7 @@ from enum import Flag, StrEnum, auto
 
 from bot.storage.queries import ListKind
 from handlers.listeners.interaction import Interaction
-from handlers.views.blocks import Blocks, actions, button, drawn, section
+from handlers.views import ui
 from handlers.views.ids import ANY_PROFILE, COMMAND, MINE, OPEN_FORM
 from handlers.views.ids import HELP as HELP_BUTTON
 
@@ -43,7 +43,7 @@ class Parsed:
     is_public: bool = False
 
 
-Answer = str | tuple[str, Blocks]
+Answer = str | tuple[str, ui.Blocks]
 """Text, with the blocks that show it if they say more."""
 
 
@@ -133,16 +133,16 @@ def joined(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(rest)} {last} {end}" if rest else end
 
 
-def greeting(*, may_ask: bool) -> tuple[str, Blocks]:
+def greeting(*, may_ask: bool) -> tuple[str, ui.Blocks]:
     """Return the answer to a greeting, with buttons for the first steps."""
     text = f"Hi! I register Entra apps for vendors. `{COMMAND} help` lists all commands."
-    new = button("New application", OPEN_FORM, ANY_PROFILE, style="primary")
-    buttons = [button("My registrations", MINE, "mine"), button("Help", HELP_BUTTON, "help")]
-    return text, drawn([section(text), *actions([new, *buttons] if may_ask else buttons)])
+    new = ui.button("New application", OPEN_FORM, ANY_PROFILE, style="primary")
+    buttons = [ui.button("My registrations", MINE, "mine"), ui.button("Help", HELP_BUTTON, "help")]
+    return text, ui.drawn([ui.section(text), *ui.actions([new, *buttons] if may_ask else buttons)])
 
 
-def form_button(profile: str | None) -> tuple[str, Blocks]:
+def form_button(profile: str | None) -> tuple[str, ui.Blocks]:
     """Return the answer that opens the form, to a text that cannot open it."""
     text = "Press the button and I open the form. `help` says what else I understand."
-    open_it = button("Open the form", OPEN_FORM, profile or ANY_PROFILE, style="primary")
-    return text, drawn([section(text), *actions([open_it])])
+    open_it = ui.button("Open the form", OPEN_FORM, profile or ANY_PROFILE, style="primary")
+    return text, ui.drawn([ui.section(text), *ui.actions([open_it])])

@@ -11,8 +11,8 @@ from bot.domain.people import Refusal
 from bot.storage.queries import ListKind
 from handlers.listeners.command import Command, Parsed, Takes, joined
 from handlers.listeners.command_table import COMMANDS, FORM
-from handlers.views.blocks import escaped
 from handlers.views.ids import COMMAND
+from handlers.views.ui import escaped
 
 ENTITY = re.compile(r"<[^<>]*>")
 """A person, a channel, a link: docs.slack.dev/messaging/formatting-message-text. Typed angle

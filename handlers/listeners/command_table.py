@@ -21,9 +21,9 @@ from handlers.listeners.command import (
 )
 from handlers.listeners.interaction import Interaction
 from handlers.views import card, drift, form, history, ids, listing, requests
-from handlers.views.blocks import Blocks, question, said
 from handlers.views.buttons import RETIRE, REVOKE, UNDO
 from handlers.views.card import Drawing
+from handlers.views.ui import Blocks, question, said
 from handlers.views.values import sheet
 
 FORM = ""

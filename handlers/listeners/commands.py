@@ -13,7 +13,7 @@ from handlers.listeners.command_parser import NotUnderstood, parse
 from handlers.listeners.command_table import COMMANDS, FORM, reply
 from handlers.listeners.interaction import Interaction, Json
 from handlers.views import home, ids
-from handlers.views.blocks import context, drawn
+from handlers.views.ui import context, drawn
 
 WHY = "Only you can see this."
 

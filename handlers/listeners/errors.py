@@ -19,8 +19,8 @@ from handlers.outbox.home_publisher import is_home
 from handlers.outbox.outcomes import Duplicate
 from handlers.slack.api_errors import FAILED, NO_ANSWER, TOO_LATE, word_of
 from handlers.views import ids
-from handlers.views.blocks import said, sentence_modal, went_wrong
 from handlers.views.form import block_of
+from handlers.views.ui import said, sentence_modal, went_wrong
 
 log = structlog.get_logger()
 

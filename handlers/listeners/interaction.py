@@ -20,8 +20,8 @@ from handlers.outbox.outcomes import check_counts
 from handlers.slack.response_url import trigger_of
 from handlers.slack.services import Slack
 from handlers.slack.users import DOUBTS
-from handlers.views.blocks import Blocks, said
 from handlers.views.requests import read_bound_value
+from handlers.views.ui import Blocks, said
 
 Json = dict[str, Any]
 

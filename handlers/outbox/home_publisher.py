@@ -23,7 +23,7 @@ from bot.storage.queries import Mark
 from bot.worker.loops import Loop, run_guarded
 from handlers.slack.api_errors import FAILED, retry_after
 from handlers.views import home as views
-from handlers.views.blocks import sentence_home
+from handlers.views.ui import sentence_home
 
 Json = dict[str, Any]
 Look = Callable[[Mapping[str, Any]], Awaitable[Person]]

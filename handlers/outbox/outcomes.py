@@ -28,7 +28,7 @@ from bot.storage import messages, registrations
 from bot.storage.messages import Message, MessageKind
 from graph.retry import exponential
 from handlers.slack.api_errors import ErrorScope, advice_on, code_of
-from handlers.views.blocks import Blocks
+from handlers.views.ui import Blocks
 
 log = structlog.get_logger()
 

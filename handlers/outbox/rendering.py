@@ -10,8 +10,8 @@ from bot.registrar import Registrar
 from bot.storage.messages import Message, MessageKind
 from handlers.slack.users import UserNotFound, Users
 from handlers.views import card, drift, notices, requests
-from handlers.views.blocks import Notice, drawn
 from handlers.views.card import Drawing
+from handlers.views.ui import Notice, drawn
 from handlers.views.values import values_notice
 
 CALLING = (MessageKind.CARD, MessageKind.REQUEST, MessageKind.ALARM)

@@ -41,7 +41,7 @@ from handlers.slack.api_errors import (
 from handlers.slack.approval_channel import RECENTLY, ChannelShared
 from handlers.slack.rate_limits import Call
 from handlers.slack.services import Slack
-from handlers.views.blocks import Blocks
+from handlers.views.ui import Blocks
 from handlers.views.values import masked_sheet
 
 log = structlog.get_logger()

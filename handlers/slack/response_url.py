@@ -17,7 +17,7 @@ from bot.domain.people import Refusal
 from bot.settings.allowed_hosts import takes_answers
 from graph.http import Proxies
 from handlers.slack.api_errors import NO_ANSWER
-from handlers.views.blocks import Blocks, said
+from handlers.views.ui import Blocks, said
 
 log = structlog.get_logger()
 

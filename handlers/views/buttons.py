@@ -6,8 +6,7 @@ from slack_sdk.models.blocks.block_elements import ButtonElement
 from bot.approval import ASKABLE_AGAIN, REPLACEABLE, ROTATABLE
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Registration, Status
-from handlers.views import ids, requests
-from handlers.views.blocks import actions, button
+from handlers.views import ids, requests, ui
 
 REVOKE = (
     "The connector can no longer sign in: the bot deletes the secret, the grants and the"
@@ -23,7 +22,7 @@ RETIRE = (
 
 def approver_buttons(registration: Registration) -> list[Block]:
     others = [*retire_buttons(registration), *_repair_buttons(registration)]
-    return [*requests.decide(registration), *actions(others)]
+    return [*requests.decide(registration), *ui.actions(others)]
 
 
 def requester_buttons(registration: Registration) -> list[ButtonElement]:
@@ -32,7 +31,7 @@ def requester_buttons(registration: Registration) -> list[ButtonElement]:
     if registration.status is Status.PENDING:
         return cancel
     if registration.status in ASKABLE_AGAIN:
-        return [button("Ask again", ids.AGAIN, registration.id, style="primary"), *cancel]
+        return [ui.button("Ask again", ids.AGAIN, registration.id, style="primary"), *cancel]
     return [
         *cancel,
         *idle_rotate_buttons(registration),
@@ -61,7 +60,7 @@ def rotate_button(id: str) -> ButtonElement:
         "Approvers are asked for a new secret beside the one in use, which goes on working until"
         " you have changed over."
     )
-    return button("Rotate", ids.ROTATE, id, confirm=confirm)
+    return ui.button("Rotate", ids.ROTATE, id, confirm=confirm)
 
 
 def retire_buttons(registration: Registration) -> list[ButtonElement]:
@@ -72,7 +71,7 @@ def retire_buttons(registration: Registration) -> list[ButtonElement]:
     if found.removal_began:
         return []
     id = registration.id
-    return [button("Remove the previous secret", ids.RETIRE, id, confirm=RETIRE)]
+    return [ui.button("Remove the previous secret", ids.RETIRE, id, confirm=RETIRE)]
 
 
 def renew_buttons(registration: Registration) -> list[ButtonElement]:
@@ -87,15 +86,15 @@ def renew_button(registration: Registration) -> ButtonElement:
     confirm = "The bot makes a new secret; the old one stops working."
     if registration.previous_secret is not None:
         confirm = "The bot makes another new secret; the previous one keeps working."
-    return button("Make a new one", ids.RENEW, registration.id, confirm=confirm)
+    return ui.button("Make a new one", ids.RENEW, registration.id, confirm=confirm)
 
 
 def values_button(id: str) -> ButtonElement:
-    return button("Get the values", ids.VALUES, id, style="primary")
+    return ui.button("Get the values", ids.VALUES, id, style="primary")
 
 
 def revoke_button(id: str) -> ButtonElement:
-    return button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)
+    return ui.button("Revoke", ids.REVOKE, id, style="danger", confirm=REVOKE)
 
 
 def _repair_buttons(registration: Registration) -> list[ButtonElement]:
@@ -105,9 +104,9 @@ def _repair_buttons(registration: Registration) -> list[ButtonElement]:
         case Status.READY:
             return [revoke_button(id)]
         case Status.REVOKING if is_idle:
-            return [button("Try again", ids.REVOKE, id, style="primary")]
+            return [ui.button("Try again", ids.REVOKE, id, style="primary")]
         case Status.FAILED if is_idle:
-            retry = button("Retry", ids.RETRY, id, style="primary")
-            return [retry, button("Undo", ids.UNDO, id, style="danger", confirm=UNDO)]
+            retry = ui.button("Retry", ids.RETRY, id, style="primary")
+            return [retry, ui.button("Undo", ids.UNDO, id, style="danger", confirm=UNDO)]
         case _:
             return []

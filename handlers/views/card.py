@@ -16,24 +16,7 @@ from bot.domain.runs import RunKind, StepState
 from bot.planning.plans import plan_paragraphs
 from bot.storage.queries import ListLine
 from graph.plan import Plan
-from handlers.views import drift
-from handlers.views.blocks import (
-    SLACK_PEN,
-    Notice,
-    actions,
-    clipped,
-    context,
-    drawn,
-    escaped,
-    header,
-    lasting,
-    named,
-    notice,
-    person,
-    quoted,
-    section,
-    when,
-)
+from handlers.views import drift, ui
 from handlers.views.buttons import approver_buttons, requester_buttons
 from handlers.views.outcome import outcome_blocks
 
@@ -91,66 +74,66 @@ def headline(registration: Registration | ListLine) -> str:
     return f"{id}: secret expired" if registration.has_expired else f"{id} {HEADLINES[status]}"
 
 
-def card(registration: Registration, drawing: Drawing) -> Notice:
+def card(registration: Registration, drawing: Drawing) -> ui.Notice:
     """Return the card for the approval channel, with Approve and Deny while it waits.
 
     The plan is read before the buttons that decide on it. After the decision the outcome matters
     more, and the approved plan stands below it.
     """
-    top = [header(headline(registration)), *_wish(registration, drawing.profile)]
+    top = [ui.header(headline(registration)), *_wish(registration, drawing.profile)]
     plan = list(_plan(registration, drawing.profile))
     outcome = [
         *outcome_blocks(registration, drawing.quorum),
         *drift.details(registration),
         *steps(registration, drawing),
     ]
-    context, buttons = _context(registration), approver_buttons(registration)
-    blocks = [*top, *outcome, *buttons, *plan, context]
+    about, buttons = _context(registration), approver_buttons(registration)
+    blocks = [*top, *outcome, *buttons, *plan, about]
     if registration.status in UNDECIDED:
-        blocks = [*top, *plan, *outcome, context, *buttons]
-    return _spoken(registration, drawing.profile), drawn(blocks)
+        blocks = [*top, *plan, *outcome, about, *buttons]
+    return _spoken(registration, drawing.profile), ui.drawn(blocks)
 
 
-def progress(registration: Registration, drawing: Drawing) -> Notice:
+def progress(registration: Registration, drawing: Drawing) -> ui.Notice:
     """Return the requester's own card, shorter, with their actions."""
-    return _spoken(registration, drawing.profile), drawn(
+    return _spoken(registration, drawing.profile), ui.drawn(
         [
-            header(headline(registration)),
+            ui.header(headline(registration)),
             *_taken_over(registration),
             *_wish(registration, drawing.profile),
             *outcome_blocks(registration, drawing.quorum, is_theirs=True),
             *drift.details(registration),
             *steps(registration, drawing),
             _context(registration),
-            *actions(requester_buttons(registration)),
+            *ui.actions(requester_buttons(registration)),
         ]
     )
 
 
-def status(registration: Registration, drawing: Drawing, *, in_full: bool) -> Notice:
+def status(registration: Registration, drawing: Drawing, *, in_full: bool) -> ui.Notice:
     """Return the public view, without buttons; why it ended only for people whom it concerns."""
-    return _spoken(registration, drawing.profile), drawn(
+    return _spoken(registration, drawing.profile), ui.drawn(
         [
-            section(f"*{headline(registration)}*"),
+            ui.section(f"*{headline(registration)}*"),
             *_wish(registration, drawing.profile),
             *outcome_blocks(registration, drawing.quorum, in_full=in_full),
             *steps(registration, drawing),
-            context(" · ".join(_times(registration))),
+            ui.context(" · ".join(_times(registration))),
         ]
     )
 
 
-def passed_on(registration: Registration, profile: Profile) -> Notice:
+def passed_on(registration: Registration, profile: Profile) -> ui.Notice:
     """Return the card of a former requester."""
-    now = f"{person(registration.requester)} is the requester of *{registration.id}* now."
-    return notice(now, spoken=_spoken(registration, profile))
+    now = f"{ui.person(registration.requester)} is the requester of *{registration.id}* now."
+    return ui.notice(now, spoken=_spoken(registration, profile))
 
 
 def least(registration: Registration) -> str:
     """Return the least view, for a thread that a whole channel reads."""
     # By name: a mention would notify the requester each time that a user asks.
-    name = escaped(registration.requester.name) or "an unknown user"
-    asked = f"asked for by {name} {when(registration.created_at)}"
+    name = ui.escaped(registration.requester.name) or "an unknown user"
+    asked = f"asked for by {name} {ui.when(registration.created_at)}"
     return f"*{headline(registration)}* · {asked}"
 
 
@@ -158,29 +141,29 @@ def _spoken(registration: Registration, profile: Profile) -> str:
     """Return the card as notifications and screen readers say it: status, requester, application.
     Names are written out, because a mention would call the person.
     """
-    who, name = escaped(registration.requester.name), escaped(registration.form.name)
+    who, name = ui.escaped(registration.requester.name), ui.escaped(registration.form.name)
     asks = _asks(registration)
     words = f"{headline(registration)}. {who} {asks} for the application {name}, {profile.title}."
     if registration.failure is not None and registration.status in STUCK:
-        words += f" {escaped(registration.failure.sentence)}"
-    return clipped(words)
+        words += f" {ui.escaped(registration.failure.sentence)}"
+    return ui.clipped(words)
 
 
 def _taken_over(registration: Registration) -> Iterator[Block]:
     """Tell the requester that the registration is theirs since a handover, and whose it was."""
     if registration.previous_requesters:
-        before = person(registration.previous_requesters[-1])
-        yield section(f"You now own {named(registration)}, handed over from {before}.")
+        before = ui.person(registration.previous_requesters[-1])
+        yield ui.section(f"You now own {ui.named(registration)}, handed over from {before}.")
 
 
 def _wish(registration: Registration, profile: Profile) -> Iterator[Block]:
     form = registration.form
-    yield section(
-        f"{person(registration.requester)} {_asks(registration)} for the application"
-        f" *{escaped(form.name)}* · {profile.title}"
+    yield ui.section(
+        f"{ui.person(registration.requester)} {_asks(registration)} for the application"
+        f" *{ui.escaped(form.name)}* · {profile.title}"
     )
     # In a section of its own: escapes may make it five times as long.
-    yield section(quoted(form.reason))
+    yield ui.section(ui.quoted(form.reason))
 
 
 def _asks(registration: Registration) -> str:
@@ -199,26 +182,26 @@ def _plan(registration: Registration, profile: Profile) -> Iterator[Block]:
         Plan.from_json(dict(registration.plan)),
         profile,
         registration.form,
-        SLACK_PEN,
+        ui.SLACK_PEN,
         asked_at=registration.created_at,
         title=title,
         is_decided=registration.status not in UNDECIDED,
     )
-    yield from (section(paragraph) for paragraph in words)
+    yield from (ui.section(paragraph) for paragraph in words)
 
 
 def _context(registration: Registration) -> Block:
     asked, *expires = _times(registration)
     plan = [f"plan `{registration.digest[:16]}`"] if registration.digest is not None else []
-    return context(" · ".join([f"`{registration.id}`", asked, *plan, *expires]))
+    return ui.context(" · ".join([f"`{registration.id}`", asked, *plan, *expires]))
 
 
 def _times(registration: Registration) -> Iterator[str]:
     """Yield when it was asked and, while it waits, when it expires."""
-    yield f"asked {when(registration.created_at)}"
+    yield f"asked {ui.when(registration.created_at)}"
     plan = registration.waiting(RequestKind.PLAN)
     if plan is not None and plan.expires_at is not None:
-        yield f"expires {when(plan.expires_at)}"
+        yield f"expires {ui.when(plan.expires_at)}"
 
 
 def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
@@ -232,7 +215,7 @@ def steps(registration: Registration, drawing: Drawing) -> Iterator[Block]:
     title = _progress(registration, drawing.expected)
     if drawing.plain:
         lines = [f"• {step.title}: {IN_WORDS[state]}" for step, state in states]
-        yield section("\n".join([f"*{title}*", *lines]))
+        yield ui.section("\n".join([f"*{title}*", *lines]))
         return
     tasks = [
         TaskCardBlock(task_id=step.name, title=step.title, status=state) for step, state in states
@@ -246,9 +229,9 @@ def _progress(registration: Registration, expected: timedelta | None) -> str:
     words = f"{len(done)} of {len(registration.steps)} steps done"
     if done and registration.began_at is not None:
         word = "in" if len(done) == len(registration.steps) else "after"
-        words += f" {word} {lasting(max(done) - registration.began_at)}"
+        words += f" {word} {ui.lasting(max(done) - registration.began_at)}"
     if expected is not None and registration.run is RunKind.REGISTER:
-        words += f" · usually {lasting(expected)} in all"
+        words += f" · usually {ui.lasting(expected)} in all"
     return words
 
 

@@ -5,18 +5,7 @@ from collections.abc import Iterator, Sequence
 from slack_sdk.models.blocks import Block
 
 from bot.domain.registration import Check, Registration, Status
-from handlers.views.blocks import (
-    Notice,
-    actions,
-    context,
-    drawn,
-    escaped,
-    header,
-    notice,
-    person,
-    section,
-    when,
-)
+from handlers.views import ui
 from handlers.views.buttons import revoke_button
 from handlers.views.ids import COMMAND
 
@@ -29,36 +18,38 @@ LONGEST = 240
 """More than that would push the other differences off the message."""
 
 
-def report(registration: Registration) -> Notice:
+def report(registration: Registration) -> ui.Notice:
     """Return the message with the findings of a check."""
     check = registration.check
     assert check is not None
     said = f"{registration.id} {_outcome(check)}"
-    return said, drawn([header(said), *_findings(registration, check), _foot(registration, check)])
+    return said, ui.drawn(
+        [ui.header(said), *_findings(registration, check), _foot(registration, check)]
+    )
 
 
-def alarm(registration: Registration) -> Notice:
+def alarm(registration: Registration) -> ui.Notice:
     """Tell the approvers of differences that may be an attack, and how to react."""
     id, check = registration.id, registration.check
     said = f"{id} was changed in Entra, and not by this bot"
     assert check is not None
     if not check.alarming:  # a later check found no difference
-        return said, drawn([context(f"*{id}* {_outcome(check)}")])
-    name, owner = escaped(registration.form.name), person(registration.requester)
-    return said, drawn(
+        return said, ui.drawn([ui.context(f"*{id}* {_outcome(check)}")])
+    name, owner = ui.escaped(registration.form.name), ui.person(registration.requester)
+    return said, ui.drawn(
         [
-            header(said),
-            section(f"*{name}*, requested by {owner}:\n{_lines(check.alarming)}"),
-            section(f"{AUDIT_LOG} *Revoke* removes the application from Entra."),
-            *actions([revoke_button(id)]),
+            ui.header(said),
+            ui.section(f"*{name}*, requested by {owner}:\n{_lines(check.alarming)}"),
+            ui.section(f"{AUDIT_LOG} *Revoke* removes the application from Entra."),
+            *ui.actions([revoke_button(id)]),
             _foot(registration, check),
         ]
     )
 
 
-def kept_back(registration: Registration) -> Notice:
+def kept_back(registration: Registration) -> ui.Notice:
     """Return the message for a person who is no longer requester or approver."""
-    return notice(
+    return ui.notice(
         f"{registration.id} was compared with the tenant as you asked. It is no longer yours, so"
         " only its requester and the approvers can read the findings."
     )
@@ -67,8 +58,8 @@ def kept_back(registration: Registration) -> Notice:
 def line(registration: Registration) -> Iterator[Block]:
     """Yield the public part of the latest check: its time, and the number of differences."""
     if registration.check is not None:
-        at, outcome = when(registration.check.at), _outcome(registration.check)
-        yield context(f"Compared with the tenant {at}: it {outcome}")
+        at, outcome = ui.when(registration.check.at), _outcome(registration.check)
+        yield ui.context(f"Compared with the tenant {at}: it {outcome}")
 
 
 def details(registration: Registration) -> Iterator[Block]:
@@ -76,14 +67,15 @@ def details(registration: Registration) -> Iterator[Block]:
     check = registration.check
     if registration.status is Status.READY and check is not None and check.differences:
         lines = _lines(check.differences)
-        yield section(f":warning: *In Entra it no longer matches what was approved*\n{lines}")
+        yield ui.section(f":warning: *In Entra it no longer matches what was approved*\n{lines}")
 
 
 def asked(id: str) -> str:
     """Return the answer to a request for a check."""
     return (
-        f"{escaped(id.upper())} is being compared with the tenant. You get the result as a direct"
-        " message, in a moment, or in a quarter of an hour if the bot has just changed something."
+        f"{ui.escaped(id.upper())} is being compared with the tenant. You get the result as a"
+        " direct message, in a moment, or in a quarter of an hour if the bot has just changed"
+        " something."
     )
 
 
@@ -103,25 +95,25 @@ def _outcome(check: Check) -> str:
 
 def _findings(registration: Registration, check: Check) -> Iterator[Block]:
     if check.failure is not None:
-        yield section(escaped(check.failure))
-        yield section("The bot checks again tomorrow. Nothing was changed.")
+        yield ui.section(ui.escaped(check.failure))
+        yield ui.section("The bot checks again tomorrow. Nothing was changed.")
     if check.differences:
-        yield section(_lines(check.differences))
+        yield ui.section(_lines(check.differences))
         if not registration.has_expired or len(check.differences) > 1:
-            yield section(AUDIT_LOG)  # time alone lets a secret expire
+            yield ui.section(AUDIT_LOG)  # time alone lets a secret expire
     if check.unseen:
-        yield section(f"*The bot could not read*\n{_lines(check.unseen)}")
+        yield ui.section(f"*The bot could not read*\n{_lines(check.unseen)}")
     if check.tolerated:
-        yield context(_lines(check.tolerated))
+        yield ui.context(_lines(check.tolerated))
 
 
 def _foot(registration: Registration, check: Check) -> Block:
-    name, at = escaped(registration.form.name), when(check.at)
-    return context(f"*{name}* · {at} · `{COMMAND} check {registration.id}` looks again")
+    name, at = ui.escaped(registration.form.name), ui.when(check.at)
+    return ui.context(f"*{name}* · {at} · `{COMMAND} check {registration.id}` looks again")
 
 
 def _lines(sentences: Sequence[str]) -> str:
     # Names in the tenant are foreign text, line breaks included.
-    lines = [f"• {escaped(' '.join(each.split())[:LONGEST])}" for each in sentences[:SHOWN]]
+    lines = [f"• {ui.escaped(' '.join(each.split())[:LONGEST])}" for each in sentences[:SHOWN]]
     more = len(sentences) - SHOWN
     return "\n".join([*lines, *([f"• and {more} more"] if more > 0 else [])])

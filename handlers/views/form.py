@@ -26,8 +26,7 @@ from bot.domain.forms import split_domains
 from bot.domain.registration import Form
 from bot.planning.plans import days
 from graph.permissions import Kind, lookup
-from handlers.views import ids
-from handlers.views.blocks import Json, actions, button, code, context, section
+from handlers.views import ids, ui
 
 FLAG_ON = "yes"
 LONGEST_METADATA = 3000
@@ -51,7 +50,7 @@ def form(
     filled: Form | None = None,
     *,
     introduction: str = INTRODUCTION,
-) -> Json:
+) -> ui.Json:
     """Return the modal for a profile, empty or filled in as a form that was sent before."""
     filled = filled or EMPTY
     view = View(
@@ -62,9 +61,9 @@ def form(
         close="Cancel",
         private_metadata=_kept(filled),
         blocks=[
-            section(introduction),
+            ui.section(introduction),
             _profile(catalogue, profile),
-            section("\n".join(_reach(profile))),
+            ui.section("\n".join(_reach(profile))),
             _text(
                 "Application name",
                 ids.NAME,
@@ -81,13 +80,13 @@ def form(
             _secret_days(profile, filled.secret_days),
             *_redirect(profile, filled.redirect),
             *(_option(option, filled.options.get(option.id)) for option in profile.options),
-            *actions([button("Preview", ids.PREVIEW, profile.id)]),
+            *ui.actions([ui.button("Preview", ids.PREVIEW, profile.id)]),
         ],
     )
     return dict(view.to_dict())
 
 
-def redrawn(view: Mapping[str, Any], catalogue: Catalogue, profile: Profile) -> Json:
+def redrawn(view: Mapping[str, Any], catalogue: Catalogue, profile: Profile) -> ui.Json:
     """Return the form for its profile, where it still shows the fields of another."""
     typed = typed_so_far(view, catalogue)
     return form(catalogue, profile, typed, introduction=CHANGED_MEANWHILE)
@@ -223,7 +222,7 @@ def _redirect(profile: Profile, filled: str | None) -> list[Block]:
     if profile.redirect_rule == "none":
         return []
     field = _text("Redirect URL", ids.REDIRECT, filled or "", hint="https://…", optional=True)
-    return [field, context(profile.redirect_caution)]
+    return [field, ui.context(profile.redirect_caution)]
 
 
 def _option(option: ProfileOption, filled: Any) -> Block:
@@ -248,7 +247,7 @@ def _reach(profile: Profile) -> Iterator[str]:
     yield "*What the application could do*"
     for kind, names in ((Kind.ROLE, profile.roles), (Kind.SCOPE, profile.scopes)):
         word = "application" if kind is Kind.ROLE else "delegated"
-        yield from (f"• {code(name)} ({word}): {lookup(name, kind).meaning}" for name in names)
+        yield from (f"• {ui.code(name)} ({word}): {lookup(name, kind).meaning}" for name in names)
 
 
 def _kept(filled: Form) -> str:
@@ -288,7 +287,7 @@ def _options(catalogue: Catalogue) -> dict[str, ProfileOption]:
     return {option.id: option for each in catalogue.values() for option in each.options}
 
 
-def _values(view: Mapping[str, Any]) -> dict[str, Json]:
+def _values(view: Mapping[str, Any]) -> dict[str, ui.Json]:
     """Return the state of each block, without blocks that have none."""
     state = view.get("state") or {}
     return {
@@ -298,21 +297,21 @@ def _values(view: Mapping[str, Any]) -> dict[str, Json]:
     }
 
 
-def _chosen_days(values: Mapping[str, Json], profile: str) -> int:
+def _chosen_days(values: Mapping[str, ui.Json], profile: str) -> int:
     text = _selected(values, _days_block(profile))
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
-def _typed(values: Mapping[str, Json], block: str) -> str:
+def _typed(values: Mapping[str, ui.Json], block: str) -> str:
     value = values.get(block, {}).get("value")
     return value.strip() if isinstance(value, str) else ""
 
 
-def _selected(values: Mapping[str, Json], block: str) -> str:
+def _selected(values: Mapping[str, ui.Json], block: str) -> str:
     return (values.get(block, {}).get("selected_option") or {}).get("value") or ""
 
 
-def _read_option(option: ProfileOption, values: Mapping[str, Json]) -> bool | list[str]:
+def _read_option(option: ProfileOption, values: Mapping[str, ui.Json]) -> bool | list[str]:
     block = ids.OPTION_PREFIX + option.id
     if option.kind == "domains":
         return split_domains(_typed(values, block))

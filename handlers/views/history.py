@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.domain.events import REQUEST_EVENTS, Event
 from bot.storage.history import BOT, Entry, HistoryPage
-from handlers.views.blocks import LONGEST_TEXT, escaped, short, when
+from handlers.views import ui
 from handlers.views.ids import COMMAND
 
 KINDS = ("rotation", "handover", "purge")
@@ -72,7 +72,7 @@ def history(id: str, told: HistoryPage, *, size: int) -> str:
         return [*first, *apart, *(f"• {entry(each, longest)}" for each in entries)]
 
     title = f"*History of {id}*"
-    room = LONGEST_TEXT - len("\n".join([title, *lines(0), *pages]))
+    room = ui.LONGEST_TEXT - len("\n".join([title, *lines(0), *pages]))
     longest = min(LONGEST, max(0, room // max(1, len(decisive) + len(entries)) - len(" ()")))
     return "\n".join([title, *lines(longest), *pages])
 
@@ -89,7 +89,10 @@ def _pages(id: str, told: HistoryPage, size: int) -> list[str]:
 def entry(told: Entry, longest: int = LONGEST) -> str:
     """Return one entry as a line, its details no longer than that."""
     event = WORDS.get(told.what, told.what)  # the value itself if this version does not know it
-    words = [when(told.at), f"{escaped(event)}{_to(told.details)}{_details(told.details, longest)}"]
+    words = [
+        ui.when(told.at),
+        f"{ui.escaped(event)}{_to(told.details)}{_details(told.details, longest)}",
+    ]
     if told.user_id != BOT.user_id:
         words.append(f"<@{told.user_id}>")
     return " · ".join(words)
@@ -104,7 +107,7 @@ def _to(details: Mapping[str, Any]) -> str:
 
 def _details(details: Mapping[str, Any], longest: int) -> str:
     said = " ".join(" ".join(_said(details)).split())
-    return f" ({short(said, longest)})" if said and longest > 0 else ""
+    return f" ({ui.short(said, longest)})" if said and longest > 0 else ""
 
 
 def _said(details: Mapping[str, Any]) -> Iterator[str]:

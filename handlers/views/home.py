@@ -15,21 +15,7 @@ from bot.domain.secrets import SecretState
 from bot.registrar.queries import Home, Part, last_page
 from bot.storage.queries import Health, ListKind, Unshown
 from handlers.slack.api_errors import MEANING, ErrorScope, advice_on
-from handlers.views import card, ids, outcome
-from handlers.views.blocks import (
-    LONGEST_TEXT,
-    Blocks,
-    Json,
-    actions,
-    button,
-    context,
-    drawn,
-    escaped,
-    header,
-    section,
-    short,
-    when,
-)
+from handlers.views import card, ids, outcome, ui
 from handlers.views.buttons import requester_buttons, rotate_button
 from handlers.views.history import entry
 from handlers.views.listing import line
@@ -49,7 +35,7 @@ QuorumOf = Callable[[Registration], Quorum]
 """Return the quorum of a registration."""
 
 
-def home(found: Home, catalogue: Catalogue, *, quorum_of: QuorumOf, said: str = "") -> Json:
+def home(found: Home, catalogue: Catalogue, *, quorum_of: QuorumOf, said: str = "") -> ui.Json:
     """Return the view. `said` stands above all else: a greeting, or why a click did nothing."""
     parts = [
         *(_waiting(found, catalogue, quorum_of) if found.is_approver else ()),
@@ -57,7 +43,7 @@ def home(found: Home, catalogue: Catalogue, *, quorum_of: QuorumOf, said: str = 
         *_expiring(found),
         *_history(found),
     ]
-    blocks = [*drawn(list(_top(found, said))), *parts, *drawn(list(_health(found.health)))]
+    blocks = [*ui.drawn(list(_top(found, said))), *parts, *ui.drawn(list(_health(found.health)))]
     return {"type": "home", "blocks": blocks[:MOST_BLOCKS]}
 
 
@@ -71,39 +57,39 @@ def read_page(value: object) -> tuple[Part, int]:
 
 def _top(found: Home, said: str) -> Iterator[Block]:
     if said:
-        yield section(said)
+        yield ui.section(said)
     if found.may_ask:
-        yield from actions(
-            [button("New application", ids.OPEN_FORM, ids.ANY_PROFILE, style="primary")]
+        yield from ui.actions(
+            [ui.button("New application", ids.OPEN_FORM, ids.ANY_PROFILE, style="primary")]
         )
-    yield context(f"As of {when(found.at)}. `{ids.COMMAND} help` lists all commands.")
+    yield ui.context(f"As of {ui.when(found.at)}. `{ids.COMMAND} help` lists all commands.")
 
 
-def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> Blocks:
-    cards: Blocks = []
+def _waiting(found: Home, catalogue: Catalogue, quorum_of: QuorumOf) -> ui.Blocks:
+    cards: ui.Blocks = []
     for each in found.waiting:
         profile, quorum = drawable(catalogue, each.form.profile), quorum_of(each)
         # Slack draws no plan block in App Home.
         _, blocks = card.card(each, card.Drawing(profile=profile, quorum=quorum, plain=True))
-        cards += [*drawn([DividerBlock()]), *blocks]
+        cards += [*ui.drawn([DividerBlock()]), *blocks]
     return _part(found, Part.WAITING, "Waiting for you", "Nothing waits for you.", cards)
 
 
-def _mine(found: Home) -> Blocks:
+def _mine(found: Home) -> ui.Blocks:
     how = ASK if found.may_ask else MAY_NOT_ASK.format(contact=found.contact)
     nothing = f"You have no registrations yet. {how}"
     blocks: list[Block] = []
     for each in found.mine:
-        blocks += [section("\n".join(_lines(each))), *actions(requester_buttons(each))]
-    return _part(found, Part.MINE, "Your registrations", nothing, drawn(blocks))
+        blocks += [ui.section("\n".join(_lines(each))), *ui.actions(requester_buttons(each))]
+    return _part(found, Part.MINE, "Your registrations", nothing, ui.drawn(blocks))
 
 
 def _lines(registration: Registration) -> Iterator[str]:
-    yield f"*{card.headline(registration)}* · {escaped(registration.form.name)}"
-    yield f"Asked {when(registration.created_at)}"
+    yield f"*{card.headline(registration)}* · {ui.escaped(registration.form.name)}"
+    yield f"Asked {ui.when(registration.created_at)}"
     secret = registration.secret
     if registration.failure is not None and registration.status in card.STUCK:
-        yield short(registration.failure.sentence, 500)
+        yield ui.short(registration.failure.sentence, 500)
     if secret is not None and secret.state is SecretState.SEALED:
         yield f"Its values wait for you: `{ids.COMMAND} values {registration.id}`"
     if registration.status is not Status.READY:
@@ -113,34 +99,34 @@ def _lines(registration: Registration) -> Iterator[str]:
     elif registration.has_expired:
         yield outcome.expired(registration)
     elif secret is not None and secret.expires_at is not None:
-        yield f"The secret expires {when(secret.expires_at)}"
+        yield f"The secret expires {ui.when(secret.expires_at)}"
 
 
-def _expiring(found: Home) -> Blocks:
+def _expiring(found: Home) -> ui.Blocks:
     nothing = "No secret has expired or expires within 30 days."
     blocks = []
     for each in found.expiring.lines:
         may_ask = each.waits is not RequestKind.ROTATION and each.run is None
         accessory = rotate_button(each.id) if may_ask else None
         blocks.append(
-            section(line(ListKind.EXPIRING, each, LONGEST_TEXT // 2), accessory=accessory)
+            ui.section(line(ListKind.EXPIRING, each, ui.LONGEST_TEXT // 2), accessory=accessory)
         )
     title = "Secrets about to expire, or expired"
-    return _part(found, Part.EXPIRING, title, nothing, drawn(blocks))
+    return _part(found, Part.EXPIRING, title, nothing, ui.drawn(blocks))
 
 
-def _history(found: Home) -> Blocks:
+def _history(found: Home) -> ui.Blocks:
     title = "What happened lately" if found.is_approver else "What happened to your registrations"
     lines = [f"• *{id}* · {entry(told, DETAILS)}" for id, told in found.history.entries]
-    blocks = drawn([section("\n".join(lines))]) if lines else []
+    blocks = ui.drawn([ui.section("\n".join(lines))]) if lines else []
     return _part(found, Part.HISTORY, title, "Nothing yet.", blocks)
 
 
 def _health(health: Health | None) -> Iterator[Block]:
     if health is None:
         return
-    yield header("How the bot stands")
-    yield section(
+    yield ui.header("How the bot stands")
+    yield ui.section(
         "\n".join(
             [
                 "• Database: answers",
@@ -159,29 +145,29 @@ def _not_shown(unshown: Unshown) -> str:
     id, code = unshown.audience, unshown.code
     where = f"<@{id}>" if id[:1] in ("U", "W") else f"<#{id}>"
     advice = advice_on(code, MEANING.get(code, ErrorScope.PASSING))
-    return f"Slack takes no messages for {where} (`{escaped(code)}`). {escaped(advice)}"
+    return f"Slack takes no messages for {where} (`{ui.escaped(code)}`). {ui.escaped(advice)}"
 
 
 def _entra(health: Health) -> str:
     if health.last_run_at is None:
         return "no run has ended yet"
-    at = when(health.last_run_at)
+    at = ui.when(health.last_run_at)
     if health.last_run_failed is not None:
-        return f"the latest run failed {at} (`{escaped(health.last_run_failed)}`)"
+        return f"the latest run failed {at} (`{ui.escaped(health.last_run_failed)}`)"
     return f"the latest run ended well {at}"
 
 
-def _part(found: Home, part: Part, title: str, nothing: str, blocks: Blocks) -> Blocks:
+def _part(found: Home, part: Part, title: str, nothing: str, blocks: ui.Blocks) -> ui.Blocks:
     """Return a part of the view with its headline, and buttons for its other pages."""
     total, page = found.totals[part], found.pages[part]
     last = last_page(part, total)
-    top = [header(f"{title} ({total})" if total else title), *([] if total else [context(nothing)])]
+    top = [ui.header(f"{title} ({total})")] if total else [ui.header(title), ui.context(nothing)]
     if last == 1:
-        return [*drawn(top), *blocks]
+        return [*ui.drawn(top), *blocks]
     buttons = []
     if page > 1:
-        buttons.append(button("Previous", ids.HOME_BACK, f"{part}:{page - 1}"))
+        buttons.append(ui.button("Previous", ids.HOME_BACK, f"{part}:{page - 1}"))
     if page < last:
-        buttons.append(button("Next", ids.HOME_ON, f"{part}:{page + 1}"))
-    turning = drawn([context(f"Page {page} of {last}"), *actions(buttons)])
-    return [*drawn(top), *blocks, *turning]
+        buttons.append(ui.button("Next", ids.HOME_ON, f"{part}:{page + 1}"))
+    turning = ui.drawn([ui.context(f"Page {page} of {last}"), *ui.actions(buttons)])
+    return [*ui.drawn(top), *blocks, *turning]

@@ -1,7 +1,7 @@
 """Lists of registrations: a line each, for the person alone or for a whole channel."""
 
 from bot.storage.queries import REACH, ListKind, ListLine, ListPage
-from handlers.views.blocks import LONGEST_TEXT, person, short, when
+from handlers.views import ui
 from handlers.views.card import headline
 from handlers.views.ids import COMMAND
 
@@ -42,7 +42,7 @@ def listing(
     if which is ListKind.EXPIRING:
         after.append(f"`{COMMAND} rotate AAD-…` asks for a new one beside the one in use.")
     others = [*(line(which, each, 0) for each in page.lines), title, *after]
-    room = LONGEST_TEXT - len("\n".join(others)) - len("**")
+    room = ui.LONGEST_TEXT - len("\n".join(others)) - len("**")
     longest = max(SHORTEST_NAME, room // max(1, len(page.lines)))
     lines = [line(which, each, longest) for each in page.lines]
     return "\n".join([f"*{title}*", *lines, *after])
@@ -53,7 +53,7 @@ def least(which: ListKind, page: ListPage, *, size: int) -> str:
     if not page.total:
         return "There are none." if which is ListKind.MINE else WORDS[which][1]
     title = "Latest registrations" if which is ListKind.MINE else _title(which, page)
-    lines = [f"• {headline(each)} · asked {when(each.created_at)}" for each in page.lines]
+    lines = [f"• {headline(each)} · asked {ui.when(each.created_at)}" for each in page.lines]
     return "\n".join([f"*{title}*", *lines, *_after(which, page, size)])
 
 
@@ -67,14 +67,14 @@ def _title(which: ListKind, page: ListPage) -> str:
 
 def line(which: ListKind, listed: ListLine, longest: int) -> str:
     """Return a line in which only the name is cut."""
-    words = [f"• *{headline(listed)}*", short(listed.name, longest) if longest else ""]
+    words = [f"• *{headline(listed)}*", ui.short(listed.name, longest) if longest else ""]
     if which is not ListKind.MINE:
-        words.append(person(listed.requester))
+        words.append(ui.person(listed.requester))
     if which is ListKind.EXPIRING and listed.expires_at is not None:
         ends = "expired" if listed.has_expired else "secret expires"
-        words.append(f"{ends} {when(listed.expires_at)}")
+        words.append(f"{ends} {ui.when(listed.expires_at)}")
     else:
-        words.append(f"asked {when(listed.created_at)}")
+        words.append(f"asked {ui.when(listed.created_at)}")
     if listed.waits is not None:
         words.append(f"a {listed.waits} waits for approval")
     return " · ".join(words)

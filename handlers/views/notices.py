@@ -13,21 +13,7 @@ from bot.domain.runs import RunKind
 from bot.domain.secrets import Stage
 from bot.restore.reconciliation import Report
 from bot.storage.history import Entry
-from handlers.views import buttons, ids, requests
-from handlers.views.blocks import (
-    Blocks,
-    Notice,
-    aloud,
-    code,
-    context,
-    drawn,
-    escaped,
-    named,
-    notice,
-    person,
-    section,
-    when,
-)
+from handlers.views import buttons, ids, requests, ui
 from handlers.views.card import headline
 from handlers.views.outcome import is_doubtful
 
@@ -46,26 +32,26 @@ MOST_NAMED = 20
 """Maximum number of names in a line: a message in Slack takes a few thousand characters."""
 
 
-def news(registration: Registration, latest: Entry | None, quorum: Quorum) -> Notice:
+def news(registration: Registration, latest: Entry | None, quorum: Quorum) -> ui.Notice:
     """Notify the requester: who did it, why, and the next buttons. `latest` is the newest history
     entry.
     """
     words, revocation = _news(registration, latest, quorum), registration.revocation
     people = [vote.person for vote in registration.votes]
     is_answerable = registration.status in ANSWERABLE and registration.run is None
-    return notice(
+    return ui.notice(
         words,
-        spoken=aloud(words, *people, *([revocation.by] if revocation else ())),
+        spoken=ui.aloud(words, *people, *([revocation.by] if revocation else ())),
         buttons=buttons.requester_buttons(registration) if is_answerable else (),
     )
 
 
 def _news(registration: Registration, latest: Entry | None, quorum: Quorum) -> str:
-    name, failure, status = named(registration), registration.failure, registration.status
-    reason = "\n".join(map(escaped, registration.reasons))
+    name, failure, status = ui.named(registration), registration.failure, registration.status
+    reason = "\n".join(map(ui.escaped, registration.reasons))
     if failure is not None and status in STOPPED:
         why = f"{STOPPED[status]} at “{failure.step}”: {failure.sentence} {failure.advice}"
-        return f"{name} {escaped(why)}"
+        return f"{name} {ui.escaped(why)}"
     match status:
         case Status.PENDING:
             count = requests.given(registration.approvals(), quorum)
@@ -73,18 +59,18 @@ def _news(registration: Registration, latest: Entry | None, quorum: Quorum) -> s
                 return f"<@{latest.user_id}> {DECISIONS[latest.what]} {name}: {count}."
             return f"*{headline(registration)}*: {count}."
         case Status.DENIED:
-            return f"{person(registration.votes[-1].person)} denied {name}: “{reason}”."
+            return f"{ui.person(registration.votes[-1].person)} denied {name}: “{reason}”."
         case Status.REFUSED:
             return f"{name} can't be created:\n{reason}"
         case Status.EXPIRED:
             return f"{name} expired: no approver decided in time."
         case Status.REVOKING | Status.REVOKED if registration.revocation is not None:
-            return f"*{headline(registration)}* by {person(registration.revocation.by)}"
+            return f"*{headline(registration)}* by {ui.person(registration.revocation.by)}"
         case _:
             return f"*{headline(registration)}*"
 
 
-def expiry(registration: Registration, about: Subject, *, also: str | None = None) -> Notice:
+def expiry(registration: Registration, about: Subject, *, also: str | None = None) -> ui.Notice:
     """Tell that the secret in use is about to expire, or has expired, and the next step.
 
     Approvers read `also` about the requester: they can act if the requester does not.
@@ -92,9 +78,9 @@ def expiry(registration: Registration, about: Subject, *, also: str | None = Non
     id, secret = registration.id, registration.secret_in_use
     is_followed = registration.status is not Status.READY or registration.awaits_secret
     if secret is None or secret.id != about.secret or is_followed:
-        return f"{id}: {SEEN_TO}", drawn([context(f"*{id}*: {SEEN_TO}.")])
+        return f"{id}: {SEEN_TO}", ui.drawn([ui.context(f"*{id}*: {SEEN_TO}.")])
     assert secret.expires_at is not None
-    name, at = escaped(registration.form.name), when(secret.expires_at)
+    name, at = ui.escaped(registration.form.name), ui.when(secret.expires_at)
     rotate = buttons.rotate_buttons(registration)
     what = [_new_secret(registration, is_theirs=also is None, has_button=bool(rotate))]
     if about.stage is Stage.OVER:
@@ -106,9 +92,9 @@ def expiry(registration: Registration, about: Subject, *, also: str | None = Non
         what.append(
             f"The one in use works until {PREVIOUS_SECRET.days} days after the new one was seen."
         )
-    return notice(
+    return ui.notice(
         " ".join([f"*{id}*: the secret of *{name}* {words}", *([also] if also else [])]),
-        section(" ".join([*what, REVOKE])),
+        ui.section(" ".join([*what, REVOKE])),
         spoken=f"{id}: the secret {happens}",
         buttons=[*rotate, buttons.revoke_button(id)],
     )
@@ -130,7 +116,7 @@ def _new_secret(registration: Registration, *, is_theirs: bool, has_button: bool
 
 def also_told(registration: Registration, *, has_left: bool) -> str:
     """Tell approvers that the requester is told, too, or why not and the next step then."""
-    requester = person(registration.requester)
+    requester = ui.person(registration.requester)
     if not has_left:
         return f"{requester} is told, too."
     return (
@@ -139,15 +125,15 @@ def also_told(registration: Registration, *, has_left: bool) -> str:
     )
 
 
-def unread(registration: Registration, secret: str | None) -> Notice:
+def unread(registration: Registration, secret: str | None) -> ui.Notice:
     """Remind the requester that the secret waits, and for how long."""
-    id, name, until = registration.id, escaped(registration.form.name), registration.deadline
+    id, name, until = registration.id, ui.escaped(registration.form.name), registration.deadline
     if until is None or not registration.is_unseen or not _is_newest(registration, secret):
         waits = "the secret no longer waits"
-        return f"{id}: {waits}", drawn([context(f"*{id}*: {waits} to be picked up.")])
-    return notice(
+        return f"{id}: {waits}", ui.drawn([ui.context(f"*{id}*: {waits} to be picked up.")])
+    return ui.notice(
         f"*{id}*: the secret of *{name}* hasn't been picked up yet. Only you can see it, and only"
-        f" once. Pick it up by {when(until)}, or it will be deleted from Entra.",
+        f" once. Pick it up by {ui.when(until)}, or it will be deleted from Entra.",
         spoken=f"{id}: the secret of {name} waits for you",
         buttons=[buttons.values_button(id)],
     )
@@ -155,12 +141,12 @@ def unread(registration: Registration, secret: str | None) -> Notice:
 
 def unread_removed(
     registration: Registration, secret: str | None, *, also: str | None = None
-) -> Notice:
+) -> ui.Notice:
     """Tell that a secret that was not picked up is deleted, and the next step.
 
     Approvers read `also` about the requester, and can remove the application.
     """
-    id, name = registration.id, escaped(registration.form.name)
+    id, name = registration.id, ui.escaped(registration.form.name)
     is_ready = registration.status is Status.READY
     is_making = registration.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET)
     known = (registration.secret, *registration.other_secrets)
@@ -184,44 +170,46 @@ def unread_removed(
     elif _is_newest(registration, secret) and is_ready and not is_making:
         words.append("Press *Make a new one*: that takes no approval.")
         offered = [buttons.renew_button(registration)]
-    return notice(" ".join(words), spoken=f"{said}, so it was deleted", buttons=offered)
+    return ui.notice(" ".join(words), spoken=f"{said}, so it was deleted", buttons=offered)
 
 
 def _is_newest(registration: Registration, secret: str | None) -> bool:
     return registration.secret is not None and registration.secret.id == secret
 
 
-def retired(registration: Registration) -> Notice:
+def retired(registration: Registration) -> ui.Notice:
     """Tell the requester that only one secret is left."""
     said = f"*{registration.id}*: the previous secret is removed from Entra"
-    return notice(f"{said}. Only the new one works now.", spoken=aloud(said))
+    return ui.notice(f"{said}. Only the new one works now.", spoken=ui.aloud(said))
 
 
-def revoked(registration: Registration) -> Notice:
+def revoked(registration: Registration) -> ui.Notice:
     """Tell the approvers who has revoked a registration that was ready."""
     people = [registration.revocation.by] if registration.revocation else []
-    who = "".join(map(person, people)) or "A user"
-    said = f"{who} has revoked {named(registration)}"
+    who = "".join(map(ui.person, people)) or "A user"
+    said = f"{who} has revoked {ui.named(registration)}"
     after = "The connector can no longer sign in once its card says that this is done."
-    return notice(f"{said}.", context(after), spoken=aloud(said, *people))
+    return ui.notice(f"{said}.", ui.context(after), spoken=ui.aloud(said, *people))
 
 
-def left(registration: Registration) -> Notice:
+def left(registration: Registration) -> ui.Notice:
     """Tell the approvers that the values have no recipient, and the next step."""
     id, until = registration.id, ""
     said = f"{id} is ready, and its requester's account is deactivated or gone"
     if registration.deadline is not None:
-        until = f" Unless that happens, its secret is removed {when(registration.deadline)}."
+        until = f" Unless that happens, its secret is removed {ui.when(registration.deadline)}."
     how = f"Type `{ids.COMMAND} handover {id} @person` to give it to someone else."
-    return notice(f"*{said}*, so the values were not sent.", section(f"{how}{until}"), spoken=said)
+    return ui.notice(
+        f"*{said}*, so the values were not sent.", ui.section(f"{how}{until}"), spoken=said
+    )
 
 
-def restored(registration: Registration) -> Notice:
+def restored(registration: Registration) -> ui.Notice:
     """Tell the requester the consequences of a restore for a registration."""
-    said = f"{named(registration)}: the bot's database was restored from an older copy"
-    below = section(_restored(registration))
+    said = f"{ui.named(registration)}: the bot's database was restored from an older copy"
+    below = ui.section(_restored(registration))
     offered = _restored_buttons(registration)
-    return notice(f"{said}.", below, spoken=aloud(said), buttons=offered)
+    return ui.notice(f"{said}.", below, spoken=ui.aloud(said), buttons=offered)
 
 
 def _restored(registration: Registration) -> str:
@@ -260,14 +248,14 @@ def _restored_buttons(registration: Registration) -> list[ButtonElement]:
     return buttons.renew_buttons(registration) if is_doubtful(registration) else []
 
 
-def restore_summary(report: Report) -> Blocks:
+def restore_summary(report: Report) -> ui.Blocks:
     """Tell the approvers the changes by a restore, and the open questions."""
     found = "Everything in the copy stands as it does in Entra."
-    return drawn(
+    return ui.drawn(
         [
-            section(f"*{HEADLINE}*. It was compared with Entra before anything else was done."),
-            *(list(_differences(report)) or [section(found)]),
-            context(
+            ui.section(f"*{HEADLINE}*. It was compared with Entra before anything else was done."),
+            *(list(_differences(report)) or [ui.section(found)]),
+            ui.context(
                 "Decisions after the copy are lost: requests, denials, cancellations, handovers."
                 " Decide again on requests that wait; repeat a handover by"
                 f" `{ids.COMMAND} handover`."
@@ -304,7 +292,7 @@ def _differences(report: Report) -> Iterator[Block]:
             "In Entra, and not in the copy. Look at them in the Entra admin centre, and delete"
             " those that are not used",
             [
-                f"{escaped(it.name[:60])} ({code(it.app_id)}, {it.registration})"
+                f"{ui.escaped(it.name[:60])} ({ui.code(it.app_id)}, {it.registration})"
                 for it in report.unknown
             ],
         ),
@@ -312,4 +300,4 @@ def _differences(report: Report) -> Iterator[Block]:
         if names:
             more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
             listed = ", ".join(names[:MOST_NAMED])
-            yield section(f"• {words}: *{len(names)}*\n{listed}{more}")
+            yield ui.section(f"• {words}: *{len(names)}*\n{listed}{more}")

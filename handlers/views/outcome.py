@@ -10,8 +10,7 @@ from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from graph.orphans import KEPT
-from handlers.views import drift, ids, requests
-from handlers.views.blocks import context, escaped, person, quoted, section, when
+from handlers.views import drift, ids, requests, ui
 
 CAN_ASK_AGAIN = "The requester can ask again"
 UNREAD = (
@@ -28,18 +27,20 @@ def outcome_blocks(
             yield requests.void(vote)
             continue
         done = "Approved" if vote.verdict == "approve" else "Denied"
-        yield context(f"{done} by {person(vote.person)} {when(vote.at)}")
+        yield ui.context(f"{done} by {ui.person(vote.person)} {ui.when(vote.at)}")
     match registration.status:
         case Status.PENDING if quorum.needed > 1 or registration.was_begun:
-            yield context(requests.given(registration.approvals(), quorum))
+            yield ui.context(requests.given(registration.approvals(), quorum))
         case Status.REFUSED | Status.DENIED if not in_full:
-            yield context("The requester and the approvers can read why.")
+            yield ui.context("The requester and the approvers can read why.")
         case Status.REFUSED:
-            yield section("\n".join(f"• {escaped(reason)}" for reason in registration.reasons))
+            yield ui.section(
+                "\n".join(f"• {ui.escaped(reason)}" for reason in registration.reasons)
+            )
             again = "Press *Ask again*" if is_theirs else CAN_ASK_AGAIN
-            yield context(f"{again} when this is corrected.")
+            yield ui.context(f"{again} when this is corrected.")
         case Status.DENIED:
-            yield section(quoted("\n".join(registration.reasons)))
+            yield ui.section(ui.quoted("\n".join(registration.reasons)))
             yield _nothing_changed(registration, is_theirs)
         case Status.CANCELLED | Status.EXPIRED:
             yield _nothing_changed(registration, is_theirs)
@@ -58,14 +59,16 @@ def _nothing_changed(registration: Registration, is_theirs: bool) -> Block:
     left = "Nothing was changed in Entra."
     if registration.was_begun:
         left = "The bot removes everything that it had created in Entra before it failed."
-    return context(f"{left} {opens if is_theirs else CAN_ASK_AGAIN}.")
+    return ui.context(f"{left} {opens if is_theirs else CAN_ASK_AGAIN}.")
 
 
 def _removed(registration: Registration) -> Iterator[Block]:
     """Yield who revoked it, the objects that are left, and for how long they can be restored."""
     revocation = registration.revocation
     if revocation is not None:
-        yield context(f"Revocation asked for by {person(revocation.by)} {when(revocation.at)}")
+        yield ui.context(
+            f"Revocation asked for by {ui.person(revocation.by)} {ui.when(revocation.at)}"
+        )
     if registration.status is Status.REVOKING:
         left = "The bot is removing everything that this registration has created in Entra."
         if registration.run is None:
@@ -73,21 +76,21 @@ def _removed(registration: Registration) -> Iterator[Block]:
                 "The connector may still be able to sign in: not everything is removed from Entra"
                 " yet."
             )
-        yield section(left)
+        yield ui.section(left)
         return
     if registration.deadline is None:
-        yield context("Everything that this registration had created in Entra is removed.")
+        yield ui.context("Everything that this registration had created in Entra is removed.")
     if registration.status is Status.REVOKED:
-        yield context("The connector can no longer sign in.")
+        yield ui.context("The connector can no longer sign in.")
     deleted = next((it for it in reversed(registration.deleted) if it.step == "application"), None)
     if registration.purged_at is not None:
-        at = when(registration.purged_at)
-        yield context(f"Deleted for good, as of {at}: it cannot be restored.")
+        at = ui.when(registration.purged_at)
+        yield ui.context(f"Deleted for good, as of {at}: it cannot be restored.")
     elif deleted is not None:
         until = "for 30 days after it was deleted there"
         if deleted.was_there:
-            until = f"until {when(deleted.at + KEPT)}"
-        yield context(
+            until = f"until {ui.when(deleted.at + KEPT)}"
+        yield ui.context(
             f"Application (client) ID `{deleted.app_id}`. An administrator can restore it"
             f" from *Deleted applications* in the Entra admin centre {until}."
             f" Approvers can delete it for good: `{ids.COMMAND} purge {registration.id}`"
@@ -98,17 +101,17 @@ def _ready(registration: Registration, *, is_theirs: bool) -> Iterator[Block]:
     lost = why_lost(registration, is_theirs=is_theirs)
     is_expired = registration.has_expired and not lost
     state = expired(registration) if is_expired else lost or _tested(registration)
-    yield section(f"Application (client) ID `{registration.app_id}`. {state}".rstrip())
+    yield ui.section(f"Application (client) ID `{registration.app_id}`. {state}".rstrip())
     secret = registration.secret_in_use if lost else registration.secret
     if secret is not None and secret.expires_at is not None and not is_expired:
         ends = "expired" if registration.has_expired else "expires"
-        yield context(f"The secret {ends} {when(secret.expires_at)}")
+        yield ui.context(f"The secret {ends} {ui.when(secret.expires_at)}")
     yield from drift.line(registration)
     if registration.run is RunKind.ADD_SECRET:
-        yield context("A new secret is being made. The one in use works as before.")
+        yield ui.context("A new secret is being made. The one in use works as before.")
         yield from requests.under_way(registration, RequestKind.ROTATION)
     if words := previous(registration):
-        yield context(words)
+        yield ui.context(words)
 
 
 def _tested(registration: Registration) -> str:
@@ -142,7 +145,7 @@ def previous(registration: Registration) -> str:
         )
     if found.removal_began:
         return "The previous secret is being removed from Entra."
-    return f"The previous secret is removed as of {when(found.retires_at)}"
+    return f"The previous secret is removed as of {ui.when(found.retires_at)}"
 
 
 def expired(registration: Registration) -> str:
@@ -153,7 +156,7 @@ def expired(registration: Registration) -> str:
     follows = f"`{ids.COMMAND} rotate {registration.id}` asks for a new one."
     if registration.awaits_secret:
         follows = "A new one is being made."
-    since = when(secret.expires_at)
+    since = ui.when(secret.expires_at)
     return f"The secret expired {since}: the connector can no longer sign in. {follows}"
 
 
@@ -185,13 +188,15 @@ def _failure(registration: Registration) -> Iterator[Block]:
     waits = registration.status in (Status.PLANNING, Status.APPROVED)
     mark = ":hourglass_flowing_sand:" if waits else ":x:"
     lines = [
-        f"{mark} *{escaped(failure.step)}*: {escaped(failure.sentence)}",
-        escaped(failure.advice),
+        f"{mark} *{ui.escaped(failure.step)}*: {ui.escaped(failure.sentence)}",
+        ui.escaped(failure.advice),
     ]
     if failure.request_id:
-        lines.append(f"Request id `{escaped(failure.request_id)}`")
-    yield section("\n".join(lines))
+        lines.append(f"Request id `{ui.escaped(failure.request_id)}`")
+    yield ui.section("\n".join(lines))
     if registration.status is Status.FAILED and registration.deadline is not None:
-        yield context(f"Retry by {when(registration.deadline)}, or it will be undone automatically")
+        yield ui.context(
+            f"Retry by {ui.when(registration.deadline)}, or it will be undone automatically"
+        )
     if registration.status is Status.REVOKING and registration.deadline is not None:
-        yield context(f"The bot retries automatically {when(registration.deadline)}")
+        yield ui.context(f"The bot retries automatically {ui.when(registration.deadline)}")

@@ -9,19 +9,7 @@ from slack_sdk.models.views import View
 from bot.domain.registration import Form
 from bot.planning.plans import plan_paragraphs
 from bot.planning.preview import Preview
-from handlers.views.blocks import (
-    SLACK_PEN,
-    Blocks,
-    Json,
-    actions,
-    button,
-    context,
-    drawn,
-    escaped,
-    header,
-    section,
-    went_wrong,
-)
+from handlers.views import ui
 from handlers.views.form import filled_value
 from handlers.views.ids import OPEN_FORM
 
@@ -40,45 +28,45 @@ class Seen:
     next: str
 
 
-def waiting() -> Json:
+def waiting() -> ui.Json:
     """Return the view that stands over the form while the tenant is read."""
     return _view(
         [
-            section(
+            ui.section(
                 "The tenant is being read; nothing is changed there. The plan comes in a few"
                 " seconds, or in some minutes while Entra is slow."
             ),
-            context("If nothing has come by then, go back and press *Preview* again."),
+            ui.context("If nothing has come by then, go back and press *Preview* again."),
         ]
     )
 
 
-def modal(seen: Seen) -> Json:
+def modal(seen: Seen) -> ui.Json:
     """Return the view that replaces `waiting`."""
     back = f"{NOTHING_DONE} *Back* leads to the form as you filled it in: {seen.next}"
-    return _view([*seen.blocks, context(back)])
+    return _view([*seen.blocks, ui.context(back)])
 
 
-def message(seen: Seen, filled: Form) -> tuple[str, Blocks]:
+def message(seen: Seen, filled: Form) -> tuple[str, ui.Blocks]:
     """Return the same for a reader who has closed the view: text for notifications, and blocks.
 
     Its button opens the form as it was filled in.
     """
-    open_it = button("Open the form", OPEN_FORM, filled_value(filled), style="primary")
+    open_it = ui.button("Open the form", OPEN_FORM, filled_value(filled), style="primary")
     foot = f"{NOTHING_DONE} *Open the form* brings back what you filled in."
-    blocks = [header(seen.sentence), *seen.blocks, context(foot), *actions([open_it])]
-    return seen.sentence, drawn(blocks)
+    blocks = [ui.header(seen.sentence), *seen.blocks, ui.context(foot), *ui.actions([open_it])]
+    return seen.sentence, ui.drawn(blocks)
 
 
 def seen(found: Preview, *, in_the_way: Sequence[str]) -> Seen:
     """Return the plan in the words of the card, or every reason against it."""
-    name = f"*{escaped(found.form.name)}* · " if found.form.name else ""
-    about = section(f"{name}{found.profile.title}")
+    name = f"*{ui.escaped(found.form.name)}* · " if found.form.name else ""
+    about = ui.section(f"{name}{found.profile.title}")
     if found.plan is None:
-        reasons = "\n".join(f"• {escaped(each)}" for each in (*found.reasons, *in_the_way))
+        reasons = "\n".join(f"• {ui.escaped(each)}" for each in (*found.reasons, *in_the_way))
         return Seen(
             sentence="Preview: this plan won't work",
-            blocks=(about, section(f"*This plan won't work:*\n{reasons}")),
+            blocks=(about, ui.section(f"*This plan won't work:*\n{reasons}")),
             next="correct this there.",
         )
     return Seen(
@@ -92,7 +80,7 @@ def unread(sentence: str) -> Seen:
     """Return why the tenant could not be read."""
     return Seen(
         sentence="Preview: the tenant could not be read",
-        blocks=(section(f"*The tenant could not be read*\n{escaped(sentence)}"),),
+        blocks=(ui.section(f"*The tenant could not be read*\n{ui.escaped(sentence)}"),),
         next="press *Preview* again later.",
     )
 
@@ -101,7 +89,7 @@ def broken(bug: str, *, contact: str) -> Seen:
     """Return that the bot itself failed."""
     return Seen(
         sentence="Preview: something went wrong",
-        blocks=(section(went_wrong(bug, contact)),),
+        blocks=(ui.section(ui.went_wrong(bug, contact)),),
         next="what you typed is still there.",
     )
 
@@ -109,16 +97,16 @@ def broken(bug: str, *, contact: str) -> Seen:
 def _plan(found: Preview) -> Iterator[Block]:
     assert found.plan is not None
     words = plan_paragraphs(
-        found.plan, found.profile, found.form, SLACK_PEN, asked_at=found.made_at
+        found.plan, found.profile, found.form, ui.SLACK_PEN, asked_at=found.made_at
     )
-    yield from (section(paragraph) for paragraph in words)
+    yield from (ui.section(paragraph) for paragraph in words)
 
 
 def _obstacles(in_the_way: Sequence[str]) -> Iterator[Block]:
     if in_the_way:
-        lines = "\n".join(f"• {escaped(each)}" for each in in_the_way)
-        yield section(f":warning: *It cannot be sent now*\n{lines}")
+        lines = "\n".join(f"• {ui.escaped(each)}" for each in in_the_way)
+        yield ui.section(f":warning: *It cannot be sent now*\n{lines}")
 
 
-def _view(blocks: Sequence[Block]) -> Json:
+def _view(blocks: Sequence[Block]) -> ui.Json:
     return dict(View(type="modal", title=TITLE, close="Back", blocks=blocks).to_dict())

@@ -9,8 +9,7 @@ from bot.domain.approval_requests import RequestKind
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.registration import Registration
 from bot.domain.secrets import SEEN, Secret, SecretState
-from handlers.views import ids
-from handlers.views.blocks import context, person, when
+from handlers.views import ids, ui
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,19 +45,21 @@ def _known(registration: Registration) -> Iterator[Block]:
     """Yield a warning for each secret that an earlier requester may still know."""
     newest = registration.secret
     if newest is not None and newest.state in KNOWN:
-        yield context(
+        yield ui.context(
             f"The secret {_shown(registration, newest)}, and works until its new requester presses"
             " *Make a new one*."
         )
     for each in registration.other_secrets:
         if each.state in KNOWN:
             shown, ends = _shown(registration, each), _ends(registration, each)
-            yield context(f"The previous secret {shown}, and works until {ends}")
+            yield ui.context(f"The previous secret {shown}, and works until {ends}")
 
 
 def _shown(registration: Registration, secret: Secret) -> str:
     """Say to whom it was shown: to one of those who were the requester when it was."""
-    people = dict.fromkeys(map(person, (*registration.previous_requesters, registration.requester)))
+    people = dict.fromkeys(
+        map(ui.person, (*registration.previous_requesters, registration.requester))
+    )
     verb = "may have been" if secret.state in DOUBTFUL else "was"
     return f"{verb} shown to {' or '.join(people)}"
 
@@ -69,7 +70,7 @@ def _ends(registration: Registration, previous: Secret) -> str:
     if previous.retires_at is None:
         days = PREVIOUS_SECRET.days
         return f"the new one was seen, and for {days} days after that. Once it was seen, {retire}"
-    return f"{when(previous.retires_at)}, and longer if a new one is made before that. {retire}"
+    return f"{ui.when(previous.retires_at)}, and longer if a new one is made before that. {retire}"
 
 
 WORDS: Mapping[RequestKind, Words] = {

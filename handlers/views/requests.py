@@ -11,23 +11,7 @@ from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, R
 from bot.domain.forms import LONGEST_REASON
 from bot.domain.registration import WAITS_IN, Registration
 from bot.registrar.kinds import KINDS
-from handlers.views import ids
-from handlers.views.blocks import (
-    Json,
-    Notice,
-    actions,
-    aloud,
-    button,
-    context,
-    drawn,
-    escaped,
-    named,
-    notice,
-    person,
-    quoted,
-    section,
-    when,
-)
+from handlers.views import ids, ui
 from handlers.views.request_words import WORDS
 
 OUTCOMES: Mapping[RequestState, str] = {
@@ -54,26 +38,26 @@ def calling(registration: Registration, policy: Policy) -> Iterator[Block]:
         each.user_id for each in (registration.requester, *registration.previous_requesters)
     }
     if called := mentions(policy.mentioned - concerned):
-        yield context(f"For {called}")
+        yield ui.context(f"For {called}")
 
 
 def mentions(ids: Set[str]) -> str:
     return " ".join(f"<!subteam^{id}>" if id.startswith("S") else f"<@{id}>" for id in sorted(ids))
 
 
-def request(registration: Registration, quorum: Quorum, *, id: str | None) -> Notice:
+def request(registration: Registration, quorum: Quorum, *, id: str | None) -> ui.Notice:
     """Ask the approvers to decide; once it is decided, say how it ended."""
     found = registration.request(id or "")
     said = f"*{registration.id}*{_outcome(registration, found)}"
-    spoken = aloud(said, registration.requester)
+    spoken = ui.aloud(said, registration.requester)
     if found is None:
-        return notice(f"{said}.", spoken=spoken)
+        return ui.notice(f"{said}.", spoken=spoken)
     if found in registration.waiting_requests:
         words = WORDS[found.kind]
         # The requester's own button to cancel stands on their card.
         is_theirs = found.asked_by.key == registration.requester.key
         cancel = [] if is_theirs else [_cancel_button(registration, found)]
-        return notice(
+        return ui.notice(
             _filled(words.asks, registration, found),
             *words.more(registration),
             *_waits(registration, found, quorum),
@@ -81,8 +65,8 @@ def request(registration: Registration, quorum: Quorum, *, id: str | None) -> No
             buttons=[*_buttons(registration, found), *cancel],
         )
     if found.to is not None and found.state is RequestState.DONE:
-        return notice(_handed_over(registration, found), spoken=spoken)
-    return notice(f"{said}.", *_votes(registration, found), spoken=spoken)
+        return ui.notice(_handed_over(registration, found), spoken=spoken)
+    return ui.notice(f"{said}.", *_votes(registration, found), spoken=spoken)
 
 
 def _outcome(registration: Registration, request: ApprovalRequest | None) -> str:
@@ -103,22 +87,22 @@ def _filled(words: str, registration: Registration, request: ApprovalRequest) ->
     """Return words about a request with the facts of this one."""
     return words.format(
         id=registration.id,
-        name=escaped(registration.form.name),
+        name=ui.escaped(registration.form.name),
         days=(registration.plan or {}).get("secret_days"),
         digest=(registration.digest or "")[:16],
-        requester=person(registration.requester),
-        by=person(request.asked_by),
-        to=person(request.to) if request.to else "a new requester",
+        requester=ui.person(registration.requester),
+        by=ui.person(request.asked_by),
+        to=ui.person(request.to) if request.to else "a new requester",
         to_name=request.to.name if request.to else "The new requester",
     )
 
 
 def _handed_over(registration: Registration, request: ApprovalRequest) -> str:
     """Say who confirmed a handover, who owns the registration now, and who asked for that."""
-    by = ", ".join(person(vote.person) for vote in request.approvals())
-    to, asked_by = person(registration.requester), person(request.asked_by)
+    by = ", ".join(ui.person(vote.person) for vote in request.approvals())
+    to, asked_by = ui.person(registration.requester), ui.person(request.asked_by)
     confirmed, now = (f"{by} confirmed: ", " now") if by else ("", "")
-    return f"{confirmed}{named(registration)}{now} belongs to {to} (requested by {asked_by})."
+    return f"{confirmed}{ui.named(registration)}{now} belongs to {to} (requested by {asked_by})."
 
 
 def lines(registration: Registration, quorum: Quorum) -> Iterator[Block]:
@@ -127,8 +111,8 @@ def lines(registration: Registration, quorum: Quorum) -> Iterator[Block]:
         if each.kind is RequestKind.PLAN:
             continue
         thing = WORDS[each.kind].thing
-        who, at = person(each.asked_by), when(each.asked_at)
-        yield context(f"{thing[0].upper()}{thing[1:]} was asked for by {who} {at}")
+        who, at = ui.person(each.asked_by), ui.when(each.asked_at)
+        yield ui.context(f"{thing[0].upper()}{thing[1:]} was asked for by {who} {at}")
         yield from _waits(registration, each, quorum)
 
 
@@ -141,7 +125,7 @@ def under_way(registration: Registration, kind: RequestKind) -> Iterator[Block]:
 
 def decide(registration: Registration) -> list[Block]:
     """Return the approvers' buttons, a row for each request that waits."""
-    rows = [actions(_buttons(registration, each)) for each in registration.waiting_requests]
+    rows = [ui.actions(_buttons(registration, each)) for each in registration.waiting_requests]
     return [block for row in rows for block in row]
 
 
@@ -165,7 +149,7 @@ def cancelled_text(registration: Registration, request: ApprovalRequest) -> str:
 
 def _cancel_button(registration: Registration, request: ApprovalRequest) -> ButtonElement:
     words, value = WORDS[request.kind], bound_value(registration.id, request.id)
-    return button(words.labels[2], ids.CANCEL, value, confirm=words.rest)
+    return ui.button(words.labels[2], ids.CANCEL, value, confirm=words.rest)
 
 
 def _buttons(registration: Registration, request: ApprovalRequest) -> list[ButtonElement]:
@@ -173,11 +157,11 @@ def _buttons(registration: Registration, request: ApprovalRequest) -> list[Butto
     approve, deny, _ = words.labels
     confirm = _filled(words.approve, registration, request)
     found = [
-        button(approve, ids.APPROVE, value, style="primary", confirm=confirm),
-        button(deny, ids.DENY, value),
+        ui.button(approve, ids.APPROVE, value, style="primary", confirm=confirm),
+        ui.button(deny, ids.DENY, value),
     ]
     if request.approvals():
-        found.append(button("Withdraw my approval", ids.WITHDRAW, value))
+        found.append(ui.button("Withdraw my approval", ids.WITHDRAW, value))
     return found
 
 
@@ -186,9 +170,9 @@ def _waits(registration: Registration, request: ApprovalRequest, quorum: Quorum)
     yield from _votes(registration, request)
     needed = _quorum_of(request, quorum)
     if needed.needed > 1:
-        yield context(given(registration.counting(request), needed))
+        yield ui.context(given(registration.counting(request), needed))
     if request.expires_at is not None:
-        yield context(f"The request expires {when(request.expires_at)}")
+        yield ui.context(f"The request expires {ui.when(request.expires_at)}")
 
 
 def _quorum_of(request: ApprovalRequest, quorum: Quorum) -> Quorum:
@@ -199,31 +183,31 @@ def _quorum_of(request: ApprovalRequest, quorum: Quorum) -> Quorum:
 
 def void(vote: Vote) -> Block:
     """Say whose approval no longer counts, and why."""
-    why = escaped(vote.void or "")
-    return context(f"The approval of {person(vote.person)} no longer counts: {why}")
+    why = ui.escaped(vote.void or "")
+    return ui.context(f"The approval of {ui.person(vote.person)} no longer counts: {why}")
 
 
 def _votes(registration: Registration, request: ApprovalRequest) -> Iterator[Block]:
     yield from (void(vote) for vote in request.votes if vote.void is not None)
     for vote in registration.counting(request):
         confirmed = f"{request.kind.capitalize()} confirmed by"
-        yield context(f"{confirmed} {person(vote.person)} {when(vote.at)}")
+        yield ui.context(f"{confirmed} {ui.person(vote.person)} {ui.when(vote.at)}")
     for vote in request.votes:
         if vote.verdict == "deny":
-            yield context(f"Denied by {person(vote.person)} {when(vote.at)}")
+            yield ui.context(f"Denied by {ui.person(vote.person)} {ui.when(vote.at)}")
             yield _reason(request)
 
 
 def _reason(request: ApprovalRequest) -> Block:
-    return section(quoted(str(request.payload.get("reason", ""))))
+    return ui.section(ui.quoted(str(request.payload.get("reason", ""))))
 
 
-def news(registration: Registration, id: str | None) -> Notice:
+def news(registration: Registration, id: str | None) -> ui.Notice:
     """Tell the requester how a request stands, and the next step."""
     found = registration.request(id or "")
     if found is None:
         said = f"*{registration.id}*{_outcome(registration, None)}"
-        return notice(f"{said}.", spoken=aloud(said))
+        return ui.notice(f"{said}.", spoken=ui.aloud(said))
     words, outcome = WORDS[found.kind], _outcome(registration, found)
     again = f"`{ids.COMMAND} {_filled(words.again, registration, found)}` asks again."
     more, below = [], []
@@ -242,14 +226,16 @@ def news(registration: Registration, id: str | None) -> Notice:
             more += [words.rest, again]
         case RequestState.FAILED:
             if (failure := registration.failure) is not None:
-                more.append(escaped(f"{failure.sentence} {failure.advice}"))
+                more.append(ui.escaped(f"{failure.sentence} {failure.advice}"))
             more += [words.rest, again]
     said = f"*{registration.id}*{outcome}"
-    spoken = aloud(said, registration.requester)
-    return notice(" ".join([f"{said}.", *more]), *below, spoken=spoken)
+    spoken = ui.aloud(said, registration.requester)
+    return ui.notice(" ".join([f"{said}.", *more]), *below, spoken=spoken)
 
 
-def reminder(registration: Registration, policy: Policy, quorum: Quorum, id: str | None) -> Notice:
+def reminder(
+    registration: Registration, policy: Policy, quorum: Quorum, id: str | None
+) -> ui.Notice:
     """Call the approvers who can still decide. Without a request that waits, call no one."""
     request = registration.request(id or "")
     if request is None or request not in registration.waiting_requests:
@@ -257,12 +243,12 @@ def reminder(registration: Registration, policy: Policy, quorum: Quorum, id: str
         if request is not None and request.state is RequestState.APPROVED:
             how = f": the {request.kind} was approved"
         said = f"{registration.id}{how}"
-        return aloud(said, registration.requester), drawn([context(f"{said}.")])
+        return ui.aloud(said, registration.requester), ui.drawn([ui.context(f"{said}.")])
     is_plan, votes = request.kind is RequestKind.PLAN, registration.counting(request)
     what = registration.id if is_plan else f"A {request.kind} of {registration.id}"
-    asked = f"{person(request.asked_by)} asked {when(request.asked_at)}"
+    asked = f"{ui.person(request.asked_by)} asked {ui.when(request.asked_at)}"
     said = f"{what} still waits for approval"
-    lines = [f"*{said}*: *{escaped(registration.form.name)}*, {asked}."]
+    lines = [f"*{said}*: *{ui.escaped(registration.form.name)}*, {asked}."]
     # Approvers who have decided, or who are concerned themselves, are not called.
     concerned = (registration.requester, *registration.previous_requesters, request.asked_by)
     silent = {each.user_id for each in (*concerned, *(vote.person for vote in votes))}
@@ -270,13 +256,13 @@ def reminder(registration: Registration, policy: Policy, quorum: Quorum, id: str
         where = "card" if is_plan else "request"
         approve, deny, _ = WORDS[request.kind].labels
         lines.append(f"{called}: the {where} above has *{approve}* and *{deny}*.")
-    below = [context(given(votes, _quorum_of(request, quorum)))]
+    below = [ui.context(given(votes, _quorum_of(request, quorum)))]
     if request.expires_at is not None:
-        below.append(context(f"It expires {when(request.expires_at)}"))
-    return notice("\n".join(lines), *below, spoken=said)
+        below.append(ui.context(f"It expires {ui.when(request.expires_at)}"))
+    return ui.notice("\n".join(lines), *below, spoken=said)
 
 
-def denial_form(id: str, request: str | None) -> Json:
+def denial_form(id: str, request: str | None) -> ui.Json:
     """Return the modal for a request; its id comes back with the submission."""
     after = "The requester reads why, and can ask again."
     view = View(
@@ -287,7 +273,7 @@ def denial_form(id: str, request: str | None) -> Json:
         submit="Deny",
         close="Not now",
         blocks=[
-            section(after if request else f"This ends the registration. {after}"),
+            ui.section(after if request else f"This ends the registration. {after}"),
             InputBlock(
                 block_id=ids.REASON,
                 label="Reason",
@@ -300,7 +286,7 @@ def denial_form(id: str, request: str | None) -> Json:
     return dict(view.to_dict())
 
 
-def read_denial(view: Json) -> tuple[str, str | None, str]:
+def read_denial(view: ui.Json) -> tuple[str, str | None, str]:
     """Return the registration's id, the request's unless it is the plan's, and the reason."""
     reason = view["state"]["values"][ids.REASON][ids.CHOSEN].get("value") or ""
     return *read_bound_value(view["private_metadata"]), reason

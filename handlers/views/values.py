@@ -20,24 +20,10 @@ from bot.domain.lifetimes import SECRET_VISIBLE, UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
-from handlers.views import buttons, ids
-from handlers.views.blocks import (
-    Notice,
-    actions,
-    aloud,
-    button,
-    context,
-    drawn,
-    escaped,
-    header,
-    lasting,
-    notice,
-    section,
-    when,
-)
+from handlers.views import buttons, ids, ui
 from handlers.views.outcome import UNREAD, expired, is_doubtful, previous
 
-VISIBLE = "one minute" if timedelta(minutes=1) == SECRET_VISIBLE else lasting(SECRET_VISIBLE)
+VISIBLE = "one minute" if timedelta(minutes=1) == SECRET_VISIBLE else ui.lasting(SECRET_VISIBLE)
 OPEN = f"Copy the secret now. It is masked after {VISIBLE} and can't be shown again."
 ONCE = "Only you can see the secret, and only once."
 SHOWN = "The secret was shown once and is now masked for good."
@@ -62,21 +48,21 @@ STATES: Mapping[SecretState | None, str] = {
 }
 
 
-def values_notice(registration: Registration, *, secret: str | None) -> Notice:
+def values_notice(registration: Registration, *, secret: str | None) -> ui.Notice:
     """Return the durable message that says the values are there, for the secret with this id."""
     if ended := _why_over(registration, secret):
-        return notice(ended)
+        return ui.notice(ended)
     title = f"{registration.id}: your connector values"
-    made = f"*{escaped(registration.form.name)}* {_made(registration)}"
-    below = [section(made), *_failed(registration), context(_state(registration))]
+    made = f"*{ui.escaped(registration.form.name)}* {_made(registration)}"
+    below = [ui.section(made), *_failed(registration), ui.context(_state(registration))]
     if words := previous(registration):
-        below.append(context(words))
+        below.append(ui.context(words))
     offered = [
         buttons.values_button(registration.id),
         *buttons.renew_buttons(registration),
         *buttons.retire_buttons(registration),
     ]
-    return f"{title}. {aloud(made)}", drawn([header(title), *below, *actions(offered)])
+    return f"{title}. {ui.aloud(made)}", ui.drawn([ui.header(title), *below, *ui.actions(offered)])
 
 
 def _why_over(registration: Registration, secret: str | None) -> str | None:
@@ -127,19 +113,19 @@ def _why_dead(registration: Registration) -> str | None:
             return None
 
 
-def sheet(found: Values) -> Notice:
+def sheet(found: Values) -> ui.Notice:
     """Return the ephemeral sheet of values, with the secret masked or in the clear."""
     registration, secret = found.registration, found.registration.secret
     if found.is_open:
-        mask = button("Mask now", ids.MASK, registration.id, style="primary")
+        mask = ui.button("Mask now", ids.MASK, registration.id, style="primary")
         return _drawn(found, OPEN, [mask])
     offered = buttons.renew_buttons(registration)
     if secret is not None and secret.state is SecretState.SEALED:
-        offered = [button("Show the secret", ids.REVEAL, registration.id, style="primary")]
+        offered = [ui.button("Show the secret", ids.REVEAL, registration.id, style="primary")]
     return _drawn(found, _why_dead(registration) or _state(registration), offered)
 
 
-def masked_sheet(found: Values) -> Notice:
+def masked_sheet(found: Values) -> ui.Notice:
     """Return the sheet that replaces the one with the open secret."""
     secret = found.registration.secret
     if secret is not None and secret.state in (SecretState.CLAIMED, SecretState.SHOWN):
@@ -147,15 +133,15 @@ def masked_sheet(found: Values) -> Notice:
     return sheet(found)
 
 
-def _drawn(found: Values, hint: str, offered: list[ButtonElement]) -> Notice:
+def _drawn(found: Values, hint: str, offered: list[ButtonElement]) -> ui.Notice:
     # The text for notifications never has a value.
-    return f"{found.registration.id}: connector values", drawn(
+    return f"{found.registration.id}: connector values", ui.drawn(
         [
-            header(f"{found.registration.id} · {found.title}"),
+            ui.header(f"{found.registration.id} · {found.title}"),
             *(_line(line) for line in found.lines),
-            section(_next_steps(found)),
-            context(hint),
-            *actions(offered),
+            ui.section(_next_steps(found)),
+            ui.context(hint),
+            *ui.actions(offered),
         ]
     )
 
@@ -182,7 +168,7 @@ def _failed(registration: Registration) -> Iterator[Block]:
     failure = registration.failure
     if failure is not None and registration.run is None:
         words = f"{failure.sentence} {failure.advice}"
-        yield section(f":x: *No new secret was made.* {escaped(words)}")
+        yield ui.section(f":x: *No new secret was made.* {ui.escaped(words)}")
 
 
 def _state(registration: Registration) -> str:
@@ -190,7 +176,7 @@ def _state(registration: Registration) -> str:
         return MAKING
     match registration.secret.state if registration.secret else None:
         case SecretState.SEALED if registration.deadline is not None:
-            until = when(registration.deadline)
+            until = ui.when(registration.deadline)
             return f"{ONCE} Pick it up by {until}, or it will be deleted from Entra."
         case SecretState.MASKED if registration.previous_requesters:
             return (

@@ -27,8 +27,8 @@ from bot.settings.settings import NOT_YET, Settings, SettingsError
 from graph.rights import ConsentMode, rights
 from handlers.listeners.command import help_row, help_text
 from handlers.listeners.command_table import COMMANDS
-from handlers.views.blocks import LONGEST_TEXT
 from handlers.views.request_words import WORDS
+from handlers.views.ui import LONGEST_TEXT
 
 ROOT = Path(__file__).parents[2]
 SHOWN = [each for each in COMMANDS.values() if not each.is_hidden]

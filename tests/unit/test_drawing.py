@@ -16,8 +16,8 @@ from bot.registrar.queries import Home, Part
 from bot.storage.queries import Health
 from graph.preflight import LONGEST_NAME
 from handlers.views import card, home
-from handlers.views.blocks import LONGEST_TEXT, clipped, escaped, short
 from handlers.views.card import Drawing
+from handlers.views.ui import LONGEST_TEXT, clipped, escaped, short
 from tests.support.factories import NOON, home_of, registration
 from tests.support.graph_fakes import plan
 

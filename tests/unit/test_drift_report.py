@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.domain.registration import Check
 from handlers.views import drift
-from handlers.views.blocks import drawn
+from handlers.views.ui import drawn
 from tests.support.factories import NOON, registration, secret
 
 

@@ -9,7 +9,7 @@ from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.registration import Registration
 from bot.domain.secrets import Secret, SecretState
 from handlers.views import requests
-from handlers.views.blocks import when
+from handlers.views.ui import when
 from tests.support.factories import BEN, GRACE, NOON, ROSA, asked, registration, secret
 
 OVER = NOON + timedelta(days=7)

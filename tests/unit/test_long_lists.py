@@ -9,7 +9,7 @@ from bot.domain.people import Person
 from bot.storage.history import Entry, HistoryPage
 from bot.storage.queries import ListKind, ListPage
 from handlers.views import history, listing
-from handlers.views.blocks import LONGEST_TEXT, clipped, escaped, when
+from handlers.views.ui import LONGEST_TEXT, clipped, escaped, when
 from tests.support.factories import ADA, NOON, ROSA, list_line
 
 TIME = re.compile(r"<!date\^\d+\^[^|>]*\|[^|>]*>")

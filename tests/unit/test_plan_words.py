@@ -12,7 +12,7 @@ from bot.planning.preview import PLAIN_PEN
 from graph.permissions import Kind, lookup
 from graph.plan import LimitedBy, Plan
 from graph.rights import ConsentMode
-from handlers.views.blocks import SLACK_PEN
+from handlers.views.ui import SLACK_PEN
 from tests.support.graph_fakes import plan
 
 PENS = (PLAIN_PEN, SLACK_PEN)

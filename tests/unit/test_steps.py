@@ -9,8 +9,8 @@ from bot.domain.approval_requests import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind, StepState
-from handlers.views.blocks import drawn, lasting
 from handlers.views.card import Drawing, steps
+from handlers.views.ui import drawn, lasting
 from tests.support.factories import NOON, registration
 
 USUALLY = timedelta(seconds=40)

@@ -1,4 +1,4 @@
-"""Small words for all views: escaping, people, times, buttons."""
+"""The parts of all views: escaped text, people, times, blocks, buttons."""
 
 import re
 from bisect import bisect_left
