@@ -138,11 +138,11 @@ def greeting(*, may_ask: bool) -> tuple[str, ui.Blocks]:
     text = f"Hi! I register Entra apps for vendors. `{COMMAND} help` lists all commands."
     new = ui.button("New application", OPEN_FORM, ANY_PROFILE, style="primary")
     buttons = [ui.button("My registrations", MINE, "mine"), ui.button("Help", HELP_BUTTON, "help")]
-    return text, ui.drawn([ui.section(text), *ui.actions([new, *buttons] if may_ask else buttons)])
+    return ui.notice(text, spoken=text, buttons=[new, *buttons] if may_ask else buttons)
 
 
 def form_button(profile: str | None) -> tuple[str, ui.Blocks]:
     """Return the answer that opens the form, to a text that cannot open it."""
     text = "Press the button and I open the form. `help` says what else I understand."
     open_it = ui.button("Open the form", OPEN_FORM, profile or ANY_PROFILE, style="primary")
-    return text, ui.drawn([ui.section(text), *ui.actions([open_it])])
+    return ui.notice(text, spoken=text, buttons=[open_it])

@@ -17,7 +17,6 @@ from bot.services import Services
 from handlers.listeners.preview import PreviewMaker
 from handlers.outbox.home_publisher import HomePublisher, is_home
 from handlers.outbox.outcomes import check_counts
-from handlers.slack.response_url import trigger_of
 from handlers.slack.services import Slack
 from handlers.slack.users import DOUBTS
 from handlers.views.requests import read_bound_value
@@ -93,7 +92,10 @@ class Interaction(ListenerServices):
     @property
     def trigger(self) -> str:
         """The trigger that opens a form. Raises Refusal without it: Slack always sends one."""
-        return trigger_of(self.body)
+        trigger = self.body.get("trigger_id")
+        if not isinstance(trigger, str) or not trigger:
+            raise Refusal("Slack did not let the bot open a form for this. Do it again.")
+        return trigger
 
     async def open(self, view: Json) -> None:
         await self.slack.client.views_open(trigger_id=self.trigger, view=view)

@@ -22,6 +22,7 @@ from bot.services import Services
 from bot.storage.queries import Mark
 from bot.worker.loops import Loop, run_guarded
 from handlers.slack.api_errors import FAILED, retry_after
+from handlers.slack.users import team_of
 from handlers.views import home as views
 from handlers.views.ui import sentence_home
 
@@ -182,5 +183,4 @@ def is_home(body: Mapping[str, Any]) -> bool:
 
 def _claim(body: Mapping[str, Any], user: str) -> Mapping[str, Any]:
     """Return only the fields of a payload that identify the sender."""
-    team = body.get("team_id") or (body.get("team") or {}).get("id")
-    return {"user_id": user, "team_id": team, "api_app_id": body.get("api_app_id")}
+    return {"user_id": user, "team_id": team_of(body), "api_app_id": body.get("api_app_id")}

@@ -26,14 +26,6 @@ LARGEST_ANSWER = 4096
 """Bytes. Slack says `ok` or gives a word for its error."""
 
 
-def trigger_of(body: Mapping[str, Any]) -> str:
-    """Return the trigger that opens a form. Raises Refusal without it: Slack always sends one."""
-    trigger = body.get("trigger_id")
-    if not isinstance(trigger, str) or not trigger:
-        raise Refusal("Slack did not let the bot open a form for this. Do it again.")
-    return trigger
-
-
 def check_is_for_one(body: Mapping[str, Any], id: str) -> None:
     """Raise Refusal unless the clicked message is ephemeral: the whole channel would read an answer
     in its place, and Slack would keep it.

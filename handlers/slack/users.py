@@ -99,7 +99,7 @@ class Users:
 
     def check_is_ours(self, body: Mapping[str, Any]) -> None:
         """Raise Refusal for a payload of another workspace or app. This needs no look-up."""
-        if _team(body) != self.installed.team_id:
+        if team_of(body) != self.installed.team_id:
             raise Refusal("This came from another Slack team, so it was ignored.")
         if body.get("api_app_id") != self.installed.app_id:
             raise Refusal("This was sent to another Slack app, so it was ignored.")
@@ -244,11 +244,11 @@ def _sender(body: Mapping[str, Any]) -> tuple[str, str]:
         team = event.get("user_team") or event.get("team") or body.get("team_id")
         return str(event.get("user") or ""), str(team or "")
     if user := body.get("user"):
-        return str(user.get("id") or ""), str(user.get("team_id") or _team(body))
+        return str(user.get("id") or ""), str(user.get("team_id") or team_of(body))
     return str(body.get("user_id") or ""), str(body.get("team_id") or "")
 
 
-def _team(body: Mapping[str, Any]) -> str:
+def team_of(body: Mapping[str, Any]) -> str:
     """Return the team that a payload was sent for."""
     return str(body.get("team_id") or (body.get("team") or {}).get("id") or "")
 
