@@ -1,7 +1,7 @@
 """Answers to refusals and errors.
 
 A refusal is a sentence for the person. Anything else is a bug: it is logged with an id, and the
-person gets that id. A form keeps what was typed.
+person gets that id. A form keeps its input.
 """
 
 import re

@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class ListenerServices:
-    """What listeners work with."""
+    """The services of listeners."""
 
     services: Services
     slack: Slack

@@ -1,8 +1,8 @@
 """Show stale messages, in the order that storage gives and at the pace that Slack allows.
 
-A run never waits for Slack. What fails is done at a later look, because a pending message is a
-row: a lost update is still stale. A look claims only what may be sent now, and does not wait for
-it: a slow answer delays no other message.
+A run never waits for Slack. A failed try is repeated at a later look, because a pending message is
+a row: a lost update is still stale. A look claims only messages that may be sent now, and does not
+wait for them: a slow answer delays no other message.
 """
 
 import asyncio

@@ -149,7 +149,7 @@ class HomePublisher:
         """Return the mark of storage, and the view for this user by their rights now."""
         try:
             person = await self._look_up(visit.claim)
-        except Refusal as refusal:  # Slack does not say who it is: it may in a while
+        except Refusal as refusal:  # Slack does not confirm the user: it may in a while
             visit.not_before = self._clock.now() + IN_DOUBT
             return None, sentence_home(str(refusal))
         try:

@@ -1,12 +1,12 @@
-"""Store what became of a message that was tried, and find duplicates where that is unknown.
+"""Store the outcome of each try of a message, and find duplicates where it is unknown.
 
 Slack has no idempotency keys: after a crash or a lost answer it is unknown whether a message was
 posted. In direct messages the bot may read its own posts, and finds one by its metadata. In
 channels it may not: there buttons name their message, and a click in a copy decides nothing.
 
-Every message ends. What the bot itself cannot do is given up after half an hour, what Slack does
-not take after a day. The end is logged as an error and shown in approvers' App Homes; the next
-change of the registration begins again.
+Every message ends. One that the bot itself cannot show is given up after half an hour, one that
+Slack does not take after a day. The end is logged as an error and shown in approvers' App Homes;
+the next change of the registration begins again.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Show one message, and do what Slack's answer means for it and for the others.
 
-A message is drawn as storage is when that begins, and posted, or its post is redrawn; a mask is
-laid over the secret.
+A message is drawn as storage is when that begins, and posted, or its post is redrawn; a secret
+is masked.
 """
 
 import hashlib
@@ -71,7 +71,7 @@ class Sender:
 
     async def show(self, message: Message, calls: Sequence[Call]) -> None:
         """Show a message that was claimed, by calls that were counted as made."""
-        # Read after the claim: what is drawn is never older than the version claimed.
+        # Read after the claim: the drawing is never older than the version claimed.
         async with self._services.database.reading() as tx:
             registration = await registrations.get(tx, message.registration)
         assert registration is not None
@@ -164,7 +164,7 @@ class Sender:
         await self._outcomes.give_up(message)
 
     async def _mask(self, message: Message, registration: Registration) -> None:
-        """Lay the mask over the secret, by the address that the reveal was answered at."""
+        """Mask the secret by the address that the reveal was answered at."""
         secret = message.subject.secret
         async with self._services.database.reading() as tx:
             owner, sealed = await secrets.sealed(tx, secret, Purpose.ANSWER)

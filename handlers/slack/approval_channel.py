@@ -20,7 +20,7 @@ DAILY = timedelta(days=1)
 RECENTLY = timedelta(seconds=5)
 """Maximum age of a check before an update: Slack limits these checks as much as updates."""
 LOOK_EVERY_SECONDS = 60.0
-"""How often it is asked whether a day is over."""
+"""How often the loop looks whether a day has passed."""
 
 
 class ChannelShared(Exception):

@@ -99,7 +99,7 @@ def entry(told: Entry, longest: int = LONGEST) -> str:
 
 
 def _to(details: Mapping[str, Any]) -> str:
-    """Say to whom a registration is handed over, or whose approval it was."""
+    """Name the new requester of a handover, or the approver whose approval it was."""
     if details.get("of"):
         return f", of <@{details['of']}>"
     return f" to <@{details['to']}>" if details.get("to") else ""

@@ -19,7 +19,7 @@ REDIRECT = "redirect"
 OPTION_PREFIX = "option:"
 CHOSEN = "chosen"  # the action inside each input block but the profile's
 CHOOSE_PROFILE = "choose_profile"  # redraws the form
-PREVIEW = "preview"  # shows what the form would come to
+PREVIEW = "preview"  # shows the plan for the form
 
 APPROVE = "approve"
 DENY = "deny"
