@@ -16,9 +16,9 @@ from bot.domain.runs import RunKind, StepState
 from bot.planning.plans import plan_paragraphs
 from bot.storage.queries import ListLine
 from graph.plan import Plan
-from handlers.views import drift, ui
+from handlers.views import ui
 from handlers.views.buttons import approver_buttons, requester_buttons
-from handlers.views.outcome import outcome_blocks
+from handlers.views.outcome import differences, outcome_blocks
 
 HEADLINES: Mapping[Status, str] = {
     Status.PLANNING: "is being checked against the tenant",
@@ -84,7 +84,7 @@ def card(registration: Registration, drawing: Drawing) -> ui.Notice:
     plan = list(_plan(registration, drawing.profile))
     outcome = [
         *outcome_blocks(registration, drawing.quorum),
-        *drift.details(registration),
+        *differences(registration),
         *steps(registration, drawing),
     ]
     about, buttons = _context(registration), approver_buttons(registration)
@@ -102,7 +102,7 @@ def progress(registration: Registration, drawing: Drawing) -> ui.Notice:
             *_taken_over(registration),
             *_wish(registration, drawing.profile),
             *outcome_blocks(registration, drawing.quorum, is_theirs=True),
-            *drift.details(registration),
+            *differences(registration),
             *steps(registration, drawing),
             _context(registration),
             *ui.actions(requester_buttons(registration)),

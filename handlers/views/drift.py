@@ -1,28 +1,26 @@
-"""Drift: the tenant's differences from the plan, as a message and as a few words on a card."""
+"""Drift: messages on the tenant's differences from the plan."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from slack_sdk.models.blocks import Block
 
-from bot.domain.registration import Check, Registration, Status
+from bot.domain.registration import Check, Registration
 from handlers.views import ui
 from handlers.views.buttons import revoke_button
 from handlers.views.ids import COMMAND
+from handlers.views.outcome import check_outcome, listed
 
 AUDIT_LOG = (
     "The bot changes none of this. If this wasn't intended, ask your Entra administrators to check"
     " the audit log: it says who did it."
 )
-SHOWN = 12
-LONGEST = 240
-"""More than that would push the other differences off the message."""
 
 
 def report(registration: Registration) -> ui.Notice:
     """Return the message with the findings of a check."""
     check = registration.check
     assert check is not None
-    said = f"{registration.id} {_outcome(check)}"
+    said = f"{registration.id} {check_outcome(check)}"
     return said, ui.drawn(
         [ui.header(said), *_findings(registration, check), _foot(registration, check)]
     )
@@ -34,12 +32,12 @@ def alarm(registration: Registration) -> ui.Notice:
     said = f"{id} was changed in Entra, and not by this bot"
     assert check is not None
     if not check.alarming:  # a later check found no difference
-        return said, ui.drawn([ui.context(f"*{id}* {_outcome(check)}")])
+        return said, ui.drawn([ui.context(f"*{id}* {check_outcome(check)}")])
     name, owner = ui.escaped(registration.form.name), ui.person(registration.requester)
     return said, ui.drawn(
         [
             ui.header(said),
-            ui.section(f"*{name}*, requested by {owner}:\n{_lines(check.alarming)}"),
+            ui.section(f"*{name}*, requested by {owner}:\n{listed(check.alarming)}"),
             ui.section(f"{AUDIT_LOG} *Revoke* removes the application from Entra."),
             *ui.actions([revoke_button(id)]),
             _foot(registration, check),
@@ -55,21 +53,6 @@ def kept_back(registration: Registration) -> ui.Notice:
     )
 
 
-def line(registration: Registration) -> Iterator[Block]:
-    """Yield the public part of the latest check: its time, and the number of differences."""
-    if registration.check is not None:
-        at, outcome = ui.when(registration.check.at), _outcome(registration.check)
-        yield ui.context(f"Compared with the tenant {at}: it {outcome}")
-
-
-def details(registration: Registration) -> Iterator[Block]:
-    """Yield every difference, for the requester and the approvers."""
-    check = registration.check
-    if registration.status is Status.READY and check is not None and check.differences:
-        lines = _lines(check.differences)
-        yield ui.section(f":warning: *In Entra it no longer matches what was approved*\n{lines}")
-
-
 def asked(id: str) -> str:
     """Return the answer to a request for a check."""
     return (
@@ -79,41 +62,20 @@ def asked(id: str) -> str:
     )
 
 
-def _outcome(check: Check) -> str:
-    if check.failure is not None:
-        return "could not be compared with the tenant"
-    match len(check.differences):
-        case 0 if check.unseen:
-            return "matches what was approved, as far as the bot could read it"
-        case 0:
-            return "matches what was approved"
-        case 1:
-            return "no longer matches what was approved: 1 difference"
-        case count:
-            return f"no longer matches what was approved: {count} differences"
-
-
 def _findings(registration: Registration, check: Check) -> Iterator[Block]:
     if check.failure is not None:
         yield ui.section(ui.escaped(check.failure))
         yield ui.section("The bot checks again tomorrow. Nothing was changed.")
     if check.differences:
-        yield ui.section(_lines(check.differences))
+        yield ui.section(listed(check.differences))
         if not registration.has_expired or len(check.differences) > 1:
             yield ui.section(AUDIT_LOG)  # time alone lets a secret expire
     if check.unseen:
-        yield ui.section(f"*The bot could not read*\n{_lines(check.unseen)}")
+        yield ui.section(f"*The bot could not read*\n{listed(check.unseen)}")
     if check.tolerated:
-        yield ui.context(_lines(check.tolerated))
+        yield ui.context(listed(check.tolerated))
 
 
 def _foot(registration: Registration, check: Check) -> Block:
     name, at = ui.escaped(registration.form.name), ui.when(check.at)
     return ui.context(f"*{name}* · {at} · `{COMMAND} check {registration.id}` looks again")
-
-
-def _lines(sentences: Sequence[str]) -> str:
-    # Names in the tenant are foreign text, line breaks included.
-    lines = [f"• {ui.escaped(' '.join(each.split())[:LONGEST])}" for each in sentences[:SHOWN]]
-    more = len(sentences) - SHOWN
-    return "\n".join([*lines, *([f"• and {more} more"] if more > 0 else [])])

@@ -1,17 +1,20 @@
 """The outcome on a card: decisions on a registration, its result, and how to continue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from slack_sdk.models.blocks import Block
 
 from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.lifetimes import PREVIOUS_SECRET, UNREAD_SECRET
-from bot.domain.registration import Registration, Status
+from bot.domain.registration import Check, Registration, Status
 from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from graph.orphans import KEPT
-from handlers.views import drift, ids, requests, ui
+from handlers.views import ids, requests, ui
 
+MOST_LINES = 12
+LONGEST_LINE = 240
+"""More than that would push the other differences off the message."""
 CAN_ASK_AGAIN = "The requester can ask again"
 UNREAD = (
     f"The secret wasn't picked up within {UNREAD_SECRET.days} days, so it was deleted from Entra"
@@ -106,7 +109,7 @@ def _ready(registration: Registration, *, is_theirs: bool) -> Iterator[Block]:
     if secret is not None and secret.expires_at is not None and not is_expired:
         ends = "expired" if registration.has_expired else "expires"
         yield ui.context(f"The secret {ends} {ui.when(secret.expires_at)}")
-    yield from drift.line(registration)
+    yield from latest_check(registration)
     if registration.run is RunKind.ADD_SECRET:
         yield ui.context("A new secret is being made. The one in use works as before.")
         yield from requests.under_way(registration, RequestKind.ROTATION)
@@ -200,3 +203,43 @@ def _failure(registration: Registration) -> Iterator[Block]:
         )
     if registration.status is Status.REVOKING and registration.deadline is not None:
         yield ui.context(f"The bot retries automatically {ui.when(registration.deadline)}")
+
+
+def latest_check(registration: Registration) -> Iterator[Block]:
+    """Yield the public part of the latest check: its time, and the number of differences."""
+    if registration.check is not None:
+        at, outcome = ui.when(registration.check.at), check_outcome(registration.check)
+        yield ui.context(f"Compared with the tenant {at}: it {outcome}")
+
+
+def differences(registration: Registration) -> Iterator[Block]:
+    """Yield every difference, for the requester and the approvers."""
+    check = registration.check
+    if registration.status is Status.READY and check is not None and check.differences:
+        lines = listed(check.differences)
+        yield ui.section(f":warning: *In Entra it no longer matches what was approved*\n{lines}")
+
+
+def check_outcome(check: Check) -> str:
+    """Say how a registration compares with the tenant, after its id."""
+    if check.failure is not None:
+        return "could not be compared with the tenant"
+    match len(check.differences):
+        case 0 if check.unseen:
+            return "matches what was approved, as far as the bot could read it"
+        case 0:
+            return "matches what was approved"
+        case 1:
+            return "no longer matches what was approved: 1 difference"
+        case count:
+            return f"no longer matches what was approved: {count} differences"
+
+
+def listed(sentences: Sequence[str]) -> str:
+    """Return the sentences of a check as lines."""
+    # Names in the tenant are foreign text, line breaks included.
+    lines = [
+        f"• {ui.escaped(' '.join(each.split())[:LONGEST_LINE])}" for each in sentences[:MOST_LINES]
+    ]
+    more = len(sentences) - MOST_LINES
+    return "\n".join([*lines, *([f"• and {more} more"] if more > 0 else [])])
