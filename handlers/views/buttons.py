@@ -46,13 +46,12 @@ def idle_rotate_buttons(registration: Registration) -> list[ButtonElement]:
 
 def rotate_buttons(registration: Registration) -> list[ButtonElement]:
     """Return *Rotate* where a rotation can be asked for, perhaps after a run that soon ends."""
-    secret = registration.secret
-    if registration.status is not Status.READY or secret is None or secret.state not in ROTATABLE:
-        return []
+    secret, previous = registration.secret, registration.previous_secret
+    is_free = secret is not None and secret.state in ROTATABLE and previous is None
     is_asked = registration.waiting(RequestKind.ROTATION) is not None
-    if is_asked or registration.previous_secret is not None:
-        return []
-    return [rotate_button(registration.id)]
+    if registration.status is Status.READY and is_free and not is_asked:
+        return [rotate_button(registration.id)]
+    return []
 
 
 def rotate_button(id: str) -> ButtonElement:
@@ -65,21 +64,20 @@ def rotate_button(id: str) -> ButtonElement:
 
 def retire_buttons(registration: Registration) -> list[ButtonElement]:
     """Return the button that removes the previous secret before its time, where that can be."""
-    found = registration.previous_secret
-    if registration.status is not Status.READY or found is None or found.retires_at is None:
-        return []
-    if found.removal_began:
-        return []
-    id = registration.id
-    return [ui.button("Remove the previous secret", ids.RETIRE, id, confirm=RETIRE)]
+    found, id = registration.previous_secret, registration.id
+    retires = found is not None and found.retires_at is not None and not found.removal_began
+    if registration.status is Status.READY and retires:
+        return [ui.button("Remove the previous secret", ids.RETIRE, id, confirm=RETIRE)]
+    return []
 
 
 def renew_buttons(registration: Registration) -> list[ButtonElement]:
     """Return *Make a new one* where the newest secret may be replaced."""
-    secret = registration.secret
-    if secret is None or secret.state not in REPLACEABLE or registration.run is not None:
-        return []
-    return [renew_button(registration)] if registration.status is Status.READY else []
+    secret, is_idle = registration.secret, registration.run is None
+    is_replaceable = secret is not None and secret.state in REPLACEABLE and is_idle
+    if registration.status is Status.READY and is_replaceable:
+        return [renew_button(registration)]
+    return []
 
 
 def renew_button(registration: Registration) -> ButtonElement:
