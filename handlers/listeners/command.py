@@ -59,6 +59,11 @@ class Confirmation:
     check: Callable[[Interaction, str], Awaitable[None]]
     """Raises Refusal where there is nothing to confirm."""
 
+    def drawn(self, id: str) -> ui.Notice:
+        """Return the question with the button that answers it."""
+        confirm = ui.button(self.label, self.button, id, style="danger", confirm=self.warning)
+        return ui.notice(f"{self.question.format(id=id)} {self.warning}", buttons=[confirm])
+
 
 @dataclass(frozen=True)
 class Command:

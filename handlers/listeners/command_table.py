@@ -23,7 +23,7 @@ from handlers.listeners.interaction import Interaction
 from handlers.views import card, drift, form, history, ids, listing, requests
 from handlers.views.buttons import RETIRE, REVOKE, UNDO
 from handlers.views.card import Drawing
-from handlers.views.ui import Blocks, question, said
+from handlers.views.ui import Blocks, said
 from handlers.views.values import sheet
 
 FORM = ""
@@ -37,8 +37,7 @@ async def reply(it: Interaction, parsed: Parsed) -> tuple[str, Blocks]:
     command = COMMANDS[parsed.word]
     if (asked := command.confirmation) is not None:
         await asked.check(it, parsed.id)
-        text = f"{asked.question.format(id=parsed.id)} {asked.warning}"
-        return question(text, asked.label, asked.button, parsed.id, asked.warning)
+        return asked.drawn(parsed.id)
     answer = await command.answer(it, parsed)
     return (answer, said(answer)) if isinstance(answer, str) else answer
 

@@ -180,13 +180,6 @@ def notice(
     return spoken or aloud(text), drawn([section(text), *below, *actions(buttons)])
 
 
-def question(text: str, label: str, action: str, id: str, confirm: str) -> Notice:
-    """Return a question with the button that answers it: typed commands are confirmed, because they
-    are typed quickly.
-    """
-    return notice(text, buttons=[button(label, action, id, style="danger", confirm=confirm)])
-
-
 def aloud(text: str, *people: Person) -> str:
     """Return text as notifications and screen readers say it: names of these people are written
     out, because a mention would call them.
