@@ -12,7 +12,6 @@ from typing import Any
 
 import aiohttp
 import sqlalchemy as sa
-from bot.startup_checks import slack_client
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
