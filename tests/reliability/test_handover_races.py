@@ -13,7 +13,7 @@ from bot.storage import installation
 from tests.support.factories import ADA, BEN, GRACE, ROSA, TEAM
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
 
-ROUNDS = 12
+ROUNDS = 6
 URL = "https://hooks.slack.com/actions/x"
 
 

@@ -19,7 +19,7 @@ from tests.support.factories import ADA, GRACE, ROSA, form
 from tests.support.postgres import postgres_is_quick
 from tests.support.registrar_env import SECRET, IdleEngine, RegistrarEnv, two_registrar_envs
 
-ROUNDS = 12
+ROUNDS = 6
 
 
 async def _what(registrar_env: RegistrarEnv, id: str) -> list[str]:

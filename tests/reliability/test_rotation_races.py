@@ -25,7 +25,7 @@ from tests.support.concurrency import URL, RegistrarEnvs, all_at_once
 from tests.support.factories import ADA, GRACE, ROSA
 from tests.support.registrar_env import RegistrarEnv
 
-ROUNDS = 8
+ROUNDS = 6
 
 
 async def _in_use(registrar_env: RegistrarEnv) -> str:
