@@ -159,27 +159,33 @@ async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(
 
 
 @pytest.mark.slow
-async def test_a_denied_rotation_changes_nothing_and_can_be_asked_again(story: Story) -> None:
+async def test_a_rotation_that_is_not_carried_out_changes_nothing_and_can_be_asked_again(
+    story: Story,
+) -> None:
     id = await in_use(story)
     before = live(story)
-    await asked(story, id)
-    assert "was asked for already" in await rotate(story, id)
-    read = copy.deepcopy(request(story))
-    assert await decide(story, "Deny", by="grace") == ""
-    await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
-    await story.until(lambda: "the rotation was denied" in story.workspace.text_of(request(story)))
-    assert "was denied already" in await confirm_late(story, read, by="ada")
-    await asked(story, id)
-    assert "read the newest one" in await confirm_late(story, read, by="ada")
+    for bystander in ("ben", "gus"):
+        assert "rotation" in await rotate(story, id, by=bystander) or bystander == "gus"
+        assert request(story)["text"] == ""
+    for way in (_taken_back_by_the_word, _taken_back_by_the_button, _taken_back_by_who_asked):
+        await way(story, id)
+        assert live(story) == before
+    await _denied(story, id)
     assert live(story) == before
-    await decide(story, "Confirm", by="ada")
-    await announced(story, id)
+    story.clock.move(timedelta(hours=25))  # as many requests as a day allows were made
+    await asked(story, id)
+    read = copy.deepcopy(request(story))
+    story.clock.move(timedelta(hours=25))  # and nobody decides
+    await eventually(
+        story, lambda: "no approver decided on the rotation in time" in story.direct("rosa")
+    )
+    await story.until(lambda: "the rotation expired" in story.workspace.text_of(request(story)))
+    assert "was expired already" in await confirm_late(story, read, by="ada")
+    assert live(story) == before
+    await rotated(story, id)
 
 
-@pytest.mark.slow
-async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(story: Story) -> None:
-    id = await in_use(story)
-    before = live(story)
+async def _taken_back_by_the_word(story: Story, id: str) -> None:
     await asked(story, id)
     read = copy.deepcopy(request(story))
     said = str((await story.workspace.command("ada", f"cancel {id}")).text)
@@ -191,7 +197,17 @@ async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(sto
     )
     await story.until(lambda: "[Rotate]" in story.direct("rosa"))
     assert "was cancelled already" in await confirm_late(story, read, by="ada")
-    await asked(story, id)
+
+
+async def _taken_back_by_the_button(story: Story, id: str) -> None:
+    """The requester's card asks, too."""
+    mine = story.workspace.messages("rosa")[0]
+    await story.workspace.click("rosa", "Rotate", on=mine)
+    await story.until(lambda: "[Confirm the rotation]" in story.workspace.text_of(request(story)))
+    await story.until(lambda: "[Rotate]" not in story.direct("rosa"))
+    waiting = str((await story.workspace.command("grace", "list waiting")).text)
+    assert id in waiting
+    assert "a rotation waits for approval" in waiting
     assert "[Cancel the rotation]" not in story.workspace.text_of(request(story))
     await story.until(lambda: "[Cancel the rotation]" in story.direct("rosa"))
     mine = story.workspace.messages("rosa")[0]
@@ -199,35 +215,29 @@ async def test_the_requester_takes_a_rotation_back_by_the_word_or_the_button(sto
     await story.until(lambda: "[Rotate]" in story.direct("rosa"))
     assert "the rotation was cancelled" not in story.direct("rosa")
     assert "already approved" in str((await story.workspace.command("rosa", f"cancel {id}")).text)
-    assert live(story) == before
     assert "rotation cancelled" in await history(story, id)
 
 
-@pytest.mark.slow
-async def test_an_approver_who_asked_takes_that_back_and_others_cannot(story: Story) -> None:
-    id = await in_use(story)
+async def _taken_back_by_who_asked(story: Story, id: str) -> None:
     await asked(story, id, by="ada")
     assert "[Cancel the rotation]" in story.workspace.text_of(request(story))
     await story.workspace.click("grace", "Cancel the rotation", on=request(story))
     assert "Only the requester or the person who asked" in story.whispers("grace")
     await story.workspace.click("ada", "Cancel the rotation", on=request(story))
     await story.until(lambda: "the rotation was cancelled" in story.direct("rosa"))
-    assert len(live(story)) == 1
 
 
-@pytest.mark.slow
-async def test_a_rotation_that_nobody_decides_on_is_withdrawn(story: Story) -> None:
-    id = await in_use(story)
+async def _denied(story: Story, id: str) -> None:
     await asked(story, id)
+    assert "was asked for already" in await rotate(story, id)
     read = copy.deepcopy(request(story))
-    story.clock.move(timedelta(hours=25))
-    await eventually(
-        story, lambda: "no approver decided on the rotation in time" in story.direct("rosa")
-    )
-    await story.until(lambda: "the rotation expired" in story.workspace.text_of(request(story)))
-    assert "was expired already" in await confirm_late(story, read, by="ada")
-    assert len(live(story)) == 1
+    assert await decide(story, "Deny", by="grace") == ""
+    await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
+    await story.until(lambda: "the rotation was denied" in story.workspace.text_of(request(story)))
+    assert "was denied already" in await confirm_late(story, read, by="ada")
     await asked(story, id)
+    assert "read the newest one" in await confirm_late(story, read, by="ada")
+    await story.workspace.command("rosa", f"cancel {id}")
 
 
 @pytest.mark.slow
@@ -408,27 +418,6 @@ async def press_at_home(
         if until():
             return
     raise AssertionError(at_home(story, person))
-
-
-@pytest.mark.slow
-async def test_a_button_asks_on_the_requesters_card(story: Story) -> None:
-    id = await in_use(story)
-    mine = story.workspace.messages("rosa")[0]
-    await story.until(lambda: "[Rotate]" in story.direct("rosa"))
-    await story.workspace.click("rosa", "Rotate", on=mine)
-    await story.until(lambda: "[Confirm the rotation]" in story.workspace.text_of(request(story)))
-    await story.until(lambda: "[Rotate]" not in story.direct("rosa"))
-    waiting = str((await story.workspace.command("grace", "list waiting")).text)
-    assert id in waiting
-    assert "a rotation waits for approval" in waiting
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("by", ["ben", "gus"])
-async def test_bystanders_ask_for_no_rotation(story: Story, by: str) -> None:
-    id = await in_use(story)
-    assert "rotation" in await rotate(story, id, by=by) or by == "gus"
-    assert request(story)["text"] == ""
 
 
 def test_a_request_is_over_as_soon_as_the_registration_is_no_longer_ready() -> None:
