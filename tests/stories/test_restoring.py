@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -150,7 +150,7 @@ async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
 
 
 @pytest.mark.slow
-async def test_what_was_made_after_the_copy_stays_whatever_time_passes(
+async def test_nothing_acts_before_the_tenant_has_answered_and_what_was_made_since_stays(
     stage: Stage, bot: Bot, url: str
 ) -> None:
     story = Story(stage)
@@ -159,7 +159,21 @@ async def test_what_was_made_after_the_copy_stays_whatever_time_passes(
         copy = copied(stage)
         await story.approve(id)
     await put_back(stage, copy, url)
-    async with bot() as app:
+    fault = stage.tenant.faults.fail(
+        "GET", "/applications", status=403, code="Authorization_RequestDenied", times=10_000
+    )
+    before = len(stage.tenant.log)
+    async with AsyncExitStack() as stack:
+        start = asyncio.ensure_future(stack.enter_async_context(bot()))
+        await eventually(story, lambda: len(stage.tenant.log) > before + 5)
+        assert not start.done()
+        assert story.workspace.connections == 0  # nobody can press anything
+        asked = stage.tenant.log[before:]
+        assert {each.method for each in asked if each.kind == "graph"} == {"GET"}
+        fault.times = 0
+        app = await start
+        assert (await found(app, id)).status is Status.READY
+
         (application,) = stage.tenant.applications
         for _ in range(3):
             stage.clock.move(WEEK)
@@ -261,11 +275,17 @@ async def test_a_run_that_was_at_work_goes_on_only_by_hand(
 
 
 @pytest.mark.slow
-async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot, url: str) -> None:
+async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
     async with bot():
         id = await story.ready()
         copy = copied(stage)
+    for _ in range(2):  # starts without a restore compare nothing
+        async with bot() as app:
+            assert await told(app, id) == []
+            assert (await found(app, id)).secret is not None
+    assert "older copy" not in posted(story)
+    async with bot():
         await story.values(id)
         await story.reveal()
     for file in stage.folder.glob("aad-setup.db*"):
@@ -281,43 +301,6 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
     async with bot() as app:  # and told of once
         assert len(await told(app, id)) == 1
         assert id in announced(story)
-
-
-@pytest.mark.slow
-async def test_a_start_without_a_restore_compares_nothing(stage: Stage, bot: Bot) -> None:
-    story = Story(stage)
-    async with bot():
-        id = await story.ready()
-    for _ in range(2):
-        async with bot() as app:
-            assert await told(app, id) == []
-            assert (await found(app, id)).secret is not None
-    assert "older copy" not in posted(story)
-
-
-@pytest.mark.slow
-async def test_nothing_acts_before_the_tenant_has_answered(
-    stage: Stage, bot: Bot, url: str
-) -> None:
-    story = Story(stage)
-    async with bot():
-        id = await story.ask()
-        copy = copied(stage)
-        await story.approve(id)
-    await put_back(stage, copy, url)
-    fault = stage.tenant.faults.fail(
-        "GET", "/applications", status=403, code="Authorization_RequestDenied", times=10_000
-    )
-    before = len(stage.tenant.log)
-    start = asyncio.ensure_future(bot().__aenter__())
-    await eventually(story, lambda: len(stage.tenant.log) > before + 5)
-    assert not start.done()
-    assert story.workspace.connections == 0  # nobody can press anything
-    asked = stage.tenant.log[before:]
-    assert {each.method for each in asked if each.kind == "graph"} == {"GET"}
-    fault.times = 0
-    app = await start
-    assert (await found(app, id)).status is Status.READY
 
 
 async def test_a_restore_is_refused_while_the_bot_runs(stage: Stage, bot: Bot, url: str) -> None:
@@ -371,28 +354,24 @@ async def test_the_command_says_what_it_did_and_what_comes_next(stage: Stage, bo
         assert "given again" not in announced(story)  # nobody had approved anything
 
 
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [(None, "is not there"), (b"no database at all" * 100, "cannot be read"), (b"", "is no copy")],
-)
-async def test_what_is_no_copy_changes_nothing(
-    stage: Stage, bot: Bot, url: str, content: bytes | None, why: str
-) -> None:
+async def test_what_is_no_copy_changes_nothing(stage: Stage, bot: Bot, url: str) -> None:
     async with bot():
         pass
     before = database(stage).read_bytes()
     copy = stage.folder / "copy.db"
-    if content is not None:
-        copy.write_bytes(content)
-    with pytest.raises(CannotRestore, match=why):
-        await put_back(stage, copy, url)
-    assert database(stage).read_bytes() == before
-    assert not list(stage.folder.glob("*replaced*"))
-
-
-async def test_postgresql_is_restored_by_its_own_tools(stage: Stage) -> None:
-    with pytest.raises(CannotRestore, match="pg_restore"):
-        await put_back(stage, Path("copy.db"), "postgresql+psycopg://nowhere/at_all")
+    for content, why in (
+        (None, "is not there"),
+        (b"no database at all" * 100, "cannot be read"),
+        (b"", "is no copy"),
+    ):
+        if content is not None:
+            copy.write_bytes(content)
+        with pytest.raises(CannotRestore, match=why):
+            await put_back(stage, copy, url)
+        assert database(stage).read_bytes() == before
+        assert not list(stage.folder.glob("*replaced*"))
+    with pytest.raises(CannotRestore, match="pg_restore"):  # by PostgreSQL's own tools
+        await put_back(stage, copy, "postgresql+psycopg://nowhere/at_all")
 
 
 def _mode(file: Path) -> int:
