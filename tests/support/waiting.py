@@ -10,6 +10,9 @@ from tests.support.story import Story
 LOOKS = 30
 """How often the bot gets time for what is due now, before the clock is moved on: it is the same
 loop that looks, so that a machine that stalls delays both."""
+QUIET_LOOKS = 15
+"""So many looks without any call in between mean that nothing is due: the bot itself looks every
+tenth of a second."""
 LOOK_SECONDS = 0.01
 """Real time between two looks: a change in storage or in the tenant wakes nobody."""
 
@@ -19,17 +22,22 @@ async def eventually(
 ) -> None:
     """Let time pass, step by step, until it comes true: retries and dues come back by the clock."""
     for _ in range(40):
-        if await _soon(predicate):
+        if await _soon(story, predicate):
             return
         story.clock.move(step)
     await story.until(predicate, timeout=LOOKS * LOOK_SECONDS)
 
 
-async def _soon(predicate: Callable[[], object]) -> bool:
-    """Return whether it comes true while the clock stands."""
+async def _soon(story: Story, predicate: Callable[[], object]) -> bool:
+    """Return whether it comes true while the clock stands and the bot is at work."""
+    calls, quiet = 0, 0
     for _ in range(LOOKS):
         if predicate():
             return True
+        before, calls = calls, len(story.tenant.log) + len(story.workspace.log)
+        quiet = quiet + 1 if calls == before else 0
+        if quiet == QUIET_LOOKS:
+            break
         await asyncio.sleep(LOOK_SECONDS)
     return False
 
