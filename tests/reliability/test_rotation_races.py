@@ -67,6 +67,18 @@ async def _rotated(registrar_env: RegistrarEnv, id: str) -> None:
     await registrar_env.end_run(id, RunOutcome.HANDED_OVER)
 
 
+async def _followed(registrar_env: RegistrarEnv) -> tuple[str, str]:
+    """Return the ids of a registration and of its old secret; the one that follows was seen."""
+    id = await _in_use(registrar_env)
+    old = (await registrar_env.found(id)).secret
+    assert old is not None
+    rotation = await _asked(registrar_env, id)
+    await registrar_env.registrar.approval.approve(id, rotation, by=ADA)
+    await _rotated(registrar_env, id)
+    await _seen(registrar_env, id)
+    return id, old.id
+
+
 async def _renewed(registrar_env: RegistrarEnv, id: str) -> None:
     """Let the run that replaces a lost secret make another, which waits to be seen."""
     lost = (await registrar_env.found(id)).secret
@@ -233,10 +245,7 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
 
 async def test_asked_at_once_the_old_secret_is_removed_once(registrar_envs: RegistrarEnvs) -> None:
     one, other = registrar_envs
-    id = await _in_use(one)
-    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
-    await _rotated(one, id)
-    await _seen(one, id)
+    id, _ = await _followed(one)
     refused = await all_at_once(
         *(
             each.registrar.secrets.remove_previous(id, by=who)
@@ -267,12 +276,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     registrar_envs: RegistrarEnvs,
 ) -> None:
     one, _ = registrar_envs
-    id = await _in_use(one)
-    old = (await one.found(id)).secret
-    assert old is not None
-    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
-    await _rotated(one, id)
-    await _seen(one, id)
+    id, old = await _followed(one)
     await one.registrar.secrets.remove_previous(id, by=ADA)
     await one.scheduler().look()
     failed = await one.run_of(id)
@@ -281,27 +285,22 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     unreachable = StepFailed("unreachable", outage)
     await Cleanup(one.services).fail(failed, unreachable)
     await _renewed(one, id)
-    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
+    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old)
     assert previous.retires_at is not None
     assert previous.removal_began
     with pytest.raises(Refusal, match="is being removed"):
         await one.registrar.secrets.remove_previous(id, by=ADA)
     async with one.database.reading() as tx:
-        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [Subject(secret=old.id)]
+        assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == [Subject(secret=old)]
 
 
 async def test_a_newer_secret_puts_off_only_what_has_not_come(
     registrar_envs: RegistrarEnvs,
 ) -> None:
     one, _ = registrar_envs
-    id = await _in_use(one)
-    old = (await one.found(id)).secret
-    assert old is not None
-    await one.registrar.approval.approve(id, await _asked(one, id), by=ADA)
-    await _rotated(one, id)
-    await _seen(one, id)
+    id, old = await _followed(one)
     await _renewed(one, id)
-    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old.id)
+    previous = next(each for each in (await one.found(id)).other_secrets if each.id == old)
     assert previous.retires_at is None
     async with one.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
