@@ -15,6 +15,7 @@ from hypothesis.internal.conjecture import providers
 
 from bot import app
 from bot.app import App
+from bot.domain.catalogue import Catalogue
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
@@ -175,16 +176,15 @@ def bot(stage: Stage, empty_databases: Path) -> Bot:
     """Start a bot on the stage, with changes to its environment."""
 
     @asynccontextmanager
-    async def start(**changes: str) -> AsyncIterator[App]:
+    async def start(*, catalogue: Catalogue | None = None, **changes: str) -> AsyncIterator[App]:
         settings = Settings.read(stage.environ(**changes))
         file = sqlite_path(settings.database_url)
         if file is not None and not file.exists():
             for name in ("aad-setup.db", "aad-setup-engine.db"):
                 shutil.copy(empty_databases / name, file.parent)
-        async with app.running(
-            settings, stage.clock, intervals=app.Intervals(storage=LOOK_EVERY)
-        ) as running:
-            yield running
+        every = app.Intervals(storage=LOOK_EVERY)
+        async with app.running(settings, stage.clock, intervals=every, catalogue=catalogue) as it:
+            yield it
 
     return start
 

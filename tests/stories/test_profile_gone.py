@@ -1,14 +1,10 @@
 """A profile was removed from the catalogue while registrations of it live."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot import app
-from bot.app import App
 from bot.domain.catalogue import read_catalogue
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
@@ -16,41 +12,22 @@ from bot.domain.runs import RunKind
 from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
-from bot.settings.settings import Settings
 from tests.support.registrar_env import opened, registrar_env
-from tests.support.running_bot import LOOK_EVERY
+from tests.support.running_bot import Bot
 from tests.support.story import Story
 
 LEFT = {id: each for id, each in read_catalogue().items() if id != "mimecast"}
 NAMED = "mimecast (no longer in the catalogue)"
 REFUSED = "is no longer in this bot's catalogue. Ask this bot's administrators to put it back."
 
-Installation = Callable[[bool], AbstractAsyncContextManager[App]]
-
-
-@pytest.fixture
-def installation(stage: Stage) -> Installation:
-    """Start the bot with the whole catalogue, or with one that lacks a profile."""
-
-    @asynccontextmanager
-    async def start(whole: bool) -> AsyncIterator[App]:
-        settings = Settings.read(stage.environ())
-        catalogue = read_catalogue() if whole else LEFT
-        async with app.running(
-            settings, stage.clock, intervals=app.Intervals(storage=LOOK_EVERY), catalogue=catalogue
-        ) as running:
-            yield running
-
-    return start
-
 
 async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
-    stage: Stage, installation: Installation
+    stage: Stage, bot: Bot
 ) -> None:
     story = Story(stage)
-    async with installation(True):
+    async with bot():
         id = await story.ask()
-    async with installation(False):
+    async with bot(catalogue=LEFT):
         await story.workspace.open_home("ada")
         await story.until(lambda: story.workspace.home_of("ada"))
         home = story.workspace.text_of(story.workspace.home_of("ada") or {})
@@ -73,14 +50,12 @@ async def test_what_waits_is_drawn_and_can_be_denied_and_not_approved(
         assert "There is no profile mimecast." in story.whispers("rosa")
 
 
-async def test_a_secret_stays_sealed_until_the_profile_is_back(
-    stage: Stage, installation: Installation
-) -> None:
+async def test_a_secret_stays_sealed_until_the_profile_is_back(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
-    async with installation(True):
+    async with bot():
         id = await story.ready()
         await story.values(id)
-    async with installation(False):
+    async with bot(catalogue=LEFT):
         await story.workspace.click(
             "rosa", "Show the secret", on=story.workspace.ephemerals("rosa")[-1]
         )
@@ -89,22 +64,20 @@ async def test_a_secret_stays_sealed_until_the_profile_is_back(
         assert (await story.workspace.command("rosa", f"values {id}")).text.endswith(REFUSED)
         await story.workspace.command("ada", f"check {id}")
         await story.until(lambda: "Compared with the tenant" in story.card())
-    async with installation(True):
+    async with bot():
         story.workspace.reload("rosa")
         await story.values(id)
         assert "8Q~" in await story.reveal()
 
 
 @pytest.mark.slow
-async def test_a_secret_on_a_screen_is_masked_without_the_profile(
-    stage: Stage, installation: Installation
-) -> None:
+async def test_a_secret_on_a_screen_is_masked_without_the_profile(stage: Stage, bot: Bot) -> None:
     story = Story(stage)
-    async with installation(True):
+    async with bot():
         id = await story.ready()
         await story.values(id)
         assert "8Q~" in await story.reveal()
-    async with installation(False):
+    async with bot(catalogue=LEFT):
         story.clock.move(timedelta(minutes=2))
         await story.until(lambda: "masked for good" in story.whispers("rosa"))
         assert "8Q~" not in story.whispers("rosa")
