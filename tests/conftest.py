@@ -54,6 +54,7 @@ LONGEST = (
 )
 IN_MEMORY = Path("/dev/shm")
 ROOM = 2**30
+INTERVALS = app.Intervals(storage=LOOK_EVERY)
 GARBAGE = 50_000
 """Objects made since the last look for garbage; Python's own 700 is for smaller programs."""
 
@@ -173,18 +174,24 @@ async def _nobody(run: str, bug: str) -> None:
 
 @pytest.fixture
 def bot(stage: Stage, empty_databases: Path) -> Bot:
-    """Start a bot on the stage, with changes to its environment."""
+    """Start a bot on the stage, with changes to its environment, or with other profiles."""
 
     @asynccontextmanager
-    async def start(*, catalogue: Catalogue | None = None, **changes: str) -> AsyncIterator[App]:
+    async def start(
+        *,
+        intervals: app.Intervals = INTERVALS,
+        catalogue: Catalogue | None = None,
+        **changes: str,
+    ) -> AsyncIterator[App]:
         settings = Settings.read(stage.environ(**changes))
         file = sqlite_path(settings.database_url)
         if file is not None and not file.exists():
             for name in ("aad-setup.db", "aad-setup-engine.db"):
                 shutil.copy(empty_databases / name, file.parent)
-        every = app.Intervals(storage=LOOK_EVERY)
-        async with app.running(settings, stage.clock, intervals=every, catalogue=catalogue) as it:
-            yield it
+        async with app.running(
+            settings, stage.clock, intervals=intervals, catalogue=catalogue
+        ) as running:
+            yield running
 
     return start
 
