@@ -32,6 +32,18 @@ async def test_nothing_differs_and_one_call_says_so(story: Story) -> None:
     assert {each.method for each in calls} <= {"GET", "POST"}
     assert not [each for each in calls if "Password" in each.path]
 
+    # A second check is refused while the first is under way.
+    before = len(story.workspace.messages("rosa"))
+    story.clock.move(CHECK_PAUSE)
+    held = story.tenant.faults.hold("POST", r"\$batch")
+    await story.check(id)
+    await held.reached.wait()
+    said = await story.workspace.command("ada", f"check {id.lower()}")
+    assert said.text == f"{id} is being worked on. Try again in a moment."
+    held.release()
+    await story.until(lambda: len(story.workspace.messages("rosa")) > before)
+    assert report(story, id).startswith(f"{id} matches what was approved")
+
 
 async def test_every_change_by_hand_is_told_to_whoever_asked(story: Story) -> None:
     id = await settled(story)
@@ -106,16 +118,6 @@ async def test_what_may_be_an_attack_goes_to_the_approvers_even_with_the_request
     assert "The application was renamed to “payroll”." in alarms(story, id)[1]
     story.clock.move(timedelta(days=8))
     await eventually(story, lambda: len(alarms(story, id)) == 3)
-
-
-@pytest.mark.slow
-async def test_a_loss_is_no_alarm(story: Story) -> None:
-    id = await settled(story)
-    async with by_hand(story) as hand:
-        await hand.disable()
-    await story.check(id)
-    assert "no longer matches" in await reported(story, id)
-    assert not alarms(story, id)
 
 
 @pytest.mark.slow
@@ -259,17 +261,14 @@ async def test_what_the_bot_may_not_read_it_names(story: Story) -> None:
     await story.until(lambda: len(story.workspace.messages("rosa")) > before)
     assert "could not read" not in report(story, id)
 
-
-@pytest.mark.slow
-async def test_a_bot_that_may_read_nothing_says_what_to_do(story: Story) -> None:
-    id = await settled(story)
     story.tenant.faults.fail(
         "GET", ".*", status=403, code="Authorization_RequestDenied", times=FOR_EVER
     )
+    story.clock.move(CHECK_PAUSE)
     await story.check(id)
-    told = await reported(story, id)
-    assert told.startswith(f"{id} could not be compared with the tenant")
-    assert "to check its rights in Entra" in told
+    refused = f"{id} could not be compared with the tenant"
+    await story.until(lambda: report(story, id).startswith(refused))
+    assert "to check its rights in Entra" in report(story, id)
 
 
 @pytest.mark.slow
@@ -287,6 +286,8 @@ async def test_a_tenant_that_cannot_be_reached_is_looked_at_again_tomorrow(story
     story.tenant.faults.unreachable = False
     story.clock.move(timedelta(days=1, minutes=1))
     await eventually(story, lambda: "Sign-in is disabled" in report(story, id))
+    assert "no longer matches" in report(story, id)
+    assert not alarms(story, id)  # a loss is none
 
 
 @pytest.mark.slow
@@ -315,18 +316,6 @@ async def test_only_what_is_ready_is_checked_and_only_for_those_concerned(story:
     }
     for (person, text), sentence in refusals.items():
         assert sentence in (await story.workspace.command(person, text)).text
-
-
-@pytest.mark.slow
-async def test_a_second_check_is_refused_while_the_first_is_under_way(story: Story) -> None:
-    id = await settled(story)
-    held = story.tenant.faults.hold("POST", r"\$batch")
-    await story.check(id)
-    await held.reached.wait()
-    said = await story.workspace.command("ada", f"check {id.lower()}")
-    assert said.text == f"{id} is being worked on. Try again in a moment."
-    held.release()
-    assert (await reported(story, id)).startswith(f"{id} matches what was approved")
 
 
 async def own(hand: Hand, story: Story, app_id: str) -> None:
