@@ -7,7 +7,6 @@ reports the rest.
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,14 +16,9 @@ import structlog
 from bot.app import App
 from bot.doctor.findings import Finding, Mark
 from bot.doctor.orphans import LOOK, RESTORE, find_orphans
-from bot.domain.registration import Registration, Status
-from bot.domain.runs import RunKind
 from bot.playground.stage import Stage
 from bot.storage import history
-from bot.worker.orphans import Orphan, judged
-from graph.orphans import HeldSecret, TaggedApplication
 from tests.support.doctor_cli import call
-from tests.support.factories import NOON, registration
 from tests.support.failure_story import failed
 from tests.support.graph_bot import Bot as Hand
 from tests.support.graph_bot import bot_of, secret
@@ -33,7 +27,6 @@ from tests.support.story import Story
 from tests.support.waiting import eventually
 
 DAY = timedelta(hours=25)
-KEY = "a key that nobody else has"
 ROWS = ("messages", "dues", "history", "approval_requests", "secrets", "steps", "runs")
 
 
@@ -290,49 +283,6 @@ async def test_the_tenant_is_searched_once_a_day_and_an_hour_after_a_failure(
     assert _searches(stage) == failures + 1
 
 
-@pytest.mark.parametrize(
-    ("changes", "removed_by"),
-    [
-        ({}, RunKind.UNDO),
-        ({"created_by": "somebody else"}, None),
-        ({"created_by": None}, None),
-        ({"is_complete": False}, None),
-        ({"key": None}, None),
-        ({"key": "another key"}, None),
-    ],
-    ids=str,
-)
-def test_only_key_tags_and_creator_together_prove_that_it_is_ours(
-    changes: dict[str, Any], removed_by: RunKind | None
-) -> None:
-    undone = replace(registration(Status.UNDONE), key=KEY)
-    (orphan,) = _judged(undone, replace(MARKED, **changes))
-    assert orphan.removed_by == removed_by
-
-
-def test_a_registration_at_work_answers_for_all_it_has_made() -> None:
-    for status in Status:
-        busy = replace(registration(status), key=KEY, run=RunKind.REGISTER)
-        assert not _judged(busy), status
-    late = replace(registration(Status.REVOKING), key=KEY, deadline=NOON)
-    assert not _judged(late, was_made=True)
-
-
-def test_a_failure_keeps_its_application_until_the_time_for_a_retry_is_over() -> None:
-    late = replace(registration(Status.FAILED), key=KEY, deadline=NOON)
-    early = replace(late, deadline=NOON + timedelta(minutes=1))
-    bare = replace(MARKED, held=())
-    assert not _judged(early, bare)
-    (orphan,) = _judged(late, bare)
-    assert (orphan.removed_by, orphan.why) == (RunKind.UNDO, "its registration is failed")
-
-
-def test_an_application_that_was_never_approved_is_reported_only() -> None:
-    for status in "pending", "refused", "denied", "cancelled", "expired":
-        (orphan,) = _judged(replace(registration(Status(status)), key=KEY))
-        assert orphan.removed_by is None, status
-
-
 @pytest.mark.slow
 async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
     stage: Stage, app: App, database_url: str
@@ -349,43 +299,6 @@ async def test_a_secret_that_waits_for_its_removal_is_no_orphan(
     await eventually(story, lambda: [each for each in stage.tenant.log if removed in each.path])
     assert len(_keys(stage, application)) == 1
     assert await _said(stage, Mark.WRONG, DATABASE_URL=database_url) == []
-
-
-def test_what_was_taken_back_and_is_there_is_left_to_whoever_has_restored_it() -> None:
-    for status in Status.UNDONE, Status.REVOKED:
-        (orphan,) = _judged(replace(registration(status), key=KEY), was_made=True)
-        assert (orphan.key_id, orphan.removed_by) == (None, None)
-        assert orphan.why == "it was removed, and somebody has restored it"
-
-
-def test_a_secret_of_an_application_that_its_registration_did_not_make_is_reported_only() -> None:
-    for made, removed_by in (("object", RunKind.REMOVE_STRAY), ("another object", None)):
-        ready = replace(registration(), key=KEY, facts={"application": {"object_id": made}})
-        kept = frozenset({"kept"})
-        (orphan,) = _judged(ready, kept=kept)
-        assert (orphan.key_id, orphan.removed_by) == ("stray", removed_by)
-
-
-MARKED = TaggedApplication(
-    id="object",
-    app_id="app",
-    name="billing",
-    key=KEY,
-    created_by="bot",
-    registration="AAD-7K3F",
-    is_complete=True,
-    held=tuple(
-        HeldSecret(key_id=key_id, hint="", made_at=None, expires_at=None)
-        for key_id in ("kept", "stray")
-    ),
-)
-
-
-def _judged(
-    registration: Registration, found: TaggedApplication = MARKED, **more: Any
-) -> list[Orphan]:
-    usual: dict[str, Any] = {"kept": frozenset(), "was_made": False, "client_id": "bot"}
-    return list(judged(found, registration, **{**usual, **more}, now=NOON))
 
 
 async def _said(stage: Stage, mark: Mark, **changes: str) -> list[Finding]:
