@@ -37,9 +37,7 @@ async def test_no_secret_takes_the_place_of_a_message_that_others_read(story: St
     assert MARK in await story.reveal()
 
 
-async def test_a_second_reveal_is_refused_and_mask_now_masks_at_once_and_for_good(
-    story: Story,
-) -> None:
+async def test_a_second_reveal_is_refused_and_mask_now_is_for_good(story: Story) -> None:
     id = await story.ready()
     await story.values(id)
     await story.values(id)

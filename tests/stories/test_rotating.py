@@ -159,7 +159,7 @@ async def test_whoever_is_the_requester_confirms_nothing_even_as_approver(
 
 
 @pytest.mark.slow
-async def test_a_rotation_that_is_not_carried_out_changes_nothing_and_can_be_asked_again(
+async def test_what_is_not_carried_out_changes_nothing_and_can_be_asked_again(
     story: Story,
 ) -> None:
     id = await in_use(story)
