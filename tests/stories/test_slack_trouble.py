@@ -58,7 +58,11 @@ async def test_a_post_whose_answer_was_lost_is_found_again_where_the_bot_may_rea
     )
     assert story.direct("rosa").count("waits for approval") == 1
     id = story.card().split()[0]
-    await story.workspace.click("ada", "Approve", on=story.workspace.messages("approvals")[-1])
+    first = story.workspace.messages("approvals")[-1]
+    await story.workspace.click("ada", "Approve", on=first)
+    if "this copy does not count" in story.card():  # the one that counts is on its way
+        await story.until(lambda: story.workspace.messages("approvals")[-1]["ts"] != first["ts"])
+        await story.workspace.click("ada", "Approve", on=story.workspace.messages("approvals")[-1])
     await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
     cards = [story.workspace.text_of(each) for each in story.workspace.messages("approvals")]
     assert len(cards) <= 2
