@@ -7,7 +7,7 @@ need Entra and Slack, are rows, and the loops that work on them are woken after 
 from bot.registrar.access import Access
 from bot.registrar.approval import Approval, Requests
 from bot.registrar.deliveries import Deliveries
-from bot.registrar.queries import HomeQueries, Queries
+from bot.registrar.queries import Queries
 from bot.registrar.recovery import Recovery, Revocation
 from bot.registrar.secrets import Reveal, Secrets
 from bot.registrar.submission import Submission
@@ -31,5 +31,4 @@ class Registrar:
         self.revocation = Revocation(access)
         self.secrets = Secrets(access)
         self.queries = Queries(access)
-        self.home = HomeQueries(access)
         self.deliveries = Deliveries(services)

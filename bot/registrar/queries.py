@@ -31,9 +31,42 @@ FEWEST_RUNS = 3
 """Of fewer runs no median is made: it would only be a guess."""
 
 
+class Part(StrEnum):
+    """A part of an App Home that has pages of its own."""
+
+    MINE = "mine"
+    WAITING = "waiting"
+    EXPIRING = "expiring"
+    HISTORY = "history"
+
+
+Found = TypeVar("Found", ListPage, HistoryPage)
+
+PAGE: Mapping[Part, int] = {Part.MINE: 4, Part.WAITING: 3, Part.EXPIRING: 5, Part.HISTORY: 8}
+"""How many entries a page has: all parts together must fit into the hundred blocks of a Home."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """The content of a user's App Home. `pages` holds the page of each part, from 1."""
+
+    may_ask: bool
+    contact: str
+    is_approver: bool
+    pages: Mapping[Part, int]
+    mine: Sequence[Registration]
+    waiting: Sequence[Registration]
+    expiring: ListPage
+    history: HistoryPage
+    totals: Mapping[Part, int]
+    health: Health | None  # for approvers
+    mark: Mark  # the state of storage that it shows
+    at: datetime
+
+
 @dataclass(frozen=True)
 class Queries:
-    """Everything that users read but the App Home."""
+    """Everything that users read."""
 
     access: Access
 
@@ -107,52 +140,12 @@ class Queries:
             return None
         return timedelta(seconds=statistics.median(each.total_seconds() for each in took))
 
-
-class Part(StrEnum):
-    """A part of an App Home that has pages of its own."""
-
-    MINE = "mine"
-    WAITING = "waiting"
-    EXPIRING = "expiring"
-    HISTORY = "history"
-
-
-Found = TypeVar("Found", ListPage, HistoryPage)
-
-PAGE: Mapping[Part, int] = {Part.MINE: 4, Part.WAITING: 3, Part.EXPIRING: 5, Part.HISTORY: 8}
-"""How many entries a page has: all parts together must fit into the hundred blocks of a Home."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Home:
-    """The content of a user's App Home. `pages` holds the page of each part, from 1."""
-
-    may_ask: bool
-    contact: str
-    is_approver: bool
-    pages: Mapping[Part, int]
-    mine: Sequence[Registration]
-    waiting: Sequence[Registration]
-    expiring: ListPage
-    history: HistoryPage
-    totals: Mapping[Part, int]
-    health: Health | None  # for approvers
-    mark: Mark  # the state of storage that it shows
-    at: datetime
-
-
-@dataclass(frozen=True)
-class HomeQueries:
-    """Reads App Homes."""
-
-    access: Access
-
     async def mark(self) -> Mark:
         """Return a value that differs after each change that a Home shows, by any process."""
         async with self.access.services.database.reading() as tx:
             return await queries.mark(tx)
 
-    async def read(self, pages: Mapping[Part, int], *, by: Person) -> Home:
+    async def home(self, pages: Mapping[Part, int], *, by: Person) -> Home:
         """Return what this user's App Home shows, from one transaction. Raises Refusal."""
         policy, now = self.access.services.policy, self.access.now()
         policy.check_account(by)

@@ -115,7 +115,7 @@ class HomePublisher:
             del self._visits[user]
         if not self._visits:
             return
-        mark = await self._registrar.home.mark()
+        mark = await self._registrar.queries.mark()
         due = [
             (user, visit)
             for user, visit in self._visits.items()
@@ -153,7 +153,7 @@ class HomePublisher:
             visit.not_before = self._clock.now() + IN_DOUBT
             return None, sentence_home(str(refusal))
         try:
-            found = await self._registrar.home.read(visit.pages, by=person)
+            found = await self._registrar.queries.home(visit.pages, by=person)
         except Refusal as refusal:
             self._visits.pop(user, None)
             return None, sentence_home(str(refusal))

@@ -93,9 +93,9 @@ async def measured(story: Story, bot: app.App, rounds: int, name: str) -> Times:
             rounds, lambda: env.queries.listed(ListKind.EXPIRING, by=ada, for_all=True)
         ),
         "history of one": await median(rounds, lambda: env.queries.history(id, by=ada)),
-        "Home of an approver": await median(rounds, lambda: env.home.read({}, by=ada)),
-        "Home of a requester": await median(rounds, lambda: env.home.read({}, by=rosa)),
-        "mark of the Homes": await median(rounds, env.home.mark),
+        "Home of an approver": await median(rounds, lambda: env.queries.home({}, by=ada)),
+        "Home of a requester": await median(rounds, lambda: env.queries.home({}, by=rosa)),
+        "mark of the Homes": await median(rounds, env.queries.mark),
         "look of the scheduler": await median(rounds, bot.scheduler.look),
         "look of the messages": await median(rounds, bot.dispatcher.look),
     }

@@ -99,7 +99,7 @@ async def test_a_registration_that_cannot_be_read_hides_no_other(env: RegistrarE
         await tx.execute(row.values(status=NONSENSE))
     listed = await env.registrar.queries.listed(ListKind.MINE, by=ROSA, for_all=False)
     assert [each.id for each in listed.lines] == [fine]
-    home = await env.registrar.home.read({}, by=ROSA)
+    home = await env.registrar.queries.home({}, by=ROSA)
     assert [each.id for each in home.mine] == [fine]
 
 

@@ -78,12 +78,12 @@ async def looked_at(story: Story, app: App) -> None:
     people = story.workspace.people
     for name in ("rosa", "ada"):
         person = Person(team_id=people[name].team_id, user_id=people[name].id)
-        await app.registrar.home.read(dict.fromkeys(Part, 1), by=person)
+        await app.registrar.queries.home(dict.fromkeys(Part, 1), by=person)
         for which in ListKind:
             for for_all in (True, False):
                 await app.registrar.queries.listed(which, by=person, for_all=for_all)
     await app.registrar.queries.expected()
-    await app.registrar.home.mark()
+    await app.registrar.queries.mark()
 
 
 async def plan(app: App, statement: str, arguments: Any) -> list[str]:
