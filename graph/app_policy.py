@@ -19,13 +19,12 @@ learn.microsoft.com/graph/api/resources/appmanagementapplicationconfiguration:
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-from graph.calls import Json, moment
+from graph.calls import Json, moment, parts_of
 from graph.plan import LimitedBy, PlanRequest
 
 _SECRETS = frozenset(
@@ -129,13 +128,17 @@ def _broken(name: str, entry: Json, redirect: str) -> str | None:
     if not list_name:
         return "wildcards in redirect URLs" if "*" in redirect else None
     listed = _lists(entry, list_name)
-    found = _host(redirect) if list_name.endswith("Domains") else urlsplit(redirect).scheme
+    parts = parts_of(redirect)
+    if parts is None:
+        return None  # graph/redirects.py refuses it, with its own sentence
+    is_domain = list_name.endswith("Domains")
+    found = (parts.hostname or "").casefold() if is_domain else parts.scheme
     forbidden = f"redirect URLs {preposition} {found}"
     if list_name.startswith("blocked"):
         return forbidden if found in listed else None
     if found in listed or (list_name == "allowedSchemes" and "*" in listed):
         return None
-    return f"{forbidden}, only {preposition} {_some(listed)}"
+    return f"{forbidden}, only {preposition} {some(sorted(listed), LONGEST_LIST)}"
 
 
 _REDIRECTS = {
@@ -155,13 +158,6 @@ def _lists(entry: Json, name: str) -> set[str]:
     """Return the list for all platforms with that for `web`, the only one that the bot fills."""
     web = _told(entry.get("web"))
     return {str(each).casefold() for each in (*(entry.get(name) or ()), *(web.get(name) or ()))}
-
-
-def _host(redirect: str) -> str:
-    try:
-        return (urlsplit(redirect).hostname or "").casefold()
-    except ValueError:  # graph/redirects.py refuses it, with its own sentence
-        return ""
 
 
 def _strange(found: Json, now: datetime) -> Iterator[str]:
@@ -210,9 +206,10 @@ def _unknown(name: str) -> str:
     )
 
 
-def _some(names: set[str]) -> str:
-    shown, more = sorted(names)[:LONGEST_LIST], len(names) - LONGEST_LIST
-    return (", ".join(shown) or "none") + (f" and {more} more" if more > 0 else "")
+def some(names: Sequence[str], most: int) -> str:
+    """Return the first names and how many more there are: a card holds only so much."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "none") + more
 
 
 NEVER = "Entra no longer makes secrets that never expire."

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import UnionType
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import SplitResult, quote, urlsplit
 
 from graph.errors import UnexpectedAnswer
 
@@ -82,6 +82,16 @@ class Answer:
             call=self.call,
             sentence=f"{UnexpectedAnswer.TEXT} In the answer to {self.call or 'a call'}, {what}.",
         )
+
+
+def parts_of(url: str) -> SplitResult | None:
+    """Return the parts of a URL, or None if it cannot be read."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which is read only now
+    except ValueError:
+        return None
+    return parts
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._~=-]{1,256}")

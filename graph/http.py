@@ -18,6 +18,7 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 
 import httpx
 
+from graph.calls import parts_of
 from graph.errors import UnexpectedAnswer
 
 MOST_BYTES = 16 * 2**20
@@ -156,12 +157,9 @@ def _with_scheme(url: str) -> str:
 
 
 def _is_usable(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable()
+    parts = parts_of(url)
+    is_http = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+    return is_http and url.isprintable()
 
 
 MOST_REQUESTS = 5

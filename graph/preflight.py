@@ -17,6 +17,7 @@ from graph.app_policy import (
     judge,
     limit,
     read_policy,
+    some,
 )
 from graph.calls import Json, identifier, selection
 from graph.client import Client
@@ -177,7 +178,7 @@ def _obstacles(request: PlanRequest, seen: _Seen) -> Iterator[str]:
 
 def _warnings(request: PlanRequest, seen: _Seen, rights: frozenset[str]) -> Iterator[str]:
     if seen.namesakes:
-        ids = _some([each["appId"] for each in seen.namesakes])
+        ids = some([each["appId"] for each in seen.namesakes], MOST_SHOWN)
         yield f"The tenant already has an application of this name, left as it is: {ids}."
     if not seen.policy.readable:
         yield (
@@ -193,7 +194,8 @@ def _warnings(request: PlanRequest, seen: _Seen, rights: frozenset[str]) -> Iter
     if (quota := seen.organization.quota) and quota.is_almost_full:
         yield f"The directory is almost full: {quota}."
     if unused := excess(ConsentMode(request.consent_mode), rights):
-        yield f"The bot's own application holds rights that it never uses: {_some(sorted(unused))}."
+        shown = some(sorted(unused), MOST_SHOWN)
+        yield f"The bot's own application holds rights that it never uses: {shown}."
 
 
 def _wanted(request: PlanRequest) -> Iterator[tuple[str, Kind]]:
@@ -203,9 +205,3 @@ def _wanted(request: PlanRequest) -> Iterator[tuple[str, Kind]]:
 
 def _unique(names: tuple[str, ...]) -> list[str]:
     return sorted(set(names))
-
-
-def _some(names: list[str]) -> str:
-    """Return the first names and how many more there are: a card holds only so much."""
-    shown, more = names[:MOST_SHOWN], len(names) - MOST_SHOWN
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -1,6 +1,6 @@
 """Check redirect URLs as Entra does: learn.microsoft.com/entra/identity-platform/reply-url."""
 
-from urllib.parse import urlsplit
+from graph.calls import parts_of
 
 LONGEST = 256
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1"})
@@ -17,11 +17,10 @@ def redirect_problem(url: str) -> str | None:
         return "The redirect URL holds a backslash, which browsers read as a slash."
     if bad := sorted(_UNSUPPORTED.intersection(url)):
         return f"Entra does not accept {' '.join(bad)} in a redirect URL."
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
+    parts = parts_of(url)
+    if parts is None:
         return "The redirect URL is not a URL."
+    host = parts.hostname
     if not parts.scheme or not host:
         return "The redirect URL must be absolute, like https://example.com/callback."
     if parts.scheme not in ("https", "http"):

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 import msal  # type: ignore[import-untyped]  # msal ships no types
 
-from graph.calls import Answer, filled
+from graph.calls import Answer, filled, parts_of
 from graph.client import Token, read_token
 from graph.clock import Clock
 from graph.error_mapping import retry_after
@@ -196,10 +196,7 @@ class _Channel:
 
 def _url(value: object) -> bool:
     """Fit an address that names a host and a path."""
-    try:
-        parts = urlsplit(value) if isinstance(value, str) else None
-    except ValueError:
-        return False
+    parts = parts_of(value) if isinstance(value, str) else None
     return bool(parts and parts.hostname and parts.path.strip("/"))
 
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from graph.calls import parts_of
+
 SLACK_HOSTS = ("slack.com", "slack-gov.com")
 RESPONSE_PATH = r"/(?:actions|commands)/([A-Z0-9]+)(?:/[A-Za-z0-9_-]+)+"
 """Of a `response_url`: whose it is, and a token.
@@ -56,9 +58,7 @@ def is_one_of(url: str, hosts: Collection[str | None]) -> bool:
 
 def _address(url: str) -> tuple[str, str]:
     """Return scheme and host, or an empty text if it is no URL or has a user name."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
+    parts = parts_of(url)
+    if parts is None or parts.username is not None:
         return "", ""
-    return ("", "") if parts.username is not None else (parts.scheme, parts.hostname or "")
+    return parts.scheme, parts.hostname or ""
