@@ -33,7 +33,7 @@ from graph.client import TokenSource
 from graph.connection import own_secret_ends, stage_of
 from graph.errors import GraphError, NoAnswer, Throttled, Unavailable, Unreachable
 from graph.http import shown
-from graph.rights import ConsentMode, missing
+from graph.plan import ConsentMode, missing
 from handlers.slack.api_errors import code_of, is_outage, retry_after
 from handlers.slack.approval_channel import is_shared, warn_if_public
 from handlers.slack.approver_accounts import check_approver_accounts

@@ -23,9 +23,8 @@ from graph.calls import Json, identifier, selection
 from graph.client import Client
 from graph.clock import Clock
 from graph.permissions import CATALOGUE, Kind, NotAllowed, lookup
-from graph.plan import Plan, PlanRequest, Requested
+from graph.plan import ConsentMode, Plan, PlanRequest, Requested, excess, missing
 from graph.redirects import redirect_problem
-from graph.rights import ConsentMode, excess, missing
 from graph.tenant_cache import Organization, Resource, TenantCache
 
 __all__ = ["Refused", "TenantCache", "preflight", "tags"]

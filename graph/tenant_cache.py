@@ -25,7 +25,7 @@ from graph.client import Client
 from graph.clock import Clock
 from graph.errors import Forbidden, NotFound, UnexpectedAnswer
 from graph.permissions import MICROSOFT_GRAPH, Kind
-from graph.rights import HELPFUL
+from graph.plan import HELPFUL
 
 T = TypeVar("T")
 

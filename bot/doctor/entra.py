@@ -11,7 +11,7 @@ from graph.app_policy import PERHAPS_EXEMPT, SLACK_DAYS, SecretPolicy, judge, re
 from graph.clock import Clock
 from graph.connection import Connection, connected, own_secret_ends, stage_of, why_cut_off
 from graph.errors import GraphError
-from graph.rights import HELPFUL, ConsentMode, excess, missing
+from graph.plan import HELPFUL, ConsentMode, excess, missing
 from graph.tenant_cache import Organization, Policy
 
 TENANT_SECONDS = 60.0

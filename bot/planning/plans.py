@@ -11,8 +11,7 @@ from bot.domain.catalogue import Profile
 from bot.domain.forms import option_text
 from bot.domain.registration import Form
 from graph.permissions import explain_retired
-from graph.plan import Plan, PlanRequest
-from graph.rights import ConsentMode
+from graph.plan import ConsentMode, Plan, PlanRequest
 
 LIMITED_BY = {
     "requester": "as the requester asked",

@@ -24,7 +24,7 @@ from bot.domain.registration import MOVES, Status
 from bot.manifest import EVENTS, SCOPES, manifest
 from bot.playground.workspace.methods import METHODS
 from bot.settings.settings import NOT_YET, Settings, SettingsError
-from graph.rights import ConsentMode, rights
+from graph.plan import ConsentMode, rights
 from handlers.listeners.command import help_row, help_text
 from handlers.listeners.command_table import COMMANDS
 from handlers.views.request_words import WORDS

@@ -16,7 +16,7 @@ from graph.permissions import (
     lookup,
     retired_permission,
 )
-from graph.rights import BOT_RIGHTS, ConsentMode, excess, missing, rights
+from graph.plan import BOT_RIGHTS, ConsentMode, excess, missing, rights
 
 PUBLISHED = Path(__file__).parents[3] / "bot/playground/tenant/permissions.json"
 

@@ -10,9 +10,8 @@ import pytest
 
 from graph.errors import Unavailable
 from graph.permissions import CATALOGUE, Kind, lookup
-from graph.plan import Plan, PlanRequest
+from graph.plan import ConsentMode, Plan, PlanRequest, rights
 from graph.preflight import Refused, TenantCache, preflight
-from graph.rights import ConsentMode, rights
 from tests.support.graph_fakes import Tokens, answer, client, plan, refusal, wish
 from tests.support.still_clock import StillClock
 
