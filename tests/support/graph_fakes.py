@@ -117,7 +117,7 @@ def jwt(claims: dict[str, Any]) -> str:
     def part(value: dict[str, Any]) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-    return f"{part({'alg': 'none'})}.{part(claims)}.signature"
+    return f"{part({'alg': 'none'})}.{part(claims)}.{part({})}"
 
 
 @dataclass
