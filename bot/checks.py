@@ -129,23 +129,24 @@ async def app_problem(client: AsyncWebClient, app_token: str) -> str | None:
 
 def _scope_problem(headers: Mapping[str, str]) -> str | None:
     """Compare the token's scopes with those that the code uses; too many are only worth a line."""
-    held = scopes(headers)
-    if held is None:
+    if (compared := compare_scopes(headers)) is None:
         log.warning("Slack does not say which scopes SLACK_BOT_TOKEN has")
         return None
-    if unused := sorted(held - SCOPES.keys()):
+    lacking, unused = compared
+    if unused:
         log.warning("scopes that the bot never uses", scopes=",".join(unused))
-    if lacking := sorted(SCOPES.keys() - held):
+    if lacking:
         return f"SLACK_BOT_TOKEN lacks these scopes: {', '.join(lacking)}. {UPDATE}"
     return None
 
 
-def scopes(headers: Mapping[str, str]) -> set[str] | None:
-    """Return the scopes that Slack says a token has, or None if it does not say."""
+def compare_scopes(headers: Mapping[str, str]) -> tuple[list[str], list[str]] | None:
+    """Return the scopes that a token lacks, and those that the bot never uses, if Slack says."""
     said = {name.lower(): value for name, value in headers.items()}
     if "x-oauth-scopes" not in said:
         return None
-    return {scope.strip() for scope in said["x-oauth-scopes"].split(",")} - {""}
+    held = {scope.strip() for scope in said["x-oauth-scopes"].split(",")} - {""}
+    return sorted(SCOPES.keys() - held), sorted(held - SCOPES.keys())
 
 
 async def check_channel(client: AsyncWebClient, channel: str) -> None:
@@ -212,12 +213,16 @@ async def check_sign_in(tokens: TokenSource, settings: Settings, catalogue: Cata
         raise Outage(error.code, advice=advice, retry_after=error.retry_after) from None
     except GraphError as error:
         raise CannotStart(f"Entra: {error.sentence} {error.advice}") from None
+    if lacking := lacking_rights(settings, token.roles, catalogue):
+        raise CannotStart(*(f"Entra: {each} {CONSENT}" for each in lacking))
+
+
+def lacking_rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> list[str]:
+    """Return a sentence for each right without which a profile cannot be registered."""
     mode = ConsentMode(settings.consent_mode)
     scopes = tuple(scope for profile in catalogue.values() for scope in profile.scopes)
-    if lacking := sorted(missing(mode, token.roles, scopes=scopes)):
-        raise CannotStart(
-            *(f"Entra: {right} is missing for CONSENT_MODE={mode}. {CONSENT}" for right in lacking)
-        )
+    lacking = sorted(missing(mode, held, scopes=scopes))
+    return [f"{right} is missing for CONSENT_MODE={mode}." for right in lacking]
 
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -9,7 +9,7 @@ import typer
 from bot import logs
 from bot.cli.process import FAILED, environment, in_sentences, keep_private, refuse
 from bot.doctor import examine
-from bot.doctor.audit import verify
+from bot.doctor.database import verify
 from bot.doctor.findings import Finding, Mark
 from bot.doctor.orphans import find_orphans
 from bot.restore import database_copy as copies

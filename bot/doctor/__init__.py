@@ -9,9 +9,8 @@ from pathlib import Path
 
 from bot.checks import exposures
 from bot.doctor.database import check_database
-from bot.doctor.entra import check_entra
 from bot.doctor.findings import Finding, doubt, well, wrong
-from bot.doctor.slack import check_slack
+from bot.doctor.services import check_entra, check_slack
 from bot.domain.catalogue import Catalogue, CatalogueError, read_catalogue
 from bot.settings.settings import Settings, SettingsError
 from graph.clock import Clock

@@ -8,8 +8,8 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.doctor.database import current
-from bot.doctor.entra import TENANT_SECONDS, why_silent
 from bot.doctor.findings import Finding, Mark, Unknown, doubt, well, wrong
+from bot.doctor.services import TENANT_SECONDS, why_silent
 from bot.settings.settings import Settings, SettingsError
 from bot.worker import orphans
 from bot.worker.loops import run_guarded

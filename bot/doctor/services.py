@@ -1,18 +1,36 @@
-"""Checks of Entra: the sign-in, the rights, the tenant, its quota and its policy."""
+"""Checks of Entra and Slack.
+
+Entra: the sign-in, the rights, the tenant, its quota and its policy. Slack: both tokens, the
+scopes, the approval channel and the approvers.
+"""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
-from bot.checks import CONSENT, NEW_SECRET
+from bot.checks import (
+    CONSENT,
+    NEW_SECRET,
+    UPDATE,
+    CannotStart,
+    app_problem,
+    check_channel,
+    compare_scopes,
+    lacking_rights,
+    slack_client,
+    slack_session,
+    tried,
+)
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.domain.catalogue import Catalogue, Profile
 from bot.settings.settings import Settings
+from bot.worker.outages import Outage
 from graph.app_policy import PERHAPS_EXEMPT, SLACK_DAYS, SecretPolicy, judge, read_policy
 from graph.clock import Clock
 from graph.connection import Connection, connected, own_secret_ends, stage_of, why_cut_off
 from graph.errors import GraphError
-from graph.plan import HELPFUL, ConsentMode, excess, missing
+from graph.plan import HELPFUL, ConsentMode, excess
 from graph.tenant_cache import Organization, Policy
+from handlers.slack.approver_accounts import ApproverAccounts, check_approver_accounts
 
 TENANT_SECONDS = 60.0
 """How long the tenant may take for all that is asked of it."""
@@ -53,10 +71,10 @@ async def why_silent(settings: Settings, error: GraphError | TimeoutError) -> Fi
 
 def _rights(settings: Settings, held: frozenset[str], catalogue: Catalogue) -> Iterator[Finding]:
     mode = ConsentMode(settings.consent_mode)
-    scopes = tuple(scope for profile in catalogue.values() for scope in profile.scopes)
-    lacking, unused = missing(mode, held, scopes=scopes), excess(mode, held)
-    for right in sorted(lacking):
-        yield wrong(f"Rights: {right} is missing for CONSENT_MODE={mode}.", CONSENT)
+    lacking = lacking_rights(settings, held, catalogue)
+    unused = excess(mode, held)
+    for sentence in lacking:
+        yield wrong(f"Rights: {sentence}", CONSENT)
     for right in sorted(HELPFUL - held):
         yield doubt(f"Rights: {right} is missing; plans then say what they could not see.", CONSENT)
     for right in sorted(unused):
@@ -113,3 +131,69 @@ def _allowed(policy: SecretPolicy, profile: Profile) -> Finding:
     if days < profile.secret_days:
         return doubt(f"{name}: its secret lives {days} days, not {profile.secret_days}.")
     return well(f"{name}: its secret may live for {profile.secret_days} days.")
+
+
+async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield whether the bot could start and post there."""
+    try:
+        async for finding in _check(settings):
+            yield finding
+    except Outage as outage:
+        yield wrong(f"Slack cannot be reached: {outage.why}.", outage.advice or "Try again later.")
+
+
+async def _check(settings: Settings) -> AsyncIterator[Finding]:
+    async with slack_session() as session:
+        client = slack_client(settings, session, token=settings.slack_bot_token)
+        auth, problem = await tried("SLACK_BOT_TOKEN", client.auth_test(), proxy=client.proxy)
+        if auth is None:
+            yield wrong(f"Slack: {problem}", "The bot does not start before that.")
+        else:
+            yield well(f"Slack: SLACK_BOT_TOKEN is {auth['user']} in {auth['team']}.")
+            for finding in _scopes(auth.headers):
+                yield finding
+            try:
+                await check_channel(client, settings.approval_channel)
+            except CannotStart as error:
+                yield wrong(f"Slack: {error}", "No card can be posted before that.")
+            else:
+                yield well("Slack: the approval channel can be posted to.")
+            for finding in _approvers(
+                await check_approver_accounts(client, settings, auth["team_id"])
+            ):
+                yield finding
+        if settings.slack_app_token is None:
+            doing = f"Slack: HTTP mode, at port {settings.port}."
+            yield well(f"{doing} Whether SLACK_SIGNING_SECRET is right, only a request shows.")
+        elif problem := await app_problem(client, settings.slack_app_token):
+            yield wrong(f"Slack: {problem}", "The bot does not start before that.")
+        else:
+            yield well("Slack: SLACK_APP_TOKEN opens Socket Mode.")
+
+
+def _approvers(accounts: ApproverAccounts) -> Iterator[Finding]:
+    """Report users who cannot approve, and whether enough approvers are left."""
+    for problem in accounts.problems:
+        yield doubt(f"Slack: {problem}")
+    if accounts.is_short:
+        yield wrong(
+            f"Slack: {len(accounts.valid)} can approve, and APPROVALS_NEEDED is {accounts.needed}.",
+            "Name others in APPROVERS, or add them to a group.",
+        )
+    elif not accounts.problems:
+        yield well("Slack: enough of those named can approve.")
+
+
+def _scopes(headers: Mapping[str, str]) -> Iterator[Finding]:
+    """Compare the token's scopes with the manifest's, if Slack says them."""
+    compared = compare_scopes(headers)
+    if compared is None:
+        return
+    lacking, unused = compared
+    if lacking:
+        yield wrong(f"Slack: scopes are missing: {', '.join(lacking)}.", UPDATE)
+    if unused:
+        advice = "Remove them on the app's page, OAuth & Permissions."
+        yield doubt(f"Slack: scopes that the bot never uses: {', '.join(unused)}.", advice)
+    if not lacking and not unused:
+        yield well("Slack: the scopes are those of the manifest.")
