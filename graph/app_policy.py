@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from graph.calls import Json, moment, parts_of
 from graph.plan import LimitedBy, PlanRequest
@@ -33,7 +33,7 @@ _SECRETS = frozenset(
         *("customPasswordAddition", "symmetricKeyAddition", "symmetricKeyLifetime"),
     }
 )
-"""`read_policy` reads the first two. The others are about values that a caller chooses and about
+"""The first two are judged. The others are about values that a caller chooses and about
 symmetric keys: this bot sends neither."""
 _HARMLESS = frozenset({"keyCredentials", "identifierUris"})
 _AUDIENCES = frozenset({"azureAdMultipleOrgs", "personalMicrosoftAccount"})
@@ -45,11 +45,21 @@ LONGEST_LIST = 5
 
 
 @dataclass(frozen=True, kw_only=True)
+class Policy:
+    """`defaultAppManagementPolicy` as Graph told it, or a sentence on why it is not known."""
+
+    told: Json | None = None
+    why_unread: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Restrictions:
     """Certain and possible obstacles, each as a sentence for people."""
 
     refusals: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    longest_secret: timedelta | None = None
+    """How long a secret may live, if that is limited."""
 
 
 _LISTS = {
@@ -65,15 +75,16 @@ REDIRECT_RESTRICTION = {
 """The shape of an entry of `redirectUris`."""
 
 
-def judge(policy: Json | None, *, redirect: str | None, now: datetime) -> Restrictions:
-    """Judge an application with that redirect URL, made now. Pure.
-
-    A policy that cannot be read (None) restricts nothing here: that it is unread is said elsewhere.
-    """
-    if policy is None or not policy.get("isEnabled"):
+def judge(policy: Policy, *, redirect: str | None, now: datetime) -> Restrictions:
+    """Judge an application with a secret and that redirect URL, made now. Pure."""
+    if policy.told is None:
+        unread = "The bot cannot read the tenant's policy on applications, which may refuse a plan"
+        return Restrictions(doubts=(f"{unread} or its secret. {policy.why_unread}",))
+    if not policy.told.get("isEnabled"):
         return Restrictions()
-    found = _told(policy.get("applicationRestrictions"))
-    refusals: list[str] = []
+    found = _told(policy.told.get("applicationRestrictions"))
+    secrets = [each for each in found.get("passwordCredentials") or () if applies(each, now=now)]
+    problems = list(_bans(secrets))
     doubts = [_unknown(name) for name in sorted(_strange(found, now))]
     if redirect is not None and found.get("redirectUris") is None:
         doubts.append(
@@ -82,17 +93,41 @@ def judge(policy: Json | None, *, redirect: str | None, now: datetime) -> Restri
         )
     elif redirect is not None:
         restrictions = _told(found["redirectUris"])
-        for name, sentence in _redirect_problems(restrictions, redirect, now):
-            if may_exempt(restrictions[name]):
-                doubts.append(f"{sentence} {PERHAPS_EXEMPT}")
-            else:
-                refusals.append(f"{sentence} Choose another URL, or {MEND}.")
+        problems += _redirect_problems(restrictions, redirect, now)
         doubts += [
             _unknown(f"redirectUris.{name}")
             for name, entry in sorted(restrictions.items())
             if name not in _REDIRECTS and _is_active(entry, now)
         ]
-    return Restrictions(refusals=tuple(refusals), doubts=tuple(doubts))
+    return Restrictions(
+        refusals=tuple(f"{it.sentence} {it.remedy}" for it in problems if not it.may_exempt),
+        doubts=(
+            *(f"{it.sentence} {PERHAPS_EXEMPT}" for it in problems if it.may_exempt),
+            *doubts,
+        ),
+        longest_secret=_longest(secrets),
+    )
+
+
+class _Problem(NamedTuple):
+    """A restriction that the application breaks, unless the bot or its URL is exempt."""
+
+    sentence: str
+    remedy: str
+    may_exempt: bool
+
+
+def _bans(secrets: list[Json]) -> Iterator[_Problem]:
+    bans = [each for each in secrets if each.get("restrictionType") == "passwordAddition"]
+    if bans:
+        sentence = "The tenant's policy does not allow client secrets for new applications."
+        yield _Problem(sentence, f"To continue, {MEND}.", all(map(may_exempt, bans)))
+
+
+def _longest(secrets: list[Json]) -> timedelta | None:
+    limits = [each for each in secrets if each.get("restrictionType") == "passwordLifetime"]
+    told = [parse_duration(each["maxLifetime"]) for each in limits if each.get("maxLifetime")]
+    return min(told, default=None)
 
 
 def applies(restriction: Json, *, now: datetime) -> bool:
@@ -111,16 +146,15 @@ def may_exempt(restriction: Json) -> bool:
     )
 
 
-def _redirect_problems(
-    restrictions: Json, redirect: str, now: datetime
-) -> Iterator[tuple[str, str]]:
-    """Yield each documented restriction that the URL breaks, by its name."""
+def _redirect_problems(restrictions: Json, redirect: str, now: datetime) -> Iterator[_Problem]:
+    """Yield each documented restriction that the URL breaks."""
     for name in _REDIRECTS:
         entry = restrictions.get(name)
         if not isinstance(entry, dict) or not applies(entry, now=now):
             continue
         if why := _broken(name, entry, redirect):
-            yield name, f"The tenant's policy on applications does not allow {why} ({name})."
+            sentence = f"The tenant's policy on applications does not allow {why} ({name})."
+            yield _Problem(sentence, f"Choose another URL, or {MEND}.", may_exempt(entry))
 
 
 def _broken(name: str, entry: Json, redirect: str) -> str | None:
@@ -247,48 +281,17 @@ POLICY = {
 """The parts of `defaultAppManagementPolicy` that must be understood to allow a plan."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecretPolicy:
-    """The tenant's rules for secrets of new applications."""
+def limit(request: PlanRequest, longest: timedelta | None) -> tuple[int, LimitedBy]:
+    """Return the days a secret may live and whose word that is; the earlier one wins a tie.
 
-    banned: bool = False
-    perhaps_banned: bool = False
-    """Banned, but for callers that the policy exempts, and the bot may be one of them."""
-    longest: timedelta | None = None
-    readable: bool = True
-
-
-def read_policy(policy: dict[str, Any] | None, *, now: datetime) -> SecretPolicy:
-    """Read Graph's `defaultAppManagementPolicy` for an application that is created now."""
-    if policy is None:
-        return SecretPolicy(readable=False)
-    if not policy.get("isEnabled"):
-        return SecretPolicy()
-    restrictions = policy.get("applicationRestrictions") or {}
-    active = [
-        each for each in restrictions.get("passwordCredentials") or () if applies(each, now=now)
-    ]
-    longest = [
-        parse_duration(each["maxLifetime"])
-        for each in active
-        if each.get("restrictionType") == "passwordLifetime" and each.get("maxLifetime")
-    ]
-    bans = [each for each in active if each.get("restrictionType") == "passwordAddition"]
-    return SecretPolicy(
-        banned=any(not may_exempt(each) for each in bans),
-        perhaps_banned=any(may_exempt(each) for each in bans),
-        longest=min(longest, default=None),
-    )
-
-
-def limit(request: PlanRequest, policy: SecretPolicy) -> tuple[int, LimitedBy]:
-    """Return the days a secret may live and whose word that is; the earlier one wins a tie."""
+    `longest` is the tenant's limit.
+    """
     said: list[tuple[int, LimitedBy]] = [
         (request.secret_days, "requester"),
         (request.profile_days, "profile"),
     ]
-    if policy.longest is not None:
-        said.append((policy.longest.days - SLACK_DAYS, "tenant"))
+    if longest is not None:
+        said.append((longest.days - SLACK_DAYS, "tenant"))
     return min(said, key=lambda each: each[0])
 
 

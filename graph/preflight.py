@@ -9,16 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import NamedTuple
 
-from graph.app_policy import (
-    MEND,
-    PERHAPS_EXEMPT,
-    Restrictions,
-    SecretPolicy,
-    judge,
-    limit,
-    read_policy,
-    some,
-)
+from graph.app_policy import Restrictions, judge, limit, some
 from graph.calls import Json, identifier, selection
 from graph.client import Client
 from graph.clock import Clock
@@ -49,9 +40,6 @@ class _Seen(NamedTuple):
 
     organization: Organization
     resource: Resource
-    policy: SecretPolicy
-    why_unread: str
-    """Why the policy is not known, if it is not."""
     restrictions: Restrictions
     namesakes: list[Json]
 
@@ -89,10 +77,8 @@ async def _look(
     # All of them end: one that is cancelled while it connects leaves its socket open.
     await asyncio.wait(reads)
     organization, resource, policy, namesakes = await asyncio.gather(*reads)
-    told, now = policy.told, clock.now()
-    restrictions = judge(told, redirect=request.redirect, now=now)
-    secrets = read_policy(told, now=now)
-    return _Seen(organization, resource, secrets, policy.why_unread, restrictions, namesakes)
+    restrictions = judge(policy, redirect=request.redirect, now=clock.now())
+    return _Seen(organization, resource, restrictions, namesakes)
 
 
 async def _namesakes(request: PlanRequest, graph: Client) -> list[Json]:
@@ -104,7 +90,7 @@ async def _namesakes(request: PlanRequest, graph: Client) -> list[Json]:
 
 
 def _plan(request: PlanRequest, seen: _Seen, *, warnings: tuple[str, ...]) -> Plan:
-    days, limited_by = limit(request, seen.policy)
+    days, limited_by = limit(request, seen.restrictions.longest_secret)
     return Plan(
         **{each.name: getattr(request, each.name) for each in fields(Requested)},
         tenant_id=seen.organization.id,
@@ -157,14 +143,9 @@ def _problems(request: PlanRequest) -> Iterator[str]:
 
 def _obstacles(request: PlanRequest, seen: _Seen) -> Iterator[str]:
     """Yield obstacles in the tenant."""
-    if seen.policy.banned:
-        yield (
-            "The tenant's policy does not allow client secrets for new applications."
-            f" To continue, {MEND}."
-        )
-    elif limit(request, seen.policy)[0] < 1 <= request.secret_days:
-        yield "The tenant's policy does not allow a client secret to live even for one day."
     yield from seen.restrictions.refusals
+    if limit(request, seen.restrictions.longest_secret)[0] < 1 <= request.secret_days:
+        yield "The tenant's policy does not allow a client secret to live even for one day."
     if (quota := seen.organization.quota) and quota.is_full:
         yield f"The directory is full: {quota}. {quota.ADVICE}"
     for wanted in _wanted(request):
@@ -179,16 +160,6 @@ def _warnings(request: PlanRequest, seen: _Seen, rights: frozenset[str]) -> Iter
     if seen.namesakes:
         ids = some([each["appId"] for each in seen.namesakes], MOST_SHOWN)
         yield f"The tenant already has an application of this name, left as it is: {ids}."
-    if not seen.policy.readable:
-        yield (
-            "The bot cannot read the tenant's policy on applications, which may refuse this plan "
-            f"or its secret. {seen.why_unread}"
-        )
-    if seen.policy.perhaps_banned and not seen.policy.banned:
-        yield (
-            "The tenant's policy does not allow client secrets for new applications."
-            f" {PERHAPS_EXEMPT}"
-        )
     yield from seen.restrictions.doubts
     if (quota := seen.organization.quota) and quota.is_almost_full:
         yield f"The directory is almost full: {quota}."

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
-from graph.app_policy import POLICY
+from graph.app_policy import POLICY, Policy
 from graph.calls import Answer, Json, filled, identifier
 from graph.client import Client
 from graph.clock import Clock
@@ -78,14 +78,6 @@ class Resource:
 
     id: str
     ids: dict[tuple[str, Kind], str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """`defaultAppManagementPolicy` as Graph told it, or a sentence on why it is not known."""
-
-    told: Json | None = None
-    why_unread: str = ""
 
 
 _ORGANIZATION = {

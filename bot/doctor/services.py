@@ -6,6 +6,7 @@ scopes, the approval channel and the approvers.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import timedelta
 
 from bot.checks import (
     CONSENT,
@@ -24,12 +25,12 @@ from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.domain.catalogue import Catalogue, Profile
 from bot.settings.settings import Settings
 from bot.worker.outages import Outage
-from graph.app_policy import PERHAPS_EXEMPT, SLACK_DAYS, SecretPolicy, judge, read_policy
+from graph.app_policy import MEND, SLACK_DAYS, Policy, judge
 from graph.clock import Clock
 from graph.connection import Connection, connected, own_secret_ends, stage_of, why_cut_off
 from graph.errors import GraphError
 from graph.plan import HELPFUL, ConsentMode, excess
-from graph.tenant_cache import Organization, Policy
+from graph.tenant_cache import Organization
 from handlers.slack.approver_accounts import ApproverAccounts, check_approver_accounts
 
 TENANT_SECONDS = 60.0
@@ -48,10 +49,7 @@ async def check_entra(settings: Settings, clock: Clock, catalogue: Catalogue) ->
             found.append(well(f"Tenant: {organization.name} ({organization.domain}) answers."))
             found += await _own_secret(settings, tenant, clock)
             found += _quota(organization)
-            policy, now = await tenant.tenant_cache.policy(), clock.now()
-            found += _policy(policy, read_policy(policy.told, now=now), catalogue)
-            unknown = judge(policy.told, redirect=None, now=now).doubts
-            found += [doubt(f"Policy: {sentence}") for sentence in unknown]
+            found += _policy(await tenant.tenant_cache.policy(), clock, catalogue)
     except (GraphError, TimeoutError) as error:
         found.append(await why_silent(settings, error))
     return found
@@ -108,26 +106,26 @@ def _quota(organization: Organization) -> Iterator[Finding]:
         yield well(f"Quota: the directory has room: {quota}.")
 
 
-def _policy(told: Policy, policy: SecretPolicy, catalogue: Catalogue) -> Iterator[Finding]:
-    if not policy.readable:
-        yield doubt(f"Policy: whether the tenant limits secrets cannot be read. {told.why_unread}")
-        return
-    for profile in catalogue.values():
-        yield _allowed(policy, profile)
+def _policy(policy: Policy, clock: Clock, catalogue: Catalogue) -> Iterator[Finding]:
+    restrictions = judge(policy, redirect=None, now=clock.now())
+    for sentence in restrictions.refusals:
+        yield wrong(f"Policy: {sentence}", "No registration can be approved before that.")
+    for sentence in restrictions.doubts:
+        yield doubt(f"Policy: {sentence}")
+    if policy.told is not None and not restrictions.refusals:
+        for profile in catalogue.values():
+            yield _secret_life(profile, restrictions.longest_secret)
 
 
-def _allowed(policy: SecretPolicy, profile: Profile) -> Finding:
+def _secret_life(profile: Profile, longest: timedelta | None) -> Finding:
     name = f"Policy: {profile.id}"
-    exempt = "Ask for an exemption under Application policies in the Entra admin centre."
-    if policy.banned:
-        return wrong(f"{name}: the tenant allows no secrets for new applications.", exempt)
-    if policy.perhaps_banned:
-        return doubt(f"{name}: the tenant allows no secrets for new applications. {PERHAPS_EXEMPT}")
-    if policy.longest is None:
+    if longest is None:
         return well(f"{name}: the tenant does not limit its secret.")
-    days = policy.longest.days - SLACK_DAYS
+    days = longest.days - SLACK_DAYS
     if days < 1:
-        return wrong(f"{name}: the tenant does not let a secret live for a day.", exempt)
+        return wrong(
+            f"{name}: the tenant does not let a secret live for a day.", f"To continue, {MEND}."
+        )
     if days < profile.secret_days:
         return doubt(f"{name}: its secret lives {days} days, not {profile.secret_days}.")
     return well(f"{name}: its secret may live for {profile.secret_days} days.")

@@ -184,7 +184,7 @@ WRONG: dict[str, tuple[Spoil, str]] = {
         taken("DelegatedPermissionGrant.ReadWrite.All"),
         "Rights: DelegatedPermissionGrant.ReadWrite.All is missing",
     ),
-    "no secrets": (banned, "Policy: mimecast: the tenant allows no secrets"),
+    "no secrets": (banned, "Policy: The tenant's policy does not allow client secrets"),
     "no life": (hardly_allowed, "Policy: mimecast: the tenant does not let a secret live"),
     "a letter": (no_database, "Database: it does not open (DatabaseError)."),
     "no server": (
@@ -221,7 +221,7 @@ async def test_what_is_only_doubtful_needs_no_mending(stage: Stage) -> None:
         "Slack: scopes that the bot never uses: files:read.",
         "Rights: Policy.Read.All is missing; plans then say what they could not see.",
         "Rights: Application.ReadWrite.All is held and never used in CONSENT_MODE=autonomous.",
-        "Policy: whether the tenant limits secrets cannot be read.",
+        "Policy: The bot cannot read the tenant's policy on applications",
     ):
         assert any(doubt in line for line in told.doubts), told.text
 
@@ -249,7 +249,7 @@ async def test_a_directory_that_is_full_or_almost_so_is_named(stage: Stage) -> N
 async def test_a_ban_from_which_some_are_exempt_is_a_doubt(stage: Stage) -> None:
     stage.tenant.set_policy(secrets_banned=True, exempt=[stage.tenant.administrator.client_id])
     said = [it.sentence for it in await marked(stage, Mark.DOUBT)]
-    told = [each for each in said if each.startswith("Policy: mimecast")]
+    told = [each for each in said if each.startswith("Policy: The tenant's")]
     assert len(told) == 1
     assert "the bot cannot see whether it is one" in told[0]
     wrong = await marked(stage, Mark.WRONG)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.app_policy import MEND, PERHAPS_EXEMPT, Restrictions, judge
+from graph.app_policy import MEND, PERHAPS_EXEMPT, Policy, Restrictions, judge
 from graph.redirects import redirect_problem
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -21,8 +21,8 @@ def on_redirects(name: str, **entry: Any) -> dict[str, Any]:
     return policy(redirectUris={name: {"state": "enabled", **entry}})
 
 
-def judged(policy: dict[str, Any] | None, redirect: str | None = REDIRECT) -> Restrictions:
-    return judge(policy, redirect=redirect, now=NOW)
+def judged(policy: dict[str, Any], redirect: str | None = REDIRECT) -> Restrictions:
+    return judge(Policy(told=policy), redirect=redirect, now=NOW)
 
 
 FORBIDDEN: dict[str, tuple[dict[str, Any], str]] = {
@@ -84,7 +84,7 @@ def test_what_is_off_or_still_to_come_forbids_nothing(entry: dict[str, Any]) -> 
 def test_a_policy_that_is_off_or_unread_forbids_nothing() -> None:
     banned = on_redirects("uriWithoutAllowedDomain", allowedDomains=[])
     assert judged({**banned, "isEnabled": False}) == NOTHING
-    assert judged(None) == NOTHING
+    assert judge(Policy(), redirect=REDIRECT, now=NOW).refusals == ()
 
 
 def test_without_a_redirect_url_restrictions_on_them_do_not_matter() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.app_policy import SecretPolicy, limit, parse_duration, read_policy
+from graph.app_policy import MEND, Policy, Restrictions, judge, limit, parse_duration
 from tests.support.graph_fakes import wish
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ def test_the_shortest_wins(
 ) -> None:
     longest = None if tenant is None else timedelta(days=tenant)
     asking = wish(secret_days=asked, profile_days=profile)
-    assert limit(asking, SecretPolicy(longest=longest)) == expected
+    assert limit(asking, longest) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,27 +61,34 @@ def policy(*restrictions: dict[str, Any]) -> dict[str, Any]:
 
 
 BAN = restriction("passwordAddition")
+BANNED = (
+    f"The tenant's policy does not allow client secrets for new applications. To continue, {MEND}."
+)
+UNREAD = (
+    "The bot cannot read the tenant's policy on applications, which may refuse a plan or its"
+    " secret. Not told."
+)
 
 
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        (policy(BAN), SecretPolicy(banned=True)),
-        ({**policy(BAN), "isEnabled": False}, SecretPolicy()),
-        (policy({**BAN, "state": "disabled"}), SecretPolicy()),
+        (policy(BAN), Restrictions(refusals=(BANNED,))),
+        ({**policy(BAN), "isEnabled": False}, Restrictions()),
+        (policy({**BAN, "state": "disabled"}), Restrictions()),
         (
             policy({**BAN, "restrictForAppsCreatedAfterDateTime": "2026-07-01T00:00:00Z"}),
-            SecretPolicy(),
+            Restrictions(),
         ),
-        (policy(restriction("customPasswordAddition")), SecretPolicy()),  # of chosen secrets
-        (None, SecretPolicy(readable=False)),  # and is not taken for none
+        (policy(restriction("customPasswordAddition")), Restrictions()),  # of chosen secrets
+        (None, Restrictions(doubts=(UNREAD,))),  # and is not taken for none
         (
             policy(*(restriction("passwordLifetime", maxLifetime=it) for it in ("P180D", "P90D"))),
-            SecretPolicy(longest=timedelta(days=90)),
+            Restrictions(longest_secret=timedelta(days=90)),
         ),
     ],
 )
 def test_what_a_policy_says_of_our_secrets(
-    told: dict[str, Any] | None, expected: SecretPolicy
+    told: dict[str, Any] | None, expected: Restrictions
 ) -> None:
-    assert read_policy(told, now=NOW) == expected
+    assert judge(Policy(told=told, why_unread="Not told."), redirect=None, now=NOW) == expected
