@@ -8,9 +8,6 @@ from urllib.parse import urlsplit
 from graph.calls import parts_of
 
 SLACK_HOSTS = ("slack.com", "slack-gov.com")
-RESPONSE_PATH = r"/(?:actions|commands)/([A-Z0-9]+)(?:/[A-Za-z0-9_-]+)+"
-"""Of a `response_url`: whose it is, and a token.
-docs.slack.dev/interactivity/handling-user-interaction"""
 
 
 def is_loopback(host: str | None) -> bool:
@@ -34,13 +31,16 @@ def is_slack(url: str) -> bool:
     return scheme == "https" and known
 
 
-def takes_answers(url: str, *, api_url: str, ids: Collection[str]) -> bool:
-    """Whether a `response_url` is of the Slack whose methods are at `api_url`, and of a click or
-    command in the workspace or organization that has one of these ids.
+def response_urls(api_url: str, *, ids: Collection[str]) -> re.Pattern[str]:
+    """Return a pattern that a whole `response_url` must match: of the Slack whose methods are at
+    `api_url`, and of a click or command in the workspace or organization that has one of these ids.
+
+    docs.slack.dev/interactivity/handling-user-interaction
     """
     origins = "|".join(map(re.escape, _hooks_origins(api_url)))
-    found = re.fullmatch(f"(?:{origins}){RESPONSE_PATH}", url, re.ASCII)
-    return found is not None and found[1] in ids
+    owners = "|".join(each for each in ids if re.fullmatch("[A-Z0-9]+", each)) or "(?!)"
+    path = f"/(?:actions|commands)/(?:{owners})(?:/[A-Za-z0-9_-]+)+"
+    return re.compile(f"(?:{origins}){path}", re.ASCII)
 
 
 def _hooks_origins(api_url: str) -> Collection[str]:

@@ -5,7 +5,8 @@ Five uses within 30 minutes: docs.slack.dev/interactivity/handling-user-interact
 
 import asyncio
 import json
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +15,6 @@ import aiohttp
 import structlog
 
 from bot.domain.people import Refusal
-from bot.settings.allowed_hosts import takes_answers
 from graph.http import Proxies
 from handlers.slack.api_errors import NO_ANSWER
 from handlers.views.ui import Blocks, said
@@ -44,9 +44,8 @@ class ResponseUrls:
 
     session: aiohttp.ClientSession
     _: KW_ONLY
-    api_url: str
-    ids: Collection[str]
-    """Of the workspace and its organization: only interactions of these are answered."""
+    accepted: re.Pattern[str]
+    """Matches those of this workspace and its organization: only they are answered."""
     proxies: Proxies
 
     def url_of(self, body: Mapping[str, Any]) -> str:
@@ -54,7 +53,7 @@ class ResponseUrls:
         url = body.get("response_url")
         if not isinstance(url, str):
             raise Refusal("This works in messages only: type `/aad-setup values` with the id.")
-        if not self._is_ours(url):
+        if not self.accepted.fullmatch(url):
             raise Refusal("This click did not come from Slack, so it was ignored.")
         return url
 
@@ -67,12 +66,9 @@ class ResponseUrls:
         body = {"replace_original": False, "response_type": "ephemeral", "text": text}
         return await self._post(url, {**body, "blocks": blocks or said(text)})
 
-    def _is_ours(self, url: str) -> bool:
-        return takes_answers(url, api_url=self.api_url, ids=self.ids)
-
     async def _post(self, url: str, body: dict[str, object]) -> bool:
         """Return whether it was shown. Without a clear yes it is unknown, so that is not a yes."""
-        if not self._is_ours(url):
+        if not self.accepted.fullmatch(url):
             log.error("response_url refused: not of this workspace in Slack")
             return False
         try:

@@ -6,6 +6,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.services import Services
+from bot.settings.allowed_hosts import response_urls
 from handlers.slack.approval_channel import ApprovalChannel
 from handlers.slack.rate_limits import LookupLimits, RateLimits
 from handlers.slack.response_url import ResponseUrls
@@ -33,6 +34,7 @@ class Slack:
     ) -> "Slack":
         """Return the services for the workspace that the bot is installed in."""
         settings, clock = services.settings, services.clock
+        ids = {installed.team_id, *filter(None, [installed.enterprise_id])}
         return cls(
             client=client,
             installed=installed,
@@ -40,8 +42,7 @@ class Slack:
             channel=ApprovalChannel(client=client, channel=settings.approval_channel, clock=clock),
             response_urls=ResponseUrls(
                 session,
-                api_url=settings.slack_api_url,
-                ids={installed.team_id, *filter(None, [installed.enterprise_id])},
+                accepted=response_urls(settings.slack_api_url, ids=ids),
                 proxies=settings.proxies,
             ),
             rate_limits=RateLimits(clock),

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.domain.people import Refusal
-from bot.settings.allowed_hosts import takes_answers
+from bot.settings.allowed_hosts import response_urls
 from graph.http import DIRECT
 from handlers.slack.response_url import ResponseUrls
 
@@ -30,7 +30,7 @@ REAL = f"https://hooks.slack.com{PATH}"
     ],
 )
 def test_slack_s_hooks_of_our_workspace_are_answered(url: str) -> None:
-    assert takes_answers(url, api_url=SLACK, ids=IDS)
+    assert response_urls(SLACK, ids=IDS).fullmatch(url)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_slack_s_hooks_of_our_workspace_are_answered(url: str) -> None:
     ],
 )
 def test_nothing_else_is_answered(url: str) -> None:
-    assert not takes_answers(url, api_url=SLACK, ids=IDS)
+    assert not response_urls(SLACK, ids=IDS).fullmatch(url)
 
 
 def test_another_slack_answers_at_its_own_address_only() -> None:
-    assert takes_answers(f"http://127.0.0.1:4711{PATH}", api_url=HERE, ids=IDS)
+    assert response_urls(HERE, ids=IDS).fullmatch(f"http://127.0.0.1:4711{PATH}")
     for url in (f"http://127.0.0.1:4712{PATH}", f"http://localhost:4711{PATH}", REAL):
-        assert not takes_answers(url, api_url=HERE, ids=IDS)
+        assert not response_urls(HERE, ids=IDS).fullmatch(url)
 
 
 @dataclass(kw_only=True)
@@ -102,12 +102,12 @@ async def hooks() -> AsyncIterator[Hooks]:
 @pytest.fixture
 async def answers(hooks: Hooks) -> AsyncIterator[ResponseUrls]:
     async with aiohttp.ClientSession() as session:
-        yield ResponseUrls(session, api_url=hooks.api_url, ids=IDS, proxies=DIRECT)
+        yield ResponseUrls(session, accepted=response_urls(hooks.api_url, ids=IDS), proxies=DIRECT)
 
 
 async def test_nothing_on_this_machine_is_called_for_slack_itself(hooks: Hooks) -> None:
     async with aiohttp.ClientSession() as session:
-        answers = ResponseUrls(session, api_url=SLACK, ids=IDS, proxies=DIRECT)
+        answers = ResponseUrls(session, accepted=response_urls(SLACK, ids=IDS), proxies=DIRECT)
         for forged in (hooks.url, hooks.url.replace("127.0.0.1", "localhost")):
             assert not await answers.add(forged, text="hello")
             assert not await answers.replace(forged, text="hello", blocks=[])
