@@ -59,6 +59,9 @@ OUTAGE = Failure(
 )
 """Shown by registrations whose run waits for Entra."""
 AT_ONCE = 50
+AFTER_START = timedelta(hours=1)
+"""When old records are deleted first: a start has better things to do, and a process that is
+restarted every day still comes to it."""
 UNDOABLE = (Status.FAILED, Status.UNDONE, Status.DENIED, Status.CANCELLED, Status.EXPIRED)
 """States in which a late undo has something to do: an earlier undo may have left something, and a
 failed registration may have been denied, cancelled or expired since."""
@@ -104,7 +107,7 @@ class Scheduler:
         """The suspect that may be at work, and since when."""
         self._again_at: dict[str, datetime] = {}
         """When to retry a run that could not be started."""
-        self._forgot_at: datetime | None = None
+        self._forget_at = self._clock.now() + AFTER_START
         self.loop = Loop("scheduler", self.look, wakeup=services.wakeups.scheduler, every=every)
 
     async def look(self) -> None:
@@ -187,13 +190,15 @@ class Scheduler:
         await self._died(run.id, bug)
 
     async def _forget(self) -> None:
-        """Once a day, delete expired records, here and in the engine."""
+        """An hour after the start, and then once a day, delete expired records, here and in the
+        engine.
+        """
         now = self._clock.now()
-        if self._forgot_at is None or now >= self._forgot_at + DAY:
+        if now >= self._forget_at:
             await self._engine.forget(before=now - ENGINE_RETENTION)
             kept_since = now - self._services.settings.retention
             await retention.delete_old(self._database, before=kept_since)
-            self._forgot_at = now
+            self._forget_at = now + DAY
 
     async def _fire_timers(self, due: Sequence[Timer]) -> None:
         for timer in due:
