@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestState
 from bot.domain.registration import WAITS_IN, Registration, Status
-from bot.domain.secrets import SecretState
 
 
 class Verb(StrEnum):
@@ -111,20 +110,6 @@ NOT_FOR_OWN: Mapping[Verb, str] = {
 
 PREVIOUS_REQUESTER = "You asked for this before it was handed over. Another approver has to decide."
 """The refusal for previous requesters: else a handover would be a way around that."""
-
-REPLACEABLE = frozenset(
-    {
-        SecretState.MASKED,
-        SecretState.UNKNOWN,
-        SecretState.UNMASKED,
-        SecretState.CLOSED,
-        SecretState.REMOVED,
-        SecretState.REPLACED,
-    }
-)
-
-ROTATABLE = REPLACEABLE | {SecretState.SHOWN}
-"""States of a secret in which another may follow it: no person is about to see it."""
 
 TO_BE_TAKEN_BACK = frozenset({Status.READY, Status.FAILED})
 """States in which Entra still holds objects, which must be removed before a purge."""

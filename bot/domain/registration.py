@@ -14,7 +14,7 @@ from typing import Any
 from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, Vote
 from bot.domain.people import Person
 from bot.domain.runs import Failure, RunKind, StepState
-from bot.domain.secrets import SEEN, Secret, SecretState
+from bot.domain.secrets import Secret, SecretState
 
 
 class Status(StrEnum):
@@ -244,17 +244,17 @@ class Registration:
         """
         if self.secret is None:
             return None
-        stays = [it for it in (self.secret, *self.other_secrets) if it.retires_at is None]
-        seen = [it for it in stays if it.state in SEEN]
+        known = (self.secret, *self.other_secrets)
+        stays = [it for it in known if it.is_live and it.remove_at is None]
+        seen = [it for it in stays if it.state is SecretState.SEEN]
         doubtful = [it for it in stays if it.state is SecretState.UNKNOWN]
         return max(seen or doubtful, key=lambda it: it.made_at, default=None)
 
     @property
     def is_unseen(self) -> bool:
         """Whether its newest secret waits to be picked up."""
-        secret = self.secret
-        is_sealed = secret is not None and secret.state is SecretState.SEALED
-        return is_sealed and self.status is Status.READY
+        is_ready = self.status is Status.READY
+        return is_ready and self.secret is not None and self.secret.is_unread
 
     @property
     def has_expired(self) -> bool:
@@ -271,5 +271,6 @@ class Registration:
         is_asked = self.waiting(RequestKind.ROTATION) is not None
         if is_asked or self.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
             return True
-        waiting = (SecretState.SEALED, SecretState.CLAIMED)
-        return self.secret is not None and self.secret.state in waiting
+        if self.secret is None or not self.secret.is_live:
+            return False
+        return self.secret.state in (SecretState.SEALED, SecretState.CLAIMED)

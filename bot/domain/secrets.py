@@ -1,5 +1,5 @@
-"""The states of a secret, which is never the secret itself, and the stages at which people are told
-that the one in use expires.
+"""Whether a secret was seen, and whether Entra still holds it; never the secret itself. The stages
+at which people are told that the one in use expires.
 
 A month, a week and a day before, and at its end. If a secret lives less than two months, when a
 half, an eighth and a fortieth of its life are left.
@@ -14,33 +14,23 @@ from bot.domain.runs import RunKind
 
 
 class SecretState(StrEnum):
-    """The small life of one secret."""
+    """Whether a secret was seen. Its removal changes nothing of that."""
 
     ATTEMPTED = "attempted"  # its nonce is stored, the call may or may not have reached Entra
-    SEALED = "sealed"  # in the vault, unseen
+    SEALED = "sealed"  # nobody has seen it
     CLAIMED = "claimed"  # taken out of the vault for the one reveal, which is not confirmed yet
-    SHOWN = "shown"  # Slack took it; it is on the requester's screen
-    MASKED = "masked"  # it was seen and is gone
+    SEEN = "seen"  # Slack took it
     UNKNOWN = "unknown"  # it is unknown whether it was seen
-    REPLACED = "replaced"  # a newer secret works, this one is removed from Entra
-    UNMASKED = "unmasked"  # it was seen, and Slack did not let us mask it
-    CLOSED = "closed"  # out of the vault unseen; Entra still has to be told
-    REMOVED = "removed"  # removed from Entra unseen
 
 
-LIVE = (
-    SecretState.SEALED,
-    SecretState.CLAIMED,
-    SecretState.SHOWN,
-    SecretState.MASKED,
-    SecretState.UNKNOWN,
-    SecretState.UNMASKED,
-)
-"""States in which Entra still holds the secret and knows it to be ours."""
+class RemovalReason(StrEnum):
+    """Why a secret is out of use."""
 
-
-SEEN = (SecretState.SHOWN, SecretState.MASKED, SecretState.UNMASKED)
-"""States of a secret that its requester has seen, and perhaps put to use."""
+    UNREAD = "unread"  # nobody picked it up in time
+    UNFINISHED = "unfinished"  # the run that made it failed
+    REPLACED = "replaced"  # another was made in its place
+    FOLLOWED = "followed"  # the one that follows it was seen
+    APPLICATION_DELETED = "application deleted"  # with all that the registration has made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +45,60 @@ class Secret:
     expires_at: datetime | None
     made_at: datetime
     made_by: RunKind = RunKind.REGISTER
-    retires_at: datetime | None = None  # when it is removed, because a newer one was seen
+    remove_at: datetime | None = None  # when it is to be removed from Entra, if that is known
+    removed_because: RemovalReason | None = None  # from the moment on that it is out of use
+    removed_at: datetime | None = None  # since when Entra is known not to hold it
     removal_began: bool = False  # whether a run was added for that, even if it has failed since
+    can_be_masked: bool = False  # whether the address of the message that shows it is kept
+    mask_failed: bool = False  # whether Slack did not let us mask that message
 
     @property
     def is_live(self) -> bool:
-        """Whether Entra should hold it."""
-        return self.state in LIVE
+        """Whether Entra should hold it, for use."""
+        return self.state is not SecretState.ATTEMPTED and self.removed_because is None
+
+    @property
+    def is_being_removed(self) -> bool:
+        """Whether it is out of use and Entra still has to be told."""
+        return self.removed_because is not None and self.removed_at is None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it waits in the vault to be picked up."""
+        return self.is_live and self.state is SecretState.SEALED
+
+    @property
+    def is_on_screen(self) -> bool:
+        """Whether it is being shown, or was and is not masked yet."""
+        is_open = self.state is SecretState.SEEN and self.can_be_masked
+        return self.is_live and (is_open or self.state is SecretState.CLAIMED)
+
+    @property
+    def may_be_known(self) -> bool:
+        """Whether it works and a person may have saved it."""
+        return self.is_live and not self.is_unread
+
+    @property
+    def may_be_replaced(self) -> bool:
+        """Whether another may be made in its place: no person sees it or is about to."""
+        is_made = self.state is not SecretState.ATTEMPTED
+        return is_made and not self.is_unread and not self.is_on_screen
+
+    @property
+    def may_be_followed(self) -> bool:
+        """Whether another may be made beside it: no person is about to see it."""
+        return self.may_be_replaced or self.state is SecretState.SEEN
 
     @property
     def has_lapsed(self) -> bool:
-        """Whether it should replace another and was not picked up: then the other one stays."""
-        gone = (SecretState.CLOSED, SecretState.REMOVED)
-        return self.made_by is RunKind.ADD_SECRET and self.state in gone
+        """Whether it should follow another and was not picked up: then the other one stays."""
+        is_unseen = self.state is SecretState.SEALED
+        return self.made_by is RunKind.ADD_SECRET and is_unseen and self.removed_because is not None
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether another is in use instead."""
+        return self.removed_because in (RemovalReason.REPLACED, RemovalReason.FOLLOWED)
 
 
 class Stage(IntEnum):

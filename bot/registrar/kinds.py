@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.approval import ROTATABLE, Policy, Verb
+from bot.approval import Policy, Verb
 from bot.domain.approval_requests import ApprovalRequest, Quorum, RequestKind, RequestState
 from bot.domain.catalogue import Profile
 from bot.domain.events import Event, Subject
@@ -98,25 +98,25 @@ def _check_rotation(case: Case) -> None:
     id, secret = registration.id, registration.secret
     if secret is None:
         raise Refusal(f"{id} has no secret yet.")
-    if secret.state is SecretState.SEALED:
+    if secret.is_unread:
         raise Refusal(
             f"A secret of {id} waits unseen, so it needs no new one: its requester gets it by"
             " *Get the values*."
         )
-    if secret.state not in ROTATABLE:
+    if not secret.may_be_followed:
         raise Refusal(f"The secret of {id} is being shown. Try again in a minute.")
     previous = registration.previous_secret
     if previous is not None and (previous.expires_at is None or previous.expires_at > now):
-        if previous.retires_at is None:
+        if previous.remove_at is None:
             raise Refusal(
                 f"{why_unseen(registration)}, and the one before still works. Its requester"
                 " presses *Make a new one*, which takes no approval."
             )
-        if previous.retires_at <= now:
+        if previous.remove_at <= now:
             raise Refusal(f"The previous secret of {id} is being removed. Ask again after that.")
         raise Refusal(
             f"{id} was rotated lately: the secret before works until"
-            f" {previous.retires_at.date().isoformat()}. Ask again after that."
+            f" {previous.remove_at.date().isoformat()}. Ask again after that."
         )
     needed(case.profile, registration, case.policy.contact)
 
@@ -124,13 +124,11 @@ def _check_rotation(case: Case) -> None:
 def why_unseen(registration: Registration) -> str:
     """Say why the newest secret is not the one in use."""
     id, secret = registration.id, registration.secret
-    match secret.state if secret else None:
-        case SecretState.CLOSED | SecretState.REMOVED:
-            return f"Nobody came for the new secret of {id} in time"
-        case SecretState.UNKNOWN:
-            return f"Nobody can tell whether the new secret of {id} was seen"
-        case _:
-            return f"The new secret of {id} was not seen yet"
+    if secret is not None and secret.removed_because is not None:
+        return f"Nobody came for the new secret of {id} in time"
+    if secret is not None and secret.state is SecretState.UNKNOWN:
+        return f"Nobody can tell whether the new secret of {id} was seen"
+    return f"The new secret of {id} was not seen yet"
 
 
 def _check_handover(case: Case) -> None:

@@ -12,7 +12,7 @@ from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
+from bot.domain.secrets import RemovalReason
 from bot.registrar.access import CHECKS, Access, check_limit
 from bot.registrar.approval import Approval
 from bot.registrar.kinds import check_idle
@@ -145,10 +145,8 @@ class Revocation:
             if await registrations.move(tx, id, Status.REVOKING):
                 await registrations.set_revocation(tx, id, by=by, now=now)
                 for secret in await secrets.live(tx, id):
-                    since = [SecretState.SEALED]
-                    await secrets.change(
-                        tx, secret.id, SecretState.CLOSED, since=since, sealed=None
-                    )
+                    reason = RemovalReason.APPLICATION_DELETED
+                    await secrets.close(tx, secret.id, reason, now=now)
                 await self._tell(tx, registration, by)
             await registrations.update(tx, id, deadline=None, failure=None)
             await timers.cancel_all(tx, id, but=TimerKind.MASK)

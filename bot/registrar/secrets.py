@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.approval import REPLACEABLE, Verb
+from bot.approval import Verb
 from bot.domain.events import Event, Subject
 from bot.domain.forms import Values, values_of
 from bot.domain.lifetimes import (
@@ -20,7 +20,16 @@ from bot.domain.runs import RunKind
 from bot.domain.secrets import Secret, SecretState
 from bot.registrar.access import Access
 from bot.registrar.kinds import check_idle, why_unseen
-from bot.storage import audit, expiry_notices, history, registrations, runs, secrets, timers
+from bot.storage import (
+    audit,
+    expiry_notices,
+    history,
+    messages,
+    registrations,
+    runs,
+    secrets,
+    timers,
+)
 from bot.storage.secrets import Purpose
 from bot.storage.timers import TimerKind
 from bot.storage.vault import SealBroken
@@ -62,7 +71,7 @@ class Secrets:
         """
         async with self.access.locked_for(Verb.REVEAL, id, by) as (tx, registration):
             secret = registration.secret
-            if secret is None or secret.state is not SecretState.SEALED:
+            if secret is None or not secret.is_unread:
                 raise Refusal(_why_not(registration))
             if registration.deadline is not None and registration.deadline <= self.access.now():
                 raise Refusal(f"The deadline of {id} has passed, so this can't be done.")
@@ -112,7 +121,7 @@ class Secrets:
 
     async def shown(self, id: str, secret: str, *, by: Person) -> None:
         """Note that Slack took the secret."""
-        await self._confirm(id, secret, SecretState.SHOWN, Event.SECRET_SHOWN, by)
+        await self._confirm(id, secret, SecretState.SEEN, Event.SECRET_SHOWN, by)
 
     async def lost(self, id: str, secret: str, *, by: Person) -> None:
         """Note that nobody can tell whether the secret was seen."""
@@ -127,7 +136,7 @@ class Secrets:
             await timers.cancel(tx, id, TimerKind.UNKNOWN, Subject(secret=secret))
             if await secrets.change(tx, secret, state, since=[SecretState.CLAIMED]):
                 await history.write(tx, id, event, by=by, now=self.access.now(), secret=secret)
-                if state is SecretState.SHOWN:
+                if state is SecretState.SEEN:
                     await self._schedule_removal_of_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
 
@@ -143,30 +152,33 @@ class Secrets:
 
     async def masked(self, id: str, secret: str) -> None:
         """Note that the secret is off the screen."""
-        await self._record_mask(id, secret, SecretState.MASKED, Event.SECRET_MASKED)
+        async with self.access.services.writing() as tx:
+            await self._end_look(tx, id, secret, Event.SECRET_MASKED)
 
     async def unmasked(self, id: str, secret: str) -> None:
         """Note that Slack would not mask the secret."""
-        await self._record_mask(id, secret, SecretState.UNMASKED, Event.SECRET_NOT_MASKED)
-
-    async def _record_mask(self, id: str, secret: str, state: SecretState, event: Event) -> None:
         async with self.access.services.writing() as tx:
-            await registrations.bump_version(tx, id)
-            await secrets.forget_answer_to(tx, secret)
-            # The requester may hide it before the reveal has come to note that it is shown.
-            since = [SecretState.CLAIMED, SecretState.SHOWN]
-            if await secrets.change(tx, secret, state, since=since):
-                await timers.cancel(tx, id, TimerKind.UNKNOWN, Subject(secret=secret))
-                await history.write(tx, id, event, now=self.access.now(), secret=secret)
-                await self._schedule_removal_of_older(tx, id, secret)
-                await expiry_notices.plan(tx, id)
+            await messages.note_mask_failed(tx, id, secret)
+            await self._end_look(tx, id, secret, Event.SECRET_NOT_MASKED)
+
+    async def _end_look(self, tx: AsyncConnection, id: str, secret: str, event: Event) -> None:
+        await registrations.bump_version(tx, id)
+        if not await secrets.forget_answer_to(tx, secret):
+            return
+        # The requester may hide it before the reveal has come to note that it is shown.
+        since = [SecretState.CLAIMED, SecretState.SEEN]
+        if await secrets.change(tx, secret, SecretState.SEEN, since=since):
+            await timers.cancel(tx, id, TimerKind.UNKNOWN, Subject(secret=secret))
+            await history.write(tx, id, event, now=self.access.now(), secret=secret)
+            await self._schedule_removal_of_older(tx, id, secret)
+            await expiry_notices.plan(tx, id)
 
     async def _schedule_removal_of_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
         """Give what a secret follows, now that it was seen, the date at which it is removed."""
         live, now = await secrets.live(tx, id), self.access.now()
         new = next(each for each in live if each.id == seen)
         for old in live:
-            if old.made_at < new.made_at and old.retires_at is None:
+            if old.made_at < new.made_at and old.remove_at is None:
                 at = min(now + PREVIOUS_SECRET, old.expires_at or now)
                 await secrets.schedule_removal(tx, old.id, at)
                 await timers.add(tx, id, TimerKind.REMOVE_PREVIOUS, at, Subject(secret=old.id))
@@ -176,7 +188,7 @@ class Secrets:
         async with self.access.locked_for(Verb.REPLACE_SECRET, id, by) as (tx, registration):
             check_idle(registration)
             secret = registration.secret
-            if secret is None or secret.state not in REPLACEABLE:
+            if secret is None or not secret.may_be_replaced:
                 raise Refusal(_why_not(registration))
             if not registration.approvals():  # they came after the copy that was restored
                 raise Refusal(
@@ -213,9 +225,9 @@ class Secrets:
             raise Refusal(
                 f"{id} has no previous secret. `/aad-setup revoke {id}` takes back all that it has."
             )
-        if previous.retires_at is None:
+        if previous.remove_at is None:
             raise Refusal(f"{why_unseen(registration)}, so the one before is still in use.")
-        if previous.retires_at <= self.access.now():
+        if previous.remove_at <= self.access.now():
             raise Refusal(f"The previous secret of {id} is being removed already.")
         return previous
 
@@ -225,8 +237,15 @@ def _why_not(registration: Registration) -> str:
     id, secret = registration.id, registration.secret
     if registration.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
         return f"A new secret of {id} is being made. You get a message when it works."
-    match secret.state if secret else None:
-        case SecretState.SHOWN | SecretState.MASKED | SecretState.UNMASKED:
+    if secret is not None and secret.is_superseded:
+        return f"The secret of {id} was replaced by one that failed. Press *Make a new one*."
+    if secret is not None and secret.removed_because is not None:
+        return (
+            f"The secret of {id} wasn't picked up within {UNREAD_SECRET.days} days, so it was"
+            " deleted from Entra. Press *Make a new one*."
+        )
+    match secret.state if secret else SecretState.ATTEMPTED:
+        case SecretState.SEEN:
             return (
                 f"The secret of {id} has already been shown and can't be shown again. If you"
                 " didn't save it, press *Make a new one*."
@@ -235,14 +254,7 @@ def _why_not(registration: Registration) -> str:
             return f"The secret of {id} is being shown right now."
         case SecretState.UNKNOWN:
             return f"It is unknown whether the secret of {id} was seen. Press *Make a new one*."
-        case SecretState.CLOSED | SecretState.REMOVED:
-            return (
-                f"The secret of {id} wasn't picked up within {UNREAD_SECRET.days} days, so it was"
-                " deleted from Entra. Press *Make a new one*."
-            )
-        case SecretState.REPLACED:
-            return f"The secret of {id} was replaced by one that failed. Press *Make a new one*."
         case SecretState.SEALED:
             return f"The secret of {id} waits unseen: press *Get the values*."
-        case _:
+        case SecretState.ATTEMPTED:
             return f"{id} has no secret yet."

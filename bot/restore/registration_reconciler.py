@@ -11,7 +11,7 @@ from bot.domain.events import Event, Subject
 from bot.domain.lifetimes import UNDO_FAILED
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
-from bot.domain.secrets import LIVE, Secret, SecretState
+from bot.domain.secrets import RemovalReason, Secret, SecretState
 from bot.runs.base import CLEANUP_TIMERS
 from bot.storage import (
     decisions,
@@ -42,8 +42,6 @@ LATER = {RunKind.CHECK: TimerKind.CHECK, **CLEANUP_TIMERS}
 """Runs that come again by themselves, and the timers that start them."""
 UNCONFIRMED = (SecretState.SEALED, SecretState.CLAIMED)
 """States that may have changed since the copy."""
-OVER = (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
-"""Final states of a secret: nothing since the copy can have changed them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +82,10 @@ class RegistrationReconciler:
         tx, id, copy = self.tx, self.copy.id, self.copy
         known = await secrets.of(tx, id)
         unknown = self.shown.unknown(known)
-        doubtful = [it for it in known if _may_be_in_use(it) and self.shown.holds(it)]
-        lost = [it for it in known if it.is_live and not self.shown.holds(it)]
+        # Nothing since the copy can have brought back one that was out of use.
+        in_use = [it for it in known if it.is_live]
+        doubtful = [it for it in in_use if self.shown.holds(it)]
+        lost = [it for it in in_use if not self.shown.holds(it)]
         target = self._target(in_use=bool(unknown or doubtful))
         is_move = target is not copy.status
         # No run has announced the secret of a run that was at work, in any state.
@@ -100,8 +100,8 @@ class RegistrationReconciler:
         await self._record(unknown, unsure)
         for secret in lost:
             was_unseen = secret.state is SecretState.SEALED
-            gone = SecretState.REMOVED if was_unseen else SecretState.REPLACED
-            await self._lose(secret, gone)
+            because = RemovalReason.UNREAD if was_unseen else RemovalReason.REPLACED
+            await secrets.note_removed(tx, secret.id, because, now=self.now)
         voided = await self._void()
         await self._move(target)
         await expiry_notices.plan(tx, id)
@@ -177,9 +177,6 @@ class RegistrationReconciler:
         for step, facts in made:
             await runs.record(self.tx, run, step.name, facts, self.now)
 
-    async def _lose(self, secret: Secret, state: SecretState) -> None:
-        await secrets.change(self.tx, secret.id, state, since=LIVE, sealed=None)
-
     async def _void(self) -> int:
         """Have open approvals given again: they may have been withdrawn since. Return how many."""
         voided = 0
@@ -219,8 +216,9 @@ class RegistrationReconciler:
         tx, id, deleted = self.tx, self.copy.id, self.shown.deleted
         await timers.cancel_all(tx, id, but=TimerKind.MASK)
         for secret in await secrets.live(tx, id):
-            await self._lose(secret, SecretState.REMOVED)
-        await secrets.confirm_removed(tx, id)
+            because = RemovalReason.APPLICATION_DELETED
+            await secrets.note_removed(tx, secret.id, because, now=self.now)
+        await secrets.confirm_removed(tx, id, now=self.now)
         made = {
             step: facts["object_id"]
             for step, facts in self.copy.facts.items()
@@ -258,10 +256,6 @@ class RegistrationReconciler:
             restore=self.since.isoformat(),
         )
         await messages.add(self.tx, copy.id, MessageKind.RESTORED, copy.requester.user_id)
-
-
-def _may_be_in_use(secret: Secret) -> bool:
-    return secret.state not in OVER
 
 
 def _waits(copy: Registration) -> bool:

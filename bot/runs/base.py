@@ -13,7 +13,7 @@ from bot.domain.lifetimes import CLEANUP_RETRY, SWEEPS, UNDO_FAILED
 from bot.domain.people import CONTACT, Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import Failure, RunKind
-from bot.domain.secrets import Secret, SecretState
+from bot.domain.secrets import RemovalReason, Secret
 from bot.runs.journal import RunJournal, Superseded, Walk
 from bot.services import Services
 from bot.storage import audit, decisions, history, messages, registrations, runs, secrets, timers
@@ -89,7 +89,7 @@ class RunBase:
             return
         registration = await self._registration(run)
         try:
-            await self._remove_key(run, registration, secret, SecretState.REMOVED)
+            await self._remove_key(run, registration, secret, RemovalReason.UNFINISHED)
         except StepFailed as failure:
             log.warning("secret left for the sweep", run=run.id, code=failure.code)
 
@@ -100,9 +100,8 @@ class RunBase:
             sealed = None if is_over else await secrets.sealed_of_run(tx, run.id)
             if sealed is None:
                 return None
-            await secrets.change(
-                tx, sealed.id, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
-            )
+            now = self._clock.now()
+            await secrets.close(tx, sealed.id, RemovalReason.UNFINISHED, now=now)
             # A walk that a crash begins anew must not take up what it can no longer open, nor
             # believe of its next secret what was proved of this one.
             await runs.delete_secret_facts(tx, run.id)
@@ -178,12 +177,12 @@ class RunBase:
                 await timers.add(tx, run.registration, TimerKind.REMOVE_STRAY, at)
 
     async def _remove_key(
-        self, run: Run, registration: Registration, secret: Secret, target: SecretState
+        self, run: Run, registration: Registration, secret: Secret, because: RemovalReason
     ) -> None:
         """Remove a secret from Entra, and note it."""
         await self._take_out(run, registration, secret)
         async with self._database.transaction() as tx:
-            await secrets.change(tx, secret.id, target, since=list(SecretState), sealed=None)
+            await secrets.note_removed(tx, secret.id, because, now=self._clock.now())
 
     async def _take_out(self, run: Run, registration: Registration, secret: Secret) -> None:
         context = self._step_context(run, registration)

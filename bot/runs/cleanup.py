@@ -10,7 +10,7 @@ from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.domain.registration import Deleted, Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import Secret, SecretState
+from bot.domain.secrets import RemovalReason, Secret
 from bot.runs.base import RunBase, failing, tampered
 from bot.storage import (
     audit,
@@ -41,8 +41,9 @@ class Cleanup(RunBase):
             # Overruled: whatever did that sees to the secret.
             if not await self._end(tx, run, RunOutcome.DONE) or secret is None:
                 return
-            if await secrets.change(tx, secret.id, SecretState.REMOVED, since=[SecretState.CLOSED]):
-                await self._tell_removed(tx, run, [secret.id])
+            now = self._clock.now()
+            gone = await secrets.confirm_removed(tx, run.registration, now=now, only=secret.id)
+            await self._tell_removed(tx, run, gone)
 
     async def remove_previous(self, run: Run) -> None:
         """Take the secret that a newer one follows out of Entra, and say so to its requester."""
@@ -51,9 +52,7 @@ class Cleanup(RunBase):
             if not await self._end(tx, run, RunOutcome.DONE) or secret is None:
                 return
             now, of = self._clock.now(), run.registration
-            await secrets.change(
-                tx, secret.id, SecretState.REPLACED, since=list(SecretState), sealed=None
-            )
+            await secrets.note_removed(tx, secret.id, RemovalReason.FOLLOWED, now=now)
             await history.write(tx, of, Event.PREVIOUS_REMOVED, now=now)
             requester = await registrations.requester_of(tx, of)
             await messages.add(tx, of, MessageKind.RETIRED, requester)
@@ -62,7 +61,7 @@ class Cleanup(RunBase):
         """Take the run's secret out of Entra, and return it. None if it is to stay."""
         async with self._database.reading() as tx:
             secret = await secrets.get(tx, run.subject or "")
-        stays = run.kind is RunKind.REMOVE_PREVIOUS and secret and secret.retires_at is None
+        stays = run.kind is RunKind.REMOVE_PREVIOUS and secret and secret.remove_at is None
         if secret is None or stays:
             return None
         await self._take_out(run, await self._registration(run), secret)
@@ -77,9 +76,9 @@ class Cleanup(RunBase):
             # Overruled: what was closed since may still be there.
             if not await self._end(tx, run, RunOutcome.DONE) or not is_made:
                 return
-            gone = await secrets.confirm_removed(tx, run.registration)
-            await self._tell_removed(tx, run, gone)
             now = self._clock.now()
+            gone = await secrets.confirm_removed(tx, run.registration, now=now)
+            await self._tell_removed(tx, run, gone)
             await history.write(tx, run.registration, Event.SWEPT, now=now, removed=removed)
 
     async def _remove_strays(self, run: Run, registration: Registration) -> Sequence[str]:
@@ -152,10 +151,9 @@ class Cleanup(RunBase):
             await registrations.move(tx, registration, target)
             await registrations.update(tx, registration, deadline=None, failure=None)
             for secret in await secrets.live(tx, registration):
-                await secrets.change(
-                    tx, secret.id, SecretState.CLOSED, since=[secret.state], sealed=None
-                )
-            await secrets.confirm_removed(tx, registration)
+                because = RemovalReason.APPLICATION_DELETED
+                await secrets.note_removed(tx, secret.id, because, now=now)
+            await secrets.confirm_removed(tx, registration, now=now)
             await timers.cancel_all(tx, registration, but=TimerKind.MASK)
             await history.write(tx, registration, Event(target), now=now)
             if target is Status.REVOKED:

@@ -20,7 +20,7 @@ from bot.domain.lifetimes import FIRST_CHECK, UNREAD_SECRET
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
+from bot.domain.secrets import RemovalReason
 from bot.planning.plans import plan_request_of
 from bot.runs.base import RunBase, changed, failed, failing, gone, tampered
 from bot.runs.journal import BatchWriter, Entry, Superseded
@@ -206,7 +206,7 @@ class Provisioning(RunBase):
             lost = await secrets.get(tx, run.subject or "")
         for old in live:
             if old.run != run.id and (lost is None or old.made_at >= lost.made_at):
-                await self._remove_key(run, registration, old, SecretState.REPLACED)
+                await self._remove_key(run, registration, old, RemovalReason.REPLACED)
 
     async def _finish(self, run: Run) -> None:
         """Announce what has been made and proven: the values are owed from here on."""

@@ -162,7 +162,7 @@ def _is_gone(error: BaseException | None) -> bool:
 
 def _logger() -> logging.Logger:
     """Return aiohttp's logger. It is detached: nothing propagates."""
-    logger = logging.Logger("door", level=logging.ERROR)
+    logger = logging.Logger("http_server", level=logging.ERROR)
     logger.addHandler(_Bugs())
     return logger
 

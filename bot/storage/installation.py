@@ -13,7 +13,7 @@ from bot.storage.tables import installation
 
 async def ensure_id(tx: AsyncConnection, *, new: str, now: datetime) -> str:
     """Return this installation's id, which is `new` from the first call on."""
-    await insert_or_ignore(tx, installation, id=new, only=True, created_at=now, patrolled_at=now)
+    await insert_or_ignore(tx, installation, id=new, only=True, created_at=now, searched_at=now)
     return str((await tx.execute(sa.select(installation.c.id))).scalar_one())
 
 
@@ -30,7 +30,7 @@ async def lock_submissions(tx: AsyncConnection) -> None:
 
 async def is_orphan_scan_due(tx: AsyncConnection, *, since: datetime) -> bool:
     """Whether no replica has searched the tenant after `since`."""
-    query = sa.select(installation.c.id).where(installation.c.patrolled_at <= since)
+    query = sa.select(installation.c.id).where(installation.c.searched_at <= since)
     return await tx.scalar(query) is not None
 
 
@@ -38,13 +38,13 @@ async def claim_orphan_scan(tx: AsyncConnection, *, since: datetime, until: date
     """Claim the search due after `since`, as if the last had been at `until`: the searching replica
     may be stopped. False if another replica was faster.
     """
-    is_due = installation.c.patrolled_at <= since
-    return await update(tx, installation, is_due, patrolled_at=until) == 1
+    is_due = installation.c.searched_at <= since
+    return await update(tx, installation, is_due, searched_at=until) == 1
 
 
 async def set_last_orphan_scan(tx: AsyncConnection, at: datetime) -> None:
     """Note when the tenant was last searched."""
-    await update(tx, installation, patrolled_at=at)
+    await update(tx, installation, searched_at=at)
 
 
 async def place(tx: AsyncConnection) -> str | None:

@@ -14,6 +14,8 @@ from bot.domain.registration import Status
 from bot.storage.rows import from_row, insert_and_expire
 from bot.storage.tables import messages, seen_events
 
+MASK_FAILED = "mask_failed"
+"""The trouble of a mask that Slack has not taken, and that is not tried again."""
 ENDED = 1000
 """More tries than are ever made: not tried again until its registration changes."""
 
@@ -223,6 +225,30 @@ async def give_up(tx: AsyncConnection, message: Message, *, gone: bool = False) 
     """Do not show the message: it cannot be shown any more, and if it is gone, never again."""
     done = {"shown": messages.c.wanted, "claimed_until": None, "waiting_since": None}
     await tx.execute(_update(message).values(**done, gone=gone))
+
+
+async def note_mask_failed(tx: AsyncConnection, registration: str, secret: str) -> None:
+    """Note that Slack did not let us mask this secret."""
+    await tx.execute(
+        sa.update(messages).where(_is_mask(registration, secret)).values(trouble=MASK_FAILED)
+    )
+
+
+def mask_failed(secret: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether Slack did not let us mask the secret of this row."""
+    return sa.exists().where(
+        _is_mask(secret.c.registration, secret.c.id), messages.c.trouble == MASK_FAILED
+    )
+
+
+def _is_mask(
+    registration: str | sa.ColumnElement[str], secret: str | sa.ColumnElement[str]
+) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        messages.c.registration == registration,
+        messages.c.kind == MessageKind.MASK,
+        messages.c.subject == secret,
+    )
 
 
 def _update(message: Message) -> sa.Update:

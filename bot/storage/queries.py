@@ -14,10 +14,10 @@ from bot.domain.approval_requests import RequestKind
 from bot.domain.people import Person
 from bot.domain.registration import RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import LIVE
 from bot.storage.approval_requests import IS_WAITING
 from bot.storage.registrations import OPEN
 from bot.storage.rows import count, from_row, is_person, person_of, read_each
+from bot.storage.secrets import IN_USE
 from bot.storage.tables import (
     approval_requests,
     messages,
@@ -274,7 +274,7 @@ def _expires_at() -> sa.ColumnElement[datetime]:
         .where(
             secrets.c.registration == registrations.c.id,
             runs.c.outcome == RunOutcome.HANDED_OVER,
-            secrets.c.state.in_(LIVE),
+            IN_USE,
         )
         .correlate(registrations)
         .scalar_subquery()

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
 from bot.storage.database import Database
-from bot.storage.messages import SAID_ONCE, MessageKind
+from bot.storage.messages import MASK_FAILED, SAID_ONCE, MessageKind
 from bot.storage.tables import history, messages, registrations, runs, secrets, steps
 
 ENDED = tuple(status for status in Status if status.is_end)
@@ -31,7 +31,7 @@ async def delete_old(database: Database, *, before: datetime, batch: int = BATCH
 
 async def _messages(tx: AsyncConnection, before: datetime, batch: int) -> int:
     """Delete messages that told of one moment. Notices of a living secret stay, so that none is
-    repeated.
+    repeated, and masks that failed, because its notice says so.
 
     A card stays: its buttons work for as long as it stands in Slack.
     """
@@ -41,12 +41,17 @@ async def _messages(tx: AsyncConnection, before: datetime, batch: int) -> int:
             messages.c.shown_at < before,
             messages.c.kind.in_(SAID_ONCE),
             messages.c.shown >= messages.c.wanted,
-            sa.or_(messages.c.kind != MessageKind.EXPIRY_NEWS, _has_ended(messages.c.registration)),
+            sa.or_(sa.not_(_tells_of_a_secret()), _has_ended(messages.c.registration)),
         )
         .limit(batch)
     )
     done = await tx.execute(sa.delete(messages).where(messages.c.id.in_(old)))
     return done.rowcount
+
+
+def _tells_of_a_secret() -> sa.ColumnElement[bool]:
+    mask_failed = messages.c.trouble.is_not_distinct_from(MASK_FAILED)
+    return sa.or_(messages.c.kind == MessageKind.EXPIRY_NEWS, mask_failed)
 
 
 async def _runs(tx: AsyncConnection, before: datetime, batch: int) -> int:

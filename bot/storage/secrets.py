@@ -12,10 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import RunOutcome
 from bot.domain.runs import RunKind
-from bot.domain.secrets import LIVE, Secret, SecretState
+from bot.domain.secrets import RemovalReason, Secret, SecretState
 from bot.storage import wal_cleanup
+from bot.storage.messages import mask_failed
 from bot.storage.rows import THIS, from_row
 from bot.storage.tables import installation, registrations, runs, secrets
+
+IN_USE = secrets.c.removed_because.is_(None)
+"""The condition that a secret, once it is made, is not out of use."""
 
 
 class Purpose(StrEnum):
@@ -76,8 +80,8 @@ async def seal(tx: AsyncConnection, id: str, **columns: Any) -> None:
 
 async def sealed_of_run(tx: AsyncConnection, run: str) -> Secret | None:
     """Return the secret that this run has sealed, if it got so far."""
-    found = await _found(tx, secrets.c.run == run, secrets.c.state == SecretState.SEALED)
-    return next(iter(found), None)
+    found = await _found(tx, secrets.c.run == run)
+    return next((each for each in found if each.is_unread), None)
 
 
 async def get(tx: AsyncConnection, id: str) -> Secret | None:
@@ -95,7 +99,7 @@ async def announced(
     """
     rows = (await tx.execute(_ANNOUNCED, {"this": registration})).mappings()
     found = tuple(_secret(row) for row in rows)
-    counts = (it for it in found if not it.has_lapsed and it.state is not SecretState.REPLACED)
+    counts = (it for it in found if not it.has_lapsed and not it.is_superseded)
     newest = next(counts, found[0] if found else None)
     return newest, tuple(each for each in found if each is not newest)
 
@@ -116,7 +120,7 @@ async def approved_until(tx: AsyncConnection, registration: str) -> datetime | N
 
 async def live(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
     """Return the registration's secrets that Entra should hold: two while one follows another."""
-    return await _found(tx, secrets.c.registration == registration, secrets.c.state.in_(LIVE))
+    return tuple(each for each in await of(tx, registration) if each.is_live)
 
 
 async def of(tx: AsyncConnection, registration: str) -> tuple[Secret, ...]:
@@ -149,7 +153,7 @@ async def add_unknown(
 
 async def schedule_removal(tx: AsyncConnection, id: str, at: datetime) -> None:
     """Note when the secret is to be removed, because the one that follows it was seen."""
-    await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(retires_at=at))
+    await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(remove_at=at))
 
 
 async def cancel_removals(tx: AsyncConnection, registration: str, now: datetime) -> Sequence[str]:
@@ -160,21 +164,17 @@ async def cancel_removals(tx: AsyncConnection, registration: str, now: datetime)
     """
     query = (
         sa.update(secrets)
-        .where(secrets.c.registration == registration, secrets.c.retires_at > now)
-        .values(retires_at=None)
+        .where(secrets.c.registration == registration, secrets.c.remove_at > now)
+        .values(remove_at=None)
         .returning(secrets.c.id)
     )
     return (await tx.scalars(query)).all()
 
 
 async def closing(tx: AsyncConnection, registration: str) -> frozenset[str]:
-    """Return the key ids of secrets that are closed and wait for their removal from Entra."""
-    query = sa.select(secrets.c.key_id).where(
-        secrets.c.registration == registration,
-        secrets.c.state == SecretState.CLOSED,
-        secrets.c.key_id.is_not(None),
-    )
-    return frozenset((await tx.scalars(query)).all())
+    """Return the key ids of secrets that wait for their removal from Entra."""
+    found = await of(tx, registration)
+    return frozenset(it.key_id for it in found if it.is_being_removed and it.key_id)
 
 
 async def sealed(tx: AsyncConnection, id: str, purpose: Purpose) -> Sealed:
@@ -232,22 +232,53 @@ async def unseen(tx: AsyncConnection) -> Sequence[tuple[str, bytes]]:
     return [(registration, sealed) for registration, sealed in await tx.execute(query)]
 
 
-async def confirm_removed(tx: AsyncConnection, registration: str) -> Sequence[str]:
-    """Note that Entra holds none of the registration's closed secrets any more. Return which these
-    were.
+async def close(tx: AsyncConnection, id: str, because: RemovalReason, *, now: datetime) -> bool:
+    """Take an unread secret out of the vault, for its removal from Entra. False if it is not there:
+    then it was claimed, or closed before.
     """
-    query = (
-        sa.update(secrets)
-        .where(secrets.c.registration == registration, secrets.c.state == SecretState.CLOSED)
-        .values(state=SecretState.REMOVED)
-        .returning(secrets.c.id)
-    )
-    return (await tx.scalars(query)).all()
-
-
-async def forget_answer_to(tx: AsyncConnection, id: str) -> None:
     wal_cleanup.request_cleanup(tx)
-    await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(answer_to=None))
+    done = await tx.execute(
+        sa.update(secrets)
+        .where(secrets.c.id == id, secrets.c.state == SecretState.SEALED, IN_USE)
+        .values(sealed=None, removed_because=because, remove_at=now)
+    )
+    return done.rowcount == 1
+
+
+async def note_removed(
+    tx: AsyncConnection, id: str, because: RemovalReason, *, now: datetime
+) -> None:
+    """Note that Entra does not hold the secret. One that was closed before keeps its reason."""
+    wal_cleanup.request_cleanup(tx)
+    reason = sa.func.coalesce(secrets.c.removed_because, because)
+    await tx.execute(
+        sa.update(secrets)
+        .where(secrets.c.id == id, secrets.c.removed_at.is_(None))
+        .values(sealed=None, removed_because=reason, removed_at=now)
+    )
+
+
+async def confirm_removed(
+    tx: AsyncConnection, registration: str, *, now: datetime, only: str | None = None
+) -> Sequence[str]:
+    """Note that Entra holds none of the registration's secrets any more that wait for their
+    removal, or not this one. Return which these were.
+    """
+    found = await of(tx, registration)
+    ids = [it.id for it in found if it.is_being_removed and only in (None, it.id)]
+    query = sa.update(secrets).where(secrets.c.id.in_(ids), secrets.c.removed_at.is_(None))
+    return (await tx.scalars(query.values(removed_at=now).returning(secrets.c.id))).all()
+
+
+async def forget_answer_to(tx: AsyncConnection, id: str) -> bool:
+    """Forget where the reveal can be masked. False if that was forgotten before."""
+    wal_cleanup.request_cleanup(tx)
+    done = await tx.execute(
+        sa.update(secrets)
+        .where(secrets.c.id == id, secrets.c.answer_to.is_not(None))
+        .values(answer_to=None)
+    )
+    return done.rowcount == 1
 
 
 async def change(
@@ -258,12 +289,12 @@ async def change(
     since: Iterable[SecretState],
     **columns: Any,
 ) -> bool:
-    """Move the secret to `target` from one of `since`, and set `columns` with it."""
+    """Move a secret in use to `target` from one of `since`, and set `columns` with it."""
     if "sealed" in columns:
         wal_cleanup.request_cleanup(tx)
     done = await tx.execute(
         sa.update(secrets)
-        .where(secrets.c.id == id, secrets.c.state.in_(tuple(since)))
+        .where(secrets.c.id == id, secrets.c.state.in_(tuple(since)), IN_USE)
         .values(state=target, **columns)
     )
     return done.rowcount == 1
@@ -275,8 +306,8 @@ async def _found(tx: AsyncConnection, *which: sa.ColumnElement[bool]) -> tuple[S
 
 
 def _query(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Select these secrets, newest first, with the kind of the run that made each, and whether one
-    was to remove it.
+    """Select these secrets, newest first, with the kind of the run that made each, whether one was
+    to remove it, and what is known of the message that shows it.
     """
     removals = runs.alias()
     began = sa.exists().where(
@@ -284,8 +315,14 @@ def _query(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
         removals.c.kind == RunKind.REMOVE_PREVIOUS,
         removals.c.subject == secrets.c.id,
     )
-    columns = (secrets, runs.c.kind.label("made_by"), began.label("removal_began"))
-    query = sa.select(*columns).join(runs, runs.c.id == secrets.c.run).where(*which)
+    query = sa.select(
+        secrets,
+        runs.c.kind.label("made_by"),
+        began.label("removal_began"),
+        secrets.c.answer_to.is_not(None).label("can_be_masked"),
+        mask_failed(secrets).label("mask_failed"),
+    )
+    query = query.join(runs, runs.c.id == secrets.c.run).where(*which)
     return query.order_by(secrets.c.made_at.desc())
 
 
@@ -297,5 +334,5 @@ _ANNOUNCED = _query(
 
 
 def _secret(row: Mapping[Any, Any]) -> Secret:
-    state, made_by = SecretState(row["state"]), RunKind(row["made_by"])
-    return from_row(Secret, row, state=state, made_by=made_by)
+    because = row["removed_because"]
+    return from_row(Secret, row, removed_because=RemovalReason(because) if because else None)

@@ -37,7 +37,7 @@ installation = sa.Table(
     sa.Column("id", sa.String(32), primary_key=True),  # part of every application's uniqueName
     sa.Column("only", sa.Boolean, nullable=False, unique=True),  # always true: there is one row
     sa.Column("created_at", Moment, nullable=False),
-    sa.Column("patrolled_at", Moment, nullable=False),  # when the tenant was searched for orphans
+    sa.Column("searched_at", Moment, nullable=False),  # when the tenant was searched for orphans
     sa.Column("place", sa.String(120)),  # tells this database from a copy that was put in its place
     sa.Column("restored_at", Moment),  # since when a restored copy waits to be compared with Entra
 )
@@ -177,7 +177,9 @@ secrets = sa.Table(
     sa.Column("hint", sa.String(16)),
     sa.Column("expires_at", Moment),
     sa.Column("made_at", Moment, nullable=False),
-    sa.Column("retires_at", Moment),  # when it is removed, because a newer one was seen
+    sa.Column("remove_at", Moment),  # when it is to be removed from Entra, if that is known
+    sa.Column("removed_because", sa.String(24)),  # from the moment on that it is out of use
+    sa.Column("removed_at", Moment),  # since when Entra is known not to hold it
     sa.Column("sealed", sa.LargeBinary),  # Fernet; gone as soon as it is claimed
     sa.Column("answer_to", sa.LargeBinary),  # sealed response_url by which it can be masked
     sa.Index("secrets_by_registration", "registration"),
@@ -209,7 +211,7 @@ messages = sa.Table(
     sa.Column("shows", sa.String(24)),  # the status of its registration when it was last drawn
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("gone", sa.Boolean, nullable=False),  # deleted in Slack: never shown again
-    sa.Column("trouble", sa.String(60)),  # Slack's word for why it cannot be shown there
+    sa.Column("trouble", sa.String(60)),  # why it cannot be shown there, mostly Slack's word
     sa.Index("messages_by_registration", "registration"),
     sa.Index("messages_by_kind", "kind", "shown_at"),
     sa.Index(

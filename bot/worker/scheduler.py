@@ -17,7 +17,7 @@ from bot.domain.events import Event
 from bot.domain.lifetimes import DAY, ENGINE_RETENTION
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import Failure, RunKind
-from bot.domain.secrets import SecretState
+from bot.domain.secrets import RemovalReason, SecretState
 from bot.services import Services
 from bot.storage import (
     decisions,
@@ -237,9 +237,7 @@ class Scheduler:
                     await expiry_notices.plan(tx, id)
             case TimerKind.REMOVE_UNREAD:
                 # From here on a secret that is about to be removed cannot be shown.
-                if await secrets.change(
-                    tx, subject.secret, SecretState.CLOSED, since=[SecretState.SEALED], sealed=None
-                ):
+                if await secrets.close(tx, subject.secret, RemovalReason.UNREAD, now=now):
                     await self._add_run(tx, timer, registration)
                     await history.write(tx, id, Event.SECRET_UNREAD, now=now)
                     await expiry_notices.plan(tx, id)  # an older one may be in use again

@@ -3,7 +3,7 @@
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import ButtonElement
 
-from bot.approval import ASKABLE_AGAIN, REPLACEABLE, ROTATABLE
+from bot.approval import ASKABLE_AGAIN
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Registration, Status
 from handlers.views import ids, requests, ui
@@ -47,7 +47,7 @@ def idle_rotate_buttons(registration: Registration) -> list[ButtonElement]:
 def rotate_buttons(registration: Registration) -> list[ButtonElement]:
     """Return *Rotate* where a rotation can be asked for, perhaps after a run that soon ends."""
     secret, previous = registration.secret, registration.previous_secret
-    is_free = secret is not None and secret.state in ROTATABLE and previous is None
+    is_free = secret is not None and secret.may_be_followed and previous is None
     is_asked = registration.waiting(RequestKind.ROTATION) is not None
     if registration.status is Status.READY and is_free and not is_asked:
         return [rotate_button(registration.id)]
@@ -65,7 +65,7 @@ def rotate_button(id: str) -> ButtonElement:
 def retire_buttons(registration: Registration) -> list[ButtonElement]:
     """Return the button that removes the previous secret before its time, where that can be."""
     found, id = registration.previous_secret, registration.id
-    retires = found is not None and found.retires_at is not None and not found.removal_began
+    retires = found is not None and found.remove_at is not None and not found.removal_began
     if registration.status is Status.READY and retires:
         return [ui.button("Remove the previous secret", ids.RETIRE, id, confirm=RETIRE)]
     return []
@@ -74,7 +74,7 @@ def retire_buttons(registration: Registration) -> list[ButtonElement]:
 def renew_buttons(registration: Registration) -> list[ButtonElement]:
     """Return *Make a new one* where the newest secret may be replaced."""
     secret, is_idle = registration.secret, registration.run is None
-    is_replaceable = secret is not None and secret.state in REPLACEABLE and is_idle
+    is_replaceable = secret is not None and secret.may_be_replaced and is_idle
     if registration.status is Status.READY and is_replaceable:
         return [renew_button(registration)]
     return []

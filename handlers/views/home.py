@@ -11,7 +11,6 @@ from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.catalogue import Catalogue, drawable
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
-from bot.domain.secrets import SecretState
 from bot.registrar.queries import Home, Part, last_page
 from bot.storage.queries import Health, ListKind, Unshown
 from handlers.slack.api_errors import MEANING, ErrorScope, advice_on
@@ -90,7 +89,7 @@ def _lines(registration: Registration) -> Iterator[str]:
     secret = registration.secret
     if registration.failure is not None and registration.status in card.STUCK:
         yield ui.short(registration.failure.sentence, 500)
-    if secret is not None and secret.state is SecretState.SEALED:
+    if secret is not None and secret.is_unread:
         yield f"Its values wait for you: `{ids.COMMAND} values {registration.id}`"
     if registration.status is not Status.READY:
         return

@@ -130,7 +130,7 @@ def _tested(registration: Registration) -> str:
 def is_doubtful(registration: Registration) -> bool:
     """Whether it is unknown if the newest secret was seen."""
     secret = registration.secret
-    return secret is not None and secret.state is SecretState.UNKNOWN
+    return secret is not None and secret.is_live and secret.state is SecretState.UNKNOWN
 
 
 def previous(registration: Registration) -> str:
@@ -141,14 +141,14 @@ def previous(registration: Registration) -> str:
     found = registration.previous_secret
     if found is None:
         return ""
-    if found.retires_at is None:
+    if found.remove_at is None:
         days = PREVIOUS_SECRET.days
         return (
             f"The previous secret works until the new one was seen, and for {days} days after that."
         )
     if found.removal_began:
         return "The previous secret is being removed from Entra."
-    return f"The previous secret is removed as of {ui.when(found.retires_at)}"
+    return f"The previous secret is removed as of {ui.when(found.remove_at)}"
 
 
 def expired(registration: Registration) -> str:
@@ -171,17 +171,16 @@ def why_lost(registration: Registration, *, is_theirs: bool) -> str:
     presses = "you press" if is_theirs else "the requester presses"
     until = f"the connector cannot sign in until {presses} *Make a new one*."
     older = registration.previous_secret
-    stays = older is not None and older.retires_at is None
-    match registration.secret.state if registration.secret else None:
-        case SecretState.CLOSED | SecretState.REMOVED if stays:
-            still = "the previous one is still in use"
-            return f"{UNREAD}, and {still}: {presses} *Make a new one* for another."
-        case SecretState.CLOSED | SecretState.REMOVED:
-            return f"{UNREAD}: {until}"
-        case SecretState.REPLACED:
-            return f"The secret was replaced by one that failed: {until}"
-        case _:
-            return ""
+    stays = older is not None and older.remove_at is None
+    secret = registration.secret
+    if secret is None or secret.removed_because is None:
+        return ""
+    if secret.is_superseded:
+        return f"The secret was replaced by one that failed: {until}"
+    if stays:
+        still = "the previous one is still in use"
+        return f"{UNREAD}, and {still}: {presses} *Make a new one* for another."
+    return f"{UNREAD}: {until}"
 
 
 def _failure(registration: Registration) -> Iterator[Block]:

@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import Block
 from bot.domain.approval_requests import RequestKind
 from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.registration import Registration
-from bot.domain.secrets import SEEN, Secret, SecretState
+from bot.domain.secrets import Secret, SecretState
 from handlers.views import ids, ui
 
 
@@ -37,20 +37,18 @@ class Words:
 
 DOUBTFUL = (SecretState.CLAIMED, SecretState.UNKNOWN)
 """States of a secret that may have been seen, or not."""
-KNOWN = (*SEEN, *DOUBTFUL)
-"""States of a secret that works and that a requester may have saved."""
 
 
 def _known(registration: Registration) -> Iterator[Block]:
     """Yield a warning for each secret that an earlier requester may still know."""
     newest = registration.secret
-    if newest is not None and newest.state in KNOWN:
+    if newest is not None and newest.may_be_known:
         yield ui.context(
             f"The secret {_shown(registration, newest)}, and works until its new requester presses"
             " *Make a new one*."
         )
     for each in registration.other_secrets:
-        if each.state in KNOWN:
+        if each.may_be_known:
             shown, ends = _shown(registration, each), _ends(registration, each)
             yield ui.context(f"The previous secret {shown}, and works until {ends}")
 
@@ -67,10 +65,10 @@ def _shown(registration: Registration, secret: Secret) -> str:
 def _ends(registration: Registration, previous: Secret) -> str:
     """Say until when a secret works that another one follows, and how to end it."""
     retire = f"`{ids.COMMAND} retire {registration.id}` ends it at once."
-    if previous.retires_at is None:
+    if previous.remove_at is None:
         days = PREVIOUS_SECRET.days
         return f"the new one was seen, and for {days} days after that. Once it was seen, {retire}"
-    return f"{ui.when(previous.retires_at)}, and longer if a new one is made before that. {retire}"
+    return f"{ui.when(previous.remove_at)}, and longer if a new one is made before that. {retire}"
 
 
 WORDS: Mapping[RequestKind, Words] = {

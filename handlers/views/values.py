@@ -4,7 +4,7 @@ The notice is durable and holds no secret. The sheet is ephemeral. The secret st
 ephemeral message, in its blocks only, until it is masked.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 
 from slack_sdk.models.blocks import Block, RichTextBlock
@@ -19,7 +19,7 @@ from bot.domain.forms import Line, Values
 from bot.domain.lifetimes import SECRET_VISIBLE, UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
+from bot.domain.secrets import Secret, SecretState
 from handlers.views import buttons, ids, ui
 from handlers.views.outcome import UNREAD, expired, is_doubtful, previous
 
@@ -28,24 +28,8 @@ OPEN = f"Copy the secret now. It is masked after {VISIBLE} and can't be shown ag
 ONCE = "Only you can see the secret, and only once."
 SHOWN = "The secret was shown once and is now masked for good."
 MAKE = "Press *Make a new one*."
+NONE = "There is no secret."
 MAKING = "A new secret is being made. You get a message when it works."
-
-STATES: Mapping[SecretState | None, str] = {
-    SecretState.SEALED: ONCE,
-    SecretState.CLAIMED: "The secret is being shown.",
-    SecretState.SHOWN: (
-        f"The secret was shown to you. It is masked after {VISIBLE}, or when you press *Mask now*."
-    ),
-    SecretState.MASKED: f"{SHOWN} If you didn't save it, press *Make a new one*.",
-    SecretState.UNMASKED: (
-        "The secret could not be masked. Reload Slack to remove it from the screen. If anyone else"
-        " may have seen it, press *Make a new one*."
-    ),
-    SecretState.UNKNOWN: f"It is unknown whether the secret was seen. {MAKE}",
-    SecretState.CLOSED: f"{UNREAD.replace('was deleted', 'is being deleted')}. {MAKE}",
-    SecretState.REMOVED: f"{UNREAD}. {MAKE}",
-    SecretState.REPLACED: f"The secret was replaced by one that failed. {MAKE}",
-}
 
 
 def values_notice(registration: Registration, *, secret: str | None) -> ui.Notice:
@@ -120,7 +104,7 @@ def sheet(found: Values) -> ui.Notice:
         mask = ui.button("Mask now", ids.MASK, registration.id, style="primary")
         return _drawn(found, OPEN, [mask])
     offered = buttons.renew_buttons(registration)
-    if secret is not None and secret.state is SecretState.SEALED:
+    if secret is not None and secret.is_unread:
         offered = [ui.button("Show the secret", ids.REVEAL, registration.id, style="primary")]
     return _drawn(found, _why_dead(registration) or _state(registration), offered)
 
@@ -128,7 +112,7 @@ def sheet(found: Values) -> ui.Notice:
 def masked_sheet(found: Values) -> ui.Notice:
     """Return the sheet that replaces the one with the open secret."""
     secret = found.registration.secret
-    if secret is not None and secret.state in (SecretState.CLAIMED, SecretState.SHOWN):
+    if secret is not None and secret.is_on_screen:
         return _drawn(found, SHOWN, [])
     return sheet(found)
 
@@ -172,16 +156,50 @@ def _failed(registration: Registration) -> Iterator[Block]:
 
 
 def _state(registration: Registration) -> str:
+    secret = registration.secret
     if registration.run in (RunKind.REPLACE_SECRET, RunKind.ADD_SECRET):
         return MAKING
-    match registration.secret.state if registration.secret else None:
+    if secret is None:
+        return NONE
+    if secret.removed_because is not None:
+        return f"{_why_removed(secret)}. {MAKE}"
+    match secret.state:
         case SecretState.SEALED if registration.deadline is not None:
             until = ui.when(registration.deadline)
             return f"{ONCE} Pick it up by {until}, or it will be deleted from Entra."
-        case SecretState.MASKED if registration.previous_requesters:
-            return (
-                f"{SHOWN} If you didn't save it, or if it was shown before this was handed over"
-                " to you, press *Make a new one*."
-            )
-        case state:
-            return STATES.get(state, "There is no secret.")
+        case SecretState.SEALED:
+            return ONCE
+        case SecretState.CLAIMED:
+            return "The secret is being shown."
+        case SecretState.SEEN:
+            return _screen(registration, secret)
+        case SecretState.UNKNOWN:
+            return f"It is unknown whether the secret was seen. {MAKE}"
+        case SecretState.ATTEMPTED:
+            return NONE
+
+
+def _why_removed(secret: Secret) -> str:
+    if secret.is_superseded:
+        return "The secret was replaced by one that failed"
+    return UNREAD.replace("was deleted", "is being deleted") if secret.is_being_removed else UNREAD
+
+
+def _screen(registration: Registration, secret: Secret) -> str:
+    """Say of a secret that was seen whether it is still on the screen."""
+    if secret.is_on_screen:
+        return (
+            f"The secret was shown to you. It is masked after {VISIBLE}, or when you press"
+            " *Mask now*."
+        )
+    if secret.mask_failed:
+        return (
+            "The secret could not be masked. Reload Slack to remove it from the screen. If anyone"
+            " else may have seen it, press *Make a new one*."
+        )
+    if registration.previous_requesters:
+        return (
+            f"{SHOWN} If you didn't save it, or if it was shown before this was handed over to you,"
+            " press *Make a new one*."
+        )
+    return f"{SHOWN} If you didn't save it, press *Make a new one*."

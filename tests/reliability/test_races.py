@@ -10,7 +10,6 @@ from bot.domain.approval_requests import Vote
 from bot.domain.events import Subject
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.storage import history, runs, timers
 from bot.storage.timers import TimerKind
@@ -18,6 +17,7 @@ from tests.support.concurrency import URL, RegistrarEnvs, all_at_once
 from tests.support.factories import ADA, GRACE, ROSA, form
 from tests.support.postgres import postgres_is_quick
 from tests.support.registrar_env import SECRET, IdleEngine, RegistrarEnv, two_registrar_envs
+from tests.support.secret_lives import SecretLife
 
 ROUNDS = 6
 
@@ -131,7 +131,7 @@ async def test_of_ten_reveals_at_once_one_gets_the_secret(registrar_envs: Regist
         assert SECRET in [line.text for line in seen[0].values.lines]
         told = {str(look) for look in looks if isinstance(look, BaseException)}
         assert told == {f"The secret of {id} is being shown right now."}
-        assert await one.secret_state(id) is SecretState.CLAIMED
+        assert await one.secret_life(id) is SecretLife.CLAIMED
         assert (await _what(one, id)).count("secret claimed") == 1
 
 
@@ -208,7 +208,7 @@ async def test_a_secret_is_revealed_before_it_is_revoked_or_never(
         )
         assert refused is None
         shown = hidden is None
-        assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
+        assert await one.secret_life(id) is (SecretLife.CLAIMED if shown else SecretLife.CLOSED)
         assert hidden in (None, f"{id} is being revoked. Its card says when that is done.")
         async with one.database.reading() as tx:
             come = await timers.find_due(tx, one.clock.now() + timedelta(days=30), limit=500)
@@ -233,7 +233,7 @@ async def test_a_secret_that_nobody_came_for_is_either_shown_or_removed(
             one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL), other.scheduler().look()
         )
         shown = refused is None
-        assert await one.secret_state(id) is (SecretState.CLAIMED if shown else SecretState.CLOSED)
+        assert await one.secret_life(id) is (SecretLife.CLAIMED if shown else SecretLife.CLOSED)
         assert (await _owed(one))[id, RunKind.REMOVE_UNREAD] == (0 if shown else 1)
         if shown:
             continue
@@ -251,7 +251,7 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     await other.scheduler().look()
     await other.registrar.secrets.masked(id, look.secret)
     await one.registrar.secrets.shown(id, look.secret, by=ROSA)
-    assert await one.secret_state(id) is SecretState.MASKED
+    assert await one.secret_life(id) is SecretLife.MASKED
     await one.registrar.secrets.replace(id, by=ROSA)
 
 

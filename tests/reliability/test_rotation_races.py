@@ -14,7 +14,7 @@ from bot.domain.lifetimes import PREVIOUS_SECRET
 from bot.domain.people import Person, Refusal
 from bot.domain.registration import RunOutcome
 from bot.domain.runs import Failure, RunKind
-from bot.domain.secrets import SecretState
+from bot.domain.secrets import RemovalReason
 from bot.runs.base import StepFailed
 from bot.runs.cleanup import Cleanup
 from bot.runs.provisioning import Provisioning
@@ -24,6 +24,7 @@ from bot.storage.timers import TimerKind
 from tests.support.concurrency import URL, RegistrarEnvs, all_at_once
 from tests.support.factories import ADA, GRACE, ROSA
 from tests.support.registrar_env import RegistrarEnv
+from tests.support.secret_lives import SecretLife, life_of
 
 ROUNDS = 6
 
@@ -87,7 +88,9 @@ async def _renewed(registrar_env: RegistrarEnv, id: str) -> None:
     run = await registrar_env.run_of(id)
     await registrar_env.seal(id, run)
     async with registrar_env.database.transaction() as tx:
-        await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
+        await secrets.note_removed(
+            tx, lost.id, RemovalReason.REPLACED, now=registrar_env.clock.now()
+        )
     await Provisioning(registrar_env.services)._finish(run)
 
 
@@ -232,12 +235,12 @@ async def test_the_old_secret_goes_once_and_only_when_the_new_one_was_seen(
     await _rotated(one, id)
     found = await one.found(id)
     assert found.previous_secret is not None
-    assert (found.previous_secret.id, found.previous_secret.retires_at) == (old.id, None)
+    assert (found.previous_secret.id, found.previous_secret.remove_at) == (old.id, None)
     await _seen(one, id)
     previous = (await one.found(id)).previous_secret
     assert previous is not None
-    assert previous.retires_at is not None
-    one.clock.move(previous.retires_at - one.clock.now() + timedelta(seconds=1))
+    assert previous.remove_at is not None
+    one.clock.move(previous.remove_at - one.clock.now() + timedelta(seconds=1))
     await asyncio.gather(*(each.scheduler().look() for each in (one, other) * 2))
     run = await one.run_of(id)
     assert (run.kind, run.subject) == (RunKind.REMOVE_PREVIOUS, old.id)
@@ -286,7 +289,7 @@ async def test_a_removal_that_failed_comes_again_though_a_newer_secret_is_made(
     await Cleanup(one.services).fail(failed, unreachable)
     await _renewed(one, id)
     previous = next(each for each in (await one.found(id)).other_secrets if each.id == old)
-    assert previous.retires_at is not None
+    assert previous.remove_at is not None
     assert previous.removal_began
     with pytest.raises(Refusal, match="is being removed"):
         await one.registrar.secrets.remove_previous(id, by=ADA)
@@ -301,7 +304,7 @@ async def test_a_newer_secret_puts_off_only_what_has_not_come(
     id, old = await _followed(one)
     await _renewed(one, id)
     previous = next(each for each in (await one.found(id)).other_secrets if each.id == old)
-    assert previous.retires_at is None
+    assert previous.remove_at is None
     async with one.database.reading() as tx:
         assert await timers.subjects(tx, id, TimerKind.REMOVE_PREVIOUS) == []
 
@@ -317,8 +320,8 @@ async def test_a_late_mask_of_the_old_secret_starts_no_grace(registrar_envs: Reg
     await one.registrar.secrets.masked(id, look.secret)
     found = await one.found(id)
     assert found.secret is not None
-    assert found.secret.state is SecretState.SEALED
-    assert [each.retires_at for each in (found.secret, *found.other_secrets)] == [None, None]
+    assert life_of(found.secret) is SecretLife.SEALED
+    assert [each.remove_at for each in (found.secret, *found.other_secrets)] == [None, None]
 
 
 async def test_an_approver_who_asks_must_leave_enough_others(careful: RegistrarEnvs) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.events import Subject
 from bot.domain.people import Refusal
-from bot.domain.secrets import SecretState, Stage
+from bot.domain.secrets import RemovalReason, Stage
 from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import history, secrets, timers
@@ -289,7 +289,7 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     run = await one.run_of(id)
     await one.seal(id, run)
     async with one.database.transaction() as tx:
-        await secrets.change(tx, lost.id, SecretState.REPLACED, since=[lost.state])
+        await secrets.note_removed(tx, lost.id, RemovalReason.REPLACED, now=one.clock.now())
     await Provisioning(one.services)._finish(run)
     await _ten_days_pass(one, id)
     assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]

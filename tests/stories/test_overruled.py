@@ -10,7 +10,6 @@ import pytest
 
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from bot.playground.tenant.faults import When
@@ -25,6 +24,7 @@ from tests.support.factories import ADA, ROSA
 from tests.support.registrar_env import two_registrar_envs
 from tests.support.removal_story import nothing_is_left, press
 from tests.support.running_bot import Bot
+from tests.support.secret_lives import SecretLife, life_of
 from tests.support.story import Story
 from tests.support.waiting import make_a_new_one
 
@@ -138,5 +138,5 @@ async def test_a_run_that_ends_at_the_same_moment_hands_nothing_over(
                 assert (made, Purpose.SECRET) not in await secrets.kept(tx, id)
                 come = await timers.find_due(tx, clock.now() + timedelta(days=400), limit=500)
             assert secret is not None
-            assert secret.state is SecretState.CLOSED
+            assert life_of(secret) is SecretLife.CLOSED
             assert {due.kind for due in come if due.registration == id} == {TimerKind.MASK}

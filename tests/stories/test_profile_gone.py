@@ -9,11 +9,11 @@ from bot.domain.catalogue import read_catalogue
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage
 from tests.support.registrar_env import opened, registrar_env
 from tests.support.running_bot import Bot
+from tests.support.secret_lives import SecretLife
 from tests.support.story import Story
 
 LEFT = {id: each for id, each in read_catalogue().items() if id != "mimecast"}
@@ -114,7 +114,7 @@ async def test_nobody_confirms_alone_what_may_have_taken_several(
         await lacking.registrar.requests.handover(id, to=heir, by=whole.approver)
         with pytest.raises(Refusal, match="takes more than one approver"):
             await lacking.confirm_handover(id, to=heir, by=whole.approver)
-        assert await whole.secret_state(id) is SecretState.SEALED
+        assert await whole.secret_life(id) is SecretLife.SEALED
 
 
 async def test_nobody_rotates_what_takes_nobody_knows_how_many(

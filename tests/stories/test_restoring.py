@@ -13,7 +13,6 @@ import structlog
 
 from bot.app import App
 from bot.domain.registration import Registration, Status
-from bot.domain.secrets import SecretState
 from bot.playground.stage import Stage
 from bot.restore import database_copy
 from bot.restore.database_copy import CannotRestore
@@ -23,6 +22,7 @@ from bot.storage.history import Entry
 from bot.storage.vault import Vault
 from tests.support.cli import typed
 from tests.support.running_bot import Bot
+from tests.support.secret_lives import SecretLife, life_of
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
@@ -93,7 +93,7 @@ async def test_a_secret_that_was_seen_after_the_copy_is_neither_shown_nor_remove
     async with bot() as app:
         registration = await found(app, id)
         assert registration.secret is not None
-        assert registration.secret.state is SecretState.UNKNOWN
+        assert life_of(registration.secret) is SecretLife.UNKNOWN
         await story.until(lambda: f"{id} (billing): the bot's database" in story.direct("rosa"))
         assert "[Make a new one]" in story.direct("rosa")
         assert id in announced(story)
@@ -134,7 +134,7 @@ async def test_pending_in_the_copy_and_ready_in_entra_is_ready(
         assert registration.approvals() == ()  # one of two is no approval
         await check_audit(app, id)
         assert registration.secret is not None
-        assert registration.secret.state is SecretState.UNKNOWN
+        assert life_of(registration.secret) is SecretLife.UNKNOWN
         await story.until(lambda: "[Rotate]" in story.direct("rosa"))
         assert "ready now. The copy does not say who approved" in announced(story)
         (application,) = stage.tenant.applications
@@ -296,7 +296,7 @@ async def test_a_restore_that_nobody_announced_is_noticed(stage: Stage, bot: Bot
         assert id in announced(story)
         registration = await found(app, id)
         assert registration.secret is not None
-        assert registration.secret.state is SecretState.UNKNOWN
+        assert life_of(registration.secret) is SecretLife.UNKNOWN
         assert _mode(database(stage)) == 0o600
     async with bot() as app:  # and told of once
         assert len(await told(app, id)) == 1

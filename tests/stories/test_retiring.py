@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.lifetimes import PREVIOUS_SECRET
-from bot.domain.secrets import SecretState
 from handlers.views.buttons import retire_buttons
 from handlers.views.outcome import previous
 from tests.support.factories import NOON, registration, secret
 from tests.support.rotation_story import asked, card, history, in_use, rotated, seen
+from tests.support.secret_lives import SecretLife
 from tests.support.secret_story import live
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
@@ -128,12 +128,12 @@ def _was_refused(story: Story) -> bool:
 
 
 def test_a_previous_secret_is_said_to_go_as_of_its_date_be_it_past_or_not() -> None:
-    older = replace(secret(SecretState.MASKED), id="s0", made_at=NOON - timedelta(days=1))
-    ready = registration(secret=secret(SecretState.MASKED))
+    older = replace(secret(SecretLife.MASKED), id="s0", made_at=NOON - timedelta(days=1))
+    ready = registration(secret=secret(SecretLife.MASKED))
     for its, words, has_button in (
         (older, "works until the new one was seen", False),
-        (replace(older, retires_at=NOON), "is removed as of", True),
-        (replace(older, retires_at=NOON, removal_began=True), "is being removed from Entra", False),
+        (replace(older, remove_at=NOON), "is removed as of", True),
+        (replace(older, remove_at=NOON, removal_began=True), "is being removed from Entra", False),
     ):
         both = replace(ready, other_secrets=(its,))
         assert words in previous(both)

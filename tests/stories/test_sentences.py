@@ -11,7 +11,6 @@ from bot.domain.approval_requests import Quorum
 from bot.domain.catalogue import read_catalogue
 from bot.domain.forms import values_of
 from bot.domain.people import Refusal
-from bot.domain.secrets import SecretState
 from bot.playground.stage import Stage
 from handlers.listeners.command_parser import BY_BUTTON, SHOWN, SYNONYMS, parse
 from handlers.listeners.errors import plain
@@ -22,6 +21,7 @@ from tests.support.drift_story import report, settled
 from tests.support.factories import ADA, BEN, NOON, registration, secret
 from tests.support.handover_story import ask_handover, confirm_handover
 from tests.support.running_bot import Bot
+from tests.support.secret_lives import SecretLife
 from tests.support.story import Story
 from tests.support.waiting import eventually
 
@@ -40,34 +40,34 @@ async def test_a_status_says_when_it_was_asked_and_when_it_expires(story: Story)
 
 def test_a_secret_that_was_shown_is_not_said_to_be_on_the_screen() -> None:
     """It is shown for a moment longer in storage than it is on the screen."""
-    shown = registration(secret=replace(secret(), state=SecretState.SHOWN))
+    shown = registration(secret=secret(SecretLife.SHOWN))
     drawn = str(sheet(values_of(shown, read_catalogue()["mimecast"])))
     assert "It is masked after one minute" in drawn
     assert "on your screen" not in drawn
 
 
-@pytest.mark.parametrize("state", SecretState)
-def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretState) -> None:
+@pytest.mark.parametrize("state", SecretLife)
+def test_a_card_says_that_a_secret_works_only_while_it_does(state: SecretLife) -> None:
     profile, ready = read_catalogue()["mimecast"], registration(secret=secret(state))
     shown = str(card.progress(ready, card.Drawing(profile=profile, quorum=Quorum(needed=1))))
-    gone = state in (SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
+    gone = state in (SecretLife.CLOSED, SecretLife.REMOVED, SecretLife.REPLACED)
     assert ("Sign-in tested." in shown) is not gone
     assert ("The secret expires" in shown) is not gone
     assert ("the connector cannot sign in until you press" in shown) is gone
 
 
-@pytest.mark.parametrize("state", [SecretState.CLOSED, SecretState.REMOVED])
+@pytest.mark.parametrize("state", [SecretLife.CLOSED, SecretLife.REMOVED])
 def test_a_card_says_that_an_older_secret_works_when_nobody_came_for_the_newer(
-    state: SecretState,
+    state: SecretLife,
 ) -> None:
-    profile, older = read_catalogue()["mimecast"], secret(SecretState.MASKED)
+    profile, older = read_catalogue()["mimecast"], secret(SecretLife.MASKED)
     newer = replace(secret(state), id="s3", made_at=NOON + timedelta(days=100))
     both = replace(registration(secret=newer), other_secrets=(older,))
     shown = str(card.progress(both, card.Drawing(profile=profile, quorum=Quorum(needed=1))))
     assert "previous one is still in use: you press *Make a new one*" in shown
     assert "Sign-in tested." not in shown
     assert "The secret expires" in shown
-    goes = replace(both, other_secrets=(replace(older, retires_at=NOON),))
+    goes = replace(both, other_secrets=(replace(older, remove_at=NOON),))
     shown = str(card.progress(goes, card.Drawing(profile=profile, quorum=Quorum(needed=1))))
     assert "the connector cannot sign in until you press" in shown
 

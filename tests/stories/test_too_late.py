@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.domain.people import Refusal
-from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.storage import installation, registrations
 from tests.support.factories import ADA, GRACE, ROSA
 from tests.support.registrar_env import RegistrarEnv, opened, registrar_env
+from tests.support.secret_lives import SecretLife
 
 DAY = timedelta(days=1)
 URL = "https://hooks.slack.com/actions/x"
@@ -66,4 +66,4 @@ async def test_no_secret_is_shown_when_the_time_to_come_for_it_is_over(
     clock.move(DAY)
     said = await _refused(plain.registrar.secrets.reveal(id, by=ROSA, answer_to=URL))
     assert said == f"The deadline of {id} has passed, so this can't be done."
-    assert await plain.secret_state(id) is SecretState.SEALED
+    assert await plain.secret_life(id) is SecretLife.SEALED

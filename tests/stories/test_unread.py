@@ -9,7 +9,6 @@ import pytest
 
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
 from bot.storage import timers, unread_notices
@@ -20,6 +19,7 @@ from handlers.views.notices import unread, unread_removed
 from tests.support.factories import ADA, ROSA, registration, secret
 from tests.support.registrar_env import RegistrarEnv, two_registrar_envs
 from tests.support.rotation_story import history, in_use, rotated
+from tests.support.secret_lives import SecretLife
 from tests.support.secret_story import MARK, live
 from tests.support.story import Story
 from tests.support.waiting import eventually, make_a_new_one
@@ -217,7 +217,7 @@ async def test_a_secret_that_was_never_announced_is_removed_without_a_word(
 
 
 def _lost(status: Status = Status.READY, run: RunKind | None = None) -> Registration:
-    gone = secret(SecretState.REMOVED)
+    gone = secret(SecretLife.REMOVED)
     return replace(registration(status, secret=gone), run=run)
 
 

@@ -8,11 +8,12 @@ from bot.domain.approval_requests import ApprovalRequest, RequestKind, RequestSt
 from bot.domain.events import Subject
 from bot.domain.people import Person
 from bot.domain.registration import Form, Registration, Status
-from bot.domain.secrets import Secret, SecretState
+from bot.domain.secrets import Secret
 from bot.registrar.queries import Home, Part
 from bot.storage.history import HistoryPage
 from bot.storage.messages import Message, MessageKind
 from bot.storage.queries import ListLine, ListPage, Mark
+from tests.support.secret_lives import FIELDS, SecretLife
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEAM = "T0HOME"
@@ -87,11 +88,11 @@ def asked(kind: RequestKind = RequestKind.ROTATION, **changes: Any) -> ApprovalR
     return ApprovalRequest(**(of | changes))
 
 
-def secret(state: SecretState = SecretState.SEALED) -> Secret:
+def secret(life: SecretLife = SecretLife.SEALED) -> Secret:
     return Secret(
         id="s1",
         run="r1",
-        state=state,
+        **FIELDS[life],
         key_id="k1",
         hint="abc",
         expires_at=datetime(2027, 3, 1, tzinfo=UTC),

@@ -19,7 +19,6 @@ from bot.domain.events import Event
 from bot.domain.people import Person
 from bot.domain.registration import Registration, RunOutcome, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from bot.playground.clock import MovableClock
 from bot.registrar import Registrar
 from bot.runs import Runs
@@ -36,6 +35,7 @@ from bot.worker.outages import AwaitedService
 from bot.worker.scheduler import Scheduler
 from graph.clock import SystemClock
 from tests.support.factories import ADA, CLIENT_ID, GRACE, PLAN, ROSA, TEAM, form
+from tests.support.secret_lives import SecretLife, life_of
 from tests.support.settings_env import GOOD
 
 DIGEST = "d" * 64
@@ -212,9 +212,9 @@ class RegistrarEnv:
             await runs.add(tx, registration=id, kind=kind, now=self.clock.now())
         return await self.run_of(id)
 
-    async def secret_state(self, id: str) -> SecretState | None:
+    async def secret_life(self, id: str) -> SecretLife | None:
         found = (await self.found(id)).secret
-        return found.state if found else None
+        return life_of(found) if found else None
 
 
 class IdleEngine(Engine):

@@ -2,23 +2,23 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from bot.domain.events import Subject
 from bot.domain.registration import Status
-from bot.domain.secrets import Secret, SecretState, Stage, reached, told_at
+from bot.domain.secrets import Secret, Stage, reached, told_at
 from handlers.views import ids
 from handlers.views.notices import expiry
 from tests.support.factories import NOON, registration, secret
+from tests.support.secret_lives import SecretLife
 
 DAY = timedelta(days=1)
 
 
 def _living(**life: float) -> Secret:
     end = NOON + timedelta(**life)
-    return replace(secret(SecretState.MASKED), expires_at=end)
+    return replace(secret(SecretLife.MASKED), expires_at=end)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_what_was_missed_has_been_reached() -> None:
 
 
 def test_a_reminder_that_comes_late_says_that_it_was_seen_to() -> None:
-    shown = secret(SecretState.MASKED)
+    shown = secret(SecretLife.MASKED)
     in_use = registration(secret=shown)
     subject = Subject(secret="s1", stage=Stage.WEEK)
     assert ids.ROTATE in str(expiry(in_use, subject))
@@ -53,9 +53,9 @@ def test_a_reminder_that_comes_late_says_that_it_was_seen_to() -> None:
         assert ids.ROTATE not in drawn
 
 
-@pytest.mark.parametrize("state", [SecretState.CLOSED, SecretState.REMOVED, SecretState.UNKNOWN])
-def test_if_what_was_to_follow_is_lost_a_new_one_takes_no_rotation(state: SecretState) -> None:
-    in_use = secret(SecretState.MASKED)
+@pytest.mark.parametrize("state", [SecretLife.CLOSED, SecretLife.REMOVED, SecretLife.UNKNOWN])
+def test_if_what_was_to_follow_is_lost_a_new_one_takes_no_rotation(state: SecretLife) -> None:
+    in_use = secret(SecretLife.MASKED)
     newer = replace(secret(state), id="s3", made_at=NOON + DAY)
     both = replace(registration(secret=newer), other_secrets=(in_use,))
     subject = Subject(secret="s1", stage=Stage.WEEK)
@@ -72,18 +72,19 @@ def test_if_what_was_to_follow_is_lost_a_new_one_takes_no_rotation(state: Secret
 
 
 def test_in_use_is_what_was_seen_last_and_does_not_retire() -> None:
-    old = replace(secret(SecretState.MASKED), id="s0", made_at=NOON - DAY)
-    cases: list[tuple[dict[str, Any], str | None]] = [
-        ({"state": SecretState.SEALED}, "s0"),
-        ({"state": SecretState.UNKNOWN}, "s0"),
-        ({"state": SecretState.REMOVED}, "s0"),
-        ({"state": SecretState.MASKED}, "s1"),
-        ({"state": SecretState.UNMASKED}, "s1"),
+    old = replace(secret(SecretLife.MASKED), id="s0", made_at=NOON - DAY)
+    cases = [
+        (SecretLife.SEALED, "s0"),
+        (SecretLife.UNKNOWN, "s0"),
+        (SecretLife.REMOVED, "s0"),
+        (SecretLife.REPLACED, "s0"),
+        (SecretLife.MASKED, "s1"),
+        (SecretLife.UNMASKED, "s1"),
     ]
-    for changes, expected in cases:
-        both = replace(registration(secret=replace(secret(), **changes)), other_secrets=(old,))
+    for life, expected in cases:
+        both = replace(registration(secret=secret(life)), other_secrets=(old,))
         assert both.secret_in_use is not None
         assert both.secret_in_use.id == expected
-    alone = registration(secret=secret(SecretState.UNKNOWN))
+    alone = registration(secret=secret(SecretLife.UNKNOWN))
     assert alone.secret_in_use == alone.secret
-    assert registration(secret=secret(SecretState.SEALED)).secret_in_use is None
+    assert registration(secret=secret(SecretLife.SEALED)).secret_in_use is None

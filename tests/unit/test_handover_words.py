@@ -7,10 +7,11 @@ import pytest
 
 from bot.domain.approval_requests import Quorum, RequestKind
 from bot.domain.registration import Registration
-from bot.domain.secrets import Secret, SecretState
+from bot.domain.secrets import Secret
 from handlers.views import requests
 from handlers.views.ui import when
 from tests.support.factories import BEN, GRACE, NOON, ROSA, asked, registration, secret
+from tests.support.secret_lives import SecretLife
 
 OVER = NOON + timedelta(days=7)
 NEW = "works until its new requester presses *Make a new one*."
@@ -26,9 +27,9 @@ def offered(newest: Secret, *others: Secret) -> Registration:
     return replace(registration(secret=newest), other_secrets=others, requests=(OFFER,))
 
 
-def previous(state: SecretState, *, retires: bool) -> Secret:
+def previous(state: SecretLife, *, retires: bool) -> Secret:
     made_at = NOON - timedelta(days=30)
-    return replace(secret(state), id="s0", made_at=made_at, retires_at=OVER if retires else None)
+    return replace(secret(state), id="s0", made_at=made_at, remove_at=OVER if retires else None)
 
 
 def warnings(waiting: Registration) -> list[str]:
@@ -38,7 +39,7 @@ def warnings(waiting: Registration) -> list[str]:
 
 
 def test_of_two_secrets_that_were_seen_both_are_told_of_and_how_each_ends() -> None:
-    both = offered(secret(SecretState.MASKED), previous(SecretState.MASKED, retires=True))
+    both = offered(secret(SecretLife.MASKED), previous(SecretLife.MASKED, retires=True))
     assert warnings(both) == [
         f"The secret was shown to <@U0ROSA>, and {NEW}",
         f"The previous secret was shown to <@U0ROSA>, and works until {when(OVER)}, {LONGER}",
@@ -46,15 +47,15 @@ def test_of_two_secrets_that_were_seen_both_are_told_of_and_how_each_ends() -> N
 
 
 def test_a_secret_in_use_is_told_of_although_a_new_one_waits_unseen() -> None:
-    waiting = offered(secret(SecretState.SEALED), previous(SecretState.UNMASKED, retires=False))
+    waiting = offered(secret(SecretLife.SEALED), previous(SecretLife.UNMASKED, retires=False))
     assert warnings(waiting) == [
         "The previous secret was shown to <@U0ROSA>, and works until the new one was seen, and for"
         " 7 days after that. Once it was seen, `/aad-setup retire AAD-7K3F` ends it at once."
     ]
 
 
-@pytest.mark.parametrize("state", [SecretState.UNKNOWN, SecretState.CLAIMED])
-def test_what_nobody_knows_is_not_said_to_be_so(state: SecretState) -> None:
+@pytest.mark.parametrize("state", [SecretLife.UNKNOWN, SecretLife.CLAIMED])
+def test_what_nobody_knows_is_not_said_to_be_so(state: SecretLife) -> None:
     assert warnings(offered(secret(state))) == [
         f"The secret may have been shown to <@U0ROSA>, and {NEW}"
     ]
@@ -62,12 +63,12 @@ def test_what_nobody_knows_is_not_said_to_be_so(state: SecretState) -> None:
 
 def test_who_was_the_requester_before_may_be_who_has_seen_it() -> None:
     again = replace(
-        offered(secret(SecretState.MASKED)), requester=GRACE, previous_requesters=(ROSA, GRACE)
+        offered(secret(SecretLife.MASKED)), requester=GRACE, previous_requesters=(ROSA, GRACE)
     )
     assert warnings(again) == [f"The secret was shown to <@U0ROSA> or <@U0GRACE>, and {NEW}"]
 
 
 def test_of_what_nobody_has_seen_or_works_no_more_nothing_is_told() -> None:
-    gone = (SecretState.SEALED, SecretState.CLOSED, SecretState.REMOVED, SecretState.REPLACED)
+    gone = (SecretLife.SEALED, SecretLife.CLOSED, SecretLife.REMOVED, SecretLife.REPLACED)
     others = [previous(state, retires=True) for state in gone]
-    assert warnings(offered(secret(SecretState.SEALED), *others)) == []
+    assert warnings(offered(secret(SecretLife.SEALED), *others)) == []

@@ -11,12 +11,12 @@ from bot.domain.catalogue import read_catalogue
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.runs import Failure, RunKind
-from bot.domain.secrets import SecretState
 from bot.registrar.queries import PAGE, Part
 from bot.storage.queries import Health, ListPage, Unshown
 from handlers.views import ids
 from handlers.views.home import home, read_page
 from tests.support.factories import NOON, home_of, list_line, registration, secret
+from tests.support.secret_lives import SecretLife
 
 CATALOGUE = read_catalogue()
 WELL = Health(
@@ -90,15 +90,15 @@ def test_names_give_no_orders() -> None:
         assert "<!channel>" not in shown
 
 
-@pytest.mark.parametrize("state", [SecretState.SEALED, SecretState.CLAIMED, SecretState.MASKED])
-def test_values_wait_while_nobody_has_seen_them(state: SecretState) -> None:
+@pytest.mark.parametrize("state", [SecretLife.SEALED, SecretLife.CLAIMED, SecretLife.MASKED])
+def test_values_wait_while_nobody_has_seen_them(state: SecretLife) -> None:
     shown = drawn(mine=[registration(secret=secret(state))])
-    assert ("Its values wait for you" in shown) is (state is SecretState.SEALED)
+    assert ("Its values wait for you" in shown) is (state is SecretLife.SEALED)
     assert "The secret expires" in shown
 
 
 def test_a_secret_that_is_taken_back_does_not_expire() -> None:
-    shown = drawn(mine=[registration(Status.REVOKED, secret=secret(SecretState.MASKED))])
+    shown = drawn(mine=[registration(Status.REVOKED, secret=secret(SecretLife.MASKED))])
     assert "was revoked" in shown
     assert "The secret expires" not in shown
 

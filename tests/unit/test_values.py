@@ -8,9 +8,9 @@ import pytest
 from bot.domain.catalogue import read_catalogue
 from bot.domain.forms import MASK, Values, values_of
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from handlers.views.values import sheet
 from tests.support.factories import CLIENT_ID, PLAN, registration, secret
+from tests.support.secret_lives import SecretLife
 
 CATALOGUE = read_catalogue()
 CLEAR = "abc8Q~the-clear-secret"
@@ -61,8 +61,8 @@ def test_the_secret_stands_in_its_one_line_and_only_if_given() -> None:
     assert not values().is_open
 
 
-@pytest.mark.parametrize("state", SecretState)
-def test_no_state_of_the_secret_puts_more_than_its_hint_into_the_mask(state: SecretState) -> None:
+@pytest.mark.parametrize("state", SecretLife)
+def test_no_state_of_the_secret_puts_more_than_its_hint_into_the_mask(state: SecretLife) -> None:
     assert lines(secret=secret(state))["Key"] == f"abc{MASK}"
 
 

@@ -30,7 +30,8 @@ def is_swept(stage: Stage) -> bool:
 
 def sealed_keys(stage: Stage) -> set[str]:
     """Return the key ids of the secrets that the vault holds."""
-    return {key for (key,) in _read(stage, "SELECT key_id FROM secrets WHERE state = 'sealed'")}
+    query = "SELECT key_id FROM secrets WHERE state = 'sealed' AND removed_because IS NULL"
+    return {key for (key,) in _read(stage, query)}
 
 
 def _moment(at: str) -> datetime:

@@ -7,7 +7,6 @@ from typing import Any
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import MOVES, Registration, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from bot.storage import history, message_queue, registrations, runs, timers
 from bot.storage.history import BOT, Entry
 from bot.storage.messages import MessageKind
@@ -16,6 +15,7 @@ from tests.reliability.state_machine.cast import CAST
 from tests.reliability.state_machine.model import WORKS, Expected
 from tests.reliability.state_machine.play import Play
 from tests.support.history_checks import is_whole, winners
+from tests.support.secret_lives import SecretLife, life_of
 
 ASKED = {f"{kind} asked" for kind in RequestKind}
 
@@ -102,25 +102,25 @@ def _history(play: Play, it: Expected, entries: Sequence[Entry]) -> None:
 def _secret(
     play: Play, it: Expected, found: Registration, due: set[TimerKind], masks: set[str]
 ) -> None:
-    assert (found.secret.state if found.secret else None) is it.secret
+    assert (life_of(found.secret) if found.secret else None) is it.secret
     if found.secret is None:
         return
-    works = {(old.id, old.retires_at) for old in found.other_secrets if old.is_live}
-    assert works == {(old.id, old.retires_at) for old in it.held[:-1] if old.state in WORKS}
+    works = {(old.id, old.remove_at) for old in found.other_secrets if old.is_live}
+    assert works == {(old.id, old.remove_at) for old in it.held[:-1] if old.state in WORKS}
     for old in it.held[:-1]:
         is_ready = it.status is Status.READY
-        if is_ready and old.retires_at is not None and old.state in WORKS:
+        if is_ready and old.remove_at is not None and old.state in WORKS:
             assert TimerKind.REMOVE_PREVIOUS in due or it.run is RunKind.REMOVE_PREVIOUS
     assert (TimerKind.TELL_EXPIRY in due) >= it.is_to_be_told(play.clock.at)
     match it.secret:
-        case SecretState.SEALED:
+        case SecretLife.SEALED:
             assert TimerKind.REMOVE_UNREAD in due
             assert found.deadline is not None
-        case SecretState.CLAIMED if it.status is not Status.REVOKING:
+        case SecretLife.CLAIMED if it.status is not Status.REVOKING:
             assert TimerKind.UNKNOWN in due
-        case SecretState.SHOWN:
+        case SecretLife.SHOWN:
             assert TimerKind.MASK in due or found.secret.id in masks
-        case SecretState.CLOSED:
+        case SecretLife.CLOSED:
             assert it.run or due & {TimerKind.REMOVE_STRAY, TimerKind.REVOKE}
 
 

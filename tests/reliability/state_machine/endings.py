@@ -4,16 +4,16 @@ from datetime import timedelta
 
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from tests.reliability.state_machine.model import IN_ENTRA, Expected, Held
 from tests.reliability.state_machine.play import Play
 from tests.support.scripted_runs import Ending
+from tests.support.secret_lives import SecretLife
 
 
 def end(play: Play, it: Expected, ending: Ending) -> None:
     run = play.run_of(it)
     assert run.kind is it.run
-    is_old_live = it.secret in (SecretState.MASKED, SecretState.UNMASKED, SecretState.UNKNOWN)
+    is_old_live = it.secret in (SecretLife.MASKED, SecretLife.UNMASKED, SecretLife.UNKNOWN)
     play.do(play.world.runs.play(run, ending))
     it.run = None
     match run.kind:
@@ -45,8 +45,8 @@ def end(play: Play, it: Expected, ending: Ending) -> None:
             well = ending in (Ending.WELL, Ending.REFUSED)
             for each in it.held:
                 is_it = run.kind is RunKind.REMOVE_STRAY or each.id == run.subject
-                if well and is_it and each.state is SecretState.CLOSED:
-                    each.state = SecretState.REMOVED
+                if well and is_it and each.state is SecretLife.CLOSED:
+                    each.state = SecretLife.REMOVED
 
 
 def _planned(play: Play, it: Expected, ending: Ending) -> None:
@@ -70,9 +70,9 @@ def _made(play: Play, it: Expected, well: bool, *, follows: bool = False) -> Non
     assert secret.expires_at is not None
     assert secret.id not in play.revealed
     for each in it.held:
-        if each.retires_at is not None and each.retires_at > play.clock.at:
-            each.retires_at = None
-    new = Held(secret.id, SecretState.SEALED, secret.expires_at, follows=follows)
+        if each.remove_at is not None and each.remove_at > play.clock.at:
+            each.remove_at = None
+    new = Held(secret.id, SecretLife.SEALED, secret.expires_at, follows=follows)
     it.held.append(new)
     play.newest[it.id] = secret.id
     play.ends_in(it, timedelta(days=7))
@@ -99,7 +99,7 @@ def _revoked(play: Play, it: Expected, well: bool) -> None:
     it.status, it.until = Status.REVOKED, None
     for each in it.held:
         if each.state in IN_ENTRA:
-            each.state = SecretState.REMOVED
+            each.state = SecretLife.REMOVED
 
 
 def _failed(play: Play, it: Expected) -> None:

@@ -7,13 +7,13 @@ from bot.approval import Verb
 from bot.domain.lifetimes import APPROVAL_VALID
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from tests.reliability.state_machine.cast import CAST, Figure, people
 from tests.reliability.state_machine.model import OPEN, TAKEN, Expected
 from tests.reliability.state_machine.play import Play
 from tests.reliability.state_machine.policy import MOST, PLAIN, STRICT
 from tests.reliability.state_machine.secrets import forget_if_it_follows
 from tests.support.factories import form
+from tests.support.secret_lives import SecretLife
 
 
 def submit(play: Play, who: str, name: str) -> None:
@@ -104,8 +104,8 @@ def revoke(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     play.attempt(allowed, play.world.registrar.revocation.revoke(it.id, by=who.person))
     if not allowed:
         return
-    if it.secret is SecretState.SEALED:
-        it.secret = SecretState.CLOSED
+    if it.secret is SecretLife.SEALED:
+        it.secret = SecretLife.CLOSED
         forget_if_it_follows(play, it)
     it.status, it.run, it.until = Status.REVOKING, RunKind.REVOKE, None
     it.doubtful_at = None

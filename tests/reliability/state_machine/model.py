@@ -7,40 +7,40 @@ from bot.approval import Role, Verb
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from tests.reliability.state_machine.cast import Figure
 from tests.reliability.state_machine.policy import STRICT
 from tests.support.approval_table import ALLOWED, NEVER_OWN, WAITS
 from tests.support.history_checks import Key
+from tests.support.secret_lives import SecretLife
 
 OPEN = {Status.PLANNING, Status.PENDING, Status.APPROVED, Status.FAILED}
 
 TAKEN = OPEN | {Status.READY, Status.REVOKING}
 
 AT_REST = {
-    *(SecretState.MASKED, SecretState.UNMASKED, SecretState.UNKNOWN, SecretState.REMOVED),
-    SecretState.REPLACED,
+    *(SecretLife.MASKED, SecretLife.UNMASKED, SecretLife.UNKNOWN, SecretLife.REMOVED),
+    SecretLife.REPLACED,
 }
 
-ON_SCREEN = {SecretState.CLAIMED, SecretState.SHOWN}
+ON_SCREEN = {SecretLife.CLAIMED, SecretLife.SHOWN}
 
 IN_ENTRA = {
-    *(SecretState.SEALED, SecretState.CLAIMED, SecretState.SHOWN, SecretState.MASKED),
-    *(SecretState.UNMASKED, SecretState.UNKNOWN, SecretState.CLOSED),
+    *(SecretLife.SEALED, SecretLife.CLAIMED, SecretLife.SHOWN, SecretLife.MASKED),
+    *(SecretLife.UNMASKED, SecretLife.UNKNOWN, SecretLife.CLOSED),
 }
 
-CAN_BE_RENEWED = AT_REST | {SecretState.CLOSED}
+CAN_BE_RENEWED = AT_REST | {SecretLife.CLOSED}
 
-CAN_BE_FOLLOWED = CAN_BE_RENEWED | {SecretState.SHOWN}
+CAN_BE_FOLLOWED = CAN_BE_RENEWED | {SecretLife.SHOWN}
 
 WORKS = ON_SCREEN | {
-    SecretState.SEALED,
-    SecretState.MASKED,
-    SecretState.UNMASKED,
-    SecretState.UNKNOWN,
+    SecretLife.SEALED,
+    SecretLife.MASKED,
+    SecretLife.UNMASKED,
+    SecretLife.UNKNOWN,
 }
 
-IN_USE = {SecretState.SHOWN, SecretState.MASKED, SecretState.UNMASKED, SecretState.UNKNOWN}
+IN_USE = {SecretLife.SHOWN, SecretLife.MASKED, SecretLife.UNMASKED, SecretLife.UNKNOWN}
 
 
 @dataclass
@@ -48,10 +48,10 @@ class Held:
     """A secret that the model knows of."""
 
     id: str
-    state: SecretState
+    state: SecretLife
     expires_at: datetime
     follows: bool = False  # whether a rotation has made it
-    retires_at: datetime | None = None
+    remove_at: datetime | None = None
 
 
 @dataclass
@@ -110,11 +110,11 @@ class Expected:
         return verb in NEVER_OWN and figure.key in self.former | {self.requester}
 
     @property
-    def secret(self) -> SecretState | None:
+    def secret(self) -> SecretLife | None:
         return self.held[-1].state if self.held else None
 
     @secret.setter
-    def secret(self, state: SecretState) -> None:
+    def secret(self, state: SecretLife) -> None:
         self.held[-1].state = state
 
     def latest(self, kind: RequestKind) -> Wish | None:
@@ -137,7 +137,7 @@ class Expected:
 
     def is_to_be_told(self, now: datetime) -> bool:
         """Whether somebody has to hear when a secret expires that works and may be in use."""
-        used = [it for it in self.held if it.state in IN_USE and it.retires_at is None]
+        used = [it for it in self.held if it.state in IN_USE and it.remove_at is None]
         return self.status is Status.READY and any(it.expires_at > now for it in used)
 
     def is_enough(self, parties: list[str], needed: int) -> bool:

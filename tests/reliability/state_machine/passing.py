@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from bot.domain.approval_requests import RequestKind
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from bot.storage import message_queue, messages, timers
 from bot.storage.history import BOT
 from bot.storage.messages import MessageKind
@@ -15,6 +14,7 @@ from tests.reliability.state_machine.model import AT_REST, ON_SCREEN, WORKS, Exp
 from tests.reliability.state_machine.play import Play
 from tests.reliability.state_machine.secrets import forget_if_it_follows, was_seen
 from tests.support.scripted_runs import Ending
+from tests.support.secret_lives import SecretLife
 
 
 def pass_time(play: Play, by: timedelta, *, looks: bool) -> None:
@@ -56,7 +56,7 @@ def lay_masks(play: Play, *, takes: bool) -> None:
         play.do(noted(it.id, message.subject.secret))
         for each in it.held:
             if each.id == message.subject.secret and each.state in ON_SCREEN:
-                each.state = SecretState.MASKED if takes else SecretState.UNMASKED
+                each.state = SecretLife.MASKED if takes else SecretLife.UNMASKED
                 was_seen(play, it, each.id)
 
 
@@ -97,20 +97,20 @@ def _expect_dues(play: Play, it: Expected, now: datetime) -> None:
         wish.waits &= wish.until > now
     if it.status is Status.PENDING and is_over:
         it.status, it.until, it.decided_by = Status.EXPIRED, None, BOT.key
-    if it.secret is SecretState.CLAIMED and it.doubtful_at and it.doubtful_at <= now:
-        it.secret = SecretState.UNKNOWN
+    if it.secret is SecretLife.CLAIMED and it.doubtful_at and it.doubtful_at <= now:
+        it.secret = SecretLife.UNKNOWN
     began = play.found(it).run
     if it.run or began is None:
         return
     it.run = began
     match began:
         case RunKind.REMOVE_UNREAD:
-            assert it.secret is SecretState.SEALED
+            assert it.secret is SecretLife.SEALED
             assert is_over
-            it.secret, it.until = SecretState.CLOSED, None
+            it.secret, it.until = SecretLife.CLOSED, None
             forget_if_it_follows(play, it)
         case RunKind.REMOVE_PREVIOUS:
-            assert any(old.retires_at and old.retires_at <= now for old in it.held[:-1])
+            assert any(old.remove_at and old.remove_at <= now for old in it.held[:-1])
         case RunKind.UNDO:
             assert it.status is Status.FAILED
             assert is_over
@@ -138,7 +138,7 @@ async def _claimed_masks(play: Play) -> list[messages.Message]:
 
 
 def _is_over(play: Play, it: Expected) -> bool:
-    goes = any(old.retires_at is not None for old in it.held[:-1] if old.state in WORKS)
+    goes = any(old.remove_at is not None for old in it.held[:-1] if old.state in WORKS)
     is_at_rest = it.status.is_end or it.status is Status.READY
     waits = any(it.waiting(kind) for kind in RequestKind)
     return is_at_rest and (it.secret is None or it.secret in AT_REST) and not goes and not waits

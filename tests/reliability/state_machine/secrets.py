@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from bot.approval import Verb
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from bot.registrar import Reveal
 from bot.storage import timers
 from bot.storage.timers import TimerKind
 from tests.reliability.state_machine.cast import Figure
 from tests.reliability.state_machine.model import CAN_BE_RENEWED, WORKS, Expected
 from tests.reliability.state_machine.play import Play
+from tests.support.secret_lives import SecretLife
 
 URL = "https://hooks.slack.com/actions/x"
 
@@ -26,7 +26,7 @@ def values(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
 
 
 def reveal(play: Play, it: Expected, who: Figure, data: st.DataObject | None = None) -> None:
-    allowed = it.may(Verb.REVEAL, who) and it.secret is SecretState.SEALED and play.in_time(it)
+    allowed = it.may(Verb.REVEAL, who) and it.secret is SecretLife.SEALED and play.in_time(it)
     look: Reveal | None = play.attempt(
         allowed, play.world.registrar.secrets.reveal(it.id, by=who.person, answer_to=URL)
     )
@@ -35,7 +35,7 @@ def reveal(play: Play, it: Expected, who: Figure, data: st.DataObject | None = N
     assert look.secret == play.newest[it.id]
     assert look.secret not in play.revealed, "the secret was revealed twice"
     play.revealed.add(look.secret)
-    it.secret, it.until = SecretState.CLAIMED, None
+    it.secret, it.until = SecretLife.CLAIMED, None
     it.doubtful_at = play.clock.at + timedelta(seconds=30)
     it.said.append(("secret claimed", who.key))
     play.unanswered.append((it, look.secret, who.person))
@@ -49,8 +49,8 @@ def answer(play: Play, *, took: bool) -> None:
     registrar = play.world.registrar
     confirm = registrar.secrets.shown if took else registrar.secrets.lost
     play.do(confirm(it.id, secret, by=by))
-    if play.newest[it.id] == secret and it.secret is SecretState.CLAIMED:
-        it.secret = SecretState.SHOWN if took else SecretState.UNKNOWN
+    if play.newest[it.id] == secret and it.secret is SecretLife.CLAIMED:
+        it.secret = SecretLife.SHOWN if took else SecretLife.UNKNOWN
         it.said.append(("secret shown" if took else "secret doubtful", by.key))
         if took:
             was_seen(play, it, secret)
@@ -85,11 +85,11 @@ def was_seen(play: Play, it: Expected, secret: str) -> None:
     at = next(index for index, each in enumerate(it.held) if each.id == secret)
     known = {old.id: old for old in play.found(it).other_secrets}
     for old in it.held[:at]:
-        if old.state in WORKS and old.retires_at is None:
-            old.retires_at = known[old.id].retires_at
-            assert old.retires_at is not None
+        if old.state in WORKS and old.remove_at is None:
+            old.remove_at = known[old.id].remove_at
+            assert old.remove_at is not None
             week = play.clock.at + timedelta(days=7)
-            assert abs(old.retires_at - min(week, old.expires_at)) < timedelta(seconds=1)
+            assert abs(old.remove_at - min(week, old.expires_at)) < timedelta(seconds=1)
 
 
 def forget_if_it_follows(play: Play, it: Expected) -> None:

@@ -13,7 +13,7 @@ from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
+from bot.domain.secrets import RemovalReason
 from bot.playground.clock import MovableClock
 from bot.storage import audit, history, registrations
 from bot.storage import database as databases
@@ -36,6 +36,7 @@ from tests.support.registrar_env import (
     opened,
     registrar_env,
 )
+from tests.support.secret_lives import SecretLife
 
 OTHER = Fernet.generate_key().decode()
 
@@ -138,7 +139,7 @@ async def test_a_change_of_history_is_found_and_nothing_is_shown(
     assert said in await _findings(env.database, id)
     with pytest.raises(Refusal, match=f"audit verify {id}"):
         await _reveal(env, id)
-    assert await env.secret_state(id) is SecretState.SEALED
+    assert await env.secret_life(id) is SecretLife.SEALED
 
 
 async def test_an_entry_put_in_is_found_also_after_the_bot_has_gone_on(env: RegistrarEnv) -> None:
@@ -182,7 +183,9 @@ async def test_a_secret_pointed_at_another_registration_is_not_shown(env: Regist
         await _reveal(env, mine)
     await _write(
         env,
-        sa.update(kept).where(kept.c.id == own.id).values(state=SecretState.REPLACED, sealed=None),
+        sa.update(kept)
+        .where(kept.c.id == own.id)
+        .values(removed_because=RemovalReason.REPLACED, sealed=None),
         sa.update(kept).where(kept.c.id == theirs.id).values(registration=mine, run=run),
     )
     with pytest.raises(Refusal, match="was changed by something else"):

@@ -10,6 +10,7 @@ from bot.storage.secrets import Purpose
 from bot.storage.timers import Timer, TimerKind
 from tests.support.factories import NOON, ROSA
 from tests.support.registrar_env import SECRET, RegistrarEnv
+from tests.support.secret_lives import SecretLife
 
 
 async def _come(env: RegistrarEnv, at: timedelta = timedelta(0)) -> list[Timer]:
@@ -62,13 +63,13 @@ async def test_a_secret_moves_only_from_the_states_that_are_named(env: Registrar
     assert secret is not None
     async with env.database.transaction() as tx:
         assert not await secrets.change(
-            tx, secret.id, SecretState.SHOWN, since=[SecretState.CLAIMED]
+            tx, secret.id, SecretState.SEEN, since=[SecretState.CLAIMED]
         )
         assert await secrets.change(
             tx, secret.id, SecretState.CLAIMED, since=[SecretState.SEALED], sealed=None
         )
         assert (await secrets.sealed(tx, secret.id, Purpose.SECRET)).data is None
-    assert await env.secret_state(id) is SecretState.CLAIMED
+    assert await env.secret_life(id) is SecretLife.CLAIMED
 
 
 async def test_the_clear_text_is_in_no_row(env: RegistrarEnv) -> None:
@@ -125,4 +126,4 @@ async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(env: Regi
         await env.registrar.secrets.masked(id, look.secret)
     async with env.database.reading() as tx:
         assert (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data is None
-    assert await env.secret_state(id) is SecretState.MASKED
+    assert await env.secret_life(id) is SecretLife.MASKED

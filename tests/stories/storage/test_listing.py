@@ -12,7 +12,7 @@ from bot.domain.events import Event
 from bot.domain.people import Person
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
+from bot.domain.secrets import RemovalReason
 from bot.storage import approval_requests, history, queries, secrets
 from bot.storage import registrations as registered
 from bot.storage.database import Database
@@ -107,7 +107,7 @@ async def test_only_what_was_announced_and_still_works_expires(env: RegistrarEnv
     await env.seal(one, run)  # which would end later, and was never announced
     await env.end_run(one, "outage")
     async with env.database.transaction() as tx:
-        await secrets.change(tx, closed.id, SecretState.CLOSED, since=[SecretState.SEALED])
+        await secrets.close(tx, closed.id, RemovalReason.UNREAD, now=env.clock.now())
     env.clock.move(timedelta(days=236))
     assert set(ids(await found(env, ListKind.EXPIRING))) == {one, other}
     await env.registrar.revocation.revoke(other, by=ROSA)

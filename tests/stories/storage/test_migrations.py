@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from bot.domain.approval_requests import RequestKind, RequestState
 from bot.domain.events import Subject
 from bot.domain.registration import Status
 from bot.domain.runs import RunKind
+from bot.domain.secrets import RemovalReason, SecretState
 from bot.playground.clock import MovableClock
-from bot.storage import audit, timers
+from bot.storage import audit, secrets, timers
 from bot.storage import database as databases
 from bot.storage.database import AlreadyRunning, Database, UnusableDatabase
 from bot.storage.migrating import HEAD, MIGRATIONS, Age, age
@@ -170,12 +172,21 @@ async def test_a_second_process_on_one_sqlite_file_is_refused(tmp_path: Path) ->
 @pytest.fixture
 async def upgraded(database_url: str) -> AsyncIterator[RegistrarEnv]:
     """A registrar over a database that version 0.2.0 has written, and this one has upgraded."""
+    async with _upgraded(database_url) as env:
+        yield env
+
+
+@asynccontextmanager
+async def _upgraded(database_url: str, *more: str) -> AsyncIterator[RegistrarEnv]:
+    """Upgrade what version 0.2.0 has written, and what `more` statements have changed of it."""
     engine = create_async_engine(database_url)
     async with engine.begin() as tx:
         if tx.dialect.name == "postgresql":
             await tx.execute(sa.text("DROP SCHEMA public CASCADE"))
             await tx.execute(sa.text("CREATE SCHEMA public"))
         await tx.run_sync(_write_rows_of_0_2_0)
+        for statement in more:
+            await tx.execute(sa.text(statement))
     await engine.dispose()
     clock = MovableClock(offset=datetime.fromisoformat(ROWS["at"]) - datetime.now(UTC))
     policy = Policy(
@@ -282,6 +293,63 @@ async def test_an_upgrade_keeps_decided_requests_and_previous_requesters(
     assert (denied.status, denied.requests[0].state) == (Status.DENIED, RequestState.DENIED)
     assert (former.requester.key, former.previous_requesters[0].key) == (BEN.key, ROSA.key)
     assert former.requests[0].asked_by.key == ROSA.key
+
+
+OLD_SECRETS = """
+INSERT INTO secrets (id, registration, run, nonce, state, key_id, made_at, retires_at, answer_to)
+SELECT '{id}', registration, run, '{id}', '{state}', '{id}', made_at, {retires_at}, {answer_to}
+FROM secrets WHERE registration = '{registration}' AND key_id LIKE '%-%-%'
+"""
+MASK = """
+INSERT INTO messages (id, registration, kind, audience, subject, wanted, shown, tries, gone)
+VALUES ('mask', 'AAD-HNDV', 'mask', 'U0ROSA', 'unmasked', 1, 1, 10, false)
+"""
+AFTER_UPGRADE = {
+    ("attempted", "AAD-HNDV"): (SecretState.ATTEMPTED, None),
+    ("sealed", "AAD-HNDV"): (SecretState.SEALED, None),
+    ("claimed", "AAD-HNDV"): (SecretState.CLAIMED, None),
+    ("shown", "AAD-HNDV"): (SecretState.SEEN, None),
+    ("masked", "AAD-HNDV"): (SecretState.SEEN, None),
+    ("unmasked", "AAD-HNDV"): (SecretState.SEEN, None),
+    ("unknown", "AAD-HNDV"): (SecretState.UNKNOWN, None),
+    ("closed", "AAD-HNDV"): (SecretState.SEALED, RemovalReason.UNREAD),
+    ("removed", "AAD-HNDV"): (SecretState.SEALED, RemovalReason.UNREAD),
+    ("replaced", "AAD-HNDV"): (SecretState.UNKNOWN, RemovalReason.REPLACED),
+    ("retired", "AAD-HNDV"): (SecretState.UNKNOWN, RemovalReason.FOLLOWED),
+    ("closed", "AAD-NEWS"): (SecretState.SEALED, RemovalReason.APPLICATION_DELETED),
+    ("removed", "AAD-NEWS"): (SecretState.UNKNOWN, RemovalReason.APPLICATION_DELETED),
+    ("closed", "AAD-FRMR"): (SecretState.SEALED, RemovalReason.UNFINISHED),
+    ("removed", "AAD-FRMR"): (SecretState.SEALED, RemovalReason.UNFINISHED),
+}
+"""By the old state and the registration: one is in use, one revoked, the run of one has failed."""
+
+
+@postgres_is_quick
+async def test_an_upgrade_keeps_what_is_known_of_each_secret(database_url: str) -> None:
+    statements = [MASK]
+    for name, registration in AFTER_UPGRADE:
+        made = {"id": f"{name}{registration[3:]}", "registration": registration}
+        if name == "unmasked":
+            made["id"] = name
+        made["state"] = "replaced" if name == "retired" else name
+        made["retires_at"] = "made_at" if name == "retired" else "NULL"
+        made["answer_to"] = "'sealed'" if name == "shown" else "NULL"
+        statements.append(OLD_SECRETS.format(**made))
+    statements += [
+        "UPDATE registrations SET status = 'revoked' WHERE id = 'AAD-NEWS'",
+        "UPDATE runs SET outcome = 'outage' WHERE registration = 'AAD-FRMR' AND outcome = 'ready'",
+    ]
+    async with _upgraded(database_url, *statements) as env, env.database.reading() as tx:
+        for (name, registration), (state, because) in AFTER_UPGRADE.items():
+            id = name if name == "unmasked" else f"{name}{registration[3:]}"
+            found = await secrets.get(tx, id)
+            assert found is not None
+            assert (found.state, found.removed_because) == (state, because), id
+            is_gone = because is not None and name != "closed"
+            assert (found.removed_at is not None) is is_gone
+            assert (found.remove_at is not None) is (name == "retired")
+            assert found.is_on_screen is (name in ("shown", "claimed"))
+            assert found.mask_failed is (name == "unmasked")
 
 
 async def test_unsent_news_of_a_rotation_is_about_the_latest_one(upgraded: RegistrarEnv) -> None:

@@ -12,13 +12,13 @@ from bot.domain.events import Event
 from bot.domain.people import Refusal
 from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
-from bot.domain.secrets import SecretState
 from bot.restore.registration_reconciler import RegistrationReconciler, TenantState
 from bot.storage import approval_requests, audit, history, registrations, runs, secrets
 from bot.storage.history import Entry
 from graph.orphans import DeletedApplication, HeldSecret, TaggedApplication
 from tests.support.factories import ADA, BEN, CLIENT_ID, NOON, ROSA
 from tests.support.registrar_env import DIGEST, RegistrarEnv
+from tests.support.secret_lives import SecretLife, life_of
 
 MADE = {"application": {"object_id": "o1", "app_id": CLIENT_ID}}
 LATER = NOON + timedelta(days=3650)
@@ -95,7 +95,7 @@ async def test_a_registration_takes_the_state_that_entra_shows(
         assert (entry.details["was"], entry.details["became"]) == (before, status)
     if status is Status.READY and shown.application:
         assert found.secret is not None
-        assert found.secret.state is SecretState.UNKNOWN
+        assert life_of(found.secret) is SecretLife.UNKNOWN
         assert made or found.app_id == CLIENT_ID
 
 
@@ -121,12 +121,12 @@ async def test_a_secret_that_is_gone_is_lost_and_one_that_is_there_is_in_doubt(
     held = replace(NEW, key_id=secret.key_id or "")
     found, _ = await settled(env, kept, there(held), made=True)
     assert found.secret is not None
-    assert (found.secret.id, found.secret.state) == (secret.id, SecretState.UNKNOWN)
+    assert (found.secret.id, life_of(found.secret)) == (secret.id, SecretLife.UNKNOWN)
     async with env.database.reading() as tx:
         assert await secrets.unseen(tx) != []  # the other one
     found, _ = await settled(env, gone, there(), made=True)
     assert found.secret is not None
-    assert found.secret.state is SecretState.REMOVED
+    assert life_of(found.secret) is SecretLife.REMOVED
     async with env.database.reading() as tx:
         assert await secrets.unseen(tx) == []
 

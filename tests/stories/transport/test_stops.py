@@ -147,8 +147,8 @@ async def test_a_stop_in_the_daily_search_is_obeyed_at_once(
 def _last_searched(stage: Stage, earlier: str) -> None:
     """Let the last search be so much earlier."""
     with closing(sqlite3.connect(stage.folder / "aad-setup.db")) as database, database:
-        moved = f"datetime(patrolled_at, '{earlier}')"
-        database.execute(f"UPDATE installation SET patrolled_at = {moved}")
+        moved = f"datetime(searched_at, '{earlier}')"
+        database.execute(f"UPDATE installation SET searched_at = {moved}")
 
 
 def _searches(stage: Stage) -> int:
