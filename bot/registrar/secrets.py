@@ -140,7 +140,7 @@ class Secrets:
                     await self._schedule_removal_of_older(tx, id, secret)
                 await expiry_notices.plan(tx, id)
 
-    async def hide(self, id: str, *, by: Person) -> None:
+    async def mask(self, id: str, *, by: Person) -> None:
         """Have whatever is open masked now instead of in a minute. Raises Refusal.
 
         History tells of it once: the button may be pressed as often as somebody likes.
@@ -165,7 +165,7 @@ class Secrets:
         await registrations.bump_version(tx, id)
         if not await secrets.forget_answer_to(tx, secret):
             return
-        # The requester may hide it before the reveal has come to note that it is shown.
+        # The requester may mask it before the reveal has come to note that it is shown.
         since = [SecretState.CLAIMED, SecretState.SEEN]
         if await secrets.change(tx, secret, SecretState.SEEN, since=since):
             await timers.cancel(tx, id, TimerKind.UNKNOWN, Subject(secret=secret))

@@ -82,7 +82,7 @@ async def mask(it: Interaction) -> None:
     check_is_for_one(it.body, found.registration.id)
     text, blocks = masked_sheet(found)
     await it.slack.response_urls.replace(it.url, text=text, blocks=blocks)
-    await it.registrar.secrets.hide(found.registration.id, by=it.person)
+    await it.registrar.secrets.mask(found.registration.id, by=it.person)
 
 
 async def open_form(it: Interaction) -> None:

@@ -247,7 +247,7 @@ async def test_hidden_before_it_is_noted_as_shown_a_secret_can_be_made_anew(
     one, other = registrar_envs
     id = await one.ready()
     look = await one.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
-    await other.registrar.secrets.hide(id, by=ROSA)
+    await other.registrar.secrets.mask(id, by=ROSA)
     await other.scheduler().look()
     await other.registrar.secrets.masked(id, look.secret)
     await one.registrar.secrets.shown(id, look.secret, by=ROSA)

@@ -176,12 +176,12 @@ async def test_hiding_is_told_once_and_only_if_something_is_open(
     ready: tuple[RegistrarEnv, str], clock: MovableClock
 ) -> None:
     env, id = ready
-    await env.registrar.secrets.hide(id, by=ROSA)
+    await env.registrar.secrets.mask(id, by=ROSA)
     assert "hidden by hand" not in await what(env, id)
     look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to=URL)
     await env.registrar.secrets.shown(id, look.secret, by=ROSA)
     for _ in range(5):
-        await env.registrar.secrets.hide(id, by=ROSA)
+        await env.registrar.secrets.mask(id, by=ROSA)
     assert (await what(env, id)).count("hidden by hand") == 1
 
 

@@ -306,7 +306,7 @@ async def test_hiding_is_judged_by_itself(harness: BoltHarness) -> None:
     id = await harness.registrar_env.ready()
     before = await harness.state()
     with pytest.raises(Refusal, match="Only the requester gets the values"):
-        await harness.registrar_env.registrar.secrets.hide(id, by=harness.registrar_env.approver)
+        await harness.registrar_env.registrar.secrets.mask(id, by=harness.registrar_env.approver)
     assert await harness.state() == before
-    await harness.registrar_env.registrar.secrets.hide(id, by=harness.registrar_env.requester)
+    await harness.registrar_env.registrar.secrets.mask(id, by=harness.registrar_env.requester)
     assert await harness.state() != before

@@ -47,7 +47,7 @@ class CrashStory(Story):
         return await self.lives.until(predicate, timeout=timeout)
 
     async def walk(self) -> None:
-        """Ask, approve, reveal, hide."""
+        """Ask, approve, reveal, mask."""
         await self.ask_for_it()
         await self.walk_on()
 
@@ -63,9 +63,9 @@ class CrashStory(Story):
         await self.insist(self.click_approve, lambda: self.notices())
 
     async def take_it(self) -> None:
-        """Look at the secret and hide it; one of which the bot is in doubt is replaced."""
+        """Look at the secret and mask it; one of which the bot is in doubt is replaced."""
         await self.reveal_it()
-        await self.insist(self.hide, lambda: self.secret not in self.whispers("rosa"))
+        await self.insist(self.mask, lambda: self.secret not in self.whispers("rosa"))
         await self.insist(self._wait, lambda: self.is_doubtful() or self.is_over())
         if self.is_doubtful():
             await self.take_it()
@@ -142,7 +142,7 @@ class CrashStory(Story):
     def _is_renewed(self, known: Json) -> bool:
         return any(notice["ts"] != known["ts"] for notice in self.notices())
 
-    async def hide(self) -> None:
+    async def mask(self) -> None:
         for whisper in self.workspace.ephemerals("rosa"):
             if "[Mask now]" in self.workspace.text_of(whisper):
                 await self.workspace.click("rosa", "Mask now", on=whisper)

@@ -144,7 +144,7 @@ async def test_a_mask_whose_answer_is_lost_is_laid_again(story: CrashStory) -> N
 async def test_a_hide_that_is_killed_is_finished_by_the_mask(story: CrashStory) -> None:
     await _shown(story)
     held = story.workspace.faults.hold("response_url")
-    click = asyncio.create_task(story.hide())
+    click = asyncio.create_task(story.mask())
     await story.kill_at(held)
     await click
     await story.lives.begin(later=LATER)

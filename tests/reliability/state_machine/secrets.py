@@ -66,9 +66,9 @@ def renew(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
         it.said.append(("new secret asked", who.key))
 
 
-def hide(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
+def mask(play: Play, it: Expected, who: Figure, _: Any = None) -> None:
     allowed, is_open = it.may(Verb.VALUES, who), play.do(_is_to_be_masked(play, it))
-    play.attempt(allowed, play.world.registrar.secrets.hide(it.id, by=who.person))
+    play.attempt(allowed, play.world.registrar.secrets.mask(it.id, by=who.person))
     if allowed and is_open:
         it.said.append(("hidden by hand", who.key))
 
