@@ -22,11 +22,11 @@ from bot.registrar.access import Access
 from bot.registrar.kinds import check_idle, why_unseen
 from bot.storage import (
     audit,
-    expiry_notices,
     history,
     messages,
     registrations,
     runs,
+    secret_notices,
     secrets,
     timers,
 )
@@ -138,7 +138,7 @@ class Secrets:
                 await history.write(tx, id, event, by=by, now=self.access.now(), secret=secret)
                 if state is SecretState.SEEN:
                     await self._schedule_removal_of_older(tx, id, secret)
-                await expiry_notices.plan(tx, id)
+                await secret_notices.plan_expiry(tx, id)
 
     async def mask(self, id: str, *, by: Person) -> None:
         """Have whatever is open masked now instead of in a minute. Raises Refusal.
@@ -171,7 +171,7 @@ class Secrets:
             await timers.cancel(tx, id, TimerKind.UNKNOWN, Subject(secret=secret))
             await history.write(tx, id, event, now=self.access.now(), secret=secret)
             await self._schedule_removal_of_older(tx, id, secret)
-            await expiry_notices.plan(tx, id)
+            await secret_notices.plan_expiry(tx, id)
 
     async def _schedule_removal_of_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
         """Give what a secret follows, now that it was seen, the date at which it is removed."""

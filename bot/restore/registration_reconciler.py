@@ -15,11 +15,11 @@ from bot.domain.secrets import RemovalReason, Secret, SecretState
 from bot.runs.base import CLEANUP_TIMERS
 from bot.storage import (
     decisions,
-    expiry_notices,
     history,
     messages,
     registrations,
     runs,
+    secret_notices,
     secrets,
     timers,
 )
@@ -104,7 +104,7 @@ class RegistrationReconciler:
             await secrets.note_removed(tx, secret.id, because, now=self.now)
         voided = await self._void()
         await self._move(target)
-        await expiry_notices.plan(tx, id)
+        await secret_notices.plan_expiry(tx, id)
         if is_changed:
             await self._tell(target, secrets=len(unknown) + len(unsure), votes=voided)
 

@@ -18,9 +18,9 @@ from bot.storage import (
     messages,
     registrations,
     runs,
+    secret_notices,
     secrets,
     timers,
-    unread_notices,
 )
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
@@ -94,7 +94,7 @@ class Cleanup(RunBase):
     async def _tell_removed(self, tx: AsyncConnection, run: Run, removed: Sequence[str]) -> None:
         channel = self._services.settings.approval_channel
         now = self._clock.now()
-        await unread_notices.tell_removed(
+        await secret_notices.tell_removed(
             tx, run.registration, removed, now, approval_channel=channel
         )
 

@@ -32,9 +32,9 @@ from bot.storage import (
     messages,
     registrations,
     runs,
+    secret_notices,
     secrets,
     timers,
-    unread_notices,
 )
 from bot.storage.messages import MessageKind
 from bot.storage.runs import PlannedStep, Run
@@ -223,7 +223,7 @@ class Provisioning(RunBase):
             subject = Subject(secret=sealed.id)
             await messages.add(tx, registration, MessageKind.VALUES, requester, subject=subject)
             await timers.add(tx, registration, TimerKind.REMOVE_UNREAD, until, subject)
-            await unread_notices.plan(tx, registration, sealed.id, until=until, now=now)
+            await secret_notices.plan_reminder(tx, registration, sealed.id, until=until, now=now)
             for old in await secrets.cancel_removals(
                 tx, registration, now
             ):  # until the new one was seen

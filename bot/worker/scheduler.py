@@ -21,15 +21,14 @@ from bot.domain.secrets import RemovalReason, SecretState
 from bot.services import Services
 from bot.storage import (
     decisions,
-    expiry_notices,
     history,
     messages,
     registrations,
     retention,
     runs,
+    secret_notices,
     secrets,
     timers,
-    unread_notices,
 )
 from bot.storage.messages import MessageKind
 from bot.storage.runs import Run
@@ -234,15 +233,15 @@ class Scheduler:
                     tx, subject.secret, SecretState.UNKNOWN, since=[SecretState.CLAIMED]
                 ):
                     await history.write(tx, id, Event.SECRET_UNKNOWN, now=now)
-                    await expiry_notices.plan(tx, id)
+                    await secret_notices.plan_expiry(tx, id)
             case TimerKind.REMOVE_UNREAD:
                 # From here on a secret that is about to be removed cannot be shown.
                 if await secrets.close(tx, subject.secret, RemovalReason.UNREAD, now=now):
                     await self._add_run(tx, timer, registration)
                     await history.write(tx, id, Event.SECRET_UNREAD, now=now)
-                    await expiry_notices.plan(tx, id)  # an older one may be in use again
+                    await secret_notices.plan_expiry(tx, id)  # an older one may be in use again
             case TimerKind.REMIND_UNREAD:
-                await unread_notices.remind(tx, registration, subject.secret, now)
+                await secret_notices.remind(tx, registration, subject.secret, now)
             case TimerKind.TELL_EXPIRY:
                 await self._tell_expiry(tx, timer, registration)
             case _:
@@ -277,10 +276,10 @@ class Scheduler:
             return
         secret, channel = registration.secret_in_use, self._services.settings.approval_channel
         if secret is not None and secret.id == told.secret and told.stage is not None:
-            await expiry_notices.tell(
+            await secret_notices.tell_expiry(
                 tx, registration, secret, now, since=told.stage, approval_channel=channel
             )
-        await expiry_notices.plan(tx, registration.id)
+        await secret_notices.plan_expiry(tx, registration.id)
 
     async def _add_run(self, tx: AsyncConnection, timer: Timer, registration: Registration) -> None:
         kind, subject = RUNS[timer.kind], timer.subject.text

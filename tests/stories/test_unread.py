@@ -11,7 +11,7 @@ from bot.domain.registration import Registration, Status
 from bot.domain.runs import RunKind
 from bot.playground.clock import MovableClock
 from bot.runs.provisioning import Provisioning
-from bot.storage import timers, unread_notices
+from bot.storage import secret_notices, timers
 from bot.storage.message_queue import stale
 from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
@@ -207,7 +207,7 @@ async def test_a_secret_that_was_never_announced_is_removed_without_a_word(
     one, _ = registrar_envs
     id = await _announced(one)
     async with one.database.transaction() as tx:
-        await unread_notices.tell_removed(
+        await secret_notices.tell_removed(
             tx, id, ["another"], one.clock.now(), approval_channel="C0APPROVE"
         )
     assert await _owed(one, MessageKind.UNREAD, MessageKind.UNREAD_NEWS) == []

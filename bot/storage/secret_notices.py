@@ -1,10 +1,12 @@
-"""Notices that the secret in use expires: one timer at a time, and the messages that it adds."""
+"""Notices of secrets that are unread or expire: a timer for the next one, and its messages."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import Event, Subject
+from bot.domain.lifetimes import UNREAD_REMINDERS, UNREAD_SECRET
 from bot.domain.registration import Registration, Status
 from bot.domain.secrets import FOR_APPROVERS, Secret, Stage, reached, told_at
 from bot.storage import history, messages, registrations, timers
@@ -12,7 +14,7 @@ from bot.storage.messages import MessageKind
 from bot.storage.timers import TimerKind
 
 
-async def plan(tx: AsyncConnection, id: str) -> None:
+async def plan_expiry(tx: AsyncConnection, id: str) -> None:
     """Add the next timer for the secret in use, and delete those for others.
 
     A notice that should have come before comes at once: before an upgrade there were none, and
@@ -43,7 +45,7 @@ async def _untold(tx: AsyncConnection, id: str, secret: Secret) -> Stage | None:
     return Stage.MONTH
 
 
-async def tell(
+async def tell_expiry(
     tx: AsyncConnection,
     registration: Registration,
     secret: Secret,
@@ -67,3 +69,53 @@ async def tell(
         await messages.add(tx, id, MessageKind.EXPIRY, approval_channel, subject=subject)
     event = Event.SECRET_EXPIRED if latest is Stage.OVER else Event.SECRET_EXPIRES
     await history.write(tx, id, event, now=now)
+
+
+async def plan_reminder(
+    tx: AsyncConnection, id: str, secret: str, *, until: datetime, now: datetime
+) -> None:
+    """Add the next reminder of this secret, which is removed at `until`.
+
+    Reminders that were due while the bot was down are left out.
+    """
+    announced_at = until - UNREAD_SECRET
+    at = next((it for it in (announced_at + each for each in UNREAD_REMINDERS) if it > now), None)
+    if at is not None:
+        await timers.add(tx, id, TimerKind.REMIND_UNREAD, at, Subject(secret=secret))
+
+
+async def remind(
+    tx: AsyncConnection, registration: Registration, secret: str, now: datetime
+) -> None:
+    """Add a reminder for the requester if this secret still waits, and plan the next one."""
+    current, until = registration.secret, registration.deadline
+    if current is None or until is None or until <= now:
+        return
+    if current.id == secret and registration.is_unseen:
+        id, requester = registration.id, registration.requester.user_id
+        await messages.add(tx, id, MessageKind.UNSEEN, requester, subject=Subject(secret=secret))
+        await plan_reminder(tx, id, secret, until=until, now=now)
+
+
+async def tell_removed(
+    tx: AsyncConnection,
+    id: str,
+    removed: Collection[str],
+    now: datetime,
+    *,
+    approval_channel: str,
+) -> None:
+    """Tell requester and approvers of announced secrets only.
+
+    To be called in the transaction that notes the removal, so that it is told once.
+    """
+    found = await registrations.get(tx, id)
+    if found is None or found.status is not Status.READY:  # revoked meanwhile, which is told
+        return
+    for secret in (found.secret, *found.other_secrets):
+        if secret is None or secret.id not in removed:
+            continue
+        requester, subject = found.requester.user_id, Subject(secret=secret.id)
+        await messages.add(tx, id, MessageKind.UNREAD_NEWS, requester, subject=subject)
+        await messages.add(tx, id, MessageKind.UNREAD, approval_channel, subject=subject)
+        await history.write(tx, id, Event.UNREAD_REMOVED, now=now, secret=secret.id)
