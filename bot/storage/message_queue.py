@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.registration import Status
 from bot.storage.messages import ENDED, Message, MessageKind, message_of
-from bot.storage.rows import Unreadable, read_each
+from bot.storage.rows import Unreadable, read_each, update
 from bot.storage.tables import messages, registrations
 
 CLAIM = timedelta(seconds=15)
@@ -113,8 +113,7 @@ _STALE = (
 
 async def postpone(tx: AsyncConnection, ids: Collection[str], until: datetime) -> None:
     """Do not let these be claimed until then."""
-    query = sa.update(messages).where(messages.c.id.in_(ids))
-    await tx.execute(query.values(claimed_until=until))
+    await update(tx, messages, messages.c.id.in_(ids), claimed_until=until)
 
 
 async def note_waiting(tx: AsyncConnection, now: datetime, *, drawn_before: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.registration import Status
-from bot.storage.rows import from_row, insert_and_expire
+from bot.storage.rows import from_row, insert_and_expire, update
 from bot.storage.tables import messages, seen_events
 
 MASK_FAILED = "mask_failed"
@@ -188,12 +188,8 @@ async def locate(tx: AsyncConnection, id: str, *, channel: str, ts: str) -> bool
     """Note where the message is, unless that is known. Return False if it cannot be there."""
     is_direct = messages.c.audience.like("U%") | messages.c.audience.like("W%")
     fits = is_direct if channel.startswith("D") else messages.c.audience == channel
-    done = await tx.execute(
-        sa.update(messages)
-        .where(messages.c.id == id, messages.c.ts.is_(None), fits)
-        .values(channel=channel, ts=ts)
-    )
-    return done.rowcount == 1
+    is_lost = sa.and_(messages.c.id == id, messages.c.ts.is_(None), fits)
+    return await update(tx, messages, is_lost, channel=channel, ts=ts) == 1
 
 
 async def release(
@@ -229,9 +225,7 @@ async def give_up(tx: AsyncConnection, message: Message, *, gone: bool = False) 
 
 async def note_mask_failed(tx: AsyncConnection, registration: str, secret: str) -> None:
     """Note that Slack did not let us mask this secret."""
-    await tx.execute(
-        sa.update(messages).where(_is_mask(registration, secret)).values(trouble=MASK_FAILED)
-    )
+    await update(tx, messages, _is_mask(registration, secret), trouble=MASK_FAILED)
 
 
 def mask_failed(secret: sa.FromClause) -> sa.ColumnElement[bool]:

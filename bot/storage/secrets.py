@@ -15,7 +15,7 @@ from bot.domain.runs import RunKind
 from bot.domain.secrets import RemovalReason, Secret, SecretState
 from bot.storage import wal_cleanup
 from bot.storage.messages import mask_failed
-from bot.storage.rows import THIS, from_row
+from bot.storage.rows import THIS, count, from_row, update
 from bot.storage.tables import installation, registrations, runs, secrets
 
 IN_USE = secrets.c.removed_because.is_(None)
@@ -54,8 +54,7 @@ async def attempt(
 
 async def attempts(tx: AsyncConnection, run: str) -> int:
     """Count the secrets that a run may have asked for."""
-    query = sa.select(sa.func.count()).where(secrets.c.run == run)
-    return int((await tx.execute(query)).scalar_one())
+    return await count(tx, secrets, secrets.c.run == run)
 
 
 async def id_of(tx: AsyncConnection, nonce: str) -> str:
@@ -71,11 +70,7 @@ async def seal(tx: AsyncConnection, id: str, **columns: Any) -> None:
     then it stays an attempt, which a sweep removes.
     """
     is_open = sa.exists().where(runs.c.id == secrets.c.run, runs.c.ended_at.is_(None))
-    await tx.execute(
-        sa.update(secrets)
-        .where(secrets.c.id == id, is_open)
-        .values(state=SecretState.SEALED, **columns)
-    )
+    await update(tx, secrets, secrets.c.id == id, is_open, state=SecretState.SEALED, **columns)
 
 
 async def sealed_of_run(tx: AsyncConnection, run: str) -> Secret | None:
@@ -135,14 +130,9 @@ async def add_unknown(
 
     One that is known already belongs to `run` from now on.
     """
-    wal_cleanup.request_cleanup(tx)
     values = {"run": run, "state": SecretState.UNKNOWN, "sealed": None}
-    done = await tx.execute(
-        sa.update(secrets)
-        .where(secrets.c.registration == registration, secrets.c.key_id == key_id)
-        .values(**values)
-    )
-    if done.rowcount == 0:
+    is_it = sa.and_(secrets.c.registration == registration, secrets.c.key_id == key_id)
+    if not await _replace(tx, is_it, **values):
         id = uuid4().hex
         await tx.execute(
             sa.insert(secrets).values(
@@ -153,7 +143,7 @@ async def add_unknown(
 
 async def schedule_removal(tx: AsyncConnection, id: str, at: datetime) -> None:
     """Note when the secret is to be removed, because the one that follows it was seen."""
-    await tx.execute(sa.update(secrets).where(secrets.c.id == id).values(remove_at=at))
+    await update(tx, secrets, secrets.c.id == id, remove_at=at)
 
 
 async def cancel_removals(tx: AsyncConnection, registration: str, now: datetime) -> Sequence[str]:
@@ -202,8 +192,7 @@ async def kept(tx: AsyncConnection, registration: str) -> Sequence[tuple[str, Pu
 
 async def put(tx: AsyncConnection, id: str, purpose: Purpose, data: bytes) -> None:
     """Keep other sealed bytes in the place of those that are there."""
-    wal_cleanup.request_cleanup(tx)
-    await tx.execute(sa.update(secrets).where(secrets.c.id == id).values({purpose: data}))
+    await _replace(tx, secrets.c.id == id, **{purpose: data})
 
 
 def _owned(id: str) -> sa.Select[Any]:
@@ -236,26 +225,18 @@ async def close(tx: AsyncConnection, id: str, because: RemovalReason, *, now: da
     """Take an unread secret out of the vault, for its removal from Entra. False if it is not there:
     then it was claimed, or closed before.
     """
-    wal_cleanup.request_cleanup(tx)
-    done = await tx.execute(
-        sa.update(secrets)
-        .where(secrets.c.id == id, secrets.c.state == SecretState.SEALED, IN_USE)
-        .values(sealed=None, removed_because=because, remove_at=now)
-    )
-    return done.rowcount == 1
+    is_unread = sa.and_(secrets.c.id == id, secrets.c.state == SecretState.SEALED, IN_USE)
+    gone = {"sealed": None, "removed_because": because, "remove_at": now}
+    return await _replace(tx, is_unread, **gone) == 1
 
 
 async def note_removed(
     tx: AsyncConnection, id: str, because: RemovalReason, *, now: datetime
 ) -> None:
     """Note that Entra does not hold the secret. One that was closed before keeps its reason."""
-    wal_cleanup.request_cleanup(tx)
+    is_news = sa.and_(secrets.c.id == id, secrets.c.removed_at.is_(None))
     reason = sa.func.coalesce(secrets.c.removed_because, because)
-    await tx.execute(
-        sa.update(secrets)
-        .where(secrets.c.id == id, secrets.c.removed_at.is_(None))
-        .values(sealed=None, removed_because=reason, removed_at=now)
-    )
+    await _replace(tx, is_news, sealed=None, removed_because=reason, removed_at=now)
 
 
 async def confirm_removed(
@@ -272,13 +253,8 @@ async def confirm_removed(
 
 async def forget_answer_to(tx: AsyncConnection, id: str) -> bool:
     """Forget where the reveal can be masked. False if that was forgotten before."""
-    wal_cleanup.request_cleanup(tx)
-    done = await tx.execute(
-        sa.update(secrets)
-        .where(secrets.c.id == id, secrets.c.answer_to.is_not(None))
-        .values(answer_to=None)
-    )
-    return done.rowcount == 1
+    is_known = sa.and_(secrets.c.id == id, secrets.c.answer_to.is_not(None))
+    return await _replace(tx, is_known, answer_to=None) == 1
 
 
 async def change(
@@ -290,14 +266,15 @@ async def change(
     **columns: Any,
 ) -> bool:
     """Move a secret in use to `target` from one of `since`, and set `columns` with it."""
-    if "sealed" in columns:
+    may_move = sa.and_(secrets.c.id == id, secrets.c.state.in_(tuple(since)), IN_USE)
+    return await _replace(tx, may_move, state=target, **columns) == 1
+
+
+async def _replace(tx: AsyncConnection, which: sa.ColumnElement[bool], **columns: Any) -> int:
+    """Update a secret. Sealed bytes that this replaces leave SQLite's log, too."""
+    if set(Purpose) & set(columns):
         wal_cleanup.request_cleanup(tx)
-    done = await tx.execute(
-        sa.update(secrets)
-        .where(secrets.c.id == id, secrets.c.state.in_(tuple(since)), IN_USE)
-        .values(state=target, **columns)
-    )
-    return done.rowcount == 1
+    return await update(tx, secrets, which, **columns)
 
 
 async def _found(tx: AsyncConnection, *which: sa.ColumnElement[bool]) -> tuple[Secret, ...]:

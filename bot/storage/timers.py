@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.events import NO_SUBJECT, Kind, Subject, Topic
 from bot.domain.lifetimes import FIRST_REMINDER, REMINDERS
-from bot.storage.rows import Unreadable, from_row, read_each
+from bot.storage.rows import Unreadable, from_row, read_each, update
 from bot.storage.tables import timers
 
 
@@ -90,7 +90,7 @@ async def find_due(
 
 async def postpone(tx: AsyncConnection, id: str, until: datetime) -> None:
     """Make it due later, so that it does not stand before what can be done now."""
-    await tx.execute(sa.update(timers).where(timers.c.id == id).values(at=until))
+    await update(tx, timers, timers.c.id == id, at=until)
 
 
 async def delete(tx: AsyncConnection, id: str) -> bool:
@@ -110,12 +110,8 @@ async def bring_forward(
     tx: AsyncConnection, registration: str, kind: TimerKind, at: datetime
 ) -> bool:
     """Make timers that are due later due then. False if there are none."""
-    done = await tx.execute(
-        sa.update(timers)
-        .where(timers.c.registration == registration, timers.c.kind == kind, timers.c.at > at)
-        .values(at=at)
-    )
-    return done.rowcount > 0
+    is_of = sa.and_(timers.c.registration == registration, timers.c.kind == kind)
+    return await update(tx, timers, is_of, timers.c.at > at, at=at) > 0
 
 
 async def cancel_all(tx: AsyncConnection, registration: str, *, but: TimerKind) -> None:
