@@ -38,6 +38,7 @@ from tests.support.settings_env import KEY
 FROZEN = {
     "0007_approval_requests": "68817b8201eeeb22958dfc06902c75f10be9aceac305061141d1ad989cf9b3ad",
     "0009_message_order": "26c308742d3ff8bd021cb1fee29adb7db0fedc9d0e8c03135036704a43844a3f",
+    "0010_secret_removal": "2d823ed737bbf4312496b91be98cddaf5f4f71a9c474e46dacfd0dbfbf61e75f",
 }
 HERE = Path(__file__).parent
 TABLES = (HERE / "tables_of_0_2_0.sql").read_text("utf-8")
