@@ -203,6 +203,3 @@ def _told(word: str, against: list[str]) -> web.Response:
     status = HTTPStatus.SERVICE_UNAVAILABLE if against else HTTPStatus.OK
     body = {word: not against, **({"because": against} if against else {})}
     return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})
-
-
-log = structlog.get_logger()

@@ -87,10 +87,10 @@ class SlackRoutes:
     @asynccontextmanager
     async def listening(self, transport: Transport) -> AsyncIterator[None]:
         """Accept deliveries of Slack while inside. Raises CannotListen."""
-        await transport.start()
-        self._http = transport if isinstance(transport, Http) else None
-        log.info("serving Slack")
         try:
+            await transport.start()
+            self._http = transport if isinstance(transport, Http) else None
+            log.info("serving Slack")
             yield
         finally:
             await transport.stop()

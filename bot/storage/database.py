@@ -112,9 +112,11 @@ class Database:
             if task is not None:
                 task.cancel()
         await self._emptied(seconds)
-        await self._wal_cleanup.stop()  # which may wait behind a stuck one
-        await self._reader.dispose()
-        await self._writer.dispose()
+        try:
+            await self._wal_cleanup.stop()  # which may wait behind a stuck one
+        finally:
+            await self._reader.dispose()
+            await self._writer.dispose()
 
     @asynccontextmanager
     async def _entered(self) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ transactions; a reader of an older moment delays that.
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, closing, suppress
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ class WalCleanup:
         self._is_owed = False
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        # The engine cancels what waits in the loop's own pool when it stops.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wal-cleanup")
 
     def committed(self, *, leaves: bool) -> None:
         """Begin to empty the log if this commit leaves something in it, or an earlier one did."""
@@ -57,12 +60,14 @@ class WalCleanup:
         self._stopping.set()
         if self._task is not None:
             await self._task
+        self._thread.shutdown(wait=False)
 
     async def _empty(self) -> None:
         for pause in self._pauses:
             self._is_owed = False  # a commit from here on needs another try
             async with self._turn:
-                is_empty = await asyncio.to_thread(_emptied, self._path)
+                loop = asyncio.get_running_loop()
+                is_empty = await loop.run_in_executor(self._thread, _emptied, self._path)
             self._is_owed |= not is_empty
             if not self._is_owed or self._stopping.is_set():
                 return

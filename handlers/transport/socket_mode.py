@@ -137,7 +137,9 @@ class SocketMode:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await handler.close_async()  # type: ignore[no-untyped-call] # Bolt left it untyped
         except (*NO_ANSWER, ConnectionError):
-            await _abandon(handler.client)
+            _abandon(handler.client)
+        finally:  # also of a stop in the middle of this
+            await handler.client.aiohttp_client_session.close()
 
 
 class _Problem(NamedTuple):
@@ -156,12 +158,11 @@ def _sentence(problem: _Problem, proxy: str | None) -> str:
     return f"Slack's socket does not open ({problem.code}): {between}."
 
 
-async def _abandon(client: SocketModeClient) -> None:
-    """Close the client's connections without waiting for the other end."""
+def _abandon(client: SocketModeClient) -> None:
+    """End the client's tasks without waiting for the other end."""
     for task in (client.message_processor, client.current_session_monitor, client.message_receiver):
         if task is not None:
             task.cancel()
-    await client.aiohttp_client_session.close()
 
 
 class _Handler(AsyncSocketModeHandler):

@@ -1,9 +1,11 @@
 """The watchdog: a socket that Slack's client cannot get back is replaced."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -11,8 +13,10 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.workspace import Workspace
+from bot.server.slack_transport import SlackRoutes
 from handlers.transport import CannotListen, InFlight
 from handlers.transport.socket_mode import CLOSE_SECONDS, SocketApp, SocketMode
+from tests.support.registrar_env import SETTINGS
 from tests.support.small_bot import app_of
 from tests.support.workspace_fixtures import app, client, clock, workspace
 
@@ -28,17 +32,21 @@ def answering(app: AsyncApp) -> AsyncApp:
     return app
 
 
-@asynccontextmanager
-async def listening(
-    app: AsyncApp, workspace: Workspace, *, app_id: str | None = None
-) -> AsyncIterator[SocketMode]:
-    intake = SocketMode(
+def socket(app: AsyncApp, workspace: Workspace, *, app_id: str | None = None) -> SocketMode:
+    return SocketMode(
         app,
         SocketApp(id=app_id or workspace.api_app_id, token=workspace.app_token),
         in_flight=InFlight(),
         watch_every=0.05,
         connect_seconds=0.3,
     )
+
+
+@asynccontextmanager
+async def listening(
+    app: AsyncApp, workspace: Workspace, *, app_id: str | None = None
+) -> AsyncIterator[SocketMode]:
+    intake = socket(app, workspace, app_id=app_id)
     await intake.start()
     try:
         yield intake
@@ -151,6 +159,25 @@ async def test_a_stop_waits_for_what_is_listened_to_and_takes_nothing_more(
         await stopping
         assert not (await second).acked
     assert not heard.is_set()
+
+
+async def test_a_stop_during_the_start_leaves_nothing_open(
+    app: AsyncApp, workspace: Workspace
+) -> None:
+    held = workspace.faults.hold("apps.connections.open")
+
+    async def serve(intake: SocketMode) -> None:
+        async with SlackRoutes(SETTINGS).listening(intake):
+            raise AssertionError("the start is held")
+
+    serving = asyncio.create_task(serve(replace(socket(app, workspace), connect_seconds=60)))
+    await held.reached.wait()
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    held.drop()
+    del serving
+    gc.collect()  # which warns of a session that is left open, and a warning fails the test
 
 
 async def test_a_stop_does_not_wait_for_a_socket_that_is_down(
