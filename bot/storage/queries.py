@@ -253,10 +253,15 @@ def _waiting(undecided_by: Person | None) -> sa.Select[Any]:
 
 
 def _waits() -> sa.ColumnElement[str]:
-    """Return the kind of request that waits beside a plan. By name a rotation is the last kind."""
+    """Return the kind of request that waits beside a plan; of several, a rotation."""
     each = approval_requests
-    query = sa.select(sa.func.max(each.c.kind)).where(
-        IS_WAITING, each.c.registration == registrations.c.id, each.c.kind != RequestKind.PLAN
+    query = (
+        sa.select(each.c.kind)
+        .where(
+            IS_WAITING, each.c.registration == registrations.c.id, each.c.kind != RequestKind.PLAN
+        )
+        .order_by((each.c.kind == RequestKind.ROTATION).desc(), each.c.asked_at.desc())
+        .limit(1)
     )
     return query.correlate(registrations).scalar_subquery()
 
