@@ -45,7 +45,7 @@ class Secret:
     expires_at: datetime | None
     made_at: datetime
     made_by: RunKind = RunKind.REGISTER
-    remove_at: datetime | None = None  # when it is to be removed from Entra, if that is known
+    remove_at: datetime | None = None  # when it is, or was, to be removed from Entra
     removed_because: RemovalReason | None = None  # from the moment on that it is out of use
     removed_at: datetime | None = None  # since when Entra is known not to hold it
     removal_began: bool = False  # whether a run was added for that, even if it has failed since

@@ -158,13 +158,14 @@ class Secrets:
     async def unmasked(self, id: str, secret: str) -> None:
         """Note that Slack would not mask the secret."""
         async with self.access.services.writing() as tx:
-            await messages.note_mask_failed(tx, id, secret)
-            await self._end_look(tx, id, secret, Event.SECRET_NOT_MASKED)
+            if await self._end_look(tx, id, secret, Event.SECRET_NOT_MASKED):
+                await messages.note_mask_failed(tx, id, secret)
 
-    async def _end_look(self, tx: AsyncConnection, id: str, secret: str, event: Event) -> None:
+    async def _end_look(self, tx: AsyncConnection, id: str, secret: str, event: Event) -> bool:
+        """Forget where the secret can be masked. False if another process has ended the look."""
         await registrations.bump_version(tx, id)
         if not await secrets.forget_answer_to(tx, secret):
-            return
+            return False
         # The requester may mask it before the reveal has come to note that it is shown.
         since = [SecretState.CLAIMED, SecretState.SEEN]
         if await secrets.change(tx, secret, SecretState.SEEN, since=since):
@@ -172,6 +173,7 @@ class Secrets:
             await history.write(tx, id, event, now=self.access.now(), secret=secret)
             await self._schedule_removal_of_older(tx, id, secret)
             await secret_notices.plan_expiry(tx, id)
+        return True
 
     async def _schedule_removal_of_older(self, tx: AsyncConnection, id: str, seen: str) -> None:
         """Give what a secret follows, now that it was seen, the date at which it is removed."""

@@ -154,7 +154,7 @@ async def cancel_removals(tx: AsyncConnection, registration: str, now: datetime)
     """
     query = (
         sa.update(secrets)
-        .where(secrets.c.registration == registration, secrets.c.remove_at > now)
+        .where(secrets.c.registration == registration, secrets.c.remove_at > now, IN_USE)
         .values(remove_at=None)
         .returning(secrets.c.id)
     )
@@ -307,6 +307,8 @@ _ANNOUNCED = _query(
     secrets.c.registration == THIS,
     secrets.c.key_id.is_not(None),
     runs.c.outcome == RunOutcome.HANDED_OVER,
+    # A run that is killed while it removes its first secret makes another and hands that one over.
+    sa.or_(IN_USE, secrets.c.removed_because != RemovalReason.UNFINISHED),
 )
 
 

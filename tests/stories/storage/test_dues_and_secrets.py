@@ -4,8 +4,10 @@ import asyncio
 from datetime import timedelta
 
 from bot.domain.events import Subject
-from bot.domain.secrets import SecretState
-from bot.storage import secrets, timers
+from bot.domain.registration import RunOutcome
+from bot.domain.secrets import RemovalReason, SecretState
+from bot.storage import messages, secrets, timers
+from bot.storage.messages import MessageKind
 from bot.storage.secrets import Purpose
 from bot.storage.timers import Timer, TimerKind
 from tests.support.factories import NOON, ROSA
@@ -114,6 +116,23 @@ async def test_a_secret_that_comes_after_the_end_of_its_run_is_left_to_the_sweep
         assert await secrets.sealed_of_run(tx, run.id) is None
 
 
+async def test_a_secret_that_its_run_gave_up_is_not_announced_beside_the_one_that_it_made_then(
+    env: RegistrarEnv,
+) -> None:
+    """A run was killed after it had closed a secret that did not work."""
+    id = await env.approved()
+    run = await env.run_of(id)
+    first = await env.seal(id, run)
+    async with env.database.transaction() as tx:
+        assert await secrets.close(tx, first, RemovalReason.UNFINISHED, now=NOON)
+    second = await env.seal(id, run)
+    await env.end_run(id, RunOutcome.HANDED_OVER)
+    async with env.database.reading() as tx:
+        newest, others = await secrets.announced(tx, id)
+    assert newest is not None
+    assert (newest.id, others) == (second, ())
+
+
 async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(env: RegistrarEnv) -> None:
     id = await env.ready()
     look = await env.registrar.secrets.reveal(id, by=ROSA, answer_to="https://hooks.slack.com/x")
@@ -126,4 +145,9 @@ async def test_a_shown_secret_is_masked_once_and_its_address_forgotten(env: Regi
         await env.registrar.secrets.masked(id, look.secret)
     async with env.database.reading() as tx:
         assert (await secrets.sealed(tx, look.secret, Purpose.ANSWER)).data is None
+    assert await env.secret_life(id) is SecretLife.MASKED
+    async with env.database.transaction() as tx:
+        mask = Subject(secret=look.secret)
+        await messages.add(tx, id, MessageKind.MASK, ROSA.user_id, subject=mask)
+    await env.registrar.secrets.unmasked(id, look.secret)  # another process comes late
     assert await env.secret_life(id) is SecretLife.MASKED
