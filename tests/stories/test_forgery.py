@@ -108,9 +108,8 @@ async def test_no_secret_is_made_for_an_application_of_another_registration(stor
     before = story.tenant.live_secrets(payroll["appId"])
     await asyncio.to_thread(_point_at, story.stage, id, other)
     await _execute(story.stage, f"UPDATE secrets SET state = 'unknown' WHERE registration = '{id}'")
-    await story.workspace.click(
-        "rosa", "renew", on=await forged_button(story.workspace, "renew", id)
-    )
+    forged = await forged_button(story.workspace, "renew", id)
+    await story.click_when_idle("rosa", "renew", on=forged)
     await story.until(lambda: "has not made" in story.card())
     assert story.tenant.live_secrets(payroll["appId"]) == before
 
@@ -135,7 +134,7 @@ async def test_a_new_secret_does_not_outlive_the_approval_that_history_knows(sto
     )
     story.clock.move(timedelta(days=30))
     forged = await forged_button(story.workspace, "renew", id)
-    await story.workspace.click("rosa", "renew", on=forged)
+    await story.click_when_idle("rosa", "renew", on=forged)
     await story.until(lambda: f"The secret of {id} was replaced" in story.direct("rosa"))
     (second,) = story.tenant.live_secrets(application["appId"])
     until = datetime.fromisoformat(first["endDateTime"]) + timedelta(hours=1)

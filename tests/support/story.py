@@ -95,6 +95,15 @@ class Story:
         await self.open_denial(id, by=by)
         return await self.workspace.submit(by, {"Reason": reason})
 
+    async def click_when_idle(self, by: str, button: str, on: Json) -> None:
+        """Press a button, and again while a run is just at work, as the refusal says."""
+        for _ in range(50):
+            self.workspace.reload(by)
+            await self.workspace.click(by, button, on=on)
+            if "is being worked on" not in self.whispers(by):
+                return
+        raise AssertionError(self.whispers(by))
+
     async def check(self, id: str, *, by: str = "rosa") -> None:
         """Ask for a check, and again while a sweep is just at work, as the refusal says."""
         for _ in range(50):
