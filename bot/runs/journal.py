@@ -169,7 +169,7 @@ class RunJournal:
         return id
 
     async def unseal(self, id: str) -> str:
-        """Return the clear secret, for a test of it. Raises Overtaken if it was closed since."""
+        """Return the clear secret, for a test of it. Raises Superseded if it was closed since."""
         async with self.services.database.reading() as tx:
             owner, sealed = await secrets.sealed(tx, id, Purpose.SECRET)
         if sealed is None:

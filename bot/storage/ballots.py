@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from bot.domain.approval_requests import CARRIED_OUT_BY, RequestKind
+from bot.domain.events import Event
 from bot.domain.registration import Status
 from bot.storage.history import Entry
 
@@ -105,7 +106,7 @@ def _read_event(entry: Entry) -> tuple[RequestKind, str]:
     """Return the kind of request that an entry is about, and the rest of its name. A restore that
     has found the registration ready or revoked is read like the run that had made it so.
     """
-    became = entry.details.get("became")
+    became = entry.details.get("became") if entry.what == Event.RESTORED else None
     what = became if became in (Status.READY, Status.REVOKED) else entry.what
     kind, _, rest = what.partition(" ")
     return (RequestKind(kind), rest) if rest and kind in set(RequestKind) else (PLAN, what)

@@ -58,9 +58,9 @@ OUTAGE = Failure(
 )
 """Shown by registrations whose run waits for Entra."""
 AT_ONCE = 50
-AFTER_START = timedelta(hours=1)
-"""When old records are deleted first: a start has better things to do, and a process that is
-restarted every day still comes to it."""
+AFTER_START = timedelta(minutes=5)
+"""When old records are deleted first: a start has better things to do, and a process that is often
+restarted still comes to it."""
 UNDOABLE = (Status.FAILED, Status.UNDONE, Status.DENIED, Status.CANCELLED, Status.EXPIRED)
 """States in which a late undo has something to do: an earlier undo may have left something, and a
 failed registration may have been denied, cancelled or expired since."""
@@ -189,7 +189,7 @@ class Scheduler:
         await self._died(run.id, bug)
 
     async def _forget(self) -> None:
-        """An hour after the start, and then once a day, delete expired records, here and in the
+        """Soon after the start, and then once a day, delete expired records, here and in the
         engine.
         """
         now = self._clock.now()
