@@ -58,14 +58,15 @@ async def test_a_post_whose_answer_was_lost_is_found_again_where_the_bot_may_rea
     )
     assert story.direct("rosa").count("waits for approval") == 1
     id = story.card().split()[0]
-    first = story.workspace.messages("approvals")[-1]
-    await story.workspace.click("ada", "Approve", on=first)
-    if "this copy does not count" in story.card():  # the one that counts is on its way
-        await story.until(lambda: story.workspace.messages("approvals")[-1]["ts"] != first["ts"])
-        await story.workspace.click("ada", "Approve", on=story.workspace.messages("approvals")[-1])
+    tried: set[str] = set()
+    while not tried or "this copy does not count" in story.card():  # the card is on its way
+        await story.until(lambda: story.workspace.messages("approvals")[-1]["ts"] not in tried)
+        newest = story.workspace.messages("approvals")[-1]
+        tried.add(newest["ts"])
+        await story.workspace.click("ada", "Approve", on=newest)
     await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
     cards = [story.workspace.text_of(each) for each in story.workspace.messages("approvals")]
-    assert len(cards) <= 2
+    assert len(cards) <= 1 + 2  # of each answer that was lost there may be a copy
     assert sum(f"{id} is ready" in card for card in cards) == 1
     assert len(story.tenant.applications) == 1
 
