@@ -43,6 +43,22 @@ async def test_a_post_that_slack_refuses_is_made_later_and_once(story: Story, ki
     await story.approve(story.card().split()[0])
 
 
+async def _approve_what_counts(story: Story) -> None:
+    """Press *Approve* in the newest card, and in the next one if that was a copy."""
+    tried: set[str] = set()
+
+    while True:
+        await eventually(
+            story, lambda: story.workspace.messages("approvals")[-1]["ts"] not in tried, step=SOON
+        )
+        card = story.workspace.messages("approvals")[-1]
+        tried.add(card["ts"])
+        await story.workspace.click("ada", "Approve", on=card)
+        (now,) = (it for it in story.workspace.messages("approvals") if it["ts"] == card["ts"])
+        if "this copy does not count" not in story.workspace.text_of(now):
+            return
+
+
 @pytest.mark.slow
 async def test_a_post_whose_answer_was_lost_is_found_again_where_the_bot_may_read(
     story: Story,
@@ -58,12 +74,7 @@ async def test_a_post_whose_answer_was_lost_is_found_again_where_the_bot_may_rea
     )
     assert story.direct("rosa").count("waits for approval") == 1
     id = story.card().split()[0]
-    tried: set[str] = set()
-    while not tried or "this copy does not count" in story.card():  # the card is on its way
-        await story.until(lambda: story.workspace.messages("approvals")[-1]["ts"] not in tried)
-        newest = story.workspace.messages("approvals")[-1]
-        tried.add(newest["ts"])
-        await story.workspace.click("ada", "Approve", on=newest)
+    await _approve_what_counts(story)
     await eventually(story, lambda: f"{id} is ready" in story.card(), step=SOON)
     cards = [story.workspace.text_of(each) for each in story.workspace.messages("approvals")]
     assert len(cards) <= 1 + 2  # of each answer that was lost there may be a copy
