@@ -17,7 +17,7 @@ class SecretState(StrEnum):
     """Whether a secret was seen. Its removal changes nothing of that."""
 
     ATTEMPTED = "attempted"  # its nonce is stored, the call may or may not have reached Entra
-    SEALED = "sealed"  # nobody has seen it
+    SEALED = "sealed"  # not seen yet
     CLAIMED = "claimed"  # taken out of the vault for the one reveal, which is not confirmed yet
     SEEN = "seen"  # Slack took it
     UNKNOWN = "unknown"  # it is unknown whether it was seen
@@ -26,7 +26,7 @@ class SecretState(StrEnum):
 class RemovalReason(StrEnum):
     """Why a secret is out of use."""
 
-    UNREAD = "unread"  # nobody picked it up in time
+    UNREAD = "unread"  # not picked up in time
     UNFINISHED = "unfinished"  # the run that made it failed
     REPLACED = "replaced"  # another was made in its place
     FOLLOWED = "followed"  # the one that follows it was seen

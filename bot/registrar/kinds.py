@@ -125,9 +125,9 @@ def why_unseen(registration: Registration) -> str:
     """Say why the newest secret is not the one in use."""
     id, secret = registration.id, registration.secret
     if secret is not None and secret.removed_because is not None:
-        return f"Nobody came for the new secret of {id} in time"
+        return f"The new secret of {id} was not picked up in time"
     if secret is not None and secret.state is SecretState.UNKNOWN:
-        return f"Nobody can tell whether the new secret of {id} was seen"
+        return f"It is unknown whether the new secret of {id} was seen"
     return f"The new secret of {id} was not seen yet"
 
 

@@ -225,7 +225,8 @@ class Secrets:
         id, previous = registration.id, registration.previous_secret
         if previous is None:
             raise Refusal(
-                f"{id} has no previous secret. `/aad-setup revoke {id}` takes back all that it has."
+                f"{id} has no previous secret. `/aad-setup revoke {id}` removes the application and"
+                " all its secrets."
             )
         if previous.remove_at is None:
             raise Refusal(f"{why_unseen(registration)}, so the one before is still in use.")

@@ -102,7 +102,7 @@ class RunBase:
                 return None
             now = self._clock.now()
             await secrets.close(tx, sealed.id, RemovalReason.UNFINISHED, now=now)
-            # A walk that a crash begins anew must not take up what it can no longer open, nor
+            # After a crash, a walk must not use a secret that it can no longer open, nor
             # believe of its next secret what was proved of this one.
             await runs.delete_secret_facts(tx, run.id)
             return sealed

@@ -38,9 +38,9 @@ Walk = Callable[[Run], Awaitable[None]]
 class Attempts:
     """Notes who carries a run, so that it is known which runs a dead process takes along.
 
-    Before its body does anything, a run's row names the process; whoever takes over from that
-    process when it is dead counts an attempt that failed. A stop takes the name back, and is no
-    attempt. Nor is waiting for Entra, which could not kill a process.
+    Before its body does anything, a run's row names the process. Another process that takes over
+    from a dead one counts an attempt that failed. A stop removes the name, and is no attempt. Nor
+    is waiting for Entra, which could not kill a process.
     """
 
     def __init__(self, services: Services) -> None:
@@ -75,7 +75,7 @@ class Attempts:
 
     @asynccontextmanager
     async def _released(self, id: str) -> AsyncIterator[None]:
-        """Name nobody while one of the run's calls waits.
+        """Name no process while one of the run's calls waits.
 
         A database that is restarted meanwhile ends no run: then only the count is not exact.
         """

@@ -1,7 +1,7 @@
 """The run that makes a plan, and the one that carries an approved plan out, or makes a new secret
 for a registration that is ready: in the place of a lost one, or beside the one in use.
 
-After a crash a run is walked again: what a step learnt is in storage before the next one begins,
+After a crash a run is walked again: the facts of a step are in storage before the next one begins,
 and a step whose facts are known is not taken again.
 """
 

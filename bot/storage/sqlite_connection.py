@@ -56,7 +56,7 @@ class Connection(aiosqlite.Connection):
 
     async def in_thread(self, act: Callable[[sqlite3.Connection], None]) -> None:
         """Do something with SQLite's own connection, in the thread that owns it."""
-        await self._execute(lambda: act(self._conn))  # type: ignore[no-untyped-call] # as it is there
+        await self._execute(lambda: act(self._conn))  # type: ignore[no-untyped-call] # left untyped
 
 
 def connect(path: str, **options: Any) -> Connection:

@@ -293,7 +293,7 @@ async def test_if_all_that_followed_is_lost_the_first_secret_is_in_use_again(
     await Provisioning(one.services)._finish(run)
     await _ten_days_pass(one, id)
     assert await _planned(one, id) == [f"{first.id}:{Stage.MONTH:d}"]
-    with pytest.raises(Refusal, match="Nobody came for the new secret"):
+    with pytest.raises(Refusal, match="was not picked up in time"):
         await one.registrar.requests.rotation(id, by=ROSA)
 
 

@@ -1,8 +1,15 @@
 """Classes, functions and files stay small, and components are composed instead of inherited."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from bot.runs.base import RunBase
+from bot.runs.cleanup import Cleanup
+from bot.runs.drift_check import DriftCheck
+from bot.runs.provisioning import Planning, Provisioning
+from tests.support import scripted_runs
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(
@@ -12,6 +19,15 @@ FILES = sorted(
     if not {"playground", "migrations"} & set(path.parts)
 )
 """Migrations never change again, whatever their size."""
+SCRIPTED = {
+    scripted_runs.Played: RunBase,
+    scripted_runs.PlayedPlanning: Planning,
+    scripted_runs.PlayedCarrying: Provisioning,
+    scripted_runs.PlayedClearing: Cleanup,
+    scripted_runs.PlayedChecking: DriftCheck,
+}
+OWN = frozenset({"_fail", "_made", "_minted"})
+"""Methods of scripted runs that replace nothing."""
 MOST_METHODS = 12
 MOST_ARGUMENTS = 6
 MOST_LINES = 50
@@ -99,3 +115,10 @@ def length(function: Function) -> int:
         assert said.end_lineno is not None
         lines -= said.end_lineno - said.lineno + 1
     return lines
+
+
+def test_what_scripted_runs_replace_is_there() -> None:
+    """Else a run in the state machine would call Entra where its script should answer."""
+    for scripted, product in SCRIPTED.items():
+        replaced = {name for name in vars(scripted) if re.match("_[a-z]", name)} - OWN
+        assert replaced <= set(dir(product)), (scripted, replaced - set(dir(product)))
