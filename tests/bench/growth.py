@@ -24,6 +24,7 @@ import trustme
 
 from bot import app, logs
 from bot.domain.people import Person
+from bot.domain.secrets import RemovalReason
 from bot.playground.clock import MovableClock
 from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
@@ -36,10 +37,15 @@ Times = dict[str, float]
 
 PEOPLE = 200
 APART = timedelta(minutes=10)
-TABLES = ("registrations", "votes", "runs", "steps", "secrets", "messages", "dues", "history")
-IDS = {"id", "registration", "run", "key", "origin", "nonce", "subject", "ts", "wish_digest"}
-"""Columns whose values are other ones in each copy."""
-PAST = {"created_at", "made_at", "ended_at", "intended_at", "shown_at", "claimed_until"}
+ASKERS = 10
+"""Enough that none has asked for too much, and few enough to be looked up within a minute."""
+TABLES = (
+    *("registrations", "approval_requests", "votes", "runs", "steps", "secrets", "messages"),
+    *("dues", "history"),
+)
+IDS = {"id", "registration", "request", "run", "key", "origin", "nonce", "subject", "ts"}
+"""Columns whose values are other ones in each copy, as are digests of wishes."""
+PAST = {"created_at", "asked_at", "made_at", "ended_at", "intended_at", "shown_at", "removed_at"}
 """Columns that say when something happened; `at` of a timer is still to come."""
 
 
@@ -47,7 +53,7 @@ async def growth(registrations: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         clock = MovableClock()
         async with standing(folder=Path(folder), clock=clock, ca=trustme.CA()) as stage:
-            logs.set_up("WARNING")
+            logs.set_up("ERROR")
             async with at_work(stage) as (story, bot):
                 await finished(story)
                 before = await measured(story, bot, rounds, "small")
@@ -100,9 +106,9 @@ async def measured(story: Story, bot: app.App, rounds: int, name: str) -> Times:
         "look of the messages": await median(rounds, bot.dispatcher.look),
     }
     acknowledged, ready = [], []
+    askers = [story.workspace.add_person(f"asker-{name}-{n}", "An Asker") for n in range(ASKERS)]
     for number in range(rounds):
-        asker = story.workspace.add_person(f"asker-{name}-{number}", "An Asker")
-        id = await story.ask(f"{name}-{number}", by=asker.name)
+        id = await story.ask(f"{name}-{number}", by=askers[number % ASKERS].name)
         clicked, start = story.clock.now(), time.perf_counter()
         await story.workspace.click("ada", "Approve", on=story.card_of(id))
         acknowledged.append(time.perf_counter() - start)
@@ -129,7 +135,7 @@ def multiply(path: Path, copies: int) -> None:
             "SELECT id FROM registrations ORDER BY created_at LIMIT 1"
         ).fetchone()
         for table in TABLES:
-            column = "id" if table == "registrations" else "registration"
+            column = {"registrations": "id", "votes": "request"}.get(table, "registration")
             rows = database.execute(f"SELECT * FROM {table} WHERE {column} = ?", (id,)).fetchall()
             for row in rows:
                 names = ", ".join(f'"{name}"' for name in row.keys())  # noqa: SIM118 - sqlite3.Row iterates over values
@@ -162,7 +168,8 @@ def changed(table: str, row: Mapping[str, Any], id: str, number: int) -> Row:
         changes["user_id"] = f"U{number % PEOPLE:08}"
         changes["status"] = "revoked" if number % 2 else "ready"
     if table == "secrets" and number % 2:
-        changes["state"] = "closed"
+        changes["removed_because"] = RemovalReason.APPLICATION_DELETED
+        changes["removed_at"] = row["made_at"]
     return {**row, **changes}
 
 

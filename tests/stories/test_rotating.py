@@ -52,7 +52,9 @@ async def test_a_secret_in_use_is_followed_by_another_without_an_outage(story: S
     assert await decide(story, "Confirm", by="ada") == ""
     await announced(story, id)
     assert len(live(story)) == 2
-    assert "Rotation confirmed by @ada" in story.workspace.text_of(request(story))
+    await story.until(
+        lambda: "Rotation confirmed by @ada" in story.workspace.text_of(request(story))
+    )
 
     notice = story.workspace.text_of(story.notice(id))
     assert "[Get the values]" in notice

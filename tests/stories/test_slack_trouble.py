@@ -223,7 +223,9 @@ async def test_a_request_for_a_rotation_that_somebody_deleted_is_posted_anew_whi
         await story.until(
             lambda: "1 of 2 approvals given" in story.workspace.text_of(request(story))
         )
-        assert "Rotation confirmed by @ada" in story.workspace.text_of(request(story))
+        await story.until(
+            lambda: "Rotation confirmed by @ada" in story.workspace.text_of(request(story))
+        )
         tried = updates(story, deleted)
         assert await decide(story, "Deny", by="grace") == ""
         await story.until(lambda: "the rotation was denied" in story.direct("rosa"))
