@@ -16,6 +16,7 @@ import httpx
 from graph.calls import moment
 from graph.client import Client
 from graph.clock import Clock
+from graph.clouds import Cloud
 from graph.errors import Forbidden, NotFound, Unreachable
 from graph.http import Proxies, shown
 from graph.signin import BotTokens, SignIn, trust
@@ -31,6 +32,7 @@ class Access:
     tenant_id: str
     client_id: str
     client_secret: str = field(repr=False)
+    cloud: Cloud
     authority: str
     """The tenant's own authority: a URL that ends with its id."""
     graph_url: str
@@ -60,7 +62,7 @@ async def connected(access: Access, clock: Clock) -> AsyncIterator[Connection]:
     ca_bundle, proxies = access.ca_bundle, access.proxies
     sign_in = SignIn(
         authority=access.authority,
-        graph_host=access.graph_url,
+        cloud=access.cloud,
         ca_bundle=ca_bundle,
         proxy=proxies.of(access.authority),
     )

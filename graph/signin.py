@@ -8,14 +8,12 @@ thread, over our own HTTP client with our CA and proxy settings.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,6 +22,7 @@ import msal  # type: ignore[import-untyped]  # msal ships no types
 from graph.calls import Answer, filled, parts_of
 from graph.client import Token, read_token
 from graph.clock import Clock
+from graph.clouds import Cloud
 from graph.error_mapping import retry_after
 from graph.errors import NoAnswer, SignInFailed, Unavailable, Unreachable
 from graph.http import UNCOMPRESSED, read_body_here, read_json, request_id_of
@@ -36,28 +35,6 @@ EARLY = timedelta(minutes=5)
 
 MOST_SECONDS = 8 * 24 * 3600
 """No token lives longer than some hours: a larger number is no lifetime."""
-
-
-class Cloud(NamedTuple):
-    """The addresses of sign-in and Graph in a national cloud."""
-
-    login: str
-    graph: str
-
-
-_CHINA = Cloud(
-    "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"
-)
-
-CLOUDS: Mapping[str, Cloud] = MappingProxyType(
-    {
-        "public": Cloud("https://login.microsoftonline.com", "https://graph.microsoft.com"),
-        "usgov": Cloud("https://login.microsoftonline.us", "https://graph.microsoft.us"),
-        "usgov-dod": Cloud("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
-        "china": _CHINA,
-    }
-)
-"""learn.microsoft.com/graph/deployments"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,13 +70,14 @@ class SignIn:
         self,
         *,
         authority: str,
-        graph_host: str,
+        cloud: Cloud,
         ca_bundle: str | Path | None = None,
         proxy: str | None = None,
     ) -> None:
-        """Take `https://login…/TENANT`, `https://graph…`, a CA file in PEM and a proxy's URL."""
+        """Take `https://login…/TENANT`, its cloud, a CA file in PEM and a proxy's URL."""
         self._authority = authority
-        self._scope = f"{graph_host}/.default"
+        # Graph's own name, whatever address it is called at.
+        self._scope = f"{cloud.graph}/.default"
         self._http = httpx.Client(
             verify=trust(ca_bundle),
             timeout=TIMEOUT_SECONDS,
@@ -108,7 +86,7 @@ class SignIn:
             trust_env=False,
             proxy=proxy,
         )
-        self._channel = _Channel(self._http, host=urlsplit(authority).netloc)
+        self._channel = _Channel(self._http, host=urlsplit(authority).netloc, cloud=cloud)
         self._held: dict[str, Token] = {}
 
     async def token(self, client_id: str, credential: Credential) -> Token:
@@ -153,6 +131,7 @@ class _Channel:
     http: httpx.Client
     host: str
     """The authority's: no credential is sent to another host."""
+    cloud: Cloud
     discovered: dict[str, httpx.Response] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
@@ -188,7 +167,7 @@ class _Channel:
             raise Unavailable(status=status, request_id=id, call="sign-in", retry_after=wait)
         told = body if isinstance(body, dict) else {}
         if status != HTTPStatus.OK:
-            refusal = from_token_answer(status, told, wait)
+            refusal = from_token_answer(status, told, wait, self.cloud)
             refusal.request_id = refusal.request_id or id
             raise refusal
         return Answer(status=status, body=told, request_id=id, call="sign-in")

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from graph.clouds import Cloud
 from graph.errors import GraphError, SignInFailed, Throttled, Unavailable
 
 PAUSE_SECONDS = 60.0
@@ -235,13 +236,15 @@ _WORDS: Mapping[str, type[GraphError]] = {
 }
 
 
-def from_token_answer(status: int, answer: Mapping[str, Any], wait: float | None) -> GraphError:
+def from_token_answer(
+    status: int, answer: Mapping[str, Any], wait: float | None, cloud: Cloud
+) -> GraphError:
     """Return the error that an answer of the token endpoint means. Pure.
 
     `answer` is its JSON; of that only numbers and ids are kept. `wait` is its Retry-After, if any.
     """
     numbers = _numbers(answer.get("error_codes"))
-    row = _row(status, answer, numbers)
+    row = _row(status, answer, numbers, cloud)
     if issubclass(row.error, SignInThrottled):
         wait = max(wait or 0.0, PAUSE_SECONDS)
     trace = answer.get("trace_id")
@@ -256,7 +259,7 @@ def from_token_answer(status: int, answer: Mapping[str, Any], wait: float | None
     )
 
 
-def _row(status: int, answer: Mapping[str, Any], numbers: list[int]) -> _Row:
+def _row(status: int, answer: Mapping[str, Any], numbers: list[int], cloud: Cloud) -> _Row:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return _Row(Throttled)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -267,9 +270,7 @@ def _row(status: int, answer: Mapping[str, Any], numbers: list[int]) -> _Row:
     if not numbers or issubclass(error, Unavailable):
         return _Row(error)
     sentence = f"Entra refused the sign-in for a reason this bot does not know: AADSTS{numbers[0]}."
-    return _Row(
-        error, sentence, f"Look it up at https://login.microsoftonline.com/error?code={numbers[0]}."
-    )
+    return _Row(error, sentence, f"Look it up at {cloud.error_page(numbers[0])}.")
 
 
 def _numbers(codes: object) -> list[int]:

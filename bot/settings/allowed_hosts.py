@@ -50,10 +50,10 @@ def _hooks_origins(api_url: str) -> Collection[str]:
     return [f"https://hooks.{each}" for each in SLACK_HOSTS]
 
 
-def is_one_of(url: str, hosts: Collection[str | None]) -> bool:
-    """Whether an address is one of these hosts over https, or this machine's."""
+def is_at(url: str, own: str | None) -> bool:
+    """Whether an address is at this host over https, or at this machine."""
     scheme, host = _address(url)
-    return scheme == "https" and (host in hosts or is_loopback(host))
+    return scheme == "https" and (host == own or is_loopback(host))
 
 
 def _address(url: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ to Slack's and Microsoft's own hosts, or to this machine.
 import ipaddress
 import re
 import ssl
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -24,10 +24,10 @@ from bot.domain.lifetimes import (
 from bot.domain.people import CONTACT
 from bot.logs import FORMATS
 from bot.problems import Unusable
-from bot.settings.allowed_hosts import is_one_of, is_slack
+from bot.settings.allowed_hosts import is_at, is_slack
 from bot.settings.env_reader import Reader, readable_by, vault_keys
+from graph.clouds import CLOUDS, PUBLIC, Cloud
 from graph.connection import Access
-from graph.signin import CLOUDS
 
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a platform's router and its probes come from outside
 
@@ -129,7 +129,6 @@ IN_SENTENCES = (
 )
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 GUID_EXAMPLE = "such as 01234567-89ab-cdef-0123-456789abcdef"
-MICROSOFTS = "must be an https address of one of Microsoft's clouds"
 AUTONOMOUS = (
     "Set CONSENT_MODE=autonomous: the bot itself then grants the catalogue's permissions, which"
     " makes it nearly a Global Administrator. Read SETUP.md, Rights, first."
@@ -191,27 +190,29 @@ def _entra(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _cloud(reader: Reader) -> dict[str, str]:
-    """Return where to sign in and where Graph is: the cloud's own addresses, or those set."""
-    cloud = CLOUDS.get(reader.one_of("ENTRA_CLOUD", tuple(CLOUDS), "public"), CLOUDS["public"])
-    logins = {urlsplit(each.login).hostname for each in CLOUDS.values()}
-    graphs = {urlsplit(each.graph).hostname for each in CLOUDS.values()}
+def _cloud(reader: Reader) -> dict[str, Any]:
+    """Return the cloud, and where to sign in and where Graph is: its own addresses or those set."""
+    cloud = CLOUDS.get(reader.one_of("ENTRA_CLOUD", tuple(CLOUDS), PUBLIC.name), PUBLIC)
     tenant = reader.text("ENTRA_TENANT_ID").lower()
-    authority = _https(reader, "ENTRA_AUTHORITY", f"{cloud.login}/{tenant}", logins).lower()
-    if is_one_of(authority, logins) and urlsplit(authority).path.strip("/") != tenant:
+    authority = _own(reader, "ENTRA_AUTHORITY", f"{cloud.login}/{tenant}", cloud).lower()
+    if _is_of(authority, cloud.login) and urlsplit(authority).path.strip("/") != tenant:
         reader.problem(
             "ENTRA_AUTHORITY does not end with the id in ENTRA_TENANT_ID: it would sign in to"
             " another tenant. Correct one of the two, or leave ENTRA_AUTHORITY out."
         )
-    return {
-        "authority": authority,
-        "graph_url": _https(reader, "GRAPH_URL", cloud.graph, graphs),
-    }
+    graph_url = _own(reader, "GRAPH_URL", cloud.graph, cloud)
+    return {"cloud": cloud, "authority": authority, "graph_url": graph_url}
 
 
-def _https(reader: Reader, name: str, default: str, hosts: Collection[str | None]) -> str:
-    fits = partial(is_one_of, hosts=hosts)
-    return reader.value(name, fits, MICROSOFTS, default=default).rstrip("/")
+def _own(reader: Reader, name: str, default: str, cloud: Cloud) -> str:
+    """Return an address on the same host as the default, or on this machine."""
+    sentence = f"must be an https address of the cloud {cloud.name} (ENTRA_CLOUD)"
+    fits = partial(_is_of, own=default)
+    return reader.value(name, fits, sentence, default=default).rstrip("/")
+
+
+def _is_of(url: str, own: str) -> bool:
+    return is_at(url, urlsplit(own).hostname)
 
 
 def _consent_mode(reader: Reader) -> str:

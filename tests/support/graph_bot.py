@@ -13,6 +13,7 @@ import httpx
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Credential, Tenant
 from graph.client import Client
+from graph.clouds import PUBLIC
 from graph.plan import Plan
 from graph.preflight import TenantCache, preflight
 from graph.signin import BotTokens, SignIn
@@ -77,9 +78,7 @@ class Bot:
 
 @asynccontextmanager
 async def bot_of(tenant: Tenant, clock: MovableClock, who: Credential) -> AsyncIterator[Bot]:
-    sign_in = SignIn(
-        authority=tenant.authority, graph_host=tenant.graph_url, ca_bundle=tenant.ca_file
-    )
+    sign_in = SignIn(authority=tenant.authority, cloud=PUBLIC, ca_bundle=tenant.ca_file)
     tokens = BotTokens(
         sign_in=sign_in, client_id=who.client_id, credential=who.client_secret, clock=clock
     )

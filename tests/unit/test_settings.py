@@ -97,6 +97,17 @@ def test_each_cloud_has_its_own_addresses(cloud: str, login: str, graph: str) ->
     settings = read(ENTRA_CLOUD=cloud)
     assert settings.authority == f"https://{login}/{TENANT}"
     assert settings.graph_url == f"https://{graph}"
+    assert settings.cloud.name == cloud
+
+
+def test_an_address_of_another_cloud_than_the_one_set_is_refused() -> None:
+    found = problems(
+        ENTRA_CLOUD="usgov",
+        ENTRA_AUTHORITY=f"https://login.microsoftonline.com/{TENANT}",
+        GRAPH_URL="https://dod-graph.microsoft.us",
+    )
+    wanted = "must be an https address of the cloud usgov (ENTRA_CLOUD)."
+    assert found == (f"ENTRA_AUTHORITY {wanted}", f"GRAPH_URL {wanted}")
 
 
 def test_ids_are_read_in_the_lower_case_in_which_entra_writes_them() -> None:
@@ -204,10 +215,14 @@ SENTENCES = [
     ("ENTRA_CLIENT_ID", "my-app", "does not look like an application (client) id, such as"),
     ("ENTRA_CLIENT_SECRET", "", "is missing: set it to the bot's own client secret."),
     ("ENTRA_CLOUD", "germany", "must be one of public, usgov, usgov-dod, china."),
-    ("ENTRA_AUTHORITY", "https://evil.example/t", "must be an https address of one of Microsoft's"),
-    ("ENTRA_AUTHORITY", "http://localhost/t", "must be an https address of one of Microsoft's"),
-    ("GRAPH_URL", "https://graph.microsoft.com.evil.example", "must be an https address of one of"),
-    ("GRAPH_URL", "https://[broken", "must be an https address of one of Microsoft's"),
+    ("ENTRA_AUTHORITY", "https://evil.example/t", "must be an https address of the cloud public"),
+    ("ENTRA_AUTHORITY", "http://localhost/t", "must be an https address of the cloud public"),
+    (
+        "GRAPH_URL",
+        "https://graph.microsoft.com.evil.example",
+        "must be an https address of the cloud public",
+    ),
+    ("GRAPH_URL", "https://[broken", "must be an https address of the cloud public"),
     ("CA_BUNDLE", "/no/such/file.pem", "must name a PEM file with certificates."),
     ("CONSENT_MODE", "", "CONSENT_MODE is missing. Set CONSENT_MODE=autonomous"),
     ("CONSENT_MODE", "signed-in", "is not there yet. Set CONSENT_MODE=autonomous"),

@@ -12,6 +12,7 @@ from bot.playground.tenant.policy import AppManagementPolicy
 from bot.playground.tenant.replicas import Kind, Store
 from bot.playground.tenant.seeding import People, new_id
 from graph.clock import Clock
+from graph.clouds import Cloud
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class Directory:
     domain: str
     initial_domain: str
     url: str
+    cloud: Cloud
     clock: Clock
     random: Random
     faults: Faults

@@ -138,6 +138,7 @@ class Front:
         asked = exchange.http.headers.get("client-request-id")
         body = sign_in.failure_body(
             failure,
+            self._directory.cloud,
             at=self._directory.now(),
             trace=exchange.request_id,
             correlation=asked if asked and is_guid(asked) else exchange.request_id,

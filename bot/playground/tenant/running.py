@@ -21,10 +21,11 @@ from bot.playground.tenant.seeding import new_id, seeded
 from bot.playground.tenant.sim import Sim
 from bot.playground.tenant.tenant import Tenant
 from graph.clock import Clock
+from graph.clouds import PUBLIC, Cloud
 
 HOST = "127.0.0.1"
 DOMAIN = "northwind.example"
-INITIAL_DOMAIN = "northwind.onmicrosoft.com"
+FIRST_NAME = "northwind"
 CERTIFICATE_LIFE = timedelta(days=1)
 LARGEST_BODY_BYTES = 4 * 1024 * 1024
 LONGEST_LINE_BYTES = 64 * 1024
@@ -35,6 +36,7 @@ LONGEST_LINE_BYTES = 64 * 1024
 async def running(
     *,
     clock: Clock,
+    cloud: Cloud = PUBLIC,
     ca: trustme.CA | None = None,
     port: int = 0,
     seed: int = 7,
@@ -43,7 +45,7 @@ async def running(
 ) -> AsyncIterator[Tenant]:
     """Run a tenant until the block ends; the same seed gives the same ids, people and lags."""
     authority = ca or trustme.CA(organization_name="aad-setup playground")
-    directory = _directory(clock, seed=seed, users=users, groups=groups)
+    directory = _directory(clock, cloud, seed=seed, users=users, groups=groups)
     log = Log(directory)
     tenant = Tenant(directory, log)
     runner = _runner(Front(directory, log), Sim(tenant, clock))
@@ -60,22 +62,24 @@ async def running(
         await runner.cleanup()
 
 
-def _directory(clock: Clock, *, seed: int, users: int, groups: int) -> Directory:
+def _directory(clock: Clock, cloud: Cloud, *, seed: int, users: int, groups: int) -> Directory:
     # Not for secrets of anybody: a tenant has to be the same for the same seed.
     random = Random(seed)  # noqa: S311
     faults = Faults(random=random)
+    initial_domain = f"{FIRST_NAME}.{cloud.initial_domain}"
     return Directory(
         id=new_id(random),
         name="Northwind Traders",
         domain=DOMAIN,
-        initial_domain=INITIAL_DOMAIN,
+        initial_domain=initial_domain,
         url="",
+        cloud=cloud,
         clock=clock,
         random=random,
         faults=faults,
         store=Store(arrivals=lambda kind: faults.arrivals(kind, clock.now())),
         people=seeded(
-            random, users=users, groups=groups, domain=DOMAIN, initial_domain=INITIAL_DOMAIN
+            random, users=users, groups=groups, domain=DOMAIN, initial_domain=initial_domain
         ),
     )
 

@@ -15,6 +15,7 @@ from bot.playground.tenant.directory import Directory
 from bot.playground.tenant.errors import SignInFailure
 from bot.playground.tenant.permissions import MICROSOFT_GRAPH
 from bot.playground.tenant.replicas import Kind, Moment
+from graph.clouds import Cloud
 
 _DEFAULT = "/.default"
 
@@ -76,7 +77,7 @@ def check_tenant(directory: Directory, tenant: str) -> None:
 
 
 def failure_body(
-    failure: SignInFailure, *, at: datetime, trace: str, correlation: str
+    failure: SignInFailure, cloud: Cloud, *, at: datetime, trace: str, correlation: str
 ) -> dict[str, Any]:
     """Shape an error as Entra does; clients are meant to react to `error` and `error_codes`."""
     time = at.strftime("%Y-%m-%d %H:%M:%SZ")
@@ -91,7 +92,7 @@ def failure_body(
         "timestamp": time,
         "trace_id": trace,
         "correlation_id": correlation,
-        "error_uri": f"https://login.microsoftonline.com/error?code={failure.number}",
+        "error_uri": cloud.error_page(failure.number),
     }
 
 
@@ -120,7 +121,7 @@ def _check_scope(directory: Directory, scope: str | None) -> None:
             " flows must have a scope value with /.default suffixed to the resource identifier."
         )
         raise SignInFailure(400, "invalid_scope", 1002012, message)
-    if resource.rstrip("/") not in {directory.url, tokens.AUDIENCE, MICROSOFT_GRAPH}:
+    if resource.rstrip("/") not in {directory.url, directory.cloud.graph, MICROSOFT_GRAPH}:
         message = f"The resource principal named {resource} was not found in the tenant."
         raise SignInFailure(400, "invalid_resource", 500011, message)
 

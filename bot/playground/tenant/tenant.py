@@ -248,7 +248,7 @@ class Tenant:
             "appId": permissions.MICROSOFT_GRAPH,
             "displayName": "Microsoft Graph",
             "signInAudience": "AzureADMultipleOrgs",
-            "identifierUris": ["https://graph.microsoft.com"],
+            "identifierUris": [self._directory.cloud.graph],
         }
         principal = blank_service_principal(self._directory, application, id) | {
             "appOwnerOrganizationId": "f8cdef31-a31e-4b4a-93e4-5f571e91255a",

@@ -20,7 +20,6 @@ from bot.playground.tenant.errors import GraphFailure, unauthenticated
 
 LIFE = timedelta(seconds=3599)
 KEY_ID = "playground"
-AUDIENCE = "https://graph.microsoft.com"
 
 
 @functools.cache
@@ -39,8 +38,8 @@ def issue(directory: Directory, *, app_id: str, principal_id: str, roles: list[s
     """Sign an access token for Microsoft Graph."""
     now = int(directory.now().timestamp())
     claims = {
-        "aud": AUDIENCE,
-        "iss": f"https://sts.windows.net/{directory.id}/",
+        "aud": directory.cloud.graph,
+        "iss": issuer(directory),
         "iat": now,
         "nbf": now,
         "exp": now + int(LIFE.total_seconds()),
@@ -57,6 +56,10 @@ def issue(directory: Directory, *, app_id: str, principal_id: str, roles: list[s
     if roles:
         claims["roles"] = roles
     return jwt.encode(claims, signing_key(), algorithm="RS256", headers={"kid": KEY_ID})
+
+
+def issuer(directory: Directory) -> str:
+    return f"{directory.cloud.issuer}/{directory.id}/"
 
 
 def caller_of(directory: Directory, authorization: str | None, *, authority: str) -> Caller:
@@ -91,9 +94,9 @@ def _malformed(authority: str) -> GraphFailure:
 
 
 def _problem(directory: Directory, claims: dict[str, Any]) -> str | None:
-    if claims.get("aud") != AUDIENCE:
+    if claims.get("aud") != directory.cloud.graph:
         return "Access token validation failure. Invalid audience."
-    if claims.get("tid") != directory.id:
+    if claims.get("iss") != issuer(directory):
         return "Access token validation failure. Invalid issuer."
     if datetime.fromtimestamp(claims["exp"], tz=directory.now().tzinfo) <= directory.now():
         return "Lifetime validation failed, the token is expired."

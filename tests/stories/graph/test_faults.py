@@ -8,6 +8,7 @@ import pytest
 
 from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
+from graph.clouds import PUBLIC
 from graph.errors import Forbidden, GraphError, SecretsLost, Unreachable
 from graph.secret import remove_strays
 from graph.signin import SignIn
@@ -156,7 +157,7 @@ async def test_a_tenant_that_cannot_be_reached_is_told_in_a_sentence(bot: Bot) -
     with pytest.raises(GraphError) as caught:
         await bot.carry_out(plan)
     assert caught.value.sentence
-    nowhere = SignIn(authority="https://127.0.0.1:1/t", graph_host="https://127.0.0.1:1")
+    nowhere = SignIn(authority="https://127.0.0.1:1/t", cloud=PUBLIC)
     with pytest.raises(Unreachable):
         await nowhere.token("a", "b")
     nowhere.close()

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from cryptography.x509.oid import NameOID
 
 from bot.playground.tenant import Credential
+from graph.clouds import PUBLIC
 from graph.errors import GraphError, RolesMissing, SignInFailed
 from graph.signin import Certificate, FederatedToken, SignIn
 from graph.signin_errors import SecretNotThereYet, TenantUnknown
@@ -103,7 +104,7 @@ async def test_a_wrong_tenant_and_a_wrong_secret_are_told_apart(bot: Bot) -> Non
         await bot.sign_in.token(bot.client_id, "wrong")
     elsewhere = SignIn(
         authority=f"{bot.tenant.url}/00000000-0000-4000-8000-000000000000",
-        graph_host=bot.tenant.graph_url,
+        cloud=PUBLIC,
         ca_bundle=bot.tenant.ca_file,
     )
     with pytest.raises(TenantUnknown):

@@ -21,6 +21,7 @@ from bot.playground.tenant.calls import Answer
 from bot.playground.tenant.faults import Fault
 from graph.calls import filled, identifier, misfit, moment
 from graph.client import Token, read_token
+from graph.clouds import PUBLIC
 from graph.drift import look
 from graph.errors import GraphError, UnexpectedAnswer
 from graph.grants import grants
@@ -436,7 +437,7 @@ async def signed_in(bot: Bot, path: str, body: Any, *, status: int = 200) -> Bas
     bot.tenant.faults.failures.append(fault)
     anew = SignIn(
         authority=bot.tenant.authority,
-        graph_host=bot.tenant.graph_url,
+        cloud=PUBLIC,
         ca_bundle=bot.tenant.ca_file,
     )
     who = bot.tenant.administrator

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from graph.clouds import CLOUDS, PUBLIC, Cloud
 from graph.errors import GraphError, SignInFailed, Throttled, Unavailable
 from graph.retry import REPLICATION_TIME as SETTLING_TIME
 from graph.retry import through_outage, until_replicated
@@ -85,7 +86,7 @@ def test_what_ends_by_itself_is_waited_out(
 def test_after_too_many_equal_sign_ins_the_next_one_waits_for_a_minute() -> None:
     assert read(400, "invalid_grant", 50196).retry_after == 60.0
     answer = {"error": "invalid_grant", "error_codes": [50196]}
-    assert from_token_answer(400, answer, 90.0).retry_after == 90.0
+    assert from_token_answer(400, answer, 90.0, PUBLIC).retry_after == 90.0
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_an_unknown_number_falls_back_to_the_word(word: str, expected: type[Grap
 
 @pytest.mark.parametrize(("status", "expected"), [(429, Throttled), (503, Unavailable)])
 def test_throttling_and_outages_are_told_by_status(status: int, expected: type[GraphError]) -> None:
-    error = from_token_answer(status, {}, 9.0)
+    error = from_token_answer(status, {}, 9.0, PUBLIC)
     assert type(error) is expected
     assert error.retry_after == 9.0
 
@@ -171,10 +172,16 @@ def test_the_description_is_never_kept() -> None:
         "error_description": "AADSTS7000215: Invalid client secret hunter2",
         "trace_id": "t1",
     }
-    error = from_token_answer(401, answer, None)
+    error = from_token_answer(401, answer, None, PUBLIC)
     assert "hunter2" not in f"{error} {error!r} {vars(error)}"
     assert error.request_id == "t1"
 
 
 def read(status: int, word: str, number: int) -> GraphError:
-    return from_token_answer(status, {"error": word, "error_codes": [number]}, None)
+    return from_token_answer(status, {"error": word, "error_codes": [number]}, None, PUBLIC)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS.values(), ids=CLOUDS)
+def test_an_unknown_number_is_looked_up_in_its_own_cloud(cloud: Cloud) -> None:
+    error = from_token_answer(400, {"error": "new", "error_codes": [999]}, None, cloud)
+    assert f"{cloud.login}/error?code=999" in error.advice

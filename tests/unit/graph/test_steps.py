@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from graph.clouds import PUBLIC
 from graph.errors import Forbidden, GraphError, NotFound, NotOurs
 from graph.permissions import Kind, lookup
 from graph.plan import Plan
@@ -195,7 +196,7 @@ async def site(
     graph: Script, *, facts: dict[str, dict[str, Any]] = FACTS, approved_by: str = ""
 ) -> AsyncIterator[StepContext]:
     clock = StillClock(eager=True)
-    sign_in = SignIn(authority="https://login.test/t1", graph_host="https://graph.test")
+    sign_in = SignIn(authority="https://login.test/t1", cloud=PUBLIC)
     async with client(graph, clock=clock) as caller:
         yield StepContext(
             graph=caller,
