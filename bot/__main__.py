@@ -82,14 +82,16 @@ def tenant(
     seed: Annotated[
         int, typer.Option(metavar="N", help="The same seed makes the same ids and names.")
     ] = 7,
+    cloud: Annotated[
+        str, typer.Option(metavar="NAME", help="The cloud it is in: public, usgov, …")
+    ] = "public",
     as_json: AsLine = False,
 ) -> None:
     """Run the simulated Entra tenant alone, for other programs to talk to, until it is stopped."""
     from bot.cli import simulators
 
-    simulators.tenant(
-        as_json=as_json, port=port, ca_file=ca_file, users=users, groups=groups, seed=seed
-    )
+    size = {"users": users, "groups": groups, "seed": seed}
+    simulators.tenant(as_json=as_json, port=port, ca_file=ca_file, cloud=cloud, **size)
 
 
 @main.command()

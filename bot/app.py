@@ -23,7 +23,7 @@ from bot.checks import (
     slack_client,
     slack_session,
 )
-from bot.domain.catalogue import Catalogue, read_catalogue
+from bot.domain.catalogue import Catalogue, catalogue_in, read_catalogue
 from bot.planning.preview import look
 from bot.registrar import Registrar
 from bot.restore.reconciliation import Reconciliation
@@ -167,7 +167,7 @@ async def running(
 
     Raises CannotStart, AlreadyRunning, UnusableDatabase or NoSlot.
     """
-    catalogue = catalogue or read_catalogue(reserved=RESERVED)
+    catalogue = catalogue_in(settings.cloud, catalogue or read_catalogue(reserved=RESERVED))
     async with connected(settings, clock, catalogue, every=intervals.storage) as outside:
         services, slack, slot = outside.services, outside.slack, outside.slot
         registrar, runs, in_flight = Registrar(services), Runs(services), InFlight()

@@ -21,6 +21,7 @@ from bot.playground.stage import Stage, standing
 from bot.settings.settings import Settings
 from bot.storage.database import sqlite_path
 from bot.worker import engine
+from graph.clouds import PUBLIC, Cloud
 from tests.support.concurrency import careful, registrar_envs
 from tests.support.graph_requests import story_fits
 from tests.support.graph_schema import CUT, Schema, read_schema
@@ -136,11 +137,19 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
+def cloud() -> Cloud:
+    """The cloud of the simulated tenant; a test may take another by a parameter of this name."""
+    return PUBLIC
+
+
+@pytest.fixture
 async def stage(
-    tmp_path: Path, clock: MovableClock, ca: trustme.CA, schema: Schema | None
+    tmp_path: Path, clock: MovableClock, cloud: Cloud, ca: trustme.CA, schema: Schema | None
 ) -> AsyncIterator[Stage]:
     """Both simulators. Whatever was asked of the tenant must fit Microsoft's schema."""
-    async with standing(folder=tmp_path, clock=clock, ca=ca, users=50, groups=5) as stage:
+    async with standing(
+        folder=tmp_path, clock=clock, cloud=cloud, ca=ca, users=50, groups=5
+    ) as stage:
         yield stage
     if schema is not None:
         story_fits(schema, stage.tenant)

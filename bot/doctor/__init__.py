@@ -4,17 +4,27 @@ Each check is one line. It reads the database beside a running bot, without its 
 same tables of rights as the bot.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 from bot.checks import exposures
 from bot.doctor.database import check_database
 from bot.doctor.findings import Finding, doubt, well, wrong
 from bot.doctor.services import check_entra, check_slack
-from bot.domain.catalogue import Catalogue, CatalogueError, read_catalogue
+from bot.domain.catalogue import Catalogue, CatalogueError, catalogue_in, read_catalogue
 from bot.settings.settings import Settings, SettingsError
 from graph.clock import Clock
+from graph.clouds import Cloud
 from handlers.listeners.command_parser import RESERVED
+
+
+def refused_profiles(cloud: Cloud, catalogue: Catalogue) -> Iterator[Finding]:
+    """Report, once, the profiles that nobody can ask for in this cloud."""
+    seen = catalogue_in(cloud, catalogue).values()
+    if names := ", ".join(each.id for each in seen if each.refusal):
+        yield well(
+            f"Catalogue: refused in ENTRA_CLOUD={cloud.name}, as their vendors say: {names}."
+        )
 
 
 async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Finding]:
@@ -33,6 +43,8 @@ async def examine(environ: Mapping[str, str], clock: Clock) -> AsyncIterator[Fin
         yield doubt("Nothing else can be looked at before the settings are right.")
         return
     yield well("Settings: everything that is needed is there.")
+    for finding in refused_profiles(settings.cloud, catalogue):
+        yield finding
     for exposure in exposures(settings, environ, Path()):
         yield doubt(f"Exposure: {exposure}")
     async for finding in check_database(settings):

@@ -10,7 +10,7 @@ import re
 import string
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -20,6 +20,7 @@ from bot.domain.approval_requests import ONE_APPROVAL, Quorum
 from bot.domain.people import CONTACT
 from bot.problems import Unusable
 from graph.app_policy import NEVER
+from graph.clouds import CLOUDS, Cloud
 from graph.permissions import (
     Kind,
     NotAllowed,
@@ -51,6 +52,7 @@ PROFILE: Shape = {
     "legacy": [str],
     "warnings": [str],
     "next_steps": str,
+    "refused_clouds": dict.fromkeys(CLOUDS, str),
     "approval": {"needed": int, "distinct_groups": bool},
     "redirect": {"rule": str, "caution": str},
     "secret": {"name": str, "default_days": int, "choices": [object]},  # "never" is told of later
@@ -58,8 +60,9 @@ PROFILE: Shape = {
     "values": [VALUE],
 }
 OPTIONAL = frozenset(
-    {"legacy", "approval", "options", "redirect.caution"}
+    {"legacy", "approval", "options", "redirect.caution", "refused_clouds"}
     | {"approval.needed", "approval.distinct_groups"}
+    | {f"refused_clouds.{name}" for name in CLOUDS}
 )
 WORDS = {str: "a text in quotes", int: "a whole number", bool: "true or false"}
 
@@ -105,6 +108,10 @@ class Profile:
     approval: Quorum = ONE_APPROVAL
     """What it takes at least, whatever the settings say."""
     warnings: tuple[str, ...] = ()
+    refused_clouds: Mapping[str, str] = field(default_factory=dict)
+    """Clouds in which the vendor's connector does not work → the vendor's reason, a sentence."""
+    refusal: str = ""
+    """Why nobody can ask for it in this bot's cloud, if so: see `profile_in`."""
     next_steps: str
     redirect_rule: Literal["none", "optional"] = "none"
     redirect_caution: str = ""
@@ -121,6 +128,20 @@ class Profile:
 
 
 Catalogue = Mapping[str, Profile]
+
+
+def catalogue_in(cloud: Cloud, catalogue: Catalogue) -> Catalogue:
+    """Return the profiles as they are in this cloud; those that refuse it come last."""
+    seen = [profile_in(cloud, each) for each in catalogue.values()]
+    return {each.id: each for each in sorted(seen, key=lambda each: bool(each.refusal))}
+
+
+def profile_in(cloud: Cloud, profile: Profile) -> Profile:
+    """Return the profile with its `refusal`, if it has one in this cloud."""
+    if not (reason := profile.refused_clouds.get(cloud.name)):
+        return profile
+    refusal = f"{profile.title} cannot be used in your tenant's cloud ({cloud.name}). {reason}"
+    return replace(profile, refusal=refusal)
 
 
 def profile_ids() -> Sequence[str]:
@@ -199,6 +220,7 @@ def _profile(id: str, raw: Mapping[str, Any]) -> Profile:
         scopes=tuple(raw["scopes"]),
         warnings=tuple(raw["warnings"]),
         next_steps=raw["next_steps"],
+        refused_clouds=raw.get("refused_clouds", {}),
         legacy=tuple(retired_permission(text) for text in raw.get("legacy", ())),
         approval=Quorum(**raw.get("approval", {})),
         redirect_rule=redirect["rule"],
@@ -254,6 +276,9 @@ def _problems(profile: Profile) -> Iterable[str]:
     yield from _refused(profile.scopes, Kind.SCOPE)
     if not 1 <= profile.approval.needed <= MOST_APPROVALS:
         yield f"1 to {MOST_APPROVALS} approvals can be needed."
+    for cloud, reason in profile.refused_clouds.items():
+        if not reason.strip():
+            yield f"Give the vendor's reason why {cloud} is refused."
     if profile.redirect_rule not in ("none", "optional"):
         yield f"Unknown redirect rule {profile.redirect_rule!r}."
     if profile.secret_days not in profile.secret_choices:
@@ -290,8 +315,8 @@ def _wrong_values(profile: Profile) -> Iterable[str]:
         yield "Exactly one value must be the secret, alone in its line."
     known = KNOWN_FIELDS | {option.id for option in profile.options}
     for value, used in fields:
-        for field in sorted(used - known):
-            yield f"Unknown field {field!r} in value {value.label!r}."
+        for name in sorted(used - known):
+            yield f"Unknown field {name!r} in value {value.label!r}."
 
 
 def _refused(names: Iterable[str], kind: Kind) -> Iterable[str]:

@@ -38,6 +38,7 @@ class FormProblems(Refusal):
 def check_form(form: Form, profile: Profile) -> dict[str, str]:
     """Return a sentence for each field that is wrong; none if all are right."""
     problems = {
+        "profile": profile.refusal,
         "name": _name(form.name),
         "reason": _reason(form.reason),
         "secret_days": _secret_days(form.secret_days, profile),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.catalogue import Profile
+from bot.domain.catalogue import Profile, profile_in
 from bot.domain.forms import check_form
 from bot.domain.registration import Form
 from bot.planning.plans import Pen, plan_paragraphs, plan_request_of, received
@@ -76,8 +76,8 @@ async def preview(form: Form, profile: Profile, *, settings: Access, clock: Cloc
     """Read the tenant and return the preview of a plan. Raises GraphError."""
     try:
         async with connected(settings, clock) as tenant:
-            mode = settings.consent_mode
-            return await look(form, profile, tenant=tenant, consent_mode=mode, clock=clock)
+            mode, seen = settings.consent_mode, profile_in(settings.cloud, profile)
+            return await look(form, seen, tenant=tenant, consent_mode=mode, clock=clock)
     except Unreachable as error:
         # For a terminal: an operator may read which host or proxy that is.
         if found := await why_cut_off(settings):

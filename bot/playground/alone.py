@@ -20,6 +20,7 @@ from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
 from bot.playground.stage import entra_environ, install, slack_environ
 from bot.problems import Unusable
+from graph.clouds import CLOUDS
 
 HIGHEST_PORT = 65_535
 MOST_OBJECTS = 100_000
@@ -68,7 +69,7 @@ class Alone:
 
 @asynccontextmanager
 async def tenant(
-    *, port: int, ca_file: Path | None, users: int, groups: int, seed: int
+    *, port: int, ca_file: Path | None, cloud: str, users: int, groups: int, seed: int
 ) -> AsyncIterator[Alone]:
     """Run a tenant on 127.0.0.1. Port 0 takes any that is free; the same seed makes the same.
 
@@ -77,11 +78,14 @@ async def tenant(
     """
     problems = [*_port_problems(port), *_count_problems("--users", users)]
     problems += [*_count_problems("--groups", groups), *_ca_file_problems(ca_file)]
+    if cloud not in CLOUDS:
+        problems.append(f"--cloud must be one of {', '.join(CLOUDS)}.")
     if problems:
         raise Unusable(*problems)
     async with AsyncExitStack() as stack:
         running = tenants.running(
             clock=MovableClock(),
+            cloud=CLOUDS[cloud],
             ca=trustme.CA(organization_name=AUTHORITY),
             port=port,
             seed=seed,

@@ -12,6 +12,7 @@ from bot.manifest import manifest
 from bot.playground import tenant as tenants
 from bot.playground import workspace as workspaces
 from bot.playground.clock import MovableClock
+from graph.clouds import PUBLIC, Cloud
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ def entra_environ(tenant: tenants.Tenant, ca_file: Path) -> dict[str, str]:
         "ENTRA_TENANT_ID": tenant.id,
         "ENTRA_CLIENT_ID": tenant.administrator.client_id,
         "ENTRA_CLIENT_SECRET": tenant.administrator.client_secret,
+        "ENTRA_CLOUD": tenant.cloud.name,
         "ENTRA_AUTHORITY": tenant.authority,
         "GRAPH_URL": tenant.graph_url,
         "CA_BUNDLE": str(ca_file),
@@ -73,6 +75,7 @@ async def standing(
     *,
     folder: Path,
     clock: MovableClock,
+    cloud: Cloud = PUBLIC,
     ca: trustme.CA | None = None,
     users: int = 2000,
     groups: int = 150,
@@ -80,7 +83,7 @@ async def standing(
     """Start both simulators on free loopback ports; `folder` is where a bot keeps its database."""
     async with (
         workspaces.running(clock=clock) as workspace,
-        tenants.running(clock=clock, ca=ca, users=users, groups=groups) as tenant,
+        tenants.running(clock=clock, cloud=cloud, ca=ca, users=users, groups=groups) as tenant,
     ):
         install(workspace)
         yield Stage(

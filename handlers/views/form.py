@@ -63,6 +63,7 @@ def form(
         blocks=[
             ui.section(introduction),
             _profile(catalogue, profile),
+            *_refusal(profile),
             ui.section("\n".join(_reach(profile))),
             _text(
                 "Application name",
@@ -165,7 +166,7 @@ def read_filled_value(value: str, catalogue: Catalogue) -> tuple[str | None, For
 
 
 def _profile(catalogue: Catalogue, chosen: Profile) -> Block:
-    options = [Option(text=each.title[:75], value=each.id) for each in catalogue.values()]
+    options = [_choice(each) for each in catalogue.values()]
     return InputBlock(
         block_id=ids.PROFILE,
         label="Profile",
@@ -177,6 +178,15 @@ def _profile(catalogue: Catalogue, chosen: Profile) -> Block:
         dispatch_action=True,
         hint=chosen.summary,
     )
+
+
+def _choice(profile: Profile) -> Option:
+    unusable = "Cannot be used in your tenant's cloud" if profile.refusal else None
+    return Option(text=profile.title[:75], value=profile.id, description=unusable)
+
+
+def _refusal(profile: Profile) -> list[Block]:
+    return [ui.section(f":warning: {profile.refusal}")] if profile.refusal else []
 
 
 def _text(

@@ -30,9 +30,9 @@ Simulator = AbstractAsyncContextManager[Alone]
 UNUSABLE = 2
 
 
-def small(ca_file: Path | None = None, **changes: int) -> Simulator:
+def small(ca_file: Path | None = None, *, cloud: str = "public", **changes: int) -> Simulator:
     sizes = {"port": 0, "users": 3, "groups": 1, "seed": 7, **changes}
-    return alone.tenant(ca_file=ca_file, **sizes)
+    return alone.tenant(ca_file=ca_file, cloud=cloud, **sizes)
 
 
 async def problems(simulator: Simulator) -> tuple[str, ...]:
@@ -51,12 +51,15 @@ def taken() -> Iterator[int]:
 
 
 async def test_all_that_is_wrong_is_said_at_once_and_nothing_is_written(tmp_path: Path) -> None:
-    wrong = small(tmp_path / "nowhere" / "ca.pem", port=65_536, users=-1, groups=100_001)
+    wrong = small(
+        tmp_path / "nowhere" / "ca.pem", cloud="moon", port=65_536, users=-1, groups=100_001
+    )
     assert await problems(wrong) == (
         "--port must be from 1 to 65535, or 0 for any that is free.",
         "--users must be from 0 to 100000.",
         "--groups must be from 0 to 100000.",
         f"--ca-file: there is no folder {tmp_path / 'nowhere'}. Make it first.",
+        "--cloud must be one of public, usgov, usgov-dod, china.",
     )
     assert await problems(alone.workspace(port=-1)) == (
         "--port must be from 1 to 65535, or 0 for any that is free.",

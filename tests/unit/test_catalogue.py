@@ -2,11 +2,21 @@
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.domain.catalogue import CatalogueError, fill, parse_profile, read_catalogue
+from bot.doctor import refused_profiles
+from bot.domain.catalogue import (
+    CatalogueError,
+    catalogue_in,
+    fill,
+    parse_profile,
+    profile_in,
+    read_catalogue,
+)
+from graph.clouds import CLOUDS
 from handlers.listeners.command_parser import BY_BUTTON, PUBLIC, RESERVED, SHOWN, SYNONYMS
 
 RIGHT = """
@@ -72,9 +82,30 @@ def test_the_right_profile_is_taken() -> None:
     assert [value.is_secret for value in profile.values] == [False, True]
 
 
+def test_a_profile_says_in_which_clouds_it_cannot_be_used() -> None:
+    table = '[refused_clouds]\nusgov = "Not in GCC High."\n[redirect]'
+    profile = parse_profile("mine", RIGHT.replace("[redirect]", table))
+    other = replace(profile, id="other", refused_clouds={})
+    assert "Not in GCC High." in profile_in(CLOUDS["usgov"], profile).refusal
+    assert not profile_in(CLOUDS["usgov-dod"], profile).refusal
+    catalogue = {each.id: each for each in (profile, other)}
+    assert list(catalogue_in(CLOUDS["usgov"], catalogue)) == ["other", "mine"]
+    [finding] = refused_profiles(CLOUDS["usgov"], catalogue)
+    assert "usgov" in finding.sentence
+    assert finding.sentence.endswith(": mine.")
+    assert not list(refused_profiles(CLOUDS["public"], catalogue))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
+        ("[redirect]", "[refused_clouds]\nusgov = 1\n[redirect]", "usgov` must be a text"),
+        ("[redirect]", '[refused_clouds]\ngov = "No."\n[redirect]', "`refused_clouds.usgov`?"),
+        (
+            "[redirect]",
+            '[refused_clouds]\nusgov = " "\n[redirect]',
+            "the vendor's reason why usgov",
+        ),
         ('"User.Read.All"', '"User.ReadWrite.All"', "“User.ReadWrite.All” is not one this bot may"),
         ("scopes = []", 'scopes = ["Mail.Read"]', "delegated permission “Mail.Read” is not one"),
         ('rule = "none"', 'rule = "any"', "Unknown redirect rule 'any'."),

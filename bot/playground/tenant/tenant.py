@@ -16,6 +16,7 @@ from bot.playground.tenant.policy import AppManagementPolicy
 from bot.playground.tenant.replicas import Kind
 from bot.playground.tenant.seeding import People
 from bot.playground.tenant.service_principals import blank_service_principal
+from graph.clouds import Cloud
 
 AUTONOMOUS = (
     "Application.ReadWrite.OwnedBy",
@@ -73,6 +74,10 @@ class Tenant:
     @property
     def graph_url(self) -> str:
         return self.url
+
+    @property
+    def cloud(self) -> Cloud:
+        return self._directory.cloud
 
     @property
     def faults(self) -> Faults:

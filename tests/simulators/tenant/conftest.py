@@ -7,6 +7,7 @@ import trustme
 
 from bot.playground.clock import MovableClock
 from bot.playground.tenant import Tenant, running
+from graph.clouds import Cloud
 from tests.support.graph_caller import WIDE, Asking, asking
 
 
@@ -16,8 +17,8 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-async def tenant(clock: MovableClock, ca: trustme.CA) -> AsyncIterator[Tenant]:
-    async with running(clock=clock, ca=ca) as tenant:
+async def tenant(clock: MovableClock, cloud: Cloud, ca: trustme.CA) -> AsyncIterator[Tenant]:
+    async with running(clock=clock, cloud=cloud, ca=ca) as tenant:
         yield tenant
 
 

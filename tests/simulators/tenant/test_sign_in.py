@@ -11,7 +11,8 @@ import msal  # type: ignore[import-untyped]  # msal ships no types
 import pytest
 
 from bot.playground.clock import MovableClock
-from bot.playground.tenant import Credential, Tenant
+from bot.playground.tenant import Credential, Tenant, tokens
+from graph.clouds import CLOUDS, Cloud
 from tests.support.graph_caller import Asking, client, code_of, sign_in
 
 
@@ -51,6 +52,39 @@ async def test_the_published_key_verifies_a_token(tenant: Tenant) -> None:
     key = jwt.PyJWKSet.from_dict(keys).keys[0]
     options: Any = {"verify_aud": False}
     assert jwt.decode(token, key, algorithms=["RS256"], options=options)["ver"] == "1.0"
+
+
+@pytest.mark.parametrize("cloud", CLOUDS.values(), ids=CLOUDS)
+async def test_a_tenant_knows_its_own_clouds_graph_and_issues_its_tokens(
+    cloud: Cloud, tenant: Tenant
+) -> None:
+    assert tenant.initial_domain.endswith(f".{cloud.initial_domain}")
+    async with client(tenant) as http:
+        for each in CLOUDS.values():
+            scope = f"{each.graph}/.default"
+            answer = await sign_in(http, tenant, *_administrator(tenant), scope=scope)
+            if each.graph == cloud.graph:
+                token = answer.json()["access_token"]
+            else:
+                assert answer.json()["error_codes"] == [500011]
+                assert answer.json()["error_uri"] == f"{cloud.login}/error?code=500011"
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["aud"] == cloud.graph
+    assert claims["iss"] == f"{cloud.issuer}/{tenant.id}/"
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"), [("aud", CLOUDS["usgov"].graph), ("iss", "https://sts.example/")]
+)
+async def test_graph_refuses_a_token_of_another_audience_or_issuer(
+    graph: Asking, tenant: Tenant, claim: str, value: str
+) -> None:
+    token = graph.http.headers["Authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    forged = jwt.encode({**claims, claim: value}, tokens.signing_key(), algorithm="RS256")
+    headers = {"Authorization": f"Bearer {forged}"}
+    answer = await graph.http.get(f"{tenant.graph_url}/v1.0/organization", headers=headers)
+    assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -62,3 +62,10 @@ def test_each_cloud_is_known_by_its_name_and_has_addresses_of_its_own() -> None:
         "AzureADTokenExchangeUSGov",
         "AzureADTokenExchangeChina",
     }
+
+
+def test_setup_lists_every_cloud_with_its_names() -> None:
+    setup = (ROOT / "SETUP.md").read_text("utf-8")
+    for each in CLOUDS.values():
+        names = (each.name, each.login, each.graph, each.admin_centre, each.federated_audience)
+        assert f"| {' | '.join(f'`{name}`' for name in names)} |" in setup
